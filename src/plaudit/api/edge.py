@@ -1,0 +1,152 @@
+"""The outermost layer: request ids, authentication, limits, errors, logs and metrics.
+
+Every request passes here first and every answer last, so what must hold for all of them holds:
+one error body, a request id, no stack trace, no route without a key unless it is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from plaudit.api import problems
+from plaudit.api.metrics import Metrics
+from plaudit.api.operation import JSON, Services, respond
+from plaudit.core import access
+from plaudit.errors import (
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    ServerFault,
+    TimedOut,
+    TooLarge,
+)
+from plaudit.settings import BODY_BYTES_MAX, REQUEST_SECONDS_MAX
+
+LOGGED_CHARS_MAX = 1024
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SLASHES = re.compile("^/{2,}")
+_COMMON = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store, private"),
+    (b"vary", b"Authorization"),
+]
+
+
+class Edge:
+    """Wraps the router; everything from outside is an argument."""
+
+    def __init__(
+        self, inner: ASGIApp, services: Services, metrics: Metrics, open_paths: re.Pattern[str]
+    ) -> None:
+        self._inner = inner
+        self._services = services
+        self._metrics = metrics
+        self._is_open = open_paths.fullmatch
+        self._log = structlog.get_logger("plaudit.request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers.get(b"x-request-id"))
+        outcome: dict[str, Any] = {"status": 0, "bytes": 0}
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                outcome["status"] = message["status"]
+                given = message["headers"]
+                names = {name for name, _ in given}
+                given.append((b"x-request-id", request_id.encode()))
+                given.extend(pair for pair in _COMMON if pair[0] not in names)
+            else:
+                outcome["bytes"] += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS_MAX):
+                await self._serve(scope, receive, send_marked, headers)
+        except Exception as exc:
+            problem = self._problem(exc, request_id)
+            if outcome["status"]:
+                raise  # the answer has begun; closing the connection is all that is left
+            await _refuse(send_marked, problem, request_id, headers)
+        finally:
+            self._note(scope, request_id, outcome, time.perf_counter() - started)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]
+    ) -> None:
+        # Routes match the path as it was sent, so that %2F inside a segment splits nothing.
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        scope["path"] = _SLASHES.sub("/", raw_path.decode("latin-1"))
+        scope["app"] = self  # makes Starlette raise what it would otherwise answer as text
+        if not self._is_open(scope["path"]):
+            header = headers.get(b"authorization")
+            async with self._services.db.read() as tx:
+                scope["plaudit.caller"] = await access.authenticate(
+                    tx, self._services.secret, None if header is None else header.decode("latin-1")
+                )
+        if int(headers.get(b"content-length") or 0) > BODY_BYTES_MAX:
+            raise TooLarge(f"a request body has at most {BODY_BYTES_MAX} bytes")
+        await self._inner(scope, receive, send)
+
+    def _problem(self, exc: Exception, request_id: str) -> Problem:
+        match exc:
+            case Problem():
+                if exc.detail is not None:
+                    self._log.warning("problem", request_id=request_id, detail=exc.detail)
+                return exc
+            case HTTPException(status_code=404):
+                return NotFound("there is no such route; see /docs")
+            case HTTPException(status_code=405):
+                return MethodNotAllowed(allow=(exc.headers or {}).get("Allow", ""))
+            case TimeoutError():
+                return TimedOut()
+        self._log.error("failed", request_id=request_id, exc_info=exc)
+        return ServerFault()
+
+    def _note(self, scope: Scope, request_id: str, outcome: dict[str, Any], seconds: float) -> None:
+        operation = scope.get("plaudit.operation", "none")
+        self._metrics.observe(operation, outcome["status"], seconds)
+        caller = scope.get("plaudit.caller")
+        self._log.info(
+            "request",
+            request_id=request_id,
+            method=scope["method"],
+            path=scope["path"][:LOGGED_CHARS_MAX],
+            operation=operation,
+            status=outcome["status"],
+            bytes=outcome["bytes"],
+            ms=round(seconds * 1000, 2),
+            key_id=None if caller is None else caller.key_id,
+        )
+
+
+async def _refuse(
+    send: Send, problem: Problem, request_id: str, headers: dict[bytes, bytes]
+) -> None:
+    wants_problem = b"application/problem+json" in headers.get(b"accept", b"")
+    await respond(
+        send,
+        problems.STATUSES[type(problem)],
+        problems.body(problem, request_id),
+        "application/problem+json" if wants_problem else JSON,
+        problems.headers(problem),
+    )
+
+
+def _request_id(given: bytes | None) -> str:
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return f"req_{secrets.token_hex(12)}"

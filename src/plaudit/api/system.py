@@ -1,0 +1,140 @@
+"""Health, metrics, the OpenAPI document and its page: the operations that need no key."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.api import docs_page
+from plaudit.api.metrics import Metrics
+from plaudit.api.operation import JSON, Answer, Call, Operation
+from plaudit.api.parameters import NoQuery
+from plaudit.errors import NotFound, Unavailable
+
+DOCS_POLICY = (
+    b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_STATIC = Path(__file__).parent / "static"
+_STATIC_TYPES = {"docs.css": "text/css; charset=utf-8", "docs.js": "text/javascript; charset=utf-8"}
+
+
+class Health(Struct):
+    """The state of the server in a word."""
+
+    status: str
+
+
+async def get_health(call: Call[NoQuery]) -> Health:
+    """GET /healthz: the process answers."""
+    return Health("ok")
+
+
+async def get_readiness(call: Call[NoQuery]) -> Health:
+    """GET /readyz: the process takes requests and its store answers."""
+    if call.services.is_draining:
+        raise Unavailable("the server is stopping")
+    await call.services.db.check()
+    return Health("ready")
+
+
+async def get_root(call: Call[NoQuery]) -> Answer:
+    """GET /: a person who opens the server's address is led to the documentation."""
+    return Answer(b"", 302, "text/plain", [(b"location", b"/docs")])
+
+
+def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tuple[Operation, ...]:
+    """The open operations; `document` makes the OpenAPI document once all routes are known."""
+    pages: dict[str, bytes] = {}
+
+    async def get_openapi(call: Call[NoQuery]) -> Answer:
+        """GET /openapi.json: this document."""
+        if "openapi" not in pages:
+            pages["openapi"] = msgspec.json.encode(document())
+        return Answer(pages["openapi"])
+
+    async def get_docs(call: Call[NoQuery]) -> Answer:
+        """GET /docs: the documentation page."""
+        if "docs" not in pages:
+            pages["docs"] = docs_page.render(document()).encode()
+        headers = [
+            (b"content-security-policy", DOCS_POLICY),
+            (b"referrer-policy", b"no-referrer"),
+        ]
+        return Answer(pages["docs"], 200, "text/html; charset=utf-8", headers)
+
+    async def get_static(call: Call[NoQuery]) -> Answer:
+        """GET /docs/static/{name}: what the page loads."""
+        name = call.path["name"]
+        if name not in _STATIC_TYPES:
+            raise NotFound
+        headers = [(b"cache-control", b"public, max-age=300")]
+        return Answer((_STATIC / name).read_bytes(), 200, _STATIC_TYPES[name], headers)
+
+    async def get_metrics(call: Call[NoQuery]) -> Answer:
+        """GET /metrics: for loopback alone, unless configured otherwise."""
+        if not (call.services.settings.metrics_public or _is_local(call.scope)):
+            raise NotFound
+        return Answer(metrics.text(), 200, "text/plain; version=0.0.4; charset=utf-8")
+
+    def declare(
+        operation_id: str, path: str, handler: Any, summary: str, answer: Any, *errors: int
+    ) -> Operation:
+        return Operation(
+            operation_id=operation_id,
+            path=path,
+            handler=handler,
+            summary=summary,
+            tag="Server",
+            answer=answer,
+            answer_description="As described.",
+            role=None,
+            errors=errors,
+        )
+
+    return (
+        declare("get_health", "/healthz", get_health, "Whether the process answers", Health),
+        declare(
+            "get_readiness", "/readyz", get_readiness, "Whether requests can be served", Health
+        ),
+        declare(
+            "get_metrics",
+            "/metrics",
+            get_metrics,
+            "Metrics in Prometheus' text format; loopback only unless configured",
+            "text/plain",
+            404,
+        ),
+        declare("get_openapi", "/openapi.json", get_openapi, "This document", JSON),
+        declare(
+            "get_v2_openapi",
+            "/v2/openapi",
+            get_openapi,
+            "This document, where Scale's client generator looks for it",
+            JSON,
+        ),
+        declare("get_docs", "/docs", get_docs, "This document as a page", "text/html"),
+        declare(
+            "get_docs_file",
+            "/docs/static/{name}",
+            get_static,
+            "What the page loads",
+            "text/css",
+            404,
+        ),
+        declare("get_root", "/", get_root, "Leads to /docs", "text/html"),
+    )
+
+
+def _is_local(scope: Any) -> bool:
+    """Whether the peer is this machine, with no proxy speaking for somebody else."""
+    names = {name for name, _ in scope["headers"]}
+    if names & {b"forwarded", b"x-forwarded-for", b"x-real-ip"}:
+        return False
+    client = scope.get("client")
+    return client is not None and ipaddress.ip_address(client[0]).is_loopback

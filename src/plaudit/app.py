@@ -1,0 +1,142 @@
+"""Assemble the ASGI application, and run it. Everything from outside is an argument."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from plaudit import settings as limits
+from plaudit.api import openapi, system, v2
+from plaudit.api.edge import Edge
+from plaudit.api.metrics import Metrics
+from plaudit.api.operation import Endpoint, Operation, Services
+from plaudit.api.protocol import EdgeProtocol
+from plaudit.core import secrets
+from plaudit.core.secrets import ServerSecret
+from plaudit.settings import Settings
+from plaudit.store import opening
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
+    """Every route of the server, the busiest first."""
+    found: list[Operation] = [*v2.OPERATIONS]
+    found += system.operations(lambda: openapi.document(found, settings), metrics)
+    return tuple(found)
+
+
+def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
+    """The application. Its store is opened when it starts and closed when it stops."""
+    services = Services(settings, secret)
+    metrics = Metrics()
+    operations = all_operations(settings, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        services.db = opening.open_database(settings)
+        await secrets.bind(services.db, secret, settings.secret_path)
+        yield
+        services.is_draining = True
+        await services.db.close()
+
+    inner = Starlette(
+        routes=[
+            Route(one.path, Endpoint(one, services), methods=[one.method]) for one in operations
+        ],
+        lifespan=lifespan,
+        # Problems pass through to the edge, which alone knows how to answer them.
+        exception_handlers={},
+    )
+    inner.router.redirect_slashes = False
+    return Edge(inner.router, services, metrics, _open_paths(operations))
+
+
+def serve(settings: Settings, secret: ServerSecret, *, host: str, port: int) -> None:
+    """Run the server until it is told to stop; requests under way are finished first."""
+    configure_logs(settings)
+    tune_allocator()
+    config = uvicorn.Config(
+        create_app(settings, secret),
+        host=host,
+        port=port,
+        http=EdgeProtocol,
+        loop="auto",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=limits.CONNECTIONS_MAX,
+        timeout_keep_alive=limits.IDLE_SECONDS_MAX,
+        timeout_graceful_shutdown=limits.DRAIN_SECONDS_MAX,
+        h11_max_incomplete_event_size=limits.HEADER_BYTES_MAX,
+    )
+    uvicorn.Server(config).run()
+
+
+def configure_logs(settings: Settings) -> None:
+    """One JSON object a line on standard error, uvicorn's own words included."""
+    level = _LEVELS[settings.log_level]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(serializer=_log_line),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_ToStructlog()]
+    root.setLevel(level)
+
+
+def tune_allocator() -> None:
+    """Keep glibc from returning memory after each page: it costs more than the page itself.
+
+    A 2 MB answer is 500 page faults if its memory is mapped anew each time (performance.md 0.2).
+    The price is that the process stays at its peak size. Does nothing without glibc.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    m_trim_threshold, m_mmap_threshold = -1, -3
+    mallopt(m_mmap_threshold, 1 << 30)
+    mallopt(m_trim_threshold, (1 << 31) - 1)
+
+
+class _ToStructlog(logging.Handler):
+    """Passes records of other libraries on to our log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        log.log(record.levelno, record.getMessage(), logger=record.name)
+
+
+def _log_line(event: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(event, enc_hook=repr)
+
+
+def _open_paths(operations: Sequence[Operation]) -> re.Pattern[str]:
+    """What is served without a key."""
+    found = [
+        re.sub(r"\\{\w+\\}", "[^/]+", re.escape(one.path)) for one in operations if one.role is None
+    ]
+    return re.compile("|".join(found))

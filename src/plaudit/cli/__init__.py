@@ -1,0 +1,96 @@
+"""The command line. Each command reads its arguments, calls core, and says how it went.
+
+Exit code 0 is done, 1 is refused with one line on standard error, 2 is wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import cyclopts
+from cyclopts import App, Parameter, validators
+
+import plaudit
+from plaudit import app as server
+from plaudit import demo as demonstration
+from plaudit.cli.data import import_files, write_archive
+from plaudit.cli.keys import keys, projects_app
+from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
+from plaudit.core import access, secrets
+from plaudit.core.secrets import ServerSecret
+from plaudit.errors import InvalidContent, NotFound, Problem
+from plaudit.store import opening
+from plaudit.store.engine import Database
+
+app = App(name="plaudit", help=plaudit.__doc__, version=plaudit.__version__)
+app.command(keys)
+app.command(projects_app)
+app.command(import_files, name="import")
+app.command(write_archive, name="archive")
+
+
+@app.command
+def init(place: Place | None = None) -> None:
+    """Create the store, or bring it up to date. Running it again does no harm."""
+    chosen = (place or Place()).settings()
+    applied = opening.prepare(chosen)
+    made_secret = secrets.make(chosen.secret_path)
+
+    async def work(db: Database, secret: ServerSecret) -> None:
+        try:
+            await access.get_org(db, DEFAULT_ORG, "live")
+        except NotFound:
+            await access.create_account(db, DEFAULT_ORG)
+
+    with_store(chosen, work)
+    done = ", ".join(applied) if applied else "it was up to date"
+    note = f"; the server secret is in {chosen.secret_path}, keep a copy" if made_secret else ""
+    say.print(f"The store in {chosen.data} is ready ({done}){note}.", soft_wrap=True)
+
+
+@app.command
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8000,
+    workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
+    place: Place | None = None,
+) -> None:
+    """Run the server. It listens on loopback unless told otherwise."""
+    chosen = (place or Place()).settings()
+    if workers != 1:
+        refuse("the embedded store is served by one process; leave --workers out")
+    secret = secrets.load(chosen.secret_path)
+    # Refuse here, with a sentence, what would otherwise fail inside the server's start.
+    with_store(chosen, _nothing)
+    server.serve(chosen, secret, host=host, port=port)
+
+
+@app.command
+def demo(*, port: int = 8000) -> None:
+    """Run a server with sample data in a throw-away folder.
+
+    Parameters
+    ----------
+    port
+        Where it listens, on loopback.
+    """
+    demonstration.run(port)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app(exit_on_error=False, print_error=True)
+    except cyclopts.CycloptsError:
+        sys.exit(2)
+    except Problem as problem:
+        pointer = f"{problem.pointer}: " if isinstance(problem, InvalidContent) else ""
+        refuse((pointer if pointer != ": " else "") + problem.message)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+async def _nothing(db: Database, secret: ServerSecret) -> None:
+    return None

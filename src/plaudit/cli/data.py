@@ -1,0 +1,134 @@
+"""plaudit import, plaudit archive: tasks in and out of the store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from plaudit.cli.place import ExistingFile, World, err, refuse, say, with_store
+from plaudit.core import access, archive
+from plaudit.core.intake import Importer, Reject, Source, Summary
+from plaudit.core.secrets import ServerSecret
+from plaudit.formats import files
+from plaudit.store.engine import Database
+
+
+def import_files(
+    *paths: ExistingFile,
+    format_name: Annotated[Literal["archive", "v2", "oasst"], Parameter(name="--format")],
+    project: str | None = None,
+    strict: bool = False,
+    replace: bool = False,
+    world: World | None = None,
+) -> None:
+    """Import tasks. Importing the same file again changes nothing.
+
+    Parameters
+    ----------
+    paths
+        JSONL files, plain or compressed with gzip or zstd.
+    format_name
+        What the lines are.
+    project
+        Put every task into the project of this name, which is created if there is none.
+    strict
+        Store nothing if any row is refused.
+    replace
+        Let tasks and projects that are stored with other content be overwritten.
+    """
+    chosen = world or World()
+    if not paths:
+        refuse("name at least one file", code=2)
+    if format_name == "archive" and project is not None:
+        refuse("an archive says itself which projects its tasks belong to", code=2)
+
+    async def work(db: Database, secret: ServerSecret) -> Summary:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+
+        async def one_pass(label: str, *, dry: bool) -> Summary:
+            importer = Importer(
+                db,
+                org_id,
+                project_name=project,
+                replace=replace,
+                dry=dry,
+                on_reject=_report,
+            )
+            with _progress() as progress:
+                return await importer.run(_sources(paths, format_name, progress, label))
+
+        if strict:
+            checked = await one_pass("checking", dry=True)
+            if checked.total("rejected"):
+                return checked
+        return await one_pass("importing", dry=False)
+
+    summary = with_store(chosen.settings(), work)
+    if strict and summary.total("rejected"):
+        refuse(f"nothing was imported: {summary.total('rejected')} rows were refused")
+    say.print(str(summary), soft_wrap=True, highlight=False)
+
+
+def write_archive(*, out: Path, world: World | None = None) -> None:
+    """Write everything of an organization to one file.
+
+    Parameters
+    ----------
+    out
+        The file; ends in .jsonl, .jsonl.gz or .jsonl.zst.
+    """
+    chosen = world or World()
+    if out.is_dir() or not out.parent.is_dir():
+        refuse(f"{out} cannot be written: its folder does not exist, or it is one", code=2)
+
+    async def work(db: Database, secret: ServerSecret) -> int:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        written = 0
+        with _progress() as progress, files.writing(out) as write:
+            bar = progress.add_task("writing", total=await archive.count_tasks(db, org_id))
+            async for line in archive.lines(db, org_id):
+                write(line + b"\n")
+                written += 1
+                progress.advance(bar)
+        return written
+
+    lines = with_store(chosen.settings(), work)
+    say.print(f"Wrote {lines} lines to {out}.", soft_wrap=True, highlight=False)
+
+
+def _sources(
+    paths: tuple[Path, ...], format_name: str, progress: Progress, label: str
+) -> list[Source]:
+    bar = progress.add_task(label, total=sum(path.stat().st_size for path in paths))
+    before = 0
+    sources = []
+    for path in paths:
+
+        def entries(path: Path = path, before: int = before) -> Any:
+            return files.entries(
+                path, format_name, lambda at: progress.update(bar, completed=before + at)
+            )
+
+        sources.append(Source(path, entries))
+        before += path.stat().st_size
+    return sources
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def _report(reject: Reject) -> None:
+    err.print(str(reject), markup=False, highlight=False)

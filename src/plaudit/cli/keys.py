@@ -1,0 +1,156 @@
+"""plaudit keys, plaudit projects: what an organization has."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+import msgspec
+from cyclopts import App
+from rich.console import Console
+from rich.table import Table
+
+from plaudit import clock
+from plaudit.cli.place import ExistingFile, World, refuse, say, with_store
+from plaudit.core import access, projects
+from plaudit.core.secrets import ServerSecret
+from plaudit.errors import NotFound
+from plaudit.model import Role
+from plaudit.store.engine import Database, Transaction
+from plaudit.wire.resources import ProjectDetail
+
+keys = App(name="keys", help="API keys of an organization.")
+projects_app = App(name="projects", help="Projects of an organization.")
+
+
+@keys.command(name="create")
+def create_key(
+    *,
+    name: str = "",
+    role: Literal["read", "write", "admin"] = "admin",
+    expires: str | None = None,
+    create: bool = False,
+    world: World | None = None,
+) -> None:
+    """Make an API key and print it alone, once.
+
+    Parameters
+    ----------
+    name
+        What the key is for.
+    role
+        What it may do.
+    expires
+        When it ends: an ISO 8601 date or date-time. Never, if left out.
+    create
+        Create the organization if there is none of that name.
+    """
+    chosen = world or World()
+    expires_ms = None
+    if expires is not None:
+        try:
+            expires_ms = clock.parse_moment(expires)
+        except ValueError:
+            refuse(f"--expires must be an ISO 8601 date or date-time, not {expires!r}", code=2)
+
+    async def work(db: Database, secret: ServerSecret) -> str:
+        try:
+            org_id = await access.get_org(db, chosen.org, chosen.mode)
+        except NotFound:
+            if not create:
+                raise
+            await access.create_account(db, chosen.org)
+            org_id = await access.get_org(db, chosen.org, chosen.mode)
+        return await access.create_key(
+            db,
+            secret,
+            org_id=org_id,
+            mode=chosen.mode,
+            name=name,
+            role=Role[role],
+            expires_ms=expires_ms,
+        )
+
+    print(with_store(chosen.settings(), work))
+
+
+@keys.command(name="list")
+def list_keys(*, world: World | None = None) -> None:
+    """List an organization's keys. Their secrets are not kept, so they cannot be shown."""
+    chosen = world or World()
+
+    async def work(db: Database, secret: ServerSecret) -> list[Any]:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        return await access.list_keys(db, org_id)
+
+    found = with_store(chosen.settings(), work)
+    if not found:
+        say.print("No keys yet; make one with 'plaudit keys create'.")
+        return
+    table = Table("id", "begins", "role", "name", "created", "expires", "revoked")
+    for key in found:
+        times = (key.created_ms, key.expires_ms, key.revoked_ms)
+        shown = ["" if ms is None else clock.format_ms(ms) for ms in times]
+        table.add_row(key.key_id, key.display + "…", key.role.name, key.name, *shown)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@keys.command(name="revoke")
+def revoke_key(key: str, *, world: World | None = None) -> None:
+    """Revoke a key for good.
+
+    Parameters
+    ----------
+    key
+        Its id, the key itself, or its first 12 characters.
+    """
+    chosen = world or World()
+
+    async def work(db: Database, secret: ServerSecret) -> str:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        return (await access.revoke_key(db, org_id=org_id, key=key)).key_id
+
+    say.print(f"Revoked {with_store(chosen.settings(), work)}.", soft_wrap=True)
+
+
+@projects_app.command(name="create")
+def create_project(
+    name: str,
+    *,
+    form: ExistingFile | None = None,
+    types: list[str] | None = None,
+    models: list[str] | None = None,
+    world: World | None = None,
+) -> None:
+    """Create a project and print its id.
+
+    Parameters
+    ----------
+    name
+        Its name, unique in the organization.
+    form
+        A JSON file with the fields that annotators are asked.
+    types
+        Kinds of work, such as "RLHF: Pref Ranking".
+    models
+        Names of the models whose responses are judged.
+    """
+    chosen = world or World()
+    fields = None
+    if form is not None:
+        try:
+            fields = msgspec.json.decode(form.read_bytes(), type=dict[str, Any])
+        except msgspec.DecodeError as exc:
+            refuse(f"{form}: {exc}")
+
+    async def work(db: Database, secret: ServerSecret) -> str:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+
+        async def create(tx: Transaction) -> str:
+            detail = ProjectDetail(types=types or None, models=models or None, form=fields)
+            made = await projects.create_project(tx, org_id, name=name, detail=detail)
+            return made.public_id
+
+        return await db.write(create)
+
+    print(with_store(chosen.settings(), work))

@@ -1,0 +1,79 @@
+"""What commands share: which store and organization they work on, and how they refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn, TypeVar
+
+import msgspec
+from cyclopts import Parameter, validators
+from rich.console import Console
+
+from plaudit import settings
+from plaudit.core import secrets
+from plaudit.core.secrets import ServerSecret
+from plaudit.settings import Settings
+from plaudit.store import opening
+from plaudit.store.engine import Database
+
+T = TypeVar("T")
+
+DEFAULT_ORG = "default"
+
+ExistingFile = Annotated[Path, Parameter(validator=validators.Path(exists=True, dir_okay=False))]
+
+say = Console()
+err = Console(stderr=True, soft_wrap=True)
+
+
+@Parameter(name="*")
+@dataclass
+class Place:
+    """Which store."""
+
+    data: Path | None = None
+    """Folder of the embedded store; default $PLAUDIT_DATA or ./plaudit-data."""
+    database: str | None = None
+    """URL of a PostgreSQL database instead; default $PLAUDIT_DATABASE."""
+
+    def settings(self) -> Settings:
+        found = settings.from_environment()
+        return msgspec.structs.replace(
+            found, data=self.data or found.data, database=self.database or found.database
+        )
+
+
+@Parameter(name="*")
+@dataclass
+class World(Place):
+    """Which store, and whose data in it."""
+
+    org: str = DEFAULT_ORG
+    """The organization."""
+    mode: Literal["live", "test"] = "live"
+    """Its live or its test data."""
+
+
+def with_store(chosen: Settings, work: Callable[[Database, ServerSecret], Awaitable[T]]) -> T:
+    """Open the store, check that the secret belongs to it, and run `work`."""
+
+    async def opened() -> T:
+        db = opening.open_database(chosen)
+        try:
+            secret = secrets.load(chosen.secret_path)
+            await secrets.bind(db, secret, chosen.secret_path)
+            return await work(db, secret)
+        finally:
+            await db.close()
+
+    return asyncio.run(opened())
+
+
+def refuse(message: str, *, code: int = 1) -> NoReturn:
+    """End with one line on standard error."""
+    err.print(f"plaudit: {message}", markup=False, highlight=False)
+    sys.exit(code)

@@ -1,0 +1,60 @@
+"""The time, and its one text form (2025-01-01T08:31:03.169Z).
+
+Nothing else reads the wall clock. Times are integer milliseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)
+_MOMENT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?"
+    r"(?:([Zz])|\s?([+-])(\d\d):?(\d\d)?|( \d\d:?\d\d))?)?"
+)
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch, by the wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+def format_ms(ms: int) -> str:
+    """Write milliseconds as ISO 8601 UTC with exactly three decimals and a `Z`."""
+    return f"{(_NAIVE_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec='milliseconds')}Z"
+
+
+def parse_moment(text: str, *, round_up: bool = False) -> int:
+    """Read a date or date-time into milliseconds; raises ValueError if it is neither.
+
+    Accepts what clients of the real service send (contract 1.2): `Z`, `+00:00`, `+0000`, no
+    offset (UTC), a date alone (midnight UTC), and an offset whose `+` a URL decoder turned into
+    a space. Fractions finer than a millisecond are cut off, or rounded up on request, so that a
+    strict comparison at millisecond precision keeps its meaning (reliability 2.2.2, R6).
+    """
+    found = _MOMENT.fullmatch(text.strip())
+    if found is None:
+        raise ValueError("not an ISO 8601 date-time")
+    year, month, day, hour, minute, second, fraction, _, sign, off_h, off_m, bare = found.groups()
+    moment = datetime(
+        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0),
+        tzinfo=UTC,
+    )  # fmt: skip
+    if bare:
+        sign, digits = "+", bare.strip().replace(":", "")
+        off_h, off_m = digits[:2], digits[2:]
+    if sign:
+        if int(off_h) > 23 or int(off_m or 0) > 59:
+            raise ValueError("not an ISO 8601 offset")
+        offset = timedelta(hours=int(off_h), minutes=int(off_m or 0))
+        try:
+            moment += -offset if sign == "+" else offset
+        except OverflowError as exc:
+            raise ValueError("outside the years 1 to 9999") from exc
+    fine = (fraction or "").ljust(9, "0")
+    ms = (moment - _EPOCH) // timedelta(milliseconds=1) + int(fine[:3])
+    return ms + 1 if round_up and int(fine[3:]) else ms

@@ -1,0 +1,161 @@
+"""Organizations and API keys: make them, revoke them, and find out who is asking.
+
+A key is `live_` or `test_`, 40 characters of base 62 (238 bits) and 6 more that are a checksum,
+so that a scanner can tell a key from any other string without asking the server. The store holds
+a keyed hash. A slow hash would add nothing at this entropy and would be a way to exhaust the
+server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+import zlib
+
+from plaudit import clock, ids
+from plaudit.core import names
+from plaudit.core.secrets import ServerSecret
+from plaudit.errors import Conflict, NotFound, Unauthenticated
+from plaudit.model import ApiKey, Caller, Role
+from plaudit.store import organizations
+from plaudit.store.engine import Database, Transaction
+
+RANDOM_CHARS = 40
+DISPLAY_CHARS = 12
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_KEY = re.compile(rf"(?:live|test)_[0-9A-Za-z]{{{RANDOM_CHARS + 6}}}")
+
+
+async def create_account(db: Database, name: str) -> None:
+    """Add an account with its live and test worlds; raises Conflict if the name is taken."""
+    name_key = names.checked(name)
+
+    async def work(tx: Transaction) -> None:
+        account_id = ids.mint("account")
+        if not await organizations.insert_account(
+            tx, account_id=account_id, name=name, name_key=name_key, now=clock.now_ms()
+        ):
+            raise Conflict(f"there is an organization {name!r} already")
+        for mode in ("live", "test"):
+            await organizations.insert_org(
+                tx, org_id=ids.mint("org"), account_id=account_id, mode=mode
+            )
+
+    await db.write(work)
+
+
+async def get_org(db: Database, name: str, mode: str) -> str:
+    """The org_id of an account's world; raises NotFound."""
+    async with db.read() as tx:
+        org_id = await organizations.find_org(tx, name_key=names.key_of(name), mode=mode)
+    if org_id is None:
+        raise NotFound(f"there is no organization {name!r}")
+    return org_id
+
+
+async def create_key(
+    db: Database,
+    secret: ServerSecret,
+    *,
+    org_id: str,
+    mode: str,
+    name: str,
+    role: Role,
+    expires_ms: int | None = None,
+) -> str:
+    """Make an API key and return it; it cannot be shown again."""
+    text = mint_key(mode)
+    key = ApiKey(
+        key_id=ids.mint("key"),
+        org_id=org_id,
+        name=name,
+        role=role,
+        display=text[:DISPLAY_CHARS],
+        created_ms=clock.now_ms(),
+        expires_ms=expires_ms,
+        revoked_ms=None,
+    )
+    digest = secret.key_digests(text)[0]
+    await db.write(lambda tx: organizations.insert_key(tx, key, digest))
+    return text
+
+
+async def list_keys(db: Database, org_id: str) -> list[ApiKey]:
+    """All keys of a world, oldest first."""
+    async with db.read() as tx:
+        return await organizations.list_keys(tx, org_id)
+
+
+async def revoke_key(db: Database, *, org_id: str, key: str) -> ApiKey:
+    """Revoke the key with this id or beginning; raises NotFound, or Conflict if several match."""
+    async with db.read() as tx:
+        found = [
+            candidate
+            for candidate in await organizations.list_keys(tx, org_id)
+            if candidate.revoked_ms is None
+            and (candidate.key_id == key or candidate.display == key[:DISPLAY_CHARS])
+        ]
+    if not found:
+        raise NotFound(f"there is no active key {key[:DISPLAY_CHARS]!r}; see 'plaudit keys list'")
+    if len(found) > 1:
+        raise Conflict("several keys begin like that; name one by its id")
+    key_id = found[0].key_id
+    await db.write(
+        lambda tx: organizations.revoke_key(tx, org_id=org_id, key_id=key_id, now=clock.now_ms())
+    )
+    return found[0]
+
+
+async def authenticate(tx: Transaction, secret: ServerSecret, header: str | None) -> Caller:
+    """Find out who sends this Authorization header.
+
+    Bearer carries the key; Basic carries it as the user name, the password is ignored. Missing,
+    malformed, unknown, revoked and expired keys are told apart by nothing in the answer.
+    """
+    text = _key_of_header(header)
+    if text is None or not is_key(text):
+        raise Unauthenticated
+    for digest in secret.key_digests(text):
+        key = await organizations.find_key_by_digest(tx, digest)
+        if key is None:
+            continue
+        is_expired = key.expires_ms is not None and key.expires_ms <= clock.now_ms()
+        if key.revoked_ms is None and not is_expired:
+            return Caller(org_id=key.org_id, key_id=key.key_id, role=key.role)
+    raise Unauthenticated
+
+
+def mint_key(mode: str) -> str:
+    """Return a new key's text."""
+    start = f"{mode}_" + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARS))
+    return start + _checksum(start)
+
+
+def is_key(text: str) -> bool:
+    """Whether the text has a key's form and checksum."""
+    return _KEY.fullmatch(text) is not None and text[-6:] == _checksum(text[:-6])
+
+
+def _checksum(text: str) -> str:
+    number = zlib.crc32(text.encode())
+    digits = ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = _ALPHABET[digit] + digits
+    return digits
+
+
+def _key_of_header(header: str | None) -> str | None:
+    scheme, _, rest = (header or "").partition(" ")
+    rest = rest.strip()
+    if scheme.lower() == "bearer":
+        return rest
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest, validate=True).decode("ascii").partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    return None

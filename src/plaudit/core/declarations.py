@@ -1,0 +1,251 @@
+"""Projects and batches as an import declares them, or merely refers to them.
+
+What a task refers to without its being declared is created with the id as the name.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from plaudit import clock, ids
+from plaudit.core import names
+from plaudit.core.projects import create_batch, create_project
+from plaudit.errors import Conflict, InvalidContent
+from plaudit.model import Batch, BatchStatus, Project, TaskStatus
+from plaudit.store import batches, projects
+from plaudit.store.engine import Database, Transaction
+from plaudit.wire import resources
+from plaudit.wire.reading import convert, moment
+from plaudit.wire.resources import ArchivedBatch, ArchivedProject, ProjectDetail
+
+_DETAIL_FIELDS = ProjectDetail.__struct_fields__
+_FORWARD = {
+    BatchStatus.staging: 0,
+    BatchStatus.in_progress: 1,
+    BatchStatus.paused: 1,
+    BatchStatus.completed: 2,
+    BatchStatus.cancelled: 2,
+}
+
+
+class Declarations:
+    """The projects and batches one import has met. In a dry run nothing is created."""
+
+    def __init__(self, db: Database, org_id: str, *, dry: bool, replace: bool) -> None:
+        self._db = db
+        self._org_id = org_id
+        self._dry = dry
+        self._replace = replace
+        self._projects: dict[str, Project] = {}
+        self._named: dict[str, Project] = {}
+        self._batches: dict[str, Batch] = {}
+        self._undeclared: dict[str, Batch] = {}
+
+    async def declare(self, kind: str, value: object) -> str:
+        """Take a declaration; return the outcome. Raises InvalidContent or Conflict."""
+        if kind == "project":
+            return await self._declare_project(convert(value, ArchivedProject))
+        return await self._declare_batch(convert(value, ArchivedBatch))
+
+    async def project_for(
+        self, reference: str | resources.Project | None, override: str | None
+    ) -> Project:
+        """The project of a task: the one named on the command line, else the one it refers to."""
+        if override is not None:
+            return await self._project_named(override)
+        if reference is None:
+            raise InvalidContent(
+                "the task names no project; name one with --project", pointer="/project"
+            )
+        public_id = reference if isinstance(reference, str) else reference.id
+        if (known := self._projects.get(public_id)) is not None:
+            return known
+        if isinstance(reference, str):
+            declared = ArchivedProject(id=public_id)
+        else:
+            declared = convert(msgspec.to_builtins(reference), ArchivedProject)
+        return await self._find_or_create(declared)
+
+    async def batch_for(
+        self, reference: str | resources.Batch | None, project: Project
+    ) -> Batch | None:
+        """The batch of a task, inside its project."""
+        if reference is None:
+            return None
+        batch_id = reference if isinstance(reference, str) else reference.id
+        batch = self._batches.get(batch_id)
+        if batch is None:
+            async with self._db.read() as tx:
+                batch = await batches.find_batch(tx, self._org_id, batch_id)
+        if batch is None:
+            if isinstance(reference, str):
+                declared = ArchivedBatch(id=batch_id, project=project.public_id)
+            else:
+                declared = convert(msgspec.to_builtins(reference), ArchivedBatch)
+            batch = await self._create_batch(declared, project)
+            if isinstance(reference, str):
+                self._undeclared[batch_id] = batch
+        elif batch.name == batch_id and batch_id not in self._batches:
+            self._undeclared[batch_id] = batch
+        self._batches[batch_id] = batch
+        if batch.project_id != project.project_id:
+            raise Conflict(f"batch {batch_id!r} belongs to another project")
+        return batch
+
+    async def settle_batches(self) -> None:
+        """Complete the batches that were merely referred to and have no pending task left."""
+
+        async def work(tx: Transaction) -> None:
+            for batch in self._undeclared.values():
+                counts = await batches.add_progress(tx, batch.project_id, batch.batch_id, {})
+                if counts[TaskStatus.pending] == 0 and any(counts.values()):
+                    await batches.complete_batch(
+                        tx, batch.project_id, batch.batch_id, clock.now_ms()
+                    )
+
+        if self._undeclared:
+            await self._db.write(work)
+
+    async def _declare_project(self, declared: ArchivedProject) -> str:
+        async with self._db.read() as tx:
+            stored = await projects.find_project(tx, self._org_id, declared.id)
+        if stored is None and declared.id not in self._projects:
+            await self._find_or_create(declared)
+            return "added"
+        stored = stored or self._projects[declared.id]
+        wanted = _wanted_project(stored, declared)
+        if wanted == stored:
+            self._projects[declared.id] = stored
+            return "unchanged"
+        is_placeholder = stored.name == stored.public_id and stored.detail == b"{}"
+        if not (self._replace or is_placeholder):
+            raise Conflict(f"project {declared.id!r} is stored with other values; see --replace")
+        if not self._dry:
+            name_key = names.checked(wanted.name)
+
+            async def work(tx: Transaction) -> None:
+                if not await projects.update_project(tx, wanted, name_key):
+                    raise Conflict(f"there is a project named {wanted.name!r} already")
+
+            await self._db.write(work)
+        self._projects[declared.id] = wanted
+        return "updated"
+
+    async def _declare_batch(self, declared: ArchivedBatch) -> str:
+        project = await self.project_for(declared.project, None)
+        async with self._db.read() as tx:
+            stored = await batches.find_batch(tx, self._org_id, declared.id)
+        stored = stored or self._batches.get(declared.id)
+        self._undeclared.pop(declared.id, None)
+        if stored is None:
+            self._batches[declared.id] = await self._create_batch(declared, project)
+            return "added"
+        if stored.project_id != project.project_id:
+            raise Conflict(f"batch {declared.id!r} belongs to another project")
+        wanted = _wanted_batch(stored, declared)
+        self._batches[declared.id] = stored
+        if wanted == stored or _FORWARD[wanted.status] < _FORWARD[stored.status]:
+            return "unchanged"
+        is_placeholder = stored.name == stored.batch_id
+        if wanted.name != stored.name and not (self._replace or is_placeholder):
+            raise Conflict(f"batch {declared.id!r} is stored with other values; see --replace")
+        if not self._dry:
+            name_key = names.checked(wanted.name)
+
+            async def work(tx: Transaction) -> None:
+                if not await batches.update_batch(tx, wanted, name_key):
+                    raise Conflict(f"there is a batch named {wanted.name!r} already")
+
+            await self._db.write(work)
+        self._batches[declared.id] = wanted
+        return "updated"
+
+    async def _project_named(self, name: str) -> Project:
+        name_key = names.key_of(name)
+        if name_key not in self._named:
+            async with self._db.read() as tx:
+                project = await projects.find_project_by_name(tx, self._org_id, name_key)
+            if project is None:
+                project = await self._create_project(ArchivedProject(id="", name=name))
+            self._named[name_key] = project
+        return self._named[name_key]
+
+    async def _find_or_create(self, declared: ArchivedProject) -> Project:
+        async with self._db.read() as tx:
+            project = await projects.find_project(tx, self._org_id, declared.id)
+        project = project or await self._create_project(declared)
+        self._projects[project.public_id] = project
+        return project
+
+    async def _create_project(self, declared: ArchivedProject) -> Project:
+        name = declared.name or declared.id
+        if self._dry:
+            names.checked(name)
+            return Project(
+                ids.storage_key(), self._org_id, declared.id, name, clock.now_ms(), b"{}"
+            )
+
+        async def work(tx: Transaction) -> Project:
+            return await create_project(
+                tx,
+                self._org_id,
+                name=name,
+                public_id=declared.id or None,
+                created_ms=moment(declared.created_at, "/created_at"),
+                detail=_detail(declared),
+            )
+
+        return await self._db.write(work)
+
+    async def _create_batch(self, declared: ArchivedBatch, project: Project) -> Batch:
+        created_ms = moment(declared.created_at, "/created_at")
+        completed_ms = moment(declared.completed_at, "/completed_at")
+        name = declared.name or declared.id
+        if self._dry:
+            names.checked(name)
+            return Batch(
+                self._org_id, declared.id, project.project_id, name, declared.status,
+                created_ms or clock.now_ms(), completed_ms, b"{}", declared.callback,
+            )  # fmt: skip
+
+        async def work(tx: Transaction) -> Batch:
+            return await create_batch(
+                tx,
+                project,
+                name=name,
+                batch_id=declared.id,
+                status=declared.status,
+                created_ms=created_ms,
+                completed_ms=completed_ms,
+                metadata=declared.metadata,
+                callback=declared.callback,
+            )
+
+        return await self._db.write(work)
+
+
+def _detail(declared: ArchivedProject) -> ProjectDetail:
+    return ProjectDetail(**{name: getattr(declared, name) for name in _DETAIL_FIELDS})
+
+
+def _wanted_project(stored: Project, declared: ArchivedProject) -> Project:
+    created_ms = moment(declared.created_at, "/created_at")
+    return msgspec.structs.replace(
+        stored,
+        name=declared.name or stored.name,
+        created_ms=stored.created_ms if created_ms is None else created_ms,
+        detail=msgspec.json.encode(_detail(declared)),
+    )
+
+
+def _wanted_batch(stored: Batch, declared: ArchivedBatch) -> Batch:
+    created_ms = moment(declared.created_at, "/created_at")
+    return msgspec.structs.replace(
+        stored,
+        name=declared.name or stored.name,
+        status=declared.status,
+        created_ms=stored.created_ms if created_ms is None else created_ms,
+        completed_ms=moment(declared.completed_at, "/completed_at"),
+        metadata=msgspec.json.encode(declared.metadata or {}),
+        callback=declared.callback,
+    )

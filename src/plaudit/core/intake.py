@@ -1,0 +1,208 @@
+"""Take tasks in: from files of any format into the store, in bounded memory, again and again.
+
+Importing the same thing twice changes nothing; a run that was killed is finished by running it
+again. Rows go in by chunks, each one transaction, while the next chunk is being read. Every row
+that is refused is reported with its file, line and JSON pointer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.core import merging, names
+from plaudit.core.declarations import Declarations
+from plaudit.core.merging import Incoming, Outcome
+from plaudit.errors import Conflict, InvalidContent, Problem
+from plaudit.store.engine import Database, Transaction
+from plaudit.wire import reading
+
+CHUNK_ROWS = 500
+CHUNK_BYTES = 4 * 1024 * 1024
+FUTURE_MS_MAX = 5 * 60 * 1000
+KINDS = ("organization", "project", "batch", "task")
+OUTCOMES = ("added", "updated", "unchanged", "rejected")
+
+
+class Entry(Struct, frozen=True):
+    """One thing that a file holds: its kind, its value as decoded JSON, and where it stands.
+
+    `pointer` leads from the line to the value; `problem` stands in for one that is not readable.
+    """
+
+    kind: str
+    value: Any
+    line: int
+    pointer: str = ""
+    size: int = 0
+    problem: InvalidContent | None = None
+
+
+class Reject(Struct, frozen=True):
+    """A row that was refused, and why."""
+
+    file: str
+    line: int
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f" {self.pointer}" if self.pointer else ""
+        return f"{self.file}:{self.line}:{where} {self.message}"
+
+
+class Source(Struct, frozen=True):
+    """A file to import and how to read it."""
+
+    path: Path
+    entries: Callable[[], Iterator[Entry]]
+
+
+class Summary:
+    """How an import went: a count for each kind and outcome."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, kind: str, outcome: str, count: int = 1) -> None:
+        self.counts[kind, outcome] += count
+
+    def total(self, outcome: str) -> int:
+        """The number of rows of every kind with this outcome."""
+        return sum(count for (_, one), count in self.counts.items() if one == outcome)
+
+    def __str__(self) -> str:
+        parts = []
+        for kind in sorted({kind for kind, _ in self.counts}, key=_rank_of_kind):
+            found = [
+                f"{self.counts[kind, outcome]} {outcome}"
+                for outcome in OUTCOMES
+                if self.counts[kind, outcome]
+            ]
+            noun = "batches" if kind == "batch" else f"{kind}s"
+            parts.append(f"{noun}: {', '.join(found)}")
+        return "; ".join(parts) or "nothing to import"
+
+
+class Importer:
+    """One import into one world. Use it once: `run` over the sources."""
+
+    def __init__(
+        self,
+        db: Database,
+        org_id: str,
+        *,
+        project_name: str | None = None,
+        replace: bool = False,
+        dry: bool = False,
+        on_reject: Callable[[Reject], None],
+    ) -> None:
+        self.summary = Summary()
+        self._db = db
+        self._org_id = org_id
+        self._project_name = project_name
+        self._replace = replace
+        self._dry = dry
+        self._on_reject = on_reject
+        self._declared = Declarations(db, org_id, dry=dry, replace=replace)
+        self._chunk: dict[str, tuple[Incoming, str, int]] = {}
+        self._chunk_bytes = 0
+        self._writing: asyncio.Task[None] | None = None
+        self._seen: dict[int, int] = {}
+
+    async def run(self, sources: Iterable[Source]) -> Summary:
+        """Import every source; refused rows go to `on_reject` and the rest goes in."""
+        if self._project_name is not None:
+            names.checked(self._project_name, "")
+        try:
+            for source in sources:
+                for entry in source.entries():
+                    await self._take(entry, source.path.name)
+            await self._flush()
+        finally:
+            await self._written()
+        if not self._dry:
+            await self._declared.settle_batches()
+        return self.summary
+
+    async def _take(self, entry: Entry, file: str) -> None:
+        try:
+            if entry.problem is not None:
+                raise entry.problem
+            if entry.kind == "task":
+                await self._take_task(entry, file)
+            elif entry.kind in ("project", "batch"):
+                await self._flush()
+                outcome = await self._declared.declare(entry.kind, entry.value)
+                self.summary.add(entry.kind, outcome)
+            elif entry.kind != "organization":
+                raise InvalidContent(
+                    f"this version does not import {entry.kind!r}; it knows {', '.join(KINDS)}",
+                    pointer="/kind",
+                )
+        except (InvalidContent, Conflict) as problem:
+            self._reject(entry.kind, file, entry.line, problem, entry.pointer)
+
+    async def _take_task(self, entry: Entry, file: str) -> None:
+        read = reading.read_task(entry.value)
+        task = read.task
+        if read.completed_ms is not None and read.completed_ms > clock.now_ms() + FUTURE_MS_MAX:
+            raise InvalidContent(
+                "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
+            )
+        project = await self._declared.project_for(task.project, self._project_name)
+        batch = await self._declared.batch_for(task.batch, project)
+        if task.task_id in self._chunk:
+            await self._flush()
+        incoming = merging.prepare(read, project, batch, clock.now_ms())
+        self._chunk[task.task_id] = (incoming, file, entry.line)
+        self._chunk_bytes += entry.size
+        if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Hand the chunk to the writer once the one before it is written."""
+        await self._written()
+        if self._chunk:
+            chunk, self._chunk, self._chunk_bytes = self._chunk, {}, 0
+            self._writing = asyncio.create_task(self._write(chunk))
+            await asyncio.sleep(0)
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
+
+    async def _write(self, chunk: dict[str, tuple[Incoming, str, int]]) -> None:
+        incoming = [one for one, _, _ in chunk.values()]
+        if self._dry:
+            async with self._db.read() as tx:
+                outcomes = await merging.compare(
+                    tx, self._org_id, incoming, replace=self._replace, seen=self._seen
+                )
+        else:
+
+            async def work(tx: Transaction) -> list[Outcome]:
+                return await merging.merge(tx, self._org_id, incoming, replace=self._replace)
+
+            outcomes = await self._db.write(work)
+        for (_, file, line), outcome in zip(chunk.values(), outcomes, strict=True):
+            if isinstance(outcome, Problem):
+                self._reject("task", file, line, outcome)
+            else:
+                self.summary.add("task", outcome)
+
+    def _reject(self, kind: str, file: str, line: int, problem: Problem, prefix: str = "") -> None:
+        self.summary.add(kind if kind in KINDS else "row", "rejected")
+        pointer = prefix + problem.pointer if isinstance(problem, InvalidContent) else prefix
+        self._on_reject(Reject(file, line, pointer, problem.message))
+
+
+def _rank_of_kind(kind: str) -> int:
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)

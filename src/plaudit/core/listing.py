@@ -1,0 +1,255 @@
+"""Answer the listings: pages of tasks as stored bytes, pages of batches, projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.core import paging
+from plaudit.core.scope import ScopeWords, find_batch, find_project, project_of
+from plaudit.core.secrets import ServerSecret
+from plaudit.errors import InvalidPageToken, InvalidParameter
+from plaudit.model import Batch, BatchStatus, PageRow, Project, TaskStatus
+from plaudit.store import batches, projects, tasks
+from plaudit.store.batches import BatchFilter
+from plaudit.store.engine import Transaction
+from plaudit.store.tasks import TaskFilter, TaskPlace
+from plaudit.wire import rendering, resources
+
+_encode = msgspec.json.Encoder().encode
+
+
+class TaskQuery(Struct, frozen=True, kw_only=True):
+    """A request for a page of tasks; times are exclusive bounds in milliseconds."""
+
+    scope: ScopeWords
+    status: TaskStatus | None = None
+    completed_after: int | None = None
+    completed_before: int | None = None
+    limit: int = 100
+    next_token: str | None = None
+    expand: frozenset[str] = frozenset()
+    opts: int
+
+
+class _TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
+    """Where a walk over tasks goes on."""
+
+    project_id: int
+    batch_id: str | None
+    status: str | None
+    completed_after: int | None
+    completed_before: int | None
+    place_ms: int
+    place_seq: int
+    bound: int
+
+
+class BatchQuery(Struct, frozen=True, kw_only=True):
+    """A request for a page of batches; times are exclusive bounds in milliseconds."""
+
+    scope: ScopeWords
+    status: BatchStatus | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    completed_after: int | None = None
+    completed_before: int | None = None
+    limit: int = 100
+    next_token: str | None = None
+    expand: frozenset[str] = frozenset()
+
+
+class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
+    """Where a walk over batches goes on."""
+
+    project_id: int | None
+    status: str | None
+    created_after: int | None
+    created_before: int | None
+    completed_after: int | None
+    completed_before: int | None
+    place_ms: int
+    place_id: str
+
+
+async def task_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: TaskQuery
+) -> list[bytes]:
+    """One page of tasks as JSON, in pieces to be joined once."""
+    project, batch, walk = await _task_walk(tx, secret, org_id, query)
+    where = TaskFilter(
+        project_id=walk.project_id,
+        batch_id=walk.batch_id,
+        status=None if walk.status is None else TaskStatus(walk.status),
+        completed_after=walk.completed_after,
+        completed_before=walk.completed_before,
+    )
+    rows = await tasks.list_tasks(
+        tx,
+        where,
+        after=TaskPlace(walk.place_ms, walk.place_seq),
+        bound=walk.bound,
+        limit=query.limit + 1,
+        with_patches=rendering.needs_patches(query.opts),
+    )
+    has_more = len(rows) > query.limit
+    if has_more:
+        rows.pop()
+    parts = [b'{"tasks":[']
+    places = await _places(tx, project, {row[2] for row in rows}, query.expand, batch)
+    rendering.assemble(rows, places, query.opts, parts)
+    if has_more:
+        token = paging.encode(secret, org_id, _after(walk, where, rows[-1]))
+        parts.append(b'],"next_token":"%b"}' % token.encode())
+    else:
+        parts.append(b"]}")
+    return parts
+
+
+async def _task_walk(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: TaskQuery
+) -> tuple[Project, Batch | None, _TaskToken]:
+    """The walk a request starts or continues, and where it is."""
+    project = await find_project(tx, org_id, query.scope)
+    batch = await find_batch(tx, org_id, query.scope, project)
+    if query.next_token is not None:
+        walk = paging.decode(secret, org_id, query.next_token, _TaskToken)
+        _must_agree(
+            (None if project is None else project.project_id, walk.project_id),
+            (None if batch is None else batch.project_id, walk.project_id),
+            (None if batch is None else batch.batch_id, walk.batch_id),
+            (query.status, walk.status),
+            (query.completed_after, walk.completed_after),
+            (query.completed_before, walk.completed_before),
+        )
+        if project is None:
+            project = await projects.find_project_by_key(tx, org_id, walk.project_id)
+            if project is None:
+                raise InvalidPageToken
+        return project, batch, walk
+    if project is None:
+        if batch is None:
+            raise InvalidParameter(
+                "name what to list: project_id, project_name, batch_id or batch_name",
+                param="project_id",
+            )
+        project = await project_of(tx, batch)
+    is_by_completion = query.completed_after is not None or query.completed_before is not None
+    if is_by_completion:
+        bound = await projects.last_tick(tx, project.project_id)
+    else:
+        bound = await projects.next_seq(tx, project.project_id) - 1
+    walk = _TaskToken(
+        project_id=project.project_id,
+        batch_id=None if batch is None else batch.batch_id,
+        status=None if query.status is None else query.status.value,
+        completed_after=query.completed_after,
+        completed_before=query.completed_before,
+        place_ms=-(2**62),
+        place_seq=0,
+        bound=bound,
+    )
+    return project, batch, walk
+
+
+def _after(walk: _TaskToken, where: TaskFilter, last: PageRow) -> _TaskToken:
+    place_ms = last[1] if where.is_by_completion and last[1] is not None else walk.place_ms
+    return msgspec.structs.replace(walk, place_ms=place_ms, place_seq=last[0])
+
+
+def _must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
+    """Refuse filters that contradict the token; those not sent again are taken from it (A14)."""
+    if any(given is not None and given != pinned for given, pinned in given_and_pinned):
+        raise InvalidPageToken(
+            "next_token belongs to a request with other filters; "
+            "send the same ones again, or start without it"
+        )
+
+
+async def _places(
+    tx: Transaction,
+    project: Project,
+    batch_ids: Iterable[str | None],
+    expand: frozenset[str],
+    known: Batch | None,
+) -> dict[str | None, bytes]:
+    """What is written between id and status of a page's tasks, by batch."""
+    project_json = _encode(resources.project(project) if "project" in expand else project.public_id)
+    places: dict[str | None, bytes] = {}
+    for batch_id in batch_ids:
+        batch_json = None
+        if batch_id is not None:
+            batch_json = _encode(batch_id)
+            if "batch" in expand:
+                batch = known or await batches.find_batch(tx, project.org_id, batch_id)
+                assert batch is not None
+                batch_json = _encode(resources.batch(batch, project.public_id))
+        places[batch_id] = rendering.place(project_json, batch_json)
+    return places
+
+
+async def one_task(
+    tx: Transaction, org_id: str, task_id: str, *, expand: frozenset[str], opts: int
+) -> bytes | None:
+    """One task as JSON; None if this world has none of that id."""
+    task = await tasks.find_task(tx, org_id, task_id)
+    if task is None:
+        return None
+    project = await projects.find_project_by_key(tx, org_id, task.project_id)
+    assert project is not None
+    places = await _places(tx, project, [task.batch_id], expand, None)
+    return rendering.whole(task, places[task.batch_id], opts)
+
+
+async def batch_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: BatchQuery
+) -> resources.BatchPage:
+    """One page of batches, by creation time."""
+    project = await find_project(tx, org_id, query.scope)
+    walk = _BatchToken(
+        project_id=None if project is None else project.project_id,
+        status=query.status,
+        created_after=query.created_after,
+        created_before=query.created_before,
+        completed_after=query.completed_after,
+        completed_before=query.completed_before,
+        place_ms=-(2**62),
+        place_id="",
+    )
+    if query.next_token is not None:
+        pinned = paging.decode(secret, org_id, query.next_token, _BatchToken)
+        names = _BatchToken.__struct_fields__[:-2]
+        _must_agree(*((getattr(walk, name), getattr(pinned, name)) for name in names))
+        walk = pinned
+    where = BatchFilter(
+        project_id=walk.project_id,
+        status=None if walk.status is None else BatchStatus(walk.status),
+        created_after=walk.created_after,
+        created_before=walk.created_before,
+        completed_after=walk.completed_after,
+        completed_before=walk.completed_before,
+    )
+    found = await batches.list_batches(
+        tx, org_id, where, after=(walk.place_ms, walk.place_id), limit=query.limit + 1
+    )
+    token = None
+    if len(found) > query.limit:
+        found.pop()
+        last = msgspec.structs.replace(
+            walk, place_ms=found[-1].created_ms, place_id=found[-1].batch_id
+        )
+        token = paging.encode(secret, org_id, last)
+    return resources.BatchPage(
+        batches=[await batch_as_shown(tx, batch, query.expand) for batch in found],
+        next_token=token,
+    )
+
+
+async def batch_as_shown(tx: Transaction, batch: Batch, expand: frozenset[str]) -> resources.Batch:
+    """A batch with its project as an id, or expanded."""
+    project = await project_of(tx, batch)
+    shown = resources.project(project) if "project" in expand else project.public_id
+    return resources.batch(batch, shown)

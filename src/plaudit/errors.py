@@ -1,0 +1,139 @@
+"""Every failure we raise on purpose. No HTTP in it: the edges translate.
+
+A class's docstring is its default message; `code` is stable and documented. `message` is safe
+to show to strangers, `detail` goes to our log alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "problem"
+
+    def __init__(self, message: str | None = None, *, detail: str | None = None) -> None:
+        self.message = message or inspect.getdoc(type(self)) or self.code
+        self.detail = detail
+        super().__init__(self.message)
+
+
+class InvalidParameter(Problem):
+    """A parameter is not acceptable."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, message: str | None = None, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class InvalidPageToken(InvalidParameter):
+    """next_token was not issued for this request; start again without it."""
+
+    code = "invalid_page_token"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, param="next_token")
+
+
+class InvalidContent(Problem):
+    """The content is not acceptable."""
+
+    code = "invalid_content"
+
+    def __init__(self, message: str | None = None, *, pointer: str = "") -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        """JSON pointer (RFC 6901) of the offending value; empty for the whole document."""
+
+
+class BadRequest(Problem):
+    """The request is not well-formed HTTP."""
+
+    code = "bad_request"
+
+
+class Unauthenticated(Problem):
+    """A valid API key is required: send it as 'Authorization: Bearer <key>'."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(Problem):
+    """This API key's role does not permit the operation."""
+
+    code = "forbidden"
+
+
+class NotFound(Problem):
+    """There is nothing of that name here."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(Problem):
+    """This path does not take that method."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, message: str | None = None, *, allow: str = "") -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class Conflict(Problem):
+    """The change clashes with what is stored."""
+
+    code = "conflict"
+
+
+class TooLarge(Problem):
+    """The request is larger than this server accepts."""
+
+    code = "too_large"
+
+
+class HeaderTooLarge(Problem):
+    """The request line and headers are larger than 16 KiB."""
+
+    code = "header_too_large"
+
+
+class TooManyRequests(Problem):
+    """Too many requests; wait as long as Retry-After says."""
+
+    code = "too_many_requests"
+
+
+class Unavailable(Problem):
+    """The server cannot answer now; try again in a moment."""
+
+    code = "unavailable"
+
+
+class TimedOut(Problem):
+    """The request took longer than this server allows."""
+
+    code = "timed_out"
+
+
+class ServerFault(Problem):
+    """The server failed; quote the request id when reporting it."""
+
+    code = "server_fault"
+
+
+class StoreRefused(Problem):
+    """The store cannot be opened as it is."""
+
+    code = "store_refused"
+
+
+class Misconfigured(Problem):
+    """The configuration does not allow this."""
+
+    code = "misconfigured"

@@ -1,0 +1,114 @@
+"""Read and write JSONL files, plain or compressed, without holding more than a line of them."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from plaudit import guard
+from plaudit.core.intake import Entry
+from plaudit.errors import InvalidContent
+from plaudit.formats import archive, oasst, v2
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+LINE_BYTES_MAX = 10 * 1024 * 1024
+READ_BYTES = 256 * 1024
+BOM = b"\xef\xbb\xbf"
+
+READERS: dict[str, Callable[[Any], Iterator[archive.Found]]] = {
+    "archive": archive.read,
+    "v2": v2.read,
+    "oasst": oasst.read,
+}
+
+
+def entries(path: Path, format_name: str, on_progress: Callable[[int], None]) -> Iterator[Entry]:
+    """The entries of a file, in order; a line that cannot be read becomes a problem.
+
+    `on_progress` is told the position in the file, in bytes, now and then.
+    """
+    read = READERS[format_name]
+    for number, line in _lines(path, on_progress):
+        if line is None:
+            problem = InvalidContent(f"the line is longer than {LINE_BYTES_MAX} bytes")
+            yield Entry("row", None, number, problem=problem)
+        elif line.strip():
+            yield from _of_line(read, number, line)
+
+
+def _of_line(
+    read: Callable[[Any], Iterator[archive.Found]], number: int, line: bytes
+) -> Iterator[Entry]:
+    try:
+        for kind, value, pointer in read(guard.check(line)):
+            yield Entry(kind, value, number, pointer, size=len(line))
+    except InvalidContent as problem:
+        yield Entry("row", None, number, problem=problem)
+
+
+def _lines(path: Path, on_progress: Callable[[int], None]) -> Iterator[tuple[int, bytes | None]]:
+    """Numbered lines; None for one that is too long, which is skipped without being held."""
+    with path.open("rb") as raw:
+        stream = _decompressed(raw)
+        number, held, is_skipping = 1, bytearray(), False
+        try:
+            while block := stream.read(READ_BYTES):
+                if number == 1 and not held and block.startswith(BOM):
+                    block = block[len(BOM) :]
+                *whole, rest = block.split(b"\n")
+                for piece in whole:
+                    line = bytes(held) + piece
+                    held.clear()
+                    is_long = is_skipping or len(line) > LINE_BYTES_MAX
+                    yield number, None if is_long else line
+                    number, is_skipping = number + 1, False
+                if len(held) + len(rest) > LINE_BYTES_MAX:
+                    held.clear()
+                    is_skipping = True
+                elif not is_skipping:
+                    held += rest
+                on_progress(raw.tell())
+        except (EOFError, OSError, zlib.error, zstd.ZstdError) as exc:
+            raise InvalidContent(f"{path} is damaged after line {number - 1}: {exc}") from exc
+        if held or is_skipping:
+            yield number, None if is_skipping else bytes(held)
+
+
+def _decompressed(raw: BinaryIO) -> BinaryIO:
+    """The content of a file by its first bytes: gzip, zstd, or as it is."""
+    magic = raw.read(4)
+    raw.seek(0)
+    if magic[:2] == b"\x1f\x8b":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+    if magic == b"\x28\xb5\x2f\xfd":
+        return cast(BinaryIO, zstd.ZstdFile(raw))
+    return raw
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
+    """Write a file, compressed as its suffix says, that appears only when it is whole."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        with draft.open("wb") as raw:
+            if path.suffix == ".gz":
+                stream: Any = gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0)
+            elif path.suffix == ".zst":
+                stream = zstd.ZstdFile(raw, mode="wb")
+            else:
+                stream = raw
+            yield stream.write
+            if stream is not raw:
+                stream.close()
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

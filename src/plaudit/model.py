@@ -1,0 +1,133 @@
+"""The nouns of the domain: statuses, roles, and the rows that travel between layers."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag, StrEnum
+
+from msgspec import Struct
+
+
+class TaskStatus(StrEnum):
+    """Task statuses as the wire spells them (one l in `canceled`)."""
+
+    pending = "pending"
+    completed = "completed"
+    canceled = "canceled"
+    error = "error"
+    deleted = "deleted"
+
+    @property
+    def code(self) -> int:
+        """The small number that stands for this status in the store."""
+        return _TASK_STATUSES.index(self)
+
+    @staticmethod
+    def from_code(code: int) -> TaskStatus:
+        """The status that a stored number stands for."""
+        return _TASK_STATUSES[code]
+
+
+_TASK_STATUSES = tuple(TaskStatus)
+STORED_STATUSES = _TASK_STATUSES[:4]
+"""Every status a stored task can have; `deleted` is accepted as a filter and never stored."""
+
+
+class BatchStatus(StrEnum):
+    """Batch statuses as the wire spells them (two l's in `cancelled`)."""
+
+    staging = "staging"
+    in_progress = "in_progress"
+    completed = "completed"
+    paused = "paused"
+    cancelled = "cancelled"
+
+
+class Role(IntEnum):
+    """What an API key may do; each role includes the ones before it."""
+
+    read = 1
+    write = 2
+    admin = 3
+
+
+class Opts(IntFlag):
+    """The opt-in details of contract 1.6, as bits, in the order of the official client."""
+
+    annotation_details = 1
+    attachment_details = 2
+    model_parameters = 4
+    submissions = 8
+
+
+DEFAULT_OPTS = Opts.model_parameters
+ALL_OPTS = Opts(15)
+
+
+class Caller(Struct, frozen=True):
+    """Whoever is asking, after authentication. `org_id` names one world (live or test)."""
+
+    org_id: str
+    key_id: str
+    role: Role
+
+
+class ApiKey(Struct, frozen=True):
+    """An API key without its secret; `display` is its beginning, enough to recognise it."""
+
+    key_id: str
+    org_id: str
+    name: str
+    role: Role
+    display: str
+    created_ms: int
+    expires_ms: int | None
+    revoked_ms: int | None
+
+
+class Project(Struct, frozen=True):
+    """A project. `project_id` is the store's number, `public_id` what clients see."""
+
+    project_id: int
+    org_id: str
+    public_id: str
+    name: str
+    created_ms: int
+    detail: bytes
+    """JSON object: types, models, form, template, overlap, guidelines."""
+
+
+class Batch(Struct, frozen=True):
+    """A batch of one project, its ids unique in the organization."""
+
+    org_id: str
+    batch_id: str
+    project_id: int
+    name: str
+    status: BatchStatus
+    created_ms: int
+    completed_ms: int | None
+    metadata: bytes
+    """JSON object."""
+    callback: str | None
+
+
+class StoredTask(Struct, frozen=True):
+    """One task's row and the JSON it is answered with; see `wire.rendering`."""
+
+    project_id: int
+    seq: int
+    task_id: str
+    batch_id: str | None
+    status: TaskStatus
+    created_ms: int
+    completed_ms: int | None
+    head: bytes
+    body: bytes | None = None
+    patches: bytes | None = None
+    content: bytes | None = None
+    unique_id: str | None = None
+    callback_url: str | None = None
+
+
+PageRow = tuple[int, int | None, str | None, bytes, bytes | None, bytes | None]
+"""One task of a page: seq, completed_ms, batch_id, head, body, patches."""

@@ -1,0 +1,88 @@
+"""Environment to one frozen Settings; the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from plaudit.errors import Misconfigured
+from plaudit.model import DEFAULT_OPTS, Opts
+
+BODY_BYTES_MAX = 10 * 1024 * 1024
+HEADER_BYTES_MAX = 16 * 1024
+HEADER_SECONDS_MAX = 10.0
+REQUEST_SECONDS_MAX = 30.0
+IDLE_SECONDS_MAX = 60
+DRAIN_SECONDS_MAX = 25
+CONNECTIONS_MAX = 1000
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything that an operator can choose; each field's variable is PLAUDIT_<NAME>."""
+
+    data: Path = Path("plaudit-data")
+    database: str | None = None
+    secret_file: Path | None = None
+    public_url: str | None = None
+    metrics_public: bool = False
+    log_level: str = "info"
+    default_opts: Opts = DEFAULT_OPTS
+    bare_annotations: bool = False
+
+    @property
+    def secret_path(self) -> Path:
+        """Where the server secret lives; beside the data unless told otherwise."""
+        return self.secret_file or self.data / "secret"
+
+
+VARIABLES: dict[str, str] = {
+    "PLAUDIT_DATA": "Folder of the embedded store; default ./plaudit-data.",
+    "PLAUDIT_DATABASE": "URL of a PostgreSQL database instead of the embedded store.",
+    "PLAUDIT_SECRET_FILE": "The server secret; default DATA/secret, made at first start.",
+    "PLAUDIT_PUBLIC_URL": "How clients reach this server; used in /docs and /openapi.json.",
+    "PLAUDIT_METRICS_PUBLIC": "1 lets any address read /metrics; default loopback only.",
+    "PLAUDIT_LOG_LEVEL": "debug, info (default), warning or error.",
+    "PLAUDIT_DEFAULT_OPTS": "What `opts` means when absent; default model_parameters.",
+    "PLAUDIT_BARE_ANNOTATIONS": "1 drops id and type from annotations, as the seed page prints "
+    "them; the official client cannot read that.",
+}
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raises Misconfigured naming the variable that is wrong."""
+    env = os.environ if environ is None else environ
+    level = env.get("PLAUDIT_LOG_LEVEL", "info").lower()
+    if level not in ("debug", "info", "warning", "error"):
+        raise Misconfigured("PLAUDIT_LOG_LEVEL must be debug, info, warning or error")
+    secret = env.get("PLAUDIT_SECRET_FILE")
+    return Settings(
+        data=Path(env.get("PLAUDIT_DATA") or "plaudit-data"),
+        database=env.get("PLAUDIT_DATABASE") or None,
+        secret_file=Path(secret) if secret else None,
+        public_url=env.get("PLAUDIT_PUBLIC_URL") or None,
+        metrics_public=_flag(env, "PLAUDIT_METRICS_PUBLIC"),
+        log_level=level,
+        default_opts=_opts(env.get("PLAUDIT_DEFAULT_OPTS")),
+        bare_annotations=_flag(env, "PLAUDIT_BARE_ANNOTATIONS"),
+    )
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "")
+    if text not in ("", "0", "1"):
+        raise Misconfigured(f"{name} must be 0 or 1")
+    return text == "1"
+
+
+def _opts(text: str | None) -> Opts:
+    if text is None:
+        return DEFAULT_OPTS
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in Opts.__members__]
+    if unknown:
+        accepted = ", ".join(Opts.__members__)
+        raise Misconfigured(f"PLAUDIT_DEFAULT_OPTS takes {accepted}; not {unknown[0]}")
+    return Opts(sum(Opts[name] for name in set(names)))

@@ -1,0 +1,60 @@
+"""What a database is to the rest of the store: read and write transactions over one SQL text.
+
+SQL is written once, with `:named` parameters, for every engine. The functions of the store are
+coroutines that take a `Transaction`; on SQLite they never actually suspend.
+
+`write` takes the work as a function, not as a block, because an engine may have to run the whole
+transaction again (serialization failures) or several of them in one commit (SQLite's group
+commit). Work must therefore have no effect but through its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Args = Mapping[str, Any]
+Work = Callable[["Transaction"], Awaitable[T]]
+
+
+class Transaction(Protocol):
+    """Statements that see one snapshot and, in a write, become visible together."""
+
+    async def one(self, sql: str, args: Args) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    async def all(self, sql: str, args: Args) -> list[Row]:
+        """All rows."""
+        ...
+
+    async def run(self, sql: str, args: Args) -> int:
+        """Change rows; return how many."""
+        ...
+
+    async def many(self, sql: str, rows: Iterable[Args]) -> None:
+        """Run one statement for each set of parameters."""
+        ...
+
+
+class Database(Protocol):
+    """An open database."""
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
+        """A read transaction: a snapshot, for a bounded number of rows."""
+        ...
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a write transaction and return its result once it is durable."""
+        ...
+
+    async def check(self) -> None:
+        """Raise Unavailable unless the database answers."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is running and let go of the database."""
+        ...

@@ -1,0 +1,240 @@
+"""The embedded engine: SQLite through apsw, one writer thread, reads inline.
+
+A read runs on the event loop's own connection: a hop to another thread would cost six times the
+query at `limit=1`. A write goes to the one writer thread, which takes all that wait, runs each
+in a savepoint of its own inside one `BEGIN IMMEDIATE`, and commits them together: one fsync
+serves them all, and nothing is acknowledged before it.
+
+WAL with `synchronous=FULL`: an acknowledged write survives power loss. apsw brings a SQLite that
+is free of the WAL-reset corruption (fixed in 3.51.3, 3.50.7 and 3.44.6); others are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import apsw
+
+from plaudit.errors import StoreRefused, Unavailable
+from plaudit.store.engine import Args, Row, Work
+
+T = TypeVar("T")
+
+PAGE_BYTES = 16 * 1024
+BUSY_MS = 5_000
+GROUP_MAX = 64
+_FIXED_VERSIONS = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+class SqliteTransaction:
+    """Statements on one connection. The coroutines never suspend."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._execute = connection.execute
+
+    async def one(self, sql: str, args: Args) -> Row | None:
+        return cast("Row | None", self._execute(sql, args).fetchone())
+
+    async def all(self, sql: str, args: Args) -> list[Row]:
+        return cast("list[Row]", self._execute(sql, args).fetchall())
+
+    async def run(self, sql: str, args: Args) -> int:
+        self._execute(sql, args)
+        return self._connection.changes()
+
+    async def many(self, sql: str, rows: Iterable[Args]) -> None:
+        self._connection.executemany(sql, rows)
+
+
+class SqliteDatabase:
+    """A database file. Open it with `open_sqlite`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
+        self._reading = SqliteTransaction(self._reader)
+        self._depth = 0
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_loop, name="sqlite-writer", daemon=True)
+        self._writer.start()
+        self._closed = False
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqliteTransaction]:
+        """A snapshot. Nested or interleaved reads share the outermost one."""
+        if self._depth == 0:
+            _run(self._reader, "BEGIN")
+        self._depth += 1
+        try:
+            yield self._reading
+        except apsw.Error as exc:
+            raise _translated(exc) from exc
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self._reader.execute("COMMIT")
+
+    async def write(self, work: Work[T]) -> T:
+        """Queue `work` for the writer thread; return when its group is on disk."""
+        if self._closed:
+            raise Unavailable("the store is closing")
+        job = _Job(work, asyncio.get_running_loop())
+        self._jobs.put(job)
+        return cast(T, await asyncio.shield(job.future))
+
+    async def check(self) -> None:
+        async with self.read() as tx:
+            await tx.one("SELECT 1", {})
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            await asyncio.to_thread(self._writer.join)
+            self._reader.close()
+
+    def _write_loop(self) -> None:
+        connection = _connect(self._path, apsw.SQLITE_OPEN_READWRITE)
+        while (job := self._jobs.get()) is not None:
+            group, is_last = [job], False
+            while len(group) < GROUP_MAX:
+                try:
+                    waiting = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if waiting is None:
+                    is_last = True
+                    break
+                group.append(waiting)
+            _commit_group(connection, group)
+            if is_last:
+                break
+        connection.close()
+
+
+class _Job:
+    """One write that waits for its group, and where its caller waits."""
+
+    def __init__(self, work: Work[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.work = work
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Hand the outcome to the caller's loop, which may have gone."""
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._resolve)
+
+    def _resolve(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+def open_sqlite(path: Path) -> SqliteDatabase:
+    """Open an existing database file; raises StoreRefused where SQLite is too old to be safe."""
+    require_safe_version(apsw.sqlite_lib_version())
+    if not path.exists():
+        raise StoreRefused(f"there is no store at {path.parent}; run 'plaudit init' first")
+    return SqliteDatabase(path)
+
+
+def connect_for_migration(path: Path) -> apsw.Connection:
+    """A connection that may create the file and change the schema."""
+    require_safe_version(apsw.sqlite_lib_version())
+    return _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+
+
+def require_safe_version(version: str) -> None:
+    """Refuse a SQLite that can corrupt a WAL database (3.7.0 up to the fixed releases)."""
+    parts = tuple(int(part) for part in version.split(".")[:3])
+    if parts >= _FIXED_VERSIONS[0]:
+        return
+    if any(parts[:2] == fixed[:2] and parts >= fixed for fixed in _FIXED_VERSIONS):
+        return
+    raise StoreRefused(f"SQLite {version} can corrupt a WAL database; install apsw >= 3.51.3")
+
+
+def _connect(path: Path, flags: int) -> apsw.Connection:
+    try:
+        connection = apsw.Connection(str(path), flags=flags)
+        connection.set_busy_timeout(BUSY_MS)
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        if flags & apsw.SQLITE_OPEN_READWRITE:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        connection.execute(
+            "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384;"
+            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF"
+        )
+    except apsw.Error as exc:
+        raise StoreRefused(f"cannot open {path}: {exc}") from exc
+    return connection
+
+
+def _commit_group(connection: apsw.Connection, group: list[_Job]) -> None:
+    """Run each job in a savepoint, commit once, then tell the callers."""
+    transaction = SqliteTransaction(connection)
+    try:
+        _run(connection, "BEGIN IMMEDIATE")
+        for job in group:
+            _run_job(connection, transaction, job)
+        connection.execute("COMMIT")
+    except (apsw.Error, Unavailable) as exc:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        for job in group:
+            job.error = _translated(exc)
+    for job in group:
+        job.settle()
+
+
+def _run_job(connection: apsw.Connection, transaction: SqliteTransaction, job: _Job) -> None:
+    connection.execute("SAVEPOINT job")
+    try:
+        job.result = drive(job.work(transaction))
+    except BaseException as exc:
+        if not connection.in_transaction:  # the engine rolled everything back, as on a full disk
+            raise
+        connection.execute("ROLLBACK TO job")
+        job.error = _translated(exc)
+    connection.execute("RELEASE job")
+
+
+def drive(awaitable: Awaitable[T]) -> T:
+    """Run a coroutine that never suspends to its end, without an event loop."""
+    coroutine = cast("Coroutine[Any, Any, T]", awaitable)
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return cast(T, stop.value)
+    coroutine.close()
+    raise AssertionError("work in a SQLite transaction awaited something outside it")
+
+
+def _run(connection: apsw.Connection, sql: str) -> None:
+    try:
+        connection.execute(sql)
+    except apsw.Error as exc:
+        raise _translated(exc) from exc
+
+
+def _translated(exc: BaseException) -> BaseException:
+    """Busy, full or unreadable media is a 503 that may pass; anything else stays as it is."""
+    match exc:
+        case apsw.BusyError() | apsw.LockedError():
+            return Unavailable("the store is busy", detail=str(exc))
+        case apsw.FullError() | apsw.IOError() | apsw.ReadOnlyError() | apsw.CantOpenError():
+            return Unavailable("the store cannot be written now", detail=repr(exc))
+    return exc

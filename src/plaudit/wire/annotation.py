@@ -1,0 +1,246 @@
+"""Annotations: the key/value pairs on threads, turns, messages, chunks and rubric criteria.
+
+An annotation's `type` decides what its `value` and `possible_values` may be (contract 4.4). One
+struct serves all twelve types; `check` holds each to its own.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from plaudit.guard import INT_MAX, INT_MIN
+
+Int64 = Annotated[int, Meta(ge=INT_MIN, le=INT_MAX)]
+Number = float | Int64
+
+
+class AnnotationType(StrEnum):
+    """The discriminator of annotation values."""
+
+    boolean = "boolean"
+    integer = "integer"
+    text = "text"
+    category = "category"
+    category_multiple = "category_multiple"
+    file = "file"
+    labeled_text = "labeled_text"
+    ranked_choices = "ranked_choices"
+    ranked_groups = "ranked_groups"
+    rubric_criteria = "rubric_criteria"
+    rubric_rating = "rubric_rating"
+    workspace_container = "workspace_container"
+
+
+class BasicFile(Struct, omit_defaults=True, kw_only=True):
+    """A file given as base64 content or by URL."""
+
+    content: str | None = None
+    mime_type: str | None = None
+    scale_url: str | None = None
+    url: str | None = None
+    name: str | None = None
+
+
+class LabeledText(Struct):
+    """A span of text and the label put on it."""
+
+    label: str
+    text: str
+
+
+class WorkspaceContainerConfig(Struct, omit_defaults=True, kw_only=True):
+    """How to reach a coding workspace."""
+
+    workspace_id: str
+    workspace_url: str
+    workspace_token: str
+    expires_at: str
+    inactivity_freeze_time: Int64
+    force_enable_workspace_access: bool | None = None
+    workspace_image_version: Int64 | None = None
+
+
+class WorkspaceFile(Struct, omit_defaults=True, kw_only=True):
+    """A file that a coding workspace produced."""
+
+    scale_url: str
+    file_name: str | None = None
+    url: str | None = None
+    file_language: str | None = None
+    file_content: str | None = None
+
+
+class ContentAndUrl(Struct, omit_defaults=True, kw_only=True):
+    """Text output, in place or by URL."""
+
+    content: str | None = None
+    url: str | None = None
+    scale_url: str | None = None
+
+
+class WorkspaceContainerValue(Struct, omit_defaults=True, kw_only=True):
+    """A coding workspace and what came out of it.
+
+    `last_code_run_event` is left out on purpose: the official client cannot read it (4.6).
+    """
+
+    workspace_id: str | None = None
+    workspace_config: WorkspaceContainerConfig | None = None
+    output_files: list[WorkspaceFile] | None = None
+    stdout_output: ContentAndUrl | None = None
+    stderr_output: ContentAndUrl | None = None
+    test_stdout_output: ContentAndUrl | None = None
+    test_stderr_output: ContentAndUrl | None = None
+
+
+class _RubricCriteriaValue(Struct):
+    """Checked members of a rubric_criteria value; others pass through."""
+
+    weight: Number | None = None
+
+
+class _RubricRatingValue(Struct):
+    """Checked members of a rubric_rating value; others pass through."""
+
+    score: Number | None = None
+    color: str | None = None
+    justification: str | None = None
+
+
+class Vote(Struct, kw_only=True, omit_defaults=True):
+    """One judge's value, where several judged (Plaudit's extension, under `opts=submissions`)."""
+
+    contributor_id: str
+    value: Any = None
+    submitted_at: str | None = None
+
+
+class Annotation(Struct, omit_defaults=True, kw_only=True):
+    """One key and its value. `id`, `key`, `type`, `value` are always shown; the rest on request."""
+
+    id: str | None = None
+    key: str
+    type: AnnotationType | None = None
+    value: Any = None
+    title: str | None = None
+    description: str | None = None
+    labels: list[str] | None = None
+    possible_values: list[Any] | None = None
+    not_applicable: bool | None = None
+    cannot_assess: bool | None = None
+    metadata: dict[str, Any] | None = None
+    justification: str | None = None
+    votes: list[Vote] | None = None
+
+
+DETAILS = (
+    "title", "description", "labels", "possible_values", "not_applicable", "cannot_assess",
+    "metadata", "justification",
+)  # fmt: skip
+"""What `opts=annotation_details` adds to each annotation."""
+
+VALUES: dict[AnnotationType, Any] = {
+    AnnotationType.boolean: bool,
+    AnnotationType.integer: Int64,
+    AnnotationType.text: str,
+    AnnotationType.category: str,
+    AnnotationType.category_multiple: list[str],
+    AnnotationType.file: list[BasicFile],
+    AnnotationType.labeled_text: list[LabeledText],
+    AnnotationType.ranked_choices: list[str],
+    AnnotationType.ranked_groups: list[list[str]],
+    AnnotationType.rubric_criteria: _RubricCriteriaValue,
+    AnnotationType.rubric_rating: _RubricRatingValue,
+    AnnotationType.workspace_container: WorkspaceContainerValue,
+}
+"""What `value` must be for each type; absent and null are fine for all of them."""
+
+POSSIBLE_VALUES: dict[AnnotationType, Any] = {
+    AnnotationType.boolean: list[bool],
+    AnnotationType.integer: list[Int64],
+    AnnotationType.category: list[str],
+    AnnotationType.category_multiple: list[str],
+}
+
+_PLAIN = {
+    AnnotationType.boolean: bool,
+    AnnotationType.integer: int,
+    AnnotationType.text: str,
+    AnnotationType.category: str,
+}
+_NORMALISED = {AnnotationType.file, AnnotationType.workspace_container}
+
+
+def check(annotation: Annotation) -> None:
+    """Hold an annotation to its type, filling in the type if it is absent.
+
+    Raises msgspec.ValidationError with a path below the annotation (`$.value[0]`).
+    """
+    kind = annotation.type
+    if kind is None:
+        kind = annotation.type = guess_type(annotation.key, annotation.value)
+    value = annotation.value
+    if value is not None and type(value) is not _PLAIN.get(kind):
+        annotation.value = _checked(value, VALUES[kind], "value", keep=kind not in _NORMALISED)
+    if annotation.possible_values is not None and kind in POSSIBLE_VALUES:
+        _checked(annotation.possible_values, POSSIBLE_VALUES[kind], "possible_values", keep=True)
+    if annotation.metadata is not None:
+        _check_criteria(annotation.metadata)
+    for number, vote in enumerate(annotation.votes or ()):
+        if vote.value is not None:
+            _checked(vote.value, VALUES[kind], f"votes[{number}].value", keep=True)
+
+
+def guess_type(key: str, value: Any) -> AnnotationType:
+    """The type of a `{key, value}` pair as the seed page prints it, judged by its value."""
+    if isinstance(value, bool):
+        return AnnotationType.boolean
+    if isinstance(value, int):
+        return AnnotationType.integer
+    if isinstance(value, str) or value is None:
+        return AnnotationType.category if key == "selected_model_id" else AnnotationType.text
+    if isinstance(value, list):
+        return _guess_list_type(key, value)
+    if isinstance(value, dict):
+        if "workspace_id" in value or "workspace_config" in value:
+            return AnnotationType.workspace_container
+        has_rating = "score" in value or "color" in value
+        return AnnotationType.rubric_rating if has_rating else AnnotationType.rubric_criteria
+    raise msgspec.ValidationError(
+        "a fraction needs a type that can hold it (rubric_rating) - at `$.value`"
+    )
+
+
+def _guess_list_type(key: str, value: list[Any]) -> AnnotationType:
+    first = value[0] if value else None
+    if isinstance(first, list):
+        return AnnotationType.ranked_groups
+    if isinstance(first, dict):
+        is_labeled = "label" in first
+        return AnnotationType.labeled_text if is_labeled else AnnotationType.file
+    is_ranking = "rank" in key
+    return AnnotationType.ranked_choices if is_ranking else AnnotationType.category_multiple
+
+
+def _checked(value: Any, kind: Any, name: str, *, keep: bool) -> Any:
+    """Convert `value`, or raise with the path moved below `name`; `keep` returns it untouched."""
+    try:
+        converted = msgspec.convert(value, kind)
+    except msgspec.ValidationError as exc:
+        text, _, path = str(exc).partition(" - at `$")
+        raise msgspec.ValidationError(f"{text} - at `$.{name}{path.rstrip('`')}`") from exc
+    return value if keep else converted
+
+
+def _check_criteria(metadata: dict[str, Any]) -> None:
+    criteria = metadata.get("criteria")
+    if criteria is not None and not isinstance(criteria, str | dict):
+        raise msgspec.ValidationError(
+            "Expected an annotation or the id of one - at `$.metadata.criteria`"
+        )
+    if isinstance(criteria, dict):
+        _checked(criteria, Annotation, "metadata.criteria", keep=True)

@@ -1,0 +1,81 @@
+"""Fixtures: each test has a store of its own, copied from one made once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from harness import SHARED_DATA, Server, World
+from plaudit.core import secrets
+from plaudit.settings import Settings
+from plaudit.store import opening
+
+ENGINES = ("sqlite",)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> None:
+    for name in [name for name in os.environ if name.startswith("PLAUDIT_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store as `plaudit init` leaves it, without the organization."""
+    folder = tmp_path_factory.mktemp("template")
+    settings = Settings(data=folder)
+    opening.prepare(settings)
+    secrets.make(settings.secret_path)
+    return folder
+
+
+@pytest.fixture(params=ENGINES)
+def settings(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Settings:
+    """The settings of an empty store, on each engine."""
+    folder = tmp_path / "data"
+    shutil.copytree(template, folder)
+    return Settings(data=folder)
+
+
+@pytest.fixture
+def world(settings: Settings) -> Iterator[World]:
+    """An open store with the organization "default"."""
+    world = World(settings)
+    world.org()
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[TestClient]:
+    """A client with an admin key of the organization "default"."""
+    with world.client() as client:
+        yield client
+
+
+@pytest.fixture
+def start_server(settings: Settings) -> Iterator[Callable[..., Server]]:
+    """Start servers on the test's store; they are ended with the test."""
+    servers: list[Server] = []
+
+    def start(**environ: str) -> Server:
+        servers.append(Server(settings, **environ))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop(9)
+
+
+@pytest.fixture(scope="session")
+def oasst() -> Path:
+    """The published OASST trees, where they stand beside the checkout."""
+    path = SHARED_DATA / "oasst-en100" / "en_100_tree.jsonl"
+    if not path.exists():
+        pytest.skip("the folder with real data sets is not beside this checkout")
+    return path

@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test check fix serve bench clean
+.PHONY: setup demo test check fix serve bench bench-quick bench-setup clean
 
 setup: $(STAMP)
 
@@ -40,13 +40,18 @@ serve: setup  ## a server on ./plaudit-data
 	$(BIN)/plaudit init
 	$(BIN)/plaudit serve --port $(PORT)
 
-bench: setup  ## measure against nginx and an ordinary server; about 20 minutes
+bench-setup: setup
 	@if command -v uv >/dev/null 2>&1; then \
 		uv sync --quiet --frozen --extra test --extra check --extra bench; \
 	else \
 		$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check,bench]'; \
 	fi
+
+bench: bench-setup  ## measure against nginx and an ordinary server; about 20 minutes
 	$(BIN)/python -m benchmarks
+
+bench-quick: bench-setup  ## the same on little data, to see that it runs
+	$(BIN)/python -m benchmarks --quick
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

@@ -47,6 +47,7 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         services.db = opening.open_database(settings)
+        await opening.require_current(services.db, settings)
         await secrets.bind(services.db, secret, settings.secret_path)
         yield
         services.is_draining = True
@@ -80,7 +81,6 @@ def serve(settings: Settings, secret: ServerSecret, *, host: str, port: int) -> 
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=limits.CONNECTIONS_MAX,
         timeout_keep_alive=limits.IDLE_SECONDS_MAX,
         timeout_graceful_shutdown=limits.DRAIN_SECONDS_MAX,
         h11_max_incomplete_event_size=limits.HEADER_BYTES_MAX,

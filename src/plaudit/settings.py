@@ -25,6 +25,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     data: Path = Path("plaudit-data")
     database: str | None = None
+    database_pooler: bool = False
     secret_file: Path | None = None
     public_url: str | None = None
     metrics_public: bool = False
@@ -41,6 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 VARIABLES: dict[str, str] = {
     "PLAUDIT_DATA": "Folder of the embedded store; default ./plaudit-data.",
     "PLAUDIT_DATABASE": "URL of a PostgreSQL database instead of the embedded store.",
+    "PLAUDIT_DATABASE_POOLER": "1 where a transaction pooler stands before PostgreSQL.",
     "PLAUDIT_SECRET_FILE": "The server secret; default DATA/secret, made at first start.",
     "PLAUDIT_PUBLIC_URL": "How clients reach this server; used in /docs and /openapi.json.",
     "PLAUDIT_METRICS_PUBLIC": "1 lets any address read /metrics; default loopback only.",
@@ -61,6 +63,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         data=Path(env.get("PLAUDIT_DATA") or "plaudit-data"),
         database=env.get("PLAUDIT_DATABASE") or None,
+        database_pooler=_flag(env, "PLAUDIT_DATABASE_POOLER"),
         secret_file=Path(secret) if secret else None,
         public_url=env.get("PLAUDIT_PUBLIC_URL") or None,
         metrics_public=_flag(env, "PLAUDIT_METRICS_PUBLIC"),

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plaudit.api import problems
 from plaudit.api.metrics import Metrics
-from plaudit.api.operation import JSON, Services, respond
+from plaudit.api.operation import COMMON_HEADERS, JSON, Services, respond
 from plaudit.core import access
 from plaudit.errors import (
     MethodNotAllowed,
@@ -34,11 +34,6 @@ LOGGED_CHARS_MAX = 1024
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SLASHES = re.compile("^/{2,}")
-_COMMON = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store, private"),
-    (b"vary", b"Authorization"),
-]
 
 
 class Edge:
@@ -68,7 +63,7 @@ class Edge:
                 given = message["headers"]
                 names = {name for name, _ in given}
                 given.append((b"x-request-id", request_id.encode()))
-                given.extend(pair for pair in _COMMON if pair[0] not in names)
+                given.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
             else:
                 outcome["bytes"] += len(message.get("body", b""))
             await send(message)
@@ -93,7 +88,7 @@ class Edge:
         scope["app"] = self  # makes Starlette raise what it would otherwise answer as text
         if not self._is_open(scope["path"]):
             header = headers.get(b"authorization")
-            async with self._services.db.read() as tx:
+            async with self._services.db.read(snapshot=False) as tx:
                 scope["plaudit.caller"] = await access.authenticate(
                     tx, self._services.secret, None if header is None else header.decode("latin-1")
                 )

@@ -19,6 +19,12 @@ from plaudit.store.engine import Database
 Q = TypeVar("Q", bound=Struct)
 
 JSON = "application/json"
+COMMON_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store, private"),
+    (b"vary", b"Authorization"),
+]
+"""What every answer carries unless it says otherwise."""
 
 _encode = msgspec.json.Encoder().encode
 

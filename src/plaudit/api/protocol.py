@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api import problems
-from plaudit.errors import BadRequest, HeaderTooLarge, Problem
-from plaudit.settings import HEADER_BYTES_MAX, HEADER_SECONDS_MAX
+from plaudit.api.operation import COMMON_HEADERS
+from plaudit.errors import BadRequest, HeaderTooLarge, Problem, Unavailable
+from plaudit.settings import CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_MAX
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -22,6 +24,9 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_MAX:
+            self._refuse(Unavailable("too many connections; try again in a moment"))
+            return
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -77,11 +82,15 @@ class EdgeProtocol(HttpToolsProtocol):
         request_id = f"req_{secrets.token_hex(12)}"
         body = problems.body(problem, request_id)
         status = problems.STATUSES[type(problem)]
-        head = (
-            f"HTTP/1.1 {status} {problem.code}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
-            "x-content-type-options: nosniff\r\ncache-control: no-store, private\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
+            *COMMON_HEADERS,
+            *problems.headers(problem),
+        ]
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+        lines += [name + b": " + value for name, value in headers]
+        self.transport.write(b"\r\n".join([*lines, b"", body]))
         self.transport.close()

@@ -166,7 +166,7 @@ async def list_tasks(call: Call[ListTasks]) -> Answer | list[bytes]:
         expand=query.expand,
         opts=_opts(call, query.opts),
     )
-    async with services.db.read() as tx:
+    async with services.db.read(snapshot=False) as tx:
         parts = await listing.task_page(tx, services.secret, call.caller.org_id, asked)
     return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
 

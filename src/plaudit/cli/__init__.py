@@ -59,7 +59,7 @@ def serve(
 ) -> None:
     """Run the server. It listens on loopback unless told otherwise."""
     chosen = (place or Place()).settings()
-    if workers != 1:
+    if workers != 1 and chosen.database is None:
         refuse("the embedded store is served by one process; leave --workers out")
     secret = secrets.load(chosen.secret_path)
     # Refuse here, with a sentence, what would otherwise fail inside the server's start.

@@ -64,6 +64,7 @@ def with_store(chosen: Settings, work: Callable[[Database, ServerSecret], Awaita
     async def opened() -> T:
         db = opening.open_database(chosen)
         try:
+            await opening.require_current(db, chosen)
             secret = secrets.load(chosen.secret_path)
             await secrets.bind(db, secret, chosen.secret_path)
             return await work(db, secret)

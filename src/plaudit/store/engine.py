@@ -10,7 +10,7 @@ commit). Work must therefore have no effect but through its transaction.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -39,12 +39,20 @@ class Transaction(Protocol):
         """Run one statement for each set of parameters."""
         ...
 
+    async def add(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert rows by the fastest way the engine has."""
+        ...
+
 
 class Database(Protocol):
     """An open database."""
 
-    def read(self) -> AbstractAsyncContextManager[Transaction]:
-        """A read transaction: a snapshot, for a bounded number of rows."""
+    def read(self, *, snapshot: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        """A read transaction, for a bounded number of rows; await nothing else inside it.
+
+        Without `snapshot` each statement sees the latest commits, which is cheaper and enough
+        where no two statements must agree.
+        """
         ...
 
     async def write(self, work: Work[T]) -> T:

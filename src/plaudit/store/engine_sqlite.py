@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -52,34 +52,27 @@ class SqliteTransaction:
     async def many(self, sql: str, rows: Iterable[Args]) -> None:
         self._connection.executemany(sql, rows)
 
+    async def add(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        self._connection.executemany(_insert_sql(table, tuple(columns)), rows)
+
 
 class SqliteDatabase:
     """A database file. Open it with `open_sqlite`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
-        self._reading = SqliteTransaction(self._reader)
-        self._depth = 0
+        self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
+        self.reading = SqliteTransaction(self.reader)
+        self.depth = 0
+        """How many snapshots are open on the reader, one inside the other."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_loop, name="sqlite-writer", daemon=True)
         self._writer.start()
         self._closed = False
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[SqliteTransaction]:
-        """A snapshot. Nested or interleaved reads share the outermost one."""
-        if self._depth == 0:
-            _run(self._reader, "BEGIN")
-        self._depth += 1
-        try:
-            yield self._reading
-        except apsw.Error as exc:
-            raise _translated(exc) from exc
-        finally:
-            self._depth -= 1
-            if self._depth == 0:
-                self._reader.execute("COMMIT")
+    def read(self, *, snapshot: bool = True) -> _Read:
+        """A read on the loop's own connection. Nested snapshots share the outermost one."""
+        return _Read(self, snapshot)
 
     async def write(self, work: Work[T]) -> T:
         """Queue `work` for the writer thread; return when its group is on disk."""
@@ -98,7 +91,7 @@ class SqliteDatabase:
             self._closed = True
             self._jobs.put(None)
             await asyncio.to_thread(self._writer.join)
-            self._reader.close()
+            self.reader.close()
 
     def _write_loop(self) -> None:
         connection = _connect(self._path, apsw.SQLITE_OPEN_READWRITE)
@@ -117,6 +110,33 @@ class SqliteDatabase:
             if is_last:
                 break
         connection.close()
+
+
+class _Read:
+    """One read; a class, because a generator costs more than the statement inside it."""
+
+    __slots__ = ("_database", "_snapshot")
+
+    def __init__(self, database: SqliteDatabase, snapshot: bool) -> None:
+        self._database = database
+        self._snapshot = snapshot
+
+    async def __aenter__(self) -> SqliteTransaction:
+        database = self._database
+        if self._snapshot:
+            if database.depth == 0:
+                _run(database.reader, "BEGIN")
+            database.depth += 1
+        return database.reading
+
+    async def __aexit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
+        database = self._database
+        if self._snapshot:
+            database.depth -= 1
+            if database.depth == 0:
+                database.reader.execute("COMMIT")
+        if isinstance(exc, apsw.Error):
+            raise _translated(exc) from exc
 
 
 class _Job:
@@ -143,18 +163,12 @@ class _Job:
             self.future.set_result(self.result)
 
 
-def open_sqlite(path: Path) -> SqliteDatabase:
-    """Open an existing database file; raises StoreRefused where SQLite is too old to be safe."""
+def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
+    """Open a database file; raises StoreRefused where SQLite is too old to be safe."""
     require_safe_version(apsw.sqlite_lib_version())
-    if not path.exists():
-        raise StoreRefused(f"there is no store at {path.parent}; run 'plaudit init' first")
+    if create:
+        _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE).close()
     return SqliteDatabase(path)
-
-
-def connect_for_migration(path: Path) -> apsw.Connection:
-    """A connection that may create the file and change the schema."""
-    require_safe_version(apsw.sqlite_lib_version())
-    return _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
 
 
 def require_safe_version(version: str) -> None:
@@ -210,6 +224,12 @@ def _run_job(connection: apsw.Connection, transaction: SqliteTransaction, job: _
         connection.execute("ROLLBACK TO job")
         job.error = _translated(exc)
     connection.execute("RELEASE job")
+
+
+@lru_cache(maxsize=32)
+def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
 
 
 def drive(awaitable: Awaitable[T]) -> T:

@@ -7,98 +7,127 @@ was written by a newer version and is refused untouched.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
-import apsw
 from msgspec import Struct
 
 from plaudit import clock
 from plaudit.errors import StoreRefused
-from plaudit.store.engine_sqlite import connect_for_migration
-
-SQLITE_WORDS = {"id": "TEXT", "bytes": "BLOB", "packed": "BLOB", "clustered": " WITHOUT ROWID"}
-POSTGRES_WORDS = {
-    "id": 'TEXT COLLATE "C"',
-    "bytes": "BYTEA",
-    "packed": "BYTEA COMPRESSION lz4",
-    "clustered": "",
-}
-
-_LEDGER = "CREATE TABLE IF NOT EXISTS schema_migration (name TEXT PRIMARY KEY, applied_ms BIGINT)"
+from plaudit.store.engine import Database, Transaction
 
 
 class Migration(Struct, frozen=True):
     """One change of the schema, filled in for one engine."""
 
     name: str
-    sql: str
+    statements: list[str]
 
 
-def migrations(words: dict[str, str]) -> list[Migration]:
+class Dialect(Struct, frozen=True):
+    """What differs between engines when the schema is made."""
+
+    words: Mapping[str, str]
+    """What fills the words in braces of the migrations."""
+    lock: str | None
+    """Statement that keeps a second upgrade waiting; None where a write transaction does."""
+    foreign_tables: str
+    """Query that finds a table which is not the ledger."""
+
+
+LEDGER = "schema_migration"
+_CREATE_LEDGER = f"CREATE TABLE IF NOT EXISTS {LEDGER} (name TEXT PRIMARY KEY, applied_ms BIGINT)"
+
+SQLITE = Dialect(
+    words={"id": "TEXT", "bytes": "BLOB", "packed": "BLOB", "clustered": " WITHOUT ROWID"},
+    lock=None,
+    foreign_tables=f"SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> '{LEDGER}'",
+)
+POSTGRES = Dialect(
+    words={"id": 'TEXT COLLATE "C"', "bytes": "BYTEA", "packed": "BYTEA", "clustered": ""},
+    lock=f"LOCK TABLE {LEDGER} IN EXCLUSIVE MODE",
+    foreign_tables="SELECT tablename FROM pg_catalog.pg_tables"
+    f" WHERE schemaname = current_schema() AND tablename <> '{LEDGER}'",
+)
+PACKED_COLUMNS = (("task_body", "body"), ("task_body", "patches"), ("task_content", "content"))
+"""Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
+
+
+def migrations(dialect: Dialect) -> list[Migration]:
     """All migrations in order."""
     folder = files("plaudit.store") / "migrations"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return [
-        Migration(name, Template((folder / name).read_text("utf-8")).substitute(words))
-        for name in names
-    ]
+    found = []
+    for name in names:
+        text = Template((folder / name).read_text("utf-8")).substitute(dialect.words)
+        code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+        found.append(Migration(name, [one.strip() for one in code.split(";") if one.strip()]))
+    return found
 
 
-def upgrade_sqlite(path: Path) -> list[str]:
-    """Bring a database file (made if absent) up to date; return what was applied."""
-    connection = connect_for_migration(path)
-    try:
-        applied = []
-        for migration in _outstanding(connection):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                # Another process may have been quicker; the lock makes this look final.
-                if migration in _outstanding(connection):
-                    connection.execute(migration.sql)
-                    connection.execute(
-                        "INSERT INTO schema_migration (name, applied_ms) VALUES (:name, :now)",
-                        {"name": migration.name, "now": clock.now_ms()},
-                    )
-                    applied.append(migration.name)
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-        return applied
-    finally:
-        connection.close()
+async def upgrade(db: Database, dialect: Dialect) -> list[str]:
+    """Bring a database up to date; return the names of the migrations applied."""
+    await db.write(_make_ledger)
+    applied = []
+    for migration in migrations(dialect):
+
+        async def apply(tx: Transaction, migration: Migration = migration) -> bool:
+            if dialect.lock is not None:
+                await tx.run(dialect.lock, {})
+            # Another process may have been quicker; the lock makes this look final.
+            if migration.name not in await _outstanding(tx, dialect):
+                return False
+            for statement in migration.statements:
+                await tx.run(statement, {})
+            await tx.run(
+                f"INSERT INTO {LEDGER} (name, applied_ms) VALUES (:name, :now)",
+                {"name": migration.name, "now": clock.now_ms()},
+            )
+            return True
+
+        if await db.write(apply):
+            applied.append(migration.name)
+    return applied
 
 
-def require_current_sqlite(path: Path) -> None:
-    """Raise StoreRefused unless the file has exactly the schema of this version."""
-    connection = connect_for_migration(path)
-    try:
-        outstanding = _outstanding(connection)
-    finally:
-        connection.close()
+async def require_current(db: Database, dialect: Dialect) -> None:
+    """Raise StoreRefused unless the database has exactly the schema of this version."""
+    async with db.read() as tx:
+        outstanding = await _outstanding(tx, dialect)
     if outstanding:
         raise StoreRefused(
-            f"the store lacks migration {outstanding[0].name}; run 'plaudit init' to upgrade it"
+            f"the store lacks migration {outstanding[0]}; run 'plaudit init' to upgrade it"
         )
 
 
-def _outstanding(connection: apsw.Connection) -> list[Migration]:
-    connection.execute(_LEDGER)
-    done = {row[0] for row in connection.execute("SELECT name FROM schema_migration")}
-    known = migrations(SQLITE_WORDS)
-    unknown = done - {migration.name for migration in known}
+async def pack_columns(tx: Transaction) -> None:
+    """Choose how PostgreSQL keeps bodies: with lz4 where it was built with it, else as they are.
+
+    The default, pglz, would cost more on every read than it saves (performance.md 4).
+    """
+    row = await tx.one(
+        "SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'", {}
+    )
+    has_lz4 = row is not None and row[0]
+    for table, column in PACKED_COLUMNS:
+        change = "COMPRESSION lz4" if has_lz4 else "STORAGE EXTERNAL"
+        await tx.run(f"ALTER TABLE {table} ALTER COLUMN {column} SET {change}", {})
+
+
+async def _make_ledger(tx: Transaction) -> None:
+    await tx.run(_CREATE_LEDGER, {})
+
+
+async def _outstanding(tx: Transaction, dialect: Dialect) -> list[str]:
+    done = {row[0] for row in await tx.all(f"SELECT name FROM {LEDGER}", {})}
+    known = [migration.name for migration in migrations(dialect)]
+    unknown = done.difference(known)
     if unknown:
         raise StoreRefused(
             f"the store has migration {min(unknown)}, which this version does not know; "
             "use the version that wrote it, or a newer one"
         )
-    if (
-        not done
-        and connection.execute(
-            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name <> 'schema_migration'"
-        ).fetchone()
-    ):
+    if not done and await tx.one(dialect.foreign_tables, {}) is not None:
         raise StoreRefused("the database holds tables that are not Plaudit's")
-    return [migration for migration in known if migration.name not in done]
+    return [name for name in known if name not in done]

@@ -16,7 +16,18 @@ from msgspec import Struct
 from plaudit.model import STORED_STATUSES, PageRow, StoredTask, TaskStatus
 from plaudit.store.engine import Row, Transaction
 
-_FAR = 2**62
+FAR = 2**62
+"""Beyond every time and sequence number."""
+
+
+LOCATED_AT_ONCE = 50
+
+
+class TaskPlace(Struct, frozen=True):
+    """A place between two tasks of a listing; `completed_ms` plays no part in `seq` order."""
+
+    completed_ms: int
+    seq: int
 
 
 class TaskFilter(Struct, frozen=True):
@@ -33,12 +44,12 @@ class TaskFilter(Struct, frozen=True):
         """Whether the page is ordered by completion time."""
         return self.completed_after is not None or self.completed_before is not None
 
-
-class TaskPlace(Struct, frozen=True):
-    """A place between two tasks of a listing; `completed_ms` is 0 in `seq` order."""
-
-    completed_ms: int
-    seq: int
+    @property
+    def start(self) -> TaskPlace:
+        """The place before the first task of the listing."""
+        if self.completed_after is not None:
+            return TaskPlace(self.completed_after, FAR)
+        return TaskPlace(-FAR, 0)
 
 
 async def list_tasks(
@@ -72,49 +83,59 @@ async def list_tasks(
         args["status"] = where.status.code
     if where.is_by_completion:
         args["after_ms"] = after.completed_ms
-        args["low"] = -_FAR if where.completed_after is None else where.completed_after
-        args["high"] = _FAR if where.completed_before is None else where.completed_before
+        if where.completed_before is not None:
+            args["bound"] = min(bound, where.completed_before - 1)
     rows = await tx.all(sql, args)
-    if where.status is None:
-        rows.sort(key=_by_completion if where.is_by_completion else _by_seq)
+    # The join keeps the order of the keys on every engine we know, but none promises it.
+    rows.sort(key=_by_completion if where.is_by_completion else _by_seq)
     return cast("list[PageRow]", rows)
 
 
 @lru_cache(maxsize=32)
 def _page_sql(in_batch: bool, one_status: bool, by_completion: bool, with_patches: bool) -> str:
-    """The statement for one shape of page."""
-    conditions = "project_id = :project_id"
-    if in_batch:
-        conditions += " AND batch_id = :batch_id"
-    conditions += " AND status = {status}"
-    if by_completion:
-        conditions += (
-            " AND completed_ms IS NOT NULL AND completed_ms > :low AND completed_ms < :high"
-            " AND completed_ms <= :bound AND (completed_ms, seq) > (:after_ms, :after_seq)"
-        )
-        order = "ORDER BY completed_ms, seq LIMIT :row_limit"
-    else:
-        conditions += " AND seq > :after_seq AND seq <= :bound"
-        order = "ORDER BY seq LIMIT :row_limit"
-    statuses = [":status"] if one_status else [str(status.code) for status in STORED_STATUSES]
-    ranges = [
-        f"SELECT project_id, seq, completed_ms FROM task WHERE"
-        f" {conditions.format(status=status)} {order}"
-        for status in statuses
-    ]
-    keys = ranges[0]
-    if len(ranges) > 1:
-        union = " UNION ALL ".join(
-            f"SELECT * FROM ({text}) AS r{n}" for n, text in enumerate(ranges)
-        )
-        keys = f"SELECT * FROM ({union}) AS u {order}"
+    """The statement for one shape of page.
+
+    The keys of the page are found first, from columns that an index covers: a planner without
+    statistics would otherwise walk the primary key and filter, which is slow for rare statuses.
+    """
     patches = "b.patches" if with_patches else "NULL"
+    columns = f"t.seq, t.completed_ms, t.batch_id, t.head, b.body, {patches}"
+    bodies = "LEFT JOIN task_body AS b ON b.project_id = :project_id AND b.seq = t.seq"
+    if not (in_batch or one_status or by_completion):
+        # Every status is wanted and every stored task has one: the primary key serves as it is.
+        return (
+            f"SELECT {columns} FROM task AS t {bodies} WHERE t.project_id = :project_id"
+            " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit"
+        )
+    keys = _keys_sql(in_batch, one_status, by_completion)
     return (
-        f"SELECT t.seq, t.completed_ms, t.batch_id, t.head, b.body, {patches} FROM ({keys}) AS k"
-        " CROSS JOIN task AS t LEFT JOIN task_body AS b"
-        " ON b.project_id = :project_id AND b.seq = t.seq"
+        f"SELECT {columns} FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
         " WHERE t.project_id = :project_id AND t.seq = k.seq"
     )
+
+
+def _keys_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
+    """Select a page's `seq`s: one range of an index for each status, merged."""
+    scope = "project_id = :project_id" + (" AND batch_id = :batch_id" if in_batch else "")
+    if by_completion:
+        columns = "completed_ms, seq"
+        place = (
+            "completed_ms IS NOT NULL AND (completed_ms, seq) > (:after_ms, :after_seq)"
+            " AND completed_ms <= :bound"
+        )
+    else:
+        columns = "seq"
+        place = "seq > :after_seq AND seq <= :bound"
+    statuses = [":status"]
+    if not one_status:
+        # Only completed tasks have a time of completion.
+        wanted = (TaskStatus.completed,) if by_completion else STORED_STATUSES
+        statuses = [str(status.code) for status in wanted]
+    ranges = [
+        f"SELECT {columns} FROM task WHERE {scope} AND status = {status} AND {place}"
+        for status in statuses
+    ]
+    return f"{' UNION ALL '.join(ranges)} ORDER BY {columns} LIMIT :row_limit"
 
 
 async def find_task(tx: Transaction, org_id: str, task_id: str) -> StoredTask | None:
@@ -162,69 +183,67 @@ async def locate_tasks(
 ) -> dict[str, tuple[int, int]]:
     """Where the named tasks of this world are: (project_id, seq) by id."""
     found: dict[str, tuple[int, int]] = {}
-    for task_id in task_ids:
-        row = await tx.one(
-            "SELECT project_id, seq FROM task_locator"
-            " WHERE task_id = :task_id AND org_id = :org_id",
-            {"task_id": task_id, "org_id": org_id},
-        )
-        if row:
-            found[task_id] = (row[0], row[1])
+    names = [f"id_{number}" for number in range(LOCATED_AT_ONCE)]
+    sql = (
+        "SELECT task_id, project_id, seq FROM task_locator WHERE org_id = :org_id"
+        f" AND task_id IN ({', '.join(f':{name}' for name in names)})"
+    )
+    for start in range(0, len(task_ids), LOCATED_AT_ONCE):
+        some = list(task_ids[start : start + LOCATED_AT_ONCE])
+        # One statement for every number of ids: the last one fills the places left over.
+        some += [some[-1]] * (LOCATED_AT_ONCE - len(some))
+        args = dict(zip(names, some, strict=True)) | {"org_id": org_id}
+        for task_id, project_id, seq in await tx.all(sql, args):
+            found[task_id] = (project_id, seq)
     return found
 
 
 async def insert_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTask]) -> None:
     """Add tasks whose ids are free and whose sequence numbers are reserved."""
-    await tx.many(
-        "INSERT INTO task (project_id, seq, task_id, batch_id, status, created_ms, completed_ms,"
-        " head) VALUES (:project_id, :seq, :task_id, :batch_id, :status, :created_ms,"
-        " :completed_ms, :head)",
+    await tx.add(
+        "task",
+        (
+            "project_id",
+            "seq",
+            "task_id",
+            "batch_id",
+            "status",
+            "created_ms",
+            "completed_ms",
+            "head",
+        ),
         [
-            {
-                "project_id": task.project_id,
-                "seq": task.seq,
-                "task_id": task.task_id,
-                "batch_id": task.batch_id,
-                "status": task.status.code,
-                "created_ms": task.created_ms,
-                "completed_ms": task.completed_ms,
-                "head": task.head,
-            }
-            for task in tasks
+            (
+                one.project_id,
+                one.seq,
+                one.task_id,
+                one.batch_id,
+                one.status.code,
+                one.created_ms,
+                one.completed_ms,
+                one.head,
+            )
+            for one in tasks
         ],
     )
-    await tx.many(
-        "INSERT INTO task_locator (task_id, org_id, project_id, seq)"
-        " VALUES (:task_id, :org_id, :project_id, :seq)",
-        [
-            {
-                "task_id": task.task_id,
-                "org_id": org_id,
-                "project_id": task.project_id,
-                "seq": task.seq,
-            }
-            for task in tasks
-        ],
+    await tx.add(
+        "task_locator",
+        ("task_id", "org_id", "project_id", "seq"),
+        [(one.task_id, org_id, one.project_id, one.seq) for one in tasks],
     )
-    for task in tasks:
-        await _insert_parts(tx, task)
-
-
-async def _insert_parts(tx: Transaction, task: StoredTask) -> None:
-    if task.body is not None:
-        await insert_body(tx, task.project_id, task.seq, task.body, task.patches)
-    if task.content is not None or task.unique_id is not None or task.callback_url is not None:
-        await tx.run(
-            "INSERT INTO task_content (project_id, seq, content, unique_id, callback_url)"
-            " VALUES (:project_id, :seq, :content, :unique_id, :callback_url)",
-            {
-                "project_id": task.project_id,
-                "seq": task.seq,
-                "content": task.content,
-                "unique_id": task.unique_id,
-                "callback_url": task.callback_url,
-            },
-        )
+    bodies = [
+        (one.project_id, one.seq, one.body, one.patches) for one in tasks if one.body is not None
+    ]
+    if bodies:
+        await tx.add("task_body", ("project_id", "seq", "body", "patches"), bodies)
+    contents = [
+        (one.project_id, one.seq, one.content, one.unique_id, one.callback_url)
+        for one in tasks
+        if (one.content, one.unique_id, one.callback_url) != (None, None, None)
+    ]
+    if contents:
+        columns = ("project_id", "seq", "content", "unique_id", "callback_url")
+        await tx.add("task_content", columns, contents)
 
 
 async def insert_body(

@@ -143,6 +143,8 @@ def _check_fields(task: ArchivedTask) -> None:
             "only a completed task has threads; a prepared conversation goes in content",
             pointer="/threads",
         )
+    if task.completed_at is not None and task.status is not TaskStatus.completed:
+        raise InvalidContent("only a completed task has completed_at", pointer="/completed_at")
     if task.errors and task.status is not TaskStatus.error:
         raise InvalidContent("only a task in status error has errors", pointer="/errors")
     if task.sensitive_content_reports and task.status is not TaskStatus.completed:

@@ -6,6 +6,7 @@ import ctypes
 import logging
 import re
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,7 +23,6 @@ from plaudit.api import openapi, system, v2
 from plaudit.api.edge import Edge
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Endpoint, Operation, Services
-from plaudit.api.protocol import EdgeProtocol
 from plaudit.core import secrets
 from plaudit.core.secrets import ServerSecret
 from plaudit.settings import Settings
@@ -65,27 +65,46 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
     return Edge(inner.router, services, metrics, _open_paths(operations))
 
 
-def serve(settings: Settings, secret: ServerSecret, *, host: str, port: int) -> None:
-    """Run the server until it is told to stop; requests under way are finished first."""
+def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
+    """Run the server until it is told to stop; requests under way are finished first.
+
+    Several workers are processes of their own, which read the settings from the environment.
+    """
     configure_logs(settings)
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "http": "plaudit.api.protocol:EdgeProtocol",
+        "loop": "auto",
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_keep_alive": limits.IDLE_SECONDS_MAX,
+        "timeout_graceful_shutdown": limits.DRAIN_SECONDS_MAX,
+        "timeout_worker_healthcheck": limits.REQUEST_SECONDS_MAX,
+        "factory": True,
+    }
+    if workers == 1:
+        uvicorn.run(lambda: _started(settings), **options)
+        return
+    with tempfile.TemporaryDirectory(prefix="plaudit-metrics-") as folder:
+        limits.to_environment(settings, metrics_folder=folder)
+        uvicorn.run("plaudit.app:start_worker", workers=workers, **options)
+
+
+def start_worker() -> ASGIApp:
+    """The application of one of several serving processes."""
+    settings = limits.from_environment()
+    configure_logs(settings)
+    return _started(settings)
+
+
+def _started(settings: Settings) -> ASGIApp:
     tune_allocator()
-    config = uvicorn.Config(
-        create_app(settings, secret),
-        host=host,
-        port=port,
-        http=EdgeProtocol,
-        loop="auto",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=limits.IDLE_SECONDS_MAX,
-        timeout_graceful_shutdown=limits.DRAIN_SECONDS_MAX,
-        h11_max_incomplete_event_size=limits.HEADER_BYTES_MAX,
-    )
-    uvicorn.Server(config).run()
+    return create_app(settings, secrets.load(settings.secret_path))
 
 
 def configure_logs(settings: Settings) -> None:

@@ -40,6 +40,15 @@ class InvalidPageToken(InvalidParameter):
         super().__init__(message, param="next_token")
 
 
+class PageTokenExpired(InvalidParameter):
+    """next_token was issued before the store was restored; start again without it."""
+
+    code = "page_token_expired"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, param="next_token")
+
+
 class InvalidContent(Problem):
     """The content is not acceptable."""
 

@@ -20,6 +20,9 @@ DRAIN_SECONDS_MAX = 25
 CONNECTIONS_MAX = 1000
 
 
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that an operator can choose; each field's variable is PLAUDIT_<NAME>."""
 
@@ -71,6 +74,33 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         default_opts=_opts(env.get("PLAUDIT_DEFAULT_OPTS")),
         bare_annotations=_flag(env, "PLAUDIT_BARE_ANNOTATIONS"),
     )
+
+
+def to_environment(settings: Settings, *, metrics_folder: str) -> None:
+    """Hand the settings to processes started from this one.
+
+    `metrics_folder` is where they add up their metrics (prometheus-client's multiprocess mode).
+    """
+    values = {
+        "PLAUDIT_DATA": str(settings.data),
+        "PLAUDIT_DATABASE": settings.database or "",
+        "PLAUDIT_DATABASE_POOLER": str(int(settings.database_pooler)),
+        "PLAUDIT_SECRET_FILE": str(settings.secret_path),
+        "PLAUDIT_PUBLIC_URL": settings.public_url or "",
+        "PLAUDIT_METRICS_PUBLIC": str(int(settings.metrics_public)),
+        "PLAUDIT_LOG_LEVEL": settings.log_level,
+        "PLAUDIT_DEFAULT_OPTS": ",".join(
+            opt.name or "" for opt in Opts if opt in settings.default_opts
+        ),
+        "PLAUDIT_BARE_ANNOTATIONS": str(int(settings.bare_annotations)),
+        METRICS_FOLDER: metrics_folder,
+    }
+    os.environ.update(values)
+
+
+def metrics_folder() -> str | None:
+    """Where several serving processes add up their metrics; None for a single one."""
+    return os.environ.get(METRICS_FOLDER)
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

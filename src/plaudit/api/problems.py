@@ -11,6 +11,7 @@ from plaudit.wire.resources import Error
 STATUSES: dict[type[Problem], int] = {
     errors.InvalidParameter: 400,
     errors.InvalidPageToken: 400,
+    errors.PageTokenExpired: 400,
     errors.InvalidContent: 400,
     errors.BadRequest: 400,
     errors.Unauthenticated: 401,

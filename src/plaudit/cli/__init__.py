@@ -61,10 +61,9 @@ def serve(
     chosen = (place or Place()).settings()
     if workers != 1 and chosen.database is None:
         refuse("the embedded store is served by one process; leave --workers out")
-    secret = secrets.load(chosen.secret_path)
     # Refuse here, with a sentence, what would otherwise fail inside the server's start.
     with_store(chosen, _nothing)
-    server.serve(chosen, secret, host=host, port=port)
+    server.serve(chosen, host=host, port=port, workers=workers)
 
 
 @app.command

@@ -11,7 +11,7 @@ from msgspec import Struct
 from plaudit.core import paging
 from plaudit.core.scope import ScopeWords, find_batch, find_project, project_of
 from plaudit.core.secrets import ServerSecret
-from plaudit.errors import InvalidPageToken, InvalidParameter
+from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
 from plaudit.model import Batch, BatchStatus, PageRow, Project, TaskStatus
 from plaudit.store import batches, projects, tasks
 from plaudit.store.batches import BatchFilter
@@ -38,6 +38,7 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
 class _TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
     """Where a walk over tasks goes on."""
 
+    epoch: int
     where: TaskFilter
     place: TaskPlace
     bound: int
@@ -60,6 +61,7 @@ class BatchQuery(Struct, frozen=True, kw_only=True):
 class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
     """Where a walk over batches goes on."""
 
+    epoch: int
     project_id: int | None
     status: str | None
     created_after: int | None
@@ -106,6 +108,7 @@ async def _task_walk(
     if query.next_token is not None:
         walk = paging.decode(secret, org_id, query.next_token, _TaskToken)
         pinned = walk.where
+        _must_be_current(tx, walk.epoch)
         _must_agree(
             (None if project is None else project.project_id, pinned.project_id),
             (None if batch is None else batch.project_id, pinned.project_id),
@@ -137,12 +140,19 @@ async def _task_walk(
         completed_after=query.completed_after,
         completed_before=query.completed_before,
     )
-    return project, batch, _TaskToken(where, where.start, bound)
+    return project, batch, _TaskToken(tx.epoch, where, where.start, bound)
 
 
 def _after(walk: _TaskToken, last: PageRow) -> _TaskToken:
     seq, completed_ms = last[:2]
-    return _TaskToken(walk.where, TaskPlace(completed_ms or 0, seq), walk.bound)
+    place = TaskPlace(completed_ms or 0, seq)
+    return _TaskToken(walk.epoch, walk.where, place, walk.bound)
+
+
+def _must_be_current(tx: Transaction, epoch: int) -> None:
+    """Refuse a token of a history that a restore or a failover has ended."""
+    if epoch != tx.epoch:
+        raise PageTokenExpired
 
 
 def _must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
@@ -195,6 +205,7 @@ async def batch_page(
     """One page of batches, by creation time."""
     project = await find_project(tx, org_id, query.scope)
     walk = _BatchToken(
+        epoch=tx.epoch,
         project_id=None if project is None else project.project_id,
         status=query.status,
         created_after=query.created_after,
@@ -206,7 +217,8 @@ async def batch_page(
     )
     if query.next_token is not None:
         pinned = paging.decode(secret, org_id, query.next_token, _BatchToken)
-        names = _BatchToken.__struct_fields__[:-2]
+        _must_be_current(tx, pinned.epoch)
+        names = _BatchToken.__struct_fields__[1:-2]
         _must_agree(*((getattr(walk, name), getattr(pinned, name)) for name in names))
         walk = pinned
     where = BatchFilter(

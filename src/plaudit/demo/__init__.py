@@ -49,7 +49,7 @@ def run(port: int) -> None:
         secrets.make(chosen.secret_path)
         key = asyncio.run(_fill(chosen))
         print(_WELCOME.format(url=f"http://127.0.0.1:{port}", key=key), flush=True)
-        server.serve(chosen, secrets.load(chosen.secret_path), host="127.0.0.1", port=port)
+        server.serve(chosen, host="127.0.0.1", port=port)
 
 
 async def _fill(chosen: Settings) -> str:

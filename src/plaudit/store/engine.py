@@ -23,6 +23,11 @@ Work = Callable[["Transaction"], Awaitable[T]]
 class Transaction(Protocol):
     """Statements that see one snapshot and, in a write, become visible together."""
 
+    @property
+    def epoch(self) -> int:
+        """The epoch of the store (see `store.epochs`), as of the connection's making."""
+        ...
+
     async def one(self, sql: str, args: Args) -> Row | None:
         """The first row, or None."""
         ...

@@ -21,7 +21,9 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 
+from plaudit import clock
 from plaudit.errors import Problem, Unavailable
+from plaudit.store import epochs
 from plaudit.store.engine import Args, Row, Work
 
 T = TypeVar("T")
@@ -49,8 +51,9 @@ _LOST = (
 class PostgresTransaction:
     """Statements on one connection."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, epoch: int) -> None:
         self._connection = connection
+        self.epoch = epoch
 
     async def one(self, sql: str, args: Args) -> Row | None:
         text, names = positional(sql)
@@ -85,6 +88,7 @@ class PostgresDatabase:
         self._idle: list[Any] = []
         self._places = asyncio.Semaphore(CONNECTIONS_MAX)
         self._is_closed = False
+        self.epoch = 0
 
     def read(self, *, snapshot: bool = True) -> _Read:
         """A read; a snapshot is a REPEATABLE READ transaction."""
@@ -149,7 +153,15 @@ class PostgresDatabase:
                 "statement_timeout": str(int(STATEMENT_SECONDS_MAX * 1000)),
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS_MAX * 1000),
             }
-        return await asyncio.wait_for(asyncpg.connect(self._url, **options), CONNECT_SECONDS_MAX)
+        connection = await asyncio.wait_for(
+            asyncpg.connect(self._url, **options), CONNECT_SECONDS_MAX
+        )
+        try:
+            self.epoch = await _settle_epoch(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
     async def _attempt(self, work: Work[T], *, is_last: bool) -> tuple[bool, T | None]:
         """One run of a write: whether it is done, and its result."""
@@ -157,7 +169,7 @@ class PostgresDatabase:
         transaction_id = None
         try:
             await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            result = await work(PostgresTransaction(connection))
+            result = await work(PostgresTransaction(connection, self.epoch))
             transaction_id = await connection.fetchval("SELECT pg_current_xact_id()::text")
             await connection.execute("COMMIT")
         except _AGAIN as exc:
@@ -220,7 +232,7 @@ class _Read:
             except BaseException as exc:
                 self._database.release(self._connection, broken=True)
                 raise _translated(exc) from exc
-        return PostgresTransaction(self._connection)
+        return PostgresTransaction(self._connection, self._database.epoch)
 
     async def __aexit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
         broken = exc is not None and not isinstance(exc, Problem)
@@ -232,6 +244,35 @@ class _Read:
         self._database.release(self._connection, broken=broken)
         if exc is not None and isinstance(exc, (*_LOST, asyncpg.PostgresError)):
             raise _translated(exc) from exc
+
+
+async def _settle_epoch(connection: Any) -> int:
+    """The store's epoch, after a new one has begun where the database changed its timeline.
+
+    A standby that is promoted writes its log on a new timeline, which is how a process that
+    connects anew sees that the history may have lost its end.
+    """
+    transaction = PostgresTransaction(connection, 0)
+    try:
+        epoch, was_timeline = await epochs.current(transaction)
+    except asyncpg.UndefinedTableError:  # no schema yet
+        return 0
+    row = await transaction.one(
+        "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN '0'"
+        " ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END",
+        {},
+    )
+    assert row is not None
+    is_standby, timeline = row[0], int(row[1], 16)
+    if is_standby:
+        raise Unavailable("the store is a standby that takes no writes")
+    if timeline == was_timeline:
+        return epoch
+    async with connection.transaction():
+        await epochs.begin(
+            transaction, was_timeline=was_timeline, timeline=timeline, now=clock.now_ms()
+        )
+    return (await epochs.current(transaction))[0]
 
 
 @lru_cache(maxsize=512)

@@ -38,6 +38,7 @@ class SqliteTransaction:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._execute = connection.execute
+        self.epoch = _read_epoch(connection)
 
     async def one(self, sql: str, args: Args) -> Row | None:
         return cast("Row | None", self._execute(sql, args).fetchone())
@@ -169,6 +170,15 @@ def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
     if create:
         _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE).close()
     return SqliteDatabase(path)
+
+
+def _read_epoch(connection: apsw.Connection) -> int:
+    """The store's epoch; a file is restored only while nothing has it open."""
+    try:
+        row = connection.execute("SELECT epoch FROM store_epoch WHERE id = 1").fetchone()
+    except apsw.SQLError:  # no schema yet
+        return 0
+    return int(row[0]) if row else 0
 
 
 def require_safe_version(version: str) -> None:

@@ -7,6 +7,15 @@ CREATE TABLE server_secret (
     created_ms BIGINT NOT NULL
 );
 
+-- One row. The epoch grows when the database is restored or a standby takes over: walks that
+-- began before end there, because what they had seen may be gone.
+CREATE TABLE store_epoch (
+    id INTEGER PRIMARY KEY,
+    epoch BIGINT NOT NULL,
+    timeline BIGINT NOT NULL
+);
+INSERT INTO store_epoch (id, epoch, timeline) VALUES (1, 1, 0);
+
 CREATE TABLE account (
     account_id ${id} PRIMARY KEY,
     name TEXT NOT NULL,

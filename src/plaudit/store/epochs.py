@@ -1,0 +1,37 @@
+"""The store's epoch: which unbroken history of the database this is.
+
+After a restore, or when a standby takes over without the last commits, completion times and
+sequence numbers could be handed out a second time. Then every project's clock is moved beyond
+anything that can have been seen, and the epoch grows, so that page tokens of the old history are
+refused and their walks begin anew (reliability 2.2.6).
+"""
+
+from __future__ import annotations
+
+from plaudit.store.engine import Transaction
+
+CLOCK_MARGIN_MS = 60_000
+"""More than the clocks of two database hosts ever differ."""
+
+
+async def current(tx: Transaction) -> tuple[int, int]:
+    """The epoch, and the timeline of the database when it began."""
+    row = await tx.one("SELECT epoch, timeline FROM store_epoch WHERE id = 1", {})
+    assert row is not None
+    return row[0], row[1]
+
+
+async def begin(tx: Transaction, *, was_timeline: int, timeline: int, now: int) -> bool:
+    """Begin a new epoch; False if another process did so for this timeline."""
+    begun = await tx.run(
+        "UPDATE store_epoch SET epoch = epoch + 1, timeline = :timeline"
+        " WHERE id = 1 AND timeline = :was_timeline",
+        {"timeline": timeline, "was_timeline": was_timeline},
+    )
+    if begun:
+        await tx.run(
+            "UPDATE project_clock SET last_ms ="
+            " CASE WHEN last_ms > :now THEN last_ms ELSE :now END + :margin",
+            {"now": now, "margin": CLOCK_MARGIN_MS},
+        )
+    return bool(begun)

@@ -15,6 +15,7 @@ import plaudit
 from plaudit import app as server
 from plaudit import demo as demonstration
 from plaudit.cli.data import import_files, write_archive
+from plaudit.cli.database import db
 from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
 from plaudit.core import access, secrets
@@ -25,6 +26,7 @@ from plaudit.store.engine import Database
 
 app = App(name="plaudit", help=plaudit.__doc__, version=plaudit.__version__)
 app.command(keys)
+app.command(db)
 app.command(projects_app)
 app.command(import_files, name="import")
 app.command(write_archive, name="archive")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
-from plaudit.cli.place import ExistingFile, World, err, refuse, say, with_store
+from plaudit.cli.place import ExistingFile, World, err, progress, refuse, say, with_store
 from plaudit.core import access, archive
 from plaudit.core.intake import Importer, Reject, Source, Summary
 from plaudit.core.secrets import ServerSecret
@@ -58,8 +57,8 @@ def import_files(
                 dry=dry,
                 on_reject=_report,
             )
-            with _progress() as progress:
-                return await importer.run(_sources(paths, format_name, progress, label))
+            with progress() as bars:
+                return await importer.run(_sources(paths, format_name, bars, label))
 
         if strict:
             checked = await one_pass("checking", dry=True)
@@ -88,46 +87,32 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
     async def work(db: Database, secret: ServerSecret) -> int:
         org_id = await access.get_org(db, chosen.org, chosen.mode)
         written = 0
-        with _progress() as progress, files.writing(out) as write:
-            bar = progress.add_task("writing", total=await archive.count_tasks(db, org_id))
+        with progress() as bars, files.writing(out) as write:
+            bar = bars.add_task("writing", total=await archive.count_tasks(db, org_id))
             async for line in archive.lines(db, org_id):
                 write(line + b"\n")
                 written += 1
-                progress.advance(bar)
+                bars.advance(bar)
         return written
 
     lines = with_store(chosen.settings(), work)
     say.print(f"Wrote {lines} lines to {out}.", soft_wrap=True, highlight=False)
 
 
-def _sources(
-    paths: tuple[Path, ...], format_name: str, progress: Progress, label: str
-) -> list[Source]:
-    bar = progress.add_task(label, total=sum(path.stat().st_size for path in paths))
+def _sources(paths: tuple[Path, ...], format_name: str, bars: Progress, label: str) -> list[Source]:
+    bar = bars.add_task(label, total=sum(path.stat().st_size for path in paths))
     before = 0
     sources = []
     for path in paths:
 
         def entries(path: Path = path, before: int = before) -> Any:
             return files.entries(
-                path, format_name, lambda at: progress.update(bar, completed=before + at)
+                path, format_name, lambda at: bars.update(bar, completed=before + at)
             )
 
         sources.append(Source(path, entries))
         before += path.stat().st_size
     return sources
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
 
 
 def _report(reject: Reject) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NoReturn, TypeVar
 import msgspec
 from cyclopts import Parameter, validators
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from plaudit import settings
 from plaudit.core import secrets
@@ -72,6 +73,19 @@ def with_store(chosen: Settings, work: Callable[[Database, ServerSecret], Awaita
             await db.close()
 
     return asyncio.run(opened())
+
+
+def progress() -> Progress:
+    """Progress bars on standard error, for people alone."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
 
 
 def refuse(message: str, *, code: int = 1) -> NoReturn:

@@ -1,0 +1,94 @@
+"""plaudit db: keep the store up to date, sound, and safe."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from cyclopts import App
+
+from plaudit import clock
+from plaudit.cli.place import ExistingFile, Place, progress, refuse, say, with_store
+from plaudit.core.secrets import ServerSecret
+from plaudit.store import backup, checks, epochs, opening
+from plaudit.store.engine import Database, Transaction
+
+db = App(name="db", help="The store: upgrade, check, backup, restore.")
+
+
+@db.command
+def upgrade(*, place: Place | None = None) -> None:
+    """Bring the store's schema up to date."""
+    applied = opening.prepare((place or Place()).settings())
+    say.print(f"Applied {', '.join(applied)}." if applied else "The store is up to date.")
+
+
+@db.command
+def check(*, place: Place | None = None) -> None:
+    """Check that what must always be true of the stored data is. Reads all of it."""
+
+    async def work(database: Database, secret: ServerSecret) -> dict[str, int]:
+        return await checks.violations(database)
+
+    found = with_store((place or Place()).settings(), work)
+    for statement, count in found.items():
+        say.print(f"does not hold for {count} rows: {statement}", soft_wrap=True, highlight=False)
+    if found:
+        refuse(f"{len(found)} of {len(checks.CHECKS)} statements do not hold")
+    say.print(f"All {len(checks.CHECKS)} statements hold.", highlight=False)
+
+
+@db.command(name="backup")
+def write_backup(*, out: Path, place: Place | None = None) -> None:
+    """Copy the whole store to one file, while it is in use.
+
+    Parameters
+    ----------
+    out
+        The file. Its hash goes into OUT.sha256 beside it; the server secret is not in it.
+    """
+    if out.is_dir() or not out.parent.is_dir():
+        refuse(f"{out} cannot be written: its folder does not exist, or it is one", code=2)
+    with progress() as bars:
+        bar = bars.add_task("copying", total=None)
+        digest = backup.write_backup(
+            (place or Place()).settings(),
+            out,
+            lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+    say.print(f"Wrote {out} (sha256 {digest}).", soft_wrap=True, highlight=False)
+
+
+@db.command(name="restore")
+def read_backup(source: ExistingFile, *, place: Place | None = None) -> None:
+    """Bring a backup back into a store that does not exist yet.
+
+    Page tokens given out before are refused afterwards, so that their walks begin anew.
+
+    Parameters
+    ----------
+    source
+        The backup; its .sha256 must stand beside it.
+    """
+    chosen = (place or Place()).settings()
+    backup.read_backup(chosen, source)
+
+    async def work() -> None:
+        database = opening.open_database(chosen)
+        try:
+            await opening.require_current(database, chosen)
+            await database.write(_begin_epoch)
+        finally:
+            await database.close()
+
+    asyncio.run(work())
+    say.print(
+        f"Restored {source}. Put the server secret that belongs to it at {chosen.secret_path}.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+async def _begin_epoch(tx: Transaction) -> None:
+    _, timeline = await epochs.current(tx)
+    await epochs.begin(tx, was_timeline=timeline, timeline=timeline, now=clock.now_ms())

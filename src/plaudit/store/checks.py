@@ -1,0 +1,56 @@
+"""What must always be true of the stored data, as queries that count what contradicts it."""
+
+from __future__ import annotations
+
+from plaudit.store.engine import Database
+
+CHECKS: dict[str, str] = {
+    "every task can be found by its id": (
+        "SELECT COUNT(*) FROM task AS t LEFT JOIN task_locator AS l ON l.task_id = t.task_id"
+        " AND l.project_id = t.project_id AND l.seq = t.seq WHERE l.seq IS NULL"
+    ),
+    "every id leads to a task": (
+        "SELECT COUNT(*) FROM task_locator AS l LEFT JOIN task AS t"
+        " ON t.project_id = l.project_id AND t.seq = l.seq WHERE t.seq IS NULL"
+    ),
+    "only completed tasks have threads": (
+        "SELECT COUNT(*) FROM task_body AS b LEFT JOIN task AS t"
+        " ON t.project_id = b.project_id AND t.seq = b.seq WHERE t.seq IS NULL OR t.status <> 1"
+    ),
+    "completed tasks, and no others, have a time of completion": (
+        "SELECT COUNT(*) FROM task WHERE (status = 1) <> (completed_ms IS NOT NULL)"
+    ),
+    "no completion lies beyond its project's clock": (
+        "SELECT COUNT(*) FROM task AS t JOIN project_clock AS c ON c.project_id = t.project_id"
+        " WHERE t.completed_ms > c.last_ms"
+    ),
+    "no task lies beyond its project's sequence": (
+        "SELECT COUNT(*) FROM task AS t JOIN project_sequence AS s ON s.project_id = t.project_id"
+        " WHERE t.seq >= s.next_seq"
+    ),
+    "each batch counts its tasks": (
+        "SELECT COUNT(*) FROM batch_progress AS p WHERE p.pending <> (SELECT COUNT(*) FROM task AS t"
+        " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 0)"
+        " OR p.completed <> (SELECT COUNT(*) FROM task AS t"
+        " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 1)"
+        " OR p.canceled <> (SELECT COUNT(*) FROM task AS t"
+        " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 2)"
+        " OR p.error <> (SELECT COUNT(*) FROM task AS t"
+        " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 3)"
+    ),
+    "every claimed unique_id names a task": (
+        "SELECT COUNT(*) FROM unique_claim AS u LEFT JOIN task_locator AS l"
+        " ON l.task_id = u.task_id AND l.org_id = u.org_id WHERE l.seq IS NULL"
+    ),
+}
+
+
+async def violations(db: Database) -> dict[str, int]:
+    """How many rows contradict each statement that does not hold. Reads the whole store."""
+    found = {}
+    for statement, sql in CHECKS.items():
+        async with db.read() as tx:
+            row = await tx.one(sql, {})
+        if row is not None and row[0]:
+            found[statement] = int(row[0])
+    return found

@@ -10,10 +10,10 @@ from cyclopts import App
 from plaudit import clock
 from plaudit.cli.place import ExistingFile, Place, progress, refuse, say, with_store
 from plaudit.core.secrets import ServerSecret
-from plaudit.store import backup, checks, epochs, opening
+from plaudit.store import backup, checks, distribution, epochs, opening
 from plaudit.store.engine import Database, Transaction
 
-db = App(name="db", help="The store: upgrade, check, backup, restore.")
+db = App(name="db", help="The store: upgrade, check, backup, restore, distribute.")
 
 
 @db.command
@@ -87,6 +87,30 @@ def read_backup(source: ExistingFile, *, place: Place | None = None) -> None:
         soft_wrap=True,
         highlight=False,
     )
+
+
+@db.command
+def distribute(*, show: bool = False, place: Place | None = None) -> None:
+    """Spread the tables over the workers of a Citus cluster. Running it again does no harm.
+
+    Parameters
+    ----------
+    show
+        Print the statements instead of running them.
+    """
+    if show:
+        print(";\n".join(distribution.statements()) + ";")
+        return
+    chosen = (place or Place()).settings()
+    if chosen.database is None:
+        refuse("SQLite stays on one machine; --database must name a Citus coordinator", code=2)
+
+    async def work(database: Database, secret: ServerSecret) -> list[str]:
+        return await database.write(distribution.distribute)
+
+    done = with_store(chosen, work)
+    told = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."
+    say.print(told, soft_wrap=True, highlight=False)
 
 
 async def _begin_epoch(tx: Transaction) -> None:

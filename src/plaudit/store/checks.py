@@ -29,7 +29,8 @@ CHECKS: dict[str, str] = {
         " WHERE t.seq >= s.next_seq"
     ),
     "each batch counts its tasks": (
-        "SELECT COUNT(*) FROM batch_progress AS p WHERE p.pending <> (SELECT COUNT(*) FROM task AS t"
+        "SELECT COUNT(*) FROM batch_progress AS p"
+        " WHERE p.pending <> (SELECT COUNT(*) FROM task AS t"
         " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 0)"
         " OR p.completed <> (SELECT COUNT(*) FROM task AS t"
         " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 1)"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import logging
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import structlog
@@ -71,6 +72,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
     Several workers are processes of their own, which read the settings from the environment.
     """
     configure_logs(settings)
+    # uvicorn stops in good order and then raises the signal again, for us to end as we would.
+    signal.signal(signal.SIGTERM, _exit)
     options: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -100,6 +103,10 @@ def start_worker() -> ASGIApp:
     settings = limits.from_environment()
     configure_logs(settings)
     return _started(settings)
+
+
+def _exit(number: int, frame: Any) -> NoReturn:
+    sys.exit(0)
 
 
 def _started(settings: Settings) -> ASGIApp:

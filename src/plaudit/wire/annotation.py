@@ -7,7 +7,7 @@ struct serves all twelve types; `check` holds each to its own.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -33,6 +33,13 @@ class AnnotationType(StrEnum):
     rubric_criteria = "rubric_criteria"
     rubric_rating = "rubric_rating"
     workspace_container = "workspace_container"
+
+
+TypeWord = Literal[
+    "boolean", "integer", "text", "category", "category_multiple", "file", "labeled_text",
+    "ranked_choices", "ranked_groups", "rubric_criteria", "rubric_rating", "workspace_container",
+]  # fmt: skip
+"""The same words as plain strings: a struct holds these, because hashing an enum is slow."""
 
 
 class BasicFile(Struct, omit_defaults=True, kw_only=True):
@@ -124,7 +131,7 @@ class Annotation(Struct, omit_defaults=True, kw_only=True):
 
     id: str | None = None
     key: str
-    type: AnnotationType | None = None
+    type: TypeWord | None = None
     value: Any = None
     title: str | None = None
     description: str | None = None
@@ -143,7 +150,7 @@ DETAILS = (
 )  # fmt: skip
 """What `opts=annotation_details` adds to each annotation."""
 
-VALUES: dict[AnnotationType, Any] = {
+VALUES: dict[str, Any] = {
     AnnotationType.boolean: bool,
     AnnotationType.integer: Int64,
     AnnotationType.text: str,
@@ -159,14 +166,14 @@ VALUES: dict[AnnotationType, Any] = {
 }
 """What `value` must be for each type; absent and null are fine for all of them."""
 
-POSSIBLE_VALUES: dict[AnnotationType, Any] = {
+POSSIBLE_VALUES: dict[str, Any] = {
     AnnotationType.boolean: list[bool],
     AnnotationType.integer: list[Int64],
     AnnotationType.category: list[str],
     AnnotationType.category_multiple: list[str],
 }
 
-_PLAIN = {
+_PLAIN: dict[str | None, type] = {
     AnnotationType.boolean: bool,
     AnnotationType.integer: int,
     AnnotationType.text: str,
@@ -180,9 +187,9 @@ def check(annotation: Annotation) -> None:
 
     Raises msgspec.ValidationError with a path below the annotation (`$.value[0]`).
     """
-    kind = annotation.type
-    if kind is None:
-        kind = annotation.type = guess_type(annotation.key, annotation.value)
+    if annotation.type is None:
+        annotation.type = guess_type(annotation.key, annotation.value).value
+    kind: str = annotation.type
     value = annotation.value
     if value is not None and type(value) is not _PLAIN.get(kind):
         annotation.value = _checked(value, VALUES[kind], "value", keep=kind not in _NORMALISED)
@@ -193,6 +200,16 @@ def check(annotation: Annotation) -> None:
     for number, vote in enumerate(annotation.votes or ()):
         if vote.value is not None:
             _checked(vote.value, VALUES[kind], f"votes[{number}].value", keep=True)
+
+
+def is_plain(annotation: Annotation) -> bool:
+    """Whether a glance shows that there is nothing to check or fill in; most have this form."""
+    return (
+        type(annotation.value) is _PLAIN.get(annotation.type)
+        and annotation.possible_values is None
+        and annotation.metadata is None
+        and annotation.votes is None
+    )
 
 
 def guess_type(key: str, value: Any) -> AnnotationType:

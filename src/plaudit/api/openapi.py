@@ -37,7 +37,7 @@ _TAGS = (
 def document(operations: Sequence[Operation], settings: Settings) -> dict[str, Any]:
     """The whole document, OpenAPI 3.1."""
     structs: list[Any] = [Error]
-    structs += [one.answer for one in operations if not isinstance(one.answer, str)]
+    structs += [one.answer for one in operations if not isinstance(one.answer, tuple)]
     unique = list(dict.fromkeys(structs))
     _, schemas = msgspec.json.schema_components(unique, ref_template=_REF)
     _complete_schemas(schemas)
@@ -106,10 +106,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
-    if isinstance(operation.answer, str):
-        content: dict[str, Any] = {operation.answer: {}}
+    if isinstance(operation.answer, tuple):
+        content: dict[str, Any] = {media_type: {} for media_type in operation.answer}
     else:
         content = {JSON: {"schema": {"$ref": _REF.format(name=operation.answer.__name__)}}}
+        if operation.example is not None:
+            content[JSON]["example"] = operation.example
     is_redirect = operation.operation_id == "get_root"
     responses: dict[str, Any] = {
         "302" if is_redirect else "200": {
@@ -126,7 +128,13 @@ def _responses(operation: Operation) -> dict[str, Any]:
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": "As it stands in the path, percent-encoded.",
+        "schema": {"type": "string"},
+    }
 
 
 def _complete_schemas(schemas: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ class Answer(Struct):
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """One route. `role` None makes it open; `answer` is the struct of a 200, or a media type."""
+    """One route. `role` None makes it open; `answer` is the struct of a 200, or media types."""
 
     operation_id: str
     path: str
@@ -69,8 +69,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     method: str = "GET"
     tag: str
     query: type[Struct] = NoQuery
-    answer: type[Struct] | str
+    answer: type[Struct] | tuple[str, ...]
     answer_description: str
+    example: Any = None
+    """What a 200 may look like, for the document."""
     role: Role | None = Role.read
     errors: tuple[int, ...] = ()
     """Statuses beside those every operation of its kind can answer; see `all_errors`."""
@@ -78,11 +80,9 @@ class Operation(Struct, frozen=True, kw_only=True):
     @property
     def all_errors(self) -> tuple[int, ...]:
         """Every status but 200 that this operation can answer."""
-        usual = (
-            (400, 431, 500, 503, 504)
-            if self.role is None
-            else (400, 401, 413, 429, 431, 500, 503, 504)
-        )
+        usual: tuple[int, ...] = (400, 413, 431, 500, 503, 504)
+        if self.role is not None:
+            usual += (401, 429)
         return tuple(sorted({*usual, *self.errors}))
 
 

@@ -107,27 +107,27 @@ def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tupl
             "/metrics",
             get_metrics,
             "Metrics in Prometheus' text format; loopback only unless configured",
-            "text/plain",
+            ("text/plain",),
             404,
         ),
-        declare("get_openapi", "/openapi.json", get_openapi, "This document", JSON),
+        declare("get_openapi", "/openapi.json", get_openapi, "This document", (JSON,)),
         declare(
             "get_v2_openapi",
             "/v2/openapi",
             get_openapi,
             "This document, where Scale's client generator looks for it",
-            JSON,
+            (JSON,),
         ),
-        declare("get_docs", "/docs", get_docs, "This document as a page", "text/html"),
+        declare("get_docs", "/docs", get_docs, "This document as a page", ("text/html",)),
         declare(
             "get_docs_file",
             "/docs/static/{name}",
             get_static,
             "What the page loads",
-            "text/css",
+            ("text/css", "text/javascript"),
             404,
         ),
-        declare("get_root", "/", get_root, "Leads to /docs", "text/html"),
+        declare("get_root", "/", get_root, "Leads to /docs", ("text/plain",)),
     )
 
 

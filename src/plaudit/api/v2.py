@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
+from plaudit.api import examples
 from plaudit.api.operation import Answer, Call, Operation
 from plaudit.api.parameters import Choice, Choices, Count, Moment, Text
 from plaudit.core import annotations as annotation_search
@@ -272,6 +273,7 @@ OPERATIONS = (
         query=ListTasks,
         answer=TaskPage,
         answer_description="One page of tasks.",
+        example=examples.TASK_PAGE,
         errors=(404,),
     ),
     Operation(
@@ -283,6 +285,7 @@ OPERATIONS = (
         query=GetTask,
         answer=Task,
         answer_description="The task.",
+        example=examples.TASK,
         errors=(404,),
     ),
     Operation(
@@ -294,6 +297,7 @@ OPERATIONS = (
         query=GetAnnotation,
         answer=Annotation,
         answer_description="The annotation.",
+        example=examples.ANNOTATION,
         errors=(404,),
     ),
     Operation(
@@ -307,6 +311,7 @@ OPERATIONS = (
         query=ListBatches,
         answer=resources.BatchPage,
         answer_description="One page of batches, oldest first.",
+        example=examples.BATCH_PAGE,
         errors=(404,),
     ),
     Operation(
@@ -319,6 +324,7 @@ OPERATIONS = (
         query=GetBatch,
         answer=resources.Batch,
         answer_description="The batch.",
+        example=examples.BATCH,
         errors=(404,),
     ),
     Operation(
@@ -330,6 +336,7 @@ OPERATIONS = (
         query=ListProjects,
         answer=resources.ProjectList,
         answer_description="All projects, oldest first.",
+        example=examples.PROJECT_LIST,
     ),
     Operation(
         operation_id="get_project",
@@ -341,6 +348,7 @@ OPERATIONS = (
         query=GetProject,
         answer=resources.Project,
         answer_description="The project.",
+        example=examples.PROJECT,
         errors=(404,),
     ),
 )

@@ -189,7 +189,8 @@ def check(annotation: Annotation) -> None:
     """
     if annotation.type is None:
         annotation.type = guess_type(annotation.key, annotation.value).value
-    kind: str = annotation.type
+    kind: str | None = annotation.type
+    assert kind is not None
     value = annotation.value
     if value is not None and type(value) is not _PLAIN.get(kind):
         annotation.value = _checked(value, VALUES[kind], "value", keep=kind not in _NORMALISED)

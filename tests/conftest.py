@@ -1,4 +1,4 @@
-"""Fixtures: each test has a store of its own, copied from one made once."""
+"""Fixtures: each test has a store of its own on each engine, copied from one made once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import postgres
 import pytest
 from starlette.testclient import TestClient
 
@@ -15,13 +16,27 @@ from plaudit.core import secrets
 from plaudit.settings import Settings
 from plaudit.store import opening
 
-ENGINES = ("sqlite",)
+ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite").split(","))
+
+_folder: Path | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global _folder
+    if postgres.FOLDER_VARIABLE not in os.environ:
+        _folder = postgres.choose_folder()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _folder is not None:
+        postgres.remove_folder(_folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> None:
     for name in [name for name in os.environ if name.startswith("PLAUDIT_")]:
-        del os.environ[name]
+        if not name.startswith("PLAUDIT_TEST_"):
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +49,40 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=ENGINES)
-def settings(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Settings:
-    """The settings of an empty store, on each engine."""
+@pytest.fixture(scope="session")
+def postgres_server(worker_id: str) -> Iterator[postgres.Postgres]:
+    """A real PostgreSQL with a template of the current schema."""
+    server = postgres.Postgres(worker_id)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def sqlite_settings(template: Path, tmp_path: Path) -> Settings:
+    """The settings of an empty SQLite store, for what concerns that engine alone."""
     folder = tmp_path / "data"
     shutil.copytree(template, folder)
     return Settings(data=folder)
+
+
+@pytest.fixture
+def postgres_settings(
+    postgres_server: postgres.Postgres, template: Path, tmp_path: Path
+) -> Iterator[Settings]:
+    """The settings of an empty PostgreSQL store, for what concerns that engine alone."""
+    folder = tmp_path / "data-postgres"
+    folder.mkdir()
+    shutil.copy2(template / "secret", folder / "secret")
+    url = postgres_server.clone()
+    yield Settings(data=folder, database=url)
+    postgres_server.drop(url)
+
+
+@pytest.fixture(params=ENGINES)
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """The settings of an empty store, on each engine."""
+    found: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return found
 
 
 @pytest.fixture

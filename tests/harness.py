@@ -144,7 +144,7 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = settings.data / "serve.log"
-        arguments = ["serve", "--data", str(settings.data), "--port", str(self.port)]
+        arguments = ["serve", *store_arguments(settings), "--port", str(self.port)]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "plaudit", *arguments],
@@ -175,6 +175,12 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+
+
+def store_arguments(settings: Settings) -> list[str]:
+    """How a command is told which store to use."""
+    found = ["--data", str(settings.data)]
+    return found if settings.database is None else [*found, "--database", settings.database]
 
 
 def run_cli(

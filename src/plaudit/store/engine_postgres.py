@@ -7,7 +7,9 @@ levels would turn every wait on it into a retry (reliability 2.2.3).
 A write is run again as a whole when the database asks for it (40001, 40P01) and when the
 connection is lost before COMMIT was sent. When it is lost during COMMIT the outcome is unknown;
 then the transaction's own number is looked up on a new connection (`pg_xact_status`), so nothing
-is done twice and nothing acknowledged is lost.
+is done twice and nothing acknowledged is lost. A server that recovered from a crash, or a standby
+that took over, may have given that number to another transaction; where that could be, the outcome
+stays unknown and the caller is told so.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import asyncpg
 
@@ -32,11 +34,13 @@ CONNECTIONS_MAX = 10
 CONNECT_SECONDS_MAX = 2.0
 STATEMENT_SECONDS_MAX = 10.0
 WAIT_SECONDS_MAX = 2.0
+OUTCOME_SECONDS_MAX = 8.0
 ATTEMPTS_MAX = 10
 IDLE_IN_TRANSACTION_SECONDS_MAX = 10
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
 _LOST = (
     OSError,
     TimeoutError,
@@ -46,6 +50,14 @@ _LOST = (
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
 )
+_INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
+"""What is another text after the server has recovered from a crash or another has taken over.
+
+Recovery begins the statistics anew, also where the postmaster outlived the crash.
+"""
+_MARK_SQL = f"SELECT pg_current_xact_id()::text, {_INCARNATION}"
+_OUTCOME_SQL = f"SELECT pg_xact_status(:id::text::xid8), {_INCARNATION} = :incarnation"
+_EMPTY_WRITE_SQL = "SELECT pg_logical_emit_message(true, 'plaudit', '')"
 
 
 class PostgresTransaction:
@@ -122,7 +134,8 @@ class PostgresDatabase:
         if self._is_closed:
             raise Unavailable("the store is closing")
         try:
-            await asyncio.wait_for(self._places.acquire(), WAIT_SECONDS_MAX)
+            async with asyncio.timeout(WAIT_SECONDS_MAX):
+                await self._places.acquire()
         except TimeoutError as exc:
             raise Unavailable("the store is busy", detail="no free connection") from exc
         try:
@@ -133,7 +146,7 @@ class PostgresDatabase:
             return await self._connect()
         except BaseException as exc:
             self._places.release()
-            raise _translated(exc) from exc
+            _fail(exc)
 
     def release(self, connection: Any, *, broken: bool = False) -> None:
         """Give a connection back; a broken one is dropped."""
@@ -153,9 +166,7 @@ class PostgresDatabase:
                 "statement_timeout": str(int(STATEMENT_SECONDS_MAX * 1000)),
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS_MAX * 1000),
             }
-        connection = await asyncio.wait_for(
-            asyncpg.connect(self._url, **options), CONNECT_SECONDS_MAX
-        )
+        connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX, **options)
         try:
             self.epoch = await _settle_epoch(connection)
         except BaseException:
@@ -166,11 +177,11 @@ class PostgresDatabase:
     async def _attempt(self, work: Work[T], *, is_last: bool) -> tuple[bool, T | None]:
         """One run of a write: whether it is done, and its result."""
         connection = await self.acquire()
-        transaction_id = None
+        mark = None
         try:
             await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             result = await work(PostgresTransaction(connection, self.epoch))
-            transaction_id = await connection.fetchval("SELECT pg_current_xact_id()::text")
+            mark = await connection.fetchrow(_MARK_SQL)
             await connection.execute("COMMIT")
         except _AGAIN as exc:
             await self._roll_back(connection)
@@ -179,40 +190,67 @@ class PostgresDatabase:
             return False, None
         except _LOST as exc:
             self.release(connection, broken=True)
-            if transaction_id is not None and await self._is_committed(transaction_id):
+            # What took too long is not tried again: the caller has waited long enough.
+            is_overdue = isinstance(exc, _OVERDUE)
+            seconds = WAIT_SECONDS_MAX if is_overdue else OUTCOME_SECONDS_MAX
+            if mark is not None and await self._is_committed(tuple(mark), seconds):
                 return True, result
-            if is_last:
-                raise _translated(exc) from exc
+            if is_last or is_overdue:
+                _fail(exc)
             return False, None
-        except BaseException:
+        except BaseException as exc:
             await self._roll_back(connection)
-            raise
+            _fail(exc)
         self.release(connection)
         return True, result
 
     async def _roll_back(self, connection: Any) -> None:
+        is_broken = True
         try:
-            await connection.execute("ROLLBACK")
+            await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS_MAX)
+            is_broken = False
         except _LOST:
-            self.release(connection, broken=True)
-        else:
-            self.release(connection)
+            pass  # the server rolls back what has no connection
+        finally:
+            self.release(connection, broken=is_broken)
 
-    async def _is_committed(self, transaction_id: str) -> bool:
-        """What became of a transaction whose COMMIT was not answered; waits while it runs."""
-        for attempt in range(ATTEMPTS_MAX * 2):
-            await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
-            try:
-                async with self.read(snapshot=False) as tx:
-                    row = await tx.one(
-                        "SELECT pg_xact_status(CAST(CAST(:id AS text) AS xid8))",
-                        {"id": transaction_id},
-                    )
-            except Unavailable:
-                continue
-            if row is not None and row[0] != "in progress":
-                return bool(row[0] == "committed")
+    async def _is_committed(self, mark: Row, seconds: float) -> bool:
+        """What became of a transaction whose COMMIT was not answered; waits while it runs.
+
+        Raises Unavailable where that cannot be known, or not in time. Numbers of transactions that
+        had reached no disk, or not the standby, are handed out again: after a recovery a number
+        that was committed may be another's, but one that was not is certainly not ours either.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                for attempt in range(ATTEMPTS_MAX * 2):
+                    await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
+                    try:
+                        status, is_same_server = await self._outcome(mark)
+                    except Unavailable:
+                        continue
+                    if status == "committed" and not is_same_server:
+                        break
+                    if status != "in progress" or not is_same_server:
+                        return bool(status == "committed")
+        except TimeoutError:
+            pass
         raise Unavailable("the store went away while saving; look whether the change is there")
+
+    async def _outcome(self, mark: Row) -> Row:
+        """A transaction's status, and whether the server is the one that gave it its number."""
+        args = {"id": mark[0], "incarnation": mark[1]}
+        try:
+            async with self.read(snapshot=False) as tx:
+                row = await tx.one(_OUTCOME_SQL, args)
+                assert row is not None
+                if row[0] == "committed":
+                    # An empty commit waits, as the lost one did, for a synchronous standby to
+                    # have everything up to it.
+                    await tx.one(_EMPTY_WRITE_SQL, {})
+        except asyncpg.InvalidParameterValueError:  # the number has not been handed out again yet
+            return "aborted", False
+        return row
 
 
 class _Read:
@@ -231,19 +269,22 @@ class _Read:
                 await self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             except BaseException as exc:
                 self._database.release(self._connection, broken=True)
-                raise _translated(exc) from exc
+                _fail(exc)
         return PostgresTransaction(self._connection, self._database.epoch)
 
     async def __aexit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
-        broken = exc is not None and not isinstance(exc, Problem)
-        if self._snapshot and not broken:
-            try:
-                await self._connection.execute("COMMIT")
-            except _LOST:
-                broken = True  # everything was read; only the connection is gone
-        self._database.release(self._connection, broken=broken)
-        if exc is not None and isinstance(exc, (*_LOST, asyncpg.PostgresError)):
-            raise _translated(exc) from exc
+        is_broken = True
+        try:
+            if exc is None or isinstance(exc, Problem):
+                if self._snapshot:
+                    await self._connection.execute("COMMIT")
+                is_broken = False
+        except _LOST:
+            pass  # everything was read; only the connection is gone
+        finally:
+            self._database.release(self._connection, broken=is_broken)
+        if exc is not None:
+            _fail(exc)
 
 
 async def _settle_epoch(connection: Any) -> int:
@@ -299,3 +340,11 @@ def _translated(exc: BaseException) -> BaseException:
     ):
         return Unavailable("the store cannot be reached now", detail=repr(exc))
     return exc
+
+
+def _fail(exc: BaseException) -> NoReturn:
+    """Raise what a caller may see of an exception."""
+    problem = _translated(exc)
+    if problem is exc:
+        raise exc
+    raise problem from exc

@@ -11,7 +11,10 @@ from __future__ import annotations
 from plaudit.store.engine import Transaction
 
 CLOCK_MARGIN_MS = 60_000
-"""More than the clocks of two database hosts ever differ."""
+"""More ticks than can be lost of a clock that runs ahead of the time."""
+CLOCK_LEAD_MS = 6 * 60_000
+"""More than a lost completion can lie ahead of the time: an import may by 5 minutes, and the clocks
+of two hosts differ by less than one."""
 
 
 async def current(tx: Transaction) -> tuple[int, int]:
@@ -23,15 +26,17 @@ async def current(tx: Transaction) -> tuple[int, int]:
 
 async def begin(tx: Transaction, *, was_timeline: int, timeline: int, now: int) -> bool:
     """Begin a new epoch; False if another process did so for this timeline."""
+    # The time makes it a number that no lost history has used, however many epochs that had.
     begun = await tx.run(
-        "UPDATE store_epoch SET epoch = epoch + 1, timeline = :timeline"
+        "UPDATE store_epoch SET timeline = :timeline,"
+        " epoch = CASE WHEN epoch < :now THEN :now ELSE epoch + 1 END"
         " WHERE id = 1 AND timeline = :was_timeline",
-        {"timeline": timeline, "was_timeline": was_timeline},
+        {"timeline": timeline, "was_timeline": was_timeline, "now": now},
     )
     if begun:
         await tx.run(
             "UPDATE project_clock SET last_ms ="
-            " CASE WHEN last_ms > :now THEN last_ms ELSE :now END + :margin",
-            {"now": now, "margin": CLOCK_MARGIN_MS},
+            " CASE WHEN last_ms + :margin > :least THEN last_ms + :margin ELSE :least END",
+            {"margin": CLOCK_MARGIN_MS, "least": now + CLOCK_LEAD_MS},
         )
     return bool(begun)

@@ -1,0 +1,74 @@
+"""How much is measured: the full run and the quick one of continuous integration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes and bounds of one run; `cache` keeps generated tasks, `work` is emptied at the end.
+
+    A trial sends requests until the server has spent about `cpu_seconds_per_trial`, and at
+    most `seconds_per_trial` pass; every trial runs once in each of `rounds`.
+    """
+
+    name: str
+    cache: Path
+    work: Path
+    rounds: int
+    warm_up_seconds: float
+    cpu_seconds_per_trial: float
+    seconds_per_trial: float
+    large_tasks: int
+    detail_tasks: int
+    shallow_tasks: int
+    deep_tasks: int
+    batch_tasks: int
+    memory_requests: int
+    import_large_tasks: int
+    import_small_tasks: int
+    import_rounds: int
+
+
+def full_plan(folder: Path) -> Plan:
+    """The run whose figures are published."""
+    return Plan(
+        name="full",
+        cache=folder / ".cache",
+        work=folder / ".cache" / "work",
+        rounds=5,
+        warm_up_seconds=0.5,
+        cpu_seconds_per_trial=0.5,
+        seconds_per_trial=8,
+        large_tasks=10_000,
+        detail_tasks=2_000,
+        shallow_tasks=10_000,
+        deep_tasks=1_000_000,
+        batch_tasks=5_000,
+        memory_requests=10_000,
+        import_large_tasks=5_000,
+        import_small_tasks=50_000,
+        import_rounds=3,
+    )
+
+
+def quick_plan(folder: Path) -> Plan:
+    """A run that shows in about a minute whether every measurement still works."""
+    return Plan(
+        name="quick",
+        cache=folder / ".cache",
+        work=folder / ".cache" / "work-quick",
+        rounds=1,
+        warm_up_seconds=0.1,
+        cpu_seconds_per_trial=0.1,
+        seconds_per_trial=1,
+        large_tasks=500,
+        detail_tasks=300,
+        shallow_tasks=4_000,
+        deep_tasks=20_000,
+        batch_tasks=2_000,
+        memory_requests=600,
+        import_large_tasks=300,
+        import_small_tasks=3_000,
+        import_rounds=1,
+    )

@@ -1,0 +1,16 @@
+SELECT create_reference_table('server_secret');
+SELECT create_reference_table('store_epoch');
+SELECT create_reference_table('account');
+SELECT create_reference_table('org');
+SELECT create_reference_table('api_key');
+SELECT create_reference_table('project');
+SELECT create_reference_table('batch');
+SELECT create_distributed_table('task', 'project_id');
+SELECT create_distributed_table('task_body', 'project_id', colocate_with => 'task');
+SELECT create_distributed_table('task_content', 'project_id', colocate_with => 'task');
+SELECT create_distributed_table('project_clock', 'project_id', colocate_with => 'task');
+SELECT create_distributed_table('project_sequence', 'project_id', colocate_with => 'task');
+SELECT create_distributed_table('batch_progress', 'project_id', colocate_with => 'task');
+SELECT create_distributed_table('task_locator', 'task_id', colocate_with => 'none');
+SELECT create_distributed_table('unique_claim', 'unique_id', colocate_with => 'none');
+SELECT create_distributed_table('annotation_locator', 'id_hash', colocate_with => 'none');

@@ -1,0 +1,350 @@
+"""The schema: how a store is brought up to date, what is refused, and what its indexes carry."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+
+import apsw
+import pytest
+
+from builders import make_tasks
+from harness import World, clean_environment
+from plaudit.errors import StoreRefused
+from plaudit.model import TaskStatus
+from plaudit.settings import Settings
+from plaudit.store import opening, schema, tasks
+from plaudit.store.engine_sqlite import SqliteTransaction, drive
+
+NAMES = [migration.name for migration in schema.migrations(schema.SQLITE)]
+
+
+def open_and_check(settings: Settings) -> None:
+    """What every command does before it touches a store."""
+
+    async def work():
+        db = opening.open_database(settings)
+        try:
+            await opening.require_current(db, settings)
+        finally:
+            await db.close()
+
+    asyncio.run(work())
+
+
+def dump(settings: Settings) -> list:
+    """The schema and all rows of a database file, and how it is kept."""
+    file = apsw.Connection(str(settings.data / opening.FILE_NAME))
+    try:
+        things = file.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2").fetchall()
+        rows = [
+            (name, file.execute(f"SELECT * FROM {name}").fetchall())
+            for kind, name, _ in things
+            if kind == "table"
+        ]
+        return [things, rows, file.execute("PRAGMA journal_mode").fetchall()]
+    finally:
+        file.close()
+
+
+def tables(settings: Settings) -> set[str]:
+    return {name for kind, name, _ in dump(settings)[0] if kind == "table"}
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """The settings of a store that has not been made."""
+    (tmp_path / "data").mkdir()
+    return Settings(data=tmp_path / "data")
+
+
+def test_a_new_store_gets_every_migration_once_and_can_be_opened(empty):
+    assert opening.prepare(empty) == NAMES
+    was = dump(empty)
+
+    assert opening.prepare(empty) == []
+
+    assert dump(empty) == was
+    open_and_check(empty)
+
+
+def test_a_store_that_lacks_a_migration_is_refused_until_it_is_upgraded(empty):
+    opening.prepare(empty)
+    file = apsw.Connection(str(empty.data / opening.FILE_NAME))
+    file.execute("DELETE FROM schema_migration WHERE name = ?", (NAMES[-1],))
+    if len(NAMES) == 1:
+        for name in tables(empty) - {"schema_migration", "sqlite_sequence"}:
+            file.execute(f"DROP TABLE IF EXISTS {name}")
+    file.close()
+
+    with pytest.raises(StoreRefused, match="plaudit init"):
+        open_and_check(empty)
+
+
+@pytest.mark.parametrize("also_lacks_one", [False, True])
+def test_a_store_of_a_newer_version_is_refused_untouched(empty, also_lacks_one):
+    opening.prepare(empty)
+    file = apsw.Connection(str(empty.data / opening.FILE_NAME))
+    file.execute("INSERT INTO schema_migration VALUES ('9999_from_the_future.sql', 0)")
+    if also_lacks_one:
+        file.execute("DELETE FROM schema_migration WHERE name = ?", (NAMES[-1],))
+    file.close()
+    was = dump(empty)
+
+    for attempt in (opening.prepare, open_and_check):
+        with pytest.raises(StoreRefused, match="9999_from_the_future"):
+            attempt(empty)
+
+    assert dump(empty) == was
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_a_database_with_tables_of_others_is_refused_untouched(empty, journal):
+    """Neither a table nor a setting is left behind in somebody else's file."""
+    file = apsw.Connection(str(empty.data / opening.FILE_NAME))
+    file.execute(f"PRAGMA journal_mode={journal}").fetchall()
+    file.execute("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)")
+    file.close()
+    was = dump(empty)
+
+    with pytest.raises(StoreRefused, match="not Plaudit's"):
+        opening.prepare(empty)
+
+    assert dump(empty) == was
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database, however long it is. " * 100])
+def test_a_file_that_is_no_store_is_refused_and_says_so(empty, content):
+    (empty.data / opening.FILE_NAME).write_bytes(content)
+
+    with pytest.raises(StoreRefused):
+        open_and_check(empty)
+
+
+NURSERY = """
+import os, signal, sys
+from pathlib import Path
+import apsw
+from plaudit.settings import Settings
+from plaudit.store import opening
+
+def upgrade(folder):
+    return len(opening.prepare(Settings(data=Path(folder))))
+
+def child(work):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            code = work()
+        except BaseException as exc:
+            print(repr(exc), file=sys.stderr)
+            code = 99
+        os._exit(code)
+    return pid
+
+def killed_at(step, folder):
+    seen = []
+    def trace(cursor, sql, bindings):
+        seen.extend(() if sql.startswith("PRAGMA") else (sql,))
+        if len(seen) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return True
+    apsw.connection_hooks.append(lambda connection: connection.set_exec_trace(trace))
+    return upgrade(folder)
+
+while words := sys.stdin.readline().split():
+    if words[0] == "kill":
+        pids = [child(lambda: killed_at(int(words[2]), words[1]))]
+    else:
+        gate, opener = os.pipe()
+        def gated():
+            os.close(opener)
+            os.read(gate, 1)
+            return upgrade(words[1])
+        pids = [child(gated) for _ in range(4)]
+        os.close(opener), os.close(gate)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+    print(*codes, flush=True)
+"""
+
+
+@pytest.fixture
+def nursery():
+    """A process that runs upgrades in children of its own, and tells how they ended."""
+    with subprocess.Popen(
+        [sys.executable, "-c", NURSERY],
+        env=clean_environment(PYTHONPATH=os.pathsep.join(sys.path)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def ask(*words: object) -> list[int]:
+            process.stdin.write(" ".join(map(str, words)) + "\n")
+            process.stdin.flush()
+            return [int(code) for code in process.stdout.readline().split()]
+
+        yield ask
+        process.stdin.close()
+
+
+def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_path, nursery):
+    """Killed with SIGKILL, statement after statement, until one upgrade runs to its end."""
+    reference = Settings(data=tmp_path / "reference")
+    opening.prepare(reference)
+    wanted = dump(reference)[0]
+    all_tables = tables(reference)
+
+    for step in itertools.count(1):
+        settings = Settings(data=tmp_path / str(step))
+        [code] = nursery("kill", settings.data, step)
+        if code != -9:
+            break
+        if (settings.data / opening.FILE_NAME).exists():
+            assert len(NAMES) > 1 or tables(settings) - {"schema_migration"} in (
+                set(),
+                all_tables - {"schema_migration"},
+            ), f"killed at {step}: half of a migration is there"
+        opening.prepare(settings)
+        assert dump(settings)[0] == wanted, f"killed at {step}"
+        open_and_check(settings)
+
+    assert code == len(NAMES)
+    assert step > sum(len(one.statements) for one in schema.migrations(schema.SQLITE))
+
+
+def test_upgrades_at_the_same_moment_apply_each_migration_once(tmp_path, nursery):
+    for number in range(6):
+        settings = Settings(data=tmp_path / str(number))
+        codes = nursery("together", settings.data)
+
+        assert 99 not in codes
+        assert sum(codes) == len(NAMES)
+        open_and_check(settings)
+
+
+SHAPES = [
+    {"in_batch": in_batch, "one_status": one_status, "by_completion": by_completion,
+     "with_patches": with_patches}
+    for in_batch, one_status, by_completion, with_patches in itertools.product([0, 1], repeat=4)
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shelf(template, tmp_path_factory):
+    """A connection to a store of 1,500 tasks, a third of them in a batch, a tenth canceled."""
+    settings = Settings(data=tmp_path_factory.mktemp("shelf") / "data")
+    shutil.copytree(template, settings.data)
+    world = World(settings)
+    rows = make_tasks(1500)
+    for number, row in enumerate(rows):
+        row["batch"] = "batch_1" if number % 3 == 0 else "batch_2"
+        if number % 10 == 9:
+            del row["completed_at"], row["threads"]
+            row["status"] = "canceled" if number < 1470 else "pending"
+    assert world.load(rows)[1] == []
+    world.close()
+    connection = apsw.Connection(str(settings.data / opening.FILE_NAME))
+    yield connection
+    connection.close()
+
+
+def page(
+    connection,
+    shape,
+    *,
+    depth=0,
+    limit=10,
+    last=None,
+    low=False,
+    high=False,
+    status=TaskStatus.completed,
+):
+    """Read one page of this shape after `depth` of its tasks; rows and steps of the engine."""
+    (project_id,) = connection.execute("SELECT project_id FROM project").fetchone()
+    order = "completed_ms, seq" if shape["by_completion"] else "seq"
+    keys = connection.execute(
+        "SELECT completed_ms, seq FROM task WHERE"
+        + (" completed_ms IS NOT NULL" if shape["by_completion"] else " true")
+        + (f" AND status = {status.code}" if shape["one_status"] else "")
+        + (" AND batch_id = 'batch_1'" if shape["in_batch"] else "")
+        + f" ORDER BY {order}"
+    ).fetchall()
+    times = [ms for ms, _ in keys if ms is not None]
+    where = tasks.TaskFilter(
+        project_id,
+        "batch_1" if shape["in_batch"] else None,
+        status if shape["one_status"] else None,
+        (times[-limit] if low else 0) if shape["by_completion"] else None,
+        times[limit] if high else None,
+    )
+    after = (
+        where.start if depth == 0 else tasks.TaskPlace(keys[depth - 1][0] or 0, keys[depth - 1][1])
+    )
+    steps = 0
+
+    def count():
+        nonlocal steps
+        steps += 1
+        return False
+
+    connection.set_progress_handler(count, 1)
+    rows = drive(
+        tasks.list_tasks(
+            SqliteTransaction(connection), where, after=after, bound=last or 2**60, limit=limit,
+            with_patches=bool(shape["with_patches"]),
+        )
+    )  # fmt: skip
+    connection.set_progress_handler(None)
+    return rows, steps, keys
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: " ".join(k for k in shape if shape[k]))
+def test_a_page_is_found_through_an_index_at_any_depth(shelf, shape):
+    """No table is walked, nothing is sorted but index entries merged, and depth costs nothing."""
+    statements = []
+    shelf.set_exec_trace(lambda cursor, sql, bindings: statements.append((sql, bindings)) or True)
+    first, at_start, keys = page(shelf, shape)
+    shelf.set_exec_trace(None)
+    sql, bindings = statements[-1]
+    plan = [row[3] for row in shelf.execute(f"EXPLAIN QUERY PLAN {sql}", bindings)]
+
+    walked = [line for line in plan if line.startswith("SCAN") and line != "SCAN k"]
+    assert walked == []
+    assert not any("TEMP B-TREE" in line or "AUTOMATIC" in line for line in plan)
+    used = [line for line in plan if line.startswith("SEARCH")]
+    assert all(" INDEX " in line and "project_id=?" in line for line in used)
+
+    deep, at_depth, _ = page(shelf, shape, depth=len(keys) - 15)
+    assert [row[0] for row in first] == [seq for _, seq in keys[:10]]
+    assert [row[0] for row in deep] == [seq for _, seq in keys[-15:-5]]
+    assert at_depth < at_start * 1.3
+
+
+@pytest.mark.parametrize("bounds", [{"low": True}, {"high": True}, {"last": 1}])
+@pytest.mark.parametrize("shape", [one for one in SHAPES if one["by_completion"]])
+def test_a_bound_on_completion_leaves_the_rest_of_the_project_unread(shelf, shape, bounds):
+    """What lies outside the bounds is not read and dropped, but never read."""
+    whole = page(shelf, shape)[1]
+
+    rows, steps, _ = page(shelf, shape, **bounds)
+
+    assert len(rows) == (0 if "last" in bounds else 10 if "high" in bounds else 9)
+    assert steps < whole * 1.3
+
+
+@pytest.mark.parametrize("in_batch", [0, 1])
+def test_a_page_of_a_rare_status_leaves_the_others_unread(shelf, in_batch):
+    """Three tasks are pending, at the very end of the project."""
+    shape = {"in_batch": in_batch, "one_status": 1, "by_completion": 0, "with_patches": 0}
+    whole = page(shelf, shape)[1]
+
+    rows, steps, keys = page(shelf, shape, status=TaskStatus.pending)
+
+    assert [row[0] for row in rows] == [seq for _, seq in keys]
+    assert len(keys) == (1 if in_batch else 3)
+    assert steps < whole

@@ -1,0 +1,369 @@
+"""The documents are true: examples run, tables are complete, references lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from builders import make_tasks
+from harness import clean_environment, free_port
+from plaudit import cli, guard, ids, settings
+from plaudit.api import parameters, problems, v2
+from plaudit.api.metrics import Metrics
+from plaudit.api.operation import Operation
+from plaudit.app import all_operations
+from plaudit.core import intake, names, paging
+from plaudit.formats import files, oasst
+from plaudit.settings import VARIABLES, Settings
+from plaudit.store import engine_sqlite
+from plaudit.wire import reading
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+OPERATIONS = all_operations(Settings(), Metrics())
+BIN = Path(sys.executable).parent
+DEFAULT_ADDRESS = "http://127.0.0.1:8000"
+
+# The operations of the API we speak, as its documentation and its official client have them.
+CONTRACT = (
+    "GET /v2/tasks", "GET /v2/task", "POST /v2/task/chat", "POST /v2/task/metadata",
+    "GET /v2/batch", "GET /v2/batches", "POST /v2/batch", "POST /v2/batch/finalize",
+    "POST /v2/batch/pause", "POST /v2/batch/resume", "POST /v2/batch/cancel",
+    "POST /v2/batch/metadata", "GET /v2/project", "GET /v2/projects", "GET /v2/deliveries",
+    "GET /v2/delivery", "GET /v2/delivery/tasks", "GET /v2/schema", "GET /v2/annotation",
+    "GET /v2/datasets", "GET /v2/datasets/deliveries", "GET /v2/datasets/delivery",
+    "GET /v2/datasets/tasks", "GET /v2/datasets/task",
+    "GET /v2/datasets/task/{taskId}/response_url/{attachmentId}", "GET /v2/openapi",
+    "GET /v1/task/{taskId}",
+)  # fmt: skip
+
+
+class Block(NamedTuple):
+    """A fenced block of a document: its marks (`sh run` is sh, run) and its text."""
+
+    document: str
+    number: int
+    marks: tuple[str, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.document}-{self.number}"
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def blocks_of(path: Path) -> list[Block]:
+    name = str(path.relative_to(ROOT))
+    found = re.findall(r"^```([^\n]*)\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S)
+    return [Block(name, n, tuple(marks.split()), text) for n, (marks, text) in enumerate(found)]
+
+
+def section_of(name: str, heading: str) -> str:
+    """What stands under a heading, up to the next one of any level."""
+    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", text_of(name), re.M | re.S)
+    assert found is not None, f"{name} has no heading {heading!r}"
+    return found[1]
+
+
+BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path)]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A running `plaudit demo`; its address and key, as the examples need them."""
+    folder = tmp_path_factory.mktemp("demo")
+    port = free_port()
+    with (folder / "out").open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "plaudit", "demo", "--port", str(port)],
+            env=clean_environment(),
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield {"url": f"http://127.0.0.1:{port}", "PLAUDIT_KEY": _key_of(folder / "out", process)}
+    finally:
+        process.terminate()
+        process.wait(35)
+
+
+def _key_of(out: Path, process: subprocess.Popen[bytes]) -> str:
+    """The key that the demo prints, once it answers."""
+    for _ in range(300):
+        found = re.search(r"API key\s+(live_\w+)", out.read_text())
+        url = re.search(r"http://127\.0\.0\.1:\d+", out.read_text())
+        if found and url and _answers(url[0]):
+            return found[1]
+        assert process.poll() is None, out.read_text()
+        time.sleep(0.1)
+    raise AssertionError(out.read_text())
+
+
+def _answers(url: str) -> bool:
+    command = ["curl", "-sf", f"{url}/readyz"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def run(block: Block, environ: dict[str, str], folder: Path) -> str:
+    """Run a block of shell or Python as it stands, save for the address; return what it prints."""
+    if shutil.which("curl") is None:
+        pytest.skip("the examples use curl")
+    text = block.text.replace(DEFAULT_ADDRESS, environ.get("url", DEFAULT_ADDRESS))
+    command = {"sh": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
+    done = subprocess.run(
+        [*command[block.marks[0]], text],
+        env=clean_environment(**environ, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}"),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def differences(shown: Any, real: Any, at: str = "") -> list[str]:
+    """Where a shortened answer says something that the real one does not; "…" is anything."""
+    if shown == "…":
+        return []
+    if isinstance(shown, dict) and isinstance(real, dict):
+        missing = [f"{at}/{key} is not there" for key in shown.keys() - real.keys()]
+        return missing + [
+            one for key in shown.keys() & real.keys()
+            for one in differences(shown[key], real[key], f"{at}/{key}")
+        ]  # fmt: skip
+    if isinstance(shown, list) and isinstance(real, list) and len(shown) <= len(real):
+        pairs = zip(shown, real[: len(shown)], strict=True)
+        return [one for n, (s, r) in enumerate(pairs) for one in differences(s, r, f"{at}/{n}")]
+    return [] if shown == real else [f"{at} is {real!r}, not {shown!r}"]
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.marks[1:] == ("run",)], ids=str)
+def test_an_example_answers_what_the_document_shows(block, demo, tmp_path):
+    """A block marked `run` works against the demonstration; the answer after it is a part of it."""
+    following = [b for b in BLOCKS if b[:2] == (block.document, block.number + 1)]
+
+    printed = run(block, demo, tmp_path)
+
+    assert printed
+    if block.marks[0] == "sh":
+        answer = json.loads(re.split(r"(?<=\})(?=\{)", printed)[-1])
+        if following and following[0].marks == ("json", "answer"):
+            assert differences(json.loads(following[0].text), answer) == []
+        else:
+            assert "status_code" not in answer
+
+
+@pytest.mark.parametrize("name", sorted({b.document for b in BLOCKS if "operate" in b.marks}))
+def test_the_commands_for_operators_run_one_after_the_other(name, tmp_path):
+    """Blocks marked `operate` work in their order, in a folder with a file of tasks."""
+    rows = "\n".join(json.dumps(task) for task in make_tasks(3))
+    (tmp_path / "tasks.jsonl").write_text(rows + "\n")
+
+    for block in BLOCKS:
+        if block.document == name and "operate" in block.marks:
+            run(block, {}, tmp_path)
+
+    assert (tmp_path / "plaudit-data" / "plaudit.sqlite").exists()
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.marks[:1] == ("json",)], ids=str)
+def test_json_in_the_documents_is_json(block):
+    json.loads(block.text)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.operation_id)
+def test_every_route_and_parameter_is_described(operation: Operation):
+    route = f"{operation.method} {operation.path}"
+
+    if operation.path.startswith("/v2/") and operation.role is not None:
+        described = section_of("docs/api.md", route)
+    else:
+        described = section_of("docs/api.md", "The server itself")
+        assert f"`{route}`" in described
+
+    for name in parameters.parameters_of(operation.query):
+        assert f"`{name}`" in described
+
+
+def test_every_error_code_is_described_with_its_status():
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", section_of("docs/api.md", "Errors"), re.M)
+    described = {(int(s), code) for s, cell in rows for code in re.findall(r"`(\w+)`", cell)}
+
+    real = {(status, kind.code) for kind, status in problems.STATUSES.items()}
+
+    assert described == real
+
+
+def test_the_settings_described_are_the_settings_there_are():
+    described = re.findall(
+        r"^\| `(PLAUDIT_\w+)` \|", section_of("docs/operate.md", "Settings"), re.M
+    )
+    mentioned = {name for path in DOCUMENTS for name in re.findall(r"PLAUDIT_\w+", text_of(path))}
+
+    assert sorted(described) == sorted(VARIABLES)
+    assert {name for name in mentioned if "_TEST_" not in name} <= {*VARIABLES, "PLAUDIT_KEY"}
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command, with the words that call it."""
+    for name in cli.app:
+        if name.startswith("-"):
+            continue
+        inner = [one for one in cli.app[name] if not one.startswith("-")]
+        for below in inner:
+            yield f"plaudit {name} {below}", cli.app[name][below]
+        if not inner:
+            yield f"plaudit {name}", cli.app[name]
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands()])
+def test_every_command_and_option_is_described(words):
+    described = text_of("docs/operate.md") + text_of("README.md")
+    options = {
+        name
+        for argument in dict(commands())[words].assemble_argument_collection()
+        for name in argument.names
+        if argument.index is None and not name.startswith(("--no-", "--empty-"))
+    }
+
+    assert words in described or words.replace("plaudit", "make", 1) in described
+    assert [option for option in sorted(options) if option not in described] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "limit"),
+    [
+        ("api.md", "100", v2.LIMIT_MAX),
+        ("api.md", "4,096 characters", parameters.VALUE_CHARS_MAX),
+        ("api.md", "2,048 characters", paging.TOKEN_CHARS_MAX),
+        ("api.md", "16 KiB", settings.HEADER_BYTES_MAX / 1024),
+        ("api.md", "10 s", settings.HEADER_SECONDS_MAX),
+        ("api.md", "10 MiB", settings.BODY_BYTES_MAX / 1024**2),
+        ("api.md", "30 s", settings.REQUEST_SECONDS_MAX),
+        ("api.md", "60 s", settings.IDLE_SECONDS_MAX),
+        ("api.md", "1,000", settings.CONNECTIONS_MAX),
+        ("operate.md", "10 MiB, after decompression", files.LINE_BYTES_MAX / 1024**2),
+        ("operate.md", "10,000", reading.MESSAGES_PER_TASK_MAX),
+        ("operate.md", "10,000", oasst.THREADS_PER_TREE_MAX),
+        ("operate.md", "64 levels", guard.DEPTH_MAX),
+        ("operate.md", "255 characters, no control", ids.ID_CHARS_MAX),
+        ("operate.md", "255 characters and 1,020 bytes", names.CODE_POINTS_MAX),
+        ("operate.md", "1,020 bytes", names.BYTES_MAX),
+        ("operate.md", "5 minutes", intake.FUTURE_MS_MAX / 60_000),
+        ("operate.md", "500, or 4 MiB", intake.CHUNK_ROWS),
+        ("operate.md", "4 MiB", intake.CHUNK_BYTES / 1024**2),
+        ("operate.md", "5 s", engine_sqlite.BUSY_MS / 1000),
+    ],
+)
+def test_a_limit_is_described_as_it_is(name, shown, limit):
+    number = re.match(r"[\d,]+", shown)
+
+    assert number is not None
+    assert int(number[0].replace(",", "")) == limit
+    assert shown in section_of(f"docs/{name}", "Limits")
+
+
+@pytest.mark.parametrize("operation", CONTRACT)
+def test_every_operation_of_the_contract_is_accounted_for(operation):
+    """Each has a row with a verdict; one that is served has no row that says it is missing."""
+    served = {f"{one.method} {one.path}" for one in OPERATIONS}
+
+    row = re.search(rf"^\| `{re.escape(operation)}`[^|]*\| (\w+)", COMPATIBILITY, re.M)
+
+    assert row is not None
+    assert row[1] in ("same", "stricter", "missing")
+    assert (row[1] == "missing") == (operation not in served)
+
+
+COMPATIBILITY = text_of("docs/compatibility.md")
+
+
+def test_every_ambiguous_point_is_accounted_for():
+    rows = re.findall(r"^\| A(\d+) \|", COMPATIBILITY, re.M)
+
+    assert rows == [str(number) for number in range(1, 26)]
+
+
+def test_every_test_named_as_proof_exists():
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", COMPATIBILITY):
+        assert (ROOT / "tests" / file).exists(), file
+        assert re.search(rf"^def {name}\(", text_of(f"tests/{file}"), re.M), f"{file}::{name}"
+
+
+def test_every_point_that_is_claimed_names_a_proof():
+    """A row that says `same` or `stricter` names at least one test."""
+    claims = re.findall(r"^\|.*\| (?:same|stricter)[^|]*\|([^|\n]*)\|$", COMPATIBILITY, re.M)
+
+    assert len(claims) > 50
+    assert [claim for claim in claims if "::test_" not in claim] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    prose = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"\w+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        found = (path.parent / file).resolve() if file else path
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", found.read_text("utf-8"), re.M)
+            assert anchor in {slug(heading) for heading in headings}, target
+
+
+def slug(heading: str) -> str:
+    """The anchor that code hosts give a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_targets_of_make_that_are_named_exist():
+    targets = re.findall(r"^([\w-]+):", text_of("Makefile"), re.M)
+
+    named = {
+        name
+        for path in DOCUMENTS
+        for name in re.findall(r"(?:`|^)make ([\w-]+)", text_of(path), re.M)
+    }
+
+    assert named <= set(targets)
+    assert {"demo", "test"} <= named
+
+
+def test_the_code_map_has_every_module_and_no_other():
+    source = ROOT / "src" / "plaudit"
+    rows = re.findall(r"^\| (`[^|]+`) \|", section_of("ARCHITECTURE.md", "Code map"), re.M)
+    mapped = {name for row in rows for name in re.findall(r"`([^`]+)`", row)} - {"src/plaudit/"}
+    folders = tuple(name for name in mapped if name.endswith("/"))
+    real = {str(path.relative_to(source)) for path in source.rglob("*.py") if path.stat().st_size}
+
+    unmapped = {n for n in real - mapped if not n.startswith(folders) and not n.startswith("__")}
+
+    assert unmapped - {"formats/__init__.py"} == set()
+    assert [name for name in sorted(mapped) if not (source / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/adr").glob("0*.md")), ids=lambda p: p.stem)
+def test_a_decision_is_short_and_has_its_four_parts(path):
+    text = path.read_text("utf-8")
+
+    assert re.findall(r"^## (.*)$", text, re.M) == [
+        "Context", "Decision", "Consequences", "Alternatives",
+    ]  # fmt: skip
+    assert text.startswith(f"# {path.stem[:4]} ")
+    assert len(text.splitlines()) <= 60
+    assert f"({path.name})" in text_of("docs/adr/README.md")

@@ -1,0 +1,400 @@
+"""What holds for every operation, every problem and every answer, read from their tables.
+
+A new operation is swept as soon as it is declared. Where a sweep needs to know a good request
+for it, `GOOD` or `NAMES` fails by name until it is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+import pytest
+from starlette.testclient import TestClient
+
+from builders import make_annotation, make_message, make_task, make_thread, make_turn
+from plaudit import app, errors
+from plaudit.api import problems
+from plaudit.api.metrics import Metrics
+from plaudit.api.operation import JSON, Operation
+from plaudit.api.parameters import parameters_of
+from plaudit.errors import Problem
+from plaudit.model import Role
+from plaudit.settings import BODY_BYTES_MAX, Settings
+from plaudit.store.opening import FILE_NAME
+
+OPERATIONS = app.all_operations(Settings(), Metrics())
+KEYED = [one for one in OPERATIONS if one.role is not None]
+OPEN = [one for one in OPERATIONS if one.role is None]
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+CANARY = "canary-5bd1e1"
+NAMES = {
+    "project_id": f"project_{CANARY}",
+    "project_name": f"Name {CANARY}",
+    "batch_id": f"batch_{CANARY}",
+    "batch_name": f"Batch {CANARY}",
+    "task_id": f"task_{CANARY}",
+    "annotation_id": f"ann_{CANARY}",
+}
+"""What each parameter that names something is called in Ann's organization."""
+
+ALL_OPTS = "annotation_details,attachment_details,model_parameters,submissions"
+GOOD: dict[str, list[dict[str, str]]] = {
+    "list_tasks": [
+        {"project_id": NAMES["project_id"]},
+        {"project_id": NAMES["project_id"], "limit": "1"},
+        {"batch_name": NAMES["batch_name"], "expand": "project,batch", "opts": ALL_OPTS},
+        {"project_name": NAMES["project_name"], "opts": ALL_OPTS, "expand": "batch"},
+        {"project_name": NAMES["project_name"], "completed_after": "2000-01-01"},
+        {"project_id": NAMES["project_id"], "status": "deleted"},
+    ],
+    "get_task": [
+        {"task_id": NAMES["task_id"]},
+        {"task_id": NAMES["task_id"], "expand": "project,batch", "opts": ALL_OPTS},
+        {"task_id": f"error_{CANARY}", "opts": "submissions"},
+        {"task_id": f"reported_{CANARY}"},
+    ],
+    "get_annotation": [{"annotation_id": NAMES["annotation_id"]}],
+    "list_batches": [{}, {"limit": "1"}, {"expand": "project"}, {"status": "cancelled"}],
+    "get_batch": [
+        {"batch_id": NAMES["batch_id"]},
+        {"batch_name": NAMES["batch_name"], "expand": "project"},
+    ],
+    "list_projects": [{}],
+    "get_project": [{"project_id": NAMES["project_id"]}, {"project_name": NAMES["project_name"]}],
+    "get_docs_file": [{"name": "docs.css"}, {"name": "docs.js"}],
+}
+"""Requests of Ann's that are answered with 200; open operations need none."""
+
+
+def make_ann_rows() -> list[Any]:
+    """An archive in which every field of the contract stands at least once."""
+    details = {
+        "id": NAMES["annotation_id"],
+        "type": "integer",
+        "title": "Overall",
+        "description": "From 1 to 7",
+        "labels": ["low", "high"],
+        "possible_values": [1, 7],
+        "not_applicable": False,
+        "cannot_assess": False,
+        "metadata": {"criteria": "c1"},
+        "justification": f"because {CANARY}",
+        "votes": [{"contributor_id": "c_1", "value": 3, "submitted_at": "2025-01-01T00:00:00Z"}],
+    }
+    rating = make_annotation("r", {"score": 0.5}, id=f"ann2_{CANARY}", type="rubric_rating")
+    answer = make_message(
+        "base_model",
+        annotations=[make_annotation(**details), rating],
+        model_parameters={"model": "m", "temperature": 0.5, "max_completion_tokens": 9, "top_k": 1},
+        rubric_evaluations=[{"criteria_evaluations": [{"score": 1}], "total_score": 1.5}],
+        content={
+            "text": CANARY,
+            "reference_texts": [{"content": "r", "category": "c", "url": "https://x.test"}],
+            "attachments": [{"name": "a.png", "url": "https://x.test/a", "duration": 1.5}],
+            "chunks": [{"type": "text", "text": "t", "annotations": []}],
+            "reasoning": [{"content": "why"}],
+        },
+    )
+    rubric = {"criteria_definitions": [{"id": "c", "criterion": "good", "annotations": []}]}
+    turn = make_turn(messages=[make_message("user", "?"), answer], rubrics=[rubric])
+    submissions = [{"submitted_at": "2025-01-01T00:00:00.000Z", "contributor_id": "c_1"}]
+    inside: Any = {"project": NAMES["project_id"]}
+    inside_batch = inside | {"batch": NAMES["batch_id"]}
+    threads = [make_thread(turns=[turn], submissions=submissions)]
+    wrong = [{"type": "INVALID_CATEGORY", "message": "no"}]
+    reports = [{"type": "t", "message": "m"}]
+    tasks = [
+        make_task(NAMES["task_id"], threads=threads, metadata={"a": [1, None]}, **inside_batch),
+        make_task(f"pending_{CANARY}", "pending", **inside_batch),
+        make_task(f"error_{CANARY}", "error", errors=wrong, **inside),
+        make_task(f"reported_{CANARY}", threads=None, sensitive_content_reports=reports, **inside),
+    ]
+    project = {"id": NAMES["project_id"], "name": NAMES["project_name"], "types": ["SFT"]}
+    batch = {"id": NAMES["batch_id"], "name": NAMES["batch_name"], "metadata": {"k": [1]}}
+    second = {"id": "batch_2", "name": "Second", "status": "cancelled"}
+    found = [("project", project), ("batch", batch | inside), ("batch", second | inside)]
+    found += [("task", task) for task in tasks]
+    return [{"kind": kind, "value": value} for kind, value in found]
+
+
+@contextmanager
+def calling(world, key: str | None) -> Iterator[TestClient]:
+    """A client on loopback whose request ids are pinned, so that answers can be compared."""
+    headers = {"X-Request-Id": "pinned"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    made = app.create_app(world.settings, world.secret)
+    with TestClient(made, headers=headers, client=("127.0.0.1", 50000)) as client:
+        yield client
+
+
+def ask(client: TestClient, operation: Operation, params: dict[str, str], **kwargs: Any) -> Any:
+    """Call an operation; parameters that its path names go there, the others to the query."""
+    path = operation.path
+    for name in [name for name in params if f"{{{name}}}" in path]:
+        path = path.replace(f"{{{name}}}", params[name])
+    query = {name: value for name, value in params.items() if f"{{{name}}}" not in operation.path}
+    kwargs = {"method": operation.method, "follow_redirects": False} | kwargs
+    return client.request(url=path, params=query, **kwargs)
+
+
+def comparable(answer: Any) -> tuple[int, bytes, list[tuple[str, str]]]:
+    """Everything of an answer that a client can see."""
+    return answer.status_code, answer.content, sorted(answer.headers.items())
+
+
+def assert_is_error(status: int, headers: Any, body: Any) -> None:
+    """The one shape of errors (contract 1.3, reliability 3.1)."""
+    assert headers["content-type"] in (JSON, "application/problem+json")
+    assert isinstance(body, dict)
+    assert isinstance(body["error"], str)
+    assert body["error"]
+    assert body["status_code"] == body["status"] == status
+    assert body["request_id"] == headers["x-request-id"]
+    assert body["detail"] == body["error"]
+    assert set(body) <= {
+        *("status_code", "error", "code", "param", "pointer", "request_id"),
+        *("type", "title", "status", "detail"),
+    }
+    assert body["code"] in {one.code for one in problems.STATUSES}
+    assert "Traceback" not in str(body)
+    assert ".py" not in str(body)
+
+
+@pytest.fixture
+def ann(world):
+    """Ann's organization "default", full of data; she holds an admin key."""
+    _, rejects = world.load(make_ann_rows(), "archive")
+    assert rejects == []
+    return world.key()
+
+
+BAD_CREDENTIALS = (
+    None,
+    "",
+    "Bearer",
+    "Bearer ",
+    "Bearer live_" + "a" * 46,
+    "Bearer null",
+    "Basic Og==",
+    "Basic !!!",
+    "Digest x",
+    "Bearer \u00e9",
+)
+
+
+@pytest.mark.parametrize("operation", KEYED, ids=lambda one: one.operation_id)
+def test_every_operation_with_a_role_refuses_a_caller_without_a_key(world, operation):
+    with calling(world, None) as client:
+        answers = [
+            ask(client, operation, {}, method=method, headers=header)
+            for method in METHODS
+            for header in (
+                {} if text is None else {"Authorization": text.encode("latin-1")}
+                for text in BAD_CREDENTIALS
+            )
+        ]
+
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.content for answer in answers if answer.content}) == 1
+    assert {answer.headers["www-authenticate"] for answer in answers} == {'Bearer realm="plaudit"'}
+    assert_is_error(401, answers[0].headers, answers[0].json())
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v2", "/v2/", "/v2/tasks/", "/v2/task/x", "/v1/tasks", "/admin", "/docs/", "/metrics/"],
+)
+def test_what_does_not_exist_needs_a_key_before_it_says_so(world, ann, path):
+    with calling(world, None) as nobody, calling(world, ann) as client:
+        assert {nobody.request(method, path).status_code for method in METHODS} == {401}
+        known = client.get(path, follow_redirects=False)
+
+    assert known.status_code == 404
+    assert_is_error(404, known.headers, known.json())
+
+
+def test_every_other_method_of_every_path_is_refused_with_allow(world, ann):
+    paths = {one.path.replace("{name}", "docs.css") for one in OPERATIONS}
+    with calling(world, ann) as client:
+        for path, method in itertools.product(sorted(paths), METHODS[2:]):
+            if any(one.path == path and one.method == method for one in OPERATIONS):
+                continue
+            answer = client.request(method, path)
+            assert answer.status_code == 405, (method, path)
+            assert sorted(answer.headers["allow"].split(", ")) == ["GET", "HEAD"]
+            assert_is_error(405, answer.headers, answer.json())
+
+
+def test_a_method_in_a_header_or_parameter_changes_nothing(world, ann):
+    with calling(world, ann) as client:
+        plain = client.get("/v2/projects")
+        for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
+            answer = client.get("/v2/projects?_method=DELETE", headers={name: "DELETE"})
+            assert comparable(answer) == comparable(plain)
+            assert client.post("/v2/projects", headers={name: "GET"}).status_code == 405
+
+
+def named_parameters() -> list[Any]:
+    """Each operation with each of its parameters that names something."""
+    found = []
+    for one in KEYED:
+        in_path = [name for name in NAMES if f"{{{name}}}" in one.path]
+        in_query = [name for name in parameters_of(one.query) if name.endswith(("_id", "_name"))]
+        found += [
+            pytest.param(one, name, id=f"{one.operation_id}-{name}") for name in in_path + in_query
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("operation", "name"), named_parameters())
+def test_what_belongs_to_others_looks_exactly_like_what_is_absent(world, ann, operation, name):
+    world.org("Stranger")
+    strangers = [world.key("Stranger"), world.key("default", "test"), world.key("Stranger", "test")]
+    theirs, absent = NAMES[name], NAMES[name][:-1] + "x"
+    with calling(world, ann) as client:
+        assert ask(client, operation, {name: theirs}).status_code == 200
+
+    for key in strangers:
+        with calling(world, key) as client:
+            foreign = comparable(ask(client, operation, {name: theirs}))
+            missing = comparable(ask(client, operation, {name: absent}))
+
+        assert foreign == missing
+        assert foreign[0] == 404
+        assert CANARY.encode() not in foreign[1]
+
+
+@pytest.mark.parametrize("operation", KEYED, ids=lambda one: one.operation_id)
+def test_no_answer_to_a_stranger_holds_a_byte_of_ours(world, ann, operation):
+    world.org("Stranger")
+    with calling(world, world.key("Stranger")) as client:
+        for params in GOOD[operation.operation_id]:
+            answer = ask(client, operation, params)
+            assert CANARY.encode() not in answer.content
+            assert "next_token" not in answer.text
+
+
+@pytest.mark.parametrize("role", Role, ids=lambda role: role.name)
+@pytest.mark.parametrize("operation", KEYED, ids=lambda one: one.operation_id)
+def test_a_key_may_do_what_its_role_says_and_no_more(world, ann, operation, role):
+    with calling(world, world.key(role=role.name)) as client:
+        answer = ask(client, operation, GOOD[operation.operation_id][0])
+
+    assert (answer.status_code == 403) == (role < operation.role)
+    assert operation.role == Role.read or 403 in operation.all_errors
+
+
+def all_problems(base: type[Problem] = Problem) -> list[type[Problem]]:
+    """Every class of problem there is."""
+    return [one for kind in base.__subclasses__() for one in (kind, *all_problems(kind))]
+
+
+def test_every_problem_has_a_status_a_code_of_its_own_and_a_sentence():
+    kinds = all_problems()
+
+    assert set(kinds) == set(problems.STATUSES)
+    assert len({kind.code for kind in kinds}) == len(kinds)
+    assert {kind.__module__ for kind in kinds} == {errors.__name__}
+    for kind in kinds:
+        body = problems.body(kind(), "req_1")
+        assert (inspect.getdoc(kind) or "").encode() in body
+        assert problems.STATUSES[kind] in range(400, 600)
+        assert problems.STATUSES[kind] != 422
+
+
+def test_retry_after_is_small_and_only_where_trying_again_helps():
+    for kind, status in problems.STATUSES.items():
+        waits = [value for name, value in problems.headers(kind()) if name == b"retry-after"]
+        assert all(1 <= int(value) <= 60 for value in waits)
+        assert not waits or status in (429, 503)
+
+
+PROVOKED = [
+    ("GET", "/v2/tasks", {}, 400, "invalid_parameter"),
+    ("GET", "/v2/task", {}, 400, "invalid_parameter"),
+    ("GET", "/v2/tasks?project_id=%00", {}, 400, "invalid_parameter"),
+    ("GET", f"/v2/tasks?project_id={NAMES['project_id']}&next_token=x", {}, 400, None),
+    ("GET", "/v2/tasks?project_id=nobody", {}, 404, "not_found"),
+    ("GET", "/v2/nothing", {}, 404, "not_found"),
+    ("GET", "/docs/static/nothing", {}, 404, "not_found"),
+    ("POST", "/v2/tasks", {}, 405, "method_not_allowed"),
+    ("POST", "/v2/tasks", {"content-length": str(BODY_BYTES_MAX + 1)}, 413, "too_large"),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "headers", "status", "code"), PROVOKED)
+def test_every_refusal_has_the_one_body(world, ann, method, url, headers, status, code):
+    for accept in ("application/json", "application/problem+json", "text/html", "*/*"):
+        with calling(world, ann) as client:
+            answer = client.request(method, url, headers=headers | {"Accept": accept})
+        assert answer.status_code == status
+        assert_is_error(status, answer.headers, answer.json())
+        assert code in (None, answer.json()["code"])
+        assert "retry-after" not in answer.headers
+        is_problem = accept == "application/problem+json"
+        assert answer.headers["content-type"] == (accept if is_problem else JSON)
+
+
+def test_a_fault_of_ours_is_told_to_the_log_and_not_to_the_caller(world, ann):
+    with calling(world, ann) as client:
+        connection = apsw.Connection(str(world.settings.data / FILE_NAME))
+        connection.execute("ALTER TABLE project RENAME TO elsewhere")
+        connection.close()
+        answer = client.get("/v2/projects", params={"created_after": "2000-01-01"})
+
+    assert_is_error(500, answer.headers, answer.json())
+    assert answer.json()["code"] == "server_fault"
+    assert "project" not in answer.text
+    assert "SELECT" not in answer.text
+
+
+def every_request(client: TestClient) -> Iterator[tuple[Operation, Any]]:
+    """The answer to each good request, and to some bad ones, of each operation."""
+    for one in OPERATIONS:
+        for params in GOOD.get(one.operation_id, [{}]):
+            yield one, ask(client, one, params)
+            yield one, ask(client, one, params, method="HEAD")
+        for params in ({"name": "x", "limit": "0"}, {"name": "x", "task_id": "\0"}):
+            yield one, ask(client, one, params)
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_every_answer_has_the_headers_that_all_answers_have(world, ann, has_key):
+    with calling(world, ann if has_key else None) as client:
+        for one, answer in every_request(client):
+            assert answer.headers["x-request-id"] == "pinned", one.operation_id
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["vary"] == "Authorization"
+            assert "set-cookie" not in answer.headers
+            assert "server" not in answer.headers
+            assert "access-control-allow-origin" not in answer.headers
+            is_file = one.operation_id == "get_docs_file" and answer.status_code == 200
+            expected = "public, max-age=300" if is_file else "no-store, private"
+            assert answer.headers["cache-control"] == expected
+
+
+def test_no_request_that_reads_changes_anything(world, ann):
+    before = content_hash(world)
+    with calling(world, ann) as client:
+        statuses = {answer.status_code for _, answer in every_request(client)}
+
+    assert {200, 400} <= statuses
+    assert content_hash(world) == before
+
+
+def content_hash(world) -> str:
+    """A digest of every row of every table."""
+    connection = apsw.Connection(str(world.settings.data / FILE_NAME), apsw.SQLITE_OPEN_READONLY)
+    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    digest = hashlib.sha256()
+    for (table,) in sorted(tables):
+        for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY 1, 2'):
+            digest.update(repr((table, row)).encode())
+    connection.close()
+    return digest.hexdigest()

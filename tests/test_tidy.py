@@ -1,0 +1,374 @@
+"""The laws of this code base that a reviewer would otherwise have to watch for.
+
+Layers, what may stand only in one place, sizes, docstrings and forbidden words. Each law names
+its exceptions here, so that adding one is a decision somebody sees.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "plaudit"
+FILES = sorted(SOURCE.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+
+FILE_LINES_MAX = 420
+FUNCTION_LINES_MAX = 60
+
+LAYERS = (
+    ("errors", "model", "ids", "clock", "settings", "guard"),
+    ("wire",),
+    ("store",),
+    ("core",),
+    ("formats",),
+    ("api",),
+    ("app", "worker", "workspace"),
+    ("demo", "client"),
+    ("cli",),
+    ("__main__",),
+)
+"""From the leaf up: a file imports its own layer and the ones before it."""
+
+
+def name_of(path: Path) -> str:
+    """A file as the laws name it, such as `api/edge.py`."""
+    return path.relative_to(SOURCE).as_posix()
+
+
+def part_of(module: str) -> str:
+    """The part of the package that a module belongs to, such as `store`."""
+    return module.removeprefix("plaudit").strip(".").split(".")[0]
+
+
+def layer_of(part: str) -> int:
+    for number, parts in enumerate(LAYERS):
+        if part in parts:
+            return number
+    raise AssertionError(f"{part} has no layer; put it where it belongs in LAYERS")
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and name of each module of ours that a file imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "plaudit":
+            whole = node.module == "plaudit"
+            for alias in node.names:
+                yield node.lineno, f"plaudit.{alias.name}" if whole else str(node.module)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("plaudit."):
+                    yield node.lineno, alias.name
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of each attribute that is read, such as `os.environ`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.lineno, ast.unparse(node)
+
+
+def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and content of each string that is not a docstring, f-strings included."""
+    idle = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in idle:
+            yield node.lineno, node.value
+
+
+def offenders(
+    find: Any, forbidden: str, *, except_in: tuple[str, ...] = (), whole: bool = True
+) -> list[str]:
+    """Where something stands that stands only in the places named."""
+    pattern = re.compile(forbidden)
+    match = pattern.fullmatch if whole else pattern.search
+    return [
+        f"{name_of(path)}:{line}: {text[:80]}"
+        for path, tree in TREES.items()
+        if not name_of(path).startswith(except_in or ("\0",))
+        for line, text in find(tree)
+        if match(text)
+    ]
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def tracked() -> list[Path]:
+    """Every text file that is part of the repository, in a checkout as in a tarball."""
+    ignored = {"__pycache__", "plaudit-data", "dist"}
+    suffixes = {".py", ".md", ".toml", ".sql", ".html", ".js", ".css", ".yml", ".lock", ".json", ""}
+    return [
+        path
+        for path in sorted(ROOT.rglob("*"))
+        if not ignored & set(path.parts)
+        and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+        and path.is_file()
+        and path.suffix in suffixes
+    ]
+
+
+def test_there_is_something_to_look_at():
+    assert len(FILES) > 40
+    assert {part_of(".".join(path.relative_to(SOURCE).with_suffix("").parts)) for path in FILES} > {
+        *("api", "core", "store", "wire", "formats", "cli", "app", "errors"),
+    }
+
+
+def test_imports_point_down():
+    wrong = []
+    for path, tree in TREES.items():
+        own = part_of(".".join(path.relative_to(SOURCE).with_suffix("").parts))
+        for line, module in imports(tree):
+            part = part_of(module)
+            if own == "__init__" or part in ("", "__version__"):
+                continue
+            if layer_of(part) > layer_of(own):
+                wrong.append(f"{name_of(path)}:{line} imports {module}")
+
+    assert wrong == []
+
+
+def test_the_leaf_imports_nothing_of_ours_but_the_leaf():
+    for path, tree in TREES.items():
+        if name_of(path).removesuffix(".py") in LAYERS[0]:
+            assert {part_of(module) for _, module in imports(tree)} <= set(LAYERS[0])
+
+
+def test_the_store_knows_no_wire_and_wire_knows_no_store():
+    for path, tree in TREES.items():
+        own = name_of(path).split("/")[0]
+        others = {"store": "wire", "wire": "store"}
+        assert others.get(own) not in {part_of(module) for _, module in imports(tree)}
+
+
+def test_only_the_edges_know_the_web_framework():
+    found = [
+        f"{name_of(path)}:{node.lineno}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        and {"starlette", "uvicorn", "httptools"}
+        & {(getattr(node, "module", "") or "").split(".")[0], *(a.name for a in node.names)}
+        and not name_of(path).startswith(("api/", "app.py", "workspace/"))
+    ]
+
+    assert found == []
+
+
+def test_drivers_are_imported_by_the_store_alone():
+    drivers = {"apsw", "asyncpg", "sqlite3", "psycopg"}
+    found = [
+        f"{name_of(path)}:{node.lineno}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        and drivers & {(getattr(node, "module", "") or ""), *(a.name for a in node.names)}
+        and not name_of(path).startswith("store/")
+    ]
+
+    assert found == []
+
+
+def test_nothing_is_imported_inside_a_function():
+    found = [
+        f"{name_of(path)}:{node.lineno}"
+        for path, tree in TREES.items()
+        for function in functions(tree)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+    assert found == []
+
+
+SQL = (
+    r"(?s)\s*(SELECT\b.*\bFROM\b|SELECT 1|INSERT INTO|UPDATE \w+ SET|DELETE FROM|"
+    r"CREATE (TABLE|INDEX)|DROP TABLE|ALTER TABLE|PRAGMA|BEGIN( IMMEDIATE)?$|COMMIT$|"
+    r"ROLLBACK|SAVEPOINT).*"
+)
+
+
+def test_sql_stands_in_the_store_alone():
+    assert offenders(texts, SQL, except_in=("store/",)) == []
+
+
+def test_the_environment_is_read_by_the_settings_alone():
+    assert offenders(calls, r"os\.(environ|getenv|putenv).*", except_in=("settings.py",)) == []
+
+
+def test_the_wall_clock_is_read_by_clock_alone():
+    clocks = r"time\.(time|time_ns|localtime|gmtime|ctime)|(datetime|date)\.(now|utcnow|today)"
+    assert offenders(calls, clocks, except_in=("clock.py",)) == []
+
+
+def test_the_steady_clock_is_read_by_the_edges_alone():
+    clocks = r"time\.(perf_counter|monotonic|process_time)(_ns)?"
+    assert offenders(calls, clocks, except_in=("api/", "cli/", "app.py")) == []
+
+
+def test_http_statuses_stand_in_the_api_alone():
+    numbers = {200, 201, 202, 204, 301, 302, 304, 307, 308, *range(400, 432), *range(500, 505)}
+    round_numbers = {200, 400, 500}  # sizes of batches and buffers look like these
+    found = [
+        f"{name_of(path)}:{node.lineno}: {node.value}"
+        for path, tree in TREES.items()
+        if not name_of(path).startswith(("api/", "workspace/"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and type(node.value) is int
+        and node.value in numbers - round_numbers
+    ]
+
+    assert found == []
+
+
+def test_nothing_but_the_outermost_frames_catches_everything():
+    outermost = ("api/edge.py", "app.py", "cli/__init__.py", "store/engine_", "store/schema.py")
+    found = [
+        f"{name_of(path)}:{node.lineno}"
+        for path, tree in TREES.items()
+        if not name_of(path).startswith(outermost)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+    ]
+
+    assert found == []
+
+
+PROGRAMS = ("store/backup.py",)
+
+
+def test_nothing_evaluates_unpickles_or_starts_programs():
+    """Backups of PostgreSQL run its own tools; nothing else runs anything, and never a shell."""
+    dangerous = {"eval", "exec", "compile", "__import__", "input", "breakpoint"}
+    found = [
+        f"{name_of(path)}:{node.lineno}: {ast.unparse(node.func)}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (
+            (isinstance(node.func, ast.Name) and node.func.id in dangerous)
+            or re.match(
+                r"(pickle|marshal|shelve)\.|os\.(system|popen|exec)", ast.unparse(node.func)
+            )
+            or (ast.unparse(node.func).startswith("subprocess.") and name_of(path) not in PROGRAMS)
+            or any(one.arg == "shell" for one in node.keywords)
+        )
+    ]
+
+    assert found == []
+
+
+def test_files_and_functions_stay_short():
+    long = [
+        f"{name_of(path)}: {lines} lines"
+        for path in FILES
+        if (lines := path.read_text("utf-8").count("\n")) > FILE_LINES_MAX
+    ]
+    long += [
+        f"{name_of(path)}:{one.lineno} {one.name}: {one.end_lineno - one.lineno + 1} lines"
+        for path, tree in TREES.items()
+        for one in functions(tree)
+        if (one.end_lineno or 0) - one.lineno + 1 > FUNCTION_LINES_MAX
+        and not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in one.body)
+    ]
+
+    assert long == []
+
+
+def test_everything_public_says_what_it_is_for():
+    silent = []
+    for path, tree in TREES.items():
+        if not ast.get_docstring(tree) and path.read_text("utf-8").strip():
+            silent.append(name_of(path))
+        for node in tree.body:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if not node.name.startswith("_") and not ast.get_docstring(node):
+                silent.append(f"{name_of(path)}:{node.lineno} {node.name}")
+
+    assert silent == []
+
+
+def test_docstrings_begin_with_a_sentence():
+    for path, tree in TREES.items():
+        for node in [] if path.name == "__main__.py" else [tree, *functions(tree)]:
+            first = (ast.get_docstring(node) or ".").partition("\n\n")[0]
+            assert first.rstrip().endswith((".", ":", "?")), f"{name_of(path)}: {first!r}"
+
+
+def test_nothing_is_left_to_do():
+    words = re.compile(r"\b(TODO|FIXME|XXX|HACK|WIP)\b")  # tidy: allow
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked()
+        for number, line in enumerate(path.read_text("utf-8").split("\n"), 1)
+        if words.search(line) and "# tidy: allow" not in line
+    ]
+
+    assert found == []
+
+
+def test_no_file_names_a_place_on_the_machine_it_was_written_on():
+    places = re.compile(r"(?<![\w.\-/}])/(work|root|tmp|home)/[\w.]")  # tidy: allow
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
+        for path in tracked()
+        if path.suffix
+        in (".py", ".md", ".toml", ".sql", ".html", ".js", ".css", ".yml", ".lock", "")
+        for number, line in enumerate(path.read_text("utf-8", "replace").split("\n"), 1)
+        if places.search(line) and "# tidy: allow" not in line
+    ]
+
+    assert found == []
+
+
+def test_no_file_holds_a_key_or_a_secret():
+    key = re.compile(r"\b(live|test)_[0-9A-Za-z]{46}\b")
+    found = [
+        str(path.relative_to(ROOT))
+        for path in tracked()
+        if path.stat().st_size < 5_000_000 and key.search(path.read_text("utf-8", "replace"))
+    ]
+
+    assert found == []
+
+
+def test_the_lock_file_names_pypi_alone():
+    text = (ROOT / "uv.lock").read_text("utf-8")
+    hosts = set(re.findall(r'"https?://([^/"]+)', text))
+    packages = tomllib.loads(text)["package"]
+
+    assert hosts == {"pypi.org", "files.pythonhosted.org"}
+    assert "http://" not in text
+    for package in packages:
+        files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())]
+        assert files or package["source"] == {"editable": "."}, package["name"]
+        assert all(file["hash"].startswith("sha256:") for file in files), package["name"]
+
+
+def test_the_floors_of_what_had_security_faults_hold():
+    locked = {
+        package["name"]: tuple(int(part) for part in package["version"].split(".")[:3])
+        for package in tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]
+        if re.fullmatch(r"[\d.]+", package.get("version", ""))
+    }
+
+    assert locked["starlette"] >= (0, 49, 1)
+    assert locked["apsw"] >= (3, 51, 3)
+    assert locked["jinja2"] >= (3, 1, 6)
+    assert locked["h11"] >= (0, 16) if "h11" in locked else True

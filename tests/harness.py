@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 
 from plaudit import app
 from plaudit.core import access, projects, secrets
-from plaudit.core.intake import Importer, Reject, Source, Summary
+from plaudit.core.intake import Reject, Source, Summary, import_sources
 from plaudit.errors import NotFound
 from plaudit.formats import files
 from plaudit.model import Project, Role
@@ -103,21 +103,22 @@ class World:
         org: str = "default",
         project: str | None = None,
         replace: bool = False,
-        dry: bool = False,
+        strict: bool = False,
     ) -> tuple[Summary, list[Reject]]:
         """Import a file, or values (one a line), and return the summary and the refused rows."""
         path = rows if isinstance(rows, Path) else self._written(rows)
         rejects: list[Reject] = []
-        importer = Importer(
+        source = Source(path, lambda: files.entries(path, format_name, lambda at: None))
+        imported = import_sources(
             self.db,
             self.org(org),
+            lambda: [source],
             project_name=project,
             replace=replace,
-            dry=dry,
+            strict=strict,
             on_reject=rejects.append,
         )
-        source = Source(path, lambda: files.entries(path, format_name, lambda at: None))
-        return self.run(importer.run([source])), rejects
+        return self.run(imported), rejects
 
     def _written(self, rows: Iterable[Any]) -> Path:
         path = self.settings.data / "rows.jsonl"

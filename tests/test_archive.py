@@ -212,6 +212,7 @@ def test_an_archive_file_restores_a_fresh_store_under_another_name(settings, tmp
         assert app(arguments, exit_on_error=False, result_action="return_value") is None
 
     assert first.read_bytes() == second.read_bytes()
+    assert suffix != ".jsonl.gz" or first.read_bytes()[4:8] == bytes(4)  # no time of writing
     unpack = {".jsonl": bytes, ".jsonl.gz": gzip.decompress, ".jsonl.zst": zstd.decompress}[suffix]
     assert unpack(first.read_bytes()).splitlines() == lines
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {first.name, second.name}

@@ -6,6 +6,7 @@ import ctypes
 import logging
 import re
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +19,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import openapi, system, v2
@@ -26,6 +29,7 @@ from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Endpoint, Operation, Services
 from plaudit.core import secrets
 from plaudit.core.secrets import ServerSecret
+from plaudit.errors import Misconfigured
 from plaudit.settings import Settings
 from plaudit.store import opening
 
@@ -51,7 +55,6 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
         await opening.require_current(services.db, settings)
         await secrets.bind(services.db, secret, settings.secret_path)
         yield
-        services.is_draining = True
         await services.db.close()
 
     inner = Starlette(
@@ -98,6 +101,18 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
         uvicorn.run("plaudit.app:start_worker", workers=workers, **options)
 
 
+def require_free_port(host: str, port: int) -> None:
+    """Raise Misconfigured if something listens there already, or the address is not ours."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as exc:
+        raise Misconfigured(f"cannot listen on {host} port {port}: {exc.strerror}") from exc
+
+
 def start_worker() -> ASGIApp:
     """The application of one of several serving processes."""
     settings = limits.from_environment()
@@ -121,7 +136,8 @@ def configure_logs(settings: Settings) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            # Without local variables: they hold keys and what people wrote.
+            ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(serializer=_log_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -14,7 +14,8 @@ _NAIVE_EPOCH = datetime(1970, 1, 1)
 _MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?"
-    r"(?:([Zz])|\s?([+-])(\d\d):?(\d\d)?|( \d\d:?\d\d))?)?"
+    r"(?:([Zz])|\s?([+-])(\d\d):?(\d\d)?|( \d\d:?\d\d))?)?",
+    re.ASCII,
 )
 
 

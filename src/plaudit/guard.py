@@ -68,7 +68,9 @@ def _walk(value: Any) -> int:
     """Count the members of all objects, level by level; bound the depth and the integers."""
     members = 0
     level = [value]
-    for _ in range(DEPTH_MAX + 1):
+    for depth in range(DEPTH_MAX + 1):
+        if depth == DEPTH_MAX and any(type(item) in (dict, list) for item in level):
+            break
         below: list[Any] = []
         for item in level:
             kind = type(item)

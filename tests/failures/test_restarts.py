@@ -196,7 +196,7 @@ def test_a_crash_of_one_connection_alone_loses_no_acknowledged_write(world, clus
     assert len(rows) == 6
 
 
-def test_a_session_that_falls_asleep_in_its_transaction_stops_others_for_ten_seconds_at_most(
+def test_a_session_that_falls_asleep_in_its_transaction_stops_others_for_seconds_only(
     world, cluster
 ):
     """It holds the project's clock; the others wait, and are all done. It is then done as well."""
@@ -223,7 +223,7 @@ def test_a_session_that_falls_asleep_in_its_transaction_stops_others_for_ten_sec
     async def run():
         sleeper, *others = dbs = [PostgresDatabase(url) for _ in range(5)]
         made = [await create(db) for db in dbs]
-        asleep = asyncio.ensure_future(complete(sleeper, made[0], 13))
+        asleep = asyncio.ensure_future(complete(sleeper, made[0], 8))
         await has_ticked.wait()
         done = await asyncio.gather(
             *[complete(db, task) for db, task in zip(others, made[1:], strict=True)]

@@ -119,7 +119,7 @@ class Edge:
             "request",
             request_id=request_id,
             method=scope["method"],
-            path=scope["path"][:LOGGED_CHARS_MAX],
+            path=access.mask_keys(scope["path"][:LOGGED_CHARS_MAX]),
             operation=operation,
             status=outcome["status"],
             bytes=outcome["bytes"],
@@ -143,5 +143,7 @@ async def _refuse(
 
 def _request_id(given: bytes | None) -> str:
     if given is not None and _REQUEST_ID.fullmatch(given):
-        return given.decode()
+        text = given.decode()
+        if access.mask_keys(text) == text:
+            return text
     return f"req_{secrets.token_hex(12)}"

@@ -85,6 +85,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         entry["description"] = operation.description
     if operation.role is None:
         entry["security"] = []
+    else:
+        entry["x-role"] = operation.role.name
     parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)}", operation.path)]
     for name, parameter in parameters_of(operation.query).items():
         schema = parameter.schema()

@@ -36,7 +36,6 @@ class Services:
         self.settings = settings
         self.secret = secret
         self.db: Database
-        self.is_draining = False
 
 
 class Call(Struct, Generic[Q]):
@@ -73,7 +72,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     answer_description: str
     example: Any = None
     """What a 200 may look like, for the document."""
-    role: Role | None = Role.read
+    role: Role | None
     errors: tuple[int, ...] = ()
     """Statuses beside those every operation of its kind can answer; see `all_errors`."""
 

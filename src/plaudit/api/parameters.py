@@ -19,14 +19,14 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.access import is_key
+from plaudit.core.access import holds_key
 from plaudit.errors import InvalidParameter
 
 Q = TypeVar("Q", bound=Struct)
 
 VALUE_CHARS_MAX = 4096
 CACHED_QUERY_BYTES_MAX = 1024
-_DIGITS = re.compile(r"[+-]?\d{1,18}")
+_DIGITS = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
@@ -163,7 +163,7 @@ def _decode(query: type[Q], raw: bytes) -> Q:
     declared = parameters_of(query)
     given: dict[str, list[str]] = {}
     for name, value in _pairs(raw):
-        if name in declared and value:
+        if name in declared and value.strip(","):
             given.setdefault(name, []).append(value)
     values = {name: declared[name].read(name, texts) for name, texts in given.items()}
     for name, parameter in declared.items():
@@ -186,7 +186,7 @@ def _pairs(raw: bytes) -> Iterable[tuple[str, str]]:
             raise InvalidParameter(
                 f"{_short(name)} is longer than {VALUE_CHARS_MAX} characters", param=_short(name)
             )
-        if is_key(value):
+        if holds_key(f"{name}={value}"):
             raise InvalidParameter(
                 "an API key belongs in the Authorization header, never in a URL; revoke this one",
                 param=_short(name),

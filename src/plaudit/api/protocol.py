@@ -7,6 +7,7 @@ import secrets
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api import problems
@@ -16,10 +17,17 @@ from plaudit.settings import CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_M
 
 
 class EdgeProtocol(HttpToolsProtocol):
-    """Bounds the size and the duration of a request's head, and answers bad HTTP as JSON."""
+    """Bounds the size and the duration of a request's head, and answers bad HTTP as JSON.
 
-    _head_bytes = 0
+    A head's size is what has been parsed of it, and while it is not whole, what has been received.
+    """
+
+    _parsed_bytes = 0
+    _received_bytes = 0
+    _heads = 0
     _is_in_head = True
+    _is_refused = False
+    _refusal: Problem | None = None
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -34,30 +42,51 @@ class EdgeProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_in_head:
-            if self._head_timer is None:
-                self._expect_head()
-            self._head_bytes += len(data)
-            # A body may come along with the head; only a head that is still open counts as long.
-            end = data.find(b"\r\n\r\n")
-            over = self._head_bytes - (len(data) - end if end >= 0 else 0)
-            if over > HEADER_BYTES_MAX:
-                self._refuse(HeaderTooLarge())
-                return
+        if self._is_refused:
+            return
+        heads_before = self._heads
+        if self._is_in_head and self._head_timer is None:
+            self._expect_head()
         super().data_received(data)
+        if self._is_in_head and not self._is_refused:
+            # In a packet that also ended another head, this one's share is not known; it counts
+            # from the next packet on.
+            self._received_bytes += len(data) if self._heads == heads_before else 0
+            if self._received_bytes > HEADER_BYTES_MAX:
+                self._refuse(HeaderTooLarge())
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._heads += 1
         self._is_in_head = False
         self._stop_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._head_bytes = 0
+        self._parsed_bytes = self._received_bytes = 0
         self._is_in_head = True
 
+    def on_response_complete(self) -> None:
+        if self._refusal is not None:
+            self._send_refusal(self._refusal)
+        super().on_response_complete()
+
     def send_400_response(self, msg: str) -> None:
-        self._refuse(BadRequest())
+        is_long = self._parsed_bytes > HEADER_BYTES_MAX
+        self._refuse(HeaderTooLarge() if is_long else BadRequest())
+
+    def _count(self, size: int) -> None:
+        self._parsed_bytes += size
+        if self._parsed_bytes > HEADER_BYTES_MAX:
+            raise ValueError("the head is too long")  # ends the parsing; see send_400_response
 
     def _expect_head(self) -> None:
         self._stop_timer()
@@ -65,10 +94,13 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._head_timer = None
-        if self._head_bytes:
+        if self._received_bytes or self._parsed_bytes:
             self._refuse(BadRequest("the request's head did not arrive in time"))
-        elif not self.transport.is_closing():
+        elif not self.transport.is_closing() and self._is_idle():
             self.transport.close()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:
@@ -76,7 +108,15 @@ class EdgeProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _refuse(self, problem: Problem) -> None:
+        """Refuse what follows on this connection, once the request before it is answered."""
         self._stop_timer()
+        self._is_refused = True
+        if self._is_idle():
+            self._send_refusal(problem)
+        else:
+            self._refusal = problem
+
+    def _send_refusal(self, problem: Problem) -> None:
         if self.transport.is_closing():
             return
         request_id = f"req_{secrets.token_hex(12)}"
@@ -94,3 +134,6 @@ class EdgeProtocol(HttpToolsProtocol):
         lines += [name + b": " + value for name, value in headers]
         self.transport.write(b"\r\n".join([*lines, b"", body]))
         self.transport.close()
+        structlog.get_logger("plaudit.request").info(
+            "refused", request_id=request_id, status=status, code=problem.code
+        )

@@ -14,7 +14,7 @@ from plaudit.api import docs_page
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import JSON, Answer, Call, Operation
 from plaudit.api.parameters import NoQuery
-from plaudit.errors import NotFound, Unavailable
+from plaudit.errors import NotFound
 
 DOCS_POLICY = (
     b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
@@ -37,8 +37,6 @@ async def get_health(call: Call[NoQuery]) -> Health:
 
 async def get_readiness(call: Call[NoQuery]) -> Health:
     """GET /readyz: the process takes requests and its store answers."""
-    if call.services.is_draining:
-        raise Unavailable("the server is stopping")
     await call.services.db.check()
     return Health("ready")
 

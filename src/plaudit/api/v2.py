@@ -14,7 +14,7 @@ from plaudit.core import listing
 from plaudit.core.listing import BatchQuery, TaskQuery
 from plaudit.core.scope import ScopeWords, find_batch, find_project
 from plaudit.errors import InvalidParameter, NotFound
-from plaudit.model import DEFAULT_OPTS, BatchStatus, Opts, TaskStatus
+from plaudit.model import DEFAULT_OPTS, BatchStatus, Opts, Role, TaskStatus
 from plaudit.store import projects
 from plaudit.wire import rendering, resources
 from plaudit.wire.annotation import Annotation
@@ -270,6 +270,7 @@ OPERATIONS = (
         "creation, or of completion where a `completed_*` bound is given. A page is never longer "
         "than `limit`, and `next_token` is present only while more follow.",
         tag="Tasks",
+        role=Role.read,
         query=ListTasks,
         answer=TaskPage,
         answer_description="One page of tasks.",
@@ -282,6 +283,7 @@ OPERATIONS = (
         handler=get_task,
         summary="Get one task",
         tag="Tasks",
+        role=Role.read,
         query=GetTask,
         answer=Task,
         answer_description="The task.",
@@ -294,6 +296,7 @@ OPERATIONS = (
         handler=get_annotation,
         summary="Get one annotation with all its details",
         tag="Tasks",
+        role=Role.read,
         query=GetAnnotation,
         answer=Annotation,
         answer_description="The annotation.",
@@ -308,6 +311,7 @@ OPERATIONS = (
         description="Without a project, the batches of all projects. The `created_*` and "
         "`completed_*` bounds concern the batch itself.",
         tag="Batches",
+        role=Role.read,
         query=ListBatches,
         answer=resources.BatchPage,
         answer_description="One page of batches, oldest first.",
@@ -321,6 +325,7 @@ OPERATIONS = (
         summary="Get one batch",
         description="Give `batch_id` or `batch_name`.",
         tag="Batches",
+        role=Role.read,
         query=GetBatch,
         answer=resources.Batch,
         answer_description="The batch.",
@@ -333,6 +338,7 @@ OPERATIONS = (
         handler=list_projects,
         summary="List projects",
         tag="Projects",
+        role=Role.read,
         query=ListProjects,
         answer=resources.ProjectList,
         answer_description="All projects, oldest first.",
@@ -345,6 +351,7 @@ OPERATIONS = (
         summary="Get one project",
         description="Give `project_id` or `project_name`.",
         tag="Projects",
+        role=Role.read,
         query=GetProject,
         answer=resources.Project,
         answer_description="The project.",

@@ -65,11 +65,14 @@ def serve(
         refuse("the embedded store is served by one process; leave --workers out")
     # Refuse here, with a sentence, what would otherwise fail inside the server's start.
     with_store(chosen, _nothing)
+    server.require_free_port(host, port)
     server.serve(chosen, host=host, port=port, workers=workers)
 
 
 @app.command
-def demo(*, port: int = 8000) -> None:
+def demo(
+    *, port: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))] = 8000
+) -> None:
     """Run a server with sample data in a throw-away folder.
 
     Parameters
@@ -82,6 +85,8 @@ def demo(*, port: int = 8000) -> None:
 
 def main() -> None:
     """Run the command line and exit."""
+    if any("\udc80" <= char <= "\udcff" for argument in sys.argv for char in argument):
+        refuse("the arguments are not valid UTF-8", code=2)
     try:
         app(exit_on_error=False, print_error=True)
     except cyclopts.CycloptsError:

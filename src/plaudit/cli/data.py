@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from plaudit.cli.place import ExistingFile, World, err, progress, refuse, say, with_store
 from plaudit.core import access, archive
-from plaudit.core.intake import Importer, Reject, Source, Summary
+from plaudit.core.intake import Reject, Source, Summary, import_sources
 from plaudit.core.secrets import ServerSecret
 from plaudit.formats import files
 from plaudit.store.engine import Database
@@ -48,23 +48,16 @@ def import_files(
     async def work(db: Database, secret: ServerSecret) -> Summary:
         org_id = await access.get_org(db, chosen.org, chosen.mode)
 
-        async def one_pass(label: str, *, dry: bool) -> Summary:
-            importer = Importer(
+        with progress() as bars:
+            return await import_sources(
                 db,
                 org_id,
+                lambda: _sources(paths, format_name, bars),
                 project_name=project,
                 replace=replace,
-                dry=dry,
+                strict=strict,
                 on_reject=_report,
             )
-            with progress() as bars:
-                return await importer.run(_sources(paths, format_name, bars, label))
-
-        if strict:
-            checked = await one_pass("checking", dry=True)
-            if checked.total("rejected"):
-                return checked
-        return await one_pass("importing", dry=False)
 
     summary = with_store(chosen.settings(), work)
     if strict and summary.total("rejected"):
@@ -81,8 +74,6 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
         The file; ends in .jsonl, .jsonl.gz or .jsonl.zst.
     """
     chosen = world or World()
-    if out.is_dir() or not out.parent.is_dir():
-        refuse(f"{out} cannot be written: its folder does not exist, or it is one", code=2)
 
     async def work(db: Database, secret: ServerSecret) -> int:
         org_id = await access.get_org(db, chosen.org, chosen.mode)
@@ -99,8 +90,8 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
     say.print(f"Wrote {lines} lines to {out}.", soft_wrap=True, highlight=False)
 
 
-def _sources(paths: tuple[Path, ...], format_name: str, bars: Progress, label: str) -> list[Source]:
-    bar = bars.add_task(label, total=sum(path.stat().st_size for path in paths))
+def _sources(paths: tuple[Path, ...], format_name: str, bars: Progress) -> list[Source]:
+    bar = bars.add_task("importing", total=sum(path.stat().st_size for path in paths))
     before = 0
     sources = []
     for path in paths:

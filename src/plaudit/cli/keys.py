@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal
 
-import msgspec
 from cyclopts import App
 from rich.console import Console
 from rich.table import Table
 
-from plaudit import clock
+from plaudit import clock, guard
 from plaudit.cli.place import ExistingFile, World, refuse, say, with_store
 from plaudit.core import access, projects
 from plaudit.core.secrets import ServerSecret
-from plaudit.errors import NotFound
+from plaudit.errors import InvalidContent, NotFound
 from plaudit.model import Role
 from plaudit.store.engine import Database, Transaction
+from plaudit.wire.reading import convert
 from plaudit.wire.resources import ProjectDetail
 
 keys = App(name="keys", help="API keys of an organization.")
@@ -139,9 +139,9 @@ def create_project(
     fields = None
     if form is not None:
         try:
-            fields = msgspec.json.decode(form.read_bytes(), type=dict[str, Any])
-        except msgspec.DecodeError as exc:
-            refuse(f"{form}: {exc}")
+            fields = convert(guard.check(form.read_bytes()), dict[str, Any])
+        except InvalidContent as exc:
+            refuse(f"{form}: {exc.message}")
 
     async def work(db: Database, secret: ServerSecret) -> str:
         org_id = await access.get_org(db, chosen.org, chosen.mode)

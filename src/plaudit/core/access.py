@@ -26,6 +26,7 @@ RANDOM_CHARS = 40
 DISPLAY_CHARS = 12
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_KEY_LIKE = re.compile(r"(live|test)_[0-9A-Za-z]{8,}")
 _KEY = re.compile(rf"(?:live|test)_[0-9A-Za-z]{{{RANDOM_CHARS + 6}}}")
 
 
@@ -67,6 +68,8 @@ async def create_key(
     expires_ms: int | None = None,
 ) -> str:
     """Make an API key and return it; it cannot be shown again."""
+    if name:
+        names.checked(name)
     text = mint_key(mode)
     key = ApiKey(
         key_id=ids.mint("key"),
@@ -137,6 +140,16 @@ def mint_key(mode: str) -> str:
 def is_key(text: str) -> bool:
     """Whether the text has a key's form and checksum."""
     return _KEY.fullmatch(text) is not None and text[-6:] == _checksum(text[:-6])
+
+
+def holds_key(text: str) -> bool:
+    """Whether a key stands anywhere in the text."""
+    return any(is_key(found[0]) for found in _KEY.finditer(text))
+
+
+def mask_keys(text: str) -> str:
+    """The text with everything that looks like a key, or a part of one, cut short."""
+    return _KEY_LIKE.sub(r"\1_…", text)
 
 
 def _checksum(text: str) -> str:

@@ -36,7 +36,9 @@ async def lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
     for project in found:
         yield _line("project", _encode(resources.archived_project(project)))
     async for batch in _batches(db, org_id):
-        owner = next(one for one in found if one.project_id == batch.project_id)
+        owner = next((one for one in found if one.project_id == batch.project_id), None)
+        if owner is None:
+            continue  # its project was created after the list was taken
         yield _line("batch", _encode(resources.batch(batch, owner.public_id)))
     for project in found:
         async for line in _task_lines(db, project, bounds[project.project_id]):

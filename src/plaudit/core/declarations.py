@@ -5,18 +5,31 @@ What a task refers to without its being declared is created with the id as the n
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
 import msgspec
 
-from plaudit import clock, ids
+from plaudit import clock
 from plaudit.core import names
 from plaudit.core.projects import create_batch, create_project
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model import Batch, BatchStatus, Project, TaskStatus
 from plaudit.store import batches, projects
-from plaudit.store.engine import Database, Transaction
+from plaudit.store.engine import Transaction, Work
 from plaudit.wire import resources
 from plaudit.wire.reading import convert, moment
 from plaudit.wire.resources import ArchivedBatch, ArchivedProject, ProjectDetail
+
+T = TypeVar("T")
+
+
+class Write(Protocol):
+    """Runs work in a transaction and returns its result."""
+
+    def __call__(self, work: Work[T]) -> Awaitable[T]: ...
+
 
 _DETAIL_FIELDS = ProjectDetail.__struct_fields__
 _FORWARD = {
@@ -29,12 +42,11 @@ _FORWARD = {
 
 
 class Declarations:
-    """The projects and batches one import has met. In a dry run nothing is created."""
+    """The projects and batches one import has met. `write` runs work in a transaction."""
 
-    def __init__(self, db: Database, org_id: str, *, dry: bool, replace: bool) -> None:
-        self._db = db
+    def __init__(self, write: Write, org_id: str, *, replace: bool) -> None:
+        self._write = write
         self._org_id = org_id
-        self._dry = dry
         self._replace = replace
         self._projects: dict[str, Project] = {}
         self._named: dict[str, Project] = {}
@@ -61,10 +73,11 @@ class Declarations:
         if (known := self._projects.get(public_id)) is not None:
             return known
         if isinstance(reference, str):
-            declared = ArchivedProject(id=public_id)
-        else:
+            with _pointing("/project"):
+                return await self._find_or_create(ArchivedProject(id=public_id))
+        with _pointing(None, "/project"):
             declared = convert(msgspec.to_builtins(reference), ArchivedProject)
-        return await self._find_or_create(declared)
+            return await self._find_or_create(declared)
 
     async def batch_for(
         self, reference: str | resources.Batch | None, project: Project
@@ -75,16 +88,17 @@ class Declarations:
         batch_id = reference if isinstance(reference, str) else reference.id
         batch = self._batches.get(batch_id)
         if batch is None:
-            async with self._db.read() as tx:
-                batch = await batches.find_batch(tx, self._org_id, batch_id)
+            batch = await self._find_batch(batch_id)
         if batch is None:
             if isinstance(reference, str):
                 declared = ArchivedBatch(id=batch_id, project=project.public_id)
-            else:
-                declared = convert(msgspec.to_builtins(reference), ArchivedBatch)
-            batch = await self._create_batch(declared, project)
-            if isinstance(reference, str):
+                with _pointing("/batch"):
+                    batch = await self._create_batch(declared, project)
                 self._undeclared[batch_id] = batch
+            else:
+                with _pointing(None, "/batch"):
+                    declared = convert(msgspec.to_builtins(reference), ArchivedBatch)
+                    batch = await self._create_batch(declared, project)
         elif batch.name == batch_id and batch_id not in self._batches:
             self._undeclared[batch_id] = batch
         self._batches[batch_id] = batch
@@ -104,15 +118,13 @@ class Declarations:
                     )
 
         if self._undeclared:
-            await self._db.write(work)
+            await self._write(work)
 
     async def _declare_project(self, declared: ArchivedProject) -> str:
-        async with self._db.read() as tx:
-            stored = await projects.find_project(tx, self._org_id, declared.id)
-        if stored is None and declared.id not in self._projects:
+        stored = await self._find_project(declared.id)
+        if stored is None:
             await self._find_or_create(declared)
             return "added"
-        stored = stored or self._projects[declared.id]
         wanted = _wanted_project(stored, declared)
         if wanted == stored:
             self._projects[declared.id] = stored
@@ -120,22 +132,19 @@ class Declarations:
         is_placeholder = stored.name == stored.public_id and stored.detail == b"{}"
         if not (self._replace or is_placeholder):
             raise Conflict(f"project {declared.id!r} is stored with other values; see --replace")
-        if not self._dry:
-            name_key = names.checked(wanted.name)
+        name_key = names.checked(wanted.name)
 
-            async def work(tx: Transaction) -> None:
-                if not await projects.update_project(tx, wanted, name_key):
-                    raise Conflict(f"there is a project named {wanted.name!r} already")
+        async def work(tx: Transaction) -> None:
+            if not await projects.update_project(tx, wanted, name_key):
+                raise Conflict(f"there is a project named {wanted.name!r} already")
 
-            await self._db.write(work)
+        await self._write(work)
         self._projects[declared.id] = wanted
         return "updated"
 
     async def _declare_batch(self, declared: ArchivedBatch) -> str:
         project = await self.project_for(declared.project, None)
-        async with self._db.read() as tx:
-            stored = await batches.find_batch(tx, self._org_id, declared.id)
-        stored = stored or self._batches.get(declared.id)
+        stored = await self._find_batch(declared.id)
         self._undeclared.pop(declared.id, None)
         if stored is None:
             self._batches[declared.id] = await self._create_batch(declared, project)
@@ -149,70 +158,57 @@ class Declarations:
         is_placeholder = stored.name == stored.batch_id
         if wanted.name != stored.name and not (self._replace or is_placeholder):
             raise Conflict(f"batch {declared.id!r} is stored with other values; see --replace")
-        if not self._dry:
-            name_key = names.checked(wanted.name)
+        name_key = names.checked(wanted.name)
 
-            async def work(tx: Transaction) -> None:
-                if not await batches.update_batch(tx, wanted, name_key):
-                    raise Conflict(f"there is a batch named {wanted.name!r} already")
+        async def work(tx: Transaction) -> None:
+            if not await batches.update_batch(tx, wanted, name_key):
+                raise Conflict(f"there is a batch named {wanted.name!r} already")
 
-            await self._db.write(work)
+        await self._write(work)
         self._batches[declared.id] = wanted
         return "updated"
 
     async def _project_named(self, name: str) -> Project:
         name_key = names.key_of(name)
         if name_key not in self._named:
-            async with self._db.read() as tx:
-                project = await projects.find_project_by_name(tx, self._org_id, name_key)
-            if project is None:
-                project = await self._create_project(ArchivedProject(id="", name=name))
-            self._named[name_key] = project
+
+            async def work(tx: Transaction) -> Project:
+                found = await projects.find_project_by_name(tx, self._org_id, name_key)
+                return found or await create_project(tx, self._org_id, name=name)
+
+            self._named[name_key] = await self._write(work)
         return self._named[name_key]
 
     async def _find_or_create(self, declared: ArchivedProject) -> Project:
-        async with self._db.read() as tx:
-            project = await projects.find_project(tx, self._org_id, declared.id)
-        project = project or await self._create_project(declared)
+        project = await self._find_project(declared.id) or await self._create_project(declared)
         self._projects[project.public_id] = project
         return project
 
     async def _create_project(self, declared: ArchivedProject) -> Project:
-        name = declared.name or declared.id
-        if self._dry:
-            names.checked(name)
-            return Project(
-                ids.storage_key(), self._org_id, declared.id, name, clock.now_ms(), b"{}"
-            )
+        created_ms = moment(declared.created_at, "/created_at")
 
         async def work(tx: Transaction) -> Project:
             return await create_project(
                 tx,
                 self._org_id,
-                name=name,
-                public_id=declared.id or None,
-                created_ms=moment(declared.created_at, "/created_at"),
+                name=declared.id if declared.name is None else declared.name,
+                public_id=declared.id,
+                created_ms=created_ms,
                 detail=_detail(declared),
             )
 
-        return await self._db.write(work)
+        with _pointing("/id" if declared.name is None else None):
+            return await self._write(work)
 
     async def _create_batch(self, declared: ArchivedBatch, project: Project) -> Batch:
         created_ms = moment(declared.created_at, "/created_at")
         completed_ms = moment(declared.completed_at, "/completed_at")
-        name = declared.name or declared.id
-        if self._dry:
-            names.checked(name)
-            return Batch(
-                self._org_id, declared.id, project.project_id, name, declared.status,
-                created_ms or clock.now_ms(), completed_ms, b"{}", declared.callback,
-            )  # fmt: skip
 
         async def work(tx: Transaction) -> Batch:
             return await create_batch(
                 tx,
                 project,
-                name=name,
+                name=declared.id if declared.name is None else declared.name,
                 batch_id=declared.id,
                 status=declared.status,
                 created_ms=created_ms,
@@ -221,7 +217,25 @@ class Declarations:
                 callback=declared.callback,
             )
 
-        return await self._db.write(work)
+        with _pointing("/id" if declared.name is None else None):
+            return await self._write(work)
+
+    async def _find_project(self, public_id: str) -> Project | None:
+        return await self._write(lambda tx: projects.find_project(tx, self._org_id, public_id))
+
+    async def _find_batch(self, batch_id: str) -> Batch | None:
+        return await self._write(lambda tx: batches.find_batch(tx, self._org_id, batch_id))
+
+
+@contextmanager
+def _pointing(pointer: str | None, prefix: str = "") -> Iterator[None]:
+    """Say of refused content where it stood: at `pointer`, or below `prefix`."""
+    try:
+        yield
+    except InvalidContent as exc:
+        raise InvalidContent(
+            exc.message, pointer=prefix + (exc.pointer if pointer is None else pointer)
+        ) from exc
 
 
 def _detail(declared: ArchivedProject) -> ProjectDetail:
@@ -232,7 +246,7 @@ def _wanted_project(stored: Project, declared: ArchivedProject) -> Project:
     created_ms = moment(declared.created_at, "/created_at")
     return msgspec.structs.replace(
         stored,
-        name=declared.name or stored.name,
+        name=stored.name if declared.name is None else declared.name,
         created_ms=stored.created_ms if created_ms is None else created_ms,
         detail=msgspec.json.encode(_detail(declared)),
     )
@@ -242,7 +256,7 @@ def _wanted_batch(stored: Batch, declared: ArchivedBatch) -> Batch:
     created_ms = moment(declared.created_at, "/created_at")
     return msgspec.structs.replace(
         stored,
-        name=declared.name or stored.name,
+        name=stored.name if declared.name is None else declared.name,
         status=declared.status,
         created_ms=stored.created_ms if created_ms is None else created_ms,
         completed_ms=moment(declared.completed_at, "/completed_at"),

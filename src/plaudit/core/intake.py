@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core import merging, names
-from plaudit.core.declarations import Declarations
+from plaudit.core.declarations import Declarations, Write
 from plaudit.core.merging import Incoming, Outcome
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.engine import Database, Transaction
@@ -26,6 +26,7 @@ from plaudit.wire import reading
 CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 FUTURE_MS_MAX = 5 * 60 * 1000
+CHARS_MAX = 500
 KINDS = ("organization", "project", "batch", "task")
 OUTCOMES = ("added", "updated", "unchanged", "rejected")
 
@@ -54,7 +55,10 @@ class Reject(Struct, frozen=True):
 
     def __str__(self) -> str:
         where = f" {self.pointer}" if self.pointer else ""
-        return f"{self.file}:{self.line}:{where} {self.message}"
+        text = f"{self.file}:{self.line}:{where} {self.message}"
+        # What came out of a file may hold anything; a terminal is shown only what is printable.
+        safe = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:CHARS_MAX])
+        return safe if len(text) <= CHARS_MAX else f"{safe}…"
 
 
 class Source(Struct, frozen=True):
@@ -91,30 +95,33 @@ class Summary:
 
 
 class Importer:
-    """One import into one world. Use it once: `run` over the sources."""
+    """One import into one world. Use it once: `run` over the sources.
+
+    `write` runs a piece of work in a transaction. While it is a transaction of its own, the next
+    chunk is read meanwhile; `in_one` says that all work shares one, which must never be left.
+    """
 
     def __init__(
         self,
-        db: Database,
+        write: Write,
         org_id: str,
         *,
-        project_name: str | None = None,
-        replace: bool = False,
-        dry: bool = False,
+        in_one: bool,
+        project_name: str | None,
+        replace: bool,
         on_reject: Callable[[Reject], None],
     ) -> None:
         self.summary = Summary()
-        self._db = db
+        self._write_in = write
+        self._in_one = in_one
         self._org_id = org_id
         self._project_name = project_name
         self._replace = replace
-        self._dry = dry
         self._on_reject = on_reject
-        self._declared = Declarations(db, org_id, dry=dry, replace=replace)
-        self._chunk: dict[str, tuple[Incoming, str, int]] = {}
+        self._declared = Declarations(write, org_id, replace=replace)
+        self._chunk: dict[str, _Waiting] = {}
         self._chunk_bytes = 0
         self._writing: asyncio.Task[None] | None = None
-        self._seen: dict[int, int] = {}
 
     async def run(self, sources: Iterable[Source]) -> Summary:
         """Import every source; refused rows go to `on_reject` and the rest goes in."""
@@ -127,8 +134,7 @@ class Importer:
             await self._flush()
         finally:
             await self._written()
-        if not self._dry:
-            await self._declared.settle_batches()
+        await self._declared.settle_batches()
         return self.summary
 
     async def _take(self, entry: Entry, file: str) -> None:
@@ -142,10 +148,9 @@ class Importer:
                 outcome = await self._declared.declare(entry.kind, entry.value)
                 self.summary.add(entry.kind, outcome)
             elif entry.kind != "organization":
-                raise InvalidContent(
-                    f"this version does not import {entry.kind!r}; it knows {', '.join(KINDS)}",
-                    pointer="/kind",
-                )
+                known = ", ".join(KINDS)
+                problem = InvalidContent(f"{entry.kind!r} is not imported; known are {known}")
+                self._reject(entry.kind, file, entry.line, problem, "/kind")
         except (InvalidContent, Conflict) as problem:
             self._reject(entry.kind, file, entry.line, problem, entry.pointer)
 
@@ -161,7 +166,7 @@ class Importer:
         if task.task_id in self._chunk:
             await self._flush()
         incoming = merging.prepare(read, project, batch, clock.now_ms())
-        self._chunk[task.task_id] = (incoming, file, entry.line)
+        self._chunk[task.task_id] = _Waiting(incoming, file, entry.line, entry.pointer)
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
             await self._flush()
@@ -169,8 +174,12 @@ class Importer:
     async def _flush(self) -> None:
         """Hand the chunk to the writer once the one before it is written."""
         await self._written()
-        if self._chunk:
-            chunk, self._chunk, self._chunk_bytes = self._chunk, {}, 0
+        if not self._chunk:
+            return
+        chunk, self._chunk, self._chunk_bytes = list(self._chunk.values()), {}, 0
+        if self._in_one:
+            await self._write(chunk)
+        else:
             self._writing = asyncio.create_task(self._write(chunk))
             await asyncio.sleep(0)
 
@@ -179,29 +188,78 @@ class Importer:
             writing, self._writing = self._writing, None
             await writing
 
-    async def _write(self, chunk: dict[str, tuple[Incoming, str, int]]) -> None:
-        incoming = [one for one, _, _ in chunk.values()]
-        if self._dry:
-            async with self._db.read() as tx:
-                outcomes = await merging.compare(
-                    tx, self._org_id, incoming, replace=self._replace, seen=self._seen
-                )
-        else:
+    async def _write(self, chunk: list[_Waiting]) -> None:
+        async def work(tx: Transaction) -> list[Outcome]:
+            incoming = [one.incoming for one in chunk]
+            return await merging.merge(tx, self._org_id, incoming, replace=self._replace)
 
-            async def work(tx: Transaction) -> list[Outcome]:
-                return await merging.merge(tx, self._org_id, incoming, replace=self._replace)
-
-            outcomes = await self._db.write(work)
-        for (_, file, line), outcome in zip(chunk.values(), outcomes, strict=True):
+        for one, outcome in zip(chunk, await self._write_in(work), strict=True):
             if isinstance(outcome, Problem):
-                self._reject("task", file, line, outcome)
+                self._reject("task", one.file, one.line, outcome, one.pointer)
             else:
                 self.summary.add("task", outcome)
 
-    def _reject(self, kind: str, file: str, line: int, problem: Problem, prefix: str = "") -> None:
+    def _reject(self, kind: str, file: str, line: int, problem: Problem, prefix: str) -> None:
         self.summary.add(kind if kind in KINDS else "row", "rejected")
         pointer = prefix + problem.pointer if isinstance(problem, InvalidContent) else prefix
         self._on_reject(Reject(file, line, pointer, problem.message))
+
+
+class _Waiting(Struct, frozen=True):
+    """A task that waits for its chunk, and where it stood."""
+
+    incoming: Incoming
+    file: str
+    line: int
+    pointer: str
+
+
+class _Refused(Exception):
+    """Takes a strict import's transaction back."""
+
+    def __init__(self, summary: Summary) -> None:
+        self.summary = summary
+
+
+async def import_sources(
+    db: Database,
+    org_id: str,
+    sources: Callable[[], Iterable[Source]],
+    *,
+    project_name: str | None = None,
+    replace: bool = False,
+    strict: bool = False,
+    on_reject: Callable[[Reject], None],
+) -> Summary:
+    """Import files; the summary's counts say what happened.
+
+    A strict import is one transaction, which is taken back if any row is refused; it holds other
+    writers up while it runs.
+    """
+
+    def importer(write: Write) -> Importer:
+        return Importer(
+            write,
+            org_id,
+            in_one=strict,
+            project_name=project_name,
+            replace=replace,
+            on_reject=on_reject,
+        )
+
+    if not strict:
+        return await importer(db.write).run(sources())
+
+    async def work(tx: Transaction) -> Summary:
+        summary = await importer(lambda piece: piece(tx)).run(sources())
+        if summary.total("rejected"):
+            raise _Refused(summary)
+        return summary
+
+    try:
+        return await db.write(work)
+    except _Refused as refused:
+        return refused.summary
 
 
 def _rank_of_kind(kind: str) -> int:

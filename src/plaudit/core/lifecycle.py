@@ -33,8 +33,6 @@ async def create_task(
     metadata: dict[str, Any] | None = None,
 ) -> StoredTask:
     """Add a pending task; raises Conflict for a batch that takes no more."""
-    if batch is not None and batch.status in (BatchStatus.completed, BatchStatus.cancelled):
-        raise Conflict(f"the batch is {batch.status}; it takes no more tasks")
     task_id = task_id or ids.mint("task")
     now = clock.now_ms()
     head = rendering.render_head(
@@ -58,7 +56,12 @@ async def create_task(
     )
     await tasks.insert_tasks(tx, project.org_id, [task])
     if batch is not None:
+        # Counting locks the batch's progress, so its status, read after, cannot change any more.
         await batches.add_progress(tx, project.project_id, batch.batch_id, {TaskStatus.pending: 1})
+        now_stored = await batches.find_batch(tx, project.org_id, batch.batch_id)
+        assert now_stored is not None
+        if now_stored.status in (BatchStatus.completed, BatchStatus.cancelled):
+            raise Conflict(f"the batch is {now_stored.status}; it takes no more tasks")
     return task
 
 

@@ -86,35 +86,6 @@ async def merge(
     return outcomes
 
 
-async def compare(
-    tx: Transaction,
-    org_id: str,
-    incoming: Sequence[Incoming],
-    *,
-    replace: bool,
-    seen: dict[int, int],
-) -> list[Outcome]:
-    """What `merge` would answer, without storing anything.
-
-    `seen` remembers hashes of the ids and contents met so far, because a task that comes twice
-    in one run is not in the store yet: about 100 bytes a task.
-    """
-    places = await tasks.locate_tasks(tx, org_id, [one.read.task.task_id for one in incoming])
-    outcomes: list[Outcome] = []
-    for one in incoming:
-        key = id_hash(one.read.task.task_id)
-        digest = id_hash(_encode(one.read.task).decode())
-        place = places.get(one.read.task.task_id)
-        if place is not None:
-            stored = await tasks.get_task(tx, *place)
-            outcomes.append(_verdict(stored, one, replace=replace))
-        elif seen.setdefault(key, digest) != digest:
-            outcomes.append(Conflict(f"task {one.read.task.task_id!r} comes twice and differs"))
-        else:
-            outcomes.append("added")
-    return outcomes
-
-
 async def _claim(tx: Transaction, org_id: str, one: Incoming) -> Conflict | None:
     unique_id, task_id = one.read.task.unique_id, one.read.task.task_id
     if unique_id is None:
@@ -199,7 +170,9 @@ async def _merge_stored(
         )
     if stored.batch_id is not None and wanted.status is not stored.status:
         change = {stored.status: -1, wanted.status: 1}
-        await batches.add_progress(tx, stored.project_id, stored.batch_id, change)
+        counts = await batches.add_progress(tx, stored.project_id, stored.batch_id, change)
+        if counts[TaskStatus.pending] == 0:
+            await batches.complete_batch(tx, stored.project_id, stored.batch_id, clock.now_ms())
     return "updated"
 
 
@@ -217,7 +190,8 @@ def _verdict(stored: StoredTask, one: Incoming, *, replace: bool) -> Outcome:
     status = one.read.task.status
     if status is TaskStatus.pending and stored.status is not TaskStatus.pending:
         return "unchanged"  # an older copy of a task that has come further
-    wanted = _beside(stored, one, one.read.completed_ms or stored.completed_ms)
+    completed_ms = one.read.completed_ms
+    wanted = _beside(stored, one, stored.completed_ms if completed_ms is None else completed_ms)
     if wanted == stored:
         return "unchanged"
     if replace or (stored.status is TaskStatus.pending and status is not TaskStatus.pending):

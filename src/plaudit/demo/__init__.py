@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import signal
+import sys
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,8 +14,7 @@ import msgspec
 from plaudit import app as server
 from plaudit import settings
 from plaudit.core import access, secrets
-from plaudit.core.intake import Importer, Reject, Source
-from plaudit.errors import Misconfigured
+from plaudit.core.intake import Reject, Source, import_sources
 from plaudit.formats import files as format_files
 from plaudit.model import Role
 from plaudit.settings import Settings
@@ -36,7 +36,9 @@ Stop it with Ctrl-C; nothing is kept.
 
 def run(port: int) -> None:
     """Import the sample data, print how to reach it, and serve until told to stop."""
-    _refuse_taken(port)
+    server.require_free_port("127.0.0.1", port)
+    # Told to stop at any moment, the folder is still removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="plaudit-demo-") as folder:
         chosen = msgspec.structs.replace(
             settings.from_environment(),
@@ -62,7 +64,7 @@ async def _fill(chosen: Settings) -> str:
         org_id = await access.get_org(db, "default", "live")
         with as_file(files("plaudit.demo") / "sample.jsonl") as path:
             source = Source(path, lambda: format_files.entries(path, "archive", lambda at: None))
-            await Importer(db, org_id, on_reject=_refuse_sample).run([source])
+            await import_sources(db, org_id, lambda: [source], on_reject=_refuse_sample)
         return await access.create_key(
             db, secret, org_id=org_id, mode="live", name="demo", role=Role.admin
         )
@@ -72,15 +74,3 @@ async def _fill(chosen: Settings) -> str:
 
 def _refuse_sample(reject: Reject) -> None:
     raise AssertionError(f"the sample data is not sound: {reject}")
-
-
-def _refuse_taken(port: int) -> None:
-    """Say at once, and not after the import, that the port is in use."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as exc:
-            raise Misconfigured(
-                f"port {port} is in use; choose another one, as in 'make demo PORT=8001'"
-            ) from exc

@@ -6,13 +6,13 @@ import gzip
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from plaudit import guard
 from plaudit.core.intake import Entry
-from plaudit.errors import InvalidContent
+from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import archive, oasst, v2
 
 if sys.version_info >= (3, 14):
@@ -37,12 +37,19 @@ def entries(path: Path, format_name: str, on_progress: Callable[[int], None]) ->
     `on_progress` is told the position in the file, in bytes, now and then.
     """
     read = READERS[format_name]
-    for number, line in _lines(path, on_progress):
-        if line is None:
-            problem = InvalidContent(f"the line is longer than {LINE_BYTES_MAX} bytes")
-            yield Entry("row", None, number, problem=problem)
-        elif line.strip():
-            yield from _of_line(read, number, line)
+    number = 0
+    try:
+        for number, line in _lines(path, on_progress):
+            if line is None:
+                problem = InvalidContent(f"the line is longer than {LINE_BYTES_MAX} bytes")
+                yield Entry("row", None, number, problem=problem)
+            elif line.strip():
+                yield from _of_line(read, number, line)
+    except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as exc:
+        problem = InvalidContent(f"the file is damaged from here on: {exc}")
+        yield Entry("row", None, number + 1, problem=problem)
+    except OSError as exc:
+        raise Misconfigured(f"{path} cannot be read: {exc.strerror}") from exc
 
 
 def _of_line(
@@ -60,25 +67,22 @@ def _lines(path: Path, on_progress: Callable[[int], None]) -> Iterator[tuple[int
     with path.open("rb") as raw:
         stream = _decompressed(raw)
         number, held, is_skipping = 1, bytearray(), False
-        try:
-            while block := stream.read(READ_BYTES):
-                if number == 1 and not held and block.startswith(BOM):
-                    block = block[len(BOM) :]
-                *whole, rest = block.split(b"\n")
-                for piece in whole:
-                    line = bytes(held) + piece
-                    held.clear()
-                    is_long = is_skipping or len(line) > LINE_BYTES_MAX
-                    yield number, None if is_long else line
-                    number, is_skipping = number + 1, False
-                if len(held) + len(rest) > LINE_BYTES_MAX:
-                    held.clear()
-                    is_skipping = True
-                elif not is_skipping:
-                    held += rest
-                on_progress(raw.tell())
-        except (EOFError, OSError, zlib.error, zstd.ZstdError) as exc:
-            raise InvalidContent(f"{path} is damaged after line {number - 1}: {exc}") from exc
+        while block := stream.read(READ_BYTES):
+            if number == 1 and not held and block.startswith(BOM):
+                block = block[len(BOM) :]
+            *whole, rest = block.split(b"\n")
+            for piece in whole:
+                line = bytes(held) + piece
+                held.clear()
+                is_long = is_skipping or len(line) > LINE_BYTES_MAX
+                yield number, None if is_long else line
+                number, is_skipping = number + 1, False
+            if len(held) + len(rest) > LINE_BYTES_MAX:
+                held.clear()
+                is_skipping = True
+            elif not is_skipping:
+                held += rest
+            on_progress(raw.tell())
         if held or is_skipping:
             yield number, None if is_skipping else bytes(held)
 
@@ -97,6 +101,8 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
 @contextmanager
 def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
     """Write a file, compressed as its suffix says, that appears only when it is whole."""
+    if path.exists() and not path.is_file():
+        raise Misconfigured(f"{path} is not a regular file")
     draft = path.with_name(f".{path.name}.part")
     try:
         with draft.open("wb") as raw:
@@ -110,5 +116,8 @@ def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
             if stream is not raw:
                 stream.close()
         draft.replace(path)
+    except OSError as exc:
+        raise Misconfigured(f"{path} cannot be written: {exc.strerror}") from exc
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

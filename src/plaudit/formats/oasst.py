@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from plaudit import ids
 from plaudit.errors import InvalidContent
 from plaudit.formats.archive import Found
 from plaudit.wire.reading import convert
@@ -46,6 +47,8 @@ def read(line: Any) -> Iterator[Found]:
     tree = convert(line, Tree)
     if isinstance(tree.prompt, UnsetType):
         raise InvalidContent("a tree has a prompt", pointer="/prompt")
+    if not ids.is_usable(f"oasst_{tree.message_tree_id}"):
+        raise InvalidContent("not usable as an id", pointer="/message_tree_id")
     _check_roles(tree.prompt, "prompter", "/prompt")
     threads = [
         {
@@ -67,6 +70,13 @@ def read(line: Any) -> Iterator[Found]:
 def _check_roles(node: Node, expected: str, pointer: str) -> None:
     if node.role != expected:
         raise InvalidContent(f"expected the role {expected!r} here", pointer=f"{pointer}/role")
+    if expected == "prompter" and len({_source_id(one) for one in node.replies}) < len(
+        node.replies
+    ):
+        raise InvalidContent(
+            "two answers have ids that begin with the same 8 characters",
+            pointer=f"{pointer}/replies",
+        )
     reply = "assistant" if expected == "prompter" else "prompter"
     for number, child in enumerate(node.replies):
         _check_roles(child, reply, f"{pointer}/replies/{number}")

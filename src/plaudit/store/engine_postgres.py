@@ -36,7 +36,8 @@ STATEMENT_SECONDS_MAX = 10.0
 WAIT_SECONDS_MAX = 2.0
 OUTCOME_SECONDS_MAX = 8.0
 ATTEMPTS_MAX = 10
-IDLE_IN_TRANSACTION_SECONDS_MAX = 10
+IDLE_IN_TRANSACTION_SECONDS_MAX = 5
+"""Less than a statement may take, so that those who wait for a lock outlast who sleeps on it."""
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
@@ -85,7 +86,9 @@ class PostgresTransaction:
 
     async def many(self, sql: str, rows: Iterable[Args]) -> None:
         text, names = positional(sql)
-        await self._connection.executemany(text, [[row[name] for name in names] for row in rows])
+        values = [[row[name] for name in names] for row in rows]
+        if values:  # asyncpg would leave the session in a state that no timeout of the server ends
+            await self._connection.executemany(text, values)
 
     async def add(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         await self._connection.copy_records_to_table(table, records=rows, columns=columns)

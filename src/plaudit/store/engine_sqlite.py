@@ -12,8 +12,10 @@ is free of the WAL-reset corruption (fixed in 3.51.3, 3.50.7 and 3.44.6); others
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
+import time
 from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -62,7 +64,10 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # Opened here, so that a failure is the caller's and not a thread's that nobody hears.
+        self._writer_connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
         self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
+        self._file = path.stat()
         self.reading = SqliteTransaction(self.reader)
         self.depth = 0
         """How many snapshots are open on the reader, one inside the other."""
@@ -84,18 +89,25 @@ class SqliteDatabase:
         return cast(T, await asyncio.shield(job.future))
 
     async def check(self) -> None:
+        try:
+            is_same = os.path.samestat(self._path.stat(), self._file)
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise Unavailable("the store's file is gone", detail=str(self._path))
         async with self.read() as tx:
-            await tx.one("SELECT 1", {})
+            await tx.one("SELECT epoch FROM store_epoch", {})
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
+            # The writer leaves last: whoever does moves the log into the database file.
+            self.reader.close()
             self._jobs.put(None)
             await asyncio.to_thread(self._writer.join)
-            self.reader.close()
 
     def _write_loop(self) -> None:
-        connection = _connect(self._path, apsw.SQLITE_OPEN_READWRITE)
+        connection = self._writer_connection
         while (job := self._jobs.get()) is not None:
             group, is_last = [job], False
             while len(group) < GROUP_MAX:
@@ -172,12 +184,33 @@ def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
     return SqliteDatabase(path)
 
 
+def _is_ours(connection: apsw.Connection) -> bool:
+    """Whether the file is empty or Plaudit's; another's is not to be touched."""
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    return not names or "schema_migration" in names
+
+
+def _switch_to_wal(connection: apsw.Connection) -> None:
+    """Turn the log on. SQLite does not wait for another process that does so at the same time."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def _read_epoch(connection: apsw.Connection) -> int:
     """The store's epoch; a file is restored only while nothing has it open."""
     try:
         row = connection.execute("SELECT epoch FROM store_epoch WHERE id = 1").fetchone()
     except apsw.SQLError:  # no schema yet
         return 0
+    except apsw.Error as exc:
+        raise StoreRefused(f"the store is not a sound database: {exc}") from exc
     return int(row[0]) if row else 0
 
 
@@ -195,9 +228,9 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path), flags=flags)
         connection.set_busy_timeout(BUSY_MS)
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        if flags & apsw.SQLITE_OPEN_READWRITE:
-            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        if flags & apsw.SQLITE_OPEN_READWRITE and _is_ours(connection):
+            connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+            _switch_to_wal(connection)
         connection.execute(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384;"
             "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF"
@@ -215,7 +248,7 @@ def _commit_group(connection: apsw.Connection, group: list[_Job]) -> None:
         for job in group:
             _run_job(connection, transaction, job)
         connection.execute("COMMIT")
-    except (apsw.Error, Unavailable) as exc:
+    except BaseException as exc:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         for job in group:

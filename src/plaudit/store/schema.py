@@ -32,8 +32,8 @@ class Dialect(Struct, frozen=True):
     """What fills the words in braces of the migrations."""
     lock: str | None
     """Statement that keeps a second upgrade waiting; None where a write transaction does."""
-    foreign_tables: str
-    """Query that finds a table which is not the ledger."""
+    tables: str
+    """Query for the names of all tables."""
 
 
 LEDGER = "schema_migration"
@@ -42,13 +42,12 @@ _CREATE_LEDGER = f"CREATE TABLE IF NOT EXISTS {LEDGER} (name TEXT PRIMARY KEY, a
 SQLITE = Dialect(
     words={"id": "TEXT", "bytes": "BLOB", "packed": "BLOB", "clustered": " WITHOUT ROWID"},
     lock=None,
-    foreign_tables=f"SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> '{LEDGER}'",
+    tables="SELECT name FROM sqlite_schema WHERE type = 'table'",
 )
 POSTGRES = Dialect(
     words={"id": 'TEXT COLLATE "C"', "bytes": "BYTEA", "packed": "BYTEA", "clustered": ""},
     lock=f"LOCK TABLE {LEDGER} IN EXCLUSIVE MODE",
-    foreign_tables="SELECT tablename FROM pg_catalog.pg_tables"
-    f" WHERE schemaname = current_schema() AND tablename <> '{LEDGER}'",
+    tables="SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
 )
 PACKED_COLUMNS = (("task_body", "body"), ("task_body", "patches"), ("task_content", "content"))
 """Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
@@ -68,7 +67,7 @@ def migrations(dialect: Dialect) -> list[Migration]:
 
 async def upgrade(db: Database, dialect: Dialect) -> list[str]:
     """Bring a database up to date; return the names of the migrations applied."""
-    await db.write(_make_ledger)
+    await db.write(lambda tx: _make_ledger(tx, dialect))
     applied = []
     for migration in migrations(dialect):
 
@@ -94,6 +93,8 @@ async def upgrade(db: Database, dialect: Dialect) -> list[str]:
 async def require_current(db: Database, dialect: Dialect) -> None:
     """Raise StoreRefused unless the database has exactly the schema of this version."""
     async with db.read() as tx:
+        if LEDGER not in await _tables(tx, dialect):
+            raise StoreRefused("there is no store here; run 'plaudit init' first")
         outstanding = await _outstanding(tx, dialect)
     if outstanding:
         raise StoreRefused(
@@ -115,8 +116,15 @@ async def pack_columns(tx: Transaction) -> None:
         await tx.run(f"ALTER TABLE {table} ALTER COLUMN {column} SET {change}", {})
 
 
-async def _make_ledger(tx: Transaction) -> None:
+async def _make_ledger(tx: Transaction, dialect: Dialect) -> None:
+    tables = await _tables(tx, dialect)
+    if tables and LEDGER not in tables:
+        raise StoreRefused("the database holds tables that are not Plaudit's")
     await tx.run(_CREATE_LEDGER, {})
+
+
+async def _tables(tx: Transaction, dialect: Dialect) -> set[str]:
+    return {row[0] for row in await tx.all(dialect.tables, {})}
 
 
 async def _outstanding(tx: Transaction, dialect: Dialect) -> list[str]:
@@ -128,6 +136,4 @@ async def _outstanding(tx: Transaction, dialect: Dialect) -> list[str]:
             f"the store has migration {min(unknown)}, which this version does not know; "
             "use the version that wrote it, or a newer one"
         )
-    if not done and await tx.one(dialect.foreign_tables, {}) is not None:
-        raise StoreRefused("the database holds tables that are not Plaudit's")
     return [name for name in known if name not in done]

@@ -249,7 +249,7 @@ def _checked(value: Any, kind: Any, name: str, *, keep: bool) -> Any:
     try:
         converted = msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:
-        text, _, path = str(exc).partition(" - at `$")
+        text, _, path = str(exc).rpartition(" - at `$")
         raise msgspec.ValidationError(f"{text} - at `$.{name}{path.rstrip('`')}`") from exc
     return value if keep else converted
 
@@ -261,4 +261,10 @@ def _check_criteria(metadata: dict[str, Any]) -> None:
             "Expected an annotation or the id of one - at `$.metadata.criteria`"
         )
     if isinstance(criteria, dict):
-        _checked(criteria, Annotation, "metadata.criteria", keep=True)
+        whole = _checked(criteria, Annotation, "metadata.criteria", keep=False)
+        try:
+            check(whole)
+        except msgspec.ValidationError as exc:
+            text, _, path = str(exc).rpartition(" - at `$")
+            raise msgspec.ValidationError(f"{text} - at `$.metadata.criteria{path}") from exc
+        metadata["criteria"] = msgspec.to_builtins(whole)

@@ -23,6 +23,7 @@ from plaudit.errors import InvalidContent
 from plaudit.model import BatchStatus, TaskStatus
 from plaudit.wire import annotation as annotation_rules
 from plaudit.wire.annotation import Annotation, AnnotationType
+from plaudit.wire.resources import ArchivedBatch
 from plaudit.wire.task import ArchivedTask, ErrorType, Message, MessageRole, Thread, Turn
 
 MESSAGES_PER_TASK_MAX = 10_000
@@ -79,7 +80,7 @@ def convert(value: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:
-        raise _explained(exc, "") from exc
+        raise _explained(exc, "", of_batch=kind is ArchivedBatch) from exc
 
 
 def moment(text: str | None, pointer: str) -> int | None:
@@ -145,6 +146,8 @@ def _check_fields(task: ArchivedTask) -> None:
         )
     if task.completed_at is not None and task.status is not TaskStatus.completed:
         raise InvalidContent("only a completed task has completed_at", pointer="/completed_at")
+    if task.threads and task.sensitive_content_reports:
+        raise InvalidContent("a task whose content was reported has no threads", pointer="/threads")
     if task.errors and task.status is not TaskStatus.error:
         raise InvalidContent("only a task in status error has errors", pointer="/errors")
     if task.sensitive_content_reports and task.status is not TaskStatus.completed:
@@ -169,6 +172,9 @@ def _complete_annotations(
                     pointer=f"{_pointer_of_path(path)}/annotations/{number}/id",
                 )
             foreign.append(annotation.id)
+        criteria = (annotation.metadata or {}).get("criteria")
+        if isinstance(criteria, dict):
+            criteria.setdefault("id", f"{annotation.id}_criteria")
 
 
 def _check_annotations(path: str, listed: list[Annotation], root: str) -> None:
@@ -227,9 +233,11 @@ def _shared_turn_paths(threads: list[Thread]) -> dict[int, str]:
     }  # fmt: skip
 
 
-def _explained(exc: msgspec.ValidationError, prefix: str) -> InvalidContent:
+def _explained(
+    exc: msgspec.ValidationError, prefix: str, *, of_batch: bool = False
+) -> InvalidContent:
     """A msgspec error in our words: message, accepted values, and the place as a JSON pointer."""
-    text, _, place = str(exc).partition(" - at `$")
+    text, _, place = str(exc).rpartition(" - at `$")
     place = place.partition("[...]")[0]
     pointer = prefix + re.sub(r"[.\[]", "/", place.rstrip("`").replace("]", ""))
     message = text.replace("`", "'")
@@ -237,6 +245,8 @@ def _explained(exc: msgspec.ValidationError, prefix: str) -> InvalidContent:
         name = pointer.rpartition("/")[2]
         if name == "type" and "/errors/" in pointer:
             name = "error_type"
+        elif name == "status" and of_batch:
+            name = "batch_status"
         message += f"; accepted: {', '.join(_ENUMS[name])}" if name in _ENUMS else ""
     return InvalidContent(message[0].lower() + message[1:], pointer=pointer)
 

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import postgres
 import pytest
 from starlette.testclient import TestClient
 
+import postgres
 from harness import SHARED_DATA, Server, World
 from plaudit.core import secrets
 from plaudit.settings import Settings

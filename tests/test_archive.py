@@ -22,7 +22,7 @@ from builders import make_annotation, make_message, make_task, make_tasks, make_
 from harness import World, clean_environment
 from plaudit.cli import app
 from plaudit.core import archive
-from plaudit.core.intake import Importer, Source
+from plaudit.core.intake import Source, import_sources
 from plaudit.errors import InvalidContent
 from plaudit.formats import files
 from plaudit.model import STORED_STATUSES
@@ -245,7 +245,7 @@ def test_an_archive_ends_with_the_tasks_that_were_there_when_it_began(world, tmp
         async for line in archive.lines(world.db, org_id):
             lines.append(line)
             if len(lines) == at:
-                await Importer(world.db, org_id, on_reject=pytest.fail).run([source])
+                await import_sources(world.db, org_id, lambda: [source], on_reject=pytest.fail)
         return lines
 
     lines = world.run(read())

@@ -25,7 +25,7 @@ from plaudit.app import all_operations
 from plaudit.core import intake, names, paging
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
-from plaudit.store import engine_sqlite
+from plaudit.store import engine_postgres, engine_sqlite
 from plaudit.wire import reading
 
 ROOT = Path(__file__).parents[1]
@@ -267,6 +267,8 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "500, or 4 MiB", intake.CHUNK_ROWS),
         ("operate.md", "4 MiB", intake.CHUNK_BYTES / 1024**2),
         ("operate.md", "5 s", engine_sqlite.BUSY_MS / 1000),
+        ("operate.md", "10 |", engine_postgres.CONNECTIONS_MAX),
+        ("operate.md", "2 s; 2 s; 10 s", engine_postgres.WAIT_SECONDS_MAX),
     ],
 )
 def test_a_limit_is_described_as_it_is(name, shown, limit):

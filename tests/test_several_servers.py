@@ -1,4 +1,4 @@
-"""Several serving processes on one PostgreSQL answer as one: none lags behind, none mixes keys up."""
+"""Several serving processes on one PostgreSQL answer as one: none lags behind or mixes keys up."""
 
 from __future__ import annotations
 

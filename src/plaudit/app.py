@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import logging
 import re
 import signal
@@ -110,7 +111,11 @@ def require_free_port(host: str, port: int) -> None:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
     except OSError as exc:
-        raise Misconfigured(f"cannot listen on {host} port {port}: {exc.strerror}") from exc
+        if exc.errno != errno.EADDRINUSE:
+            raise Misconfigured(f"cannot listen on {host} port {port}: {exc.strerror}") from exc
+        raise Misconfigured(
+            f"port {port} is in use on {host}; choose another one with --port"
+        ) from exc
 
 
 def start_worker() -> ASGIApp:

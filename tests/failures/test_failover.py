@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx2
 import pytest
@@ -37,6 +39,12 @@ class Place:
         self.world = World(self.settings)
         self.world.org()
         self.project = self.world.project("Kept", public_id="project_123")
+        self.databases: list[PostgresDatabase] = []
+
+    def database(self, url: str) -> PostgresDatabase:
+        """A database of its own, used in the world's loop and closed with this."""
+        self.databases.append(PostgresDatabase(url))
+        return self.databases[-1]
 
     def fail_over(self) -> None:
         """Kill the primary, promote the standby, and let the address lead to it."""
@@ -73,6 +81,8 @@ class Place:
         return {row[0] for row in rows}
 
     def close(self) -> None:
+        for one in self.databases:
+            self.world.run(one.close())
         self.world.close()
         self.proxy.close()
 
@@ -97,6 +107,18 @@ class Consumer:
         return [task["task_id"] for task in found]
 
 
+@contextmanager
+def serving(place: Place) -> Iterator[httpx2.Client]:
+    """A client of a server of its own."""
+    headers = {"Authorization": f"Bearer {place.world.key()}"}
+    server = Server(place.settings)
+    try:
+        with httpx2.Client(base_url=server.url, headers=headers, timeout=40) as client:
+            yield client
+    finally:
+        server.stop(9)
+
+
 @pytest.fixture
 def place(tmp_path):
     with pair() as (primary, standby):
@@ -112,10 +134,8 @@ def test_a_standby_that_lacks_the_last_commits_takes_over_and_consumers_miss_not
     kept = place.create(20)
     for task_id in kept[:10]:
         place.complete(task_id)
-    server = Server(place.settings)
-    headers = {"Authorization": f"Bearer {place.world.key()}"}
-    place.primary.wait_for_standby()
-    with httpx2.Client(base_url=server.url, headers=headers, timeout=40) as client:
+    with serving(place) as client:
+        place.primary.wait_for_standby()
         consumer = Consumer(client, place.project)
         asked = {"project_id": place.project.public_id, "limit": "3"}
         tokens = [
@@ -149,7 +169,6 @@ def test_a_standby_that_lacks_the_last_commits_takes_over_and_consumers_miss_not
         assert [watermark, *times] == sorted({watermark, *times}), "no time goes backwards"
         assert times[-1] < watermark + 10 * 60_000, "nor far ahead"
         assert len(walk(client, limit=3, project_id=place.project.public_id)) == 20
-    server.stop(9)
 
     print(f"the API was back {seconds:.2f} s after the standby had taken over")
     assert seconds < RECOVERY_SECONDS_MAX
@@ -158,7 +177,7 @@ def test_a_standby_that_lacks_the_last_commits_takes_over_and_consumers_miss_not
 
 def test_a_commit_that_the_new_primary_lacks_is_not_taken_for_another_of_its_number(place):
     """The new primary hands the transaction's number out again before its author asks."""
-    db = PostgresDatabase(place.primary.url(place.proxy.port))
+    db = place.database(place.primary.url(place.proxy.port))
     others = []
 
     async def work():
@@ -171,16 +190,13 @@ def test_a_commit_that_the_new_primary_lacks_is_not_taken_for_another_of_its_num
         )
         await asyncio.to_thread(place.proxy.holds.wait, 30)
         await asyncio.to_thread(place.fail_over)
-        elsewhere = PostgresDatabase(place.standby.url())
+        elsewhere = place.database(place.standby.url())
         for _ in range(5):
             task = await elsewhere.write(lambda tx: lifecycle.create_task(tx, place.project))
             others.append(task.task_id)
-        await elsewhere.close()
         place.proxy.at_commit = AtCommit.passes
         await asyncio.to_thread(place.proxy.cut)
-        outcome = await asyncio.gather(write, return_exceptions=True)
-        await db.close()
-        return outcome
+        return await asyncio.gather(write, return_exceptions=True)
 
     [outcome] = place.world.run(work())
 
@@ -192,13 +208,13 @@ def test_a_commit_that_the_new_primary_lacks_is_not_taken_for_another_of_its_num
 
 
 def test_with_a_synchronous_standby_nothing_acknowledged_is_lost(place, monkeypatch):
-    """Not even what the primary committed alone, while its author did not know what became of it."""
+    """Not even what the primary committed alone while its author did not know the outcome."""
     monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", 2.0)
     place.primary.run("ALTER SYSTEM SET synchronous_standby_names = '*'")
     place.primary.run("SELECT pg_reload_conf()")
     sql = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
     wait_until(lambda: bool(place.primary.run(sql)), "the standby is synchronous")
-    db = PostgresDatabase(place.primary.url(place.proxy.port))
+    db = place.database(place.primary.url(place.proxy.port))
 
     def create():
         return place.world.run(db.write(lambda tx: lifecycle.create_task(tx, place.project)))
@@ -219,6 +235,5 @@ def test_with_a_synchronous_standby_nothing_acknowledged_is_lost(place, monkeypa
 
     place.fail_over()
     later = place.patiently(lambda: create().task_id)
-    place.world.run(db.close())
 
     assert place.stored(place.standby) == {*acknowledged, later}

@@ -113,8 +113,15 @@ class EdgeProtocol(HttpToolsProtocol):
         self._is_refused = True
         if self._is_idle():
             self._send_refusal(problem)
-        else:
+        elif self._is_in_head:
             self._refusal = problem
+        elif not self.cycle.response_started:
+            # The fault is in this very request's body: it gets this one answer and no other.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._send_refusal(problem)
+        else:
+            self.cycle.keep_alive = False
 
     def _send_refusal(self, problem: Problem) -> None:
         if self.transport.is_closing():

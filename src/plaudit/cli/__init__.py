@@ -5,6 +5,7 @@ Exit code 0 is done, 1 is refused with one line on standard error, 2 is wrong us
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Annotated
 
@@ -21,7 +22,8 @@ from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
 from plaudit.core import access, secrets
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidContent, NotFound, Problem
-from plaudit.store import opening
+from plaudit.settings import Settings
+from plaudit.store import opening, organizations
 from plaudit.store.engine import Database
 
 app = App(name="plaudit", help=plaudit.__doc__, version=plaudit.__version__)
@@ -37,7 +39,7 @@ def init(place: Place | None = None) -> None:
     """Create the store, or bring it up to date. Running it again does no harm."""
     chosen = (place or Place()).settings()
     applied = opening.prepare(chosen)
-    made_secret = secrets.make(chosen.secret_path)
+    made_secret = _make_secret(chosen)
 
     async def work(db: Database, secret: ServerSecret) -> None:
         try:
@@ -48,7 +50,8 @@ def init(place: Place | None = None) -> None:
     with_store(chosen, work)
     done = ", ".join(applied) if applied else "it was up to date"
     note = f"; the server secret is in {chosen.secret_path}, keep a copy" if made_secret else ""
-    say.print(f"The store in {chosen.data} is ready ({done}){note}.", soft_wrap=True)
+    where = f"in {chosen.data}" if chosen.database is None else "in PostgreSQL"
+    say.print(f"The store {where} is ready ({done}){note}.", soft_wrap=True)
 
 
 @app.command
@@ -83,17 +86,34 @@ def demo(
     demonstration.run(port)
 
 
+def _make_secret(chosen: Settings) -> bool:
+    """Make the server secret of a store that never had one; False if it is there."""
+
+    async def has_one() -> bool:
+        db = opening.open_database(chosen)
+        try:
+            async with db.read() as tx:
+                return bool(await organizations.list_secret_fingerprints(tx))
+        finally:
+            await db.close()
+
+    if not chosen.secret_path.exists() and asyncio.run(has_one()):
+        return False  # a new one would open nothing; what follows says which file is missing
+    return secrets.make(chosen.secret_path)
+
+
 def main() -> None:
     """Run the command line and exit."""
     if any("\udc80" <= char <= "\udcff" for argument in sys.argv for char in argument):
-        refuse("the arguments are not valid UTF-8", code=2)
+        refuse("the arguments are not valid UTF-8")
     try:
         app(exit_on_error=False, print_error=True)
     except cyclopts.CycloptsError:
         sys.exit(2)
     except Problem as problem:
         pointer = f"{problem.pointer}: " if isinstance(problem, InvalidContent) else ""
-        refuse((pointer if pointer != ": " else "") + problem.message)
+        reason = f" ({problem.detail})" if problem.detail else ""
+        refuse((pointer if pointer != ": " else "") + problem.message + reason)
     except KeyboardInterrupt:
         sys.exit(130)
 

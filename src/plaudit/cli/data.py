@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.progress import Progress
 
-from plaudit.cli.place import ExistingFile, World, err, progress, refuse, say, with_store
+from plaudit.cli.place import (
+    ExistingFile,
+    World,
+    err,
+    progress,
+    refuse,
+    require_writable,
+    say,
+    with_store,
+)
 from plaudit.core import access, archive
 from plaudit.core.intake import Reject, Source, Summary, import_sources
 from plaudit.core.secrets import ServerSecret
@@ -74,6 +83,8 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
         The file; ends in .jsonl, .jsonl.gz or .jsonl.zst.
     """
     chosen = world or World()
+
+    require_writable(out)
 
     async def work(db: Database, secret: ServerSecret) -> int:
         org_id = await access.get_org(db, chosen.org, chosen.mode)

@@ -8,7 +8,15 @@ from pathlib import Path
 from cyclopts import App
 
 from plaudit import clock
-from plaudit.cli.place import ExistingFile, Place, progress, refuse, say, with_store
+from plaudit.cli.place import (
+    ExistingFile,
+    Place,
+    progress,
+    refuse,
+    require_writable,
+    say,
+    with_store,
+)
 from plaudit.core.secrets import ServerSecret
 from plaudit.store import backup, checks, distribution, epochs, opening
 from plaudit.store.engine import Database, Transaction
@@ -47,8 +55,7 @@ def write_backup(*, out: Path, place: Place | None = None) -> None:
     out
         The file. Its hash goes into OUT.sha256 beside it; the server secret is not in it.
     """
-    if out.is_dir() or not out.parent.is_dir():
-        refuse(f"{out} cannot be written: its folder does not exist, or it is one", code=2)
+    require_writable(out)
     with progress() as bars:
         bar = bars.add_task("copying", total=None)
         digest = backup.write_backup(
@@ -72,11 +79,11 @@ def read_backup(source: ExistingFile, *, place: Place | None = None) -> None:
     """
     chosen = (place or Place()).settings()
     backup.read_backup(chosen, source)
+    opening.prepare(chosen)
 
     async def work() -> None:
         database = opening.open_database(chosen)
         try:
-            await opening.require_current(database, chosen)
             await database.write(_begin_epoch)
         finally:
             await database.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
@@ -118,8 +118,8 @@ def create_project(
     name: str,
     *,
     form: ExistingFile | None = None,
-    types: list[str] | None = None,
-    models: list[str] | None = None,
+    types: Annotated[list[str] | None, Parameter(negative="")] = None,
+    models: Annotated[list[str] | None, Parameter(negative="")] = None,
     world: World | None = None,
 ) -> None:
     """Create a project and print its id.

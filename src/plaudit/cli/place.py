@@ -63,7 +63,7 @@ def with_store(chosen: Settings, work: Callable[[Database, ServerSecret], Awaita
     """Open the store, check that the secret belongs to it, and run `work`."""
 
     async def opened() -> T:
-        db = opening.open_database(chosen)
+        db = opening.open_database(chosen, patient=True)
         try:
             await opening.require_current(db, chosen)
             secret = secrets.load(chosen.secret_path)
@@ -73,6 +73,16 @@ def with_store(chosen: Settings, work: Callable[[Database, ServerSecret], Awaita
             await db.close()
 
     return asyncio.run(opened())
+
+
+def require_writable(out: Path) -> None:
+    """Refuse a file that cannot be made, before any work is done for it."""
+    try:
+        is_wrong = out.is_dir() or not out.parent.is_dir()
+    except OSError as exc:
+        refuse(f"{out} cannot be written: {exc.strerror}")
+    if is_wrong:
+        refuse(f"{out} cannot be written: its folder does not exist, or it is one", code=2)
 
 
 def progress() -> Progress:

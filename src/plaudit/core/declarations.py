@@ -106,6 +106,21 @@ class Declarations:
             raise Conflict(f"batch {batch_id!r} belongs to another project")
         return batch
 
+    async def refuse_strange_batch(
+        self,
+        batch: str | resources.Batch | None,
+        project: str | resources.Project | None,
+        override: str | None,
+    ) -> None:
+        """Raise Conflict for a stored batch with a project that is not, before that is created."""
+        batch_id = batch.id if isinstance(batch, resources.Batch) else batch
+        public_id = project.id if isinstance(project, resources.Project) else project
+        is_known = batch_id is None or batch_id in self._batches or public_id in self._projects
+        if is_known or override is not None or public_id is None:
+            return
+        if await self._find_batch(batch_id or "") and not await self._find_project(public_id):
+            raise Conflict(f"batch {batch_id!r} belongs to another project")
+
     async def settle_batches(self) -> None:
         """Complete the batches that were merely referred to and have no pending task left."""
 

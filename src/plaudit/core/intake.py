@@ -127,14 +127,19 @@ class Importer:
         """Import every source; refused rows go to `on_reject` and the rest goes in."""
         if self._project_name is not None:
             names.checked(self._project_name, "")
+        damage = None
         try:
             for source in sources:
                 for entry in source.entries():
                     await self._take(entry, source.path.name)
-            await self._flush()
+        except InvalidContent as exc:
+            damage = exc  # the rest of the file is lost, what came before it is not
         finally:
+            await self._flush()
             await self._written()
         await self._declared.settle_batches()
+        if damage is not None:
+            raise damage
         return self.summary
 
     async def _take(self, entry: Entry, file: str) -> None:
@@ -161,6 +166,7 @@ class Importer:
             raise InvalidContent(
                 "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
             )
+        await self._declared.refuse_strange_batch(task.batch, task.project, self._project_name)
         project = await self._declared.project_for(task.project, self._project_name)
         batch = await self._declared.batch_for(task.batch, project)
         if task.task_id in self._chunk:

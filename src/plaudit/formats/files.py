@@ -46,8 +46,7 @@ def entries(path: Path, format_name: str, on_progress: Callable[[int], None]) ->
             elif line.strip():
                 yield from _of_line(read, number, line)
     except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as exc:
-        problem = InvalidContent(f"the file is damaged from here on: {exc}")
-        yield Entry("row", None, number + 1, problem=problem)
+        raise InvalidContent(f"{path} is damaged after line {number}: {exc}") from exc
     except OSError as exc:
         raise Misconfigured(f"{path} cannot be read: {exc.strerror}") from exc
 
@@ -101,10 +100,10 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
 @contextmanager
 def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
     """Write a file, compressed as its suffix says, that appears only when it is whole."""
-    if path.exists() and not path.is_file():
-        raise Misconfigured(f"{path} is not a regular file")
     draft = path.with_name(f".{path.name}.part")
     try:
+        if path.exists() and not path.is_file():
+            raise Misconfigured(f"{path} is not a regular file")
         with draft.open("wb") as raw:
             if path.suffix == ".gz":
                 stream: Any = gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0)

@@ -48,7 +48,11 @@ def read(line: Any) -> Iterator[Found]:
     if isinstance(tree.prompt, UnsetType):
         raise InvalidContent("a tree has a prompt", pointer="/prompt")
     if not ids.is_usable(f"oasst_{tree.message_tree_id}"):
-        raise InvalidContent("not usable as an id", pointer="/message_tree_id")
+        raise InvalidContent(
+            "a tree id has 1 to 249 characters (255 with its prefix), none of them a control"
+            " character",
+            pointer="/message_tree_id",
+        )
     _check_roles(tree.prompt, "prompter", "/prompt")
     threads = [
         {
@@ -70,13 +74,14 @@ def read(line: Any) -> Iterator[Found]:
 def _check_roles(node: Node, expected: str, pointer: str) -> None:
     if node.role != expected:
         raise InvalidContent(f"expected the role {expected!r} here", pointer=f"{pointer}/role")
-    if expected == "prompter" and len({_source_id(one) for one in node.replies}) < len(
-        node.replies
-    ):
-        raise InvalidContent(
-            "two answers have ids that begin with the same 8 characters",
-            pointer=f"{pointer}/replies",
-        )
+    names: set[str] = set()
+    for number, answer in enumerate(node.replies if expected == "prompter" else ()):
+        if _source_id(answer) in names:
+            raise InvalidContent(
+                "the first 8 characters of this id stand twice among the answers",
+                pointer=f"{pointer}/replies/{number}/message_id",
+            )
+        names.add(_source_id(answer))
     reply = "assistant" if expected == "prompter" else "prompter"
     for number, child in enumerate(node.replies):
         _check_roles(child, reply, f"{pointer}/replies/{number}")

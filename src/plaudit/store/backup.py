@@ -40,10 +40,11 @@ def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         digest = sha256_of(draft)
+        # The hash first: a kill in between leaves the old file refused, not a new one unproven.
+        _sidecar(out).write_text(f"{digest}  {out.name}\n", "ascii")
         draft.replace(out)
     finally:
         draft.unlink(missing_ok=True)
-    _sidecar(out).write_text(f"{digest}  {out.name}\n", "ascii")
     return digest
 
 
@@ -55,9 +56,10 @@ def read_backup(settings: Settings, source: Path) -> None:
         _run([*command, f"--dbname={settings.database}", str(source)])
         return
     target = settings.data / opening.FILE_NAME
-    if target.exists():
-        raise StoreRefused(f"{target} exists; move it away, then restore")
-    settings.data.mkdir(parents=True, exist_ok=True)
+    for there in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
+        if there.exists():
+            raise StoreRefused(f"{there} exists; move the store's files away, then restore")
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.part")
     try:
         shutil.copyfile(source, draft)
@@ -98,6 +100,9 @@ def _copy_sqlite(source: Path, target: Path, on_progress: Progress) -> None:
     reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
     writer = apsw.Connection(str(target))
     try:
+        # One snapshot for all steps; without it every write elsewhere would start the copy anew.
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
         with writer.backup("main", reader, "main") as backup:
             while not backup.done:
                 backup.step(PAGES_PER_STEP)
@@ -131,4 +136,5 @@ def _run(command: list[str]) -> None:
         ) from exc
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise StoreRefused(f"{command[0]} failed: {lines[-1]}")
+        reason = next((line for line in lines if "error:" in line.lower()), lines[-1])
+        raise StoreRefused(f"{command[0]} failed: {reason}")

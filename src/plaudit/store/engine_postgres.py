@@ -95,11 +95,15 @@ class PostgresTransaction:
 
 
 class PostgresDatabase:
-    """A database, connected to as needed. Belongs to the event loop that first uses it."""
+    """A database, connected to as needed. Belongs to the event loop that first uses it.
 
-    def __init__(self, url: str, *, behind_pooler: bool = False) -> None:
+    `patient` lets statements run as long as they take, for an operator's own commands.
+    """
+
+    def __init__(self, url: str, *, behind_pooler: bool = False, patient: bool = False) -> None:
         self._url = url
         self._behind_pooler = behind_pooler
+        self._statement_seconds = None if patient else STATEMENT_SECONDS_MAX
         self._idle: list[Any] = []
         self._places = asyncio.Semaphore(CONNECTIONS_MAX)
         self._is_closed = False
@@ -160,13 +164,13 @@ class PostgresDatabase:
         self._places.release()
 
     async def _connect(self) -> Any:
-        options: dict[str, Any] = {"command_timeout": STATEMENT_SECONDS_MAX}
+        options: dict[str, Any] = {"command_timeout": self._statement_seconds}
         if self._behind_pooler:
             options["statement_cache_size"] = 0
         else:
             options["server_settings"] = {
                 "application_name": "plaudit",
-                "statement_timeout": str(int(STATEMENT_SECONDS_MAX * 1000)),
+                "statement_timeout": str(int((self._statement_seconds or 0) * 1000)),
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS_MAX * 1000),
             }
         connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX, **options)

@@ -192,15 +192,13 @@ def _is_ours(connection: apsw.Connection) -> bool:
 
 def _switch_to_wal(connection: apsw.Connection) -> None:
     """Turn the log on. SQLite does not wait for another process that does so at the same time."""
-    deadline = time.monotonic() + BUSY_MS / 1000
-    while True:
+    for _ in range(BUSY_MS // 10):
         try:
             connection.execute("PRAGMA journal_mode=WAL").fetchall()
             return
         except apsw.BusyError:
-            if time.monotonic() > deadline:
-                raise
             time.sleep(0.01)
+    raise StoreRefused("the store is locked by another process")
 
 
 def _read_epoch(connection: apsw.Connection) -> int:
@@ -298,6 +296,8 @@ def _translated(exc: BaseException) -> BaseException:
     match exc:
         case apsw.BusyError() | apsw.LockedError():
             return Unavailable("the store is busy", detail=str(exc))
+        case apsw.CorruptError() | apsw.NotADBError():
+            return Unavailable("the store cannot be read", detail=repr(exc))
         case apsw.FullError() | apsw.IOError() | apsw.ReadOnlyError() | apsw.CantOpenError():
             return Unavailable("the store cannot be written now", detail=repr(exc))
     return exc

@@ -22,7 +22,7 @@ def prepare(settings: Settings) -> list[str]:
     """Create the store or bring it up to date; return the migrations applied."""
 
     async def work() -> list[str]:
-        db = _open(settings, create=True)
+        db = _open(settings, create=True, patient=True)
         try:
             applied = await schema.upgrade(db, _dialect(settings))
             if applied and settings.database is not None:
@@ -34,9 +34,12 @@ def prepare(settings: Settings) -> list[str]:
     return asyncio.run(work())
 
 
-def open_database(settings: Settings) -> Database:
-    """Open a store that was prepared; raises StoreRefused where there is none."""
-    return _open(settings, create=False)
+def open_database(settings: Settings, *, patient: bool = False) -> Database:
+    """Open a store that was prepared; raises StoreRefused where there is none.
+
+    `patient` is for an operator's own commands, whose statements may take minutes.
+    """
+    return _open(settings, create=False, patient=patient)
 
 
 async def require_current(db: Database, settings: Settings) -> None:
@@ -44,12 +47,12 @@ async def require_current(db: Database, settings: Settings) -> None:
     await schema.require_current(db, _dialect(settings))
 
 
-def _open(settings: Settings, *, create: bool) -> Database:
+def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
     if settings.database is not None:
-        return _open_postgres(settings)
+        return _open_postgres(settings, patient=patient)
     try:
         if create:
-            settings.data.mkdir(parents=True, exist_ok=True)
+            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise StoreRefused(f"cannot make the folder {settings.data}: {exc.strerror}") from exc
     path = settings.data / FILE_NAME
@@ -58,13 +61,15 @@ def _open(settings: Settings, *, create: bool) -> Database:
     return engine_sqlite.open_sqlite(path, create=create)
 
 
-def _open_postgres(settings: Settings) -> Database:
+def _open_postgres(settings: Settings, *, patient: bool) -> Database:
     url = settings.database or ""
     if not url.startswith(("postgresql://", "postgres://")):
         raise Misconfigured("--database takes a URL that begins with postgresql://")
     if engine_postgres is None:
         raise Misconfigured("PostgreSQL needs the extra: pip install 'plaudit[postgres]'")
-    return engine_postgres.PostgresDatabase(url, behind_pooler=settings.database_pooler)
+    return engine_postgres.PostgresDatabase(
+        url, behind_pooler=settings.database_pooler, patient=patient
+    )
 
 
 def _dialect(settings: Settings) -> Dialect:

@@ -244,13 +244,21 @@ def _guess_list_type(key: str, value: list[Any]) -> AnnotationType:
     return AnnotationType.ranked_choices if is_ranking else AnnotationType.category_multiple
 
 
+def split_error(exc: msgspec.ValidationError) -> tuple[str, str]:
+    """What msgspec says is wrong, and the path below the root, such as `.turns[0].id`."""
+    text = str(exc)
+    # The message may quote the offending value, so the last mark is the one that counts.
+    cut = text.rfind(" - at `$")
+    return (text, "") if cut < 0 else (text[:cut], text[cut + 8 :].rstrip("`"))
+
+
 def _checked(value: Any, kind: Any, name: str, *, keep: bool) -> Any:
     """Convert `value`, or raise with the path moved below `name`; `keep` returns it untouched."""
     try:
         converted = msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:
-        text, _, path = str(exc).rpartition(" - at `$")
-        raise msgspec.ValidationError(f"{text} - at `$.{name}{path.rstrip('`')}`") from exc
+        text, path = split_error(exc)
+        raise msgspec.ValidationError(f"{text} - at `$.{name}{path}`") from exc
     return value if keep else converted
 
 
@@ -265,6 +273,6 @@ def _check_criteria(metadata: dict[str, Any]) -> None:
         try:
             check(whole)
         except msgspec.ValidationError as exc:
-            text, _, path = str(exc).rpartition(" - at `$")
-            raise msgspec.ValidationError(f"{text} - at `$.metadata.criteria{path}") from exc
+            text, path = split_error(exc)
+            raise msgspec.ValidationError(f"{text} - at `$.metadata.criteria{path}`") from exc
         metadata["criteria"] = msgspec.to_builtins(whole)

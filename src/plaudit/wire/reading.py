@@ -237,15 +237,15 @@ def _explained(
     exc: msgspec.ValidationError, prefix: str, *, of_batch: bool = False
 ) -> InvalidContent:
     """A msgspec error in our words: message, accepted values, and the place as a JSON pointer."""
-    text, _, place = str(exc).rpartition(" - at `$")
+    text, place = annotation_rules.split_error(exc)
     place = place.partition("[...]")[0]
-    pointer = prefix + re.sub(r"[.\[]", "/", place.rstrip("`").replace("]", ""))
+    pointer = prefix + re.sub(r"[.\[]", "/", place.replace("]", ""))
     message = text.replace("`", "'")
     if message.startswith("Invalid enum value"):
         name = pointer.rpartition("/")[2]
         if name == "type" and "/errors/" in pointer:
             name = "error_type"
-        elif name == "status" and of_batch:
+        elif name == "status" and (of_batch or pointer.endswith("/batch/status")):
             name = "batch_status"
         message += f"; accepted: {', '.join(_ENUMS[name])}" if name in _ENUMS else ""
     return InvalidContent(message[0].lower() + message[1:], pointer=pointer)

@@ -369,6 +369,7 @@ def test_no_acknowledged_completion_is_lost_when_the_writer_is_killed(desk):
         stdout=subprocess.PIPE,
         text=True,
     )
+    desk.create_many(1)  # stays pending, so that the batch stays open
     with nursery:
         for _ in range(cycles):
             task_ids = desk.create_many(40)

@@ -17,9 +17,14 @@ from harness import World
 from plaudit.core import lifecycle
 from plaudit.errors import Conflict, Unavailable
 from plaudit.store import engine_postgres, tasks
-from plaudit.store.engine_postgres import CONNECTIONS_MAX, PostgresDatabase
+from plaudit.store.engine_postgres import (
+    CONNECTIONS_MAX,
+    WAIT_SECONDS_MAX,
+    PostgresDatabase,
+)
 
 THREADS = [make_thread()]
+STATEMENT_SECONDS = 2.0
 SLACK_SECONDS = 4.0
 """What a busy machine may add to a limit of the product."""
 _names = itertools.count()
@@ -62,6 +67,13 @@ def db(world: World, cluster: Cluster, proxy: Proxy):
     db = PostgresDatabase(cluster.url(proxy.port))
     yield db
     world.run(db.close())
+
+
+@pytest.fixture
+def hasty(monkeypatch, request):
+    """The same, with 2 s for a statement instead of 10, to save time."""
+    monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", STATEMENT_SECONDS)
+    return request.getfixturevalue("db")
 
 
 def stored(cluster: Cluster, project) -> dict[str, tuple[int, int | None]]:
@@ -231,14 +243,13 @@ def test_two_transactions_that_deadlock_are_both_done(world, cluster, db):
 
 
 def test_a_database_that_hangs_is_unavailable_within_the_stated_limits(
-    world, proxy, project, db, monkeypatch
+    world, proxy, project, hasty
 ):
-    """Statements hang on connections that were held, and then so does connecting.
-
-    Statements are given 3 s here instead of 10, to save time.
-    """
-    monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", 3.0)
-    limit = 3 + engine_postgres.WAIT_SECONDS_MAX + engine_postgres.CONNECT_SECONDS_MAX
+    """Statements hang on connections that were held, and then so does connecting."""
+    db = hasty
+    limit = (
+        STATEMENT_SECONDS + engine_postgres.WAIT_SECONDS_MAX + engine_postgres.CONNECT_SECONDS_MAX
+    )
 
     async def timed(awaitable):
         started = time.monotonic()
@@ -261,29 +272,26 @@ def test_a_database_that_hangs_is_unavailable_within_the_stated_limits(
     world.run(create(db, project))
 
 
-def test_a_commit_that_hangs_is_unavailable_within_the_stated_limits(
-    world, cluster, proxy, project, db, monkeypatch
-):
+def test_a_commit_that_hangs_is_unavailable_within_the_stated_limits(world, proxy, project, hasty):
     """The answer never comes and neither does one to the question what became of it."""
-    monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", 2.0)
 
     def stall():
         proxy.is_stalled = True
         return AtCommit.passes
 
     async def work():
-        world_started = time.monotonic()
+        started = time.monotonic()
         with pytest.raises(Unavailable):
-            await create(db, project)
-        return time.monotonic() - world_started
+            await create(hasty, project)
+        return time.monotonic() - started
 
     proxy.at_commit = stall
     seconds = world.run(work())
 
     print(f"a hanging COMMIT was given up after {seconds:.2f} s")
-    assert seconds < 2 + engine_postgres.WAIT_SECONDS_MAX + SLACK_SECONDS
+    assert seconds < STATEMENT_SECONDS + WAIT_SECONDS_MAX + SLACK_SECONDS
     proxy.at_commit, proxy.is_stalled = AtCommit.passes, False
-    world.run(create(db, project))
+    world.run(create(hasty, project))
 
 
 def test_no_connection_is_leaked_by_two_hundred_failures(world, cluster, proxy, project, db):

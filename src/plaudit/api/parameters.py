@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.access import holds_key
+from plaudit.core.access import holds_key, mask_keys
 from plaudit.errors import InvalidParameter
 
 Q = TypeVar("Q", bound=Struct)
@@ -205,4 +205,6 @@ def _text(raw: bytes, name: str) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 64 else name[:64] + "…"
+    """A parameter's name, fit to be repeated in an answer."""
+    shown = mask_keys(name)
+    return shown if len(shown) <= 64 else shown[:64] + "…"

@@ -15,6 +15,45 @@ from plaudit.api.operation import COMMON_HEADERS
 from plaudit.errors import BadRequest, HeaderTooLarge, Problem, Unavailable
 from plaudit.settings import CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_MAX
 
+INTERIM = b"HTTP/1.1 100 "
+"""How an interim answer begins; the client waits for it, so it must not wait for anything."""
+
+
+class OneWrite:
+    """A transport that sends a response's head and body together.
+
+    uvicorn writes them one after the other, and each write is a system call and a packet: half
+    the cost of a small answer. The first piece waits for the next, for `flush`, or for the end.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._held: bytes | None = None
+        self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._transport.writelines((held, data))
+        elif data.startswith(INTERIM):
+            self._transport.write(data)
+        else:
+            self._held = data
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._transport.write(held)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
 
 class EdgeProtocol(HttpToolsProtocol):
     """Bounds the size and the duration of a request's head, and answers bad HTTP as JSON.
@@ -31,7 +70,7 @@ class EdgeProtocol(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
         if len(self.connections) > CONNECTIONS_MAX:
             self._refuse(Unavailable("too many connections; try again in a moment"))
             return
@@ -75,6 +114,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._is_in_head = True
 
     def on_response_complete(self) -> None:
+        self.transport.flush()  # type: ignore[attr-defined]
         if self._refusal is not None:
             self._send_refusal(self._refusal)
         super().on_response_complete()

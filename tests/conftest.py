@@ -16,7 +16,7 @@ from plaudit.core import secrets
 from plaudit.settings import Settings
 from plaudit.store import opening
 
-ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite").split(","))
+ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 
 _folder: Path | None = None
 

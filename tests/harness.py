@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import pytest
 from starlette.testclient import TestClient
 
 from plaudit import app
@@ -37,6 +38,10 @@ T = TypeVar("T")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 """Real data sets beside the checkout; tests that need them skip where they are absent."""
+
+
+on_sqlite_alone = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+"""For what concerns the file of the embedded store; other tests run on each engine."""
 
 
 class World:

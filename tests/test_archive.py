@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders import make_annotation, make_message, make_task, make_tasks, make_thread, make_turn
-from harness import World, clean_environment
+from harness import World, clean_environment, on_sqlite_alone
 from plaudit.cli import app
 from plaudit.core import archive
 from plaudit.core.intake import Source, import_sources
@@ -373,6 +373,7 @@ world.close()
 """
 
 
+@on_sqlite_alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize(
     ("shape", "expected", "growth_max"),

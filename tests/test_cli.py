@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from builders import make_task, make_tasks
-from harness import World, clean_environment, free_port, run_cli
+from harness import World, clean_environment, free_port, on_sqlite_alone, run_cli
 from plaudit.cli import main
 from plaudit.settings import Settings
 from samples import archive_rows, mixed_tasks
@@ -312,6 +312,7 @@ def test_wrong_usage_is_exit_code_2(run, at, rows, command):
     assert done.returncode == 2, done
 
 
+@on_sqlite_alone
 def test_settings_and_options_that_make_no_sense_are_refused(run, at):
     assert_refused(run("serve", *at, "--workers", "2"), "one process", "--workers")
     assert_refused(run("keys", "list", *at, PLAUDIT_DEFAULT_OPTS="x"), "PLAUDIT_DEFAULT_OPTS")

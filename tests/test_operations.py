@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from builders import make_message, make_task, make_tasks, make_thread, make_turn
-from harness import Server, World, free_port, run_cli
+from harness import Server, World, free_port, on_sqlite_alone, run_cli
 from plaudit.core import secrets
 from plaudit.settings import CONNECTIONS_MAX, Settings
 from plaudit.store.opening import FILE_NAME
@@ -106,6 +106,7 @@ def test_no_key_query_or_text_of_a_task_ever_stands_in_the_log(running):
     assert key[5:] not in text
 
 
+@on_sqlite_alone
 def test_a_fault_is_logged_with_its_traceback_but_without_the_key_or_the_data(doomed):
     server, client = doomed
     break_store(server)
@@ -269,6 +270,7 @@ def remove_store(server: Server) -> None:
         file.unlink()
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize("harm", [break_store, remove_store])
 def test_a_lost_store_is_clean_errors_and_never_a_hang_and_not_ready(doomed, harm):
     """What was opened before it vanished may still be served; readiness must tell."""
@@ -283,6 +285,7 @@ def test_a_lost_store_is_clean_errors_and_never_a_hang_and_not_ready(doomed, har
     assert client.get("/readyz").status_code == 503
 
 
+@on_sqlite_alone
 def test_a_store_that_comes_back_is_served_without_a_restart(doomed):
     """A fault leaves no transaction open and no connection unusable."""
     server, client = doomed
@@ -344,6 +347,7 @@ def refusal(settings: Settings) -> str:
     return result.stderr
 
 
+@on_sqlite_alone
 def test_it_does_not_start_without_a_store_its_secret_or_with_another(world, settings, tmp_path):
     (tmp_path / "empty").mkdir()
     shutil.copy(settings.secret_path, tmp_path / "empty")
@@ -363,6 +367,7 @@ def test_it_does_not_start_without_a_store_its_secret_or_with_another(world, set
     assert "chmod 600" in refusal(settings)
 
 
+@on_sqlite_alone
 def test_it_does_not_start_on_the_schema_of_another_version(world, settings):
     store = apsw.Connection(str(settings.data / FILE_NAME))
     store.execute("INSERT INTO schema_migration (name, applied_ms) VALUES ('9999_later.sql', 1)")
@@ -387,6 +392,7 @@ def test_it_does_not_start_on_a_file_that_is_no_store_or_corrupted(settings, con
     refusal(settings)
 
 
+@on_sqlite_alone
 def test_it_does_not_start_on_a_port_in_use(world, settings):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

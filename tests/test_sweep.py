@@ -18,6 +18,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
+from harness import on_sqlite_alone
 from plaudit import app, errors
 from plaudit.api import problems
 from plaudit.api.metrics import Metrics
@@ -341,6 +342,7 @@ def test_every_refusal_has_the_one_body(world, ann, method, url, headers, status
         assert answer.headers["content-type"] == (accept if is_problem else JSON)
 
 
+@on_sqlite_alone
 def test_a_fault_of_ours_is_told_to_the_log_and_not_to_the_caller(world, ann):
     with calling(world, ann) as client:
         connection = apsw.Connection(str(world.settings.data / FILE_NAME))
@@ -379,6 +381,7 @@ def test_every_answer_has_the_headers_that_all_answers_have(world, ann, has_key)
             assert answer.headers["cache-control"] == expected
 
 
+@on_sqlite_alone
 def test_no_request_that_reads_changes_anything(world, ann):
     before = content_hash(world)
     with calling(world, ann) as client:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness import run_cli
+from harness import run_cli, store_arguments
 
 QUERY = "project_name=My+Test+Project&status=completed&limit=1"
 
@@ -174,7 +174,7 @@ def test_the_example_goes_in_by_the_command_line(world, client, settings, tmp_pa
 
     done = run_cli(
         "import", str(path), "--format", "v2", "--project", "My Test Project",
-        "--data", str(settings.data),
+        *store_arguments(settings),
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml uv.lock
 	@if command -v uv >/dev/null 2>&1; then \
-		uv sync --quiet --frozen --extra test --extra check; \
+		uv sync --quiet --locked --extra test --extra check; \
 	else \
 		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")' \
 		&& $(PYTHON) -m venv $(VENV) \
@@ -42,7 +42,7 @@ serve: setup  ## a server on ./plaudit-data
 
 bench-setup: setup
 	@if command -v uv >/dev/null 2>&1; then \
-		uv sync --quiet --frozen --extra test --extra check --extra bench; \
+		uv sync --quiet --locked --extra test --extra check --extra bench; \
 	else \
 		$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check,bench]'; \
 	fi

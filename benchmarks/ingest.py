@@ -36,6 +36,7 @@ POST_TASKS = 500
 POST_TIMEOUT_SECONDS = 600
 BATCH_TASKS = 1_000
 DISK_PROBE_MB = 256
+DISK_PROBES = 3
 STAGES = {
     "read_file": "read file",
     "parse": "parse + guard",
@@ -265,9 +266,13 @@ def _profile_import(tasks: Path, data: Path) -> dict[str, float]:
 
 
 def disk_write_mb_per_second(folder: Path) -> float:
-    """Return how fast a file of 256 MB is written and flushed to the disk."""
+    """Return how fast a file of 256 MB is written and flushed to the disk, median of a few."""
     block = os.urandom(1 << 20)
-    probe = folder / "disk-probe"
+    seconds = [_write_probe(folder / "disk-probe", block) for _ in range(DISK_PROBES)]
+    return DISK_PROBE_MB * len(block) / 1e6 / median(seconds)
+
+
+def _write_probe(probe: Path, block: bytes) -> float:
     started_at = time.perf_counter()
     with probe.open("wb", buffering=0) as out:
         for _ in range(DISK_PROBE_MB):
@@ -275,4 +280,4 @@ def disk_write_mb_per_second(folder: Path) -> float:
         os.fdatasync(out.fileno())
     seconds = time.perf_counter() - started_at
     probe.unlink()
-    return DISK_PROBE_MB * len(block) / 1e6 / seconds
+    return seconds

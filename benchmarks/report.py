@@ -92,15 +92,13 @@ def print_summary(console: Console, sections: Sequence[Section]) -> None:
     judged = [each for section in sections for each in section.figures if each.verdict]
     console.print("\n[bold]All targets[/bold]")
     console.print(_rich_table(FIGURE_COLUMNS, [each.cells() for each in judged]))
-    for figure in judged:
-        if not figure.is_reached:
-            console.print(f"missed: {figure.name}: {_explanation(figure)}")
+    for why, names in _missed(judged).items():
+        console.print(f"missed: {'; '.join(names)}\n  {why}")
 
 
 def results_markdown(sections: Sequence[Section], machine: Sequence[str]) -> str:
     """Return the text of RESULTS.md; `machine` says when and on what it was taken."""
     judged = [each for section in sections for each in section.figures if each.verdict]
-    missed = [each for each in judged if not each.is_reached]
     lines = [
         "# Benchmark results",
         "",
@@ -113,9 +111,9 @@ def results_markdown(sections: Sequence[Section], machine: Sequence[str]) -> str
         "",
         *_markdown_table(FIGURE_COLUMNS, [each.cells() for each in judged]),
     ]
-    if missed:
+    if missed := _missed(judged):
         lines += ["", "## Missed", ""]
-        lines += [f"- **{each.name}**: {_explanation(each)}" for each in missed]
+        lines += [f"- **{'; '.join(names)}**: {why}" for why, names in missed.items()]
     for section in sections:
         lines += ["", f"## {section.title}", "", section.about, ""]
         lines += _markdown_table(section.columns, section.rows)
@@ -136,8 +134,14 @@ def machine_lines(seconds: float, load_before: float) -> list[str]:
     ]
 
 
-def _explanation(figure: Figure) -> str:
-    return figure.why_missed or "no explanation is recorded for this figure."
+def _missed(judged: Sequence[Figure]) -> dict[str, list[str]]:
+    """Return the names of the missed figures by what explains them."""
+    found: dict[str, list[str]] = {}
+    for figure in judged:
+        if not figure.is_reached:
+            why = figure.why_missed or "no explanation is recorded."
+            found.setdefault(why, []).append(figure.name)
+    return found
 
 
 def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

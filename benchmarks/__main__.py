@@ -3,6 +3,8 @@
 import argparse
 import os
 import shutil
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from rich.console import Console
 from benchmarks.depth import measure_depth
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
+from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
 from benchmarks.report import (
     Section,
@@ -27,12 +30,14 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "reads": measure_reads,
     "depth": measure_depth,
     "imports": measure_imports,
+    "postgres": measure_postgres,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     plan = quick_plan(FOLDER) if options.quick else full_plan(FOLDER)
+    signal.signal(signal.SIGTERM, _stop)
     console = Console(width=None if Console().is_terminal else 140)
     if NGINX is None:
         console.print("nginx: not installed")
@@ -58,6 +63,11 @@ def _measure(plan: Plan, parts: Sequence[str], console: Console) -> list[Section
         finally:
             shutil.rmtree(plan.work, ignore_errors=True)
     return sections
+
+
+def _stop(number: int, _frame: object) -> None:
+    """Leave by an exception when told to end, so that servers are stopped and files removed."""
+    sys.exit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

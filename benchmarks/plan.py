@@ -1,5 +1,6 @@
 """How much is measured: the full run and the quick one of continuous integration."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def full_plan(folder: Path) -> Plan:
     return Plan(
         name="full",
         cache=folder / ".cache",
-        work=folder / ".cache" / "work",
+        work=_work_folder(folder),
         rounds=5,
         warm_up_seconds=0.5,
         cpu_seconds_per_trial=0.5,
@@ -57,7 +58,7 @@ def quick_plan(folder: Path) -> Plan:
     return Plan(
         name="quick",
         cache=folder / ".cache",
-        work=folder / ".cache" / "work-quick",
+        work=_work_folder(folder),
         rounds=1,
         warm_up_seconds=0.1,
         cpu_seconds_per_trial=0.1,
@@ -72,3 +73,8 @@ def quick_plan(folder: Path) -> Plan:
         import_small_tasks=3_000,
         import_rounds=1,
     )
+
+
+def _work_folder(folder: Path) -> Path:
+    """Return a folder of this process alone: two runs side by side must not share stores."""
+    return folder / ".cache" / f"work-{os.getpid()}"

@@ -39,6 +39,10 @@ ATTEMPTS_MAX = 10
 IDLE_IN_TRANSACTION_SECONDS_MAX = 5
 """Less than a statement may take, so that those who wait for a lock outlast who sleeps on it."""
 
+PLANNING = {"enable_hashjoin": "off", "enable_mergejoin": "off", "random_page_cost": "1.1"}
+"""Every serving statement looks up a bounded number of rows by key. Left to itself, the planner
+reads a whole table of a few ten thousand tasks for a page of a hundred, and hashes it."""
+
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
@@ -173,6 +177,8 @@ class PostgresDatabase:
                 "statement_timeout": str(int((self._statement_seconds or 0) * 1000)),
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS_MAX * 1000),
             }
+            if self._statement_seconds is not None:
+                options["server_settings"] |= PLANNING
         connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX, **options)
         try:
             self.epoch = await _settle_epoch(connection)

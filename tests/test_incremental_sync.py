@@ -83,7 +83,7 @@ def reopen(world: World, task_id: str) -> None:
     org_id = world.org()
 
     async def work(tx):
-        await lifecycle.reopen_task(tx, await tasks.find_task(tx, org_id, task_id))
+        await lifecycle.reopen_task(tx, org_id, await tasks.find_task(tx, org_id, task_id))
 
     world.run(world.db.write(work))
 

@@ -20,7 +20,7 @@ from builders import make_annotation, make_message, make_task, make_thread, make
 from harness import World, clean_environment
 from plaudit.core import lifecycle
 from plaudit.core.projects import create_batch
-from plaudit.errors import Conflict, InvalidContent
+from plaudit.errors import Conflict, IllegalMove, InvalidContent
 from plaudit.model import BatchStatus, TaskStatus
 from plaudit.store import batches, schema, tasks
 from plaudit.store.opening import FILE_NAME
@@ -60,11 +60,11 @@ class Desk:
                 case "complete":
                     return await lifecycle.complete_task(tx, self.org_id, task, threads)
                 case "cancel":
-                    return await lifecycle.cancel_task(tx, task)
+                    return await lifecycle.cancel_task(tx, self.org_id, task)
                 case "fail":
-                    return await lifecycle.fail_task(tx, task, ERRORS)
+                    return await lifecycle.fail_task(tx, self.org_id, task, ERRORS)
                 case "reopen":
-                    return await lifecycle.reopen_task(tx, task)
+                    return await lifecycle.reopen_task(tx, self.org_id, task)
 
         return self.write(work, world)
 
@@ -188,7 +188,7 @@ def test_as_many_racers_as_tasks_complete_the_batch_once(desk):
 def test_only_a_batch_in_progress_is_completed_by_its_last_task(world, status):
     desk = Desk(world, status)
     if status in (BatchStatus.completed, BatchStatus.cancelled):
-        with pytest.raises(Conflict):
+        with pytest.raises(IllegalMove):
             desk.create()
         assert desk.counts() == {}
         return
@@ -203,7 +203,7 @@ def test_a_batch_completed_meanwhile_takes_no_task_either(desk):
     desk.move("complete", desk.create())
     assert desk.fresh_batch().status is BatchStatus.completed
 
-    with pytest.raises(Conflict):
+    with pytest.raises(IllegalMove):
         desk.create(batch=as_read_before)
 
     assert desk.counts() == {"completed": 1}

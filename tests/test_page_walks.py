@@ -43,11 +43,11 @@ async def move(tx, org_id, task_id, kind):
         case "complete":
             return await lifecycle.complete_task(tx, org_id, task, THREADS)
         case "cancel":
-            await lifecycle.cancel_task(tx, task)
+            await lifecycle.cancel_task(tx, org_id, task)
         case "fail":
-            await lifecycle.fail_task(tx, task, ERRORS)
+            await lifecycle.fail_task(tx, org_id, task, ERRORS)
         case "reopen":
-            await lifecycle.reopen_task(tx, task)
+            await lifecycle.reopen_task(tx, org_id, task)
 
 
 class Shelf:

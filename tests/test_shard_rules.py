@@ -145,11 +145,11 @@ async def live(tx, org_id, project):
     )
     await batches.insert_batch(tx, batch, "b")
     made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(3)]
-    await lifecycle.fail_task(tx, made[0], [ErrorDetail(message="No.")])
-    await lifecycle.cancel_task(tx, made[1])
+    await lifecycle.fail_task(tx, org_id, made[0], [ErrorDetail(message="No.")])
+    await lifecycle.cancel_task(tx, org_id, made[1])
     await lifecycle.complete_task(tx, org_id, made[2], [make_thread()])
     done = await tasks.find_task(tx, org_id, made[2].task_id)
-    await lifecycle.reopen_task(tx, done)
+    await lifecycle.reopen_task(tx, org_id, done)
 
 
 async def read_everything(world, org_id, project_id):

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
@@ -24,10 +24,10 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
-from plaudit.api import openapi, system, v2
+from plaudit.api import openapi, system, v2, v2_writes
 from plaudit.api.edge import Edge
 from plaudit.api.metrics import Metrics
-from plaudit.api.operation import Endpoint, Operation, Services
+from plaudit.api.operation import Dispatch, Endpoint, Operation, Services
 from plaudit.core import secrets
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Misconfigured
@@ -39,7 +39,7 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
-    found: list[Operation] = [*v2.OPERATIONS]
+    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS]
     found += system.operations(lambda: openapi.document(found, settings), metrics)
     return tuple(found)
 
@@ -58,16 +58,23 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
         yield
         await services.db.close()
 
+    paths: dict[str, list[Endpoint]] = {}
+    for one in operations:
+        paths.setdefault(one.path, []).append(Endpoint(one, services))
     inner = Starlette(
-        routes=[
-            Route(one.path, Endpoint(one, services), methods=[one.method]) for one in operations
-        ],
+        routes=[Route(path, Dispatch(found)) for path, found in paths.items()],
         lifespan=lifespan,
         # Problems pass through to the edge, which alone knows how to answer them.
         exception_handlers={},
     )
     inner.router.redirect_slashes = False
-    return Edge(inner.router, services, metrics, _open_paths(operations))
+    return Edge(
+        inner.router,
+        services,
+        metrics,
+        open_paths=_paths(operations, lambda one: one.role is None),
+        stream_paths=_paths(operations, lambda one: bool(one.streams)),
+    )
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
@@ -181,9 +188,9 @@ def _log_line(event: Any, **_: Any) -> bytes:
     return msgspec.json.encode(event, enc_hook=repr)
 
 
-def _open_paths(operations: Sequence[Operation]) -> re.Pattern[str]:
-    """What is served without a key."""
+def _paths(operations: Sequence[Operation], choose: Callable[[Operation], bool]) -> re.Pattern[str]:
+    """A pattern of the paths of the operations chosen; it matches nothing if there are none."""
     found = [
-        re.sub(r"\\{\w+\\}", "[^/]+", re.escape(one.path)) for one in operations if one.role is None
+        re.sub(r"\\{\w+\\}", "[^/]+", re.escape(one.path)) for one in operations if choose(one)
     ]
-    return re.compile("|".join(found))
+    return re.compile("|".join(found) or "(?!)")

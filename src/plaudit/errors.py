@@ -100,6 +100,18 @@ class Conflict(Problem):
     code = "conflict"
 
 
+class IllegalMove(Problem):
+    """The status does not allow this."""
+
+    code = "illegal_move"
+
+
+class IdempotencyMismatch(Problem):
+    """This Idempotency-Key was used for another request; use a new one."""
+
+    code = "idempotency_mismatch"
+
+
 class TooLarge(Problem):
     """The request is larger than this server accepts."""
 

@@ -71,6 +71,69 @@ class Caller(Struct, frozen=True):
     role: Role
 
 
+class Actor(Struct, frozen=True):
+    """Who changes something: kind is key, user, command (an operator's) or server."""
+
+    kind: str
+    id: str
+    request_id: str = ""
+
+
+SERVER = Actor("server", "server")
+"""What happens by itself, such as the completion of a batch by its last task."""
+
+
+class AuditEntry(Struct, frozen=True):
+    """One change, as the audit log keeps it. `project_id` is 0 for what no project holds."""
+
+    project_id: int
+    entry_id: str
+    org_id: str
+    at_ms: int
+    actor: Actor
+    action: str
+    object_kind: str
+    object_id: str
+    detail: bytes
+    """JSON object."""
+
+
+class EventType(StrEnum):
+    """What an organization can be told of."""
+
+    task_created = "task.created"
+    task_completed = "task.completed"
+    task_canceled = "task.canceled"
+    task_error = "task.error"
+    batch_completed = "batch.completed"
+    delivery_created = "delivery.created"
+
+
+class Event(Struct, frozen=True):
+    """Something that happened; its id is the same in every attempt to tell of it."""
+
+    project_id: int
+    event_id: str
+    org_id: str
+    type: EventType
+    created_ms: int
+    payload: bytes
+    """JSON object."""
+
+
+class Notice(Struct, frozen=True):
+    """One receiver of one event: an endpoint, or the callback of a task or batch (no endpoint)."""
+
+    project_id: int
+    notice_id: str
+    org_id: str
+    event_id: str
+    endpoint_id: str | None
+    target: str
+    queue: str
+    created_ms: int
+
+
 class ApiKey(Struct, frozen=True):
     """An API key without its secret; `display` is its beginning, enough to recognise it."""
 

@@ -55,9 +55,9 @@ class Dawdler:
                 case "complete":
                     moved = await lifecycle.complete_task(tx, self.project.org_id, task, THREADS)
                 case "cancel":
-                    moved = await lifecycle.cancel_task(tx, task)
+                    moved = await lifecycle.cancel_task(tx, self.project.org_id, task)
                 case "reopen":
-                    moved = await lifecycle.reopen_task(tx, task)
+                    moved = await lifecycle.reopen_task(tx, self.project.org_id, task)
             await self.dawdle(tx)
             return moved
 

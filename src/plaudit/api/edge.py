@@ -28,7 +28,7 @@ from plaudit.errors import (
     TimedOut,
     TooLarge,
 )
-from plaudit.settings import BODY_BYTES_MAX, REQUEST_SECONDS_MAX
+from plaudit.settings import BODY_BYTES_MAX, REQUEST_SECONDS_MAX, STREAM_SECONDS_MAX
 
 LOGGED_CHARS_MAX = 1024
 
@@ -40,12 +40,19 @@ class Edge:
     """Wraps the router; everything from outside is an argument."""
 
     def __init__(
-        self, inner: ASGIApp, services: Services, metrics: Metrics, open_paths: re.Pattern[str]
+        self,
+        inner: ASGIApp,
+        services: Services,
+        metrics: Metrics,
+        *,
+        open_paths: re.Pattern[str],
+        stream_paths: re.Pattern[str],
     ) -> None:
         self._inner = inner
         self._services = services
         self._metrics = metrics
         self._is_open = open_paths.fullmatch
+        self._is_stream = stream_paths.fullmatch
         self._log = structlog.get_logger("plaudit.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +61,12 @@ class Edge:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = _request_id(headers.get(b"x-request-id"))
+        request_id = scope["plaudit.request_id"] = _request_id(headers.get(b"x-request-id"))
+        # Routes match the path as it was sent, so that %2F inside a segment splits nothing.
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        scope["path"] = _SLASHES.sub("/", raw_path.decode("latin-1"))
+        is_stream = scope["method"] == "POST" and self._is_stream(scope["path"]) is not None
+        seconds_max = STREAM_SECONDS_MAX if is_stream else REQUEST_SECONDS_MAX
         outcome: dict[str, Any] = {"status": 0, "bytes": 0}
 
         async def send_marked(message: Message) -> None:
@@ -69,8 +81,8 @@ class Edge:
             await send(message)
 
         try:
-            async with asyncio.timeout(REQUEST_SECONDS_MAX):
-                await self._serve(scope, receive, send_marked, headers)
+            async with asyncio.timeout(seconds_max):
+                await self._serve(scope, receive, send_marked, headers, is_stream=is_stream)
         except Exception as exc:
             problem = self._problem(exc, request_id)
             if outcome["status"]:
@@ -80,11 +92,14 @@ class Edge:
             self._note(scope, request_id, outcome, time.perf_counter() - started)
 
     async def _serve(
-        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: dict[bytes, bytes],
+        *,
+        is_stream: bool,
     ) -> None:
-        # Routes match the path as it was sent, so that %2F inside a segment splits nothing.
-        raw_path = scope.get("raw_path") or scope["path"].encode()
-        scope["path"] = _SLASHES.sub("/", raw_path.decode("latin-1"))
         scope["app"] = self  # makes Starlette raise what it would otherwise answer as text
         if not self._is_open(scope["path"]):
             header = headers.get(b"authorization")
@@ -92,7 +107,7 @@ class Edge:
                 scope["plaudit.caller"] = await access.authenticate(
                     tx, self._services.secret, None if header is None else header.decode("latin-1")
                 )
-        if int(headers.get(b"content-length") or 0) > BODY_BYTES_MAX:
+        if not is_stream and int(headers.get(b"content-length") or 0) > BODY_BYTES_MAX:
             raise TooLarge(f"a request body has at most {BODY_BYTES_MAX} bytes")
         await self._inner(scope, receive, send)
 

@@ -22,6 +22,29 @@ BATCH: dict[str, Any] = {
     "metadata": {"wave": 1},
 }
 BATCH_PAGE: dict[str, Any] = {"batches": [BATCH], "next_token": "AZmnYmF0Y2hlcw"}
+BATCH_RESULT: dict[str, Any] = {
+    "batch": BATCH | {"status": "paused"},
+    "message": "The batch has been paused.",
+}
+CREATE_BATCH: dict[str, Any] = {
+    "project_name": "My Test Project",
+    "name": "Second batch",
+    "staging_batch": True,
+    "metadata": {"wave": 2},
+}
+CREATE_TASK: dict[str, Any] = {
+    "project_name": "My Test Project",
+    "batch_name": "Second batch",
+    "template_variables": {
+        "prompt": "Which is the largest ocean?",
+        "responses": [
+            {"source_id": "base_model", "text": "The Pacific."},
+            {"source_id": "test_model", "text": "The Atlantic."},
+        ],
+    },
+    "metadata": {"origin": "nightly"},
+    "unique_id": "ocean-1",
+}
 
 
 def _annotation(path: str, key: str, kind: str, value: Any) -> dict[str, Any]:
@@ -79,5 +102,14 @@ TASK: dict[str, Any] = {
             "annotations": [],
         }
     ],
+}
+PENDING_TASK: dict[str, Any] = {
+    "task_id": "task_124",
+    "project": "project_123",
+    "batch": "batch_123",
+    "status": "pending",
+    "created_at": "2025-01-03T10:00:00.000Z",
+    "metadata": {"origin": "nightly"},
+    "threads": [],
 }
 TASK_PAGE: dict[str, Any] = {"tasks": [TASK], "next_token": "AZmldGFza3M"}

@@ -16,6 +16,7 @@ from plaudit import errors
 from plaudit.api import problems
 from plaudit.api.operation import JSON, Operation
 from plaudit.api.parameters import parameters_of
+from plaudit.core.idempotency import KEY_CHARS_MAX
 from plaudit.settings import Settings
 from plaudit.wire import annotation
 from plaudit.wire.resources import Error
@@ -38,6 +39,7 @@ def document(operations: Sequence[Operation], settings: Settings) -> dict[str, A
     """The whole document, OpenAPI 3.1."""
     structs: list[Any] = [Error]
     structs += [one.answer for one in operations if not isinstance(one.answer, tuple)]
+    structs += [one.body for one in operations if one.body is not None]
     unique = list(dict.fromkeys(structs))
     _, schemas = msgspec.json.schema_components(unique, ref_template=_REF)
     _complete_schemas(schemas)
@@ -102,9 +104,34 @@ def _operation(operation: Operation) -> dict[str, Any]:
         if parameter.example is not None:
             entry_of["example"] = parameter.example
         parameters.append(entry_of)
+    if operation.writes:
+        parameters.append(_IDEMPOTENCY_KEY)
     if parameters:
         entry["parameters"] = parameters
+    if operation.writes:
+        entry["requestBody"] = _request_body(operation)
     return entry | {"responses": _responses(operation)}
+
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A name of this request's own. Sent again under the same key, it has no second "
+    "effect and gets the first answer, for two days.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX},
+}
+
+
+def _request_body(operation: Operation) -> dict[str, Any]:
+    if operation.body is None:
+        content: dict[str, Any] = {media_type: {} for media_type in operation.streams}
+    else:
+        content = {JSON: {"schema": {"$ref": _REF.format(name=operation.body.__name__)}}}
+    if operation.body_example is not None:
+        for one in content.values():
+            one["example"] = operation.body_example
+    return {"required": True, "content": content}
 
 
 def _responses(operation: Operation) -> dict[str, Any]:

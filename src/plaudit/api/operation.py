@@ -1,20 +1,31 @@
-"""An operation is declared once: route, decoder, OpenAPI entry and sweeps all come from it."""
+"""An operation is declared once: route, decoder, OpenAPI entry and sweeps all come from it.
+
+One that reads has a handler of one argument, the call. One that writes has a body, and a handler
+that also takes the change: the transaction it is made in, and who makes it. The endpoint opens
+that transaction, so a request is one transaction, and what belongs to every change happens in it:
+the Idempotency-Key is honoured and the audit log is written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
+from plaudit import guard
+from plaudit.api.bodies import read_body, refuse_encoding
 from plaudit.api.parameters import NoQuery, decode
+from plaudit.core import audit, idempotency
 from plaudit.core.secrets import ServerSecret
-from plaudit.errors import Forbidden
-from plaudit.model import Caller, Role
-from plaudit.settings import Settings
-from plaudit.store.engine import Database
+from plaudit.errors import Forbidden, InvalidParameter, MethodNotAllowed
+from plaudit.model import Actor, Caller, Role
+from plaudit.settings import BODY_BYTES_MAX, Settings
+from plaudit.store.engine import Database, Transaction
+from plaudit.wire.reading import convert
 
 Q = TypeVar("Q", bound=Struct)
 
@@ -25,6 +36,8 @@ COMMON_HEADERS = [
     (b"vary", b"Authorization"),
 ]
 """What every answer carries unless it says otherwise."""
+
+REPLAYED = (b"idempotency-replayed", b"true")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,7 +58,45 @@ class Call(Struct, Generic[Q]):
     caller: Caller
     query: Q
     path: dict[str, str]
+    """What stands in the path, percent-decoded."""
     scope: Any
+    receive: Receive
+
+    @property
+    def actor(self) -> Actor:
+        """Who the audit log names."""
+        return Actor("key", self.caller.key_id, self.scope["plaudit.request_id"])
+
+
+class Change(Struct):
+    """One change on its way: its transaction, and who makes it."""
+
+    tx: Transaction
+    org_id: str
+    actor: Actor
+    action: str
+    noted: int = 0
+
+    async def note(
+        self,
+        object_kind: str,
+        object_id: str,
+        *,
+        project_id: int = audit.OUTSIDE,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Write into the audit log what was changed; every change does so at least once."""
+        self.noted += 1
+        await audit.record(
+            self.tx,
+            self.org_id,
+            self.actor,
+            self.action,
+            object_kind,
+            object_id,
+            project_id=project_id,
+            detail=detail,
+        )
 
 
 class Answer(Struct):
@@ -62,19 +113,31 @@ class Operation(Struct, frozen=True, kw_only=True):
 
     operation_id: str
     path: str
-    handler: Callable[[Any], Awaitable[Any]]
+    handler: Callable[..., Awaitable[Any]]
     summary: str
     description: str = ""
     method: str = "GET"
     tag: str
     query: type[Struct] = NoQuery
+    body: type[Struct] | None = None
+    """What a change is asked for with; with it, the handler takes call, body and change."""
+    before: Callable[[Any, Any], Awaitable[None]] | None = None
+    """Takes call and body before the transaction begins: for what must wait, such as DNS."""
+    streams: tuple[str, ...] = ()
+    """Media types of a body that the handler reads itself, in transactions of its own."""
     answer: type[Struct] | tuple[str, ...]
     answer_description: str
     example: Any = None
     """What a 200 may look like, for the document."""
+    body_example: Any = None
     role: Role | None
     errors: tuple[int, ...] = ()
     """Statuses beside those every operation of its kind can answer; see `all_errors`."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes what is stored."""
+        return self.body is not None or bool(self.streams)
 
     @property
     def all_errors(self) -> tuple[int, ...]:
@@ -82,6 +145,10 @@ class Operation(Struct, frozen=True, kw_only=True):
         usual: tuple[int, ...] = (400, 413, 431, 500, 503, 504)
         if self.role is not None:
             usual += (401, 429)
+        if self.role is not None and self.role > Role.read:
+            usual += (403,)
+        if self.writes:
+            usual += (409,)
         return tuple(sorted({*usual, *self.errors}))
 
 
@@ -102,16 +169,82 @@ class Endpoint:
             services=self._services,
             caller=caller,
             query=decode(operation.query, scope["query_string"]),
-            path=scope.get("path_params", {}),
+            path=_path_of(scope),
             scope=scope,
+            receive=receive,
         )
-        answer = await operation.handler(call)
+        if operation.body is not None:
+            answer: Any = await self._change(call, operation.body)
+        else:
+            answer = await operation.handler(call)
         if type(answer) is list:
             await respond(send, 200, b"".join(answer), JSON)
         elif type(answer) is Answer:
             await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
         else:
             await respond(send, 200, _encode(answer), JSON)
+
+    async def _change(self, call: Call[Any], kind: type[Struct]) -> Answer:
+        """Run a handler that writes, in one transaction with all that belongs to a change."""
+        operation, scope = self.operation, call.scope
+        headers = dict(scope["headers"])
+        refuse_encoding(headers)
+        raw = await read_body(call.receive, BODY_BYTES_MAX)
+        body = convert(guard.check(raw or b"{}"), kind)
+        if operation.before is not None:
+            await operation.before(call, body)
+        idem_key = idempotency_key(headers)
+        request_hash = idempotency.hash_of(
+            operation.operation_id.encode(), scope["path"].encode(), scope["query_string"], raw
+        )
+
+        async def work(tx: Transaction) -> tuple[bytes, bool]:
+            change = Change(tx, call.caller.org_id, call.actor, operation.operation_id)
+
+            async def once() -> bytes:
+                answer = await operation.handler(call, body, change)
+                assert change.noted, f"{operation.operation_id} left no trace in the audit log"
+                return answer.body if isinstance(answer, Answer) else _encode(answer)
+
+            if idem_key is None:
+                return await once(), False
+            return await idempotency.once(tx, change.org_id, idem_key, request_hash, once)
+
+        answer, is_replayed = await self._services.db.write(work)
+        return Answer(answer, headers=[REPLAYED] if is_replayed else [])
+
+
+class Dispatch:
+    """The ASGI application of one path: its operations by method. HEAD is answered like GET."""
+
+    def __init__(self, endpoints: list[Endpoint]) -> None:
+        self._by_method = {one.operation.method: one for one in endpoints}
+        if "GET" in self._by_method:
+            self._by_method["HEAD"] = self._by_method["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._by_method.get(scope["method"])
+        if endpoint is None:
+            raise MethodNotAllowed(allow=", ".join(sorted(self._by_method)))
+        await endpoint(scope, receive, send)
+
+
+def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
+    """The checked Idempotency-Key of a request, if it has one."""
+    given = headers.get(b"idempotency-key")
+    return None if given is None else idempotency.checked_key(given.decode("latin-1"))
+
+
+def _path_of(scope: Scope) -> dict[str, str]:
+    found = {}
+    for name, value in scope.get("path_params", {}).items():
+        try:
+            found[name] = unquote(value, errors="strict")
+        except UnicodeDecodeError as exc:
+            raise InvalidParameter(f"{name} is not valid UTF-8", param=name) from exc
+        if "\x00" in found[name]:
+            raise InvalidParameter(f"{name} holds a NUL character", param=name)
+    return found
 
 
 async def respond(

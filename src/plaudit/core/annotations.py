@@ -59,5 +59,4 @@ def _pick(task: StoredTask, annotation_id: str) -> Annotation | None:
 
 def threads_of(task: StoredTask, opts: int) -> list[Thread]:
     """A stored task's threads as structs, with these options."""
-    text = rendering.whole(task, b',"project":""', opts)
-    return _decode(text).threads
+    return _decode(rendering.response(task, opts)).threads

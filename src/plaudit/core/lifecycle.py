@@ -1,25 +1,34 @@
 """A task's life: created, completed, canceled, in error, reopened.
 
-Each move is a conditional update judged by its row count, together with the batch's counts, in
-one transaction. Completing takes its time from the project's clock inside that transaction, so
-`completed_after = greatest completed_at received` never misses a task.
+Each move is a conditional update judged by its row count, together with the batch's counts and
+the event that tells of it, in one transaction. Completing takes its time from the project's clock
+inside that transaction, so `completed_after = greatest completed_at received` never misses a task.
+
+Whoever changes tasks of a batch locks the batch's counts first. So a move, the cancelling of the
+whole batch and its completion by the last task wait for one another and never deadlock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from plaudit import clock, ids
+from plaudit.core import events, mergepatch
 from plaudit.core.annotations import id_hash, threads_of
-from plaudit.errors import Conflict, InvalidContent
+from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
 from plaudit.model import Batch, BatchStatus, Opts, Project, StoredTask, TaskStatus
 from plaudit.store import batches, projects, tasks
 from plaudit.store.engine import Transaction
 from plaudit.wire import reading, rendering
 from plaudit.wire.rendering import HeadFields
-from plaudit.wire.task import ErrorDetail
+from plaudit.wire.task import ErrorDetail, Thread
+
+ATTEMPTS_MAX = 100
+CLOSED = (BatchStatus.completed, BatchStatus.cancelled)
+"""Batches in these statuses take no more tasks (contract 7.2)."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -31,18 +40,36 @@ async def create_task(
     batch: Batch | None = None,
     task_id: str | None = None,
     metadata: dict[str, Any] | None = None,
+    content: list[Thread] | None = None,
+    unique_id: str | None = None,
+    callback_url: str | None = None,
 ) -> StoredTask:
-    """Add a pending task; raises Conflict for a batch that takes no more."""
+    """Add a pending task; raises IllegalMove for a batch that takes no more.
+
+    `content` is the prepared conversation. Raises Conflict, naming the other task, if the
+    `unique_id` or the `task_id` is taken.
+    """
+    is_given = task_id is not None
     task_id = task_id or ids.mint("task")
+    if is_given and await tasks.find_task(tx, project.org_id, task_id) is not None:
+        raise Conflict(f"there is a task {task_id!r} already")
+    if unique_id is not None:
+        holder = await tasks.claim_unique_id(tx, project.org_id, unique_id, task_id)
+        if holder != task_id:
+            raise Conflict(f"unique_id {unique_id!r} belongs to task {holder!r}")
+    if batch is not None:
+        # Counting locks the batch's progress, so its status, read after, cannot change any more.
+        await batches.add_progress(tx, project.project_id, batch.batch_id, {TaskStatus.pending: 1})
+        now_stored = await batches.find_batch(tx, project.org_id, batch.batch_id)
+        assert now_stored is not None
+        if now_stored.status in CLOSED:
+            raise IllegalMove(f"the batch is {now_stored.status}; it takes no more tasks")
     now = clock.now_ms()
-    head = rendering.render_head(
-        HeadFields(
-            task_id=task_id,
-            status=TaskStatus.pending,
-            created_at=clock.format_ms(now),
-            metadata=metadata,
-        ),
-        has_body=False,
+    fields = HeadFields(
+        task_id=task_id,
+        status=TaskStatus.pending,
+        created_at=clock.format_ms(now),
+        metadata=metadata,
     )
     task = StoredTask(
         project_id=project.project_id,
@@ -52,16 +79,13 @@ async def create_task(
         status=TaskStatus.pending,
         created_ms=now,
         completed_ms=None,
-        head=head,
+        head=rendering.render_head(fields, has_body=False),
+        content=None if content is None else _encode(content),
+        unique_id=unique_id,
+        callback_url=callback_url,
     )
     await tasks.insert_tasks(tx, project.org_id, [task])
-    if batch is not None:
-        # Counting locks the batch's progress, so its status, read after, cannot change any more.
-        await batches.add_progress(tx, project.project_id, batch.batch_id, {TaskStatus.pending: 1})
-        now_stored = await batches.find_batch(tx, project.org_id, batch.batch_id)
-        assert now_stored is not None
-        if now_stored.status in (BatchStatus.completed, BatchStatus.cancelled):
-            raise Conflict(f"the batch is {now_stored.status}; it takes no more tasks")
+    await events.announce_tasks(tx, project.org_id, [task])
     return task
 
 
@@ -74,40 +98,88 @@ async def complete_task(tx: Transaction, org_id: str, task: StoredTask, threads:
     read = reading.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
     if not read.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
+    await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
     completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
-    fields = rendering.read_head(task.head)
-    read.task.metadata = fields.metadata
     rendered = rendering.render(read.task, task.created_ms, completed_ms)
-    await _move(tx, task, TaskStatus.completed, completed_ms, rendered.head)
     assert rendered.body is not None
+
+    def head(fields: HeadFields) -> bytes:
+        fields.completed_at = clock.format_ms(completed_ms)
+        return rendering.render_head(fields, has_body=True)
+
+    done = await _move(tx, task, TaskStatus.completed, completed_ms, head)
+    done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
     await tasks.insert_body(tx, task.project_id, task.seq, rendered.body, rendered.patches)
     await tasks.insert_annotation_places(
         tx,
         org_id,
         [(id_hash(one), task.project_id, task.seq) for one in read.foreign_annotation_ids],
     )
+    await _settle(tx, org_id, done)
     return completed_ms
 
 
-async def cancel_task(tx: Transaction, task: StoredTask) -> None:
+async def cancel_task(tx: Transaction, org_id: str, task: StoredTask) -> None:
     """Cancel a pending task; raises Conflict if it is no longer pending."""
-    await _move(tx, task, TaskStatus.canceled, None, _head(task, TaskStatus.canceled))
+    await _count(tx, task, TaskStatus.pending, TaskStatus.canceled)
+    await _settle(tx, org_id, await _move(tx, task, TaskStatus.canceled, None, _plain_head))
 
 
-async def fail_task(tx: Transaction, task: StoredTask, errors: list[ErrorDetail]) -> None:
+async def fail_task(
+    tx: Transaction, org_id: str, task: StoredTask, errors: list[ErrorDetail]
+) -> None:
     """Put a pending task in status error, saying why; raises Conflict if it is not pending."""
-    await _move(tx, task, TaskStatus.error, None, _head(task, TaskStatus.error, errors))
+
+    def head(fields: HeadFields) -> bytes:
+        fields.errors = errors
+        return _plain_head(fields)
+
+    await _count(tx, task, TaskStatus.pending, TaskStatus.error)
+    await _settle(tx, org_id, await _move(tx, task, TaskStatus.error, None, head))
 
 
-async def reopen_task(tx: Transaction, task: StoredTask) -> None:
+async def reopen_task(tx: Transaction, org_id: str, task: StoredTask) -> None:
     """Make a completed task pending again. Its threads go; what they asked stays as content."""
+    await _count(tx, task, TaskStatus.completed, TaskStatus.pending)
+
+    def head(fields: HeadFields) -> bytes:
+        fields.completed_at = None
+        fields.sensitive_content_reports = None
+        return _plain_head(fields)
+
+    await _move(tx, task, TaskStatus.pending, None, head, expected=TaskStatus.completed)
+    task = await tasks.get_task(tx, task.project_id, task.seq)
     if task.body is not None and task.content is None:
         await tasks.set_content(tx, task.project_id, task.seq, _content_of(task))
-    await _move(
-        tx, task, TaskStatus.pending, None, _head(task, TaskStatus.pending),
-        expected=TaskStatus.completed,
-    )  # fmt: skip
     await tasks.delete_body(tx, task.project_id, task.seq)
+
+
+async def set_metadata(
+    tx: Transaction, org_id: str, task_id: str, metadata: dict[str, Any], *, merge: bool
+) -> StoredTask:
+    """Replace a task's metadata, or merge into it (contract 3.4); raises NotFound."""
+    for _ in range(ATTEMPTS_MAX):
+        task = await tasks.find_task(tx, org_id, task_id)
+        if task is None:
+            raise NotFound("there is no such task")
+        if task.batch_id is not None:  # waits for a batch that is just being cancelled
+            await batches.add_progress(tx, task.project_id, task.batch_id, {})
+            task = await tasks.get_task(tx, task.project_id, task.seq)
+        fields = rendering.read_head(task.head)
+        fields.metadata = mergepatch.merged(fields.metadata or {}, metadata) if merge else metadata
+        head = rendering.render_head(fields, has_body=task.body is not None)
+        if await tasks.replace_head(tx, task, head):
+            return msgspec.structs.replace(task, head=head)
+    raise Unavailable("the task changes too often; try again")
+
+
+async def _count(
+    tx: Transaction, task: StoredTask, expected: TaskStatus, status: TaskStatus
+) -> None:
+    """Count a move in the batch. It comes first, for the lock; the move may still be refused."""
+    if task.batch_id is not None:
+        change = {expected: -1, status: 1}
+        await batches.add_progress(tx, task.project_id, task.batch_id, change)
 
 
 async def _move(
@@ -115,34 +187,52 @@ async def _move(
     task: StoredTask,
     status: TaskStatus,
     completed_ms: int | None,
-    head: bytes,
+    head: Callable[[HeadFields], bytes],
     *,
     expected: TaskStatus = TaskStatus.pending,
-) -> None:
-    if not await tasks.change_status(
-        tx, task, expected=expected, status=status, completed_ms=completed_ms, head=head
-    ):
-        raise Conflict(f"the task is no longer {expected}")
+) -> StoredTask:
+    """Move a task; return it as it now is. `head` writes the new small fields from the old ones.
+
+    The old ones are part of the condition, so metadata that changes at the same moment is kept.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        fields = rendering.read_head(task.head)
+        fields.status = status
+        new_head = head(fields)
+        if await tasks.change_status(
+            tx, task, expected=expected, status=status, completed_ms=completed_ms, head=new_head
+        ):
+            return msgspec.structs.replace(
+                task, status=status, completed_ms=completed_ms, head=new_head
+            )
+        task = await tasks.get_task(tx, task.project_id, task.seq)
+        if task.status is not expected:
+            raise Conflict(f"the task is no longer {expected}; it is {task.status}")
+    raise Unavailable("the task changes too often; try again")
+
+
+async def _settle(tx: Transaction, org_id: str, task: StoredTask) -> None:
+    """Tell of a task's end, and complete its batch if that was the last task."""
+    await events.announce_tasks(tx, org_id, [task])
     if task.batch_id is not None:
-        counts = await batches.add_progress(
-            tx, task.project_id, task.batch_id, {expected: -1, status: 1}
-        )
-        if counts[TaskStatus.pending] == 0:
-            await batches.complete_batch(tx, task.project_id, task.batch_id, clock.now_ms())
+        await settle_batch(tx, org_id, task.project_id, task.batch_id)
 
 
-def _head(task: StoredTask, status: TaskStatus, errors: list[ErrorDetail] | None = None) -> bytes:
-    fields = rendering.read_head(task.head)
-    return rendering.render_head(
-        HeadFields(
-            task_id=fields.task_id,
-            status=status,
-            created_at=fields.created_at,
-            metadata=fields.metadata,
-            errors=errors,
-        ),
-        has_body=False,
-    )
+async def settle_batch(tx: Transaction, org_id: str, project_id: int, batch_id: str) -> bool:
+    """Complete a batch in progress that has tasks, none of them pending; False if it has not."""
+    counts = await batches.add_progress(tx, project_id, batch_id, {})
+    if counts[TaskStatus.pending] or not any(counts.values()):
+        return False
+    if not await batches.complete_batch(tx, project_id, batch_id, clock.now_ms()):
+        return False
+    batch = await batches.find_batch(tx, org_id, batch_id)
+    assert batch is not None
+    await events.announce_batch(tx, org_id, batch)
+    return True
+
+
+def _plain_head(fields: HeadFields) -> bytes:
+    return rendering.render_head(fields, has_body=False)
 
 
 def _content_of(task: StoredTask) -> bytes:

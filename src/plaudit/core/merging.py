@@ -158,7 +158,8 @@ async def _merge_stored(
         completed_ms=completed_ms,
         head=wanted.head,
     )
-    assert moved, "the row was read in this transaction"
+    if not moved:  # on PostgreSQL another transaction was quicker; what it left is judged anew
+        return await _merge_stored(tx, org_id, one, place, replace=replace)
     if (wanted.body, wanted.patches) != (stored.body, stored.patches):
         await tasks.delete_body(tx, stored.project_id, stored.seq)
         if wanted.body is not None:

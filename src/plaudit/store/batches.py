@@ -46,6 +46,7 @@ async def insert_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
         },
     )
     if inserted:
+        await claim_name(tx, batch.org_id, name_key, batch.batch_id)
         await tx.run(
             "INSERT INTO batch_progress (project_id, batch_id) VALUES (:project_id, :batch_id)",
             {"project_id": batch.project_id, "batch_id": batch.batch_id},
@@ -58,6 +59,7 @@ async def update_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
     for other in await list_batches_by_name(tx, batch.org_id, name_key, batch.project_id):
         if other.batch_id != batch.batch_id:
             return False
+    await _move_name(tx, batch, name_key)
     return bool(
         await tx.run(
             "UPDATE batch SET name = :name, name_key = :name_key, status = :status,"
@@ -76,6 +78,20 @@ async def update_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
             },
         )
     )
+
+
+async def claim_name(tx: Transaction, org_id: str, name_key: str, batch_id: str) -> bool:
+    """Take a name for a batch in the whole world; False if another batch has it."""
+    key = {"org_id": org_id, "name_key": name_key}
+    await tx.run(
+        "INSERT INTO batch_name (org_id, name_key, batch_id)"
+        " VALUES (:org_id, :name_key, :batch_id) ON CONFLICT DO NOTHING",
+        key | {"batch_id": batch_id},
+    )
+    row = await tx.one(
+        "SELECT batch_id FROM batch_name WHERE org_id = :org_id AND name_key = :name_key", key
+    )
+    return row is not None and row[0] == batch_id
 
 
 async def find_batch(tx: Transaction, org_id: str, batch_id: str) -> Batch | None:
@@ -169,6 +185,59 @@ async def complete_batch(tx: Transaction, project_id: int, batch_id: str, now: i
             {"project_id": project_id, "batch_id": batch_id, "now": now},
         )
     )
+
+
+async def move_batch(
+    tx: Transaction, batch: Batch, *, expected: BatchStatus, status: BatchStatus
+) -> bool:
+    """Move a batch from the expected status to another; False if it had moved already."""
+    return bool(
+        await tx.run(
+            "UPDATE batch SET status = :status"
+            " WHERE org_id = :org_id AND batch_id = :batch_id AND status = :expected",
+            {
+                "org_id": batch.org_id,
+                "batch_id": batch.batch_id,
+                "expected": expected.value,
+                "status": status.value,
+            },
+        )
+    )
+
+
+async def replace_metadata(tx: Transaction, batch: Batch, metadata: bytes) -> bool:
+    """Write a batch's metadata; False if it is no longer what `batch` says."""
+    return bool(
+        await tx.run(
+            "UPDATE batch SET metadata = :metadata"
+            " WHERE org_id = :org_id AND batch_id = :batch_id AND metadata = :was",
+            {
+                "org_id": batch.org_id,
+                "batch_id": batch.batch_id,
+                "metadata": metadata,
+                "was": batch.metadata,
+            },
+        )
+    )
+
+
+async def _move_name(tx: Transaction, batch: Batch, name_key: str) -> None:
+    """Let go of a batch's old name, which another batch may bear as well, and take the new one."""
+    args = {"org_id": batch.org_id, "batch_id": batch.batch_id, "name_key": name_key}
+    row = await tx.one(
+        "SELECT name_key FROM batch_name"
+        " WHERE org_id = :org_id AND batch_id = :batch_id AND name_key <> :name_key",
+        args,
+    )
+    if row is not None:
+        await tx.run(
+            "DELETE FROM batch_name WHERE org_id = :org_id AND name_key = :name_key",
+            {"org_id": batch.org_id, "name_key": row[0]},
+        )
+        for other in await list_batches_by_name(tx, batch.org_id, row[0], None):
+            if other.batch_id != batch.batch_id:
+                await claim_name(tx, batch.org_id, row[0], other.batch_id)
+    await claim_name(tx, batch.org_id, name_key, batch.batch_id)
 
 
 def _batch(row: Row) -> Batch:

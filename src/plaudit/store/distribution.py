@@ -10,7 +10,18 @@ from __future__ import annotations
 from plaudit.errors import StoreRefused
 from plaudit.store.engine import Transaction
 
-REFERENCE = ("server_secret", "store_epoch", "account", "org", "api_key", "project", "batch")
+REFERENCE = (
+    "server_secret",
+    "store_epoch",
+    "account",
+    "org",
+    "api_key",
+    "project",
+    "batch",
+    "batch_name",
+    "webhook_endpoint",
+    "callback_secret",
+)
 """Copied to every worker, in the order of their foreign keys."""
 
 DISTRIBUTED = {
@@ -20,9 +31,14 @@ DISTRIBUTED = {
     "project_clock": "project_id",
     "project_sequence": "project_id",
     "batch_progress": "project_id",
+    "audit_entry": "project_id",
+    "event": "project_id",
+    "notice": "project_id",
+    "notice_attempt": "project_id",
     "task_locator": "task_id",
     "unique_claim": "unique_id",
     "annotation_locator": "id_hash",
+    "idempotency": "idem_key",
 }
 """The column each large table is cut by. Those cut by project_id are kept with `task`."""
 

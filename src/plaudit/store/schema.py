@@ -49,7 +49,12 @@ POSTGRES = Dialect(
     lock=f"LOCK TABLE {LEDGER} IN EXCLUSIVE MODE",
     tables="SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
 )
-PACKED_COLUMNS = (("task_body", "body"), ("task_body", "patches"), ("task_content", "content"))
+PACKED_COLUMNS = (
+    ("task_body", "body"),
+    ("task_body", "patches"),
+    ("task_content", "content"),
+    ("event", "payload"),
+)
 """Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
 
 

@@ -299,20 +299,74 @@ async def change_status(
     completed_ms: int | None,
     head: bytes,
 ) -> bool:
-    """Move a task from the expected status to another; False if it had moved already."""
+    """Move a task from the expected status to another; False if it had moved already.
+
+    Also False if its head is not the one of `task` any more, from which the new one was made.
+    """
     return bool(
         await tx.run(
             "UPDATE task SET status = :status, completed_ms = :completed_ms, head = :head"
-            " WHERE project_id = :project_id AND seq = :seq AND status = :expected",
+            " WHERE project_id = :project_id AND seq = :seq AND status = :expected"
+            " AND head = :was",
             {
                 "project_id": task.project_id,
                 "seq": task.seq,
                 "expected": expected.code,
+                "was": task.head,
                 "status": status.code,
                 "completed_ms": completed_ms,
                 "head": head,
             },
         )
+    )
+
+
+async def replace_head(tx: Transaction, task: StoredTask, head: bytes) -> bool:
+    """Write a task's small fields; False if they are no longer what `task` says."""
+    return bool(
+        await tx.run(
+            "UPDATE task SET head = :head"
+            " WHERE project_id = :project_id AND seq = :seq AND head = :was",
+            {"project_id": task.project_id, "seq": task.seq, "head": head, "was": task.head},
+        )
+    )
+
+
+async def list_pending_of_batch(
+    tx: Transaction, project_id: int, batch_id: str, *, limit: int
+) -> list[StoredTask]:
+    """Up to `limit` pending tasks of a batch, without their content."""
+    rows = await tx.all(
+        "SELECT t.project_id, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+        " t.completed_ms, t.head, NULL, NULL, NULL, c.unique_id, c.callback_url FROM task AS t"
+        " LEFT JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq"
+        " WHERE t.project_id = :project_id AND t.batch_id = :batch_id AND t.status = :status"
+        " ORDER BY t.seq LIMIT :row_limit",
+        {
+            "project_id": project_id,
+            "batch_id": batch_id,
+            "status": TaskStatus.pending.code,
+            "row_limit": limit,
+        },
+    )
+    return [_stored(row) for row in rows]
+
+
+async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]]) -> None:
+    """Cancel pending tasks, each with its new head; the caller holds their batch's progress."""
+    await tx.many(
+        "UPDATE task SET status = :status, head = :head"
+        " WHERE project_id = :project_id AND seq = :seq AND status = :expected",
+        [
+            {
+                "project_id": task.project_id,
+                "seq": task.seq,
+                "status": TaskStatus.canceled.code,
+                "expected": TaskStatus.pending.code,
+                "head": head,
+            }
+            for task, head in heads
+        ],
     )
 
 

@@ -75,6 +75,19 @@ def read_task(value: Any) -> ReadTask:
     )
 
 
+def check_content(content: list[Thread], pointer: str) -> None:
+    """Hold a prepared conversation to the rules of a task's content; raises InvalidContent.
+
+    `pointer` is where the caller gave what it was made of.
+    """
+    try:
+        for path, listed in annotation_lists(content, {}):
+            _check_annotations(path, listed, "content")
+        _check_threads(content, "content")
+    except InvalidContent as exc:
+        raise InvalidContent(exc.message, pointer=pointer) from exc
+
+
 def convert(value: Any, kind: Any) -> Any:
     """Turn decoded JSON into a struct; raises InvalidContent with pointer and accepted values."""
     try:

@@ -137,6 +137,18 @@ def whole(task: StoredTask, placed: bytes, opts: int) -> bytes:
     return b"".join(parts)
 
 
+def response(task: StoredTask, opts: int) -> bytes:
+    """A task's threads alone, as the object `{"threads": […]}`."""
+    if task.body is None:
+        return b'{"threads":[]}'
+    parts: list[bytes] = [b"{"]
+    if task.patches is None:
+        parts.append(task.body)
+    else:
+        _apply(task.body, task.patches, opts, parts.append)
+    return b"".join(parts)
+
+
 def archived(task: StoredTask, placed: bytes) -> bytes:
     """A task's value in an archive: the wire shape with every option, and what is ours."""
     parts = [whole(task, placed, int(ALL_OPTS))[:-1]]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from plaudit.errors import Misconfigured
-from plaudit.model import DEFAULT_OPTS, Opts
+from plaudit.model import DEFAULT_OPTS, Opts, Quota
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
 HEADER_BYTES_MAX = 16 * 1024
@@ -24,6 +25,10 @@ CONNECTIONS_MAX = 1000
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
+FAILED_AUTH = Quota(600, 60)
+_QUOTA = re.compile(r"(\d{1,9})/(second|minute|hour|day)", re.ASCII)
+_SECONDS = {"second": 1, "minute": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that an operator can choose; each field's variable is PLAUDIT_<NAME>."""
@@ -37,6 +42,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     default_opts: Opts = DEFAULT_OPTS
     bare_annotations: bool = False
+    rate_per_key: Quota | None = None
+    rate_per_org: Quota | None = None
+    rate_failed_auth: Quota | None = FAILED_AUTH
 
     @property
     def secret_path(self) -> Path:
@@ -55,6 +63,10 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_DEFAULT_OPTS": "What `opts` means when absent; default model_parameters.",
     "PLAUDIT_BARE_ANNOTATIONS": "1 drops id and type from annotations, as the seed page prints "
     "them; the official client cannot read that.",
+    "PLAUDIT_RATE_PER_KEY": "How many requests a key may make, such as 600/minute; default off.",
+    "PLAUDIT_RATE_PER_ORG": "The same for all keys of a world together; default off.",
+    "PLAUDIT_RATE_FAILED_AUTH": "How many requests without a valid key one address may make before "
+    "it is told to wait; default 600/minute.",
 }
 
 
@@ -75,6 +87,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         log_level=level,
         default_opts=_opts(env.get("PLAUDIT_DEFAULT_OPTS")),
         bare_annotations=_flag(env, "PLAUDIT_BARE_ANNOTATIONS"),
+        rate_per_key=_quota(env, "PLAUDIT_RATE_PER_KEY", None),
+        rate_per_org=_quota(env, "PLAUDIT_RATE_PER_ORG", None),
+        rate_failed_auth=_quota(env, "PLAUDIT_RATE_FAILED_AUTH", FAILED_AUTH),
     )
 
 
@@ -95,6 +110,9 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
             opt.name or "" for opt in Opts if opt in settings.default_opts
         ),
         "PLAUDIT_BARE_ANNOTATIONS": str(int(settings.bare_annotations)),
+        "PLAUDIT_RATE_PER_KEY": _quota_text(settings.rate_per_key),
+        "PLAUDIT_RATE_PER_ORG": _quota_text(settings.rate_per_org),
+        "PLAUDIT_RATE_FAILED_AUTH": _quota_text(settings.rate_failed_auth),
         METRICS_FOLDER: metrics_folder,
     }
     os.environ.update(values)
@@ -121,3 +139,23 @@ def _opts(text: str | None) -> Opts:
         accepted = ", ".join(Opts.__members__)
         raise Misconfigured(f"PLAUDIT_DEFAULT_OPTS takes {accepted}; not {unknown[0]}")
     return Opts(sum(Opts[name] for name in set(names)))
+
+
+def _quota(env: Mapping[str, str], name: str, default: Quota | None) -> Quota | None:
+    text = env.get(name, "")
+    if text in ("", "off"):
+        return None if text else default
+    found = _QUOTA.fullmatch(text)
+    if found is None or int(found[1]) == 0:
+        units = ", ".join(_SECONDS)
+        raise Misconfigured(
+            f"{name} must be a number, a slash and one of {units}, such as 600/minute; or off"
+        )
+    return Quota(int(found[1]), _SECONDS[found[2]])
+
+
+def _quota_text(quota: Quota | None) -> str:
+    if quota is None:
+        return "off"
+    units = {seconds: unit for unit, seconds in _SECONDS.items()}
+    return f"{quota.amount}/{units[quota.seconds]}"

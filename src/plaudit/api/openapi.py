@@ -31,6 +31,7 @@ _TAGS = (
     ("Tasks", "Tasks with their threads, turns, messages and annotations."),
     ("Batches", "Named groups of a project's tasks."),
     ("Projects", "What kind of work, on which models."),
+    ("Management", "What Scale's API has no routes for: settings, uploads, people, keys, audit."),
     ("Server", "Health, metrics and this document."),
 )
 

@@ -44,7 +44,11 @@ PLANNING = {"enable_hashjoin": "off", "enable_mergejoin": "off", "random_page_co
 reads a whole table of a few ten thousand tasks for a page of a hundred, and hashes it."""
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
-_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_AGAIN = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.UniqueViolationError,  # somebody was quicker since we looked; looking again tells
+)
 _OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
 _LOST = (
     OSError,

@@ -18,7 +18,9 @@ from plaudit import app
 from plaudit.api import problems
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import JSON, Operation
+from plaudit.model import ApiKey, Person, PersonRole, PersonStatus, Role
 from plaudit.settings import Settings
+from plaudit.store import organizations, people
 
 OPERATIONS = app.all_operations(Settings(), Metrics())
 KEYED = [one for one in OPERATIONS if one.role is not None]
@@ -34,6 +36,8 @@ NAMES = {
     "batch_name": f"Batch {CANARY}",
     "task_id": f"task_{CANARY}",
     "annotation_id": f"ann_{CANARY}",
+    "user_id": f"user_{CANARY}",
+    "key_id": f"key_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -42,6 +46,11 @@ NEEDED: dict[str, dict[str, Any]] = {
     "create_batch": {"name": "Swept"},
     "set_task_metadata": {"metadata": {"swept": True}},
     "set_batch_metadata": {"metadata": {"swept": True}},
+    "create_project": {"name": "Swept"},
+    "complete_task": {"threads": [make_thread()]},
+    "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
+    "create_user": {"email": "swept@example.com", "role": "annotator"},
+    "create_key": {"role": "read"},
 }
 """What the body of a writing operation must have beside the names in it."""
 
@@ -87,6 +96,22 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"batch_id": NAMES["batch_id"]},
         {"batch_name": NAMES["batch_name"], "merge": True},
     ],
+    "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
+    "get_managed_project": [{"project_id": NAMES["project_id"]}],
+    "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
+    "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "get_task_content": [{"task_id": f"pending_{CANARY}"}, {"task_id": NAMES["task_id"]}],
+    "complete_task": [{"task_id": f"pending_{CANARY}"}],
+    "cancel_task": [{"task_id": f"pending_{CANARY}"}],
+    "fail_task": [{"task_id": f"pending_{CANARY}"}],
+    "reopen_task": [{"task_id": NAMES["task_id"]}],
+    "create_user": [{}],
+    "list_users": [{}, {"limit": "1", "status": "invited"}],
+    "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],
+    "create_key": [{}, {"name": "second", "expires_at": "2999-01-01"}],
+    "list_keys": [{}, {"limit": "1"}],
+    "revoke_key": [{"key_id": NAMES["key_id"]}],
+    "list_audit": [{}, {"object_id": NAMES["task_id"]}],
 }
 """Requests of Ann's that are answered with 200; open operations need none.
 
@@ -145,6 +170,29 @@ def make_ann_rows() -> list[Any]:
         found.append(("batch", {"id": f"batch_{status}", "status": status} | inside))
     found += [("task", task) for task in tasks]
     return [{"kind": kind, "value": value} for kind, value in found]
+
+
+def add_ann_people(world: Any) -> None:
+    """Somebody of Ann's, and a key that nobody uses."""
+    org_id = world.org()
+
+    async def work(tx: Any) -> None:
+        found = await organizations.find_account(tx, org_id)
+        assert found is not None
+        person = Person(
+            account_id=found[0],
+            user_id=NAMES["user_id"],
+            email=f"{CANARY}@example.com",
+            name=CANARY,
+            role=PersonRole.annotator,
+            status=PersonStatus.invited,
+            created_ms=1,
+        )
+        await people.insert_person(tx, person, person.email)
+        key = ApiKey(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
+        await organizations.insert_key(tx, key, CANARY.encode())
+
+    world.run(world.db.write(work))
 
 
 @contextmanager

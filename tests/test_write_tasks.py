@@ -167,3 +167,43 @@ def test_metadata_needs_a_task_and_an_object(client, project):
         assert client.post("/v2/task/metadata", json=body).status_code == 400
     answer = client.post("/v2/task/metadata", json={"task_id": "none", "metadata": {}})
     assert answer.status_code == 404
+
+
+BAD_CALLBACKS = (
+    "ftp://example.com/x",
+    "http://127.0.0.1/x",
+    "http://localhost/x",
+    "http://[::1]/x",
+    "http://2130706433/x",
+    "http://169.254.169.254/latest",
+    "http://user:secret@example.com/",
+    "http://example.com:22/",
+    "javascript:alert(1)",
+    "not a url",
+    "someone@example.com",
+    "a@b\r\nBcc: c@d",
+)
+
+
+@pytest.mark.parametrize("callback", BAD_CALLBACKS)
+def test_a_callback_that_may_not_be_called_is_refused_when_it_is_given(client, project, callback):
+    task = create(client, callback_url=callback)
+    batch = client.post(
+        "/v2/batch", json={"name": "x", "project_name": "Summaries", "callback": callback}
+    )
+
+    assert (task.status_code, task.json()["pointer"]) == (400, "/callback_url")
+    assert (batch.status_code, batch.json()["pointer"]) == (400, "/callback")
+    assert client.get("/v2/tasks", params={"project_name": "Summaries"}).json() == {"tasks": []}
+
+
+def test_a_public_callback_is_kept_with_the_task_and_shown_with_the_batch(world, client, project):
+    url = "https://93.184.216.34/done?x=1"
+
+    task = create(client, callback_url=url)
+    batch = client.post(
+        "/v2/batch", json={"name": "x", "project_name": "Summaries", "callback": url}
+    )
+
+    assert stored(world, task.json()["task_id"]).callback_url == url
+    assert batch.json()["callback"] == url

@@ -171,6 +171,8 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_ToStructlog()]
     root.setLevel(level)
+    # At debug it would write down what receivers of callbacks answer, and their URLs.
+    logging.getLogger("httpcore2").setLevel(logging.WARNING)
 
 
 def tune_allocator() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
+from plaudit import mailbox
 from plaudit.errors import Misconfigured
 from plaudit.model import DEFAULT_OPTS, Opts, Quota
 
@@ -28,6 +31,19 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 FAILED_AUTH = Quota(600, 60)
 _QUOTA = re.compile(r"(\d{1,9})/(second|minute|hour|day)", re.ASCII)
 _SECONDS = {"second": 1, "minute": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
+_SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+class SmtpServer(Struct, frozen=True, kw_only=True):
+    """The mail server that PLAUDIT_SMTP_URL names, and the address that mail comes from."""
+
+    scheme: str
+    """`smtp` never encrypts, `smtp+starttls` does before it logs in, `smtps` from the start."""
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    sender: str
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -42,6 +58,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     default_opts: Opts = DEFAULT_OPTS
     bare_annotations: bool = False
+    egress_allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    smtp_url: str | None = None
     rate_per_key: Quota | None = None
     rate_per_org: Quota | None = None
     rate_failed_auth: Quota | None = FAILED_AUTH
@@ -50,6 +68,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def secret_path(self) -> Path:
         """Where the server secret lives; beside the data unless told otherwise."""
         return self.secret_file or self.data / "secret"
+
+    @property
+    def smtp(self) -> SmtpServer | None:
+        """The mail server to send through; None where there is none."""
+        return None if self.smtp_url is None else _smtp_server(self.smtp_url)
 
 
 VARIABLES: dict[str, str] = {
@@ -63,6 +86,10 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_DEFAULT_OPTS": "What `opts` means when absent; default model_parameters.",
     "PLAUDIT_BARE_ANNOTATIONS": "1 drops id and type from annotations, as the seed page prints "
     "them; the official client cannot read that.",
+    "PLAUDIT_EGRESS_ALLOW": "Networks, separated by commas, that callbacks may reach although "
+    "they are not public; default none.",
+    "PLAUDIT_SMTP_URL": "The server that sends mail: smtp://, smtp+starttls:// or smtps://"
+    "user:password@host:port?from=address.",
     "PLAUDIT_RATE_PER_KEY": "How many requests a key may make, such as 600/minute; default off.",
     "PLAUDIT_RATE_PER_ORG": "The same for all keys of a world together; default off.",
     "PLAUDIT_RATE_FAILED_AUTH": "How many requests without a valid key one address may make before "
@@ -77,6 +104,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     if level not in ("debug", "info", "warning", "error"):
         raise Misconfigured("PLAUDIT_LOG_LEVEL must be debug, info, warning or error")
     secret = env.get("PLAUDIT_SECRET_FILE")
+    smtp_url = env.get("PLAUDIT_SMTP_URL") or None
+    if smtp_url is not None:
+        _smtp_server(smtp_url)
     return Settings(
         data=Path(env.get("PLAUDIT_DATA") or "plaudit-data"),
         database=env.get("PLAUDIT_DATABASE") or None,
@@ -87,6 +117,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         log_level=level,
         default_opts=_opts(env.get("PLAUDIT_DEFAULT_OPTS")),
         bare_annotations=_flag(env, "PLAUDIT_BARE_ANNOTATIONS"),
+        egress_allow=_networks(env.get("PLAUDIT_EGRESS_ALLOW", "")),
+        smtp_url=smtp_url,
         rate_per_key=_quota(env, "PLAUDIT_RATE_PER_KEY", None),
         rate_per_org=_quota(env, "PLAUDIT_RATE_PER_ORG", None),
         rate_failed_auth=_quota(env, "PLAUDIT_RATE_FAILED_AUTH", FAILED_AUTH),
@@ -110,6 +142,8 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
             opt.name or "" for opt in Opts if opt in settings.default_opts
         ),
         "PLAUDIT_BARE_ANNOTATIONS": str(int(settings.bare_annotations)),
+        "PLAUDIT_EGRESS_ALLOW": ",".join(str(network) for network in settings.egress_allow),
+        "PLAUDIT_SMTP_URL": settings.smtp_url or "",
         "PLAUDIT_RATE_PER_KEY": _quota_text(settings.rate_per_key),
         "PLAUDIT_RATE_PER_ORG": _quota_text(settings.rate_per_org),
         "PLAUDIT_RATE_FAILED_AUTH": _quota_text(settings.rate_failed_auth),
@@ -139,6 +173,48 @@ def _opts(text: str | None) -> Opts:
         accepted = ", ".join(Opts.__members__)
         raise Misconfigured(f"PLAUDIT_DEFAULT_OPTS takes {accepted}; not {unknown[0]}")
     return Opts(sum(Opts[name] for name in set(names)))
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = []
+    for part in (part.strip() for part in text.split(",")):
+        try:
+            if part:
+                found.append(ip_network(part))
+        except ValueError as exc:
+            raise Misconfigured(
+                "PLAUDIT_EGRESS_ALLOW takes networks such as 10.20.0.0/16, separated by commas; "
+                f"{part!r} is none"
+            ) from exc
+    return tuple(found)
+
+
+def _smtp_server(text: str) -> SmtpServer:
+    """Read PLAUDIT_SMTP_URL; what is raised never repeats any of it, for it may hold a password."""
+    try:
+        parts = urlsplit(text)
+        usual = _SMTP_PORTS[parts.scheme]
+        port = usual if parts.port is None else parts.port
+        name, _, sender = parts.query.partition("=")
+        mailbox.check(unquote(sender))
+        is_whole = bool(port and parts.hostname and name == "from" and parts.path in ("", "/"))
+        if not is_whole or parts.fragment or not text.isprintable() or " " in text:
+            raise ValueError("other parts, or one is lacking")
+    except (ValueError, KeyError):
+        raise Misconfigured(
+            "PLAUDIT_SMTP_URL must be smtp://user:password@host:port?from=name@example.com, or the "
+            "same with smtp+starttls:// or smtps://; user and password are percent-encoded, and "
+            "they and the port may be left out"
+        ) from None
+    assert parts.hostname is not None
+    return SmtpServer(
+        scheme=parts.scheme,
+        host=parts.hostname,
+        port=port,
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+        sender=unquote(sender),
+    )
 
 
 def _quota(env: Mapping[str, str], name: str, default: Quota | None) -> Quota | None:

@@ -12,6 +12,7 @@ from plaudit.api.manage import declare
 from plaudit.api.operation import REPLAYED, Answer, Call, Change, idempotency_key
 from plaudit.api.parameters import NoQuery
 from plaudit.core import lifecycle, listing
+from plaudit.core.callbacks import check_callback
 from plaudit.core.uploads import Upload
 from plaudit.errors import InvalidContent, NotFound
 from plaudit.model import Role, StoredTask
@@ -29,20 +30,27 @@ _encode = msgspec.json.Encoder().encode
 
 async def upload_tasks(call: Call[NoQuery]) -> Answer:
     """POST /manage/v1/projects/{project_id}/tasks: one task for each line of the body."""
-    headers = dict(call.scope["headers"])
+    services, headers = call.services, dict(call.scope["headers"])
     refuse_encoding(headers)
     idem_key = idempotency_key(headers)
-    async with call.services.db.read() as tx:
+    async with services.db.read() as tx:
         project = await find_project(tx, call.caller.org_id, call.path["project_id"])
     if project is None:
         raise NotFound("there is no such project")
+
+    async def check(callback: str) -> None:
+        await check_callback(
+            callback, egress=services.egress, settings=services.settings, pointer="/callback_url"
+        )
+
     upload = Upload(
-        call.services.db,
+        services.db,
         project,
         call.actor,
         "upload_tasks",
         idem_key=idem_key,
         scope=call.scope["path"].encode(),
+        check_callback=check,
     )
     async for line in read_lines(read_pieces(call.receive, STREAM_BYTES_MAX), BODY_BYTES_MAX):
         await upload.add(line)

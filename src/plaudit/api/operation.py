@@ -20,6 +20,7 @@ from plaudit import guard
 from plaudit.api.bodies import read_body, refuse_encoding
 from plaudit.api.parameters import NoQuery, decode
 from plaudit.core import audit, idempotency
+from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Forbidden, MethodNotAllowed, NotFound
 from plaudit.model import Actor, Caller, Role
@@ -48,6 +49,7 @@ class Services:
     def __init__(self, settings: Settings, secret: ServerSecret) -> None:
         self.settings = settings
         self.secret = secret
+        self.egress = Egress(settings.egress_allow)
         self.db: Database
 
 

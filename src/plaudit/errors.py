@@ -7,7 +7,10 @@ to show to strangers, `detail` goes to our log alone.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import ClassVar
+
+from msgspec import Struct
 
 
 class Problem(Exception):
@@ -104,6 +107,58 @@ class IllegalMove(Problem):
     """The status does not allow this."""
 
     code = "illegal_move"
+
+
+class LeaseLost(Problem):
+    """This task is no longer yours to work on; claim it again, your draft is kept."""
+
+    code = "lease_lost"
+
+
+class DraftConflict(Problem):
+    """The draft was saved from another tab in the meantime; load it before you go on."""
+
+    code = "draft_conflict"
+
+    def __init__(self, message: str | None = None, *, revision: int = 0) -> None:
+        super().__init__(message)
+        self.revision = revision
+        """The revision that is stored."""
+
+
+class LimitReached(Problem):
+    """You have as many of these as you may."""
+
+    code = "limit_reached"
+
+
+class Fault(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What is wrong with one answer: a JSON pointer into the answers, and what it is about.
+
+    The pointer is empty for a question that has no answer.
+    """
+
+    pointer: str
+    message: str
+    at: str | None = None
+    position: int | None = None
+    message_index: int | None = None
+    chunk: int | None = None
+    criterion: str | None = None
+    key: str | None = None
+
+
+class AnswersRejected(Problem):
+    """The answers cannot be taken as they are."""
+
+    code = "answers_rejected"
+
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        told = [f"{one.key or 'answers'}: {one.message}" for one in faults[:3]]
+        more = len(faults) - len(told)
+        super().__init__("; ".join(told) + (f"; and {more} more" if more > 0 else "") or None)
+        self.faults = list(faults)
+        self.pointer = faults[0].pointer if faults else ""
 
 
 class IdempotencyMismatch(Problem):

@@ -38,6 +38,9 @@ class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
     overlap: int | None = None
     guidelines: str | None = None
     review: Review | None = None
+    review_percent: int | None = None
+    lease_seconds: int | None = None
+    blind: bool | None = None
 
 
 class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -53,6 +56,9 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
     overlap: int | UnsetType | None = UNSET
     guidelines: str | UnsetType | None = UNSET
     review: Review | UnsetType | None = UNSET
+    review_percent: int | UnsetType | None = UNSET
+    lease_seconds: int | UnsetType | None = UNSET
+    blind: bool | UnsetType | None = UNSET
 
 
 async def create_project(
@@ -119,7 +125,10 @@ OPERATIONS = (
         description="Its name is new in the organization, and so is its `id` where one is given, "
         "else 409. `form` is what annotators are asked, or the name of a preset such as "
         "`RLHF: Pref Ranking`; `template` makes of `template_variables` the opening conversation; "
-        "`overlap` is how many people judge a task; `guidelines` are markdown.",
+        "`overlap` is how many people judge a task; `guidelines` are markdown. `review` says "
+        "which tasks somebody looks at before they are delivered, in a sample `review_percent` of "
+        "a hundred (20). Who works on a task keeps it for `lease_seconds` (1800) without a sign of "
+        "life. Unless `blind` is false, annotators are not told which model wrote what.",
         answer=ManagedProject,
         answer_description="The project.",
         example=examples.MANAGED_PROJECT,

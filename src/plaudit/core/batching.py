@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from plaudit import ids
-from plaudit.core import events, lifecycle, mergepatch, names
+from plaudit.core import events, lifecycle, mergepatch, names, queue
 from plaudit.core.projects import create_batch
 from plaudit.errors import Conflict, IllegalMove, Unavailable
 from plaudit.model import Batch, BatchStatus, Project, TaskStatus
@@ -71,6 +71,7 @@ async def move(tx: Transaction, batch: Batch, action: str) -> Batch:
     ):
         allowed = " or ".join(starts)
         raise IllegalMove(f"the batch is {current.status}; to {action} it, it must be {allowed}")
+    await queue.follow_batch(tx, msgspec.structs.replace(current, status=status))
     if status is BatchStatus.cancelled:
         await _cancel_pending(tx, batch)
     elif status is BatchStatus.in_progress:
@@ -117,6 +118,7 @@ async def _cancel_pending(tx: Transaction, batch: Batch) -> None:
             ],
         )
         canceled += len(moved)
+    await queue.end_work_of_batch(tx, batch)
     change = {TaskStatus.pending: -canceled, TaskStatus.canceled: canceled}
     counts = await batches.add_progress(tx, batch.project_id, batch.batch_id, change)
     assert counts[TaskStatus.pending] == 0, "the lock keeps everybody else from its tasks"

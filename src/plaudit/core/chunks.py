@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core import audit, events
+from plaudit.core import audit, events, queue
 from plaudit.core.lifecycle import CLOSED
 from plaudit.core.scope import ScopeWords, find_batch
 from plaudit.errors import InvalidParameter, NotFound
@@ -159,6 +159,7 @@ class _Stored:
         first = await projects.take_seqs(tx, project.project_id, len(rows))
         made = [self._task(row, first + number, now) for number, row in enumerate(rows)]
         await tasks.insert_tasks(tx, self._org_id, made)
+        await queue.open_work(tx, project, made)
         await events.announce_tasks(tx, self._org_id, made)
         await audit.record_many(
             tx,

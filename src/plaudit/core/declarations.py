@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from plaudit import clock
-from plaudit.core import names
+from plaudit.core import names, queue
 from plaudit.core.projects import checked_detail, create_batch, create_project
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model import Batch, BatchStatus, Project, TaskStatus
@@ -176,8 +176,10 @@ class Declarations:
         name_key = names.checked(wanted.name)
 
         async def work(tx: Transaction) -> None:
+            await batches.add_progress(tx, wanted.project_id, wanted.batch_id, {})  # the lock
             if not await batches.update_batch(tx, wanted, name_key):
                 raise Conflict(f"there is a batch named {wanted.name!r} already")
+            await queue.follow_batch(tx, wanted)
 
         await self._write(work)
         self._batches[declared.id] = wanted

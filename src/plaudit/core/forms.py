@@ -16,6 +16,7 @@ from plaudit import ids
 from plaudit.errors import InvalidContent
 from plaudit.wire.annotation import POSSIBLE_VALUES, AnnotationType, TypeWord
 from plaudit.wire.reading import convert
+from plaudit.wire.resources import ProjectDetail
 from plaudit.wire.task import MessageRole
 
 FIELDS_MAX = 200
@@ -32,6 +33,28 @@ class Level(StrEnum):
     message = "message"
     turn = "turn"
     thread = "thread"
+    chunk = "chunk"
+    """Each piece of a message, such as a reasoning step."""
+    criterion = "criterion"
+    """Each criterion of the turn's rubrics, for each response."""
+
+
+class Consolidate(StrEnum):
+    """How the answers of several people become one (core/agreement.py)."""
+
+    majority = "majority"
+    median = "median"
+    first = "first"
+    all = "all"
+
+
+class TextUse(StrEnum):
+    """What a text is, where it is more than a remark."""
+
+    rewrite = "rewrite"
+    """The message, written better."""
+    response = "response"
+    """What the assistant should have said, where nobody has."""
 
 
 class ScaleDirection(StrEnum):
@@ -46,7 +69,10 @@ class Field(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 
     `labels` name the possible values, one each; on labeled text they are what spans are called.
     `applies_to` is whose messages are asked about, the assistant's unless given. `scale` makes
-    of a turn's integer a preference between its responses.
+    of a turn's integer a preference between its responses. `consolidate` is how several answers
+    become one, by the type unless given. `not_applicable` and `cannot_assess` offer these two as
+    answers. A text has `chars_min` characters at least, and with `names_responses` it mentions one
+    (`@Response 1`).
     """
 
     key: str
@@ -59,6 +85,38 @@ class Field(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
     required: bool = False
     applies_to: MessageRole | None = None
     scale: ScaleDirection | None = None
+    consolidate: Consolidate | None = None
+    use: TextUse | None = None
+    not_applicable: bool = False
+    cannot_assess: bool = False
+    chars_min: int | None = None
+    names_responses: bool = False
+
+    @property
+    def rule(self) -> Consolidate:
+        """How several answers to this field become one."""
+        return self.consolidate or RULES[self.type][0]
+
+
+RULES: dict[str, tuple[Consolidate, ...]] = {
+    AnnotationType.boolean: (Consolidate.majority, Consolidate.first),
+    AnnotationType.integer: (Consolidate.median, Consolidate.majority, Consolidate.first),
+    AnnotationType.text: (Consolidate.all, Consolidate.first, Consolidate.majority),
+    AnnotationType.category: (Consolidate.majority, Consolidate.first),
+    AnnotationType.category_multiple: (
+        Consolidate.majority,
+        Consolidate.first,
+        Consolidate.all,
+    ),
+    AnnotationType.file: (Consolidate.first,),
+    AnnotationType.labeled_text: (Consolidate.all, Consolidate.first),
+    AnnotationType.ranked_choices: (Consolidate.majority, Consolidate.first),
+    AnnotationType.ranked_groups: (Consolidate.majority, Consolidate.first),
+    AnnotationType.rubric_criteria: (Consolidate.first,),
+    AnnotationType.rubric_rating: (Consolidate.median, Consolidate.first),
+    AnnotationType.workspace_container: (Consolidate.first,),
+}
+"""The rules that a type may have; the first is its own."""
 
 
 class Form(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -68,6 +126,8 @@ class Form(Struct, forbid_unknown_fields=True, kw_only=True):
         "level": Level,
         "applies_to": MessageRole,
         "scale": ScaleDirection,
+        "consolidate": Consolidate,
+        "use": TextUse,
     }
 
     fields: list[Field]
@@ -91,6 +151,13 @@ def preset(name: str) -> Form:
         known = ", ".join(repr(one) for one in PRESETS)
         raise InvalidContent(f"there is no form called {name!r}; there is {known}")
     return PRESETS[name]
+
+
+def form_of(detail: ProjectDetail) -> Form:
+    """What is asked in a project: its own form, else that of its kind of work."""
+    if detail.form is not None:
+        return msgspec.convert(detail.form, Form)
+    return next((PRESETS[one] for one in detail.types or () if one in PRESETS), _PREFERENCE_RANKING)
 
 
 def check_form(form: Form) -> None:
@@ -118,14 +185,39 @@ def _check_field(field: Field) -> None:
     for name in ("title", "description"):
         if len(getattr(field, name) or "") > TEXT_CHARS_MAX:
             raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters", pointer=f"/{name}")
-    if field.applies_to is not None and field.level is not Level.message:
-        raise InvalidContent("only fields of level message apply to a role", pointer="/applies_to")
+    if field.applies_to is not None and field.level not in (Level.message, Level.chunk):
+        raise InvalidContent(
+            "only fields of level message and chunk apply to a role", pointer="/applies_to"
+        )
     is_preference = field.level is Level.turn and field.type == AnnotationType.integer
     if field.scale is not None and not is_preference:
         raise InvalidContent("only an integer of level turn has a scale", pointer="/scale")
+    _check_rule_and_text(field)
     if field.possible_values is not None:
         _check_values(field, field.possible_values)
     _check_labels(field)
+
+
+def _check_rule_and_text(field: Field) -> None:
+    rules = RULES[field.type]
+    if field.rule not in rules:
+        raise InvalidContent(
+            f"type {field.type} is consolidated by {' or '.join(rules)}", pointer="/consolidate"
+        )
+    is_text = field.type == AnnotationType.text
+    places = {TextUse.rewrite: Level.message, TextUse.response: Level.turn}
+    if field.use is not None and not (is_text and field.level is places[field.use]):
+        raise InvalidContent(
+            f"only a text of level {places[field.use]} is used as a {field.use}", pointer="/use"
+        )
+    if field.chars_min is not None and not (is_text and 0 <= field.chars_min <= TEXT_CHARS_MAX):
+        raise InvalidContent(
+            f"a text has a least length of 0 to {TEXT_CHARS_MAX} characters", pointer="/chars_min"
+        )
+    if field.names_responses and not (is_text and field.level in (Level.turn, Level.message)):
+        raise InvalidContent(
+            "only a text about a turn or a message names responses", pointer="/names_responses"
+        )
 
 
 def _check_values(field: Field, values: list[Any]) -> None:
@@ -254,5 +346,67 @@ _PREFERENCE_RANKING = Form(
     ]
 )
 
-PRESETS = {"RLHF: Pref Ranking": _PREFERENCE_RANKING}
+_WRITING = Form(
+    fields=[
+        Field(
+            key="response",
+            level=Level.turn,
+            type="text",
+            title="Your response",
+            description="Write what a very good assistant would answer.",
+            required=True,
+            use=TextUse.response,
+        )
+    ]
+)
+_REWRITES = Form(
+    fields=[
+        *_PREFERENCE_RANKING.fields,
+        Field(
+            key="rewrite",
+            level=Level.message,
+            type="text",
+            title="Rewrite",
+            description="The same response, made better.",
+            applies_to=MessageRole.assistant,
+            use=TextUse.rewrite,
+            consolidate=Consolidate.first,
+        ),
+    ]
+)
+_RUBRICS = Form(
+    fields=[
+        Field(
+            key="score",
+            level=Level.criterion,
+            type="boolean",
+            title="Is the criterion met?",
+            required=True,
+        ),
+        Field(key="evidence", level=Level.criterion, type="text", title="Why?"),
+    ]
+)
+_STEPS = Form(
+    fields=[
+        Field(
+            key="step_label",
+            level=Level.chunk,
+            type="category",
+            title="Is this step correct?",
+            possible_values=["correct", "neutral", "incorrect"],
+            labels=["Correct", "Neither", "Incorrect"],
+            required=True,
+            applies_to=MessageRole.assistant,
+        ),
+        Field(key="step_rewrite", level=Level.chunk, type="text", title="The step, put right"),
+    ]
+)
+
+PRESETS = {
+    "RLHF: Pref Ranking": _PREFERENCE_RANKING,
+    "RLHF: Pref Ranking with Rewrites": _REWRITES,
+    "SFT": _WRITING,
+    "Rubrics": _RUBRICS,
+    "Process Supervision": _STEPS,
+}
 """Forms that need not be written out, by the name of their kind of work (design 2)."""

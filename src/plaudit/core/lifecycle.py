@@ -16,15 +16,15 @@ from typing import Any
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.core import events, mergepatch
+from plaudit.core import events, mergepatch, queue
 from plaudit.core.annotations import id_hash, threads_of
 from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
 from plaudit.model import Batch, BatchStatus, Opts, Project, StoredTask, TaskStatus
-from plaudit.store import batches, projects, tasks
+from plaudit.store import batches, projects, submissions, tasks
 from plaudit.store.engine import Transaction
 from plaudit.wire import reading, rendering
 from plaudit.wire.rendering import HeadFields
-from plaudit.wire.task import ErrorDetail, Thread
+from plaudit.wire.task import ErrorDetail, SensitiveContentReport, Thread
 
 ATTEMPTS_MAX = 100
 CLOSED = (BatchStatus.completed, BatchStatus.cancelled)
@@ -85,6 +85,7 @@ async def create_task(
         callback_url=callback_url,
     )
     await tasks.insert_tasks(tx, project.org_id, [task])
+    await queue.open_work(tx, project, [task])
     await events.announce_tasks(tx, project.org_id, [task])
     return task
 
@@ -119,6 +120,25 @@ async def complete_task(tx: Transaction, org_id: str, task: StoredTask, threads:
     return completed_ms
 
 
+async def complete_reported(
+    tx: Transaction, org_id: str, task: StoredTask, reports: list[SensitiveContentReport]
+) -> int:
+    """Complete a pending task whose content must not be worked on: it has reports, no threads.
+
+    Returns its completion time; raises Conflict if the task is no longer pending.
+    """
+    await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
+    completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
+
+    def head(fields: HeadFields) -> bytes:
+        fields.completed_at = clock.format_ms(completed_ms)
+        fields.sensitive_content_reports = reports
+        return _plain_head(fields)
+
+    await _settle(tx, org_id, await _move(tx, task, TaskStatus.completed, completed_ms, head))
+    return completed_ms
+
+
 async def cancel_task(tx: Transaction, org_id: str, task: StoredTask) -> None:
     """Cancel a pending task; raises Conflict if it is no longer pending."""
     await _count(tx, task, TaskStatus.pending, TaskStatus.canceled)
@@ -138,8 +158,13 @@ async def fail_task(
     await _settle(tx, org_id, await _move(tx, task, TaskStatus.error, None, head))
 
 
-async def reopen_task(tx: Transaction, org_id: str, task: StoredTask) -> None:
-    """Make a completed task pending again. Its threads go; what they asked stays as content."""
+async def reopen_task(
+    tx: Transaction, org_id: str, task: StoredTask, *, keeps_submissions: bool = False
+) -> None:
+    """Make a completed task pending again. Its threads go; what they asked stays as content.
+
+    It is to be done anew by everybody, unless the submissions that it was made of are kept.
+    """
     await _count(tx, task, TaskStatus.completed, TaskStatus.pending)
 
     def head(fields: HeadFields) -> bytes:
@@ -151,7 +176,15 @@ async def reopen_task(tx: Transaction, org_id: str, task: StoredTask) -> None:
     task = await tasks.get_task(tx, task.project_id, task.seq)
     if task.body is not None and task.content is None:
         await tasks.set_content(tx, task.project_id, task.seq, _content_of(task))
+        task = await tasks.get_task(tx, task.project_id, task.seq)
     await tasks.delete_body(tx, task.project_id, task.seq)
+    project = await projects.find_project_by_key(tx, org_id, task.project_id)
+    assert project is not None
+    if keeps_submissions:
+        count = await submissions.count_current(tx, task.project_id, task.seq)
+        await queue.open_work(tx, project, [task], submitted_count=count)
+    else:
+        await queue.begin_again(tx, project, task)
 
 
 async def set_metadata(
@@ -212,7 +245,8 @@ async def _move(
 
 
 async def _settle(tx: Transaction, org_id: str, task: StoredTask) -> None:
-    """Tell of a task's end, and complete its batch if that was the last task."""
+    """Let nobody work on a task that has ended, tell of it, and complete its batch if it was last."""
+    await queue.end_work(tx, task.project_id, task.seq)
     await events.announce_tasks(tx, org_id, [task])
     if task.batch_id is not None:
         await settle_batch(tx, org_id, task.project_id, task.batch_id)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
+from plaudit.core import queue
 from plaudit.core.annotations import id_hash
 from plaudit.errors import Conflict, Problem
 from plaudit.model import Batch, Project, StoredTask, TaskStatus
@@ -121,6 +122,7 @@ async def _insert(
         await tasks.insert_annotation_places(tx, org_id, annotation_places)
     for batch_id in sorted(progress):
         await batches.add_progress(tx, project_id, batch_id, progress[batch_id])
+    await queue.open_work(tx, incoming[0].project, rows)
 
 
 def _row(one: Incoming, seq: int, completed_ms: int | None) -> StoredTask:
@@ -160,6 +162,8 @@ async def _merge_stored(
     )
     if not moved:  # on PostgreSQL another transaction was quicker; what it left is judged anew
         return await _merge_stored(tx, org_id, one, place, replace=replace)
+    if wanted.status is not stored.status:
+        await queue.end_work(tx, stored.project_id, stored.seq)
     if (wanted.body, wanted.patches) != (stored.body, stored.patches):
         await tasks.delete_body(tx, stored.project_id, stored.seq)
         if wanted.body is not None:

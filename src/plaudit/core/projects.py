@@ -11,13 +11,15 @@ from plaudit import clock, ids
 from plaudit.core import forms, names, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model import Batch, BatchStatus, Project
-from plaudit.store import batches, projects
+from plaudit.store import batches, projects, work
 from plaudit.store.engine import Transaction
 from plaudit.wire.resources import ProjectDetail, project_detail
 
 ATTEMPTS_MAX = 100
 OVERLAP_MAX = 100
 WORDS_MAX = 100
+LEASE_SECONDS_MIN = 1
+LEASE_SECONDS_MAX = 7 * 24 * 3600
 GUIDELINES_CHARS_MAX = 50_000
 DETAIL_BYTES_MAX = 256 * 1024
 """Everything set for a project; it is read with the project, on many requests."""
@@ -79,6 +81,8 @@ async def change_project(
             raise Conflict(f"there is a project named {name!r} already")
         wanted = msgspec.structs.replace(was, name=name, detail=_encode(detail))
         if await projects.replace_project(tx, was, wanted, name_key):
+            if detail.overlap != project_detail(was).overlap:
+                await work.set_needed(tx, was.project_id, detail.overlap or 1)
             return was, wanted
     raise Unavailable("the project changes too often; try again")
 
@@ -92,6 +96,13 @@ def checked_detail(detail: ProjectDetail) -> ProjectDetail:
         _check_words(getattr(detail, name) or [], f"/{name}")
     if detail.overlap is not None and not 1 <= detail.overlap <= OVERLAP_MAX:
         raise InvalidContent(f"overlap is 1 to {OVERLAP_MAX}", pointer="/overlap")
+    for name, least, most in (
+        ("lease_seconds", LEASE_SECONDS_MIN, LEASE_SECONDS_MAX),
+        ("review_percent", 1, 100),
+    ):
+        value = getattr(detail, name)
+        if value is not None and not least <= value <= most:
+            raise InvalidContent(f"{name} is {least} to {most}", pointer=f"/{name}")
     if len(detail.guidelines or "") > GUIDELINES_CHARS_MAX:
         raise InvalidContent(
             f"guidelines have at most {GUIDELINES_CHARS_MAX} characters", pointer="/guidelines"

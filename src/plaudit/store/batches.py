@@ -10,7 +10,8 @@ from plaudit.model import Batch, BatchStatus, TaskStatus
 from plaudit.store.engine import Row, Transaction
 
 _COLUMNS = (
-    "org_id, batch_id, project_id, name, status, created_ms, completed_ms, metadata, callback"
+    "org_id, batch_id, project_id, name, status, created_ms, completed_ms, metadata, callback,"
+    " priority"
 )
 _FAR = 2**62
 
@@ -30,7 +31,7 @@ async def insert_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
     """Add a batch; False if its id is taken, or its name within the project."""
     inserted = await tx.run(
         f"INSERT INTO batch ({_COLUMNS}, name_key) VALUES (:org_id, :batch_id, :project_id, :name,"
-        " :status, :created_ms, :completed_ms, :metadata, :callback, :name_key)"
+        " :status, :created_ms, :completed_ms, :metadata, :callback, :priority, :name_key)"
         " ON CONFLICT DO NOTHING",
         {
             "org_id": batch.org_id,
@@ -42,6 +43,7 @@ async def insert_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
             "completed_ms": batch.completed_ms,
             "metadata": batch.metadata,
             "callback": batch.callback,
+            "priority": batch.priority,
             "name_key": name_key,
         },
     )
@@ -205,6 +207,16 @@ async def move_batch(
     )
 
 
+async def set_priority(tx: Transaction, batch: Batch, priority: int) -> bool:
+    """Write how early a batch's tasks are given out; False if there is no such batch."""
+    return bool(
+        await tx.run(
+            "UPDATE batch SET priority = :priority WHERE org_id = :org_id AND batch_id = :batch_id",
+            {"org_id": batch.org_id, "batch_id": batch.batch_id, "priority": priority},
+        )
+    )
+
+
 async def replace_metadata(tx: Transaction, batch: Batch, metadata: bytes) -> bool:
     """Write a batch's metadata; False if it is no longer what `batch` says."""
     return bool(
@@ -241,15 +253,5 @@ async def _move_name(tx: Transaction, batch: Batch, name_key: str) -> None:
 
 
 def _batch(row: Row) -> Batch:
-    org_id, batch_id, project_id, name, status, created, completed, metadata, callback = row
-    return Batch(
-        org_id,
-        batch_id,
-        project_id,
-        name,
-        BatchStatus(status),
-        created,
-        completed,
-        metadata,
-        callback,
-    )
+    org_id, batch_id, project_id, name, status, *rest = row
+    return Batch(org_id, batch_id, project_id, name, BatchStatus(status), *rest)

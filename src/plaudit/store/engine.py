@@ -29,6 +29,18 @@ class Transaction(Protocol):
         the transaction's beginning."""
         ...
 
+    @property
+    def skip_locked(self) -> str:
+        """What ends a SELECT that locks its rows and passes over those that others have locked.
+
+        Empty where a write transaction has the database to itself.
+        """
+        ...
+
+    async def now_ms(self) -> int:
+        """Milliseconds since the epoch, by the database's clock: the one clock of all processes."""
+        ...
+
     async def one(self, sql: str, args: Args) -> Row | None:
         """The first row, or None."""
         ...

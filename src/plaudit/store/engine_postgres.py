@@ -59,6 +59,7 @@ _INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_
 
 Recovery begins the statistics anew, also where the postmaster outlived the crash.
 """
+_NOW_SQL = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 _WRITING = "ISOLATION LEVEL READ COMMITTED"
 _READING = "ISOLATION LEVEL READ COMMITTED READ ONLY"
 _SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -73,6 +74,11 @@ class PostgresTransaction:
     def __init__(self, connection: Any, epoch: int) -> None:
         self._connection = connection
         self.epoch = epoch
+
+    skip_locked = " FOR UPDATE SKIP LOCKED"
+
+    async def now_ms(self) -> int:
+        return int(await self._connection.fetchval(_NOW_SQL))
 
     async def one(self, sql: str, args: Args) -> Row | None:
         text, names = positional(sql)

@@ -31,6 +31,7 @@ T = TypeVar("T")
 PAGE_BYTES = 16 * 1024
 BUSY_MS = 5_000
 GROUP_MAX = 64
+_NOW_SQL = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 _FIXED_VERSIONS = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
@@ -41,6 +42,11 @@ class SqliteTransaction:
         self._connection = connection
         self._execute = connection.execute
         self.epoch = _read_epoch(connection)
+
+    skip_locked = ""
+
+    async def now_ms(self) -> int:
+        return int(self._execute(_NOW_SQL).fetchall()[0][0])
 
     async def one(self, sql: str, args: Args) -> Row | None:
         return cast("Row | None", self._execute(sql, args).fetchone())

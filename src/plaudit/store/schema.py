@@ -40,12 +40,24 @@ LEDGER = "schema_migration"
 _CREATE_LEDGER = f"CREATE TABLE IF NOT EXISTS {LEDGER} (name TEXT PRIMARY KEY, applied_ms BIGINT)"
 
 SQLITE = Dialect(
-    words={"id": "TEXT", "bytes": "BLOB", "packed": "BLOB", "clustered": " WITHOUT ROWID"},
+    words={
+        "id": "TEXT",
+        "bytes": "BLOB",
+        "packed": "BLOB",
+        "clustered": " WITHOUT ROWID",
+        "overlap": "COALESCE(json_extract(CAST(p.detail AS TEXT), '$.overlap'), 1)",
+    },
     lock=None,
     tables="SELECT name FROM sqlite_schema WHERE type = 'table'",
 )
 POSTGRES = Dialect(
-    words={"id": 'TEXT COLLATE "C"', "bytes": "BYTEA", "packed": "BYTEA", "clustered": ""},
+    words={
+        "id": 'TEXT COLLATE "C"',
+        "bytes": "BYTEA",
+        "packed": "BYTEA",
+        "clustered": "",
+        "overlap": "COALESCE(CAST(convert_from(p.detail, 'UTF8')::json ->> 'overlap' AS INT), 1)",
+    },
     lock=f"LOCK TABLE {LEDGER} IN EXCLUSIVE MODE",
     tables="SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
 )
@@ -54,6 +66,9 @@ PACKED_COLUMNS = (
     ("task_body", "patches"),
     ("task_content", "content"),
     ("event", "payload"),
+    ("assignment", "draft"),
+    ("submission", "answers"),
+    ("task_note", "detail"),
 )
 """Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
 

@@ -27,6 +27,9 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     overlap: int | None = None
     guidelines: str | None = None
     review: Review | None = None
+    review_percent: int | None = None
+    lease_seconds: int | None = None
+    blind: bool | None = None
 
 
 class TaskRow(Struct, forbid_unknown_fields=True, kw_only=True):

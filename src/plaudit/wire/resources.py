@@ -63,7 +63,12 @@ class Error(Struct, omit_defaults=True, kw_only=True):
 
 
 class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
-    """What a project carries besides its name; `form` and the rest are Plaudit's own."""
+    """What a project carries besides its name; `form` and the rest are Plaudit's own.
+
+    `review_percent` is how many of a hundred tasks are looked at where `review` is a sample (20);
+    `lease_seconds` is how long somebody has a task without a sign of life (1800); `blind` keeps
+    from annotators which model wrote what (true).
+    """
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
 
@@ -74,6 +79,9 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     overlap: int | None = None
     guidelines: str | None = None
     review: Review | None = None
+    review_percent: int | None = None
+    lease_seconds: int | None = None
+    blind: bool | None = None
 
 
 class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):

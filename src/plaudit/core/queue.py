@@ -1,0 +1,99 @@
+"""The queue: which pending tasks people can work on, kept in step with what becomes of the tasks.
+
+A task with content enters it when it is created or reopened, and leaves it when it ends; both in the
+transaction of that change. Batches that are staging, paused or cancelled hold their tasks back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plaudit.errors import NotFound
+from plaudit.model import Batch, BatchStatus, Project, StoredTask, TaskStatus, Work, WorkState
+from plaudit.store import assignments, batches, submissions, work
+from plaudit.store.engine import Transaction
+from plaudit.wire.resources import project_detail
+
+HOLDING_BACK = (BatchStatus.staging, BatchStatus.paused, BatchStatus.cancelled)
+"""A completed batch is not among them: what is pending in it was reopened to be done again."""
+PRIORITY_MAX = 1_000_000
+
+_NOTHING = (None, b"", b"[]")
+
+
+async def open_work(
+    tx: Transaction, project: Project, tasks: Sequence[StoredTask], *, submitted_count: int = 0
+) -> None:
+    """Put those of a project's tasks that are pending and have content into the queue.
+
+    The caller has locked their batches, so that none is paused at this moment.
+    """
+    wanted = [
+        one
+        for one in tasks
+        if one.status is TaskStatus.pending and one.content not in _NOTHING
+    ]
+    if not wanted:
+        return
+    needed = project_detail(project).overlap or 1
+    found: dict[str | None, Batch | None] = {None: None}
+    for one in wanted:
+        if one.batch_id is not None and one.batch_id not in found:
+            found[one.batch_id] = await batches.find_batch(tx, project.org_id, one.batch_id)
+    rows = []
+    for one in wanted:
+        batch = found[one.batch_id]
+        rows.append(
+            Work(
+                project_id=one.project_id,
+                seq=one.seq,
+                batch_id=one.batch_id,
+                rank=0 if batch is None else -batch.priority,
+                since_ms=one.created_ms if batch is None else batch.created_ms,
+                needed=max(needed, submitted_count),
+                submitted_count=submitted_count,
+                open_count=0,
+                state=WorkState.open,
+                is_held=batch is not None and batch.status in HOLDING_BACK,
+                reason=None,
+            )
+        )
+    await work.insert_work(tx, rows)
+
+
+async def end_work(tx: Transaction, project_id: int, seq: int) -> None:
+    """Take a task that ends out of the queue, and from everybody who holds it."""
+    if await work.delete_work(tx, project_id, seq):
+        await assignments.close_all(tx, project_id, seq, await tx.now_ms())
+
+
+async def end_work_of_batch(tx: Transaction, batch: Batch) -> None:
+    """The same for all tasks of a batch that is cancelled."""
+    # Holding the rows back first locks them, in the order in which everybody else locks.
+    await work.hold_batch(tx, batch.project_id, batch.batch_id, is_held=True)
+    now = await tx.now_ms()
+    await assignments.close_of_batch(tx, batch.project_id, batch.batch_id, now)
+    await work.delete_work_of_batch(tx, batch.project_id, batch.batch_id)
+
+
+async def follow_batch(tx: Transaction, batch: Batch) -> None:
+    """Give out a batch's work or hold it back, as its status now is; the caller has it locked."""
+    await work.hold_batch(
+        tx, batch.project_id, batch.batch_id, is_held=batch.status in HOLDING_BACK
+    )
+
+
+async def begin_again(tx: Transaction, project: Project, task: StoredTask) -> None:
+    """Let a task that was reopened be done anew by everybody; what was answered counts no more."""
+    await submissions.retract_all(tx, task.project_id, task.seq)
+    await assignments.release_all(tx, task.project_id, task.seq)
+    await open_work(tx, project, [task])
+
+
+async def prioritize(tx: Transaction, batch: Batch, priority: int) -> None:
+    """Give a batch's tasks out earlier (greater) or later; 0 unless set, at most a million."""
+    priority = max(-PRIORITY_MAX, min(PRIORITY_MAX, priority))
+    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
+    if not await batches.set_priority(tx, batch, priority):
+        raise NotFound("there is no such batch")
+    await work.rank_batch(tx, batch.project_id, batch.batch_id, -priority)

@@ -245,7 +245,7 @@ async def _move(
 
 
 async def _settle(tx: Transaction, org_id: str, task: StoredTask) -> None:
-    """Let nobody work on a task that has ended, tell of it, and complete its batch if it was last."""
+    """Let nobody work on what has ended, tell of it, and complete its batch if it was the last."""
     await queue.end_work(tx, task.project_id, task.seq)
     await events.announce_tasks(tx, org_id, [task])
     if task.batch_id is not None:

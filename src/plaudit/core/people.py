@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.core import names
+from plaudit.core import assignment, names
 from plaudit.core.lifecycle import ATTEMPTS_MAX
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model import Person, PersonRole, PersonStatus
@@ -56,7 +56,10 @@ async def invite(
 async def change(
     tx: Transaction, account_id: str, user_id: str, changes: Mapping[str, Any]
 ) -> Person:
-    """Set some of name, role and status; return the person as they now are. Raises NotFound."""
+    """Set some of name, role and status; return the person as they now are. Raises NotFound.
+
+    Whoever is removed has no task any more.
+    """
     if "name" in changes:
         changes = {**changes, "name": _checked_name(changes["name"])}
     for _ in range(ATTEMPTS_MAX):
@@ -65,6 +68,8 @@ async def change(
             raise NotFound("there is no such user")
         wanted = msgspec.structs.replace(was, **changes)
         if await people.replace_person(tx, was, wanted):
+            if wanted.status is PersonStatus.removed:
+                await assignment.end_leases_of(tx, account_id, user_id)
             return wanted
     raise Unavailable("the user changes too often; try again")
 

@@ -1,7 +1,7 @@
 """The queue: which pending tasks people can work on, kept in step with what becomes of the tasks.
 
-A task with content enters it when it is created or reopened, and leaves it when it ends; both in the
-transaction of that change. Batches that are staging, paused or cancelled hold their tasks back.
+A task with content enters it when it is created or reopened, and leaves it when it ends; both in
+the transaction of that change. Batches that are staging, paused or cancelled hold theirs back.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ async def open_work(
     The caller has locked their batches, so that none is paused at this moment.
     """
     wanted = [
-        one
-        for one in tasks
-        if one.status is TaskStatus.pending and one.content not in _NOTHING
+        one for one in tasks if one.status is TaskStatus.pending and one.content not in _NOTHING
     ]
     if not wanted:
         return

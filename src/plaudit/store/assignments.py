@@ -151,7 +151,7 @@ async def write_draft(
     revision: int,
     draft: bytes,
 ) -> bool:
-    """Write the revision that follows the stored one; False if it does not, or the lease is lost."""
+    """Write the revision after the stored one; False if it is another, or the lease is lost."""
     return bool(
         await tx.run(
             f"UPDATE assignment SET expires_ms = :expires_ms, {_ACTIVE}, draft = :draft,"

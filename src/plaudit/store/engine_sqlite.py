@@ -46,7 +46,7 @@ class SqliteTransaction:
     skip_locked = ""
 
     async def now_ms(self) -> int:
-        return int(self._execute(_NOW_SQL).fetchall()[0][0])
+        return cast("int", self._execute(_NOW_SQL).fetchall()[0][0])
 
     async def one(self, sql: str, args: Args) -> Row | None:
         return cast("Row | None", self._execute(sql, args).fetchone())

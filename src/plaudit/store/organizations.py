@@ -47,6 +47,15 @@ async def find_account(tx: Transaction, org_id: str) -> tuple[str, str] | None:
     return (row[0], row[1]) if row else None
 
 
+async def list_orgs(tx: Transaction, account_id: str) -> list[str]:
+    """The worlds of an account."""
+    rows = await tx.all(
+        "SELECT org_id FROM org WHERE account_id = :account_id ORDER BY mode",
+        {"account_id": account_id},
+    )
+    return [row[0] for row in rows]
+
+
 async def lock_org(tx: Transaction, org_id: str) -> None:
     """Wait for whoever holds this world's row, and hold it until the transaction ends."""
     await tx.run("UPDATE org SET mode = mode WHERE org_id = :org_id", {"org_id": org_id})

@@ -118,4 +118,6 @@ async def mark_reviewed(tx: Transaction, project_id: int, seq: int, now: int) ->
 
 
 def _submission(row: Row) -> Submission:
-    return Submission(*row[:-2], bool(row[-2]), row[-1])
+    values = list(row)
+    values[-2] = bool(values[-2])
+    return Submission(*values)

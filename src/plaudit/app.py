@@ -44,6 +44,9 @@ from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Misconfigured
 from plaudit.settings import Settings
 from plaudit.store import opening
+from plaudit.workspace import start_page
+from plaudit.workspace.page import Page
+from plaudit.workspace.serving import Workspace
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -54,6 +57,14 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
         found += one.OPERATIONS
     found += system.operations(lambda: openapi.document(found, settings), metrics)
+    return tuple(found)
+
+
+def all_pages() -> tuple[Page, ...]:
+    """Every page of the workspace."""
+    found: list[Page] = []
+    for one in (start_page,):
+        found += one.PAGES
     return tuple(found)
 
 
@@ -74,8 +85,10 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
     paths: dict[str, list[Endpoint]] = {}
     for one in operations:
         paths.setdefault(one.path, []).append(Endpoint(one, services))
+    workspace = Workspace(services, all_pages())
+    routes = [Route(path, Dispatch(found)) for path, found in paths.items()]
     inner = Starlette(
-        routes=[Route(path, Dispatch(found)) for path, found in paths.items()],
+        routes=[*routes, *workspace.routes()],
         lifespan=lifespan,
         # Problems pass through to the edge, which alone knows how to answer them.
         exception_handlers={},
@@ -85,8 +98,11 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
         inner.router,
         services,
         metrics,
-        open_paths=_paths(operations, lambda one: one.role is None),
+        open_paths=re.compile(
+            f"{_paths(operations, lambda one: one.role is None).pattern}|{workspace.paths.pattern}"
+        ),
         stream_paths=_paths(operations, lambda one: bool(one.streams)),
+        show_problem=workspace.show_problem,
     )
 
 

@@ -75,6 +75,24 @@ class Unauthenticated(Problem):
     code = "unauthenticated"
 
 
+class SignedOut(Problem):
+    """Nobody is signed in here; sign in and try again."""
+
+    code = "signed_out"
+
+
+class SignInRefused(Problem):
+    """The e-mail address or the password is wrong."""
+
+    code = "sign_in_refused"
+
+
+class CrossSite(Problem):
+    """The request did not come from a page of this server; reload the page and try again."""
+
+    code = "cross_site"
+
+
 class Forbidden(Problem):
     """This API key's role does not permit the operation."""
 

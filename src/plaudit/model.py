@@ -319,6 +319,31 @@ class Person(Struct, frozen=True):
     created_ms: int
 
 
+class SignedIn(Struct, frozen=True):
+    """A person whose browser has a session. `org_id` is their account's live world."""
+
+    org_id: str
+    account_id: str
+    user_id: str
+    email: str
+    name: str | None
+    role: PersonRole
+    session_id: str
+    seen_ms: int
+    """When the session was last written down as used; see core.sessions."""
+
+
+class Session(Struct, frozen=True):
+    """A browser that is signed in, without what proves it."""
+
+    session_id: str
+    agent: str
+    """The User-Agent it signed in with; anything may stand there."""
+    created_ms: int
+    seen_ms: int
+    expires_ms: int
+
+
 class Quota(Struct, frozen=True):
     """So many requests in so many seconds."""
 

@@ -11,6 +11,7 @@ import ipaddress
 import random
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plaudit.api import problems
 from plaudit.api.metrics import Metrics
-from plaudit.api.operation import COMMON_HEADERS, JSON, Services, respond
+from plaudit.api.operation import COMMON_HEADERS, JSON, Answer, Services, respond
 from plaudit.core import access, ratelimits
 from plaudit.core.ratelimits import RateLimits
 from plaudit.errors import (
@@ -51,12 +52,14 @@ class Edge:
         *,
         open_paths: re.Pattern[str],
         stream_paths: re.Pattern[str],
+        show_problem: Callable[[Scope, Problem], Answer | None],
     ) -> None:
         self._inner = inner
         self._services = services
         self._metrics = metrics
         self._is_open = open_paths.fullmatch
         self._is_stream = stream_paths.fullmatch
+        self._show_problem = show_problem
         self._rates, self._failed_auth = ratelimits.from_settings(services.settings)
         self._log = structlog.get_logger("plaudit.request")
 
@@ -94,7 +97,12 @@ class Edge:
             problem = self._problem(exc, request_id)
             if outcome["status"]:
                 raise  # the answer has begun; closing the connection is all that is left
-            await _refuse(send_marked, problem, request_id, headers)
+            if (shown := self._show_problem(scope, problem)) is not None:
+                await respond(
+                    send_marked, shown.status, shown.body, shown.content_type, shown.headers
+                )
+            else:
+                await _refuse(send_marked, problem, request_id, headers)
         finally:
             self._note(scope, request_id, outcome, time.perf_counter() - started)
 
@@ -157,7 +165,7 @@ class Edge:
     def _note(self, scope: Scope, request_id: str, outcome: dict[str, Any], seconds: float) -> None:
         operation = scope.get("plaudit.operation", "none")
         self._metrics.observe(operation, outcome["status"], seconds)
-        caller = scope.get("plaudit.caller")
+        caller, user = scope.get("plaudit.caller"), scope.get("plaudit.user")
         self._log.info(
             "request",
             request_id=request_id,
@@ -168,6 +176,7 @@ class Edge:
             bytes=outcome["bytes"],
             ms=round(seconds * 1000, 2),
             key_id=None if caller is None else caller.key_id,
+            user_id=None if user is None else user.user_id,
         )
 
 

@@ -173,7 +173,7 @@ class Endpoint:
             services=self._services,
             caller=caller,
             query=decode(operation.query, scope["query_string"]),
-            path=_path_of(scope),
+            path=path_parts(scope),
             scope=scope,
             receive=receive,
         )
@@ -246,7 +246,7 @@ def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
     return None if given is None else idempotency.checked_key(given.decode("latin-1"))
 
 
-def _path_of(scope: Scope) -> dict[str, str]:
+def path_parts(scope: Scope) -> dict[str, str]:
     """The path's parts, decoded; what cannot be a name in the store is not found."""
     found = {}
     for name, value in scope.get("path_params", {}).items():

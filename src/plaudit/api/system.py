@@ -42,8 +42,10 @@ async def get_readiness(call: Call[NoQuery]) -> Health:
 
 
 async def get_root(call: Call[NoQuery]) -> Answer:
-    """GET /: a person who opens the server's address is led to the documentation."""
-    return Answer(b"", 302, "text/plain", [(b"location", b"/docs")])
+    """GET /: a browser is led to the workspace, anything else to the documentation."""
+    accepted = dict(call.scope["headers"]).get(b"accept", b"")
+    place = b"/work" if b"text/html" in accepted else b"/docs"
+    return Answer(b"", 302, "text/plain", [(b"location", place)])
 
 
 def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tuple[Operation, ...]:
@@ -125,7 +127,13 @@ def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tupl
             ("text/css", "text/javascript"),
             404,
         ),
-        declare("get_root", "/", get_root, "Leads to /docs", ("text/plain",)),
+        declare(
+            "get_root",
+            "/",
+            get_root,
+            "Leads browsers to the workspace, others to /docs",
+            ("text/plain",),
+        ),
     )
 
 

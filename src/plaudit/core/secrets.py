@@ -32,6 +32,9 @@ class ServerSecret:
         ]
         self._api_keys = [_derive(secret, b"api-key") for secret in secrets_]
         self._tokens = [_derive(secret, b"page-token") for secret in secrets_]
+        self._sessions = [_derive(secret, b"session") for secret in secrets_]
+        self._invitations = [_derive(secret, b"invitation") for secret in secrets_]
+        self._forms = [_derive(secret, b"form-token") for secret in secrets_]
         self._seals = [_derive(secret, b"seal") for secret in secrets_]
 
     def key_digests(self, api_key: str) -> list[bytes]:
@@ -41,6 +44,22 @@ class ServerSecret:
     def token_macs(self, payload: bytes) -> list[bytes]:
         """The 16-byte codes that authenticate a page token, the current secret's first."""
         return [_mac(key, payload, 16) for key in self._tokens]
+
+    def session_digests(self, token: str) -> list[bytes]:
+        """The digests under which a browser's session may be stored, like `key_digests`."""
+        return [_mac(key, token.encode(), 32) for key in self._sessions]
+
+    def invitation_digests(self, token: str) -> list[bytes]:
+        """The digests under which an invitation may be stored, like `key_digests`."""
+        return [_mac(key, token.encode(), 32) for key in self._invitations]
+
+    def form_tokens(self, cookie: str) -> list[str]:
+        """What proves that a form was drawn for the browser with this cookie, like `key_digests`.
+
+        It follows from the cookie, so nothing is stored; and not the other way round, so that
+        a page which tells it gives no session away.
+        """
+        return [_mac(key, cookie.encode(), 24).hex() for key in self._forms]
 
     def sealing_keys(self) -> dict[str, bytes]:
         """Fingerprint → key for AES-256, the current secret's first; for `core.sealing` alone."""

@@ -1,0 +1,28 @@
+"""Where a person arrives: the projects of their organization and what is there for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plaudit.api.parameters import NoQuery
+from plaudit.model import PersonRole
+from plaudit.workspace import links
+from plaudit.workspace.page import Page, Visit
+
+
+async def show_start(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /work: every project with its counts."""
+    return {"projects": []}
+
+
+PAGES = (
+    Page(
+        page_id="show_start",
+        path=links.START,
+        role=PersonRole.annotator,
+        handler=show_start,
+        template="start.html",
+        nav="Work",
+        nav_place=10,
+    ),
+)

@@ -1,0 +1,78 @@
+/** What every page has: the account menu, the colour scheme, announcements. */
+
+/** Say something to people who do not see the screen. */
+export function announce(text) {
+  const live = document.getElementById("live");
+  live.textContent = "";
+  // A region that is filled at once with the same text would stay silent.
+  setTimeout(() => { live.textContent = text; }, 50);
+}
+
+const NAMES = { "": "Colours: as the system has them", light: "Colours: light", dark: "Colours: dark" };
+const ORDER = ["", "light", "dark"];
+const YEAR_S = 365 * 24 * 60 * 60;
+
+function setUpTheme() {
+  const button = document.getElementById("theme");
+  if (button === null) return;
+  const name = document.getElementById("theme-name");
+  const root = document.documentElement;
+  const show = () => {
+    name.textContent = NAMES[root.dataset.theme ?? ""];
+    button.title = name.textContent;
+  };
+  button.hidden = false;
+  show();
+  button.addEventListener("click", () => {
+    const next = ORDER[(ORDER.indexOf(root.dataset.theme ?? "") + 1) % ORDER.length];
+    if (next) root.dataset.theme = next;
+    else delete root.dataset.theme;
+    document.querySelector('meta[name="color-scheme"]').content = next || "light dark";
+    // The server reads it, so that the next page is drawn right from its first moment.
+    document.cookie = `plaudit-theme=${next}; Path=/; SameSite=Lax; Max-Age=${next ? YEAR_S : 0}`;
+    show();
+    announce(NAMES[next]);
+  });
+}
+
+function setUpMenus() {
+  const menus = document.querySelectorAll("details.menu");
+  document.addEventListener("click", (event) => {
+    for (const menu of menus) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of menus) {
+      if (!menu.open) continue;
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+}
+
+/** Buttons with data-copy take the text of the element they name to the clipboard. */
+function setUpCopying() {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = navigator.clipboard === undefined;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+      announce("Copied");
+      button.textContent = "Copied";
+    });
+  }
+}
+
+/** A form with data-confirm asks before it is sent. */
+function setUpConfirming() {
+  for (const form of document.querySelectorAll("form[data-confirm]")) {
+    form.addEventListener("submit", (event) => {
+      if (!window.confirm(form.dataset.confirm)) event.preventDefault();
+    });
+  }
+}
+
+document.getElementById("problem")?.focus();
+setUpTheme();
+setUpMenus();
+setUpCopying();
+setUpConfirming();

@@ -73,7 +73,7 @@ class Workspace:
     def routes(self) -> list[Route]:
         """One for each path, for the application's router."""
         found = [Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()]
-        return [*found, Route("/static/{version}/{name}", _Files(self.assets))]
+        return [*found, Route("/static/{version}/{name:path}", _Files(self.assets))]
 
     def show_problem(self, scope: Scope, problem: Problem) -> Answer | None:
         """How a person is told of a problem; None where a script asks, or an API client."""

@@ -1,0 +1,116 @@
+/** The keyboard. Keys of one character work while nobody is typing, and can be switched off. */
+
+import { firstField } from "./faults.js";
+import { lean } from "./preference.js";
+
+const OFF = "plaudit-keys-off";
+const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";
+
+export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGuidelines }) {
+  const box = document.getElementById("keys-on");
+  box.checked = localStorage.getItem(OFF) === null;
+  box.addEventListener("change", () => {
+    if (box.checked) localStorage.removeItem(OFF);
+    else localStorage.setItem(OFF, "yes");
+  });
+
+  const visible = (one) => one.getClientRects().length > 0;
+  const questions = () => [...document.querySelectorAll("[data-question]")].filter(visible);
+  const current = () => document.activeElement?.closest?.("[data-question]") ?? null;
+
+  function go(by) {
+    const all = questions();
+    const at = all.indexOf(current());
+    const next = at < 0 ? all[by > 0 ? 0 : all.length - 1] : all[at + by];
+    if (next) (next.tagName === "DETAILS" && !next.open ? next.querySelector("summary") : firstField(next))?.focus();
+  }
+
+  /** Choose by number: the value of the question that has the focus. */
+  function choose(digit) {
+    const question = current();
+    const target = digit === 0
+      ? question?.querySelector("[data-offer]")
+      : question?.querySelector(`[data-digit="${digit}"]`);
+    if (!target) return false;
+    target.focus();
+    if (target.type === "checkbox" || !target.checked) target.click();
+    return true;
+  }
+
+  /** The first question of a kind, nearest to where the focus is. */
+  function near(selector) {
+    const section = document.activeElement?.closest?.(".asked");
+    return section?.querySelector(selector) ?? document.querySelector(selector);
+  }
+
+  function edit(selector) {
+    const response = document.activeElement?.closest?.(".response") ?? document.querySelector(".response[data-current]");
+    const found = response?.querySelector(selector) ?? near(selector);
+    if (!found) return false;
+    if (found.tagName === "DETAILS") found.open = true;
+    found.querySelector("textarea").focus();
+    return true;
+  }
+
+  function remark(withMention) {
+    const field = near(".remark[data-mentions] textarea") ?? near(".remark textarea");
+    if (!field) return false;
+    field.focus();
+    if (withMention) {
+      field.setRangeText("@", field.selectionStart, field.selectionEnd, "end");
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    return true;
+  }
+
+  function prefer(direction) {
+    const question = near('[data-question="scale"]');
+    if (!question || store.isReadOnly) return false;
+    lean(question, store, direction);
+    question.querySelector("input:checked")?.focus();
+    return true;
+  }
+
+  function bothBad() {
+    const question = document.querySelector('[data-key="both_bad"]');
+    const yes = question?.querySelector('[data-digit="1"]');
+    if (!yes) return false;
+    yes.focus();
+    yes.click();
+    return true;
+  }
+
+  const single = {
+    "[": () => layout.step(-1),
+    "]": () => layout.step(1),
+    a: () => prefer(-1),
+    b: () => prefer(1),
+    "=": () => prefer(0),
+    x: bothBad,
+    j: () => remark(false),
+    "@": () => remark(true),
+    e: () => edit(".rewriting, .writing"),
+    m: () => edit(".marking"),
+    v: () => layout.next(),
+    g: () => toggleGuidelines(),
+    s: () => document.getElementById("open-skip").disabled || dialogs.skip(),
+    f: () => document.getElementById("open-flag").disabled || dialogs.flag(),
+    "?": () => dialogs.help(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+    const isCommand = event.ctrlKey || event.metaKey;
+    if (isCommand && event.key === "Enter") submit.press();
+    else if (isCommand && event.key.toLowerCase() === "s") sync.flush();
+    else if (event.altKey && event.key === "ArrowLeft") sync.flush().then(() => location.assign(`/work/${task.project}/mine`));
+    else if (event.key === "Escape" && document.activeElement?.matches(TYPED)) document.activeElement.blur();
+    else if (isCommand || event.altKey || document.activeElement?.matches(TYPED)) return;
+    else if (event.key === "ArrowDown" && current()) go(1);
+    else if (event.key === "ArrowUp" && current()) go(-1);
+    else if (!box.checked) return;
+    else if (/^\d$/.test(event.key)) { if (!choose(Number(event.key))) return; }
+    else if (!single[event.key] || single[event.key]() === false) return;
+    event.preventDefault();
+  });
+}

@@ -1,0 +1,166 @@
+/** How responses stand: columns, stacked or one at a time; raw text, scrolling together, differences. */
+
+import { changes, draw } from "./words.js";
+
+const VIEW = "plaudit-view";
+const TOGETHER = "plaudit-scroll-together";
+
+export class Layout {
+  #root;
+  #narrow = matchMedia("(max-width: 56.24rem)");
+
+  constructor(root) {
+    this.#root = root;
+    this.#bindViews();
+    this.#bindTabs();
+    this.#bindScrolling();
+    this.#bindRaw();
+    this.#bindCompare();
+    bindCopying(root);
+  }
+
+  /** Show the next way of laying responses out. */
+  next() {
+    const ways = [...document.querySelectorAll("#views input")];
+    const at = ways.findIndex((one) => one.checked);
+    const way = ways[(at + 1) % ways.length];
+    way.checked = true;
+    way.dispatchEvent(new Event("change"));
+  }
+
+  /** Move the focus to the response before or after the one it is in. */
+  step(by) {
+    const section = document.activeElement?.closest(".asked") ?? this.#root.querySelector(".asked");
+    const all = [...section.querySelectorAll(".response")];
+    if (!all.length) return;
+    const at = all.findIndex((one) => one.contains(document.activeElement) || one.dataset.current !== undefined);
+    const next = all[(at + by + all.length) % all.length] ?? all[0];
+    this.showOne(section, next.dataset.response);
+    next.focus();
+  }
+
+  /** Bring one response to the front where only one is shown. */
+  showOne(section, position) {
+    for (const tab of section.querySelectorAll("[data-tab]")) {
+      tab.setAttribute("aria-pressed", String(tab.dataset.tab === String(position)));
+    }
+    for (const one of section.querySelectorAll(".response")) {
+      one.toggleAttribute("data-current", one.dataset.response === String(position));
+    }
+  }
+
+  #bindViews() {
+    const kept = localStorage.getItem(VIEW);
+    for (const way of document.querySelectorAll("#views input")) {
+      if (way.value === kept) way.checked = true;
+      way.addEventListener("change", () => {
+        localStorage.setItem(VIEW, way.value);
+        this.#root.dataset.view = way.value;
+      });
+      if (way.checked) this.#root.dataset.view = way.value;
+    }
+    const hasSeveral = this.#root.querySelectorAll(".response").length > 1;
+    document.getElementById("tools").hidden = !hasSeveral;
+    const context = () => {
+      for (const one of this.#root.querySelectorAll(".context")) one.open = !this.#narrow.matches;
+    };
+    context();
+    this.#narrow.addEventListener("change", context);
+  }
+
+  #bindTabs() {
+    for (const section of this.#root.querySelectorAll(".asked")) {
+      for (const tab of section.querySelectorAll("[data-tab]")) {
+        tab.addEventListener("click", () => this.showOne(section, tab.dataset.tab));
+      }
+      this.showOne(section, "1");
+    }
+  }
+
+  #bindScrolling() {
+    const box = document.getElementById("scroll-together");
+    box.checked = localStorage.getItem(TOGETHER) === "yes";
+    box.addEventListener("change", () => localStorage.setItem(TOGETHER, box.checked ? "yes" : "no"));
+    for (const section of this.#root.querySelectorAll(".asked")) {
+      const bodies = [...section.querySelectorAll(".response-body")];
+      let leader = null;
+      for (const body of bodies) {
+        body.addEventListener("pointerenter", () => { leader = body; });
+        body.addEventListener("focusin", () => { leader = body; });
+        body.addEventListener("scroll", () => {
+          if (!box.checked || body !== leader) return;
+          const share = body.scrollTop / Math.max(1, body.scrollHeight - body.clientHeight);
+          for (const other of bodies) {
+            if (other !== body) other.scrollTop = share * (other.scrollHeight - other.clientHeight);
+          }
+        }, { passive: true });
+      }
+    }
+  }
+
+  #bindRaw() {
+    for (const button of this.#root.querySelectorAll("[data-raw]")) {
+      button.addEventListener("click", () => {
+        const isRaw = button.getAttribute("aria-pressed") !== "true";
+        button.setAttribute("aria-pressed", String(isRaw));
+        const article = button.closest(".response");
+        for (const one of article.querySelectorAll(".as-raw")) one.hidden = !isRaw;
+        for (const one of article.querySelectorAll(".as-rendered")) one.hidden = isRaw;
+      });
+    }
+  }
+
+  #bindCompare() {
+    const button = document.getElementById("compare");
+    button.addEventListener("click", () => {
+      const isOn = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(isOn));
+      for (const section of this.#root.querySelectorAll(".asked")) compare(section, isOn);
+    });
+  }
+}
+
+/** What the second shown response says otherwise than the first. */
+function compare(section, isOn) {
+  const place = section.querySelector("[data-difference]");
+  const raws = [...section.querySelectorAll(".response .as-raw")];
+  if (!place || raws.length < 2) return;
+  place.hidden = !isOn;
+  if (!isOn) return;
+  const current = section.querySelector(".response[data-current] .as-raw");
+  const first = raws[0];
+  const second = current && current !== first ? current : raws[1];
+  const head = document.createElement("p");
+  head.className = "soft small";
+  const name = (raw) => `Response ${raw.closest(".response").dataset.response}`;
+  head.textContent = `From ${name(first)} to ${name(second)}: `;
+  for (const kind of ["del", "ins"]) {
+    const sample = document.createElement(kind);
+    sample.textContent = kind === "del" ? "only in the first" : "only in the second";
+    head.append(sample, " ");
+  }
+  const body = document.createElement("div");
+  draw(body, changes(first.textContent, second.textContent));
+  place.replaceChildren(head, body);
+}
+
+/** Code can be copied. */
+function bindCopying(root) {
+  if (navigator.clipboard === undefined) return;
+  for (const code of root.querySelectorAll(".rendered pre")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "small copy-code";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", "Copy code");
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    const frame = document.createElement("div");
+    frame.className = "code-frame";
+    code.replaceWith(frame);
+    frame.append(code, button);
+  }
+}

@@ -1,0 +1,54 @@
+/** A response made better: starts as the original, shows what changed, keeps the original as it is. */
+
+import { changes, draw, ratio } from "./words.js";
+
+const DRAWN_AFTER_MS = 150;
+
+export function bind(element, store, original) {
+  const address = JSON.parse(element.dataset.address);
+  const field = element.querySelector("textarea");
+  const shown = element.querySelector("[data-diff]");
+  const told = element.querySelector("[data-ratio]");
+  let timer = 0;
+
+  function write() {
+    // The same text is no rewrite.
+    store.set(address, { value: field.value === original ? undefined : field.value });
+    clearTimeout(timer);
+    timer = setTimeout(compare, DRAWN_AFTER_MS);
+  }
+
+  function compare() {
+    const found = changes(original, field.value);
+    const isChanged = field.value !== original && field.value !== "";
+    shown.hidden = !isChanged;
+    if (isChanged) draw(shown, found);
+    told.textContent = isChanged ? `${Math.round(ratio(found) * 100)} % changed` : "";
+  }
+
+  element.addEventListener("toggle", () => {
+    if (!element.open || field.value !== "" || store.get(address).value !== undefined) return;
+    if (!element.dataset.wasEmptied) field.value = original;
+  });
+  field.addEventListener("input", write);
+  element.querySelector("[data-empty]").addEventListener("click", () => {
+    element.dataset.wasEmptied = "yes";
+    field.value = "";
+    field.focus();
+    write();
+  });
+  element.querySelector("[data-restore]").addEventListener("click", () => {
+    field.value = original;
+    field.focus();
+    write();
+  });
+
+  return function show() {
+    const value = store.get(address).value;
+    if (value === undefined) {
+      if (field.value !== "" && field.value !== original) field.value = original;
+    } else if (field.value !== value) field.value = value;
+    if (value !== undefined) element.open = true;
+    compare();
+  };
+}

@@ -1,0 +1,143 @@
+/** Bring the answers to the server: within a second, one request at a time, each with its revision.
+ *
+ * A request that got no answer is sent again as it was, under the same revision: if it had arrived,
+ * that changes nothing. Only then follows what was typed since. States: saved, saving, offline,
+ * signedout, lost (the lease), conflict (another tab or browser saved), refused.
+ */
+
+import { send } from "../net.js";
+
+const WAIT_MS = 500;
+const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
+
+export class Sync {
+  revision;
+  pending = null;
+  isDirty = false;
+  submitting = null;
+  isStopped = false;
+
+  #task;
+  #store;
+  #journal;
+  #onState;
+  #timer = 0;
+  #running = null;
+  #failures = 0;
+
+  constructor(task, store, journal, { onState, activeMs }) {
+    this.#task = task;
+    this.#store = store;
+    this.#journal = journal;
+    this.#onState = onState;
+    this.activeMs = activeMs;
+    this.revision = task.revision;
+    this.path = `/work/${task.project}/tasks/${task.assignment}`;
+    store.subscribe((change) => { if (change.isOwn) this.changed(); });
+    addEventListener("online", () => this.#schedule(0));
+    addEventListener("offline", () => { if (!this.isStopped) this.#onState("offline", {}); });
+    addEventListener("pagehide", () => this.#leave());
+  }
+
+  /** Something was typed: keep it here now, and on the server soon. */
+  changed() {
+    this.isDirty = true;
+    this.keep();
+    if (this.isStopped) return;
+    if (!this.#failures) this.#onState("saving", {});
+    this.#schedule(this.#failures ? RETRY_MS[0] : WAIT_MS);
+  }
+
+  /** Write down in the browser where we are. */
+  keep() {
+    this.#journal?.write({
+      answers: this.#store.list(),
+      revision: this.revision,
+      pending: this.pending,
+      isDirty: this.isDirty || this.pending !== null,
+      submit: this.submitting,
+    });
+  }
+
+  /** Save until nothing is left to save, or the server cannot be reached. */
+  flush() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#running ??= this.#work().finally(() => { this.#running = null; });
+    return this.#running;
+  }
+
+  /** Save no more: somebody else holds the task, or it is submitted. */
+  stop() {
+    this.isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  resume() {
+    this.isStopped = false;
+    if (this.isDirty || this.pending) this.#schedule(0);
+  }
+
+  #schedule(wait) {
+    if (this.isStopped || (!this.isDirty && !this.pending)) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.flush(), wait);
+  }
+
+  async #work() {
+    while ((this.isDirty || this.pending) && !this.isStopped) {
+      if (!this.pending) {
+        this.pending = { revision: this.revision + 1, answers: this.#store.list() };
+        this.isDirty = false;
+        this.keep();
+      }
+      try {
+        const kept = await send("POST", `${this.path}/draft`, this.#body());
+        this.#failures = 0;
+        this.revision = kept.revision;
+        this.pending = null;
+        this.keep();
+        this.#onState(this.isDirty ? "saving" : "saved", kept);
+      } catch (refused) {
+        if (this.#isOver(refused)) return;
+        return;
+      }
+    }
+  }
+
+  #body() {
+    return { fence: this.#task.fence, ...this.pending, active_ms: Math.round(this.activeMs()) };
+  }
+
+  /** Say what a refusal means; true if saving has ended by it. */
+  #isOver(refused) {
+    const ends = { lease_lost: "lost", not_found: "lost", draft_conflict: "conflict",
+      too_large: "refused", invalid_content: "refused", forbidden: "lost" };
+    const state = ends[refused.code];
+    if (state) {
+      this.stop();
+      this.#onState(state, { message: refused.message });
+      return true;
+    }
+    const isSignedOut = refused.code === "signed_out" || refused.code === "cross_site";
+    this.#onState(isSignedOut ? "signedout" : "offline", {});
+    const wait = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)];
+    this.#failures += 1;
+    this.#timer = setTimeout(() => this.flush(), wait);
+    return false;
+  }
+
+  /** The page goes away: try to send what is not yet saved, without waiting for an answer. */
+  #leave() {
+    if (this.isStopped || (!this.isDirty && !this.pending)) return;
+    this.keep();
+    if (this.pending) return; // under way, or to be repeated as it was: the journal has the rest
+    this.pending = { revision: this.revision + 1, answers: this.#store.list() };
+    this.isDirty = false;
+    this.keep();
+    send("POST", `${this.path}/draft`, this.#body(), { keepalive: true }).then(
+      (kept) => { this.revision = kept.revision; this.pending = null; this.keep(); },
+      () => {},
+    );
+  }
+}

@@ -1,0 +1,32 @@
+/** Questions that are answered by writing, with their length and the mentions of responses. */
+
+import { bindMentions } from "./mentions.js";
+
+export function bind(element, store) {
+  const address = JSON.parse(element.dataset.address);
+  const field = element.querySelector("textarea");
+  const count = element.querySelector(".count");
+  const isLines = element.dataset.question === "lines";
+  const least = Number(element.dataset.charsMin ?? 0);
+  const write = () => {
+    const lines = field.value.split("\n").map((one) => one.trim()).filter(Boolean);
+    store.set(address, { value: isLines ? [...new Set(lines)] : field.value });
+    tell();
+  };
+  const showMentions = element.dataset.mentions ? bindMentions(element, field, write) : () => {};
+  field.addEventListener("input", write);
+
+  function tell() {
+    const length = [...field.value.trim()].length;
+    count.textContent = least ? `${length} of at least ${least} characters` : "";
+    showMentions();
+  }
+
+  return function show() {
+    const value = store.get(address).value ?? "";
+    const text = isLines && value ? value.join("\n") : value;
+    const isSame = isLines ? field.value.split("\n").filter(Boolean).join("\n") === text : field.value === text;
+    if (!isSame) field.value = text;
+    tell();
+  };
+}

@@ -1,0 +1,318 @@
+"""A task as the annotation page draws it: what is shown, what is asked, and nothing else.
+
+The page must not know which model wrote what, so nothing of a message comes through here but its
+text, its files and where it stands on the screen. Answers name responses by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from markupsafe import Markup
+from msgspec import Struct
+
+from plaudit.core.forms import Field, Form, Level
+from plaudit.core.questions import Display, Question, asked_turns, questions, responses
+from plaudit.wire.task import Attachment, Chunk, Message, MessageRole, Thread, Turn
+from plaudit.workspace import rendering
+from plaudit.workspace.controls import Control, control_of, why_key
+
+OWN_FILES = "/attachments/"
+"""Only files that this server has itself are shown or played; others are links."""
+
+_ROLES = {
+    MessageRole.system: "Instructions to the assistant",
+    MessageRole.user: "Prompt",
+    MessageRole.assistant: "Response",
+    MessageRole.function: "Result of a tool",
+}
+
+
+class FileShown(Struct, frozen=True):
+    """A file beside a message. `shown_as` is image, audio, link or name."""
+
+    name: str
+    kind: str
+    shown_as: str
+    url: str | None
+    transcript: str | None
+
+
+class Step(Struct, frozen=True):
+    """A piece of a response with questions of its own."""
+
+    number: int
+    body: Markup
+    controls: list[Control]
+
+
+class MessageShown(Struct, frozen=True):
+    """A message, and what is asked about it where it stands.
+
+    `position` is a response's place on the screen; other messages have none.
+    """
+
+    role: str
+    title: str
+    position: int | None
+    body: Markup
+    raw: str
+    files: list[FileShown]
+    references: list[tuple[str, Markup]]
+    reasoning: list[Markup]
+    steps: list[Step]
+    controls: list[Control]
+    model: str | None
+    """Who wrote it, where the project is not blind."""
+
+
+class Row(Struct, frozen=True):
+    """One question about each response: a line of the rating grid. `weight` is a criterion's."""
+
+    title: str
+    description: str | None
+    cells: list[Control]
+    whys: list[Control]
+    weight: float | None = None
+
+
+class TurnShown(Struct, frozen=True, kw_only=True):
+    """A turn that is asked about, or one that led there (`is_asked` is false)."""
+
+    at: str
+    name: str
+    is_asked: bool
+    prompt: list[MessageShown]
+    responses: list[MessageShown]
+    others: list[MessageShown] = []
+    """Responses of an earlier turn with which the conversation did not go on."""
+    rows: list[Row] = []
+    criteria: list[Row] = []
+    controls: list[Control] = []
+
+
+class ThreadShown(Struct, frozen=True):
+    """A conversation."""
+
+    at: str
+    name: str
+    turns: list[TurnShown]
+    controls: list[Control]
+
+
+class TaskShown(Struct, frozen=True):
+    """Everything on the page. `texts` are the exact texts that are marked or rewritten."""
+
+    threads: list[ThreadShown]
+    texts: dict[str, str]
+    asked_count: int
+
+
+def build(
+    form: Form, content: Sequence[Thread], display: Display, *, is_blind: bool = True
+) -> TaskShown:
+    """Lay out a task. Renders every text, so call it outside the event loop."""
+    return _Builder(form, content, display, is_blind).task()
+
+
+class _Builder:
+    def __init__(
+        self, form: Form, content: Sequence[Thread], display: Display, is_blind: bool
+    ) -> None:
+        self._form = form
+        self._content = content
+        self._display = display
+        self._is_blind = is_blind
+        self._asked = questions(form, content)
+        self._controls = [control_of(n, one, display) for n, one in enumerate(self._asked)]
+        self._texts: dict[str, str] = {}
+
+    def task(self) -> TaskShown:
+        threads = [self._thread(number, one) for number, one in enumerate(self._content)]
+        return TaskShown(threads, self._texts, len(self._asked))
+
+    def _thread(self, t: int, thread: Thread) -> ThreadShown:
+        asked = asked_turns(thread)
+        last = max(asked, default=len(thread.turns) - 1)
+        turns = [
+            self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn, thread)
+            for u, turn in enumerate(thread.turns)
+            if u <= last
+        ]
+        name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
+        return ThreadShown(f"t{t}", name, turns, self._of(f"t{t}", level=Level.thread))
+
+    def _earlier_turn(self, t: int, u: int, turn: Turn, thread: Thread) -> TurnShown:
+        at = f"t{t}u{u}"
+        order = self._display.get(at, responses(turn))
+        # What was answered to the last turn before this prompt is what its first response says,
+        # unless the data names another.
+        chosen = _continued(turn, order)
+        shown = [self._message(at, turn, index, None) for index in order if index == chosen]
+        others = [self._message(at, turn, index, None) for index in order if index != chosen]
+        return TurnShown(
+            at=at,
+            name=f"Turn {u + 1}",
+            is_asked=False,
+            prompt=self._prompt(at, turn),
+            responses=shown,
+            others=others,
+        )
+
+    def _asked_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
+        at = f"t{t}u{u}"
+        order = self._display.get(at, [])
+        return TurnShown(
+            at=at,
+            name=f"Turn {u + 1}",
+            is_asked=True,
+            prompt=self._prompt(at, turn),
+            responses=[
+                self._message(at, turn, index, position)
+                for position, index in enumerate(order, 1)
+            ],
+            rows=self._rows(at, order),
+            criteria=self._criteria(at, turn, order),
+            controls=self._of(at, level=Level.turn),
+        )
+
+    def _prompt(self, at: str, turn: Turn) -> list[MessageShown]:
+        return [
+            self._message(at, turn, index, None)
+            for index, one in enumerate(turn.messages)
+            if one.role is not MessageRole.assistant
+        ]
+
+    def _message(self, at: str, turn: Turn, index: int, position: int | None) -> MessageShown:
+        message = turn.messages[index]
+        text = message.content.text or ""
+        is_response = message.role is MessageRole.assistant
+        own = self._of(at, index=index, level=Level.message)
+        if is_response:
+            own = [one for one in own if one.kind in ("rewrite", "spans")]
+        for one in own:
+            self._texts[one.text_key] = text
+        return MessageShown(
+            role=message.role.value,
+            title=_ROLES[message.role] if position is None else f"Response {position}",
+            position=position,
+            body=rendering.render_markdown(text),
+            raw=text,
+            files=[_file(one) for one in message.content.attachments or ()],
+            references=[
+                (one.category or "Reference", rendering.render_markdown(one.content or ""))
+                for one in message.content.reference_texts or ()
+            ],
+            reasoning=[
+                rendering.render_markdown(one.content)
+                for one in message.content.reasoning or ()
+                if one.content
+            ],
+            steps=[
+                self._step(at, index, number, chunk)
+                for number, chunk in enumerate(message.content.chunks or ())
+            ],
+            controls=own,
+            model=None if self._is_blind else _model(message),
+        )
+
+    def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
+        own = self._of(at, index=index, chunk=number, level=Level.chunk)
+        for one in own:
+            self._texts[one.text_key] = chunk.text
+        return Step(number + 1, rendering.render_markdown(chunk.text), own)
+
+    def _rows(self, at: str, order: list[int]) -> list[Row]:
+        fields = [one for one in self._form.fields if one.level is Level.message]
+        whys = {why_key(one, fields) for one in fields} - {None}
+        found = []
+        for field in fields:
+            cells = self._cells(at, order, field)
+            if not cells or cells[0].kind in ("rewrite", "spans") or field.key in whys:
+                continue
+            why = next((one for one in fields if one.key == why_key(field, fields)), None)
+            extra = [] if why is None else self._cells(at, order, why)
+            found.append(Row(field.title or field.key, field.description, cells, extra))
+        return found
+
+    def _criteria(self, at: str, turn: Turn, order: list[int]) -> list[Row]:
+        fields = [one for one in self._form.fields if one.level is Level.criterion]
+        whys = {why_key(one, fields) for one in fields} - {None}
+        found = []
+        for rubric in turn.rubrics or ():
+            for criterion in rubric.criteria_definitions:
+                for field in fields:
+                    cells = self._cells(at, order, field, criterion.id)
+                    if not cells or field.key in whys:
+                        continue
+                    why = next((one for one in fields if one.key == why_key(field, fields)), None)
+                    extra = [] if why is None else self._cells(at, order, why, criterion.id)
+                    title = criterion.criterion
+                    about = field.title if len(fields) - len(whys) > 1 else None
+                    found.append(Row(title, about, cells, extra, criterion.weight))
+        return found
+
+    def _cells(
+        self, at: str, order: list[int], field: Field, criterion: str | None = None
+    ) -> list[Control]:
+        """The controls of one field, in the order of the responses on the screen."""
+        found = {
+            question.place.message: control
+            for question, control in self._pairs()
+            if question.place.at == at
+            and question.field is field
+            and question.place.criterion == criterion
+        }
+        return [found[index] for index in order if index in found]
+
+    def _of(
+        self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
+    ) -> list[Control]:
+        return [
+            control
+            for question, control in self._pairs()
+            if question.place.at == at
+            and question.field.level is level
+            and question.place.message == index
+            and question.place.chunk == chunk
+        ]
+
+    def _pairs(self) -> zip[tuple[Question, Control]]:
+        return zip(self._asked, self._controls, strict=True)
+
+
+def _continued(turn: Turn, order: list[int]) -> int | None:
+    """The response of an earlier turn with which the conversation went on: the selected one, or
+    the first as given where nobody selected one."""
+    for annotation in turn.annotations:
+        if annotation.key == "selected_model_id":
+            for index in order:
+                if turn.messages[index].source_id == annotation.value:
+                    return index
+    return min(order, default=None)
+
+
+def _model(message: Message) -> str:
+    parameters = message.model_parameters
+    return (parameters.model if parameters else None) or message.source_id
+
+
+def _file(one: Attachment) -> FileShown:
+    mime = one.mime_type or ""
+    url = one.url or ""
+    name = one.name or urlsplit(url).path.rpartition("/")[2] or "file"
+    if url.startswith(OWN_FILES):
+        shown_as = mime.partition("/")[0] if mime.startswith(("image/", "audio/")) else "link"
+    elif urlsplit(url).scheme in ("http", "https"):
+        shown_as = "link"
+    else:
+        shown_as, url = "name", ""
+    return FileShown(name, mime or "file", shown_as, url or None, one.transcript)
+
+
+def as_json(value: Any) -> str:
+    """JSON for an attribute of the page; the template escapes it."""
+    return msgspec.json.encode(value).decode()

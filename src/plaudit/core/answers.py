@@ -94,7 +94,7 @@ def check(
     if not partly:
         told = {(one.at, one.key) for one in faults if one.key is not None}
         faults += [
-            _missing(question, display)
+            missing(question, display)
             for address, question in asked.items()
             if question.field.required
             and address not in found
@@ -211,7 +211,8 @@ def _fault(pointer: str, message: str, one: Given | None) -> Fault:
     )
 
 
-def _missing(question: Question, display: Display) -> Fault:
+def missing(question: Question, display: Display) -> Fault:
+    """What is wrong where a question has no answer."""
     place = question.place
     order = display.get(place.at, [])
     is_response = place.message in order

@@ -59,7 +59,14 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.questions import shuffled
-from plaudit.errors import DraftConflict, InvalidContent, LeaseLost, LimitReached, NotFound, TooLarge
+from plaudit.errors import (
+    DraftConflict,
+    InvalidContent,
+    LeaseLost,
+    LimitReached,
+    NotFound,
+    TooLarge,
+)
 from plaudit.model import Hold, Lease, LeaseStatus, Project, TaskNote, WorkState
 from plaudit.store import assignments, organizations, projects, tasks, work
 from plaudit.store.engine import Transaction
@@ -99,6 +106,7 @@ class Saved(Struct, frozen=True):
 async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None:
     """Give somebody the next task; None if there is nothing for them. Raises LimitReached."""
     now = await _enter(tx, project, user_id)
+    await require_room(tx, project, user_id, now)
     own = await _resume_own(tx, project, user_id, now)
     if own is not None:
         return own
@@ -132,9 +140,10 @@ async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None
 
 async def resume(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
     """Give somebody a task of theirs again; raises NotFound, LeaseLost, LimitReached."""
+    now = await _enter(tx, project, user_id)
     lease = await get_lease(tx, project, user_id, assignment_id)
-    is_open = lease.status is LeaseStatus.open
-    now = await _enter(tx, project, user_id, except_for=assignment_id if is_open else None)
+    if lease.status is not LeaseStatus.open or lease.expires_ms <= now:
+        await require_room(tx, project, user_id, now)
     found = await _renewed(tx, project, lease, now)
     if found is None:
         lease = await get_lease(tx, project, user_id, assignment_id)
@@ -290,9 +299,7 @@ def lease_ms(project: Project) -> int:
 
 def is_held(lease: Lease, held: Hold, now: int) -> bool:
     """Whether somebody still has the task that they say they have."""
-    return (
-        lease.status is LeaseStatus.open and lease.fence == held.fence and lease.expires_ms > now
-    )
+    return lease.status is LeaseStatus.open and lease.fence == held.fence and lease.expires_ms > now
 
 
 async def lost(tx: Transaction, project: Project, held: Hold) -> LeaseLost:
@@ -308,30 +315,22 @@ async def lost(tx: Transaction, project: Project, held: Hold) -> LeaseLost:
 
 async def require_room(
     tx: Transaction, project: Project, user_id: str, now: int, *, limit_max: int = OPEN_LEASES_MAX
-) -> list[Lease]:
-    """Somebody's open leases, run out or not; raises LimitReached if they may have no more."""
+) -> None:
+    """Hold somebody to their cap of open tasks; raises LimitReached."""
     found = await assignments.list_leases(
         tx, project.project_id, user_id, LeaseStatus.open, limit=RESUMED_MAX
     )
     if sum(one.expires_ms > now for one in found) >= limit_max:
         raise LimitReached(f"you have {limit_max} tasks open; finish one or give it back")
-    return found
 
 
-async def _enter(
-    tx: Transaction, project: Project, user_id: str, *, except_for: str | None = None
-) -> int:
-    """Keep somebody's other claims waiting, and hold them to their cap; the time."""
-    now = await tx.now_ms()
-    await assignments.enter(tx, project.project_id, user_id, now)
-    if except_for is None:
-        await require_room(tx, project, user_id, now)
+async def _enter(tx: Transaction, project: Project, user_id: str) -> int:
+    """Keep somebody's other claims waiting; the time once they are."""
+    await assignments.enter(tx, project.project_id, user_id, await tx.now_ms())
     return await tx.now_ms()
 
 
-async def _resume_own(
-    tx: Transaction, project: Project, user_id: str, now: int
-) -> Lease | None:
+async def _resume_own(tx: Transaction, project: Project, user_id: str, now: int) -> Lease | None:
     """What somebody is to go on with before anything new."""
     for status in (LeaseStatus.open, LeaseStatus.returned, LeaseStatus.expired):
         found = await _resume_any(tx, project, user_id, status, now)

@@ -84,7 +84,8 @@ async def follow_batch(tx: Transaction, batch: Batch) -> None:
 async def begin_again(tx: Transaction, project: Project, task: StoredTask) -> None:
     """Let a task that was reopened be done anew by everybody; what was answered counts no more."""
     await submissions.retract_all(tx, task.project_id, task.seq)
-    await assignments.release_all(tx, task.project_id, task.seq)
+    await assignments.release_submitted(tx, task.project_id, task.seq)
+    await assignments.release_closed(tx, task.project_id, task.seq)
     await open_work(tx, project, [task])
 
 

@@ -288,11 +288,20 @@ async def close_of_batch(tx: Transaction, project_id: int, batch_id: str, now: i
     )
 
 
-async def release_all(tx: Transaction, project_id: int, seq: int) -> None:
-    """Let everybody who had a task and did not skip it have it again; drafts stay."""
+async def release_submitted(tx: Transaction, project_id: int, seq: int) -> None:
+    """Let everybody who had submitted a task have it again; what they had filled in stays."""
     await tx.run(
         "UPDATE assignment SET status = 'released', fence = fence + 1"
-        " WHERE project_id = :project_id AND seq = :seq AND status IN ('submitted', 'closed')",
+        " WHERE project_id = :project_id AND seq = :seq AND status = 'submitted'",
+        {"project_id": project_id, "seq": seq},
+    )
+
+
+async def release_closed(tx: Transaction, project_id: int, seq: int) -> None:
+    """Let everybody whose lease of a task was ended from outside have it again."""
+    await tx.run(
+        "UPDATE assignment SET status = 'released', fence = fence + 1"
+        " WHERE project_id = :project_id AND seq = :seq AND status = 'closed'",
         {"project_id": project_id, "seq": seq},
     )
 

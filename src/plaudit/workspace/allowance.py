@@ -1,0 +1,18 @@
+"""How much of one text is rendered with effort; the rest is shown as it was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CODE_CHARACTERS_MAX = 20_000
+CODE_TOKENS_MAX = 4_000
+FORMULA_CHARACTERS_MAX = 20_000
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What is left for one text. Lexers and the LaTeX reader are not linear in hostile hands."""
+
+    code_characters: int = CODE_CHARACTERS_MAX
+    code_tokens: int = CODE_TOKENS_MAX
+    formula_characters: int = FORMULA_CHARACTERS_MAX

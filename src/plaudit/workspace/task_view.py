@@ -15,7 +15,14 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from plaudit.core.forms import Field, Form, Level
-from plaudit.core.questions import Display, Question, asked_turns, questions, responses
+from plaudit.core.questions import (
+    SELECTED,
+    Display,
+    Question,
+    asked_turns,
+    questions,
+    responses,
+)
 from plaudit.wire.task import Attachment, Chunk, Message, MessageRole, Thread, Turn
 from plaudit.workspace import rendering
 from plaudit.workspace.controls import Control, control_of, why_key
@@ -87,8 +94,8 @@ class TurnShown(Struct, frozen=True, kw_only=True):
     is_asked: bool
     prompt: list[MessageShown]
     responses: list[MessageShown]
-    others: list[MessageShown] = []
-    """Responses of an earlier turn with which the conversation did not go on."""
+    continued: MessageShown | None = None
+    """The response with which the conversation went on, where that is known."""
     rows: list[Row] = []
     criteria: list[Row] = []
     controls: list[Control] = []
@@ -138,28 +145,25 @@ class _Builder:
         asked = asked_turns(thread)
         last = max(asked, default=len(thread.turns) - 1)
         turns = [
-            self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn, thread)
+            self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn)
             for u, turn in enumerate(thread.turns)
             if u <= last
         ]
         name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
         return ThreadShown(f"t{t}", name, turns, self._of(f"t{t}", level=Level.thread))
 
-    def _earlier_turn(self, t: int, u: int, turn: Turn, thread: Thread) -> TurnShown:
+    def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"
         order = self._display.get(at, responses(turn))
-        # What was answered to the last turn before this prompt is what its first response says,
-        # unless the data names another.
         chosen = _continued(turn, order)
-        shown = [self._message(at, turn, index, None) for index in order if index == chosen]
-        others = [self._message(at, turn, index, None) for index in order if index != chosen]
+        shown = {index: self._message(at, turn, index, None) for index in order}
         return TurnShown(
             at=at,
             name=f"Turn {u + 1}",
             is_asked=False,
             prompt=self._prompt(at, turn),
-            responses=shown,
-            others=others,
+            responses=[shown[index] for index in order],
+            continued=None if chosen is None else shown[chosen],
         )
 
     def _asked_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
@@ -171,8 +175,7 @@ class _Builder:
             is_asked=True,
             prompt=self._prompt(at, turn),
             responses=[
-                self._message(at, turn, index, position)
-                for position, index in enumerate(order, 1)
+                self._message(at, turn, index, position) for position, index in enumerate(order, 1)
             ],
             rows=self._rows(at, order),
             criteria=self._criteria(at, turn, order),
@@ -285,14 +288,11 @@ class _Builder:
 
 
 def _continued(turn: Turn, order: list[int]) -> int | None:
-    """The response of an earlier turn with which the conversation went on: the selected one, or
-    the first as given where nobody selected one."""
-    for annotation in turn.annotations:
-        if annotation.key == "selected_model_id":
-            for index in order:
-                if turn.messages[index].source_id == annotation.value:
-                    return index
-    return min(order, default=None)
+    """The response with which a conversation went on: the only one, or the one that was selected."""
+    if len(order) == 1:
+        return order[0]
+    chosen = {one.value for one in turn.annotations if one.key == SELECTED}
+    return next((index for index in order if turn.messages[index].source_id in chosen), None)
 
 
 def _model(message: Message) -> str:

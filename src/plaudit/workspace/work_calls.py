@@ -141,9 +141,7 @@ async def send_heartbeat(visit: Visit[NoQuery], sent: SignOfLife) -> Kept:
 async def submit(visit: Visit[NoQuery], sent: SubmissionSent) -> Submitted | Answer:
     """POST …/submit: hand in the answers, and take the next task."""
     if not 0 < len(sent.client_key) <= CLIENT_KEY_CHARS_MAX:
-        raise InvalidContent(
-            f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key"
-        )
+        raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
 
     async def work(tx: Transaction, project: Project) -> submission.Receipt:
         return await submission.submit(
@@ -172,9 +170,7 @@ async def undo(visit: Visit[NoQuery], sent: NothingSent) -> Onward:
     """POST …/undo: open the submission of a moment ago again."""
 
     async def work(tx: Transaction, project: Project) -> Lease:
-        return await submission.undo(
-            tx, project, visit.user.user_id, visit.path["assignment_id"]
-        )
+        return await submission.undo(tx, project, visit.user.user_id, visit.path["assignment_id"])
 
     lease = await _run(visit, work)
     return Onward(next=task_path(visit.path["project_id"], lease.assignment_id))
@@ -209,9 +205,7 @@ async def report(visit: Visit[NoQuery], sent: Said) -> Onward:
 
     async def work(tx: Transaction, project: Project) -> None:
         held = _hold(visit, sent.fence)
-        await assignment.report_sensitive(
-            tx, project, held, type=sent.reason, message=sent.note
-        )
+        await assignment.report_sensitive(tx, project, held, type=sent.reason, message=sent.note)
 
     await _run(visit, work)
     return await _onward(visit, goes_on=sent.goes_on)
@@ -231,9 +225,7 @@ def _hold(visit: Visit[Any], fence: int) -> Hold:
     return Hold(visit.user.user_id, visit.path["assignment_id"], fence)
 
 
-async def _run(
-    visit: Visit[Any], work: Callable[[Transaction, Project], Awaitable[T]]
-) -> T:
+async def _run(visit: Visit[Any], work: Callable[[Transaction, Project], Awaitable[T]]) -> T:
     async def whole(tx: Transaction) -> T:
         return await work(tx, await get_project(tx, visit))
 

@@ -142,8 +142,9 @@ class _Builder:
         return TaskShown(threads, self._texts, len(self._asked))
 
     def _thread(self, t: int, thread: Thread) -> ThreadShown:
-        asked = asked_turns(thread)
-        last = max(asked, default=len(thread.turns) - 1)
+        asked = [u for u in asked_turns(thread) if self._is_asked(f"t{t}u{u}")]
+        asked = asked or [max(asked_turns(thread), default=0)]
+        last = max(asked)
         turns = [
             self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn)
             for u, turn in enumerate(thread.turns)
@@ -151,6 +152,9 @@ class _Builder:
         ]
         name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
         return ThreadShown(f"t{t}", name, turns, self._of(f"t{t}", level=Level.thread))
+
+    def _is_asked(self, at: str) -> bool:
+        return any(question.place.at == at for question in self._asked)
 
     def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"

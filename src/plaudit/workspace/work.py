@@ -146,7 +146,7 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         "can_resume": lease.status
         in (LeaseStatus.open, LeaseStatus.expired, LeaseStatus.released, LeaseStatus.returned),
         "shown": shown,
-        "has_ranking": _has_kind(shown, ("ranking", "groups")),
+        "sections": sum(turn.is_asked for thread in shown.threads for turn in thread.turns),
         "guidelines": guidelines if detail.guidelines else None,
         "state": task_view.as_json(_state(opened, shown, now_ms, is_open=is_open)),
     }
@@ -246,15 +246,6 @@ def _state(
         "active_ms": lease.active_ms,
         "texts": shown.texts,
     }
-
-
-def _has_kind(shown: task_view.TaskShown, kinds: tuple[str, ...]) -> bool:
-    return any(
-        control.kind in kinds
-        for thread in shown.threads
-        for turn in thread.turns
-        for control in turn.controls
-    )
 
 
 _QUEUE = "/work/{project_id}"

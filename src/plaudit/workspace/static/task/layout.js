@@ -7,7 +7,7 @@ const TOGETHER = "plaudit-scroll-together";
 
 export class Layout {
   #root;
-  #narrow = matchMedia("(max-width: 56.24rem)");
+  #narrow = matchMedia("(max-width: 56.24rem), (max-height: 31.99rem)");
 
   constructor(root) {
     this.#root = root;
@@ -147,20 +147,17 @@ function compare(section, isOn) {
 /** Code can be copied. */
 function bindCopying(root) {
   if (navigator.clipboard === undefined) return;
-  for (const code of root.querySelectorAll(".rendered pre")) {
+  for (const code of root.querySelectorAll(".rendered .code")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "small copy-code";
     button.textContent = "Copy";
     button.setAttribute("aria-label", "Copy code");
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(code.textContent);
+      await navigator.clipboard.writeText(code.querySelector("pre").textContent);
       button.textContent = "Copied";
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
-    const frame = document.createElement("div");
-    frame.className = "code-frame";
-    code.replaceWith(frame);
-    frame.append(code, button);
+    code.append(button);
   }
 }

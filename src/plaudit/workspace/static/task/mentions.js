@@ -29,6 +29,7 @@ export function bindMentions(element, field, write) {
   function open() {
     menu.hidden = false;
     mark(0);
+    menu.scrollIntoView({ block: "nearest" });
   }
 
   function close() {

@@ -32,6 +32,11 @@ export class Submit {
   async press() {
     if (this.#isBusy || this.#store.isReadOnly || this.#sync.isStopped) return;
     clearFaults();
+    const demanded = demandedFaults(this.#store);
+    if (demanded.length) {
+      showFaults(demanded);
+      return;
+    }
     await this.#go({ client_key: newKey(), answers: this.#store.list() });
   }
 
@@ -109,4 +114,12 @@ export class Submit {
     this.#sync.keep();
     this.#sync.resume();
   }
+}
+
+/** What the page alone demands: the first incorrect step of a response is to be put right. */
+function demandedFaults(store) {
+  return [...document.querySelectorAll("[data-demanded]")]
+    .map((one) => JSON.parse(one.dataset.address))
+    .filter((address) => !store.isAnswered(address))
+    .map((address) => ({ ...address, message_index: address.message, message: "put the first incorrect step right" }));
 }

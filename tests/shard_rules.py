@@ -195,7 +195,9 @@ def _read_block(tokens: list[Any]) -> Block:
             block.target = _columns(target) if isinstance(target, list) else ()
         elif token in ("SET", "WHERE", "ON"):
             clause = token
-        elif token == "OR" or (token == "NOT" and tokens[at - 1] != "IS"):
+        elif token == "OR" or (
+            token == "NOT" and tokens[at - 1] != "IS" and tokens[at + 1] != "EXISTS"
+        ):
             block.is_loose = True
         elif token == "=" and clause == "SET" and isinstance(tokens[at - 1], str):
             block.changed.add(tokens[at - 1])

@@ -44,9 +44,13 @@ ACROSS = {
     "begin": "after a restore every project's clock moves",
     "violations": "`plaudit db check` reads the whole store",
     "list_entries": "an operator reads the audit log of all projects",
+    "list_projects_due": "the worker looks for leases that have run out in every project",
     "forget": "the worker looks for old keys everywhere, and deletes each in its place",
 }
 """Functions of the store that speak of all projects at once, and why they may."""
+
+FILLING = {"0006_work.sql": "INSERT INTO task_work"}
+"""Statements of migrations that fill a new table, which is not cut yet, from all projects."""
 
 HOT = {
     "list_tasks", "get_task", "find_task", "change_status", "insert_body", "delete_body",
@@ -267,7 +271,8 @@ def test_the_migrations_use_nothing_that_is_banned():
     for dialect in (schema.SQLITE, schema.POSTGRES):
         for migration in schema.migrations(dialect):
             for statement in migration.statements:
-                assert statement_faults(statement) == [], migration.name
+                if not statement.startswith(FILLING.get(migration.name, "\0")):
+                    assert statement_faults(statement) == [], migration.name
 
 
 def test_every_statement_says_which_shard_it_is_for(ran):

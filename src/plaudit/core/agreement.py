@@ -79,7 +79,7 @@ def preferred(field: Field, value: Any, sources: Sequence[str]) -> str | None:
     side = 2 * possible.index(value) - (len(possible) - 1)
     if side == 0:
         return None
-    is_first = (side < 0) == (field.scale is ScaleDirection.low_is_first)
+    is_first = (side < 0) == (field.scale == ScaleDirection.low_is_first)
     return sources[0] if is_first else sources[1]
 
 
@@ -142,26 +142,31 @@ def _most_ranked(field: Field, values: Sequence[Any]) -> Settled:
     if any(set(one) != set(names) for one in ranks):
         return UNRESOLVED
     beaten_by: dict[str, int] = dict.fromkeys(names, 0)
-    margins = {}
+    standings: dict[tuple[str, str], int] = {}
     for a, b in combinations(names, 2):
-        margin = sum((one[a] < one[b]) - (one[a] > one[b]) for one in ranks)
-        margins[a, b] = (margin > 0) - (margin < 0)
-        if margin:
-            beaten_by[b if margin > 0 else a] += 1
+        counts = Counter(_standing(one, a, b) for one in ranks).most_common(2)
+        if len(counts) > 1 and counts[0][1] == counts[1][1]:
+            return UNRESOLVED
+        standings[a, b] = counts[0][0]
+        if counts[0][0]:
+            beaten_by[b if counts[0][0] > 0 else a] += 1
     groups: dict[int, list[str]] = {}
     for name in names:
         groups.setdefault(beaten_by[name], []).append(name)
     ordered = [groups[count] for count in sorted(groups)]
     place = _ranks(ordered)
-    if any(
-        (place[a] < place[b]) - (place[a] > place[b]) != said for (a, b), said in margins.items()
-    ):
+    if any(_standing(place, a, b) != said for (a, b), said in standings.items()):
         return UNRESOLVED  # most say that a beats b, b beats c and c beats a
     if field.type == AnnotationType.ranked_groups:
         return Settled(Ballot(ordered))
     if any(len(group) > 1 for group in ordered):
         return UNRESOLVED
     return Settled(Ballot([group[0] for group in ordered]))
+
+
+def _standing(ranks: dict[str, int], a: str, b: str) -> int:
+    """1 if a stands before b, -1 if after, 0 if they are equals."""
+    return (ranks[a] < ranks[b]) - (ranks[a] > ranks[b])
 
 
 def _ranks(value: Any) -> dict[str, int]:

@@ -68,6 +68,11 @@ class Answer(Struct, omit_defaults=True, frozen=True, kw_only=True):
     cannot_assess: bool = False
     justification: str | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is a reason alone."""
+        return self.value is None and not (self.not_applicable or self.cannot_assess)
+
 
 def check(
     form: Form, content: Sequence[Thread], display: Display, given: Any, *, partly: bool = False
@@ -78,31 +83,34 @@ def check(
     """
     asked = {_address(one): one for one in questions(form, content)}
     faults: list[Fault] = []
-    found: dict[tuple[Place, str], Answer] = {}
+    tried: set[tuple[Place, str]] = set()
+    found: list[Answer] = []
     for number, raw in enumerate(_listed(given)):
-        pointer, one = f"/{number}", None
+        one = None
         try:
             one = _converted(raw)
             question = _question(asked, content, display, one)
-            if _address(question) in found:
+            address = _address(question)
+            if address in tried:
                 raise Wrong("the question is answered twice", "/key")
+            tried.add(address)
             answer = _answer(question, content, display, one)
-            if answer is not None:
-                found[_address(question)] = answer
         except Wrong as wrong:
-            faults.append(_fault(pointer + wrong.where, wrong.message, one))
+            faults.append(_fault(f"/{number}{wrong.where}", wrong.message, one))
+            continue
+        if answer is not None:
+            found.append(answer)
+        if question.field.required and not partly and (answer is None or answer.is_empty):
+            faults.append(_fault(f"/{number}/value", "an answer is required", one))
     if not partly:
-        told = {(one.at, one.key) for one in faults if one.key is not None}
         faults += [
             missing(question, display)
             for address, question in asked.items()
-            if question.field.required
-            and address not in found
-            and (question.place.at, question.field.key) not in told
+            if question.field.required and address not in tried
         ]
     if faults:
         raise AnswersRejected(faults[:FAULTS_MAX])
-    return list(found.values())
+    return found
 
 
 def _listed(given: Any) -> list[Any]:
@@ -172,12 +180,7 @@ def _answer(
     value = one.value
     if value is not None:
         value = stored_value(question, content, order, value)
-    is_nothing = value is None and not (one.not_applicable or one.cannot_assess)
-    if is_nothing and not why:
-        return None
-    if is_nothing and field.required:
-        raise Wrong("an answer is required")
-    return Answer(
+    found = Answer(
         at=place.at,
         source_id=_source(content, place),
         chunk=place.chunk,
@@ -188,6 +191,7 @@ def _answer(
         cannot_assess=one.cannot_assess,
         justification=renumbered(why, order) if why else None,
     )
+    return None if found.is_empty and not why else found
 
 
 def _source(content: Sequence[Thread], place: Place) -> str | None:

@@ -31,11 +31,11 @@ a Problem that is raised takes the whole transaction back. Times are the databas
                                                  LimitReached: too many skips in an hour
     release(tx, project, held)                   gives the place back; the draft stays
     flag(tx, project, held, reason=…, note=…)    tells a manager; the work goes on
-    report_sensitive(tx, project, held, type=…, message=…)
+    report_sensitive(tx, project, held, kind=…, message=…)
                                                  takes the task off the queue and from everybody
                                                  who holds it, until a manager decides
                                                  (core/review.py); it stays pending
-    reason, type, note, message: InvalidContent if they are too long.
+    reason, kind, note, message: InvalidContent if they are too long.
 
     For the worker and for people management:
 
@@ -248,10 +248,10 @@ async def flag(
 
 
 async def report_sensitive(
-    tx: Transaction, project: Project, held: Hold, *, type: str, message: str | None = None
+    tx: Transaction, project: Project, held: Hold, *, kind: str, message: str | None = None
 ) -> None:
     """Take a task from everybody because of what it says; raises LeaseLost, InvalidContent."""
-    said = _said(type, message)
+    said = _said(kind, message)
     seq = await _end(tx, project, held, LeaseStatus.skipped)
     await assignments.close_all(tx, project.project_id, seq, await tx.now_ms())
     await work.free_all_places(tx, project.project_id, seq)

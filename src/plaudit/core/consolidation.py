@@ -260,8 +260,7 @@ def _justification(ballot: Ballot, given: list[_Opinion], fix: Answer | None) ->
 
 
 def _settled(field: Field, given: list[_Opinion]) -> Settled:
-    said = [_ballot(one.answer) for one in given]
-    answered = [one for one in said if one.value is not None or not one.is_value]
+    answered = [_ballot(one.answer) for one in given if not one.answer.is_empty]
     return settle(field, answered) if answered else Settled()  # reasons alone, and no answers
 
 

@@ -26,14 +26,15 @@ async def open_work(
 ) -> None:
     """Put those of a project's tasks that are pending and have content into the queue.
 
-    The caller has locked their batches, so that none is paused at this moment.
+    The caller has locked their batches, so that none is paused at this moment. A task that is
+    reopened with its submissions needs as many as it has.
     """
     wanted = [
         one for one in tasks if one.status is TaskStatus.pending and one.content not in _NOTHING
     ]
     if not wanted:
         return
-    needed = project_detail(project).overlap or 1
+    needed = submitted_count or project_detail(project).overlap or 1
     found: dict[str | None, Batch | None] = {None: None}
     for one in wanted:
         if one.batch_id is not None and one.batch_id not in found:
@@ -48,7 +49,7 @@ async def open_work(
                 batch_id=one.batch_id,
                 rank=0 if batch is None else -batch.priority,
                 since_ms=one.created_ms if batch is None else batch.created_ms,
-                needed=max(needed, submitted_count),
+                needed=needed,
                 submitted_count=submitted_count,
                 open_count=0,
                 state=WorkState.open,
@@ -90,9 +91,13 @@ async def begin_again(tx: Transaction, project: Project, task: StoredTask) -> No
 
 
 async def prioritize(tx: Transaction, batch: Batch, priority: int) -> None:
-    """Give a batch's tasks out earlier (greater) or later; 0 unless set, at most a million."""
+    """Give a batch's tasks out earlier (greater) or later; 0 unless set. Raises NotFound.
+
+    Priorities are minus a million to a million; what lies beyond counts as the bound.
+    """
     priority = max(-PRIORITY_MAX, min(PRIORITY_MAX, priority))
-    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
-    if not await batches.set_priority(tx, batch, priority):
+    if await batches.find_batch(tx, batch.org_id, batch.batch_id) is None:
         raise NotFound("there is no such batch")
+    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
+    await batches.set_priority(tx, batch, priority)
     await work.rank_batch(tx, batch.project_id, batch.batch_id, -priority)

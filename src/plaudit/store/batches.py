@@ -207,13 +207,11 @@ async def move_batch(
     )
 
 
-async def set_priority(tx: Transaction, batch: Batch, priority: int) -> bool:
-    """Write how early a batch's tasks are given out; False if there is no such batch."""
-    return bool(
-        await tx.run(
-            "UPDATE batch SET priority = :priority WHERE org_id = :org_id AND batch_id = :batch_id",
-            {"org_id": batch.org_id, "batch_id": batch.batch_id, "priority": priority},
-        )
+async def set_priority(tx: Transaction, batch: Batch, priority: int) -> None:
+    """Write how early a batch's tasks are given out."""
+    await tx.run(
+        "UPDATE batch SET priority = :priority WHERE org_id = :org_id AND batch_id = :batch_id",
+        {"org_id": batch.org_id, "batch_id": batch.batch_id, "priority": priority},
     )
 
 

@@ -45,6 +45,27 @@ CHECKS: dict[str, str] = {
         " OR p.error <> (SELECT COUNT(*) FROM task AS t"
         " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 3)"
     ),
+    "only pending tasks are in the queue": (
+        "SELECT COUNT(*) FROM task_work AS w LEFT JOIN task AS t"
+        " ON t.project_id = w.project_id AND t.seq = w.seq WHERE t.seq IS NULL OR t.status <> 0"
+    ),
+    "a task in the queue counts its submissions and leases": (
+        "SELECT COUNT(*) FROM task_work AS w WHERE w.submitted_count <> (SELECT COUNT(*)"
+        " FROM submission AS s WHERE s.project_id = w.project_id AND s.seq = w.seq"
+        " AND s.is_current = 1) OR w.open_count <> (SELECT COUNT(*) FROM assignment AS a"
+        " WHERE a.project_id = w.project_id AND a.seq = w.seq AND a.ended_ms IS NULL)"
+        " OR w.submitted_count + w.open_count > w.needed"
+    ),
+    "nobody holds a task that is not in the queue": (
+        "SELECT COUNT(*) FROM assignment AS a LEFT JOIN task_work AS w"
+        " ON w.project_id = a.project_id AND w.seq = a.seq"
+        " WHERE a.ended_ms IS NULL AND w.seq IS NULL"
+    ),
+    "what counts was submitted by somebody who has submitted": (
+        "SELECT COUNT(*) FROM submission AS s LEFT JOIN assignment AS a"
+        " ON a.project_id = s.project_id AND a.assignment_id = s.assignment_id"
+        " WHERE s.is_current = 1 AND (a.seq IS NULL OR a.status <> 'submitted')"
+    ),
     "every claimed unique_id names a task": (
         "WITH l AS MATERIALIZED (SELECT task_id, org_id, seq FROM task_locator)"
         " SELECT COUNT(*) FROM unique_claim AS u LEFT JOIN l"

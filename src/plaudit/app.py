@@ -44,7 +44,7 @@ from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Misconfigured
 from plaudit.settings import Settings
 from plaudit.store import opening
-from plaudit.workspace import start_page
+from plaudit.workspace import account_pages, people_pages, sign_in_pages, start_page
 from plaudit.workspace.page import Page
 from plaudit.workspace.serving import Workspace
 
@@ -63,7 +63,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
 def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
-    for one in (start_page,):
+    for one in (start_page, sign_in_pages, account_pages, people_pages):
         found += one.PAGES
     return tuple(found)
 

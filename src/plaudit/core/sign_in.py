@@ -36,6 +36,7 @@ PER_CLIENT = Quota(60, 5 * 60)
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 _TOKEN_BYTES = 32
+_TOKEN_CHARS_MAX = 100
 _LOST = (
     "this invitation has been used, replaced or taken back, or is older than a week; ask for a "
     "new one"
@@ -87,7 +88,6 @@ class Entry(Struct, frozen=True):
     organization: str | None
     """Needed only by who has the same address in several organizations of a server."""
     agent: str
-    request_id: str
 
 
 async def make_invitation(tx: Transaction, secret: ServerSecret, person: Person) -> str:
@@ -126,13 +126,13 @@ def link(base: str | None, token: str) -> str:
 
 
 async def look_at_invitation(db: Database, secret: ServerSecret, token: str) -> Invited:
-    """Whom an invitation is for; raises NotFound if it holds no more, or never did."""
+    """Whom an invitation is for; raises InvalidContent if it holds no more, or never did."""
     async with db.read(snapshot=False) as tx:
-        for digest in secret.invitation_digests(token):
+        for digest in secret.invitation_digests(token[:_TOKEN_CHARS_MAX]):
             found = await credentials.find_invited(tx, digest, clock.now_ms())
             if found is not None:
                 return found
-    raise NotFound(_LOST)
+    raise InvalidContent(_LOST, pointer="/token")
 
 
 async def accept_invitation(
@@ -147,7 +147,7 @@ async def accept_invitation(
 ) -> str:
     """Set the password, end all sessions there were, and begin one; return its token.
 
-    Raises NotFound for an invitation that holds no more, InvalidContent for a bad password.
+    Raises InvalidContent for an invitation that holds no more, or a bad password or name.
     """
     invited = await look_at_invitation(db, secret, token)
     passwords.require_good(password, email=invited.email)
@@ -161,7 +161,7 @@ async def accept_invitation(
             for digest in secret.invitation_digests(token)
         ]
         if not any(used):
-            raise NotFound(_LOST)
+            raise InvalidContent(_LOST, pointer="/token")
         changes = {"status": PersonStatus.active} | ({} if name is None else {"name": name})
         await people.change(tx, invited.account_id, invited.user_id, changes)
         await credentials.put_password(tx, invited.account_id, invited.user_id, password_hash, now)

@@ -28,6 +28,7 @@ from plaudit.api.operation import (
 )
 from plaudit.api.parameters import decode
 from plaudit.core import permissions, sessions
+from plaudit.core.sign_in import Throttle
 from plaudit.errors import (
     Conflict,
     InvalidContent,
@@ -44,7 +45,7 @@ from plaudit.store.engine import Transaction
 from plaudit.workspace import forms, links
 from plaudit.workspace.assets import Assets
 from plaudit.workspace.browser import Browser
-from plaudit.workspace.page import ANYONE, Page, Redirect, Shown, Visit
+from plaudit.workspace.page import ANYONE, Desk, Page, Redirect, Shown, Visit
 from plaudit.workspace.views import Frame, Views
 
 _AGAIN = (InvalidContent, Conflict, SignInRefused, TooManyRequests, Unavailable)
@@ -63,9 +64,8 @@ class Workspace:
         self._by_path: dict[str, list[Page]] = {}
         for page in pages:
             self._by_path.setdefault(page.path, []).append(page)
-        self.destinations = links.pattern_of(
-            page.path for page in pages if page.method == "GET" and page.template is not None
-        )
+        shown = [page.path for page in pages if page.method == "GET" and page.template]
+        self._desk = Desk(services, Throttle(), links.pattern_of(shown))
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
         """Everything here is ours to answer, also what does not exist."""
@@ -109,7 +109,7 @@ class Workspace:
                 raise SignedOut
             permissions.require_role(user, page.role)
         visit = Visit(
-            services=self.services,
+            desk=self._desk,
             user=user,
             query=decode(page.query, scope["query_string"]),
             path=path_parts(scope),

@@ -44,7 +44,14 @@ from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Misconfigured
 from plaudit.settings import Settings
 from plaudit.store import opening
-from plaudit.workspace import start_page, work, work_calls
+from plaudit.workspace import (
+    account_pages,
+    people_pages,
+    sign_in_pages,
+    start_page,
+    work,
+    work_calls,
+)
 from plaudit.workspace.page import Page
 from plaudit.workspace.serving import Workspace
 
@@ -63,7 +70,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
 def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
-    for one in (start_page, work, work_calls):
+    for one in (start_page, sign_in_pages, account_pages, people_pages, work, work_calls):
         found += one.PAGES
     return tuple(found)
 

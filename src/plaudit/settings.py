@@ -29,6 +29,7 @@ CONNECTIONS_MAX = 1000
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 FAILED_AUTH = Quota(600, 60)
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _QUOTA = re.compile(r"(\d{1,9})/(second|minute|hour|day)", re.ASCII)
 _SECONDS = {"second": 1, "minute": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
 _SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -58,6 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     default_opts: Opts = DEFAULT_OPTS
     bare_annotations: bool = False
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
     egress_allow: tuple[IPv4Network | IPv6Network, ...] = ()
     smtp_url: str | None = None
     rate_per_key: Quota | None = None
@@ -86,6 +88,8 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_DEFAULT_OPTS": "What `opts` means when absent; default model_parameters.",
     "PLAUDIT_BARE_ANNOTATIONS": "1 drops id and type from annotations, as the seed page prints "
     "them; the official client cannot read that.",
+    "PLAUDIT_TRUSTED_PROXIES": "Networks, separated by commas, of the proxies whose "
+    "X-Forwarded-For is believed; default loopback.",
     "PLAUDIT_EGRESS_ALLOW": "Networks, separated by commas, that callbacks may reach although "
     "they are not public; default none.",
     "PLAUDIT_SMTP_URL": "The server that sends mail: smtp://, smtp+starttls:// or smtps://"
@@ -117,7 +121,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         log_level=level,
         default_opts=_opts(env.get("PLAUDIT_DEFAULT_OPTS")),
         bare_annotations=_flag(env, "PLAUDIT_BARE_ANNOTATIONS"),
-        egress_allow=_networks(env.get("PLAUDIT_EGRESS_ALLOW", "")),
+        trusted_proxies=_networks(env, "PLAUDIT_TRUSTED_PROXIES", LOOPBACK),
+        egress_allow=_networks(env, "PLAUDIT_EGRESS_ALLOW", ()),
         smtp_url=smtp_url,
         rate_per_key=_quota(env, "PLAUDIT_RATE_PER_KEY", None),
         rate_per_org=_quota(env, "PLAUDIT_RATE_PER_ORG", None),
@@ -142,7 +147,8 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
             opt.name or "" for opt in Opts if opt in settings.default_opts
         ),
         "PLAUDIT_BARE_ANNOTATIONS": str(int(settings.bare_annotations)),
-        "PLAUDIT_EGRESS_ALLOW": ",".join(str(network) for network in settings.egress_allow),
+        "PLAUDIT_TRUSTED_PROXIES": _networks_text(settings.trusted_proxies) or "none",
+        "PLAUDIT_EGRESS_ALLOW": _networks_text(settings.egress_allow),
         "PLAUDIT_SMTP_URL": settings.smtp_url or "",
         "PLAUDIT_RATE_PER_KEY": _quota_text(settings.rate_per_key),
         "PLAUDIT_RATE_PER_ORG": _quota_text(settings.rate_per_org),
@@ -175,7 +181,12 @@ def _opts(text: str | None) -> Opts:
     return Opts(sum(Opts[name] for name in set(names)))
 
 
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+def _networks(
+    env: Mapping[str, str], name: str, default: tuple[IPv4Network | IPv6Network, ...]
+) -> tuple[IPv4Network | IPv6Network, ...]:
+    text = env.get(name, "")
+    if text in ("", "none"):
+        return () if text else default
     found = []
     for part in (part.strip() for part in text.split(",")):
         try:
@@ -183,10 +194,13 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
                 found.append(ip_network(part))
         except ValueError as exc:
             raise Misconfigured(
-                "PLAUDIT_EGRESS_ALLOW takes networks such as 10.20.0.0/16, separated by commas; "
-                f"{part!r} is none"
+                f"{name} takes networks such as 10.20.0.0/16, separated by commas; {part!r} is none"
             ) from exc
     return tuple(found)
+
+
+def _networks_text(networks: tuple[IPv4Network | IPv6Network, ...]) -> str:
+    return ",".join(str(network) for network in networks)
 
 
 def _smtp_server(text: str) -> SmtpServer:

@@ -7,7 +7,6 @@ one error body, a request id, no stack trace, no route without a key unless it i
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 import re
 import time
@@ -19,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plaudit.api import problems
+from plaudit.api.clients import network_of
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import COMMON_HEADERS, JSON, Answer, Services, respond
 from plaudit.core import access, ratelimits
@@ -134,7 +134,8 @@ class Edge:
                 )
         except Unauthenticated:
             if self._failed_auth is not None:
-                self._failed_auth.note(_network_of(scope), time.monotonic())
+                client = network_of(scope, self._services.settings.trusted_proxies)
+                self._failed_auth.note(client, time.monotonic())
             raise
 
     @staticmethod
@@ -199,15 +200,3 @@ def _request_id(given: bytes | None) -> str:
         if access.mask_keys(text) == text:
             return text
     return f"req_{random.getrandbits(96):024x}"
-
-
-def _network_of(scope: Scope) -> str:
-    """The address a request comes from; of IPv6 the network, for one customer has all of it."""
-    host = scope["client"][0] if scope.get("client") else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return str(host)
-    if address.version == 4:
-        return host
-    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))

@@ -203,6 +203,7 @@ USER: dict[str, Any] = {
     "status": "invited",
     "created_at": "2025-01-03T08:00:00.000Z",
 }
+INVITATION_LINK = "https://plaudit.example/welcome#…"
 API_KEY: dict[str, Any] = {
     "key_id": "key_123",
     "name": "nightly pipeline",

@@ -12,11 +12,12 @@ from rich.text import Text
 
 from plaudit import clock
 from plaudit.cli.place import Organization, say, with_store
-from plaudit.core import access, audit, people
+from plaudit.core import access, audit, people, sign_in
 from plaudit.core.secrets import ServerSecret
+from plaudit.errors import NotFound
 from plaudit.model import Actor, Person, PersonRole, PersonStatus
 from plaudit.store.engine import Database, Transaction
-from plaudit.store.people import list_people
+from plaudit.store.people import find_person_by_email, list_people
 
 users = App(name="users", help="People of an organization.")
 
@@ -31,7 +32,9 @@ def create_user(
     name: str | None = None,
     organization: Organization | None = None,
 ) -> None:
-    """Invite a person and print their id.
+    """Invite a person and print the link with which they choose a password, once.
+
+    It holds for a week, and once; its address is that of PLAUDIT_PUBLIC_URL.
 
     Parameters
     ----------
@@ -48,20 +51,51 @@ def create_user(
         org_id = await access.get_org(db, chosen.org, "live")
 
         async def create(tx: Transaction) -> str:
-            account_id = await people.live_account(tx, org_id)
-            assert account_id is not None
+            account_id = await _account(tx, org_id)
             made = await people.invite(
                 tx, account_id, email=email, name=name, role=PersonRole(role)
             )
+            token = await sign_in.make_invitation(tx, secret, made)
             actor = Actor("command", "users create")
             await audit.record(
                 tx, org_id, actor, "create_user", "user", made.user_id, detail={"role": role}
             )
-            return made.user_id
+            return token
 
         return await db.write(create)
 
-    print(with_store(chosen.settings(), work))
+    settings = chosen.settings()
+    print(sign_in.link(settings.public_url, with_store(settings, work)))
+
+
+@users.command(name="invite")
+def invite_user(email: str, *, organization: Organization | None = None) -> None:
+    """Print a new link for somebody who has lost theirs, or their password, or was removed.
+
+    Parameters
+    ----------
+    email
+        Their e-mail address.
+    """
+    chosen = organization or Organization()
+
+    async def work(db: Database, secret: ServerSecret) -> str:
+        org_id = await access.get_org(db, chosen.org, "live")
+
+        async def invite(tx: Transaction) -> str:
+            account_id = await _account(tx, org_id)
+            person = await find_person_by_email(tx, account_id, people.email_key(email))
+            if person is None:
+                raise NotFound(f"nobody of {chosen.org!r} has the e-mail address {email!r}")
+            _, token = await sign_in.invite_again(tx, secret, account_id, person.user_id)
+            actor = Actor("command", "users invite")
+            await audit.record(tx, org_id, actor, "invite_user", "user", person.user_id)
+            return token
+
+        return await db.write(invite)
+
+    settings = chosen.settings()
+    print(sign_in.link(settings.public_url, with_store(settings, work)))
 
 
 @users.command(name="list")
@@ -85,8 +119,7 @@ def list_users(
         found: list[Person] = []
         after = (-1, "")
         async with db.read() as tx:
-            account_id = await people.live_account(tx, org_id)
-            assert account_id is not None
+            account_id = await _account(tx, org_id)
             while some := await list_people(tx, account_id, status=wanted, after=after, limit=PAGE):
                 found += some
                 after = (some[-1].created_ms, some[-1].user_id)
@@ -102,3 +135,9 @@ def list_users(
         shown = [one.user_id, one.email, one.name or "", one.role, one.status]
         table.add_row(*(Text(text) for text in shown), clock.format_ms(one.created_ms))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+async def _account(tx: Transaction, org_id: str) -> str:
+    account_id = await people.live_account(tx, org_id)
+    assert account_id is not None  # the commands name live worlds alone
+    return account_id

@@ -17,7 +17,7 @@ from plaudit.core import assignment, names
 from plaudit.core.lifecycle import ATTEMPTS_MAX
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model import Person, PersonRole, PersonStatus
-from plaudit.store import organizations, people
+from plaudit.store import credentials, organizations, people, sessions
 from plaudit.store.engine import Transaction
 
 EMAIL_CHARS_MAX = 254
@@ -39,7 +39,7 @@ async def invite(
         account_id=account_id,
         user_id=ids.mint("user"),
         email=email,
-        name=_checked_name(name),
+        name=checked_name(name),
         role=role,
         status=PersonStatus.invited,
         created_ms=clock.now_ms(),
@@ -58,17 +58,22 @@ async def change(
 ) -> Person:
     """Set some of name, role and status; return the person as they now are. Raises NotFound.
 
-    Whoever is removed has no task any more.
+    Status `removed` ends their sessions, takes back their password and invitation, and leaves
+    them no task.
     """
     if "name" in changes:
-        changes = {**changes, "name": _checked_name(changes["name"])}
+        changes = {**changes, "name": checked_name(changes["name"])}
     for _ in range(ATTEMPTS_MAX):
         was = await people.find_person(tx, account_id, user_id)
         if was is None:
             raise NotFound("there is no such user")
         wanted = msgspec.structs.replace(was, **changes)
         if await people.replace_person(tx, was, wanted):
-            if wanted.status is PersonStatus.removed:
+            if wanted.status != PersonStatus.active:
+                await sessions.delete_sessions(tx, account_id, user_id)
+            if wanted.status == PersonStatus.removed:
+                await credentials.delete_password(tx, account_id, user_id)
+                await credentials.delete_invitation_of(tx, account_id, user_id)
                 await assignment.end_leases_of(tx, account_id, user_id)
             return wanted
     raise Unavailable("the user changes too often; try again")
@@ -97,7 +102,8 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 
-def _checked_name(name: str | None) -> str | None:
+def checked_name(name: str | None) -> str | None:
+    """The name as it is; raises as core.names does. None is no name."""
     if name is not None:
         names.checked(name)
     return name

@@ -53,6 +53,11 @@ class Bucket:
             self._sweep(now)
         self._full_at[who] = max(self._full_at.get(who, now), now) + self._cost
 
+    def give_back(self, who: str) -> None:
+        """Take one back that was taken before it was known whether it counts."""
+        if who in self._full_at:
+            self._full_at[who] -= self._cost
+
     def standing(self, who: str, now: float) -> Standing:
         behind = max(self._full_at.get(who, now), now) - now
         left = (self.quota.seconds - behind) / self._cost
@@ -82,7 +87,7 @@ class RateLimits:
                 whose = "this API key" if bucket.name == "key" else "this organization"
                 raise TooManyRequests(
                     f"{whose} has used up its requests; wait as long as Retry-After says",
-                    wait_s=_bounded(wait),
+                    wait_s=bounded(wait),
                 )
         for bucket, field in self._buckets:
             bucket.take(getattr(caller, field), now)
@@ -107,7 +112,7 @@ class FailedAuth:
             raise TooManyRequests(
                 "too many requests without a valid API key from this address; wait as long as "
                 "Retry-After says",
-                wait_s=_bounded(wait),
+                wait_s=bounded(wait),
             )
         self._bucket.take(address, now)
 
@@ -120,5 +125,6 @@ def from_settings(settings: Settings) -> tuple[RateLimits | None, FailedAuth | N
     return limits, None if quota is None else FailedAuth(quota)
 
 
-def _bounded(seconds: float) -> int:
+def bounded(seconds: float) -> int:
+    """How long somebody is told to wait, in whole seconds: 1 to WAIT_SECONDS_MAX."""
     return min(max(1, math.ceil(seconds)), WAIT_SECONDS_MAX)

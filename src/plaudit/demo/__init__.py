@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import secrets as random
 import signal
 import sys
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from plaudit import app as server
 from plaudit import settings
-from plaudit.core import access, secrets
+from plaudit.core import access, people, secrets, sign_in
 from plaudit.core.intake import Reject, Source, import_sources
+from plaudit.core.secrets import ServerSecret
 from plaudit.formats import files as format_files
-from plaudit.model import Role
+from plaudit.model import PersonRole, Role
 from plaudit.settings import Settings
 from plaudit.store import opening
+from plaudit.store.engine import Database, Transaction
 
 PROJECT = "My Test Project"
 
+_LETTERS = "abcdefghijkmnopqrstuvwxyz2345679"
 _WELCOME = """
 Plaudit is running with sample data at {url}
 
+  Sign in   {url}/sign-in
+              as annotator   {annotator.email}   {annotator.password}
+              as admin       {admin.email}       {admin.password}
   API key   {key}
   Try it    curl -s "{url}/v2/tasks?project_name=My+Test+Project&status=completed&limit=1" \\
               -H "Authorization: Bearer {key}"
@@ -32,6 +41,13 @@ Plaudit is running with sample data at {url}
 
 Stop it with Ctrl-C; nothing is kept.
 """
+
+
+class Login(Struct, frozen=True):
+    """What somebody signs in with."""
+
+    email: str
+    password: str
 
 
 def run(port: int) -> None:
@@ -49,13 +65,13 @@ def run(port: int) -> None:
         )
         opening.prepare(chosen)
         secrets.make(chosen.secret_path)
-        key = asyncio.run(_fill(chosen))
-        print(_WELCOME.format(url=f"http://127.0.0.1:{port}", key=key), flush=True)
+        made = asyncio.run(_fill(chosen))
+        print(_WELCOME.format(url=f"http://127.0.0.1:{port}", **made), flush=True)
         server.serve(chosen, host="127.0.0.1", port=port)
 
 
-async def _fill(chosen: Settings) -> str:
-    """Import the sample archive and make a key."""
+async def _fill(chosen: Settings) -> dict[str, Any]:
+    """Import the sample archive; make a key and two people, and return what opens the door."""
     secret = secrets.load(chosen.secret_path)
     db = opening.open_database(chosen)
     try:
@@ -65,11 +81,39 @@ async def _fill(chosen: Settings) -> str:
         with as_file(files("plaudit.demo") / "sample.jsonl") as path:
             source = Source(path, lambda: format_files.entries(path, "archive", lambda at: None))
             await import_sources(db, org_id, lambda: [source], on_reject=_refuse_sample)
-        return await access.create_key(
-            db, secret, org_id=org_id, mode="live", name="demo", role=Role.admin
-        )
+        return {
+            "key": await access.create_key(
+                db, secret, org_id=org_id, mode="live", name="demo", role=Role.admin
+            ),
+            "admin": await _add_person(db, secret, org_id, PersonRole.admin),
+            "annotator": await _add_person(db, secret, org_id, PersonRole.annotator),
+        }
     finally:
         await db.close()
+
+
+async def _add_person(db: Database, secret: ServerSecret, org_id: str, role: PersonRole) -> Login:
+    """Invite somebody and accept for them, with a password nobody else knows."""
+    login = Login(f"{role}@example.com", _random_password())
+
+    async def invite(tx: Transaction) -> str:
+        account_id = await people.live_account(tx, org_id)
+        assert account_id is not None
+        person = await people.invite(tx, account_id, email=login.email, name=None, role=role)
+        return await sign_in.make_invitation(tx, secret, person)
+
+    token = await db.write(invite)
+    name = f"Demo {role}"
+    await sign_in.accept_invitation(
+        db, secret, token, login.password, name=name, agent="plaudit demo", request_id=""
+    )
+    return login
+
+
+def _random_password() -> str:
+    """80 random bits, in groups that are easy to type."""
+    groups = ("".join(random.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    return "-".join(groups)
 
 
 def _refuse_sample(reject: Reject) -> None:

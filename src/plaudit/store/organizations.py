@@ -56,6 +56,20 @@ async def list_orgs(tx: Transaction, account_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+async def account_name(tx: Transaction, account_id: str) -> str:
+    """What an account is called."""
+    row = await tx.one(
+        "SELECT name FROM account WHERE account_id = :account_id", {"account_id": account_id}
+    )
+    assert row is not None
+    return str(row[0])
+
+
+async def has_several_accounts(tx: Transaction) -> bool:
+    """Whether more than one account shares this server."""
+    return len(await tx.all("SELECT account_id FROM account LIMIT 2", {})) > 1
+
+
 async def lock_org(tx: Transaction, org_id: str) -> None:
     """Wait for whoever holds this world's row, and hold it until the transaction ends."""
     await tx.run("UPDATE org SET mode = mode WHERE org_id = :org_id", {"org_id": org_id})

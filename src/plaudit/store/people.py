@@ -49,6 +49,25 @@ async def replace_person(tx: Transaction, was: Person, person: Person) -> bool:
     )
 
 
+async def hold_active(tx: Transaction, account_id: str, user_id: str) -> bool:
+    """Wait for whoever changes this person, and hold them until the transaction ends.
+
+    False if they are not active. A sign-in and a change of the password, or a removal, thereby
+    follow one another, and no session slips through between them.
+    """
+    return bool(
+        await tx.run(
+            "UPDATE person SET status = status WHERE account_id = :account_id"
+            " AND user_id = :user_id AND status = :active",
+            {
+                "account_id": account_id,
+                "user_id": user_id,
+                "active": PersonStatus.active.value,
+            },
+        )
+    )
+
+
 async def find_person(tx: Transaction, account_id: str, user_id: str) -> Person | None:
     """A person of this account by their id."""
     row = await tx.one(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model import Project
+from plaudit.model import Project, TaskStatus
 from plaudit.store.engine import Transaction
 
 _COLUMNS = "project_id, org_id, public_id, name, created_ms, detail"
@@ -117,6 +117,27 @@ async def list_projects(
         },
     )
     return [Project(*row) for row in rows]
+
+
+async def list_newest_projects(tx: Transaction, org_id: str, limit: int) -> list[Project]:
+    """Up to `limit` projects of this world, the newest first."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id"
+        " ORDER BY created_ms DESC, public_id LIMIT :row_limit",
+        {"org_id": org_id, "row_limit": limit},
+    )
+    return [Project(*row) for row in rows]
+
+
+async def count_tasks(tx: Transaction, project_id: int, status: TaskStatus, most: int) -> int:
+    """How many tasks of a project are in a status; it stops counting at `most`."""
+    row = await tx.one(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM task WHERE project_id = :project_id"
+        " AND status = :status LIMIT :most) AS some",
+        {"project_id": project_id, "status": status.code, "most": most},
+    )
+    assert row is not None
+    return int(row[0])
 
 
 async def tick(tx: Transaction, project_id: int, now: int) -> int:

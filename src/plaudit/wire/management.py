@@ -98,6 +98,12 @@ class User(Struct, omit_defaults=True, kw_only=True):
     created_at: str
 
 
+class InvitedUser(User, omit_defaults=True, kw_only=True):
+    """A user who may choose a password now. A repeated request gets the link no more."""
+
+    invitation_link: str | UnsetType = UNSET
+
+
 class UserPage(Struct, omit_defaults=True, kw_only=True):
     """One page of users, oldest first; `next_token` is present while more follow."""
 
@@ -200,14 +206,23 @@ def project(row: model.Project) -> ManagedProject:
 
 def user(row: model.Person) -> User:
     """A stored person as clients see them."""
-    return User(
-        user_id=row.user_id,
-        email=row.email,
-        name=row.name,
-        role=row.role,
-        status=row.status,
-        created_at=clock.format_ms(row.created_ms),
-    )
+    return User(**_user_fields(row))
+
+
+def invited_user(row: model.Person, link: str) -> InvitedUser:
+    """A stored person with the link of their invitation."""
+    return InvitedUser(**_user_fields(row), invitation_link=link)
+
+
+def _user_fields(row: model.Person) -> dict[str, Any]:
+    return {
+        "user_id": row.user_id,
+        "email": row.email,
+        "name": row.name,
+        "role": row.role,
+        "status": row.status,
+        "created_at": clock.format_ms(row.created_ms),
+    }
 
 
 def api_key(row: model.ApiKey) -> ApiKey:

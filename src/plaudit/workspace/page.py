@@ -12,15 +12,19 @@ the transaction, such as the hash of a password: its handler takes the visit and
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
 from starlette.types import Receive
 
+from plaudit.api.clients import network_of
 from plaudit.api.operation import Services
 from plaudit.api.parameters import NoQuery
 from plaudit.core.secrets import ServerSecret
+from plaudit.core.sign_in import Place, Throttle
 from plaudit.model import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
 from plaudit.store.engine import Database
@@ -31,10 +35,19 @@ ANYONE: Literal["anyone"] = "anyone"
 """The role of a page that is open to people who are not signed in."""
 
 
+class Desk(Struct, frozen=True):
+    """What all pages of a process share."""
+
+    services: Services
+    throttle: Throttle
+    destinations: re.Pattern[str]
+    """The paths that a sign-in may lead to."""
+
+
 class Visit(Struct, Generic[Q]):
     """One request of a browser, decoded."""
 
-    services: Services
+    desk: Desk
     user: SignedIn
     """Who is signed in. On open pages it may be None."""
     query: Q
@@ -50,22 +63,39 @@ class Visit(Struct, Generic[Q]):
     @property
     def db(self) -> Database:
         """The store."""
-        return self.services.db
+        return self.desk.services.db
 
     @property
     def secret(self) -> ServerSecret:
         """The server's secret."""
-        return self.services.secret
+        return self.desk.services.secret
 
     @property
     def settings(self) -> Settings:
         """What the operator chose."""
-        return self.services.settings
+        return self.desk.services.settings
+
+    @property
+    def place(self) -> Place:
+        """Where the request comes from, for the throttle."""
+        client = network_of(self.scope, self.settings.trusted_proxies)
+        return Place(client, time.monotonic())
+
+    @property
+    def request_id(self) -> str:
+        """What the log and the audit log call this request."""
+        return str(self.scope["plaudit.request_id"])
+
+    @property
+    def agent(self) -> str:
+        """The browser's own word for itself; anything may stand there."""
+        found: bytes = dict(self.scope["headers"]).get(b"user-agent", b"")
+        return found.decode("latin-1")
 
     @property
     def actor(self) -> Actor:
         """Who the audit log names."""
-        return Actor("user", self.user.user_id, self.scope["plaudit.request_id"])
+        return Actor("user", self.user.user_id, self.request_id)
 
 
 class Redirect(Struct, kw_only=True):

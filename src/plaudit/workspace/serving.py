@@ -28,10 +28,12 @@ from plaudit.api.operation import (
 )
 from plaudit.api.parameters import decode
 from plaudit.core import permissions, sessions
+from plaudit.core.sign_in import Throttle
 from plaudit.errors import (
     Conflict,
     InvalidContent,
     MethodNotAllowed,
+    NotFound,
     Problem,
     SignedOut,
     SignInRefused,
@@ -44,7 +46,7 @@ from plaudit.store.engine import Transaction
 from plaudit.workspace import forms, links
 from plaudit.workspace.assets import Assets
 from plaudit.workspace.browser import Browser
-from plaudit.workspace.page import ANYONE, Page, Redirect, Shown, Visit
+from plaudit.workspace.page import ANYONE, Desk, Page, Redirect, Shown, Visit
 from plaudit.workspace.views import Frame, Views
 
 _AGAIN = (InvalidContent, Conflict, SignInRefused, TooManyRequests, Unavailable)
@@ -63,9 +65,8 @@ class Workspace:
         self._by_path: dict[str, list[Page]] = {}
         for page in pages:
             self._by_path.setdefault(page.path, []).append(page)
-        self.destinations = links.pattern_of(
-            page.path for page in pages if page.method == "GET" and page.template is not None
-        )
+        shown = [page.path for page in pages if page.method == "GET" and page.template]
+        self._desk = Desk(services, Throttle(), links.pattern_of(shown))
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
         """Everything here is ours to answer, also what does not exist."""
@@ -73,7 +74,9 @@ class Workspace:
     def routes(self) -> list[Route]:
         """One for each path, for the application's router."""
         found = [Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()]
-        return [*found, Route("/static/{version}/{name:path}", _Files(self.assets))]
+        firsts = sorted({path.split("/")[1] for path in self._by_path})
+        files = Route("/static/{version}/{name:path}", _Files(self.assets))
+        return [*found, files, *(Route(f"/{one}/{{rest:path}}", _Nothing(self)) for one in firsts)]
 
     def show_problem(self, scope: Scope, problem: Problem) -> Answer | None:
         """How a person is told of a problem; None where a script asks, or an API client."""
@@ -102,14 +105,15 @@ class Workspace:
         """Answer one request for a page."""
         scope["plaudit.operation"] = page.page_id
         browser = Browser(scope, self.services.settings.public_url)
-        user: Any = await self._user_of(browser)  # None on open pages alone
+        user: Any = await self.user_of(scope)  # None on open pages alone
         scope["plaudit.user"] = user
         if page.role != ANYONE:
             if user is None:
                 raise SignedOut
             permissions.require_role(user, page.role)
+            await sessions.touch(self.services.db, user)
         visit = Visit(
-            services=self.services,
+            desk=self._desk,
             user=user,
             query=decode(page.query, scope["query_string"]),
             path=path_parts(scope),
@@ -124,14 +128,13 @@ class Workspace:
             answer = self._answer(page, visit, browser, await page.handler(visit))
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
 
-    async def _user_of(self, browser: Browser) -> SignedIn | None:
+    async def user_of(self, scope: Scope) -> SignedIn | None:
+        """Who is signed in with this request's cookie, as they are at this moment."""
+        browser = Browser(scope, self.services.settings.public_url)
         if not browser.session:
             return None
         async with self.services.db.read(snapshot=False) as tx:
-            user = await sessions.find(tx, self.services.secret, browser.session)
-        if user is not None:
-            await sessions.touch(self.services.db, user)
-        return user
+            return await sessions.find(tx, self.services.secret, browser.session)
 
     async def _change(self, page: Page, visit: Visit[Any], browser: Browser) -> Answer:
         browser.require_own_page()
@@ -246,6 +249,17 @@ class _Dispatch:
         if page is None:
             raise MethodNotAllowed(allow=", ".join(sorted(self._by_method)))
         await self._workspace.serve(page, scope, receive, send)
+
+
+class _Nothing:
+    """The ASGI application of what lies beside our pages: nothing, drawn for who is signed in."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["plaudit.user"] = await self._workspace.user_of(scope)
+        raise NotFound
 
 
 class _Files:

@@ -1,10 +1,11 @@
-"""Where a person arrives: the projects of their organization and what is there for them."""
+"""Where a person arrives: the projects of their organization, and what to do next."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from plaudit.api.parameters import NoQuery
+from plaudit.core import starting
 from plaudit.model import PersonRole
 from plaudit.workspace import links
 from plaudit.workspace.page import Page, Visit
@@ -12,7 +13,13 @@ from plaudit.workspace.page import Page, Visit
 
 async def show_start(visit: Visit[NoQuery]) -> dict[str, Any]:
     """GET /work: every project with its counts."""
-    return {"projects": []}
+    async with visit.db.read() as tx:
+        standings, has_more = await starting.standings(tx, visit.user.org_id)
+    return {
+        "standings": standings,
+        "has_more": has_more,
+        "most": starting.COUNTED_MAX,
+    }
 
 
 PAGES = (

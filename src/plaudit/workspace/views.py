@@ -61,6 +61,18 @@ class Frame(Struct, frozen=True, kw_only=True):
     request_id: str
 
 
+class Trouble(Struct, frozen=True):
+    """A problem as templates see it; `pointer` names the field it is about, if it is about one."""
+
+    message: str
+    pointer: str
+
+    @staticmethod
+    def of(problem: Problem) -> Trouble:
+        """What to say of this problem."""
+        return Trouble(problem.message, getattr(problem, "pointer", None) or "")
+
+
 class Views:
     """The templates and the pages that the navigation leads to."""
 
@@ -77,7 +89,7 @@ class Views:
             undefined=jinja2.StrictUndefined,
         )
         self._templates.globals |= {"asset": assets.url, "has_role": permissions.has_role}
-        self._templates.filters |= {"moment": clock.format_ms, "ago": _ago}
+        self._templates.filters |= {"moment": clock.format_ms, "ago": _ago, "sentence": _sentence}
 
     def draw(
         self,
@@ -103,7 +115,7 @@ class Views:
                 "theme": frame.theme,
                 "said": frame.said,
                 "request_id": frame.request_id,
-                "problem": problem,
+                "problem": None if problem is None else Trouble.of(problem),
                 "given": {name: values[-1] for name, values in (given or {}).items()},
             }
             | context
@@ -131,6 +143,11 @@ class Views:
             for page in self._nav
             if page.role == ANYONE or permissions.has_role(user, page.role)
         ]
+
+
+def _sentence(text: str) -> str:
+    """A problem's message as a sentence of its own."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 
 def _ago(ms: int) -> str:

@@ -71,7 +71,7 @@ function setUpConfirming() {
   }
 }
 
-document.getElementById("problem")?.focus();
+(document.getElementById("problem") ?? document.querySelector("[aria-invalid]"))?.focus();
 setUpTheme();
 setUpMenus();
 setUpCopying();

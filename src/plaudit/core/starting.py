@@ -1,0 +1,35 @@
+"""What a person sees first: the projects there are, and how much of each is done."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from plaudit.model import Project, TaskStatus
+from plaudit.store import projects
+from plaudit.store.engine import Transaction
+
+PROJECTS_MAX = 50
+COUNTED_MAX = 1000
+"""More tasks than that are not counted one by one for a page that everybody opens."""
+
+
+class Standing(Struct, frozen=True):
+    """A project and how many of its tasks wait and are done, each up to COUNTED_MAX."""
+
+    project: Project
+    pending: int
+    completed: int
+
+
+async def standings(tx: Transaction, org_id: str) -> tuple[list[Standing], bool]:
+    """The newest projects of a world, and whether there are more than these."""
+    found = await projects.list_newest_projects(tx, org_id, PROJECTS_MAX + 1)
+    listed = [
+        Standing(
+            one,
+            await projects.count_tasks(tx, one.project_id, TaskStatus.pending, COUNTED_MAX),
+            await projects.count_tasks(tx, one.project_id, TaskStatus.completed, COUNTED_MAX),
+        )
+        for one in found[:PROJECTS_MAX]
+    ]
+    return listed, len(found) > PROJECTS_MAX

@@ -53,11 +53,11 @@ def make_content(*texts: str, prompt: str = "How do I boil an egg?") -> list[Any
 class Shift:
     """A project of the organization "default" on which people work."""
 
-    def __init__(self, world: World, **detail: Any) -> None:
+    def __init__(self, world: World, name: str = "Eggs", **detail: Any) -> None:
         self.world, self.org_id = world, world.org()
         settings = ProjectDetail(**({"types": ["RLHF: Pref Ranking"]} | detail))
         self.project: Project = self.write(
-            lambda tx: create_project(tx, self.org_id, name="Eggs", detail=settings)
+            lambda tx: create_project(tx, self.org_id, name=name, detail=settings)
         )
         self.path = f"/work/{self.project.public_id}"
 

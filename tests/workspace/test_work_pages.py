@@ -206,8 +206,9 @@ def test_a_reported_task_is_off_the_queue_for_everybody(
     shift.add()
     ann.take()
 
-    ann.call("report", fence=1, reason="harmful")
+    answer = ann.call("report", fence=1, reason="harmful")
 
+    assert answer.status_code == 200
     bob = shift.worker(client, "Bob")
     assert bob.form(shift.path).headers["location"] == shift.path
 

@@ -205,7 +205,7 @@ async def report(visit: Visit[NoQuery], sent: Said) -> Onward:
 
     async def work(tx: Transaction, project: Project) -> None:
         held = _hold(visit, sent.fence)
-        await assignment.report_sensitive(tx, project, held, type=sent.reason, message=sent.note)
+        await assignment.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
 
     await _run(visit, work)
     return await _onward(visit, goes_on=sent.goes_on)

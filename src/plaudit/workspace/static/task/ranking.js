@@ -109,6 +109,9 @@ export function bind(element, store) {
 
   return function show() {
     const value = store.get(address).value ?? [];
+    const places = value.map((group) => [group].flat());
+    // Ranks with gaps between them are on their way to something; they are not closed meanwhile.
+    if (JSON.stringify(places) === JSON.stringify(groups())) { draw(); return; }
     ranks = new Map();
     value.forEach((group, number) => { for (const one of [group].flat()) ranks.set(one, number + 1); });
     draw();

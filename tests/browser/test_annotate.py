@@ -1,0 +1,444 @@
+"""Whole journeys on the annotation page: by mouse, by keyboard alone, three at once, and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from desk import Desk
+from scaleapi import ScaleClient
+
+from annotating import SECRETS, Shift, make_content
+from harness import Server, World, on_sqlite_alone
+
+Start = Callable[..., Server]
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def shift(world: World) -> Shift:
+    return Shift(world, guidelines="# Rules\n\nRead **both** to the end.")
+
+
+@pytest.fixture
+def desk(shift: Shift, start_server: Start, open_context: Open) -> Callable[..., Desk]:
+    """Seat somebody at a browser; the server starts with the first."""
+    servers: list[Server] = []
+
+    def seat(name: str = "Ann", **options: Any) -> Desk:
+        if not servers:
+            servers.append(start_server())
+        return Desk(open_context, servers[0], shift, name, **options)
+
+    return seat
+
+
+def tasks_of(desk: Desk) -> list[Any]:
+    """The project's tasks as the official client reads them."""
+    client = ScaleClient(desk.shift.world.key(), api_instance_url=desk.server.url)
+    return list(client.v2.get_tasks(project_id=desk.shift.project.public_id).tasks)
+
+
+def values(annotations: Any) -> dict[str, Any]:
+    return {one.key: one.value for one in annotations}
+
+
+def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(shift, desk):
+    shift.add(count=2)
+    ann = desk()
+    ann.take()
+    first_shown = ann.page.inner_text('[data-response="1"] .as-rendered')
+
+    ann.fill()
+    ann.submit()
+    ann.ready()
+
+    (done,) = [task for task in tasks_of(ann) if task.status == "completed"]
+    turn = done.threads[0].turns[1]
+    preferred = values(turn.annotations)["selected_model_id"]
+    message = next(one for one in turn.messages if one.source_id == preferred)
+    assert message.content.text.replace("**", "") == first_shown
+    assert values(message.annotations) | {"overall": 4, "safety": 3} == values(message.annotations)
+    assert ann.seen.errors + ann.seen.violations + ann.seen.foreign == []
+
+
+@on_sqlite_alone
+def test_a_task_is_annotated_by_keyboard_alone(shift, desk):
+    shift.add(count=1)
+    ann = desk()
+    page = ann.take()
+    page.wait_for_timeout(100)
+
+    page.keyboard.press("ArrowDown") if False else None
+    page.focus('[data-key="instruction_following"] input')
+    for _ in range(5):  # the five dimensions, of two responses each
+        for _ in range(2):
+            page.keyboard.press("3")
+            page.keyboard.press("ArrowDown")
+    page.keyboard.press("4")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("3")
+    page.keyboard.press("a")
+    page.keyboard.press("@")
+    page.keyboard.press("Enter")
+    page.keyboard.type("is clearer.")
+    page.keyboard.press("Escape")
+    ann.saved()
+    kept = ann.answers()
+    was = page.url
+    page.keyboard.press("Control+Enter")
+    ann.gone_from(was)
+
+    assert kept[(None, "likert_value")] == 2
+    assert kept[(None, "justification")] == "@Response 1 is clearer."
+    assert (kept[(1, "overall")], kept[(2, "overall")]) == (4, 3)
+    (done,) = tasks_of(ann)
+    assert done.status == "completed"
+
+
+@on_sqlite_alone
+def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(shift, desk):
+    shift.add()
+    ann = desk()
+    page = ann.take()
+
+    page.focus('[data-key="justification"] textarea')
+    page.keyboard.type("absfg?")
+    typed = page.input_value('[data-key="justification"] textarea')
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.uncheck("#keys-on")
+    page.click("#help [data-close].main")
+    page.keyboard.press("a")
+    ann.saved()
+
+    assert typed == "absfg?"
+    assert (None, "likert_value") not in ann.answers()
+
+
+@on_sqlite_alone
+def test_enter_on_a_button_never_submits(shift, desk):
+    shift.add()
+    ann = desk()
+    page = ann.take()
+    ann.fill()
+
+    for selector in ("[data-raw]", "#compare", '[data-mention="1"]', '[data-key="overall"] input'):
+        page.focus(selector)
+        page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+
+    assert page.is_enabled("#submit")
+    assert "/tasks/" in page.url
+    assert all(task.status == "pending" for task in tasks_of(ann))
+
+
+@on_sqlite_alone
+def test_three_people_work_on_three_places_of_each_task_at_once(world, start_server, open_context):
+    shift = Shift(world, overlap=3)
+    shift.add(count=2)
+    server = start_server()
+    desks = [Desk(open_context, server, shift, name) for name in ("Ann", "Bob", "Cyd")]
+
+    for number, likert in ((1, ("2", "3", "6")), (2, ("1", "1", "1"))):
+        for one, value in zip(desks, likert, strict=True):
+            one.take() if number == 1 else one.ready()
+            one.fill(value)
+        for one in desks:
+            one.submit()
+
+    done = tasks_of(desks[0])
+    assert [task.status for task in done] == ["completed"] * 2
+    with world.client() as client:
+        query = {"project_id": shift.project.public_id, "opts": "submissions"}
+        told = client.get("/v2/tasks", params=query).json()["tasks"]
+    for task in told:
+        people = {one["contributor_id"] for one in task["threads"][0]["submissions"]}
+        assert len(people) == 3
+
+
+@on_sqlite_alone
+def test_a_missing_answer_is_shown_where_it_is_missing(shift, desk):
+    shift.add()
+    ann = desk()
+    page = ann.take()
+    ann.fill()
+    page.click('[data-key="safety"] label:has(input:checked)')  # a second click takes it back
+
+    page.click("#submit")
+    page.wait_for_selector('[data-key="safety"] .wrong:not([hidden])')
+
+    assert page.evaluate("document.activeElement.closest('[data-question]').dataset.key") == "safety"
+    ann.pick("safety", "3", 1)
+    assert page.is_hidden('[data-key="safety"] .wrong')
+    ann.submit()
+
+
+@on_sqlite_alone
+def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(shift, desk):
+    shift.add()
+    ann = desk()
+    page = ann.take()
+
+    assert page.locator('[data-key="truthfulness_justification"]:visible').count() == 0
+    ann.pick("truthfulness", "1", 2)
+    ann.pick("overall", "5", 1)
+    ann.pick("overall", "1", 2)
+    ann.pick("likert_value", "7")
+
+    assert page.locator('[data-key="truthfulness_justification"]:visible').count() == 1
+    assert page.inner_text("[data-chosen]") == "Preferred: Response 2"
+    page.wait_for_selector("[data-contradiction]:not([hidden])")
+    page.click("[data-keep]")
+    assert page.is_hidden("[data-contradiction]")
+
+
+@on_sqlite_alone
+def test_a_submission_can_be_undone_for_a_moment(shift, desk):
+    shift.add(count=2)
+    ann = desk()
+    ann.take()
+    was = ann.page.url
+    ann.fill()
+    ann.submit()
+    ann.ready()
+
+    ann.page.click("#undo")
+    ann.page.wait_for_url(was)
+    ann.ready()
+
+    assert ann.page.is_checked('[data-key="likert_value"] input[value="2"]')
+    assert all(task.status == "pending" for task in tasks_of(ann))
+    ann.submit()
+
+
+@on_sqlite_alone
+def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(shift, desk):
+    shift.add(count=2)
+    ann = desk()
+    page = ann.take()
+    was = page.url
+
+    page.keyboard.press("s")
+    page.click("#skip [data-send]")
+    asked = page.inner_text("#skip [data-wrong]")
+    page.check('input[value="harmful"]')
+    hidden = page.evaluate("getComputedStyle(document.querySelector('.asked')).visibility")
+    page.click("#skip [data-send]")
+    ann.gone_from(was)
+
+    assert (asked, hidden) == ("Choose a reason.", "hidden")
+    ann.ready()
+
+
+@on_sqlite_alone
+def test_nothing_that_the_browser_gets_tells_the_models_apart(shift, desk):
+    shift.add(count=2)
+    ann = desk()
+    told: list[str] = []
+    ann.page.on("response", lambda answer: told.append(answer.text()) if answer.ok else None)
+    ann.take()
+    ann.fill()
+    ann.saved()
+    page = ann.page
+    told.append(page.content())
+    told.append(json.dumps(page.evaluate("({...localStorage, ...sessionStorage})")))
+
+    assert [word for text in told for word in SECRETS if word in text] == []
+
+
+WIDE = {"fields": [
+    {"key": "overall", "level": "message", "type": "integer", "possible_values": [1, 2, 3],
+     "cannot_assess": True, "not_applicable": True},
+    {"key": "issues", "level": "message", "type": "labeled_text", "labels": ["Wrong", "Unclear"]},
+    {"key": "rewrite", "level": "message", "type": "text", "use": "rewrite"},
+    {"key": "ranking", "level": "turn", "type": "ranked_groups", "required": True},
+    {"key": "both_bad", "level": "turn", "type": "boolean"},
+    {"key": "topics", "level": "turn", "type": "category_multiple",
+     "possible_values": ["cooking", "physics"]},
+    {"key": "seconds", "level": "turn", "type": "integer"},
+    {"key": "language", "level": "thread", "type": "category",
+     "possible_values": [f"language {n}" for n in range(20)]},
+]}  # fmt: skip
+
+
+@on_sqlite_alone
+def test_every_widget_gives_what_the_server_takes(world, start_server, open_context):
+    shift = Shift(world, form=WIDE)
+    shift.add(make_content("One 🙂 two three.", "Four.", "Five."))
+    ann = Desk(open_context, start_server(), shift, "Ann")
+    page = ann.take()
+    place = page.evaluate(
+        "[...document.querySelectorAll('.response')].findIndex(r => r.innerText.includes('two')) + 1"
+    )
+
+    page.click(f'[data-key="overall"][data-address*=\'"position":{place},\'] [data-offer=cannot_assess]')
+    page.keyboard.press("m")
+    page.click(f'[data-response="{place}"] .marking summary') if not page.evaluate(
+        f"document.querySelector('[data-response=\"{place}\"] .marking').open"
+    ) else None
+    source = f'[data-response="{place}"] [data-source]'
+    page.evaluate(f"document.querySelector('{source}').setSelectionRange(7, 10)")
+    page.click(f'[data-response="{place}"] [data-label="Unclear"]')
+    page.click(f'[data-response="{place}"] .rewriting summary')
+    page.fill(f'[data-response="{place}"] .rewriting textarea', "One 🙂 2 three.")
+    page.select_option('[data-key="ranking"] li[data-position="1"] select', "2")
+    page.select_option('[data-key="ranking"] li[data-position="2"] select', "1")
+    page.select_option('[data-key="ranking"] li[data-position="3"] select', "2")
+    page.keyboard.press("Escape")
+    page.keyboard.press("x")
+    page.click('[data-key="topics"] label:has(input[value="physics"])')
+    page.fill('[data-key="seconds"] input', "420")
+    page.select_option('[data-key="language"] select', "language 7")
+    page.wait_for_selector(".diff ins")
+    diff = page.inner_html(f'[data-response="{place}"] [data-diff]')
+    ann.saved()
+    kept = ann.answers()
+    ann.submit()
+
+    assert kept[(place, "issues")] == [{"label": "Unclear", "text": "two", "start": 6, "end": 9}]
+    assert kept[(place, "rewrite")] == "One 🙂 2 three."
+    assert diff == "One 🙂 <del>two</del><ins>2</ins> three."
+    assert kept[(None, "ranking")] == [[2], [1, 3]]
+    assert (kept[(None, "both_bad")], kept[(None, "seconds")]) == (True, 420)
+    assert kept[(None, "topics")] == ["physics"]
+    (done,) = tasks_of(ann)
+    assert done.status == "completed"
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_pages_of_work(shift, desk, scheme):
+    shift.add(make_content("`code`\n\n```python\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |", "$x^2$"))
+    ann = desk(color_scheme=scheme)
+    found: list[str] = []
+
+    def look(what: str) -> None:
+        result = ann.page._run(lambda page: Axe().run(page, options=AXE), ann.page)
+        found.extend(
+            f"{what}: {one['id']} {[n['html'][:120] for n in one['nodes'][:3]]}"
+            for one in result.response["violations"]
+        )
+
+    ann.page.goto(ann.server.url + shift.path)
+    look("queue")
+    ann.take()
+    ann.fill()
+    ann.pick("truthfulness", "1", 1)
+    look("task")
+    for key, name in (("?", "help"), ("s", "skip"), ("f", "flag"), ("g", "guidelines")):
+        ann.page.focus('[data-key="overall"] input')
+        ann.page.keyboard.press(key)
+        look(name)
+        ann.page.keyboard.press("Escape")
+    ann.page.set_viewport_size({"width": 390, "height": 844})
+    look("phone")
+    ann.submit()
+    ann.page.goto(f"{ann.server.url}{shift.path}/mine")
+    look("mine")
+
+    assert found == []
+
+
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+@on_sqlite_alone
+def test_the_focus_goes_in_reading_order(shift, desk):
+    shift.add()
+    ann = desk(viewport={"width": 1440, "height": 900})
+    page = ann.take()
+    order = []
+
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate(WHERE))
+        if order[-1] == "submit":
+            break
+
+    kept = list(dict.fromkeys(order))
+    assert kept == [
+        *("skip link", "head", "tools", "context", "response 1", "response 2"),
+        *("instruction_following", "truthfulness", "conciseness", "format", "safety", "overall"),
+        *("likert_value", "justification", "submit"),
+    ]
+
+
+WHERE = """() => {
+  const at = document.activeElement
+  if (at.id === 'submit') return 'submit'
+  if (at.matches('.skip')) return 'skip link'
+  const question = at.closest('[data-question]')
+  if (question) return question.dataset.key
+  const response = at.closest('.response')
+  if (response) return `response ${response.dataset.response}`
+  for (const [selector, name] of [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context']])
+    if (at.closest(selector)) return name
+  return at.outerHTML.slice(0, 80)
+}"""
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("width", [720, 512, 390, 320])
+def test_nothing_is_lost_sideways_when_zoomed(shift, desk, width):
+    shift.add(make_content("w" * 400, "| " + " | ".join("abcdefgh") + " |\n" + "|---" * 8 + "|"))
+    ann = desk(viewport={"width": width, "height": 450})
+
+    page = ann.take()
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(OUTSIDE, width) == []
+
+
+OUTSIDE = """width => [...document.querySelectorAll('button, input, select, textarea, summary, a, h2, h3')]
+  .filter(one => one.getClientRects().length && !one.closest('.rendered, .sr-only, .skip'))
+  .filter(one => one.getBoundingClientRect().right > width + 1 || one.getBoundingClientRect().left < -1)
+  .map(one => one.outerHTML.slice(0, 100))"""
+
+
+@on_sqlite_alone
+def test_no_string_of_a_customer_runs(world, start_server, open_context):
+    from_payloads = [
+        "<img src=x onerror=window.__pwned=1>",
+        "\"'><script>window.__pwned=1</script>",
+        "</textarea></script><svg onload=window.__pwned=1>",
+        "javascript:window.__pwned=1",
+        "{{7*7}}${7*7}",
+    ]
+    for number, bad in enumerate(from_payloads):
+        fields = [
+            {"key": f"k{bad}"[:200], "level": "message", "type": "category", "title": bad,
+             "description": bad, "possible_values": [bad, "b"], "labels": [bad, "b"]},
+            {"key": "issues", "level": "message", "type": "labeled_text", "labels": [bad]},
+            {"key": "rewrite", "level": "message", "type": "text", "use": "rewrite", "title": bad},
+            {"key": "why", "level": "turn", "type": "text", "title": bad, "description": bad},
+        ]  # fmt: skip
+        shift = Shift(world, name=f"Eggs {bad}", form={"fields": fields}, guidelines=bad)
+        content = make_content(bad, bad + " more", prompt=bad)
+        said = content[0]["turns"][1]["messages"][1]["content"]
+        said["attachments"] = [{"name": bad, "mime_type": bad, "url": bad}]
+        said["reference_texts"] = [{"content": bad, "category": bad}]
+        said["reasoning"] = [{"content": bad}]
+        content[0]["turns"][1]["rubrics"] = [
+            {"criteria_definitions": [{"id": "c", "criterion": bad, "annotations": []}]}
+        ]
+        shift.add(content)
+        server = start_server() if number == 0 else server
+        ann = Desk(open_context, server, shift, f"Ann{number}")
+
+        page = ann.take()
+        for selector in page.locator("summary:visible").all():
+            selector.click()
+        page.click("[data-raw]")
+        page.click("#compare")
+        page.click("[data-empty]")
+        page.fill(".rewriting textarea", bad + " changed")
+        page.wait_for_timeout(300)
+
+        assert page.evaluate("window.__pwned") is None
+        assert ann.seen.dialogs + ann.seen.errors + ann.seen.violations + ann.seen.foreign == []

@@ -64,6 +64,11 @@ def test_as_many_words_stay_as_can(before, after):
         ("a", "", [("a", "")]),
         ("one two three", "ONE TWO three", [("one two", "ONE TWO"), (" three", " three")]),
         ("你好吗", "你很好吗", [("你", "你"), ("", "很"), ("好吗", "好吗")]),
+        (
+            "a b c d e",
+            "a B c D E",
+            [("a ", "a "), ("b", "B"), (" c ", " c "), ("d e", "D E")],
+        ),
         ("a.", "a!", [("a", "a"), (".", "!")]),
     ],
 )

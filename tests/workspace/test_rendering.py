@@ -95,7 +95,8 @@ def test_every_mixture_of_markup_can_be_rendered(pieces):
     r"\end{matrix}", r"\color{", "{", "}", "^", "_", "&", r"\\", "'", "[", "]", r"\sqrt", r"\over",
     r"\hbox{$", "$", r"\sideset", r"\unicode", r"\skew", r"\genfrac", r"\not", r"\limits",
     r"\href{", r"\mathchoice", r"\raise", r"\rule", r"\verb|", r"\operatorname{", r"\xrightarrow",
-    "x", "1", r"\def", r"\newcommand", "#", "%", " ", r"\big", r"\middle|", r"\mathbb{", r"\substack", "<",
+    "x", "1", r"\def", r"\newcommand", "#", "%", " ", r"\big", r"\middle|", r"\mathbb{",
+    r"\substack", "<",
 ]), max_size=30))  # fmt: skip
 def test_every_formula_is_drawn_or_shown_as_it_was_written(pieces):
     found = shown(rf"$${''.join(pieces)}$$")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from markupsafe import Markup
 
@@ -130,18 +131,20 @@ def _traced(trace: Sequence[Sequence[int]], i: int, n: int) -> list[int]:
 
 
 def _readable(found: list[Change]) -> list[Change]:
-    """Join what belongs together: neighbours of one kind, and changes with only a space between."""
-    joined: list[Change] = []
-    for at, (removed, added) in enumerate(found):
-        if not removed and not added:
-            continue
-        is_same = removed == added
-        in_between = is_same and removed.isspace() and 0 < at < len(found) - 1
-        if joined:
-            last_removed, last_added = joined[-1]
-            was_same = last_removed == last_added
-            if was_same == is_same or (in_between and not was_same):
-                joined[-1] = (last_removed + removed, last_added + added)
-                continue
-        joined.append((removed, added))
-    return joined
+    """Join what belongs together: neighbours of a kind, and changes with only a space between."""
+    joined = _joined(found)
+    for at in range(1, len(joined) - 1):
+        removed, added = joined[at]
+        if removed == added and removed.isspace():
+            joined[at - 1 : at + 2] = [("", ""), _added_up(joined[at - 1 : at + 2]), ("", "")]
+    return _joined(joined)
+
+
+def _joined(found: list[Change]) -> list[Change]:
+    """Make one of neighbours that both changed, or both did not; drop what is empty."""
+    groups = groupby((one for one in found if any(one)), lambda one: one[0] == one[1])
+    return [_added_up(list(group)) for _, group in groups]
+
+
+def _added_up(found: Sequence[Change]) -> Change:
+    return "".join(removed for removed, _ in found), "".join(added for _, added in found)

@@ -1,0 +1,47 @@
+"""Fixtures of tests that need a browser: they skip where there is no Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import browsing
+import pytest
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[browsing.Remote]:
+    """One Chromium for all tests."""
+    if browsing.program() is None:
+        pytest.skip("Chromium is not installed")
+    yield from browsing.opened()
+
+
+@pytest.fixture(scope="session")
+def pages() -> Iterator[browsing.Pages]:
+    """A server for pages that tests write themselves."""
+    pages = browsing.Pages()
+    yield pages
+    pages.close()
+
+
+@pytest.fixture
+def open_context(
+    browser: browsing.Remote, pages: browsing.Pages
+) -> Iterator[Callable[..., tuple[browsing.Remote, browsing.Seen]]]:
+    """Open contexts, each like a person with a browser of her own, and see what they do.
+
+    They may speak to `pages` and to the origins given; options are those of Playwright.
+    """
+    contexts = []
+
+    def open_one(*origins: str, **options: Any) -> tuple[browsing.Remote, browsing.Seen]:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        seen = browsing.Seen()
+        context._run(seen.watch, context, pages.url, *origins)
+        return context, seen
+
+    yield open_one
+    for context in contexts:
+        context.close()

@@ -146,8 +146,8 @@ class World:
 class Server:
     """`plaudit serve` in another process, on a port of its own."""
 
-    def __init__(self, settings: Settings, **environ: str) -> None:
-        self.port = free_port()
+    def __init__(self, settings: Settings, port: int | None = None, **environ: str) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = settings.data / "serve.log"
         arguments = ["serve", *store_arguments(settings), "--port", str(self.port)]

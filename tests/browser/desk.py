@@ -17,7 +17,12 @@ class Desk:
     """One browser of one person, pointed at a server."""
 
     def __init__(
-        self, open_context: Callable[..., Any], server: Server, shift: Shift, name: str, **options: Any
+        self,
+        open_context: Callable[..., Any],
+        server: Server,
+        shift: Shift,
+        name: str,
+        **options: Any,
     ) -> None:
         self.server, self.shift = server, shift
         self.context: Remote
@@ -77,5 +82,5 @@ class Desk:
 
 def question(key: str, position: int | None = None) -> str:
     """A selector of a question."""
-    where = "" if position is None else f'[data-address*=\'"position":{position},\']'
+    where = "" if position is None else f"[data-address*='\"position\":{position},']"
     return f'[data-key="{key}"]{where}'

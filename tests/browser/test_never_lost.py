@@ -1,0 +1,236 @@
+"""Work that is typed is not lost: dead servers, closed tabs, no network, two tabs, lost leases."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from desk import Desk
+
+from annotating import Shift
+from harness import Server, World, free_port, on_sqlite_alone
+from plaudit.settings import Settings
+
+pytestmark = on_sqlite_alone
+
+TEXT = "@Response 1 is better: it says when, and @Response 2 does not."
+
+
+class Fixed:
+    """A server that comes back on the port it had."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.port = settings, free_port()
+        self.process: Server | None = None
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        self.process = Server(self.settings, port=self.port)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def server(settings: Settings, world: World) -> Any:
+    fixed = Fixed(settings)
+    yield fixed
+    fixed.kill()
+
+
+@pytest.fixture
+def shift(world: World) -> Shift:
+    return Shift(world)
+
+
+@pytest.fixture
+def ann(shift: Shift, server: Any, open_context: Callable[..., Any]) -> Desk:
+    shift.add()
+    return Desk(open_context, server, shift, "Ann")
+
+
+def submitted(shift: Shift) -> dict[tuple[str, str], Any]:
+    """What was delivered: the values by source and key, the turn's under an empty source."""
+    with shift.world.client() as client:
+        query = {"project_id": shift.project.public_id, "status": "completed"}
+        (task,) = client.get("/v2/tasks", params=query).json()["tasks"]
+    turn = task["threads"][0]["turns"][1]
+    found = {("", one["key"]): one.get("value") for one in turn["annotations"]}
+    for message in turn["messages"]:
+        found |= {(message["source_id"], a["key"]): a["value"] for a in message["annotations"]}
+    return found
+
+
+def test_a_server_that_dies_between_keystrokes_loses_none(ann, server, shift):
+    page = ann.take()
+    ann.fill()
+    page.fill('[data-key="justification"] textarea', "")
+
+    for number, char in enumerate(TEXT):
+        if number % 7 == 3:
+            server.kill()
+        page.focus('[data-key="justification"] textarea')
+        page.keyboard.insert_text(char)
+        if number % 7 == 3:
+            server.start()
+    page.wait_for_selector('#save-state[data-state="saved"]', timeout=40_000)
+
+    assert ann.answers()[(None, "justification")] == TEXT
+    ann.submit()
+    numbered = {TEXT, TEXT.replace("1", "#").replace("2", "1").replace("#", "2")}
+    assert submitted(shift)["", "justification"] in numbered
+
+
+def test_a_tab_that_is_closed_at_random_moments_comes_back_as_it_was(ann):
+    page = ann.take()
+    url, rng, typed = page.url, random.Random(7), ""
+
+    for _ in range(12):
+        piece = "".join(rng.choices("abcdef ", k=rng.randrange(1, 6)))
+        page.focus('[data-key="justification"] textarea')
+        page.keyboard.press("Control+End")
+        page.keyboard.type(piece)
+        typed += piece
+        page.wait_for_timeout(rng.choice((0, 20, 300, 700)))
+        page.close()
+        page = ann.page = ann.context.new_page()
+        page.goto(url)
+        ann.ready()
+        assert page.input_value('[data-key="justification"] textarea') == typed
+
+    ann.saved()
+    assert ann.answers()[(None, "justification")] == typed
+
+
+def test_without_a_network_work_goes_on_and_is_sent_later(ann, shift):
+    page = ann.take()
+    ann.context.set_offline(True)
+    ann.fill()
+    page.wait_for_selector('#save-state[data-state="offline"]')
+    said = page.inner_text("#save-state")
+    page.click("#submit")
+    page.wait_for_selector("#notice:not([hidden])")
+
+    was = page.url
+    ann.context.set_offline(False)
+    ann.gone_from(was)
+
+    assert said == "Offline – kept here"
+    assert submitted(shift)["", "likert_value"] in (2, 6)
+
+
+def test_a_submission_that_the_page_did_not_see_arrive_is_sent_again_after_a_reload(ann, shift):
+    page = ann.take()
+    url = page.url
+    ann.fill()
+    ann.saved()
+    ann.context.set_offline(True)
+    page.click("#submit")
+    page.wait_for_selector("#notice:not([hidden])")
+    page.close()
+
+    ann.context.set_offline(False)
+    ann.page = ann.context.new_page()
+    ann.page.goto(url)
+    ann.gone_from(url)
+
+    assert submitted(shift)["", "likert_value"] in (2, 6)
+
+
+def test_a_second_tab_only_looks_until_it_takes_over(ann):
+    first = ann.take()
+    ann.write("justification", "From the first tab.")
+    second = ann.context.new_page()
+    second.goto(first.url)
+    ann.ready(second)
+    second.wait_for_selector("text=This task is open in another tab.")
+    frozen = second.is_disabled('[data-key="justification"] textarea')
+
+    second.click("text=Continue here")
+    first.wait_for_selector("text=You went on with this task in another tab.")
+    second.wait_for_selector('[data-key="justification"] textarea:enabled')
+
+    assert frozen
+    assert first.is_disabled('[data-key="justification"] textarea')
+    box = '[data-key="justification"] textarea'
+    assert second.input_value(box) == "From the first tab."
+    second.fill(box, "From the second tab.")
+    ann.saved(second)
+    ann.page = second
+    assert ann.answers()[(None, "justification")] == "From the second tab."
+
+
+def test_another_browser_cannot_be_overwritten(ann, shift, open_context):
+    page = ann.take()
+    ann.write("justification", "Here.")
+    ann.saved()
+    other_context, _ = open_context(ann.server.url)
+    other_context.add_cookies(ann.context.cookies())
+    other = other_context.new_page()
+    other.goto(page.url)
+    ann.ready(other)
+    other.fill('[data-key="justification"] textarea', "There.")
+    ann.saved(other)
+
+    ann.write("justification", "Here again.")
+    page.wait_for_selector('#save-state[data-state="conflict"]')
+
+    assert ann.answers()[(None, "justification")] == "There."
+    page.click("text=Load it here")
+    page.wait_for_selector('[data-key="justification"] textarea:enabled')
+    assert page.input_value('[data-key="justification"] textarea') == "Here again."
+    page.click("text=Use the other version")
+    ann.saved()
+    assert ann.answers()[(None, "justification")] == "There."
+
+
+def test_a_lost_lease_keeps_the_draft_and_is_claimed_again_with_one_click(ann, shift):
+    page = ann.take()
+    ann.fill()
+    ann.saved()
+    shift.write(expire_all)
+    ann.write("justification", "@Response 1, typed too late.")
+    page.wait_for_selector("text=Take it again")
+
+    page.click("text=Take it again")
+    ann.ready()
+    page.wait_for_selector('[data-key="justification"] textarea:enabled')
+
+    assert page.input_value('[data-key="justification"] textarea') == "@Response 1, typed too late."
+    ann.submit()
+    assert submitted(shift)["", "justification"].endswith("typed too late.")
+
+
+async def expire_all(tx: Any) -> None:
+    await tx.run("UPDATE assignment SET expires_ms = 1", {})
+
+
+def test_a_signed_out_person_loses_nothing(ann, shift):
+    page = ann.take()
+    cookies = ann.context.cookies()
+    ann.context.clear_cookies()
+    ann.write("justification", "Typed while signed out.")
+    page.wait_for_selector('#save-state[data-state="signedout"]')
+
+    ann.context.add_cookies(cookies)
+    page.reload()
+    ann.ready()
+
+    assert page.input_value('[data-key="justification"] textarea') == "Typed while signed out."
+    ann.saved()
+
+
+def test_the_page_is_left_without_a_question_when_all_is_saved(ann):
+    page = ann.take()
+    ann.fill()
+    ann.saved()
+
+    page.goto(ann.server.url + ann.shift.path)
+
+    assert ann.seen.dialogs == []
+    assert page.is_visible("text=Go on")

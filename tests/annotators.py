@@ -83,7 +83,7 @@ class Crew:
                 self.counts["refused"] += 1
                 lease = None
             if lease is None:
-                await asyncio.sleep(self.random.uniform(0.1, 0.6))
+                await asyncio.sleep(self.random.uniform(0.5, 2.5))
                 continue
             self.counts["claimed"] += 1
             try:

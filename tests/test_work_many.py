@@ -137,7 +137,6 @@ def test_every_task_gets_exactly_what_it_needs_and_nothing_that_was_acknowledged
     needed = {one.project_id: overlap for one, overlap in zip(floors, OVERLAPS, strict=True)}
     wrong = [row for row in rows if row[2:] != (1, needed[row[0]], needed[row[0]])]
     acknowledged = crews.acknowledged.read_text().split()
-    print(killed, counts)
     assert wrong == []
     assert len(rows) == TASKS
     assert len(acknowledged) == len(set(acknowledged))

@@ -15,11 +15,22 @@ import pytest
 import plaudit
 import shard_rules
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
+from floor import Floor
 from harness import World
-from plaudit.core import archive, lifecycle, secrets
+from plaudit.core import (
+    archive,
+    assignment,
+    batching,
+    lifecycle,
+    queue,
+    review,
+    secrets,
+    submission,
+)
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store import (
+    assignments,
     audit,
     batches,
     checks,
@@ -137,6 +148,7 @@ def put_through_everything(world: World) -> None:
             assert client.get(path, params=params).status_code == 200, (path, params)
 
     put_through_writing(world, key)
+    put_through_work(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
@@ -173,6 +185,57 @@ def put_through_writing(world: World, key: str) -> None:
         await idempotency.forget(tx, before=FAR, limit=10)
 
     world.run(world.db.write(late))
+
+
+def put_through_work(world: World) -> None:
+    """Everything that people do with tasks, and what becomes of their leases."""
+    floor = Floor(world, review="all", overlap=2)
+    batch, project_id = floor.batch(), floor.project.project_id
+    [first, *_] = task_ids = floor.create(5, batch=batch)
+    floor.write(lambda tx: queue.prioritize(tx, batch, 1))
+    floor.set(overlap=1)
+    lease = floor.take()
+    floor.draft(lease, 1, [])
+    floor.do(assignment.heartbeat, lease, active_ms=1)
+    floor.do(assignment.flag, lease, reason="odd")
+    floor.do(assignment.release, lease)
+    lease = floor.resume(lease)
+    floor.submit(lease)
+    lease = floor.undo(lease)
+    floor.submit(lease, key="again")
+    floor.write(lambda tx: review.list_in_review(tx, floor.project))
+    floor.decide(review.send_back, first, "rev", "ann", comment="")
+    floor.submit(floor.take(), key="third")
+    floor.accept(first)
+    floor.write(lambda tx: submission.list_recent(tx, floor.project, "ann"))
+    floor.move(lifecycle.reopen_task, first)
+    floor.age(floor.take("ben"))
+    floor.do(assignment.skip, floor.take("cem"), reason="hard")
+    floor.set(review="none")
+    lease = floor.take("dan")
+    floor.submit(lease)
+    floor.undo(lease)
+    lease = floor.take("eve")
+    floor.do(assignment.report_sensitive, lease, kind="violence")
+    [reported] = [one for one in task_ids if floor.task(one).seq == lease.seq]
+    floor.decide(review.dismiss_report, reported, "rev")
+    floor.do(assignment.report_sensitive, floor.take("fay"), kind="violence")
+    floor.write(lambda tx: review.list_parked(tx, floor.project))
+    [parked] = [one for one in task_ids if (place := floor.place(one)) and place.reason]
+    floor.decide(review.confirm_report, parked, "rev")
+
+    async def late(tx):
+        account_id, _ = await organizations.find_account(tx, floor.org_id)
+        await assignment.end_leases_of(tx, account_id, "dan")
+        await assignment.list_open(tx, floor.project, "ann")
+        await assignment.count_open(tx, floor.project, limit_max=10)
+        await assignments.list_projects_due(tx, now=FAR, limit=10)
+        await assignment.sweep(tx, project_id)
+
+    floor.age(floor.take("gil"))
+    floor.write(late)
+    floor.write(lambda tx: batching.move(tx, batch, "pause"))
+    floor.write(lambda tx: batching.move(tx, batch, "cancel"))
 
 
 async def live(tx, org_id, project):
@@ -276,7 +339,11 @@ def test_the_migrations_use_nothing_that_is_banned():
 
 
 def test_every_statement_says_which_shard_it_is_for(ran):
-    faults = {one.sql: statement_faults(one.sql) for one in ran if one.function not in ACROSS}
+    faults = {
+        one.sql: statement_faults(one.sql)
+        for one in ran
+        if one.function not in ACROSS and not one.sql.startswith(tuple(FILLING.values()))
+    }
 
     assert {sql: found for sql, found in faults.items() if found} == {}
     assert {one.function for one in ran} >= HOT

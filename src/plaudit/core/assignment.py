@@ -52,6 +52,7 @@ queue (task_work), leases; a person's own claims (claimant) before all of these.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -80,7 +81,8 @@ DRAFT_BYTES_MAX = 1024 * 1024
 NOTE_CHARS_MAX = 10_000
 REASON_CHARS_MAX = 255
 SWEPT_AT_ONCE = 100
-RESUMED_MAX = 20
+UNFINISHED_MAX = 100
+RENEWALS_MAX = 20
 
 _LOST = {
     LeaseStatus.submitted: "you have submitted this task already",
@@ -105,16 +107,21 @@ class Saved(Struct, frozen=True):
 
 async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None:
     """Give somebody the next task; None if there is nothing for them. Raises LimitReached."""
-    now = await _enter(tx, project, user_id)
-    await require_room(tx, project, user_id, now)
-    own = await _resume_own(tx, project, user_id, now)
+    await assignments.enter(tx, project.project_id, user_id)
+    now = await tx.now_ms()
+    mine = await assignments.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
+    _require_room(mine, now, OPEN_LEASES_MAX)
+    own = await _first_renewed(tx, project, [one for one in mine if not _is_open(one, now)], now)
     if own is not None:
         return own
     seq = await work.claim_free(tx, project.project_id, user_id)
     if seq is None and await sweep(tx, project.project_id):
         seq = await work.claim_free(tx, project.project_id, user_id)
     if seq is None:
-        return await _resume_any(tx, project, user_id, LeaseStatus.released, now)
+        released = await assignments.list_leases(
+            tx, project.project_id, user_id, LeaseStatus.released, limit=UNFINISHED_MAX
+        )
+        return await _first_renewed(tx, project, released, now)
     task = await tasks.get_task(tx, project.project_id, seq)
     assert task.content is not None, "only tasks with content are in the queue"
     lease = Lease(
@@ -140,9 +147,10 @@ async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None
 
 async def resume(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
     """Give somebody a task of theirs again; raises NotFound, LeaseLost, LimitReached."""
-    now = await _enter(tx, project, user_id)
+    await assignments.enter(tx, project.project_id, user_id)
+    now = await tx.now_ms()
     lease = await get_lease(tx, project, user_id, assignment_id)
-    if lease.status is not LeaseStatus.open or lease.expires_ms <= now:
+    if not _is_open(lease, now):
         await require_room(tx, project, user_id, now)
     found = await _renewed(tx, project, lease, now)
     if found is None:
@@ -167,9 +175,9 @@ async def list_open(tx: Transaction, project: Project, user_id: str) -> list[Lea
     """The tasks somebody has now, oldest first; those whose time has run out are not among them."""
     now = await tx.now_ms()
     found = await assignments.list_leases(
-        tx, project.project_id, user_id, LeaseStatus.open, limit=RESUMED_MAX
+        tx, project.project_id, user_id, LeaseStatus.open, limit=UNFINISHED_MAX
     )
-    return [one for one in found if one.expires_ms > now]
+    return [one for one in found if _is_open(one, now)]
 
 
 async def count_open(tx: Transaction, project: Project, *, limit_max: int) -> int:
@@ -222,7 +230,7 @@ async def skip(
 ) -> None:
     """Leave a task to others for good; raises LeaseLost, LimitReached, InvalidContent."""
     now = await tx.now_ms()
-    await assignments.enter(tx, project.project_id, held.user_id, now)
+    await assignments.enter(tx, project.project_id, held.user_id)
     skipped = await assignments.count_recent(
         tx, project.project_id, held.user_id, LeaseStatus.skipped, now - 3_600_000
     )
@@ -283,7 +291,7 @@ async def end_leases_of(tx: Transaction, account_id: str, user_id: str) -> int:
     for org_id in await organizations.list_orgs(tx, account_id):
         for project in await projects.list_projects(tx, org_id):
             project_id = project.project_id
-            await assignments.enter(tx, project_id, user_id, now)
+            await assignments.enter(tx, project_id, user_id)
             for seq in await assignments.list_held(tx, project_id, user_id):
                 await work.lock_work(tx, project_id, seq)
                 count = await assignments.close_of_person(tx, project_id, seq, user_id, now)
@@ -299,7 +307,7 @@ def lease_ms(project: Project) -> int:
 
 def is_held(lease: Lease, held: Hold, now: int) -> bool:
     """Whether somebody still has the task that they say they have."""
-    return lease.status is LeaseStatus.open and lease.fence == held.fence and lease.expires_ms > now
+    return _is_open(lease, now) and lease.fence == held.fence
 
 
 async def lost(tx: Transaction, project: Project, held: Hold) -> LeaseLost:
@@ -317,36 +325,24 @@ async def require_room(
     tx: Transaction, project: Project, user_id: str, now: int, *, limit_max: int = OPEN_LEASES_MAX
 ) -> None:
     """Hold somebody to their cap of open tasks; raises LimitReached."""
-    found = await assignments.list_leases(
-        tx, project.project_id, user_id, LeaseStatus.open, limit=RESUMED_MAX
-    )
-    if sum(one.expires_ms > now for one in found) >= limit_max:
+    mine = await assignments.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
+    _require_room(mine, now, limit_max)
+
+
+def _require_room(mine: Sequence[Lease], now: int, limit_max: int) -> None:
+    if sum(_is_open(one, now) for one in mine) >= limit_max:
         raise LimitReached(f"you have {limit_max} tasks open; finish one or give it back")
 
 
-async def _enter(tx: Transaction, project: Project, user_id: str) -> int:
-    """Keep somebody's other claims waiting; the time once they are."""
-    await assignments.enter(tx, project.project_id, user_id, await tx.now_ms())
-    return await tx.now_ms()
+def _is_open(lease: Lease, now: int) -> bool:
+    return lease.status is LeaseStatus.open and lease.expires_ms > now
 
 
-async def _resume_own(tx: Transaction, project: Project, user_id: str, now: int) -> Lease | None:
-    """What somebody is to go on with before anything new."""
-    for status in (LeaseStatus.open, LeaseStatus.returned, LeaseStatus.expired):
-        found = await _resume_any(tx, project, user_id, status, now)
-        if found is not None:
-            return found
-    return None
-
-
-async def _resume_any(
-    tx: Transaction, project: Project, user_id: str, status: LeaseStatus, now: int
+async def _first_renewed(
+    tx: Transaction, project: Project, leases: Sequence[Lease], now: int
 ) -> Lease | None:
-    for lease in await assignments.list_leases(
-        tx, project.project_id, user_id, status, limit=RESUMED_MAX
-    ):
-        if status is LeaseStatus.open and lease.expires_ms > now:
-            continue
+    """The first of these leases that can be claimed anew: what holds its place, then the rest."""
+    for lease in sorted(leases, key=lambda one: one.ended_ms is not None)[:RENEWALS_MAX]:
         found = await _renewed(tx, project, lease, now)
         if found is not None:
             return found

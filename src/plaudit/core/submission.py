@@ -171,9 +171,7 @@ async def _end(
     tx: Transaction, held: Hold, task: StoredTask, lease: Lease, given: bytes, active_ms: int
 ) -> Lease | None:
     """End a lease with its work done, and the task's place locked; None if it was lost."""
-    found = await work.find_work(tx, lease.project_id, lease.seq)
-    is_last = found is not None and found.submitted_count + 1 >= found.needed
-    if is_last and task.batch_id is not None:
+    if task.batch_id is not None and await _is_last(tx, lease):
         # Completing counts in the batch; its lock comes before those of its tasks. If somebody
         # submits at this moment, this may be the last one unforeseen. Then the locks are taken in
         # another order, and should that ever tie two transactions up, one of them is run again.
@@ -185,11 +183,19 @@ async def _end(
     )
 
 
+async def _is_last(tx: Transaction, lease: Lease) -> bool:
+    """Whether one submission more is all that a task needs, as far as one can see."""
+    found = await work.find_work(tx, lease.project_id, lease.seq)
+    return found is not None and found.submitted_count + 1 >= found.needed
+
+
 async def _keep(
     tx: Transaction, lease: Lease, client_key: str, given: bytes, answers: bytes
 ) -> Submission:
     """Store a submission for good."""
-    last = await submissions.find_last(tx, lease.project_id, lease.assignment_id)
+    last = None
+    if lease.fence > 1:  # else it is the first time that this person has the task
+        last = await submissions.find_last(tx, lease.project_id, lease.assignment_id)
     assert lease.ended_ms is not None
     one = Submission(
         project_id=lease.project_id,
@@ -266,7 +272,7 @@ async def _reopenable(
 
 async def _reopen(tx: Transaction, project: Project, one: Submission, *, limit_max: int) -> Lease:
     """Open a submission again, its answers as the draft."""
-    await assignments.enter(tx, one.project_id, one.user_id, await tx.now_ms())
+    await assignments.enter(tx, one.project_id, one.user_id)
     await assignment.require_room(tx, project, one.user_id, await tx.now_ms(), limit_max=limit_max)
     task = await tasks.get_task(tx, one.project_id, one.seq)
     if task.status is TaskStatus.completed:

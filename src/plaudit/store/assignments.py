@@ -21,13 +21,13 @@ _ACTIVE = (
 """Active time only grows, and is never longer than the time since the first claim."""
 
 
-async def enter(tx: Transaction, project_id: int, user_id: str, now: int) -> None:
+async def enter(tx: Transaction, project_id: int, user_id: str) -> None:
     """Keep this person's other claims in the project waiting until the transaction ends."""
     await tx.run(
-        "INSERT INTO claimant (project_id, user_id, claimed_ms)"
-        " VALUES (:project_id, :user_id, :now)"
-        " ON CONFLICT (project_id, user_id) DO UPDATE SET claimed_ms = :now",
-        {"project_id": project_id, "user_id": user_id, "now": now},
+        "INSERT INTO claimant (project_id, user_id, claim_count)"
+        " VALUES (:project_id, :user_id, 1) ON CONFLICT (project_id, user_id)"
+        " DO UPDATE SET claim_count = claimant.claim_count + 1",
+        {"project_id": project_id, "user_id": user_id},
     )
 
 
@@ -88,6 +88,18 @@ async def list_leases(
             "status": status.value,
             "row_limit": limit,
         },
+    )
+    return [_lease(row) for row in rows]
+
+
+async def list_unfinished(
+    tx: Transaction, project_id: int, user_id: str, *, limit: int
+) -> list[Lease]:
+    """Up to `limit` leases that a person may go on with, and did not give back; earliest first."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM assignment WHERE project_id = :project_id AND user_id = :user_id"
+        " AND status IN ('open', 'returned', 'expired') ORDER BY claimed_ms LIMIT :row_limit",
+        {"project_id": project_id, "user_id": user_id, "row_limit": limit},
     )
     return [_lease(row) for row in rows]
 

@@ -65,7 +65,7 @@ CREATE INDEX assignment_due ON assignment (expires_ms, project_id) WHERE ended_m
 CREATE TABLE claimant (
     project_id BIGINT NOT NULL,
     user_id ${id} NOT NULL,
-    claimed_ms BIGINT NOT NULL,
+    claim_count BIGINT NOT NULL,
     PRIMARY KEY (project_id, user_id)
 );
 

@@ -24,12 +24,12 @@ _VERSION_CHARS = 16
 
 
 class Assets:
-    """What stands in `static/`, read once."""
+    """What stands in `static/`, read once; a name is a path below it."""
 
     def __init__(self) -> None:
         self._files = {
-            path.name: (path.read_bytes(), _TYPES[path.suffix])
-            for path in sorted(_FOLDER.iterdir())
+            path.relative_to(_FOLDER).as_posix(): (path.read_bytes(), _TYPES[path.suffix])
+            for path in sorted(_FOLDER.rglob("*"))
             if path.suffix in _TYPES
         }
         digest = hashlib.sha256()

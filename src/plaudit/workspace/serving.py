@@ -75,7 +75,7 @@ class Workspace:
         """One for each path, for the application's router."""
         found = [Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()]
         firsts = sorted({path.split("/")[1] for path in self._by_path})
-        files = Route("/static/{version}/{name}", _Files(self.assets))
+        files = Route("/static/{version}/{name:path}", _Files(self.assets))
         return [*found, files, *(Route(f"/{one}/{{rest:path}}", _Nothing(self)) for one in firsts)]
 
     def show_problem(self, scope: Scope, problem: Problem) -> Answer | None:

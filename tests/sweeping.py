@@ -110,6 +110,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "create_user": [{}],
     "list_users": [{}, {"limit": "1", "status": "invited"}],
     "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],
+    "invite_user": [{"user_id": NAMES["user_id"]}],
     "create_key": [{}, {"name": "second", "expires_at": "2999-01-01"}],
     "list_keys": [{}, {"limit": "1"}],
     "revoke_key": [{"key_id": NAMES["key_id"]}],

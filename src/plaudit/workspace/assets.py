@@ -24,7 +24,7 @@ _VERSION_CHARS = 16
 
 
 class Assets:
-    """What stands in `static/` and its folders, read once; a file's name is its path from there."""
+    """What stands in `static/`, read once; a name is a path below it."""
 
     def __init__(self) -> None:
         self._files = {

@@ -97,7 +97,11 @@ class Browser:
 
     def require_token(self, secret: ServerSecret, given: str) -> None:
         """Raise CrossSite unless this token was drawn for this browser's cookie."""
-        known = secret.form_tokens(self.session) if self.session else []
+        if not self.session:
+            raise CrossSite(
+                "the browser sent no cookie; allow cookies for this server, and open it by https"
+            )
+        known = secret.form_tokens(self.session)
         if not any(hmac.compare_digest(one.encode(), given.encode()) for one in known):
             raise CrossSite
 

@@ -24,7 +24,7 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
-from plaudit.api import openapi, system, v2, v2_writes
+from plaudit.api import attachments, manage_datasets, openapi, system, v2, v2_datasets, v2_writes
 from plaudit.api.edge import Edge
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Dispatch, Endpoint, Operation, Services
@@ -39,7 +39,8 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
-    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS]
+    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v2_datasets.OPERATIONS]
+    found += [*manage_datasets.OPERATIONS, *attachments.OPERATIONS]
     found += system.operations(lambda: openapi.document(found, settings), metrics)
     return tuple(found)
 
@@ -74,6 +75,7 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
         metrics,
         open_paths=_paths(operations, lambda one: one.role is None),
         stream_paths=_paths(operations, lambda one: bool(one.streams)),
+        long_paths=_paths(operations, lambda one: one.is_long),
     )
 
 

@@ -19,12 +19,14 @@ from starlette.types import Receive, Scope, Send
 from plaudit import guard
 from plaudit.api.bodies import read_body, refuse_encoding
 from plaudit.api.parameters import NoQuery, decode
+from plaudit.api.streams import Stream
 from plaudit.core import audit, idempotency
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Forbidden, InvalidParameter, MethodNotAllowed
 from plaudit.model import Actor, Caller, Role
 from plaudit.settings import BODY_BYTES_MAX, Settings
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.objects import Objects
 from plaudit.wire.reading import convert
 
 Q = TypeVar("Q", bound=Struct)
@@ -49,6 +51,7 @@ class Services:
         self.settings = settings
         self.secret = secret
         self.db: Database
+        self.objects = Objects(settings.attachments_place)
 
 
 class Call(Struct, Generic[Q]):
@@ -131,6 +134,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     """What a 200 may look like, for the document."""
     body_example: Any = None
     role: Role | None
+    successes: tuple[int, ...] = (200,)
+    """Statuses of an answer that is no error; 302 leads elsewhere, 206 is a part of a file."""
+    is_long: bool = False
+    """Whether the answer may take as long as a stream's body, because it may be large."""
     errors: tuple[int, ...] = ()
     """Statuses beside those every operation of its kind can answer; see `all_errors`."""
 
@@ -181,6 +188,8 @@ class Endpoint:
             await respond(send, 200, b"".join(answer), JSON)
         elif type(answer) is Answer:
             await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
+        elif type(answer) is Stream:
+            await answer.respond(send)
         else:
             await respond(send, 200, _encode(answer), JSON)
 

@@ -54,6 +54,7 @@ PACKED_COLUMNS = (
     ("task_body", "patches"),
     ("task_content", "content"),
     ("event", "payload"),
+    ("dataset_task", "response"),
 )
 """Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
 

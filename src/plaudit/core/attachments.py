@@ -207,6 +207,7 @@ async def sweep(db: Database, objects: Objects) -> int:
                     continue
                 if await attachments.find_attachment(tx, org_id, attachment_id) is None:
                     orphans.append(key)
-        await objects.delete(orphans)
+        if orphans:
+            await objects.delete(orphans)
         deleted += len(orphans)
     return deleted

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,10 @@ PIECE_BYTES = 256 * 1024
 LISTED_AT_ONCE = 500
 SCHEMES = ("s3", "gs", "az")
 _FAILURES = (BaseError, OSError, ValueError)
-_REQUEST = {"timeout": "10min", "connect_timeout": "5s"}
+_REQUEST: Any = {"timeout": "10min", "connect_timeout": "5s", "allow_http": True}
+"""A large file takes its time; and an endpoint by plain HTTP is one that the operator has named."""
+_AGAIN: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+"""Tried again for less than the 30 seconds after which a request is given up."""
 
 
 class Objects:
@@ -57,7 +62,7 @@ class Objects:
     def _store(self) -> Any:
         if self._folder is None:
             try:
-                return from_url(self._place, client_options=_REQUEST)  # type: ignore[call-overload]
+                return from_url(self._place, client_options=_REQUEST, retry_config=_AGAIN)
             except _FAILURES as exc:
                 reason = str(exc).partition("\n")[0]
                 raise Misconfigured(f"attachments cannot be kept there: {reason}") from exc
@@ -100,13 +105,15 @@ class Objects:
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; one that is gone already is no failure."""
-        for key in keys:
-            try:
-                await obstore.delete_async(self._store, key)
-            except FileNotFoundError:
-                continue
-            except _FAILURES as exc:
-                raise _unavailable(exc) from exc
+        try:
+            if self._folder is None:
+                await obstore.delete_async(self._store, keys)
+                return
+            for key in keys:
+                with suppress(FileNotFoundError):
+                    await obstore.delete_async(self._store, key)
+        except _FAILURES as exc:
+            raise _unavailable(exc) from exc
 
     async def list_older(self, than_ms: int) -> AsyncIterator[list[str]]:
         """The keys of all objects last written before a moment, some at a time."""

@@ -26,8 +26,8 @@ from plaudit.core import attachments, secrets
 from plaudit.core.attachments import LINK_SECONDS, shown_as
 from plaudit.settings import Settings
 from plaudit.store import opening
+from sweeping import assert_is_error, comparable
 from test_datasets import content, deliver, make_dataset
-from test_sweep import assert_is_error, comparable
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
 TEXT = bytes(range(256)) * 4

@@ -14,7 +14,7 @@ from plaudit.core import datasets
 from plaudit.core.datasets import NewTask
 from plaudit.errors import Conflict
 from plaudit.store import audit
-from test_sweep import assert_is_error, comparable
+from sweeping import assert_is_error, comparable
 
 DELIVERIES = "/manage/v1/datasets/{}/deliveries"
 

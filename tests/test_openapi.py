@@ -19,7 +19,7 @@ from plaudit.api.operation import JSON
 from plaudit.api.parameters import parameters_of
 from plaudit.model import Role
 from plaudit.settings import Settings
-from sweeping import GOOD, OPERATIONS, ask, calling, make_ann_rows
+from sweeping import GOOD, OPERATIONS, ask, calling, fill
 from test_sweep import PROVOKED, all_problems
 
 DOCUMENT = openapi.document(app.all_operations(Settings(), Metrics()), Settings())
@@ -34,8 +34,7 @@ BY_ID = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.ope
 @pytest.fixture
 def ann(world):
     """The key of Ann, whose organization is full of data."""
-    _, rejects = world.load(make_ann_rows(), "archive")
-    assert rejects == []
+    fill(world)
     return world.key()
 
 

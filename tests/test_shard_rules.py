@@ -16,7 +16,7 @@ import plaudit
 import shard_rules
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
 from harness import World
-from plaudit.core import archive, lifecycle, secrets
+from plaudit.core import archive, attachments, lifecycle, secrets
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store import (
@@ -53,6 +53,8 @@ HOT = {
     "set_content", "tick", "raise_clock", "last_tick", "take_seqs", "next_seq", "add_progress",
     "insert_tasks", "claim_unique_id", "locate_tasks", "insert_annotation_places",
     "list_annotation_places", "list_whole_tasks", "insert_project", "insert_batch",
+    "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
+    "list_tasks_of_delivery", "find_attachment", "find_attachment_of_any_world",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""
 
@@ -133,6 +135,7 @@ def put_through_everything(world: World) -> None:
             assert client.get(path, params=params).status_code == 200, (path, params)
 
     put_through_writing(world, key)
+    put_through_datasets(world, key)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
@@ -171,6 +174,37 @@ def put_through_writing(world: World, key: str) -> None:
     world.run(world.db.write(late))
 
 
+def put_through_datasets(world: World, key: str) -> None:
+    """Datasets, files and schemas, over HTTP and by an archive."""
+    inside = {"dataset": "d", "delivery": "v"}
+    file = {"id": "f", "content": "QQ=="}
+    rows = [
+        ("dataset_task", {"task_id": "dt", "response": {}, "attachments": [file]} | inside),
+        ("dataset", {"id": "d", "name": "Named"}),
+        ("dataset_delivery", {"id": "v", "name": "Named", "dataset": "d"}),
+        ("schema", {"id": "a" * 24, "name": "s", "json": "{}"}),
+    ]
+    for _ in range(2):
+        world.load([{"kind": kind, "value": value} for kind, value in rows], "archive")
+    with world.client(key) as client:
+        made = client.post("/manage/v1/datasets", json={"name": "Made"}).json()["id"]
+        task = {"response": {}, "task_id": "t", "attachments": [{"content": "QQ=="}]}
+        path = f"/manage/v1/datasets/{made}/deliveries"
+        delivered = client.post(path, json={"name": "x", "tasks": [task]})
+        assert delivered.status_code == 200, delivered.text
+        between = {"delivered_after": "2000-01-01", "delivered_before": "2999-01-01"}
+        for path, params in (
+            ("/v2/datasets", {}), ("/v2/datasets/deliveries", {"dataset_id": "d"} | between),
+            ("/v2/datasets/delivery", {"delivery_id": "v"}),
+            ("/v2/datasets/tasks", {"dataset_id": "d", "expand": "delivery"}),
+            ("/v2/datasets/task", {"task_id": "dt"}),
+            ("/v2/datasets/task/dt/response_url/f", {}),
+            ("/v2/schema", {"schema_id": "a" * 24}), ("/manage/v1/schemas", {}),
+        ):  # fmt: skip
+            assert client.get(path, params=params).status_code == 200, (path, params)
+    world.run(attachments.sweep(world.db, world.objects))
+
+
 async def live(tx, org_id, project):
     """Tasks through every move of their lives."""
     batch = batches.Batch(
@@ -196,7 +230,7 @@ async def read_everything(world, org_id, project_id):
             await tasks.list_tasks(
                 tx, where, after=where.start, bound=9, limit=2, with_patches=with_patches
             )
-    async for _ in archive.lines(world.db, org_id):
+    async for _ in archive.lines(world.db, org_id, world.objects):
         pass
     await checks.violations(world.db)
     await world.db.check()

@@ -123,7 +123,7 @@ def named_parameters() -> list[Any]:
 def test_what_belongs_to_others_looks_exactly_like_what_is_absent(world, ann, operation, name):
     world.org("Stranger")
     strangers = [world.key("Stranger"), world.key("default", "test"), world.key("Stranger", "test")]
-    theirs, absent = NAMES[name], NAMES[name][:-1] + "x"
+    theirs, absent = NAMES[name], NAMES[name][:-1] + "0"
     for key in strangers:
         with calling(world, key) as client:
             foreign = comparable(ask(client, operation, {name: theirs}))
@@ -135,7 +135,7 @@ def test_what_belongs_to_others_looks_exactly_like_what_is_absent(world, ann, op
 
     with calling(world, ann) as client:
         own = ask(client, operation, {name: theirs})
-    assert own.status_code == 200 or own.json()["code"] == "illegal_move"
+    assert own.status_code in (200, 302) or own.json()["code"] == "illegal_move"
 
 
 @pytest.mark.parametrize("operation", KEYED, ids=lambda one: one.operation_id)

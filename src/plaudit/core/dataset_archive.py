@@ -66,7 +66,7 @@ async def _tasks(
     while True:
         found = []
         async with db.read() as tx:
-            for task in await dataset_rows.list_tasks(
+            for task in await dataset_rows.list_dataset_tasks(
                 tx, dataset.dataset_key, after_seq=after_seq, bound=bound, limit=TASKS_PER_READ
             ):
                 found.append((task, await files_of(tx, dataset.org_id, task)))

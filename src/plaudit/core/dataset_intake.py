@@ -293,7 +293,9 @@ class DatasetIntake:
                 if one.declared.task_id in new:
                     outcomes.append("added")
                     continue
-                stored = await dataset_rows.find_task(tx, self._org_id, one.declared.task_id)
+                stored = await dataset_rows.find_dataset_task(
+                    tx, self._org_id, one.declared.task_id
+                )
                 assert stored is not None
                 outcomes.append(await self._compared(tx, stored, one))
         return outcomes

@@ -101,7 +101,7 @@ async def one_task(
     tx: Transaction, org_id: str, task_id: str, expand: frozenset[str]
 ) -> bytes | None:
     """One task as JSON; None if this world has none of that id."""
-    task = await datasets.find_task(tx, org_id, task_id)
+    task = await datasets.find_dataset_task(tx, org_id, task_id)
     if task is None:
         return None
     dataset = await datasets.find_dataset_by_key(tx, org_id, task.dataset_key)

@@ -153,7 +153,7 @@ async def add_tasks(
                 attachments=_encode(pairs) if pairs else None,
             )
         )
-    await datasets.insert_tasks(tx, rows)
+    await datasets.insert_dataset_tasks(tx, rows)
     await datasets.count_tasks(
         tx,
         delivery,
@@ -182,7 +182,7 @@ def attachments_of(task: DatasetTask) -> list[tuple[str, str]]:
 
 async def find_attachment(tx: Transaction, org_id: str, task_id: str, public_id: str) -> Attachment:
     """An attachment of a dataset's task; raises NotFound, which says what is unknown."""
-    task = await datasets.find_task(tx, org_id, task_id)
+    task = await datasets.find_dataset_task(tx, org_id, task_id)
     if task is None:
         raise NotFound("there is no such dataset task")
     for known, attachment_id in attachments_of(task):

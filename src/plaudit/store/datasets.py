@@ -264,7 +264,7 @@ async def claim_task_id(
     )
 
 
-async def insert_tasks(tx: Transaction, tasks: Sequence[DatasetTask]) -> None:
+async def insert_dataset_tasks(tx: Transaction, tasks: Sequence[DatasetTask]) -> None:
     """Add tasks whose ids are claimed."""
     rows = [
         (
@@ -296,7 +296,7 @@ async def find_known(tx: Transaction, org_id: str, task_ids: Sequence[str]) -> s
     return {one for one in task_ids if await find_task_place(tx, org_id, one) is not None}
 
 
-async def find_task(tx: Transaction, org_id: str, task_id: str) -> DatasetTask | None:
+async def find_dataset_task(tx: Transaction, org_id: str, task_id: str) -> DatasetTask | None:
     """A task of this world by its id."""
     place = await find_task_place(tx, org_id, task_id)
     if place is None:
@@ -309,7 +309,7 @@ async def find_task(tx: Transaction, org_id: str, task_id: str) -> DatasetTask |
     return None if row is None else DatasetTask(*row)
 
 
-async def list_tasks(
+async def list_dataset_tasks(
     tx: Transaction, dataset_key: int, *, after_seq: int, bound: int, limit: int
 ) -> list[DatasetTask]:
     """Up to `limit` tasks of a dataset in `seq` order, after one and up to another."""

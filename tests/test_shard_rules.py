@@ -20,9 +20,11 @@ from plaudit.core import archive, lifecycle, secrets
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store import (
+    audit,
     batches,
     checks,
     epochs,
+    idempotency,
     opening,
     organizations,
     schema,
@@ -30,7 +32,7 @@ from plaudit.store import (
 )
 from plaudit.store.engine_sqlite import SqliteTransaction
 from plaudit.store.opening import FILE_NAME
-from plaudit.store.tasks import TaskFilter
+from plaudit.store.tasks import FAR, TaskFilter
 from plaudit.wire.task import ErrorDetail
 from samples import archive_rows, mixed_tasks
 from shard_rules import source_faults, statement_faults, table_faults
@@ -41,6 +43,8 @@ STORE = Path(plaudit.__file__).parent / "store"
 ACROSS = {
     "begin": "after a restore every project's clock moves",
     "violations": "`plaudit db check` reads the whole store",
+    "list_entries": "an operator reads the audit log of all projects",
+    "forget": "the worker looks for old keys everywhere, and deletes each in its place",
 }
 """Functions of the store that speak of all projects at once, and why they may."""
 
@@ -49,6 +53,7 @@ HOT = {
     "set_content", "tick", "raise_clock", "last_tick", "take_seqs", "next_seq", "add_progress",
     "insert_tasks", "claim_unique_id", "locate_tasks", "insert_annotation_places",
     "list_annotation_places", "list_whole_tasks", "insert_project", "insert_batch",
+    "claim_unique_ids", "list_holders", "list_known", "insert_entry", "insert_entries",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""
 
@@ -128,6 +133,9 @@ def put_through_everything(world: World) -> None:
         ):  # fmt: skip
             assert client.get(path, params=params).status_code == 200, (path, params)
 
+    put_through_writing(world, key)
+    put_through_managing(world, key)
+
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
         await organizations.revoke_key(tx, org_id=org_id, key_id=found.key_id, now=1)
@@ -136,6 +144,51 @@ def put_through_everything(world: World) -> None:
     world.run(world.db.write(lambda tx: live(tx, org_id, project)))
     world.run(read_everything(world, org_id, project.project_id))
     world.run(world.db.write(lambda tx: epochs.begin(tx, was_timeline=0, timeline=0, now=1)))
+
+
+def put_through_writing(world: World, key: str) -> None:
+    """Everything that is written over HTTP, and the log of it."""
+    inside = {"project_name": "Named", "batch_name": "Written"}
+    asked = [
+        ("/v2/batch", {"project_name": "Named", "name": "Written", "staging_batch": True}),
+        ("/v2/batch/finalize", {"batch_name": "Written"}),
+        ("/v2/task/chat", inside | {"callback_url": "https://93.184.216.34/", "unique_id": "w"}),
+        ("/v2/batch/metadata", {"batch_name": "Written", "metadata": {}}),
+        ("/v2/batch/cancel", {"batch_name": "Written"}),
+        ("/v2/task/metadata", {"task_id": "loose", "metadata": {}}),
+        ("/v2/task/metadata", {"task_id": "named", "metadata": {}}),
+    ]
+    with world.client(key) as client:
+        for number, (path, body) in enumerate([*asked, asked[-1]]):
+            headers = {"Idempotency-Key": f"key-{min(number, len(asked) - 1)}"}
+            answer = client.post(path, json=body, headers=headers)
+            assert answer.status_code == 200, (path, answer.text)
+    org_id = world.org()
+
+    async def late(tx):
+        for before, object_id in ((None, None), ("z", "loose")):
+            await audit.list_entries(tx, org_id, before=before, object_id=object_id, limit=9)
+        await idempotency.forget(tx, before=FAR, limit=10)
+
+    world.run(world.db.write(late))
+
+
+def put_through_managing(world: World, key: str) -> None:
+    """Everything that the management API does, users invited twice and lines sent twice."""
+    root, email = "/manage/v1", {"email": "ada@example.com", "role": "annotator"}
+    lines = b'{"unique_id":"line 1"}\n{"task_id":"line 2"}\n'
+    with world.client(key) as client:
+        made = client.post(f"{root}/projects", json={"id": "managed", "name": "Managed"}).json()
+        client.patch(f"{root}/projects/{made['id']}", json={"overlap": 2})
+        user = client.post(f"{root}/users", json=email).json()["user_id"]
+        assert client.post(f"{root}/users", json=email).status_code == 409
+        client.patch(f"{root}/users/{user}", json={"role": "admin"})
+        made_key = client.post(f"{root}/keys", json={"role": "read"}).json()["key_id"]
+        client.post(f"{root}/keys/{made_key}/revoke")
+        for _ in range(2):
+            client.post(f"{root}/projects/managed/tasks", content=lines)
+        for path in ("users", "users?status=invited", "keys", "audit", "audit?object_id=x"):
+            assert client.get(f"{root}/{path}").status_code == 200, path
 
 
 async def live(tx, org_id, project):

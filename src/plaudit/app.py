@@ -32,6 +32,7 @@ from plaudit.api import (
     manage_users,
     openapi,
     system,
+    v1,
     v2,
     v2_writes,
 )
@@ -49,7 +50,7 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
-    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS]
+    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v1.OPERATIONS]
     for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
         found += one.OPERATIONS
     found += system.operations(lambda: openapi.document(found, settings), metrics)

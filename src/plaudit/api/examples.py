@@ -148,10 +148,10 @@ TASK_CONTENT: dict[str, Any] = {
         }
     ],
 }
-UPLOAD = (
-    '{"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}}\n'
-    '{"unique_id": "ocean-2", "batch_name": "Second batch", "content": []}\n'
-)
+UPLOAD: list[dict[str, Any]] = [
+    {"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}},
+    {"unique_id": "ocean-2", "batch_name": "Second batch", "content": []},
+]
 UPLOAD_RESULT: dict[str, Any] = {
     "created": 1,
     "unchanged": 0,

@@ -127,6 +127,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     """Takes call and body before the transaction begins: for what must wait, such as DNS."""
     streams: tuple[str, ...] = ()
     """Media types of a body that the handler reads itself, in transactions of its own."""
+    row: type[Struct] | None = None
+    """What each line of such a body is."""
     kept: Callable[[Any], Any] | None = None
     """Makes of the answer what an Idempotency-Key keeps of it, where it holds a secret."""
     answer: type[Struct] | tuple[str, ...]

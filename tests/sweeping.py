@@ -20,8 +20,10 @@ from plaudit.api import problems
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import JSON, Operation
 from plaudit.core import attachments
+from plaudit.model import ApiKey, Person, PersonRole, PersonStatus, Role
 from plaudit.settings import Settings
 from plaudit.store import attachments as attachment_rows
+from plaudit.store import organizations, people
 
 OPERATIONS = app.all_operations(Settings(), Metrics())
 KEYED = [one for one in OPERATIONS if one.role is not None]
@@ -43,6 +45,8 @@ NAMES = {
     "attachmentId": f"files/{CANARY}",
     "attachment_id": f"attachment_{CANARY}",
     "schema_id": "65a0f1c2d3e4f5a6b7c8d9e1",
+    "user_id": f"user_{CANARY}",
+    "key_id": f"key_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -58,6 +62,11 @@ NEEDED: dict[str, dict[str, Any]] = {
     },
     "set_task_metadata": {"metadata": {"swept": True}},
     "set_batch_metadata": {"metadata": {"swept": True}},
+    "create_project": {"name": "Swept"},
+    "complete_task": {"threads": [make_thread()]},
+    "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
+    "create_user": {"email": "swept@example.com", "role": "annotator"},
+    "create_key": {"role": "read"},
 }
 """What the body or path of an operation must have beside the one name that a sweep is about."""
 
@@ -131,6 +140,22 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "list_schemas": [{}],
     "upload_attachment": [{"name": "a.txt"}],
     "get_attachment": [{"attachment_id": NAMES["attachment_id"]}],
+    "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
+    "get_managed_project": [{"project_id": NAMES["project_id"]}],
+    "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
+    "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "get_task_content": [{"task_id": f"pending_{CANARY}"}, {"task_id": NAMES["task_id"]}],
+    "complete_task": [{"task_id": f"pending_{CANARY}"}],
+    "cancel_task": [{"task_id": f"pending_{CANARY}"}],
+    "fail_task": [{"task_id": f"pending_{CANARY}"}],
+    "reopen_task": [{"task_id": NAMES["task_id"]}],
+    "create_user": [{}],
+    "list_users": [{}, {"limit": "1", "status": "invited"}],
+    "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],
+    "create_key": [{}, {"name": "second", "expires_at": "2999-01-01"}],
+    "list_keys": [{}, {"limit": "1"}],
+    "revoke_key": [{"key_id": NAMES["key_id"]}],
+    "list_audit": [{}, {"object_id": NAMES["task_id"]}],
 }
 """Requests of Ann's that are answered with 200; open operations need none.
 
@@ -213,15 +238,44 @@ def make_dataset_rows() -> list[tuple[str, Any]]:
 
 
 def fill(world: World) -> None:
-    """Put all of Ann's rows into the organization "default", and a file that she uploaded."""
+    """Fill Ann's organization "default"."""
     _, rejects = world.load(make_ann_rows(), "archive")
     assert rejects == []
+    add_ann_people(world)
+    add_ann_file(world)
+
+
+def add_ann_file(world: World) -> None:
+    """A file that Ann uploaded."""
     attachment_id, org_id = NAMES["attachment_id"], world.org()
     world.objects.put_now(attachments.key_of(org_id, attachment_id), b"A")
     received = attachments.Receiving()
     received.take(b"A")
     row = received.attachment(attachment_id, org_id, CANARY, None)
     world.run(world.db.write(lambda tx: attachment_rows.insert_attachment(tx, row)))
+
+
+def add_ann_people(world: Any) -> None:
+    """Somebody of Ann's, and a key that nobody uses."""
+    org_id = world.org()
+
+    async def work(tx: Any) -> None:
+        found = await organizations.find_account(tx, org_id)
+        assert found is not None
+        person = Person(
+            account_id=found[0],
+            user_id=NAMES["user_id"],
+            email=f"{CANARY}@example.com",
+            name=CANARY,
+            role=PersonRole.annotator,
+            status=PersonStatus.invited,
+            created_ms=1,
+        )
+        await people.insert_person(tx, person, person.email)
+        key = ApiKey(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
+        await organizations.insert_key(tx, key, CANARY.encode())
+
+    world.run(world.db.write(work))
 
 
 @contextmanager

@@ -36,6 +36,13 @@ CHECKS = [
 ]
 
 
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_: Any, value: Any) -> bytes:
+    """Generated rows, one a line; anything else is a line of its own."""
+    rows = value if isinstance(value, list) else [value]
+    return b"\n".join(json.dumps(row).encode() for row in rows)
+
+
 class Target:
     """A running server, and Ann's key."""
 
@@ -103,6 +110,9 @@ def test_a_hostile_value_of_any_parameter_is_refused_and_nothing_breaks(target, 
             )
             for spelling in (name, f"{name}[]"):
                 status, headers, body = target.get(f"{operation.path}?{spelling}={value}{scope}")
+                if name == "object_id" and 404 in accepted:  # only narrows a list down
+                    assert (status, body) == (200, {"entries": []})
+                    continue
                 assert status in accepted, (operation.operation_id, name)
                 assert_is_error(status, headers, body)
                 assert "x-evil" not in headers

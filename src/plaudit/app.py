@@ -26,7 +26,12 @@ from structlog.tracebacks import ExceptionDictTransformer
 from plaudit import settings as limits
 from plaudit.api import (
     attachments,
+    manage_audit,
     manage_datasets,
+    manage_keys,
+    manage_projects,
+    manage_tasks,
+    manage_users,
     openapi,
     system,
     v1,
@@ -50,6 +55,8 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     """Every route of the server, the busiest first."""
     found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v2_datasets.OPERATIONS]
     found += [*v1.OPERATIONS, *manage_datasets.OPERATIONS, *attachments.OPERATIONS]
+    for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
+        found += one.OPERATIONS
     found += system.operations(lambda: openapi.document(found, settings), metrics)
     return tuple(found)
 

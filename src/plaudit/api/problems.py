@@ -66,6 +66,8 @@ def headers(problem: Problem) -> list[tuple[bytes, bytes]]:
             return [(b"allow", problem.allow.encode())]
         case errors.RangeNotSatisfiable():
             return [(b"content-range", b"bytes */%d" % problem.size)]
-        case errors.Unavailable() | errors.TooManyRequests() | errors.StoreRefused():
+        case errors.TooManyRequests():
+            return [(b"retry-after", str(problem.wait_s).encode())]
+        case errors.Unavailable() | errors.StoreRefused():
             return [(b"retry-after", str(RETRY_AFTER_S).encode())]
     return []

@@ -19,6 +19,7 @@ from plaudit.cli.data import import_files, write_archive
 from plaudit.cli.database import db
 from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
+from plaudit.cli.users import users
 from plaudit.core import access, secrets
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidContent, NotFound, Problem
@@ -30,6 +31,7 @@ app = App(name="plaudit", help=plaudit.__doc__, version=plaudit.__version__)
 app.command(keys)
 app.command(db)
 app.command(projects_app)
+app.command(users)
 app.command(import_files, name="import")
 app.command(write_archive, name="archive")
 

@@ -17,6 +17,7 @@ from plaudit import app as server
 from plaudit import demo as demonstration
 from plaudit.cli.data import import_files, write_archive
 from plaudit.cli.database import db
+from plaudit.cli.deliver import deliver
 from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
 from plaudit.core import access, secrets
@@ -32,6 +33,7 @@ app.command(db)
 app.command(projects_app)
 app.command(import_files, name="import")
 app.command(write_archive, name="archive")
+app.command(deliver)
 
 
 @app.command

@@ -15,6 +15,7 @@ from harness import SHARED_DATA, Server, World
 from plaudit.core import secrets
 from plaudit.settings import Settings
 from plaudit.store import opening
+from sweeping import make_ann_rows
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 
@@ -113,6 +114,14 @@ def start_server(settings: Settings) -> Iterator[Callable[..., Server]]:
     yield start
     for server in servers:
         server.stop(9)
+
+
+@pytest.fixture
+def ann(world: World) -> str:
+    """The admin key of Ann, whose organization "default" is full of data."""
+    _, rejects = world.load(make_ann_rows(), "archive")
+    assert rejects == []
+    return world.key()
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,12 @@ import pytest
 
 from builders import make_tasks
 from harness import clean_environment, free_port
-from plaudit import cli, guard, ids, settings
+from plaudit import cli, guard, ids, mailbox, settings
 from plaudit.api import parameters, problems, v2
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Operation
 from plaudit.app import all_operations
-from plaudit.core import intake, names, paging
+from plaudit.core import egress, intake, mail, names, paging, targets
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store import engine_postgres, engine_sqlite
@@ -189,7 +189,7 @@ def test_json_in_the_documents_is_json(block):
 def test_every_route_and_parameter_is_described(operation: Operation):
     route = f"{operation.method} {operation.path}"
 
-    if operation.path.startswith("/v2/") and operation.role is not None:
+    if operation.path.startswith(("/v1/", "/v2/", "/manage/")) and operation.role is not None:
         described = section_of("docs/api.md", route)
     else:
         described = section_of("docs/api.md", "The server itself")
@@ -269,6 +269,13 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "5 s", engine_sqlite.BUSY_MS / 1000),
         ("operate.md", "10 |", engine_postgres.CONNECTIONS_MAX),
         ("operate.md", "2 s; 2 s; 10 s", engine_postgres.WAIT_SECONDS_MAX),
+        ("operate.md", "15 s; 5 s; 5 s", egress.DEADLINE_SECONDS),
+        ("operate.md", "15 s; 5 s", mail.DEADLINE_SECONDS),
+        ("operate.md", "5 s; 5 s", egress.LOOKUP_SECONDS_MAX),
+        ("operate.md", "5 s |", egress.CONNECT_SECONDS_MAX),
+        ("operate.md", "64 KiB", egress.ANSWER_BYTES_MAX / 1024),
+        ("operate.md", "2,048 characters", targets.URL_CHARS_MAX),
+        ("operate.md", "254 characters", mailbox.CHARS_MAX),
     ],
 )
 def test_a_limit_is_described_as_it_is(name, shown, limit):

@@ -17,7 +17,7 @@ import pytest
 from builders import make_tasks
 from harness import Server, World
 from plaudit.settings import BODY_BYTES_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_MAX, Settings
-from test_sweep import assert_is_error
+from sweeping import assert_is_error
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 

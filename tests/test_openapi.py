@@ -19,7 +19,8 @@ from plaudit.api.operation import JSON
 from plaudit.api.parameters import parameters_of
 from plaudit.model import Role
 from plaudit.settings import Settings
-from test_sweep import GOOD, OPERATIONS, PROVOKED, all_problems, ask, calling, make_ann_rows
+from sweeping import GOOD, OPERATIONS, ask, calling, make_ann_rows
+from test_sweep import PROVOKED, all_problems
 
 DOCUMENT = openapi.document(app.all_operations(Settings(), Metrics()), Settings())
 ENTRIES = {
@@ -104,6 +105,7 @@ def test_an_operation_is_documented_in_full(operation):
     _, _, entry = ENTRIES[operation.operation_id]
     declared = {(name, "query") for name in parameters_of(operation.query)}
     declared |= {(name, "path") for name in re.findall(r"{(\w+)}", operation.path)}
+    declared |= {("Idempotency-Key", "header")} if operation.writes else set()
     documented = entry.get("parameters", [])
 
     assert {(one["name"], one["in"]) for one in documented} == declared
@@ -143,6 +145,9 @@ def test_every_example_fits_its_schema():
         for one in entry.get("parameters", []):
             if "example" in one:
                 assert complaints(one["schema"], schemas, one["example"]) == []
+        for content in entry.get("requestBody", {}).get("content", {}).values():
+            if "schema" in content:
+                assert complaints(content["schema"], closed(schemas), content["example"]) == []
     for schema in schemas.values():
         for example in schema.get("examples", []):
             assert complaints(schema, closed(schemas), example) == []

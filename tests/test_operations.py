@@ -20,7 +20,7 @@ from harness import Server, World, free_port, on_sqlite_alone, run_cli
 from plaudit.core import secrets
 from plaudit.settings import CONNECTIONS_MAX, Settings
 from plaudit.store.opening import FILE_NAME
-from test_sweep import assert_is_error, calling
+from sweeping import assert_is_error, calling
 
 PAGE = "/v2/tasks?project_id=project_123"
 CANARY = "canary-77aa"

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from harness import Server, World
 from plaudit.api.parameters import parameters_of
 from plaudit.settings import Settings
-from test_sweep import KEYED, NAMES, OPERATIONS, assert_is_error, make_ann_rows
+from sweeping import KEYED, NAMES, OPERATIONS, assert_is_error, make_ann_rows
 
 EXAMPLES = 2_000
 CHECKS = [
@@ -94,7 +94,7 @@ HOSTILE_VALUES: dict[str, tuple[str, tuple[int, ...]]] = {
 @pytest.mark.parametrize("hostile", HOSTILE_VALUES, ids=HOSTILE_VALUES)
 def test_a_hostile_value_of_any_parameter_is_refused_and_nothing_breaks(target, hostile):
     value, accepted = HOSTILE_VALUES[hostile]
-    for operation in KEYED:
+    for operation in [one for one in KEYED if one.method == "GET"]:
         for name in parameters_of(operation.query):
             scope = (
                 ""
@@ -148,15 +148,16 @@ def cases(described: Any) -> st.SearchStrategy[Any]:
     """Valid and invalid requests; half of them name something that exists."""
     modes = schemathesis.GenerationMode
     kinds = [described.as_strategy(modes.POSITIVE)]
-    if described.query.items or described.path_parameters.items:
+    if described.query.items or described.path_parameters.items or described.body.items:
         kinds.append(described.as_strategy(modes.NEGATIVE))
 
     @st.composite
     def chosen(draw: Any) -> Any:
         case = draw(st.one_of(kinds))
-        if draw(st.booleans()) and isinstance(case.query, dict):
-            known = [name for name in NAMES if name in case.query]
-            case.query |= {name: NAMES[name] for name in known}
+        if draw(st.booleans()):
+            for part in (case.query, case.body):
+                if isinstance(part, dict):
+                    part |= {name: NAMES[name] for name in NAMES if name in part}
         return case
 
     return chosen()

@@ -16,13 +16,16 @@ import plaudit
 import shard_rules
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
 from harness import World
-from plaudit.core import archive, lifecycle, secrets
+from plaudit.core import archive, deliveries, lifecycle, scope, secrets
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store import (
+    audit,
     batches,
     checks,
     epochs,
+    frozen,
+    idempotency,
     opening,
     organizations,
     schema,
@@ -30,7 +33,7 @@ from plaudit.store import (
 )
 from plaudit.store.engine_sqlite import SqliteTransaction
 from plaudit.store.opening import FILE_NAME
-from plaudit.store.tasks import TaskFilter
+from plaudit.store.tasks import FAR, TaskFilter
 from plaudit.wire.task import ErrorDetail
 from samples import archive_rows, mixed_tasks
 from shard_rules import source_faults, statement_faults, table_faults
@@ -41,6 +44,8 @@ STORE = Path(plaudit.__file__).parent / "store"
 ACROSS = {
     "begin": "after a restore every project's clock moves",
     "violations": "`plaudit db check` reads the whole store",
+    "list_entries": "an operator reads the audit log of all projects",
+    "forget": "the worker looks for old keys everywhere, and deletes each in its place",
 }
 """Functions of the store that speak of all projects at once, and why they may."""
 
@@ -128,6 +133,9 @@ def put_through_everything(world: World) -> None:
         ):  # fmt: skip
             assert client.get(path, params=params).status_code == 200, (path, params)
 
+    put_through_writing(world, key)
+    put_through_deliveries(world, key)
+
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
         await organizations.revoke_key(tx, org_id=org_id, key_id=found.key_id, now=1)
@@ -136,6 +144,75 @@ def put_through_everything(world: World) -> None:
     world.run(world.db.write(lambda tx: live(tx, org_id, project)))
     world.run(read_everything(world, org_id, project.project_id))
     world.run(world.db.write(lambda tx: epochs.begin(tx, was_timeline=0, timeline=0, now=1)))
+
+
+def put_through_writing(world: World, key: str) -> None:
+    """Everything that is written over HTTP, and the log of it."""
+    inside = {"project_name": "Named", "batch_name": "Written"}
+    asked = [
+        ("/v2/batch", {"project_name": "Named", "name": "Written", "staging_batch": True}),
+        ("/v2/batch/finalize", {"batch_name": "Written"}),
+        ("/v2/task/chat", inside | {"callback_url": "https://93.184.216.34/", "unique_id": "w"}),
+        ("/v2/batch/metadata", {"batch_name": "Written", "metadata": {}}),
+        ("/v2/batch/cancel", {"batch_name": "Written"}),
+        ("/v2/task/metadata", {"task_id": "loose", "metadata": {}}),
+        ("/v2/task/metadata", {"task_id": "named", "metadata": {}}),
+    ]
+    with world.client(key) as client:
+        for number, (path, body) in enumerate([*asked, asked[-1]]):
+            headers = {"Idempotency-Key": f"key-{min(number, len(asked) - 1)}"}
+            answer = client.post(path, json=body, headers=headers)
+            assert answer.status_code == 200, (path, answer.text)
+    org_id = world.org()
+
+    async def late(tx):
+        for before, object_id in ((None, None), ("z", "loose")):
+            await audit.list_entries(tx, org_id, before=before, object_id=object_id, limit=9)
+        await idempotency.forget(tx, before=FAR, limit=10)
+
+    world.run(world.db.write(late))
+
+
+def put_through_deliveries(world: World, key: str) -> None:
+    """Deliveries by ids and filters, one that is taken over, one taken back; all that is read."""
+    path = "/manage/v1/projects/project_123/deliveries"
+    asked = [
+        {"name": "a", "task_ids": ["task_full", "task_plain"]},
+        {"name": "b", "completed_after": "2000-01-01", "completed_before": "2999-01-01"},
+        {"name": "c", "batch_id": "batch_123", "completed_after": "2000-01-01"},
+        {"name": "d", "batch_id": "batch_123"},
+    ]
+    with world.client(key) as client:
+        ids = [client.post(path, json=body).json()["id"] for body in asked]
+        project = {"project_id": "project_123"}
+        reads = [
+            ("/v2/deliveries", project),
+            ("/v2/delivery", {"delivery_id": ids[0]}),
+            ("/v2/delivery", {"delivery_id": ids[0], "opts": "submissions"}),
+        ]
+        for inside in (project, {"delivery_id": ids[1]}):
+            for status in ({}, {"status": "completed"}):
+                for bound in ({}, {"completed_after": "2000-01-01"}):
+                    reads.append(("/v2/delivery/tasks", inside | status | bound))
+        for report in ("manifest", "changes", "diff"):
+            reads.append((f"/manage/v1/deliveries/{ids[0]}/{report}", {"other": ids[1]}))
+        for one, params in reads:
+            assert client.get(one, params=params).status_code == 200, (one, params)
+    org_id = world.org()
+
+    async def runs(tx):
+        project = await scope.find_project(tx, org_id, scope.ScopeWords("project_123"))
+        taken = deliveries.Maker(lambda work: work(tx), project, "e", lease_ms=0)
+        await taken.begin()
+        found = await frozen.list_completed(tx, project.project_id, [1])
+        taken.took(await taken.add(tx, [*found.values()]))
+        anew = deliveries.Maker(lambda work: work(tx), project, "e")
+        await anew.begin()
+        await anew.withdraw()
+
+    world.run(world.db.write(runs))
+    row = {"id": "d", "project": "project_123", "task_ids": ["task_full"]}
+    assert world.load([{"kind": "delivery", "value": row}] * 2, "archive")[1] == []
 
 
 async def live(tx, org_id, project):

@@ -22,7 +22,7 @@ FILE_LINES_MAX = 420
 FUNCTION_LINES_MAX = 60
 
 LAYERS = (
-    ("errors", "model", "ids", "clock", "settings", "guard"),
+    ("errors", "model", "ids", "clock", "settings", "guard", "mailbox"),
     ("wire",),
     ("store",),
     ("core",),
@@ -180,6 +180,33 @@ def test_drivers_are_imported_by_the_store_alone():
     ]
 
     assert found == []
+
+
+WAYS_OUT = {
+    "httpx2": {"core/targets.py"},
+    "httpcore2": {"core/egress.py"},
+    "aiosmtplib": {"core/mail.py"},
+    "socket": {"core/egress.py", "core/mail.py", "app.py"},
+}
+"""Mail names `socket` for its errors alone, the application to see whether a port is free."""
+
+
+def test_only_the_one_client_and_mail_reach_out():
+    """Whoever else opened a connection would go past the rules for where it may lead."""
+    others = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "smtplib", "urllib.request"}
+    reaching = {*WAYS_OUT, *others, "telnetlib", "urllib3", "websockets"}
+    found = {
+        (module, name_of(path))
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for module in {getattr(node, "module", "") or "", *(one.name for one in node.names)}
+        & reaching
+    }
+    opening = r".*\b(create_connection|open_connection|sock_connect|open_unix_connection)"
+
+    assert found == {(module, name) for module, names in WAYS_OUT.items() for name in names}
+    assert offenders(calls, opening) == []
 
 
 def test_nothing_is_imported_inside_a_function():

@@ -24,7 +24,15 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
-from plaudit.api import manage_deliveries, openapi, system, v2, v2_deliveries, v2_writes
+from plaudit.api import (
+    manage_deliveries,
+    openapi,
+    system,
+    v1,
+    v2,
+    v2_deliveries,
+    v2_writes,
+)
 from plaudit.api.edge import Edge
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Dispatch, Endpoint, Operation, Services
@@ -39,7 +47,7 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
-    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS]
+    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v1.OPERATIONS]
     found += [*v2_deliveries.OPERATIONS, *manage_deliveries.OPERATIONS]
     found += system.operations(lambda: openapi.document(found, settings), metrics)
     return tuple(found)
@@ -160,6 +168,8 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_ToStructlog()]
     root.setLevel(level)
+    # At debug it would write down what receivers of callbacks answer, and their URLs.
+    logging.getLogger("httpcore2").setLevel(logging.WARNING)
 
 
 def tune_allocator() -> None:

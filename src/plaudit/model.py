@@ -63,6 +63,36 @@ DEFAULT_OPTS = Opts.model_parameters
 ALL_OPTS = Opts(15)
 
 
+class Outcome(StrEnum):
+    """What became of one attempt to send something, in words fit for customers to read."""
+
+    ok = "ok"
+    bad_url = "bad_url"
+    refused_address = "refused_address"
+    dns_failed = "dns_failed"
+    connect_failed = "connect_failed"
+    connect_timeout = "connect_timeout"
+    tls_failed = "tls_failed"
+    timeout = "timeout"
+    reset = "reset"
+    protocol_error = "protocol_error"
+    status = "status"
+    """The other side answered, and its answer was no."""
+
+
+class AttemptResult(Struct, frozen=True, kw_only=True):
+    """One attempt, without a word of what the other side wrote."""
+
+    outcome: Outcome
+    status: int | None = None
+    """HTTP status, or code of the mail server's reply; None if it did not come to that."""
+    duration_ms: int
+    byte_count: int = 0
+    """How much of the answer's body was read before it was thrown away."""
+    retry_after_s: int | None = None
+    """How long the other side asked us to wait; bounded, None if it did not say."""
+
+
 class Caller(Struct, frozen=True):
     """Whoever is asking, after authentication. `org_id` names one world (live or test)."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
+from plaudit import mailbox
 from plaudit.errors import Misconfigured
 from plaudit.model import DEFAULT_OPTS, Opts
 
@@ -24,6 +27,20 @@ CONNECTIONS_MAX = 1000
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
+_SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+class SmtpServer(Struct, frozen=True, kw_only=True):
+    """The mail server that PLAUDIT_SMTP_URL names, and the address that mail comes from."""
+
+    scheme: str
+    """`smtp` never encrypts, `smtp+starttls` does before it logs in, `smtps` from the start."""
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    sender: str
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that an operator can choose; each field's variable is PLAUDIT_<NAME>."""
@@ -37,11 +54,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     default_opts: Opts = DEFAULT_OPTS
     bare_annotations: bool = False
+    egress_allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    smtp_url: str | None = None
 
     @property
     def secret_path(self) -> Path:
         """Where the server secret lives; beside the data unless told otherwise."""
         return self.secret_file or self.data / "secret"
+
+    @property
+    def smtp(self) -> SmtpServer | None:
+        """The mail server to send through; None where there is none."""
+        return None if self.smtp_url is None else _smtp_server(self.smtp_url)
 
 
 VARIABLES: dict[str, str] = {
@@ -55,6 +79,10 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_DEFAULT_OPTS": "What `opts` means when absent; default model_parameters.",
     "PLAUDIT_BARE_ANNOTATIONS": "1 drops id and type from annotations, as the seed page prints "
     "them; the official client cannot read that.",
+    "PLAUDIT_EGRESS_ALLOW": "Networks, separated by commas, that callbacks may reach although "
+    "they are not public; default none.",
+    "PLAUDIT_SMTP_URL": "The server that sends mail: smtp://, smtp+starttls:// or smtps://"
+    "user:password@host:port?from=address.",
 }
 
 
@@ -65,6 +93,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     if level not in ("debug", "info", "warning", "error"):
         raise Misconfigured("PLAUDIT_LOG_LEVEL must be debug, info, warning or error")
     secret = env.get("PLAUDIT_SECRET_FILE")
+    smtp_url = env.get("PLAUDIT_SMTP_URL") or None
+    if smtp_url is not None:
+        _smtp_server(smtp_url)
     return Settings(
         data=Path(env.get("PLAUDIT_DATA") or "plaudit-data"),
         database=env.get("PLAUDIT_DATABASE") or None,
@@ -75,6 +106,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         log_level=level,
         default_opts=_opts(env.get("PLAUDIT_DEFAULT_OPTS")),
         bare_annotations=_flag(env, "PLAUDIT_BARE_ANNOTATIONS"),
+        egress_allow=_networks(env.get("PLAUDIT_EGRESS_ALLOW", "")),
+        smtp_url=smtp_url,
     )
 
 
@@ -95,6 +128,8 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
             opt.name or "" for opt in Opts if opt in settings.default_opts
         ),
         "PLAUDIT_BARE_ANNOTATIONS": str(int(settings.bare_annotations)),
+        "PLAUDIT_EGRESS_ALLOW": ",".join(str(network) for network in settings.egress_allow),
+        "PLAUDIT_SMTP_URL": settings.smtp_url or "",
         METRICS_FOLDER: metrics_folder,
     }
     os.environ.update(values)
@@ -121,3 +156,45 @@ def _opts(text: str | None) -> Opts:
         accepted = ", ".join(Opts.__members__)
         raise Misconfigured(f"PLAUDIT_DEFAULT_OPTS takes {accepted}; not {unknown[0]}")
     return Opts(sum(Opts[name] for name in set(names)))
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = []
+    for part in (part.strip() for part in text.split(",")):
+        try:
+            if part:
+                found.append(ip_network(part))
+        except ValueError as exc:
+            raise Misconfigured(
+                "PLAUDIT_EGRESS_ALLOW takes networks such as 10.20.0.0/16, separated by commas; "
+                f"{part!r} is none"
+            ) from exc
+    return tuple(found)
+
+
+def _smtp_server(text: str) -> SmtpServer:
+    """Read PLAUDIT_SMTP_URL; what is raised never repeats any of it, for it may hold a password."""
+    try:
+        parts = urlsplit(text)
+        usual = _SMTP_PORTS[parts.scheme]
+        port = usual if parts.port is None else parts.port
+        name, _, sender = parts.query.partition("=")
+        mailbox.check(unquote(sender))
+        is_whole = bool(port and parts.hostname and name == "from" and parts.path in ("", "/"))
+        if not is_whole or parts.fragment or not text.isprintable() or " " in text:
+            raise ValueError("other parts, or one is lacking")
+    except (ValueError, KeyError):
+        raise Misconfigured(
+            "PLAUDIT_SMTP_URL must be smtp://user:password@host:port?from=name@example.com, or the "
+            "same with smtp+starttls:// or smtps://; user and password are percent-encoded, and "
+            "they and the port may be left out"
+        ) from None
+    assert parts.hostname is not None
+    return SmtpServer(
+        scheme=parts.scheme,
+        host=parts.hostname,
+        port=port,
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+        sender=unquote(sender),
+    )

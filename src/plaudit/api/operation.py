@@ -20,8 +20,9 @@ from plaudit import guard
 from plaudit.api.bodies import read_body, refuse_encoding
 from plaudit.api.parameters import NoQuery, decode
 from plaudit.core import audit, idempotency
+from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
-from plaudit.errors import Forbidden, InvalidParameter, MethodNotAllowed
+from plaudit.errors import Forbidden, MethodNotAllowed, NotFound
 from plaudit.model import Actor, Caller, Role
 from plaudit.settings import BODY_BYTES_MAX, Settings
 from plaudit.store.engine import Database, Transaction
@@ -48,6 +49,7 @@ class Services:
     def __init__(self, settings: Settings, secret: ServerSecret) -> None:
         self.settings = settings
         self.secret = secret
+        self.egress = Egress(settings.egress_allow)
         self.db: Database
 
 
@@ -241,14 +243,15 @@ def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
 
 
 def _path_of(scope: Scope) -> dict[str, str]:
+    """The path's parts, decoded; what cannot be a name in the store is not found."""
     found = {}
     for name, value in scope.get("path_params", {}).items():
         try:
             found[name] = unquote(value, errors="strict")
         except UnicodeDecodeError as exc:
-            raise InvalidParameter(f"{name} is not valid UTF-8", param=name) from exc
+            raise NotFound from exc
         if "\x00" in found[name]:
-            raise InvalidParameter(f"{name} holds a NUL character", param=name)
+            raise NotFound
     return found
 
 

@@ -10,6 +10,7 @@ from plaudit.api import examples
 from plaudit.api.operation import Answer, Call, Change, Operation
 from plaudit.api.parameters import NoQuery, Text
 from plaudit.core import batching, lifecycle, listing, templates
+from plaudit.core.callbacks import check_callback
 from plaudit.core.scope import ScopeWords, find_batch, find_project, project_of
 from plaudit.errors import InvalidContent, InvalidParameter, NotFound
 from plaudit.ids import is_usable
@@ -72,6 +73,16 @@ async def set_task_metadata(call: Call[NoQuery], body: SetTaskMetadata, change: 
     return await _shown(call, change, task.task_id)
 
 
+async def check_task_callback(call: Call[NoQuery], body: CreateTask) -> None:
+    """Refuse a callback that may never be called; before the transaction, for DNS takes time."""
+    await _check_callback(call, body.callback_url, "/callback_url")
+
+
+async def check_batch_callback(call: Call[NoQuery], body: CreateBatch) -> None:
+    """The same for a batch."""
+    await _check_callback(call, body.callback, "/callback")
+
+
 async def create_batch(call: Call[NoQuery], body: CreateBatch, change: Change) -> resources.Batch:
     """POST /v2/batch: one batch, in progress or staging."""
     project = await _project_for_batch(change, body)
@@ -122,6 +133,14 @@ async def set_batch_metadata(
     batch = await batching.set_metadata(change.tx, batch, body.metadata, merge=body.merge or False)
     await change.note("batch", batch.batch_id, project_id=batch.project_id)
     return await listing.batch_as_shown(change.tx, batch, NOTHING)
+
+
+async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -> None:
+    if callback:
+        services = call.services
+        await check_callback(
+            callback, egress=services.egress, settings=services.settings, pointer=pointer
+        )
 
 
 async def _move(change: Change, name: NameBatch, action: str) -> resources.Batch:
@@ -204,6 +223,7 @@ def _batch(operation_id: str, path: str, answer: type[Struct], **fields: Any) ->
 
 _CREATION: dict[str, Any] = {
     "handler": create_task,
+    "before": check_task_callback,
     "body": CreateTask,
     "body_example": examples.CREATE_TASK,
     "description": "The project's template makes the opening conversation out of "
@@ -240,6 +260,7 @@ OPERATIONS = (
         description="Its name is new in the whole organization, else 409. A staging batch "
         "gives nobody work until it is finalized.",
         handler=create_batch,
+        before=check_batch_callback,
         body=CreateBatch,
         body_example=examples.CREATE_BATCH,
     ),

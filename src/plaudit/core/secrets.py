@@ -1,6 +1,7 @@
 """The server secret: made at first start, kept in a file only its owner can read.
 
-Two keys are derived from it, one to hash API keys with and one to sign page tokens. The store
+Keys are derived from it: to hash API keys with, to sign page tokens, to seal what the store must
+keep secret and still be able to use. The store
 remembers the secret's fingerprint; a process whose file does not match refuses to start, because
 every key would be unknown to it. The file holds one secret a line, the current one first; older
 lines keep what was made with them valid.
@@ -31,6 +32,7 @@ class ServerSecret:
         ]
         self._api_keys = [_derive(secret, b"api-key") for secret in secrets_]
         self._tokens = [_derive(secret, b"page-token") for secret in secrets_]
+        self._seals = [_derive(secret, b"seal") for secret in secrets_]
 
     def key_digests(self, api_key: str) -> list[bytes]:
         """The digests under which an API key may be stored, the current secret's first."""
@@ -39,6 +41,10 @@ class ServerSecret:
     def token_macs(self, payload: bytes) -> list[bytes]:
         """The 16-byte codes that authenticate a page token, the current secret's first."""
         return [_mac(key, payload, 16) for key in self._tokens]
+
+    def sealing_keys(self) -> dict[str, bytes]:
+        """Fingerprint → key for AES-256, the current secret's first; for `core.sealing` alone."""
+        return dict(zip(self.fingerprints, self._seals, strict=True))
 
 
 def load(path: Path) -> ServerSecret:

@@ -211,7 +211,7 @@ def put_through_deliveries(world: World, key: str) -> None:
         await anew.withdraw()
 
     world.run(world.db.write(runs))
-    row = {"id": "d", "project": "project_123", "task_ids": ["task_full"]}
+    row = {"id": "imported", "project": "project_123", "task_ids": ["task_full"]}
     assert world.load([{"kind": "delivery", "value": row}] * 2, "archive")[1] == []
 
 

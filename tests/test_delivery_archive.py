@@ -11,23 +11,24 @@ import time
 import pytest
 
 from builders import make_task, make_tasks, make_thread
-from harness import clean_environment, store_arguments
-from plaudit.core import archive, delivery_archive
-from plaudit.store import checks
-from samples import archive_rows, mixed_tasks
-from test_archive import lines_of
-from test_deliveries import (
+from delivering import (
     ALL_OPTS,
     COMPLETED,
+    begun,
     deliver,
     ids_of,
     manifest_of,
     move,
     rows_of,
+    select,
     set_metadata,
     stored,
 )
-from test_delivery_runs import begun, select
+from harness import clean_environment, store_arguments
+from plaudit.core import archive, delivery_archive
+from plaudit.store import checks
+from samples import archive_rows, mixed_tasks
+from test_archive import lines_of
 
 
 @pytest.fixture

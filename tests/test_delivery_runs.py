@@ -1,27 +1,37 @@
-"""The runs that make deliveries: one wins, a dead one leaves nothing, pages read what they show."""
+"""The runs that make deliveries: one wins, a dead one leaves nothing, a slow one stops."""
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
 import sys
 import time
 
-import apsw
 import pytest
 
 from builders import make_task, make_tasks, make_thread
-from harness import clean_environment, on_sqlite_alone, run_cli, store_arguments, walk
+from delivering import (
+    PATH,
+    begun,
+    deliver,
+    ids_of,
+    make,
+    manifest_of,
+    move,
+    project_of,
+    select,
+    stored,
+)
+from harness import clean_environment, run_cli, store_arguments
 from plaudit import clock
-from plaudit.core import deliveries, delivery_selection
-from plaudit.core.scope import ScopeWords, find_project
+from plaudit.core import (
+    deliveries,
+    delivery_selection,
+)
 from plaudit.errors import Conflict
-from plaudit.store import checks, delivered, frozen
-from plaudit.store.engine_sqlite import SqliteTransaction, drive
-from plaudit.store.opening import FILE_NAME
-from plaudit.store.tasks import TaskFilter, TaskPlace
-from test_deliveries import PATH, deliver, ids_of, manifest_of, move, stored
+from plaudit.store import checks, frozen
 from test_lifecycle import race
 
 TASKS = [f"task_{number:05d}" for number in range(900)]
@@ -32,30 +42,6 @@ def many(world):
     """The world with 900 completed tasks in project_123."""
     assert world.load(make_tasks(900))[1] == []
     return world
-
-
-def project_of(world):
-    org_id = world.org()
-    return world.run(world.db.write(lambda tx: find_project(tx, org_id, ScopeWords("project_123"))))
-
-
-def select(world):
-    return world.run(delivery_selection.select(world.db, project_of(world), most=10**9))
-
-
-def make(world, name="January"):
-    """Make a delivery as the command does; the delivery, or a Conflict."""
-    project = project_of(world)
-    maker = world.run(deliveries.make(world.db, project, name, select(world)))
-    if maker is None:
-        raise Conflict
-    return world.run(world.db.write(maker.finish))
-
-
-def begun(world, name="January", lease_ms=deliveries.LEASE_MS):
-    """A run that has claimed the name."""
-    maker = deliveries.Maker(world.db.write, project_of(world), name, lease_ms=lease_ms)
-    return maker, world.run(maker.begin())
 
 
 # Several at once
@@ -143,6 +129,39 @@ def test_a_run_that_was_only_slow_cannot_touch_what_its_successor_makes(many, cl
     assert client.get(f"/v2/delivery?delivery_id={made.delivery_id}").content == before
     assert ids_of(client, made.delivery_id) == TASKS
     assert many.run(checks.violations(many.db)) == {}
+
+
+def test_a_run_that_was_taken_over_stops_although_its_successor_has_come_as_far(many):
+    """Not the count decides but the run's number."""
+    slow, _ = begun(many, lease_ms=0)
+    project = project_of(many)
+    some = many.run(
+        many.db.write(lambda tx: frozen.list_completed(tx, project.project_id, [1, 2, 3]))
+    )
+    slow.took(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
+    quick, _ = begun(many)
+    quick.took(many.run(many.db.write(lambda tx: quick.add(tx, [*some.values()]))))
+
+    for step in (
+        lambda tx: slow.add(tx, []),
+        lambda tx: slow.finish(tx),
+    ):
+        with pytest.raises(Conflict, match="taken over"):
+            many.run(many.db.write(step))
+
+    assert many.run(many.db.write(quick.finish)).task_count == 3
+
+
+def test_until_the_next_delivery_is_made_the_one_before_is_the_latest(many, client):
+    made = deliver(client, "before")
+    rows = client.get("/v2/delivery/tasks?project_id=project_123").content
+    maker, _ = begun(many)
+    many.run(maker.freeze(select(many), lambda count: None))
+
+    beside = client.get("/v2/delivery/tasks?project_id=project_123").content
+
+    assert beside.count(made["id"].encode()) == 100
+    assert beside == rows
 
 
 def test_a_run_in_progress_is_left_alone_until_its_lease_has_ended(many, client, monkeypatch):
@@ -315,114 +334,31 @@ def test_the_command_refuses_in_one_line(world, client, tmp_path, arguments, cod
     assert stored(world)["delivery"] == 1
 
 
-# What pages cost
+def test_the_command_s_delivery_is_in_the_audit_log_and_its_event_in_the_outbox(many, client):
+    """The event is written with the delivery, for an endpoint that chose its type."""
+    org_id = many.org()
 
+    async def subscribe(tx):
+        await tx.run(
+            "INSERT INTO webhook_endpoint (org_id, endpoint_id, url, events, status, reason,"
+            " secret, created_ms) VALUES (:org_id, 'ep', 'https://example.com', :events, 'active',"
+            " '', :secret, 0)",
+            {"org_id": org_id, "events": b'["delivery.created"]', "secret": b""},
+        )
 
-@pytest.fixture
-def shelf(many, client):
-    """A connection to a store with three deliveries of 900 tasks and one that is being made."""
-    for name in ("a", "b", "c"):
-        deliver(client, name)
-    maker, _ = begun(many, "d")
-    many.run(maker.freeze(select(many), lambda count: None))
-    connection = apsw.Connection(str(many.settings.data / FILE_NAME))
-    yield connection
-    connection.close()
+    async def read(tx):
+        return [
+            await tx.all("SELECT type, payload FROM event", {}),
+            await tx.all("SELECT actor_kind, action, object_id FROM audit_entry", {}),
+        ]
 
+    many.run(many.db.write(subscribe))
 
-def cost(connection, read):
-    """The plan and the engine's steps of what `read` asks of a transaction, and what it returns."""
-    statements, steps = [], 0
+    done = cli(many, "--project", "project_123", "--name", "x")
 
-    def count():
-        nonlocal steps
-        steps += 1
-        return False
-
-    connection.set_exec_trace(lambda cursor, sql, bindings: statements.append((sql, bindings)) or 1)
-    connection.set_progress_handler(count, 1)
-    rows = drive(read(SqliteTransaction(connection)))
-    connection.set_progress_handler(None)
-    connection.set_exec_trace(None)
-    sql, bindings = statements[-1]
-    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", bindings)]
-    return plan, steps, rows
-
-
-def readers(connection):
-    project_id, begun_ms = connection.execute(
-        "SELECT project_id, begun_ms FROM delivery WHERE name = 'b'"
-    ).fetchone()
-    where = TaskFilter(project_id)
-    by_time = TaskFilter(project_id, None, None, 0)
-    times = [row[0] for row in connection.execute(
-        "SELECT completed_ms FROM task ORDER BY completed_ms")]  # fmt: skip
-
-    def ranged(name, **more):
-        function = getattr(delivered, name)
-        return lambda tx, at: function(tx, project_id, begun_ms, after=at, until=at + 10, **more)
-
-    return {
-        "frozen": ranged("list_frozen", with_patches=True),
-        "versions": ranged("list_versions", other_ms=begun_ms),
-        "now": ranged("list_versions_now"),
-        "rows of a delivery": lambda tx, at: delivered.list_rows_of_delivery(
-            tx, where, begun_ms, after=at, until=at + 1000, limit=10
-        ),
-        "rows of a project": lambda tx, at: delivered.list_rows_of_project(
-            tx, where, after=TaskPlace(0, at), bound=10**6, limit=10
-        ),
-        "rows by completion": lambda tx, at: delivered.list_rows_of_project(
-            tx, by_time, after=TaskPlace(times[at - 1] if at else 0, at), bound=2**60, limit=10
-        ),
-    }
-
-
-@on_sqlite_alone
-@pytest.mark.parametrize(
-    "name",
-    ["frozen", "versions", "now", "rows of a delivery", "rows of a project", "rows by completion"],
-)
-def test_a_page_is_found_through_indexes_and_costs_the_same_at_any_depth(shelf, name):
-    read = readers(shelf)[name]
-
-    plan, at_start, first = cost(shelf, lambda tx: read(tx, 0))
-    _, at_depth, deep = cost(shelf, lambda tx: read(tx, 880))
-
-    walked = [line for line in plan if line.startswith("SCAN") and line not in ("SCAN k", "SCAN n")]
-    assert walked == []
-    assert not any("AUTOMATIC" in line or "TEMP B-TREE" in line for line in plan)
-    assert (len(first), len(deep)) == (10, 10)
-    assert at_depth < at_start * 1.3
-
-
-@on_sqlite_alone
-def test_the_latest_delivery_costs_the_same_however_many_there_are(world, client):
-    world.load(make_tasks(100))
-    connection = apsw.Connection(str(world.settings.data / FILE_NAME))
-    steps = []
-    for number in range(20):
-        deliver(client, f"{number}")
-        if number in (0, 19):
-            read = readers_of_project(connection)
-            steps.append(cost(connection, read)[1])
-    connection.close()
-
-    assert steps[1] < steps[0] * 1.1
-
-
-def readers_of_project(connection):
-    (project_id,) = connection.execute("SELECT project_id FROM project").fetchone()
-    return lambda tx: delivered.list_rows_of_project(
-        tx, TaskFilter(project_id), after=TaskPlace(0, 0), bound=10**6, limit=50
-    )
-
-
-def test_a_long_walk_beside_a_new_delivery_shows_each_task_once(many, client):
-    first = client.get("/v2/delivery/tasks?project_id=project_123&limit=100").json()
-    made = deliver(client, "meanwhile")
-
-    rest = walk(client, "/v2/delivery/tasks", "docs", next_token=first["next_token"])
-
-    assert [row["task_id"] for row in first["docs"] + rest] == TASKS
-    assert {row["delivery_id"] for row in rest} == {made["id"]}
+    [shown] = client.get("/v2/deliveries?project_id=project_123").json()["deliveries"]
+    [[event], entries] = many.run(many.db.write(read))
+    assert done.returncode == 0
+    assert event[0] == "delivery.created"
+    assert json.loads(event[1]) == {"delivery_id": shown["id"], "delivery": shown}
+    assert entries == [("command", "create_delivery", shown["id"])]

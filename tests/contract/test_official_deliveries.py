@@ -11,8 +11,8 @@ from scaleapi import ScaleClient
 from scaleapi.api_client.v2 import exceptions
 
 from builders import make_tasks
+from delivering import deliver, set_metadata
 from samples import archive_rows, mixed_tasks
-from test_deliveries import deliver, set_metadata
 
 COMPLETED = [one["task_id"] for one in mixed_tasks() if one["status"] == "completed"]
 EXPAND = ("project", "batch", "delivery")

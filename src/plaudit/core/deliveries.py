@@ -276,11 +276,20 @@ class Maker:
 
     async def withdraw(self) -> None:
         """Take back everything, so that the name is free; does nothing if the run has lost it."""
-        await self._clear(self.count)
+
+        async def recount(tx: Transaction) -> int | None:
+            lease_ms = clock.now_ms() + self._lease_ms
+            return await deliveries.recount(tx, self._run, lease_ms=lease_ms)
+
+        # What was under way when the run was interrupted may have been written all the same.
+        count = await self._write(recount)
+        if count is None:
+            return
+        await self._clear(count)
 
         async def work(tx: Transaction) -> None:
             if await deliveries.hold(
-                tx, self._run, was_count=self.count, task_count=0, lease_ms=clock.now_ms()
+                tx, self._run, was_count=count, task_count=0, lease_ms=clock.now_ms()
             ):
                 await deliveries.withdraw(tx, self._run)
 

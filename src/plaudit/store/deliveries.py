@@ -89,6 +89,15 @@ async def hold(
     )
 
 
+async def recount(tx: Transaction, run: DeliveryRun, *, lease_ms: int) -> int | None:
+    """How many tasks the run has put in, as it renews its lease; None if it has lost it."""
+    row = await tx.one(
+        f"UPDATE delivery SET lease_ms = :lease_ms {_OF_RUN} RETURNING task_count",
+        _of_run(run) | {"lease_ms": lease_ms},
+    )
+    return None if row is None else int(row[0])
+
+
 async def publish(
     tx: Transaction,
     run: DeliveryRun,

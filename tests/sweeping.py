@@ -18,7 +18,9 @@ from plaudit import app
 from plaudit.api import problems
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import JSON, Operation
+from plaudit.model import ApiKey, Person, PersonRole, PersonStatus, Role
 from plaudit.settings import Settings
+from plaudit.store import organizations, people
 
 OPERATIONS = app.all_operations(Settings(), Metrics())
 KEYED = [one for one in OPERATIONS if one.role is not None]
@@ -37,6 +39,8 @@ NAMES = {
     "annotation_id": f"ann_{CANARY}",
     "delivery_id": f"delivery_{CANARY}",
     "delivery_name": f"Delivery {CANARY}",
+    "user_id": f"user_{CANARY}",
+    "key_id": f"key_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -46,6 +50,11 @@ NEEDED: dict[str, dict[str, Any]] = {
     "set_task_metadata": {"metadata": {"swept": True}},
     "set_batch_metadata": {"metadata": {"swept": True}},
     "create_delivery": {"name": "Swept"},
+    "create_project": {"name": "Swept"},
+    "complete_task": {"threads": [make_thread()]},
+    "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
+    "create_user": {"email": "swept@example.com", "role": "annotator"},
+    "create_key": {"role": "read"},
 }
 """What the body of a writing operation must have beside the names in it."""
 
@@ -130,6 +139,22 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"delivery_id": NAMES["delivery_id"], "other": NAMES["delivery_id"]},
     ],
     "list_delivery_changes": [{"delivery_id": NAMES["delivery_id"]}],
+    "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
+    "get_managed_project": [{"project_id": NAMES["project_id"]}],
+    "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
+    "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "get_task_content": [{"task_id": f"pending_{CANARY}"}, {"task_id": NAMES["task_id"]}],
+    "complete_task": [{"task_id": f"pending_{CANARY}"}],
+    "cancel_task": [{"task_id": f"pending_{CANARY}"}],
+    "fail_task": [{"task_id": f"pending_{CANARY}"}],
+    "reopen_task": [{"task_id": NAMES["task_id"]}],
+    "create_user": [{}],
+    "list_users": [{}, {"limit": "1", "status": "invited"}],
+    "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],
+    "create_key": [{}, {"name": "second", "expires_at": "2999-01-01"}],
+    "list_keys": [{}, {"limit": "1"}],
+    "revoke_key": [{"key_id": NAMES["key_id"]}],
+    "list_audit": [{}, {"object_id": NAMES["task_id"]}],
 }
 """Requests of Ann's that are answered with 200; open operations need none.
 
@@ -191,6 +216,29 @@ def make_ann_rows() -> list[Any]:
     delivered = [NAMES["task_id"], f"reported_{CANARY}"]
     found.append(("delivery", delivery | {"task_ids": delivered, "response_schema_id": "s"}))
     return [{"kind": kind, "value": value} for kind, value in found]
+
+
+def add_ann_people(world: Any) -> None:
+    """Somebody of Ann's, and a key that nobody uses."""
+    org_id = world.org()
+
+    async def work(tx: Any) -> None:
+        found = await organizations.find_account(tx, org_id)
+        assert found is not None
+        person = Person(
+            account_id=found[0],
+            user_id=NAMES["user_id"],
+            email=f"{CANARY}@example.com",
+            name=CANARY,
+            role=PersonRole.annotator,
+            status=PersonStatus.invited,
+            created_ms=1,
+        )
+        await people.insert_person(tx, person, person.email)
+        key = ApiKey(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
+        await organizations.insert_key(tx, key, CANARY.encode())
+
+    world.run(world.db.write(work))
 
 
 @contextmanager

@@ -54,6 +54,7 @@ HOT = {
     "set_content", "tick", "raise_clock", "last_tick", "take_seqs", "next_seq", "add_progress",
     "insert_tasks", "claim_unique_id", "locate_tasks", "insert_annotation_places",
     "list_annotation_places", "list_whole_tasks", "insert_project", "insert_batch",
+    "claim_unique_ids", "list_holders", "list_known", "insert_entry", "insert_entries",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""
 
@@ -135,6 +136,7 @@ def put_through_everything(world: World) -> None:
 
     put_through_writing(world, key)
     put_through_deliveries(world, key)
+    put_through_managing(world, key)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
@@ -213,6 +215,24 @@ def put_through_deliveries(world: World, key: str) -> None:
     world.run(world.db.write(runs))
     row = {"id": "imported", "project": "project_123", "task_ids": ["task_full"]}
     assert world.load([{"kind": "delivery", "value": row}] * 2, "archive")[1] == []
+
+
+def put_through_managing(world: World, key: str) -> None:
+    """Everything that the management API does, users invited twice and lines sent twice."""
+    root, email = "/manage/v1", {"email": "ada@example.com", "role": "annotator"}
+    lines = b'{"unique_id":"line 1"}\n{"task_id":"line 2"}\n'
+    with world.client(key) as client:
+        made = client.post(f"{root}/projects", json={"id": "managed", "name": "Managed"}).json()
+        client.patch(f"{root}/projects/{made['id']}", json={"overlap": 2})
+        user = client.post(f"{root}/users", json=email).json()["user_id"]
+        assert client.post(f"{root}/users", json=email).status_code == 409
+        client.patch(f"{root}/users/{user}", json={"role": "admin"})
+        made_key = client.post(f"{root}/keys", json={"role": "read"}).json()["key_id"]
+        client.post(f"{root}/keys/{made_key}/revoke")
+        for _ in range(2):
+            client.post(f"{root}/projects/managed/tasks", content=lines)
+        for path in ("users", "users?status=invited", "keys", "audit", "audit?object_id=x"):
+            assert client.get(f"{root}/{path}").status_code == 200, path
 
 
 async def live(tx, org_id, project):

@@ -111,7 +111,11 @@ def named_parameters() -> list[Any]:
     found = []
     for one in KEYED:
         in_path = [name for name in NAMES if f"{{{name}}}" in one.path]
-        in_query = [name for name in parameters_of(one.query) if name.endswith(("_id", "_name"))]
+        in_query = [
+            name
+            for name in parameters_of(one.query)
+            if name.endswith(("_id", "_name")) and name != "object_id"  # narrows a list down
+        ]
         in_body = [name for name in NAMES if one.body and name in one.body.__struct_fields__]
         found += [
             pytest.param(one, name, id=f"{one.operation_id}-{name}")
@@ -137,7 +141,7 @@ def test_what_belongs_to_others_looks_exactly_like_what_is_absent(world, ann, op
 
     with calling(world, ann) as client:
         own = ask(client, operation, beside | {name: theirs})
-    assert own.status_code == 200 or own.json()["code"] == "illegal_move"
+    assert own.status_code == 200 or own.json()["code"] in ("illegal_move", "conflict")
 
 
 @pytest.mark.parametrize("operation", KEYED, ids=lambda one: one.operation_id)

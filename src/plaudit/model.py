@@ -50,6 +50,31 @@ class Role(IntEnum):
     admin = 3
 
 
+class PersonRole(StrEnum):
+    """What a person may do in the workspace; each includes the ones below it."""
+
+    admin = "admin"
+    manager = "manager"
+    reviewer = "reviewer"
+    annotator = "annotator"
+
+
+class PersonStatus(StrEnum):
+    """How a person stands with their organization. Nobody is ever deleted: work names them."""
+
+    invited = "invited"
+    active = "active"
+    removed = "removed"
+
+
+class Review(StrEnum):
+    """Which answers of a project somebody looks at before they are delivered."""
+
+    none = "none"
+    sample = "sample"
+    all = "all"
+
+
 class Opts(IntFlag):
     """The opt-in details of contract 1.6, as bits, in the order of the official client."""
 
@@ -177,6 +202,25 @@ class ApiKey(Struct, frozen=True):
     revoked_ms: int | None
 
 
+class Person(Struct, frozen=True):
+    """Somebody of an account. `email` is as it was given; two are the same by their key forms."""
+
+    account_id: str
+    user_id: str
+    email: str
+    name: str | None
+    role: PersonRole
+    status: PersonStatus
+    created_ms: int
+
+
+class Quota(Struct, frozen=True):
+    """So many requests in so many seconds."""
+
+    amount: int
+    seconds: int
+
+
 class Project(Struct, frozen=True):
     """A project. `project_id` is the store's number, `public_id` what clients see."""
 
@@ -186,7 +230,7 @@ class Project(Struct, frozen=True):
     name: str
     created_ms: int
     detail: bytes
-    """JSON object: types, models, form, template, overlap, guidelines."""
+    """JSON object: types, models, form, template, overlap, guidelines, review."""
 
 
 class Batch(Struct, frozen=True):

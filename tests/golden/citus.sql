@@ -3,6 +3,7 @@ SELECT create_reference_table('store_epoch');
 SELECT create_reference_table('account');
 SELECT create_reference_table('org');
 SELECT create_reference_table('api_key');
+SELECT create_reference_table('person');
 SELECT create_reference_table('project');
 SELECT create_reference_table('batch');
 SELECT create_reference_table('batch_name');

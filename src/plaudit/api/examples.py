@@ -180,3 +180,106 @@ DELIVERY_DIFF: dict[str, Any] = {"added": ["task_124"], "removed": [], "changed"
 DELIVERY_CHANGES: dict[str, Any] = {
     "tasks": [{"task_id": "task_123", "status": "pending", "threads_changed": True}]
 }
+TASK_ERRORS: list[dict[str, Any]] = [
+    {"type": "PROMPT_INFEASIBLE", "message": "The picture it asks about is missing."}
+]
+TASK_CONTENT: dict[str, Any] = {
+    "task_id": "task_124",
+    "content": [
+        {
+            "id": "thread_0",
+            "turns": [
+                {
+                    "id": "turn_0",
+                    "messages": [
+                        {
+                            "content": {"text": "Which is the largest ocean?"},
+                            "role": "user",
+                            "source_id": "user",
+                            "annotations": [],
+                        }
+                    ],
+                    "annotations": [],
+                }
+            ],
+            "annotations": [],
+        }
+    ],
+}
+UPLOAD: list[dict[str, Any]] = [
+    {"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}},
+    {"unique_id": "ocean-2", "batch_name": "Second batch", "content": []},
+]
+UPLOAD_RESULT: dict[str, Any] = {
+    "created": 1,
+    "unchanged": 0,
+    "rejected": 1,
+    "results": [
+        {"line": 1, "outcome": "created", "task_id": "task_124"},
+        {
+            "line": 2,
+            "outcome": "rejected",
+            "error": "content has at least one thread",
+            "pointer": "/content",
+        },
+    ],
+}
+CREATE_PROJECT: dict[str, Any] = {
+    "name": "Oceans",
+    "types": ["RLHF: Pref Ranking"],
+    "form": "RLHF: Pref Ranking",
+    "template": {"messages": [{"role": "user", "text": "{{prompt}}"}]},
+    "overlap": 2,
+    "review": "sample",
+}
+MANAGED_PROJECT: dict[str, Any] = {
+    "id": "project_124",
+    "name": "Oceans",
+    "created_at": "2025-01-03T08:00:00.000Z",
+    "types": ["RLHF: Pref Ranking"],
+    "form": {
+        "fields": [
+            {
+                "key": "overall",
+                "level": "message",
+                "type": "integer",
+                "title": "Overall quality",
+                "possible_values": [1, 2, 3, 4, 5],
+                "required": True,
+            }
+        ]
+    },
+    "template": {"messages": [{"role": "user", "text": "{{prompt}}"}]},
+    "overlap": 2,
+    "review": "sample",
+}
+USER: dict[str, Any] = {
+    "user_id": "user_123",
+    "email": "ada@example.com",
+    "name": "Ada",
+    "role": "annotator",
+    "status": "invited",
+    "created_at": "2025-01-03T08:00:00.000Z",
+}
+API_KEY: dict[str, Any] = {
+    "key_id": "key_123",
+    "name": "nightly pipeline",
+    "role": "write",
+    "begins": "live_0V3xK9q",
+    "created_at": "2025-01-03T08:00:00.000Z",
+}
+AUDIT_PAGE: dict[str, Any] = {
+    "entries": [
+        {
+            "entry_id": "audit_123",
+            "created_at": "2025-01-03T10:00:00.000Z",
+            "actor": {"kind": "key", "id": "key_123"},
+            "action": "cancel_task",
+            "object_kind": "task",
+            "object_id": "task_124",
+            "request_id": "req_4f2a",
+            "detail": {"from": "pending"},
+        }
+    ],
+    "next_token": "AZmlYXVkaXQ",
+}

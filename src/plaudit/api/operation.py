@@ -132,6 +132,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     """
     streams: tuple[str, ...] = ()
     """Media types of a body that the handler reads itself, in transactions of its own."""
+    row: type[Struct] | None = None
+    """What each line of such a body is."""
+    kept: Callable[[Any], Any] | None = None
+    """Makes of the answer what an Idempotency-Key keeps of it, where it holds a secret."""
     answer: type[Struct] | tuple[str, ...]
     answer_description: str
     example: Any = None
@@ -207,15 +211,22 @@ class Endpoint:
 
         async def work(tx: Transaction) -> tuple[bytes, bool]:
             change = Change(tx, call.caller.org_id, call.actor, operation.operation_id)
+            shown = b""
 
             async def once() -> bytes:
+                nonlocal shown
                 answer = await operation.handler(call, body, change)
                 assert change.noted, f"{operation.operation_id} left no trace in the audit log"
-                return answer.body if isinstance(answer, Answer) else _encode(answer)
+                shown = answer.body if isinstance(answer, Answer) else _encode(answer)
+                return shown if operation.kept is None else _encode(operation.kept(answer))
 
             if idem_key is None:
-                return await once(), False
-            return await idempotency.once(tx, change.org_id, idem_key, request_hash, once)
+                await once()
+                return shown, False
+            kept, is_replayed = await idempotency.once(
+                tx, change.org_id, idem_key, request_hash, once
+            )
+            return kept if is_replayed else shown, is_replayed
 
         answer, is_replayed = await self._services.db.write(work)
         return Answer(answer, headers=[REPLAYED] if is_replayed else [])

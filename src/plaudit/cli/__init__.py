@@ -20,6 +20,7 @@ from plaudit.cli.database import db
 from plaudit.cli.deliver import deliver
 from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
+from plaudit.cli.users import users
 from plaudit.core import access, secrets
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidContent, NotFound, Problem
@@ -31,6 +32,7 @@ app = App(name="plaudit", help=plaudit.__doc__, version=plaudit.__version__)
 app.command(keys)
 app.command(db)
 app.command(projects_app)
+app.command(users)
 app.command(import_files, name="import")
 app.command(write_archive, name="archive")
 app.command(deliver)

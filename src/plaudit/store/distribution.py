@@ -16,6 +16,7 @@ REFERENCE = (
     "account",
     "org",
     "api_key",
+    "person",
     "project",
     "batch",
     "batch_name",

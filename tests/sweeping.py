@@ -45,6 +45,7 @@ NAMES = {
     "attachmentId": f"files/{CANARY}",
     "attachment_id": f"attachment_{CANARY}",
     "schema_id": "65a0f1c2d3e4f5a6b7c8d9e1",
+    "delivery_name": f"Delivery {CANARY}",
     "user_id": f"user_{CANARY}",
     "key_id": f"key_{CANARY}",
 }
@@ -62,6 +63,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     },
     "set_task_metadata": {"metadata": {"swept": True}},
     "set_batch_metadata": {"metadata": {"swept": True}},
+    "create_delivery": {"name": "Swept"},
     "create_project": {"name": "Swept"},
     "complete_task": {"threads": [make_thread()]},
     "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
@@ -69,6 +71,18 @@ NEEDED: dict[str, dict[str, Any]] = {
     "create_key": {"role": "read"},
 }
 """What the body or path of an operation must have beside the one name that a sweep is about."""
+
+_IN_PROJECT = {"project_id": NAMES["project_id"]}
+_NAMED = {"delivery_name": NAMES["delivery_name"]}
+COMPANY: dict[tuple[str, str], dict[str, Any]] = {
+    ("create_delivery", "batch_id"): _IN_PROJECT,
+    ("create_delivery", "batch_name"): _IN_PROJECT,
+    ("get_delivery", "delivery_name"): _IN_PROJECT,
+    ("get_delivery", "project_id"): _NAMED,
+    ("get_delivery", "project_name"): _NAMED,
+    ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
+}
+"""What an operation needs beside a name that does not suffice alone."""
 
 GOOD: dict[str, list[dict[str, Any]]] = {
     "list_tasks": [
@@ -140,6 +154,32 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "list_schemas": [{}],
     "upload_attachment": [{"name": "a.txt"}],
     "get_attachment": [{"attachment_id": NAMES["attachment_id"]}],
+    "list_deliveries": [
+        {"project_id": NAMES["project_id"]},
+        {"project_name": NAMES["project_name"], "expand": "project"},
+    ],
+    "get_delivery": [
+        {"delivery_id": NAMES["delivery_id"]},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+        {"delivery_name": NAMES["delivery_name"], "project_name": NAMES["project_name"]},
+        {"delivery_id": NAMES["delivery_id"], "expand": "delivery,project,batch", "opts": ALL_OPTS},
+    ],
+    "list_delivery_tasks": [
+        {"project_id": NAMES["project_id"]},
+        {"project_name": NAMES["project_name"], "completed_after": "2000-01-01"},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+        {"delivery_id": NAMES["delivery_id"], "status": "pending"},
+    ],
+    "create_delivery": [{"project_id": NAMES["project_id"], "batch_id": NAMES["batch_id"]}],
+    "get_delivery_record": [{"delivery_id": NAMES["delivery_id"]}],
+    "get_delivery_manifest": [
+        {"delivery_id": NAMES["delivery_id"]},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+    ],
+    "diff_deliveries": [
+        {"delivery_id": NAMES["delivery_id"], "other": NAMES["delivery_id"]},
+    ],
+    "list_delivery_changes": [{"delivery_id": NAMES["delivery_id"]}],
     "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
@@ -213,6 +253,9 @@ def make_ann_rows() -> list[Any]:
     for status in ("staging", "paused"):
         found.append(("batch", {"id": f"batch_{status}", "status": status} | inside))
     found += [("task", task) for task in tasks]
+    delivery = {"id": NAMES["delivery_id"], "name": NAMES["delivery_name"]} | inside
+    delivered = [NAMES["task_id"], f"reported_{CANARY}"]
+    found.append(("delivery", delivery | {"task_ids": delivered, "response_schema_id": "s"}))
     found += make_dataset_rows()
     return [{"kind": kind, "value": value} for kind, value in found]
 

@@ -16,7 +16,7 @@ import plaudit
 import shard_rules
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
 from harness import World
-from plaudit.core import archive, attachments, lifecycle, secrets
+from plaudit.core import archive, attachments, deliveries, lifecycle, scope, secrets
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store import (
@@ -24,6 +24,7 @@ from plaudit.store import (
     batches,
     checks,
     epochs,
+    frozen,
     idempotency,
     opening,
     organizations,
@@ -137,6 +138,7 @@ def put_through_everything(world: World) -> None:
 
     put_through_writing(world, key)
     put_through_datasets(world, key)
+    put_through_deliveries(world, key)
     put_through_managing(world, key)
 
     async def keys(tx):
@@ -205,6 +207,48 @@ def put_through_datasets(world: World, key: str) -> None:
         ):  # fmt: skip
             assert client.get(path, params=params).status_code == 200, (path, params)
     world.run(attachments.sweep(world.db, world.objects))
+
+
+def put_through_deliveries(world: World, key: str) -> None:
+    """Deliveries by ids and filters, one that is taken over, one taken back; all that is read."""
+    path = "/manage/v1/projects/project_123/deliveries"
+    asked = [
+        {"name": "a", "task_ids": ["task_full", "task_plain"]},
+        {"name": "b", "completed_after": "2000-01-01", "completed_before": "2999-01-01"},
+        {"name": "c", "batch_id": "batch_123", "completed_after": "2000-01-01"},
+        {"name": "d", "batch_id": "batch_123"},
+    ]
+    with world.client(key) as client:
+        ids = [client.post(path, json=body).json()["id"] for body in asked]
+        project = {"project_id": "project_123"}
+        reads = [
+            ("/v2/deliveries", project),
+            ("/v2/delivery", {"delivery_id": ids[0]}),
+            ("/v2/delivery", {"delivery_id": ids[0], "opts": "submissions"}),
+        ]
+        for inside in (project, {"delivery_id": ids[1]}):
+            for status in ({}, {"status": "completed"}):
+                for bound in ({}, {"completed_after": "2000-01-01"}):
+                    reads.append(("/v2/delivery/tasks", inside | status | bound))
+        for report in ("manifest", "changes", "diff"):
+            reads.append((f"/manage/v1/deliveries/{ids[0]}/{report}", {"other": ids[1]}))
+        for one, params in reads:
+            assert client.get(one, params=params).status_code == 200, (one, params)
+    org_id = world.org()
+
+    async def runs(tx):
+        project = await scope.find_project(tx, org_id, scope.ScopeWords("project_123"))
+        taken = deliveries.Maker(lambda work: work(tx), project, "e", lease_ms=0)
+        await taken.begin()
+        found = await frozen.list_completed(tx, project.project_id, [1])
+        taken.took(await taken.add(tx, [*found.values()]))
+        anew = deliveries.Maker(lambda work: work(tx), project, "e")
+        await anew.begin()
+        await anew.withdraw()
+
+    world.run(world.db.write(runs))
+    row = {"id": "imported", "project": "project_123", "task_ids": ["task_full"]}
+    assert world.load([{"kind": "delivery", "value": row}] * 2, "archive")[1] == []
 
 
 def put_through_managing(world: World, key: str) -> None:

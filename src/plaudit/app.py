@@ -28,6 +28,7 @@ from plaudit.api import (
     attachments,
     manage_audit,
     manage_datasets,
+    manage_deliveries,
     manage_keys,
     manage_projects,
     manage_tasks,
@@ -37,6 +38,7 @@ from plaudit.api import (
     v1,
     v2,
     v2_datasets,
+    v2_deliveries,
     v2_writes,
 )
 from plaudit.api.edge import Edge
@@ -53,10 +55,12 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
-    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v2_datasets.OPERATIONS]
-    found += [*v1.OPERATIONS, *manage_datasets.OPERATIONS, *attachments.OPERATIONS]
+    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v1.OPERATIONS]
+    found += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
+    found += [*manage_datasets.OPERATIONS, *attachments.OPERATIONS]
     for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
         found += one.OPERATIONS
+    found += manage_deliveries.OPERATIONS
     found += system.operations(lambda: openapi.document(found, settings), metrics)
     return tuple(found)
 

@@ -332,5 +332,70 @@ class DeliverySchema(Struct, frozen=True):
     updated_ms: int
 
 
+class Delivery(Struct, frozen=True):
+    """A frozen set of completed tasks of one project; `begun_ms` names it inside that project.
+
+    While it is being made it has no `delivered_ms` and no `manifest_hash`, and nobody sees it.
+    """
+
+    org_id: str
+    delivery_id: str
+    project_id: int
+    begun_ms: int
+    name: str
+    delivered_ms: int | None
+    task_count: int
+    manifest_hash: bytes | None
+    schema_id: str | None
+
+
+class DeliveredRow(Struct, frozen=True):
+    """A task and its latest delivery, or one certain delivery of it; None where there is none.
+
+    `place` is the task's `seq`, or its position in the delivery. `body` and `patches` are those
+    that were delivered.
+    """
+
+    place: int
+    completed_ms: int | None
+    task_id: str
+    created_ms: int
+    delivery_id: str | None
+    delivered_ms: int | None
+    schema_id: str | None
+    body: bytes | None
+    patches: bytes | None
+
+
+class DeliveredVersion(Struct, frozen=True):
+    """Which version of a task was delivered, and which in another delivery."""
+
+    position: int
+    task_id: str
+    digest: bytes
+    other_digest: bytes | None
+
+
+class VersionNow(Struct, frozen=True):
+    """How a delivered task stands today, beside how it was delivered."""
+
+    position: int
+    task_id: str
+    status: TaskStatus
+    has_same_head: bool
+    has_same_threads: bool
+
+    @property
+    def is_changed(self) -> bool:
+        return not (self.has_same_head and self.has_same_threads)
+
+
+class DeliveryRun(Struct, frozen=True):
+    """Who is making a delivery: the run of this number, until another one takes over."""
+
+    delivery: Delivery
+    run_no: int
+
+
 PageRow = tuple[int, int | None, str | None, bytes, bytes | None, bytes | None]
 """One task of a page: seq, completed_ms, batch_id, head, body, patches."""

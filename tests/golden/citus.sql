@@ -12,6 +12,7 @@ SELECT create_reference_table('callback_secret');
 SELECT create_reference_table('dataset');
 SELECT create_reference_table('dataset_delivery');
 SELECT create_reference_table('delivery_schema');
+SELECT create_reference_table('delivery');
 SELECT create_distributed_table('task', 'project_id');
 SELECT create_distributed_table('task_body', 'project_id', colocate_with => 'task');
 SELECT create_distributed_table('task_content', 'project_id', colocate_with => 'task');
@@ -22,6 +23,8 @@ SELECT create_distributed_table('audit_entry', 'project_id', colocate_with => 't
 SELECT create_distributed_table('event', 'project_id', colocate_with => 'task');
 SELECT create_distributed_table('notice', 'project_id', colocate_with => 'task');
 SELECT create_distributed_table('notice_attempt', 'project_id', colocate_with => 'task');
+SELECT create_distributed_table('delivered_task', 'project_id', colocate_with => 'task');
+SELECT create_distributed_table('frozen_task', 'project_id', colocate_with => 'task');
 SELECT create_distributed_table('task_locator', 'task_id', colocate_with => 'none');
 SELECT create_distributed_table('unique_claim', 'unique_id', colocate_with => 'none');
 SELECT create_distributed_table('annotation_locator', 'id_hash', colocate_with => 'none');

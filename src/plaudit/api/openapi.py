@@ -30,6 +30,7 @@ _DESCRIPTION = (
 _TAGS = (
     ("Tasks", "Tasks with their threads, turns, messages and annotations."),
     ("Batches", "Named groups of a project's tasks."),
+    ("Deliveries", "Frozen sets of completed tasks, as they were handed over."),
     ("Projects", "What kind of work, on which models."),
     ("Datasets", "Finished tasks, delivered under a name, and what deliveries look like."),
     ("Attachments", "Files of tasks and datasets."),

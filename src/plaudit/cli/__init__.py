@@ -17,6 +17,7 @@ from plaudit import app as server
 from plaudit import demo as demonstration
 from plaudit.cli.data import import_files, write_archive
 from plaudit.cli.database import db
+from plaudit.cli.deliver import deliver
 from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
 from plaudit.cli.users import users
@@ -34,6 +35,7 @@ app.command(projects_app)
 app.command(users)
 app.command(import_files, name="import")
 app.command(write_archive, name="archive")
+app.command(deliver)
 
 
 @app.command

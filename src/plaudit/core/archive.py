@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from plaudit.core import dataset_archive
+from plaudit.core import dataset_archive, delivery_archive
 from plaudit.core.dataset_archive import line as _line
 from plaudit.model import Batch, Project
-from plaudit.store import batches, projects, tasks
+from plaudit.store import batches, deliveries, projects, tasks
 from plaudit.store.batches import BatchFilter
 from plaudit.store.engine import Database
 from plaudit.store.objects import Objects
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def lines(db: Database, org_id: str, objects: Objects | None = None) -> AsyncIterator[bytes]:
-    """The lines of an archive, without line ends, each kind after those that it refers to.
+    """The lines of an archive, without line ends, what is referred to before what refers to it.
 
     Tasks are read in short transactions up to a bound taken at the start, so a long archive
     holds nothing up and ends while tasks are being added.
@@ -36,6 +36,7 @@ async def lines(db: Database, org_id: str, objects: Objects | None = None) -> As
     async with db.read() as tx:
         found = await projects.list_projects(tx, org_id)
         bounds = {one.project_id: await projects.next_seq(tx, one.project_id) for one in found}
+        made = [(one, await deliveries.list_deliveries(tx, one.project_id)) for one in found]
     for project in found:
         yield _line("project", _encode(resources.archived_project(project)))
     async for batch in _batches(db, org_id):
@@ -48,6 +49,8 @@ async def lines(db: Database, org_id: str, objects: Objects | None = None) -> As
     for project in found:
         async for line in _task_lines(db, project, bounds[project.project_id]):
             yield line
+    async for value in delivery_archive.lines(db, made):
+        yield _line("delivery", value)
     async for line in dataset_archive.dataset_lines(db, org_id, objects):
         yield line
 

@@ -19,18 +19,24 @@ from plaudit import clock
 from plaudit.core import dataset_intake, merging, names
 from plaudit.core.dataset_intake import DatasetIntake
 from plaudit.core.declarations import Declarations, Write
+from plaudit.core.delivery_archive import DeliveryImport
 from plaudit.core.merging import Incoming, Outcome
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.engine import Database, Transaction
 from plaudit.store.objects import Objects
 from plaudit.wire import reading
+from plaudit.wire.deliveries import ArchivedDelivery
 
 CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 FUTURE_MS_MAX = 5 * 60 * 1000
 CHARS_MAX = 500
-KINDS = ("organization", "project", "batch", "task", *dataset_intake.KINDS)
-PLURALS = {"batch": "batches", "dataset_delivery": "dataset_deliveries"}
+KINDS = ("organization", "project", "batch", "task", "delivery", *dataset_intake.KINDS)
+PLURALS = {
+    "batch": "batches",
+    "delivery": "deliveries",
+    "dataset_delivery": "dataset_deliveries",
+}
 OUTCOMES = ("added", "updated", "unchanged", "rejected")
 
 
@@ -123,6 +129,7 @@ class Importer:
         self._on_reject = on_reject
         self._declared = Declarations(write, org_id, replace=replace)
         self._datasets = DatasetIntake(write, org_id, objects, self._settle)
+        self._delivered = DeliveryImport(write, org_id)
         self._chunk: dict[str, _Waiting] = {}
         self._chunk_bytes = 0
         self._writing: asyncio.Task[None] | None = None
@@ -143,6 +150,9 @@ class Importer:
             await self._written()
             await self._datasets.flush()
         await self._declared.settle_batches()
+        for file, line, delivery_id in await self._delivered.settle():
+            problem = InvalidContent(f"the last part of delivery {delivery_id!r} is missing")
+            self._reject("delivery", file, line, problem, "/value")
         if damage is not None:
             raise damage
         return self.summary
@@ -160,6 +170,8 @@ class Importer:
             elif entry.kind in dataset_intake.KINDS:
                 place = (file, entry.line, entry.pointer)
                 await self._datasets.take(entry.kind, entry.value, place)
+            elif entry.kind == "delivery":
+                await self._take_delivery(entry, file)
             elif entry.kind != "organization":
                 known = ", ".join(KINDS)
                 problem = InvalidContent(f"{entry.kind!r} is not imported; known are {known}")
@@ -184,6 +196,20 @@ class Importer:
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
             await self._flush()
+
+    async def _take_delivery(self, entry: Entry, file: str) -> None:
+        await self._flush()
+        await self._written()
+        declared = reading.convert(entry.value, ArchivedDelivery)
+        delivered_ms = reading.moment(declared.delivered_at, "/delivered_at")
+        if delivered_ms is not None and delivered_ms > clock.now_ms() + FUTURE_MS_MAX:
+            raise InvalidContent(
+                "delivered_at lies more than 5 minutes ahead", pointer="/delivered_at"
+            )
+        project = await self._declared.project_for(declared.project, self._project_name)
+        outcome = await self._delivered.take(declared, project, (file, entry.line))
+        if outcome is not None:
+            self.summary.add("delivery", outcome)
 
     async def _flush(self) -> None:
         """Hand the chunk to the writer once the one before it is written."""

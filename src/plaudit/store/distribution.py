@@ -25,6 +25,7 @@ REFERENCE = (
     "dataset",
     "dataset_delivery",
     "delivery_schema",
+    "delivery",
 )
 """Copied to every worker, in the order of their foreign keys."""
 
@@ -39,6 +40,8 @@ DISTRIBUTED = {
     "event": "project_id",
     "notice": "project_id",
     "notice_attempt": "project_id",
+    "delivered_task": "project_id",
+    "frozen_task": "project_id",
     "task_locator": "task_id",
     "unique_claim": "unique_id",
     "annotation_locator": "id_hash",

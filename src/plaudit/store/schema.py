@@ -55,6 +55,8 @@ PACKED_COLUMNS = (
     ("task_content", "content"),
     ("event", "payload"),
     ("dataset_task", "response"),
+    ("frozen_task", "body"),
+    ("frozen_task", "patches"),
 )
 """Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
 

@@ -22,7 +22,17 @@ from plaudit.api import manage_deliveries, parameters, problems, v2
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Operation
 from plaudit.app import all_operations
-from plaudit.core import deliveries, egress, intake, mail, names, paging, targets
+from plaudit.core import (
+    attachments,
+    datasets,
+    deliveries,
+    egress,
+    intake,
+    mail,
+    names,
+    paging,
+    targets,
+)
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store import engine_postgres, engine_sqlite, frozen
@@ -267,6 +277,12 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "500, or 4 MiB", intake.CHUNK_ROWS),
         ("operate.md", "4 MiB", intake.CHUNK_BYTES / 1024**2),
         ("api.md", "10,000", manage_deliveries.DELIVERY_TASKS_MAX),
+        ("api.md", "10,000", datasets.TASKS_MAX),
+        ("api.md", "10 MiB", datasets.TASK_BYTES_MAX / 1024**2),
+        ("api.md", "1,000 |", datasets.ATTACHMENTS_PER_TASK_MAX),
+        ("api.md", "1 GiB", attachments.UPLOAD_BYTES_MAX / 1024**3),
+        ("api.md", "600 s", settings.STREAM_SECONDS_MAX),
+        ("api.md", "300 s", attachments.LINK_SECONDS),
         ("api.md", "1,000; 100", manage_deliveries.MANIFEST_LIMIT_MAX),
         ("api.md", "100 |", manage_deliveries.CHANGES_LIMIT_MAX),
         ("operate.md", "200, or 4 MiB", frozen.FROZEN_AT_ONCE),

@@ -24,6 +24,8 @@ from plaudit.api.operation import Operation
 from plaudit.app import all_operations
 from plaudit.core import (
     access,
+    attachments,
+    datasets,
     deliveries,
     egress,
     forms,
@@ -289,6 +291,12 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "500, or 4 MiB", intake.CHUNK_ROWS),
         ("operate.md", "4 MiB", intake.CHUNK_BYTES / 1024**2),
         ("api.md", "10,000", manage_deliveries.DELIVERY_TASKS_MAX),
+        ("api.md", "10,000", datasets.TASKS_MAX),
+        ("api.md", "10 MiB", datasets.TASK_BYTES_MAX / 1024**2),
+        ("api.md", "1,000 |", datasets.ATTACHMENTS_PER_TASK_MAX),
+        ("api.md", "1 GiB", attachments.UPLOAD_BYTES_MAX / 1024**3),
+        ("api.md", "600 s", settings.STREAM_SECONDS_MAX),
+        ("api.md", "300 s", attachments.LINK_SECONDS),
         ("api.md", "1,000; 100", manage_deliveries.MANIFEST_LIMIT_MAX),
         ("api.md", "100 |", manage_deliveries.CHANGES_LIMIT_MAX),
         ("operate.md", "200, or 4 MiB", frozen.FROZEN_AT_ONCE),

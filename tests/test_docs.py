@@ -295,7 +295,6 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "10 MiB", datasets.TASK_BYTES_MAX / 1024**2),
         ("api.md", "1,000 |", datasets.ATTACHMENTS_PER_TASK_MAX),
         ("api.md", "1 GiB", attachments.UPLOAD_BYTES_MAX / 1024**3),
-        ("api.md", "600 s", settings.STREAM_SECONDS_MAX),
         ("api.md", "300 s", attachments.LINK_SECONDS),
         ("api.md", "1,000; 100", manage_deliveries.MANIFEST_LIMIT_MAX),
         ("api.md", "100 |", manage_deliveries.CHANGES_LIMIT_MAX),

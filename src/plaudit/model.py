@@ -78,6 +78,10 @@ class Outcome(StrEnum):
     protocol_error = "protocol_error"
     status = "status"
     """The other side answered, and its answer was no."""
+    mail_off = "mail_off"
+    """It would have to be mail, and the server has no PLAUDIT_SMTP_URL."""
+    endpoint_disabled = "endpoint_disabled"
+    endpoint_deleted = "endpoint_deleted"
 
 
 class AttemptResult(Struct, frozen=True, kw_only=True):
@@ -137,6 +141,30 @@ class EventType(StrEnum):
     task_error = "task.error"
     batch_completed = "batch.completed"
     delivery_created = "delivery.created"
+    ping = "ping"
+    """A test that was asked for; nobody chooses it, and it goes to the one endpoint."""
+
+
+CHOOSABLE = tuple(one for one in EventType if one is not EventType.ping)
+"""The events that an endpoint can choose."""
+EVERY_EVENT = "*"
+"""Chosen instead of a list: all of them, those of later versions too."""
+
+
+class NoticeState(StrEnum):
+    """Whether a notice is to be sent (again), has arrived, or was given up."""
+
+    waiting = "waiting"
+    done = "done"
+    dead = "dead"
+
+    @property
+    def code(self) -> int:
+        """The small number that stands for this state in the store."""
+        return NOTICE_STATES.index(self)
+
+
+NOTICE_STATES = tuple(NoticeState)
 
 
 class Event(Struct, frozen=True):
@@ -162,6 +190,72 @@ class Notice(Struct, frozen=True):
     target: str
     queue: str
     created_ms: int
+
+
+class LeasedNotice(Struct, frozen=True):
+    """A notice that somebody may send until `until_ms`; what was tried so far in this round."""
+
+    project_id: int
+    notice_id: str
+    org_id: str
+    event_id: str
+    endpoint_id: str | None
+    target: str
+    queue: str
+    attempt_count: int
+    """All tries ever; `retry_no` counts those since it was created or replayed."""
+    retry_no: int
+    since_ms: int
+    lease_no: int
+    until_ms: int
+
+
+class StoredNotice(Struct, frozen=True):
+    """A notice as it stands, with the type of its event."""
+
+    project_id: int
+    notice_id: str
+    event_id: str
+    endpoint_id: str | None
+    target: str
+    state: NoticeState
+    outcome: str | None
+    created_ms: int
+    next_ms: int
+    attempt_count: int
+
+
+class Attempt(Struct, frozen=True):
+    """One try to tell a receiver, and how it went."""
+
+    number: int
+    at_ms: int
+    outcome: str
+    status: int | None
+    duration_ms: int
+
+
+class SealedSecret(Struct, frozen=True):
+    """A secret and the one it replaced, which is valid until `old_until_ms`; both sealed."""
+
+    secret: bytes
+    old_secret: bytes | None = None
+    old_until_ms: int | None = None
+
+
+class WebhookEndpoint(Struct, frozen=True):
+    """Where an organization wants to be told of events."""
+
+    org_id: str
+    endpoint_id: str
+    url: str
+    events: bytes
+    """JSON list of event types, or of `*` alone."""
+    is_active: bool
+    reason: str
+    """Why it is disabled; empty while it is active."""
+    created_ms: int
+    secret: SealedSecret
 
 
 class ApiKey(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -23,6 +24,8 @@ STREAM_SECONDS_MAX = 600.0
 IDLE_SECONDS_MAX = 60
 DRAIN_SECONDS_MAX = 25
 CONNECTIONS_MAX = 1000
+WAITS_MAX = 100
+WAIT_SECONDS_MAX = 7 * 24 * 3600
 
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -56,6 +59,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     bare_annotations: bool = False
     egress_allow: tuple[IPv4Network | IPv6Network, ...] = ()
     smtp_url: str | None = None
+    webhook_retry_s: tuple[float, ...] = ()
+    """Empty means the built-in waits (core/retries.py)."""
+    worker: bool = True
+    """Whether `serve` also sends callbacks."""
 
     @property
     def secret_path(self) -> Path:
@@ -83,6 +90,9 @@ VARIABLES: dict[str, str] = {
     "they are not public; default none.",
     "PLAUDIT_SMTP_URL": "The server that sends mail: smtp://, smtp+starttls:// or smtps://"
     "user:password@host:port?from=address.",
+    "PLAUDIT_WEBHOOK_RETRY_S": "Seconds between attempts to reach a receiver, separated by commas, "
+    "instead of the built-in ones.",
+    "PLAUDIT_WORKER": "0 leaves the sending of callbacks to `plaudit worker`; default 1.",
 }
 
 
@@ -108,6 +118,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         bare_annotations=_flag(env, "PLAUDIT_BARE_ANNOTATIONS"),
         egress_allow=_networks(env.get("PLAUDIT_EGRESS_ALLOW", "")),
         smtp_url=smtp_url,
+        webhook_retry_s=_waits(env.get("PLAUDIT_WEBHOOK_RETRY_S", "")),
+        worker=_flag(env, "PLAUDIT_WORKER", default=True),
     )
 
 
@@ -130,6 +142,8 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_BARE_ANNOTATIONS": str(int(settings.bare_annotations)),
         "PLAUDIT_EGRESS_ALLOW": ",".join(str(network) for network in settings.egress_allow),
         "PLAUDIT_SMTP_URL": settings.smtp_url or "",
+        "PLAUDIT_WEBHOOK_RETRY_S": ",".join(map(str, settings.webhook_retry_s)),
+        "PLAUDIT_WORKER": str(int(settings.worker)),
         METRICS_FOLDER: metrics_folder,
     }
     os.environ.update(values)
@@ -140,11 +154,25 @@ def metrics_folder() -> str | None:
     return os.environ.get(METRICS_FOLDER)
 
 
-def _flag(env: Mapping[str, str], name: str) -> bool:
+def _flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     text = env.get(name, "")
     if text not in ("", "0", "1"):
         raise Misconfigured(f"{name} must be 0 or 1")
-    return text == "1"
+    return text == "1" if text else default
+
+
+def _waits(text: str) -> tuple[float, ...]:
+    """Read PLAUDIT_WEBHOOK_RETRY_S: one wait for each attempt but the first."""
+    try:
+        found = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        found = (math.nan,)
+    if len(found) > WAITS_MAX or not all(0 <= one <= WAIT_SECONDS_MAX for one in found):
+        raise Misconfigured(
+            f"PLAUDIT_WEBHOOK_RETRY_S takes up to {WAITS_MAX} numbers of seconds from 0 to "
+            f"{WAIT_SECONDS_MAX}, separated by commas"
+        )
+    return found
 
 
 def _opts(text: str | None) -> Opts:

@@ -31,6 +31,7 @@ _TAGS = (
     ("Tasks", "Tasks with their threads, turns, messages and annotations."),
     ("Batches", "Named groups of a project's tasks."),
     ("Projects", "What kind of work, on which models."),
+    ("Webhooks", "Who is told of events, and how that went."),
     ("Server", "Health, metrics and this document."),
 )
 

@@ -51,6 +51,8 @@ class Services:
         self.secret = secret
         self.egress = Egress(settings.egress_allow)
         self.db: Database
+        self.wake: Callable[[], None] = _nobody
+        """Tells the worker of this process, if it has one, that something may be due."""
 
 
 class Call(Struct, Generic[Q]):
@@ -127,6 +129,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     """Takes call and body before the transaction begins: for what must wait, such as DNS."""
     streams: tuple[str, ...] = ()
     """Media types of a body that the handler reads itself, in transactions of its own."""
+    kept: Callable[[Any], Any] | None = None
+    """Makes of the answer what an Idempotency-Key keeps of it, where it holds a secret."""
     answer: type[Struct] | tuple[str, ...]
     answer_description: str
     example: Any = None
@@ -202,17 +206,25 @@ class Endpoint:
 
         async def work(tx: Transaction) -> tuple[bytes, bool]:
             change = Change(tx, call.caller.org_id, call.actor, operation.operation_id)
+            shown = b""
 
             async def once() -> bytes:
+                nonlocal shown
                 answer = await operation.handler(call, body, change)
                 assert change.noted, f"{operation.operation_id} left no trace in the audit log"
-                return answer.body if isinstance(answer, Answer) else _encode(answer)
+                shown = answer.body if isinstance(answer, Answer) else _encode(answer)
+                return shown if operation.kept is None else _encode(operation.kept(answer))
 
             if idem_key is None:
-                return await once(), False
-            return await idempotency.once(tx, change.org_id, idem_key, request_hash, once)
+                await once()
+                return shown, False
+            kept, is_replayed = await idempotency.once(
+                tx, change.org_id, idem_key, request_hash, once
+            )
+            return kept if is_replayed else shown, is_replayed
 
         answer, is_replayed = await self._services.db.write(work)
+        self._services.wake()
         return Answer(answer, headers=[REPLAYED] if is_replayed else [])
 
 
@@ -235,6 +247,10 @@ def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
     """The checked Idempotency-Key of a request, if it has one."""
     given = headers.get(b"idempotency-key")
     return None if given is None else idempotency.checked_key(given.decode("latin-1"))
+
+
+def _nobody() -> None:
+    return None
 
 
 def _path_of(scope: Scope) -> dict[str, str]:

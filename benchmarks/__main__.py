@@ -1,4 +1,7 @@
-"""Run the measurements: `python -m benchmarks` writes RESULTS.md, `--quick` only prints."""
+"""Run the measurements: `python -m benchmarks` writes RESULTS.md, `--quick` only prints.
+
+`--only PART` runs one part and replaces its sections of RESULTS.md.
+"""
 
 import argparse
 import os
@@ -7,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -16,13 +20,7 @@ from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
-from benchmarks.report import (
-    Section,
-    machine_lines,
-    print_section,
-    print_summary,
-    results_markdown,
-)
+from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
 from benchmarks.servers import NGINX
 
 FOLDER = Path(__file__).parent
@@ -37,32 +35,31 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     plan = quick_plan(FOLDER) if options.quick else full_plan(FOLDER)
+    plan = replace(plan, postgres_binaries=tuple(options.postgres_bin))
     signal.signal(signal.SIGTERM, _stop)
     console = Console(width=None if Console().is_terminal else 140)
     if NGINX is None:
         console.print("nginx: not installed")
+    runs = {part: _measure(plan, part, console) for part in options.only or PARTS}
+    print_summary(console, [section for run in runs.values() for section in run.sections])
+    console.print(*(f"{part}: {run.when}" for part, run in runs.items()), sep="\n")
+    if not options.quick:
+        write_results(FOLDER, runs)
+
+
+def _measure(plan: Plan, part: str, console: Console) -> Run:
+    """Run one part in an emptied work folder, printing its sections as they end."""
     load_before, started_at = os.getloadavg()[0], time.monotonic()
-    sections = _measure(plan, options.only or list(PARTS), console)
-    machine = machine_lines(time.monotonic() - started_at, load_before)
-    print_summary(console, sections)
-    console.print(*machine, sep="\n")
-    if not options.quick and not options.only:
-        (FOLDER / "RESULTS.md").write_text(results_markdown(sections, machine))
-
-
-def _measure(plan: Plan, parts: Sequence[str], console: Console) -> list[Section]:
-    """Run the parts one after the other in an emptied work folder, printing as they end."""
-    sections: list[Section] = []
-    for part in parts:
+    shutil.rmtree(plan.work, ignore_errors=True)
+    plan.work.mkdir(parents=True)
+    sections = []
+    try:
+        for section in PARTS[part](plan):
+            print_section(console, section)
+            sections.append(section)
+    finally:
         shutil.rmtree(plan.work, ignore_errors=True)
-        plan.work.mkdir(parents=True)
-        try:
-            for section in PARTS[part](plan):
-                print_section(console, section)
-                sections.append(section)
-        finally:
-            shutil.rmtree(plan.work, ignore_errors=True)
-    return sections
+    return new_run(started_at, load_before, sections)
 
 
 def _stop(number: int, _frame: object) -> None:
@@ -74,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small data, no RESULTS.md")
     parser.add_argument("--only", action="append", choices=PARTS, help="run only this part")
+    parser.add_argument(
+        "--postgres-bin",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="measure the PostgreSQL whose binaries are in this folder (default: the test extra's"
+        " and the system's newest)",
+    )
     return parser
 
 

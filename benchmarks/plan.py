@@ -29,6 +29,8 @@ class Plan:
     import_large_tasks: int
     import_small_tasks: int
     import_rounds: int
+    postgres_binaries: tuple[Path, ...] = ()
+    """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
 
 def full_plan(folder: Path) -> Plan:

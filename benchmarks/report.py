@@ -1,21 +1,26 @@
-"""Show what was measured: tables on the terminal, and RESULTS.md with every ratio and target."""
+"""Show what was measured: tables on the terminal, and RESULTS.md with every ratio and target.
+
+Beside RESULTS.md stands `results.json` with what it says, so that one part can be measured anew.
+"""
 
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.servers import NGINX
 
 PACKAGES = (
-    "plaudit", "apsw", "msgspec", "starlette", "uvicorn", "uvloop", "httptools",
+    "plaudit", "apsw", "asyncpg", "msgspec", "starlette", "uvicorn", "uvloop", "httptools",
     "fastapi", "pydantic", "sqlalchemy",
 )  # fmt: skip
 
@@ -77,6 +82,15 @@ class Section:
     figures: list[Figure] = field(default_factory=list)
 
 
+@dataclass
+class Run:
+    """One part as it was measured: when, on what, and what was found."""
+
+    when: str
+    machine: str
+    sections: list[Section] = field(default_factory=list)
+
+
 FIGURE_COLUMNS = ("figure", "measured", "target", "")
 
 
@@ -96,15 +110,26 @@ def print_summary(console: Console, sections: Sequence[Section]) -> None:
         console.print(f"missed: {'; '.join(names)}\n  {why}")
 
 
-def results_markdown(sections: Sequence[Section], machine: Sequence[str]) -> str:
-    """Return the text of RESULTS.md; `machine` says when and on what it was taken."""
+def write_results(folder: Path, runs: Mapping[str, Run]) -> None:
+    """Write RESULTS.md anew from the runs given, and for other parts from the runs before."""
+    path = folder / "results.json"
+    kept = msgspec.json.decode(path.read_bytes(), type=dict[str, Run]) if path.exists() else {}
+    all_runs = kept | dict(runs)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(all_runs), indent=1) + b"\n")
+    (folder / "RESULTS.md").write_text(results_markdown(all_runs))
+
+
+def results_markdown(runs: Mapping[str, Run]) -> str:
+    """Return the text of RESULTS.md from the runs by the names of their parts."""
+    sections = [section for run in runs.values() for section in run.sections]
     judged = [each for section in sections for each in section.figures if each.verdict]
     lines = [
         "# Benchmark results",
         "",
         "Written by `make bench`; do not edit.",
         "",
-        *(f"- {line}" for line in machine),
+        *(f"- {part}: {run.when}" for part, run in runs.items()),
+        *(f"- {machine}" for machine in dict.fromkeys(run.machine for run in runs.values())),
         "",
         METHOD,
         "## Targets",
@@ -123,15 +148,21 @@ def results_markdown(sections: Sequence[Section], machine: Sequence[str]) -> str
     return "\n".join(lines) + "\n"
 
 
-def machine_lines(seconds: float, load_before: float) -> list[str]:
-    """Say when, on what and with which versions the figures were taken."""
-    return [
-        f"date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {seconds / 60:.0f} minutes",
-        f"machine: {_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB, "
-        f"{platform.system()} {platform.release()}, load average before the run {load_before:.1f}",
-        f"Python {platform.python_version()}, {_nginx_version()}",
-        ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
+def new_run(started_at: float, load_before: float, sections: list[Section]) -> Run:
+    """A run that ends now; `started_at` is the monotonic clock's."""
+    minutes = (time.monotonic() - started_at) / 60
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {minutes:.0f} minutes"
+    versions = [f"{name} {found}" for name in PACKAGES if (found := _version(name))]
+    machine = [
+        _processor(),
+        f"{os.cpu_count()} cores",
+        f"{_memory_gb():.0f} GB",
+        f"{platform.system()} {platform.release()}",
+        f"Python {platform.python_version()}",
+        _nginx_version(),
+        *versions,
     ]
+    return Run(f"{when}, load average before {load_before:.1f}", ", ".join(machine), sections)
 
 
 def _missed(judged: Sequence[Figure]) -> dict[str, list[str]]:

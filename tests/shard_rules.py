@@ -30,7 +30,7 @@ SQL_BEGINS = re.compile(
     r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|LOCK|COPY|TRUNCATE|BEGIN"
     r"|COMMIT|ROLLBACK|SAVEPOINT|LISTEN|NOTIFY|SET|DO)\b"
 )
-OWN_TRANSACTIONS = ("engine_sqlite.py", "engine_postgres.py")
+OWN_TRANSACTIONS = ("engine_sqlite.py", "engine_postgres.py", "engine_postgres_session.py")
 """The only files that begin and end transactions, and that open connections to write."""
 
 _TOKEN = re.compile(r"'[^']*'|:?[A-Za-z_]\w*|\d+|::|<>|<=|>=|[^\s\w]")

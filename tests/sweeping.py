@@ -33,6 +33,7 @@ NAMES = {
     "batch_id": f"batch_{CANARY}",
     "batch_name": f"Batch {CANARY}",
     "task_id": f"task_{CANARY}",
+    "taskId": f"task_{CANARY}",
     "annotation_id": f"ann_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
@@ -60,6 +61,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"task_id": f"error_{CANARY}", "opts": "submissions"},
         {"task_id": f"reported_{CANARY}"},
     ],
+    "get_legacy_task": [{"taskId": NAMES["taskId"]}, {"taskId": f"error_{CANARY}"}],
     "get_annotation": [{"annotation_id": NAMES["annotation_id"]}],
     "list_batches": [{}, {"limit": "1"}, {"expand": "project"}, {"status": "cancelled"}],
     "get_batch": [

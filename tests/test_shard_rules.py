@@ -20,9 +20,11 @@ from plaudit.core import archive, lifecycle, secrets
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store import (
+    audit,
     batches,
     checks,
     epochs,
+    idempotency,
     opening,
     organizations,
     schema,
@@ -30,7 +32,7 @@ from plaudit.store import (
 )
 from plaudit.store.engine_sqlite import SqliteTransaction
 from plaudit.store.opening import FILE_NAME
-from plaudit.store.tasks import TaskFilter
+from plaudit.store.tasks import FAR, TaskFilter
 from plaudit.wire.task import ErrorDetail
 from samples import archive_rows, mixed_tasks
 from shard_rules import source_faults, statement_faults, table_faults
@@ -41,6 +43,8 @@ STORE = Path(plaudit.__file__).parent / "store"
 ACROSS = {
     "begin": "after a restore every project's clock moves",
     "violations": "`plaudit db check` reads the whole store",
+    "list_entries": "an operator reads the audit log of all projects",
+    "forget": "the worker looks for old keys everywhere, and deletes each in its place",
 }
 """Functions of the store that speak of all projects at once, and why they may."""
 
@@ -128,6 +132,8 @@ def put_through_everything(world: World) -> None:
         ):  # fmt: skip
             assert client.get(path, params=params).status_code == 200, (path, params)
 
+    put_through_writing(world, key)
+
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
         await organizations.revoke_key(tx, org_id=org_id, key_id=found.key_id, now=1)
@@ -136,6 +142,33 @@ def put_through_everything(world: World) -> None:
     world.run(world.db.write(lambda tx: live(tx, org_id, project)))
     world.run(read_everything(world, org_id, project.project_id))
     world.run(world.db.write(lambda tx: epochs.begin(tx, was_timeline=0, timeline=0, now=1)))
+
+
+def put_through_writing(world: World, key: str) -> None:
+    """Everything that is written over HTTP, and the log of it."""
+    inside = {"project_name": "Named", "batch_name": "Written"}
+    asked = [
+        ("/v2/batch", {"project_name": "Named", "name": "Written", "staging_batch": True}),
+        ("/v2/batch/finalize", {"batch_name": "Written"}),
+        ("/v2/task/chat", inside | {"callback_url": "https://93.184.216.34/", "unique_id": "w"}),
+        ("/v2/batch/metadata", {"batch_name": "Written", "metadata": {}}),
+        ("/v2/batch/cancel", {"batch_name": "Written"}),
+        ("/v2/task/metadata", {"task_id": "loose", "metadata": {}}),
+        ("/v2/task/metadata", {"task_id": "named", "metadata": {}}),
+    ]
+    with world.client(key) as client:
+        for number, (path, body) in enumerate([*asked, asked[-1]]):
+            headers = {"Idempotency-Key": f"key-{min(number, len(asked) - 1)}"}
+            answer = client.post(path, json=body, headers=headers)
+            assert answer.status_code == 200, (path, answer.text)
+    org_id = world.org()
+
+    async def late(tx):
+        for before, object_id in ((None, None), ("z", "loose")):
+            await audit.list_entries(tx, org_id, before=before, object_id=object_id, limit=9)
+        await idempotency.forget(tx, before=FAR, limit=10)
+
+    world.run(world.db.write(late))
 
 
 async def live(tx, org_id, project):

@@ -81,7 +81,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd="/tmp",
-                **_as_user(),
+                **as_user(),
             )
         wait_until(self._is_ready, "PostgreSQL starts")
 
@@ -185,9 +185,9 @@ def pair(**options: str) -> Iterator[tuple[Cluster, Cluster]]:
             standby.remove()
 
 
-def make_store(folder: Path, url: str) -> Settings:
+def make_store(folder: Path, url: str, *, behind_pooler: bool = False) -> Settings:
     """The settings of a new store in a cluster's database; the secret stands in `folder`."""
-    settings = Settings(data=folder, database=url)
+    settings = Settings(data=folder, database=url, database_pooler=behind_pooler)
     opening.prepare(settings)
     secrets.make(settings.secret_path)
     return settings
@@ -202,6 +202,14 @@ def wait_until(is_so: Callable[[], bool], what: str, seconds: float = SECONDS_MA
     return time.monotonic() - started
 
 
+def as_user() -> dict[str, Any]:
+    """What starts a process as another user: PostgreSQL and its poolers refuse to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    user = _system_user()
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
 def _run(name: str, *arguments: str) -> None:
     done = subprocess.run(
         [_binary(name), *arguments],
@@ -210,7 +218,7 @@ def _run(name: str, *arguments: str) -> None:
         timeout=2 * SECONDS_MAX,
         cwd="/tmp",
         check=False,
-        **_as_user(),
+        **as_user(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -223,14 +231,6 @@ def _binary(name: str) -> str:
     assert spec is not None
     assert spec.origin is not None
     return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
-
-
-def _as_user() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    user = _system_user()
-    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def _system_user() -> str:

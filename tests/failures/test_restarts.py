@@ -16,7 +16,7 @@ from harness import Server, World
 from plaudit.core import lifecycle
 from plaudit.errors import Unavailable
 from plaudit.model import TaskStatus
-from plaudit.store import engine_postgres, tasks
+from plaudit.store import engine_postgres_session, tasks
 from plaudit.store.engine_postgres import PostgresDatabase
 
 RESTARTS = 20
@@ -246,4 +246,4 @@ def test_a_session_that_falls_asleep_in_its_transaction_stops_others_for_seconds
     }
     assert runs.count(task_ids[0]) == 2
     assert done[0][0] == max(completed_ms for completed_ms, _ in done)
-    assert longest < engine_postgres.IDLE_IN_TRANSACTION_SECONDS_MAX + 4
+    assert longest < engine_postgres_session.IDLE_IN_TRANSACTION_SECONDS_MAX + 4

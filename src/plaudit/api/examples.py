@@ -103,6 +103,15 @@ TASK: dict[str, Any] = {
         }
     ],
 }
+LEGACY_TASK: dict[str, Any] = {
+    "task_id": "task_123",
+    "created_at": "2025-01-01T08:31:03.169Z",
+    "completed_at": "2025-01-02T04:00:39.923Z",
+    "type": "chat",
+    "status": "completed",
+    "params": {"project": "My Test Project", "batch": "First batch"},
+    "response": {"responses": [{"type": "thread", "output": TASK["threads"][0]}]},
+}
 PENDING_TASK: dict[str, Any] = {
     "task_id": "task_124",
     "project": "project_123",

@@ -35,7 +35,8 @@ def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
             _copy_sqlite(settings.data / opening.FILE_NAME, draft, on_progress)
             _check_sqlite(draft)
         else:
-            _run(["pg_dump", "--format=custom", f"--file={draft}", settings.database])
+            url = _past_pooler(settings)
+            _run(["pg_dump", "--format=custom", f"--file={draft}", url])
             _run(["pg_restore", "--list", str(draft)])
         with draft.open("rb") as file:
             os.fsync(file.fileno())
@@ -53,7 +54,7 @@ def read_backup(settings: Settings, source: Path) -> None:
     verify(source)
     if settings.database is not None:
         command = ["pg_restore", "--exit-on-error", "--no-owner", "--single-transaction"]
-        _run([*command, f"--dbname={settings.database}", str(source)])
+        _run([*command, f"--dbname={_past_pooler(settings)}", str(source)])
         return
     target = settings.data / opening.FILE_NAME
     for there in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
@@ -124,6 +125,21 @@ def _check_sqlite(path: Path) -> None:
         connection.close()
     if found != ("ok",):
         raise StoreRefused(f"{path} is not a sound database: {found and found[0]}")
+
+
+def _past_pooler(settings: Settings) -> str:
+    """The URL of a PostgreSQL that is no pooler's.
+
+    What pg_dump and pg_restore set for their session would reach the pooler's other clients, and
+    part of it not their own transaction.
+    """
+    assert settings.database is not None
+    if settings.database_pooler:
+        raise Misconfigured(
+            "a backup cannot go through a pooler; name the server itself with --database"
+            " and set PLAUDIT_DATABASE_POOLER=0"
+        )
+    return settings.database
 
 
 def _run(command: list[str]) -> None:

@@ -25,7 +25,8 @@ class Transaction(Protocol):
 
     @property
     def epoch(self) -> int:
-        """The epoch of the store (see `store.epochs`), as of the connection's making."""
+        """The epoch of the store (see `store.epochs`), as of the connection's making or of
+        the transaction's beginning."""
         ...
 
     async def one(self, sql: str, args: Args) -> Row | None:

@@ -23,9 +23,8 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import asyncpg
 
-from plaudit import clock
 from plaudit.errors import Problem, Unavailable
-from plaudit.store import epochs
+from plaudit.store import engine_postgres_session as session
 from plaudit.store.engine import Args, Row, Work
 
 T = TypeVar("T")
@@ -36,12 +35,8 @@ STATEMENT_SECONDS_MAX = 10.0
 WAIT_SECONDS_MAX = 2.0
 OUTCOME_SECONDS_MAX = 8.0
 ATTEMPTS_MAX = 10
-IDLE_IN_TRANSACTION_SECONDS_MAX = 5
-"""Less than a statement may take, so that those who wait for a lock outlast who sleeps on it."""
-
-PLANNING = {"enable_hashjoin": "off", "enable_mergejoin": "off", "random_page_cost": "1.1"}
-"""Every serving statement looks up a bounded number of rows by key. Left to itself, the planner
-reads a whole table of a few ten thousand tasks for a page of a hundred, and hashes it."""
+SETTLINGS_MAX = 5
+"""How often a transaction behind a pooler looks which history it is in before it gives up."""
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
@@ -60,6 +55,9 @@ _INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_
 
 Recovery begins the statistics anew, also where the postmaster outlived the crash.
 """
+_WRITING = "ISOLATION LEVEL READ COMMITTED"
+_READING = "ISOLATION LEVEL READ COMMITTED READ ONLY"
+_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _MARK_SQL = f"SELECT pg_current_xact_id()::text, {_INCARNATION}"
 _OUTCOME_SQL = f"SELECT pg_xact_status(:id::text::xid8), {_INCARNATION} = :incarnation"
 _EMPTY_WRITE_SQL = "SELECT pg_logical_emit_message(true, 'plaudit', '')"
@@ -106,12 +104,13 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, behind_pooler: bool = False, patient: bool = False) -> None:
         self._url = url
-        self._behind_pooler = behind_pooler
+        self.behind_pooler = behind_pooler
         self._statement_seconds = None if patient else STATEMENT_SECONDS_MAX
+        self._settings = session.settings(self._statement_seconds)
         self._idle: list[Any] = []
         self._places = asyncio.Semaphore(CONNECTIONS_MAX)
         self._is_closed = False
-        self.epoch = 0
+        self._history = session.UNSETTLED
 
     def read(self, *, snapshot: bool = True) -> _Read:
         """A read; a snapshot is a REPEATABLE READ transaction."""
@@ -169,31 +168,50 @@ class PostgresDatabase:
 
     async def _connect(self) -> Any:
         options: dict[str, Any] = {"command_timeout": self._statement_seconds}
-        if self._behind_pooler:
+        if self.behind_pooler:
+            # Then statements have no name, and the next transaction prepares its own anew.
             options["statement_cache_size"] = 0
         else:
-            options["server_settings"] = {
-                "application_name": "plaudit",
-                "statement_timeout": str(int((self._statement_seconds or 0) * 1000)),
-                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS_MAX * 1000),
-            }
-            if self._statement_seconds is not None:
-                options["server_settings"] |= PLANNING
+            options["server_settings"] = {"application_name": "plaudit", **self._settings}
         connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX, **options)
-        try:
-            self.epoch = await _settle_epoch(connection)
-        except BaseException:
-            connection.terminate()
-            raise
+        if not self.behind_pooler:
+            try:
+                await self._settle(connection)
+            except BaseException:
+                connection.terminate()
+                raise
         return connection
+
+    async def begin(self, connection: Any, mode: str) -> PostgresTransaction:
+        """Begin a transaction; behind a pooler, in the history of the server that it is on."""
+        if not self.behind_pooler:
+            await connection.execute(f"BEGIN {mode}")
+            return self.without_begin(connection)
+        seconds = None if self._statement_seconds is None else WAIT_SECONDS_MAX
+        for _ in range(SETTLINGS_MAX):
+            history = self._history
+            if not history.is_settled:
+                history = await self._settle(connection)
+            if await session.open_behind_pooler(connection, mode, self._settings, history, seconds):
+                return PostgresTransaction(connection, history.epoch)
+            if self._history is history:  # else another transaction has settled it by now
+                self._history = session.UNSETTLED
+        raise Unavailable("the store is changing hands")
+
+    def without_begin(self, connection: Any) -> PostgresTransaction:
+        """Statements that each are a transaction; not behind a pooler, which may part them."""
+        return PostgresTransaction(connection, self._history.epoch)
+
+    async def _settle(self, connection: Any) -> session.History:
+        self._history = await session.settle(connection, PostgresTransaction(connection, 0))
+        return self._history
 
     async def _attempt(self, work: Work[T], *, is_last: bool) -> tuple[bool, T | None]:
         """One run of a write: whether it is done, and its result."""
         connection = await self.acquire()
         mark = None
         try:
-            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            result = await work(PostgresTransaction(connection, self.epoch))
+            result = await work(await self.begin(connection, _WRITING))
             mark = await connection.fetchrow(_MARK_SQL)
             await connection.execute("COMMIT")
         except _AGAIN as exc:
@@ -254,7 +272,7 @@ class PostgresDatabase:
         """A transaction's status, and whether the server is the one that gave it its number."""
         args = {"id": mark[0], "incarnation": mark[1]}
         try:
-            async with self.read(snapshot=False) as tx:
+            async with _Read(self, snapshot=False, must_commit=True) as tx:
                 row = await tx.one(_OUTCOME_SQL, args)
                 assert row is not None
                 if row[0] == "committed":
@@ -269,64 +287,42 @@ class PostgresDatabase:
 class _Read:
     """One read on a held connection."""
 
-    __slots__ = ("_connection", "_database", "_snapshot")
+    __slots__ = ("_connection", "_database", "_is_open", "_must_commit", "_snapshot")
 
-    def __init__(self, database: PostgresDatabase, snapshot: bool) -> None:
+    def __init__(
+        self, database: PostgresDatabase, snapshot: bool, *, must_commit: bool = False
+    ) -> None:
         self._database = database
         self._snapshot = snapshot
+        self._is_open = snapshot or database.behind_pooler
+        self._must_commit = must_commit
 
     async def __aenter__(self) -> PostgresTransaction:
         self._connection = await self._database.acquire()
-        if self._snapshot:
-            try:
-                await self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            except BaseException as exc:
-                self._database.release(self._connection, broken=True)
-                _fail(exc)
-        return PostgresTransaction(self._connection, self._database.epoch)
+        if not self._is_open:
+            return self._database.without_begin(self._connection)
+        try:
+            mode = _SNAPSHOT if self._snapshot else _READING
+            return await self._database.begin(self._connection, mode)
+        except BaseException as exc:
+            self._database.release(self._connection, broken=True)
+            _fail(exc)
 
     async def __aexit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
         is_broken = True
         try:
             if exc is None or isinstance(exc, Problem):
-                if self._snapshot:
+                if self._is_open:
                     await self._connection.execute("COMMIT")
                 is_broken = False
-        except _LOST:
-            pass  # everything was read; only the connection is gone
+        except _LOST as lost:
+            if self._must_commit:
+                exc = exc or lost
+            # Otherwise everything was read; only the connection is gone.
         finally:
             self._database.release(self._connection, broken=is_broken)
         if exc is not None:
             _fail(exc)
-
-
-async def _settle_epoch(connection: Any) -> int:
-    """The store's epoch, after a new one has begun where the database changed its timeline.
-
-    A standby that is promoted writes its log on a new timeline, which is how a process that
-    connects anew sees that the history may have lost its end.
-    """
-    transaction = PostgresTransaction(connection, 0)
-    try:
-        epoch, was_timeline = await epochs.current(transaction)
-    except asyncpg.UndefinedTableError:  # no schema yet
-        return 0
-    row = await transaction.one(
-        "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN '0'"
-        " ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END",
-        {},
-    )
-    assert row is not None
-    is_standby, timeline = row[0], int(row[1], 16)
-    if is_standby:
-        raise Unavailable("the store is a standby that takes no writes")
-    if timeline == was_timeline:
-        return epoch
-    async with connection.transaction():
-        await epochs.begin(
-            transaction, was_timeline=was_timeline, timeline=timeline, now=clock.now_ms()
-        )
-    return (await epochs.current(transaction))[0]
 
 
 @lru_cache(maxsize=512)

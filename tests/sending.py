@@ -82,7 +82,7 @@ async def add_endpoint(
     )
 
 
-async def make_task(world: World, project: Project, **fields: Any) -> StoredTask:
+async def store_task(world: World, project: Project, **fields: Any) -> StoredTask:
     """A pending task."""
     return await world.db.write(lambda tx: lifecycle.create_task(tx, project, **fields))
 

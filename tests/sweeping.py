@@ -18,7 +18,9 @@ from plaudit import app
 from plaudit.api import problems
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import JSON, Operation
+from plaudit.model import Event, EventType, Notice, SealedSecret, WebhookEndpoint
 from plaudit.settings import Settings
+from plaudit.store import outbox, webhooks
 
 OPERATIONS = app.all_operations(Settings(), Metrics())
 KEYED = [one for one in OPERATIONS if one.role is not None]
@@ -35,6 +37,9 @@ NAMES = {
     "task_id": f"task_{CANARY}",
     "taskId": f"task_{CANARY}",
     "annotation_id": f"ann_{CANARY}",
+    "endpoint_id": f"webhook_{CANARY}",
+    "ended_endpoint_id": f"webhook_2_{CANARY}",
+    "notice_id": f"notice_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -43,6 +48,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "create_batch": {"name": "Swept"},
     "set_task_metadata": {"metadata": {"swept": True}},
     "set_batch_metadata": {"metadata": {"swept": True}},
+    "create_webhook": {"url": "https://93.184.216.34/swept"},
 }
 """What the body of a writing operation must have beside the names in it."""
 
@@ -89,6 +95,19 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"batch_id": NAMES["batch_id"]},
         {"batch_name": NAMES["batch_name"], "merge": True},
     ],
+    "create_webhook": [{}, {"events": ["task.completed", "batch.completed"]}],
+    "list_webhooks": [{}],
+    "get_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "change_webhook": [{"endpoint_id": NAMES["endpoint_id"], "events": ["*"]}],
+    "delete_webhook": [{"endpoint_id": NAMES["ended_endpoint_id"]}],
+    "enable_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "rotate_webhook_secret": [{"endpoint_id": NAMES["endpoint_id"], "keep_old_s": 60}],
+    "test_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "replay_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "get_callback_secret": [{}],
+    "rotate_callback_secret": [{}],
+    "list_notices": [{}, {"limit": "1", "state": "dead"}, {"endpoint_id": NAMES["endpoint_id"]}],
+    "replay_notice": [{"notice_id": NAMES["notice_id"]}],
 }
 """Requests of Ann's that are answered with 200; open operations need none.
 
@@ -147,6 +166,32 @@ def make_ann_rows() -> list[Any]:
         found.append(("batch", {"id": f"batch_{status}", "status": status} | inside))
     found += [("task", task) for task in tasks]
     return [{"kind": kind, "value": value} for kind, value in found]
+
+
+def add_ann_webhooks(world: Any) -> None:
+    """Two endpoints of Ann's, one notice that was given up and one that waits."""
+    org_id = world.org()
+    url = f"https://93.184.216.34/{CANARY}"
+
+    async def work(tx: Any) -> None:
+        for name in ("endpoint_id", "ended_endpoint_id"):
+            endpoint = WebhookEndpoint(
+                org_id, NAMES[name], url, b'["task.error"]', True, "", 1, SealedSecret(b"unused")
+            )
+            await webhooks.insert_endpoint(tx, endpoint)
+        await outbox.insert_events(
+            tx, [Event(0, "evt_1", org_id, EventType.ping, 1, b'{"text":"%b"}' % CANARY.encode())]
+        )
+        await outbox.insert_notices(
+            tx,
+            [
+                Notice(0, notice_id, org_id, "evt_1", None, url, queue, 1)
+                for notice_id, queue in ((NAMES["notice_id"], "ended"), ("notice_2", "waiting"))
+            ],
+        )
+        await outbox.bury(tx, "ended", outcome="timeout", now=2, limit=9)
+
+    world.run(world.db.write(work))
 
 
 @contextmanager

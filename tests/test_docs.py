@@ -189,7 +189,7 @@ def test_json_in_the_documents_is_json(block):
 def test_every_route_and_parameter_is_described(operation: Operation):
     route = f"{operation.method} {operation.path}"
 
-    if operation.path.startswith(("/v1/", "/v2/")) and operation.role is not None:
+    if operation.path.startswith(("/v1/", "/v2/", "/manage/")) and operation.role is not None:
         described = section_of("docs/api.md", route)
     else:
         described = section_of("docs/api.md", "The server itself")

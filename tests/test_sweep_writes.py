@@ -47,7 +47,9 @@ def test_a_change_repeated_under_its_key_is_made_once_and_answered_alike(world, 
     assert first.status_code == 200, first.text
     assert "idempotency-replayed" not in first.headers
     assert again.headers["idempotency-replayed"] == "true"
-    assert (again.status_code, again.content) == (200, first.content)
+    assert again.status_code == 200
+    if operation.kept is None:
+        assert again.content == first.content
     assert other.status_code == 409
     assert other.json()["code"] == "idempotency_mismatch"
 

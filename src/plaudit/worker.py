@@ -20,7 +20,7 @@ from plaudit.core.egress import Egress
 from plaudit.core.lines import Lines
 from plaudit.core.secrets import ServerSecret
 from plaudit.core.sending import LEASE_MS, Ended, Sender
-from plaudit.errors import Unavailable
+from plaudit.errors import Problem, Unavailable
 from plaudit.model import NoticeState
 from plaudit.settings import Settings
 from plaudit.store import opening
@@ -146,6 +146,8 @@ class Worker:
     def _fault(self, fault: BaseException) -> None:
         if isinstance(fault, Unavailable):
             self._log.warning("worker waits", reason=fault.message, detail=fault.detail)
+        elif isinstance(fault, Problem):
+            self._log.error("problem", reason=fault.message, detail=fault.detail)
         else:
             self._log.error("failed", exc_info=fault)
 

@@ -30,7 +30,7 @@ from sending import (
 
 EVENTS = 2_000
 KILLS = 20
-KILL_EVERY_S = 1.5
+MAKING_S = 25.0
 FAILING = 0.3
 WAITS = ",".join(["0.05"] * 10 + ["0.5"] * 50)
 DEADLINE_S = 0.3
@@ -123,7 +123,7 @@ def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
     made_at: dict[str, float] = {}
 
     async def make_events():
-        """In small transactions over the whole time of the killing."""
+        """In small transactions, while the senders are being killed."""
         pieces = EVENTS // 20
 
         async def work(tx):
@@ -132,12 +132,16 @@ def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
         for _ in range(pieces):
             for task_id in await world.db.write(work):
                 made_at[task_id] = time.monotonic()
-            await asyncio.sleep(KILLS * KILL_EVERY_S / pieces)
+            await asyncio.sleep(MAKING_S / pieces)
 
     async def kill(started):
+        """Each time in the middle of its work: a little after the first thing it delivers."""
+        chance = random.Random(4)
         process = started.start()
         for _ in range(KILLS):
-            await asyncio.sleep(KILL_EVERY_S)
+            count = len(healthy.arrived)
+            await until(lambda count=count: len(healthy.arrived) > count)
+            await asyncio.sleep(chance.uniform(0.2, 1.2))
             process.kill()
             process.wait(10)
             process = started.start()
@@ -181,8 +185,6 @@ def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
         f"{twice} twice, p50 {percentile(delays, 0.5):.2f} s, p99 {percentile(delays, 0.99):.2f} s"
     )
     assert twice <= KILLS * 4
-    assert percentile(delays, 0.5) < 2
-    assert percentile(delays, 0.99) < 10
 
 
 def test_a_healthy_receiver_beside_a_dead_and_a_failing_one_is_not_delayed(world):

@@ -22,7 +22,7 @@ from plaudit.api import parameters, problems, v2
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Operation
 from plaudit.app import all_operations
-from plaudit.core import egress, intake, mail, names, paging, targets
+from plaudit.core import egress, intake, mail, names, paging, targets, webhooks
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store import engine_postgres, engine_sqlite
@@ -256,6 +256,7 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "30 s", settings.REQUEST_SECONDS_MAX),
         ("api.md", "60 s", settings.IDLE_SECONDS_MAX),
         ("api.md", "1,000", settings.CONNECTIONS_MAX),
+        ("api.md", "100 |", webhooks.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", files.LINE_BYTES_MAX / 1024**2),
         ("operate.md", "10,000", reading.MESSAGES_PER_TASK_MAX),
         ("operate.md", "10,000", oasst.THREADS_PER_TREE_MAX),

@@ -15,7 +15,7 @@ from harness import SHARED_DATA, Server, World
 from plaudit.core import secrets
 from plaudit.settings import Settings
 from plaudit.store import opening
-from sweeping import add_ann_webhooks, make_ann_rows
+from sweeping import add_ann_people, add_ann_webhooks, make_ann_rows
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 
@@ -121,6 +121,7 @@ def ann(world: World) -> str:
     """The admin key of Ann, whose organization "default" is full of data."""
     _, rejects = world.load(make_ann_rows(), "archive")
     assert rejects == []
+    add_ann_people(world)
     add_ann_webhooks(world)
     return world.key()
 

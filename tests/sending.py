@@ -15,10 +15,11 @@ from builders import make_thread
 from harness import World
 from plaudit.core import lifecycle, webhooks
 from plaudit.core.egress import Egress
-from plaudit.model import Project, StoredTask, WebhookEndpoint
+from plaudit.model import Project, StoredTask
 from plaudit.settings import Settings
 from plaudit.store import tasks
 from plaudit.store import webhooks as stored
+from plaudit.store.webhooks import WebhookEndpoint
 from plaudit.worker import Worker
 from receivers import LOOPBACK, Receiver
 

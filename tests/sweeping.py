@@ -18,9 +18,10 @@ from plaudit import app
 from plaudit.api import problems
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import JSON, Operation
-from plaudit.model import Event, EventType, Notice, SealedSecret, WebhookEndpoint
+from plaudit.model import ApiKey, Event, EventType, Notice, Person, PersonRole, PersonStatus, Role
 from plaudit.settings import Settings
-from plaudit.store import outbox, webhooks
+from plaudit.store import organizations, outbox, people, webhooks
+from plaudit.store.webhooks import SealedSecret, WebhookEndpoint
 
 OPERATIONS = app.all_operations(Settings(), Metrics())
 KEYED = [one for one in OPERATIONS if one.role is not None]
@@ -37,6 +38,10 @@ NAMES = {
     "task_id": f"task_{CANARY}",
     "taskId": f"task_{CANARY}",
     "annotation_id": f"ann_{CANARY}",
+    "delivery_id": f"delivery_{CANARY}",
+    "delivery_name": f"Delivery {CANARY}",
+    "user_id": f"user_{CANARY}",
+    "key_id": f"key_{CANARY}",
     "endpoint_id": f"webhook_{CANARY}",
     "ended_endpoint_id": f"webhook_2_{CANARY}",
     "notice_id": f"notice_{CANARY}",
@@ -48,9 +53,27 @@ NEEDED: dict[str, dict[str, Any]] = {
     "create_batch": {"name": "Swept"},
     "set_task_metadata": {"metadata": {"swept": True}},
     "set_batch_metadata": {"metadata": {"swept": True}},
+    "create_delivery": {"name": "Swept"},
+    "create_project": {"name": "Swept"},
+    "complete_task": {"threads": [make_thread()]},
+    "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
+    "create_user": {"email": "swept@example.com", "role": "annotator"},
+    "create_key": {"role": "read"},
     "create_webhook": {"url": "https://93.184.216.34/swept"},
 }
 """What the body of a writing operation must have beside the names in it."""
+
+_IN_PROJECT = {"project_id": NAMES["project_id"]}
+_NAMED = {"delivery_name": NAMES["delivery_name"]}
+COMPANY: dict[tuple[str, str], dict[str, Any]] = {
+    ("create_delivery", "batch_id"): _IN_PROJECT,
+    ("create_delivery", "batch_name"): _IN_PROJECT,
+    ("get_delivery", "delivery_name"): _IN_PROJECT,
+    ("get_delivery", "project_id"): _NAMED,
+    ("get_delivery", "project_name"): _NAMED,
+    ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
+}
+"""What an operation needs beside a name that does not suffice alone."""
 
 GOOD: dict[str, list[dict[str, Any]]] = {
     "list_tasks": [
@@ -95,6 +118,48 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"batch_id": NAMES["batch_id"]},
         {"batch_name": NAMES["batch_name"], "merge": True},
     ],
+    "list_deliveries": [
+        {"project_id": NAMES["project_id"]},
+        {"project_name": NAMES["project_name"], "expand": "project"},
+    ],
+    "get_delivery": [
+        {"delivery_id": NAMES["delivery_id"]},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+        {"delivery_name": NAMES["delivery_name"], "project_name": NAMES["project_name"]},
+        {"delivery_id": NAMES["delivery_id"], "expand": "delivery,project,batch", "opts": ALL_OPTS},
+    ],
+    "list_delivery_tasks": [
+        {"project_id": NAMES["project_id"]},
+        {"project_name": NAMES["project_name"], "completed_after": "2000-01-01"},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+        {"delivery_id": NAMES["delivery_id"], "status": "pending"},
+    ],
+    "create_delivery": [{"project_id": NAMES["project_id"], "batch_id": NAMES["batch_id"]}],
+    "get_delivery_record": [{"delivery_id": NAMES["delivery_id"]}],
+    "get_delivery_manifest": [
+        {"delivery_id": NAMES["delivery_id"]},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+    ],
+    "diff_deliveries": [
+        {"delivery_id": NAMES["delivery_id"], "other": NAMES["delivery_id"]},
+    ],
+    "list_delivery_changes": [{"delivery_id": NAMES["delivery_id"]}],
+    "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
+    "get_managed_project": [{"project_id": NAMES["project_id"]}],
+    "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
+    "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "get_task_content": [{"task_id": f"pending_{CANARY}"}, {"task_id": NAMES["task_id"]}],
+    "complete_task": [{"task_id": f"pending_{CANARY}"}],
+    "cancel_task": [{"task_id": f"pending_{CANARY}"}],
+    "fail_task": [{"task_id": f"pending_{CANARY}"}],
+    "reopen_task": [{"task_id": NAMES["task_id"]}],
+    "create_user": [{}],
+    "list_users": [{}, {"limit": "1", "status": "invited"}],
+    "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],
+    "create_key": [{}, {"name": "second", "expires_at": "2999-01-01"}],
+    "list_keys": [{}, {"limit": "1"}],
+    "revoke_key": [{"key_id": NAMES["key_id"]}],
+    "list_audit": [{}, {"object_id": NAMES["task_id"]}],
     "create_webhook": [{}, {"events": ["task.completed", "batch.completed"]}],
     "list_webhooks": [{}],
     "get_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
@@ -165,6 +230,9 @@ def make_ann_rows() -> list[Any]:
     for status in ("staging", "paused"):
         found.append(("batch", {"id": f"batch_{status}", "status": status} | inside))
     found += [("task", task) for task in tasks]
+    delivery = {"id": NAMES["delivery_id"], "name": NAMES["delivery_name"]} | inside
+    delivered = [NAMES["task_id"], f"reported_{CANARY}"]
+    found.append(("delivery", delivery | {"task_ids": delivered, "response_schema_id": "s"}))
     return [{"kind": kind, "value": value} for kind, value in found]
 
 
@@ -190,6 +258,29 @@ def add_ann_webhooks(world: Any) -> None:
             ],
         )
         await outbox.bury(tx, "ended", outcome="timeout", now=2, limit=9)
+
+    world.run(world.db.write(work))
+
+
+def add_ann_people(world: Any) -> None:
+    """Somebody of Ann's, and a key that nobody uses."""
+    org_id = world.org()
+
+    async def work(tx: Any) -> None:
+        found = await organizations.find_account(tx, org_id)
+        assert found is not None
+        person = Person(
+            account_id=found[0],
+            user_id=NAMES["user_id"],
+            email=f"{CANARY}@example.com",
+            name=CANARY,
+            role=PersonRole.annotator,
+            status=PersonStatus.invited,
+            created_ms=1,
+        )
+        await people.insert_person(tx, person, person.email)
+        key = ApiKey(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
+        await organizations.insert_key(tx, key, CANARY.encode())
 
     world.run(world.db.write(work))
 

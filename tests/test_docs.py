@@ -18,14 +18,14 @@ import pytest
 from builders import make_tasks
 from harness import clean_environment, free_port
 from plaudit import cli, guard, ids, mailbox, settings
-from plaudit.api import parameters, problems, v2
+from plaudit.api import manage_deliveries, parameters, problems, v2
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Operation
 from plaudit.app import all_operations
-from plaudit.core import egress, intake, mail, names, paging, targets, webhooks
+from plaudit.core import deliveries, egress, intake, mail, names, paging, targets, webhooks
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
-from plaudit.store import engine_postgres, engine_sqlite
+from plaudit.store import engine_postgres, engine_sqlite, frozen
 from plaudit.wire import reading
 
 ROOT = Path(__file__).parents[1]
@@ -267,6 +267,11 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "5 minutes", intake.FUTURE_MS_MAX / 60_000),
         ("operate.md", "500, or 4 MiB", intake.CHUNK_ROWS),
         ("operate.md", "4 MiB", intake.CHUNK_BYTES / 1024**2),
+        ("api.md", "10,000", manage_deliveries.DELIVERY_TASKS_MAX),
+        ("api.md", "1,000; 100", manage_deliveries.MANIFEST_LIMIT_MAX),
+        ("api.md", "100 |", manage_deliveries.CHANGES_LIMIT_MAX),
+        ("operate.md", "200, or 4 MiB", frozen.FROZEN_AT_ONCE),
+        ("operate.md", "4 MiB", deliveries.CHUNK_BYTES / 1024**2),
         ("operate.md", "5 s", engine_sqlite.BUSY_MS / 1000),
         ("operate.md", "10 |", engine_postgres.CONNECTIONS_MAX),
         ("operate.md", "2 s; 2 s; 10 s", engine_postgres.WAIT_SECONDS_MAX),

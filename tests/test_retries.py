@@ -11,7 +11,8 @@ import pytest
 
 from plaudit import clock
 from plaudit.core import retries, signing
-from plaudit.model import AttemptResult, LeasedNotice, NoticeState, Outcome
+from plaudit.model import AttemptResult, NoticeState, Outcome
+from plaudit.store.outbox import LeasedNotice
 
 API = (Path(__file__).parents[1] / "docs" / "api.md").read_text("utf-8")
 DAY_MS = 24 * 3600 * 1000

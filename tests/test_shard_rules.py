@@ -16,7 +16,7 @@ import plaudit
 import shard_rules
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
 from harness import World
-from plaudit.core import archive, lifecycle, notices, secrets, webhooks
+from plaudit.core import archive, deliveries, lifecycle, notices, scope, secrets, webhooks
 from plaudit.core.notices import NoticeQuery
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
@@ -25,6 +25,7 @@ from plaudit.store import (
     batches,
     checks,
     epochs,
+    frozen,
     idempotency,
     opening,
     organizations,
@@ -62,6 +63,7 @@ HOT = {
     "set_content", "tick", "raise_clock", "last_tick", "take_seqs", "next_seq", "add_progress",
     "insert_tasks", "claim_unique_id", "locate_tasks", "insert_annotation_places",
     "list_annotation_places", "list_whole_tasks", "insert_project", "insert_batch",
+    "claim_unique_ids", "list_holders", "list_known", "insert_entry", "insert_entries",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""
 
@@ -142,6 +144,8 @@ def put_through_everything(world: World) -> None:
             assert client.get(path, params=params).status_code == 200, (path, params)
 
     put_through_writing(world, key)
+    put_through_deliveries(world, key)
+    put_through_managing(world, key)
     world.run(put_through_telling(world, project))
 
     async def keys(tx):
@@ -213,6 +217,66 @@ async def put_through_telling(world: World, project) -> None:
         await world.db.write(lambda tx: stored_notices.replay(tx, one.notice, now=1))
         await world.db.write(lambda tx: stored_notices.forget(tx, before=FAR, limit=9))
         await worker.forget_old()
+
+
+def put_through_deliveries(world: World, key: str) -> None:
+    """Deliveries by ids and filters, one that is taken over, one taken back; all that is read."""
+    path = "/manage/v1/projects/project_123/deliveries"
+    asked = [
+        {"name": "a", "task_ids": ["task_full", "task_plain"]},
+        {"name": "b", "completed_after": "2000-01-01", "completed_before": "2999-01-01"},
+        {"name": "c", "batch_id": "batch_123", "completed_after": "2000-01-01"},
+        {"name": "d", "batch_id": "batch_123"},
+    ]
+    with world.client(key) as client:
+        ids = [client.post(path, json=body).json()["id"] for body in asked]
+        project = {"project_id": "project_123"}
+        reads = [
+            ("/v2/deliveries", project),
+            ("/v2/delivery", {"delivery_id": ids[0]}),
+            ("/v2/delivery", {"delivery_id": ids[0], "opts": "submissions"}),
+        ]
+        for inside in (project, {"delivery_id": ids[1]}):
+            for status in ({}, {"status": "completed"}):
+                for bound in ({}, {"completed_after": "2000-01-01"}):
+                    reads.append(("/v2/delivery/tasks", inside | status | bound))
+        for report in ("manifest", "changes", "diff"):
+            reads.append((f"/manage/v1/deliveries/{ids[0]}/{report}", {"other": ids[1]}))
+        for one, params in reads:
+            assert client.get(one, params=params).status_code == 200, (one, params)
+    org_id = world.org()
+
+    async def runs(tx):
+        project = await scope.find_project(tx, org_id, scope.ScopeWords("project_123"))
+        taken = deliveries.Maker(lambda work: work(tx), project, "e", lease_ms=0)
+        await taken.begin()
+        found = await frozen.list_completed(tx, project.project_id, [1])
+        taken.took(await taken.add(tx, [*found.values()]))
+        anew = deliveries.Maker(lambda work: work(tx), project, "e")
+        await anew.begin()
+        await anew.withdraw()
+
+    world.run(world.db.write(runs))
+    row = {"id": "imported", "project": "project_123", "task_ids": ["task_full"]}
+    assert world.load([{"kind": "delivery", "value": row}] * 2, "archive")[1] == []
+
+
+def put_through_managing(world: World, key: str) -> None:
+    """Everything that the management API does, users invited twice and lines sent twice."""
+    root, email = "/manage/v1", {"email": "ada@example.com", "role": "annotator"}
+    lines = b'{"unique_id":"line 1"}\n{"task_id":"line 2"}\n'
+    with world.client(key) as client:
+        made = client.post(f"{root}/projects", json={"id": "managed", "name": "Managed"}).json()
+        client.patch(f"{root}/projects/{made['id']}", json={"overlap": 2})
+        user = client.post(f"{root}/users", json=email).json()["user_id"]
+        assert client.post(f"{root}/users", json=email).status_code == 409
+        client.patch(f"{root}/users/{user}", json={"role": "admin"})
+        made_key = client.post(f"{root}/keys", json={"role": "read"}).json()["key_id"]
+        client.post(f"{root}/keys/{made_key}/revoke")
+        for _ in range(2):
+            client.post(f"{root}/projects/managed/tasks", content=lines)
+        for path in ("users", "users?status=invited", "keys", "audit", "audit?object_id=x"):
+            assert client.get(f"{root}/{path}").status_code == 200, path
 
 
 async def live(tx, org_id, project):

@@ -24,7 +24,22 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
-from plaudit.api import manage_notices, manage_webhooks, openapi, system, v1, v2, v2_writes
+from plaudit.api import (
+    manage_audit,
+    manage_deliveries,
+    manage_keys,
+    manage_notices,
+    manage_projects,
+    manage_tasks,
+    manage_users,
+    manage_webhooks,
+    openapi,
+    system,
+    v1,
+    v2,
+    v2_deliveries,
+    v2_writes,
+)
 from plaudit.api.edge import Edge
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Dispatch, Endpoint, Operation, Services
@@ -41,6 +56,10 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
     found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v1.OPERATIONS]
+    found += v2_deliveries.OPERATIONS
+    for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
+        found += one.OPERATIONS
+    found += manage_deliveries.OPERATIONS
     found += [*manage_webhooks.OPERATIONS, *manage_notices.OPERATIONS]
     found += system.operations(lambda: openapi.document(found, settings), metrics)
     return tuple(found)

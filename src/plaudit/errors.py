@@ -129,6 +129,11 @@ class TooManyRequests(Problem):
 
     code = "too_many_requests"
 
+    def __init__(self, message: str | None = None, *, wait_s: int = 1) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+        """In how many seconds one more would be let through; 1 to 60."""
+
 
 class Unavailable(Problem):
     """The server cannot answer now; try again in a moment."""

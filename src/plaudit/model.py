@@ -50,6 +50,31 @@ class Role(IntEnum):
     admin = 3
 
 
+class PersonRole(StrEnum):
+    """What a person may do in the workspace; each includes the ones below it."""
+
+    admin = "admin"
+    manager = "manager"
+    reviewer = "reviewer"
+    annotator = "annotator"
+
+
+class PersonStatus(StrEnum):
+    """How a person stands with their organization. Nobody is ever deleted: work names them."""
+
+    invited = "invited"
+    active = "active"
+    removed = "removed"
+
+
+class Review(StrEnum):
+    """Which answers of a project somebody looks at before they are delivered."""
+
+    none = "none"
+    sample = "sample"
+    all = "all"
+
+
 class Opts(IntFlag):
     """The opt-in details of contract 1.6, as bits, in the order of the official client."""
 
@@ -192,24 +217,6 @@ class Notice(Struct, frozen=True):
     created_ms: int
 
 
-class LeasedNotice(Struct, frozen=True):
-    """A notice that somebody may send until `until_ms`; what was tried so far in this round."""
-
-    project_id: int
-    notice_id: str
-    org_id: str
-    event_id: str
-    endpoint_id: str | None
-    target: str
-    queue: str
-    attempt_count: int
-    """All tries ever; `retry_no` counts those since it was created or replayed."""
-    retry_no: int
-    since_ms: int
-    lease_no: int
-    until_ms: int
-
-
 class StoredNotice(Struct, frozen=True):
     """A notice as it stands, with the type of its event."""
 
@@ -235,29 +242,6 @@ class Attempt(Struct, frozen=True):
     duration_ms: int
 
 
-class SealedSecret(Struct, frozen=True):
-    """A secret and the one it replaced, which is valid until `old_until_ms`; both sealed."""
-
-    secret: bytes
-    old_secret: bytes | None = None
-    old_until_ms: int | None = None
-
-
-class WebhookEndpoint(Struct, frozen=True):
-    """Where an organization wants to be told of events."""
-
-    org_id: str
-    endpoint_id: str
-    url: str
-    events: bytes
-    """JSON list of event types, or of `*` alone."""
-    is_active: bool
-    reason: str
-    """Why it is disabled; empty while it is active."""
-    created_ms: int
-    secret: SealedSecret
-
-
 class ApiKey(Struct, frozen=True):
     """An API key without its secret; `display` is its beginning, enough to recognise it."""
 
@@ -271,6 +255,25 @@ class ApiKey(Struct, frozen=True):
     revoked_ms: int | None
 
 
+class Person(Struct, frozen=True):
+    """Somebody of an account. `email` is as it was given; two are the same by their key forms."""
+
+    account_id: str
+    user_id: str
+    email: str
+    name: str | None
+    role: PersonRole
+    status: PersonStatus
+    created_ms: int
+
+
+class Quota(Struct, frozen=True):
+    """So many requests in so many seconds."""
+
+    amount: int
+    seconds: int
+
+
 class Project(Struct, frozen=True):
     """A project. `project_id` is the store's number, `public_id` what clients see."""
 
@@ -280,7 +283,7 @@ class Project(Struct, frozen=True):
     name: str
     created_ms: int
     detail: bytes
-    """JSON object: types, models, form, template, overlap, guidelines."""
+    """JSON object: types, models, form, template, overlap, guidelines, review."""
 
 
 class Batch(Struct, frozen=True):
@@ -314,6 +317,71 @@ class StoredTask(Struct, frozen=True):
     content: bytes | None = None
     unique_id: str | None = None
     callback_url: str | None = None
+
+
+class Delivery(Struct, frozen=True):
+    """A frozen set of completed tasks of one project; `begun_ms` names it inside that project.
+
+    While it is being made it has no `delivered_ms` and no `manifest_hash`, and nobody sees it.
+    """
+
+    org_id: str
+    delivery_id: str
+    project_id: int
+    begun_ms: int
+    name: str
+    delivered_ms: int | None
+    task_count: int
+    manifest_hash: bytes | None
+    schema_id: str | None
+
+
+class DeliveredRow(Struct, frozen=True):
+    """A task and its latest delivery, or one certain delivery of it; None where there is none.
+
+    `place` is the task's `seq`, or its position in the delivery. `body` and `patches` are those
+    that were delivered.
+    """
+
+    place: int
+    completed_ms: int | None
+    task_id: str
+    created_ms: int
+    delivery_id: str | None
+    delivered_ms: int | None
+    schema_id: str | None
+    body: bytes | None
+    patches: bytes | None
+
+
+class DeliveredVersion(Struct, frozen=True):
+    """Which version of a task was delivered, and which in another delivery."""
+
+    position: int
+    task_id: str
+    digest: bytes
+    other_digest: bytes | None
+
+
+class VersionNow(Struct, frozen=True):
+    """How a delivered task stands today, beside how it was delivered."""
+
+    position: int
+    task_id: str
+    status: TaskStatus
+    has_same_head: bool
+    has_same_threads: bool
+
+    @property
+    def is_changed(self) -> bool:
+        return not (self.has_same_head and self.has_same_threads)
+
+
+class DeliveryRun(Struct, frozen=True):
+    """Who is making a delivery: the run of this number, until another one takes over."""
+
+    delivery: Delivery
+    run_no: int
 
 
 PageRow = tuple[int, int | None, str | None, bytes, bytes | None, bytes | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from plaudit import mailbox
 from plaudit.errors import Misconfigured
-from plaudit.model import DEFAULT_OPTS, Opts
+from plaudit.model import DEFAULT_OPTS, Opts, Quota
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
 HEADER_BYTES_MAX = 16 * 1024
@@ -30,6 +31,9 @@ WAIT_SECONDS_MAX = 7 * 24 * 3600
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
+FAILED_AUTH = Quota(600, 60)
+_QUOTA = re.compile(r"(\d{1,9})/(second|minute|hour|day)", re.ASCII)
+_SECONDS = {"second": 1, "minute": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
 _SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
@@ -59,6 +63,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     bare_annotations: bool = False
     egress_allow: tuple[IPv4Network | IPv6Network, ...] = ()
     smtp_url: str | None = None
+    rate_per_key: Quota | None = None
+    rate_per_org: Quota | None = None
+    rate_failed_auth: Quota | None = FAILED_AUTH
     webhook_retry_s: tuple[float, ...] = ()
     """Empty means the built-in waits (core/retries.py)."""
     worker: bool = True
@@ -90,6 +97,10 @@ VARIABLES: dict[str, str] = {
     "they are not public; default none.",
     "PLAUDIT_SMTP_URL": "The server that sends mail: smtp://, smtp+starttls:// or smtps://"
     "user:password@host:port?from=address.",
+    "PLAUDIT_RATE_PER_KEY": "How many requests a key may make, such as 600/minute; default off.",
+    "PLAUDIT_RATE_PER_ORG": "The same for all keys of a world together; default off.",
+    "PLAUDIT_RATE_FAILED_AUTH": "How many requests without a valid key one address may make before "
+    "it is told to wait; default 600/minute.",
     "PLAUDIT_WEBHOOK_RETRY_S": "Seconds between attempts to reach a receiver, separated by commas, "
     "instead of the built-in ones.",
     "PLAUDIT_WORKER": "0 leaves the sending of callbacks to `plaudit worker`; default 1.",
@@ -118,6 +129,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         bare_annotations=_flag(env, "PLAUDIT_BARE_ANNOTATIONS"),
         egress_allow=_networks(env.get("PLAUDIT_EGRESS_ALLOW", "")),
         smtp_url=smtp_url,
+        rate_per_key=_quota(env, "PLAUDIT_RATE_PER_KEY", None),
+        rate_per_org=_quota(env, "PLAUDIT_RATE_PER_ORG", None),
+        rate_failed_auth=_quota(env, "PLAUDIT_RATE_FAILED_AUTH", FAILED_AUTH),
         webhook_retry_s=_waits(env.get("PLAUDIT_WEBHOOK_RETRY_S", "")),
         worker=_flag(env, "PLAUDIT_WORKER", default=True),
     )
@@ -142,6 +156,9 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_BARE_ANNOTATIONS": str(int(settings.bare_annotations)),
         "PLAUDIT_EGRESS_ALLOW": ",".join(str(network) for network in settings.egress_allow),
         "PLAUDIT_SMTP_URL": settings.smtp_url or "",
+        "PLAUDIT_RATE_PER_KEY": _quota_text(settings.rate_per_key),
+        "PLAUDIT_RATE_PER_ORG": _quota_text(settings.rate_per_org),
+        "PLAUDIT_RATE_FAILED_AUTH": _quota_text(settings.rate_failed_auth),
         "PLAUDIT_WEBHOOK_RETRY_S": ",".join(map(str, settings.webhook_retry_s)),
         "PLAUDIT_WORKER": str(int(settings.worker)),
         METRICS_FOLDER: metrics_folder,
@@ -226,3 +243,23 @@ def _smtp_server(text: str) -> SmtpServer:
         password=None if parts.password is None else unquote(parts.password),
         sender=unquote(sender),
     )
+
+
+def _quota(env: Mapping[str, str], name: str, default: Quota | None) -> Quota | None:
+    text = env.get(name, "")
+    if text in ("", "off"):
+        return None if text else default
+    found = _QUOTA.fullmatch(text)
+    if found is None or int(found[1]) == 0:
+        units = ", ".join(_SECONDS)
+        raise Misconfigured(
+            f"{name} must be a number, a slash and one of {units}, such as 600/minute; or off"
+        )
+    return Quota(int(found[1]), _SECONDS[found[2]])
+
+
+def _quota_text(quota: Quota | None) -> str:
+    if quota is None:
+        return "off"
+    units = {seconds: unit for unit, seconds in _SECONDS.items()}
+    return f"{quota.amount}/{units[quota.seconds]}"

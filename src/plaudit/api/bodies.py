@@ -34,6 +34,26 @@ async def read_pieces(receive: Receive, most: int) -> AsyncIterator[bytes]:
             return
 
 
+async def read_lines(
+    pieces: AsyncIterator[bytes], line_bytes_max: int
+) -> AsyncIterator[bytes | None]:
+    """The lines of a body, without their line feeds; None stands for one that is too long.
+
+    Of a line that is too long nothing is kept, however long it becomes.
+    """
+    held, is_long = bytearray(), False
+    async for piece in pieces:
+        *ended, rest = piece.split(b"\n")
+        for part in ended:
+            is_long = is_long or len(held) + len(part) > line_bytes_max
+            yield None if is_long else bytes(held + part)
+            held, is_long = bytearray(), False
+        is_long = is_long or len(held) + len(rest) > line_bytes_max
+        held = bytearray() if is_long else held + rest
+    if held or is_long:
+        yield None if is_long else bytes(held)
+
+
 def refuse_encoding(headers: dict[bytes, bytes]) -> None:
     """Refuse a compressed body: a small one could become any size."""
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()

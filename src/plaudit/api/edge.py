@@ -7,6 +7,7 @@ one error body, a request id, no stack trace, no route without a key unless it i
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 import re
 import time
@@ -19,7 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from plaudit.api import problems
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import COMMON_HEADERS, JSON, Services, respond
-from plaudit.core import access
+from plaudit.core import access, ratelimits
+from plaudit.core.ratelimits import RateLimits
 from plaudit.errors import (
     MethodNotAllowed,
     NotFound,
@@ -27,7 +29,9 @@ from plaudit.errors import (
     ServerFault,
     TimedOut,
     TooLarge,
+    Unauthenticated,
 )
+from plaudit.model import Caller
 from plaudit.settings import BODY_BYTES_MAX, REQUEST_SECONDS_MAX, STREAM_SECONDS_MAX
 
 LOGGED_CHARS_MAX = 1024
@@ -53,6 +57,7 @@ class Edge:
         self._metrics = metrics
         self._is_open = open_paths.fullmatch
         self._is_stream = stream_paths.fullmatch
+        self._rates, self._failed_auth = ratelimits.from_settings(services.settings)
         self._log = structlog.get_logger("plaudit.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,6 +80,8 @@ class Edge:
                 given = message["headers"]
                 names = {name for name, _ in given}
                 given.append((b"x-request-id", request_id.encode()))
+                if self._rates is not None and "plaudit.caller" in scope:
+                    given.extend(self._rate_headers(self._rates, scope["plaudit.caller"]))
                 given.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
             else:
                 outcome["bytes"] += len(message.get("body", b""))
@@ -102,14 +109,35 @@ class Edge:
     ) -> None:
         scope["app"] = self  # makes Starlette raise what it would otherwise answer as text
         if not self._is_open(scope["path"]):
-            header = headers.get(b"authorization")
-            async with self._services.db.read(snapshot=False) as tx:
-                scope["plaudit.caller"] = await access.authenticate(
-                    tx, self._services.secret, None if header is None else header.decode("latin-1")
-                )
+            scope["plaudit.caller"] = await self._authenticate(scope, headers)
+            if self._rates is not None:
+                self._rates.admit(scope["plaudit.caller"], time.monotonic())
         if not is_stream and int(headers.get(b"content-length") or 0) > BODY_BYTES_MAX:
             raise TooLarge(f"a request body has at most {BODY_BYTES_MAX} bytes")
         await self._inner(scope, receive, send)
+
+    async def _authenticate(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
+        """Who is asking; raises Unauthenticated, or TooManyRequests to whoever fails too often."""
+        header = headers.get(b"authorization")
+        try:
+            async with self._services.db.read(snapshot=False) as tx:
+                return await access.authenticate(
+                    tx, self._services.secret, None if header is None else header.decode("latin-1")
+                )
+        except Unauthenticated:
+            if self._failed_auth is not None:
+                self._failed_auth.note(_network_of(scope), time.monotonic())
+            raise
+
+    @staticmethod
+    def _rate_headers(rates: RateLimits, caller: Caller) -> list[tuple[bytes, bytes]]:
+        """What a caller is told of their limits (the IETF's draft on RateLimit header fields)."""
+        policies = ", ".join(f'"{name}";q={q.amount};w={q.seconds}' for name, q in rates.policies)
+        standings = ", ".join(
+            f'"{one.name}";r={one.remaining};t={one.reset_s}'
+            for one in rates.standings(caller, time.monotonic())
+        )
+        return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", standings.encode())]
 
     def _problem(self, exc: Exception, request_id: str) -> Problem:
         match exc:
@@ -162,3 +190,15 @@ def _request_id(given: bytes | None) -> str:
         if access.mask_keys(text) == text:
             return text
     return f"req_{random.getrandbits(96):024x}"
+
+
+def _network_of(scope: Scope) -> str:
+    """The address a request comes from; of IPv6 the network, for one customer has all of it."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    if address.version == 4:
+        return host
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))

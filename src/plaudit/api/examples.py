@@ -122,3 +122,164 @@ PENDING_TASK: dict[str, Any] = {
     "threads": [],
 }
 TASK_PAGE: dict[str, Any] = {"tasks": [TASK], "next_token": "AZmldGFza3M"}
+
+DELIVERY: dict[str, Any] = {
+    "id": "delivery_123",
+    "name": "January",
+    "task_count": 250,
+    "delivered_at": "2025-02-01T09:00:00.000Z",
+    "project": "project_123",
+}
+DELIVERY_LIST: dict[str, Any] = {"deliveries": [DELIVERY]}
+DELIVERY_PAGE: dict[str, Any] = {
+    "delivery": "delivery_123",
+    "tasks": [TASK],
+    "next_token": "AZmoZGVsaXZlcnk",
+}
+DELIVERY_TASK_PAGE: dict[str, Any] = {
+    "docs": [
+        {
+            "task_id": "task_123",
+            "created_at": "2025-01-01T08:31:03.169Z",
+            "delivery_id": "delivery_123",
+            "delivered_at": "2025-02-01T09:00:00.000Z",
+            "response_schema_id": None,
+            "response": {"threads": TASK["threads"]},
+        },
+        {
+            "task_id": "task_124",
+            "created_at": "2025-01-03T10:00:00.000Z",
+            "delivery_id": None,
+            "delivered_at": None,
+            "response_schema_id": None,
+            "response": None,
+        },
+    ],
+    "total": 2,
+}
+_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+CREATE_DELIVERY: dict[str, Any] = {
+    "name": "January",
+    "batch_name": "First batch",
+    "completed_before": "2025-02-01T00:00:00Z",
+}
+DELIVERY_RECORD: dict[str, Any] = {
+    "id": "delivery_123",
+    "name": "January",
+    "project": "project_123",
+    "task_count": 250,
+    "delivered_at": "2025-02-01T09:00:00.000Z",
+    "manifest_sha256": _HASH,
+}
+DELIVERY_MANIFEST: dict[str, Any] = {
+    "delivery": DELIVERY_RECORD,
+    "tasks": [{"task_id": "task_123", "sha256": _HASH}],
+    "next_token": "AZmvZGVsaXZlcnlfcmVwb3J0",
+}
+DELIVERY_DIFF: dict[str, Any] = {"added": ["task_124"], "removed": [], "changed": ["task_123"]}
+DELIVERY_CHANGES: dict[str, Any] = {
+    "tasks": [{"task_id": "task_123", "status": "pending", "threads_changed": True}]
+}
+TASK_ERRORS: list[dict[str, Any]] = [
+    {"type": "PROMPT_INFEASIBLE", "message": "The picture it asks about is missing."}
+]
+TASK_CONTENT: dict[str, Any] = {
+    "task_id": "task_124",
+    "content": [
+        {
+            "id": "thread_0",
+            "turns": [
+                {
+                    "id": "turn_0",
+                    "messages": [
+                        {
+                            "content": {"text": "Which is the largest ocean?"},
+                            "role": "user",
+                            "source_id": "user",
+                            "annotations": [],
+                        }
+                    ],
+                    "annotations": [],
+                }
+            ],
+            "annotations": [],
+        }
+    ],
+}
+UPLOAD: list[dict[str, Any]] = [
+    {"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}},
+    {"unique_id": "ocean-2", "batch_name": "Second batch", "content": []},
+]
+UPLOAD_RESULT: dict[str, Any] = {
+    "created": 1,
+    "unchanged": 0,
+    "rejected": 1,
+    "results": [
+        {"line": 1, "outcome": "created", "task_id": "task_124"},
+        {
+            "line": 2,
+            "outcome": "rejected",
+            "error": "content has at least one thread",
+            "pointer": "/content",
+        },
+    ],
+}
+CREATE_PROJECT: dict[str, Any] = {
+    "name": "Oceans",
+    "types": ["RLHF: Pref Ranking"],
+    "form": "RLHF: Pref Ranking",
+    "template": {"messages": [{"role": "user", "text": "{{prompt}}"}]},
+    "overlap": 2,
+    "review": "sample",
+}
+MANAGED_PROJECT: dict[str, Any] = {
+    "id": "project_124",
+    "name": "Oceans",
+    "created_at": "2025-01-03T08:00:00.000Z",
+    "types": ["RLHF: Pref Ranking"],
+    "form": {
+        "fields": [
+            {
+                "key": "overall",
+                "level": "message",
+                "type": "integer",
+                "title": "Overall quality",
+                "possible_values": [1, 2, 3, 4, 5],
+                "required": True,
+            }
+        ]
+    },
+    "template": {"messages": [{"role": "user", "text": "{{prompt}}"}]},
+    "overlap": 2,
+    "review": "sample",
+}
+USER: dict[str, Any] = {
+    "user_id": "user_123",
+    "email": "ada@example.com",
+    "name": "Ada",
+    "role": "annotator",
+    "status": "invited",
+    "created_at": "2025-01-03T08:00:00.000Z",
+}
+API_KEY: dict[str, Any] = {
+    "key_id": "key_123",
+    "name": "nightly pipeline",
+    "role": "write",
+    "begins": "live_0V3xK9q",
+    "created_at": "2025-01-03T08:00:00.000Z",
+}
+AUDIT_PAGE: dict[str, Any] = {
+    "entries": [
+        {
+            "entry_id": "audit_123",
+            "created_at": "2025-01-03T10:00:00.000Z",
+            "actor": {"kind": "key", "id": "key_123"},
+            "action": "cancel_task",
+            "object_kind": "task",
+            "object_id": "task_124",
+            "request_id": "req_4f2a",
+            "detail": {"from": "pending"},
+        }
+    ],
+    "next_token": "AZmlYXVkaXQ",
+}

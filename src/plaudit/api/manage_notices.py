@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.manage_webhooks import Nothing
 from plaudit.api.operation import Call, Change, Operation
 from plaudit.api.parameters import Choice, Count, NoQuery, Text
 from plaudit.core import notices
 from plaudit.core.notices import NoticeQuery, ShownNotice
 from plaudit.model import NoticeState, Role
+from plaudit.wire.management import Nothing
 
 LIMIT_MAX = 100
 

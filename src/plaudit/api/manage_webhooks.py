@@ -13,8 +13,10 @@ from plaudit.api.operation import Call, Change, Operation
 from plaudit.api.parameters import NoQuery
 from plaudit.core import notices, webhooks
 from plaudit.errors import InvalidContent
-from plaudit.model import EVERY_EVENT, Role, SealedSecret, WebhookEndpoint
+from plaudit.model import EVERY_EVENT, Role
 from plaudit.store import webhooks as stored
+from plaudit.store.webhooks import SealedSecret, WebhookEndpoint
+from plaudit.wire.management import Nothing
 
 _events = msgspec.json.Decoder(list[str]).decode
 
@@ -24,10 +26,6 @@ class WebhookStatus(StrEnum):
 
     active = "active"
     disabled = "disabled"
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """No members."""
 
 
 class CreateWebhook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,7 +30,9 @@ _DESCRIPTION = (
 _TAGS = (
     ("Tasks", "Tasks with their threads, turns, messages and annotations."),
     ("Batches", "Named groups of a project's tasks."),
+    ("Deliveries", "Frozen sets of completed tasks, as they were handed over."),
     ("Projects", "What kind of work, on which models."),
+    ("Management", "What Scale's API has no routes for: settings, uploads, people, keys, audit."),
     ("Webhooks", "Who is told of events, and how that went."),
     ("Server", "Health, metrics and this document."),
 )
@@ -41,6 +43,7 @@ def document(operations: Sequence[Operation], settings: Settings) -> dict[str, A
     structs: list[Any] = [Error]
     structs += [one.answer for one in operations if not isinstance(one.answer, tuple)]
     structs += [one.body for one in operations if one.body is not None]
+    structs += [one.row for one in operations if one.row is not None]
     unique = list(dict.fromkeys(structs))
     _, schemas = msgspec.json.schema_components(unique, ref_template=_REF)
     _complete_schemas(schemas)
@@ -127,6 +130,10 @@ _IDEMPOTENCY_KEY = {
 def _request_body(operation: Operation) -> dict[str, Any]:
     if operation.body is None:
         content: dict[str, Any] = {media_type: {} for media_type in operation.streams}
+        if operation.row is not None:  # a sequence of values is described as a list of them
+            items = {"$ref": _REF.format(name=operation.row.__name__)}
+            for one in content.values():
+                one["schema"] = {"type": "array", "items": items}
     else:
         content = {JSON: {"schema": {"$ref": _REF.format(name=operation.body.__name__)}}}
     if operation.body_example is not None:

@@ -65,6 +65,8 @@ class Call(Struct, Generic[Q]):
     """What stands in the path, percent-decoded."""
     scope: Any
     receive: Receive
+    prepared: Any = None
+    """What the operation's `before` returned."""
 
     @property
     def actor(self) -> Actor:
@@ -125,10 +127,15 @@ class Operation(Struct, frozen=True, kw_only=True):
     query: type[Struct] = NoQuery
     body: type[Struct] | None = None
     """What a change is asked for with; with it, the handler takes call, body and change."""
-    before: Callable[[Any, Any], Awaitable[None]] | None = None
-    """Takes call and body before the transaction begins: for what must wait, such as DNS."""
+    before: Callable[[Any, Any], Awaitable[Any]] | None = None
+    """Takes call and body before the transaction begins: for what must wait, such as DNS.
+
+    The handler finds what it returns in `call.prepared`.
+    """
     streams: tuple[str, ...] = ()
     """Media types of a body that the handler reads itself, in transactions of its own."""
+    row: type[Struct] | None = None
+    """What each line of such a body is."""
     kept: Callable[[Any], Any] | None = None
     """Makes of the answer what an Idempotency-Key keeps of it, where it holds a secret."""
     answer: type[Struct] | tuple[str, ...]
@@ -198,7 +205,7 @@ class Endpoint:
         raw = await read_body(call.receive, BODY_BYTES_MAX)
         body = convert(guard.check(raw or b"{}"), kind)
         if operation.before is not None:
-            await operation.before(call, body)
+            call.prepared = await operation.before(call, body)
         idem_key = idempotency_key(headers)
         request_hash = idempotency.hash_of(
             operation.operation_id.encode(), scope["path"].encode(), scope["query_string"], raw

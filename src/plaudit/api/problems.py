@@ -63,6 +63,8 @@ def headers(problem: Problem) -> list[tuple[bytes, bytes]]:
             return [(b"www-authenticate", b'Bearer realm="plaudit"')]
         case errors.MethodNotAllowed():
             return [(b"allow", problem.allow.encode())]
-        case errors.Unavailable() | errors.TooManyRequests() | errors.StoreRefused():
+        case errors.TooManyRequests():
+            return [(b"retry-after", str(problem.wait_s).encode())]
+        case errors.Unavailable() | errors.StoreRefused():
             return [(b"retry-after", str(RETRY_AFTER_S).encode())]
     return []

@@ -19,8 +19,10 @@ from plaudit import demo as demonstration
 from plaudit import worker as background
 from plaudit.cli.data import import_files, write_archive
 from plaudit.cli.database import db
+from plaudit.cli.deliver import deliver
 from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
+from plaudit.cli.users import users
 from plaudit.cli.webhooks import webhooks
 from plaudit.core import access, secrets
 from plaudit.core.secrets import ServerSecret
@@ -33,9 +35,11 @@ app = App(name="plaudit", help=plaudit.__doc__, version=plaudit.__version__)
 app.command(keys)
 app.command(db)
 app.command(projects_app)
+app.command(users)
 app.command(webhooks)
 app.command(import_files, name="import")
 app.command(write_archive, name="archive")
+app.command(deliver)
 
 
 @app.command

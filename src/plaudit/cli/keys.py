@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
 
+import msgspec
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
 from plaudit import clock, guard
-from plaudit.cli.place import ExistingFile, World, refuse, say, with_store
-from plaudit.core import access, projects
+from plaudit.cli.place import World, refuse, say, with_store
+from plaudit.core import access, audit, forms, projects
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidContent, NotFound
-from plaudit.model import Role
+from plaudit.model import Actor, Role
 from plaudit.store.engine import Database, Transaction
 from plaudit.wire.reading import convert
 from plaudit.wire.resources import ProjectDetail
@@ -69,6 +71,7 @@ def create_key(
             name=name,
             role=Role[role],
             expires_ms=expires_ms,
+            actor=Actor("command", "keys create"),
         )
 
     print(with_store(chosen.settings(), work))
@@ -108,7 +111,8 @@ def revoke_key(key: str, *, world: World | None = None) -> None:
 
     async def work(db: Database, secret: ServerSecret) -> str:
         org_id = await access.get_org(db, chosen.org, chosen.mode)
-        return (await access.revoke_key(db, org_id=org_id, key=key)).key_id
+        actor = Actor("command", "keys revoke")
+        return (await access.revoke_key(db, org_id=org_id, key=key, actor=actor)).key_id
 
     say.print(f"Revoked {with_store(chosen.settings(), work)}.", soft_wrap=True)
 
@@ -117,7 +121,7 @@ def revoke_key(key: str, *, world: World | None = None) -> None:
 def create_project(
     name: str,
     *,
-    form: ExistingFile | None = None,
+    form: str | None = None,
     types: Annotated[list[str] | None, Parameter(negative="")] = None,
     models: Annotated[list[str] | None, Parameter(negative="")] = None,
     world: World | None = None,
@@ -129,28 +133,49 @@ def create_project(
     name
         Its name, unique in the organization.
     form
-        A JSON file with the fields that annotators are asked.
+        What annotators are asked: a JSON file with its fields, or a preset such as
+        "RLHF: Pref Ranking".
     types
         Kinds of work, such as "RLHF: Pref Ranking".
     models
         Names of the models whose responses are judged.
     """
     chosen = world or World()
-    fields = None
-    if form is not None:
-        try:
-            fields = convert(guard.check(form.read_bytes()), dict[str, Any])
-        except InvalidContent as exc:
-            refuse(f"{form}: {exc.message}")
+    fields = None if form is None else _fields_of(form)
 
     async def work(db: Database, secret: ServerSecret) -> str:
         org_id = await access.get_org(db, chosen.org, chosen.mode)
 
         async def create(tx: Transaction) -> str:
-            detail = ProjectDetail(types=types or None, models=models or None, form=fields)
+            detail = projects.checked_detail(
+                ProjectDetail(types=types or None, models=models or None, form=fields)
+            )
             made = await projects.create_project(tx, org_id, name=name, detail=detail)
+            await audit.record(
+                tx,
+                org_id,
+                Actor("command", "projects create"),
+                "create_project",
+                "project",
+                made.public_id,
+                project_id=made.project_id,
+            )
             return made.public_id
 
         return await db.write(create)
 
     print(with_store(chosen.settings(), work))
+
+
+def _fields_of(form: str) -> dict[str, Any]:
+    """A form by the name of its preset, or else from a file."""
+    if form in forms.PRESETS:
+        return cast("dict[str, Any]", msgspec.to_builtins(forms.preset(form)))
+    path = Path(form)
+    try:
+        return cast("dict[str, Any]", convert(guard.check(path.read_bytes()), dict[str, Any]))
+    except OSError as exc:
+        presets = ", ".join(repr(one) for one in forms.PRESETS)
+        refuse(f"--form takes a file that can be read, or {presets}; not {form!r} ({exc.strerror})")
+    except InvalidContent as exc:
+        refuse(f"{form}: {exc.message}")

@@ -50,6 +50,15 @@ class Place:
 
 @Parameter(name="*")
 @dataclass
+class Organization(Place):
+    """Which store, and which organization in it."""
+
+    org: str = DEFAULT_ORG
+    """The organization."""
+
+
+@Parameter(name="*")
+@dataclass
 class World(Place):
     """Which store, and whose data in it."""
 

@@ -15,15 +15,16 @@ import secrets
 import zlib
 
 from plaudit import clock, ids
-from plaudit.core import names
+from plaudit.core import audit, names
 from plaudit.core.secrets import ServerSecret
-from plaudit.errors import Conflict, NotFound, Unauthenticated
-from plaudit.model import ApiKey, Caller, Role
+from plaudit.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from plaudit.model import SERVER, Actor, ApiKey, Caller, Role
 from plaudit.store import organizations
 from plaudit.store.engine import Database, Transaction
 
 RANDOM_CHARS = 40
 DISPLAY_CHARS = 12
+ACTIVE_KEYS_MAX = 1000
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY_LIKE = re.compile(r"(live|test)_[0-9A-Za-z]{8,}")
@@ -66,8 +67,34 @@ async def create_key(
     name: str,
     role: Role,
     expires_ms: int | None = None,
+    actor: Actor = SERVER,
 ) -> str:
     """Make an API key and return it; it cannot be shown again."""
+
+    async def work(tx: Transaction) -> str:
+        key, text = await add_key(
+            tx, secret, org_id=org_id, mode=mode, name=name, role=role, expires_ms=expires_ms
+        )
+        await audit.record(tx, org_id, actor, "create_key", "key", key.key_id)
+        return text
+
+    return await db.write(work)
+
+
+async def add_key(
+    tx: Transaction,
+    secret: ServerSecret,
+    *,
+    org_id: str,
+    mode: str,
+    name: str,
+    role: Role,
+    expires_ms: int | None,
+) -> tuple[ApiKey, str]:
+    """Make an API key; return it and its text, which cannot be shown again.
+
+    Raises Conflict where a world has as many active keys as it may.
+    """
     if name:
         names.checked(name)
     text = mint_key(mode)
@@ -81,9 +108,36 @@ async def create_key(
         expires_ms=expires_ms,
         revoked_ms=None,
     )
-    digest = secret.key_digests(text)[0]
-    await db.write(lambda tx: organizations.insert_key(tx, key, digest))
-    return text
+    await organizations.lock_org(tx, org_id)
+    if await organizations.count_active_keys(tx, org_id, key.created_ms) >= ACTIVE_KEYS_MAX:
+        raise Conflict(f"there are {ACTIVE_KEYS_MAX} active keys already; revoke some first")
+    await organizations.insert_key(tx, key, secret.key_digests(text)[0])
+    return key, text
+
+
+async def add_key_of(
+    tx: Transaction,
+    secret: ServerSecret,
+    caller: Caller,
+    *,
+    name: str,
+    role: Role,
+    expires_ms: int | None,
+) -> tuple[ApiKey, str]:
+    """Make a key for the caller's world that may do no more than the caller may."""
+    if role > caller.role:
+        raise Forbidden("a key makes keys of its own role or below")
+    account = await organizations.find_account(tx, caller.org_id)
+    assert account is not None
+    return await add_key(
+        tx,
+        secret,
+        org_id=caller.org_id,
+        mode=account[1],
+        name=name,
+        role=role,
+        expires_ms=expires_ms,
+    )
 
 
 async def list_keys(db: Database, org_id: str) -> list[ApiKey]:
@@ -92,24 +146,38 @@ async def list_keys(db: Database, org_id: str) -> list[ApiKey]:
         return await organizations.list_keys(tx, org_id)
 
 
-async def revoke_key(db: Database, *, org_id: str, key: str) -> ApiKey:
+async def revoke_key(db: Database, *, org_id: str, key: str, actor: Actor = SERVER) -> ApiKey:
     """Revoke the key with this id or beginning; raises NotFound, or Conflict if several match."""
-    async with db.read() as tx:
+
+    async def work(tx: Transaction) -> ApiKey:
         found = [
             candidate
             for candidate in await organizations.list_keys(tx, org_id)
             if candidate.revoked_ms is None
             and (candidate.key_id == key or candidate.display == key[:DISPLAY_CHARS])
         ]
-    if not found:
-        raise NotFound(f"there is no active key {key[:DISPLAY_CHARS]!r}; see 'plaudit keys list'")
-    if len(found) > 1:
-        raise Conflict("several keys begin like that; name one by its id")
-    key_id = found[0].key_id
-    await db.write(
-        lambda tx: organizations.revoke_key(tx, org_id=org_id, key_id=key_id, now=clock.now_ms())
-    )
-    return found[0]
+        if not found:
+            raise NotFound(
+                f"there is no active key {key[:DISPLAY_CHARS]!r}; see 'plaudit keys list'"
+            )
+        if len(found) > 1:
+            raise Conflict("several keys begin like that; name one by its id")
+        revoked = await revoke_key_of_id(tx, org_id, found[0].key_id)
+        await audit.record(tx, org_id, actor, "revoke_key", "key", revoked.key_id)
+        return revoked
+
+    return await db.write(work)
+
+
+async def revoke_key_of_id(tx: Transaction, org_id: str, key_id: str) -> ApiKey:
+    """Revoke a key for good; raises NotFound, or Conflict if that was done before."""
+    is_done = await organizations.revoke_key(tx, org_id=org_id, key_id=key_id, now=clock.now_ms())
+    key = await organizations.find_key(tx, org_id, key_id)
+    if key is None:
+        raise NotFound("there is no such key")
+    if not is_done:
+        raise Conflict("the key was revoked before")
+    return key
 
 
 async def authenticate(tx: Transaction, secret: ServerSecret, header: str | None) -> Caller:

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from plaudit.core import delivery_archive
 from plaudit.model import Batch, Project
-from plaudit.store import batches, projects, tasks
+from plaudit.store import batches, deliveries, projects, tasks
 from plaudit.store.batches import BatchFilter
 from plaudit.store.engine import Database
 from plaudit.wire import rendering, resources
@@ -24,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
-    """The lines of an archive, without line ends: organization, projects, batches, tasks.
+    """The lines of an archive, without line ends, what is referred to before what refers to it.
 
     Tasks are read in short transactions up to a bound taken at the start, so a long archive
     holds nothing up and ends while tasks are being added.
@@ -33,6 +34,7 @@ async def lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
     async with db.read() as tx:
         found = await projects.list_projects(tx, org_id)
         bounds = {one.project_id: await projects.next_seq(tx, one.project_id) for one in found}
+        made = [(one, await deliveries.list_deliveries(tx, one.project_id)) for one in found]
     for project in found:
         yield _line("project", _encode(resources.archived_project(project)))
     async for batch in _batches(db, org_id):
@@ -43,6 +45,8 @@ async def lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
     for project in found:
         async for line in _task_lines(db, project, bounds[project.project_id]):
             yield line
+    async for value in delivery_archive.lines(db, made):
+        yield _line("delivery", value)
 
 
 async def count_tasks(db: Database, org_id: str) -> int:

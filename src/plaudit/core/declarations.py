@@ -13,7 +13,7 @@ import msgspec
 
 from plaudit import clock
 from plaudit.core import names
-from plaudit.core.projects import create_batch, create_project
+from plaudit.core.projects import checked_detail, create_batch, create_project
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model import Batch, BatchStatus, Project, TaskStatus
 from plaudit.store import batches, projects
@@ -254,7 +254,9 @@ def _pointing(pointer: str | None, prefix: str = "") -> Iterator[None]:
 
 
 def _detail(declared: ArchivedProject) -> ProjectDetail:
-    return ProjectDetail(**{name: getattr(declared, name) for name in _DETAIL_FIELDS})
+    return checked_detail(
+        ProjectDetail(**{name: getattr(declared, name) for name in _DETAIL_FIELDS})
+    )
 
 
 def _wanted_project(stored: Project, declared: ArchivedProject) -> Project:

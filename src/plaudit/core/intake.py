@@ -18,16 +18,19 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core import merging, names
 from plaudit.core.declarations import Declarations, Write
+from plaudit.core.delivery_archive import DeliveryImport
 from plaudit.core.merging import Incoming, Outcome
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.engine import Database, Transaction
 from plaudit.wire import reading
+from plaudit.wire.deliveries import ArchivedDelivery
 
 CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 FUTURE_MS_MAX = 5 * 60 * 1000
 CHARS_MAX = 500
-KINDS = ("organization", "project", "batch", "task")
+KINDS = ("organization", "project", "batch", "task", "delivery")
+PLURALS = {"batch": "batches", "delivery": "deliveries"}
 OUTCOMES = ("added", "updated", "unchanged", "rejected")
 
 
@@ -89,8 +92,7 @@ class Summary:
                 for outcome in OUTCOMES
                 if self.counts[kind, outcome]
             ]
-            noun = "batches" if kind == "batch" else f"{kind}s"
-            parts.append(f"{noun}: {', '.join(found)}")
+            parts.append(f"{PLURALS.get(kind, f'{kind}s')}: {', '.join(found)}")
         return "; ".join(parts) or "nothing to import"
 
 
@@ -119,6 +121,7 @@ class Importer:
         self._replace = replace
         self._on_reject = on_reject
         self._declared = Declarations(write, org_id, replace=replace)
+        self._delivered = DeliveryImport(write, org_id)
         self._chunk: dict[str, _Waiting] = {}
         self._chunk_bytes = 0
         self._writing: asyncio.Task[None] | None = None
@@ -138,6 +141,9 @@ class Importer:
             await self._flush()
             await self._written()
         await self._declared.settle_batches()
+        for file, line, delivery_id in await self._delivered.settle():
+            problem = InvalidContent(f"the last part of delivery {delivery_id!r} is missing")
+            self._reject("delivery", file, line, problem, "/value")
         if damage is not None:
             raise damage
         return self.summary
@@ -152,6 +158,8 @@ class Importer:
                 await self._flush()
                 outcome = await self._declared.declare(entry.kind, entry.value)
                 self.summary.add(entry.kind, outcome)
+            elif entry.kind == "delivery":
+                await self._take_delivery(entry, file)
             elif entry.kind != "organization":
                 known = ", ".join(KINDS)
                 problem = InvalidContent(f"{entry.kind!r} is not imported; known are {known}")
@@ -176,6 +184,20 @@ class Importer:
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
             await self._flush()
+
+    async def _take_delivery(self, entry: Entry, file: str) -> None:
+        await self._flush()
+        await self._written()
+        declared = reading.convert(entry.value, ArchivedDelivery)
+        delivered_ms = reading.moment(declared.delivered_at, "/delivered_at")
+        if delivered_ms is not None and delivered_ms > clock.now_ms() + FUTURE_MS_MAX:
+            raise InvalidContent(
+                "delivered_at lies more than 5 minutes ahead", pointer="/delivered_at"
+            )
+        project = await self._declared.project_for(declared.project, self._project_name)
+        outcome = await self._delivered.take(declared, project, (file, entry.line))
+        if outcome is not None:
+            self.summary.add("delivery", outcome)
 
     async def _flush(self) -> None:
         """Hand the chunk to the writer once the one before it is written."""

@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from plaudit.model import AttemptResult, LeasedNotice, NoticeState, Outcome
-from plaudit.store.outbox import Settled
+from plaudit.model import AttemptResult, NoticeState, Outcome
+from plaudit.store.outbox import LeasedNotice, Settled
 
 RETRY_S = (
     *(5, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 2700),

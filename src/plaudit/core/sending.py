@@ -20,19 +20,12 @@ from plaudit.core.callbacks import is_mail
 from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Unavailable
-from plaudit.model import (
-    SERVER,
-    Attempt,
-    AttemptResult,
-    Event,
-    LeasedNotice,
-    NoticeState,
-    Outcome,
-)
+from plaudit.model import SERVER, Attempt, AttemptResult, Event, NoticeState, Outcome
 from plaudit.settings import Settings
 from plaudit.store import outbox
 from plaudit.store import webhooks as stored
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.outbox import LeasedNotice
 
 LEASE_MS = 25_000
 """Longer than the 15 s that an attempt may take, with time to record it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plaudit.model import Actor, AuditEntry
 from plaudit.store.engine import Row, Transaction
 
@@ -29,6 +31,30 @@ async def insert_entry(tx: Transaction, entry: AuditEntry) -> None:
             "object_id": entry.object_id,
             "detail": entry.detail,
         },
+    )
+
+
+async def insert_entries(tx: Transaction, entries: Sequence[AuditEntry]) -> None:
+    """Add many entries by the fastest way there is."""
+    await tx.add(
+        "audit_entry",
+        _COLUMNS.split(", "),
+        [
+            (
+                one.project_id,
+                one.entry_id,
+                one.org_id,
+                one.at_ms,
+                one.actor.kind,
+                one.actor.id,
+                one.actor.request_id,
+                one.action,
+                one.object_kind,
+                one.object_id,
+                one.detail,
+            )
+            for one in entries
+        ],
     )
 
 

@@ -45,6 +45,28 @@ CHECKS: dict[str, str] = {
         " OR p.error <> (SELECT COUNT(*) FROM task AS t"
         " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 3)"
     ),
+    "each delivery counts its tasks": (
+        "WITH d AS MATERIALIZED (SELECT project_id, begun_ms, COUNT(*) AS n FROM delivered_task"
+        " GROUP BY project_id, begun_ms) SELECT COUNT(*) FROM delivery AS v LEFT JOIN d"
+        " ON d.project_id = v.project_id AND d.begun_ms = v.begun_ms"
+        " WHERE v.delivered_ms IS NOT NULL AND COALESCE(d.n, 0) <> v.task_count"
+    ),
+    "every delivered task belongs to a delivery": (
+        "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN delivery AS v"
+        " ON v.project_id = d.project_id AND v.begun_ms = d.begun_ms WHERE v.begun_ms IS NULL"
+    ),
+    "every delivered task is kept as it was delivered": (
+        "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN frozen_task AS f"
+        " ON f.project_id = d.project_id AND f.seq = d.seq AND f.digest = d.digest"
+        " WHERE f.seq IS NULL"
+    ),
+    "every delivered task is a task": (
+        "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN task AS t"
+        " ON t.project_id = d.project_id AND t.seq = d.seq WHERE t.seq IS NULL"
+    ),
+    "a delivery has the hash of its manifest exactly if it is made": (
+        "SELECT COUNT(*) FROM delivery WHERE (delivered_ms IS NULL) <> (manifest_hash IS NULL)"
+    ),
     "every claimed unique_id names a task": (
         "WITH l AS MATERIALIZED (SELECT task_id, org_id, seq FROM task_locator)"
         " SELECT COUNT(*) FROM unique_claim AS u LEFT JOIN l"

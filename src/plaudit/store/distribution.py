@@ -16,11 +16,13 @@ REFERENCE = (
     "account",
     "org",
     "api_key",
+    "person",
     "project",
     "batch",
     "batch_name",
     "webhook_endpoint",
     "callback_secret",
+    "delivery",
 )
 """Copied to every worker, in the order of their foreign keys."""
 
@@ -35,6 +37,8 @@ DISTRIBUTED = {
     "event": "project_id",
     "notice": "project_id",
     "notice_attempt": "project_id",
+    "delivered_task": "project_id",
+    "frozen_task": "project_id",
     "task_locator": "task_id",
     "unique_claim": "unique_id",
     "annotation_locator": "id_hash",

@@ -39,7 +39,11 @@ SETTLINGS_MAX = 5
 """How often a transaction behind a pooler looks which history it is in before it gives up."""
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
-_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_AGAIN = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.UniqueViolationError,  # somebody was quicker since we looked; looking again tells
+)
 _OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
 _LOST = (
     OSError,

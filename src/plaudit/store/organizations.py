@@ -39,6 +39,19 @@ async def find_org(tx: Transaction, *, name_key: str, mode: str) -> str | None:
     return row[0] if row else None
 
 
+async def find_account(tx: Transaction, org_id: str) -> tuple[str, str] | None:
+    """The account that a world belongs to, and which of its worlds it is: live or test."""
+    row = await tx.one(
+        "SELECT account_id, mode FROM org WHERE org_id = :org_id", {"org_id": org_id}
+    )
+    return (row[0], row[1]) if row else None
+
+
+async def lock_org(tx: Transaction, org_id: str) -> None:
+    """Wait for whoever holds this world's row, and hold it until the transaction ends."""
+    await tx.run("UPDATE org SET mode = mode WHERE org_id = :org_id", {"org_id": org_id})
+
+
 async def insert_key(tx: Transaction, key: ApiKey, digest: bytes) -> None:
     """Add an API key by the digest of its secret."""
     await tx.run(
@@ -65,6 +78,15 @@ async def find_key_by_digest(tx: Transaction, digest: bytes) -> ApiKey | None:
     return _api_key(row) if row else None
 
 
+async def find_key(tx: Transaction, org_id: str, key_id: str) -> ApiKey | None:
+    """A key of this world by its id, revoked and expired ones included."""
+    row = await tx.one(
+        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE org_id = :org_id AND key_id = :key_id",
+        {"org_id": org_id, "key_id": key_id},
+    )
+    return _api_key(row) if row else None
+
+
 async def list_keys(tx: Transaction, org_id: str) -> list[ApiKey]:
     """All keys of a world, oldest first."""
     rows = await tx.all(
@@ -72,6 +94,30 @@ async def list_keys(tx: Transaction, org_id: str) -> list[ApiKey]:
         {"org_id": org_id},
     )
     return [_api_key(row) for row in rows]
+
+
+async def list_keys_after(
+    tx: Transaction, org_id: str, *, after: tuple[int, str], limit: int
+) -> list[ApiKey]:
+    """Up to `limit` keys of a world by (created_ms, key_id), starting after that place."""
+    rows = await tx.all(
+        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE org_id = :org_id"
+        " AND (created_ms, key_id) > (:after_ms, :after_id)"
+        " ORDER BY created_ms, key_id LIMIT :row_limit",
+        {"org_id": org_id, "after_ms": after[0], "after_id": after[1], "row_limit": limit},
+    )
+    return [_api_key(row) for row in rows]
+
+
+async def count_active_keys(tx: Transaction, org_id: str, now: int) -> int:
+    """How many keys of a world are neither revoked nor expired."""
+    row = await tx.one(
+        "SELECT COUNT(*) FROM api_key WHERE org_id = :org_id AND revoked_ms IS NULL"
+        " AND (expires_ms IS NULL OR expires_ms > :now)",
+        {"org_id": org_id, "now": now},
+    )
+    assert row is not None
+    return int(row[0])
 
 
 async def revoke_key(tx: Transaction, *, org_id: str, key_id: str, now: int) -> bool:

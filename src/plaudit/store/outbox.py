@@ -12,13 +12,31 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from plaudit.model import Attempt, Event, EventType, LeasedNotice, Notice, NoticeState
+from plaudit.model import Attempt, Event, EventType, Notice, NoticeState
 from plaudit.store.engine import Transaction
 
 _LEASED = (
     "project_id, notice_id, org_id, event_id, endpoint_id, target, queue, attempt_count, retry_no,"
     " since_ms, lease_no"
 )
+
+
+class LeasedNotice(Struct, frozen=True):
+    """A notice that somebody may send until `until_ms`; what was tried so far in this round."""
+
+    project_id: int
+    notice_id: str
+    org_id: str
+    event_id: str
+    endpoint_id: str | None
+    target: str
+    queue: str
+    attempt_count: int
+    """All tries ever; `retry_no` counts those since it was created or replayed."""
+    retry_no: int
+    since_ms: int
+    lease_no: int
+    until_ms: int
 
 
 class Settled(Struct, frozen=True):

@@ -52,6 +52,26 @@ async def update_project(tx: Transaction, project: Project, name_key: str) -> bo
     )
 
 
+async def replace_project(tx: Transaction, was: Project, project: Project, name_key: str) -> bool:
+    """Write a project's name and details; False if they are no longer what `was` says."""
+    return bool(
+        await tx.run(
+            "UPDATE project SET name = :name, name_key = :name_key, detail = :detail"
+            " WHERE org_id = :org_id AND public_id = :public_id"
+            " AND name = :was_name AND detail = :was_detail",
+            {
+                "org_id": was.org_id,
+                "public_id": was.public_id,
+                "name": project.name,
+                "name_key": name_key,
+                "detail": project.detail,
+                "was_name": was.name,
+                "was_detail": was.detail,
+            },
+        )
+    )
+
+
 async def find_project(tx: Transaction, org_id: str, public_id: str) -> Project | None:
     """A project of this world by its id."""
     row = await tx.one(

@@ -54,6 +54,8 @@ PACKED_COLUMNS = (
     ("task_body", "patches"),
     ("task_content", "content"),
     ("event", "payload"),
+    ("frozen_task", "body"),
+    ("frozen_task", "patches"),
 )
 """Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
 

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from plaudit.model import SealedSecret, WebhookEndpoint
+from msgspec import Struct
+
 from plaudit.store.engine import Row, Transaction
 
 _COLUMNS = (
     "org_id, endpoint_id, url, events, status, reason, created_ms, secret, old_secret, old_until_ms"
 )
+
+
+class SealedSecret(Struct, frozen=True):
+    """A secret and the one it replaced, which is valid until `old_until_ms`; both sealed."""
+
+    secret: bytes
+    old_secret: bytes | None = None
+    old_until_ms: int | None = None
+
+
+class WebhookEndpoint(Struct, frozen=True):
+    """Where an organization wants to be told of events."""
+
+    org_id: str
+    endpoint_id: str
+    url: str
+    events: bytes
+    """JSON list of event types, or of `*` alone."""
+    is_active: bool
+    reason: str
+    """Why it is disabled; empty while it is active."""
+    created_ms: int
+    secret: SealedSecret
 
 
 async def insert_endpoint(tx: Transaction, endpoint: WebhookEndpoint) -> None:

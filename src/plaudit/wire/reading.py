@@ -12,7 +12,7 @@ share keeps the ids of its first appearance.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ from plaudit.wire.task import ArchivedTask, ErrorType, Message, MessageRole, Thr
 
 MESSAGES_PER_TASK_MAX = 10_000
 
-_ENUMS = {
+_ENUMS: dict[str, Iterable[str]] = {
     "role": MessageRole,
     "status": TaskStatus,
     "batch_status": BatchStatus,
@@ -75,25 +75,31 @@ def read_task(value: Any) -> ReadTask:
     )
 
 
-def check_content(content: list[Thread], pointer: str) -> None:
+def check_content(content: list[Thread], pointer: str | None = None) -> None:
     """Hold a prepared conversation to the rules of a task's content; raises InvalidContent.
 
-    `pointer` is where the caller gave what it was made of.
+    `pointer` is where the caller gave what it was made of; None if that was `/content` itself.
     """
     try:
         for path, listed in annotation_lists(content, {}):
             _check_annotations(path, listed, "content")
         _check_threads(content, "content")
     except InvalidContent as exc:
+        if pointer is None:
+            raise
         raise InvalidContent(exc.message, pointer=pointer) from exc
 
 
 def convert(value: Any, kind: Any) -> Any:
-    """Turn decoded JSON into a struct; raises InvalidContent with pointer and accepted values."""
+    """Turn decoded JSON into a struct; raises InvalidContent with pointer and accepted values.
+
+    A struct whose fields take other words than tasks do lists them in its ACCEPTED.
+    """
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:
-        raise _explained(exc, "", of_batch=kind is ArchivedBatch) from exc
+        words = getattr(kind, "ACCEPTED", {})
+        raise _explained(exc, "", of_batch=kind is ArchivedBatch, words=words) from exc
 
 
 def moment(text: str | None, pointer: str) -> int | None:
@@ -247,7 +253,11 @@ def _shared_turn_paths(threads: list[Thread]) -> dict[int, str]:
 
 
 def _explained(
-    exc: msgspec.ValidationError, prefix: str, *, of_batch: bool = False
+    exc: msgspec.ValidationError,
+    prefix: str,
+    *,
+    of_batch: bool = False,
+    words: Mapping[str, Iterable[str]] | None = None,
 ) -> InvalidContent:
     """A msgspec error in our words: message, accepted values, and the place as a JSON pointer."""
     text, place = annotation_rules.split_error(exc)
@@ -260,7 +270,8 @@ def _explained(
             name = "error_type"
         elif name == "status" and (of_batch or pointer.endswith("/batch/status")):
             name = "batch_status"
-        message += f"; accepted: {', '.join(_ENUMS[name])}" if name in _ENUMS else ""
+        accepted = {**_ENUMS, **(words or {})}
+        message += f"; accepted: {', '.join(accepted[name])}" if name in accepted else ""
     return InvalidContent(message[0].lower() + message[1:], pointer=pointer)
 
 

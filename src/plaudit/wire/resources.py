@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
 from plaudit import clock, model
-from plaudit.model import BatchStatus
+from plaudit.model import BatchStatus, Review
 
 
 class Project(Struct, omit_defaults=True, kw_only=True):
@@ -65,12 +65,15 @@ class Error(Struct, omit_defaults=True, kw_only=True):
 class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     """What a project carries besides its name; `form` and the rest are Plaudit's own."""
 
+    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
+
     types: list[str] | None = None
     models: list[str] | None = None
     form: dict[str, Any] | None = None
     template: dict[str, Any] | None = None
     overlap: int | None = None
     guidelines: str | None = None
+    review: Review | None = None
 
 
 class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):

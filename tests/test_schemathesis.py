@@ -25,15 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from harness import Server, World
 from plaudit.api.parameters import parameters_of
 from plaudit.settings import Settings
-from sweeping import (
-    KEYED,
-    NAMES,
-    OPERATIONS,
-    add_ann_people,
-    add_ann_webhooks,
-    assert_is_error,
-    make_ann_rows,
-)
+from sweeping import KEYED, NAMES, OPERATIONS, assert_is_error, fill
 
 EXAMPLES = 2_000
 CHECKS = [
@@ -75,9 +67,7 @@ def target(template, tmp_path_factory) -> Iterator[Target]:
     shutil.copytree(template, settings.data)
     world = World(settings)
     world.org()
-    world.load(make_ann_rows(), "archive")
-    add_ann_people(world)
-    add_ann_webhooks(world)
+    fill(world)
     key = world.key()
     world.close()
     server = Server(settings)

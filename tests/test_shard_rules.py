@@ -16,7 +16,16 @@ import plaudit
 import shard_rules
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
 from harness import World
-from plaudit.core import archive, deliveries, lifecycle, notices, scope, secrets, webhooks
+from plaudit.core import (
+    archive,
+    attachments,
+    deliveries,
+    lifecycle,
+    notices,
+    scope,
+    secrets,
+    webhooks,
+)
 from plaudit.core.notices import NoticeQuery
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
@@ -63,6 +72,8 @@ HOT = {
     "set_content", "tick", "raise_clock", "last_tick", "take_seqs", "next_seq", "add_progress",
     "insert_tasks", "claim_unique_id", "locate_tasks", "insert_annotation_places",
     "list_annotation_places", "list_whole_tasks", "insert_project", "insert_batch",
+    "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
+    "list_tasks_of_delivery", "find_attachment", "find_attachment_of_any_world",
     "claim_unique_ids", "list_holders", "list_known", "insert_entry", "insert_entries",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""
@@ -144,6 +155,7 @@ def put_through_everything(world: World) -> None:
             assert client.get(path, params=params).status_code == 200, (path, params)
 
     put_through_writing(world, key)
+    put_through_datasets(world, key)
     put_through_deliveries(world, key)
     put_through_managing(world, key)
     world.run(put_through_telling(world, project))
@@ -217,6 +229,37 @@ async def put_through_telling(world: World, project) -> None:
         await world.db.write(lambda tx: stored_notices.replay(tx, one.notice, now=1))
         await world.db.write(lambda tx: stored_notices.forget(tx, before=FAR, limit=9))
         await worker.forget_old()
+
+
+def put_through_datasets(world: World, key: str) -> None:
+    """Datasets, files and schemas, over HTTP and by an archive."""
+    inside = {"dataset": "d", "delivery": "v"}
+    file = {"id": "f", "content": "QQ=="}
+    rows = [
+        ("dataset_task", {"task_id": "dt", "response": {}, "attachments": [file]} | inside),
+        ("dataset", {"id": "d", "name": "Named"}),
+        ("dataset_delivery", {"id": "v", "name": "Named", "dataset": "d"}),
+        ("schema", {"id": "a" * 24, "name": "s", "json": "{}"}),
+    ]
+    for _ in range(2):
+        world.load([{"kind": kind, "value": value} for kind, value in rows], "archive")
+    with world.client(key) as client:
+        made = client.post("/manage/v1/datasets", json={"name": "Made"}).json()["id"]
+        task = {"response": {}, "task_id": "t", "attachments": [{"content": "QQ=="}]}
+        path = f"/manage/v1/datasets/{made}/deliveries"
+        delivered = client.post(path, json={"name": "x", "tasks": [task]})
+        assert delivered.status_code == 200, delivered.text
+        between = {"delivered_after": "2000-01-01", "delivered_before": "2999-01-01"}
+        for path, params in (
+            ("/v2/datasets", {}), ("/v2/datasets/deliveries", {"dataset_id": "d"} | between),
+            ("/v2/datasets/delivery", {"delivery_id": "v"}),
+            ("/v2/datasets/tasks", {"dataset_id": "d", "expand": "delivery"}),
+            ("/v2/datasets/task", {"task_id": "dt"}),
+            ("/v2/datasets/task/dt/response_url/f", {}),
+            ("/v2/schema", {"schema_id": "a" * 24}), ("/manage/v1/schemas", {}),
+        ):  # fmt: skip
+            assert client.get(path, params=params).status_code == 200, (path, params)
+    world.run(attachments.sweep(world.db, world.objects))
 
 
 def put_through_deliveries(world: World, key: str) -> None:
@@ -304,7 +347,7 @@ async def read_everything(world, org_id, project_id):
             await tasks.list_tasks(
                 tx, where, after=where.start, bound=9, limit=2, with_patches=with_patches
             )
-    async for _ in archive.lines(world.db, org_id):
+    async for _ in archive.lines(world.db, org_id, world.objects):
         pass
     await checks.violations(world.db)
     await world.db.check()

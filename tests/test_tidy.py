@@ -209,6 +209,21 @@ def test_only_the_one_client_and_mail_reach_out():
     assert offenders(calls, opening) == []
 
 
+def test_objects_are_kept_by_one_module_alone():
+    found = {
+        name_of(path)
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        and any(
+            name.split(".")[0] == "obstore"
+            for name in (getattr(node, "module", None) or "", *(a.name for a in node.names))
+        )
+    }
+
+    assert found == {"store/objects.py"}
+
+
 def test_nothing_is_imported_inside_a_function():
     found = [
         f"{name_of(path)}:{node.lineno}"

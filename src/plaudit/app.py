@@ -25,7 +25,9 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import (
+    attachments,
     manage_audit,
+    manage_datasets,
     manage_deliveries,
     manage_keys,
     manage_notices,
@@ -37,6 +39,7 @@ from plaudit.api import (
     system,
     v1,
     v2,
+    v2_datasets,
     v2_deliveries,
     v2_writes,
 )
@@ -56,7 +59,8 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
     found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v1.OPERATIONS]
-    found += v2_deliveries.OPERATIONS
+    found += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
+    found += [*manage_datasets.OPERATIONS, *attachments.OPERATIONS]
     for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
         found += one.OPERATIONS
     found += manage_deliveries.OPERATIONS
@@ -105,6 +109,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         metrics,
         open_paths=_paths(operations, lambda one: one.role is None),
         stream_paths=_paths(operations, lambda one: bool(one.streams)),
+        long_paths=_paths(operations, lambda one: one.is_long),
     )
 
 

@@ -319,6 +319,72 @@ class StoredTask(Struct, frozen=True):
     callback_url: str | None = None
 
 
+class Dataset(Struct, frozen=True):
+    """A dataset. `dataset_key` is the store's number, `dataset_id` what clients see."""
+
+    dataset_key: int
+    org_id: str
+    dataset_id: str
+    name: str
+    created_ms: int
+
+
+class DatasetDelivery(Struct, frozen=True):
+    """A named set of a dataset's tasks, frozen when it was made."""
+
+    org_id: str
+    delivery_id: str
+    dataset_key: int
+    name: str
+    delivered_ms: int
+    task_count: int = 0
+    turn_count: int = 0
+    metadata: bytes | None = None
+    """JSON object of the counts as an archive gave them; None where they were counted here."""
+
+
+class DatasetTask(Struct, frozen=True):
+    """One task of a dataset and the JSON of its response."""
+
+    dataset_key: int
+    seq: int
+    task_id: str
+    delivery_id: str
+    delivered_ms: int
+    response: bytes
+    attachments: bytes | None = None
+    """JSON list of pairs: the id that clients use, and the attachment's own."""
+
+
+class Attachment(Struct, frozen=True):
+    """A file without its bytes. Its name and type are what the uploader said, and never trusted."""
+
+    attachment_id: str
+    org_id: str
+    name: str | None
+    mime_type: str | None
+    shown_as: str
+    """The media type under which a browser may show it; empty for what is only downloaded."""
+    size: int
+    digest: bytes
+    """SHA-256 of the bytes."""
+    created_ms: int
+
+
+class DeliverySchema(Struct, frozen=True):
+    """What the responses of a delivery look like."""
+
+    org_id: str
+    schema_id: str
+    name: str
+    json: bytes
+    """A JSON Schema, as it was given."""
+    created_by: str
+    created_ms: int
+    updated_by: str
+    updated_ms: int
+
+
 class Delivery(Struct, frozen=True):
     """A frozen set of completed tasks of one project; `begun_ms` names it inside that project.
 

@@ -55,6 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     data: Path = Path("plaudit-data")
     database: str | None = None
     database_pooler: bool = False
+    attachments: str | None = None
     secret_file: Path | None = None
     public_url: str | None = None
     metrics_public: bool = False
@@ -77,6 +78,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.secret_file or self.data / "secret"
 
     @property
+    def attachments_place(self) -> str:
+        """Where the bytes of attachments lie: a folder, or the URL of an object store."""
+        return self.attachments or str(self.data / "attachments")
+
+    @property
     def smtp(self) -> SmtpServer | None:
         """The mail server to send through; None where there is none."""
         return None if self.smtp_url is None else _smtp_server(self.smtp_url)
@@ -86,6 +92,8 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_DATA": "Folder of the embedded store; default ./plaudit-data.",
     "PLAUDIT_DATABASE": "URL of a PostgreSQL database instead of the embedded store.",
     "PLAUDIT_DATABASE_POOLER": "1 where a transaction pooler stands before PostgreSQL.",
+    "PLAUDIT_ATTACHMENTS": "Where attachments lie: a folder (default DATA/attachments), or the URL "
+    "of an object store: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.",
     "PLAUDIT_SECRET_FILE": "The server secret; default DATA/secret, made at first start.",
     "PLAUDIT_PUBLIC_URL": "How clients reach this server; used in /docs and /openapi.json.",
     "PLAUDIT_METRICS_PUBLIC": "1 lets any address read /metrics; default loopback only.",
@@ -121,6 +129,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         data=Path(env.get("PLAUDIT_DATA") or "plaudit-data"),
         database=env.get("PLAUDIT_DATABASE") or None,
         database_pooler=_flag(env, "PLAUDIT_DATABASE_POOLER"),
+        attachments=env.get("PLAUDIT_ATTACHMENTS") or None,
         secret_file=Path(secret) if secret else None,
         public_url=env.get("PLAUDIT_PUBLIC_URL") or None,
         metrics_public=_flag(env, "PLAUDIT_METRICS_PUBLIC"),
@@ -146,6 +155,7 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_DATA": str(settings.data),
         "PLAUDIT_DATABASE": settings.database or "",
         "PLAUDIT_DATABASE_POOLER": str(int(settings.database_pooler)),
+        "PLAUDIT_ATTACHMENTS": settings.attachments or "",
         "PLAUDIT_SECRET_FILE": str(settings.secret_path),
         "PLAUDIT_PUBLIC_URL": settings.public_url or "",
         "PLAUDIT_METRICS_PUBLIC": str(int(settings.metrics_public)),

@@ -9,6 +9,9 @@ SELECT create_reference_table('batch');
 SELECT create_reference_table('batch_name');
 SELECT create_reference_table('webhook_endpoint');
 SELECT create_reference_table('callback_secret');
+SELECT create_reference_table('dataset');
+SELECT create_reference_table('dataset_delivery');
+SELECT create_reference_table('delivery_schema');
 SELECT create_reference_table('delivery');
 SELECT create_distributed_table('task', 'project_id');
 SELECT create_distributed_table('task_body', 'project_id', colocate_with => 'task');
@@ -26,3 +29,6 @@ SELECT create_distributed_table('task_locator', 'task_id', colocate_with => 'non
 SELECT create_distributed_table('unique_claim', 'unique_id', colocate_with => 'none');
 SELECT create_distributed_table('annotation_locator', 'id_hash', colocate_with => 'none');
 SELECT create_distributed_table('idempotency', 'idem_key', colocate_with => 'none');
+SELECT create_distributed_table('dataset_task', 'dataset_key', colocate_with => 'none');
+SELECT create_distributed_table('dataset_task_locator', 'task_id', colocate_with => 'none');
+SELECT create_distributed_table('attachment', 'attachment_id', colocate_with => 'none');

@@ -32,6 +32,8 @@ _TAGS = (
     ("Batches", "Named groups of a project's tasks."),
     ("Deliveries", "Frozen sets of completed tasks, as they were handed over."),
     ("Projects", "What kind of work, on which models."),
+    ("Datasets", "Finished tasks, delivered under a name, and what deliveries look like."),
+    ("Attachments", "Files of tasks and datasets."),
     ("Management", "What Scale's API has no routes for: settings, uploads, people, keys, audit."),
     ("Webhooks", "Who is told of events, and how that went."),
     ("Server", "Health, metrics and this document."),
@@ -149,12 +151,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
         content = {JSON: {"schema": {"$ref": _REF.format(name=operation.answer.__name__)}}}
         if operation.example is not None:
             content[JSON]["example"] = operation.example
-    is_redirect = operation.operation_id == "get_root"
     responses: dict[str, Any] = {
-        "302" if is_redirect else "200": {
-            "description": operation.answer_description,
-            "content": content,
-        }
+        str(status): {"description": operation.answer_description, "content": content}
+        for status in operation.successes
     }
     for status in operation.all_errors:
         responses[str(status)] = {

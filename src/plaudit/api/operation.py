@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from plaudit import guard
 from plaudit.api.bodies import read_body, refuse_encoding
 from plaudit.api.parameters import NoQuery, decode
+from plaudit.api.streams import Stream
 from plaudit.core import audit, idempotency
 from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
@@ -26,6 +27,7 @@ from plaudit.errors import Forbidden, MethodNotAllowed, NotFound
 from plaudit.model import Actor, Caller, Role
 from plaudit.settings import BODY_BYTES_MAX, Settings
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.objects import Objects
 from plaudit.wire.reading import convert
 
 Q = TypeVar("Q", bound=Struct)
@@ -51,6 +53,7 @@ class Services:
         self.secret = secret
         self.egress = Egress(settings.egress_allow)
         self.db: Database
+        self.objects = Objects(settings.attachments_place)
         self.wake: Callable[[], None] = _nobody
         """Tells the worker of this process, if it has one, that something may be due."""
 
@@ -144,6 +147,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     """What a 200 may look like, for the document."""
     body_example: Any = None
     role: Role | None
+    successes: tuple[int, ...] = (200,)
+    """Statuses of an answer that is no error; 302 leads elsewhere, 206 is a part of a file."""
+    is_long: bool = False
+    """Whether the answer may take as long as a stream's body, because it may be large."""
     errors: tuple[int, ...] = ()
     """Statuses beside those every operation of its kind can answer; see `all_errors`."""
 
@@ -194,6 +201,8 @@ class Endpoint:
             await respond(send, 200, b"".join(answer), JSON)
         elif type(answer) is Answer:
             await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
+        elif type(answer) is Stream:
+            await answer.respond(send)
         else:
             await respond(send, 200, _encode(answer), JSON)
 

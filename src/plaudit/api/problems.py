@@ -22,6 +22,7 @@ STATUSES: dict[type[Problem], int] = {
     errors.Conflict: 409,
     errors.IdempotencyMismatch: 409,
     errors.TooLarge: 413,
+    errors.RangeNotSatisfiable: 416,
     errors.TooManyRequests: 429,
     errors.HeaderTooLarge: 431,
     errors.ServerFault: 500,
@@ -63,6 +64,8 @@ def headers(problem: Problem) -> list[tuple[bytes, bytes]]:
             return [(b"www-authenticate", b'Bearer realm="plaudit"')]
         case errors.MethodNotAllowed():
             return [(b"allow", problem.allow.encode())]
+        case errors.RangeNotSatisfiable():
+            return [(b"content-range", b"bytes */%d" % problem.size)]
         case errors.TooManyRequests():
             return [(b"retry-after", str(problem.wait_s).encode())]
         case errors.Unavailable() | errors.StoreRefused():

@@ -16,12 +16,14 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core import merging, names
+from plaudit.core import dataset_intake, merging, names
+from plaudit.core.dataset_intake import DatasetIntake
 from plaudit.core.declarations import Declarations, Write
 from plaudit.core.delivery_archive import DeliveryImport
 from plaudit.core.merging import Incoming, Outcome
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.objects import Objects
 from plaudit.wire import reading
 from plaudit.wire.deliveries import ArchivedDelivery
 
@@ -29,8 +31,12 @@ CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 FUTURE_MS_MAX = 5 * 60 * 1000
 CHARS_MAX = 500
-KINDS = ("organization", "project", "batch", "task", "delivery")
-PLURALS = {"batch": "batches", "delivery": "deliveries"}
+KINDS = ("organization", "project", "batch", "task", "delivery", *dataset_intake.KINDS)
+PLURALS = {
+    "batch": "batches",
+    "delivery": "deliveries",
+    "dataset_delivery": "dataset_deliveries",
+}
 OUTCOMES = ("added", "updated", "unchanged", "rejected")
 
 
@@ -112,6 +118,7 @@ class Importer:
         project_name: str | None,
         replace: bool,
         on_reject: Callable[[Reject], None],
+        objects: Objects | None = None,
     ) -> None:
         self.summary = Summary()
         self._write_in = write
@@ -121,6 +128,7 @@ class Importer:
         self._replace = replace
         self._on_reject = on_reject
         self._declared = Declarations(write, org_id, replace=replace)
+        self._datasets = DatasetIntake(write, org_id, objects, self._settle)
         self._delivered = DeliveryImport(write, org_id)
         self._chunk: dict[str, _Waiting] = {}
         self._chunk_bytes = 0
@@ -140,6 +148,7 @@ class Importer:
         finally:
             await self._flush()
             await self._written()
+            await self._datasets.flush()
         await self._declared.settle_batches()
         for file, line, delivery_id in await self._delivered.settle():
             problem = InvalidContent(f"the last part of delivery {delivery_id!r} is missing")
@@ -158,6 +167,9 @@ class Importer:
                 await self._flush()
                 outcome = await self._declared.declare(entry.kind, entry.value)
                 self.summary.add(entry.kind, outcome)
+            elif entry.kind in dataset_intake.KINDS:
+                place = (file, entry.line, entry.pointer)
+                await self._datasets.take(entry.kind, entry.value, place)
             elif entry.kind == "delivery":
                 await self._take_delivery(entry, file)
             elif entry.kind != "organization":
@@ -222,10 +234,14 @@ class Importer:
             return await merging.merge(tx, self._org_id, incoming, replace=self._replace)
 
         for one, outcome in zip(chunk, await self._write_in(work), strict=True):
-            if isinstance(outcome, Problem):
-                self._reject("task", one.file, one.line, outcome, one.pointer)
-            else:
-                self.summary.add("task", outcome)
+            self._settle("task", (one.file, one.line, one.pointer), outcome)
+
+    def _settle(self, kind: str, place: tuple[str, int, str], outcome: str | Problem) -> None:
+        if isinstance(outcome, Problem):
+            file, line, pointer = place
+            self._reject(kind, file, line, outcome, pointer)
+        else:
+            self.summary.add(kind, outcome)
 
     def _reject(self, kind: str, file: str, line: int, problem: Problem, prefix: str) -> None:
         self.summary.add(kind if kind in KINDS else "row", "rejected")
@@ -258,8 +274,9 @@ async def import_sources(
     replace: bool = False,
     strict: bool = False,
     on_reject: Callable[[Reject], None],
+    objects: Objects | None = None,
 ) -> Summary:
-    """Import files; the summary's counts say what happened.
+    """Import files; the summary's counts say what happened. `objects` is where attachments go.
 
     A strict import is one transaction, which is taken back if any row is refused; it holds other
     writers up while it runs.
@@ -273,6 +290,7 @@ async def import_sources(
             project_name=project_name,
             replace=replace,
             on_reject=on_reject,
+            objects=objects,
         )
 
     if not strict:

@@ -32,6 +32,7 @@ class ServerSecret:
         ]
         self._api_keys = [_derive(secret, b"api-key") for secret in secrets_]
         self._tokens = [_derive(secret, b"page-token") for secret in secrets_]
+        self._links = [_derive(secret, b"attachment-link") for secret in secrets_]
         self._seals = [_derive(secret, b"seal") for secret in secrets_]
 
     def key_digests(self, api_key: str) -> list[bytes]:
@@ -41,6 +42,10 @@ class ServerSecret:
     def token_macs(self, payload: bytes) -> list[bytes]:
         """The 16-byte codes that authenticate a page token, the current secret's first."""
         return [_mac(key, payload, 16) for key in self._tokens]
+
+    def link_macs(self, payload: bytes) -> list[bytes]:
+        """The 32-byte codes that authenticate a link to a file, the current secret's first."""
+        return [_mac(key, payload, 32) for key in self._links]
 
     def sealing_keys(self) -> dict[str, bytes]:
         """Fingerprint → key for AES-256, the current secret's first; for `core.sealing` alone."""

@@ -72,6 +72,17 @@ CHECKS: dict[str, str] = {
         " SELECT COUNT(*) FROM unique_claim AS u LEFT JOIN l"
         " ON l.task_id = u.task_id AND l.org_id = u.org_id WHERE l.seq IS NULL"
     ),
+    "every dataset task can be found by its id": (
+        "WITH l AS MATERIALIZED (SELECT task_id, dataset_key, seq FROM dataset_task_locator)"
+        " SELECT COUNT(*) FROM dataset_task AS t LEFT JOIN l ON l.task_id = t.task_id"
+        " AND l.dataset_key = t.dataset_key AND l.seq = t.seq WHERE l.seq IS NULL"
+    ),
+    "each delivery of a dataset counts its tasks": (
+        "WITH t AS MATERIALIZED (SELECT dataset_key, delivery_id, COUNT(*) AS count"
+        " FROM dataset_task GROUP BY dataset_key, delivery_id)"
+        " SELECT COUNT(*) FROM dataset_delivery AS d LEFT JOIN t ON t.dataset_key = d.dataset_key"
+        " AND t.delivery_id = d.delivery_id WHERE d.task_count <> COALESCE(t.count, 0)"
+    ),
 }
 
 

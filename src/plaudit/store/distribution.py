@@ -22,6 +22,9 @@ REFERENCE = (
     "batch_name",
     "webhook_endpoint",
     "callback_secret",
+    "dataset",
+    "dataset_delivery",
+    "delivery_schema",
     "delivery",
 )
 """Copied to every worker, in the order of their foreign keys."""
@@ -43,6 +46,9 @@ DISTRIBUTED = {
     "unique_claim": "unique_id",
     "annotation_locator": "id_hash",
     "idempotency": "idem_key",
+    "dataset_task": "dataset_key",
+    "dataset_task_locator": "task_id",
+    "attachment": "attachment_id",
 }
 """The column each large table is cut by. Those cut by project_id are kept with `task`."""
 

@@ -54,6 +54,7 @@ PACKED_COLUMNS = (
     ("task_body", "patches"),
     ("task_content", "content"),
     ("event", "payload"),
+    ("dataset_task", "response"),
     ("frozen_task", "body"),
     ("frozen_task", "patches"),
 )

@@ -20,10 +20,11 @@ from plaudit.api import problems
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import JSON, Operation
 from plaudit.core import attachments
-from plaudit.model import ApiKey, Person, PersonRole, PersonStatus, Role
+from plaudit.model import ApiKey, Event, EventType, Notice, Person, PersonRole, PersonStatus, Role
 from plaudit.settings import Settings
 from plaudit.store import attachments as attachment_rows
-from plaudit.store import organizations, people
+from plaudit.store import organizations, outbox, people, webhooks
+from plaudit.store.webhooks import SealedSecret, WebhookEndpoint
 
 OPERATIONS = app.all_operations(Settings(), Metrics())
 KEYED = [one for one in OPERATIONS if one.role is not None]
@@ -48,6 +49,9 @@ NAMES = {
     "delivery_name": f"Delivery {CANARY}",
     "user_id": f"user_{CANARY}",
     "key_id": f"key_{CANARY}",
+    "endpoint_id": f"webhook_{CANARY}",
+    "ended_endpoint_id": f"webhook_2_{CANARY}",
+    "notice_id": f"notice_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -69,6 +73,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
     "create_user": {"email": "swept@example.com", "role": "annotator"},
     "create_key": {"role": "read"},
+    "create_webhook": {"url": "https://93.184.216.34/swept"},
 }
 """What the body or path of an operation must have beside the one name that a sweep is about."""
 
@@ -196,6 +201,19 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "list_keys": [{}, {"limit": "1"}],
     "revoke_key": [{"key_id": NAMES["key_id"]}],
     "list_audit": [{}, {"object_id": NAMES["task_id"]}],
+    "create_webhook": [{}, {"events": ["task.completed", "batch.completed"]}],
+    "list_webhooks": [{}],
+    "get_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "change_webhook": [{"endpoint_id": NAMES["endpoint_id"], "events": ["*"]}],
+    "delete_webhook": [{"endpoint_id": NAMES["ended_endpoint_id"]}],
+    "enable_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "rotate_webhook_secret": [{"endpoint_id": NAMES["endpoint_id"], "keep_old_s": 60}],
+    "test_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "replay_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "get_callback_secret": [{}],
+    "rotate_callback_secret": [{}],
+    "list_notices": [{}, {"limit": "1", "state": "dead"}, {"endpoint_id": NAMES["endpoint_id"]}],
+    "replay_notice": [{"notice_id": NAMES["notice_id"]}],
 }
 """Requests of Ann's that are answered with 200; open operations need none.
 
@@ -260,6 +278,32 @@ def make_ann_rows() -> list[Any]:
     return [{"kind": kind, "value": value} for kind, value in found]
 
 
+def add_ann_webhooks(world: Any) -> None:
+    """Two endpoints of Ann's, one notice that was given up and one that waits."""
+    org_id = world.org()
+    url = f"https://93.184.216.34/{CANARY}"
+
+    async def work(tx: Any) -> None:
+        for name in ("endpoint_id", "ended_endpoint_id"):
+            endpoint = WebhookEndpoint(
+                org_id, NAMES[name], url, b'["task.error"]', True, "", 1, SealedSecret(b"unused")
+            )
+            await webhooks.insert_endpoint(tx, endpoint)
+        await outbox.insert_events(
+            tx, [Event(0, "evt_1", org_id, EventType.ping, 1, b'{"text":"%b"}' % CANARY.encode())]
+        )
+        await outbox.insert_notices(
+            tx,
+            [
+                Notice(0, notice_id, org_id, "evt_1", None, url, queue, 1)
+                for notice_id, queue in ((NAMES["notice_id"], "ended"), ("notice_2", "waiting"))
+            ],
+        )
+        await outbox.bury(tx, "ended", outcome="timeout", now=2, limit=9)
+
+    world.run(world.db.write(work))
+
+
 def make_dataset_rows() -> list[tuple[str, Any]]:
     """A dataset with two tasks, one with a file, and a schema."""
     inside = {"dataset": NAMES["dataset_id"], "delivery": NAMES["delivery_id"]}
@@ -286,6 +330,7 @@ def fill(world: World) -> None:
     assert rejects == []
     add_ann_people(world)
     add_ann_file(world)
+    add_ann_webhooks(world)
 
 
 def add_ann_file(world: World) -> None:

@@ -36,6 +36,7 @@ from plaudit.core import (
     projects,
     targets,
     uploads,
+    webhooks,
 )
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
@@ -280,6 +281,7 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "1,000 |", access.ACTIVE_KEYS_MAX),
         ("api.md", "60 s", settings.IDLE_SECONDS_MAX),
         ("api.md", "1,000", settings.CONNECTIONS_MAX),
+        ("api.md", "100 |", webhooks.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", files.LINE_BYTES_MAX / 1024**2),
         ("operate.md", "10,000", reading.MESSAGES_PER_TASK_MAX),
         ("operate.md", "10,000", oasst.THREADS_PER_TREE_MAX),

@@ -16,7 +16,17 @@ import plaudit
 import shard_rules
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
 from harness import World
-from plaudit.core import archive, attachments, deliveries, lifecycle, scope, secrets
+from plaudit.core import (
+    archive,
+    attachments,
+    deliveries,
+    lifecycle,
+    notices,
+    scope,
+    secrets,
+    webhooks,
+)
+from plaudit.core.notices import NoticeQuery
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store import (
@@ -31,11 +41,14 @@ from plaudit.store import (
     schema,
     tasks,
 )
+from plaudit.store import notices as stored_notices
 from plaudit.store.engine_sqlite import SqliteTransaction
 from plaudit.store.opening import FILE_NAME
 from plaudit.store.tasks import FAR, TaskFilter
 from plaudit.wire.task import ErrorDetail
 from samples import archive_rows, mixed_tasks
+from sending import add_endpoint, answering, complete, store_task, until, working
+from sending import status as answer_of
 from shard_rules import source_faults, statement_faults, table_faults
 
 SOURCES = sorted(Path(plaudit.__file__).parent.rglob("*.py"))
@@ -44,6 +57,11 @@ STORE = Path(plaudit.__file__).parent / "store"
 ACROSS = {
     "begin": "after a restore every project's clock moves",
     "violations": "`plaudit db check` reads the whole store",
+    "list_lines": "the worker looks which receivers are to be told of something",
+    "list_due": "a receiver is told of what happened in any project, one line for all",
+    "bury": "what waits for an endpoint that ended is looked for everywhere, and ended in place",
+    "list_notices": "an organization's notices are listed over its projects",
+    "find_notice": "a notice is found by its id, to be changed in its place",
     "list_entries": "an operator reads the audit log of all projects",
     "forget": "the worker looks for old keys everywhere, and deletes each in its place",
 }
@@ -140,6 +158,7 @@ def put_through_everything(world: World) -> None:
     put_through_datasets(world, key)
     put_through_deliveries(world, key)
     put_through_managing(world, key)
+    world.run(put_through_telling(world, project))
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
@@ -176,6 +195,40 @@ def put_through_writing(world: World, key: str) -> None:
         await idempotency.forget(tx, before=FAR, limit=10)
 
     world.run(world.db.write(late))
+
+
+async def put_through_telling(world: World, project) -> None:
+    """Endpoints and callbacks: told, refused, ended, replayed, forgotten."""
+    org_id, url = project.org_id, "http://127.0.0.1:1/"
+    gone = answering(answer_of(410))
+    async with gone.listening(), working(world) as worker:
+        for told in (url, gone.url):
+            await add_endpoint(world, told, "task.created", org_id=org_id)
+        task = await store_task(world, project, callback_url=url)
+        await complete(world, task, org_id)
+        ended, _ = await add_endpoint(world, url, "task.error", org_id=org_id)
+        await until(lambda: gone.connections)
+        await asyncio.sleep(0.5)
+
+        async def change(tx):
+            await webhooks.ping(tx, ended)
+            changed = await webhooks.change_endpoint(tx, ended, url=gone.url)
+            await webhooks.rotate_endpoint(tx, world.secret, changed, keep_old_s=1)
+            for _ in range(2):
+                await webhooks.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=1)
+            await webhooks.delete_endpoint(tx, org_id, ended.endpoint_id)
+            await webhooks.bury_if_inactive(tx, org_id, ended.endpoint_id, "endpoint_deleted")
+            for before in (None, "z"):
+                await notices.replay_dead(tx, org_id, None, before=before)
+
+        await world.db.write(change)
+        async with world.db.read() as tx:
+            query = NoticeQuery(endpoint_id=ended.endpoint_id, limit=1)
+            [one] = (await notices.notice_page(tx, world.secret, org_id, query))[0]
+            await stored_notices.find_notice(tx, org_id, one.notice.notice_id)
+        await world.db.write(lambda tx: stored_notices.replay(tx, one.notice, now=1))
+        await world.db.write(lambda tx: stored_notices.forget(tx, before=FAR, limit=9))
+        await worker.forget_old()
 
 
 def put_through_datasets(world: World, key: str) -> None:

@@ -30,9 +30,11 @@ from plaudit.api import (
     manage_datasets,
     manage_deliveries,
     manage_keys,
+    manage_notices,
     manage_projects,
     manage_tasks,
     manage_users,
+    manage_webhooks,
     openapi,
     system,
     v1,
@@ -49,6 +51,7 @@ from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Misconfigured
 from plaudit.settings import Settings
 from plaudit.store import opening
+from plaudit.worker import STOP_S, Worker
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -61,12 +64,16 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
         found += one.OPERATIONS
     found += manage_deliveries.OPERATIONS
+    found += [*manage_webhooks.OPERATIONS, *manage_notices.OPERATIONS]
     found += system.operations(lambda: openapi.document(found, settings), metrics)
     return tuple(found)
 
 
-def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
-    """The application. Its store is opened when it starts and closed when it stops."""
+def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = False) -> ASGIApp:
+    """The application. Its store is opened when it starts and closed when it stops.
+
+    With a worker, this process also sends what is to be sent, as long as it runs.
+    """
     services = Services(settings, secret)
     metrics = Metrics()
     operations = all_operations(settings, metrics)
@@ -76,7 +83,14 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
         services.db = opening.open_database(settings)
         await opening.require_current(services.db, settings)
         await secrets.bind(services.db, secret, settings.secret_path)
+        worker = None
+        if with_worker:
+            worker = Worker(services.db, secret, settings, observe=metrics.observe_attempt)
+            services.wake = worker.wake
+            worker.start()
         yield
+        if worker is not None:
+            await worker.stop(STOP_S)
         await services.db.close()
 
     paths: dict[str, list[Endpoint]] = {}
@@ -160,7 +174,8 @@ def _exit(number: int, frame: Any) -> NoReturn:
 
 def _started(settings: Settings) -> ASGIApp:
     tune_allocator()
-    return create_app(settings, secrets.load(settings.secret_path))
+    secret = secrets.load(settings.secret_path)
+    return create_app(settings, secret, with_worker=settings.worker)
 
 
 def configure_logs(settings: Settings) -> None:

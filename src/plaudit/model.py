@@ -103,6 +103,10 @@ class Outcome(StrEnum):
     protocol_error = "protocol_error"
     status = "status"
     """The other side answered, and its answer was no."""
+    mail_off = "mail_off"
+    """It would have to be mail, and the server has no PLAUDIT_SMTP_URL."""
+    endpoint_disabled = "endpoint_disabled"
+    endpoint_deleted = "endpoint_deleted"
 
 
 class AttemptResult(Struct, frozen=True, kw_only=True):
@@ -162,6 +166,30 @@ class EventType(StrEnum):
     task_error = "task.error"
     batch_completed = "batch.completed"
     delivery_created = "delivery.created"
+    ping = "ping"
+    """A test that was asked for; nobody chooses it, and it goes to the one endpoint."""
+
+
+CHOOSABLE = tuple(one for one in EventType if one is not EventType.ping)
+"""The events that an endpoint can choose."""
+EVERY_EVENT = "*"
+"""Chosen instead of a list: all of them, those of later versions too."""
+
+
+class NoticeState(StrEnum):
+    """Whether a notice is to be sent (again), has arrived, or was given up."""
+
+    waiting = "waiting"
+    done = "done"
+    dead = "dead"
+
+    @property
+    def code(self) -> int:
+        """The small number that stands for this state in the store."""
+        return NOTICE_STATES.index(self)
+
+
+NOTICE_STATES = tuple(NoticeState)
 
 
 class Event(Struct, frozen=True):
@@ -187,6 +215,31 @@ class Notice(Struct, frozen=True):
     target: str
     queue: str
     created_ms: int
+
+
+class StoredNotice(Struct, frozen=True):
+    """A notice as it stands, with the type of its event."""
+
+    project_id: int
+    notice_id: str
+    event_id: str
+    endpoint_id: str | None
+    target: str
+    state: NoticeState
+    outcome: str | None
+    created_ms: int
+    next_ms: int
+    attempt_count: int
+
+
+class Attempt(Struct, frozen=True):
+    """One try to tell a receiver, and how it went."""
+
+    number: int
+    at_ms: int
+    outcome: str
+    status: int | None
+    duration_ms: int
 
 
 class ApiKey(Struct, frozen=True):

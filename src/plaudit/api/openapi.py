@@ -35,6 +35,7 @@ _TAGS = (
     ("Datasets", "Finished tasks, delivered under a name, and what deliveries look like."),
     ("Attachments", "Files of tasks and datasets."),
     ("Management", "What Scale's API has no routes for: settings, uploads, people, keys, audit."),
+    ("Webhooks", "Who is told of events, and how that went."),
     ("Server", "Health, metrics and this document."),
 )
 

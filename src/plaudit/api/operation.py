@@ -54,6 +54,8 @@ class Services:
         self.egress = Egress(settings.egress_allow)
         self.db: Database
         self.objects = Objects(settings.attachments_place)
+        self.wake: Callable[[], None] = _nobody
+        """Tells the worker of this process, if it has one, that something may be due."""
 
 
 class Call(Struct, Generic[Q]):
@@ -238,6 +240,7 @@ class Endpoint:
             return kept if is_replayed else shown, is_replayed
 
         answer, is_replayed = await self._services.db.write(work)
+        self._services.wake()
         return Answer(answer, headers=[REPLAYED] if is_replayed else [])
 
 
@@ -260,6 +263,10 @@ def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
     """The checked Idempotency-Key of a request, if it has one."""
     given = headers.get(b"idempotency-key")
     return None if given is None else idempotency.checked_key(given.decode("latin-1"))
+
+
+def _nobody() -> None:
+    return None
 
 
 def _path_of(scope: Scope) -> dict[str, str]:

@@ -20,7 +20,8 @@ from plaudit.api import problems
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import JSON, Operation
 from plaudit.core import attachments
-from plaudit.model import ApiKey, Event, EventType, Notice, Person, PersonRole, PersonStatus, Role
+from plaudit.model import ApiKey, Person, PersonRole, PersonStatus, Role
+from plaudit.model_notices import Event, EventType, Notice
 from plaudit.settings import Settings
 from plaudit.store import attachments as attachment_rows
 from plaudit.store import organizations, outbox, people, webhooks

@@ -15,7 +15,8 @@ from harness import World, on_sqlite_alone, walk
 from plaudit.api import manage_tasks
 from plaudit.core import uploads
 from plaudit.core.projects import create_batch
-from plaudit.model import BatchStatus, EventType
+from plaudit.model import BatchStatus
+from plaudit.model_notices import EventType
 from plaudit.store import audit, batches, tasks
 from plaudit.store.checks import violations
 

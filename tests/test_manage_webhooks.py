@@ -9,7 +9,7 @@ import pytest
 from harness import on_sqlite_alone, run_cli, store_arguments
 from plaudit.core import signing, webhooks
 from plaudit.errors import Misconfigured, Unavailable
-from plaudit.model import CHOOSABLE, Event, EventType, Notice
+from plaudit.model_notices import CHOOSABLE, Event, EventType, Notice
 from plaudit.settings import from_environment
 from plaudit.store import audit, outbox
 from sending import endpoint_of

@@ -11,7 +11,7 @@ import pytest
 
 from plaudit import clock
 from plaudit.core import retries, signing
-from plaudit.model import AttemptResult, NoticeState, Outcome
+from plaudit.model_notices import AttemptResult, NoticeState, Outcome
 from plaudit.store.outbox import LeasedNotice
 
 API = (Path(__file__).parents[1] / "docs" / "api.md").read_text("utf-8")

@@ -22,7 +22,17 @@ FILE_LINES_MAX = 420
 FUNCTION_LINES_MAX = 60
 
 LAYERS = (
-    ("errors", "model", "ids", "clock", "settings", "guard", "mailbox"),
+    (
+        "errors",
+        "model",
+        "model_notices",
+        "model_deliveries",
+        "ids",
+        "clock",
+        "settings",
+        "guard",
+        "mailbox",
+    ),
     ("wire",),
     ("store",),
     ("core",),

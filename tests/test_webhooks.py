@@ -16,7 +16,7 @@ from plaudit import clock
 from plaudit.core import batching, lifecycle, notices, webhooks
 from plaudit.core.egress import Egress
 from plaudit.core.notices import NoticeQuery
-from plaudit.model import EventType, NoticeState
+from plaudit.model_notices import EventType, NoticeState
 from plaudit.store import audit
 from plaudit.wire.task import ErrorDetail
 from receivers import OK, Receiver

@@ -19,7 +19,7 @@ from failures.cluster import make_store, running
 from harness import World, clean_environment, run_cli, store_arguments
 from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
-from plaudit.model import NoticeState
+from plaudit.model_notices import NoticeState
 from plaudit.store import tasks
 from plaudit.worker import Worker
 from receivers import LOOPBACK, OK, Receiver

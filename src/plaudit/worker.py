@@ -21,7 +21,7 @@ from plaudit.core.lines import Lines
 from plaudit.core.secrets import ServerSecret
 from plaudit.core.sending import LEASE_MS, Ended, Sender
 from plaudit.errors import Problem, Unavailable
-from plaudit.model import NoticeState
+from plaudit.model_notices import NoticeState
 from plaudit.settings import Settings
 from plaudit.store import opening
 from plaudit.store.engine import Database, Transaction

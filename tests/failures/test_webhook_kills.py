@@ -13,7 +13,7 @@ import pytest
 
 from plaudit.core import lifecycle, notices
 from plaudit.core.notices import NoticeQuery
-from plaudit.model import NoticeState
+from plaudit.model_notices import NoticeState
 from plaudit.store import checks
 from receivers import OK, Receiver
 from sender_process import senders

@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from harness import World
-from plaudit.model import DatasetDelivery
+from plaudit.model_deliveries import DatasetDelivery
 from plaudit.settings import Settings
 from plaudit.store import datasets, opening
 from plaudit.store.engine_sqlite import SqliteTransaction, drive

@@ -19,7 +19,8 @@ from plaudit.api.parameters import NoQuery, Text
 from plaudit.api.streams import Stream, content_disposition, wanted_range
 from plaudit.core import attachments, audit, idempotency
 from plaudit.errors import NotFound
-from plaudit.model import Attachment, Role
+from plaudit.model import Role
+from plaudit.model_deliveries import Attachment
 from plaudit.store import attachments as attachment_rows
 from plaudit.store.engine import Transaction
 

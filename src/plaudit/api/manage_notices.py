@@ -11,7 +11,8 @@ from plaudit.api.operation import Call, Change, Operation
 from plaudit.api.parameters import Choice, Count, NoQuery, Text
 from plaudit.core import notices
 from plaudit.core.notices import NoticeQuery, ShownNotice
-from plaudit.model import NoticeState, Role
+from plaudit.model import Role
+from plaudit.model_notices import NoticeState
 from plaudit.wire.management import Nothing
 
 LIMIT_MAX = 100

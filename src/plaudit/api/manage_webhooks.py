@@ -13,7 +13,8 @@ from plaudit.api.operation import Call, Change, Operation
 from plaudit.api.parameters import NoQuery
 from plaudit.core import notices, webhooks
 from plaudit.errors import InvalidContent
-from plaudit.model import EVERY_EVENT, Role
+from plaudit.model import Role
+from plaudit.model_notices import EVERY_EVENT
 from plaudit.store import webhooks as stored
 from plaudit.store.webhooks import SealedSecret, WebhookEndpoint
 from plaudit.wire.management import Nothing

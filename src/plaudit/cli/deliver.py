@@ -13,7 +13,8 @@ from plaudit.core import access, audit, deliveries, delivery_selection
 from plaudit.core.scope import ScopeWords, find_batch, find_project
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import NotFound
-from plaudit.model import Actor, Batch, Delivery, Project
+from plaudit.model import Actor, Batch, Project
+from plaudit.model_deliveries import Delivery
 from plaudit.store.engine import Database, Transaction
 
 UNBOUNDED = 2**62

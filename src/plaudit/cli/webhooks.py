@@ -15,7 +15,8 @@ from plaudit.cli.place import World, refuse, say, with_store
 from plaudit.core import access, audit, notices
 from plaudit.core import webhooks as rules
 from plaudit.core.secrets import ServerSecret
-from plaudit.model import Actor, NoticeState
+from plaudit.model import Actor
+from plaudit.model_notices import NoticeState
 from plaudit.store import notices as stored_notices
 from plaudit.store import webhooks as stored
 from plaudit.store.engine import Database, Transaction

@@ -17,7 +17,7 @@ from plaudit import clock, ids
 from plaudit.core import names
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidContent, NotFound
-from plaudit.model import Attachment
+from plaudit.model_deliveries import Attachment
 from plaudit.store import attachments, organizations
 from plaudit.store.engine import Database, Transaction
 from plaudit.store.objects import Objects

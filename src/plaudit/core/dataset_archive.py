@@ -10,7 +10,7 @@ import msgspec
 from plaudit import clock
 from plaudit.core import attachments, datasets
 from plaudit.errors import Misconfigured
-from plaudit.model import Attachment, Dataset, DatasetTask
+from plaudit.model_deliveries import Attachment, Dataset, DatasetTask
 from plaudit.store import attachments as attachment_rows
 from plaudit.store import datasets as dataset_rows
 from plaudit.store import delivery_schemas as schema_rows

@@ -20,7 +20,7 @@ from plaudit.core.dataset_archive import files_of, nowhere
 from plaudit.core.datasets import Attached, NewTask
 from plaudit.core.declarations import Write
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model import Dataset, DatasetDelivery, DatasetTask, DeliverySchema
+from plaudit.model_deliveries import Dataset, DatasetDelivery, DatasetTask, DeliverySchema
 from plaudit.store import datasets as dataset_rows
 from plaudit.store import delivery_schemas as schema_rows
 from plaudit.store.engine import Transaction

@@ -11,7 +11,7 @@ from plaudit.core import paging
 from plaudit.core.datasets import get_dataset
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound, PageTokenExpired
-from plaudit.model import Dataset, DatasetDelivery, DatasetTask
+from plaudit.model_deliveries import Dataset, DatasetDelivery, DatasetTask
 from plaudit.store import datasets
 from plaudit.store.engine import Transaction
 from plaudit.wire import datasets as wire

@@ -11,7 +11,7 @@ from msgspec import Struct
 from plaudit import clock, ids
 from plaudit.core import names
 from plaudit.errors import Conflict, InvalidContent, NotFound
-from plaudit.model import Attachment, Dataset, DatasetDelivery, DatasetTask
+from plaudit.model_deliveries import Attachment, Dataset, DatasetDelivery, DatasetTask
 from plaudit.store import attachments as attachment_rows
 from plaudit.store import datasets
 from plaudit.store.engine import Transaction

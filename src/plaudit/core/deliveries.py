@@ -24,7 +24,8 @@ from plaudit.core import events, names
 from plaudit.core.declarations import Write
 from plaudit.core.delivery_selection import Selection
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model import Delivery, DeliveryRun, Project, StoredTask
+from plaudit.model import Project, StoredTask
+from plaudit.model_deliveries import Delivery, DeliveryRun
 from plaudit.store import deliveries, frozen, projects
 from plaudit.store.engine import Database, Transaction
 from plaudit.store.frozen import FROZEN_AT_ONCE

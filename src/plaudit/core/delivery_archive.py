@@ -15,7 +15,8 @@ from plaudit import clock, ids
 from plaudit.core.declarations import Write
 from plaudit.core.deliveries import Maker
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model import Delivery, Project, StoredTask
+from plaudit.model import Project, StoredTask
+from plaudit.model_deliveries import Delivery
 from plaudit.store import delivered, deliveries, frozen, projects, tasks
 from plaudit.store.engine import Database, Transaction
 from plaudit.store.frozen import FROZEN_AT_ONCE

@@ -10,7 +10,8 @@ from plaudit.core.listing import must_agree, must_be_current, places_of
 from plaudit.core.scope import ScopeWords, find_project
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound
-from plaudit.model import DeliveredRow, Delivery, Project, TaskStatus
+from plaudit.model import Project, TaskStatus
+from plaudit.model_deliveries import DeliveredRow, Delivery
 from plaudit.store import delivered, deliveries, projects
 from plaudit.store.engine import Transaction
 from plaudit.store.tasks import TaskFilter, TaskPlace

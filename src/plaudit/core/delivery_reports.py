@@ -14,7 +14,7 @@ from plaudit.core import paging
 from plaudit.core.listing import must_agree, must_be_current
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidParameter, NotFound
-from plaudit.model import DeliveredVersion, Delivery
+from plaudit.model_deliveries import DeliveredVersion, Delivery
 from plaudit.store import delivered, deliveries, projects
 from plaudit.store.engine import Transaction
 from plaudit.wire import deliveries as wire

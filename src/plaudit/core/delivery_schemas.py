@@ -10,7 +10,7 @@ import msgspec
 from plaudit import clock, guard
 from plaudit.core import names
 from plaudit.errors import Conflict, InvalidContent, InvalidParameter, NotFound
-from plaudit.model import DeliverySchema
+from plaudit.model_deliveries import DeliverySchema
 from plaudit.store import delivery_schemas
 from plaudit.store.engine import Transaction
 

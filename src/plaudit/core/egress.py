@@ -26,7 +26,7 @@ from plaudit import __version__, clock
 from plaudit.core.addresses import Address, Network, is_among, is_public
 from plaudit.core.targets import Target, parse_url
 from plaudit.errors import InvalidContent
-from plaudit.model import AttemptResult, Outcome
+from plaudit.model_notices import AttemptResult, Outcome
 
 PORTS = (80, 443)
 DEADLINE_SECONDS = 15.0

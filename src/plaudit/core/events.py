@@ -15,17 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock, ids
-from plaudit.model import (
-    ALL_OPTS,
-    EVERY_EVENT,
-    Batch,
-    Event,
-    EventType,
-    Notice,
-    Project,
-    StoredTask,
-    TaskStatus,
-)
+from plaudit.model import ALL_OPTS, Batch, Project, StoredTask, TaskStatus
+from plaudit.model_notices import EVERY_EVENT, Event, EventType, Notice
 from plaudit.store import outbox, projects
 from plaudit.store.engine import Transaction
 from plaudit.wire import rendering, resources

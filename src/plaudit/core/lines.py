@@ -16,7 +16,7 @@ from plaudit import clock
 from plaudit.core import retries
 from plaudit.core.sending import Ended, Sender
 from plaudit.errors import Unavailable
-from plaudit.model import Outcome
+from plaudit.model_notices import Outcome
 from plaudit.store import outbox
 
 IN_FLIGHT_MAX = 64

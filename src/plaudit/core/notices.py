@@ -8,7 +8,7 @@ from plaudit import clock
 from plaudit.core import paging
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Conflict, InvalidPageToken, NotFound, PageTokenExpired
-from plaudit.model import NOTICE_STATES, Attempt, NoticeState, StoredNotice
+from plaudit.model_notices import NOTICE_STATES, Attempt, NoticeState, StoredNotice
 from plaudit.store import notices, webhooks
 from plaudit.store.engine import Transaction
 

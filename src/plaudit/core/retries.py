@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from plaudit.model import AttemptResult, NoticeState, Outcome
+from plaudit.model_notices import AttemptResult, NoticeState, Outcome
 from plaudit.store.outbox import LeasedNotice, Settled
 
 RETRY_S = (

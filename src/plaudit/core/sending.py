@@ -20,7 +20,8 @@ from plaudit.core.callbacks import is_mail
 from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Unavailable
-from plaudit.model import SERVER, Attempt, AttemptResult, Event, NoticeState, Outcome
+from plaudit.model import SERVER
+from plaudit.model_notices import Attempt, AttemptResult, Event, NoticeState, Outcome
 from plaudit.settings import Settings
 from plaudit.store import outbox
 from plaudit.store import webhooks as stored

@@ -16,7 +16,7 @@ from plaudit import clock, ids
 from plaudit.core import sealing, signing
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
-from plaudit.model import CHOOSABLE, EVERY_EVENT, Event, EventType, Notice
+from plaudit.model_notices import CHOOSABLE, EVERY_EVENT, Event, EventType, Notice
 from plaudit.store import outbox, webhooks
 from plaudit.store.engine import Transaction
 from plaudit.store.webhooks import SealedSecret, WebhookEndpoint

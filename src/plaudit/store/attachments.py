@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model import Attachment
+from plaudit.model_deliveries import Attachment
 from plaudit.store.engine import Transaction
 
 _COLUMNS = "attachment_id, org_id, name, mime_type, shown_as, size, digest, created_ms"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plaudit.model import Dataset, DatasetDelivery, DatasetTask
+from plaudit.model_deliveries import Dataset, DatasetDelivery, DatasetTask
 from plaudit.store.engine import Transaction
 
 _DATASET = "dataset_key, org_id, dataset_id, name, created_ms"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from plaudit.model import DeliveredRow, DeliveredVersion, PageRow, TaskStatus, VersionNow
+from plaudit.model import PageRow, TaskStatus
+from plaudit.model_deliveries import DeliveredRow, DeliveredVersion, VersionNow
 from plaudit.store.engine import Transaction
 from plaudit.store.tasks import FAR, TaskFilter, TaskPlace, keys_sql
 

@@ -7,7 +7,7 @@ nothing any more once another one has taken over.
 
 from __future__ import annotations
 
-from plaudit.model import Delivery, DeliveryRun
+from plaudit.model_deliveries import Delivery, DeliveryRun
 from plaudit.store.engine import Row, Transaction
 
 _COLUMNS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model import DeliverySchema
+from plaudit.model_deliveries import DeliverySchema
 from plaudit.store.engine import Transaction
 
 _COLUMNS = "org_id, schema_id, name, json, created_by, created_ms, updated_by, updated_ms"

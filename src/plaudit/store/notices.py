@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model import NOTICE_STATES, Attempt, NoticeState, StoredNotice
+from plaudit.model_notices import NOTICE_STATES, Attempt, NoticeState, StoredNotice
 from plaudit.store.engine import Row, Transaction
 
 _COLUMNS = (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from plaudit.model import Attempt, Event, EventType, Notice, NoticeState
+from plaudit.model_notices import Attempt, Event, EventType, Notice, NoticeState
 from plaudit.store.engine import Transaction
 
 _LEASED = (

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit import clock, model
+from plaudit import clock, model_deliveries
 
 _encode = msgspec.json.Encoder().encode
 
@@ -139,12 +139,12 @@ class ArchivedSchema(Struct, omit_defaults=True, kw_only=True, rename="camel"):
     updated_at: str | None = None
 
 
-def dataset(row: model.Dataset) -> Dataset:
+def dataset(row: model_deliveries.Dataset) -> Dataset:
     """A stored dataset as clients see it."""
     return Dataset(id=row.dataset_id, name=row.name)
 
 
-def delivery(row: model.DatasetDelivery, dataset: str | Dataset) -> DatasetDelivery:
+def delivery(row: model_deliveries.DatasetDelivery, dataset: str | Dataset) -> DatasetDelivery:
     """A stored delivery as clients see it, with its dataset as an id or expanded."""
     if row.metadata is None:
         metadata = DatasetDeliveryMetadata(task_count=row.task_count, turn_count=row.turn_count)
@@ -159,7 +159,7 @@ def delivery(row: model.DatasetDelivery, dataset: str | Dataset) -> DatasetDeliv
     )
 
 
-def task(row: model.DatasetTask, dataset_json: bytes, delivery_json: bytes) -> bytes:
+def task(row: model_deliveries.DatasetTask, dataset_json: bytes, delivery_json: bytes) -> bytes:
     """A stored task as clients see it, with its response as the bytes that are stored."""
     return b'{"task_id":%b,"dataset":%b,"delivery":%b,"response":%b}' % (
         _encode(row.task_id),
@@ -169,7 +169,7 @@ def task(row: model.DatasetTask, dataset_json: bytes, delivery_json: bytes) -> b
     )
 
 
-def schema(row: model.DeliverySchema) -> DeliverySchema:
+def schema(row: model_deliveries.DeliverySchema) -> DeliverySchema:
     """A stored schema as clients see it."""
     return DeliverySchema(
         id=row.schema_id,

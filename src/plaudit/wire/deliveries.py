@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit import clock, model
-from plaudit.model import ALL_OPTS, DeliveredRow, StoredTask, TaskStatus
+from plaudit import clock, model_deliveries
+from plaudit.model import ALL_OPTS, StoredTask, TaskStatus
+from plaudit.model_deliveries import DeliveredRow
 from plaudit.wire import rendering
 from plaudit.wire.resources import Project
 from plaudit.wire.task import Task, Thread
@@ -153,7 +154,7 @@ class ArchivedDelivery(Struct, omit_defaults=True, kw_only=True):
     frozen: list[Any] = []
 
 
-def delivery(row: model.Delivery, project: str | Project) -> Delivery:
+def delivery(row: model_deliveries.Delivery, project: str | Project) -> Delivery:
     """A delivery as clients see it, with its project as an id or expanded."""
     assert row.delivered_ms is not None
     return Delivery(
@@ -165,7 +166,7 @@ def delivery(row: model.Delivery, project: str | Project) -> Delivery:
     )
 
 
-def record(row: model.Delivery, public_id: str) -> DeliveryRecord:
+def record(row: model_deliveries.Delivery, public_id: str) -> DeliveryRecord:
     """A delivery as the management API shows it."""
     assert row.delivered_ms is not None
     assert row.manifest_hash is not None

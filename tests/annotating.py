@@ -1,4 +1,4 @@
-"""Where people annotate in tests: a project with tasks, people who are signed in, their requests."""
+"""Where people annotate in tests: a project with tasks, people signed in, their requests."""
 
 from __future__ import annotations
 

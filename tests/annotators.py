@@ -22,7 +22,8 @@ from plaudit.core.forms import form_of
 from plaudit.core.questions import Display
 from plaudit.core.showing import show
 from plaudit.errors import LeaseLost, LimitReached, Unavailable
-from plaudit.model import Lease, Project
+from plaudit.model import Project
+from plaudit.model_work import Lease
 from plaudit.settings import Settings
 from plaudit.store import opening, projects, tasks
 from plaudit.wire.resources import project_detail

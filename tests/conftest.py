@@ -15,7 +15,7 @@ from harness import SHARED_DATA, Server, World
 from plaudit.core import secrets
 from plaudit.settings import Settings
 from plaudit.store import opening
-from sweeping import add_ann_people, make_ann_rows
+from sweeping import fill
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 
@@ -119,9 +119,7 @@ def start_server(settings: Settings) -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def ann(world: World) -> str:
     """The admin key of Ann, whose organization "default" is full of data."""
-    _, rejects = world.load(make_ann_rows(), "archive")
-    assert rejects == []
-    add_ann_people(world)
+    fill(world)
     return world.key()
 
 

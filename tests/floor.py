@@ -13,7 +13,8 @@ from plaudit.core.forms import form_of
 from plaudit.core.projects import change_project, create_batch, create_project
 from plaudit.core.questions import Display
 from plaudit.core.showing import ShownQuestion, ShownTask, show
-from plaudit.model import BatchStatus, Hold, Lease, TaskStatus
+from plaudit.model import BatchStatus, TaskStatus
+from plaudit.model_work import Hold, Lease
 from plaudit.store import assignments, batches, checks, submissions, tasks, work
 from plaudit.wire.reading import convert
 from plaudit.wire.resources import ProjectDetail, project_detail

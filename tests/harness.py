@@ -32,6 +32,7 @@ from plaudit.model import Project, Role
 from plaudit.settings import Settings
 from plaudit.store import opening
 from plaudit.store.engine import Database
+from plaudit.store.objects import Objects
 from plaudit.wire.resources import ProjectDetail
 
 T = TypeVar("T")
@@ -52,6 +53,7 @@ class World:
         self.secret = secrets.load(settings.secret_path)
         self._runner = asyncio.Runner()
         self.db: Database = opening.open_database(settings)
+        self.objects = Objects(settings.attachments_place)
         self.run(secrets.bind(self.db, self.secret, settings.secret_path))
 
     def run(self, awaitable: Awaitable[T]) -> T:
@@ -122,6 +124,7 @@ class World:
             replace=replace,
             strict=strict,
             on_reject=rejects.append,
+            objects=self.objects,
         )
         return self.run(imported), rejects
 

@@ -63,16 +63,18 @@ class Receiver:
         finally:
             writer.close()
 
-    async def read_request(self, reader: asyncio.StreamReader) -> None:
-        """Read one request whole, and keep it."""
+    async def read_request(self, reader: asyncio.StreamReader) -> bytes:
+        """Read one request whole, keep it, and return its head."""
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
             int(line.partition(b":")[2])
             for line in head.split(b"\r\n")
             if line.lower().startswith(b"content-length:")
         )
+        body = await reader.readexactly(length)
         self.heads.append(head)
-        self.bodies.append(await reader.readexactly(length))
+        self.bodies.append(body)
+        return head
 
     @asynccontextmanager
     async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:

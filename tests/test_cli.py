@@ -172,7 +172,8 @@ def test_a_key_is_revoked_once_and_only_in_its_own_organization(run, at):
 
 
 def test_a_project_is_made_once_and_its_id_printed_alone(run, at, tmp_path):
-    (tmp_path / "form.json").write_text('{"fields": [{"key": "overall"}]}')
+    form = {"fields": [{"key": "overall", "level": "message", "type": "integer"}]}
+    (tmp_path / "form.json").write_text(json.dumps(form))
 
     made = run("projects", "create", "Pilot", *at, "--types", "SFT", "--form", "form.json")
     again = run("projects", "create", " Pilot", *at)
@@ -181,19 +182,25 @@ def test_a_project_is_made_once_and_its_id_printed_alone(run, at, tmp_path):
     project = json.loads(Path("a.jsonl").read_text().splitlines()[1])["value"]
     assert (made.returncode, made.stdout) == (0, f"{project['id']}\n")
     assert project["types"] == ["SFT"]
-    assert project["form"] == {"fields": [{"key": "overall"}]}
+    assert project["form"] == form
     assert_refused(again, "already")
     assert_refused(run("projects", "create", "a\u202eb", *at), "bidirectional")
 
 
 @pytest.mark.parametrize(
-    "form", [b"{", b"[]", b'{"a": "\xff"}', b'{"a":' * 5000, b'{"a": "\\u0000"}', b'{"a":1,"a":2}'],
-    ids=["cut off", "a list", "not UTF-8", "deep", "NUL", "a key twice"],
+    ("form", "place"),
+    [
+        (b"{", "form.json"), (b"[]", "form.json"), (b'{"a": "\xff"}', "form.json"),
+        (b'{"a":' * 5000, "form.json"), (b'{"a": "\\u0000"}', "form.json"),
+        (b'{"a":1,"a":2}', "form.json"), (b"{}", "/form"),
+        (b'{"fields": [{"key": "overall"}]}', "/form/fields/0"),
+    ],
+    ids=["cut off", "a list", "not UTF-8", "deep", "NUL", "a key twice", "no fields", "no level"],
 )  # fmt: skip
-def test_a_form_that_is_no_sound_json_object_is_refused(run, at, tmp_path, form):
+def test_a_form_that_is_none_is_refused(run, at, tmp_path, form, place):
     (tmp_path / "form.json").write_bytes(form)
 
-    assert_refused(run("projects", "create", "Pilot", *at, "--form", "form.json"), "form.json")
+    assert_refused(run("projects", "create", "Pilot", *at, "--form", "form.json"), place)
 
 
 def test_an_import_says_how_it_went_and_goes_to_one_world_of_one_organization(run, at, rows):

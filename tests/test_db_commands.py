@@ -20,7 +20,7 @@ from harness import World, store_arguments
 from plaudit.cli import main
 from plaudit.core import lifecycle
 from plaudit.settings import Settings
-from plaudit.store import backup, checks
+from plaudit.store import backup, checks, schema
 from plaudit.store.opening import FILE_NAME
 from postgres import Postgres
 from samples import archive_rows, mixed_tasks
@@ -107,7 +107,8 @@ def test_an_upgrade_makes_the_store_once_and_says_so(run, elsewhere):
     first = run("db", "upgrade", *store_arguments(elsewhere))
     again = run("db", "upgrade", *store_arguments(elsewhere))
 
-    assert (first.returncode, first.stdout) == (0, "Applied 0001_read_api.sql.\n")
+    names = ", ".join(one.name for one in schema.migrations(schema.SQLITE))
+    assert (first.returncode, first.stdout.replace("\n", " ")) == (0, f"Applied {names}. ")
     assert (again.returncode, again.stdout) == (0, "The store is up to date.\n")
 
 
@@ -118,6 +119,25 @@ def test_a_sound_store_holds_every_statement(run, store):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"All {len(checks.CHECKS)} statements hold.\n"
+
+
+def _delivery(delivered_ms: str, manifest_hash: str) -> str:
+    """A statement that adds a delivery of one task, which has none."""
+    return (
+        "INSERT INTO delivery (org_id, delivery_id, project_id, begun_ms, name, name_key,"
+        " delivered_ms, task_count, manifest_hash, run_no, lease_ms) SELECT org_id, 'd',"
+        f" project_id, 1, 'd', 'd', {delivered_ms}, 1, {manifest_hash}, 1, 0 FROM project"
+    )
+
+
+_DELIVERED = (
+    "INSERT INTO delivered_task (project_id, begun_ms, position, seq, task_id, digest)"
+    " SELECT project_id, 1, 1, seq, task_id, head FROM task WHERE task_id = 'task_plain'"
+)
+_FROZEN = (
+    "INSERT INTO frozen_task (project_id, seq, digest, completed_ms, head)"
+    " SELECT project_id, seq, head, 1, head FROM task WHERE task_id = 'task_plain'"
+)
 
 
 DAMAGE = {
@@ -146,6 +166,15 @@ DAMAGE = {
         "INSERT INTO unique_claim (unique_id, org_id, task_id)"
         " SELECT 'u', org_id, 'gone' FROM task_locator WHERE task_id = 'task_plain'",
     ),
+    "each delivery counts its tasks": (_delivery("1", "detail"),),
+    "every delivered task belongs to a delivery": (_FROZEN, _DELIVERED),
+    "every delivered task is kept as it was delivered": (_delivery("NULL", "NULL"), _DELIVERED),
+    "every delivered task is a task": (
+        _delivery("NULL", "NULL"),
+        _FROZEN.replace("SELECT project_id, seq", "SELECT project_id, seq + 1000"),
+        _DELIVERED.replace("seq, task_id, head", "seq + 1000, task_id, head"),
+    ),
+    "a delivery has the hash of its manifest exactly if it is made": (_delivery("NULL", "detail"),),
 }
 
 

@@ -18,14 +18,29 @@ import pytest
 from builders import make_tasks
 from harness import clean_environment, free_port
 from plaudit import cli, guard, ids, mailbox, settings
-from plaudit.api import parameters, problems, v2
+from plaudit.api import manage_deliveries, parameters, problems, v2
 from plaudit.api.metrics import Metrics
 from plaudit.api.operation import Operation
 from plaudit.app import all_operations
-from plaudit.core import egress, intake, mail, names, paging, targets
+from plaudit.core import (
+    access,
+    attachments,
+    datasets,
+    deliveries,
+    egress,
+    forms,
+    intake,
+    mail,
+    names,
+    paging,
+    projects,
+    targets,
+    uploads,
+    webhooks,
+)
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
-from plaudit.store import engine_postgres, engine_sqlite
+from plaudit.store import engine_postgres, engine_sqlite, frozen
 from plaudit.wire import reading
 
 ROOT = Path(__file__).parents[1]
@@ -189,7 +204,7 @@ def test_json_in_the_documents_is_json(block):
 def test_every_route_and_parameter_is_described(operation: Operation):
     route = f"{operation.method} {operation.path}"
 
-    if operation.path.startswith(("/v1/", "/v2/")) and operation.role is not None:
+    if operation.path.startswith(("/v1/", "/v2/", "/manage/v1/")) and operation.role is not None:
         described = section_of("docs/api.md", route)
     else:
         described = section_of("docs/api.md", "The server itself")
@@ -254,8 +269,19 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "10 s", settings.HEADER_SECONDS_MAX),
         ("api.md", "10 MiB", settings.BODY_BYTES_MAX / 1024**2),
         ("api.md", "30 s", settings.REQUEST_SECONDS_MAX),
+        ("api.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
+        ("api.md", "600 s", settings.STREAM_SECONDS_MAX),
+        ("api.md", "100,000 lines", uploads.ROWS_MAX),
+        ("api.md", "200, or 4 MiB", uploads.CHUNK_ROWS),
+        ("api.md", "4 MiB", uploads.CHUNK_BYTES / 1024**2),
+        ("api.md", "256 KiB", projects.DETAIL_BYTES_MAX / 1024),
+        ("api.md", "50,000 characters", projects.GUIDELINES_CHARS_MAX),
+        ("api.md", "200; 1,000", forms.FIELDS_MAX),
+        ("api.md", "1,000 |", forms.VALUES_MAX),
+        ("api.md", "1,000 |", access.ACTIVE_KEYS_MAX),
         ("api.md", "60 s", settings.IDLE_SECONDS_MAX),
         ("api.md", "1,000", settings.CONNECTIONS_MAX),
+        ("api.md", "100 |", webhooks.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", files.LINE_BYTES_MAX / 1024**2),
         ("operate.md", "10,000", reading.MESSAGES_PER_TASK_MAX),
         ("operate.md", "10,000", oasst.THREADS_PER_TREE_MAX),
@@ -266,6 +292,16 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "5 minutes", intake.FUTURE_MS_MAX / 60_000),
         ("operate.md", "500, or 4 MiB", intake.CHUNK_ROWS),
         ("operate.md", "4 MiB", intake.CHUNK_BYTES / 1024**2),
+        ("api.md", "10,000", manage_deliveries.DELIVERY_TASKS_MAX),
+        ("api.md", "10,000", datasets.TASKS_MAX),
+        ("api.md", "10 MiB", datasets.TASK_BYTES_MAX / 1024**2),
+        ("api.md", "1,000 |", datasets.ATTACHMENTS_PER_TASK_MAX),
+        ("api.md", "1 GiB", attachments.UPLOAD_BYTES_MAX / 1024**3),
+        ("api.md", "300 s", attachments.LINK_SECONDS),
+        ("api.md", "1,000; 100", manage_deliveries.MANIFEST_LIMIT_MAX),
+        ("api.md", "100 |", manage_deliveries.CHANGES_LIMIT_MAX),
+        ("operate.md", "200, or 4 MiB", frozen.FROZEN_AT_ONCE),
+        ("operate.md", "4 MiB", deliveries.CHUNK_BYTES / 1024**2),
         ("operate.md", "5 s", engine_sqlite.BUSY_MS / 1000),
         ("operate.md", "10 |", engine_postgres.CONNECTIONS_MAX),
         ("operate.md", "2 s; 2 s; 10 s", engine_postgres.WAIT_SECONDS_MAX),

@@ -14,7 +14,7 @@ from harness import clean_environment
 from plaudit import __version__
 from plaudit.core import egress
 from plaudit.core.egress import Egress
-from plaudit.model import AttemptResult, Outcome
+from plaudit.model_notices import AttemptResult, Outcome
 from receivers import LOOPBACK, OK, Receiver, Talk, abort, book
 
 CANARY = "canary-7f3a9"

@@ -17,7 +17,7 @@ from plaudit.core import targets
 from plaudit.core.addresses import is_among, is_public
 from plaudit.core.egress import PORTS, Egress, resolve_host
 from plaudit.errors import InvalidContent
-from plaudit.model import Outcome
+from plaudit.model_notices import Outcome
 from receivers import OK, Receiver, book
 
 HOSTS = [

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from plaudit.core.egress import Egress
-from plaudit.model import AttemptResult, Outcome
+from plaudit.model_notices import AttemptResult, Outcome
 from receivers import LOOPBACK, OK, Authority, Receiver, abort, book
 
 

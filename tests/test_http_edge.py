@@ -237,6 +237,16 @@ def test_a_body_does_not_count_as_head_however_the_bytes_arrive(wire):
         assert spoken.statuses == [405], cut
 
 
+def test_a_body_s_last_packet_does_not_count_as_the_next_head(wire):
+    """A body whose end comes alone, in a packet larger than a head may be."""
+    size = 2 * HEADER_BYTES_MAX
+    head = post(b"Content-Length: %d" % size)
+
+    spoken = wire.say(head, bytes(size), GET, expect=2)
+
+    assert spoken.statuses[1:] == [200]
+
+
 def test_the_head_of_a_pipelined_request_has_the_same_limit(wire):
     long = b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 60000 + b"\r\n\r\n"
 

@@ -15,7 +15,7 @@ from plaudit.core import mail
 from plaudit.core.callbacks import check_callback, is_mail
 from plaudit.core.egress import Egress
 from plaudit.errors import InvalidContent
-from plaudit.model import AttemptResult, Outcome
+from plaudit.model_notices import AttemptResult, Outcome
 from plaudit.settings import Settings, from_environment
 from receivers import Authority, book
 from smtp_receiver import CANARY, SmtpReceiver

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from harness import Server, World
 from plaudit.api.parameters import parameters_of
 from plaudit.settings import Settings
-from sweeping import KEYED, NAMES, OPERATIONS, assert_is_error, make_ann_rows
+from sweeping import KEYED, NAMES, OPERATIONS, assert_is_error, fill
 
 EXAMPLES = 2_000
 CHECKS = [
@@ -34,6 +34,13 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+
+
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_: Any, value: Any) -> bytes:
+    """Generated rows, one a line; anything else is a line of its own."""
+    rows = value if isinstance(value, list) else [value]
+    return b"\n".join(json.dumps(row).encode() for row in rows)
 
 
 class Target:
@@ -60,7 +67,7 @@ def target(template, tmp_path_factory) -> Iterator[Target]:
     shutil.copytree(template, settings.data)
     world = World(settings)
     world.org()
-    world.load(make_ann_rows(), "archive")
+    fill(world)
     key = world.key()
     world.close()
     server = Server(settings)
@@ -103,6 +110,9 @@ def test_a_hostile_value_of_any_parameter_is_refused_and_nothing_breaks(target, 
             )
             for spelling in (name, f"{name}[]"):
                 status, headers, body = target.get(f"{operation.path}?{spelling}={value}{scope}")
+                if name == "object_id" and 404 in accepted:  # only narrows a list down
+                    assert (status, body) == (200, {"entries": []})
+                    continue
                 assert status in accepted, (operation.operation_id, name)
                 assert_is_error(status, headers, body)
                 assert "x-evil" not in headers

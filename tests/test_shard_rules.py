@@ -20,13 +20,19 @@ from harness import World
 from plaudit.core import (
     archive,
     assignment,
+    attachments,
     batching,
+    deliveries,
     lifecycle,
+    notices,
     queue,
     review,
+    scope,
     secrets,
     submission,
+    webhooks,
 )
+from plaudit.core.notices import NoticeQuery
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
 from plaudit.store import (
@@ -35,17 +41,21 @@ from plaudit.store import (
     batches,
     checks,
     epochs,
+    frozen,
     idempotency,
     opening,
     organizations,
     schema,
     tasks,
 )
+from plaudit.store import notices as stored_notices
 from plaudit.store.engine_sqlite import SqliteTransaction
 from plaudit.store.opening import FILE_NAME
 from plaudit.store.tasks import FAR, TaskFilter
 from plaudit.wire.task import ErrorDetail
 from samples import archive_rows, mixed_tasks
+from sending import add_endpoint, answering, complete, store_task, until, working
+from sending import status as answer_of
 from shard_rules import source_faults, statement_faults, table_faults
 
 SOURCES = sorted(Path(plaudit.__file__).parent.rglob("*.py"))
@@ -54,6 +64,11 @@ STORE = Path(plaudit.__file__).parent / "store"
 ACROSS = {
     "begin": "after a restore every project's clock moves",
     "violations": "`plaudit db check` reads the whole store",
+    "list_lines": "the worker looks which receivers are to be told of something",
+    "list_due": "a receiver is told of what happened in any project, one line for all",
+    "bury": "what waits for an endpoint that ended is looked for everywhere, and ended in place",
+    "list_notices": "an organization's notices are listed over its projects",
+    "find_notice": "a notice is found by its id, to be changed in its place",
     "list_entries": "an operator reads the audit log of all projects",
     "list_projects_due": "the worker looks for leases that have run out in every project",
     "forget": "the worker looks for old keys everywhere, and deletes each in its place",
@@ -68,6 +83,9 @@ HOT = {
     "set_content", "tick", "raise_clock", "last_tick", "take_seqs", "next_seq", "add_progress",
     "insert_tasks", "claim_unique_id", "locate_tasks", "insert_annotation_places",
     "list_annotation_places", "list_whole_tasks", "insert_project", "insert_batch",
+    "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
+    "list_tasks_of_delivery", "find_attachment", "find_attachment_of_any_world",
+    "claim_unique_ids", "list_holders", "list_known", "insert_entry", "insert_entries",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""
 
@@ -149,6 +167,10 @@ def put_through_everything(world: World) -> None:
 
     put_through_writing(world, key)
     put_through_work(world)
+    put_through_datasets(world, key)
+    put_through_deliveries(world, key)
+    put_through_managing(world, key)
+    world.run(put_through_telling(world, project))
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
@@ -238,6 +260,131 @@ def put_through_work(world: World) -> None:
     floor.write(lambda tx: batching.move(tx, batch, "cancel"))
 
 
+async def put_through_telling(world: World, project) -> None:
+    """Endpoints and callbacks: told, refused, ended, replayed, forgotten."""
+    org_id, url = project.org_id, "http://127.0.0.1:1/"
+    gone = answering(answer_of(410))
+    async with gone.listening(), working(world) as worker:
+        for told in (url, gone.url):
+            await add_endpoint(world, told, "task.created", org_id=org_id)
+        task = await store_task(world, project, callback_url=url)
+        await complete(world, task, org_id)
+        ended, _ = await add_endpoint(world, url, "task.error", org_id=org_id)
+        await until(lambda: gone.connections)
+        await asyncio.sleep(0.5)
+
+        async def change(tx):
+            await webhooks.ping(tx, ended)
+            changed = await webhooks.change_endpoint(tx, ended, url=gone.url)
+            await webhooks.rotate_endpoint(tx, world.secret, changed, keep_old_s=1)
+            for _ in range(2):
+                await webhooks.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=1)
+            await webhooks.delete_endpoint(tx, org_id, ended.endpoint_id)
+            await webhooks.bury_if_inactive(tx, org_id, ended.endpoint_id, "endpoint_deleted")
+            for before in (None, "z"):
+                await notices.replay_dead(tx, org_id, None, before=before)
+
+        await world.db.write(change)
+        async with world.db.read() as tx:
+            query = NoticeQuery(endpoint_id=ended.endpoint_id, limit=1)
+            [one] = (await notices.notice_page(tx, world.secret, org_id, query))[0]
+            await stored_notices.find_notice(tx, org_id, one.notice.notice_id)
+        await world.db.write(lambda tx: stored_notices.replay(tx, one.notice, now=1))
+        await world.db.write(lambda tx: stored_notices.forget(tx, before=FAR, limit=9))
+        await worker.forget_old()
+
+
+def put_through_datasets(world: World, key: str) -> None:
+    """Datasets, files and schemas, over HTTP and by an archive."""
+    inside = {"dataset": "d", "delivery": "v"}
+    file = {"id": "f", "content": "QQ=="}
+    rows = [
+        ("dataset_task", {"task_id": "dt", "response": {}, "attachments": [file]} | inside),
+        ("dataset", {"id": "d", "name": "Named"}),
+        ("dataset_delivery", {"id": "v", "name": "Named", "dataset": "d"}),
+        ("schema", {"id": "a" * 24, "name": "s", "json": "{}"}),
+    ]
+    for _ in range(2):
+        world.load([{"kind": kind, "value": value} for kind, value in rows], "archive")
+    with world.client(key) as client:
+        made = client.post("/manage/v1/datasets", json={"name": "Made"}).json()["id"]
+        task = {"response": {}, "task_id": "t", "attachments": [{"content": "QQ=="}]}
+        path = f"/manage/v1/datasets/{made}/deliveries"
+        delivered = client.post(path, json={"name": "x", "tasks": [task]})
+        assert delivered.status_code == 200, delivered.text
+        between = {"delivered_after": "2000-01-01", "delivered_before": "2999-01-01"}
+        for path, params in (
+            ("/v2/datasets", {}), ("/v2/datasets/deliveries", {"dataset_id": "d"} | between),
+            ("/v2/datasets/delivery", {"delivery_id": "v"}),
+            ("/v2/datasets/tasks", {"dataset_id": "d", "expand": "delivery"}),
+            ("/v2/datasets/task", {"task_id": "dt"}),
+            ("/v2/datasets/task/dt/response_url/f", {}),
+            ("/v2/schema", {"schema_id": "a" * 24}), ("/manage/v1/schemas", {}),
+        ):  # fmt: skip
+            assert client.get(path, params=params).status_code == 200, (path, params)
+    world.run(attachments.sweep(world.db, world.objects))
+
+
+def put_through_deliveries(world: World, key: str) -> None:
+    """Deliveries by ids and filters, one that is taken over, one taken back; all that is read."""
+    path = "/manage/v1/projects/project_123/deliveries"
+    asked = [
+        {"name": "a", "task_ids": ["task_full", "task_plain"]},
+        {"name": "b", "completed_after": "2000-01-01", "completed_before": "2999-01-01"},
+        {"name": "c", "batch_id": "batch_123", "completed_after": "2000-01-01"},
+        {"name": "d", "batch_id": "batch_123"},
+    ]
+    with world.client(key) as client:
+        ids = [client.post(path, json=body).json()["id"] for body in asked]
+        project = {"project_id": "project_123"}
+        reads = [
+            ("/v2/deliveries", project),
+            ("/v2/delivery", {"delivery_id": ids[0]}),
+            ("/v2/delivery", {"delivery_id": ids[0], "opts": "submissions"}),
+        ]
+        for inside in (project, {"delivery_id": ids[1]}):
+            for status in ({}, {"status": "completed"}):
+                for bound in ({}, {"completed_after": "2000-01-01"}):
+                    reads.append(("/v2/delivery/tasks", inside | status | bound))
+        for report in ("manifest", "changes", "diff"):
+            reads.append((f"/manage/v1/deliveries/{ids[0]}/{report}", {"other": ids[1]}))
+        for one, params in reads:
+            assert client.get(one, params=params).status_code == 200, (one, params)
+    org_id = world.org()
+
+    async def runs(tx):
+        project = await scope.find_project(tx, org_id, scope.ScopeWords("project_123"))
+        taken = deliveries.Maker(lambda work: work(tx), project, "e", lease_ms=0)
+        await taken.begin()
+        found = await frozen.list_completed(tx, project.project_id, [1])
+        taken.took(await taken.add(tx, [*found.values()]))
+        anew = deliveries.Maker(lambda work: work(tx), project, "e")
+        await anew.begin()
+        await anew.withdraw()
+
+    world.run(world.db.write(runs))
+    row = {"id": "imported", "project": "project_123", "task_ids": ["task_full"]}
+    assert world.load([{"kind": "delivery", "value": row}] * 2, "archive")[1] == []
+
+
+def put_through_managing(world: World, key: str) -> None:
+    """Everything that the management API does, users invited twice and lines sent twice."""
+    root, email = "/manage/v1", {"email": "ada@example.com", "role": "annotator"}
+    lines = b'{"unique_id":"line 1"}\n{"task_id":"line 2"}\n'
+    with world.client(key) as client:
+        made = client.post(f"{root}/projects", json={"id": "managed", "name": "Managed"}).json()
+        client.patch(f"{root}/projects/{made['id']}", json={"overlap": 2})
+        user = client.post(f"{root}/users", json=email).json()["user_id"]
+        assert client.post(f"{root}/users", json=email).status_code == 409
+        client.patch(f"{root}/users/{user}", json={"role": "admin"})
+        made_key = client.post(f"{root}/keys", json={"role": "read"}).json()["key_id"]
+        client.post(f"{root}/keys/{made_key}/revoke")
+        for _ in range(2):
+            client.post(f"{root}/projects/managed/tasks", content=lines)
+        for path in ("users", "users?status=invited", "keys", "audit", "audit?object_id=x"):
+            assert client.get(f"{root}/{path}").status_code == 200, path
+
+
 async def live(tx, org_id, project):
     """Tasks through every move of their lives."""
     batch = batches.Batch(
@@ -263,7 +410,7 @@ async def read_everything(world, org_id, project_id):
             await tasks.list_tasks(
                 tx, where, after=where.start, bound=9, limit=2, with_patches=with_patches
             )
-    async for _ in archive.lines(world.db, org_id):
+    async for _ in archive.lines(world.db, org_id, world.objects):
         pass
     await checks.violations(world.db)
     await world.db.check()

@@ -19,7 +19,8 @@ from plaudit.errors import (
     NotFound,
     TooLarge,
 )
-from plaudit.model import BatchStatus, LeaseStatus, PersonRole, PersonStatus, TaskStatus, WorkState
+from plaudit.model import BatchStatus, PersonRole, PersonStatus, TaskStatus
+from plaudit.model_work import LeaseStatus, WorkState
 from plaudit.store import organizations
 from plaudit.wire.task import ErrorDetail
 

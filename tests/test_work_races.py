@@ -11,7 +11,8 @@ from floor import Floor
 from harness import World
 from plaudit.core import assignment, batching, people, review
 from plaudit.errors import Conflict, DraftConflict, LeaseLost, LimitReached, Problem
-from plaudit.model import BatchStatus, LeaseStatus, PersonRole, PersonStatus, TaskStatus
+from plaudit.model import BatchStatus, PersonRole, PersonStatus, TaskStatus
+from plaudit.model_work import LeaseStatus
 from plaudit.store import organizations
 
 ROUNDS = 6

@@ -19,7 +19,8 @@ from plaudit.errors import (
     LimitReached,
     NotFound,
 )
-from plaudit.model import BatchStatus, LeaseStatus, TaskStatus, WorkState
+from plaudit.model import BatchStatus, TaskStatus
+from plaudit.model_work import LeaseStatus, WorkState
 from plaudit.wire.task import Task
 
 OPTS = "annotation_details,model_parameters,submissions"

@@ -25,15 +25,22 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import (
+    attachments,
     manage_audit,
+    manage_datasets,
+    manage_deliveries,
     manage_keys,
+    manage_notices,
     manage_projects,
     manage_tasks,
     manage_users,
+    manage_webhooks,
     openapi,
     system,
     v1,
     v2,
+    v2_datasets,
+    v2_deliveries,
     v2_writes,
 )
 from plaudit.api.edge import Edge
@@ -44,6 +51,7 @@ from plaudit.core.secrets import ServerSecret
 from plaudit.errors import Misconfigured
 from plaudit.settings import Settings
 from plaudit.store import opening
+from plaudit.worker import STOP_S, Worker
 from plaudit.workspace import (
     account_pages,
     people_pages,
@@ -61,8 +69,12 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
     found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v1.OPERATIONS]
+    found += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
+    found += [*manage_datasets.OPERATIONS, *attachments.OPERATIONS]
     for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
         found += one.OPERATIONS
+    found += manage_deliveries.OPERATIONS
+    found += [*manage_webhooks.OPERATIONS, *manage_notices.OPERATIONS]
     found += system.operations(lambda: openapi.document(found, settings), metrics)
     return tuple(found)
 
@@ -75,8 +87,11 @@ def all_pages() -> tuple[Page, ...]:
     return tuple(found)
 
 
-def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
-    """The application. Its store is opened when it starts and closed when it stops."""
+def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = False) -> ASGIApp:
+    """The application. Its store is opened when it starts and closed when it stops.
+
+    With a worker, this process also sends what is to be sent, as long as it runs.
+    """
     services = Services(settings, secret)
     metrics = Metrics()
     operations = all_operations(settings, metrics)
@@ -86,7 +101,14 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
         services.db = opening.open_database(settings)
         await opening.require_current(services.db, settings)
         await secrets.bind(services.db, secret, settings.secret_path)
+        worker = None
+        if with_worker:
+            worker = Worker(services.db, secret, settings, observe=metrics.observe_attempt)
+            services.wake = worker.wake
+            worker.start()
         yield
+        if worker is not None:
+            await worker.stop(STOP_S)
         await services.db.close()
 
     paths: dict[str, list[Endpoint]] = {}
@@ -110,6 +132,7 @@ def create_app(settings: Settings, secret: ServerSecret) -> ASGIApp:
         ),
         stream_paths=_paths(operations, lambda one: bool(one.streams)),
         show_problem=workspace.show_problem,
+        long_paths=_paths(operations, lambda one: one.is_long),
     )
 
 
@@ -174,7 +197,8 @@ def _exit(number: int, frame: Any) -> NoReturn:
 
 def _started(settings: Settings) -> ASGIApp:
     tune_allocator()
-    return create_app(settings, secrets.load(settings.secret_path))
+    secret = secrets.load(settings.secret_path)
+    return create_app(settings, secret, with_worker=settings.worker)
 
 
 def configure_logs(settings: Settings) -> None:

@@ -197,6 +197,17 @@ class HeaderTooLarge(Problem):
     code = "header_too_large"
 
 
+class RangeNotSatisfiable(Problem):
+    """No byte of the range that was asked for exists."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, message: str | None = None, *, size: int = 0) -> None:
+        super().__init__(message)
+        self.size = size
+        """How many bytes there are."""
+
+
 class TooManyRequests(Problem):
     """Too many requests; wait as long as Retry-After says."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ STREAM_SECONDS_MAX = 600.0
 IDLE_SECONDS_MAX = 60
 DRAIN_SECONDS_MAX = 25
 CONNECTIONS_MAX = 1000
+WAITS_MAX = 100
+WAIT_SECONDS_MAX = 7 * 24 * 3600
 
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -53,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     data: Path = Path("plaudit-data")
     database: str | None = None
     database_pooler: bool = False
+    attachments: str | None = None
     secret_file: Path | None = None
     public_url: str | None = None
     metrics_public: bool = False
@@ -65,11 +69,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_per_key: Quota | None = None
     rate_per_org: Quota | None = None
     rate_failed_auth: Quota | None = FAILED_AUTH
+    webhook_retry_s: tuple[float, ...] = ()
+    """Empty means the built-in waits (core/retries.py)."""
+    worker: bool = True
+    """Whether `serve` also sends callbacks."""
 
     @property
     def secret_path(self) -> Path:
         """Where the server secret lives; beside the data unless told otherwise."""
         return self.secret_file or self.data / "secret"
+
+    @property
+    def attachments_place(self) -> str:
+        """Where the bytes of attachments lie: a folder, or the URL of an object store."""
+        return self.attachments or str(self.data / "attachments")
 
     @property
     def smtp(self) -> SmtpServer | None:
@@ -81,6 +94,8 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_DATA": "Folder of the embedded store; default ./plaudit-data.",
     "PLAUDIT_DATABASE": "URL of a PostgreSQL database instead of the embedded store.",
     "PLAUDIT_DATABASE_POOLER": "1 where a transaction pooler stands before PostgreSQL.",
+    "PLAUDIT_ATTACHMENTS": "Where attachments lie: a folder (default DATA/attachments), or the URL "
+    "of an object store: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.",
     "PLAUDIT_SECRET_FILE": "The server secret; default DATA/secret, made at first start.",
     "PLAUDIT_PUBLIC_URL": "How clients reach this server; used in /docs and /openapi.json.",
     "PLAUDIT_METRICS_PUBLIC": "1 lets any address read /metrics; default loopback only.",
@@ -98,6 +113,9 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_RATE_PER_ORG": "The same for all keys of a world together; default off.",
     "PLAUDIT_RATE_FAILED_AUTH": "How many requests without a valid key one address may make before "
     "it is told to wait; default 600/minute.",
+    "PLAUDIT_WEBHOOK_RETRY_S": "Seconds between attempts to reach a receiver, separated by commas, "
+    "instead of the built-in ones.",
+    "PLAUDIT_WORKER": "0 leaves the sending of callbacks to `plaudit worker`; default 1.",
 }
 
 
@@ -115,6 +133,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         data=Path(env.get("PLAUDIT_DATA") or "plaudit-data"),
         database=env.get("PLAUDIT_DATABASE") or None,
         database_pooler=_flag(env, "PLAUDIT_DATABASE_POOLER"),
+        attachments=env.get("PLAUDIT_ATTACHMENTS") or None,
         secret_file=Path(secret) if secret else None,
         public_url=env.get("PLAUDIT_PUBLIC_URL") or None,
         metrics_public=_flag(env, "PLAUDIT_METRICS_PUBLIC"),
@@ -127,6 +146,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         rate_per_key=_quota(env, "PLAUDIT_RATE_PER_KEY", None),
         rate_per_org=_quota(env, "PLAUDIT_RATE_PER_ORG", None),
         rate_failed_auth=_quota(env, "PLAUDIT_RATE_FAILED_AUTH", FAILED_AUTH),
+        webhook_retry_s=_waits(env.get("PLAUDIT_WEBHOOK_RETRY_S", "")),
+        worker=_flag(env, "PLAUDIT_WORKER", default=True),
     )
 
 
@@ -139,6 +160,7 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_DATA": str(settings.data),
         "PLAUDIT_DATABASE": settings.database or "",
         "PLAUDIT_DATABASE_POOLER": str(int(settings.database_pooler)),
+        "PLAUDIT_ATTACHMENTS": settings.attachments or "",
         "PLAUDIT_SECRET_FILE": str(settings.secret_path),
         "PLAUDIT_PUBLIC_URL": settings.public_url or "",
         "PLAUDIT_METRICS_PUBLIC": str(int(settings.metrics_public)),
@@ -153,6 +175,8 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_RATE_PER_KEY": _quota_text(settings.rate_per_key),
         "PLAUDIT_RATE_PER_ORG": _quota_text(settings.rate_per_org),
         "PLAUDIT_RATE_FAILED_AUTH": _quota_text(settings.rate_failed_auth),
+        "PLAUDIT_WEBHOOK_RETRY_S": ",".join(map(str, settings.webhook_retry_s)),
+        "PLAUDIT_WORKER": str(int(settings.worker)),
         METRICS_FOLDER: metrics_folder,
     }
     os.environ.update(values)
@@ -163,11 +187,25 @@ def metrics_folder() -> str | None:
     return os.environ.get(METRICS_FOLDER)
 
 
-def _flag(env: Mapping[str, str], name: str) -> bool:
+def _flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     text = env.get(name, "")
     if text not in ("", "0", "1"):
         raise Misconfigured(f"{name} must be 0 or 1")
-    return text == "1"
+    return text == "1" if text else default
+
+
+def _waits(text: str) -> tuple[float, ...]:
+    """Read PLAUDIT_WEBHOOK_RETRY_S: one wait for each attempt but the first."""
+    try:
+        found = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        found = (math.nan,)
+    if len(found) > WAITS_MAX or not all(0 <= one <= WAIT_SECONDS_MAX for one in found):
+        raise Misconfigured(
+            f"PLAUDIT_WEBHOOK_RETRY_S takes up to {WAITS_MAX} numbers of seconds from 0 to "
+            f"{WAIT_SECONDS_MAX}, separated by commas"
+        )
+    return found
 
 
 def _opts(text: str | None) -> Opts:

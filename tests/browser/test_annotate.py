@@ -1,4 +1,4 @@
-"""Whole journeys on the annotation page: by mouse, by keyboard alone, three at once, and read back."""
+"""Whole journeys on the annotation page: by mouse, by keyboard, three at once; and read back."""
 
 from __future__ import annotations
 
@@ -274,7 +274,8 @@ def test_every_widget_gives_what_the_server_takes(world, start_server, open_cont
     ann = Desk(open_context, start_server(), shift, "Ann")
     page = ann.take()
     place = page.evaluate(
-        "[...document.querySelectorAll('.response')].findIndex(r => r.innerText.includes('two')) + 1"
+        "[...document.querySelectorAll('.response')]"
+        ".findIndex(one => one.innerText.includes('two')) + 1"
     )
 
     page.click(
@@ -379,7 +380,8 @@ WHERE = """() => {
   if (question) return question.dataset.key
   const response = at.closest('.response')
   if (response) return `response ${response.dataset.response}`
-  for (const [selector, name] of [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context']])
+  const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context']]
+  for (const [selector, name] of places)
     if (at.closest(selector)) return name
   return at.outerHTML.slice(0, 80)
 }"""
@@ -397,9 +399,14 @@ def test_nothing_is_lost_sideways_when_zoomed(shift, desk, width):
     assert page.evaluate(OUTSIDE, width) == []
 
 
-OUTSIDE = """width => [...document.querySelectorAll('button, input, select, textarea, summary, a, h2, h3')]
+OUTSIDE = """width => [
+    ...document.querySelectorAll('button, input, select, textarea, summary, a, h2, h3')
+  ]
   .filter(one => one.getClientRects().length && !one.closest('.rendered, .sr-only, .skip'))
-  .filter(one => one.getBoundingClientRect().right > width + 1 || one.getBoundingClientRect().left < -1)
+  .filter(one => {
+    const box = one.getBoundingClientRect()
+    return box.right > width + 1 || box.left < -1
+  })
   .map(one => one.outerHTML.slice(0, 100))"""
 
 
@@ -412,6 +419,7 @@ def test_no_string_of_a_customer_runs(world, start_server, open_context):
         "javascript:window.__pwned=1",
         "{{7*7}}${7*7}",
     ]
+    server = start_server()
     for number, bad in enumerate(payloads):
         fields = [
             {"key": f"k{bad}"[:200], "level": "message", "type": "category", "title": bad,
@@ -430,7 +438,6 @@ def test_no_string_of_a_customer_runs(world, start_server, open_context):
             {"criteria_definitions": [{"id": "c", "criterion": bad, "annotations": []}]}
         ]
         shift.add(content)
-        server = start_server() if number == 0 else server
         ann = Desk(open_context, server, shift, f"Ann{number}")
 
         page = ann.take()

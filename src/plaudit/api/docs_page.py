@@ -223,7 +223,11 @@ def _curl(
     command = "curl -G " if method == "get" and query else "curl "
     if method not in ("get", "post") or (method == "post" and not body.media_type):
         command += f"-X {method.upper()} "
-    lines = [path if method == "get" or not query else shlex.quote(f"{path}?{urlencode(query)}")]
+    lines = [
+        path
+        if method == "get" or not query
+        else shlex.quote(f"{path}?{urlencode(query, errors='replace')}")
+    ]
     lines += [] if is_open else ['-H "Authorization: Bearer $PLAUDIT_KEY"']
     lines += [f"-H {shlex.quote(f'{name}: {literal(value)}')}" for name, value in given["header"]]
     if method == "get":

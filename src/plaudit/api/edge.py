@@ -53,6 +53,7 @@ class Edge:
         open_paths: re.Pattern[str],
         stream_paths: re.Pattern[str],
         show_problem: Callable[[Scope, Problem], Answer | None],
+        long_paths: re.Pattern[str],
     ) -> None:
         self._inner = inner
         self._services = services
@@ -60,6 +61,7 @@ class Edge:
         self._is_open = open_paths.fullmatch
         self._is_stream = stream_paths.fullmatch
         self._show_problem = show_problem
+        self._is_long = long_paths.fullmatch
         self._rates, self._failed_auth = ratelimits.from_settings(services.settings)
         self._log = structlog.get_logger("plaudit.request")
 
@@ -74,7 +76,8 @@ class Edge:
         raw_path = scope.get("raw_path") or scope["path"].encode()
         scope["path"] = _SLASHES.sub("/", raw_path.decode("latin-1"))
         is_stream = scope["method"] == "POST" and self._is_stream(scope["path"]) is not None
-        seconds_max = STREAM_SECONDS_MAX if is_stream else REQUEST_SECONDS_MAX
+        may_last = is_stream or self._is_long(scope["path"]) is not None
+        seconds_max = STREAM_SECONDS_MAX if may_last else REQUEST_SECONDS_MAX
         outcome: dict[str, Any] = {"status": 0, "bytes": 0}
 
         async def send_marked(message: Message) -> None:

@@ -122,6 +122,64 @@ PENDING_TASK: dict[str, Any] = {
     "threads": [],
 }
 TASK_PAGE: dict[str, Any] = {"tasks": [TASK], "next_token": "AZmldGFza3M"}
+
+DELIVERY: dict[str, Any] = {
+    "id": "delivery_123",
+    "name": "January",
+    "task_count": 250,
+    "delivered_at": "2025-02-01T09:00:00.000Z",
+    "project": "project_123",
+}
+DELIVERY_LIST: dict[str, Any] = {"deliveries": [DELIVERY]}
+DELIVERY_PAGE: dict[str, Any] = {
+    "delivery": "delivery_123",
+    "tasks": [TASK],
+    "next_token": "AZmoZGVsaXZlcnk",
+}
+DELIVERY_TASK_PAGE: dict[str, Any] = {
+    "docs": [
+        {
+            "task_id": "task_123",
+            "created_at": "2025-01-01T08:31:03.169Z",
+            "delivery_id": "delivery_123",
+            "delivered_at": "2025-02-01T09:00:00.000Z",
+            "response_schema_id": None,
+            "response": {"threads": TASK["threads"]},
+        },
+        {
+            "task_id": "task_124",
+            "created_at": "2025-01-03T10:00:00.000Z",
+            "delivery_id": None,
+            "delivered_at": None,
+            "response_schema_id": None,
+            "response": None,
+        },
+    ],
+    "total": 2,
+}
+_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+CREATE_DELIVERY: dict[str, Any] = {
+    "name": "January",
+    "batch_name": "First batch",
+    "completed_before": "2025-02-01T00:00:00Z",
+}
+DELIVERY_RECORD: dict[str, Any] = {
+    "id": "delivery_123",
+    "name": "January",
+    "project": "project_123",
+    "task_count": 250,
+    "delivered_at": "2025-02-01T09:00:00.000Z",
+    "manifest_sha256": _HASH,
+}
+DELIVERY_MANIFEST: dict[str, Any] = {
+    "delivery": DELIVERY_RECORD,
+    "tasks": [{"task_id": "task_123", "sha256": _HASH}],
+    "next_token": "AZmvZGVsaXZlcnlfcmVwb3J0",
+}
+DELIVERY_DIFF: dict[str, Any] = {"added": ["task_124"], "removed": [], "changed": ["task_123"]}
+DELIVERY_CHANGES: dict[str, Any] = {
+    "tasks": [{"task_id": "task_123", "status": "pending", "threads_changed": True}]
+}
 TASK_ERRORS: list[dict[str, Any]] = [
     {"type": "PROMPT_INFEASIBLE", "message": "The picture it asks about is missing."}
 ]
@@ -148,10 +206,10 @@ TASK_CONTENT: dict[str, Any] = {
         }
     ],
 }
-UPLOAD = (
-    '{"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}}\n'
-    '{"unique_id": "ocean-2", "batch_name": "Second batch", "content": []}\n'
-)
+UPLOAD: list[dict[str, Any]] = [
+    {"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}},
+    {"unique_id": "ocean-2", "batch_name": "Second batch", "content": []},
+]
 UPLOAD_RESULT: dict[str, Any] = {
     "created": 1,
     "unchanged": 0,

@@ -19,7 +19,14 @@ from plaudit.model import Role, StoredTask
 from plaudit.settings import BODY_BYTES_MAX, STREAM_BYTES_MAX
 from plaudit.store import tasks
 from plaudit.store.projects import find_project
-from plaudit.wire.management import CompleteTask, FailTask, Nothing, TaskContent, UploadResult
+from plaudit.wire.management import (
+    CompleteTask,
+    FailTask,
+    Nothing,
+    TaskContent,
+    TaskRow,
+    UploadResult,
+)
 from plaudit.wire.task import Task
 
 NDJSON = "application/x-ndjson"
@@ -141,6 +148,7 @@ OPERATIONS = (
         role=Role.write,
         handler=upload_tasks,
         streams=(NDJSON,),
+        row=TaskRow,
         summary="Create many tasks",
         description="The body is JSONL: one object a line, each a task. A line may have `task_id`, "
         "`unique_id`, `batch_id` or `batch_name`, `metadata`, `callback_url`, and either "

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from plaudit.core.sending import Ended
 from plaudit.settings import metrics_folder
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -30,6 +31,12 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        self._attempts = Counter(
+            "plaudit_attempts",
+            "Attempts to tell a receiver of an event, and what became of the notice.",
+            ("outcome", "state"),
+            registry=self._registry,
+        )
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
@@ -43,6 +50,10 @@ class Metrics:
             self._children[operation, status] = pair
         pair[0].inc()
         pair[1].observe(seconds)
+
+    def observe_attempt(self, ended: Ended) -> None:
+        """Note one attempt to tell a receiver."""
+        self._attempts.labels(ended.result.outcome.value, ended.state or "lost").inc()
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format, of all serving processes together."""

@@ -30,8 +30,12 @@ _DESCRIPTION = (
 _TAGS = (
     ("Tasks", "Tasks with their threads, turns, messages and annotations."),
     ("Batches", "Named groups of a project's tasks."),
+    ("Deliveries", "Frozen sets of completed tasks, as they were handed over."),
     ("Projects", "What kind of work, on which models."),
+    ("Datasets", "Finished tasks, delivered under a name, and what deliveries look like."),
+    ("Attachments", "Files of tasks and datasets."),
     ("Management", "What Scale's API has no routes for: settings, uploads, people, keys, audit."),
+    ("Webhooks", "Who is told of events, and how that went."),
     ("Server", "Health, metrics and this document."),
 )
 
@@ -41,6 +45,7 @@ def document(operations: Sequence[Operation], settings: Settings) -> dict[str, A
     structs: list[Any] = [Error]
     structs += [one.answer for one in operations if not isinstance(one.answer, tuple)]
     structs += [one.body for one in operations if one.body is not None]
+    structs += [one.row for one in operations if one.row is not None]
     unique = list(dict.fromkeys(structs))
     _, schemas = msgspec.json.schema_components(unique, ref_template=_REF)
     _complete_schemas(schemas)
@@ -127,6 +132,10 @@ _IDEMPOTENCY_KEY = {
 def _request_body(operation: Operation) -> dict[str, Any]:
     if operation.body is None:
         content: dict[str, Any] = {media_type: {} for media_type in operation.streams}
+        if operation.row is not None:  # a sequence of values is described as a list of them
+            items = {"$ref": _REF.format(name=operation.row.__name__)}
+            for one in content.values():
+                one["schema"] = {"type": "array", "items": items}
     else:
         content = {JSON: {"schema": {"$ref": _REF.format(name=operation.body.__name__)}}}
     if operation.body_example is not None:
@@ -142,12 +151,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
         content = {JSON: {"schema": {"$ref": _REF.format(name=operation.answer.__name__)}}}
         if operation.example is not None:
             content[JSON]["example"] = operation.example
-    is_redirect = operation.operation_id == "get_root"
     responses: dict[str, Any] = {
-        "302" if is_redirect else "200": {
-            "description": operation.answer_description,
-            "content": content,
-        }
+        str(status): {"description": operation.answer_description, "content": content}
+        for status in operation.successes
     }
     for status in operation.all_errors:
         responses[str(status)] = {

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from plaudit import guard
 from plaudit.api.bodies import read_body, refuse_encoding
 from plaudit.api.parameters import NoQuery, decode
+from plaudit.api.streams import Stream
 from plaudit.core import audit, idempotency
 from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
@@ -26,6 +27,7 @@ from plaudit.errors import Forbidden, MethodNotAllowed, NotFound
 from plaudit.model import Actor, Caller, Role
 from plaudit.settings import BODY_BYTES_MAX, Settings
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.objects import Objects
 from plaudit.wire.reading import convert
 
 Q = TypeVar("Q", bound=Struct)
@@ -51,6 +53,9 @@ class Services:
         self.secret = secret
         self.egress = Egress(settings.egress_allow)
         self.db: Database
+        self.objects = Objects(settings.attachments_place)
+        self.wake: Callable[[], None] = _nobody
+        """Tells the worker of this process, if it has one, that something may be due."""
 
 
 class Call(Struct, Generic[Q]):
@@ -63,6 +68,8 @@ class Call(Struct, Generic[Q]):
     """What stands in the path, percent-decoded."""
     scope: Any
     receive: Receive
+    prepared: Any = None
+    """What the operation's `before` returned."""
 
     @property
     def actor(self) -> Actor:
@@ -123,10 +130,15 @@ class Operation(Struct, frozen=True, kw_only=True):
     query: type[Struct] = NoQuery
     body: type[Struct] | None = None
     """What a change is asked for with; with it, the handler takes call, body and change."""
-    before: Callable[[Any, Any], Awaitable[None]] | None = None
-    """Takes call and body before the transaction begins: for what must wait, such as DNS."""
+    before: Callable[[Any, Any], Awaitable[Any]] | None = None
+    """Takes call and body before the transaction begins: for what must wait, such as DNS.
+
+    The handler finds what it returns in `call.prepared`.
+    """
     streams: tuple[str, ...] = ()
     """Media types of a body that the handler reads itself, in transactions of its own."""
+    row: type[Struct] | None = None
+    """What each line of such a body is."""
     kept: Callable[[Any], Any] | None = None
     """Makes of the answer what an Idempotency-Key keeps of it, where it holds a secret."""
     answer: type[Struct] | tuple[str, ...]
@@ -135,6 +147,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     """What a 200 may look like, for the document."""
     body_example: Any = None
     role: Role | None
+    successes: tuple[int, ...] = (200,)
+    """Statuses of an answer that is no error; 302 leads elsewhere, 206 is a part of a file."""
+    is_long: bool = False
+    """Whether the answer may take as long as a stream's body, because it may be large."""
     errors: tuple[int, ...] = ()
     """Statuses beside those every operation of its kind can answer; see `all_errors`."""
 
@@ -185,6 +201,8 @@ class Endpoint:
             await respond(send, 200, b"".join(answer), JSON)
         elif type(answer) is Answer:
             await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
+        elif type(answer) is Stream:
+            await answer.respond(send)
         else:
             await respond(send, 200, _encode(answer), JSON)
 
@@ -196,7 +214,7 @@ class Endpoint:
         raw = await read_body(call.receive, BODY_BYTES_MAX)
         body = convert(guard.check(raw or b"{}"), kind)
         if operation.before is not None:
-            await operation.before(call, body)
+            call.prepared = await operation.before(call, body)
         idem_key = idempotency_key(headers)
         request_hash = idempotency.hash_of(
             operation.operation_id.encode(), scope["path"].encode(), scope["query_string"], raw
@@ -222,6 +240,7 @@ class Endpoint:
             return kept if is_replayed else shown, is_replayed
 
         answer, is_replayed = await self._services.db.write(work)
+        self._services.wake()
         return Answer(answer, headers=[REPLAYED] if is_replayed else [])
 
 
@@ -244,6 +263,10 @@ def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
     """The checked Idempotency-Key of a request, if it has one."""
     given = headers.get(b"idempotency-key")
     return None if given is None else idempotency.checked_key(given.decode("latin-1"))
+
+
+def _nobody() -> None:
+    return None
 
 
 def path_parts(scope: Scope) -> dict[str, str]:

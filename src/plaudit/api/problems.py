@@ -29,6 +29,7 @@ STATUSES: dict[type[Problem], int] = {
     errors.DraftConflict: 409,
     errors.LimitReached: 409,
     errors.TooLarge: 413,
+    errors.RangeNotSatisfiable: 416,
     errors.TooManyRequests: 429,
     errors.HeaderTooLarge: 431,
     errors.ServerFault: 500,
@@ -70,6 +71,8 @@ def headers(problem: Problem) -> list[tuple[bytes, bytes]]:
             return [(b"www-authenticate", b'Bearer realm="plaudit"')]
         case errors.MethodNotAllowed():
             return [(b"allow", problem.allow.encode())]
+        case errors.RangeNotSatisfiable():
+            return [(b"content-range", b"bytes */%d" % problem.size)]
         case errors.TooManyRequests():
             return [(b"retry-after", str(problem.wait_s).encode())]
         case errors.Unavailable() | errors.StoreRefused():

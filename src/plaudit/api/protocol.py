@@ -83,14 +83,15 @@ class EdgeProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
-        heads_before = self._heads
+        heads_before, was_in_head = self._heads, self._is_in_head
         if self._is_in_head and self._head_timer is None:
             self._expect_head()
         super().data_received(data)
         if self._is_in_head and not self._is_refused:
-            # In a packet that also ended another head, this one's share is not known; it counts
-            # from the next packet on.
-            self._received_bytes += len(data) if self._heads == heads_before else 0
+            # In a packet that also ended another head, or a body, this one's share is not known;
+            # it counts from the next packet on.
+            is_all_head = was_in_head and self._heads == heads_before
+            self._received_bytes += len(data) if is_all_head else 0
             if self._received_bytes > HEADER_BYTES_MAX:
                 self._refuse(HeaderTooLarge())
 

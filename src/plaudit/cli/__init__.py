@@ -10,16 +10,20 @@ import sys
 from typing import Annotated
 
 import cyclopts
+import msgspec
 from cyclopts import App, Parameter, validators
 
 import plaudit
 from plaudit import app as server
 from plaudit import demo as demonstration
+from plaudit import worker as background
 from plaudit.cli.data import import_files, write_archive
 from plaudit.cli.database import db
+from plaudit.cli.deliver import deliver
 from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
 from plaudit.cli.users import users
+from plaudit.cli.webhooks import webhooks
 from plaudit.core import access, secrets
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidContent, NotFound, Problem
@@ -32,8 +36,10 @@ app.command(keys)
 app.command(db)
 app.command(projects_app)
 app.command(users)
+app.command(webhooks)
 app.command(import_files, name="import")
 app.command(write_archive, name="archive")
+app.command(deliver)
 
 
 @app.command
@@ -62,16 +68,40 @@ def serve(
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8000,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
+    worker: bool | None = None,
     place: Place | None = None,
 ) -> None:
-    """Run the server. It listens on loopback unless told otherwise."""
+    """Run the server. It listens on loopback unless told otherwise.
+
+    Parameters
+    ----------
+    host
+        The address to listen on.
+    port
+        The port to listen on.
+    workers
+        How many processes serve; more than one on PostgreSQL alone.
+    worker
+        Whether they also send callbacks; default $PLAUDIT_WORKER, else yes.
+    """
     chosen = (place or Place()).settings()
+    if worker is not None:
+        chosen = msgspec.structs.replace(chosen, worker=worker)
     if workers != 1 and chosen.database is None:
         refuse("the embedded store is served by one process; leave --workers out")
     # Refuse here, with a sentence, what would otherwise fail inside the server's start.
     with_store(chosen, _nothing)
     server.require_free_port(host, port)
     server.serve(chosen, host=host, port=port, workers=workers)
+
+
+@app.command(name="worker")
+def work(*, place: Place | None = None) -> None:
+    """Send callbacks and forget what is old, without serving; beside `serve --no-worker`."""
+    chosen = (place or Place()).settings()
+    with_store(chosen, _nothing)
+    server.configure_logs(chosen)
+    background.run(chosen)
 
 
 @app.command

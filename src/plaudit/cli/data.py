@@ -23,6 +23,7 @@ from plaudit.core.intake import Reject, Source, Summary, import_sources
 from plaudit.core.secrets import ServerSecret
 from plaudit.formats import files
 from plaudit.store.engine import Database
+from plaudit.store.objects import Objects
 
 
 def import_files(
@@ -66,6 +67,7 @@ def import_files(
                 replace=replace,
                 strict=strict,
                 on_reject=_report,
+                objects=Objects(chosen.settings().attachments_place),
             )
 
     summary = with_store(chosen.settings(), work)
@@ -91,7 +93,8 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
         written = 0
         with progress() as bars, files.writing(out) as write:
             bar = bars.add_task("writing", total=await archive.count_tasks(db, org_id))
-            async for line in archive.lines(db, org_id):
+            objects = Objects(chosen.settings().attachments_place)
+            async for line in archive.lines(db, org_id, objects):
                 write(line + b"\n")
                 written += 1
                 bars.advance(bar)

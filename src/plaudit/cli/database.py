@@ -1,4 +1,4 @@
-"""plaudit db: keep the store up to date, sound, and safe."""
+"""plaudit db: keep the store up to date, sound, safe and tidy."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from plaudit.cli.place import (
     say,
     with_store,
 )
+from plaudit.core import attachments
 from plaudit.core.secrets import ServerSecret
 from plaudit.store import backup, checks, distribution, epochs, opening
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.objects import Objects
 
-db = App(name="db", help="The store: upgrade, check, backup, restore, distribute.")
+db = App(name="db", help="The store: upgrade, check, backup, restore, sweep, distribute.")
 
 
 @db.command
@@ -118,6 +120,21 @@ def distribute(*, show: bool = False, place: Place | None = None) -> None:
     done = with_store(chosen, work)
     told = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."
     say.print(told, soft_wrap=True, highlight=False)
+
+
+@db.command
+def sweep(*, place: Place | None = None) -> None:
+    """Delete files of attachments that nothing in the store names, once they are a day old.
+
+    They are left behind where the server was killed, or an import taken back, between keeping a
+    file and writing its row.
+    """
+    chosen = (place or Place()).settings()
+
+    async def work(database: Database, secret: ServerSecret) -> int:
+        return await attachments.sweep(database, Objects(chosen.attachments_place))
+
+    say.print(f"Deleted {with_store(chosen, work)} files.", highlight=False)
 
 
 async def _begin_epoch(tx: Transaction) -> None:

@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from plaudit.core import dataset_archive, delivery_archive
+from plaudit.core.dataset_archive import line as _line
 from plaudit.model import Batch, Project
-from plaudit.store import batches, projects, tasks
+from plaudit.store import batches, deliveries, projects, tasks
 from plaudit.store.batches import BatchFilter
 from plaudit.store.engine import Database
+from plaudit.store.objects import Objects
 from plaudit.wire import rendering, resources
 
 VERSION = 1
@@ -23,8 +26,8 @@ BATCHES_PER_READ = 1000
 _encode = msgspec.json.Encoder().encode
 
 
-async def lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
-    """The lines of an archive, without line ends: organization, projects, batches, tasks.
+async def lines(db: Database, org_id: str, objects: Objects | None = None) -> AsyncIterator[bytes]:
+    """The lines of an archive, without line ends, what is referred to before what refers to it.
 
     Tasks are read in short transactions up to a bound taken at the start, so a long archive
     holds nothing up and ends while tasks are being added.
@@ -33,6 +36,7 @@ async def lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
     async with db.read() as tx:
         found = await projects.list_projects(tx, org_id)
         bounds = {one.project_id: await projects.next_seq(tx, one.project_id) for one in found}
+        made = [(one, await deliveries.list_deliveries(tx, one.project_id)) for one in found]
     for project in found:
         yield _line("project", _encode(resources.archived_project(project)))
     async for batch in _batches(db, org_id):
@@ -40,9 +44,15 @@ async def lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
         if owner is None:
             continue  # its project was created after the list was taken
         yield _line("batch", _encode(resources.batch(batch, owner.public_id)))
+    async for line in dataset_archive.schema_lines(db, org_id):
+        yield line
     for project in found:
         async for line in _task_lines(db, project, bounds[project.project_id]):
             yield line
+    async for value in delivery_archive.lines(db, made):
+        yield _line("delivery", value)
+    async for line in dataset_archive.dataset_lines(db, org_id, objects):
+        yield line
 
 
 async def count_tasks(db: Database, org_id: str) -> int:
@@ -83,7 +93,3 @@ async def _task_lines(db: Database, project: Project, bound: int) -> AsyncIterat
         if len(found) < TASKS_PER_READ:
             return
         after_seq = found[-1].seq
-
-
-def _line(kind: str, value: bytes) -> bytes:
-    return b'{"kind":"%b","value":%b}' % (kind.encode(), value)

@@ -68,7 +68,8 @@ from plaudit.errors import (
     NotFound,
     TooLarge,
 )
-from plaudit.model import Hold, Lease, LeaseStatus, Project, TaskNote, WorkState
+from plaudit.model import Project
+from plaudit.model_work import Hold, Lease, LeaseStatus, TaskNote, WorkState
 from plaudit.store import assignments, organizations, projects, tasks, work
 from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail

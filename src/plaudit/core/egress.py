@@ -26,7 +26,7 @@ from plaudit import __version__, clock
 from plaudit.core.addresses import Address, Network, is_among, is_public
 from plaudit.core.targets import Target, parse_url
 from plaudit.errors import InvalidContent
-from plaudit.model import AttemptResult, Outcome
+from plaudit.model_notices import AttemptResult, Outcome
 
 PORTS = (80, 443)
 DEADLINE_SECONDS = 15.0
@@ -66,11 +66,13 @@ class Egress:
         resolve: Resolve = resolve_host,
         tls: ssl.SSLContext | None = None,
         ports: Sequence[int] = PORTS,
+        deadline_s: float = DEADLINE_SECONDS,
     ) -> None:
         self._allow = tuple(allow)
         self._resolve = resolve
         self._tls = tls or httpcore2.default_ssl_context()
         self._ports = ports
+        self._deadline_s = deadline_s
 
     async def check_url(self, text: str, *, pointer: str = "") -> None:
         """Raise InvalidContent unless a URL leads where requests may go; for when it is saved.
@@ -93,7 +95,7 @@ class Egress:
             )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-        """Post to a URL and say what became of it, within `DEADLINE_SECONDS`; never raises for it.
+        """Post to a URL and say what became of it, within the deadline; never raises for it.
 
         Names and values of `headers` are ASCII; those that belong to the connection are ours.
         `ok` means a status of 200 to 299 and an answer that was whole or at least
@@ -102,7 +104,7 @@ class Egress:
         started = asyncio.get_running_loop().time()
         exchange = _Exchange()
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(self._deadline_s):
                 outcome = await self._post(url, body, headers, exchange)
         except TimeoutError:
             outcome = Outcome.timeout

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock, ids
-from plaudit.model import ALL_OPTS, Batch, Event, EventType, Notice, Project, StoredTask, TaskStatus
+from plaudit.model import ALL_OPTS, Batch, Project, StoredTask, TaskStatus
+from plaudit.model_notices import EVERY_EVENT, Event, EventType, Notice
 from plaudit.store import outbox, projects
 from plaudit.store.engine import Transaction
 from plaudit.wire import rendering, resources
@@ -122,7 +123,7 @@ async def _announce(
         receivers: list[tuple[str | None, str, str]] = [
             (endpoint_id, url, endpoint_id)
             for endpoint_id, url, chosen in endpoints
-            if one.type in chosen
+            if one.type in chosen or EVERY_EVENT in chosen
         ]
         if one.callback is not None:
             receivers.append((None, one.callback, callback_queue(org_id, one.callback)))

@@ -58,3 +58,8 @@ async def once(
 async def forget_old(tx: Transaction, *, limit: int) -> int:
     """Delete up to `limit` keys that are older than they are kept; return how many."""
     return await idempotency.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
+
+
+async def is_taken(tx: Transaction, org_id: str, key: str) -> bool:
+    """Whether a request has used the key; for what comes before the transaction."""
+    return await idempotency.find(tx, org_id, key) is not None

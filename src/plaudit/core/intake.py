@@ -16,18 +16,27 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core import merging, names
+from plaudit.core import dataset_intake, merging, names
+from plaudit.core.dataset_intake import DatasetIntake
 from plaudit.core.declarations import Declarations, Write
+from plaudit.core.delivery_archive import DeliveryImport
 from plaudit.core.merging import Incoming, Outcome
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.objects import Objects
 from plaudit.wire import reading
+from plaudit.wire.deliveries import ArchivedDelivery
 
 CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 FUTURE_MS_MAX = 5 * 60 * 1000
 CHARS_MAX = 500
-KINDS = ("organization", "project", "batch", "task")
+KINDS = ("organization", "project", "batch", "task", "delivery", *dataset_intake.KINDS)
+PLURALS = {
+    "batch": "batches",
+    "delivery": "deliveries",
+    "dataset_delivery": "dataset_deliveries",
+}
 OUTCOMES = ("added", "updated", "unchanged", "rejected")
 
 
@@ -89,8 +98,7 @@ class Summary:
                 for outcome in OUTCOMES
                 if self.counts[kind, outcome]
             ]
-            noun = "batches" if kind == "batch" else f"{kind}s"
-            parts.append(f"{noun}: {', '.join(found)}")
+            parts.append(f"{PLURALS.get(kind, f'{kind}s')}: {', '.join(found)}")
         return "; ".join(parts) or "nothing to import"
 
 
@@ -110,6 +118,7 @@ class Importer:
         project_name: str | None,
         replace: bool,
         on_reject: Callable[[Reject], None],
+        objects: Objects | None = None,
     ) -> None:
         self.summary = Summary()
         self._write_in = write
@@ -119,6 +128,8 @@ class Importer:
         self._replace = replace
         self._on_reject = on_reject
         self._declared = Declarations(write, org_id, replace=replace)
+        self._datasets = DatasetIntake(write, org_id, objects, self._settle)
+        self._delivered = DeliveryImport(write, org_id)
         self._chunk: dict[str, _Waiting] = {}
         self._chunk_bytes = 0
         self._writing: asyncio.Task[None] | None = None
@@ -137,7 +148,11 @@ class Importer:
         finally:
             await self._flush()
             await self._written()
+            await self._datasets.flush()
         await self._declared.settle_batches()
+        for file, line, delivery_id in await self._delivered.settle():
+            problem = InvalidContent(f"the last part of delivery {delivery_id!r} is missing")
+            self._reject("delivery", file, line, problem, "/value")
         if damage is not None:
             raise damage
         return self.summary
@@ -152,6 +167,11 @@ class Importer:
                 await self._flush()
                 outcome = await self._declared.declare(entry.kind, entry.value)
                 self.summary.add(entry.kind, outcome)
+            elif entry.kind in dataset_intake.KINDS:
+                place = (file, entry.line, entry.pointer)
+                await self._datasets.take(entry.kind, entry.value, place)
+            elif entry.kind == "delivery":
+                await self._take_delivery(entry, file)
             elif entry.kind != "organization":
                 known = ", ".join(KINDS)
                 problem = InvalidContent(f"{entry.kind!r} is not imported; known are {known}")
@@ -177,6 +197,20 @@ class Importer:
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
             await self._flush()
 
+    async def _take_delivery(self, entry: Entry, file: str) -> None:
+        await self._flush()
+        await self._written()
+        declared = reading.convert(entry.value, ArchivedDelivery)
+        delivered_ms = reading.moment(declared.delivered_at, "/delivered_at")
+        if delivered_ms is not None and delivered_ms > clock.now_ms() + FUTURE_MS_MAX:
+            raise InvalidContent(
+                "delivered_at lies more than 5 minutes ahead", pointer="/delivered_at"
+            )
+        project = await self._declared.project_for(declared.project, self._project_name)
+        outcome = await self._delivered.take(declared, project, (file, entry.line))
+        if outcome is not None:
+            self.summary.add("delivery", outcome)
+
     async def _flush(self) -> None:
         """Hand the chunk to the writer once the one before it is written."""
         await self._written()
@@ -200,10 +234,14 @@ class Importer:
             return await merging.merge(tx, self._org_id, incoming, replace=self._replace)
 
         for one, outcome in zip(chunk, await self._write_in(work), strict=True):
-            if isinstance(outcome, Problem):
-                self._reject("task", one.file, one.line, outcome, one.pointer)
-            else:
-                self.summary.add("task", outcome)
+            self._settle("task", (one.file, one.line, one.pointer), outcome)
+
+    def _settle(self, kind: str, place: tuple[str, int, str], outcome: str | Problem) -> None:
+        if isinstance(outcome, Problem):
+            file, line, pointer = place
+            self._reject(kind, file, line, outcome, pointer)
+        else:
+            self.summary.add(kind, outcome)
 
     def _reject(self, kind: str, file: str, line: int, problem: Problem, prefix: str) -> None:
         self.summary.add(kind if kind in KINDS else "row", "rejected")
@@ -236,8 +274,9 @@ async def import_sources(
     replace: bool = False,
     strict: bool = False,
     on_reject: Callable[[Reject], None],
+    objects: Objects | None = None,
 ) -> Summary:
-    """Import files; the summary's counts say what happened.
+    """Import files; the summary's counts say what happened. `objects` is where attachments go.
 
     A strict import is one transaction, which is taken back if any row is refused; it holds other
     writers up while it runs.
@@ -251,6 +290,7 @@ async def import_sources(
             project_name=project_name,
             replace=replace,
             on_reject=on_reject,
+            objects=objects,
         )
 
     if not strict:

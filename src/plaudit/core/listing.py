@@ -89,7 +89,7 @@ async def task_page(
     if has_more:
         rows.pop()
     parts = [b'{"tasks":[']
-    places = await _places(tx, project, {row[2] for row in rows}, query.expand, batch)
+    places = await places_of(tx, project, {row[2] for row in rows}, query.expand, batch)
     rendering.assemble(rows, places, query.opts, parts)
     if has_more:
         token = paging.encode(secret, org_id, _after(walk, rows[-1]))
@@ -108,8 +108,8 @@ async def _task_walk(
     if query.next_token is not None:
         walk = paging.decode(secret, org_id, query.next_token, _TaskToken)
         pinned = walk.where
-        _must_be_current(tx, walk.epoch)
-        _must_agree(
+        must_be_current(tx, walk.epoch)
+        must_agree(
             (None if project is None else project.project_id, pinned.project_id),
             (None if batch is None else batch.project_id, pinned.project_id),
             (None if batch is None else batch.batch_id, pinned.batch_id),
@@ -149,13 +149,13 @@ def _after(walk: _TaskToken, last: PageRow) -> _TaskToken:
     return _TaskToken(walk.epoch, walk.where, place, walk.bound)
 
 
-def _must_be_current(tx: Transaction, epoch: int) -> None:
+def must_be_current(tx: Transaction, epoch: int) -> None:
     """Refuse a token of a history that a restore or a failover has ended."""
     if epoch != tx.epoch:
         raise PageTokenExpired
 
 
-def _must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
+def must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
     """Refuse filters that contradict the token; those not sent again are taken from it (A14)."""
     if any(given is not None and given != pinned for given, pinned in given_and_pinned):
         raise InvalidPageToken(
@@ -164,7 +164,7 @@ def _must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
         )
 
 
-async def _places(
+async def places_of(
     tx: Transaction,
     project: Project,
     batch_ids: Iterable[str | None],
@@ -195,7 +195,7 @@ async def one_task(
         return None
     project = await projects.find_project_by_key(tx, org_id, task.project_id)
     assert project is not None
-    places = await _places(tx, project, [task.batch_id], expand, None)
+    places = await places_of(tx, project, [task.batch_id], expand, None)
     return rendering.whole(task, places[task.batch_id], opts)
 
 
@@ -217,9 +217,9 @@ async def batch_page(
     )
     if query.next_token is not None:
         pinned = paging.decode(secret, org_id, query.next_token, _BatchToken)
-        _must_be_current(tx, pinned.epoch)
+        must_be_current(tx, pinned.epoch)
         names = _BatchToken.__struct_fields__[1:-2]
-        _must_agree(*((getattr(walk, name), getattr(pinned, name)) for name in names))
+        must_agree(*((getattr(walk, name), getattr(pinned, name)) for name in names))
         walk = pinned
     where = BatchFilter(
         project_id=walk.project_id,

@@ -12,7 +12,7 @@ from email.utils import formatdate
 import aiosmtplib
 
 from plaudit import clock, mailbox
-from plaudit.model import AttemptResult, Outcome
+from plaudit.model_notices import AttemptResult, Outcome
 from plaudit.settings import SmtpServer
 
 DEADLINE_SECONDS = 15.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plaudit.errors import NotFound
-from plaudit.model import Batch, BatchStatus, Project, StoredTask, TaskStatus, Work, WorkState
+from plaudit.model import Batch, BatchStatus, Project, StoredTask, TaskStatus
+from plaudit.model_work import Work, WorkState
 from plaudit.store import assignments, batches, submissions, work
 from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail

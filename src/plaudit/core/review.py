@@ -30,7 +30,8 @@ from plaudit.core.forms import form_of
 from plaudit.core.questions import Question, unshuffled
 from plaudit.core.submission import consolidated, content_of
 from plaudit.errors import AnswersRejected, Conflict, NotFound
-from plaudit.model import LeaseStatus, Project, StoredTask, TaskNote, Work, WorkState
+from plaudit.model import Project, StoredTask
+from plaudit.model_work import LeaseStatus, TaskNote, Work, WorkState
 from plaudit.store import assignments, batches, submissions, work
 from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail

@@ -35,6 +35,7 @@ class ServerSecret:
         self._sessions = [_derive(secret, b"session") for secret in secrets_]
         self._invitations = [_derive(secret, b"invitation") for secret in secrets_]
         self._forms = [_derive(secret, b"form-token") for secret in secrets_]
+        self._links = [_derive(secret, b"attachment-link") for secret in secrets_]
         self._seals = [_derive(secret, b"seal") for secret in secrets_]
 
     def key_digests(self, api_key: str) -> list[bytes]:
@@ -60,6 +61,10 @@ class ServerSecret:
         a page which tells it gives no session away.
         """
         return [_mac(key, cookie.encode(), 24).hex() for key in self._forms]
+
+    def link_macs(self, payload: bytes) -> list[bytes]:
+        """The 32-byte codes that authenticate a link to a file, the current secret's first."""
+        return [_mac(key, payload, 32) for key in self._links]
 
     def sealing_keys(self) -> dict[str, bytes]:
         """Fingerprint → key for AES-256, the current secret's first; for `core.sealing` alone."""

@@ -44,17 +44,8 @@ from plaudit.core.consolidation import Consolidated, Judged, consolidate
 from plaudit.core.forms import form_of
 from plaudit.core.questions import Display
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
-from plaudit.model import (
-    Hold,
-    Lease,
-    LeaseStatus,
-    Project,
-    Review,
-    StoredTask,
-    Submission,
-    TaskStatus,
-    WorkState,
-)
+from plaudit.model import Project, Review, StoredTask, TaskStatus
+from plaudit.model_work import Hold, Lease, LeaseStatus, Submission, WorkState
 from plaudit.store import assignments, batches, submissions, tasks, work
 from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail

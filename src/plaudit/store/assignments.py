@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model import Hold, Lease, LeaseStatus, TaskNote
+from plaudit.model_work import Hold, Lease, LeaseStatus, TaskNote
 from plaudit.store.engine import Row, Transaction
 
 _COLUMNS = (

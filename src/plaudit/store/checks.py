@@ -66,10 +66,43 @@ CHECKS: dict[str, str] = {
         " ON a.project_id = s.project_id AND a.assignment_id = s.assignment_id"
         " WHERE s.is_current = 1 AND (a.seq IS NULL OR a.status <> 'submitted')"
     ),
+    "each delivery counts its tasks": (
+        "WITH d AS MATERIALIZED (SELECT project_id, begun_ms, COUNT(*) AS n FROM delivered_task"
+        " GROUP BY project_id, begun_ms) SELECT COUNT(*) FROM delivery AS v LEFT JOIN d"
+        " ON d.project_id = v.project_id AND d.begun_ms = v.begun_ms"
+        " WHERE v.delivered_ms IS NOT NULL AND COALESCE(d.n, 0) <> v.task_count"
+    ),
+    "every delivered task belongs to a delivery": (
+        "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN delivery AS v"
+        " ON v.project_id = d.project_id AND v.begun_ms = d.begun_ms WHERE v.begun_ms IS NULL"
+    ),
+    "every delivered task is kept as it was delivered": (
+        "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN frozen_task AS f"
+        " ON f.project_id = d.project_id AND f.seq = d.seq AND f.digest = d.digest"
+        " WHERE f.seq IS NULL"
+    ),
+    "every delivered task is a task": (
+        "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN task AS t"
+        " ON t.project_id = d.project_id AND t.seq = d.seq WHERE t.seq IS NULL"
+    ),
+    "a delivery has the hash of its manifest exactly if it is made": (
+        "SELECT COUNT(*) FROM delivery WHERE (delivered_ms IS NULL) <> (manifest_hash IS NULL)"
+    ),
     "every claimed unique_id names a task": (
         "WITH l AS MATERIALIZED (SELECT task_id, org_id, seq FROM task_locator)"
         " SELECT COUNT(*) FROM unique_claim AS u LEFT JOIN l"
         " ON l.task_id = u.task_id AND l.org_id = u.org_id WHERE l.seq IS NULL"
+    ),
+    "every dataset task can be found by its id": (
+        "WITH l AS MATERIALIZED (SELECT task_id, dataset_key, seq FROM dataset_task_locator)"
+        " SELECT COUNT(*) FROM dataset_task AS t LEFT JOIN l ON l.task_id = t.task_id"
+        " AND l.dataset_key = t.dataset_key AND l.seq = t.seq WHERE l.seq IS NULL"
+    ),
+    "each delivery of a dataset counts its tasks": (
+        "WITH t AS MATERIALIZED (SELECT dataset_key, delivery_id, COUNT(*) AS count"
+        " FROM dataset_task GROUP BY dataset_key, delivery_id)"
+        " SELECT COUNT(*) FROM dataset_delivery AS d LEFT JOIN t ON t.dataset_key = d.dataset_key"
+        " AND t.delivery_id = d.delivery_id WHERE d.task_count <> COALESCE(t.count, 0)"
     ),
 }
 

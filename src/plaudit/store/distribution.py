@@ -25,6 +25,10 @@ REFERENCE = (
     "batch_name",
     "webhook_endpoint",
     "callback_secret",
+    "dataset",
+    "dataset_delivery",
+    "delivery_schema",
+    "delivery",
 )
 """Copied to every worker, in the order of their foreign keys."""
 
@@ -44,10 +48,15 @@ DISTRIBUTED = {
     "claimant": "project_id",
     "submission": "project_id",
     "task_note": "project_id",
+    "delivered_task": "project_id",
+    "frozen_task": "project_id",
     "task_locator": "task_id",
     "unique_claim": "unique_id",
     "annotation_locator": "id_hash",
     "idempotency": "idem_key",
+    "dataset_task": "dataset_key",
+    "dataset_task_locator": "task_id",
+    "attachment": "attachment_id",
 }
 """The column each large table is cut by. Those cut by project_id are kept with `task`."""
 

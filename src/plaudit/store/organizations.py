@@ -171,3 +171,8 @@ async def insert_secret_fingerprint(tx: Transaction, fingerprint: str, now: int)
 def _api_key(row: Row) -> ApiKey:
     key_id, org_id, name, role, display, created_ms, expires_ms, revoked_ms = row
     return ApiKey(key_id, org_id, name, Role(role), display, created_ms, expires_ms, revoked_ms)
+
+
+async def list_org_ids(tx: Transaction) -> set[str]:
+    """The org_ids of all worlds."""
+    return {row[0] for row in await tx.all("SELECT org_id FROM org", {})}

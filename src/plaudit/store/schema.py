@@ -69,6 +69,9 @@ PACKED_COLUMNS = (
     ("assignment", "draft"),
     ("submission", "answers"),
     ("task_note", "detail"),
+    ("dataset_task", "response"),
+    ("frozen_task", "body"),
+    ("frozen_task", "patches"),
 )
 """Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
 

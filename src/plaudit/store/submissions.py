@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model import Submission
+from plaudit.model_work import Submission
 from plaudit.store.engine import Row, Transaction
 
 _COLUMNS = (

@@ -107,15 +107,18 @@ def _page_sql(in_batch: bool, one_status: bool, by_completion: bool, with_patche
             f"SELECT {columns} FROM task AS t {bodies} WHERE t.project_id = :project_id"
             " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit"
         )
-    keys = _keys_sql(in_batch, one_status, by_completion)
+    keys = keys_sql(in_batch, one_status, by_completion)
     return (
         f"SELECT {columns} FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
         " WHERE t.project_id = :project_id AND t.seq = k.seq"
     )
 
 
-def _keys_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
-    """Select a page's `seq`s: one range of an index for each status, merged."""
+def keys_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
+    """Select a page's keys: one range of an index for each status, merged.
+
+    Takes the parameters of `list_tasks`; the columns are `seq`, or `completed_ms, seq`.
+    """
     scope = "project_id = :project_id" + (" AND batch_id = :batch_id" if in_batch else "")
     if by_completion:
         columns = "completed_ms, seq"

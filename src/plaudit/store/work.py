@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plaudit.model import Work, WorkState
+from plaudit.model_work import Work, WorkState
 from plaudit.store.engine import Row, Transaction
 
 _COLUMNS = (

@@ -139,13 +139,18 @@ def whole(task: StoredTask, placed: bytes, opts: int) -> bytes:
 
 def response(task: StoredTask, opts: int) -> bytes:
     """A task's threads alone, as the object `{"threads": […]}`."""
-    if task.body is None:
+    return response_of(task.body, task.patches, opts)
+
+
+def response_of(body: bytes | None, patches: bytes | None, opts: int) -> bytes:
+    """A stored body as the object `{"threads": […]}`; without one there are no threads."""
+    if body is None:
         return b'{"threads":[]}'
     parts: list[bytes] = [b"{"]
-    if task.patches is None:
-        parts.append(task.body)
+    if patches is None:
+        parts.append(body)
     else:
-        _apply(task.body, task.patches, opts, parts.append)
+        _apply(body, patches, opts, parts.append)
     return b"".join(parts)
 
 

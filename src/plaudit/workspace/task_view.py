@@ -292,7 +292,7 @@ class _Builder:
 
 
 def _continued(turn: Turn, order: list[int]) -> int | None:
-    """The response with which a conversation went on: the only one, or the one that was selected."""
+    """The response with which a conversation went on: the only one, or the selected one."""
     if len(order) == 1:
         return order[0]
     chosen = {one.value for one in turn.annotations if one.key == SELECTED}

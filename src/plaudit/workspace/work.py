@@ -17,7 +17,8 @@ from plaudit.api.parameters import NoQuery
 from plaudit.core import assignment, submission
 from plaudit.core.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
-from plaudit.model import Lease, LeaseStatus, PersonRole, Project, StoredTask
+from plaudit.model import PersonRole, Project, StoredTask
+from plaudit.model_work import Lease, LeaseStatus
 from plaudit.store import batches, projects, tasks
 from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail

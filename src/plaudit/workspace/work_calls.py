@@ -17,7 +17,8 @@ from plaudit.api.operation import JSON, Answer
 from plaudit.api.parameters import NoQuery
 from plaudit.core import assignment, submission
 from plaudit.errors import AnswersRejected, DraftConflict, Fault, InvalidContent, LimitReached
-from plaudit.model import Hold, Lease, PersonRole, Project
+from plaudit.model import PersonRole, Project
+from plaudit.model_work import Hold, Lease
 from plaudit.store.engine import Transaction
 from plaudit.workspace.page import Page, Visit
 from plaudit.workspace.work import get_project, task_path

@@ -72,7 +72,9 @@ CREATE TABLE event (
     PRIMARY KEY (project_id, event_id)
 );
 
--- One receiver of one event. `queue` names what waits in line together.
+-- One receiver of one event. `queue` names what waits in line together. `next_ms` is when the notice
+-- is due, or when its lease ends while somebody sends it; once it is over, when it ended. Its tries
+-- began at `since_ms` and were `retry_no` so far, counted anew when it is replayed.
 CREATE TABLE notice (
     project_id BIGINT NOT NULL,
     notice_id ${id} NOT NULL,
@@ -82,14 +84,21 @@ CREATE TABLE notice (
     target TEXT NOT NULL,
     queue ${id} NOT NULL,
     state SMALLINT NOT NULL,
+    outcome ${id},
     created_ms BIGINT NOT NULL,
     next_ms BIGINT NOT NULL,
+    since_ms BIGINT NOT NULL,
+    retry_no INTEGER NOT NULL,
     attempt_count INTEGER NOT NULL,
     lease_no INTEGER NOT NULL,
     PRIMARY KEY (project_id, notice_id)
 );
 CREATE INDEX notice_due ON notice (queue, next_ms) WHERE state = 0;
-CREATE INDEX notice_of_org ON notice (org_id, notice_id);
+CREATE INDEX notice_over ON notice (next_ms) WHERE state <> 0;
+CREATE INDEX notice_of_org ON notice (org_id, state, notice_id);
+CREATE INDEX notice_of_endpoint ON notice (endpoint_id, state, notice_id)
+    WHERE endpoint_id IS NOT NULL;
+CREATE INDEX notice_of_event ON notice (project_id, event_id);
 
 -- One try to tell a receiver, and how it went. Nothing of the receiver's answer is kept.
 CREATE TABLE notice_attempt (

@@ -1,0 +1,225 @@
+"""Serve attachments by signed links, and take them in. What uploaders say decides nothing here.
+
+A link is open to whoever has it, for five minutes. What a browser could run is only ever
+downloaded, and even what it shows in place is in a sandbox without scripts (reliability T15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.api.bodies import read_pieces, refuse_encoding
+from plaudit.api.operation import REPLAYED, Answer, Call, Operation, idempotency_key
+from plaudit.api.parameters import NoQuery, Text
+from plaudit.api.streams import Stream, content_disposition, wanted_range
+from plaudit.core import attachments, audit, idempotency
+from plaudit.errors import NotFound
+from plaudit.model import Role
+from plaudit.model_deliveries import Attachment
+from plaudit.store import attachments as attachment_rows
+from plaudit.store.engine import Transaction
+
+DOWNLOAD = "application/octet-stream"
+POLICY = b"sandbox; default-src 'none'"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class FollowLink(Struct, frozen=True):
+    """Query of GET /attachments/{attachment_id}, all of it made by the server."""
+
+    expires: Annotated[str, Text(description="Until when the link is valid.")] = ""
+    signature: Annotated[str, Text(description="Proves that this server made the link.")] = ""
+
+
+class Upload(Struct, frozen=True):
+    """Query of POST /manage/v1/attachments."""
+
+    name: Annotated[
+        str | None,
+        Text(description="The file's name, for people. It is never a path.", example="chart.png"),
+    ] = None
+
+
+class UploadedAttachment(Struct, omit_defaults=True, kw_only=True):
+    """A file that is kept."""
+
+    id: str
+    url: str
+    """Leads to the file for whoever has a key of this organization."""
+    name: str | None = None
+    mime_type: str | None = None
+    size: int
+    sha256: str
+
+
+async def follow_link(call: Call[FollowLink]) -> Stream:
+    """GET /attachments/{attachment_id}: the file that a signed link leads to."""
+    services, scope = call.services, call.scope
+    async with services.db.read(snapshot=False) as tx:
+        found = await attachments.find_linked(
+            tx,
+            services.secret,
+            call.path["attachment_id"],
+            call.query.expires,
+            call.query.signature,
+        )
+    etag = b'"%b"' % found.digest.hex().encode()
+    part = wanted_range(scope, found.size, etag)
+    start, end = part or (0, found.size)
+    headers = [
+        (b"content-disposition", _disposition(found)),
+        (b"content-security-policy", POLICY),
+        (b"cross-origin-resource-policy", b"same-origin"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cache-control", b"private, max-age=%d" % attachments.LINK_SECONDS),
+        (b"accept-ranges", b"bytes"),
+        (b"etag", etag),
+    ]
+    if part is not None:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, found.size)))
+    if scope["method"] == "HEAD":
+        pieces = _none()
+    else:
+        key = attachments.key_of(found.org_id, found.attachment_id)
+        pieces = await services.objects.open(key, start, end)
+    return Stream(
+        pieces=pieces,
+        size=end - start,
+        content_type=found.shown_as or DOWNLOAD,
+        headers=headers,
+        status=200 if part is None else 206,
+    )
+
+
+async def upload_attachment(call: Call[Upload]) -> Answer:
+    """POST /manage/v1/attachments: keep the body as a file."""
+    services, org_id, headers = call.services, call.caller.org_id, dict(call.scope["headers"])
+    refuse_encoding(headers)
+    mime_type = headers.get(b"content-type", b"").decode("latin-1").strip() or None
+    attachments.checked(call.query.name, mime_type)
+    idem_key = idempotency_key(headers)
+    kept = await attachments.keep(
+        services.objects,
+        org_id,
+        read_pieces(call.receive, attachments.UPLOAD_BYTES_MAX),
+        name=call.query.name,
+        mime_type=mime_type,
+    )
+    request_hash = idempotency.hash_of(
+        b"upload_attachment", call.scope["query_string"], (mime_type or "").encode(), kept.digest
+    )
+
+    async def work(tx: Transaction) -> tuple[bytes, bool]:
+        async def once() -> bytes:
+            await attachment_rows.insert_attachment(tx, kept)
+            await audit.record(
+                tx, org_id, call.actor, "upload_attachment", "attachment", kept.attachment_id
+            )
+            return _encode(_uploaded(call, kept))
+
+        if idem_key is None:
+            return await once(), False
+        return await idempotency.once(tx, org_id, idem_key, request_hash, once)
+
+    answer, is_replayed = await services.db.write(work)
+    if is_replayed:
+        await services.objects.delete([attachments.key_of(org_id, kept.attachment_id)])
+    return Answer(answer, headers=[REPLAYED] if is_replayed else [])
+
+
+async def get_attachment(call: Call[NoQuery]) -> Answer:
+    """GET /manage/v1/attachments/{attachment_id}: leads to the file."""
+    async with call.services.db.read(snapshot=False) as tx:
+        found = await attachment_rows.find_attachment(
+            tx, call.caller.org_id, call.path["attachment_id"]
+        )
+    if found is None:
+        raise NotFound("there is no such attachment")
+    return redirect_to(call, found)
+
+
+def redirect_to(call: Call[Any], attachment: Attachment) -> Answer:
+    """A redirect to a link that is valid for a few minutes."""
+    location = _prefix(call) + attachments.link(call.services.secret, attachment)
+    return Answer(b"", 302, "text/plain", [(b"location", location.encode())])
+
+
+def _prefix(call: Call[Any]) -> str:
+    """What stands before our paths for clients, where a proxy serves us below a path."""
+    return urlsplit(call.services.settings.public_url or "").path.rstrip("/")
+
+
+def _uploaded(call: Call[Any], kept: Attachment) -> UploadedAttachment:
+    base = (call.services.settings.public_url or "").rstrip("/")
+    return UploadedAttachment(
+        id=kept.attachment_id,
+        url=f"{base}/manage/v1/attachments/{kept.attachment_id}",
+        name=kept.name,
+        mime_type=kept.mime_type,
+        size=kept.size,
+        sha256=kept.digest.hex(),
+    )
+
+
+def _disposition(found: Attachment) -> bytes:
+    return content_disposition("inline" if found.shown_as else "attachment", found.name)
+
+
+async def _none() -> AsyncIterator[bytes]:
+    for piece in list[bytes]():
+        yield piece
+
+
+OPERATIONS = (
+    Operation(
+        operation_id="follow_attachment_link",
+        path="/attachments/{attachment_id}",
+        handler=follow_link,
+        summary="Download an attachment by a signed link",
+        description="Links come from the operations that redirect to them, are valid for five "
+        "minutes and need no key. One range of bytes may be asked for. Whatever is wrong with a "
+        "link, the answer is the same 404.",
+        tag="Attachments",
+        role=None,
+        query=FollowLink,
+        answer=(DOWNLOAD, *attachments.SHOWN),
+        answer_description="The file, or the range of it.",
+        successes=(200, 206),
+        is_long=True,
+        errors=(404, 416),
+    ),
+    Operation(
+        operation_id="upload_attachment",
+        path="/manage/v1/attachments",
+        method="POST",
+        handler=upload_attachment,
+        summary="Upload a file",
+        description="The body is the file and `Content-Type` its media type. The answer's `id` can "
+        "be named in a delivery to a dataset; its `url` leads to the file for every key of the "
+        "organization.",
+        tag="Attachments",
+        role=Role.write,
+        query=Upload,
+        streams=(DOWNLOAD,),
+        answer=UploadedAttachment,
+        answer_description="The file that is kept.",
+    ),
+    Operation(
+        operation_id="get_attachment",
+        path="/manage/v1/attachments/{attachment_id}",
+        handler=get_attachment,
+        summary="Get a link to an uploaded file",
+        tag="Attachments",
+        role=Role.read,
+        answer=("text/plain",),
+        answer_description="A redirect to a link that is valid for five minutes.",
+        successes=(302,),
+        errors=(404,),
+    ),
+)

@@ -1,0 +1,141 @@
+"""plaudit deliver: freeze a delivery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from plaudit import clock
+from plaudit.cli.place import ExistingFile, World, progress, refuse, say, with_store
+from plaudit.core import access, audit, deliveries, delivery_selection
+from plaudit.core.scope import ScopeWords, find_batch, find_project
+from plaudit.core.secrets import ServerSecret
+from plaudit.errors import NotFound
+from plaudit.model import Actor, Batch, Project
+from plaudit.model_deliveries import Delivery
+from plaudit.store.engine import Database, Transaction
+
+UNBOUNDED = 2**62
+
+
+def deliver(
+    *,
+    project: str,
+    name: str,
+    batch: str | None = None,
+    completed_after: str | None = None,
+    completed_before: str | None = None,
+    tasks: ExistingFile | None = None,
+    response_schema: Annotated[str | None, Parameter(name="--response-schema")] = None,
+    world: World | None = None,
+) -> None:
+    """Freeze completed tasks of a project under a name. What was delivered never changes.
+
+    A run that was interrupted leaves nothing visible; run it again, and it begins anew.
+
+    Parameters
+    ----------
+    project
+        The project's name.
+    name
+        The delivery's name, new in the project.
+    batch
+        Only tasks of this batch: its name or its id.
+    completed_after
+        Only tasks completed strictly after this ISO 8601 date or date-time.
+    completed_before
+        Only tasks completed strictly before this one.
+    tasks
+        A file with the ids of the tasks, one a line, instead of the filters.
+    response_schema
+        The id of the schema that describes what is delivered.
+    """
+    chosen = world or World()
+    after = _moment("--completed-after", completed_after)
+    before = _moment("--completed-before", completed_before)
+    if tasks is not None and (batch, after, before) != (None, None, None):
+        refuse("--tasks names the tasks itself; leave the filters out", code=2)
+    task_ids = None if tasks is None else _ids_of(tasks)
+
+    async def work(db: Database, secret: ServerSecret) -> Delivery:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        async with db.read() as tx:
+            inside = await find_project(tx, org_id, ScopeWords(project_name=project))
+            assert inside is not None
+            if await deliveries.is_taken(tx, inside, name):
+                raise await deliveries.refusal(tx, inside, name)
+            within = None if batch is None else await _find_batch(tx, inside, batch)
+        selection = await delivery_selection.select(
+            db,
+            inside,
+            batch=within,
+            completed_after=after,
+            completed_before=before,
+            task_ids=task_ids,
+            most=UNBOUNDED,
+        )
+        with progress() as bars:
+            bar = bars.add_task("freezing", total=selection.count)
+            maker = await deliveries.make(
+                db,
+                inside,
+                name,
+                selection,
+                schema_id=response_schema,
+                on_progress=lambda count: bars.advance(bar, count),
+            )
+        if maker is None:
+            async with db.read() as tx:
+                raise await deliveries.refusal(tx, inside, name)
+        return await _finish(db, maker, inside)
+
+    made = with_store(chosen.settings(), work)
+    assert made.manifest_hash is not None
+    say.print(
+        f"Delivered {made.task_count} tasks as {made.delivery_id}"
+        f" (manifest sha256 {made.manifest_hash.hex()}).",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+async def _finish(db: Database, maker: deliveries.Maker, project: Project) -> Delivery:
+    async def work(tx: Transaction) -> Delivery:
+        made = await maker.finish(tx)
+        await audit.record(
+            tx,
+            project.org_id,
+            Actor("command", "plaudit deliver"),
+            "create_delivery",
+            "delivery",
+            made.delivery_id,
+            project_id=project.project_id,
+            detail={"name": made.name, "task_count": made.task_count},
+        )
+        return made
+
+    return await db.write(work)
+
+
+async def _find_batch(tx: Transaction, project: Project, batch: str) -> Batch | None:
+    try:
+        return await find_batch(tx, project.org_id, ScopeWords(batch_name=batch), project)
+    except NotFound:
+        return await find_batch(tx, project.org_id, ScopeWords(batch_id=batch), project)
+
+
+def _moment(option: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else clock.parse_moment(text)
+    except ValueError:
+        refuse(f"{option} must be an ISO 8601 date or date-time, not {text!r}", code=2)
+
+
+def _ids_of(path: Path) -> list[str]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        refuse(f"{path} cannot be read: {exc}")
+    return [line.strip() for line in lines if line.strip()]

@@ -1,0 +1,207 @@
+"""plaudit webhooks: who is told of events, what is sent again, what it is signed with."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import App, Parameter, validators
+from rich.console import Console
+from rich.table import Table
+
+from plaudit import clock
+from plaudit.cli.place import World, refuse, say, with_store
+from plaudit.core import access, audit, notices
+from plaudit.core import webhooks as rules
+from plaudit.core.secrets import ServerSecret
+from plaudit.model import Actor
+from plaudit.model_notices import NoticeState
+from plaudit.store import notices as stored_notices
+from plaudit.store import webhooks as stored
+from plaudit.store.engine import Database, Transaction
+
+webhooks = App(name="webhooks", help="Webhook endpoints and callbacks of an organization.")
+
+CALLBACKS = "callbacks"
+_ACTOR = Actor("command", "webhooks")
+
+
+@webhooks.command(name="list")
+def list_webhooks(
+    *,
+    notices: Literal["waiting", "done", "dead"] | None = None,
+    limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=500))] = 100,
+    world: World | None = None,
+) -> None:
+    """List the endpoints, or what they and the callbacks were told.
+
+    Parameters
+    ----------
+    notices
+        List notices in this state instead, newest first.
+    limit
+        How many notices to list at the most.
+    """
+    chosen = world or World()
+
+    async def work(db: Database, secret: ServerSecret) -> Table:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        async with db.read() as tx:
+            if notices is not None:
+                return await _notices(tx, org_id, NoticeState(notices), limit)
+            return await _endpoints(tx, org_id)
+
+    found = with_store(chosen.settings(), work)
+    if not found.row_count:
+        say.print(
+            "There are none." if notices else "No webhooks yet; see /docs for how to add one."
+        )
+        return
+    Console(width=None if sys.stdout.isatty() else 200).print(found)
+
+
+@webhooks.command
+def replay(
+    *, webhook: str | None = None, notice: str | None = None, world: World | None = None
+) -> None:
+    """Send again what was given up.
+
+    Parameters
+    ----------
+    webhook
+        Only what went to this endpoint.
+    notice
+        Only this notice, which may also have arrived already.
+    """
+    if webhook is not None and notice is not None:
+        refuse("give --webhook or --notice, not both", code=2)
+    chosen = world or World()
+
+    async def work(db: Database, secret: ServerSecret) -> int:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        if notice is not None:
+            await db.write(lambda tx: _replay_one(tx, org_id, notice))
+            return 1
+        total, before = 0, None
+        while True:
+            count, before = await db.write(
+                lambda tx, before=before: _replay_some(tx, org_id, webhook, before)  # type: ignore[misc]
+            )
+            total += count
+            if before is None:
+                return total
+
+    count = with_store(chosen.settings(), work)
+    say.print(f"{count} {'is' if count == 1 else 'are'} sent again.", soft_wrap=True)
+
+
+@webhooks.command
+def secrets(
+    *,
+    rotate: str | None = None,
+    keep_old_s: Annotated[
+        int, Parameter(validator=validators.Number(gte=0, lte=rules.KEEP_OLD_S_MAX))
+    ] = rules.KEEP_OLD_S,
+    world: World | None = None,
+) -> None:
+    """Print the secrets that messages are signed with, or make a new one and print it alone.
+
+    Parameters
+    ----------
+    rotate
+        The id of the endpoint to get a new secret, or "callbacks".
+    keep_old_s
+        How many seconds the old one stays valid beside it.
+    """
+    chosen = world or World()
+
+    async def work(db: Database, secret: ServerSecret) -> list[str]:
+        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        if rotate is not None:
+            name = rotate
+            return [await db.write(lambda tx: _rotate(tx, secret, org_id, name, keep_old_s))]
+        return await db.write(lambda tx: _secrets(tx, secret, org_id))
+
+    for line in with_store(chosen.settings(), work):
+        print(line)
+
+
+async def _endpoints(tx: Transaction, org_id: str) -> Table:
+    table = Table("id", "url", "events", "status", "created", "reason")
+    for one in await stored.list_endpoints(tx, org_id):
+        table.add_row(
+            one.endpoint_id,
+            one.url,
+            ", ".join(msgspec.json.decode(one.events, type=list[str])),
+            "active" if one.is_active else "disabled",
+            clock.format_ms(one.created_ms),
+            one.reason,
+        )
+    return table
+
+
+async def _notices(tx: Transaction, org_id: str, state: NoticeState, limit: int) -> Table:
+    table = Table("id", "event", "to", "created", "attempts", "outcome")
+    found = await stored_notices.list_notices(
+        tx, org_id, state=state, endpoint_id=None, before=None, limit=limit
+    )
+    for one in found:
+        table.add_row(
+            one.notice_id,
+            await stored_notices.get_event_type(tx, one),
+            one.endpoint_id or one.target,
+            clock.format_ms(one.created_ms),
+            str(one.attempt_count),
+            one.outcome or "",
+        )
+    return table
+
+
+async def _replay_one(tx: Transaction, org_id: str, notice_id: str) -> None:
+    found = await notices.replay(tx, org_id, notice_id)
+    await audit.record(
+        tx, org_id, _ACTOR, "replay_notice", "notice", notice_id, project_id=found.project_id
+    )
+
+
+async def _replay_some(
+    tx: Transaction, org_id: str, endpoint_id: str | None, before: str | None
+) -> tuple[int, str | None]:
+    again, before = await notices.replay_dead(tx, org_id, endpoint_id, before=before)
+    if again:
+        name = endpoint_id or org_id
+        kind = "organization" if endpoint_id is None else "webhook"
+        detail = {"replayed": len(again)}
+        await audit.record(tx, org_id, _ACTOR, "replay_webhook", kind, name, detail=detail)
+    return len(again), before
+
+
+async def _rotate(
+    tx: Transaction, secret: ServerSecret, org_id: str, name: str, keep_old_s: int
+) -> str:
+    detail = {"keep_old_s": keep_old_s}
+    if name == CALLBACKS:
+        _, text = await rules.rotate_callback_secret(tx, secret, org_id, keep_old_s=keep_old_s)
+        action, kind, name = "rotate_callback_secret", "callback_secret", org_id
+    else:
+        was = await rules.get_endpoint(tx, org_id, name)
+        _, text = await rules.rotate_endpoint(tx, secret, was, keep_old_s=keep_old_s)
+        action, kind = "rotate_webhook_secret", "webhook"
+    await audit.record(tx, org_id, _ACTOR, action, kind, name, detail=detail)
+    return text
+
+
+async def _secrets(tx: Transaction, secret: ServerSecret, org_id: str) -> list[str]:
+    """One line for each secret: whose it is, a tab, the secret."""
+    found = [
+        f"{one.endpoint_id}\t{text}"
+        for one in await stored.list_endpoints(tx, org_id)
+        for text in rules.endpoint_secrets(secret, one)
+    ]
+    sealed = await rules.ensure_callback_secret(tx, secret, org_id)
+    texts = rules.callback_secrets(secret, org_id, sealed)
+    found += [f"{CALLBACKS}\t{text}" for text in texts]
+    found.append(f"{rules.CALLBACK_HEADER}\t{rules.callback_key(texts[-1])}")
+    await audit.record(tx, org_id, _ACTOR, "show_webhook_secrets", "organization", org_id)
+    return found

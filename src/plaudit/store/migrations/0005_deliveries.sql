@@ -1,0 +1,48 @@
+-- Deliveries: named sets of completed tasks, kept as they were when they were handed over.
+
+-- `begun_ms` is a time of the project's completion clock and names the delivery inside its project.
+-- `delivered_ms` is absent while the delivery is being made, and so the delivery is not there yet
+-- for anyone. `run_no` tells the run that makes it from one that was given up; until `lease_ms` no
+-- other run takes it over.
+CREATE TABLE delivery (
+    org_id ${id} NOT NULL REFERENCES org (org_id),
+    delivery_id ${id} NOT NULL,
+    project_id BIGINT NOT NULL REFERENCES project (project_id),
+    begun_ms BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    name_key ${id} NOT NULL,
+    delivered_ms BIGINT,
+    task_count BIGINT NOT NULL,
+    manifest_hash ${bytes},
+    schema_id ${id},
+    run_no INTEGER NOT NULL,
+    lease_ms BIGINT NOT NULL,
+    PRIMARY KEY (org_id, delivery_id)
+);
+CREATE UNIQUE INDEX delivery_by_name ON delivery (project_id, name_key);
+CREATE UNIQUE INDEX delivery_by_beginning ON delivery (project_id, begun_ms);
+
+-- Which tasks, in which version. Positions are 1, 2, 3, …, so that a page is a range of them.
+CREATE TABLE delivered_task (
+    project_id BIGINT NOT NULL,
+    begun_ms BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    task_id ${id} NOT NULL,
+    digest ${bytes} NOT NULL,
+    PRIMARY KEY (project_id, begun_ms, position)
+)${clustered};
+CREATE UNIQUE INDEX delivered_task_of_task ON delivered_task (project_id, seq, begun_ms);
+
+-- A task as it was delivered. Deliveries of the same version share its row.
+CREATE TABLE frozen_task (
+    project_id BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    digest ${bytes} NOT NULL,
+    batch_id ${id},
+    completed_ms BIGINT NOT NULL,
+    head ${bytes} NOT NULL,
+    body ${packed},
+    patches ${packed},
+    PRIMARY KEY (project_id, seq, digest)
+);

@@ -1,0 +1,175 @@
+"""What happens by itself: events are sent to receivers, and what is old is forgotten.
+
+One loop, in each serving process or in a process of its own. It needs no leader: whoever takes a
+notice leases it, so any number of workers share the work. A commit of this process wakes it at
+once; what others commit is found by looking once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from plaudit import settings as limits
+from plaudit.core import idempotency, notices, secrets
+from plaudit.core.egress import Egress
+from plaudit.core.lines import Lines
+from plaudit.core.secrets import ServerSecret
+from plaudit.core.sending import LEASE_MS, Ended, Sender
+from plaudit.errors import Problem, Unavailable
+from plaudit.model_notices import NoticeState
+from plaudit.settings import Settings
+from plaudit.store import opening
+from plaudit.store.engine import Database, Transaction
+
+LOOK_S = 1.0
+LOOK_S_MIN = 0.02
+"""However often it is woken, it looks this much apart."""
+
+PAUSE_S_MAX = 30.0
+TIDY_S = 60.0
+FORGOTTEN_AT_ONCE = 500
+STOP_S = 8.0
+"""Inside a server, whose requests have had their time to end already."""
+
+
+class Worker:
+    """The loop of one process. Belongs to the event loop that starts it."""
+
+    def __init__(
+        self,
+        db: Database,
+        secret: ServerSecret,
+        settings: Settings,
+        *,
+        egress: Egress | None = None,
+        lease_ms: int = LEASE_MS,
+        observe: Callable[[Ended], None] | None = None,
+    ) -> None:
+        self._db = db
+        sender = Sender(db, secret, settings, egress=egress, lease_ms=lease_ms)
+        self._lines = Lines(sender, on_ended=self._note, on_fault=self._fault)
+        self._observe = observe
+        self._woken = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._log = structlog.get_logger("plaudit.worker")
+
+    def start(self) -> None:
+        """Begin; needs a running event loop."""
+        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._tidy())]
+
+    def wake(self) -> None:
+        """Look soon: something may be due. Called on the worker's own event loop."""
+        self._woken.set()
+
+    async def stop(self, seconds: float) -> None:
+        """Take up nothing more; what is being sent has `seconds` to end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._lines.stop(seconds)
+
+    async def _send(self) -> None:
+        pause_s = 0.0
+        while True:
+            await asyncio.sleep(LOOK_S_MIN)
+            self._woken.clear()
+            try:
+                soonest_s = await self._lines.look()
+                pause_s = 0.0
+            except Exception as exc:
+                pause_s = min(max(LOOK_S, pause_s * 2), PAUSE_S_MAX)
+                self._fault(exc)
+                await asyncio.sleep(pause_s)
+                continue
+            await self._wait(LOOK_S if soonest_s is None else min(soonest_s, LOOK_S))
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait for a time, or until woken."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _tidy(self) -> None:
+        """Forget what is old, in pieces that hold nobody up."""
+        while True:
+            # Left to chance, so that processes started together do not come together.
+            await asyncio.sleep(random.uniform(0.5, 1.5) * TIDY_S)
+            try:
+                await self.forget_old()
+            except Exception as exc:
+                self._fault(exc)
+
+    async def forget_old(self) -> int:
+        """Delete everything that is kept no longer; return how many rows were the first of it."""
+        total = 0
+        for forget in (idempotency.forget_old, notices.forget_old):
+
+            async def work(tx: Transaction, forget: _Forget = forget) -> int:
+                return await forget(tx, limit=FORGOTTEN_AT_ONCE)
+
+            while True:
+                count = await self._db.write(work)
+                total += count
+                if count < FORGOTTEN_AT_ONCE:
+                    break
+        return total
+
+    def _note(self, ended: Ended) -> None:
+        notice = ended.notice
+        about = {
+            "event_id": notice.event_id,
+            "notice_id": notice.notice_id,
+            "endpoint_id": notice.endpoint_id,
+            "attempt": notice.attempt_count + 1,
+            "outcome": ended.result.outcome,
+            "status": ended.result.status,
+            "ms": ended.result.duration_ms,
+        }
+        if ended.state is None:
+            self._log.warning("lease lost", **about)
+        elif ended.state is NoticeState.dead:
+            self._log.warning("given up", **about)
+        else:
+            self._log.info("sent" if ended.state is NoticeState.done else "not sent", **about)
+        if ended.disabled_endpoint:
+            self._log.warning("webhook disabled", endpoint_id=notice.endpoint_id)
+        if self._observe is not None:
+            self._observe(ended)
+
+    def _fault(self, fault: BaseException) -> None:
+        if isinstance(fault, Unavailable):
+            self._log.warning("worker waits", reason=fault.message, detail=fault.detail)
+        elif isinstance(fault, Problem):
+            self._log.error("problem", reason=fault.message, detail=fault.detail)
+        else:
+            self._log.error("failed", exc_info=fault)
+
+
+_Forget = Callable[..., Awaitable[int]]
+
+
+def run(settings: Settings) -> None:
+    """Work until told to stop by SIGTERM or SIGINT; what is being sent is finished first."""
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    secret = secrets.load(settings.secret_path)
+    db = opening.open_database(settings)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    worker = Worker(db, secret, settings)
+    worker.start()
+    try:
+        await stopped.wait()
+        await worker.stop(limits.DRAIN_SECONDS_MAX)
+    finally:
+        await db.close()

@@ -27,6 +27,7 @@ LAYERS = (
         "model",
         "model_notices",
         "model_deliveries",
+        "model_work",
         "ids",
         "clock",
         "settings",

@@ -43,6 +43,17 @@ FIELDS: dict[str, dict[str, Any]] = {
     "invite_person_again": {},
     "change_role": {"role": "reviewer"},
     "remove_person": {},
+    "claim_task": {},
+    "resume_task": {},
+    "reopen_task": {},
+    "save_draft": {"fence": 1, "revision": 1, "answers": [], "active_ms": 0},
+    "send_heartbeat": {"fence": 1, "active_ms": 0},
+    "submit_answers": {"fence": 1, "answers": [], "client_key": "k", "active_ms": 0},
+    "undo_submission": {},
+    "skip_task": {"fence": 1, "reason": "x"},
+    "flag_task": {"fence": 1, "reason": "x"},
+    "report_task": {"fence": 1, "reason": "x"},
+    "release_task": {"fence": 1},
 }
 """What each page that changes something takes; a new one fails by name until it is told."""
 

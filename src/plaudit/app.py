@@ -54,9 +54,15 @@ from plaudit.store import opening
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace import (
     account_pages,
+    archive_pages,
+    delivery_pages,
+    import_pages,
+    key_pages,
+    notice_pages,
     people_pages,
     sign_in_pages,
     start_page,
+    webhook_pages,
     work,
     work_calls,
 )
@@ -84,6 +90,9 @@ def all_pages() -> tuple[Page, ...]:
     found: list[Page] = []
     for one in (start_page, sign_in_pages, account_pages, people_pages, work, work_calls):
         found += one.PAGES
+    for one in (key_pages, notice_pages, webhook_pages, import_pages, archive_pages):
+        found += one.PAGES
+    found += delivery_pages.PAGES
     return tuple(found)
 
 
@@ -109,6 +118,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         yield
         if worker is not None:
             await worker.stop(STOP_S)
+        await workspace.jobs.stop(STOP_S)
         await services.db.close()
 
     paths: dict[str, list[Endpoint]] = {}
@@ -127,12 +137,12 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         inner.router,
         services,
         metrics,
-        open_paths=re.compile(
-            f"{_paths(operations, lambda one: one.role is None).pattern}|{workspace.paths.pattern}"
+        open_paths=_either(_paths(operations, lambda one: one.role is None), workspace.paths),
+        stream_paths=_either(
+            _paths(operations, lambda one: bool(one.streams)), workspace.stream_paths
         ),
-        stream_paths=_paths(operations, lambda one: bool(one.streams)),
         show_problem=workspace.show_problem,
-        long_paths=_paths(operations, lambda one: one.is_long),
+        long_paths=_either(_paths(operations, lambda one: one.is_long), workspace.long_paths),
     )
 
 
@@ -248,6 +258,10 @@ class _ToStructlog(logging.Handler):
 
 def _log_line(event: Any, **_: Any) -> bytes:
     return msgspec.json.encode(event, enc_hook=repr)
+
+
+def _either(*patterns: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile("|".join(one.pattern for one in patterns))
 
 
 def _paths(operations: Sequence[Operation], choose: Callable[[Operation], bool]) -> re.Pattern[str]:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from plaudit import settings as limits
-from plaudit.core import idempotency, notices, secrets
+from plaudit.core import idempotency, jobs, notices, secrets
 from plaudit.core.egress import Egress
 from plaudit.core.lines import Lines
 from plaudit.core.secrets import ServerSecret
@@ -25,6 +25,7 @@ from plaudit.model_notices import NoticeState
 from plaudit.settings import Settings
 from plaudit.store import opening
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.objects import Objects
 
 LOOK_S = 1.0
 LOOK_S_MIN = 0.02
@@ -51,6 +52,7 @@ class Worker:
         observe: Callable[[Ended], None] | None = None,
     ) -> None:
         self._db = db
+        self._objects = Objects(settings.attachments_place)
         sender = Sender(db, secret, settings, egress=egress, lease_ms=lease_ms)
         self._lines = Lines(sender, on_ended=self._note, on_fault=self._fault)
         self._observe = observe
@@ -103,13 +105,14 @@ class Worker:
             await asyncio.sleep(random.uniform(0.5, 1.5) * TIDY_S)
             try:
                 await self.forget_old()
+                await jobs.drop_old_files(self._db, self._objects)
             except Exception as exc:
                 self._fault(exc)
 
     async def forget_old(self) -> int:
         """Delete everything that is kept no longer; return how many rows were the first of it."""
         total = 0
-        for forget in (idempotency.forget_old, notices.forget_old):
+        for forget in (idempotency.forget_old, notices.forget_old, jobs.forget_old):
 
             async def work(tx: Transaction, forget: _Forget = forget) -> int:
                 return await forget(tx, limit=FORGOTTEN_AT_ONCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,6 +171,19 @@ def signed_in(world: World, who: Somebody) -> Iterator[Browser]:
     with browsing(world) as browser:
         assert browser.sign_in(who).status_code == 303
         yield browser
+
+
+def ended(browser: Browser, path: str, seconds: float = 60) -> dict[str, Any]:
+    """What a job says of itself once it does not run any more."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        job: dict[str, Any] = browser.client.get(
+            path, headers={"Accept": "application/json"}
+        ).json()
+        if job["state"] != "running":
+            return job
+        time.sleep(0.02)
+    raise AssertionError("the job does not end")
 
 
 def token_in(page: httpx2.Response | None) -> str:

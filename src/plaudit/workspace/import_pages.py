@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -123,7 +124,10 @@ async def receive_file(visit: Visit[ImportQuery]) -> Begun:
         if path is None:  # also where the request was given up
             state = JobState.broken if run.tracker.is_stopped else JobState.failed
             await asyncio.shield(visit.desk.jobs.close(run, state, reason))
+    run.tracker.note(phase="storing", done=0, counts=dict.fromkeys(OUTCOMES, 0))
     visit.desk.jobs.go(run, _import(visit, run, path, asked))
+    with suppress(Problem):  # the next beat says it too
+        await run.save()
     return Begun(job_id=run.job.job_id)
 
 
@@ -176,6 +180,7 @@ async def _received(visit: Visit[ImportQuery], run: Run) -> Path:
                 run.tracker.tell(done=done)
         if done == 0:
             raise BadRequest("the file is empty")
+        run.tracker.note(total=done)
         is_whole = True
     except OSError as exc:
         raise Unavailable("the file cannot be kept now", detail=str(exc)) from exc
@@ -199,10 +204,6 @@ async def _gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def _import(visit: Visit[Any], run: Run, path: Path, asked: dict[str, Any]) -> None:
     tracker, org_id, objects = run.tracker, visit.user.org_id, visit.desk.services.objects
     called = str(asked["file"])
-    tracker.progress = jobs.Progress(
-        phase="storing", total=path.stat().st_size, counts=dict.fromkeys(OUTCOMES, 0)
-    )
-
     async def work(db: Database) -> None:
         importer = Importer(
             db.write,

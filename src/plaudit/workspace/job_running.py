@@ -151,23 +151,28 @@ class Run:
             state, reason = JobState.failed, f"the server failed; its log names {self.job.job_id}"
         await self.end(state, reason=reason, file_size=size)
 
+    async def save(self) -> bool:
+        """Write down how far the job is, and that it is alive; False if it is no longer ours."""
+        self._unwritten += self.tracker.new_rejects()
+        is_ours = await jobs.advance(
+            self._services.db,
+            self.job,
+            self.tracker.progress,
+            self._unwritten,
+            self._written_count,
+        )
+        self._written_count += len(self._unwritten)
+        self._unwritten = []
+        return is_ours
+
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            self._unwritten += self.tracker.new_rejects()
             try:
-                is_ours = await jobs.advance(
-                    self._services.db,
-                    self.job,
-                    self.tracker.progress,
-                    self._unwritten,
-                    self._written_count,
-                )
+                is_ours = await self.save()
             except Problem as problem:
                 self._log.warning("job waits", job_id=self.job.job_id, reason=problem.message)
                 continue
-            self._written_count += len(self._unwritten)
-            self._unwritten = []
             if not is_ours:
                 self.tracker.stop()
                 return

@@ -204,6 +204,7 @@ async def _gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def _import(visit: Visit[Any], run: Run, path: Path, asked: dict[str, Any]) -> None:
     tracker, org_id, objects = run.tracker, visit.user.org_id, visit.desk.services.objects
     called = str(asked["file"])
+
     async def work(db: Database) -> None:
         importer = Importer(
             db.write,

@@ -138,6 +138,18 @@ _FROZEN = (
     "INSERT INTO frozen_task (project_id, seq, digest, completed_ms, head)"
     " SELECT project_id, seq, head, 1, head FROM task WHERE task_id = 'task_plain'"
 )
+_DATASET = (
+    "INSERT INTO dataset (org_id, dataset_id, dataset_key, name, name_key, created_ms, next_seq,"
+    " last_ms) SELECT org_id, 's', 1, 's', 's', 1, 2, 1 FROM project"
+)
+_DATASET_DELIVERY = (
+    "INSERT INTO dataset_delivery (org_id, delivery_id, dataset_key, name, name_key, delivered_ms,"
+    " task_count, turn_count) SELECT org_id, 'v', 1, 'v', 'v', 1, 1, 0 FROM project"
+)
+_DATASET_TASK = (
+    "INSERT INTO dataset_task (dataset_key, seq, task_id, delivery_id, delivered_ms, response)"
+    " SELECT 1, 1, 't', 'v', 1, head FROM task WHERE task_id = 'task_plain'"
+)
 
 
 DAMAGE = {
@@ -175,6 +187,8 @@ DAMAGE = {
         _DELIVERED.replace("seq, task_id, head", "seq + 1000, task_id, head"),
     ),
     "a delivery has the hash of its manifest exactly if it is made": (_delivery("NULL", "detail"),),
+    "every dataset task can be found by its id": (_DATASET, _DATASET_DELIVERY, _DATASET_TASK),
+    "each delivery of a dataset counts its tasks": (_DATASET, _DATASET_DELIVERY),
 }
 
 

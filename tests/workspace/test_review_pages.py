@@ -83,7 +83,7 @@ def test_what_waits_is_listed_for_reviewers_by_project_and_task(shift: Shift, cl
     assert "Eggs" in after
     assert "Reported" not in after
     assert f'href="{path_of(shift, task_id)}"' in listed
-    assert "every task is reviewed" in listed
+    assert "Every task is reviewed" in listed
     assert "Hello!" in listed
 
 

@@ -178,9 +178,9 @@ def _reason(found: Work | None) -> str:
     if found is None or found.state is WorkState.open:
         return ""
     words = {
-        "all": "every task is reviewed",
-        "sample": "drawn for the sample",
-        "open questions": "people disagree",
+        "all": "Every task is reviewed",
+        "sample": "Drawn for the sample",
+        "open questions": "People disagree",
     }
     return words.get(found.reason or "", found.reason or "")
 

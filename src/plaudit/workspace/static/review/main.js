@@ -70,6 +70,7 @@ function tell() {
     const card = element.closest("[data-card]");
     const isFixed = changed.has(keyOf(addressOf(element)));
     card.querySelector("[data-changed]").hidden = !isFixed;
+    for (const tag of card.querySelectorAll("[data-dispute]")) tag.hidden = isFixed;
     if (card.dataset.state === "unresolved" && !isFixed) undecided += 1;
     if (card.dataset.state === "disputed" && !isFixed) disputed += 1;
   }

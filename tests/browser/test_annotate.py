@@ -44,7 +44,7 @@ def tasks_of(desk: Desk) -> list[Any]:
 
 
 def values(annotations: Any) -> dict[str, Any]:
-    return {one.key: one.value for one in annotations}
+    return {one.actual_instance.key: one.actual_instance.value for one in annotations}
 
 
 def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(shift, desk):

@@ -137,21 +137,21 @@ def furnish_review(stage: Stage) -> None:
         assert answer.status_code == 200, answer.text
         stage.made.setdefault("review_task", answer.json()["task_id"])
         stage.made["reported_task"] = answer.json()["task_id"]
-    for role, likert in (("annotator", 2), ("reviewer", 6)):
+    for role, likert in (("annotator", 2), ("admin", 6)):
         with httpx2.Client(base_url=stage.url, headers={"Origin": stage.url}) as client:
-            at = at_a_task(stage, client, role)
+            email, word = stage.logins[role]
+            token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+            client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+            at = take(client, project["id"])
             hand_in(client, at, "submit", answers=good_answers(likert, "t0u0"), client_key="k")
-            if role == "reviewer":
-                at = at_a_task(stage, client, role)
+            if role == "admin":
+                at = take(client, project["id"])
                 hand_in(client, at, "report", reason="harmful", note="It is unkind.")
 
 
-def at_a_task(stage: Stage, client: httpx2.Client, role: str) -> str:
-    """Sign somebody in and take a task for them; where its page is."""
-    email, word = stage.logins[role]
-    queue = f"/work/{stage.made['review_project']}"
-    token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
-    client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+def take(client: httpx2.Client, project_id: str) -> str:
+    """Take a task for whoever is signed in; where its page is."""
+    queue = f"/work/{project_id}"
     token = token_in(client.get(queue, headers={"Accept": "text/html"}))
     taken = client.post(queue, data={"csrf": token})
     assert taken.status_code == 303, taken.text

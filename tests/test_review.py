@@ -310,6 +310,8 @@ def test_a_frozen_delivery_stays_what_it_was(floor):
 
         assert walk(client, "/v2/delivery", **where) == was
         assert ids_of(client, made["id"]) == [task_id]
+        changed = walk(client, f"/manage/v1/deliveries/{made['id']}/changes")
+        assert [(one["task_id"], one["threads_changed"]) for one in changed] == [(task_id, True)]
     assert turn_of(floor, task_id) != was[0]["threads"][0]["turns"][0]
 
 

@@ -1,6 +1,5 @@
 """What a reviewer or manager decides about work that waits for them, or was delivered.
 
-    open_questions(tx, project, task)     the questions on which people disagree too much
     accept(tx, project, task, user_id, fixes=…, revision=…)
         Completes a task in review with what people answered, and the reviewer's own answers in the
         place of some. `fixes` is decoded JSON in the shape of core/answers.py, positions counting
@@ -36,7 +35,7 @@ from plaudit.core import consolidation, lifecycle
 from plaudit.core.answers import Answer, check, missing
 from plaudit.core.consolidation import address_of
 from plaudit.core.outcomes import Standing, standing_of
-from plaudit.core.questions import Question, unshuffled
+from plaudit.core.questions import unshuffled
 from plaudit.core.submission import consolidated
 from plaudit.errors import AnswersRejected, Conflict, Fault, InvalidContent, NotFound
 from plaudit.model import Project, StoredTask
@@ -53,11 +52,6 @@ STALE = "the task has changed since you opened it; look at it again"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-async def open_questions(tx: Transaction, project: Project, task: StoredTask) -> list[Question]:
-    """The questions that people's answers leave open."""
-    return (await consolidated(tx, project, task)).unresolved
 
 
 async def accept(

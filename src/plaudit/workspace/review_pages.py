@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from plaudit.api.parameters import Choice, NoQuery, Text
 from plaudit.core import outcomes, paging, permissions, reviews
+from plaudit.core.annotations import threads_of
 from plaudit.core.submission import content_of
 from plaudit.errors import NotFound
 from plaudit.model import PersonRole, Project, StoredTask, TaskStatus
@@ -221,9 +222,10 @@ def _after(project: Project, shelf: Shelf, found: Sequence[StoredTask]) -> _Plac
 
 def _row(project: Project, task: StoredTask, found: Work | None) -> Row:
     is_hidden = found is not None and found.state is WorkState.parked
+    said = content_of(task) or ([] if task.body is None else threads_of(task, 0))
     return Row(
         path=task_path(project, task.task_id),
-        excerpt="" if is_hidden else excerpt(content_of(task)),
+        excerpt="" if is_hidden else excerpt(said),
         task_id=task.task_id,
         reason=_reason(found),
         answer_count=None if found is None else found.submitted_count,

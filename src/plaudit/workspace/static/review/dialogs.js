@@ -17,11 +17,15 @@ export function bindDialogs() {
     }
   }
   const content = find("show-content");
+  const tools = find("tools");
+  const hasTools = !tools.hidden;
+  if (content !== null) tools.hidden = true;
   content?.addEventListener("click", () => {
     const isShown = content.getAttribute("aria-expanded") !== "true";
     content.setAttribute("aria-expanded", String(isShown));
     content.textContent = isShown ? "Hide the content" : "Show the content";
     for (const section of document.querySelectorAll(".asked")) section.hidden = !isShown;
+    tools.hidden = !(isShown && hasTools);
   });
   return opened;
 }

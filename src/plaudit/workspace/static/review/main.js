@@ -78,7 +78,7 @@ function tell() {
   const words = [];
   if (undecided) words.push(`${undecided} undecided`);
   if (disputed) words.push(`${disputed} with different answers`);
-  words.push(changed.size === 1 ? "1 fix" : `${changed.size} fixes`);
+  words.push(changed.size === 0 ? "no fixes" : changed.size === 1 ? "1 fix" : `${changed.size} fixes`);
   document.getElementById("progress").textContent = words.join(" · ");
   const isAccepting = task.standing === "in_review";
   if (isAccepting) button.firstChild.textContent = changed.size ? "Accept with fixes and go on " : "Accept and go on ";

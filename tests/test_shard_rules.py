@@ -238,6 +238,7 @@ def put_through_work(world: World) -> None:
     fix = {"at": "t0u0", "key": "likert_value", "value": 2}
     floor.decide(review.correct, first, "rev", fixes=[fix])
     floor.write(lambda tx: reviews.list_completed(tx, floor.project))
+    floor.write(lambda tx: reviews.list_answered(tx, floor.project, 1))
     floor.write(lambda tx: submission.list_recent(tx, floor.project, "ann"))
     floor.move(lifecycle.reopen_task, first)
     floor.age(floor.take("ben"))

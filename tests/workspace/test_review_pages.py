@@ -246,6 +246,7 @@ def test_work_goes_back_with_a_comment_that_its_author_reads(shift: Shift, clien
     assert HOSTILE in unescape(ann.get(ann.at).text)
     history, _ = open_task(rae, shift, task_id)
     assert "sent it back to" in history
+    assert "this was done again, or counts no more" in history
     assert HOSTILE in unescape(history)
     again = {"fence": ann.state()["fence"], "answers": good_answers(), "client_key": "k2"}
     assert ann.call("submit", active_ms=5, **again).status_code == 200

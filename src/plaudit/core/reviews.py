@@ -41,7 +41,8 @@ class Said(Struct, frozen=True):
 
     user_id: str
     kind: str
-    """skip, flag, report, accept, correct, send_back, dismiss_report or confirm_report."""
+    """skip, flag, report, accept, correct, send_back, dismiss_report or confirm_report; submit, or
+    submit_once where the answers count no more."""
     created_ms: int
     text: str
     about: str
@@ -110,6 +111,22 @@ async def list_said(tx: Transaction, project: Project, seq: int) -> list[Said]:
     """What was said and decided about a task, newest first; the last hundred."""
     notes = await assignments.list_notes(tx, project.project_id, seq, limit=NOTES_MAX)
     return [_said(one) for one in notes]
+
+
+async def list_answered(tx: Transaction, project: Project, seq: int) -> list[Said]:
+    """When people submitted a task, newest first; the last hundred times."""
+    found = await submissions.list_all(tx, project.project_id, seq, limit=NOTES_MAX)
+    return [
+        Said(
+            user_id=one.user_id,
+            kind="submit" if one.is_current else "submit_once",
+            created_ms=one.submitted_ms,
+            text="",
+            about="",
+            fixes=[],
+        )
+        for one in found
+    ]
 
 
 async def list_returned(tx: Transaction, project: Project, user_id: str) -> list[Returned]:

@@ -13,7 +13,7 @@ import msgspec
 from plaudit.core.answers import Answer
 from plaudit.core.forms import LIKERT, Field
 from plaudit.core.questions import Question, names_response, responses
-from plaudit.core.values import possible_values
+from plaudit.core.values import Wrong, possible_values, stored_value
 from plaudit.wire.annotation import AnnotationType
 from plaudit.wire.task import Thread
 from plaudit.workspace.controls import Control
@@ -31,7 +31,7 @@ def said(question: Question, control: Control, answer: Answer, content: Sequence
         return NOTHING
     field = question.field
     if names_response(field):
-        return _named(_positions(question, content), value)
+        return _named(field, _positions(question, content), value)
     if field.type == AnnotationType.labeled_text and isinstance(value, list):
         return "; ".join(map(_span, value)) or "nothing is marked"
     if isinstance(value, dict) and "score" in value:
@@ -51,7 +51,7 @@ def said(question: Question, control: Control, answer: Answer, content: Sequence
 def as_given(
     question: Question, control: Control, answer: Answer, content: Sequence[Thread]
 ) -> dict[str, Any] | None:
-    """An answer as the page's scripts hold it; None if they could not.
+    """An answer as the page's scripts hold it; None for one that the form would not take.
 
     Without the reason that somebody gave for it: whoever changes the answer gives their own.
     """
@@ -61,12 +61,22 @@ def as_given(
         value = _placed(_positions(question, content), value)
         if value is None:
             return None
+    if value is not None:
+        try:
+            stored_value(question, content, _order(question, content), value)
+        except Wrong:
+            return None
     for name in ("not_applicable", "cannot_assess"):
         if getattr(answer, name):
             found[name] = True
     if value is not None:
         found["value"] = value
     return found
+
+
+def _order(question: Question, content: Sequence[Thread]) -> list[int]:
+    place = question.place
+    return [] if place.turn is None else responses(content[place.thread].turns[place.turn])
 
 
 def _positions(question: Question, content: Sequence[Thread]) -> dict[str, int]:
@@ -85,12 +95,14 @@ def _placed(positions: dict[str, int], value: Any) -> Any:
     return positions.get(value) if isinstance(value, str) else None
 
 
-def _named(positions: dict[str, int], value: Any) -> str:
+def _named(field: Field, positions: dict[str, int], value: Any) -> str:
     placed = _placed(positions, value)
     if placed is None:
         return "a response that is not here"
     if isinstance(placed, int):
         return f"Response {placed}"
+    if field.type == AnnotationType.category_multiple:
+        return ", ".join(f"Response {one}" for one in placed) or "none of them"
     groups = [[one] if isinstance(one, int) else one for one in placed]
     return " > ".join(" = ".join(f"Response {one}" for one in group) for group in groups)
 

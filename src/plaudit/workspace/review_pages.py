@@ -124,7 +124,8 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
             permissions.require_role(visit.user, PersonRole.manager)
         standing = await outcomes.standing_of(tx, project, task)
         said = await reviews.list_said(tx, project, task.seq)
-        people = [one.user_id for one in standing.judged] + [one.user_id for one in said]
+        answered = await reviews.list_answered(tx, project, task.seq)
+        people = [one.user_id for one in [*said, *answered]]
         people += [one.about for one in said if one.about]
         names = await reviews.names_of(tx, visit.user.account_id, people)
         batch = None
@@ -149,7 +150,7 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         "shown": shown.task,
         "judged": standing.judged,
         "names": names,
-        "events": review_view.events(standing, said, names),
+        "events": review_view.events(standing, [*said, *answered], names),
         "reports": [one for one in said if one.kind == "report"],
         "revision": standing.revision,
         "guidelines": guidelines if detail.guidelines else None,

@@ -25,6 +25,8 @@ STATES = ("unresolved", "disputed", "agreed", "unanswered")
 """How people stand to a question, in the order in which questions are shown."""
 
 _DONE = {
+    "submit": "answered",
+    "submit_once": "answered; this was done again, or counts no more",
     "skip": "skipped it",
     "flag": "flagged it",
     "report": "reported its content",
@@ -124,7 +126,7 @@ def events(standing: Standing, said: Sequence[Said], names: Mapping[str, str]) -
             created_ms=one.created_ms,
             changes=[_change(was, now, asked, standing) for was, now in one.fixes],
         )
-        for one in said
+        for one in sorted(said, key=lambda one: -one.created_ms)
     ]
 
 

@@ -55,6 +55,8 @@ from plaudit.worker import STOP_S, Worker
 from plaudit.workspace import (
     account_pages,
     people_pages,
+    review_calls,
+    review_pages,
     sign_in_pages,
     start_page,
     work,
@@ -82,7 +84,10 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
 def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
-    for one in (start_page, sign_in_pages, account_pages, people_pages, work, work_calls):
+    for one in (
+        *(start_page, sign_in_pages, account_pages, people_pages, work, work_calls),
+        *(review_pages, review_calls),
+    ):
         found += one.PAGES
     return tuple(found)
 

@@ -54,6 +54,11 @@ FIELDS: dict[str, dict[str, Any]] = {
     "flag_task": {"fence": 1, "reason": "x"},
     "report_task": {"fence": 1, "reason": "x"},
     "release_task": {"fence": 1},
+    "accept_task": {"revision": "x", "fixes": []},
+    "correct_task": {"revision": "x", "fixes": []},
+    "send_task_back": {"revision": "x", "user_id": "x", "comment": "x"},
+    "confirm_report": {},
+    "dismiss_report": {},
 }
 """What each page that changes something takes; a new one fails by name until it is told."""
 

@@ -54,9 +54,13 @@ from plaudit.store import opening
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace import (
     account_pages,
+    batch_pages,
     people_pages,
+    project_pages,
+    settings_pages,
     sign_in_pages,
     start_page,
+    task_pages,
     work,
     work_calls,
 )
@@ -83,6 +87,8 @@ def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
     for one in (start_page, sign_in_pages, account_pages, people_pages, work, work_calls):
+        found += one.PAGES
+    for one in (project_pages, settings_pages, batch_pages, task_pages):
         found += one.PAGES
     return tuple(found)
 

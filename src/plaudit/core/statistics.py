@@ -206,14 +206,10 @@ def _times(seconds: Sequence[float]) -> list[Bar]:
         high = edges[number + 1] if number + 1 < len(edges) else None
         count = sum(low <= one and (high is None or one < high) for one in seconds)
         if high is None:
-            label = f"{_length(low)} or more"
-        elif low == 0:
-            label = f"under {_length(high)}"
+            label = f"over {low // 60} min"
+        elif high <= 60:
+            label = f"{low}–{high} s"
         else:
-            label = f"{_length(low)} to {_length(high)}"
+            label = f"{low // 60}–{high // 60} min"
         bars.append(Bar(label, count))
     return bars
-
-
-def _length(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"

@@ -16,6 +16,7 @@ from plaudit.core.statistics import Bar, Pace
 WIDTH = 720
 HEIGHT = 200
 LEFT = 48
+RIGHT = 20
 BOTTOM = 28
 TOP = 12
 GAP = 0.25
@@ -75,7 +76,7 @@ def bars_chart(bars: Sequence[Bar]) -> Chart:
     """A column for each bar; so many captions as there is room for."""
     top, step = _scale(max((one.count for one in bars), default=0))
     base = HEIGHT - BOTTOM
-    place = (WIDTH - LEFT) / max(1, len(bars))
+    place = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
     every = -(-len(bars) // LABELS_MAX)
     columns = []
     for number, one in enumerate(bars):

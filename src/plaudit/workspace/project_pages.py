@@ -31,7 +31,8 @@ class ProjectsQuery(Struct, frozen=True):
     """Query of GET /projects."""
 
     page: Annotated[
-        int, Count(description="Which page, counted from 1.", least=1, most=PAGES_MAX)
+        int,
+        Count(description="Which page, counted from 1.", least=1, most=PAGES_MAX, default=1),
     ] = 1
 
 
@@ -68,9 +69,24 @@ async def show_new_project(visit: Visit[NoQuery]) -> dict[str, Any]:
     return {
         "presets": list(PRESETS),
         "empty": EMPTY,
-        "reviews": list(Review),
         "overlap_max": OVERLAP_MAX,
-        "was": {"blind": True, "form": next(iter(PRESETS)), "review": Review.none.value},
+        "was": general_values("", ProjectDetail()) | {"form": next(iter(PRESETS))},
+    }
+
+
+def general_values(name: str, detail: ProjectDetail) -> dict[str, Any]:
+    """What the fields of a project's name and rules hold before anybody types."""
+    numbers = {
+        name: "" if value is None else str(value)
+        for name in ("overlap", "review_percent", "lease_seconds")
+        for value in [getattr(detail, name)]
+    }
+    return numbers | {
+        "name": name,
+        "types": "\n".join(detail.types or ()),
+        "models": "\n".join(detail.models or ()),
+        "review": (detail.review or Review.none).value,
+        "blind": detail.blind is not False,
     }
 
 

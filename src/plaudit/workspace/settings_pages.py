@@ -27,7 +27,7 @@ from plaudit.core.forms import (
     form_of,
     read_form,
 )
-from plaudit.core.projects import LEASE_SECONDS_MAX, OVERLAP_MAX
+from plaudit.core.projects import OVERLAP_MAX
 from plaudit.core.questions import questions, unshuffled
 from plaudit.errors import InvalidContent
 from plaudit.model import PersonRole, Review
@@ -36,7 +36,7 @@ from plaudit.wire.resources import project_detail
 from plaudit.wire.task import MessageRole
 from plaudit.workspace import forms, links, rendering, sample, task_view
 from plaudit.workspace.page import Page, Redirect, Shown, Visit
-from plaudit.workspace.project_pages import EMPTY, PROJECT
+from plaudit.workspace.project_pages import EMPTY, PROJECT, general_values
 from plaudit.workspace.work import get_project
 
 SETTINGS = f"{PROJECT}/settings"
@@ -109,23 +109,10 @@ async def show_settings(visit: Visit[NoQuery]) -> dict[str, Any]:
     """GET …/settings: the name and the rules of working."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-    detail = project_detail(project)
     return {
         "project": project,
-        "reviews": list(Review),
-        "presets": list(PRESETS),
         "overlap_max": OVERLAP_MAX,
-        "lease_seconds_max": LEASE_SECONDS_MAX,
-        "was": {
-            "name": project.name,
-            "types": "\n".join(detail.types or ()),
-            "models": "\n".join(detail.models or ()),
-            "overlap": _typed(detail.overlap),
-            "review": (detail.review or Review.none).value,
-            "review_percent": _typed(detail.review_percent),
-            "lease_seconds": _typed(detail.lease_seconds),
-            "blind": detail.blind is not False,
-        },
+        "was": general_values(project.name, project_detail(project)),
     }
 
 
@@ -299,10 +286,6 @@ def _preview(
 ) -> Shown:
     context = {"shown": shown, "markdown": markdown, "fault": fault, "left": left or []}
     return Shown(template=PREVIEW, context=context)
-
-
-def _typed(value: int | None) -> str:
-    return "" if value is None else str(value)
 
 
 def _pretty(value: Any) -> str:

@@ -89,6 +89,7 @@ async def show_batches(visit: Visit[BatchesQuery]) -> dict[str, Any]:
         "status": query.status,
         "next_token": token,
         "priority_max": queue.PRIORITY_MAX,
+        "about": visit.path.get("batch_id"),
     }
 
 
@@ -142,12 +143,12 @@ async def cancel_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) ->
 async def prioritize_batch(visit: Visit[NoQuery], sent: PriorityForm, change: Change) -> Redirect:
     """POST …/priority: its tasks are given out earlier, or later."""
     batch = await _named(change.tx, visit)
-    await queue.prioritize(change.tx, batch, sent.priority)
+    priority = await queue.prioritize(change.tx, batch, sent.priority)
     await change.note(
         "batch",
         batch.batch_id,
         project_id=batch.project_id,
-        detail={"priority": {"from": batch.priority, "to": sent.priority}},
+        detail={"priority": {"from": batch.priority, "to": priority}},
     )
     return _back(visit, f"The priority of batch {batch.name} is changed.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Struct
 
@@ -38,6 +38,8 @@ class ProjectsQuery(Struct, frozen=True):
 
 class NewProject(Struct, kw_only=True):
     """A new project. `form` is the name of a preset, or EMPTY; `template` is JSON."""
+
+    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
 
     name: str
     types: str | None = None

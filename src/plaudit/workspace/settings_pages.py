@@ -8,7 +8,7 @@ to write in, and change nothing.
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -50,6 +50,8 @@ PREVIEW = "preview.html"
 
 class GeneralForm(Struct, kw_only=True):
     """A project's name and the rules of working on it; types and models are one a line."""
+
+    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
 
     name: str
     types: str | None = None

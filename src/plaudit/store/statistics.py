@@ -17,7 +17,7 @@ async def count_completed_by_day(
     rows = await tx.all(
         "SELECT day, COUNT(*) FROM (SELECT (completed_ms - :since_ms) / 86400000 AS day FROM task"
         " WHERE project_id = :project_id AND status = :status AND completed_ms IS NOT NULL"
-        " AND completed_ms >= :since_ms ORDER BY completed_ms DESC LIMIT :most) AS some"
+        " AND completed_ms >= :since_ms ORDER BY completed_ms DESC LIMIT :most) AS found"
         " GROUP BY day",
         {
             "project_id": project_id,
@@ -48,7 +48,7 @@ async def count_held(tx: Transaction, project_id: int, *, now: int, most: int) -
     """How many leases of a project run at this moment; it stops counting at `most`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM assignment WHERE project_id = :project_id"
-        " AND ended_ms IS NULL AND expires_ms > :now LIMIT :most) AS some",
+        " AND ended_ms IS NULL AND expires_ms > :now LIMIT :most) AS found",
         {"project_id": project_id, "now": now, "most": most},
     )
     return int(row[0]) if row else 0
@@ -58,7 +58,7 @@ async def count_waiting(tx: Transaction, project_id: int, state: WorkState, *, m
     """How many tasks are in review, or parked; it stops counting at `most`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_id = :project_id"
-        " AND state = :state AND state <> 'open' LIMIT :most) AS some",
+        " AND state = :state AND state <> 'open' LIMIT :most) AS found",
         {"project_id": project_id, "state": state.value, "most": most},
     )
     return int(row[0]) if row else 0

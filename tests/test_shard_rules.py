@@ -30,9 +30,12 @@ from plaudit.core import (
     reviews,
     scope,
     secrets,
+    statistics,
     submission,
     webhooks,
+    work_state,
 )
+from plaudit.core.listing import BatchQuery, batch_rows_page
 from plaudit.core.notices import NoticeQuery
 from plaudit.model import TaskStatus
 from plaudit.settings import Settings
@@ -48,6 +51,7 @@ from plaudit.store import (
     organizations,
     schema,
     sessions,
+    task_rows,
     tasks,
 )
 from plaudit.store import notices as stored_notices
@@ -266,8 +270,28 @@ def put_through_work(world: World) -> None:
 
     floor.age(floor.take("gil"))
     floor.write(late)
+    done = floor.task(first)
+    floor.write(lambda tx: looked_after(tx, floor, done))
     floor.write(lambda tx: batching.move(tx, batch, "pause"))
     floor.write(lambda tx: batching.move(tx, batch, "cancel"))
+
+
+async def looked_after(tx, floor: Floor, task) -> None:
+    """What managers look at: counts, pictures, one task, tasks and batches as rows."""
+    project, secret = floor.project, floor.world.secret
+    await statistics.progress(tx, project)
+    await statistics.pace(tx, project, FAR // 10**6)
+    await statistics.last_answers(tx, project)
+    account_id, _ = await organizations.find_account(tx, floor.org_id)
+    await work_state.work_on(tx, task, account_id)
+    words = scope.ScopeWords(project_id=project.public_id)
+    shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
+    for batch_id, status, after in shapes:
+        where = TaskFilter(project.project_id, batch_id, status, after)
+        await task_rows.list_rows(tx, where, after=where.start, bound=9, limit=2)
+    query = BatchQuery(scope=words)
+    for batch in (await batch_rows_page(tx, secret, floor.org_id, query))[0]:
+        await batches.find_progress(tx, project.project_id, batch.batch_id)
 
 
 def put_through_people(world: World) -> None:

@@ -54,11 +54,15 @@ from plaudit.store import opening
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace import (
     account_pages,
+    batch_pages,
     people_pages,
+    project_pages,
     review_calls,
     review_pages,
+    settings_pages,
     sign_in_pages,
     start_page,
+    task_pages,
     work,
     work_calls,
 )
@@ -87,6 +91,7 @@ def all_pages() -> tuple[Page, ...]:
     for one in (
         *(start_page, sign_in_pages, account_pages, people_pages, work, work_calls),
         *(review_pages, review_calls),
+        *(project_pages, settings_pages, batch_pages, task_pages),
     ):
         found += one.PAGES
     return tuple(found)

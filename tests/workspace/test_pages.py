@@ -59,6 +59,23 @@ FIELDS: dict[str, dict[str, Any]] = {
     "send_task_back": {"revision": "x", "user_id": "x", "comment": "x"},
     "confirm_report": {},
     "dismiss_report": {},
+    "create_project_on_page": {"name": "New", "form": "SFT"},
+    "save_settings": {"name": "Changed"},
+    "save_guidelines": {"guidelines": "x"},
+    "preview_guidelines": {"text": "x"},
+    "save_template": {"template": "{}"},
+    "preview_template": {"template": "{}", "variables": "{}"},
+    "save_questions": {"form": "{}"},
+    "preview_questions": {"form": {}, "responses": 2},
+    "create_batch_on_page": {"name": "New"},
+    "prioritize_batch": {"priority": "1"},
+    "finalize_batch_on_page": {},
+    "pause_batch_on_page": {},
+    "resume_batch_on_page": {},
+    "cancel_batch_on_page": {},
+    "cancel_task_on_page": {},
+    "fail_task_on_page": {"message": "x"},
+    "reopen_task_on_page": {},
 }
 """What each page that changes something takes; a new one fails by name until it is told."""
 

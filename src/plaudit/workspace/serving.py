@@ -31,6 +31,7 @@ from plaudit.core import permissions, sessions
 from plaudit.core.sign_in import Throttle
 from plaudit.errors import (
     Conflict,
+    IllegalMove,
     InvalidContent,
     MethodNotAllowed,
     NotFound,
@@ -49,7 +50,7 @@ from plaudit.workspace.browser import Browser
 from plaudit.workspace.page import ANYONE, Desk, Page, Redirect, Shown, Visit
 from plaudit.workspace.views import Frame, Views
 
-_AGAIN = (InvalidContent, Conflict, SignInRefused, TooManyRequests, Unavailable)
+_AGAIN = (InvalidContent, Conflict, IllegalMove, SignInRefused, TooManyRequests, Unavailable)
 _encode = msgspec.json.Encoder().encode
 
 

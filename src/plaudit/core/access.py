@@ -17,7 +17,7 @@ import zlib
 from plaudit import clock, ids
 from plaudit.core import audit, names
 from plaudit.core.secrets import ServerSecret
-from plaudit.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, Unauthenticated
 from plaudit.model import SERVER, Actor, ApiKey, Caller, Role
 from plaudit.store import organizations
 from plaudit.store.engine import Database, Transaction
@@ -93,10 +93,13 @@ async def add_key(
 ) -> tuple[ApiKey, str]:
     """Make an API key; return it and its text, which cannot be shown again.
 
-    Raises Conflict where a world has as many active keys as it may.
+    Raises Conflict where a world has as many active keys as it may, and InvalidContent for an end
+    that lies in the past.
     """
     if name:
         names.checked(name)
+    if expires_ms is not None and expires_ms <= clock.now_ms():
+        raise InvalidContent("expires_at lies in the past", pointer="/expires_at")
     text = mint_key(mode)
     key = ApiKey(
         key_id=ids.mint("key"),

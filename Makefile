@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test check fix serve bench bench-quick bench-setup clean
+.PHONY: setup demo test check fix serve bench bench-quick bench-setup screenshots clean
 
 setup: $(STAMP)
 
@@ -52,6 +52,9 @@ bench: bench-setup  ## measure against nginx and an ordinary server; about 20 mi
 
 bench-quick: bench-setup  ## the same on little data, to see that it runs
 	$(BIN)/python -m benchmarks --quick
+
+screenshots: setup  ## every page of the workspace, in screenshots/
+	$(BIN)/python tests/browser/gallery.py screenshots
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.claims import measure_claims
 from benchmarks.depth import measure_depth
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "depth": measure_depth,
     "imports": measure_imports,
     "postgres": measure_postgres,
+    "claims": measure_claims,
 }
 
 

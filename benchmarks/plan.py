@@ -29,6 +29,13 @@ class Plan:
     import_large_tasks: int
     import_small_tasks: int
     import_rounds: int
+    claim_people: int
+    claim_tasks: int
+    claim_kills: int
+    claim_seconds: float
+    """How long people claim at a human pace."""
+    claim_rounds: int
+    claim_trials: int
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -52,6 +59,12 @@ def full_plan(folder: Path) -> Plan:
         import_large_tasks=5_000,
         import_small_tasks=50_000,
         import_rounds=3,
+        claim_people=500,
+        claim_tasks=5_000,
+        claim_kills=6,
+        claim_seconds=30,
+        claim_rounds=5,
+        claim_trials=200,
     )
 
 
@@ -74,6 +87,12 @@ def quick_plan(folder: Path) -> Plan:
         import_large_tasks=300,
         import_small_tasks=3_000,
         import_rounds=1,
+        claim_people=50,
+        claim_tasks=200,
+        claim_kills=1,
+        claim_seconds=3,
+        claim_rounds=1,
+        claim_trials=50,
     )
 
 

@@ -24,6 +24,9 @@ _folder: Path | None = None
 
 def pytest_configure(config: pytest.Config) -> None:
     global _folder
+    memory = postgres.roomy_memory()
+    if memory is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     if postgres.FOLDER_VARIABLE not in os.environ:
         _folder = postgres.choose_folder()
 

@@ -97,11 +97,11 @@ def good_answers(shown: ShownTask, choose: Any = None) -> list[dict[str, Any]]:
 class Floor:
     """A project that people work on. `on(world)` is the same floor through another engine."""
 
-    def __init__(self, world: World, **detail: Any) -> None:
+    def __init__(self, world: World, name: str = "Floor", **detail: Any) -> None:
         self.world, self.org_id = world, world.org()
         settings = ProjectDetail(**({"form": FORM} | detail))
         self.project = self.write(
-            lambda tx: create_project(tx, self.org_id, name="Floor", detail=settings)
+            lambda tx: create_project(tx, self.org_id, name=name, detail=settings)
         )
 
     def on(self, world: World) -> Floor:

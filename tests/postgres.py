@@ -25,9 +25,20 @@ FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
 """Where the run's server keeps its data; set once, so that all workers of a run share it."""
 
 
+SHARED_MEMORY = Path("/dev/shm")
+ROOM_BYTES_MIN = 4 * 1024**3
+
+
+def roomy_memory() -> Path | None:
+    """Where files can live in memory: copying a database takes a tenth of the time there."""
+    if not os.access(SHARED_MEMORY, os.W_OK):
+        return None
+    return SHARED_MEMORY if shutil.disk_usage(SHARED_MEMORY).free >= ROOM_BYTES_MIN else None
+
+
 def choose_folder() -> Path:
     """Name the folder of this run's server, before any worker starts."""
-    folder = Path(tempfile.mkdtemp(prefix="plaudit-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="plaudit-pg-", dir=roomy_memory()))
     folder.chmod(0o755)  # the server runs as another user where the tests run as root
     os.environ[FOLDER_VARIABLE] = str(folder)
     return folder
@@ -53,7 +64,7 @@ class Postgres:
         """A new database with the current schema; returns its URL."""
         self._count += 1
         name = f"{self._prefix}_{self._count}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY")
         return self._url(name)
 
     def drop(self, url: str) -> None:

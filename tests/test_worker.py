@@ -16,10 +16,12 @@ import pytest
 
 from builders import make_thread
 from failures.cluster import make_store, running
+from floor import Floor
 from harness import World, clean_environment, run_cli, store_arguments
 from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
 from plaudit.model_notices import NoticeState
+from plaudit.model_work import LeaseStatus
 from plaudit.store import tasks
 from plaudit.worker import Worker
 from receivers import LOOPBACK, OK, Receiver
@@ -183,6 +185,52 @@ def test_a_worker_that_is_stopped_finishes_what_it_sends_and_takes_nothing_more(
     assert code == 0
     assert receiver.connections == 4
     assert len(done) == 4
+
+
+def test_a_lease_that_ran_out_is_taken_back_without_anybody_asking(world):
+    floor = Floor(world)
+    [late_id, held_id] = floor.create(2)
+    late, held = floor.take("ann"), floor.take("ben")
+    floor.age(late)
+
+    with worker_process(world.settings) as (_, log):
+        ended = time.monotonic() + 15
+        while floor.place(late_id).open_count and time.monotonic() < ended:
+            time.sleep(0.2)
+
+    assert floor.place(late_id).open_count == 0
+    assert floor.lease(late).status is LeaseStatus.expired
+    assert floor.lease(held).status is LeaseStatus.open
+    assert floor.place(held_id).open_count == 1
+    assert '"event":"leases taken back"' in log.read_text()
+    assert floor.violations() == {}
+
+
+def test_workers_that_take_back_at_the_same_time_take_each_lease_once(world):
+    floors = [Floor(world, f"Floor {number}", overlap=2) for number in range(3)]
+    for floor in floors:
+        floor.create(70)
+        leases = [floor.take(f"{name}{n}") for n in range(70) for name in ("ann", "ben")]
+        floor.write(lambda tx, project=floor.project: run_out(tx, project.project_id))
+    workers = [Worker(world.db, world.secret, world.settings) for _ in range(4)]
+
+    async def main():
+        counts = await asyncio.gather(*(one.take_back() for one in workers))
+        return sum(counts), await workers[0].take_back()
+
+    taken, rest = world.run(main())
+
+    assert taken + rest == len(floors) * len(leases)
+    assert world.run(workers[0].take_back()) == 0
+    assert all(floor.violations() == {} for floor in floors)
+    assert {floor.claim("cem").fence for floor in floors} == {1}
+
+
+async def run_out(tx, project_id):
+    await tx.run(
+        "UPDATE assignment SET expires_ms = 0 WHERE project_id = :project_id",
+        {"project_id": project_id},
+    )
 
 
 def test_a_worker_without_a_store_says_so_in_one_line(tmp_path):

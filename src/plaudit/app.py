@@ -55,13 +55,19 @@ from plaudit.worker import STOP_S, Worker
 from plaudit.workspace import (
     account_pages,
     archive_pages,
+    batch_pages,
     delivery_pages,
     import_pages,
     key_pages,
     notice_pages,
     people_pages,
+    project_pages,
+    review_calls,
+    review_pages,
+    settings_pages,
     sign_in_pages,
     start_page,
+    task_pages,
     webhook_pages,
     work,
     work_calls,
@@ -88,11 +94,13 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
 def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
-    for one in (start_page, sign_in_pages, account_pages, people_pages, work, work_calls):
+    for one in (
+        *(start_page, sign_in_pages, account_pages, people_pages, work, work_calls),
+        *(review_pages, review_calls),
+        *(project_pages, settings_pages, batch_pages, task_pages),
+        *(key_pages, notice_pages, webhook_pages, import_pages, archive_pages, delivery_pages),
+    ):
         found += one.PAGES
-    for one in (key_pages, notice_pages, webhook_pages, import_pages, archive_pages):
-        found += one.PAGES
-    found += delivery_pages.PAGES
     return tuple(found)
 
 

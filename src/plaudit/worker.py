@@ -1,8 +1,9 @@
-"""What happens by itself: events are sent to receivers, and what is old is forgotten.
+"""What happens by itself: sending, taking back leases that ran out, forgetting what is old.
 
-One loop, in each serving process or in a process of its own. It needs no leader: whoever takes a
-notice leases it, so any number of workers share the work. A commit of this process wakes it at
-once; what others commit is found by looking once a second.
+In each serving process or in a process of its own. It needs no leader: whoever takes a notice
+leases it, and whoever takes leases back passes over the tasks that others are at, so any number of
+workers share the work. A commit of this process wakes the sending at once; what others commit is
+found by looking once a second.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from plaudit import settings as limits
-from plaudit.core import idempotency, jobs, notices, secrets
+from plaudit.core import assignment, idempotency, jobs, notices, secrets
 from plaudit.core.egress import Egress
 from plaudit.core.lines import Lines
 from plaudit.core.secrets import ServerSecret
@@ -23,7 +24,7 @@ from plaudit.core.sending import LEASE_MS, Ended, Sender
 from plaudit.errors import Problem, Unavailable
 from plaudit.model_notices import NoticeState
 from plaudit.settings import Settings
-from plaudit.store import opening
+from plaudit.store import assignments, opening
 from plaudit.store.engine import Database, Transaction
 from plaudit.store.objects import Objects
 
@@ -34,6 +35,13 @@ LOOK_S_MIN = 0.02
 PAUSE_S_MAX = 30.0
 TIDY_S = 60.0
 FORGOTTEN_AT_ONCE = 500
+TAKE_BACK_S = 5.0
+"""How long a lease that ran out may wait before others are offered its task."""
+
+PROJECTS_AT_ONCE = 100
+SWEEPS_MAX = 50
+"""Transactions in a row for one project; what is left is taken back the next time."""
+
 STOP_S = 8.0
 """Inside a server, whose requests have had their time to end already."""
 
@@ -62,7 +70,13 @@ class Worker:
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
-        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._tidy())]
+        every = (
+            self._send(),
+            self._now_and_then(TAKE_BACK_S, self.take_back),
+            self._now_and_then(TIDY_S, self.forget_old),
+            self._now_and_then(TIDY_S, lambda: jobs.drop_old_files(self._db, self._objects)),
+        )
+        self._tasks = [asyncio.create_task(one) for one in every]
 
     def wake(self) -> None:
         """Look soon: something may be due. Called on the worker's own event loop."""
@@ -98,16 +112,36 @@ class Worker:
         except TimeoutError:
             pass
 
-    async def _tidy(self) -> None:
-        """Forget what is old, in pieces that hold nobody up."""
+    async def _now_and_then(self, seconds: float, run: Callable[[], Awaitable[int]]) -> None:
+        """Do something about that often, in pieces that hold nobody up."""
         while True:
             # Left to chance, so that processes started together do not come together.
-            await asyncio.sleep(random.uniform(0.5, 1.5) * TIDY_S)
+            await asyncio.sleep(random.uniform(0.5, 1.5) * seconds)
             try:
-                await self.forget_old()
-                await jobs.drop_old_files(self._db, self._objects)
+                await run()
             except Exception as exc:
                 self._fault(exc)
+
+    async def take_back(self) -> int:
+        """Take back the leases that have run out; return how many it was."""
+        async with self._db.read(snapshot=False) as tx:
+            found = await assignments.list_projects_due(
+                tx, now=await tx.now_ms(), limit=PROJECTS_AT_ONCE
+            )
+        total = 0
+        for project_id in found:
+
+            async def work(tx: Transaction, project_id: int = project_id) -> int:
+                return await assignment.sweep(tx, project_id)
+
+            for _ in range(SWEEPS_MAX):
+                count = await self._db.write(work)
+                total += count
+                if count < assignment.SWEPT_AT_ONCE:
+                    break
+        if total:
+            self._log.info("leases taken back", count=total)
+        return total
 
     async def forget_old(self) -> int:
         """Delete everything that is kept no longer; return how many rows were the first of it."""

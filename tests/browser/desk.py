@@ -43,6 +43,12 @@ class Desk:
         page.wait_for_selector("#task[data-ready]")
         return page
 
+    def working(self, page: Remote | None = None) -> Remote:
+        """Wait until a page lets its person work, after a reload for instance."""
+        page = self.page if page is None else page
+        page.wait_for_selector("#task[data-ready]:not(.is-frozen)")
+        return page
+
     def pick(self, key: str, value: str, position: int | None = None) -> None:
         """Choose a value of a question with the mouse."""
         self.page.click(f"{question(key, position)} label:has(input[value='{value}'])")

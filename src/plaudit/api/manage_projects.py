@@ -98,12 +98,11 @@ async def change_project(
     was, project = await projects.change_project(
         change.tx, change.org_id, call.path["project_id"], changes
     )
-    renamed = {} if was.name == project.name else {"name": {"from": was.name, "to": project.name}}
     await change.note(
         "project",
         project.public_id,
         project_id=project.project_id,
-        detail={"fields": sorted(changes)} | renamed,
+        detail=projects.change_note(was, project, changes),
     )
     return management.project(project)
 

@@ -12,12 +12,16 @@ from plaudit.core import paging
 from plaudit.core.scope import ScopeWords, find_batch, find_project, project_of
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
-from plaudit.model import Batch, BatchStatus, PageRow, Project, TaskStatus
-from plaudit.store import batches, projects, tasks
+from plaudit.model import Batch, BatchStatus, Project, TaskStatus
+from plaudit.store import batches, projects, task_rows, tasks
 from plaudit.store.batches import BatchFilter
 from plaudit.store.engine import Transaction
+from plaudit.store.task_rows import TaskRow
 from plaudit.store.tasks import FAR, TaskFilter, TaskPlace
 from plaudit.wire import rendering, resources
+
+SCANNED_MAX = 5000
+"""So many tasks are looked through for one page of those created between two moments."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -92,7 +96,8 @@ async def task_page(
     places = await places_of(tx, project, {row[2] for row in rows}, query.expand, batch)
     rendering.assemble(rows, places, query.opts, parts)
     if has_more:
-        token = paging.encode(secret, org_id, _after(walk, rows[-1]))
+        seq, completed_ms = rows[-1][:2]
+        token = paging.encode(secret, org_id, _after(walk, seq, completed_ms))
         parts.append(b'],"next_token":"%b"}' % token.encode())
     else:
         parts.append(b"]}")
@@ -143,8 +148,45 @@ async def _task_walk(
     return project, batch, _TaskToken(tx.epoch, where, where.start, bound)
 
 
-def _after(walk: _TaskToken, last: PageRow) -> _TaskToken:
-    seq, completed_ms = last[:2]
+async def task_rows_page(
+    tx: Transaction,
+    secret: ServerSecret,
+    org_id: str,
+    query: TaskQuery,
+    *,
+    created_after: int | None = None,
+    created_before: int | None = None,
+) -> tuple[list[TaskRow], str | None]:
+    """One page of tasks without their texts, by the walk and the tokens of `task_page`.
+
+    No index leads to times of creation, so a page between two of them may have fewer rows than
+    its limit, or none, and still go on: SCANNED_MAX tasks are looked through for it.
+    """
+    _, _, walk = await _task_walk(tx, secret, org_id, query)
+    is_filtered = created_after is not None or created_before is not None
+    most = SCANNED_MAX if is_filtered else query.limit + 1
+    found = await task_rows.list_rows(
+        tx, walk.where, after=walk.place, bound=walk.bound, limit=most
+    )
+    low = -FAR if created_after is None else created_after
+    high = FAR if created_before is None else created_before
+    kept: list[TaskRow] = []
+    last = None
+    for one in found:
+        if len(kept) == query.limit:
+            break
+        last = one
+        if low < one.created_ms < high:
+            kept.append(one)
+    else:
+        if len(found) < most:
+            last = None
+    if last is None:
+        return kept, None
+    return kept, paging.encode(secret, org_id, _after(walk, last.seq, last.completed_ms))
+
+
+def _after(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
     place = TaskPlace(completed_ms or 0, seq)
     return _TaskToken(walk.epoch, walk.where, place, walk.bound)
 
@@ -203,6 +245,17 @@ async def batch_page(
     tx: Transaction, secret: ServerSecret, org_id: str, query: BatchQuery
 ) -> resources.BatchPage:
     """One page of batches, by creation time."""
+    found, token = await batch_rows_page(tx, secret, org_id, query)
+    return resources.BatchPage(
+        batches=[await batch_as_shown(tx, batch, query.expand) for batch in found],
+        next_token=token,
+    )
+
+
+async def batch_rows_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: BatchQuery
+) -> tuple[list[Batch], str | None]:
+    """The same as they are stored, and the token of the page after it."""
     project = await find_project(tx, org_id, query.scope)
     walk = _BatchToken(
         epoch=tx.epoch,
@@ -239,10 +292,7 @@ async def batch_page(
             walk, place_ms=found[-1].created_ms, place_id=found[-1].batch_id
         )
         token = paging.encode(secret, org_id, last)
-    return resources.BatchPage(
-        batches=[await batch_as_shown(tx, batch, query.expand) for batch in found],
-        next_token=token,
-    )
+    return found, token
 
 
 async def batch_as_shown(tx: Transaction, batch: Batch, expand: frozenset[str]) -> resources.Batch:

@@ -87,6 +87,12 @@ async def change_project(
     raise Unavailable("the project changes too often; try again")
 
 
+def change_note(was: Project, project: Project, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit log says of a change: which fields, and the names if it was renamed."""
+    renamed = {} if was.name == project.name else {"name": {"from": was.name, "to": project.name}}
+    return {"fields": sorted(changes)} | renamed
+
+
 def checked_detail(detail: ProjectDetail) -> ProjectDetail:
     """Hold what is set for a project to its rules; raises InvalidContent with a pointer.
 

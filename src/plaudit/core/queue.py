@@ -91,10 +91,11 @@ async def begin_again(tx: Transaction, project: Project, task: StoredTask) -> No
     await open_work(tx, project, [task])
 
 
-async def prioritize(tx: Transaction, batch: Batch, priority: int) -> None:
+async def prioritize(tx: Transaction, batch: Batch, priority: int) -> int:
     """Give a batch's tasks out earlier (greater) or later; 0 unless set. Raises NotFound.
 
-    Priorities are minus a million to a million; what lies beyond counts as the bound.
+    Priorities are minus a million to a million; what lies beyond counts as the bound. Returns
+    the one that is set.
     """
     priority = max(-PRIORITY_MAX, min(PRIORITY_MAX, priority))
     if await batches.find_batch(tx, batch.org_id, batch.batch_id) is None:
@@ -102,3 +103,4 @@ async def prioritize(tx: Transaction, batch: Batch, priority: int) -> None:
     await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
     await batches.set_priority(tx, batch, priority)
     await work.rank_batch(tx, batch.project_id, batch.batch_id, -priority)
+    return priority

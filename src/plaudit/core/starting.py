@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from plaudit.model import Project, TaskStatus
@@ -24,12 +26,24 @@ class Standing(Struct, frozen=True):
 async def standings(tx: Transaction, org_id: str) -> tuple[list[Standing], bool]:
     """The newest projects of a world, and whether there are more than these."""
     found = await projects.list_newest_projects(tx, org_id, PROJECTS_MAX + 1)
-    listed = [
+    return await _standings_of(tx, found[:PROJECTS_MAX]), len(found) > PROJECTS_MAX
+
+
+async def standings_page(tx: Transaction, org_id: str, number: int) -> tuple[list[Standing], int]:
+    """One page of all projects, the newest first, counted from 1; and how many pages there are."""
+    found = await projects.list_projects(tx, org_id)
+    found.reverse()
+    first = (number - 1) * PROJECTS_MAX
+    pages = max(1, -(-len(found) // PROJECTS_MAX))
+    return await _standings_of(tx, found[first : first + PROJECTS_MAX]), pages
+
+
+async def _standings_of(tx: Transaction, found: Sequence[Project]) -> list[Standing]:
+    return [
         Standing(
             one,
             await projects.count_tasks(tx, one.project_id, TaskStatus.pending, COUNTED_MAX),
             await projects.count_tasks(tx, one.project_id, TaskStatus.completed, COUNTED_MAX),
         )
-        for one in found[:PROJECTS_MAX]
+        for one in found
     ]
-    return listed, len(found) > PROJECTS_MAX

@@ -92,6 +92,16 @@ async def list_leases(
     return [_lease(row) for row in rows]
 
 
+async def list_leases_on(tx: Transaction, project_id: int, seq: int, *, limit: int) -> list[Lease]:
+    """Up to `limit` leases that anybody has or had on a task, the latest claimed first."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM assignment WHERE project_id = :project_id AND seq = :seq"
+        " ORDER BY claimed_ms DESC LIMIT :row_limit",
+        {"project_id": project_id, "seq": seq, "row_limit": limit},
+    )
+    return [_lease(row) for row in rows]
+
+
 async def list_unfinished(
     tx: Transaction, project_id: int, user_id: str, *, limit: int
 ) -> list[Lease]:

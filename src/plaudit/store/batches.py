@@ -178,6 +178,17 @@ async def add_progress(
     return dict(zip(statuses, row, strict=True))
 
 
+async def find_progress(tx: Transaction, project_id: int, batch_id: str) -> dict[TaskStatus, int]:
+    """How many of a batch's tasks are in each status."""
+    row = await tx.one(
+        "SELECT pending, completed, canceled, error FROM batch_progress"
+        " WHERE project_id = :project_id AND batch_id = :batch_id",
+        {"project_id": project_id, "batch_id": batch_id},
+    )
+    statuses = (TaskStatus.pending, TaskStatus.completed, TaskStatus.canceled, TaskStatus.error)
+    return dict(zip(statuses, row or (0, 0, 0, 0), strict=True))
+
+
 async def complete_batch(tx: Transaction, project_id: int, batch_id: str, now: int) -> bool:
     """Complete a batch that is in progress; False if it is in another status."""
     return bool(

@@ -133,7 +133,7 @@ async def count_tasks(tx: Transaction, project_id: int, status: TaskStatus, most
     """How many tasks of a project are in a status; it stops counting at `most`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM task WHERE project_id = :project_id"
-        " AND status = :status LIMIT :most) AS some",
+        " AND status = :status LIMIT :most) AS found",
         {"project_id": project_id, "status": status.code, "most": most},
     )
     assert row is not None

@@ -78,6 +78,19 @@ def read_json(raw: bytes, content_type: str, kind: type[Struct]) -> Any:
     return convert(guard.check(raw), kind)
 
 
+def json_in(text: str, pointer: str) -> Any:
+    """JSON that somebody typed into a field; raises InvalidContent with a pointer from there."""
+    try:
+        return guard.check(text.encode())
+    except InvalidContent as exc:
+        raise InvalidContent(exc.message, pointer=pointer + (exc.pointer or "")) from exc
+
+
+def lines_in(text: str | None) -> list[str] | None:
+    """What stands on the lines of a field, blank ones left out; None where nothing does."""
+    return [line.strip() for line in (text or "").split("\n") if line.strip()] or None
+
+
 def _convert_texts(values: dict[str, Any], kind: type[Struct]) -> Any:
     try:
         return msgspec.convert(values, kind, strict=False)

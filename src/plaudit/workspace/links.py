@@ -18,6 +18,11 @@ def pattern_of(paths: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(found) or "(?!)")
 
 
+def filled(path: str, **parts: str) -> str:
+    """A page's path with its parts filled in, whatever characters they have."""
+    return path.format_map({name: quote(value, safe="") for name, value in parts.items()})
+
+
 def to_sign_in(scope: Any) -> str:
     """The sign-in page, which leads back to what was asked for if that was a page to look at."""
     if scope["method"] != "GET":

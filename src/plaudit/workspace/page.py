@@ -155,6 +155,9 @@ class Page(Struct, frozen=True, kw_only=True):
     in its path."""
     nav_place: int = 50
     """Smaller ones come first."""
+    tab: str | None = None
+    """What the tabs of a project call it; only for a GET with `project_id` alone in its path."""
+    tab_place: int = 50
 
     @property
     def changes(self) -> bool:

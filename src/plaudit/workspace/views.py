@@ -15,6 +15,7 @@ from plaudit.api.operation import Answer
 from plaudit.core import permissions
 from plaudit.errors import Problem
 from plaudit.model import SignedIn
+from plaudit.workspace import links
 from plaudit.workspace.assets import Assets
 from plaudit.workspace.page import ANYONE, Page
 
@@ -88,7 +89,15 @@ class Views:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
-        self._templates.globals |= {"asset": assets.url, "has_role": permissions.has_role}
+        self._templates.globals |= {
+            "asset": assets.url,
+            "has_role": permissions.has_role,
+            "to": links.filled,
+            "tabs": sorted(
+                (page for page in pages if page.tab is not None),
+                key=lambda page: (page.tab_place, page.path),
+            ),
+        }
         self._templates.filters |= {"moment": clock.format_ms, "ago": _ago, "sentence": _sentence}
 
     def draw(

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.api.parameters import NoQuery
-from plaudit.core import assignment, submission
+from plaudit.core import assignment, reviews, submission
 from plaudit.core.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
 from plaudit.model import PersonRole, Project, StoredTask
@@ -46,6 +46,8 @@ class Opened(Struct):
     task: StoredTask
     batch_name: str | None
     content: list[Thread]
+    returned: reviews.Returned | None = None
+    """Why a reviewer sent it back, if one did and it was not submitted since."""
 
 
 class Done(Struct, frozen=True):
@@ -76,11 +78,13 @@ async def show_queue(visit: Visit[NoQuery]) -> Any:
         project = await get_project(tx, visit)
         held = await assignment.list_open(tx, project, visit.user.user_id)
         free_count = await assignment.count_open(tx, project, limit_max=COUNTED_MAX)
+        returned = await reviews.list_returned(tx, project, visit.user.user_id)
     detail = project_detail(project)
     guidelines = await asyncio.to_thread(rendering.render_markdown, detail.guidelines or "")
     return {
         "project": project,
         "held": held,
+        "returned": returned,
         "free_count": free_count,
         "counted_max": COUNTED_MAX,
         "held_max": assignment.OPEN_LEASES_MAX,
@@ -116,8 +120,10 @@ async def open_lease(visit: Visit[Any]) -> Opened:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.org_id, task.batch_id)
+        returned = await reviews.returned_with(tx, project, lease)
     content = _decode_content(task.content or b"[]")
-    return Opened(project, lease, task, None if batch is None else batch.name, content)
+    batch_name = None if batch is None else batch.name
+    return Opened(project, lease, task, batch_name, content, returned)
 
 
 async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
@@ -144,6 +150,7 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         "lease": lease,
         "is_open": is_open,
         "ending": None if is_open else _ending(lease),
+        "returned": opened.returned,
         "can_resume": lease.status
         in (LeaseStatus.open, LeaseStatus.expired, LeaseStatus.released, LeaseStatus.returned),
         "shown": shown,

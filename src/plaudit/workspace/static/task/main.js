@@ -166,6 +166,8 @@ async function start() {
   }
   if (journal === null) notice("This browser keeps no copy of what you type; only the server does.", [], "warn");
   await tabs.ask();
+  // Until here nothing can be typed, as it would be nobody's.
+  root.inert = false;
   root.dataset.ready = "yes";
   if (!tabs.isActive) return;
   if (kept?.submit) {

@@ -26,13 +26,9 @@ export function bind(element, store, original) {
     told.textContent = isChanged ? `${Math.round(ratio(found) * 100)} % changed` : "";
   }
 
-  element.addEventListener("toggle", () => {
-    if (!element.open || field.value !== "" || store.get(address).value !== undefined) return;
-    if (!element.dataset.wasEmptied) field.value = original;
-  });
+  field.value = original;
   field.addEventListener("input", write);
   element.querySelector("[data-empty]").addEventListener("click", () => {
-    element.dataset.wasEmptied = "yes";
     field.value = "";
     field.focus();
     write();

@@ -1,0 +1,223 @@
+/** One question of the form editor: its controls, and the JSON that they stand for. */
+
+const BOXES = ["required", "not_applicable", "cannot_assess", "names_responses"];
+const WORDS = ["title", "description", "applies_to", "scale", "consolidate", "use"];
+const LEVELS = {
+  message: "each response", turn: "turn", thread: "conversation", chunk: "each step", criterion: "each criterion",
+};
+let made = 0;
+
+/** Which of the controls that are not always there make sense for a level and a type. */
+function fitting(level, type, valued) {
+  const isText = type === "text";
+  return {
+    applies_to: level === "message" || level === "chunk",
+    scale: level === "turn" && type === "integer",
+    use: isText && (level === "message" || level === "turn"),
+    chars_min: isText,
+    names_responses: isText && (level === "message" || level === "turn"),
+    values: valued.includes(type) || type === "labeled_text",
+  };
+}
+
+export class FieldCard {
+  /** `changed` is called after every change, `moved(card, by)` and `removed(card)` by the buttons. */
+  constructor(field, vocabulary, { changed, moved, removed }) {
+    this.vocabulary = vocabulary;
+    this.changed = changed;
+    this.element = document.getElementById("field-card").content.firstElementChild.cloneNode(true);
+    this.element.card = this;
+    this.number = (made += 1);
+    this.label();
+    this.listen(moved, removed);
+    this.fill(field);
+  }
+
+  find(name) {
+    return this.element.querySelector(`[data-field="${name}"]`);
+  }
+
+  /** Give every control an id, so that its label and what is wrong with it belong to it. */
+  label() {
+    for (const control of this.element.querySelectorAll("[data-field]")) {
+      control.id = `field-${this.number}-${control.dataset.field}`;
+      const label = control.closest(".field")?.querySelector("label");
+      if (label && !label.contains(control)) label.htmlFor = control.id;
+    }
+    const body = this.element.querySelector("[data-body]");
+    body.id = `field-${this.number}`;
+    this.toggle = this.element.querySelector("[data-toggle]");
+    this.toggle.setAttribute("aria-controls", body.id);
+    this.body = body;
+  }
+
+  listen(moved, removed) {
+    this.toggle.addEventListener("click", () => this.open(this.body.hidden));
+    for (const button of this.element.querySelectorAll("[data-move]")) {
+      button.addEventListener("click", () => moved(this, Number(button.dataset.move), button));
+    }
+    this.element.querySelector("[data-remove]").addEventListener("click", () => removed(this));
+    this.element.querySelector("[data-add-value]").addEventListener("click", () => {
+      const rows = this.rows();
+      const last = rows.at(-1)?.value;
+      const row = this.addValue(/^-?\d+$/.test(last ?? "") ? String(Number(last) + 1) : "", "");
+      row.querySelector("input:not([hidden])").focus();
+      this.update();
+    });
+    this.element.addEventListener("input", () => this.update());
+    this.element.addEventListener("keydown", (event) => {
+      if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+      event.preventDefault();
+      moved(this, event.key === "ArrowUp" ? -1 : 1, document.activeElement);
+    });
+  }
+
+  open(isOpen) {
+    this.body.hidden = !isOpen;
+    this.toggle.setAttribute("aria-expanded", String(isOpen));
+  }
+
+  fill(field) {
+    this.rest = {};
+    for (const [name, value] of Object.entries(field)) {
+      const control = this.find(name);
+      if (control === null) this.rest[name] = value;
+      else if (!BOXES.includes(name) && name !== "consolidate") control.value = value ?? "";
+    }
+    for (const name of BOXES) this.find(name).checked = Boolean(field[name]);
+    const { possible_values: given, labels = [] } = field;
+    delete this.rest.possible_values;
+    delete this.rest.labels;
+    const values = given ?? (field.scale && labels.length ? this.vocabulary.likert : []);
+    const rows = field.type === "labeled_text" ? labels.map((one) => ["", one])
+      : values.map((one, number) => [String(one), labels[number] ?? ""]);
+    for (const [value, label] of rows) this.addValue(value, label);
+    this.adapt();
+    this.find("consolidate").value = field.consolidate ?? "";
+    this.name();
+  }
+
+  addValue(value, label) {
+    const row = document.getElementById("value-row").content.firstElementChild.cloneNode(true);
+    row.querySelector("[data-value]").value = value;
+    row.querySelector("[data-label]").value = label;
+    row.querySelector("[data-remove-value]").addEventListener("click", () => {
+      const next = row.nextElementSibling ?? row.previousElementSibling;
+      row.remove();
+      (next?.querySelector("[data-remove-value]") ?? this.element.querySelector("[data-add-value]")).focus();
+      this.update();
+    });
+    this.element.querySelector("[data-values]").append(row);
+    this.adaptRow(row, this.find("type").value);
+    return row;
+  }
+
+  rows() {
+    return [...this.element.querySelectorAll(".value-row")].map((row) => ({
+      value: row.querySelector("[data-value]").value.trim(),
+      label: row.querySelector("[data-label]").value.trim(),
+    }));
+  }
+
+  adaptRow(row, type) {
+    row.querySelector("[data-value]").hidden = type === "labeled_text";
+    row.querySelector("[data-value]").placeholder = type === "integer" ? "1" : type === "boolean" ? "true" : "value";
+    row.querySelector("[data-label]").placeholder = type === "labeled_text" ? "label" : "label (optional)";
+  }
+
+  /** Show the controls that make sense, and the rules that the type may have. */
+  adapt() {
+    const type = this.find("type").value;
+    const shown = fitting(this.find("level").value, type, this.vocabulary.valued);
+    for (const part of this.element.querySelectorAll("[data-when]")) part.hidden = !shown[part.dataset.when];
+    for (const row of this.element.querySelectorAll(".value-row")) this.adaptRow(row, type);
+    this.element.querySelector("[data-values-legend]").textContent =
+      type === "labeled_text" ? "Labels of marks" : "Possible values, and what they are called";
+    const rule = this.find("consolidate");
+    const chosen = rule.value;
+    const rules = this.vocabulary.rules[type];
+    rule.replaceChildren(...["", ...rules].map((one) => {
+      const option = document.createElement("option");
+      option.value = one;
+      option.textContent = one || `the usual rule (${rules[0]})`;
+      return option;
+    }));
+    rule.value = rules.includes(chosen) ? chosen : "";
+    this.shown = shown;
+  }
+
+  update() {
+    this.adapt();
+    this.name();
+    this.changed();
+  }
+
+  name() {
+    const called = this.find("title").value || this.find("key").value || "New question";
+    this.element.querySelector("[data-name]").textContent = called;
+    this.element.querySelector("[data-kind]").textContent =
+      `${LEVELS[this.find("level").value]} · ${this.find("type").value.replaceAll("_", " ")}`;
+    for (const one of this.element.querySelectorAll("[data-says]")) one.textContent = one.dataset.says + called;
+  }
+
+  place(number) {
+    this.element.querySelector("[data-number]").textContent = `${number}.`;
+  }
+
+  /** The question as the API has it. */
+  read() {
+    const field = { ...this.rest, key: this.find("key").value, level: this.find("level").value, type: this.find("type").value };
+    for (const name of WORDS) {
+      if (this.find(name).value !== "" && this.shown[name] !== false) field[name] = this.find(name).value;
+    }
+    for (const name of BOXES) {
+      if (this.find(name).checked && this.shown[name] !== false) field[name] = true;
+    }
+    const least = this.find("chars_min").value;
+    if (this.shown.chars_min && least !== "") field.chars_min = Number(least);
+    if (this.shown.values) this.readValues(field);
+    return field;
+  }
+
+  readValues(field) {
+    const rows = this.rows();
+    if (rows.length === 0) return;
+    if (field.type === "labeled_text") {
+      field.labels = rows.map((one) => one.label);
+      return;
+    }
+    field.possible_values = rows.map(({ value }) => {
+      if (field.type === "integer" && /^-?\d{1,15}$/.test(value)) return Number(value);
+      if (field.type === "boolean" && /^(true|false)$/i.test(value)) return value.toLowerCase() === "true";
+      return value;
+    });
+    if (rows.some((one) => one.label !== "")) field.labels = rows.map((one) => one.label || one.value);
+  }
+
+  /** Say what is wrong with one of the controls, beside it; an empty name takes all of it away. */
+  say(name, message) {
+    for (const line of this.element.querySelectorAll("[data-said]")) line.remove();
+    for (const line of this.element.querySelectorAll("[data-wrong]")) line.hidden = true;
+    for (const control of this.element.querySelectorAll("[aria-invalid]")) {
+      control.removeAttribute("aria-invalid");
+      control.removeAttribute("aria-errormessage");
+    }
+    this.element.classList.toggle("is-wrong", message !== "");
+    if (message === "") return;
+    const line = this.element.querySelector(`[data-wrong="${name}"]`);
+    if (line) {
+      line.textContent = message;
+      line.hidden = false;
+      return;
+    }
+    const control = this.find(name) ?? this.toggle;
+    const said = document.createElement("p");
+    said.className = "wrong";
+    said.id = `field-${this.number}-wrong`;
+    said.dataset.said = "";
+    said.textContent = message;
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-errormessage", said.id);
+    (control === this.toggle ? this.toggle.parentElement : control).after(said);
+  }
+}

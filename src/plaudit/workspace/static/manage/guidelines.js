@@ -1,0 +1,7 @@
+/** Guidelines, and how they look while one types. */
+
+import { Preview } from "./preview.js";
+
+const text = document.getElementById("guidelines");
+const preview = new Preview(text.form.dataset.preview, () => ({ text: text.value }), () => {});
+text.addEventListener("input", () => preview.touch());

@@ -1,0 +1,45 @@
+/** A template and values for it, and the conversation they make while one types. */
+
+import { Preview } from "./preview.js";
+
+const template = document.getElementById("template");
+const variables = document.getElementById("variables");
+
+/** Say beneath a field what is wrong with it; an empty message takes that away. */
+function say(field, message) {
+  const id = `${field.id}-wrong-now`;
+  let line = document.getElementById(id);
+  field.parentElement.classList.toggle("is-wrong", message !== "");
+  if (message === "") {
+    line?.remove();
+    field.removeAttribute("aria-invalid");
+    return;
+  }
+  if (line === null) {
+    line = document.createElement("p");
+    line.id = id;
+    line.className = "wrong";
+    field.after(line);
+  }
+  line.textContent = message;
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-errormessage", id);
+}
+
+const preview = new Preview(
+  template.form.dataset.preview,
+  () => ({ template: template.value, variables: variables.value }),
+  (pointer, message) => {
+    const where = pointer.replace(/^\/template/, "");
+    const isTemplate = pointer.startsWith("/template");
+    say(template, isTemplate ? `${where ? `${where}: ` : ""}${message}` : "");
+    say(variables, isTemplate ? "" : message);
+  },
+);
+for (const one of [template, variables]) {
+  one.addEventListener("input", () => {
+    document.getElementById(`${one.id}-wrong`)?.remove();
+    preview.touch();
+  });
+}
+preview.show();

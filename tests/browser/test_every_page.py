@@ -1,0 +1,70 @@
+"""What holds for every page of the workspace, as a newcomer's demonstration shows it."""
+
+from __future__ import annotations
+
+import browsing
+import gallery
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from plaudit import app
+
+AXE = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+}
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def stage():
+    if browsing.program() is None:
+        pytest.skip("Chromium is not installed")
+    with gallery.demonstration() as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module", params=gallery.SCENES, ids=lambda scene: scene.name)
+def scene(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def page(stage, browser, scene):
+    page = gallery.visit(stage, browser, scene)
+    yield page
+    page.context.close()
+
+
+def test_every_page_has_a_scene():
+    shown = {page.page_id for page in app.all_pages() if page.template and page.method == "GET"}
+
+    assert {scene.page_id for scene in gallery.SCENES} == shown
+
+
+@pytest.mark.parametrize("scheme", gallery.SCHEMES)
+def test_axe_finds_nothing(page, scheme):
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+
+    found = page._run(lambda page: Axe().run(page, options=AXE).response["violations"], page)
+
+    assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found] == []
+
+
+@pytest.mark.parametrize("width", gallery.WIDTHS)
+def test_nothing_is_wider_than_the_window(page, width):
+    page.set_viewport_size({"width": width, "height": gallery.WIDTHS[width]})
+
+    assert page.evaluate(WIDER) <= 0
+
+
+def test_at_twice_the_size_nothing_is_lost(page):
+    """A window of 1280 pixels at 200 % has the room of 640 (WCAG 1.4.4, 1.4.10)."""
+    page.set_viewport_size({"width": 640, "height": 400})
+
+    assert page.evaluate(WIDER) <= 0
+
+
+def test_each_page_has_one_heading_and_a_title(page):
+    assert page.locator("h1").count() == 1
+    assert page.title().endswith("· Plaudit")

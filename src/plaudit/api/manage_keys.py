@@ -33,7 +33,7 @@ async def create_key(call: Call[NoQuery], body: CreateKey, change: Change) -> Cr
         call.caller,
         name=body.name or "",
         role=Role[body.role],
-        expires_ms=moment(body.expires_at, "/expires_at"),
+        expires_ms=access.checked_end(moment(body.expires_at, "/expires_at")),
     )
     await change.note("key", key.key_id, detail={"role": body.role})
     return management.created_key(key, text)

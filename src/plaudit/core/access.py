@@ -81,6 +81,13 @@ async def create_key(
     return await db.write(work)
 
 
+def checked_end(expires_ms: int | None) -> int | None:
+    """When a key that somebody asks for is to end; raises InvalidContent for what is past."""
+    if expires_ms is not None and expires_ms <= clock.now_ms():
+        raise InvalidContent("expires_at lies in the past", pointer="/expires_at")
+    return expires_ms
+
+
 async def add_key(
     tx: Transaction,
     secret: ServerSecret,
@@ -93,13 +100,10 @@ async def add_key(
 ) -> tuple[ApiKey, str]:
     """Make an API key; return it and its text, which cannot be shown again.
 
-    Raises Conflict where a world has as many active keys as it may, and InvalidContent for an end
-    that lies in the past.
+    Raises Conflict where a world has as many active keys as it may.
     """
     if name:
         names.checked(name)
-    if expires_ms is not None and expires_ms <= clock.now_ms():
-        raise InvalidContent("expires_at lies in the past", pointer="/expires_at")
     text = mint_key(mode)
     key = ApiKey(
         key_id=ids.mint("key"),

@@ -68,7 +68,7 @@ async def make_key(visit: Visit[NoQuery], form: KeyForm, change: Change) -> Show
         mode=form.mode,
         name=form.name or "",
         role=Role[form.role],
-        expires_ms=moment(form.expires_at, "/expires_at"),
+        expires_ms=access.checked_end(moment(form.expires_at, "/expires_at")),
     )
     await change.note("key", key.key_id, detail={"role": form.role})
     context = await _listing(change.tx, visit, KeysQuery(mode=form.mode))

@@ -54,6 +54,7 @@ from plaudit.store import opening
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace import (
     account_pages,
+    files,
     people_pages,
     sign_in_pages,
     start_page,
@@ -82,7 +83,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
 def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
-    for one in (start_page, sign_in_pages, account_pages, people_pages, work, work_calls):
+    for one in (start_page, sign_in_pages, account_pages, people_pages, work, work_calls, files):
         found += one.PAGES
     return tuple(found)
 

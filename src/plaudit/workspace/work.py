@@ -24,6 +24,7 @@ from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail
 from plaudit.wire.task import MessageRole, Thread
 from plaudit.workspace import rendering, task_view
+from plaudit.workspace.files import Files, find_files
 from plaudit.workspace.page import Page, Redirect, Visit
 
 COUNTED_MAX = 1000
@@ -46,6 +47,7 @@ class Opened(Struct):
     task: StoredTask
     batch_name: str | None
     content: list[Thread]
+    files: Files
 
 
 class Done(Struct, frozen=True):
@@ -116,8 +118,9 @@ async def open_lease(visit: Visit[Any]) -> Opened:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.org_id, task.batch_id)
-    content = _decode_content(task.content or b"[]")
-    return Opened(project, lease, task, None if batch is None else batch.name, content)
+        content = _decode_content(task.content or b"[]")
+        files = await find_files(tx, project.org_id, content)
+    return Opened(project, lease, task, None if batch is None else batch.name, content, files)
 
 
 async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
@@ -132,6 +135,7 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
             opened.content,
             _decode_display(lease.display),
             is_blind=detail.blind is not False,
+            files=opened.files,
         )
         return shown, rendering.render_markdown(detail.guidelines or "")
 

@@ -66,6 +66,7 @@ class MessageShown(Struct, frozen=True):
     position: int | None
     body: Markup
     raw: str
+    words: int
     files: list[FileShown]
     references: list[tuple[str, Markup]]
     reasoning: list[Markup]
@@ -218,6 +219,7 @@ class _Builder:
             position=position,
             body=self._rendered(text),
             raw=text,
+            words=rendering.word_count(text),
             files=[self._file(one) for one in message.content.attachments or ()],
             references=[
                 (one.category or "Reference", self._rendered(one.content or ""))

@@ -7,6 +7,7 @@ itself is in `work_calls`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Any
 
 import msgspec
@@ -140,6 +141,9 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         return shown, rendering.render_markdown(detail.guidelines or "")
 
     shown, guidelines = await asyncio.to_thread(render)
+    async with visit.db.read(snapshot=False) as tx:
+        done_count = await submission.count_done(tx, project, visit.user.user_id)
+        waiting_count = await assignment.count_open(tx, project, limit_max=COUNTED_MAX)
     now_ms = clock.now_ms()
     is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
     return {
@@ -151,9 +155,14 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         "can_resume": lease.status
         in (LeaseStatus.open, LeaseStatus.expired, LeaseStatus.released, LeaseStatus.returned),
         "shown": shown,
+        "done_count": done_count,
+        "waiting_count": waiting_count,
+        "counted_max": COUNTED_MAX,
         "sections": sum(turn.is_asked for thread in shown.threads for turn in thread.turns),
         "guidelines": guidelines if detail.guidelines else None,
-        "state": task_view.as_json(_state(opened, shown, now_ms, is_open=is_open)),
+        "state": task_view.as_json(
+            _state(opened, shown, now_ms, detail.guidelines or "", is_open=is_open)
+        ),
     }
 
 
@@ -232,7 +241,7 @@ def _ending(lease: Lease) -> str:
 
 
 def _state(
-    opened: Opened, shown: task_view.TaskShown, now_ms: int, *, is_open: bool
+    opened: Opened, shown: task_view.TaskShown, now_ms: int, guidelines: str, *, is_open: bool
 ) -> dict[str, Any]:
     """What the page's scripts start from; field by field, so that nothing else gets out."""
     lease = opened.lease
@@ -250,6 +259,7 @@ def _state(
         "lease_ms": assignment.lease_ms(opened.project),
         "active_ms": lease.active_ms,
         "texts": shown.texts,
+        "guidelines": hashlib.sha256(guidelines.encode("utf-8", "replace")).hexdigest()[:16],
     }
 
 

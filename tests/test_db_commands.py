@@ -138,6 +138,28 @@ _FROZEN = (
     "INSERT INTO frozen_task (project_id, seq, digest, completed_ms, head)"
     " SELECT project_id, seq, head, 1, head FROM task WHERE task_id = 'task_plain'"
 )
+_DATASET = (
+    "INSERT INTO dataset (org_id, dataset_id, dataset_key, name, name_key, created_ms, next_seq,"
+    " last_ms) SELECT org_id, 's', 1, 's', 's', 1, 2, 1 FROM project"
+)
+_DATASET_DELIVERY = (
+    "INSERT INTO dataset_delivery (org_id, delivery_id, dataset_key, name, name_key, delivered_ms,"
+    " task_count, turn_count) SELECT org_id, 'v', 1, 'v', 'v', 1, 1, 0 FROM project"
+)
+_DATASET_TASK = (
+    "INSERT INTO dataset_task (dataset_key, seq, task_id, delivery_id, delivered_ms, response)"
+    " SELECT 1, 1, 't', 'v', 1, head FROM task WHERE task_id = 'task_plain'"
+)
+_OF_PLAIN = "FROM task WHERE task_id = 'task_plain'"
+
+
+def _queued(submitted_count: int, task_id: str) -> str:
+    """A statement that puts a task into the queue."""
+    return (
+        "INSERT INTO task_work (project_id, seq, rank, since_ms, needed, submitted_count,"
+        f" open_count, state, is_held) SELECT project_id, seq, 0, 0, 1, {submitted_count}, 0,"
+        f" 'open', 0 FROM task WHERE task_id = '{task_id}'"
+    )
 
 
 DAMAGE = {
@@ -175,6 +197,23 @@ DAMAGE = {
         _DELIVERED.replace("seq, task_id, head", "seq + 1000, task_id, head"),
     ),
     "a delivery has the hash of its manifest exactly if it is made": (_delivery("NULL", "detail"),),
+    "only pending tasks are in the queue": (_queued(0, "task_plain"),),
+    "a task in the queue counts its submissions and leases": (
+        "DELETE FROM task_work",
+        _queued(1, "task_pending"),
+    ),
+    "nobody holds a task that is not in the queue": (
+        "INSERT INTO assignment (project_id, assignment_id, seq, user_id, status, fence,"
+        " created_ms, claimed_ms, expires_ms, active_ms, display, draft_revision) SELECT"
+        f" project_id, 'a', seq, 'u', 'open', 1, 1, 1, 1, 0, head, 0 {_OF_PLAIN}",
+    ),
+    "what counts was submitted by somebody who has submitted": (
+        "INSERT INTO submission (project_id, submission_id, assignment_id, seq, user_id, revision,"
+        " client_key, given_hash, answers, display, submitted_ms, active_ms, is_current) SELECT"
+        f" project_id, 's', 'a', seq, 'u', 1, 'k', head, head, head, 1, 0, 1 {_OF_PLAIN}",
+    ),
+    "every dataset task can be found by its id": (_DATASET, _DATASET_DELIVERY, _DATASET_TASK),
+    "each delivery of a dataset counts its tasks": (_DATASET, _DATASET_DELIVERY),
 }
 
 

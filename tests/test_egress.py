@@ -32,7 +32,8 @@ def post(
     async def main() -> tuple[AttemptResult, Receiver]:
         async with Receiver(talk).listening() as receiver:
             url = f"http://127.0.0.1:{receiver.port}{path}"
-            return await Egress(LOOPBACK).post(url, body, headers or {}), receiver
+            client = Egress(LOOPBACK, deadline_s=egress.DEADLINE_SECONDS)
+            return await client.post(url, body, headers or {}), receiver
 
     return asyncio.run(main())
 

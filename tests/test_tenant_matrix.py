@@ -62,7 +62,7 @@ def request_for(kind: str, good: dict[str, Any]) -> dict[str, Any]:
     """The request of one cell."""
     match kind:
         case "absent":
-            return renamed(good, lambda value: f"{value[:-1]}?")
+            return renamed(good, lambda value: f"{value[:-1]}0")
         case "malformed":
             return renamed(good, lambda value: MALFORMED)
     return good
@@ -102,6 +102,8 @@ def test_what_is_one_s_own_is_there_for_a_role_that_suffices(world, ann, documen
             if role < operation.role:
                 assert answer.status_code == 403, operation_id
             else:
-                told = (400, "illegal_move"), (409, "conflict")
-                has_moved = (answer.status_code, answer.json().get("code")) in told
-                assert answer.status_code in (200, 302) or has_moved, (operation_id, answer.text)
+                told = [(200, None), (302, None), (400, "illegal_move"), (409, "conflict")]
+                if operation_id == "create_delivery":  # the task was reopened further up
+                    told.append((400, "invalid_content"))
+                code = answer.json()["code"] if answer.status_code >= 400 else None
+                assert (answer.status_code, code) in told, (operation_id, answer.text)

@@ -1,4 +1,4 @@
-"""What happens by itself: events are sent, expired leases taken back, old rows forgotten.
+"""What happens by itself: sending, taking back leases that ran out, forgetting what is old.
 
 In each serving process or in a process of its own. It needs no leader: whoever takes a notice
 leases it, and whoever takes leases back passes over the tasks that others are at, so any number of

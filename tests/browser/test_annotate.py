@@ -109,6 +109,33 @@ def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(sh
 
 
 @on_sqlite_alone
+def test_keys_can_be_changed_and_are_shown_where_they_work(shift, desk):
+    shift.add()
+    ann = desk()
+    page = ann.take()
+    page.keyboard.press("?")
+    page.fill("input[data-action='g']", "f")
+    refused = page.inner_text("#keys-told")
+    page.fill("input[data-action='g']", "w")
+    page.keyboard.press("Escape")
+    page.reload()
+    ann.ready()
+
+    page.keyboard.press("g")
+    before = page.is_visible("#guidelines")
+    page.keyboard.press("w")
+    after = page.is_visible("#guidelines")
+    shown = page.inner_text("#open-guidelines kbd")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.click("#keys-reset")
+
+    assert refused == "f is taken: flag."
+    assert (before, after, shown) == (False, True, "w")
+    assert page.inner_text("#open-guidelines kbd") == "g"
+
+
+@on_sqlite_alone
 def test_enter_on_a_button_never_submits(shift, desk):
     shift.add()
     ann = desk()

@@ -177,6 +177,25 @@ def claim(page: Any) -> None:
     page.wait_for_selector("#task[data-ready]")
 
 
+def open_first(page: Any) -> None:
+    """Open the first thing that a table lists."""
+    page.click("tbody a >> nth=0")
+    page.wait_for_load_state()
+
+
+def previewed(page: Any) -> None:
+    """Wait until the server has drawn the preview."""
+    page.wait_for_selector("#preview .context")
+
+
+def open_question(page: Any) -> None:
+    """Open the first question in the form editor."""
+    previewed(page)
+    page.click("[data-toggle] >> nth=0")
+
+
+PROJECT = "/projects/project_preference"
+
 SCENES: Sequence[Scene] = (
     Scene("sign-in", "show_sign_in", "/sign-in", role=None),
     Scene("welcome", "show_welcome", "/welcome", role=None),
@@ -196,6 +215,17 @@ SCENES: Sequence[Scene] = (
         "show_review_task",
         "/review/project_preference/tasks/task_6e6111a8f4ab9c8a3d24da72",
     ),
+    Scene("projects", "show_projects", "/projects"),
+    Scene("new-project", "show_new_project", "/new-project"),
+    Scene("project", "show_project", PROJECT),
+    Scene("charts", "show_charts", f"{PROJECT}/charts"),
+    Scene("batches", "show_batches", f"{PROJECT}/batches"),
+    Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
+    Scene("managed-task", "show_managed_task", f"{PROJECT}/tasks", prepare=open_first),
+    Scene("settings", "show_settings", f"{PROJECT}/settings"),
+    Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
+    Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),
+    Scene("template", "show_template", f"{PROJECT}/settings/template", prepare=previewed),
 )
 
 

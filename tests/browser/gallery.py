@@ -199,7 +199,7 @@ def import_file(page: Any) -> None:
     page.fill("#project", "Brought in")
     page.click("#upload-button")
     page.wait_for_url("**/import/job*")
-    page.wait_for_selector("h1")
+    page.wait_for_selector("#result")
 
 
 def open_first(page: Any) -> None:

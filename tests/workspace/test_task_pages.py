@@ -95,6 +95,8 @@ def test_tasks_are_filtered_by_completion_and_creation(world, mia):
     assert listed(mia, path, completed_before="2025-02-01T12:00:00Z") == ["a"]
     assert listed(mia, path, created_after="2025-01-15", created_before="2025-02-15") == ["b"]
     assert listed(mia, path, created_after="2025-01-31T23:59:59.999Z") == ["b", "c"]
+    assert listed(mia, path, created_after="2025-02-01T00:00:00Z") == ["c"]
+    assert listed(mia, path, created_before="2025-02-01T00:00:00Z") == ["a"]
 
 
 def test_a_task_is_found_by_its_id_and_by_its_unique_id(floor, mia):

@@ -27,6 +27,7 @@ from plaudit.core import (
     notices,
     queue,
     review,
+    reviews,
     scope,
     secrets,
     statistics,
@@ -232,10 +233,16 @@ def put_through_work(world: World) -> None:
     floor.submit(lease)
     lease = floor.undo(lease)
     floor.submit(lease, key="again")
-    floor.write(lambda tx: review.list_in_review(tx, floor.project))
-    floor.decide(review.send_back, first, "rev", "ann", comment="")
+    floor.write(lambda tx: reviews.list_in_review(tx, floor.project))
+    floor.write(lambda tx: reviews.list_waiting(tx, floor.org_id))
+    floor.decide(review.send_back, first, "rev", "ann", comment="Look again.")
+    floor.write(lambda tx: reviews.list_returned(tx, floor.project, "ann"))
     floor.submit(floor.take(), key="third")
     floor.accept(first)
+    fix = {"at": "t0u0", "key": "likert_value", "value": 2}
+    floor.decide(review.correct, first, "rev", fixes=[fix])
+    floor.write(lambda tx: reviews.list_completed(tx, floor.project))
+    floor.write(lambda tx: reviews.list_answered(tx, floor.project, 1))
     floor.write(lambda tx: submission.list_recent(tx, floor.project, "ann"))
     floor.move(lifecycle.reopen_task, first)
     floor.age(floor.take("ben"))
@@ -249,7 +256,7 @@ def put_through_work(world: World) -> None:
     [reported] = [one for one in task_ids if floor.task(one).seq == lease.seq]
     floor.decide(review.dismiss_report, reported, "rev")
     floor.do(assignment.report_sensitive, floor.take("fay"), kind="violence")
-    floor.write(lambda tx: review.list_parked(tx, floor.project))
+    floor.write(lambda tx: reviews.list_parked(tx, floor.project))
     [parked] = [one for one in task_ids if (place := floor.place(one)) and place.reason]
     floor.decide(review.confirm_report, parked, "rev")
 

@@ -9,7 +9,7 @@ import pytest
 
 from builders import make_message, make_turn
 from floor import FORM, LIKERT, OVERALL, WHY, Floor, make_content
-from plaudit.core import lifecycle, review, submission
+from plaudit.core import lifecycle, review, reviews, submission
 from plaudit.errors import (
     AnswersRejected,
     Conflict,
@@ -188,7 +188,7 @@ def test_where_everything_is_reviewed_nothing_is_delivered_before(floor):
     judge(floor, "ann", 1)
 
     assert floor.status(task_id) is TaskStatus.pending
-    assert [one.seq for one in floor.write(lambda tx: review.list_in_review(tx, floor.project))]
+    assert [one.seq for one in floor.write(lambda tx: reviews.list_in_review(tx, floor.project))]
     floor.accept(task_id)
     assert floor.status(task_id) is TaskStatus.completed
 
@@ -227,7 +227,7 @@ def test_work_that_was_never_submitted_cannot_be_sent_back(floor):
     judge(floor, "ann", 1)
 
     with pytest.raises(NotFound):
-        floor.decide(review.send_back, task_id, "rev", "ben", comment="")
+        floor.decide(review.send_back, task_id, "rev", "ben", comment="Look again.")
 
 
 def test_the_last_task_of_a_batch_completes_it(floor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,6 +121,16 @@ class Browser:
             },
         )
 
+    def upload(self, path: str, content: Any, **headers: str) -> httpx2.Response:
+        """Send a file as a script of a page does: its bytes alone."""
+        given = {
+            "Accept": "application/json",
+            "Content-Type": "application/octet-stream",
+            "Origin": str(self.client.base_url),
+            "X-CSRF-Token": self.token,
+        }
+        return self.client.post(path, content=content, headers=given | _named(headers))
+
     @property
     def token(self) -> str:
         """The form token of the page that was looked at last; the sign-in page is, if none was."""
@@ -160,6 +171,19 @@ def signed_in(world: World, who: Somebody) -> Iterator[Browser]:
     with browsing(world) as browser:
         assert browser.sign_in(who).status_code == 303
         yield browser
+
+
+def ended(browser: Browser, path: str, seconds: float = 60) -> dict[str, Any]:
+    """What a job says of itself once it does not run any more."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        job: dict[str, Any] = browser.client.get(
+            path, headers={"Accept": "application/json"}
+        ).json()
+        if job["state"] != "running":
+            return job
+        time.sleep(0.02)
+    raise AssertionError("the job does not end")
 
 
 def token_in(page: httpx2.Response | None) -> str:

@@ -54,13 +54,22 @@ from plaudit.store import opening
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace import (
     account_pages,
+    archive_pages,
     batch_pages,
+    delivery_pages,
+    files,
+    import_pages,
+    key_pages,
+    notice_pages,
     people_pages,
     project_pages,
+    review_calls,
+    review_pages,
     settings_pages,
     sign_in_pages,
     start_page,
     task_pages,
+    webhook_pages,
     work,
     work_calls,
 )
@@ -86,9 +95,12 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
 def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
-    for one in (start_page, sign_in_pages, account_pages, people_pages, work, work_calls):
-        found += one.PAGES
-    for one in (project_pages, settings_pages, batch_pages, task_pages):
+    for one in (
+        *(start_page, sign_in_pages, account_pages, people_pages, work, work_calls, files),
+        *(review_pages, review_calls),
+        *(project_pages, settings_pages, batch_pages, task_pages),
+        *(key_pages, notice_pages, webhook_pages, import_pages, archive_pages, delivery_pages),
+    ):
         found += one.PAGES
     return tuple(found)
 
@@ -115,6 +127,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         yield
         if worker is not None:
             await worker.stop(STOP_S)
+        await workspace.jobs.stop(STOP_S)
         await services.db.close()
 
     paths: dict[str, list[Endpoint]] = {}
@@ -133,12 +146,12 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         inner.router,
         services,
         metrics,
-        open_paths=re.compile(
-            f"{_paths(operations, lambda one: one.role is None).pattern}|{workspace.paths.pattern}"
+        open_paths=_either(_paths(operations, lambda one: one.role is None), workspace.paths),
+        stream_paths=_either(
+            _paths(operations, lambda one: bool(one.streams)), workspace.stream_paths
         ),
-        stream_paths=_paths(operations, lambda one: bool(one.streams)),
         show_problem=workspace.show_problem,
-        long_paths=_paths(operations, lambda one: one.is_long),
+        long_paths=_either(_paths(operations, lambda one: one.is_long), workspace.long_paths),
     )
 
 
@@ -254,6 +267,10 @@ class _ToStructlog(logging.Handler):
 
 def _log_line(event: Any, **_: Any) -> bytes:
     return msgspec.json.encode(event, enc_hook=repr)
+
+
+def _either(*patterns: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile("|".join(one.pattern for one in patterns))
 
 
 def _paths(operations: Sequence[Operation], choose: Callable[[Operation], bool]) -> re.Pattern[str]:

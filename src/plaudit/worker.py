@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from plaudit import settings as limits
-from plaudit.core import assignment, idempotency, notices, secrets
+from plaudit.core import assignment, idempotency, jobs, notices, secrets
 from plaudit.core.egress import Egress
 from plaudit.core.lines import Lines
 from plaudit.core.secrets import ServerSecret
@@ -26,6 +26,7 @@ from plaudit.model_notices import NoticeState
 from plaudit.settings import Settings
 from plaudit.store import assignments, opening
 from plaudit.store.engine import Database, Transaction
+from plaudit.store.objects import Objects
 
 LOOK_S = 1.0
 LOOK_S_MIN = 0.02
@@ -59,6 +60,7 @@ class Worker:
         observe: Callable[[Ended], None] | None = None,
     ) -> None:
         self._db = db
+        self._objects = Objects(settings.attachments_place)
         sender = Sender(db, secret, settings, egress=egress, lease_ms=lease_ms)
         self._lines = Lines(sender, on_ended=self._note, on_fault=self._fault)
         self._observe = observe
@@ -72,6 +74,7 @@ class Worker:
             self._send(),
             self._now_and_then(TAKE_BACK_S, self.take_back),
             self._now_and_then(TIDY_S, self.forget_old),
+            self._now_and_then(TIDY_S, lambda: jobs.drop_old_files(self._db, self._objects)),
         )
         self._tasks = [asyncio.create_task(one) for one in every]
 
@@ -143,7 +146,7 @@ class Worker:
     async def forget_old(self) -> int:
         """Delete everything that is kept no longer; return how many rows were the first of it."""
         total = 0
-        for forget in (idempotency.forget_old, notices.forget_old):
+        for forget in (idempotency.forget_old, notices.forget_old, jobs.forget_old):
 
             async def work(tx: Transaction, forget: _Forget = forget) -> int:
                 return await forget(tx, limit=FORGOTTEN_AT_ONCE)

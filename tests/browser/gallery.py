@@ -23,7 +23,9 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import browsing  # noqa: E402  (found by the line above where this file is run as a program)
 
+from annotating import good_answers, state_of  # noqa: E402
 from harness import clean_environment, free_port  # noqa: E402
+from visiting import token_in  # noqa: E402
 
 WIDTHS = {1440: 900, 1024: 768, 390: 844}
 SCHEMES = ("light", "dark")
@@ -117,6 +119,56 @@ def wait_until_ready(url: str) -> None:
 
 def furnish(stage: Stage) -> None:
     """Put into a fresh demonstration what the scenes need."""
+    furnish_review(stage)
+
+
+def furnish_review(stage: Stage) -> None:
+    """A project in which two people have answered, and one has reported a task."""
+    asked = {"types": ["RLHF: Pref Ranking"], "overlap": 2, "review": "all"}
+    project = stage.call("/projects", {"name": "Under review"} | asked)
+    stage.made["review_project"] = project["id"]
+    for prompt in ("How do I boil an egg?", "Why is the sky blue?"):
+        variables = {"prompt": prompt, "responses": ["Ask **somebody**.", "Look it up."]}
+        answer = httpx2.post(
+            f"{stage.url}/v2/task/chat",
+            json={"project_name": "Under review", "template_variables": variables},
+            auth=(stage.key, ""),
+        )
+        assert answer.status_code == 200, answer.text
+        stage.made.setdefault("review_task", answer.json()["task_id"])
+        stage.made["reported_task"] = answer.json()["task_id"]
+    for role, likert in (("annotator", 2), ("admin", 6)):
+        with httpx2.Client(base_url=stage.url, headers={"Origin": stage.url}) as client:
+            email, word = stage.logins[role]
+            token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+            client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+            at = take(client, project["id"])
+            hand_in(client, at, "submit", answers=good_answers(likert, "t0u0"), client_key="k")
+            if role == "admin":
+                at = take(client, project["id"])
+                hand_in(client, at, "report", reason="harmful", note="It is unkind.")
+
+
+def take(client: httpx2.Client, project_id: str) -> str:
+    """Take a task for whoever is signed in; where its page is."""
+    queue = f"/work/{project_id}"
+    token = token_in(client.get(queue, headers={"Accept": "text/html"}))
+    taken = client.post(queue, data={"csrf": token})
+    assert taken.status_code == 303, taken.text
+    return str(taken.headers["location"])
+
+
+def hand_in(client: httpx2.Client, at: str, verb: str, **body: Any) -> None:
+    """What a task's page sends about it."""
+    page = client.get(at, headers={"Accept": "text/html"})
+    if verb == "submit":
+        body["active_ms"] = 1000
+    answer = client.post(
+        f"{at}/{verb}",
+        json={"fence": state_of(page.text)["fence"]} | body,
+        headers={"X-CSRF-Token": token_in(page), "Accept": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text
 
 
 def claim(page: Any) -> None:
@@ -153,6 +205,16 @@ SCENES: Sequence[Scene] = (
     Scene("my-work", "show_my_work", "/work/project_preference/mine", "annotator"),
     Scene("account", "show_account", "/account"),
     Scene("people", "show_people", "/people"),
+    Scene("review", "show_review", "/review"),
+    Scene("review-list", "show_review_list", "/review/{review_project}"),
+    Scene("review-completed", "show_review_list", "/review/project_preference?show=completed"),
+    Scene("review-task", "show_review_task", "/review/{review_project}/tasks/{review_task}"),
+    Scene("review-report", "show_review_task", "/review/{review_project}/tasks/{reported_task}"),
+    Scene(
+        "review-correction",
+        "show_review_task",
+        "/review/project_preference/tasks/task_6e6111a8f4ab9c8a3d24da72",
+    ),
     Scene("projects", "show_projects", "/projects"),
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),

@@ -16,6 +16,8 @@ SELECT create_reference_table('dataset');
 SELECT create_reference_table('dataset_delivery');
 SELECT create_reference_table('delivery_schema');
 SELECT create_reference_table('delivery');
+SELECT create_reference_table('job');
+SELECT create_reference_table('job_reject');
 SELECT create_distributed_table('task', 'project_id');
 SELECT create_distributed_table('task_body', 'project_id', colocate_with => 'task');
 SELECT create_distributed_table('task_content', 'project_id', colocate_with => 'task');

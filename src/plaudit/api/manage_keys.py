@@ -7,13 +7,11 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Struct
 
-from plaudit import clock
 from plaudit.api import examples
 from plaudit.api.manage import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.operation import Call, Change
 from plaudit.api.parameters import NoQuery
 from plaudit.core import access, registers
-from plaudit.errors import InvalidContent
 from plaudit.model import Role
 from plaudit.wire import management
 from plaudit.wire.management import ApiKey, ApiKeyPage, CreatedApiKey, CreateKey, Nothing
@@ -29,16 +27,13 @@ class ListKeys(Struct, frozen=True):
 
 async def create_key(call: Call[NoQuery], body: CreateKey, change: Change) -> CreatedApiKey:
     """POST /manage/v1/keys: one key of the caller's world, its text shown once."""
-    expires_ms = moment(body.expires_at, "/expires_at")
-    if expires_ms is not None and expires_ms <= clock.now_ms():
-        raise InvalidContent("expires_at lies in the past", pointer="/expires_at")
     key, text = await access.add_key_of(
         change.tx,
         call.services.secret,
         call.caller,
         name=body.name or "",
         role=Role[body.role],
-        expires_ms=expires_ms,
+        expires_ms=access.checked_end(moment(body.expires_at, "/expires_at")),
     )
     await change.note("key", key.key_id, detail={"role": body.role})
     return management.created_key(key, text)

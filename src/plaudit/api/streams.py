@@ -21,17 +21,17 @@ class Stream(Struct):
     """A response that is sent in pieces, so that none of it is held."""
 
     pieces: AsyncIterator[bytes]
-    size: int
+    size: int | None
+    """How many bytes; None where that is not known beforehand."""
     content_type: str
     headers: list[tuple[bytes, bytes]]
     status: int = 200
 
     async def respond(self, send: Send) -> None:
         """Send it all; `send` waits while the client is slower than we are."""
-        headers = [
-            (b"content-type", self.content_type.encode()),
-            (b"content-length", str(self.size).encode()),
-        ]
+        headers = [(b"content-type", self.content_type.encode())]
+        if self.size is not None:
+            headers.append((b"content-length", str(self.size).encode()))
         start = {"type": "http.response.start", "status": self.status}
         await send(start | {"headers": headers + self.headers})
         async for piece in self.pieces:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from plaudit import clock
 from plaudit.cli.place import ExistingFile, World, progress, refuse, say, with_store
-from plaudit.core import access, audit, deliveries, delivery_selection
+from plaudit.core import access, deliveries, delivery_selection
 from plaudit.core.scope import ScopeWords, find_batch, find_project
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import NotFound
@@ -78,18 +78,16 @@ def deliver(
         )
         with progress() as bars:
             bar = bars.add_task("freezing", total=selection.count)
-            maker = await deliveries.make(
+            return await deliveries.deliver(
                 db,
                 inside,
                 name,
                 selection,
+                Actor("command", "plaudit deliver"),
+                "create_delivery",
                 schema_id=response_schema,
                 on_progress=lambda count: bars.advance(bar, count),
             )
-        if maker is None:
-            async with db.read() as tx:
-                raise await deliveries.refusal(tx, inside, name)
-        return await _finish(db, maker, inside)
 
     made = with_store(chosen.settings(), work)
     assert made.manifest_hash is not None
@@ -99,24 +97,6 @@ def deliver(
         soft_wrap=True,
         highlight=False,
     )
-
-
-async def _finish(db: Database, maker: deliveries.Maker, project: Project) -> Delivery:
-    async def work(tx: Transaction) -> Delivery:
-        made = await maker.finish(tx)
-        await audit.record(
-            tx,
-            project.org_id,
-            Actor("command", "plaudit deliver"),
-            "create_delivery",
-            "delivery",
-            made.delivery_id,
-            project_id=project.project_id,
-            detail={"name": made.name, "task_count": made.task_count},
-        )
-        return made
-
-    return await db.write(work)
 
 
 async def _find_batch(tx: Transaction, project: Project, batch: str) -> Batch | None:

@@ -17,7 +17,7 @@ import zlib
 from plaudit import clock, ids
 from plaudit.core import audit, names
 from plaudit.core.secrets import ServerSecret
-from plaudit.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, Unauthenticated
 from plaudit.model import SERVER, Actor, ApiKey, Caller, Role
 from plaudit.store import organizations
 from plaudit.store.engine import Database, Transaction
@@ -79,6 +79,13 @@ async def create_key(
         return text
 
     return await db.write(work)
+
+
+def checked_end(expires_ms: int | None) -> int | None:
+    """When a key that somebody asks for is to end; raises InvalidContent for what is past."""
+    if expires_ms is not None and expires_ms <= clock.now_ms():
+        raise InvalidContent("expires_at lies in the past", pointer="/expires_at")
+    return expires_ms
 
 
 async def add_key(

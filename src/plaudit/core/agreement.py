@@ -66,6 +66,15 @@ def settle(field: Field, ballots: Sequence[Ballot]) -> Settled:
     return _middle(field, values)
 
 
+def differ(field: Field, ballots: Sequence[Ballot]) -> bool:
+    """Whether people answered a question differently. Free texts are never the same, and do not."""
+    is_text = field.type in _FREE and field.possible_values is None
+    said = {
+        _encode(msgspec.structs.replace(one, value=None) if is_text else one) for one in ballots
+    }
+    return len(said) > 1
+
+
 def preferred(field: Field, value: Any, sources: Sequence[str]) -> str | None:
     """Which response an answer to a preference or ranking prefers; None for a tie.
 
@@ -174,6 +183,7 @@ def _ranks(value: Any) -> dict[str, int]:
     return {name: rank for rank, group in enumerate(groups) for name in group}
 
 
+_FREE = (AnnotationType.text, AnnotationType.labeled_text)
 _BY_PARTS: dict[str, Callable[[Field, Sequence[Any]], Settled]] = {
     AnnotationType.category_multiple: _most_choices,
     AnnotationType.ranked_choices: _most_ranked,

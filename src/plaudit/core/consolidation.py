@@ -59,7 +59,7 @@ class Consolidated(Struct, frozen=True):
     unresolved: list[Question]
 
 
-class _Opinion(Struct, frozen=True):
+class Opinion(Struct, frozen=True):
     """What one person answered to one question."""
 
     judged: Judged
@@ -77,20 +77,17 @@ def consolidate(
     `judged` is in the order of submission. A reviewer's `fixes` stand in the place of what the
     people's answers come to.
     """
-    opinions: dict[Address, list[_Opinion]] = {}
-    for one in judged:
-        for answer in one.answers:
-            opinions.setdefault(_address(answer), []).append(_Opinion(one, answer))
-    fixed = {_address(answer): answer for answer in fixes}
+    opinions = opinions_of(judged)
+    fixed = {address_of(answer): answer for answer in fixes}
     writer = _Writer(form, content, is_voted=len(judged) > 1)
     unresolved = []
     for question in questions(form, content):
-        address = _asked_at(question, content)
+        address = asked_at(question, content)
         given = opinions.get(address, [])
         fix = fixed.get(address)
         if fix is None and not given:
             continue
-        settled = _settled(question.field, given) if fix is None else Settled(_ballot(fix))
+        settled = settled_of(question.field, given) if fix is None else Settled(ballot_of(fix))
         if not settled.is_resolved:
             unresolved.append(question)
             continue
@@ -104,20 +101,52 @@ def consolidate(
     return Consolidated(content, unresolved)
 
 
-class _Writer:
-    """Puts settled answers where they belong in one conversation."""
+def correct(
+    form: Form,
+    content: Sequence[Thread],
+    threads: list[Thread],
+    judged: Sequence[Judged],
+    fixes: Sequence[Answer],
+) -> None:
+    """Write a reviewer's fixes into threads that were delivered; all else in them stays.
 
-    def __init__(self, form: Form, content: list[Thread], *, is_voted: bool) -> None:
+    `content` is what the threads were made of, and what the questions are about.
+    """
+    opinions = opinions_of(judged)
+    fixed = {address_of(answer): answer for answer in fixes}
+    writer = _Writer(form, threads, is_voted=len(judged) > 1, keeps=True)
+    for question in questions(form, content):
+        address, place = asked_at(question, content), question.place
+        fix = fixed.get(address)
+        if fix is None:
+            continue
+        if question.field.use is TextUse.response:
+            assert place.turn is not None
+            asked = content[place.thread].turns[place.turn].messages
+            del threads[place.thread].turns[place.turn].messages[len(asked) :]
+        writer.write(question, ballot_of(fix), opinions.get(address, []), fix)
+    writer.finish()
+
+
+class _Writer:
+    """Puts settled answers where they belong in one conversation.
+
+    With `keeps` the conversation was written before: scores that are not written again stay, and
+    an annotation that takes the place of one keeps its id, and its votes where it has none.
+    """
+
+    def __init__(
+        self, form: Form, content: list[Thread], *, is_voted: bool, keeps: bool = False
+    ) -> None:
         self._form = form
         self._content = content
         self._is_voted = is_voted
+        self._keeps = keeps
         self._written: list[tuple[Place, str]] = []
         self._scores: dict[tuple[int, int, int], dict[str, CriterionEvaluation]] = {}
-        self._fields: dict[tuple[int, int, int], Field] = {}
-        self._chosen: dict[str, Annotation] = {}
 
     def write(
-        self, question: Question, ballot: Ballot, given: list[_Opinion], fix: Answer | None
+        self, question: Question, ballot: Ballot, given: list[Opinion], fix: Answer | None
     ) -> None:
         """Write what one question came to."""
         field, place = question.field, question.place
@@ -128,9 +157,7 @@ class _Writer:
         if place.criterion is not None:
             self._evaluate(field, place, annotation)
             return
-        listed = self._annotations(place)
-        listed[:] = [one for one in listed if one.key != field.key]
-        listed.append(annotation)
+        self._put(self._annotations(place), annotation)
         if place.turn is not None and place.message is None:
             self._follow(field, place, ballot)
 
@@ -138,9 +165,8 @@ class _Writer:
         """Add what was gathered: evaluations, and responses that were written."""
         for (t, u, m), scores in self._scores.items():
             turn = self._content[t].turns[u]
-            field = self._fields.get((t, u, m))
             turn.messages[m].rubric_evaluations = [
-                _evaluation(rubric, scores, field) for rubric in turn.rubrics or ()
+                _evaluation(rubric, scores, self._score_field) for rubric in turn.rubrics or ()
             ]
         for place, text in self._written:
             assert place.turn is not None
@@ -159,6 +185,25 @@ class _Writer:
                 )
             )
 
+    @property
+    def _score_field(self) -> Field | None:
+        """The field that asks for a criterion's score."""
+        return next(
+            (one for one in self._form.fields if (one.level, one.key) == (Level.criterion, SCORE)),
+            None,
+        )
+
+    def _put(self, listed: list[Annotation], annotation: Annotation) -> None:
+        """Put an annotation into the place of the one with its key, or at the end."""
+        for number, one in enumerate(listed):
+            if one.key == annotation.key and self._keeps:
+                annotation.id = one.id
+                annotation.votes = annotation.votes or one.votes
+                listed[number] = annotation
+                return
+        listed[:] = [one for one in listed if one.key != annotation.key]
+        listed.append(annotation)
+
     def _annotations(self, place: Place) -> list[Annotation]:
         thread = self._content[place.thread]
         if place.turn is None:
@@ -175,18 +220,22 @@ class _Writer:
         """Name the preferred response, if this is the answer that says which it is."""
         assert place.turn is not None
         turn = self._content[place.thread].turns[place.turn]
-        if deriving_field(self._form, turn) is not field or ballot.value is None:
+        if deriving_field(self._form, turn) is not field:
             return
-        turn.annotations[:] = [one for one in turn.annotations if one.key != SELECTED]
         sources = [turn.messages[m].source_id for m in responses(turn)]
-        source_id = preferred(field, ballot.value, sources)
+        source_id = None if ballot.value is None else preferred(field, ballot.value, sources)
         if source_id is None:
+            turn.annotations[:] = [one for one in turn.annotations if one.key != SELECTED]
             return
         named = next(
             (one for one in self._form.fields if (one.level, one.key) == (Level.turn, SELECTED)),
             Field(key=SELECTED, level=Level.turn, type="category"),
         )
         chosen = _annotation(named, Ballot(source_id), [], None, is_voted=False)
+        if self._keeps:
+            self._put(turn.annotations, chosen)
+            return
+        turn.annotations[:] = [one for one in turn.annotations if one.key != SELECTED]
         turn.annotations.insert(max(0, len(turn.annotations) - 1), chosen)
 
     def _evaluate(self, field: Field, place: Place, annotation: Annotation) -> None:
@@ -194,22 +243,35 @@ class _Writer:
         assert place.message is not None
         assert place.criterion is not None
         where = (place.thread, place.turn, place.message)
-        one = self._scores.setdefault(where, {}).setdefault(
-            place.criterion,
-            CriterionEvaluation(criterion_definition_id=place.criterion, annotations=[]),
+        if where not in self._scores:
+            self._scores[where] = self._delivered_scores(place) if self._keeps else {}
+        one = self._scores[where].setdefault(
+            place.criterion, CriterionEvaluation(criterion_definition_id=place.criterion)
         )
+        listed = one.annotations = one.annotations or []
         if field.key == SCORE:
-            self._fields[where] = field
             value = annotation.value
             score = value["score"] if isinstance(value, dict) else value
             one.score = int(score) if isinstance(score, bool) else score
             if not self._is_voted and annotation.justification is None and score is not None:
+                listed[:] = [other for other in listed if other.key != SCORE]
                 return
-        assert one.annotations is not None
-        one.annotations.append(annotation)
+        self._put(listed, annotation)
+
+    def _delivered_scores(self, place: Place) -> dict[str, CriterionEvaluation]:
+        """A message's scores as they are, by criterion."""
+        assert place.turn is not None
+        assert place.message is not None
+        message = self._content[place.thread].turns[place.turn].messages[place.message]
+        return {
+            one.criterion_definition_id: one
+            for evaluation in message.rubric_evaluations or ()
+            for one in evaluation.criteria_evaluations or ()
+            if one.criterion_definition_id is not None
+        }
 
     def _write_responses(
-        self, question: Question, ballot: Ballot, given: list[_Opinion], fix: Answer | None
+        self, question: Question, ballot: Ballot, given: list[Opinion], fix: Answer | None
     ) -> None:
         texts = [ballot.value]
         if fix is None and question.field.rule.value == "all":
@@ -218,7 +280,7 @@ class _Writer:
 
 
 def _annotation(
-    field: Field, ballot: Ballot, given: list[_Opinion], fix: Answer | None, *, is_voted: bool
+    field: Field, ballot: Ballot, given: list[Opinion], fix: Answer | None, *, is_voted: bool
 ) -> Annotation:
     """One question's answer as the wire shows it."""
     return Annotation(
@@ -245,7 +307,7 @@ def _annotation(
     )
 
 
-def _justification(ballot: Ballot, given: list[_Opinion], fix: Answer | None) -> str | None:
+def _justification(ballot: Ballot, given: list[Opinion], fix: Answer | None) -> str | None:
     """Why: in the words of the reviewer, else of the first who said the same and gave a reason."""
     if fix is not None:
         return fix.justification
@@ -253,14 +315,15 @@ def _justification(ballot: Ballot, given: list[_Opinion], fix: Answer | None) ->
         (
             one.answer.justification
             for one in given
-            if one.answer.justification and _ballot(one.answer) == ballot
+            if one.answer.justification and ballot_of(one.answer) == ballot
         ),
         None,
     )
 
 
-def _settled(field: Field, given: list[_Opinion]) -> Settled:
-    answered = [_ballot(one.answer) for one in given if not one.answer.is_empty]
+def settled_of(field: Field, given: Sequence[Opinion]) -> Settled:
+    """What the answers to one question come to."""
+    answered = [ballot_of(one.answer) for one in given if not one.answer.is_empty]
     return settle(field, answered) if answered else Settled()  # reasons alone, and no answers
 
 
@@ -307,15 +370,27 @@ def _plain(number: float) -> float | int:
     return int(number) if float(number).is_integer() else number
 
 
-def _ballot(answer: Answer) -> Ballot:
+def ballot_of(answer: Answer) -> Ballot:
+    """An answer without the reason given for it."""
     return Ballot(answer.value, answer.not_applicable, answer.cannot_assess)
 
 
-def _address(answer: Answer) -> Address:
+def opinions_of(judged: Sequence[Judged]) -> dict[Address, list[Opinion]]:
+    """What people answered, by what it is about, in the order of submission."""
+    found: dict[Address, list[Opinion]] = {}
+    for one in judged:
+        for answer in one.answers:
+            found.setdefault(address_of(answer), []).append(Opinion(one, answer))
+    return found
+
+
+def address_of(answer: Answer) -> Address:
+    """What an answer is about."""
     return answer.at, answer.source_id, answer.chunk, answer.criterion, answer.key
 
 
-def _asked_at(question: Question, content: list[Thread]) -> Address:
+def asked_at(question: Question, content: Sequence[Thread]) -> Address:
+    """What a question is about, as its answers say it."""
     place, source_id = question.place, None
     if place.turn is not None and place.message is not None:
         source_id = content[place.thread].turns[place.turn].messages[place.message].source_id

@@ -20,11 +20,11 @@ from contextlib import suppress
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.core import events, names
+from plaudit.core import audit, events, names
 from plaudit.core.declarations import Write
 from plaudit.core.delivery_selection import Selection
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model import Project, StoredTask
+from plaudit.model import Actor, Project, StoredTask
 from plaudit.model_deliveries import Delivery, DeliveryRun
 from plaudit.store import deliveries, frozen, projects
 from plaudit.store.engine import Database, Transaction
@@ -333,6 +333,40 @@ async def make(
         return None
     await maker.freeze(selection, on_progress)
     return maker
+
+
+async def deliver(
+    db: Database,
+    project: Project,
+    name: str,
+    selection: Selection,
+    actor: Actor,
+    action: str,
+    *,
+    schema_id: str | None = None,
+    on_progress: Callable[[int], object],
+) -> Delivery:
+    """Freeze a selection under a name and show it; raises Conflict if the name is not free."""
+    maker = await make(db, project, name, selection, schema_id=schema_id, on_progress=on_progress)
+    if maker is None:
+        async with db.read() as tx:
+            raise await refusal(tx, project, name)
+
+    async def work(tx: Transaction) -> Delivery:
+        made = await maker.finish(tx)
+        await audit.record(
+            tx,
+            project.org_id,
+            actor,
+            action,
+            "delivery",
+            made.delivery_id,
+            project_id=project.project_id,
+            detail={"name": made.name, "task_count": made.task_count},
+        )
+        return made
+
+    return await db.write(work)
 
 
 async def is_taken(tx: Transaction, project: Project, name: str) -> bool:

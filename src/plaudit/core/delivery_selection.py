@@ -67,6 +67,40 @@ async def select(
     return selection
 
 
+async def select_undelivered(
+    db: Database,
+    project: Project,
+    *,
+    batch: Batch | None = None,
+    completed_after: int | None = None,
+    completed_before: int | None = None,
+) -> Selection:
+    """What no delivery of the project holds of all within the filter; raises InvalidContent."""
+    where = TaskFilter(
+        project_id=project.project_id,
+        batch_id=None if batch is None else batch.batch_id,
+        completed_after=completed_after,
+        completed_before=completed_before,
+    )
+    seqs: list[int] = []
+    place, has_more = where.start, True
+    while has_more:
+        async with db.read() as tx:
+            found = await frozen.list_selected(
+                tx, where, after=place, bound=tasks.FAR, limit=FROZEN_AT_ONCE
+            )
+            here = [one.seq for one in found]
+            held = await frozen.list_delivered(tx, project.project_id, here) if here else set()
+        seqs += [seq for seq in here if seq not in held]
+        has_more = len(found) == FROZEN_AT_ONCE
+        place = found[-1] if found else place
+    if not seqs:
+        raise InvalidContent(
+            "there is nothing to deliver: every completed task that is selected was delivered"
+        )
+    return Selection(where=where, seqs=seqs, count=len(seqs))
+
+
 async def _seqs_of(db: Database, project: Project, task_ids: Sequence[str]) -> list[int]:
     """Where the named tasks stand, in order; raises InvalidContent for one that cannot be."""
     seqs: set[int] = set()

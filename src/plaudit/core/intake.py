@@ -64,10 +64,13 @@ class Reject(Struct, frozen=True):
 
     def __str__(self) -> str:
         where = f" {self.pointer}" if self.pointer else ""
-        text = f"{self.file}:{self.line}:{where} {self.message}"
-        # What came out of a file may hold anything; a terminal is shown only what is printable.
-        safe = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:CHARS_MAX])
-        return safe if len(text) <= CHARS_MAX else f"{safe}…"
+        return printable(f"{self.file}:{self.line}:{where} {self.message}")
+
+
+def printable(text: str) -> str:
+    """A text out of a file, which may hold anything, as one may show it: bounded, no controls."""
+    safe = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:CHARS_MAX])
+    return safe if len(text) <= CHARS_MAX else f"{safe}…"
 
 
 class Source(Struct, frozen=True):

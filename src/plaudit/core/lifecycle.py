@@ -104,11 +104,7 @@ async def complete_task(tx: Transaction, org_id: str, task: StoredTask, threads:
     rendered = rendering.render(read.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 
-    def head(fields: HeadFields) -> bytes:
-        fields.completed_at = clock.format_ms(completed_ms)
-        return rendering.render_head(fields, has_body=True)
-
-    done = await _move(tx, task, TaskStatus.completed, completed_ms, head)
+    done = await _move(tx, task, TaskStatus.completed, completed_ms, _completed_head(completed_ms))
     done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
     await tasks.insert_body(tx, task.project_id, task.seq, rendered.body, rendered.patches)
     await tasks.insert_annotation_places(
@@ -136,6 +132,43 @@ async def complete_reported(
         return _plain_head(fields)
 
     await _settle(tx, org_id, await _move(tx, task, TaskStatus.completed, completed_ms, head))
+    return completed_ms
+
+
+async def correct_task(tx: Transaction, org_id: str, task: StoredTask, threads: Any) -> int:
+    """Deliver a completed task anew with corrected threads; return its new completion time.
+
+    It is announced again, and who asks for what was completed since gets it again. Deliveries that
+    are frozen keep what they hold. Raises InvalidContent, or Conflict if the task is not completed
+    any more or was corrected by somebody else since `task` was read.
+    """
+    read = reading.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
+    if not read.task.threads:
+        raise InvalidContent("a completed task has at least one thread", pointer="/threads")
+    if task.batch_id is not None:
+        await batches.add_progress(tx, task.project_id, task.batch_id, {})  # the lock
+    completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
+    rendered = rendering.render(read.task, task.created_ms, completed_ms)
+    assert rendered.body is not None
+
+    done = await _move(
+        tx,
+        task,
+        TaskStatus.completed,
+        completed_ms,
+        _completed_head(completed_ms),
+        expected=TaskStatus.completed,
+        expected_ms=task.completed_ms,
+    )
+    await tasks.delete_body(tx, task.project_id, task.seq)
+    await tasks.insert_body(tx, task.project_id, task.seq, rendered.body, rendered.patches)
+    await tasks.insert_annotation_places(
+        tx,
+        org_id,
+        [(id_hash(one), task.project_id, task.seq) for one in read.foreign_annotation_ids],
+    )
+    done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
+    await events.announce_tasks(tx, org_id, [done])
     return completed_ms
 
 
@@ -175,7 +208,8 @@ async def reopen_task(
     await _move(tx, task, TaskStatus.pending, None, head, expected=TaskStatus.completed)
     task = await tasks.get_task(tx, task.project_id, task.seq)
     if task.body is not None and task.content is None:
-        await tasks.set_content(tx, task.project_id, task.seq, _content_of(task))
+        content = _encode(content_from_threads(task))
+        await tasks.set_content(tx, task.project_id, task.seq, content)
         task = await tasks.get_task(tx, task.project_id, task.seq)
     await tasks.delete_body(tx, task.project_id, task.seq)
     project = await projects.find_project_by_key(tx, org_id, task.project_id)
@@ -223,10 +257,12 @@ async def _move(
     head: Callable[[HeadFields], bytes],
     *,
     expected: TaskStatus = TaskStatus.pending,
+    expected_ms: int | None = None,
 ) -> StoredTask:
     """Move a task; return it as it now is. `head` writes the new small fields from the old ones.
 
     The old ones are part of the condition, so metadata that changes at the same moment is kept.
+    With `expected_ms` it must have been completed then, and not since.
     """
     for _ in range(ATTEMPTS_MAX):
         fields = rendering.read_head(task.head)
@@ -241,6 +277,8 @@ async def _move(
         task = await tasks.get_task(tx, task.project_id, task.seq)
         if task.status is not expected:
             raise Conflict(f"the task is no longer {expected}; it is {task.status}")
+        if expected_ms is not None and task.completed_ms != expected_ms:
+            raise Conflict("the task was corrected at this moment; look at it again")
     raise Unavailable("the task changes too often; try again")
 
 
@@ -265,11 +303,19 @@ async def settle_batch(tx: Transaction, org_id: str, project_id: int, batch_id: 
     return True
 
 
+def _completed_head(completed_ms: int) -> Callable[[HeadFields], bytes]:
+    def head(fields: HeadFields) -> bytes:
+        fields.completed_at = clock.format_ms(completed_ms)
+        return rendering.render_head(fields, has_body=True)
+
+    return head
+
+
 def _plain_head(fields: HeadFields) -> bytes:
     return rendering.render_head(fields, has_body=False)
 
 
-def _content_of(task: StoredTask) -> bytes:
+def content_from_threads(task: StoredTask) -> list[Thread]:
     """What a completed task asked: its threads without anybody's answers."""
     threads = threads_of(task, int(Opts.attachment_details | Opts.model_parameters))
     for _, listed in reading.annotation_lists(threads, {}):
@@ -278,4 +324,4 @@ def _content_of(task: StoredTask) -> bytes:
         for turn in thread.turns:
             for message in turn.messages:
                 message.rubric_evaluations = None
-    return _encode(threads)
+    return threads

@@ -1,87 +1,111 @@
-"""What a reviewer or manager decides about work that waits for them.
+"""What a reviewer or manager decides about work that waits for them, or was delivered.
 
-    list_in_review(tx, project, after_seq=…, limit=…), list_parked(…)   Work, in the order of tasks
-    open_questions(tx, project, task)     the questions on which people disagree too much
-    accept(tx, project, task, user_id, fixes=…)
+    accept(tx, project, task, user_id, fixes=…, revision=…)
         Completes a task in review with what people answered, and the reviewer's own answers in the
         place of some. `fixes` is decoded JSON in the shape of core/answers.py, positions counting
         responses in their own order. Every open question needs a fix.
         AnswersRejected; Conflict: the task is not in review
-    send_back(tx, project, task, reviewer_id, user_id, comment=…)
+    correct(tx, project, task, user_id, fixes=…, revision=…)
+        Delivers a completed task anew, with these answers in the place of what was delivered; all
+        else in its threads stays. It gets a new time of completion and is announced again, and
+        nobody can undo their submission any more. AnswersRejected; Conflict: it is not completed
+    send_back(tx, project, task, reviewer_id, user_id, comment=…, revision=…)
         One person's submission counts no more; the task waits for them, for three days.
-        Conflict; NotFound: they have not submitted it
+        Conflict; NotFound: they have not submitted it; InvalidContent: no comment
     dismiss_report(tx, project, task, user_id)   a parked task is back in the queue; Conflict
     confirm_report(tx, project, task, user_id)   a parked task completes with what was reported, and
                                                  without threads (contract 7.1); Conflict
 
-What people answered stays as it is; a fix is kept beside it.
+`revision` is that of core/outcomes.py, as the reviewer saw it: if anything has changed since, the
+decision is a Conflict and nothing happens. Without it, what is there counts.
+
+What people answered stays as it is. A decision is kept as a note on the task: who, when, the fixes,
+and what stood in their place before. What waits and what was decided is listed by core/reviews.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from plaudit import ids
-from plaudit.core import lifecycle
-from plaudit.core.answers import check, missing
-from plaudit.core.forms import form_of
-from plaudit.core.questions import Question, unshuffled
-from plaudit.core.submission import consolidated, content_of
-from plaudit.errors import AnswersRejected, Conflict, NotFound
+from plaudit.core import consolidation, lifecycle
+from plaudit.core.answers import Answer, check, missing
+from plaudit.core.consolidation import address_of
+from plaudit.core.outcomes import Standing, standing_of
+from plaudit.core.questions import unshuffled
+from plaudit.core.submission import consolidated
+from plaudit.errors import AnswersRejected, Conflict, Fault, InvalidContent, NotFound
 from plaudit.model import Project, StoredTask
-from plaudit.model_work import LeaseStatus, TaskNote, Work, WorkState
-from plaudit.store import assignments, batches, submissions, work
+from plaudit.model_work import LeaseStatus, TaskNote, WorkState
+from plaudit.store import assignments, batches, submissions, tasks, work
 from plaudit.store.engine import Transaction
-from plaudit.wire.resources import project_detail
 from plaudit.wire.task import SensitiveContentReport
 
 RETURNED_MS = 3 * 24 * 3600 * 1000
 REPORTS_MAX = 100
+COMMENT_CHARS_MAX = 10_000
+
+STALE = "the task has changed since you opened it; look at it again"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-async def list_in_review(
-    tx: Transaction, project: Project, *, after_seq: int = 0, limit: int = 100
-) -> list[Work]:
-    """Tasks that wait for a reviewer."""
-    return await work.list_waiting(
-        tx, project.project_id, WorkState.in_review, after_seq=after_seq, limit=limit
-    )
-
-
-async def list_parked(
-    tx: Transaction, project: Project, *, after_seq: int = 0, limit: int = 100
-) -> list[Work]:
-    """Tasks whose content was reported."""
-    return await work.list_waiting(
-        tx, project.project_id, WorkState.parked, after_seq=after_seq, limit=limit
-    )
-
-
-async def open_questions(tx: Transaction, project: Project, task: StoredTask) -> list[Question]:
-    """The questions that people's answers leave open."""
-    return (await consolidated(tx, project, task)).unresolved
-
-
 async def accept(
-    tx: Transaction, project: Project, task: StoredTask, user_id: str, *, fixes: Any = ()
+    tx: Transaction,
+    project: Project,
+    task: StoredTask,
+    user_id: str,
+    *,
+    fixes: Any = (),
+    revision: str | None = None,
 ) -> None:
     """Deliver a task in review; raises AnswersRejected, Conflict."""
     await _lock(tx, task, WorkState.in_review)
-    form, content = form_of(project_detail(project)), content_of(task)
-    display = unshuffled(content)
-    checked = check(form, content, display, list(fixes), partly=True)
+    standing = await _standing(tx, project, task, revision)
+    checked = _checked(standing, fixes)
     found = await consolidated(tx, project, task, checked)
     if found.unresolved:
+        display = unshuffled(standing.content)
         raise AnswersRejected([missing(one, display) for one in found.unresolved])
     await submissions.mark_reviewed(tx, task.project_id, task.seq, await tx.now_ms())
-    await _note(tx, task, user_id, "accept", {"fixes": msgspec.to_builtins(checked)})
+    await _note(tx, task, user_id, "accept", _fixed(standing, checked))
     threads = msgspec.to_builtins(found.threads)
     await lifecycle.complete_task(tx, project.org_id, task, threads)
+
+
+async def correct(
+    tx: Transaction,
+    project: Project,
+    task: StoredTask,
+    user_id: str,
+    *,
+    fixes: Any,
+    revision: str | None = None,
+) -> int:
+    """Deliver a completed task anew; its new completion time. Raises AnswersRejected, Conflict."""
+    if task.batch_id is not None:
+        await batches.add_progress(tx, task.project_id, task.batch_id, {})  # the lock
+    task = await tasks.get_task(tx, task.project_id, task.seq)
+    standing = await _standing(tx, project, task, revision)
+    if standing.threads is None:
+        raise Conflict("only a completed task with threads can be corrected")
+    checked = _checked(standing, fixes)
+    if not checked:
+        raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
+    noted = _fixed(standing, checked)
+    consolidation.correct(
+        standing.form, standing.content, standing.threads, standing.judged, checked
+    )
+    threads = msgspec.to_builtins(standing.threads)
+    completed_ms = await lifecycle.correct_task(tx, project.org_id, task, threads)
+    await submissions.mark_reviewed(tx, task.project_id, task.seq, await tx.now_ms())
+    times = {"was_completed_ms": task.completed_ms, "completed_ms": completed_ms}
+    await _note(tx, task, user_id, "correct", noted | times)
+    return completed_ms
 
 
 async def send_back(
@@ -92,9 +116,16 @@ async def send_back(
     user_id: str,
     *,
     comment: str,
+    revision: str | None = None,
 ) -> None:
-    """Let somebody do a task in review again; raises Conflict, NotFound."""
+    """Let somebody do a task in review again; raises Conflict, NotFound, InvalidContent."""
+    if not 0 < len(comment.strip()) <= COMMENT_CHARS_MAX:
+        raise InvalidContent(
+            f"say what is to be done better, in 1 to {COMMENT_CHARS_MAX} characters",
+            pointer="/comment",
+        )
     await _lock(tx, task, WorkState.in_review)
+    await _standing(tx, project, task, revision)
     current = await submissions.list_current(tx, project.project_id, task.seq)
     one = next((one for one in current if one.user_id == user_id), None)
     lease = await assignments.find_lease_of(tx, project.project_id, task.seq, user_id)
@@ -131,6 +162,37 @@ async def confirm_report(tx: Transaction, project: Project, task: StoredTask, us
     reports = [SensitiveContentReport(type=one["reason"], message=one.get("note")) for one in said]
     await _note(tx, task, user_id, "confirm_report", {})
     await lifecycle.complete_reported(tx, project.org_id, task, reports)
+
+
+async def _standing(
+    tx: Transaction, project: Project, task: StoredTask, revision: str | None
+) -> Standing:
+    """The task as it is, if that is how the reviewer saw it; raises Conflict."""
+    standing = await standing_of(tx, project, task)
+    if revision is not None and revision != standing.revision:
+        raise Conflict(STALE)
+    return standing
+
+
+def _checked(standing: Standing, fixes: Any) -> list[Answer]:
+    """A reviewer's answers as they are stored; raises AnswersRejected."""
+    given = list(fixes) if isinstance(fixes, (list, tuple)) else fixes
+    display = unshuffled(standing.content)
+    checked = check(standing.form, standing.content, display, given, partly=True)
+    asked = {one.address: one.question for one in standing.outcomes}
+    bare = [missing(asked[address_of(one)], display) for one in checked if one.is_empty]
+    if bare:
+        raise AnswersRejected(bare)
+    return checked
+
+
+def _fixed(standing: Standing, fixes: Sequence[Answer]) -> dict[str, Any]:
+    """What a note says of fixes: each, and what stood there before; None where nothing did."""
+    before = {one.address: one.answer for one in standing.outcomes}
+    return {
+        "fixes": msgspec.to_builtins(fixes),
+        "before": msgspec.to_builtins([before[address_of(one)] for one in fixes]),
+    }
 
 
 async def _lock(tx: Transaction, task: StoredTask, state: WorkState) -> None:

@@ -47,6 +47,15 @@ def check_events(chosen: Sequence[str]) -> None:
             )
 
 
+def check_keep_old(keep_old_s: int) -> None:
+    """Raise InvalidContent unless a secret may be kept this long beside its successor."""
+    if not 0 <= keep_old_s <= KEEP_OLD_S_MAX:
+        raise InvalidContent(
+            f"keep_old_s is a number of seconds from 0 to {KEEP_OLD_S_MAX}",
+            pointer="/keep_old_s",
+        )
+
+
 async def create_endpoint(
     tx: Transaction, secret: ServerSecret, org_id: str, *, url: str, events: Sequence[str]
 ) -> tuple[WebhookEndpoint, str]:
@@ -106,6 +115,7 @@ async def rotate_endpoint(
     tx: Transaction, secret: ServerSecret, was: WebhookEndpoint, *, keep_old_s: int
 ) -> tuple[WebhookEndpoint, str]:
     """Give an endpoint a new secret beside the old one; return it and the secret."""
+    check_keep_old(keep_old_s)
     text = signing.mint_secret()
     row = _endpoint_row(was.endpoint_id)
     rotated = _rotated(secret, was.secret, text, row=row, keep_old_s=keep_old_s)
@@ -145,6 +155,7 @@ async def rotate_callback_secret(
     tx: Transaction, secret: ServerSecret, org_id: str, *, keep_old_s: int
 ) -> tuple[SealedSecret, str]:
     """Give a world a new secret for its callbacks, or the first one; return it and its text."""
+    check_keep_old(keep_old_s)
     was = await webhooks.find_callback_secret(tx, org_id)
     row, text = _callback_row(org_id), signing.mint_secret()
     if was is None:

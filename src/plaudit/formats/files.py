@@ -31,10 +31,13 @@ READERS: dict[str, Callable[[Any], Iterator[archive.Found]]] = {
 }
 
 
-def entries(path: Path, format_name: str, on_progress: Callable[[int], None]) -> Iterator[Entry]:
+def entries(
+    path: Path, format_name: str, on_progress: Callable[[int], None], *, called: str | None = None
+) -> Iterator[Entry]:
     """The entries of a file, in order; a line that cannot be read becomes a problem.
 
-    `on_progress` is told the position in the file, in bytes, now and then.
+    `on_progress` is told the position in the file, in bytes, now and then. `called` is what the
+    file is called where that is not its path.
     """
     read = READERS[format_name]
     number = 0
@@ -46,9 +49,9 @@ def entries(path: Path, format_name: str, on_progress: Callable[[int], None]) ->
             elif line.strip():
                 yield from _of_line(read, number, line)
     except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as exc:
-        raise InvalidContent(f"{path} is damaged after line {number}: {exc}") from exc
+        raise InvalidContent(f"{called or path} is damaged after line {number}: {exc}") from exc
     except OSError as exc:
-        raise Misconfigured(f"{path} cannot be read: {exc.strerror}") from exc
+        raise Misconfigured(f"{called or path} cannot be read: {exc.strerror}") from exc
 
 
 def _of_line(

@@ -29,6 +29,8 @@ REFERENCE = (
     "dataset_delivery",
     "delivery_schema",
     "delivery",
+    "job",
+    "job_reject",
 )
 """Copied to every worker, in the order of their foreign keys."""
 

@@ -62,6 +62,18 @@ async def list_present(
     return [row[0] for row in rows]
 
 
+async def list_delivered(tx: Transaction, project_id: int, seqs: Sequence[int]) -> set[int]:
+    """Those of up to FROZEN_AT_ONCE tasks that a delivery holds; runs under way do not count."""
+    rows = await tx.all(
+        "SELECT DISTINCT t.seq FROM delivered_task AS t JOIN delivery AS d"
+        " ON d.project_id = t.project_id AND d.begun_ms = t.begun_ms"
+        " WHERE t.project_id = :project_id AND d.delivered_ms IS NOT NULL"
+        f" AND t.seq {_THESE}",
+        _asking(project_id, seqs),
+    )
+    return {row[0] for row in rows}
+
+
 async def list_sizes(tx: Transaction, project_id: int, seqs: Sequence[int]) -> dict[int, int]:
     """How many bytes each of up to FROZEN_AT_ONCE tasks has; those without threads are left out."""
     rows = await tx.all(

@@ -65,6 +65,16 @@ async def list_current(tx: Transaction, project_id: int, seq: int) -> list[Submi
     return [_submission(row) for row in rows]
 
 
+async def list_all(tx: Transaction, project_id: int, seq: int, *, limit: int) -> list[Submission]:
+    """The last `limit` submissions of a task, whether they count or not, newest first."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM submission WHERE project_id = :project_id AND seq = :seq"
+        " ORDER BY submitted_ms DESC, submission_id DESC LIMIT :row_limit",
+        {"project_id": project_id, "seq": seq, "row_limit": limit},
+    )
+    return [_submission(row) for row in rows]
+
+
 async def list_recent(
     tx: Transaction, project_id: int, user_id: str, *, limit: int
 ) -> list[Submission]:

@@ -206,6 +206,18 @@ async def count_free(tx: Transaction, project_id: int, *, limit_max: int) -> int
     return int(row[0]) if row else 0
 
 
+async def count_waiting(
+    tx: Transaction, project_id: int, state: WorkState, *, limit_max: int
+) -> int:
+    """How many tasks are in review, or parked, counted no further than `limit_max`."""
+    row = await tx.one(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_id = :project_id"
+        " AND state = :state AND state <> 'open' LIMIT :row_limit) AS found",
+        {"project_id": project_id, "state": state.value, "row_limit": limit_max},
+    )
+    return int(row[0]) if row else 0
+
+
 async def list_waiting(
     tx: Transaction, project_id: int, state: WorkState, *, after_seq: int, limit: int
 ) -> list[Work]:

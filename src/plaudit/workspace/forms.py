@@ -23,7 +23,7 @@ _JSON = "application/json"
 
 def read_fields(raw: bytes, content_type: str) -> dict[str, list[str]]:
     """The fields of a form, each with its values; raises BadRequest for anything else."""
-    _require_type(content_type, _FORM)
+    require_type(content_type, _FORM)
     try:
         pairs = parse_qsl(
             raw.decode("ascii"),
@@ -74,7 +74,7 @@ def to_struct(fields: dict[str, list[str]], kind: type[Struct]) -> Any:
 
 def read_json(raw: bytes, content_type: str, kind: type[Struct]) -> Any:
     """JSON as a struct; raises BadRequest unless it says that it is JSON, or InvalidContent."""
-    _require_type(content_type, _JSON)
+    require_type(content_type, _JSON)
     return convert(guard.check(raw), kind)
 
 
@@ -98,6 +98,7 @@ def _convert_texts(values: dict[str, Any], kind: type[Struct]) -> Any:
         return convert(values, kind)  # says what is wrong in our words
 
 
-def _require_type(given: str, wanted: str) -> None:
+def require_type(given: str, wanted: str) -> None:
+    """Raise BadRequest unless a Content-Type names this media type."""
     if given.partition(";")[0].strip().lower() != wanted:
         raise BadRequest(f"the request's Content-Type must be {wanted}")

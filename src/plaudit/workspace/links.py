@@ -13,8 +13,9 @@ NEXT_CHARS_MAX = 1000
 
 
 def pattern_of(paths: Iterable[str]) -> re.Pattern[str]:
-    """What matches these paths, with anything in the places of their parts."""
-    return re.compile("|".join(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) for path in paths))
+    """What matches these paths, with anything in the places of their parts; nothing without any."""
+    found = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) for path in paths]
+    return re.compile("|".join(found) or "(?!)")
 
 
 def filled(path: str, **parts: str) -> str:

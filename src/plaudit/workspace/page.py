@@ -28,6 +28,7 @@ from plaudit.core.sign_in import Place, Throttle
 from plaudit.model import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
 from plaudit.store.engine import Database
+from plaudit.workspace.job_running import Jobs
 
 Q = TypeVar("Q", bound=Struct)
 
@@ -42,6 +43,7 @@ class Desk(Struct, frozen=True):
     throttle: Throttle
     destinations: re.Pattern[str]
     """The paths that a sign-in may lead to."""
+    jobs: Jobs
 
 
 class Visit(Struct, Generic[Q]):
@@ -120,7 +122,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """One route of the workspace, for one method.
 
     A GET handler returns what its template is filled with (a dict), a struct that is sent as
-    JSON, or any of Redirect, Shown and `api.operation.Answer`; others return the same.
+    JSON, or any of Redirect, Shown, `api.operation.Answer` and `api.streams.Stream`; others return
+    the same.
     """
 
     page_id: str
@@ -136,8 +139,15 @@ class Page(Struct, frozen=True, kw_only=True):
     """Fields of an HTML form (`application/x-www-form-urlencoded`); see `forms`."""
     body: type[Struct] | None = None
     """JSON that a script sends, with the form token in X-CSRF-Token."""
+    streams: str | None = None
+    """Media type of a body that a script sends, with the form token in X-CSRF-Token, and that the
+    handler reads itself, in pieces: it takes the visit alone, and opens transactions by itself."""
+    before: Callable[[Any, Any], Awaitable[None]] | None = None
+    """Takes the visit and what was sent before the transaction begins: for what must wait."""
     opens_own: bool = False
     """The handler takes visit and what was sent, and opens transactions by itself, if any."""
+    is_long: bool = False
+    """Whether its answer may take as long as a stream's body, because it may be large."""
     again: str | None = None
     """The page_id that is drawn again, with the problem, when a form is refused."""
     nav: str | None = None
@@ -152,4 +162,4 @@ class Page(Struct, frozen=True, kw_only=True):
     @property
     def changes(self) -> bool:
         """Whether it may change what is stored."""
-        return self.form is not None or self.body is not None
+        return bool(self.form or self.body or self.streams)

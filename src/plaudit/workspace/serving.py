@@ -27,6 +27,7 @@ from plaudit.api.operation import (
     respond,
 )
 from plaudit.api.parameters import decode
+from plaudit.api.streams import Stream
 from plaudit.core import permissions, sessions
 from plaudit.core.sign_in import Throttle
 from plaudit.errors import (
@@ -38,15 +39,17 @@ from plaudit.errors import (
     Problem,
     SignedOut,
     SignInRefused,
+    TooLarge,
     TooManyRequests,
     Unavailable,
 )
 from plaudit.model import PersonRole, SignedIn
-from plaudit.settings import BODY_BYTES_MAX
+from plaudit.settings import BODY_BYTES_MAX, STREAM_BYTES_MAX
 from plaudit.store.engine import Transaction
 from plaudit.workspace import forms, links
 from plaudit.workspace.assets import Assets
 from plaudit.workspace.browser import Browser
+from plaudit.workspace.job_running import Jobs
 from plaudit.workspace.page import ANYONE, Desk, Page, Redirect, Shown, Visit
 from plaudit.workspace.views import Frame, Views
 
@@ -67,10 +70,14 @@ class Workspace:
         for page in pages:
             self._by_path.setdefault(page.path, []).append(page)
         shown = [page.path for page in pages if page.method == "GET" and page.template]
-        self._desk = Desk(services, Throttle(), links.pattern_of(shown))
+        self.jobs = Jobs(services)
+        """Long work that pages start; to be stopped before the database is closed."""
+        self._desk = Desk(services, Throttle(), links.pattern_of(shown), self.jobs)
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
         """Everything here is ours to answer, also what does not exist."""
+        self.stream_paths = links.pattern_of(page.path for page in pages if page.streams)
+        self.long_paths = links.pattern_of(page.path for page in pages if page.is_long)
 
     def routes(self) -> list[Route]:
         """One for each path, for the application's router."""
@@ -127,6 +134,9 @@ class Workspace:
             answer = await self._change(page, visit, browser)
         else:
             answer = self._answer(page, visit, browser, await page.handler(visit))
+        if isinstance(answer, Stream):
+            await answer.respond(send)
+            return
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
 
     async def user_of(self, scope: Scope) -> SignedIn | None:
@@ -137,7 +147,7 @@ class Workspace:
         async with self.services.db.read(snapshot=False) as tx:
             return await sessions.find(tx, self.services.secret, browser.session)
 
-    async def _change(self, page: Page, visit: Visit[Any], browser: Browser) -> Answer:
+    async def _change(self, page: Page, visit: Visit[Any], browser: Browser) -> Answer | Stream:
         browser.require_own_page()
         refuse_encoding(dict(visit.scope["headers"]))
         content_type = browser.header("content-type")
@@ -146,6 +156,12 @@ class Workspace:
             raw = await read_body(visit.receive, BODY_BYTES_MAX)
             sent = forms.read_json(raw, content_type, page.body)
             return self._answer(page, visit, browser, await self._handle(page, visit, sent))
+        if page.streams is not None:
+            browser.require_token(self.services.secret, browser.header("x-csrf-token"))
+            forms.require_type(content_type, page.streams)
+            if int(browser.header("content-length") or 0) > STREAM_BYTES_MAX:
+                raise TooLarge(f"a file has at most {STREAM_BYTES_MAX} bytes here")
+            return self._answer(page, visit, browser, await page.handler(visit))
         assert page.form is not None
         raw = await read_body(visit.receive, forms.FORM_BYTES_MAX)
         fields = forms.read_fields(raw, content_type)
@@ -159,6 +175,8 @@ class Workspace:
         return self._answer(page, visit, browser, made)
 
     async def _handle(self, page: Page, visit: Visit[Any], sent: Struct) -> Any:
+        if page.before is not None:
+            await page.before(visit, sent)
         if page.opens_own:
             return await page.handler(visit, sent)
 
@@ -168,7 +186,9 @@ class Workspace:
             assert change.noted, f"{page.page_id} left no trace in the audit log"
             return made
 
-        return await self.services.db.write(work)
+        made = await self.services.db.write(work)
+        self.services.wake()
+        return made
 
     async def _draw_again(
         self,
@@ -190,9 +210,11 @@ class Workspace:
             given={name: value for name, value in fields.items() if "password" not in name},
         )
 
-    def _answer(self, page: Page, visit: Visit[Any], browser: Browser, made: Any) -> Answer:
+    def _answer(
+        self, page: Page, visit: Visit[Any], browser: Browser, made: Any
+    ) -> Answer | Stream:
         match made:
-            case Answer():
+            case Answer() | Stream():
                 return made
             case Redirect():
                 return self._redirect(browser, made)
@@ -289,8 +311,8 @@ def check(pages: Sequence[Page]) -> None:
             raise ValueError(f"{page.page_id} does not say who may use it")
         if (page.method in ("GET", "HEAD")) == page.changes:
             raise ValueError(f"{page.page_id}: what changes has a form or body, and no GET does")
-        if page.form is not None and page.body is not None:
-            raise ValueError(f"{page.page_id} takes a form or JSON, not both")
+        if sum(bool(kind) for kind in (page.form, page.body, page.streams)) > 1:
+            raise ValueError(f"{page.page_id} takes a form, JSON or a stream, not several")
         if page.role == ANYONE and page.changes and not page.opens_own:
             raise ValueError(f"{page.page_id} is open, so nobody is there to make a change for")
         if page.again is not None and (page.again not in ids or not ids[page.again].template):

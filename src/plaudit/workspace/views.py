@@ -113,7 +113,7 @@ class Views:
         """A whole page.
 
         Templates find the frame's members, the handler's context, and after a form was refused
-        `problem` and `given`, the fields as they were sent.
+        `problem` and `given`, the fields as they were sent (`given_lists`: with all their values).
         """
         body = self._templates.get_template(template).render(
             {
@@ -126,6 +126,7 @@ class Views:
                 "request_id": frame.request_id,
                 "problem": None if problem is None else Trouble.of(problem),
                 "given": {name: values[-1] for name, values in (given or {}).items()},
+                "given_lists": given or {},
             }
             | context
         )

@@ -125,7 +125,7 @@ async def save_draft(visit: Visit[NoQuery], sent: DraftSent) -> Kept | Answer:
     try:
         saved = await _run(visit, work)
     except DraftConflict as problem:
-        return _refusal(problem, revision=problem.revision)
+        return refusal(problem, revision=problem.revision)
     return Kept(expires_ms=saved.expires_ms, revision=saved.revision, saved_ms=saved.saved_ms)
 
 
@@ -157,7 +157,7 @@ async def submit(visit: Visit[NoQuery], sent: SubmissionSent) -> Submitted | Ans
     try:
         receipt = await _run(visit, work)
     except AnswersRejected as problem:
-        return _refusal(problem, faults=problem.faults)
+        return refusal(problem, faults=problem.faults)
     return Submitted(
         submission_id=receipt.submission_id,
         submitted_ms=receipt.submitted_ms,
@@ -253,7 +253,8 @@ async def _onward(visit: Visit[Any], *, goes_on: bool) -> Onward:
     return Onward(next=following or f"/work/{visit.path['project_id']}")
 
 
-def _refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Answer:
+def refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Answer:
+    """A refusal as a page's script gets it, with what the page needs to show it."""
     body = _Rejected(error=problem.message, code=problem.code, **more)
     return Answer(_encode(body), problems.STATUSES[type(problem)], JSON, [(b"vary", b"Cookie")])
 

@@ -1,0 +1,142 @@
+/** The keyboard on the review page: the same keys as on the annotation page, where they mean something. */
+
+import { firstField } from "../task/faults.js";
+import { lean } from "../task/preference.js";
+
+const OFF = "plaudit-keys-off";
+const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";
+
+export function bindKeys({ root, store, layout, dialogs, toggleGuidelines, decide, takeBack }) {
+  const box = document.getElementById("keys-on");
+  box.checked = localStorage.getItem(OFF) === null;
+  box.addEventListener("change", () => {
+    if (box.checked) localStorage.removeItem(OFF);
+    else localStorage.setItem(OFF, "yes");
+  });
+
+  const cards = () => [...root.querySelectorAll("[data-card]")].filter((one) => one.getClientRects().length > 0);
+  const current = () => document.activeElement?.closest?.("[data-card]") ?? null;
+
+  /** Put the focus on a question: on its control if that is open, else on what opens it. */
+  function enter(card) {
+    const fix = card?.querySelector(".fix");
+    if (!fix) return;
+    (fix.open ? field(fix) : fix.querySelector("summary")).focus();
+    card.scrollIntoView({ block: "nearest" });
+  }
+
+  /** The first field of a fix; of one that folds further, when it is unfolded. */
+  function field(fix) {
+    const question = fix.querySelector("[data-question]");
+    if (question.tagName !== "DETAILS") return firstField(question);
+    return question.open ? question.querySelector("textarea") : question.querySelector("summary");
+  }
+
+  function go(by) {
+    const all = cards();
+    const at = all.indexOf(current());
+    enter(at < 0 ? all[by > 0 ? 0 : all.length - 1] : all[at + by]);
+  }
+
+  function nextDisputed() {
+    const all = cards();
+    const at = all.indexOf(current());
+    const wanted = [...all.slice(at + 1), ...all.slice(0, at + 1)]
+      .find((one) => ["unresolved", "disputed"].includes(one.dataset.state));
+    if (!wanted) return false;
+    enter(wanted);
+    return true;
+  }
+
+  function fix() {
+    const card = current() ?? cards()[0];
+    const place = card?.querySelector(".fix");
+    if (!place) return false;
+    place.open = true;
+    const question = place.querySelector("[data-question]");
+    if (question.tagName === "DETAILS") question.open = true;
+    field(place).focus();
+    return true;
+  }
+
+  function choose(digit) {
+    const place = current()?.querySelector(".fix");
+    const target = place?.querySelector(digit === 0 ? "[data-offer]" : `[data-digit="${digit}"]`);
+    if (!target) return false;
+    place.open = true;
+    target.focus();
+    if (target.type === "checkbox" || !target.checked) target.click();
+    return true;
+  }
+
+  function undo() {
+    const question = current()?.querySelector("[data-question]");
+    if (!question) return false;
+    takeBack(question);
+    return true;
+  }
+
+  /** The question of a kind that is nearest to the focus, unfolded; null if there is none. */
+  function unfolded(selector) {
+    const found = current()?.querySelector(selector) ??
+      document.activeElement?.closest?.(".asked")?.querySelector(selector) ?? root.querySelector(selector);
+    const place = found?.closest(".fix") ?? null;
+    if (place === null) return null;
+    place.open = true;
+    return found;
+  }
+
+  function prefer(direction) {
+    const question = unfolded('[data-question="scale"]');
+    if (question === null) return false;
+    lean(question, store, direction);
+    question.querySelector("input:checked")?.focus();
+    return true;
+  }
+
+  function bothBad() {
+    const yes = unfolded('[data-key="both_bad"]')?.querySelector('[data-digit="1"]');
+    if (!yes) return false;
+    yes.focus();
+    yes.click();
+    return true;
+  }
+
+  function justify() {
+    const question = unfolded(".remark[data-mentions]") ?? unfolded(".remark");
+    question?.querySelector("textarea").focus();
+    return question !== null;
+  }
+
+  const single = {
+    n: nextDisputed,
+    e: fix,
+    u: undo,
+    a: () => prefer(-1),
+    b: () => prefer(1),
+    "=": () => prefer(0),
+    x: bothBad,
+    j: justify,
+    "[": () => layout.step(-1),
+    "]": () => layout.step(1),
+    v: () => layout.next(),
+    g: () => toggleGuidelines(),
+    h: () => dialogs.history(),
+    r: () => dialogs["send-back"]?.() ?? (dialogs["send-back"] !== undefined),
+    "?": () => dialogs.help(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+    const isCommand = event.ctrlKey || event.metaKey;
+    if (isCommand && event.key === "Enter") decide();
+    else if (event.key === "Escape" && document.activeElement?.matches(TYPED)) document.activeElement.blur();
+    else if (isCommand || event.altKey || document.activeElement?.matches(TYPED)) return;
+    else if (event.key === "ArrowDown" && current()) go(1);
+    else if (event.key === "ArrowUp" && current()) go(-1);
+    else if (!box.checked) return;
+    else if (/^\d$/.test(event.key)) { if (!choose(Number(event.key))) return; }
+    else if (!single[event.key] || single[event.key]() === false) return;
+    event.preventDefault();
+  });
+}

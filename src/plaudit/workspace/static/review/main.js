@@ -1,0 +1,168 @@
+/** The review page: everybody's answers, the reviewer's fixes, and the decision. */
+
+import { send } from "../net.js";
+import { announce } from "../shell.js";
+import { Store, keyOf } from "../task/store.js";
+import { Layout } from "../task/layout.js";
+import { clearFault, clearFaults, showFaults } from "../task/faults.js";
+import { notice } from "../task/notice.js";
+import { bindGuidelines } from "../task/guidelines.js";
+import { bind as bindChoice } from "../task/choice.js";
+import { bind as bindText } from "../task/text.js";
+import { bind as bindPreference } from "../task/preference.js";
+import { bind as bindRanking } from "../task/ranking.js";
+import { bind as bindRewrite } from "../task/rewrite.js";
+import { bind as bindMarks } from "../task/marks.js";
+import { bindDialogs } from "./dialogs.js";
+import { bindKeys } from "./keys.js";
+
+const KINDS = {
+  scale: bindPreference,
+  ranking: bindRanking,
+  groups: bindRanking,
+  text: bindText,
+  lines: bindText,
+  response: bindText,
+  rewrite: bindRewrite,
+  spans: bindMarks,
+};
+const SAID = "plaudit-review-said";
+
+const root = document.getElementById("task");
+const task = JSON.parse(root.dataset.task);
+const button = document.getElementById("submit");
+const elements = [...root.querySelectorAll("[data-question]")];
+const addressOf = (element) => JSON.parse(element.dataset.address);
+const store = new Store(elements.map(addressOf));
+const shows = elements.map((element) =>
+  (KINDS[element.dataset.question] ?? bindChoice)(element, store, task.texts[element.dataset.text] ?? ""));
+const KEPT = `plaudit-review-${task.path}-${task.revision}`;
+let isBusy = false;
+
+store.load(task.answers);
+const saidBy = (one) => JSON.stringify([one.value, one.not_applicable, one.cannot_assess, one.justification]);
+const original = new Map(store.list().map((one) => [keyOf(one), saidBy(one)]));
+
+/** The answers that are not what would come out without the reviewer. */
+function fixes() {
+  return store.list().filter((one) => saidBy(one) !== original.get(keyOf(one)) && isWhole(one));
+}
+
+/** A reason alone is no answer. */
+const isWhole = (one) => one.value !== undefined || one.not_applicable || one.cannot_assess;
+
+/** Take a question's fix back. */
+function restore(element) {
+  const key = keyOf(addressOf(element));
+  store.load([...store.list().filter((one) => keyOf(one) !== key), ...task.answers.filter((one) => keyOf(one) === key)]);
+  redrawAll();
+}
+
+function redrawAll() {
+  for (const show of shows) show();
+}
+
+function tell() {
+  const changed = new Set(fixes().map(keyOf));
+  let undecided = 0;
+  let disputed = 0;
+  for (const element of elements) {
+    const card = element.closest("[data-card]");
+    const isFixed = changed.has(keyOf(addressOf(element)));
+    card.querySelector("[data-changed]").hidden = !isFixed;
+    for (const tag of card.querySelectorAll("[data-dispute]")) tag.hidden = isFixed;
+    if (card.dataset.state === "unresolved" && !isFixed) undecided += 1;
+    if (card.dataset.state === "disputed" && !isFixed) disputed += 1;
+  }
+  if (button === null) return;
+  const words = [];
+  if (undecided) words.push(`${undecided} undecided`);
+  if (disputed) words.push(`${disputed} with different answers`);
+  words.push(changed.size === 0 ? "no fixes" : changed.size === 1 ? "1 fix" : `${changed.size} fixes`);
+  document.getElementById("progress").textContent = words.join(" · ");
+  const isAccepting = task.standing === "in_review";
+  if (isAccepting) button.firstChild.textContent = changed.size ? "Accept with fixes and go on " : "Accept and go on ";
+  button.disabled = isBusy || (!isAccepting && !changed.size);
+}
+
+/** Keep the fixes in this tab, so that a reload loses none. */
+function keep() {
+  sessionStorage.setItem(KEPT, JSON.stringify(fixes()));
+}
+
+async function decide() {
+  if (button === null || button.disabled) return;
+  clearFaults();
+  isBusy = true;
+  tell();
+  const isAccepting = task.standing === "in_review";
+  try {
+    const told = await send("POST", `${task.path}/${isAccepting ? "accept" : "correct"}`, {
+      revision: task.revision, fixes: fixes(),
+    });
+    sessionStorage.removeItem(KEPT);
+    sessionStorage.setItem(SAID, isAccepting ? "The task is accepted and delivered." : "The corrections are delivered.");
+    location.assign(told.next);
+  } catch (refused) {
+    isBusy = false;
+    tell();
+    if (refused.code === "answers_rejected") {
+      openWrong(refused.body.faults ?? []);
+      showFaults(refused.body.faults ?? []);
+      return;
+    }
+    const isStale = refused.code === "conflict";
+    notice(`${refused.message[0].toUpperCase()}${refused.message.slice(1).replace(/\.$/, "")}.`,
+      isStale ? [["Look again", () => location.reload()]] : [], isStale ? "warn" : "bad");
+    announce(refused.message);
+  }
+}
+
+/** What is wrong must be seen, also where its control is folded away. */
+function openWrong(faults) {
+  const wrong = new Set(faults.map((fault) => keyOf({ ...fault, message: fault.message_index })));
+  for (const element of elements) {
+    if (wrong.has(keyOf(addressOf(element)))) element.closest(".fix").open = true;
+  }
+}
+
+function showSaid() {
+  const said = sessionStorage.getItem(SAID);
+  sessionStorage.removeItem(SAID);
+  if (said) notice(said, [["Close", () => notice("")]], "good");
+}
+
+function start() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+  if (kept.length) {
+    const keys = new Set(kept.map(keyOf));
+    store.load([...task.answers.filter((one) => !keys.has(keyOf(one))), ...kept]);
+  }
+  redrawAll();
+  const layout = new Layout(root);
+  store.subscribe(({ key, isOwn }) => {
+    for (const [number, element] of elements.entries()) {
+      if (key !== null && keyOf(addressOf(element)) === key) shows[number]();
+    }
+    if (isOwn) keep();
+    tell();
+  });
+  root.addEventListener("input", (event) => {
+    const question = event.target.closest("[data-question]");
+    if (question) clearFault(question);
+  });
+  button?.addEventListener("click", decide);
+  const dialogs = bindDialogs();
+  const toggleGuidelines = bindGuidelines();
+  const takeBack = (element) => {
+    restore(element);
+    keep();
+    tell();
+  };
+  bindKeys({ root, store, layout, dialogs, toggleGuidelines, decide, takeBack });
+  tell();
+  showSaid();
+  root.dataset.ready = "yes";
+}
+
+start();

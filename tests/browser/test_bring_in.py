@@ -1,0 +1,204 @@
+"""A manager in a real browser: a file goes in, its progress is watched, an archive comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import Remote, Seen
+
+from harness import Server, World, on_sqlite_alone
+from plaudit.core import archive
+from plaudit.formats import files
+from visiting import Somebody, add_person
+
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+WIDTHS = ((1440, "light"), (1024, "dark"), (390, "light"))
+
+
+def tree(number: int) -> dict[str, Any]:
+    """One OpenAssistant tree with two ranked answers."""
+    return {
+        "message_tree_id": f"tree-{number}",
+        "prompt": {
+            "message_id": f"{number:08d}-p",
+            "text": f"Question {number}?",
+            "role": "prompter",
+            "replies": [
+                {
+                    "message_id": f"{rank}{number:07d}",
+                    "text": "So.",
+                    "role": "assistant",
+                    "rank": rank,
+                }
+                for rank in (0, 1)
+            ],
+        },
+    }
+
+
+class Office:
+    """One manager's or admin's browser, signed in through the sign-in page."""
+
+    def __init__(self, open_context: Callable[..., Any], server: Server, who: Somebody) -> None:
+        self.context: Remote
+        self.seen: Seen
+        self.server = server
+        self.context, self.seen = open_context(server.url, accept_downloads=True)
+        self.page = self.context.new_page()
+        self.open("/sign-in")
+        self.page.fill("[name=email]", who.email)
+        self.page.fill("[name=password]", who.password)
+        self.page.click("main button[type=submit]")
+        self.page.wait_for_url("**/work")
+
+    def open(self, path: str) -> Remote:
+        self.page.goto(self.server.url + path)
+        return self.page
+
+    def upload(self, path: Path, format_name: str, project: str) -> None:
+        """Choose a file on the import page and wait for the page of the import."""
+        self.open("/import")
+        self.page.set_input_files("#file", str(path))
+        self.page.select_option("#format", format_name)
+        self.page.fill("#project", project)
+        self.page.click("#upload-button")
+        self.page.wait_for_url("**/import/job_*")
+
+
+@pytest.fixture
+def office(
+    world: World, start_server: Callable[..., Server], open_context: Callable[..., Any]
+) -> Callable[[str], Office]:
+    """Seat somebody of a role; the server starts with the first."""
+    servers: list[Server] = []
+
+    def seat(role: str) -> Office:
+        if not servers:
+            servers.append(start_server())
+        return Office(open_context, servers[0], add_person(world, role))
+
+    return seat
+
+
+def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, office, tmp_path):
+    given = tmp_path / "trees.jsonl"
+    rows = [json.dumps(tree(number)) for number in range(400)]
+    given.write_text("\n".join([*rows[:7], "{", *rows[7:]]) + "\n")
+    desk = office("manager")
+
+    desk.upload(given, "oasst", "Trees")
+    desk.page.wait_for_selector("#result")
+    counts = {
+        name: desk.page.inner_text(f'dd[data-count="{name}"]') for name in ("added", "rejected")
+    }
+    refused = desk.page.inner_text("tbody tr")
+    desk.open("/archive")
+    desk.page.click("main form button.main")
+    desk.page.wait_for_selector("a[download]")
+    saved = tmp_path / "archive.jsonl.zst"
+    download = desk.page._run(_downloaded, desk.page)
+    download.save_as(str(saved))
+
+    org_id = world.org()
+
+    async def lines() -> list[bytes]:
+        return [line async for line in archive.lines(world.db, org_id, world.objects)]
+
+    written = world.run(lines())
+    entries = list(files.entries(saved, "archive", lambda at: None))
+    assert counts == {"added": "400", "rejected": "1"}
+    assert refused.split()[0] == "8"
+    assert [one.kind for one in entries] == [json.loads(line)["kind"] for line in written]
+    assert [one.value for one in entries] == [json.loads(line)["value"] for line in written]
+    assert sum(one.kind == "task" for one in entries) == 400
+    assert desk.seen.errors + desk.seen.violations + desk.seen.foreign == []
+
+
+def _downloaded(page: Any) -> Any:
+    with page.expect_download() as waited:
+        page.click("a[download]")
+    return waited.value
+
+
+@on_sqlite_alone
+def test_the_progress_of_an_import_outlives_the_page_that_started_it(world, office, tmp_path):
+    given = tmp_path / "trees.jsonl"
+    given.write_text("\n".join(json.dumps(tree(number)) for number in range(12_000)))
+    desk = office("manager")
+
+    desk.upload(given, "oasst", "Trees")
+    desk.page.wait_for_selector("[data-job]")
+    desk.open("/import")
+    bar = desk.page.wait_for_selector("#job-bar")
+    desk.page.wait_for_selector('#job-text:has-text("created")')
+    was_disabled = desk.page.is_disabled("#upload-button")
+    desk.page.reload()
+    desk.page.wait_for_selector("#job-bar")
+    desk.page.wait_for_selector('tbody tr:has-text("12,000"):has-text("done")', timeout=60_000)
+
+    assert bar is not None
+    assert was_disabled
+    assert desk.page.is_enabled("#upload-button")
+    assert desk.seen.errors + desk.seen.violations + desk.seen.foreign == []
+
+
+@on_sqlite_alone
+def test_a_file_that_is_refused_is_told_beside_the_form(office, tmp_path):
+    given = tmp_path / "empty.jsonl"
+    given.write_text("")
+    desk = office("manager")
+    desk.open("/import")
+
+    desk.page.set_input_files("#file", str(given))
+    desk.page.click("#upload-button")
+    desk.page.wait_for_selector("#upload-problem:not([hidden])")
+
+    assert desk.page.inner_text("#upload-problem") == "The file is empty."
+    assert desk.page.is_enabled("#upload-button")
+
+
+@on_sqlite_alone
+def test_pages_of_managers_have_no_barriers_that_a_program_finds(world, office, tmp_path):
+    given = tmp_path / "trees.jsonl"
+    given.write_text("\n".join([json.dumps(tree(1)), "{"]))
+    desk = office("admin")
+    desk.upload(given, "oasst", "Trees")
+    desk.page.wait_for_selector("#result")
+    imported = desk.page.url.removeprefix(desk.server.url)
+    desk.open("/deliveries")
+    desk.page.click("tbody th a")
+    project = desk.page.url.removeprefix(desk.server.url)
+    for name in ("First", "Second"):
+        desk.page.fill("#name", name)
+        desk.page.uncheck("#undelivered")
+        desk.page.click("main form button.main")
+        desk.page.wait_for_selector(f'tbody a:has-text("{name}")')
+    desk.page.click("tbody th a")
+    delivery = desk.page.url.removeprefix(desk.server.url)
+    desk.page.click("main .plain a")
+    compared = desk.page.url.removeprefix(desk.server.url)
+    found: list[str] = []
+
+    for path in (
+        *("/keys", "/webhooks", "/webhooks/notices", "/import", imported, "/archive"),
+        *("/deliveries", project, delivery, f"{delivery}/changes", compared),
+    ):
+        for width, scheme in WIDTHS:
+            desk.page.set_viewport_size({"width": width, "height": 900})
+            desk.page.emulate_media(color_scheme=scheme)
+            desk.open(path)
+            result = desk.page._run(lambda page: Axe().run(page, options=AXE), desk.page)
+            found += [
+                f"{path} {width}: {one['id']} {[n['html'][:120] for n in one['nodes'][:2]]}"
+                for one in result.response["violations"]
+            ]
+            if desk.page.evaluate("document.documentElement.scrollWidth") > width:
+                found.append(f"{path} {width}: wider than the window")
+
+    assert found == []
+    assert desk.seen.errors + desk.seen.violations + desk.seen.foreign == []

@@ -1,0 +1,374 @@
+"""Journeys of review in a real browser: by keyboard, by mouse; read back by the official client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from desk import Desk
+from scaleapi import ScaleClient
+
+from annotating import Shift, good_answers
+from builders import make_message, make_turn
+from floor import Floor, make_content
+from harness import Server, World, on_sqlite_alone
+from plaudit.core.forms import PRESETS
+from plaudit.model import PersonRole
+
+Start = Callable[..., Server]
+Open = Callable[..., Any]
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+class Chair(Desk):
+    """One browser of one reviewer."""
+
+    def __init__(self, open_context: Open, server: Server, shift: Shift, role: str) -> None:
+        self.server, self.shift = server, shift
+        self.context, self.seen = open_context(server.url)
+        token = shift.person(f"Rae-{role}", PersonRole(role))
+        self.context.add_cookies([{"name": "plaudit", "value": token, "url": server.url}])
+        self.page = self.context.new_page()
+
+    def open(self, task_id: str) -> None:
+        path = f"/review/{self.shift.project.public_id}/tasks/{task_id}"
+        self.page.goto(self.server.url + path)
+        self.ready()
+
+    def card(self, key: str, position: int | None = None) -> str:
+        where = "" if position is None else f"[data-address*='\"position\":{position},']"
+        return f'[data-card]:has([data-key="{key}"]{where})'
+
+
+@pytest.fixture
+def shift(world: World) -> Shift:
+    return Shift(world, review="all", guidelines="# Rules\n\nRead **both** to the end.")
+
+
+@pytest.fixture
+def server(shift: Shift, start_server: Start) -> Server:
+    return start_server()
+
+
+@pytest.fixture
+def rae(shift: Shift, server: Server, open_context: Open) -> Chair:
+    return Chair(open_context, server, shift, "reviewer")
+
+
+def judged(shift: Shift, *people: tuple[str, int], key: str = "k") -> None:
+    """The next task, submitted by each of them with a preference as the page shows it."""
+    with shift.world.client() as client:
+        for name, likert in people:
+            worker = shift.worker(client, name)
+            body = {"fence": worker.take()["fence"], "answers": good_answers(likert)}
+            told = worker.call("submit", client_key=key, active_ms=1000, **body)
+            assert told.status_code == 200, told.text
+
+
+def task_of(server: Server, shift: Shift, task_id: str) -> Any:
+    """The task as the official client reads it."""
+    client = ScaleClient(shift.world.key())
+    client.v2.api_client.configuration.host = server.url
+    return client.v2.get_task(task_id=task_id)
+
+
+def values(annotations: Any) -> dict[str, Any]:
+    return {one.actual_instance.key: one.actual_instance.value for one in annotations}
+
+
+def preference(task: Any) -> Any:
+    return values(task.threads[0].turns[1].annotations)["likert_value"]
+
+
+def test_a_reviewer_fixes_by_keyboard_and_the_official_client_reads_it(shift, server, rae):
+    first, second = shift.add(count=2)
+    judged(shift, ("Ann", 2))
+    judged(shift, ("Ben", 2), key="other")
+    rae.page.goto(server.url + "/review")
+
+    rae.page.get_by_role("link", name="Eggs").press("Enter")
+    rae.page.locator("table a").first.press("Enter")
+    rae.ready()
+    for _ in range(40):
+        rae.page.keyboard.press("Tab")
+        if rae.page.evaluate("document.activeElement.closest('[data-card]') !== null"):
+            break
+    for _ in range(20):
+        if rae.page.evaluate(
+            "document.activeElement.closest('[data-card]').matches(':has([data-key=likert_value])')"
+        ):
+            break
+        rae.page.keyboard.press("ArrowDown")
+    rae.page.keyboard.press("7")
+    rae.page.wait_for_selector(f"{rae.card('likert_value')} [data-changed]:not([hidden])")
+    rae.page.keyboard.press("e")
+    rae.page.keyboard.press("Control+Enter")
+    rae.page.wait_for_url(f"**/tasks/{second}")
+    rae.ready()
+
+    assert rae.page.inner_text("#notice p") == "The task is accepted and delivered."
+    done = task_of(server, shift, first)
+    assert (done.status.value, preference(done)) == ("completed", 7)
+    assert task_of(server, shift, second).status.value == "pending"
+    assert rae.seen.errors == rae.seen.violations == rae.seen.foreign == []
+
+
+def test_a_reviewer_fixes_by_mouse_and_a_reload_loses_nothing(shift, server, rae):
+    [task_id] = shift.add()
+    judged(shift, ("Ann", 2))
+    rae.open(task_id)
+
+    rae.page.click(f"{rae.card('overall', 1)} .fix summary")
+    rae.pick("overall", "1", 1)
+    rae.page.reload()
+    rae.ready()
+    kept = rae.page.inner_text("#progress")
+    rae.page.click("#submit")
+    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+
+    assert kept == "1 fix"
+    messages = task_of(server, shift, task_id).threads[0].turns[1].messages[1:]
+    graded = [values(message.annotations)["overall"] for message in messages]
+    assert 1 in graded
+
+
+def test_what_people_leave_undecided_must_be_decided(world, start_server, open_context):
+    shift = Shift(world, overlap=2)
+    server = start_server()
+    rae = Chair(open_context, server, shift, "reviewer")
+    [task_id] = shift.add()
+    with world.client() as client:
+        for name, grade in (("Ann", 1), ("Ben", 3)):
+            answers = good_answers(4)
+            for one in answers:
+                if one["key"] == "safety":
+                    one["value"] = grade
+                elif one["key"] == "overall":
+                    one["value"] = 3
+            worker = shift.worker(client, name)
+            fence = worker.take()["fence"]
+            told = worker.call("submit", fence=fence, answers=answers, client_key="k", active_ms=10)
+            assert told.status_code == 200, told.text
+    rae.open(task_id)
+
+    states = rae.page.evaluate(
+        "[...document.querySelectorAll('[data-card]')].map(one => one.dataset.state)"
+    )
+    rae.page.click("#submit")
+    rae.page.wait_for_selector("[data-question].is-wrong")
+    wrong = rae.page.locator("[data-question].is-wrong").count()
+    rae.page.keyboard.press("n")
+    for position in (1, 2):
+        rae.pick("safety", "2", position)
+    rae.page.keyboard.press("Control+Enter")
+    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+
+    assert states[:2] == ["unresolved", "unresolved"]
+    assert "unresolved" not in states[2:]
+    assert wrong == 2
+    done = task_of(server, shift, task_id)
+    for message in done.threads[0].turns[1].messages[1:]:
+        assert values(message.annotations)["safety"] == 2
+
+
+def test_work_goes_back_to_its_author_who_reads_why_and_does_it_again(
+    shift, server, rae, open_context
+):
+    [task_id] = shift.add()
+    ann = Desk(open_context, server, shift, "Ann")
+    ann.take()
+    ann.fill()
+    ann.submit()
+    rae.open(task_id)
+
+    rae.page.keyboard.press("r")
+    rae.page.fill("#comment", "Response 1 is wrong about eggs.")
+    rae.page.locator("#send-back button.main").press("Enter")
+    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+    said = rae.page.inner_text(".notice.good")
+    ann.page.goto(server.url + shift.path)
+    on_queue = ann.page.inner_text(".returned blockquote")
+    ann.page.click(".returned button")
+    ann.ready()
+    on_task = ann.page.inner_text("#returned .comment")
+    before = ann.page.locator("[data-question] input:checked").count()
+    ann.pick("overall", "1", 1)
+    ann.saved()
+    ann.submit()
+    rae.open(task_id)
+
+    assert said == "Sent back to Ann."
+    assert on_queue == on_task == "Response 1 is wrong about eggs."
+    assert before > 10
+    assert task_of(server, shift, task_id).status.value == "pending"
+    rae.page.keyboard.press("h")
+    assert "sent it back to Ann" in rae.page.inner_text("#history")
+
+
+def test_what_was_delivered_is_corrected_and_read_again(shift, server, rae):
+    [task_id] = shift.add()
+    judged(shift, ("Ann", 2))
+    rae.open(task_id)
+    rae.page.keyboard.press("Control+Enter")
+    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+    was = task_of(server, shift, task_id)
+    rae.page.click("text=Completed")
+    rae.page.locator("table a").first.click()
+    rae.ready()
+    is_closed = rae.page.is_disabled("#submit")
+
+    rae.page.click(f"{rae.card('likert_value')} .fix summary")
+    rae.pick("likert_value", "1")
+    rae.page.click("#submit")
+    rae.page.wait_for_selector("#notice.good:not([hidden])")
+    rae.ready()
+
+    now = task_of(server, shift, task_id)
+    assert is_closed
+    assert preference(now) == 1
+    assert now.completed_at > was.completed_at
+    rae.page.click("#open-history")
+    assert "corrected what was delivered" in rae.page.inner_text("#history")
+
+
+def test_a_decision_that_comes_too_late_says_so_and_keeps_the_fixes(
+    shift, server, rae, open_context
+):
+    [task_id] = shift.add()
+    judged(shift, ("Ann", 2))
+    other = Chair(open_context, server, shift, "admin")
+    rae.open(task_id)
+    other.open(task_id)
+    other.page.click("#submit")
+    other.page.wait_for_url(f"**/review/{shift.project.public_id}")
+
+    rae.page.click(f"{rae.card('likert_value')} .fix summary")
+    rae.pick("likert_value", "7")
+    rae.page.click("#submit")
+    rae.page.wait_for_selector("#notice.warn:not([hidden])")
+
+    assert "not in review any more" in rae.page.inner_text("#notice p")
+    assert rae.page.is_checked("[data-key=likert_value] input[value='7']")
+    assert rae.page.is_enabled("#submit")
+
+
+def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(shift, server, open_context):
+    [task_id] = shift.add()
+    with shift.world.client() as client:
+        ann = shift.worker(client)
+        ann.call("report", fence=ann.take()["fence"], reason="harmful", note="It is cruel.")
+    boss = Chair(open_context, server, shift, "manager")
+    boss.open(task_id)
+
+    before = boss.page.is_visible(".asked")
+    boss.page.click("#show-content")
+
+    assert not before
+    assert boss.page.is_visible(".asked")
+    boss.page.click("text=Dismiss: back into the queue")
+    boss.page.wait_for_selector(".notice.good")
+    assert task_of(server, shift, task_id).status.value == "pending"
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_pages_of_review(world, start_server, open_context, scheme):
+    shift = Shift(world, overlap=2, guidelines="# Rules")
+    server = start_server()
+    first, second, third = shift.add(count=3)
+    judged(shift, ("Ann", 2), ("Ben", 3))
+    with shift.world.client() as client:
+        cem = shift.worker(client, "Cem")
+        cem.call("report", fence=cem.take()["fence"], reason="harmful", note="It is cruel.")
+    rae = Chair(open_context, server, shift, "admin")
+    rae.page.emulate_media(color_scheme=scheme)
+    found: list[str] = []
+
+    def look(what: str) -> None:
+        result = rae.page._run(lambda page: Axe().run(page, options=AXE), rae.page)
+        found.extend(
+            f"{what}: {one['id']} {[n['html'][:120] for n in one['nodes'][:3]]}"
+            for one in result.response["violations"]
+        )
+        for width in (1440, 1024, 390):
+            rae.page.set_viewport_size({"width": width, "height": 800})
+            if rae.page.evaluate(WIDER) > 0:
+                found.append(f"{what}: wider than {width}")
+
+    base = f"{server.url}/review"
+    for what, path in (
+        ("review", ""),
+        ("list", f"/{shift.project.public_id}"),
+        ("reported", f"/{shift.project.public_id}?show=reported"),
+        ("completed", f"/{shift.project.public_id}?show=completed"),
+    ):
+        rae.page.goto(base + path)
+        look(what)
+    rae.open(first)
+    look("task")
+    for summary in rae.page.locator(".fix summary").all():
+        if not summary.evaluate("one => one.parentElement.open"):
+            summary.click()
+    look("all open")
+    for key, name in (("h", "history"), ("r", "send back"), ("?", "help"), ("g", "guidelines")):
+        rae.page.keyboard.press("Escape")
+        rae.page.focus("[data-card] summary")
+        rae.page.keyboard.press(key)
+        look(name)
+        rae.page.keyboard.press("Escape")
+    for task_id in (second, third):
+        rae.open(task_id)
+        look(task_id)
+
+    assert found == []
+
+
+RUBRIC = {
+    "criteria_definitions": [
+        {"id": "short", "criterion": "Is it short?", "weight": 2, "annotations": []},
+        {"id": "true", "criterion": "Is it true?", "weight": 3, "annotations": []},
+    ]
+}
+STEPS = [{"type": "text", "text": text, "annotations": []} for text in ("1 + 1", "= 3")]
+
+
+def conversation(name: str) -> list[Any]:
+    """What the questions of a preset can be put to."""
+    said = {"text": "1 + 1 = 3", "chunks": STEPS}
+    names = () if name == "SFT" else ("a", "b", "c") if "Ranking" in name else ("a", "b")
+    messages = [make_message("user", "1 + 1?"), *(make_message(one, content=said) for one in names)]
+    return [
+        msgspec.to_builtins(one)
+        for one in make_content(make_turn(messages=messages, rubrics=[RUBRIC]))
+    ]
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_kind_of_question_is_fixed_by_being_looked_at(world, start_server, open_context, name):
+    shift = Shift(world, types=[name], review="all")
+    [task_id] = shift.add(conversation(name))
+    floor = Floor.__new__(Floor)
+    floor.__dict__.update(world=world, org_id=shift.org_id, project=shift.project)
+    lease = floor.take("ann")
+    floor.submit(lease)
+    server = start_server()
+    rae = Chair(open_context, server, shift, "reviewer")
+    rae.open(task_id)
+
+    for summary in rae.page.locator(".fix > summary").all():
+        summary.click()
+    for summary in rae.page.locator(".fix details > summary").all():
+        summary.click()
+        summary.click()
+    before = rae.page.inner_text("#progress")
+    rae.page.click("#submit")
+    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+
+    assert before == "no fixes"
+    assert rae.seen.errors == rae.seen.violations == []
+    assert task_of(server, shift, task_id).status.value == "completed"

@@ -1,0 +1,612 @@
+"""Review: who sees what, what a decision changes, and what is told and kept of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+
+from builders import make_message, make_turn
+from delivering import ids_of
+from floor import FORM, OVERALL, Floor, make_content
+from harness import World, walk
+from plaudit.core import assignment, lifecycle, outcomes, review, reviews, webhooks
+from plaudit.errors import AnswersRejected, Conflict, InvalidContent, Problem
+from plaudit.model import TaskStatus
+from plaudit.model_work import WorkState
+from plaudit.store import tasks
+from test_work_submissions import delivered, judge, values
+
+LIKERT_2 = {"at": "t0u0", "key": "likert_value", "value": 2}
+
+
+@pytest.fixture
+def floor(world):
+    floor = Floor(world)
+    yield floor
+    assert floor.violations() == {}
+
+
+def standing(floor: Floor, task_id: str):
+    async def run(tx):
+        task = await tasks.find_task(tx, floor.org_id, task_id)
+        return await outcomes.standing_of(tx, floor.project, task)
+
+    return floor.write(run)
+
+
+def said(floor: Floor, task_id: str):
+    seq = floor.task(task_id).seq
+    return floor.write(lambda tx: reviews.list_said(tx, floor.project, seq))
+
+
+def outcome(floor: Floor, task_id: str, key: str):
+    return next(one for one in standing(floor, task_id).outcomes if one.question.field.key == key)
+
+
+def turn_of(floor: Floor, task_id: str) -> dict:
+    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    return turn
+
+
+def correct(floor: Floor, task_id: str, fixes, user_id: str = "rev", **more):
+    return floor.decide(review.correct, task_id, user_id, fixes=fixes, **more)
+
+
+def completed_at(floor: Floor, task_id: str) -> str:
+    return delivered(floor, task_id)["completed_at"]
+
+
+# What a reviewer sees
+
+
+def test_each_answer_stands_with_who_gave_it_and_what_they_come_to(world):
+    floor = Floor(world, overlap=3, review="all")
+    [task_id] = floor.create()
+    for user_id, likert in (("ann", 1), ("ben", 2), ("cem", 2)):
+        judge(floor, user_id, likert)
+
+    found = outcome(floor, task_id, "likert_value")
+
+    assert [(one.judged.user_id, one.answer.value) for one in found.opinions] == [
+        ("ann", 1),
+        ("ben", 2),
+        ("cem", 2),
+    ]
+    assert (found.answer.value, found.is_disputed, found.is_unresolved) == (2, True, False)
+    agreed = outcome(floor, task_id, "overall")
+    assert (agreed.answer.value, agreed.is_disputed) == (3, False)
+    assert not outcome(floor, task_id, "justification").is_disputed
+
+
+def test_a_question_without_a_majority_is_unresolved_until_it_is_fixed(world):
+    floor = Floor(world, overlap=2)
+    [task_id] = floor.create()
+    for user_id, likert in (("ann", 1), ("ben", 3)):
+        judge(floor, user_id, likert)
+
+    found = outcome(floor, task_id, "likert_value")
+
+    assert (found.is_unresolved, found.answer) == (True, None)
+    with pytest.raises(AnswersRejected) as refused:
+        floor.accept(task_id)
+    assert [(one.at, one.key) for one in refused.value.faults] == [("t0u0", "likert_value")]
+    floor.accept(task_id, [LIKERT_2])
+    delivered_one = outcome(floor, task_id, "likert_value")
+    assert (delivered_one.answer.value, delivered_one.is_unresolved) == (2, False)
+    assert floor.violations() == {}
+
+
+def test_what_was_delivered_is_read_back_for_each_kind_of_question(world):
+    rubric = {
+        "criteria_definitions": [
+            {"id": "short", "criterion": "Is it short?", "weight": 2, "annotations": []},
+            {"id": "true", "criterion": "Is it true?", "weight": 3, "annotations": []},
+        ]
+    }
+    floor = Floor(world, types=["Rubrics"], form=None)
+    turn = make_turn(messages=[make_message("user"), make_message("model")], rubrics=[rubric])
+    [task_id] = floor.create(content=make_content(turn))
+    where = {"at": "t0u0", "position": 1}
+    given = {"short": True, "true": False}
+    floor.submit(
+        floor.take(),
+        [where | {"criterion": c, "key": "score", "value": v} for c, v in given.items()],
+    )
+
+    found = {
+        one.question.place.criterion: one.answer.value
+        for one in standing(floor, task_id).outcomes
+        if one.question.field.key == "score"
+    }
+
+    assert found == given
+
+
+# Decisions
+
+
+def test_a_decision_on_answers_that_have_changed_since_is_refused(floor):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    lease = judge(floor, "ann", 1)
+    seen = standing(floor, task_id).revision
+    again = floor.undo(lease)
+    floor.submit(again, key="second")
+
+    for verb, args, more in (
+        (review.accept, ("rev",), {}),
+        (review.send_back, ("rev", "ann"), {"comment": "Look again."}),
+    ):
+        with pytest.raises(Conflict, match="changed since"):
+            floor.decide(verb, task_id, *args, revision=seen, **more)
+
+    assert floor.status(task_id) is TaskStatus.pending
+    floor.decide(review.accept, task_id, "rev", revision=standing(floor, task_id).revision)
+
+
+@pytest.mark.parametrize("comment", ["", " \n ", "x" * (review.COMMENT_CHARS_MAX + 1)])
+def test_work_goes_back_with_a_comment_or_not_at_all(floor, comment):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    judge(floor, "ann", 1)
+
+    with pytest.raises(InvalidContent):
+        floor.decide(review.send_back, task_id, "rev", "ann", comment=comment)
+
+    assert floor.place(task_id).state is WorkState.in_review
+
+
+def test_who_gets_work_back_is_told_why_until_they_submit_again(floor):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    judge(floor, "ann", 1)
+    floor.decide(review.send_back, task_id, "rev", "ann", comment="Read the prompt again.")
+
+    def told(user_id):
+        return floor.write(lambda tx: reviews.list_returned(tx, floor.project, user_id))
+
+    def reason(lease):
+        return floor.write(lambda tx: reviews.returned_with(tx, floor.project, lease))
+
+    [returned] = told("ann")
+    assert returned.comment == "Read the prompt again."
+    assert told("ben") == []
+    lease = floor.take("ann")
+    assert told("ann") == []
+    assert reason(lease).comment == "Read the prompt again."
+    floor.submit(lease, key="second")
+    assert reason(floor.lease(lease)) is None
+
+
+def test_reasons_alone_are_no_fix(floor):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    judge(floor, "ann", 1)
+
+    with pytest.raises(AnswersRejected):
+        floor.accept(task_id, [{"at": "t0u0", "key": "likert_value", "justification": "So."}])
+
+    assert floor.status(task_id) is TaskStatus.pending
+
+
+def test_accepting_keeps_what_people_answered_and_what_was_changed(floor):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    [before] = floor.counting(task_id)
+
+    floor.accept(task_id, [LIKERT_2])
+
+    [after] = floor.counting(task_id)
+    assert after.answers == before.answers
+    [note] = said(floor, task_id)
+    assert (note.kind, note.user_id) == ("accept", "rev")
+    assert [(was.value, now.value) for was, now in note.fixes] == [(6, 2)]
+
+
+def test_the_same_task_is_drawn_for_the_sample_however_often_it_is_done(world):
+    floor = Floor(world, review="sample", review_percent=50)
+    task_ids = floor.create(12)
+    first = {}
+    for _ in task_ids:
+        lease = floor.take()
+        floor.submit(lease)
+        task_id = next(one for one in task_ids if floor.task(one).seq == lease.seq)
+        first[task_id] = floor.status(task_id)
+        again = floor.undo(lease)
+        floor.submit(again, key="second")
+
+    assert {one: floor.status(one) for one in task_ids} == first
+    assert set(first.values()) == {TaskStatus.pending, TaskStatus.completed}
+    for task_id in task_ids:
+        place = floor.place(task_id)
+        assert (place is None) == (first[task_id] is TaskStatus.completed)
+        if place is not None:
+            assert (place.state, place.reason) == (WorkState.in_review, "sample")
+
+
+# Corrections of what was delivered
+
+
+def test_a_correction_changes_what_it_says_and_nothing_else(floor):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    was = delivered(floor, task_id)
+
+    correct(floor, task_id, [LIKERT_2])
+
+    now = delivered(floor, task_id)
+    assert now["completed_at"] > was["completed_at"]
+    [old], [new] = (one["threads"][0]["turns"] for one in (was, now))
+    assert values(old["annotations"])["selected_model_id"] == "test_model"
+    assert values(new["annotations"]) == values(old["annotations"]) | {
+        "likert_value": 2,
+        "selected_model_id": "base_model",
+    }
+    assert [one["id"] for one in new["annotations"]] == [one["id"] for one in old["annotations"]]
+    for one in (was, now):
+        del one["completed_at"], one["threads"][0]["turns"][0]["annotations"]
+    assert now == was
+
+
+def test_a_poller_sees_a_corrected_task_again(floor):
+    task_ids = floor.create(2)
+    for _ in task_ids:
+        judge(floor, "ann", 6)
+    seen = max(completed_at(floor, one) for one in task_ids)
+    correct(floor, task_ids[0], [LIKERT_2])
+
+    with floor.world.client() as client:
+        asked = {"project_id": floor.project.public_id, "completed_after": seen}
+        found = walk(client, "/v2/tasks", **asked)
+
+    assert [one["task_id"] for one in found] == [task_ids[0]]
+    [turn] = found[0]["threads"][0]["turns"]
+    assert values(turn["annotations"])["likert_value"] == 2
+
+
+def test_a_correction_is_announced_and_called_back_again(floor):
+    floor.write(
+        lambda tx: webhooks.create_endpoint(
+            tx,
+            floor.world.secret,
+            floor.org_id,
+            url="http://127.0.0.1:1/",
+            events=["task.completed"],
+        )
+    )
+    [task_id] = floor.create(callback_url="http://127.0.0.1:1/back")
+    judge(floor, "ann", 6)
+    correct(floor, task_id, [LIKERT_2])
+
+    async def told(tx):
+        rows = await tx.all("SELECT payload FROM event WHERE type = 'task.completed'", {})
+        sent = await tx.one("SELECT COUNT(*) FROM notice WHERE target LIKE '%/back'", {})
+        return [msgspec.json.decode(bytes(row[0])) for row in rows], sent[0]
+
+    events, called_back = floor.write(told)
+    preferences = {
+        values(one["task"]["threads"][0]["turns"][0]["annotations"])["likert_value"]
+        for one in events
+    }
+    assert (len(events), preferences, called_back) == (2, {6, 2}, 2)
+
+
+def test_a_frozen_delivery_stays_what_it_was(floor):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    with floor.world.client() as client:
+        made = client.post(
+            f"/manage/v1/projects/{floor.project.public_id}/deliveries", json={"name": "January"}
+        ).json()
+        where = {"delivery_id": made["id"]}
+        was = walk(client, "/v2/delivery", **where)
+
+        correct(floor, task_id, [LIKERT_2])
+
+        assert walk(client, "/v2/delivery", **where) == was
+        assert ids_of(client, made["id"]) == [task_id]
+        changed = walk(client, f"/manage/v1/deliveries/{made['id']}/changes")
+        assert [(one["task_id"], one["threads_changed"]) for one in changed] == [(task_id, True)]
+    assert turn_of(floor, task_id) != was[0]["threads"][0]["turns"][0]
+
+
+def test_every_correction_stays_in_the_history_with_before_and_after(floor):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    correct(floor, task_id, [LIKERT_2])
+    correct(floor, task_id, [LIKERT_2 | {"value": 5}], "boss")
+
+    found = said(floor, task_id)
+
+    assert [(one.kind, one.user_id) for one in found] == [("correct", "boss"), ("correct", "rev")]
+    assert [[(was.value, now.value) for was, now in one.fixes] for one in found] == [
+        [(2, 5)],
+        [(6, 2)],
+    ]
+    [one] = floor.counting(task_id)
+    preference = json.loads(one.answers)
+    assert 6 in [answer.get("value") for answer in preference]
+
+
+def test_votes_stay_beside_a_corrected_value(world):
+    floor = Floor(world, overlap=2)
+    [task_id] = floor.create()
+    for user_id, likert in (("ann", 3), ("ben", 3)):
+        judge(floor, user_id, likert)
+
+    correct(floor, task_id, [LIKERT_2])
+
+    likert = next(
+        one for one in turn_of(floor, task_id)["annotations"] if one["key"] == "likert_value"
+    )
+    assert (likert["value"], [one["value"] for one in likert["votes"]]) == (2, [3, 3])
+
+
+def test_what_was_completed_by_an_import_can_be_corrected(world):
+    from_elsewhere = make_content()[0]
+    floor = Floor(world)
+    threads = [msgspec.to_builtins(from_elsewhere)]
+    threads[0]["turns"][0]["annotations"] = [
+        {"id": "foreign_1", "key": "likert_value", "type": "integer", "value": 7},
+        {"id": "foreign_2", "key": "selected_model_id", "type": "category", "value": "test_model"},
+    ]
+    row = {
+        "task_id": "task_elsewhere",
+        "project": floor.project.public_id,
+        "status": "completed",
+        "created_at": "2025-01-01T00:00:00Z",
+        "completed_at": "2025-01-02T00:00:00Z",
+        "threads": threads,
+    }
+    _, rejects = world.load([{"kind": "task", "value": row}], "archive")
+    assert rejects == []
+
+    correct(floor, "task_elsewhere", [LIKERT_2])
+
+    annotations = turn_of(floor, "task_elsewhere")["annotations"]
+    assert [(one["id"], one["value"]) for one in annotations] == [
+        ("foreign_1", 2),
+        ("foreign_2", "base_model"),
+    ]
+    with world.client() as client:
+        by_id = client.get("/v2/annotation", params={"annotation_id": "foreign_1"}).json()
+    assert by_id["value"] == 2
+
+
+def test_one_score_of_a_rubric_is_corrected_and_the_total_follows(world):
+    rubric = {
+        "criteria_definitions": [
+            {"id": "short", "criterion": "Is it short?", "weight": 2, "annotations": []},
+            {"id": "true", "criterion": "Is it true?", "weight": 3, "annotations": []},
+        ]
+    }
+    floor = Floor(world, types=["Rubrics"], form=None)
+    turn = make_turn(messages=[make_message("user"), make_message("model")], rubrics=[rubric])
+    [task_id] = floor.create(content=make_content(turn))
+    where = {"at": "t0u0", "position": 1, "key": "score"}
+    floor.submit(floor.take(), [where | {"criterion": c, "value": True} for c in ("short", "true")])
+
+    correct(floor, task_id, [where | {"criterion": "true", "value": False}])
+
+    [evaluation] = turn_of(floor, task_id)["messages"][1]["rubric_evaluations"]
+    scores = {
+        one["criterion_definition_id"]: one["score"] for one in evaluation["criteria_evaluations"]
+    }
+    assert scores == {"short": 1, "true": 0}
+    assert (evaluation["total_score"], evaluation["percentage"]) == (2, 40)
+
+
+def test_a_response_that_was_written_is_replaced_by_a_correction(world):
+    floor = Floor(world, types=["SFT"], form=None, overlap=2)
+    turn = make_turn(messages=[make_message("user", "Say hello.")])
+    [task_id] = floor.create(content=make_content(turn))
+    for user_id in ("ann", "ben"):
+        written = [{"at": "t0u0", "key": "response", "value": f"Hello from {user_id}."}]
+        floor.submit(floor.take(user_id), written)
+
+    correct(floor, task_id, [{"at": "t0u0", "key": "response", "value": "Good day."}])
+
+    messages = turn_of(floor, task_id)["messages"]
+    assert [(one["role"], one["content"]["text"]) for one in messages] == [
+        ("user", "Say hello."),
+        ("assistant", "Good day."),
+    ]
+
+
+def test_a_preference_that_is_taken_back_names_no_response_any_more(world):
+    likert = {"key": "likert_value", "level": "turn", "type": "integer", "scale": "low_is_first"}
+    floor = Floor(world, form={"fields": [OVERALL, likert | {"not_applicable": True}]})
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    assert values(turn_of(floor, task_id)["annotations"])["selected_model_id"] == "test_model"
+
+    correct(floor, task_id, [{"at": "t0u0", "key": "likert_value", "not_applicable": True}])
+
+    [left] = turn_of(floor, task_id)["annotations"]
+    assert (left["key"], left["not_applicable"]) == ("likert_value", True)
+
+
+def test_a_form_that_has_changed_since_takes_nothing_from_what_was_delivered(floor):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    floor.set(form={"fields": [one for one in FORM["fields"] if one["key"] != "overall"]})
+
+    correct(floor, task_id, [LIKERT_2])
+
+    messages = turn_of(floor, task_id)["messages"][1:]
+    assert [values(one["annotations"]) for one in messages] == [{"overall": 3}, {"overall": 3}]
+
+
+@pytest.mark.parametrize(
+    "fixes",
+    [
+        [],
+        None,
+        {},
+        [LIKERT_2 | {"value": 9}],
+        [LIKERT_2, LIKERT_2],
+        [LIKERT_2 | {"at": "t9u0"}],
+        [LIKERT_2 | {"key": "nothing"}],
+        [{"at": "t0u0", "position": 3, "key": "overall", "value": 1}],
+        [{"at": "t0u0", "key": "likert_value"}],
+        [{"at": "t0u0", "key": "likert_value", "justification": "So."}],
+        ["x"],
+    ],
+)
+def test_a_correction_that_is_not_in_order_changes_nothing(floor, fixes):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    was = delivered(floor, task_id)
+
+    with pytest.raises(AnswersRejected):
+        correct(floor, task_id, fixes)
+
+    assert delivered(floor, task_id) == was
+    assert said(floor, task_id) == []
+
+
+def test_what_is_not_completed_or_has_no_threads_cannot_be_corrected(floor):
+    open_id, canceled_id, reported_id = floor.create(3)
+    floor.move(lifecycle.cancel_task, canceled_id)
+    lease = next(
+        one for one in (floor.take(), floor.take("ben")) if one.seq == floor.task(reported_id).seq
+    )
+    floor.do(assignment.report_sensitive, lease, kind="violence")
+    floor.decide(review.confirm_report, reported_id, "boss")
+
+    for task_id in (open_id, canceled_id, reported_id):
+        with pytest.raises(Conflict):
+            correct(floor, task_id, [LIKERT_2])
+
+
+def test_who_has_submitted_cannot_undo_what_was_corrected(floor):
+    [task_id] = floor.create()
+    lease = judge(floor, "ann", 6)
+    correct(floor, task_id, [LIKERT_2])
+
+    for verb in (floor.undo, floor.reopen):
+        with pytest.raises(Conflict, match="reviewed"):
+            verb(lease)
+
+    assert values(turn_of(floor, task_id)["annotations"])["likert_value"] == 2
+
+
+# At the same moment
+
+
+@pytest.fixture
+def at_once(world):
+    """Let contenders run at the same moment, each on an engine of its own."""
+    worlds: list[World] = []
+
+    def run_all(floor, *contenders):
+        while len(worlds) < len(contenders):
+            worlds.append(World(world.settings))
+        start = threading.Barrier(len(contenders))
+
+        def run(one):
+            contender, own = one
+            start.wait(10)
+            try:
+                return contender(floor.on(own))
+            except Problem as problem:
+                return problem
+
+        with ThreadPoolExecutor(len(contenders)) as pool:
+            return list(pool.map(run, zip(contenders, worlds, strict=False)))
+
+    yield run_all
+    for one in worlds:
+        one.close()
+
+
+@pytest.mark.parametrize("has_batch", [True, False])
+def test_of_two_corrections_at_once_one_is_made_and_the_other_is_told(floor, at_once, has_batch):
+    for number in range(6):
+        batch = floor.batch(f"batch {number}") if has_batch else None
+        [task_id] = floor.create(batch=batch)
+        judge(floor, "ann", 6)
+        seen = standing(floor, task_id).revision
+
+        found = at_once(
+            floor,
+            *(
+                lambda own, t=task_id, s=seen, v=value: correct(
+                    own, t, [LIKERT_2 | {"value": v}], f"rev_{v}", revision=s
+                )
+                for value in (1, 2, 3)
+            ),
+        )
+
+        made = [one for one in found if not isinstance(one, Problem)]
+        assert len(made) == 1
+        assert all(isinstance(one, Conflict) for one in found if isinstance(one, Problem))
+        [note] = said(floor, task_id)
+        [(_, now)] = note.fixes
+        assert values(turn_of(floor, task_id)["annotations"])["likert_value"] == now.value
+
+
+def test_corrections_of_different_answers_at_once_are_never_half_lost(floor, at_once):
+    for _ in range(6):
+        [task_id] = floor.create()
+        judge(floor, "ann", 6)
+        first = {"at": "t0u0", "position": 1, "key": "overall", "value": 1}
+
+        found = at_once(
+            floor,
+            lambda own, t=task_id: correct(own, t, [LIKERT_2], "rev"),
+            lambda own, t=task_id, fix=first: correct(own, t, [fix], "boss"),
+        )
+
+        turn = turn_of(floor, task_id)
+        assert isinstance(found[0], Problem) or values(turn["annotations"])["likert_value"] == 2
+        overall = values(turn["messages"][1]["annotations"])["overall"]
+        assert isinstance(found[1], Problem) or overall == 1
+        assert len(said(floor, task_id)) == sum(not isinstance(one, Problem) for one in found) >= 1
+
+
+def test_of_two_reviewers_who_decide_at_once_one_decides(floor, at_once):
+    floor.set(review="all")
+    for number in range(6):
+        [task_id] = floor.create()
+        judge(floor, f"user_{number}", 1)
+
+        found = at_once(
+            floor,
+            lambda own, t=task_id: own.accept(t, [LIKERT_2]),
+            lambda own, t=task_id: own.accept(t, user_id="boss"),
+            lambda own, t=task_id, u=f"user_{number}": own.decide(
+                review.send_back, t, "chief", u, comment="Look again."
+            ),
+        )
+
+        assert sum(isinstance(one, Problem) for one in found) == 2
+        [note] = said(floor, task_id)
+        assert (note.kind == "send_back") == (floor.status(task_id) is TaskStatus.pending)
+        if note.kind == "send_back":
+            floor.submit(floor.take(f"user_{number}"), key="second")
+            floor.accept(task_id)
+
+
+def test_a_correction_and_an_undo_at_once_exclude_each_other(floor, at_once):
+    for number in range(6):
+        [task_id] = floor.create(batch=floor.batch(f"batch {number}"))
+        lease = judge(floor, f"user_{number}", 6)
+
+        corrected, undone = at_once(
+            floor,
+            lambda own, t=task_id: correct(own, t, [LIKERT_2]),
+            lambda own, of=lease: own.undo(of),
+        )
+
+        assert isinstance(corrected, Problem) != isinstance(undone, Problem)
+        is_corrected = not isinstance(corrected, Problem)
+        assert (floor.status(task_id) is TaskStatus.completed) == is_corrected
+        assert len(said(floor, task_id)) == is_corrected
+        if not is_corrected:
+            floor.submit(undone, key="second")

@@ -220,7 +220,7 @@ class _Builder:
             body=self._rendered(text),
             raw=text,
             words=rendering.word_count(text),
-            files=[self._file(one) for one in message.content.attachments or ()],
+            files=[file_shown(one, self._files) for one in message.content.attachments or ()],
             references=[
                 (one.category or "Reference", self._rendered(one.content or ""))
                 for one in message.content.reference_texts or ()
@@ -240,20 +240,6 @@ class _Builder:
 
     def _rendered(self, text: str) -> Markup:
         return rendering.render_markdown(self._files.put_into(text), self._files.is_shown)
-
-    def _file(self, one: Attachment) -> FileShown:
-        url = one.url or ""
-        kept = self._files.find(url)
-        mime = one.mime_type or (kept and kept.mime_type) or ""
-        name = one.name or (kept and kept.name) or urlsplit(url).path.rpartition("/")[2] or "file"
-        if kept is not None:
-            shown_as = _shown_as(kept.shown_as, mime)
-            url = f"/files/{kept.attachment_id}"
-        elif urlsplit(url).scheme in ("http", "https"):
-            shown_as = "link"
-        else:
-            shown_as, url = "name", ""
-        return FileShown(name, mime or "file", shown_as, url or None, one.transcript)
 
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
         own = self._of(at, index=index, chunk=number, level=Level.chunk)
@@ -326,6 +312,22 @@ def _continued(turn: Turn, order: list[int]) -> int | None:
         return order[0]
     chosen = {one.value for one in turn.annotations if one.key == SELECTED}
     return next((index for index in order if turn.messages[index].source_id in chosen), None)
+
+
+def file_shown(one: Attachment, files: Files) -> FileShown:
+    """A file beside a message, as pages show it."""
+    url = one.url or ""
+    kept = files.find(url)
+    mime = one.mime_type or (kept and kept.mime_type) or ""
+    name = one.name or (kept and kept.name) or urlsplit(url).path.rpartition("/")[2] or "file"
+    if kept is not None:
+        shown_as = _shown_as(kept.shown_as, mime)
+        url = f"/files/{kept.attachment_id}"
+    elif urlsplit(url).scheme in ("http", "https"):
+        shown_as = "link"
+    else:
+        shown_as, url = "name", ""
+    return FileShown(name, mime or "file", shown_as, url or None, one.transcript)
 
 
 def _model(message: Message) -> str:

@@ -31,7 +31,7 @@ CLAIM_MS_MAX = 100
 SHARED_MACHINE = (
     "the simulated people, the store and whatever else ran at that time share the machine's "
     "cores; the load average before the run stands above. A claim alone takes a few milliseconds, "
-    "as the section before says; the rest of the p99 is waiting for a core."
+    "as the section before says. What the tail would be on an idle machine was not measured."
 )
 
 _MAKE = (

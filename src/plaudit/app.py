@@ -57,6 +57,7 @@ from plaudit.workspace import (
     archive_pages,
     batch_pages,
     delivery_pages,
+    files,
     import_pages,
     key_pages,
     notice_pages,
@@ -95,7 +96,7 @@ def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
     for one in (
-        *(start_page, sign_in_pages, account_pages, people_pages, work, work_calls),
+        *(start_page, sign_in_pages, account_pages, people_pages, work, work_calls, files),
         *(review_pages, review_calls),
         *(project_pages, settings_pages, batch_pages, task_pages),
         *(key_pages, notice_pages, webhook_pages, import_pages, archive_pages, delivery_pages),

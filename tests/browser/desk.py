@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from browsing import Remote, Seen
+from scaleapi import ScaleClient
 
 from annotating import Shift, state_of
 from harness import Server
@@ -90,3 +91,14 @@ def question(key: str, position: int | None = None) -> str:
     """A selector of a question."""
     where = "" if position is None else f"[data-address*='\"position\":{position},']"
     return f'[data-key="{key}"]{where}'
+
+
+def tasks_of(desk: Desk) -> list[Any]:
+    """The project's tasks as the official client reads them."""
+    client = ScaleClient(desk.shift.world.key())
+    client.v2.api_client.configuration.host = desk.server.url
+    return list(client.v2.get_tasks(project_id=desk.shift.project.public_id).tasks)
+
+
+def values(annotations: Any) -> dict[str, Any]:
+    return {one.actual_instance.key: one.actual_instance.value for one in annotations}

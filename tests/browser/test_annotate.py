@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from desk import Desk
-from scaleapi import ScaleClient
+from desk import Desk, tasks_of, values
 
 from annotating import SECRETS, Shift, make_content
 from harness import Server, World, on_sqlite_alone
 from payloads import PAYLOADS
+from plaudit.core.projects import change_project
 
 Start = Callable[..., Server]
 Open = Callable[..., Any]
@@ -36,17 +36,6 @@ def desk(shift: Shift, start_server: Start, open_context: Open) -> Callable[...,
         return Desk(open_context, servers[0], shift, name, **options)
 
     return seat
-
-
-def tasks_of(desk: Desk) -> list[Any]:
-    """The project's tasks as the official client reads them."""
-    client = ScaleClient(desk.shift.world.key())
-    client.v2.api_client.configuration.host = desk.server.url
-    return list(client.v2.get_tasks(project_id=desk.shift.project.public_id).tasks)
-
-
-def values(annotations: Any) -> dict[str, Any]:
-    return {one.actual_instance.key: one.actual_instance.value for one in annotations}
 
 
 def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(shift, desk):
@@ -119,6 +108,33 @@ def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(sh
 
     assert typed == "absfg?"
     assert (None, "likert_value") not in ann.answers()
+
+
+@on_sqlite_alone
+def test_keys_can_be_changed_and_are_shown_where_they_work(shift, desk):
+    shift.add()
+    ann = desk()
+    page = ann.take()
+    page.keyboard.press("?")
+    page.fill("input[data-action='g']", "f")
+    refused = page.inner_text("#keys-told")
+    page.fill("input[data-action='g']", "w")
+    page.keyboard.press("Escape")
+    page.reload()
+    ann.ready()
+
+    page.keyboard.press("g")
+    before = page.is_visible("#guidelines")
+    page.keyboard.press("w")
+    after = page.is_visible("#guidelines")
+    shown = page.inner_text("#open-guidelines kbd")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.click("#keys-reset")
+
+    assert refused == "f is taken: flag."
+    assert (before, after, shown) == (False, True, "w")
+    assert page.inner_text("#open-guidelines kbd") == "g"
 
 
 @on_sqlite_alone
@@ -220,6 +236,74 @@ def test_a_submission_can_be_undone_for_a_moment(shift, desk):
 
 
 @on_sqlite_alone
+def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(shift, desk):
+    shift.add(count=2)
+    ann = desk()
+    page = ann.take()
+    ann.fill(likert="2")
+    ann.submit()
+    ann.ready()
+    page.keyboard.press("Alt+ArrowLeft")
+    page.click("text=Open again")
+    ann.working()
+
+    ann.write("justification", "@Response 1 is better. I looked twice.")
+    ann.submit()
+
+    (done,) = [task for task in tasks_of(ann) if task.status == "completed"]
+    assert values(done.threads[0].turns[1].annotations)["justification"].endswith("looked twice.")
+
+
+@on_sqlite_alone
+def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(shift, desk):
+    shift.add()
+    guidelines = "# Rules\n\n" + "Read.\n\n" * 60 + "# Why?\n\nName a response."
+    change_guidelines(shift, guidelines)
+    ann = desk()
+    page = ann.take()
+    page.keyboard.press("j")
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    asked = page.inner_text("#guidelines .is-asked")
+    is_seen = page.evaluate(
+        "document.querySelector('#guidelines .is-asked').getBoundingClientRect().top < innerHeight"
+    )
+    before = page.is_visible("#guidelines-changed")
+
+    change_guidelines(shift, guidelines + " Be brief.")
+    page.reload()
+    ann.ready()
+    after = page.is_visible("#guidelines-changed")
+    page.click("#open-guidelines")
+
+    assert (asked, is_seen) == ("Why?", True)
+    assert (before, after) == (False, True)
+    assert not page.is_visible("#guidelines-changed")
+
+
+def change_guidelines(shift: Shift, text: str) -> None:
+    shift.write(
+        lambda tx: change_project(tx, shift.org_id, shift.project.public_id, {"guidelines": text})
+    )
+
+
+@on_sqlite_alone
+def test_words_are_counted_only_where_that_is_wanted(shift, desk):
+    shift.add(make_content("One two three.", "Four."))
+    ann = desk()
+    page = ann.take()
+    before = page.is_visible("[data-words]")
+
+    page.check("#word-counts")
+    page.reload()
+    ann.ready()
+
+    assert not before
+    counts = [one.inner_text() for one in page.query_selector_all("[data-words]")]
+    assert sorted(counts) == ["1 word", "3 words"]
+
+
+@on_sqlite_alone
 def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(shift, desk):
     shift.add(count=2)
     ann = desk()
@@ -252,65 +336,6 @@ def test_nothing_that_the_browser_gets_tells_the_models_apart(shift, desk):
     told.append(json.dumps(page.evaluate("({...localStorage, ...sessionStorage})")))
 
     assert [word for text in told for word in SECRETS if word in text] == []
-
-
-WIDE = {"fields": [
-    {"key": "overall", "level": "message", "type": "integer", "possible_values": [1, 2, 3],
-     "cannot_assess": True, "not_applicable": True},
-    {"key": "issues", "level": "message", "type": "labeled_text", "labels": ["Wrong", "Unclear"]},
-    {"key": "rewrite", "level": "message", "type": "text", "use": "rewrite"},
-    {"key": "ranking", "level": "turn", "type": "ranked_groups", "required": True},
-    {"key": "both_bad", "level": "turn", "type": "boolean"},
-    {"key": "topics", "level": "turn", "type": "category_multiple",
-     "possible_values": ["cooking", "physics"]},
-    {"key": "seconds", "level": "turn", "type": "integer"},
-    {"key": "language", "level": "thread", "type": "category",
-     "possible_values": [f"language {n}" for n in range(20)]},
-]}  # fmt: skip
-
-
-@on_sqlite_alone
-def test_every_widget_gives_what_the_server_takes(world, start_server, open_context):
-    shift = Shift(world, form=WIDE)
-    shift.add(make_content("One 🙂 two three.", "Four.", "Five."))
-    ann = Desk(open_context, start_server(), shift, "Ann")
-    page = ann.take()
-    place = page.evaluate(
-        "[...document.querySelectorAll('.response')]"
-        ".findIndex(one => one.innerText.includes('two')) + 1"
-    )
-
-    page.click(
-        f'[data-key="overall"][data-address*=\'"position":{place},\'] [data-offer=cannot_assess]'
-    )
-    page.click(f'[data-response="{place}"] .marking summary')
-    source = f'[data-response="{place}"] [data-source]'
-    page.evaluate(f"document.querySelector('{source}').setSelectionRange(7, 10)")
-    page.click(f'[data-response="{place}"] [data-label="Unclear"]')
-    page.click(f'[data-response="{place}"] .rewriting summary')
-    page.fill(f'[data-response="{place}"] .rewriting textarea', "One 🙂 2 three.")
-    page.select_option('[data-key="ranking"] li[data-position="1"] select', "2")
-    page.select_option('[data-key="ranking"] li[data-position="2"] select', "1")
-    page.select_option('[data-key="ranking"] li[data-position="3"] select', "2")
-    page.keyboard.press("Escape")
-    page.keyboard.press("x")
-    page.click('[data-key="topics"] label:has(input[value="physics"])')
-    page.fill('[data-key="seconds"] input', "420")
-    page.select_option('[data-key="language"] select', "language 7")
-    page.wait_for_selector(".diff ins")
-    diff = page.inner_html(f'[data-response="{place}"] [data-diff]')
-    ann.saved()
-    kept = ann.answers()
-    ann.submit()
-
-    assert kept[(place, "issues")] == [{"label": "Unclear", "text": "two", "start": 6, "end": 9}]
-    assert kept[(place, "rewrite")] == "One 🙂 2 three."
-    assert diff == "One 🙂 <del>two</del><ins>2</ins> three."
-    assert kept[(None, "ranking")] == [[2], [1, 3]]
-    assert (kept[(None, "both_bad")], kept[(None, "seconds")]) == (True, 420)
-    assert kept[(None, "topics")] == ["physics"]
-    (done,) = tasks_of(ann)
-    assert done.status == "completed"
 
 
 @on_sqlite_alone

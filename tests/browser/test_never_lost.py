@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -177,6 +178,63 @@ def test_a_submission_that_the_page_did_not_see_arrive_is_sent_again_after_a_rel
     ann.gone_from(url)
 
     assert submitted(shift)["", "likert_value"] in (2, 6)
+
+
+def test_a_submission_whose_answer_was_lost_counts_once(ann, shift):
+    page = ann.take()
+    ann.fill()
+    ann.saved()
+    was = page.url
+    arrived: list[int] = []
+
+    def lose_the_first(route: Any) -> None:
+        arrived.append(route.fetch().status)
+        if len(arrived) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/submit", lose_the_first)
+    page.click("#submit")
+    ann.gone_from(was)
+
+    assert arrived == [200, 200]
+    assert submitted(shift)["", "likert_value"] in (2, 6)
+    assert shift.write(count_submissions) == 1
+
+
+async def count_submissions(tx: Any) -> int:
+    row = await tx.one("SELECT COUNT(*) FROM submission", {})
+    return int(row[0])
+
+
+KEPT = """assignment => new Promise((resolve) => {
+  const request = indexedDB.open("plaudit", 1);
+  request.onsuccess = () => {
+    const found = request.result.transaction("drafts").objectStore("drafts").get(assignment);
+    found.onsuccess = () => resolve(found.result?.answers.at(-1)?.value ?? null);
+  };
+})"""
+
+
+def test_what_is_typed_is_in_the_browser_and_on_its_way_within_a_second(ann):
+    page = ann.take()
+    assignment = page.url.rpartition("/")[2]
+    took, kept = [], []
+
+    for text in ("One", "Two", "Three"):
+        page.focus('[data-key="justification"] textarea')
+        with page.expect_request("**/draft") as sent:
+            began = time.monotonic()
+            page.keyboard.insert_text(text)
+            kept.append(page.evaluate(KEPT, assignment))
+            sent.value  # noqa: B018
+        took.append(time.monotonic() - began)
+        ann.saved()
+
+    assert kept == ["One", "OneTwo", "OneTwoThree"]
+    assert min(took) < 1
+    assert ann.answers()[(None, "justification")] == "OneTwoThree"
 
 
 def test_a_second_tab_only_looks_until_it_takes_over(ann):

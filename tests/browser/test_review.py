@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from desk import Desk
 from scaleapi import ScaleClient
 
 from annotating import Shift, good_answers
+from builders import make_message, make_turn
+from floor import Floor, make_content
 from harness import Server, World, on_sqlite_alone
+from plaudit.core.forms import PRESETS
 from plaudit.model import PersonRole
 
 Start = Callable[..., Server]
@@ -321,3 +325,50 @@ def test_axe_finds_nothing_on_the_pages_of_review(world, start_server, open_cont
         look(task_id)
 
     assert found == []
+
+
+RUBRIC = {
+    "criteria_definitions": [
+        {"id": "short", "criterion": "Is it short?", "weight": 2, "annotations": []},
+        {"id": "true", "criterion": "Is it true?", "weight": 3, "annotations": []},
+    ]
+}
+STEPS = [{"type": "text", "text": text, "annotations": []} for text in ("1 + 1", "= 3")]
+
+
+def conversation(name: str) -> list[Any]:
+    """What the questions of a preset can be put to."""
+    said = {"text": "1 + 1 = 3", "chunks": STEPS}
+    names = () if name == "SFT" else ("a", "b", "c") if "Ranking" in name else ("a", "b")
+    messages = [make_message("user", "1 + 1?"), *(make_message(one, content=said) for one in names)]
+    return [
+        msgspec.to_builtins(one)
+        for one in make_content(make_turn(messages=messages, rubrics=[RUBRIC]))
+    ]
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_kind_of_question_is_fixed_by_being_looked_at(world, start_server, open_context, name):
+    shift = Shift(world, types=[name], review="all")
+    [task_id] = shift.add(conversation(name))
+    floor = Floor.__new__(Floor)
+    floor.__dict__.update(world=world, org_id=shift.org_id, project=shift.project)
+    lease = floor.take("ann")
+    floor.submit(lease)
+    server = start_server()
+    rae = Chair(open_context, server, shift, "reviewer")
+    rae.open(task_id)
+
+    for summary in rae.page.locator(".fix > summary").all():
+        summary.click()
+    for summary in rae.page.locator(".fix details > summary").all():
+        summary.click()
+        summary.click()
+    before = rae.page.inner_text("#progress")
+    rae.page.click("#submit")
+    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+
+    assert before == "no fixes"
+    assert rae.seen.errors == rae.seen.violations == []
+    assert task_of(server, shift, task_id).status.value == "completed"

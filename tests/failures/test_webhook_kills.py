@@ -140,7 +140,7 @@ def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
         process = started.start()
         for _ in range(KILLS):
             count = len(healthy.arrived)
-            await until(lambda count=count: len(healthy.arrived) > count)
+            await until(lambda count=count: len(healthy.arrived) > count, seconds=90)
             await asyncio.sleep(chance.uniform(0.2, 1.2))
             process.kill()
             process.wait(10)

@@ -95,6 +95,8 @@ def test_tasks_are_filtered_by_completion_and_creation(world, mia):
     assert listed(mia, path, completed_before="2025-02-01T12:00:00Z") == ["a"]
     assert listed(mia, path, created_after="2025-01-15", created_before="2025-02-15") == ["b"]
     assert listed(mia, path, created_after="2025-01-31T23:59:59.999Z") == ["b", "c"]
+    assert listed(mia, path, created_after="2025-02-01T00:00:00Z") == ["c"]
+    assert listed(mia, path, created_before="2025-02-01T00:00:00Z") == ["a"]
 
 
 def test_a_task_is_found_by_its_id_and_by_its_unique_id(floor, mia):
@@ -230,6 +232,25 @@ def test_a_completed_task_shows_what_people_said_beside_each_message(world, mia)
         ("Overall", "2 · Good"),
         ("why", "A reason. – It is so."),
     ]
+
+
+def test_everything_in_a_message_is_shown_steps_and_files_included(floor, mia):
+    said = {
+        "text": "In short.",
+        "chunks": [{"type": "text", "text": "First **step**.", "annotations": []}],
+        "reasoning": [{"content": "Let me think."}],
+        "reference_texts": [{"category": "Source", "content": "From a book."}],
+        "attachments": [{"url": "https://files.example/a.pdf", "mime_type": "application/pdf"}],
+    }
+    message = make_message("model-a") | {"content": said}
+    content = make_content(make_turn(messages=[make_message("user", "Why?"), message]))
+    [task_id] = floor.create(1, content=content)
+
+    text = mia.get(path_of(floor, task_id)).text
+
+    for expected in ("In short.", "First <strong>step</strong>.", "Let me think.", "From a book."):
+        assert expected in text
+    assert re.search(r'href="https://files.example/a.pdf"[^>]*rel="noopener', text)
 
 
 def test_the_work_on_a_task_is_shown_with_names_and_notes(world, mia):

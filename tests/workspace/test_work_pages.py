@@ -44,6 +44,18 @@ def test_taking_a_task_leads_to_its_page(shift: Shift, ann: Worker):
     assert (state["is_open"], state["revision"], state["fence"]) == (True, 0, 1)
 
 
+def test_nothing_can_be_typed_into_a_page_before_its_draft_is_there(shift: Shift, ann: Worker):
+    """Its script takes the mark away; what was typed before would be replaced."""
+    shift.add()
+    state = ann.take()
+
+    before = '<div id="task" inert' in ann.get(ann.at).text
+    ann.call("release", fence=state["fence"])
+    after = '<div id="task" inert' in ann.get(ann.at).text
+
+    assert (before, after) == (True, False)
+
+
 def test_an_empty_queue_says_so(shift: Shift, ann: Worker):
     answer = ann.form(shift.path)
 
@@ -351,17 +363,61 @@ def test_every_string_of_a_customer_is_text(world: World, client: TestClient):
     assert json.dumps(bad)[:6] not in page
 
 
-def test_only_files_of_our_own_are_shown_in_place(shift: Shift, ann: Worker):
-    content = make_content()
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+WAV = b"RIFF\x00\x00\x00\x00WAVEfmt " + bytes(20)
+
+
+def upload(client: TestClient, key: str, content: bytes, name: str, kind: str) -> str:
+    """Keep a file; the URL under which tasks may name it."""
+    answer = client.post(
+        f"/manage/v1/attachments?name={name}",
+        content=content,
+        headers={"Authorization": f"Bearer {key}", "Content-Type": kind},
+    )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["url"])
+
+
+@pytest.fixture
+def urls(world: World, client: TestClient) -> dict[str, str]:
+    """Files that the organization keeps, by name."""
+    key = world.key(role="write")
+    kept = (("cat.png", PNG, "image/png"), ("say.wav", WAV, "audio/wav"),
+            ("page.html", b"<script>", "text/html"))  # fmt: skip
+    return {name: upload(client, key, content, name, kind) for name, content, kind in kept}
+
+
+def test_files_of_our_own_are_shown_in_place_and_others_are_links(shift, ann, urls):
+    content = make_content("Look: ![a cat](" + urls["cat.png"] + ")")
     content[0]["turns"][1]["messages"][1]["content"]["attachments"] = [
         {"name": "there.png", "mime_type": "image/png", "url": "https://other.example/there.png"},
-        {"name": "here.png", "mime_type": "image/png", "url": "/attachments/here.png"},
+        {"name": "none.png", "mime_type": "image/png", "url": urls["cat.png"] + "0"},
+        *({"name": name, "url": url} for name, url in urls.items()),
     ]
     shift.add(content)
     ann.take()
 
     page = ann.get(ann.at).text
+    paths = {name: "/files/" + url.rpartition("/")[2] for name, url in urls.items()}
 
-    assert '<img src="/attachments/here.png"' in page
+    assert page.count(f'<img src="{paths["cat.png"]}"') == 2
+    assert f'<img src="{paths["cat.png"]}" alt="a cat" class="attachment"' in page
+    assert f'src="{paths["say.wav"]}"></audio>' in page
+    assert f'<a class="file chip" href="{paths["page.html"]}"' in page
     assert '<img src="https://other' not in page
     assert 'rel="noopener noreferrer nofollow"><bdi>there.png' in page
+    assert '<img src="/manage' not in page
+
+
+def test_a_file_is_led_to_for_people_of_its_organization_alone(world, shift, ann, urls, client):
+    path = "/files/" + urls["cat.png"].rpartition("/")[2]
+    stranger = client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+
+    led = ann.get(path)
+    file = client.get(led.headers["location"])
+    other = world.key(org="Other", role="write")
+    foreign = "/files/" + upload(client, other, PNG, "b.png", "image/png").rpartition("/")[2]
+
+    assert stranger.headers["location"].startswith("/sign-in")
+    assert (led.status_code, file.content) == (302, PNG)
+    assert ann.get(foreign).status_code == ann.get("/files/absent").status_code == 404

@@ -16,6 +16,8 @@ Contract for whoever builds pages on it, in a write transaction of the caller:
         Conflict: too late, delivered, reviewed or not submitted; NotFound; LimitReached.
     reopen(tx, project, user_id, assignment_id)
         The same for one's own last 20 submissions of the project, until delivered or reviewed.
+    count_done(tx, project, user_id)
+        How many tasks of the project this person has submitted.
     list_recent(tx, project, user_id)
         The last 20 Submissions of this person that count, newest first.
 
@@ -121,6 +123,11 @@ async def reopen(tx: Transaction, project: Project, user_id: str, assignment_id:
     """Work again on what one submitted; raises Conflict, NotFound, LimitReached."""
     one = await _reopenable(tx, project, user_id, assignment_id)
     return await _reopen(tx, project, one, limit_max=assignment.OPEN_LEASES_MAX)
+
+
+async def count_done(tx: Transaction, project: Project, user_id: str) -> int:
+    """How many tasks of a project somebody has submitted."""
+    return await assignments.count_recent(tx, project.project_id, user_id, LeaseStatus.submitted, 0)
 
 
 async def list_recent(tx: Transaction, project: Project, user_id: str) -> list[Submission]:

@@ -15,6 +15,8 @@ from msgspec import Struct
 from plaudit.wire.annotation import Annotation
 from plaudit.wire.task import Message, Thread, Turn
 from plaudit.workspace import rendering
+from plaudit.workspace.files import Files
+from plaudit.workspace.task_view import FileShown, file_shown
 
 LONG_CHARS = 80
 """A value with more characters stands below its name, not beside it."""
@@ -29,13 +31,24 @@ class Judgement(Struct, frozen=True):
     why: str | None
 
 
+class StepDelivered(Struct, frozen=True):
+    """A piece of a message with what was said of it."""
+
+    body: Markup
+    judgements: list[Judgement]
+
+
 class MessageDelivered(Struct, frozen=True):
-    """A message with what was said of it, its steps and its criteria included."""
+    """A message with everything in it and what was said of it, criteria included."""
 
     role: str
     source_id: str
     model: str | None
     body: Markup
+    reasoning: list[Markup]
+    references: list[tuple[str, Markup]]
+    files: list[FileShown]
+    steps: list[StepDelivered]
     judgements: list[Judgement]
 
 
@@ -55,19 +68,19 @@ class ThreadDelivered(Struct, frozen=True):
     judgements: list[Judgement]
 
 
-def build(threads: Sequence[Thread]) -> list[ThreadDelivered]:
+def build(threads: Sequence[Thread], files: Files) -> list[ThreadDelivered]:
     """Lay out a task's threads. Renders every text, so call it outside the event loop."""
     return [
         ThreadDelivered(
             "Conversation" if len(threads) == 1 else f"Conversation {number}",
-            [_turn(turn, place) for place, turn in enumerate(thread.turns, 1)],
+            [_turn(turn, place, files) for place, turn in enumerate(thread.turns, 1)],
             _judgements(thread.annotations),
         )
         for number, thread in enumerate(threads, 1)
     ]
 
 
-def _turn(turn: Turn, number: int) -> TurnDelivered:
+def _turn(turn: Turn, number: int, files: Files) -> TurnDelivered:
     criteria = {
         one.id: one.criterion
         for rubric in turn.rubrics or ()
@@ -75,29 +88,45 @@ def _turn(turn: Turn, number: int) -> TurnDelivered:
     }
     return TurnDelivered(
         f"Turn {number}",
-        [_message(one, criteria) for one in turn.messages],
+        [_message(one, criteria, files) for one in turn.messages],
         _judgements(turn.annotations),
     )
 
 
-def _message(message: Message, criteria: dict[str, str]) -> MessageDelivered:
-    parameters = message.model_parameters
-    found = _judgements(message.annotations)
-    for number, chunk in enumerate(message.content.chunks or (), 1):
-        found += _judgements(chunk.annotations, f"Step {number}: ")
+def _message(message: Message, criteria: dict[str, str], files: Files) -> MessageDelivered:
+    def rendered(text: str | None) -> Markup:
+        return rendering.render_markdown(files.put_into(text or ""), files.is_shown)
+
+    parameters, said = message.model_parameters, message.content
+    return MessageDelivered(
+        role=message.role.value,
+        source_id=message.source_id,
+        model=parameters.model if parameters else None,
+        body=rendered(said.text),
+        reasoning=[rendered(one.content) for one in said.reasoning or () if one.content],
+        references=[
+            (one.category or "Reference", rendered(one.content))
+            for one in said.reference_texts or ()
+        ],
+        files=[file_shown(one, files) for one in said.attachments or ()],
+        steps=[
+            StepDelivered(rendered(one.text), _judgements(one.annotations))
+            for one in said.chunks or ()
+        ],
+        judgements=[*_judgements(message.annotations), *_scores(message, criteria)],
+    )
+
+
+def _scores(message: Message, criteria: dict[str, str]) -> list[Judgement]:
+    """What the criteria of rubrics came to for a message."""
+    found = []
     for evaluation in message.rubric_evaluations or ():
         for one in evaluation.criteria_evaluations or ():
             name = criteria.get(one.criterion_definition_id or "", "Criterion")
             if one.score is not None:
                 found.append(Judgement(name, str(one.score), False, None))
             found += _judgements(one.annotations or (), f"{name}: ")
-    return MessageDelivered(
-        role=message.role.value,
-        source_id=message.source_id,
-        model=parameters.model if parameters else None,
-        body=rendering.render_markdown(message.content.text or ""),
-        judgements=found,
-    )
+    return found
 
 
 def _judgements(annotations: Sequence[Annotation], prefix: str = "") -> list[Judgement]:

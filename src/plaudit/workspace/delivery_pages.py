@@ -287,6 +287,8 @@ PAGES = (
         _PROJECT,
         show_project_deliveries,
         template="project_deliveries.html",
+        tab="Deliveries",
+        tab_place=50,
     ),
     _page(
         "make_delivery",

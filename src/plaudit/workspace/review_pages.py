@@ -24,6 +24,7 @@ from plaudit.store.engine import Transaction
 from plaudit.store.tasks import TaskPlace
 from plaudit.wire.resources import project_detail
 from plaudit.workspace import links, rendering, review_view, task_view
+from plaudit.workspace.files import find_files
 from plaudit.workspace.page import Page, Visit
 from plaudit.workspace.work import excerpt, get_project
 
@@ -131,10 +132,12 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.org_id, task.batch_id)
+        files = await find_files(tx, project.org_id, standing.content)
     detail = project_detail(project)
 
     def render() -> tuple[review_view.ReviewShown, Any]:
-        shown = review_view.build(standing, names, is_blind=detail.blind is not False)
+        is_blind = detail.blind is not False
+        shown = review_view.build(standing, names, files, is_blind=is_blind)
         return shown, rendering.render_markdown(detail.guidelines or "")
 
     shown, guidelines = await asyncio.to_thread(render)

@@ -19,6 +19,7 @@ from plaudit.core.reviews import Said
 from plaudit.wire.task import MessageRole, Thread
 from plaudit.workspace import answer_words, task_view
 from plaudit.workspace.controls import Control, control_of
+from plaudit.workspace.files import Files
 from plaudit.workspace.task_view import MessageShown, TaskShown, ThreadShown, TurnShown
 
 STATES = ("unresolved", "disputed", "agreed", "unanswered")
@@ -88,10 +89,12 @@ class ReviewShown(Struct, frozen=True):
     """What is or would be delivered, as the page's scripts hold it."""
 
 
-def build(standing: Standing, names: Mapping[str, str], *, is_blind: bool) -> ReviewShown:
+def build(
+    standing: Standing, names: Mapping[str, str], files: Files, *, is_blind: bool
+) -> ReviewShown:
     """Lay out a task for its reviewer. Renders every text, so call it outside the event loop."""
     display = unshuffled(standing.content)
-    bare = task_view.build(standing.form, standing.content, display, is_blind=is_blind)
+    bare = task_view.build(standing.form, standing.content, display, is_blind=is_blind, files=files)
     cards: dict[str, list[Card]] = {}
     answers = []
     for number, outcome in enumerate(standing.outcomes):

@@ -34,6 +34,7 @@ from plaudit.wire import rendering as wire_rendering
 from plaudit.wire.reading import moment
 from plaudit.wire.task import ErrorDetail
 from plaudit.workspace import delivered_view, links
+from plaudit.workspace.files import find_files
 from plaudit.workspace.page import Page, Redirect, Visit
 from plaudit.workspace.project_pages import PROJECT
 from plaudit.workspace.sign_in_pages import NoFields
@@ -178,18 +179,16 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.org_id, task.batch_id)
-    assert raw is not None
-
-    def draw() -> list[delivered_view.ThreadDelivered]:
         threads = content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS))
-        return delivered_view.build(threads)
+        files = await find_files(tx, project.org_id, threads)
+    assert raw is not None
 
     return {
         "project": project,
         "task": task,
         "head": wire_rendering.read_head(task.head),
         "batch": batch,
-        "threads": await asyncio.to_thread(draw),
+        "threads": await asyncio.to_thread(delivered_view.build, threads, files),
         "raw": msgspec.json.format(raw, indent=2).decode(),
         "work": work,
         "notes": [(one, _decode_detail(one.detail)) for one in work.notes],

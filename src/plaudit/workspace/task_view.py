@@ -26,9 +26,7 @@ from plaudit.core.questions import (
 from plaudit.wire.task import Attachment, Chunk, Message, MessageRole, Thread, Turn
 from plaudit.workspace import rendering
 from plaudit.workspace.controls import Control, control_of, why_key
-
-OWN_FILES = "/attachments/"
-"""Only files that this server has itself are shown or played; others are links."""
+from plaudit.workspace.files import Files
 
 _ROLES = {
     MessageRole.system: "Instructions to the assistant",
@@ -39,7 +37,8 @@ _ROLES = {
 
 
 class FileShown(Struct, frozen=True):
-    """A file beside a message. `shown_as` is image, audio, link or name."""
+    """A file beside a message. `shown_as` is image, audio, video, link or name; only files that
+    this server keeps are shown or played."""
 
     name: str
     kind: str
@@ -67,6 +66,7 @@ class MessageShown(Struct, frozen=True):
     position: int | None
     body: Markup
     raw: str
+    words: int
     files: list[FileShown]
     references: list[tuple[str, Markup]]
     reasoning: list[Markup]
@@ -119,16 +119,27 @@ class TaskShown(Struct, frozen=True):
 
 
 def build(
-    form: Form, content: Sequence[Thread], display: Display, *, is_blind: bool = True
+    form: Form,
+    content: Sequence[Thread],
+    display: Display,
+    *,
+    is_blind: bool = True,
+    files: Files | None = None,
 ) -> TaskShown:
     """Lay out a task. Renders every text, so call it outside the event loop."""
-    return _Builder(form, content, display, is_blind).task()
+    return _Builder(form, content, display, is_blind, files or Files()).task()
 
 
 class _Builder:
     def __init__(
-        self, form: Form, content: Sequence[Thread], display: Display, is_blind: bool
+        self,
+        form: Form,
+        content: Sequence[Thread],
+        display: Display,
+        is_blind: bool,
+        files: Files,
     ) -> None:
+        self._files = files
         self._form = form
         self._content = content
         self._display = display
@@ -206,15 +217,16 @@ class _Builder:
             role=message.role.value,
             title=_ROLES[message.role] if position is None else f"Response {position}",
             position=position,
-            body=rendering.render_markdown(text),
+            body=self._rendered(text),
             raw=text,
-            files=[_file(one) for one in message.content.attachments or ()],
+            words=rendering.word_count(text),
+            files=[file_shown(one, self._files) for one in message.content.attachments or ()],
             references=[
-                (one.category or "Reference", rendering.render_markdown(one.content or ""))
+                (one.category or "Reference", self._rendered(one.content or ""))
                 for one in message.content.reference_texts or ()
             ],
             reasoning=[
-                rendering.render_markdown(one.content)
+                self._rendered(one.content)
                 for one in message.content.reasoning or ()
                 if one.content
             ],
@@ -226,11 +238,14 @@ class _Builder:
             model=None if self._is_blind else _model(message),
         )
 
+    def _rendered(self, text: str) -> Markup:
+        return rendering.render_markdown(self._files.put_into(text), self._files.is_shown)
+
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
         own = self._of(at, index=index, chunk=number, level=Level.chunk)
         for one in own:
             self._texts[one.text_key] = chunk.text
-        return Step(number + 1, rendering.render_markdown(chunk.text), own)
+        return Step(number + 1, self._rendered(chunk.text), own)
 
     def _rows(self, at: str, order: list[int]) -> list[Row]:
         fields = [one for one in self._form.fields if one.level is Level.message]
@@ -299,22 +314,33 @@ def _continued(turn: Turn, order: list[int]) -> int | None:
     return next((index for index in order if turn.messages[index].source_id in chosen), None)
 
 
-def _model(message: Message) -> str:
-    parameters = message.model_parameters
-    return (parameters.model if parameters else None) or message.source_id
-
-
-def _file(one: Attachment) -> FileShown:
-    mime = one.mime_type or ""
+def file_shown(one: Attachment, files: Files) -> FileShown:
+    """A file beside a message, as pages show it."""
     url = one.url or ""
-    name = one.name or urlsplit(url).path.rpartition("/")[2] or "file"
-    if url.startswith(OWN_FILES):
-        shown_as = mime.partition("/")[0] if mime.startswith(("image/", "audio/")) else "link"
+    kept = files.find(url)
+    mime = one.mime_type or (kept and kept.mime_type) or ""
+    name = one.name or (kept and kept.name) or urlsplit(url).path.rpartition("/")[2] or "file"
+    if kept is not None:
+        shown_as = _shown_as(kept.shown_as, mime)
+        url = f"/files/{kept.attachment_id}"
     elif urlsplit(url).scheme in ("http", "https"):
         shown_as = "link"
     else:
         shown_as, url = "name", ""
     return FileShown(name, mime or "file", shown_as, url or None, one.transcript)
+
+
+def _model(message: Message) -> str:
+    parameters = message.model_parameters
+    return (parameters.model if parameters else None) or message.source_id
+
+
+def _shown_as(sniffed: str, mime: str) -> str:
+    """How a browser shows a file of this media type, found in its first bytes; "" is no such."""
+    kind = sniffed.partition("/")[0]
+    if kind == "video" and mime.startswith("audio/"):
+        return "audio"
+    return kind or "link"
 
 
 def as_json(value: Any) -> str:

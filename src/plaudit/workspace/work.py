@@ -7,6 +7,7 @@ itself is in `work_calls`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail
 from plaudit.wire.task import MessageRole, Thread
 from plaudit.workspace import rendering, task_view
+from plaudit.workspace.files import Files, find_files
 from plaudit.workspace.page import Page, Redirect, Visit
 
 COUNTED_MAX = 1000
@@ -46,6 +48,7 @@ class Opened(Struct):
     task: StoredTask
     batch_name: str | None
     content: list[Thread]
+    files: Files
     returned: reviews.Returned | None = None
     """Why a reviewer sent it back, if one did and it was not submitted since."""
 
@@ -121,9 +124,10 @@ async def open_lease(visit: Visit[Any]) -> Opened:
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.org_id, task.batch_id)
         returned = await reviews.returned_with(tx, project, lease)
-    content = _decode_content(task.content or b"[]")
+        content = _decode_content(task.content or b"[]")
+        files = await find_files(tx, project.org_id, content)
     batch_name = None if batch is None else batch.name
-    return Opened(project, lease, task, batch_name, content, returned)
+    return Opened(project, lease, task, batch_name, content, files, returned)
 
 
 async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
@@ -138,10 +142,14 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
             opened.content,
             _decode_display(lease.display),
             is_blind=detail.blind is not False,
+            files=opened.files,
         )
         return shown, rendering.render_markdown(detail.guidelines or "")
 
     shown, guidelines = await asyncio.to_thread(render)
+    async with visit.db.read(snapshot=False) as tx:
+        done_count = await submission.count_done(tx, project, visit.user.user_id)
+        waiting_count = await assignment.count_open(tx, project, limit_max=COUNTED_MAX)
     now_ms = clock.now_ms()
     is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
     return {
@@ -154,9 +162,14 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         "can_resume": lease.status
         in (LeaseStatus.open, LeaseStatus.expired, LeaseStatus.released, LeaseStatus.returned),
         "shown": shown,
+        "done_count": done_count,
+        "waiting_count": waiting_count,
+        "counted_max": COUNTED_MAX,
         "sections": sum(turn.is_asked for thread in shown.threads for turn in thread.turns),
         "guidelines": guidelines if detail.guidelines else None,
-        "state": task_view.as_json(_state(opened, shown, now_ms, is_open=is_open)),
+        "state": task_view.as_json(
+            _state(opened, shown, now_ms, detail.guidelines or "", is_open=is_open)
+        ),
     }
 
 
@@ -235,7 +248,7 @@ def _ending(lease: Lease) -> str:
 
 
 def _state(
-    opened: Opened, shown: task_view.TaskShown, now_ms: int, *, is_open: bool
+    opened: Opened, shown: task_view.TaskShown, now_ms: int, guidelines: str, *, is_open: bool
 ) -> dict[str, Any]:
     """What the page's scripts start from; field by field, so that nothing else gets out."""
     lease = opened.lease
@@ -253,6 +266,7 @@ def _state(
         "lease_ms": assignment.lease_ms(opened.project),
         "active_ms": lease.active_ms,
         "texts": shown.texts,
+        "guidelines": hashlib.sha256(guidelines.encode("utf-8", "replace")).hexdigest()[:16],
     }
 
 

@@ -200,7 +200,7 @@ export class FieldCard {
     for (const line of this.element.querySelectorAll("[data-wrong]")) line.hidden = true;
     for (const control of this.element.querySelectorAll("[aria-invalid]")) {
       control.removeAttribute("aria-invalid");
-      control.removeAttribute("aria-errormessage");
+      control.removeAttribute("aria-describedby");
     }
     this.element.classList.toggle("is-wrong", message !== "");
     if (message === "") return;
@@ -217,7 +217,7 @@ export class FieldCard {
     said.dataset.said = "";
     said.textContent = message;
     control.setAttribute("aria-invalid", "true");
-    control.setAttribute("aria-errormessage", said.id);
+    control.setAttribute("aria-describedby", said.id);
     (control === this.toggle ? this.toggle.parentElement : control).after(said);
   }
 }

@@ -13,6 +13,7 @@ function say(field, message) {
   if (message === "") {
     line?.remove();
     field.removeAttribute("aria-invalid");
+    field.setAttribute("aria-describedby", `${field.id}-hint`);
     return;
   }
   if (line === null) {
@@ -23,7 +24,7 @@ function say(field, message) {
   }
   line.textContent = message;
   field.setAttribute("aria-invalid", "true");
-  field.setAttribute("aria-errormessage", id);
+  field.setAttribute("aria-describedby", `${id} ${field.id}-hint`);
 }
 
 const preview = new Preview(

@@ -1,19 +1,43 @@
-/** The guidelines beside the work: open, search, close. */
+/** The guidelines beside the work: open at what is asked, search, close; say when they have changed. */
 
-export function bindGuidelines() {
+export function bindGuidelines(task) {
   const pane = document.getElementById("guidelines");
   const button = document.getElementById("open-guidelines");
   if (pane === null) return () => {};
   const search = document.getElementById("guidelines-search");
   const told = document.getElementById("guidelines-found");
   const body = pane.querySelector(".pane-body");
+  const badge = document.getElementById("guidelines-changed");
+  const name = `plaudit-guidelines-${task.project}`;
+  const headings = [...body.querySelectorAll("h1, h2, h3, h4, h5, h6")];
+  let asked = null;
   const blocks = [...body.querySelectorAll("p, li, h1, h2, h3, h4, h5, h6, td, th, pre, blockquote")];
+
+  const read = localStorage.getItem(name);
+  badge.hidden = read === null || read === task.guidelines;
+  document.getElementById("task").addEventListener("focusin", (event) => {
+    asked = event.target.closest("[data-question]")?.dataset.title.trim().toLowerCase() ?? asked;
+  });
+
+  /** Go to the section about the question that the person was at, if one is called like it. */
+  function goToAsked() {
+    const titles = headings.map((one) => one.textContent.trim().toLowerCase());
+    const exact = titles.indexOf(asked);
+    const at = exact >= 0 ? exact : titles.findIndex((one) => asked && one && (one.includes(asked) || asked.includes(one)));
+    for (const one of headings) one.classList.toggle("is-asked", one === headings[at]);
+    headings[at]?.scrollIntoView({ block: "start" });
+  }
 
   function toggle(isOpen = pane.hidden) {
     pane.hidden = !isOpen;
     document.body.classList.toggle("has-pane", isOpen);
     button.setAttribute("aria-expanded", String(isOpen));
-    (isOpen ? search : button).focus();
+    if (isOpen) {
+      localStorage.setItem(name, task.guidelines);
+      badge.hidden = true;
+      goToAsked();
+    }
+    (isOpen ? search : button).focus({ preventScroll: true });
   }
 
   search.addEventListener("input", () => {

@@ -1,6 +1,7 @@
 /** The keyboard. Keys of one character work while nobody is typing, and can be switched off. */
 
 import { firstField } from "./faults.js";
+import { Keymap } from "./keymap.js";
 import { lean } from "./preference.js";
 
 const OFF = "plaudit-keys-off";
@@ -98,6 +99,8 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
     "?": () => dialogs.help(),
   };
 
+  const keymap = new Keymap(Object.keys(single));
+
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
     const isCommand = event.ctrlKey || event.metaKey;
@@ -110,7 +113,10 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
     else if (event.key === "ArrowUp" && current()) go(-1);
     else if (!box.checked) return;
     else if (/^\d$/.test(event.key)) { if (!choose(Number(event.key))) return; }
-    else if (!single[event.key] || single[event.key]() === false) return;
+    else {
+      const act = single[keymap.actionOf(event.key)];
+      if (act === undefined || act() === false) return;
+    }
     event.preventDefault();
   });
 }

@@ -3,6 +3,7 @@
 import { changes, draw } from "./words.js";
 
 const VIEW = "plaudit-view";
+const WORDS = "plaudit-word-counts";
 const TOGETHER = "plaudit-scroll-together";
 
 export class Layout {
@@ -16,6 +17,7 @@ export class Layout {
     this.#bindScrolling();
     this.#bindRaw();
     this.#bindCompare();
+    this.#bindWords();
     bindCopying(root);
   }
 
@@ -108,6 +110,20 @@ export class Layout {
         for (const one of article.querySelectorAll(".as-rendered")) one.hidden = isRaw;
       });
     }
+  }
+
+  /** Off unless wanted: length is no quality. */
+  #bindWords() {
+    const box = document.getElementById("word-counts");
+    const show = () => {
+      for (const one of this.#root.querySelectorAll("[data-words]")) one.hidden = !box.checked;
+    };
+    box.checked = localStorage.getItem(WORDS) === "yes";
+    box.addEventListener("change", () => {
+      localStorage.setItem(WORDS, box.checked ? "yes" : "no");
+      show();
+    });
+    show();
   }
 
   #bindCompare() {

@@ -145,7 +145,7 @@ async function start() {
   });
 
   const dialogs = bindDialogs(task, sync, journal);
-  const toggleGuidelines = bindGuidelines();
+  const toggleGuidelines = bindGuidelines(task);
   bindKeys({ task, store, sync, submit, layout, dialogs, toggleGuidelines });
   offer(() => sync.flush());
 

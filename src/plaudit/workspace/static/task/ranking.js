@@ -56,7 +56,9 @@ export function bind(element, store) {
     const to = Math.max(0, Math.min(all.length - 1, all.indexOf(item) + by));
     all.splice(all.indexOf(item), 1);
     all.splice(to, 0, item);
+    const focused = document.activeElement;
     list.replaceChildren(...all);
+    if (list.contains(focused)) focused.focus();
     takeOrder();
   }
 

@@ -85,11 +85,14 @@ class Crew:
         self.told.set()
 
     async def is_work_left(self) -> bool:
-        async with self.db.read(snapshot=False) as tx:
-            for one in self.floors:
-                sql = "SELECT 1 FROM task_work WHERE project_id = :project_id LIMIT 1"
-                if await tx.one(sql, {"project_id": one.project_id}):
-                    return True
+        sql = "SELECT 1 FROM task_work WHERE project_id = :project_id LIMIT 1"
+        try:
+            async with self.db.read(snapshot=False) as tx:
+                for one in self.floors:
+                    if await tx.one(sql, {"project_id": one.project_id}):
+                        return True
+        except Unavailable:  # too many wait for a connection, so there is
+            return True
         return False
 
     async def person(self, user_id: str) -> None:

@@ -151,9 +151,9 @@ class Crews:
 
     def kill_some(self, times: int, *, after: int) -> None:
         """Kill one process after another while they work, each after so many more claims."""
-        for number in range(times):
+        for _ in range(times):
             self._await_claims(after)
-            at = number % len(self.running)
+            at = self.kills % len(self.running)
             if self.running[at].poll() is None:
                 self.running[at].send_signal(signal.SIGKILL)
                 self.running[at].communicate()

@@ -30,6 +30,7 @@ from plaudit.core import (
     egress,
     forms,
     intake,
+    jobs,
     mail,
     names,
     paging,
@@ -312,6 +313,9 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "64 KiB", egress.ANSWER_BYTES_MAX / 1024),
         ("operate.md", "2,048 characters", targets.URL_CHARS_MAX),
         ("operate.md", "254 characters", mailbox.CHARS_MAX),
+        ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
+        ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),
+        ("operate.md", "12 hours", jobs.FILE_KEPT_MS / 3_600_000),
     ],
 )
 def test_a_limit_is_described_as_it_is(name, shown, limit):

@@ -23,6 +23,8 @@ from plaudit.core import (
     attachments,
     batching,
     deliveries,
+    delivery_selection,
+    jobs,
     lifecycle,
     notices,
     queue,
@@ -35,6 +37,8 @@ from plaudit.core import (
     webhooks,
     work_state,
 )
+from plaudit.core.intake import Reject
+from plaudit.core.jobs import Progress
 from plaudit.core.listing import BatchQuery, batch_rows_page
 from plaudit.core.notices import NoticeQuery
 from plaudit.model import TaskStatus
@@ -54,8 +58,10 @@ from plaudit.store import (
     task_rows,
     tasks,
 )
+from plaudit.store import jobs as stored_jobs
 from plaudit.store import notices as stored_notices
 from plaudit.store.engine_sqlite import SqliteTransaction
+from plaudit.store.jobs import JobKind, JobState
 from plaudit.store.opening import FILE_NAME
 from plaudit.store.tasks import FAR, TaskFilter
 from plaudit.wire.task import ErrorDetail
@@ -179,6 +185,7 @@ def put_through_everything(world: World) -> None:
     put_through_deliveries(world, key)
     put_through_managing(world, key)
     world.run(put_through_telling(world, project))
+    world.run(put_through_jobs(world, project))
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, org_id)
@@ -356,6 +363,30 @@ async def put_through_telling(world: World, project) -> None:
         await world.db.write(lambda tx: stored_notices.replay(tx, one.notice, now=1))
         await world.db.write(lambda tx: stored_notices.forget(tx, before=FAR, limit=9))
         await worker.forget_old()
+
+
+async def put_through_jobs(world: World, project) -> None:
+    """Jobs of the workspace: begun, broken off, advanced, ended, forgotten; what is undelivered."""
+    org_id = project.org_id
+    reject = Reject("x", 1, "", "no")
+    for state in (JobState.failed, JobState.done):
+        job = await world.db.write(
+            lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.archive, {}, "writing")
+        )
+        await jobs.advance(world.db, job, Progress(done=1), [reject], 0)
+        await jobs.end(world.db, job, state, Progress(), [reject], 1, file_size=1)
+    await jobs.drop_other_files(world.db, world.objects, job)
+
+    async def work(tx):
+        await jobs.get(tx, org_id, JobKind.archive, job.job_id)
+        await jobs.latest(tx, org_id, JobKind.archive, 9)
+        await stored_jobs.list_rejects(tx, org_id, job.job_id, limit=9)
+        await stored_jobs.list_files(tx, before=FAR, limit=9)
+        await stored_jobs.drop_file(tx, org_id, job.job_id)
+        await stored_jobs.forget(tx, before=FAR, limit=9)
+
+    await world.db.write(work)
+    await delivery_selection.select_undelivered(world.db, project)
 
 
 def put_through_datasets(world: World, key: str) -> None:

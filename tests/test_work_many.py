@@ -18,6 +18,7 @@ from benchmarks.crews import Crews, make_floors
 
 from floor import Floor
 from harness import clean_environment
+from plaudit.store import checks
 
 SCRIPT = Path(__file__).with_name("slow_annotator.py")
 PEOPLE = 60
@@ -42,13 +43,17 @@ def test_every_task_gets_exactly_what_it_needs_and_nothing_that_was_acknowledged
     crews = Crews(
         world.settings, floors, people=PEOPLE, lease_seconds=LEASE_SECONDS, late_share=0.1
     )
+    meanwhile: dict[str, int] = {}
     try:
-        crews.kill_some(KILLS, after=80)
+        for _ in range(KILLS):
+            crews.kill_some(1, after=80)
+            meanwhile |= world.run(checks.violations(world.db))
         counts = crews.finish()
     finally:
         crews.end()
 
     found = world.run(crews.look(world.db, counts))
+    assert meanwhile == {}
     assert (found.wrong_tasks, found.twice, found.lost, found.violations) == (0, 0, 0, 0)
     assert found.tasks == TASKS
     assert found.submissions == TASKS // len(OVERLAPS) * sum(OVERLAPS)

@@ -78,7 +78,10 @@ def demonstration() -> Iterator[Stage]:
     port = free_port()
     command = [sys.executable, "-m", "plaudit", "demo", "--port", str(port)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=clean_environment(PYTHONUNBUFFERED="1")
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment(PYTHONUNBUFFERED="1", PLAUDIT_EGRESS_ALLOW="127.0.0.0/8"),
     ) as process:
         try:
             assert process.stdout is not None
@@ -120,6 +123,17 @@ def wait_until_ready(url: str) -> None:
 def furnish(stage: Stage) -> None:
     """Put into a fresh demonstration what the scenes need."""
     furnish_review(stage)
+    furnish_deliveries(stage)
+
+
+def furnish_deliveries(stage: Stage) -> None:
+    """Two deliveries, a change since, and an endpoint that nobody answers behind."""
+    path = "/projects/project_preference/deliveries"
+    first = stage.call(path, {"name": "January", "completed_before": "2025-02-01"})
+    hook = {"url": "http://127.0.0.1:1/hook", "events": ["delivery.created"]}
+    stage.made["endpoint"] = stage.call("/webhooks", hook)["id"]
+    second = stage.call(path, {"name": "All of it"})
+    stage.made |= {"delivery": first["id"], "other_delivery": second["id"]}
 
 
 def furnish_review(stage: Stage) -> None:
@@ -177,6 +191,17 @@ def claim(page: Any) -> None:
     page.wait_for_selector("#task[data-ready]")
 
 
+def import_file(page: Any) -> None:
+    """Bring in a file with one good and one bad line, and wait for how it went."""
+    lines = b'{"task_id": "brought", "status": "pending", "threads": []}\n{"task_id": 1}\n'
+    file = {"name": "tasks.jsonl", "mimeType": "application/x-ndjson", "buffer": lines}
+    page.set_input_files("#file", file)
+    page.fill("#project", "Brought in")
+    page.click("#upload-button")
+    page.wait_for_url("**/import/job*")
+    page.wait_for_selector("#result")
+
+
 def open_first(page: Any) -> None:
     """Open the first thing that a table lists."""
     page.click("tbody a >> nth=0")
@@ -226,6 +251,22 @@ SCENES: Sequence[Scene] = (
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),
     Scene("template", "show_template", f"{PROJECT}/settings/template", prepare=previewed),
+    Scene("keys", "show_keys", "/keys"),
+    Scene("webhooks", "show_webhooks", "/webhooks"),
+    Scene("webhook", "show_webhook", "/webhooks/{endpoint}"),
+    Scene("notices", "show_notices", "/webhooks/notices"),
+    Scene("import", "show_import", "/import"),
+    Scene("one-import", "show_one_import", "/import", prepare=import_file),
+    Scene("archive", "show_archive", "/archive"),
+    Scene("deliveries", "show_deliveries", "/deliveries"),
+    Scene(
+        "project-deliveries", "show_project_deliveries", "/deliveries/projects/project_preference"
+    ),
+    Scene("delivery", "show_delivery", "/deliveries/{delivery}"),
+    Scene(
+        "delivery-diff", "show_delivery_diff", "/deliveries/{delivery}/diff?other={other_delivery}"
+    ),
+    Scene("delivery-changes", "show_delivery_changes", "/deliveries/{delivery}/changes"),
 )
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from builders import make_tasks
-from harness import run_cli, store_arguments
+from harness import on_sqlite_alone, run_cli, store_arguments
 from plaudit.core import archive, jobs
 from plaudit.formats import files
 from plaudit.formats.files import zstd
@@ -161,6 +161,19 @@ def test_a_second_archive_is_refused_while_one_is_written(world, browser):
 
     assert answer.status_code == 409
     assert "An archive of your organization is under way" in answer.text
+
+
+@on_sqlite_alone
+def test_an_archive_that_cannot_be_written_says_so_and_names_no_place(world, browser):
+    (world.settings.data / "jobs").write_text("a file where a folder should be")
+
+    browser.post("/archive", {"compression": "none"})
+    job_id = re.search(r'data-job="/archive/(job_\w+)/', browser.get("/archive").text)
+    page = browser.get("/archive").text
+
+    assert job_id is None
+    assert "Files cannot be kept now." in page
+    assert str(world.settings.data) not in page
 
 
 @pytest.mark.parametrize("compression", ["", "lzma", "zstd\x00"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import signal
@@ -17,9 +18,10 @@ from builders import make_task, make_tasks
 from harness import walk
 from plaudit import clock
 from plaudit.core import jobs
+from plaudit.errors import Conflict
 from plaudit.formats.files import zstd
 from plaudit.settings import STREAM_BYTES_MAX
-from plaudit.store.jobs import JobKind
+from plaudit.store.jobs import Job, JobKind
 from visiting import Browser, add_person, browsing, ended, signed_in
 
 TREE = {
@@ -176,6 +178,28 @@ def test_a_second_import_is_refused_while_one_runs_and_stores_nothing(world, bro
     assert task_ids(world, key) == []
     assert "theirs.jsonl" in page
     assert 'id="upload-button" disabled' in page
+
+
+@pytest.mark.parametrize("is_after_a_dead_one", [False, True])
+def test_of_jobs_that_are_begun_at_once_one_runs_and_the_others_are_refused(
+    world, is_after_a_dead_one
+):
+    org_id = world.org()
+    if is_after_a_dead_one:
+        under_way(world, lease_ms=-1)
+
+    async def one():
+        return await world.db.write(
+            lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.import_, {"file": "x"}, "storing")
+        )
+
+    async def all_at_once():
+        return await asyncio.gather(*(one() for _ in range(8)), return_exceptions=True)
+
+    found = world.run(all_at_once())
+
+    assert sum(isinstance(one, Job) for one in found) == 1
+    assert sum(isinstance(one, Conflict) for one in found) == 7
 
 
 def test_imports_of_other_organizations_are_in_nobodys_way_and_not_seen(world, browser):

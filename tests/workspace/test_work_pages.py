@@ -44,6 +44,18 @@ def test_taking_a_task_leads_to_its_page(shift: Shift, ann: Worker):
     assert (state["is_open"], state["revision"], state["fence"]) == (True, 0, 1)
 
 
+def test_nothing_can_be_typed_into_a_page_before_its_draft_is_there(shift: Shift, ann: Worker):
+    """Its script takes the mark away; what was typed before would be replaced."""
+    shift.add()
+    state = ann.take()
+
+    before = '<div id="task" inert' in ann.get(ann.at).text
+    ann.call("release", fence=state["fence"])
+    after = '<div id="task" inert' in ann.get(ann.at).text
+
+    assert (before, after) == (True, False)
+
+
 def test_an_empty_queue_says_so(shift: Shift, ann: Worker):
     answer = ann.form(shift.path)
 

@@ -18,7 +18,7 @@ from plaudit.api.operation import Answer
 from plaudit.api.parameters import NoQuery
 from plaudit.api.streams import Stream, content_disposition, wanted_range
 from plaudit.core import archive, jobs
-from plaudit.errors import NotFound
+from plaudit.errors import Misconfigured, NotFound, Unavailable
 from plaudit.formats import files
 from plaudit.model import PersonRole
 from plaudit.store import organizations
@@ -132,6 +132,8 @@ async def _prepare(visit: Visit[Any], run: Run, compression: Compression) -> int
         await run.beside(work)
         size = path.stat().st_size
         await objects.put(jobs.file_key(run.job), _pieces(path))
+    except (Misconfigured, OSError) as exc:  # they name a place on the server
+        raise Unavailable("the archive cannot be written now", detail=str(exc)) from exc
     finally:
         path.unlink(missing_ok=True)
     await jobs.drop_other_files(visit.db, objects, run.job)

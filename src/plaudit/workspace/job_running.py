@@ -96,9 +96,15 @@ class Run:
         self._beating = asyncio.create_task(self._beat())
 
     def scratch(self, suffix: str) -> Path:
-        """Where this process may write the job's file; what others left behind there goes."""
+        """Where this process may write the job's file; what others left behind there goes.
+
+        Raises Unavailable where it may not.
+        """
         folder = self._services.settings.data / SCRATCH_FOLDER
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise Unavailable("files cannot be kept now", detail=str(exc)) from exc
         for path in folder.iterdir():
             with suppress(OSError):
                 if clock.now_ms() - path.stat().st_mtime * 1000 > LEFT_BEHIND_MS:
@@ -146,6 +152,9 @@ class Run:
         except Problem as problem:
             state = JobState.broken if self.tracker.is_stopped else JobState.failed
             reason = problem.message
+            self._log.warning(
+                "job not done", job_id=self.job.job_id, reason=reason, detail=problem.detail
+            )
         except Exception as exc:
             self._log.error("job failed", job_id=self.job.job_id, exc_info=exc)
             state, reason = JobState.failed, f"the server failed; its log names {self.job.job_id}"

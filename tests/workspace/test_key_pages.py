@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from markupsafe import escape
 from test_people_pages import trace
 
 from plaudit.core import access
@@ -114,3 +115,15 @@ def test_revoking_twice_says_so(world):
 
     assert again.status_code == 409
     assert status_with(world, key) == 401
+
+
+def test_hostile_names_of_keys_are_shown_and_never_run(world):
+    name = "\"><img src=x onerror=alert(1)>' {{ 7 * 7 }}"
+    with signed_in(world, add_person(world, "admin")) as browser:
+        browser.get("/keys")
+        made = browser.post("/keys", {"mode": "live", "role": "read", "name": name})
+        listed = browser.get("/keys")
+
+    for page in (made, listed):
+        assert "<img" not in page.text
+        assert str(escape(name)) in page.text

@@ -199,6 +199,24 @@ def test_questions_are_moved_and_removed_by_buttons_and_the_focus_stays(office):
 
 
 @on_sqlite_alone
+def test_enter_in_a_field_saves_nothing_and_among_values_asks_for_the_next(office):
+    page = office.open_editor()
+    page.click("[data-toggle] >> nth=0")
+    was = page.url
+    page.focus("#fields [data-field=title] >> nth=0")
+    page.keyboard.press("Enter")
+    page.focus("#fields .value-row [data-value] >> nth=2")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Perfect")
+
+    values = page.evaluate("document.querySelector('#fields > li').card.rows()")
+    assert values[-1] == {"value": "4", "label": "Perfect"}
+    assert page.url == was
+    assert all_projects(office.world)["Eggs"].form is None
+
+
+@on_sqlite_alone
 def test_json_that_is_typed_appears_as_controls_and_in_the_preview(office):
     page = office.open_editor()
     page.click("#as-json summary")

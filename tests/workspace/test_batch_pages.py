@@ -211,7 +211,7 @@ def test_batches_are_filtered_by_status_and_come_in_pages(floor, mia, monkeypatc
     second = mia.get(following[1].replace("&amp;", "&")).text
     wrong = mia.get(path_of(floor, "?status=nonsense"))
 
-    assert list(rows_of(first)) == ["A", "B"]
-    assert list(rows_of(second)) == ["C"]
+    assert [len(rows_of(first)), len(rows_of(second))] == [2, 1]
+    assert {*rows_of(first), *rows_of(second)} == {"A", "B", "C"}
     assert list(rows_of(mia.get(path_of(floor, "?status=paused")).text)) == ["Paused"]
     assert wrong.status_code == 400

@@ -512,6 +512,8 @@ def test_a_page_that_says_not_who_may_use_it_stops_the_start(tmp_path):
         ({"method": "POST", "form": msgspec.Struct, "body": msgspec.Struct}, "not several"),
         ({"method": "POST", "form": msgspec.Struct, "role": ANYONE}, "nobody is there"),
         ({"method": "POST", "form": msgspec.Struct, "again": "y"}, "has no page"),
+        ({"tab": "X"}, "no page of one project"),
+        ({"tab": "X", "path": "/x/{project_id}/{task_id}"}, "no page of one project"),
     ],
 )
 def test_a_page_that_could_not_be_safe_stops_the_start(fields, reason):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from plaudit.model import Project, TaskStatus
-from plaudit.store import projects
+from plaudit.store import projects, work
 from plaudit.store.engine import Transaction
 
 PROJECTS_MAX = 50
@@ -16,9 +16,11 @@ COUNTED_MAX = 1000
 
 
 class Standing(Struct, frozen=True):
-    """A project and how many of its tasks wait and are done, each up to COUNTED_MAX."""
+    """A project and how many of its tasks are so far, each counted up to COUNTED_MAX."""
 
     project: Project
+    free: int
+    """Tasks that somebody can take now: pending, and not held back, held, or in review."""
     pending: int
     completed: int
 
@@ -42,6 +44,7 @@ async def _standings_of(tx: Transaction, found: Sequence[Project]) -> list[Stand
     return [
         Standing(
             one,
+            await work.count_free(tx, one.project_id, limit_max=COUNTED_MAX),
             await projects.count_tasks(tx, one.project_id, TaskStatus.pending, COUNTED_MAX),
             await projects.count_tasks(tx, one.project_id, TaskStatus.completed, COUNTED_MAX),
         )

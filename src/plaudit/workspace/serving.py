@@ -317,6 +317,10 @@ def check(pages: Sequence[Page]) -> None:
             raise ValueError(f"{page.page_id} is open, so nobody is there to make a change for")
         if page.again is not None and (page.again not in ids or not ids[page.again].template):
             raise ValueError(f"{page.page_id} is drawn again as {page.again}, which has no page")
+        if page.tab is not None and (
+            page.method != "GET" or re.findall(r"{(\w+)}", page.path) != ["project_id"]
+        ):
+            raise ValueError(f"{page.page_id} is no page of one project, so it is none of its tabs")
         if (page.method, page.path) in seen:
             raise ValueError(f"{page.method} {page.path} is declared twice")
         seen.add((page.method, page.path))

@@ -30,7 +30,6 @@ from plaudit.workspace.page import Page, Redirect, Visit
 
 COUNTED_MAX = 1000
 EXCERPT_CHARS = 120
-NOTHING_LEFT = "There is nothing to do here at the moment."
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
@@ -108,7 +107,7 @@ async def claim_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
     except LimitReached as problem:
         return Redirect(to=f"/work/{project_id}", said=sentence(problem.message))
     if lease is None:
-        return Redirect(to=f"/work/{project_id}", said=NOTHING_LEFT)
+        return Redirect(to=f"/work/{project_id}")
     return Redirect(to=task_path(project_id, lease.assignment_id))
 
 

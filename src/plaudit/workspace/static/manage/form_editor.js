@@ -131,6 +131,13 @@ text.addEventListener("input", () => {
   follow();
 });
 
+// Enter in a field would send the whole form; among values it asks for the next one.
+list.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches("input")) return;
+  event.preventDefault();
+  if (event.target.closest(".value-row")) event.target.closest(".values").querySelector("[data-add-value]").click();
+});
+
 let isSaving = false;
 editor.addEventListener("submit", () => { isSaving = true; });
 window.addEventListener("beforeunload", (event) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,6 +24,13 @@ def invite(client, email: str = "ada@example.com", **fields: Any) -> Any:
     return client.post(USERS, json={"email": email, "role": "annotator"} | fields)
 
 
+def invited(client, email: str = "ada@example.com", **fields: Any) -> dict[str, Any]:
+    """What is known of somebody who was just invited, without the link, which is told once."""
+    user: dict[str, Any] = invite(client, email, **fields).json()
+    assert user.pop("invitation_link")
+    return user
+
+
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
@@ -31,11 +39,14 @@ def test_an_invited_user_is_listed_with_everything_that_is_known(client):
     made = invite(client, name="Ada", role="reviewer")
 
     assert made.status_code == 200, made.text
-    assert made.json() == {
+    link = made.json()["invitation_link"]
+    listed = {name: value for name, value in made.json().items() if name != "invitation_link"}
+    assert re.fullmatch(r"http://testserver/welcome#[\w-]+", link)
+    assert listed == {
         "user_id": made.json()["user_id"], "email": "ada@example.com", "name": "Ada",
         "role": "reviewer", "status": "invited", "created_at": made.json()["created_at"],
     }  # fmt: skip
-    assert client.get(USERS).json() == {"users": [made.json()]}
+    assert client.get(USERS).json() == {"users": [listed]}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +102,7 @@ def test_a_user_that_cannot_be_is_refused_by_name(client, fields, word):
 
 
 def test_a_change_of_a_user_leaves_alone_what_it_does_not_name(client):
-    user = invite(client, name="Ada").json()
+    user = invited(client, name="Ada")
     path = f"{USERS}/{user['user_id']}"
 
     assert client.patch(path, json={"role": "manager"}).json() == user | {"role": "manager"}
@@ -109,8 +120,8 @@ def test_a_change_of_a_user_leaves_alone_what_it_does_not_name(client):
 
 
 def test_a_removed_user_stays_listed_and_keeps_their_address(client):
-    user = invite(client).json()
-    other = invite(client, "bo@example.com").json()
+    user = invited(client)
+    other = invited(client, "bo@example.com")
     removed = client.patch(f"{USERS}/{user['user_id']}", json={"status": "removed"}).json()
 
     assert client.get(USERS).json()["users"] == [removed, other]
@@ -122,7 +133,7 @@ def test_a_removed_user_stays_listed_and_keeps_their_address(client):
 
 def test_people_belong_to_the_account_and_no_test_key_reaches_them(world, client):
     """What a test key could change would open live data to whoever holds it."""
-    user = invite(client).json()
+    user = invited(client)
 
     with world.client(world.key(mode="test")) as tester:
         assert invite(tester, "eve@example.com", role="admin").status_code == 403
@@ -425,17 +436,19 @@ def test_commands_that_change_something_stand_in_the_log(world):
     key = run("keys", "create", "--role", "read")
     run("keys", "revoke", key)
     project = run("projects", "create", "P", "--form", "RLHF: Pref Ranking")
-    user = run("users", "create", "ada@example.com", "--role", "reviewer", "--name", "[b]Ada")
+    link = run("users", "create", "ada@example.com", "--role", "reviewer", "--name", "[b]Ada")
 
     with world.client() as client:
         entries = client.get(AUDIT).json()["entries"]
         commands = [one for one in entries if one["actor"]["kind"] == "command"]
         shown = client.get(f"/manage/v1/projects/{project}").json()
+        [user] = client.get(USERS).json()["users"]
+    assert link.startswith("http://127.0.0.1:8000/welcome#")
     assert [(one["action"], one["actor"]["id"]) for one in commands] == [
         ("create_user", "users create"), ("create_project", "projects create"),
         ("revoke_key", "keys revoke"), ("create_key", "keys create"),
     ]  # fmt: skip
-    assert [one["object_id"] for one in commands[:2]] == [user, project]
+    assert [one["object_id"] for one in commands[:2]] == [user["user_id"], project]
     assert commands[2]["object_id"] == commands[3]["object_id"]
     assert shown["form"]["fields"][0]["key"] == "instruction_following"
     listing = run("users", "list")

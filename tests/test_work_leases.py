@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import msgspec
 import pytest
@@ -61,7 +62,9 @@ def test_tasks_without_content_are_given_to_nobody(floor):
 
 
 def test_of_two_batches_the_older_comes_first_unless_the_other_is_more_important(floor):
-    older, newer = floor.batch("Older"), floor.batch("Newer")
+    older = floor.batch("Older")
+    time.sleep(0.002)  # batches of one millisecond have no order
+    newer = floor.batch("Newer")
     [late] = floor.create(batch=newer)
     [early] = floor.create(batch=older)
     [urgent] = floor.create(batch=newer)

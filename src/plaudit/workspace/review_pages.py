@@ -160,6 +160,8 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         "sections": sum(turn.is_asked for thread in shown.task.threads for turn in thread.turns),
         "state": task_view.as_json(
             {
+                "project": project.public_id,
+                "guidelines": task_view.fingerprint(detail.guidelines or ""),
                 "path": task_path(project, task.task_id),
                 "standing": state,
                 "revision": standing.revision,

@@ -6,6 +6,7 @@ text, its files and where it stands on the screen. Answers name responses by tha
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -128,6 +129,11 @@ def build(
 ) -> TaskShown:
     """Lay out a task. Renders every text, so call it outside the event loop."""
     return _Builder(form, content, display, is_blind, files or Files()).task()
+
+
+def fingerprint(text: str) -> str:
+    """Tells one version of a text, such as the guidelines, from another."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class _Builder:

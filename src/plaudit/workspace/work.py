@@ -7,7 +7,6 @@ itself is in `work_calls`.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import Any
 
 import msgspec
@@ -265,7 +264,7 @@ def _state(
         "lease_ms": assignment.lease_ms(opened.project),
         "active_ms": lease.active_ms,
         "texts": shown.texts,
-        "guidelines": hashlib.sha256(guidelines.encode("utf-8", "replace")).hexdigest()[:16],
+        "guidelines": task_view.fingerprint(guidelines),
     }
 
 

@@ -153,7 +153,7 @@ function start() {
   });
   button?.addEventListener("click", decide);
   const dialogs = bindDialogs();
-  const toggleGuidelines = bindGuidelines();
+  const toggleGuidelines = bindGuidelines(task);
   const takeBack = (element) => {
     restore(element);
     keep();

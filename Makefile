@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+# Most tests wait for servers and browsers of their own: two for each core keep it busy.
+TEST_WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
@@ -25,7 +27,7 @@ demo: setup  ## a running server with sample data
 	@$(BIN)/plaudit demo --port $(PORT)
 
 test: setup  ## the whole test suite
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n $(TEST_WORKERS)
 
 check: setup  ## style and types
 	$(BIN)/ruff format --check src tests benchmarks

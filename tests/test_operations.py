@@ -50,9 +50,9 @@ def running(template, tmp_path_factory):
 
 @pytest.fixture
 def doomed(world, start_server):
-    """The same for one test alone."""
+    """The same for one test alone, without a worker that writes beside it."""
     world.load(make_tasks(300))
-    with client_of(server := start_server(), world.key()) as client:
+    with client_of(server := start_server(PLAUDIT_WORKER="0"), world.key()) as client:
         yield server, client
 
 

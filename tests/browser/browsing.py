@@ -109,6 +109,11 @@ class Seen:
         )
         context.on("page", self._watch_page)
 
+    def forget(self) -> None:
+        """Begin anew, for what comes next in the same context."""
+        for found in (self.foreign, self.dialogs, self.errors, self.violations):
+            found.clear()
+
     def _watch_page(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))

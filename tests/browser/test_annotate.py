@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable
 from typing import Any
 
+import hostile
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from desk import Desk, tasks_of, values
 
 from annotating import SECRETS, Shift, make_content
 from harness import Server, World, on_sqlite_alone
-from payloads import PAYLOADS
 from plaudit.core.projects import change_project
 
 Start = Callable[..., Server]
@@ -437,43 +436,17 @@ OUTSIDE = """width => [
   .map(one => one.outerHTML.slice(0, 100))"""
 
 
-def as_name(text: str) -> str:
-    """As much of a text as a name may be."""
-    return "".join(char for char in text if char.isprintable())[:190]
-
-
 def hostile_shift(world: World, texts: list[str], number: int) -> Shift:
     """A project and a task whose every string is one or more hostile texts."""
-    bad, short = "\n".join(texts), itertools.cycle(map(as_name, texts))
-    fields = [
-        {"key": f"{at}{next(short)}", "level": "message", "type": "category",
-         "title": next(short), "description": bad[:2000], "labels": [next(short), "b"],
-         "possible_values": [next(short), "b"]}
-        for at in range(len(texts) // 4)
-    ] + [
-        {"key": "issues", "level": "message", "type": "labeled_text", "labels": [next(short)]},
-        {"key": "rewrite", "level": "message", "type": "text", "use": "rewrite",
-         "title": next(short)},
-        {"key": "why", "level": "turn", "type": "text", "title": next(short),
-         "description": bad[:2000]},
-    ]  # fmt: skip
-    name = f"{number} {next(short)}"
-    shift = Shift(world, name=name, form={"fields": fields}, guidelines=bad)
-    content = make_content(bad, bad + " more", prompt=bad)
-    said = content[0]["turns"][1]["messages"][1]["content"]
-    said["attachments"] = [{"name": one, "mime_type": one, "url": one} for one in texts]
-    said["reference_texts"] = [{"content": bad, "category": next(short)}]
-    said["reasoning"] = [{"content": bad}]
-    content[0]["turns"][1]["rubrics"] = [
-        {"criteria_definitions": [{"id": "c", "criterion": bad, "annotations": []}]}
-    ]
-    shift.add(content)
+    name = f"{number} {hostile.as_name(texts[0])}"
+    shift = Shift(world, name=name, form=hostile.make_form(texts), guidelines="\n".join(texts))
+    shift.add(hostile.make_hostile_content(texts))
     return shift
 
 
 @on_sqlite_alone
 def test_no_string_of_a_customer_runs(world, start_server, open_context):
-    texts = [one for one in PAYLOADS if not {"\x00", "\r"} & set(one)]
+    texts = hostile.TEXTS
     assert len(texts) >= 100
     server = start_server()
     for number, some in enumerate([texts[at : at + 32] for at in range(0, len(texts), 32)]):

@@ -1,0 +1,224 @@
+"""Hostile texts in everything that people and customers can name or write, on every page."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+import browsing
+import gallery
+import hostile
+import httpx2
+import pytest
+
+from annotating import state_of
+from builders import make_annotation
+from payloads import RUN
+from visiting import token_in
+
+TEXTS = hostile.TEXTS[::2][:120]
+BAD = "\n".join(TEXTS)
+NAMES = list(dict.fromkeys(map(hostile.as_name, TEXTS)))[:100]
+TASK_ID = f'"><img src=x onerror={RUN}>'
+
+OF_NOBODY = {"sign-in", "welcome", "account"}
+"""Scenes that show nothing which somebody else has written."""
+
+MEDDLE = """() => {
+  for (const one of document.querySelectorAll('summary, [data-raw], [data-toggle]')) one.click()
+  for (const one of document.querySelectorAll('main *'))
+    for (const name of ['pointerover', 'mouseover', 'focus', 'focusin', 'blur', 'error', 'toggle'])
+      one.dispatchEvent(new Event(name))
+}"""
+
+
+class Hostile:
+    """Fills a demonstration with a project and people whose every string is hostile."""
+
+    def __init__(self, stage: gallery.Stage) -> None:
+        self.stage = stage
+        self.http = httpx2.Client(base_url=stage.url, auth=(stage.key, ""))
+
+    def furnish(self) -> None:
+        self.make_project()
+        self.make_lists()
+        self.name_people()
+        self.end_tasks()
+        self.deliver()
+        self.work()
+
+    def make_project(self) -> None:
+        template = {"messages": [{"role": "user", "text": "{{a}}" + BAD[:2000]}]}
+        self.stage.call(
+            "/projects",
+            {"id": "hostile", "name": NAMES[0], "types": NAMES[:50], "models": NAMES[:50]}
+            | {"form": hostile.make_form(TEXTS), "guidelines": BAD, "template": template}
+            | {"overlap": 2, "review": "all"},
+        )
+
+    def make_lists(self) -> None:
+        """A hundred of everything that is listed."""
+        for number, name in enumerate(NAMES[1:]):
+            self.stage.call("/projects", {"name": name})
+            self.stage.call("/keys", {"name": name, "role": "read"})
+            who = {"email": f"p{number}@example.com", "name": name, "role": "annotator"}
+            self.stage.call("/users", who)
+            batch = {"project_id": "hostile", "name": name, "metadata": {name: BAD}}
+            assert self.http.post("/v2/batch", json=batch).status_code == 200
+        hook = {"url": f"http://127.0.0.1:1/{quote(BAD[:400])}?{quote(BAD[:400], safe='<>')}"}
+        self.stage.made["endpoint"] = self.stage.call("/webhooks", hook)["id"]
+
+    def name_people(self) -> None:
+        """Those who work in the scenes get a hostile name."""
+        emails = [email for email, _ in self.stage.logins.values()]
+        for number, one in enumerate(self.stage.call("/users")["users"]):
+            if one["email"] in emails:
+                path = f"/manage/v1/users/{one['user_id']}"
+                assert self.http.patch(path, json={"name": NAMES[number]}).status_code == 200
+
+    def end_tasks(self) -> None:
+        content = hostile.make_hostile_content(TEXTS)
+        lines = [
+            {"task_id": TASK_ID, "batch_name": NAMES[1], "content": content},
+            {
+                "task_id": "failed",
+                "unique_id": NAMES[3],
+                "metadata": {NAMES[2]: BAD},
+                "template_variables": {"a": BAD},
+            },
+            *({"task_id": name, "content": content} for name in ("back", "review", "report")),
+        ]
+        made = self.http.post(
+            "/manage/v1/projects/hostile/tasks",
+            content="\n".join(map(json.dumps, lines)).encode(),
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        assert made.json()["created"] == len(lines), made.text
+        errors = [{"type": "PROMPT_INFEASIBLE", "message": BAD[:1000]}]
+        self.stage.call("/tasks/failed/error", {"errors": errors})
+        for turn in content[0]["turns"]:
+            for one in [turn, *turn["messages"]]:
+                one["annotations"] = [
+                    make_annotation(f"{name}{at}", BAD[:500], id=f"{at}{name}", type="text")
+                    for at, name in enumerate(NAMES[:20])
+                ]
+        self.threads = content
+        self.complete()
+
+    def complete(self) -> None:
+        path = f"/tasks/{quote(TASK_ID, safe='')}"
+        self.stage.call(f"{path}/complete", {"threads": self.threads})
+
+    def deliver(self) -> None:
+        """A hundred deliveries of the completed task, which is then completed anew."""
+        made = [
+            self.stage.call("/projects/hostile/deliveries", {"name": name, "task_ids": [TASK_ID]})
+            for name in NAMES
+        ]
+        self.stage.call(f"/tasks/{quote(TASK_ID, safe='')}/reopen", {})
+        self.threads[0]["turns"][0]["annotations"] = []
+        self.complete()
+        self.stage.made |= {"delivery": made[0]["id"], "other_delivery": made[1]["id"]}
+
+    def work(self) -> None:
+        """One task goes back with a comment, one waits for a reviewer, one is reported."""
+        roles = {"annotator": self.browser("annotator"), "admin": self.browser("admin")}
+        for _ in range(2):
+            for client in roles.values():
+                gallery.hand_in(client, gallery.take(client, "hostile"), "submit",
+                                answers=self.answers(), client_key="k")  # fmt: skip
+        reported = gallery.take(roles["admin"], "hostile")
+        gallery.hand_in(roles["admin"], reported, "report", reason="other", note=BAD[:1000])
+        path = "/review/hostile/tasks/back"
+        page = roles["admin"].get(path, headers={"Accept": "text/html"})
+        who = re.search(r'name="user_id" value="([^"]+)"', page.text)
+        assert who is not None
+        sent = {"csrf": token_in(page), "revision": state_of(page.text)["revision"]}
+        sent |= {"user_id": who[1], "comment": BAD[:1000]}
+        assert roles["admin"].post(f"{path}/send-back", data=sent).status_code == 303
+        for client in roles.values():
+            client.close()
+        self.stage.made |= {
+            "review_project": "hostile", "review_task": "review", "reported_task": "report",
+        }  # fmt: skip
+
+    def answers(self) -> list[dict[str, Any]]:
+        return [
+            {"at": "t0u1", "key": "why", "value": BAD[:5000]},
+            {"at": "t0u1", "position": 1, "key": "rewrite", "value": BAD[:5000]},
+        ]
+
+    def browser(self, role: str) -> httpx2.Client:
+        client = httpx2.Client(base_url=self.stage.url, headers={"Origin": self.stage.url})
+        email, word = self.stage.logins[role]
+        token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+        client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+        return client
+
+
+@pytest.fixture(scope="module")
+def stage():
+    if browsing.program() is None:
+        pytest.skip("Chromium is not installed")
+    with gallery.demonstration() as stage:
+        made = Hostile(stage)
+        made.furnish()
+        made.http.close()
+        yield stage
+
+
+def import_hostile_file(page: Any) -> None:
+    """Bring in a file whose name and lines are hostile."""
+    lines = "\n".join(json.dumps({"task_id": text, text: text}) for text in TEXTS).encode()
+    name = as_file_name(NAMES[4])
+    page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": lines})
+    page.fill("#project", NAMES[5])
+    page.click("#upload-button")
+    page.wait_for_url("**/import/job*")
+    page.wait_for_selector("#result")
+
+
+def as_file_name(text: str) -> str:
+    return text.replace("/", "")[:80] + ".jsonl"
+
+
+def hostile_path(scene: gallery.Scene) -> str:
+    path = scene.path.replace("project_preference", "hostile")
+    return re.sub(r"task_6e6111\w+", quote(TASK_ID, safe="").replace("{", "{{"), path)
+
+
+@pytest.fixture(scope="module")
+def rooms(stage, browser):
+    """A browser of its own for each role, signed in once."""
+    found: dict[str | None, tuple[Any, browsing.Seen]] = {}
+
+    def enter(role: str | None) -> tuple[Any, browsing.Seen]:
+        if role not in found:
+            context, seen = browser.new_context(), browsing.Seen()
+            context._run(seen.watch, context, stage.url)
+            if role is not None:
+                stage.sign_in(context.new_page(), role)
+            found[role] = (context, seen)
+        return found[role]
+
+    yield enter
+    for context, _ in found.values():
+        context.close()
+
+
+@pytest.mark.parametrize("scene", gallery.SCENES, ids=lambda scene: scene.name)
+def test_no_string_on_the_page_runs(stage, rooms, scene):
+    context, seen = rooms(scene.role)
+    seen.forget()
+    page = context.new_page()
+    page.goto(stage.url + hostile_path(scene).format(**stage.made))
+    (import_hostile_file if scene.name == "one-import" else scene.prepare)(page)
+    page.evaluate(MEDDLE)
+    page.wait_for_timeout(300)
+
+    assert "__pwned" in page.content() or scene.name in OF_NOBODY
+    assert page.evaluate("window.__pwned") is None
+    assert (seen.dialogs, seen.foreign, seen.violations, seen.errors) == ([], [], [], [])
+    page.close()

@@ -304,7 +304,7 @@ async def looked_after(tx, floor: Floor, task) -> None:
 def put_through_people(world: World) -> None:
     """The pages of people: invited twice, signed in and out, changed, removed."""
     admin = add_person(world, "admin", email="boss@example.com")
-    invite(world, "guest@example.com")
+    _, guest = invite(world, "guest@example.com")
     late = add_person(world, "annotator", email="late@example.com")
     with signed_in(world, admin) as browser, browsing(world) as other:
         for path in ("/", "/work", "/people", "/account"):
@@ -316,6 +316,8 @@ def put_through_people(world: World) -> None:
             (f"/people/{late.user_id}/remove", {}),
         ):
             assert browser.post(path, fields).status_code in (200, 303), path
+        chosen = {"token": guest, "password": admin.password}
+        assert other.post("/welcome", chosen).status_code == 303
         other.sign_in(admin)
         changed = {"old_password": admin.password, "new_password": admin.password + " new"}
         browser.get("/account")

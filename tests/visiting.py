@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,9 +17,10 @@ import msgspec
 from starlette.testclient import TestClient
 
 from harness import World
-from plaudit import app
-from plaudit.core import people, sign_in
-from plaudit.model import PersonRole
+from plaudit import app, clock
+from plaudit.core import passwords, people, sessions, sign_in
+from plaudit.model import PersonRole, PersonStatus
+from plaudit.store import credentials
 
 PASSWORD = "seven plain wooden boats"
 URL = "https://plaudit.example"
@@ -31,6 +34,7 @@ class Somebody:
     user_id: str
     email: str
     password: str
+    account_id: str = ""
 
 
 def invite(
@@ -64,12 +68,23 @@ def add_person(
 ) -> Somebody:
     """A new person who has chosen a password."""
     email = email or f"{role}@example.com"
-    user_id, token = invite(world, email, role, name=name, org=org)
-    accepted = sign_in.accept_invitation(
-        world.db, world.secret, token, password, name=name, agent="invited", request_id=""
-    )
-    world.run(accepted)
-    return Somebody(user_id, email, password)
+    user_id, _ = invite(world, email, role, name=name, org=org)
+    org_id, password_hash = world.org(org), _hash_of(password)
+
+    async def work(tx: Any) -> str:
+        account_id = await people.live_account(tx, org_id)
+        assert account_id is not None
+        await people.change(tx, account_id, user_id, {"status": PersonStatus.active})
+        await credentials.put_password(tx, account_id, user_id, password_hash, clock.now_ms())
+        return account_id
+
+    return Somebody(user_id, email, password, world.run(world.db.write(work)))
+
+
+@cache
+def _hash_of(password: str) -> str:
+    """Hashing is slow on purpose, so each password is hashed once for all tests."""
+    return asyncio.run(passwords.hashed(password))
 
 
 class Browser:
@@ -167,9 +182,16 @@ def browsing(world: World, *, url: str = URL, **settings: Any) -> Iterator[Brows
 
 @contextmanager
 def signed_in(world: World, who: Somebody) -> Iterator[Browser]:
-    """A browser in which somebody is signed in."""
+    """A browser in which somebody is signed in already."""
+
+    async def work(tx: Any) -> str:
+        return await sessions.begin(
+            tx, world.secret, account_id=who.account_id, user_id=who.user_id, agent="test"
+        )
+
     with browsing(world) as browser:
-        assert browser.sign_in(who).status_code == 303
+        token = world.run(world.db.write(work))
+        browser.client.cookies.set("__Host-plaudit", token, domain="plaudit.example", path="/")
         yield browser
 
 

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import cache
 from ipaddress import ip_address
 
 import httpcore2
@@ -56,6 +57,12 @@ async def resolve_host(host: str) -> list[str]:
     return list(dict.fromkeys(str(where[0]) for *_, where in found))
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that everybody trusts. Reading them takes 16 ms, so not at the start."""
+    return httpcore2.default_ssl_context()
+
+
 class Egress:
     """Checks URLs and posts to them. Public addresses on `ports`, and `allow` on any port."""
 
@@ -70,7 +77,7 @@ class Egress:
     ) -> None:
         self._allow = tuple(allow)
         self._resolve = resolve
-        self._tls = tls or httpcore2.default_ssl_context()
+        self._tls = tls
         self._ports = ports
         self._deadline_s = deadline_s
 
@@ -130,7 +137,7 @@ class Egress:
             return Outcome.refused_address
         dialler = _Dialler(found[:ADDRESSES_TRIED_MAX])
         try:
-            await exchange.run(target, body, headers, dialler, self._tls)
+            await exchange.run(target, body, headers, dialler, self._tls or _trusted())
         except (httpcore2.NetworkError, httpcore2.TimeoutException, OSError) as exc:
             return _failure(exc, dialler.is_connected)
         except httpcore2.ProtocolError as exc:

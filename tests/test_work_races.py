@@ -254,6 +254,25 @@ def test_a_report_and_a_submission_at_once_lose_nothing(world, race):
                 floor.submit(lease)
 
 
+def test_a_paused_batch_that_is_cancelled_while_somebody_undoes_leaves_no_lease(world, race):
+    floor = Floor(world, overlap=2)
+    for number in range(ROUNDS):
+        batch = floor.batch(f"batch_{number}")
+        floor.create(batch=batch)
+        ann = floor.take("ann")
+        floor.submit(ann)
+        floor.write(lambda tx, batch=batch: batching.move(tx, batch, "pause"))
+
+        race(
+            floor,
+            lambda own, ann=ann: own.undo(ann),
+            lambda own, batch=batch: own.write(lambda tx: batching.move(tx, batch, "cancel")),
+        )
+
+        assert floor.lease(ann).status is not LeaseStatus.open
+    assert floor.violations() == {}
+
+
 def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, race):
     async def invite(tx, number):
         account_id, _ = await organizations.find_account(tx, floor.org_id)

@@ -13,7 +13,7 @@ import msgspec
 from plaudit.core import dataset_archive, delivery_archive
 from plaudit.core.dataset_archive import line as _line
 from plaudit.model import Batch, Project
-from plaudit.store import batches, deliveries, projects, tasks
+from plaudit.store import batches, deliveries, projects, sizes, tasks
 from plaudit.store.batches import BatchFilter
 from plaudit.store.engine import Database
 from plaudit.store.objects import Objects
@@ -21,6 +21,9 @@ from plaudit.wire import rendering, resources
 
 VERSION = 1
 TASKS_PER_READ = 200
+READ_BYTES = 4 * 1024 * 1024
+"""What tasks that are read together have at most, unless a single one has more."""
+
 BATCHES_PER_READ = 1000
 
 _encode = msgspec.json.Encoder().encode
@@ -81,15 +84,23 @@ async def _task_lines(db: Database, project: Project, bound: int) -> AsyncIterat
     after_seq = 0
     while True:
         async with db.read() as tx:
-            found = await tasks.list_whole_tasks(
+            listed = await sizes.list_task_sizes(
                 tx, project.project_id, after_seq=after_seq, limit=TASKS_PER_READ
             )
+            found = []
+            if listed:
+                found = await tasks.list_whole_tasks(
+                    tx,
+                    project.project_id,
+                    after_seq=after_seq,
+                    limit=sizes.fitting(listed, READ_BYTES),
+                )
         for task in found:
             if task.seq >= bound:
                 return
             batch_json = None if task.batch_id is None else _encode(task.batch_id)
             placed = rendering.place(project_json, batch_json)
             yield _line("task", rendering.archived(task, placed))
-        if len(found) < TASKS_PER_READ:
+        if len(listed) < TASKS_PER_READ and len(found) == len(listed):
             return
         after_seq = found[-1].seq

@@ -10,11 +10,11 @@ import pytest
 from builders import make_message, make_task, make_thread, make_turn
 from delivering import deliver, set_metadata
 from harness import run_cli, store_arguments
-from plaudit.core import delivery_schemas
+from plaudit.core import archive, delivery_schemas
 from plaudit.errors import InvalidContent
 from plaudit.store import tasks
 from plaudit.wire import bounds
-from samples import PROJECT, archive_rows
+from samples import PROJECT, archive_rows, mixed_tasks
 from test_archive import lines_of
 from visiting import add_person, ended, signed_in
 
@@ -82,6 +82,57 @@ def test_a_task_as_long_as_requests_make_it_comes_back(world, client, project):
     assert (made.json()["created"], done.status_code) == (1, 200)
     assert rejects == []
     assert lines_of(world, "fresh") == lines
+
+
+def nested(levels):
+    """Metadata of so many levels."""
+    return json.loads('{"a":' * levels + "1" + "}" * levels)
+
+
+def test_a_task_as_deep_as_requests_make_it_comes_back_with_a_delivery(world, client):
+    """A request has the metadata in its body, an archive in a task, in a list, in a value."""
+    assert load(world, archive_rows([make_task("deep")]))[1] == []
+    set_metadata(client, "deep", nested(63))
+    deliver(client)
+    set_metadata(client, "deep", nested(63) | {"b": 1})
+    made = client.post(
+        "/v2/batch", json={"project_id": "project_123", "name": "B", "metadata": nested(63)}
+    )
+
+    lines = lines_of(world)
+    _, rejects = load(world, lines, org="fresh")
+
+    assert made.status_code == 200
+    assert rejects == []
+    assert lines_of(world, "fresh") == lines
+
+
+def test_nothing_in_an_archive_is_deeper_than_what_requests_bring(world):
+    rows = archive_rows(
+        [make_task("t1", metadata=nested(64)), make_task("t2", metadata=nested(63))]
+    )
+    delivered = {"id": "d", "project": "project_123", "task_ids": ["t2"]}
+    rows += [
+        {"kind": "delivery", "value": delivered | {"frozen": [make_task("t2", metadata=one)]}}
+        for one in (nested(64), nested(63))
+    ]
+
+    counts, rejects = load(world, rows)
+
+    assert [message for _, message in rejects] == [
+        "nested deeper than 65 levels", "nested deeper than 67 levels",
+    ]  # fmt: skip
+    assert (counts["task", "added"], counts["delivery", "added"]) == (1, 1)
+
+
+@pytest.mark.parametrize("read_bytes", [1, 2000])
+def test_an_archive_is_the_same_however_little_is_read_at_once(world, monkeypatch, read_bytes):
+    load(world, archive_rows(mixed_tasks()))
+    expected = lines_of(world)
+    monkeypatch.setattr(archive, "READ_BYTES", read_bytes)
+    monkeypatch.setattr(archive, "TASKS_PER_READ", 3)
+
+    assert lines_of(world) == expected
 
 
 def test_the_parts_of_a_task_fit_on_a_line_together():

@@ -42,7 +42,6 @@ def entries(
     `on_progress` is told the position in the file, in bytes, now and then. `called` is what the
     file is called where that is not its path.
     """
-    read = READERS[format_name]
     most = ARCHIVE_LINE_BYTES_MAX if format_name == "archive" else LINE_BYTES_MAX
     number = 0
     try:
@@ -51,18 +50,22 @@ def entries(
                 problem = InvalidContent(f"the line is longer than {most} bytes")
                 yield Entry("row", None, number, problem=problem)
             elif line.strip():
-                yield from _of_line(read, number, line)
+                yield from _of_line(format_name, number, line)
     except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as exc:
         raise InvalidContent(f"{called or path} is damaged after line {number}: {exc}") from exc
     except OSError as exc:
         raise Misconfigured(f"{called or path} cannot be read: {exc.strerror}") from exc
 
 
-def _of_line(
-    read: Callable[[Any], Iterator[archive.Found]], number: int, line: bytes
-) -> Iterator[Entry]:
+def _of_line(format_name: str, number: int, line: bytes) -> Iterator[Entry]:
+    is_archive = format_name == "archive"
     try:
-        for kind, value, pointer in read(guard.check(line)):
+        content, depth = guard.check_deep(
+            line, archive.DEPTH_MAX if is_archive else guard.DEPTH_MAX
+        )
+        for kind, value, pointer in READERS[format_name](content):
+            if is_archive:
+                archive.check_depth(kind, depth)
             yield Entry(kind, value, number, pointer, size=len(line))
     except InvalidContent as problem:
         yield Entry("row", None, number, problem=problem)

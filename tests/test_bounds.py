@@ -240,6 +240,18 @@ def test_threads_that_become_too_long_by_their_ids_are_refused(client, project):
     assert client.get("/v2/task", params={"task_id": task_id}).json()["status"] == "pending"
 
 
+def test_content_that_becomes_too_long_by_its_numbers_is_refused(client, project):
+    annotation = {"key": "a", "type": "text", "value": "", "metadata": {"numbers": []}}
+    content = [make_thread(annotations=[annotation])]
+    line = compact({"task_id": "t", "content": content})
+    grown = line.replace(b'"numbers":[]', b'"numbers":[%b1]' % (b"1e15," * (2 * MIB - 1000)))
+
+    [result] = client.post(UPLOAD, content=grown).json()["results"]
+
+    assert len(grown) < 10 * MIB
+    assert (result["outcome"], result["pointer"]) == ("rejected", "/content")
+
+
 def test_a_template_does_not_multiply_its_variables_without_bound(client, project):
     template = {"messages": [{"role": "user", "text": "{{prompt}}" * 10_000}]}
     set_ = client.patch("/manage/v1/projects/project_123", json={"template": template})
@@ -260,6 +272,19 @@ def test_a_schema_has_a_greatest_length():
         delivery_schemas.checked_json({"x": [1e15] * (bounds.TEXT_BYTES_MAX // 16)})
 
     assert caught.value.pointer == "/json"
+
+
+def test_whoever_made_an_imported_schema_has_a_name_of_bounded_length(world):
+    schema = {"id": "0" * 24, "name": "S", "createdBy": "x" * 255, "json": "{}"}
+    rows = [
+        {"kind": "schema", "value": schema | one}
+        for one in ({"createdBy": "x" * 256}, {"updatedBy": "x" * 256}, {})
+    ]
+
+    counts, rejects = load(world, rows)
+
+    assert [pointer for pointer, _ in rejects] == ["/value/createdBy", "/value/updatedBy"]
+    assert counts["schema", "added"] == 1
 
 
 def outgrow(world, task_id):

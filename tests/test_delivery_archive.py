@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from builders import make_task, make_tasks, make_thread
+from builders import make_message, make_task, make_tasks, make_thread, make_turn
 from delivering import (
     ALL_OPTS,
     COMPLETED,
@@ -87,6 +87,38 @@ def test_deliveries_come_back_byte_for_byte_though_tasks_have_changed(
          ("delivery", "unchanged"): 2}, [],
     )  # fmt: skip
     assert full.run(checks.violations(full.db)) == {}
+
+
+@pytest.mark.parametrize("read_at_once", [3, 100])
+def test_a_line_of_a_delivery_is_ended_before_the_task_that_would_make_it_long(
+    world, client, monkeypatch, read_at_once
+):
+    monkeypatch.setattr(delivery_archive, "LINE_BYTES", 40_000)
+    monkeypatch.setattr(delivery_archive, "READ_AT_ONCE", read_at_once)
+    monkeypatch.setattr(delivery_archive, "CHUNK_BYTES", 40_000)
+    texts = [9_000, 9_000, 100_000, 9_000, 9_000, 9_000, 9_000, 9_000, 39_000, 100_000]
+    rows = [
+        make_task(
+            f"task_{n}",
+            threads=[make_thread(turns=[make_turn(messages=[make_message(text="x" * size)])])],
+        )
+        for n, size in enumerate(texts)
+    ]
+    assert world.load(archive_rows(rows), "archive")[1] == []
+    deliver(client)
+    for n in range(len(texts)):
+        if n not in (1, 7):
+            set_metadata(client, f"task_{n}", {"new": n})
+
+    lines = lines_of(world)
+    counts, rejects = load(world, lines)
+
+    parts = deliveries_in(lines)
+    assert [len(one["task_ids"]) for one in parts] == [2, 1, 5, 1, 1]
+    assert [len(one["frozen"]) for one in parts] == [1, 1, 4, 1, 1]
+    assert (rejects, counts["delivery", "added"]) == ([], 1)
+    assert lines_of(world, "fresh") == lines
+    assert everything(world, "fresh") == everything(world, "default")
 
 
 def test_only_tasks_that_have_changed_are_carried_a_second_time(full):

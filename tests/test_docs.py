@@ -42,7 +42,7 @@ from plaudit.core import (
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store import engine_postgres, engine_sqlite, frozen
-from plaudit.wire import reading
+from plaudit.wire import bounds, reading
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -284,6 +284,13 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "1,000", settings.CONNECTIONS_MAX),
         ("api.md", "100 |", webhooks.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", files.LINE_BYTES_MAX / 1024**2),
+        ("operate.md", "64 MiB, after decompression", bounds.ARCHIVE_LINE_BYTES_MAX / 1024**2),
+        ("operate.md", "1 MiB", bounds.METADATA_BYTES_MAX / 1024**2),
+        ("operate.md", "24 MiB; 24 MiB", bounds.CONVERSATION_BYTES_MAX / 1024**2),
+        ("operate.md", "10 MiB |", bounds.REASONS_BYTES_MAX / 1024**2),
+        ("api.md", "1 MiB", bounds.METADATA_BYTES_MAX / 1024**2),
+        ("api.md", "24 MiB; 24 MiB", bounds.CONVERSATION_BYTES_MAX / 1024**2),
+        ("api.md", "10 MiB", bounds.TEXT_BYTES_MAX / 1024**2),
         ("operate.md", "10,000", reading.MESSAGES_PER_TASK_MAX),
         ("operate.md", "10,000", oasst.THREADS_PER_TREE_MAX),
         ("operate.md", "64 levels", guard.DEPTH_MAX),

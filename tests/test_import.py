@@ -18,7 +18,6 @@ TABLES = (
     "task_content", "task_locator", "unique_claim", "annotation_locator",
 )  # fmt: skip
 OTHER_THREADS = [make_thread(turns=[make_turn(messages=[make_message("user", "Other.")])])]
-LINE_BYTES_MAX = 10 * 1024 * 1024
 
 
 def rows_of(world: World) -> dict[str, list[Any]]:
@@ -372,15 +371,22 @@ def test_a_strict_import_refuses_what_another_would_and_then_stores_nothing(worl
     assert [reject.line for reject in strict_rejects] == [reject.line for reject in rejects]
 
 
-def test_a_line_that_is_too_long_is_refused_and_the_next_one_read(world):
-    longest = json.dumps(make_task("task_long", metadata={"x": ""})).encode()
-    fits = longest.replace(b'"x": ""', b'"x": "%b"' % (b"x" * (LINE_BYTES_MAX - len(longest))))
+@pytest.mark.parametrize(
+    ("format_name", "most"), [("v2", 10 * 1024 * 1024), ("archive", 64 * 1024 * 1024)]
+)
+def test_a_line_that_is_too_long_is_refused_and_the_next_one_read(world, format_name, most):
+    def row(task_id: str) -> Any:
+        task = make_task(task_id)
+        return {"kind": "task", "value": task} if format_name == "archive" else task
+
+    longest = json.dumps(row("task_long") | {"ignored": ""}).encode()
+    fits = longest.replace(b'"ignored": ""', b'"ignored": "%b"' % (b"x" * (most - len(longest))))
     over = fits.replace(b"task_long", b"task_longer")
 
-    summary, rejects = world.load([fits, over, make_task("task_after")])
+    summary, rejects = world.load([fits, over, row("task_after")], format_name)
 
-    assert (len(fits), str(summary)) == (LINE_BYTES_MAX, "tasks: 2 added; rows: 1 rejected")
-    assert str(rejects[0]) == f"rows.jsonl:2: the line is longer than {LINE_BYTES_MAX} bytes"
+    assert (len(fits), str(summary)) == (most, "tasks: 2 added; rows: 1 rejected")
+    assert str(rejects[0]) == f"rows.jsonl:2: the line is longer than {most} bytes"
 
 
 @pytest.mark.parametrize("other", ["Cafe\u0301", " Café\u2003"], ids=["decomposed", "edges"])

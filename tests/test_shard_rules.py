@@ -447,6 +447,8 @@ def put_through_deliveries(world: World, key: str) -> None:
             reads.append((f"/manage/v1/deliveries/{ids[0]}/{report}", {"other": ids[1]}))
         for one, params in reads:
             assert client.get(one, params=params).status_code == 200, (one, params)
+        changed = {"task_id": "task_full", "metadata": {"since": "delivered"}}
+        assert client.post("/v2/task/metadata", json=changed).status_code == 200
     org_id = world.org()
 
     async def runs(tx):

@@ -23,21 +23,26 @@ _ANY = msgspec.json.Decoder()
 
 
 def check(data: bytes) -> Any:
-    """Return the decoded document; raise InvalidContent, with a JSON pointer where there is one.
+    """Return the decoded document; raise InvalidContent, with a JSON pointer where there is one."""
+    return check_deep(data, DEPTH_MAX)[0]
+
+
+def check_deep(data: bytes, depth_max: int) -> tuple[Any, int]:
+    """The same with another bound on the depth; also return how deep the document is.
 
     Duplicate keys leave no trace in a decoded object, so members are counted twice: as `":` in
     the bytes and as entries in the objects. Text that holds `":` or a colon set off by white
     space makes the two differ without a duplicate; then, and only then, every token is read.
     """
     value = decode_any(data)
-    members = _walk(value)
+    members, depth = _walk(value, depth_max)
     # Looking for one byte is far cheaper than for two, and most texts lack most of these.
     has_spaced_colon = any(space in data and space + b":" in data for space in _SPACES)
     if has_spaced_colon or members != data.count(b'":'):
         _refuse_duplicates(data)
     if b"\\u0000" in data:
         _refuse_nul(value)
-    return value
+    return value, depth
 
 
 def decode_any(data: bytes) -> Any:
@@ -64,12 +69,12 @@ def malformed(exc: msgspec.DecodeError) -> str:
     return text.replace("JSON is malformed", "not valid JSON")
 
 
-def _walk(value: Any) -> int:
-    """Count the members of all objects, level by level; bound the depth and the integers."""
+def _walk(value: Any, depth_max: int) -> tuple[int, int]:
+    """Count the members of all objects, and the levels; bound the depth and the integers."""
     members = 0
     level = [value]
-    for depth in range(DEPTH_MAX + 1):
-        if depth == DEPTH_MAX and any(type(item) in (dict, list) for item in level):
+    for depth in range(depth_max + 1):
+        if depth == depth_max and any(type(item) in (dict, list) for item in level):
             break
         below: list[Any] = []
         for item in level:
@@ -82,9 +87,9 @@ def _walk(value: Any) -> int:
             elif kind is int and not INT_MIN <= item <= INT_MAX:
                 raise InvalidContent("an integer is outside the 64-bit range")
         if not below:
-            return members
+            return members, depth + any(type(item) in (dict, list) for item in level)
         level = below
-    raise InvalidContent(f"nested deeper than {DEPTH_MAX} levels")
+    raise InvalidContent(f"nested deeper than {depth_max} levels")
 
 
 def _refuse_duplicates(data: bytes) -> None:

@@ -9,29 +9,62 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import msgspec
+from msgspec import Struct
 
 from plaudit.core import dataset_archive, delivery_archive
 from plaudit.core.dataset_archive import line as _line
+from plaudit.errors import TooLarge
 from plaudit.model import Batch, Project
-from plaudit.store import batches, deliveries, projects, tasks
+from plaudit.store import batches, deliveries, projects, sizes, tasks
 from plaudit.store.batches import BatchFilter
 from plaudit.store.engine import Database
 from plaudit.store.objects import Objects
-from plaudit.wire import rendering, resources
+from plaudit.wire import bounds, rendering, resources
 
 VERSION = 1
 TASKS_PER_READ = 200
+READ_BYTES = 4 * 1024 * 1024
+"""What tasks that are read together have at most, unless a single one has more."""
+
 BATCHES_PER_READ = 1000
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _Value(Struct):
+    """What a line's value is called by."""
+
+    id: str = ""
+    task_id: str = ""
+
+
+class _Line(Struct):
+    """A line, as far as it says what it is about."""
+
+    kind: str
+    value: _Value
+
+
+_decode = msgspec.json.Decoder(_Line).decode
 
 
 async def lines(db: Database, org_id: str, objects: Objects | None = None) -> AsyncIterator[bytes]:
     """The lines of an archive, without line ends, what is referred to before what refers to it.
 
     Tasks are read in short transactions up to a bound taken at the start, so a long archive
-    holds nothing up and ends while tasks are being added.
+    holds nothing up and ends while tasks are being added. Raises TooLarge, naming what it is, for
+    a line that could not be read back.
     """
+    async for line in _all_lines(db, org_id, objects):
+        if len(line) > bounds.ARCHIVE_LINE_BYTES_MAX:
+            raise TooLarge(
+                f"{_name(line)} has {len(line)} bytes in an archive, and an import takes at most "
+                f"{bounds.ARCHIVE_LINE_BYTES_MAX}; no archive was written"
+            )
+        yield line
+
+
+async def _all_lines(db: Database, org_id: str, objects: Objects | None) -> AsyncIterator[bytes]:
     yield _line("organization", _encode({"archive": "plaudit", "version": VERSION}))
     async with db.read() as tx:
         found = await projects.list_projects(tx, org_id)
@@ -81,15 +114,28 @@ async def _task_lines(db: Database, project: Project, bound: int) -> AsyncIterat
     after_seq = 0
     while True:
         async with db.read() as tx:
-            found = await tasks.list_whole_tasks(
+            listed = await sizes.list_task_sizes(
                 tx, project.project_id, after_seq=after_seq, limit=TASKS_PER_READ
             )
+            found = []
+            if listed:
+                found = await tasks.list_whole_tasks(
+                    tx,
+                    project.project_id,
+                    after_seq=after_seq,
+                    limit=sizes.fitting(listed, READ_BYTES),
+                )
         for task in found:
             if task.seq >= bound:
                 return
             batch_json = None if task.batch_id is None else _encode(task.batch_id)
             placed = rendering.place(project_json, batch_json)
             yield _line("task", rendering.archived(task, placed))
-        if len(found) < TASKS_PER_READ:
+        if len(listed) < TASKS_PER_READ and len(found) == len(listed):
             return
         after_seq = found[-1].seq
+
+
+def _name(line: bytes) -> str:
+    found = _decode(line)
+    return f"the {found.kind.replace('_', ' ')} {(found.value.task_id or found.value.id)!r}"

@@ -17,7 +17,7 @@ from plaudit.errors import Conflict, IllegalMove, Unavailable
 from plaudit.model import Batch, BatchStatus, Project, TaskStatus
 from plaudit.store import batches, tasks
 from plaudit.store.engine import Transaction
-from plaudit.wire import rendering
+from plaudit.wire import bounds, rendering
 
 CANCELED_AT_ONCE = 500
 
@@ -82,10 +82,14 @@ async def move(tx: Transaction, batch: Batch, action: str) -> Batch:
 async def set_metadata(
     tx: Transaction, batch: Batch, metadata: dict[str, Any], *, merge: bool
 ) -> Batch:
-    """Replace a batch's metadata, or merge into it; return the batch as it now is."""
+    """Replace a batch's metadata, or merge into it; return the batch as it now is.
+
+    Raises InvalidContent for more than a batch may have afterwards.
+    """
     for _ in range(lifecycle.ATTEMPTS_MAX):
         current = await _current(tx, batch)
         wanted = mergepatch.merged(_decode(current.metadata), metadata) if merge else metadata
+        bounds.check_metadata(wanted)
         if await batches.replace_metadata(tx, current, _encode(wanted)):
             return msgspec.structs.replace(current, metadata=_encode(wanted))
     raise Unavailable("the batch changes too often; try again")

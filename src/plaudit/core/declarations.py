@@ -13,7 +13,7 @@ import msgspec
 
 from plaudit import clock
 from plaudit.core import names, queue
-from plaudit.core.projects import checked_detail, create_batch, create_project
+from plaudit.core.projects import check_batch, checked_detail, create_batch, create_project
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model import Batch, BatchStatus, Project, TaskStatus
 from plaudit.store import batches, projects
@@ -57,7 +57,9 @@ class Declarations:
         """Take a declaration; return the outcome. Raises InvalidContent or Conflict."""
         if kind == "project":
             return await self._declare_project(convert(value, ArchivedProject))
-        return await self._declare_batch(convert(value, ArchivedBatch))
+        batch = convert(value, ArchivedBatch)
+        check_batch(batch.metadata, batch.callback)
+        return await self._declare_batch(batch)
 
     async def project_for(
         self, reference: str | resources.Project | None, override: str | None

@@ -7,17 +7,18 @@ was delivered. Long deliveries are several lines, so that a line stays short.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from plaudit import clock, ids
 from plaudit.core.declarations import Write
-from plaudit.core.deliveries import Maker
+from plaudit.core.deliveries import CHUNK_BYTES, Maker
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model import Project, StoredTask
-from plaudit.model_deliveries import Delivery
-from plaudit.store import delivered, deliveries, frozen, projects, tasks
+from plaudit.model import PageRow, Project, StoredTask
+from plaudit.model_deliveries import Delivery, VersionNow
+from plaudit.store import delivered, deliveries, frozen, projects, sizes, tasks
 from plaudit.store.engine import Database, Transaction
 from plaudit.store.frozen import FROZEN_AT_ONCE
 from plaudit.wire import deliveries as wire
@@ -27,7 +28,7 @@ from plaudit.wire.deliveries import ArchivedDelivery
 IDS_PER_LINE = 1000
 READ_AT_ONCE = 100
 LINE_BYTES = 4 * 1024 * 1024
-"""Where a line is ended before it has all its ids, because frozen tasks are long."""
+"""What the frozen tasks of a line have together, unless a single one has more."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,49 +41,81 @@ async def lines(
         for delivery in listed:
             position = 0
             while position < delivery.task_count:
-                task_ids: list[str] = []
-                changed: list[bytes] = []
-                start, size = position, 0
-                while (
-                    position < delivery.task_count
-                    and len(task_ids) < IDS_PER_LINE
-                    and size < LINE_BYTES
-                ):
-                    some, position = await _part(db, project, delivery, position)
-                    for task_id, value in some:
-                        task_ids.append(task_id)
-                        if value is not None:
-                            changed.append(value)
-                            size += len(value)
-                yield _value(project, delivery, start, task_ids, changed)
+                task_ids, changed = await _held(db, project, delivery, position)
+                yield _value(project, delivery, position, task_ids, changed)
+                position += len(task_ids)
+
+
+async def _held(
+    db: Database, project: Project, delivery: Delivery, start: int
+) -> tuple[list[str], list[bytes]]:
+    """What the line of the tasks after `start` holds: ids, and the versions of changed tasks."""
+    task_ids: list[str] = []
+    changed: list[bytes] = []
+    room = LINE_BYTES
+    while len(task_ids) < IDS_PER_LINE:
+        after = start + len(task_ids)
+        until = min(after + READ_AT_ONCE, delivery.task_count)
+        values = await _part(db, project, delivery, after, until, room=room, begins=not task_ids)
+        for task_id, value in values:
+            task_ids.append(task_id)
+            if value is not None:
+                changed.append(value)
+                room -= len(value)
+        if len(values) < until - after or until == delivery.task_count:
+            break
+    return task_ids, changed
 
 
 async def _part(
-    db: Database, project: Project, delivery: Delivery, after: int
-) -> tuple[list[tuple[str, bytes | None]], int]:
-    """The next few tasks: each id, and the delivered version where the task is another now."""
-    until = min(after + READ_AT_ONCE, delivery.task_count)
+    db: Database,
+    project: Project,
+    delivery: Delivery,
+    after: int,
+    until: int,
+    *,
+    room: int,
+    begins: bool,
+) -> list[tuple[str, bytes | None]]:
+    """The next few tasks: each id, and the delivered version where the task is another now.
+
+    Ends before a version that passes `room` bytes, which is not read then; only the one that
+    begins a line is taken, however long.
+    """
     place = (delivery.project_id, delivery.begun_ms)
+    kept: list[VersionNow] = []
+    rows: dict[int, PageRow] = {}
     async with db.read() as tx:
         now = await delivered.list_versions_now(tx, *place, after=after, until=until)
-        rows: dict[int, Any] = {}
+        lengths = {}
         if any(one.is_changed for one in now):
-            listed = await delivered.list_frozen(
-                tx, *place, after=after, until=until, with_patches=True
-            )
-            rows = {row[0]: row for row in listed}
-    values: list[tuple[str, bytes | None]] = []
-    for one in now:
-        value = None
-        if one.is_changed:
-            _, completed_ms, batch_id, head, body, patches = rows[one.position]
-            task = StoredTask(
-                project.project_id, 0, one.task_id, batch_id, one.status, 0, completed_ms, head,
-                body, patches,
-            )  # fmt: skip
-            value = wire.frozen_task(task, project.public_id)
-        values.append((one.task_id, value))
-    return values, until
+            lengths = await sizes.list_frozen_sizes(tx, *place, after=after, until=until)
+        for one in now:
+            if one.is_changed:
+                room -= lengths[one.position]
+                if room < 0 and not (begins and one is now[0]):
+                    break
+            kept.append(one)
+        for is_changed, run in groupby(kept, key=lambda one: one.is_changed):
+            if is_changed:
+                positions = [one.position for one in run]
+                listed = await delivered.list_frozen(
+                    tx, *place, after=positions[0] - 1, until=positions[-1], with_patches=True
+                )
+                rows.update((row[0], row) for row in listed)
+    return [
+        (one.task_id, _frozen(project, one, rows[one.position]) if one.is_changed else None)
+        for one in kept
+    ]
+
+
+def _frozen(project: Project, now: VersionNow, row: PageRow) -> bytes:
+    _, completed_ms, batch_id, head, body, patches = row
+    task = StoredTask(
+        project.project_id, 0, now.task_id, batch_id, now.status, 0, completed_ms, head, body,
+        patches,
+    )  # fmt: skip
+    return wire.frozen_task(task, project.public_id)
 
 
 def _value(
@@ -168,7 +201,8 @@ class DeliveryImport:
                 f"expected the part that begins at {maker.count + 1}", pointer="/position"
             )
         versions = _versions(declared.frozen)
-        for start in range(0, len(declared.task_ids), FROZEN_AT_ONCE):
+        start = 0
+        while start < len(declared.task_ids):
             some = declared.task_ids[start : start + FROZEN_AT_ONCE]
 
             async def work(
@@ -178,7 +212,9 @@ class DeliveryImport:
                 await maker.refuse_present(tx, listed)
                 return await maker.add(tx, listed)
 
-            maker.took(await self._write(work))
+            added = await self._write(work)
+            maker.took(added)
+            start += len(added)
         whole = maker.count if declared.task_count is None else declared.task_count
         if maker.count < whole:
             return None
@@ -259,9 +295,16 @@ async def _these(
     start: int,
     versions: dict[str, StoredTask],
 ) -> list[StoredTask]:
-    """The tasks of a delivery: the version given, else the task as it is stored."""
+    """The first of these tasks: the version given, else the task as it is stored.
+
+    As many as may be held at once; at least one.
+    """
     places = await tasks.locate_tasks(tx, project.org_id, task_ids)
     seqs = [seq for project_id, seq in places.values() if project_id == project.project_id]
+    lengths = await frozen.list_sizes(tx, project.project_id, seqs) if seqs else {}
+    stored_bytes = [lengths.get(places.get(one, (0, 0))[1], 0) for one in task_ids]
+    task_ids = task_ids[: sizes.fitting(stored_bytes, CHUNK_BYTES)]
+    seqs = [places[one][1] for one in task_ids if places.get(one, (0,))[0] == project.project_id]
     states = await frozen.list_states(tx, project.project_id, seqs) if seqs else {}
     found = await frozen.list_completed(tx, project.project_id, seqs) if seqs else {}
     listed = []

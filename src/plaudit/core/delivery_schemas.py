@@ -10,9 +10,11 @@ import msgspec
 from plaudit import clock, guard
 from plaudit.core import names
 from plaudit.errors import Conflict, InvalidContent, InvalidParameter, NotFound
+from plaudit.ids import ID_CHARS_MAX
 from plaudit.model_deliveries import DeliverySchema
 from plaudit.store import delivery_schemas
 from plaudit.store.engine import Transaction
+from plaudit.wire import bounds
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 _ID_RULE = "a schema id has 24 hexadecimal digits"
@@ -42,6 +44,9 @@ async def add_schema(tx: Transaction, schema: DeliverySchema) -> None:
     names.checked(schema.name)
     if not _ID.fullmatch(schema.schema_id):
         raise InvalidContent(_ID_RULE, pointer="/id")
+    for name, person in (("createdBy", schema.created_by), ("updatedBy", schema.updated_by)):
+        if len(person) > ID_CHARS_MAX:
+            raise InvalidContent(f"at most {ID_CHARS_MAX} characters", pointer=f"/{name}")
     if not await delivery_schemas.insert_schema(tx, schema):
         raise Conflict(f"there is a schema {schema.schema_id!r} already, with other content")
 
@@ -59,6 +64,10 @@ async def get_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySc
 def checked_json(json: str | dict[str, object]) -> bytes:
     """The text of a JSON Schema, which is an object; raises InvalidContent."""
     text = json.encode() if isinstance(json, str) else msgspec.json.encode(json)
+    if len(text) > bounds.TEXT_BYTES_MAX:
+        raise InvalidContent(
+            f"a JSON Schema has at most {bounds.TEXT_BYTES_MAX} bytes", pointer="/json"
+        )
     try:
         value = guard.check(text)
     except InvalidContent as exc:

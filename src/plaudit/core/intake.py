@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core import dataset_intake, merging, names
+from plaudit.core import dataset_intake, merging, names, targets
 from plaudit.core.dataset_intake import DatasetIntake
 from plaudit.core.declarations import Declarations, Write
 from plaudit.core.delivery_archive import DeliveryImport
@@ -189,6 +189,7 @@ class Importer:
             raise InvalidContent(
                 "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
             )
+        targets.check_length(task.callback_url, "/callback_url")
         await self._declared.refuse_strange_batch(task.batch, task.project, self._project_name)
         project = await self._declared.project_for(task.project, self._project_name)
         batch = await self._declared.batch_for(task.batch, project)

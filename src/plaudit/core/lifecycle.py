@@ -22,7 +22,7 @@ from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unav
 from plaudit.model import Batch, BatchStatus, Opts, Project, StoredTask, TaskStatus
 from plaudit.store import batches, projects, submissions, tasks
 from plaudit.store.engine import Transaction
-from plaudit.wire import reading, rendering
+from plaudit.wire import bounds, reading, rendering
 from plaudit.wire.rendering import HeadFields
 from plaudit.wire.task import ErrorDetail, SensitiveContentReport, Thread
 
@@ -46,9 +46,12 @@ async def create_task(
 ) -> StoredTask:
     """Add a pending task; raises IllegalMove for a batch that takes no more.
 
-    `content` is the prepared conversation. Raises Conflict, naming the other task, if the
-    `unique_id` or the `task_id` is taken.
+    `content` is the prepared conversation. Raises InvalidContent for what is too long, and
+    Conflict, naming the other task, if the `unique_id` or the `task_id` is taken.
     """
+    bounds.check_metadata(metadata)
+    content_json = None if content is None else _encode(content)
+    bounds.check_conversation(len(content_json or b""), "/template_variables")
     is_given = task_id is not None
     task_id = task_id or ids.mint("task")
     if is_given and await tasks.find_task(tx, project.org_id, task_id) is not None:
@@ -80,7 +83,7 @@ async def create_task(
         created_ms=now,
         completed_ms=None,
         head=rendering.render_head(fields, has_body=False),
-        content=None if content is None else _encode(content),
+        content=content_json,
         unique_id=unique_id,
         callback_url=callback_url,
     )
@@ -227,7 +230,10 @@ async def reopen_task(
 async def set_metadata(
     tx: Transaction, org_id: str, task_id: str, metadata: dict[str, Any], *, merge: bool
 ) -> StoredTask:
-    """Replace a task's metadata, or merge into it (contract 3.4); raises NotFound."""
+    """Replace a task's metadata, or merge into it (contract 3.4).
+
+    Raises NotFound, or InvalidContent for more than a task may have afterwards.
+    """
     for _ in range(ATTEMPTS_MAX):
         task = await tasks.find_task(tx, org_id, task_id)
         if task is None:
@@ -237,6 +243,7 @@ async def set_metadata(
             task = await tasks.get_task(tx, task.project_id, task.seq)
         fields = rendering.read_head(task.head)
         fields.metadata = mergepatch.merged(fields.metadata or {}, metadata) if merge else metadata
+        bounds.check_metadata(fields.metadata)
         head = rendering.render_head(fields, has_body=task.body is not None)
         if await tasks.replace_head(tx, task, head):
             return msgspec.structs.replace(task, head=head)

@@ -19,7 +19,7 @@ from plaudit.errors import Conflict, Problem
 from plaudit.model import Batch, Project, StoredTask, TaskStatus
 from plaudit.store import batches, projects, tasks
 from plaudit.store.engine import Transaction
-from plaudit.wire import rendering
+from plaudit.wire import bounds, rendering
 from plaudit.wire.reading import ReadTask
 from plaudit.wire.rendering import Rendered
 
@@ -49,7 +49,10 @@ class Incoming(Struct, frozen=True):
 
 
 def prepare(read: ReadTask, project: Project, batch: Batch | None, now: int) -> Incoming:
-    """Render a task as far as that can be done before it has a place in the store."""
+    """Render a task as far as that can be done before it has a place in the store.
+
+    Raises InvalidContent for one that is too long to be kept.
+    """
     created_ms = now if read.created_ms is None else read.created_ms
     incoming = Incoming(
         read=read,
@@ -59,9 +62,11 @@ def prepare(read: ReadTask, project: Project, batch: Batch | None, now: int) -> 
         rendered=None,
         content=None if read.task.content is None else _encode(read.task.content),
     )
+    if incoming.content is not None:
+        bounds.check_conversation(len(incoming.content), "/content")
+    rendered = rendering.render(read.task, created_ms, read.completed_ms)
     if incoming.needs_tick:
         return incoming
-    rendered = rendering.render(read.task, created_ms, read.completed_ms)
     return msgspec.structs.replace(incoming, rendered=rendered)
 
 

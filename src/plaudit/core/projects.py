@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.core import forms, names, templates
+from plaudit.core import forms, names, targets, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model import Batch, BatchStatus, Project
 from plaudit.store import batches, projects, work
 from plaudit.store.engine import Transaction
+from plaudit.wire import bounds
 from plaudit.wire.resources import ProjectDetail, project_detail
 
 ATTEMPTS_MAX = 100
@@ -141,6 +142,12 @@ def _check_words(words: list[str], pointer: str) -> None:
         names.checked(word, f"{pointer}/{number}")
 
 
+def check_batch(metadata: dict[str, Any] | None, callback: str | None) -> None:
+    """Raise InvalidContent for more metadata, or a longer callback, than a batch has."""
+    bounds.check_metadata(metadata)
+    targets.check_length(callback, "/callback")
+
+
 async def create_batch(
     tx: Transaction,
     project: Project,
@@ -157,6 +164,7 @@ async def create_batch(
     name_key = names.checked(name)
     if batch_id is not None and not ids.is_usable(batch_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
+    check_batch(metadata, callback)
     batch = Batch(
         org_id=project.org_id,
         batch_id=batch_id or ids.mint("batch"),

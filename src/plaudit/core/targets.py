@@ -42,10 +42,15 @@ class Target(Struct, frozen=True):
     """The host, where the URL names an address and no name has to be looked up."""
 
 
+def check_length(text: str | None, pointer: str) -> None:
+    """Raise InvalidContent for a URL that is too long to be kept, whatever it leads to."""
+    if text is not None and len(text) > URL_CHARS_MAX:
+        raise InvalidContent(f"a URL has at most {URL_CHARS_MAX} characters", pointer=pointer)
+
+
 def parse_url(text: str, *, pointer: str = "") -> Target:
     """Read an http or https URL; raises InvalidContent saying what has to be changed."""
-    if len(text) > URL_CHARS_MAX:
-        raise InvalidContent(f"a URL has at most {URL_CHARS_MAX} characters", pointer=pointer)
+    check_length(text, pointer)
     if _UNSAFE.search(text):
         raise InvalidContent(
             "the URL holds a space, a backslash or a control character; percent-encode it",

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.errors import InvalidContent
+from plaudit.wire import bounds
 from plaudit.wire.reading import check_content, convert
 from plaudit.wire.task import Message, MessageContent, MessageRole, ModelParameters, Thread, Turn
 
@@ -111,6 +112,8 @@ def fill(template: Template, variables: dict[str, Any]) -> list[Thread] | None:
     missing = [name for name in known if name not in template.optional and name not in texts]
     if missing:
         raise InvalidContent(f"missing template variables: {', '.join(missing)}", pointer=pointer)
+    texts_chars = sum(_filled_chars(one.text, texts) for one in template.messages)
+    bounds.check_conversation(texts_chars, pointer)
     messages = [
         _message(one.role, one.source_id or one.role.value, text)
         for one in template.messages
@@ -123,6 +126,11 @@ def fill(template: Template, variables: dict[str, Any]) -> list[Thread] | None:
     content = [Thread(id="thread_0", turns=[turn], annotations=[])]
     check_content(content, pointer)
     return content
+
+
+def _filled_chars(text: str, values: dict[str, str]) -> int:
+    """At least how long a text becomes, found without making it: a variable may stand often."""
+    return sum(len(values.get(name, "")) for name in _PLACEHOLDER.findall(text))
 
 
 def _filled(text: str, values: dict[str, str]) -> str:

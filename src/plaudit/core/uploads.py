@@ -21,9 +21,10 @@ from plaudit.errors import InvalidContent, TooLarge
 from plaudit.ids import ID_CHARS_MAX, is_usable, mint
 from plaudit.model import Actor, Project
 from plaudit.store.engine import Database, Transaction
-from plaudit.wire import resources
+from plaudit.wire import bounds, resources
 from plaudit.wire.management import RowResult, TaskRow
 from plaudit.wire.reading import check_content, convert
+from plaudit.wire.task import Thread
 
 CHUNK_ROWS = 200
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -119,6 +120,7 @@ class Upload:
                     f"a {name} has 1 to {ID_CHARS_MAX} characters, no control characters",
                     pointer=f"/{name}",
                 )
+        bounds.check_metadata(row.metadata)
         if row.callback_url is not None and row.callback_url not in self._checked:
             await self._check_callback(row.callback_url)
             if len(self._checked) < CHECKED_MAX:
@@ -186,7 +188,7 @@ def _content(row: TaskRow, template: Template) -> bytes | None:
     """The prepared conversation of a line: given as it is, or made by the project's template."""
     if row.content is None:
         made = templates.fill(template, row.template_variables or {})
-        return None if made is None else _encode(made)
+        return None if made is None else _encoded(made, "/template_variables")
     if row.template_variables is not None:
         raise InvalidContent(
             "give content or template_variables, not both", pointer="/template_variables"
@@ -194,7 +196,13 @@ def _content(row: TaskRow, template: Template) -> bytes | None:
     if not row.content:
         raise InvalidContent("content has at least one thread", pointer="/content")
     check_content(row.content)
-    return _encode(row.content)
+    return _encoded(row.content, "/content")
+
+
+def _encoded(content: list[Thread], pointer: str) -> bytes:
+    encoded = _encode(content)
+    bounds.check_conversation(len(encoded), pointer)
+    return encoded
 
 
 def _chunk_key(idem_key: str, number: int) -> str:

@@ -14,6 +14,7 @@ from plaudit import guard
 from plaudit.core.intake import Entry
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import archive, oasst, v2
+from plaudit.wire.bounds import ARCHIVE_LINE_BYTES_MAX
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -21,6 +22,8 @@ else:
     from backports import zstd
 
 LINE_BYTES_MAX = 10 * 1024 * 1024
+"""A line of any format but the archive, whose lines the server has written itself."""
+
 READ_BYTES = 256 * 1024
 BOM = b"\xef\xbb\xbf"
 
@@ -39,33 +42,39 @@ def entries(
     `on_progress` is told the position in the file, in bytes, now and then. `called` is what the
     file is called where that is not its path.
     """
-    read = READERS[format_name]
+    most = ARCHIVE_LINE_BYTES_MAX if format_name == "archive" else LINE_BYTES_MAX
     number = 0
     try:
-        for number, line in _lines(path, on_progress):
+        for number, line in _lines(path, most, on_progress):
             if line is None:
-                problem = InvalidContent(f"the line is longer than {LINE_BYTES_MAX} bytes")
+                problem = InvalidContent(f"the line is longer than {most} bytes")
                 yield Entry("row", None, number, problem=problem)
             elif line.strip():
-                yield from _of_line(read, number, line)
+                yield from _of_line(format_name, number, line)
     except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as exc:
         raise InvalidContent(f"{called or path} is damaged after line {number}: {exc}") from exc
     except OSError as exc:
         raise Misconfigured(f"{called or path} cannot be read: {exc.strerror}") from exc
 
 
-def _of_line(
-    read: Callable[[Any], Iterator[archive.Found]], number: int, line: bytes
-) -> Iterator[Entry]:
+def _of_line(format_name: str, number: int, line: bytes) -> Iterator[Entry]:
+    is_archive = format_name == "archive"
     try:
-        for kind, value, pointer in read(guard.check(line)):
+        content, depth = guard.check_deep(
+            line, archive.DEPTH_MAX if is_archive else guard.DEPTH_MAX
+        )
+        for kind, value, pointer in READERS[format_name](content):
+            if is_archive:
+                archive.check_depth(kind, depth)
             yield Entry(kind, value, number, pointer, size=len(line))
     except InvalidContent as problem:
         yield Entry("row", None, number, problem=problem)
 
 
-def _lines(path: Path, on_progress: Callable[[int], None]) -> Iterator[tuple[int, bytes | None]]:
-    """Numbered lines; None for one that is too long, which is skipped without being held."""
+def _lines(
+    path: Path, most: int, on_progress: Callable[[int], None]
+) -> Iterator[tuple[int, bytes | None]]:
+    """Numbered lines; None for one of over `most` bytes, which is skipped without being held."""
     with path.open("rb") as raw:
         stream = _decompressed(raw)
         number, held, is_skipping = 1, bytearray(), False
@@ -76,10 +85,10 @@ def _lines(path: Path, on_progress: Callable[[int], None]) -> Iterator[tuple[int
             for piece in whole:
                 line = bytes(held) + piece
                 held.clear()
-                is_long = is_skipping or len(line) > LINE_BYTES_MAX
+                is_long = is_skipping or len(line) > most
                 yield number, None if is_long else line
                 number, is_skipping = number + 1, False
-            if len(held) + len(rest) > LINE_BYTES_MAX:
+            if len(held) + len(rest) > most:
                 held.clear()
                 is_skipping = True
             elif not is_skipping:

@@ -22,6 +22,7 @@ from plaudit import clock, ids
 from plaudit.errors import InvalidContent
 from plaudit.model import BatchStatus, TaskStatus
 from plaudit.wire import annotation as annotation_rules
+from plaudit.wire import bounds
 from plaudit.wire.annotation import Annotation, AnnotationType
 from plaudit.wire.resources import ArchivedBatch
 from plaudit.wire.task import ArchivedTask, ErrorType, Message, MessageRole, Thread, Turn
@@ -156,6 +157,9 @@ def _check_fields(task: ArchivedTask) -> None:
     if not ids.is_usable(task.task_id):
         raise InvalidContent("a task_id has 1 to 255 characters, none of them a control character",
                              pointer="/task_id")  # fmt: skip
+    if task.unique_id is not None and not ids.is_usable(task.unique_id):
+        raise InvalidContent("a unique_id has 1 to 255 characters, no control characters",
+                             pointer="/unique_id")  # fmt: skip
     if task.status is TaskStatus.deleted:
         raise InvalidContent("a deleted task cannot be imported", pointer="/status")
     if task.threads and task.status is not TaskStatus.completed:
@@ -167,6 +171,9 @@ def _check_fields(task: ArchivedTask) -> None:
         raise InvalidContent("only a completed task has completed_at", pointer="/completed_at")
     if task.threads and task.sensitive_content_reports:
         raise InvalidContent("a task whose content was reported has no threads", pointer="/threads")
+    bounds.check_metadata(task.metadata)
+    bounds.check_reasons(task.errors, "/errors")
+    bounds.check_reasons(task.sensitive_content_reports, "/sensitive_content_reports")
     if task.errors and task.status is not TaskStatus.error:
         raise InvalidContent("only a task in status error has errors", pointer="/errors")
     if task.sensitive_content_reports and task.status is not TaskStatus.completed:

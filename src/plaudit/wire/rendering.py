@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.model import ALL_OPTS, DEFAULT_OPTS, Opts, PageRow, StoredTask, TaskStatus
+from plaudit.wire import bounds
 from plaudit.wire.annotation import Annotation
 from plaudit.wire.task import ArchivedTask, Chunk, Message, MessageContent, Thread, Turn
 
@@ -41,12 +42,17 @@ class Rendered(Struct, frozen=True):
 
 
 def render(task: ArchivedTask, created_ms: int, completed_ms: int | None) -> Rendered:
-    """Render a task that has been read and completed by `wire.reading`."""
+    """Render a task that has been read and completed by `wire.reading`.
+
+    Raises InvalidContent for threads that are too long to be kept.
+    """
     body = patches = None
     if task.threads:
         writer = _Body()
         writer.threads(task.threads)
         body, patches = writer.finish()
+        if len(body) + len(patches or b"") > bounds.CONVERSATION_BYTES_MAX:
+            bounds.check_conversation(_length(body, patches, int(ALL_OPTS)), "/threads")
     head = render_head(
         HeadFields(
             task_id=task.task_id,
@@ -189,6 +195,15 @@ def _strip_annotations(value: Any) -> None:
         for key, item in value.items():
             if key != "metadata":
                 _strip_annotations(item)
+
+
+def _length(body: bytes, patches: bytes | None, opts: int) -> int:
+    """How long a body is with these options."""
+    if patches is None:
+        return len(body)
+    parts: list[bytes] = []
+    _apply(body, patches, opts, parts.append)
+    return sum(map(len, parts))
 
 
 def _apply(body: bytes, patches: bytes, opts: int, append: Any) -> None:

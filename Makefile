@@ -27,7 +27,7 @@ demo: setup  ## a running server with sample data
 	@$(BIN)/plaudit demo --port $(PORT)
 
 test: setup  ## the whole test suite
-	$(BIN)/python -m pytest -q -n $(TEST_WORKERS)
+	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
 
 check: setup  ## style and types
 	$(BIN)/ruff format --check src tests benchmarks

@@ -54,6 +54,8 @@ class Postgres:
             self._server = _start(Path(os.environ[FOLDER_VARIABLE]) / "data")
             given = self._server.get_uri()
         self._admin_url = given
+        self._runner = asyncio.Runner()
+        self._admin = self._runner.run(asyncpg.connect(given))
         self._prefix = f"plaudit_{os.getpid()}_{worker}"
         self._count = 0
         self._template = f"{self._prefix}_template"
@@ -74,18 +76,13 @@ class Postgres:
 
     def close(self) -> None:
         self.drop(self._url(self._template))
+        self._runner.run(self._admin.close())
+        self._runner.close()
         if self._server is not None:
             self._server.cleanup()
 
     def _run(self, statement: str) -> None:
-        async def work() -> None:
-            connection = await asyncpg.connect(self._admin_url)
-            try:
-                await connection.execute(statement)
-            finally:
-                await connection.close()
-
-        asyncio.run(work())
+        self._runner.run(self._admin.execute(statement))
 
     def _url(self, database: str) -> str:
         return urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{database}"))

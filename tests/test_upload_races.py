@@ -6,6 +6,7 @@ import http.client
 import random
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -157,7 +158,14 @@ def test_an_upload_beside_the_cancelling_of_its_batch_leaves_no_pending_task(
             tx, project, name=name, is_staging=False, metadata={}, callback=None)))  # fmt: skip
     server, key = start_server(), world.key()
     headers = {"Authorization": f"Bearer {key}"}
-    body = jsonl(*({"batch_name": f"batch_{n % 4}"} for n in range(2000)))
+    are_canceled = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        """Its last lines come when all batches are cancelled, however slow that is."""
+        for chunk in range(10):
+            if chunk == 9:
+                are_canceled.wait(60)
+            yield jsonl(*({"batch_name": f"batch_{n % 4}"} for n in range(200)))
 
     def cancel(number: int) -> Any:
         named = {"batch_name": f"batch_{number}"}
@@ -168,9 +176,10 @@ def test_an_upload_beside_the_cancelling_of_its_batch_leaves_no_pending_task(
 
     with ThreadPoolExecutor(5) as pool:
         uploading = pool.submit(
-            lambda: httpx2.post(server.url + PATH, content=body, headers=headers, timeout=60)
+            lambda: httpx2.post(server.url + PATH, content=body(), headers=headers, timeout=60)
         )
         canceled = list(pool.map(cancel, range(4)))
+        are_canceled.set()
         answer = uploading.result()
 
     assert {one.status_code for one in canceled} == {200}

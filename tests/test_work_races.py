@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from floor import Floor
-from harness import World
 from plaudit.core import assignment, batching, people, review
 from plaudit.errors import Conflict, DraftConflict, LeaseLost, LimitReached, Problem
 from plaudit.model import BatchStatus, PersonRole, PersonStatus, TaskStatus
@@ -26,54 +22,28 @@ def floor(world):
     assert floor.violations() == {}
 
 
-@pytest.fixture
-def race(world):
-    """Let contenders run at the same moment, each on an engine of its own; what each came to."""
-    worlds: list[World] = []
-
-    def run_all(floor: Floor, *contenders):
-        while len(worlds) < len(contenders):
-            worlds.append(World(world.settings))
-        start = threading.Barrier(len(contenders))
-
-        def run(one):
-            contender, own = one
-            start.wait(10)
-            try:
-                return contender(floor.on(own))
-            except Problem as problem:
-                return problem
-
-        with ThreadPoolExecutor(len(contenders)) as pool:
-            return list(pool.map(run, zip(contenders, worlds, strict=False)))
-
-    yield run_all
-    for one in worlds:
-        one.close()
-
-
-def test_the_last_place_is_given_to_one(floor, race):
+def test_the_last_place_is_given_to_one(floor, at_once):
     for number in range(ROUNDS):
         floor.create()
 
-        found = race(floor, *(lambda own, u=f"u{number}_{n}": own.claim(u) for n in range(5)))
+        found = at_once(floor, *(lambda own, u=f"u{number}_{n}": own.claim(u) for n in range(5)))
 
         assert sum(one is not None for one in found) == 1
 
 
-def test_one_person_with_many_pages_stays_under_the_cap_and_gets_no_task_twice(floor, race):
+def test_one_person_with_many_pages_stays_under_the_cap_and_gets_no_task_twice(floor, at_once):
     for number in range(ROUNDS):
         floor.create(8)
         user_id = f"user_{number}"
 
-        found = race(floor, *(lambda own, u=user_id: own.claim(u) for _ in range(6)))
+        found = at_once(floor, *(lambda own, u=user_id: own.claim(u) for _ in range(6)))
 
         leases = [one for one in found if not isinstance(one, Problem)]
         assert len({one.seq for one in leases}) == len(leases) == assignment.OPEN_LEASES_MAX
         assert sum(isinstance(one, LimitReached) for one in found) == 3
 
 
-def test_the_last_two_submissions_complete_a_task_once(world, race):
+def test_the_last_two_submissions_complete_a_task_once(world, at_once):
     floor = Floor(world, overlap=2)
     batch = floor.batch()
     task_ids = floor.create(ROUNDS, batch=batch)
@@ -81,7 +51,7 @@ def test_the_last_two_submissions_complete_a_task_once(world, race):
         leases = [floor.take("ann"), floor.take("ben")]
         answers = [floor.answers(one) for one in leases]
 
-        found = race(
+        found = at_once(
             floor,
             *(lambda own, n=n, of=leases, said=answers: own.submit(of[n], said[n]) for n in (0, 1)),
         )
@@ -92,13 +62,13 @@ def test_the_last_two_submissions_complete_a_task_once(world, race):
     assert floor.violations() == {}
 
 
-def test_the_same_submission_twice_at_once_is_one(floor, race):
+def test_the_same_submission_twice_at_once_is_one(floor, at_once):
     for _ in range(ROUNDS):
         [task_id] = floor.create()
         lease = floor.take()
         answers = floor.answers(lease)
 
-        found = race(
+        found = at_once(
             floor,
             *(lambda own, of=lease, said=answers: own.submit(of, said) for _ in range(3)),
         )
@@ -108,13 +78,13 @@ def test_the_same_submission_twice_at_once_is_one(floor, race):
         assert len(floor.counting(task_id)) == 1
 
 
-def test_two_submissions_under_different_keys_are_one(floor, race):
+def test_two_submissions_under_different_keys_are_one(floor, at_once):
     for _ in range(ROUNDS):
         floor.create()
         lease = floor.take()
         answers = floor.answers(lease)
 
-        found = race(
+        found = at_once(
             floor,
             *(lambda own, of=lease, said=answers, k=k: own.submit(of, said, k) for k in "ab"),
         )
@@ -122,7 +92,7 @@ def test_two_submissions_under_different_keys_are_one(floor, race):
         assert sum(isinstance(one, LeaseLost) for one in found) == 1
 
 
-def test_a_submission_and_the_end_of_its_lease_exclude_each_other(floor, race):
+def test_a_submission_and_the_end_of_its_lease_exclude_each_other(floor, at_once):
     floor.set(lease_seconds=1)
     for number in range(ROUNDS):
         [task_id] = floor.create()
@@ -130,7 +100,7 @@ def test_a_submission_and_the_end_of_its_lease_exclude_each_other(floor, race):
         answers = floor.answers(lease)
         floor.age(lease, 985)
 
-        found = race(
+        found = at_once(
             floor,
             lambda own, of=lease, said=answers: own.submit(of, said),
             lambda own: [own.sweep() for _ in range(6)],
@@ -151,14 +121,14 @@ def test_a_submission_and_the_end_of_its_lease_exclude_each_other(floor, race):
             floor.submit(other)
 
 
-def test_a_submission_and_the_cancelling_of_its_batch_exclude_each_other(floor, race):
+def test_a_submission_and_the_cancelling_of_its_batch_exclude_each_other(floor, at_once):
     for number in range(ROUNDS):
         batch = floor.batch(f"Batch {number}")
         [task_id, _] = floor.create(2, batch=batch)
         lease = floor.take(f"user_{number}")
         answers = floor.answers(lease)
 
-        submitted, cancelled = race(
+        submitted, cancelled = at_once(
             floor,
             lambda own, of=lease, said=answers: own.submit(of, said),
             lambda own, of=batch: own.write(lambda tx: batching.move(tx, of, "cancel")),
@@ -172,12 +142,12 @@ def test_a_submission_and_the_cancelling_of_its_batch_exclude_each_other(floor, 
         assert floor.violations() == {}
 
 
-def test_nothing_is_given_out_once_a_batch_is_paused(floor, race):
+def test_nothing_is_given_out_once_a_batch_is_paused(floor, at_once):
     for number in range(ROUNDS):
         batch = floor.batch(f"Batch {number}")
         floor.create(3, batch=batch)
 
-        race(
+        at_once(
             floor,
             lambda own, of=batch: own.write(lambda tx: batching.move(tx, of, "pause")),
             *(lambda own, u=f"u{number}_{n}": own.claim(u) for n in range(3)),
@@ -187,12 +157,14 @@ def test_nothing_is_given_out_once_a_batch_is_paused(floor, race):
         assert floor.violations() == {}
 
 
-def test_of_two_tabs_one_saves_and_the_other_is_told(floor, race):
+def test_of_two_tabs_one_saves_and_the_other_is_told(floor, at_once):
     floor.create(ROUNDS)
     for number in range(ROUNDS):
         lease = floor.take(f"user_{number}")
 
-        found = race(floor, *(lambda own, of=lease, n=n: own.draft(of, 1, [n]) for n in range(4)))
+        found = at_once(
+            floor, *(lambda own, of=lease, n=n: own.draft(of, 1, [n]) for n in range(4))
+        )
 
         saved = [n for n, one in enumerate(found) if not isinstance(one, Problem)]
         assert len(saved) == 1
@@ -200,14 +172,14 @@ def test_of_two_tabs_one_saves_and_the_other_is_told(floor, race):
         assert all(isinstance(one, DraftConflict) for n, one in enumerate(found) if n != saved[0])
 
 
-def test_undoing_and_accepting_exclude_each_other(floor, race):
+def test_undoing_and_accepting_exclude_each_other(floor, at_once):
     floor.set(review="all")
     for number in range(ROUNDS):
         [task_id] = floor.create()
         lease = floor.take(f"user_{number}")
         floor.submit(lease)
 
-        undone, accepted = race(
+        undone, accepted = at_once(
             floor,
             lambda own, of=lease: own.undo(of),
             lambda own, of=task_id: own.accept(of),
@@ -218,27 +190,27 @@ def test_undoing_and_accepting_exclude_each_other(floor, race):
         assert is_done == isinstance(undone, Conflict)
 
 
-def test_two_undoings_at_once_are_one(floor, race):
+def test_two_undoings_at_once_are_one(floor, at_once):
     batch = floor.batch()
     task_ids = floor.create(ROUNDS, batch=batch)
     for number, task_id in enumerate(task_ids):
         lease = floor.take(f"user_{number}")
         floor.submit(lease)
 
-        found = race(floor, *(lambda own, of=lease: own.undo(of) for _ in range(3)))
+        found = at_once(floor, *(lambda own, of=lease: own.undo(of) for _ in range(3)))
 
         assert sum(not isinstance(one, Problem) for one in found) == 1
         assert floor.place(task_id).open_count == 1
 
 
-def test_a_report_and_a_submission_at_once_lose_nothing(world, race):
+def test_a_report_and_a_submission_at_once_lose_nothing(world, at_once):
     floor = Floor(world, overlap=2)
     for number in range(ROUNDS):
         [task_id] = floor.create()
         leases = [floor.take(f"{name}_{number}") for name in ("ann", "ben")]
         answers = floor.answers(leases[0])
 
-        submitted, _ = race(
+        submitted, _ = at_once(
             floor,
             lambda own, of=leases[0], said=answers: own.submit(of, said),
             lambda own, of=leases[1]: own.do(assignment.report_sensitive, of, kind="violence"),
@@ -254,7 +226,26 @@ def test_a_report_and_a_submission_at_once_lose_nothing(world, race):
                 floor.submit(lease)
 
 
-def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, race):
+def test_a_paused_batch_that_is_cancelled_while_somebody_undoes_leaves_no_lease(world, at_once):
+    floor = Floor(world, overlap=2)
+    for number in range(ROUNDS):
+        batch = floor.batch(f"batch_{number}")
+        floor.create(batch=batch)
+        ann = floor.take("ann")
+        floor.submit(ann)
+        floor.write(lambda tx, batch=batch: batching.move(tx, batch, "pause"))
+
+        at_once(
+            floor,
+            lambda own, ann=ann: own.undo(ann),
+            lambda own, batch=batch: own.write(lambda tx: batching.move(tx, batch, "cancel")),
+        )
+
+        assert floor.lease(ann).status is not LeaseStatus.open
+    assert floor.violations() == {}
+
+
+def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, at_once):
     async def invite(tx, number):
         account_id, _ = await organizations.find_account(tx, floor.org_id)
         person = await people.invite(
@@ -267,7 +258,7 @@ def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, race):
         account_id, user_id = floor.write(lambda tx, number=number: invite(tx, number))
         lease = floor.take(user_id)
 
-        race(
+        at_once(
             floor,
             lambda own, a=account_id, u=user_id: own.write(
                 lambda tx: people.change(tx, a, u, REMOVAL)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from builders import make_message, make_turn
 from delivering import ids_of
 from floor import FORM, OVERALL, Floor, make_content
-from harness import World, walk
+from harness import walk
 from plaudit.core import assignment, lifecycle, outcomes, review, reviews, webhooks
 from plaudit.errors import AnswersRejected, Conflict, InvalidContent, Problem
 from plaudit.model import TaskStatus
@@ -497,32 +495,6 @@ def test_who_has_submitted_cannot_undo_what_was_corrected(floor):
 
 
 # At the same moment
-
-
-@pytest.fixture
-def at_once(world):
-    """Let contenders run at the same moment, each on an engine of its own."""
-    worlds: list[World] = []
-
-    def run_all(floor, *contenders):
-        while len(worlds) < len(contenders):
-            worlds.append(World(world.settings))
-        start = threading.Barrier(len(contenders))
-
-        def run(one):
-            contender, own = one
-            start.wait(10)
-            try:
-                return contender(floor.on(own))
-            except Problem as problem:
-                return problem
-
-        with ThreadPoolExecutor(len(contenders)) as pool:
-            return list(pool.map(run, zip(contenders, worlds, strict=False)))
-
-    yield run_all
-    for one in worlds:
-        one.close()
 
 
 @pytest.mark.parametrize("has_batch", [True, False])

@@ -128,6 +128,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         if worker is not None:
             await worker.stop(STOP_S)
         await workspace.jobs.stop(STOP_S)
+        await workspace.touching.stop()
         await services.db.close()
 
     paths: dict[str, list[Endpoint]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from builders import make_tasks
 from plaudit.workspace.account_pages import agent_name
@@ -284,3 +285,24 @@ def test_a_browser_is_named_by_what_it_says_of_itself():
     }
 
     assert {agent: agent_name(agent) for agent in names} == names
+
+
+def test_two_admins_who_take_each_others_role_leave_one_admin(world):
+    for number in range(5):
+        pair = [
+            add_person(world, "admin", email=f"{name}{number}@example.com") for name in ("a", "b")
+        ]
+        with signed_in(world, pair[0]) as first, signed_in(world, pair[1]) as second:
+            for browser in (first, second):
+                browser.get("/people")
+            with ThreadPoolExecutor(2) as pool:
+                answers = list(
+                    pool.map(
+                        lambda one: one[0].post(
+                            f"/people/{one[1].user_id}/role", {"role": "annotator"}
+                        ),
+                        ((first, pair[1]), (second, pair[0])),
+                    )
+                )
+
+        assert sorted(one.status_code for one in answers) == [303, 403]

@@ -9,6 +9,7 @@ import pytest
 from markupsafe import escape
 from test_pages import HOSTILE
 
+from builders import make_task
 from floor import Floor
 from harness import World
 from managing import all_projects, entries, invalid_fields, said_at
@@ -265,6 +266,22 @@ def test_completions_are_drawn_by_day_and_stand_in_a_table(world, mia):
     assert len(days) == 30
     assert (sum(days.values()), list(days.values())[-1]) == (2, 2)
     assert [count for height, _, count in columns[:30] if float(height) > 0] == ["2"]
+
+
+def test_a_project_of_long_ago_shows_the_days_until_its_last_completion(world, mia):
+    days = ("2025-01-02", "2025-01-02", "2024-12-05", "2024-12-03")
+    made = [
+        make_task(f"task_{n}", completed_at=f"{day}T12:00:00.000Z") for n, day in enumerate(days)
+    ]
+    project = world.project("Long ago")
+    world.load(made, project="Long ago")
+
+    text = mia.get(f"/projects/{project.public_id}/charts").text
+
+    drawn = numbers_of(text, "pace")
+    assert "Nothing was completed after 2025-01-02." in text
+    assert (len(drawn), list(drawn)[-1]) == (30, "2025-01-02")
+    assert (sum(drawn.values()), drawn["2025-01-02"], drawn["2024-12-05"]) == (3, 2, 1)
 
 
 def test_values_are_counted_for_each_question_from_what_people_submitted(world, mia):

@@ -154,7 +154,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     successes: tuple[int, ...] = (200,)
     """Statuses of an answer that is no error; 302 leads elsewhere, 206 is a part of a file."""
     is_long: bool = False
-    """Whether the answer may take as long as a stream's body, because it may be large."""
+    """Whether the answer may take as long as a stream's body, because much is done or sent."""
     errors: tuple[int, ...] = ()
     """Statuses beside those every operation of its kind can answer; see `all_errors`."""
 

@@ -286,6 +286,7 @@ OPERATIONS = (
         summary="Cancel a batch and its pending tasks",
         description="Tasks that have ended stay as they are. It cannot be undone.",
         handler=cancel_batch,
+        is_long=True,
     ),
     _batch(
         "set_batch_metadata",

@@ -11,8 +11,9 @@ a Problem that is raised takes the whole transaction back. Times are the databas
     resume(tx, project, user_id, assignment_id)  Lease: one's own, run out, given back or sent back,
                                                  again, with its draft and under a new fence. One
                                                  that is still open is taken over by this page.
-                                                 NotFound; LeaseLost: no place is free any more, or
-                                                 it ended for good; LimitReached
+                                                 NotFound; LeaseLost: no place is free any more, its
+                                                 batch is paused, or it ended for good; LimitReached
+                                                 Both: Forbidden once somebody was removed
     get_lease(tx, project, user_id, assignment_id)  Lease in any status; NotFound
     list_open(tx, project, user_id)              open leases of this person, oldest first
     count_open(tx, project, limit_max=…)         tasks with a free place, counted up to limit_max
@@ -59,6 +60,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import ids
+from plaudit.core import members
 from plaudit.core.questions import shuffled
 from plaudit.errors import (
     DraftConflict,
@@ -108,7 +110,7 @@ class Saved(Struct, frozen=True):
 
 async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None:
     """Give somebody the next task; None if there is nothing for them. Raises LimitReached."""
-    await assignments.enter(tx, project.project_id, user_id)
+    await enter(tx, project, user_id)
     now = await tx.now_ms()
     mine = await assignments.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
     _require_room(mine, now, OPEN_LEASES_MAX)
@@ -148,7 +150,7 @@ async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None
 
 async def resume(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
     """Give somebody a task of theirs again; raises NotFound, LeaseLost, LimitReached."""
-    await assignments.enter(tx, project.project_id, user_id)
+    await enter(tx, project, user_id)
     now = await tx.now_ms()
     lease = await get_lease(tx, project, user_id, assignment_id)
     if not _is_open(lease, now):
@@ -156,12 +158,23 @@ async def resume(tx: Transaction, project: Project, user_id: str, assignment_id:
     found = await _renewed(tx, project, lease, now)
     if found is None:
         lease = await get_lease(tx, project, user_id, assignment_id)
-        raise LeaseLost(
-            "somebody else has this task now; your draft is kept"
-            if lease.status in (LeaseStatus.expired, LeaseStatus.released)
-            else _LOST.get(lease.status)
-        )
+        raise LeaseLost(await _why_not(tx, project, lease))
     return found
+
+
+async def _why_not(tx: Transaction, project: Project, lease: Lease) -> str | None:
+    """Why a lease could not be claimed anew."""
+    if await work.is_held(tx, project.project_id, lease.seq):
+        return "the batch of this task is paused; your draft is kept"
+    if lease.status in (LeaseStatus.expired, LeaseStatus.released):
+        return "somebody else has this task now; your draft is kept"
+    return _LOST.get(lease.status)
+
+
+async def enter(tx: Transaction, project: Project, user_id: str) -> None:
+    """Keep this person's other claims waiting, and so their removal; raises Forbidden after it."""
+    await assignments.enter(tx, project.project_id, user_id)
+    await members.require_present(tx, project.org_id, user_id)
 
 
 async def get_lease(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
@@ -351,7 +364,12 @@ async def _first_renewed(
 
 
 async def _renewed(tx: Transaction, project: Project, lease: Lease, now: int) -> Lease | None:
-    """A lease claimed anew, None if that cannot be; one that holds no place takes one first."""
+    """A lease claimed anew, None if that cannot be; one that holds no place takes one first.
+
+    What a paused batch holds back is nobody's to begin or to take up again; who is at it may go on.
+    """
+    if not _is_open(lease, now) and await work.is_held(tx, project.project_id, lease.seq):
+        return None
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
         if not await work.take_place(tx, project.project_id, lease.seq):
             return None

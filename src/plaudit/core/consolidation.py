@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.agreement import Ballot, Settled, preferred, settle
+from plaudit.core.agreement import UNRESOLVED, Ballot, Settled, preferred, settle
 from plaudit.core.answers import Answer
 from plaudit.core.forms import Field, Form, Level, TextUse
 from plaudit.core.questions import (
@@ -25,7 +25,7 @@ from plaudit.core.questions import (
     questions,
     responses,
 )
-from plaudit.core.values import possible_values
+from plaudit.core.values import as_shown, possible_values
 from plaudit.wire.annotation import POSSIBLE_VALUES, Annotation, AnnotationType, Vote
 from plaudit.wire.task import (
     CriterionEvaluation,
@@ -87,11 +87,14 @@ def consolidate(
         fix = fixed.get(address)
         if fix is None and not given:
             continue
-        settled = settled_of(question.field, given) if fix is None else Settled(ballot_of(fix))
+        counted = counted_of(question, content, given)
+        settled = (
+            settled_of(question.field, given, counted) if fix is None else Settled(ballot_of(fix))
+        )
         if not settled.is_resolved:
             unresolved.append(question)
             continue
-        writer.write(question, settled.ballot, given, fix)
+        writer.write(question, settled.ballot, counted, fix)
     writer.finish()
     for thread in content:
         thread.submissions = [
@@ -124,7 +127,8 @@ def correct(
             assert place.turn is not None
             asked = content[place.thread].turns[place.turn].messages
             del threads[place.thread].turns[place.turn].messages[len(asked) :]
-        writer.write(question, ballot_of(fix), opinions.get(address, []), fix)
+        counted = counted_of(question, content, opinions.get(address, []))
+        writer.write(question, ballot_of(fix), counted, fix)
     writer.finish()
 
 
@@ -321,10 +325,26 @@ def _justification(ballot: Ballot, given: list[Opinion], fix: Answer | None) -> 
     )
 
 
-def settled_of(field: Field, given: Sequence[Opinion]) -> Settled:
-    """What the answers to one question come to."""
-    answered = [ballot_of(one.answer) for one in given if not one.answer.is_empty]
-    return settle(field, answered) if answered else Settled()  # reasons alone, and no answers
+def counted_of(
+    question: Question, content: Sequence[Thread], given: Sequence[Opinion]
+) -> list[Opinion]:
+    """The answers to one question that the form, which may have changed since, still takes."""
+    return [
+        one
+        for one in given
+        if one.answer.value is None or as_shown(question, content, one.answer.value) is not None
+    ]
+
+
+def settled_of(field: Field, given: Sequence[Opinion], counted: Sequence[Opinion]) -> Settled:
+    """What the answers to one question come to; it is open where all that was said counts no more.
+
+    `counted` are those of the `given` answers that the form still takes.
+    """
+    ballots = [ballot_of(one.answer) for one in counted if not one.answer.is_empty]
+    if ballots:
+        return settle(field, ballots)
+    return Settled() if all(one.answer.is_empty for one in given) else UNRESOLVED
 
 
 def _evaluation(

@@ -90,11 +90,14 @@ async def create_task(
     return task
 
 
-async def complete_task(tx: Transaction, org_id: str, task: StoredTask, threads: Any) -> int:
+async def complete_task(
+    tx: Transaction, org_id: str, task: StoredTask, threads: Any, *, by_submissions: bool = False
+) -> int:
     """Complete a pending task with its delivered threads; return its completion time.
 
-    `threads` is decoded JSON in the wire's shape. Raises InvalidContent, or Conflict if the task
-    is no longer pending.
+    `threads` is decoded JSON in the wire's shape. Who submitted can go back to a task only if it
+    was completed by their submissions alone. Raises InvalidContent, or Conflict if the task is no
+    longer pending.
     """
     read = reading.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
     if not read.task.threads:
@@ -112,7 +115,7 @@ async def complete_task(tx: Transaction, org_id: str, task: StoredTask, threads:
         org_id,
         [(id_hash(one), task.project_id, task.seq) for one in read.foreign_annotation_ids],
     )
-    await _settle(tx, org_id, done)
+    await _settle(tx, org_id, done, by_submissions=by_submissions)
     return completed_ms
 
 
@@ -288,9 +291,11 @@ async def _move(
     raise Unavailable("the task changes too often; try again")
 
 
-async def _settle(tx: Transaction, org_id: str, task: StoredTask) -> None:
+async def _settle(
+    tx: Transaction, org_id: str, task: StoredTask, *, by_submissions: bool = False
+) -> None:
     """Let nobody work on what has ended, tell of it, and complete its batch if it was the last."""
-    await queue.end_work(tx, task.project_id, task.seq)
+    await queue.end_work(tx, task.project_id, task.seq, by_submissions=by_submissions)
     await events.announce_tasks(tx, org_id, [task])
     if task.batch_id is not None:
         await settle_batch(tx, org_id, task.project_id, task.batch_id)

@@ -22,6 +22,7 @@ from plaudit.core.consolidation import (
     Opinion,
     asked_at,
     ballot_of,
+    counted_of,
     opinions_of,
     settled_of,
 )
@@ -84,7 +85,7 @@ async def standing_of(tx: Transaction, project: Project, task: StoredTask) -> St
     for question in questions(form, content):
         address = asked_at(question, content)
         given = opinions.get(address, [])
-        settled = settled_of(question.field, given)
+        settled = settled_of(question.field, given, counted_of(question, content, given))
         answer = None
         if threads is not None:
             answer = _delivered(question, address, content, threads)

@@ -15,7 +15,7 @@ import msgspec
 from plaudit import clock, ids
 from plaudit.core import assignment, names
 from plaudit.core.lifecycle import ATTEMPTS_MAX
-from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
+from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, Unavailable
 from plaudit.model import Person, PersonRole, PersonStatus
 from plaudit.store import credentials, organizations, people, sessions
 from plaudit.store.engine import Transaction
@@ -77,6 +77,18 @@ async def change(
                 await assignment.end_leases_of(tx, account_id, user_id)
             return wanted
     raise Unavailable("the user changes too often; try again")
+
+
+async def hold_access(tx: Transaction, account_id: str, admin_id: str, user_id: str) -> None:
+    """Keep an admin and whom they change as they are; raises Forbidden if they are admin no more.
+
+    Two admins who take each other's role away at the same moment follow one another thereby.
+    """
+    for one in sorted((admin_id, user_id)):
+        await people.hold_active(tx, account_id, one)
+    admin = await people.find_person(tx, account_id, admin_id)
+    if admin is None or (admin.role, admin.status) != (PersonRole.admin, PersonStatus.active):
+        raise Forbidden("you are not an admin any more")
 
 
 def checked_email(email: str) -> str:

@@ -61,16 +61,25 @@ async def open_work(
     await work.insert_work(tx, rows)
 
 
-async def end_work(tx: Transaction, project_id: int, seq: int) -> None:
-    """Take a task that ends out of the queue, and from everybody who holds it."""
+async def end_work(
+    tx: Transaction, project_id: int, seq: int, *, by_submissions: bool = False
+) -> None:
+    """Take a task that ends out of the queue, and from everybody who holds it.
+
+    Unless it is their submissions that end it, somebody else has decided, and nobody takes a
+    submission back any more.
+    """
     if await work.delete_work(tx, project_id, seq):
-        await assignments.close_all(tx, project_id, seq, await tx.now_ms())
+        now = await tx.now_ms()
+        await assignments.close_all(tx, project_id, seq, now)
+        if not by_submissions:
+            await submissions.mark_reviewed(tx, project_id, seq, now)
 
 
 async def end_work_of_batch(tx: Transaction, batch: Batch) -> None:
     """The same for all tasks of a batch that is cancelled."""
-    # Holding the rows back first locks them, in the order in which everybody else locks.
-    await work.hold_batch(tx, batch.project_id, batch.batch_id, is_held=True)
+    # First the places, then the leases, in the order in which everybody else locks.
+    await work.lock_work_of_batch(tx, batch.project_id, batch.batch_id)
     now = await tx.now_ms()
     await assignments.close_of_batch(tx, batch.project_id, batch.batch_id, now)
     await work.delete_work_of_batch(tx, batch.project_id, batch.batch_id)

@@ -31,7 +31,7 @@ from typing import Any
 import msgspec
 
 from plaudit import ids
-from plaudit.core import consolidation, lifecycle
+from plaudit.core import consolidation, lifecycle, members
 from plaudit.core.answers import Answer, check, missing
 from plaudit.core.consolidation import address_of
 from plaudit.core.outcomes import Standing, standing_of
@@ -131,6 +131,8 @@ async def send_back(
     lease = await assignments.find_lease_of(tx, project.project_id, task.seq, user_id)
     if one is None or lease is None or lease.status is not LeaseStatus.submitted:
         raise NotFound("this person has not submitted the task")
+    if await members.is_removed(tx, project.org_id, user_id):
+        raise Conflict("this person was removed and cannot do it again; fix the answers instead")
     await submissions.retract(tx, one)
     await work.count_retraction(tx, project.project_id, task.seq)
     now = await tx.now_ms()

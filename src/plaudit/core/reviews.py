@@ -22,8 +22,6 @@ PROJECTS_MAX = 200
 COUNTED_MAX = 1000
 NOTES_MAX = 100
 UNFINISHED_MAX = 100
-NOWHERE = TaskPlace(2**62, 2**62)
-"""A place after every completion."""
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -91,7 +89,7 @@ async def list_parked(
 
 
 async def list_completed(
-    tx: Transaction, project: Project, *, before: TaskPlace = NOWHERE, limit: int = 100
+    tx: Transaction, project: Project, *, before: TaskPlace = latest.NOWHERE, limit: int = 100
 ) -> list[StoredTask]:
     """Completed tasks, the last one first."""
     places = await latest.list_latest(tx, project.project_id, before=before, limit=limit)

@@ -7,10 +7,13 @@ so that reading pages is not a write each time.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from contextlib import suppress
 
 from plaudit import clock, ids
 from plaudit.core.secrets import ServerSecret
+from plaudit.errors import Problem
 from plaudit.model import Session, SignedIn
 from plaudit.store import sessions
 from plaudit.store.engine import Database, Transaction
@@ -65,11 +68,31 @@ async def find(tx: Transaction, secret: ServerSecret, token: str) -> SignedIn | 
     return None
 
 
-async def touch(db: Database, user: SignedIn) -> None:
-    """Write down that a session is in use, if that was not done in the last minutes."""
-    now = clock.now_ms()
-    if now - user.seen_ms >= TOUCHED_EVERY_MS:
-        await db.write(lambda tx: sessions.touch_session(tx, user.session_id, now))
+class Touching:
+    """Writes down which sessions are in use, every few minutes and beside the requests.
+
+    So pages are read while the store cannot be written.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def touch(self, db: Database, user: SignedIn) -> None:
+        """Note a session, if that was not done in the last minutes and is not being done."""
+        now, session_id = clock.now_ms(), user.session_id
+        if now - user.seen_ms < TOUCHED_EVERY_MS or session_id in self._running:
+            return
+        task = asyncio.create_task(self._touch(db, session_id, now))
+        self._running[session_id] = task
+        task.add_done_callback(lambda _: self._running.pop(session_id, None))
+
+    async def stop(self) -> None:
+        """Wait for what is being written."""
+        await asyncio.gather(*self._running.values())
+
+    async def _touch(self, db: Database, session_id: str, now: int) -> None:
+        with suppress(Problem):  # the next request tries again
+            await db.write(lambda tx: sessions.touch_session(tx, session_id, now))
 
 
 async def list_of(tx: Transaction, user: SignedIn) -> list[Session]:

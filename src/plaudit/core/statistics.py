@@ -19,7 +19,7 @@ from plaudit.core.questions import names_response
 from plaudit.core.values import possible_values
 from plaudit.model import STORED_STATUSES, Project, TaskStatus
 from plaudit.model_work import WorkState
-from plaudit.store import projects, statistics, work
+from plaudit.store import latest, projects, statistics, work
 from plaudit.store.engine import Transaction
 from plaudit.wire.annotation import AnnotationType
 
@@ -60,11 +60,13 @@ class Progress(Struct, frozen=True, kw_only=True):
 class Pace(Struct, frozen=True):
     """Completions on each of the last days, in UTC: its first moment and how many.
 
+    If the last completion lies before them, they end with its day, and `is_past` is true.
     `is_cut` if there were more than COUNTED_MAX, so that the earlier days lack some.
     """
 
     days: list[tuple[int, int]]
     is_cut: bool
+    is_past: bool = False
 
 
 class Bar(Struct, frozen=True):
@@ -108,13 +110,17 @@ async def progress(tx: Transaction, project: Project) -> Progress:
 
 
 async def pace(tx: Transaction, project: Project, now_ms: int) -> Pace:
-    """Completions of the last DAYS days, today included."""
+    """Completions of the last DAYS days, today included, or the last on which there were any."""
     first = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
+    newest = await latest.list_latest(tx, project.project_id, limit=1)
+    is_past = bool(newest) and newest[0].completed_ms < first
+    if is_past:
+        first = (newest[0].completed_ms // DAY_MS - DAYS + 1) * DAY_MS
     counts = await statistics.count_completed_by_day(
         tx, project.project_id, since_ms=first, most=COUNTED_MAX
     )
     days = [(first + number * DAY_MS, counts.get(number, 0)) for number in range(DAYS)]
-    return Pace(days, sum(counts.values()) >= COUNTED_MAX)
+    return Pace(days, sum(counts.values()) >= COUNTED_MAX, is_past)
 
 
 async def last_answers(tx: Transaction, project: Project) -> list[tuple[bytes, int, bool]]:

@@ -48,7 +48,7 @@ from plaudit.core.questions import Display
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model import Project, Review, StoredTask, TaskStatus
 from plaudit.model_work import Hold, Lease, LeaseStatus, Submission, WorkState
-from plaudit.store import assignments, batches, submissions, tasks, work
+from plaudit.store import assignments, batches, frozen, submissions, tasks, work
 from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail
 from plaudit.wire.task import Thread
@@ -222,7 +222,7 @@ async def _finish(tx: Transaction, project: Project, task: StoredTask) -> str:
     reason = "open questions" if found.unresolved else review_reason(project, task.task_id)
     if reason is None:
         threads = msgspec.to_builtins(found.threads)
-        await lifecycle.complete_task(tx, project.org_id, task, threads)
+        await lifecycle.complete_task(tx, project.org_id, task, threads, by_submissions=True)
         return "completed"
     await work.change_state(
         tx,
@@ -270,11 +270,14 @@ async def _reopenable(
 
 async def _reopen(tx: Transaction, project: Project, one: Submission, *, limit_max: int) -> Lease:
     """Open a submission again, its answers as the draft."""
-    await assignments.enter(tx, one.project_id, one.user_id)
+    await assignment.enter(tx, project, one.user_id)
     await assignment.require_room(tx, project, one.user_id, await tx.now_ms(), limit_max=limit_max)
     task = await tasks.get_task(tx, one.project_id, one.seq)
     if task.status is TaskStatus.completed:
         await lifecycle.reopen_task(tx, project.org_id, task, keeps_submissions=True)
+        assert task.completed_ms is not None
+        if await frozen.is_delivered_since(tx, one.project_id, one.seq, task.completed_ms):
+            raise Conflict("this task has been delivered")
     found = await work.lock_work(tx, one.project_id, one.seq)
     if found is None or found.state is WorkState.parked:
         raise Conflict("this task was taken off the queue")

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.forms import LIKERT, TEXT_CHARS_MAX, Field
-from plaudit.core.questions import RANKED, Place, Question, names_response
+from plaudit.core.questions import RANKED, Place, Question, names_response, responses
 from plaudit.guard import INT_MAX, INT_MIN
 from plaudit.wire.annotation import AnnotationType
 from plaudit.wire.task import Thread
@@ -60,6 +60,38 @@ def stored_value(
             return _spans(field, _text_at(content, question.place), value)
         case _:
             return _rating(value)
+
+
+def as_shown(question: Question, content: Sequence[Thread], value: Any) -> Any:
+    """A stored value as somebody gives it who sees the responses in their own order.
+
+    None if the question, as it is asked now, does not take it: forms and responses may have changed
+    since it was stored. Texts may have become too short for it, and stay.
+    """
+    place = question.place
+    order: list[int] = []
+    if place.turn is not None:
+        order = responses(content[place.thread].turns[place.turn])
+    if names_response(question.field):
+        sources = _shown_sources(content, place, order)
+        value = placed({source: n for n, source in enumerate(sources, 1)}, value)
+    elif question.field.type == AnnotationType.text:
+        return value if isinstance(value, str) else None
+    if value is None:
+        return None
+    try:
+        stored_value(question, content, order, value)
+    except Wrong:
+        return None
+    return value
+
+
+def placed(positions: dict[str, int], value: Any) -> Any:
+    """Sources as positions, in whatever lists they stand; None if one is unknown."""
+    if isinstance(value, list):
+        found = [placed(positions, one) for one in value]
+        return None if None in found else found
+    return positions.get(value) if isinstance(value, str) else None
 
 
 def _typed(value: Any, kind: type, word: str, field: Field) -> Any:

@@ -63,6 +63,18 @@ async def list_delivered(tx: Transaction, project_id: int, seqs: Sequence[int]) 
     return {row[0] for row in rows}
 
 
+async def is_delivered_since(tx: Transaction, project_id: int, seq: int, completed_ms: int) -> bool:
+    """Whether a delivery holds a task as it was completed at this time, or later."""
+    row = await tx.one(
+        "SELECT 1 FROM delivered_task AS t JOIN delivery AS d"
+        " ON d.project_id = t.project_id AND d.begun_ms = t.begun_ms"
+        " WHERE t.project_id = :project_id AND t.seq = :seq AND t.begun_ms > :completed_ms"
+        " AND d.delivered_ms IS NOT NULL LIMIT 1",
+        {"project_id": project_id, "seq": seq, "completed_ms": completed_ms},
+    )
+    return row is not None
+
+
 async def list_sizes(tx: Transaction, project_id: int, seqs: Sequence[int]) -> dict[int, int]:
     """How many bytes each of up to FROZEN_AT_ONCE tasks has; those without threads are left out."""
     rows = await tx.all(

@@ -6,9 +6,12 @@ from plaudit.model import TaskStatus
 from plaudit.store.engine import Transaction
 from plaudit.store.tasks import TaskPlace
 
+NOWHERE = TaskPlace(2**62, 2**62)
+"""A place after every completion."""
+
 
 async def list_latest(
-    tx: Transaction, project_id: int, *, before: TaskPlace, limit: int
+    tx: Transaction, project_id: int, *, before: TaskPlace = NOWHERE, limit: int
 ) -> list[TaskPlace]:
     """The places of the last `limit` completions before a place, newest first."""
     rows = await tx.all(

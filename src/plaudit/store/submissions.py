@@ -119,7 +119,7 @@ async def retract_all(tx: Transaction, project_id: int, seq: int) -> None:
 
 
 async def mark_reviewed(tx: Transaction, project_id: int, seq: int, now: int) -> None:
-    """Note that a reviewer has decided on what counts of a task."""
+    """Note that somebody has decided on what counts of a task; nobody takes it back any more."""
     await tx.run(
         "UPDATE submission SET reviewed_ms = :now WHERE project_id = :project_id AND seq = :seq"
         " AND is_current = 1 AND reviewed_ms IS NULL",

@@ -178,6 +178,23 @@ async def hold_batch(tx: Transaction, project_id: int, batch_id: str, *, is_held
     )
 
 
+async def lock_work_of_batch(tx: Transaction, project_id: int, batch_id: str) -> None:
+    """Keep everybody from a batch's tasks until the transaction ends, held back or not."""
+    await tx.run(
+        "UPDATE task_work SET is_held = 1 WHERE project_id = :project_id AND batch_id = :batch_id",
+        {"project_id": project_id, "batch_id": batch_id},
+    )
+
+
+async def is_held(tx: Transaction, project_id: int, seq: int) -> bool:
+    """Whether a task's batch holds it back."""
+    row = await tx.one(
+        "SELECT is_held FROM task_work WHERE project_id = :project_id AND seq = :seq",
+        {"project_id": project_id, "seq": seq},
+    )
+    return bool(row and row[0])
+
+
 async def rank_batch(tx: Transaction, project_id: int, batch_id: str, rank: int) -> None:
     """Move a batch's tasks to another place in the queue."""
     await tx.run(

@@ -13,7 +13,7 @@ import msgspec
 from plaudit.core.answers import Answer
 from plaudit.core.forms import LIKERT, Field
 from plaudit.core.questions import Question, names_response, responses
-from plaudit.core.values import Wrong, possible_values, stored_value
+from plaudit.core.values import as_shown, placed, possible_values
 from plaudit.wire.annotation import AnnotationType
 from plaudit.wire.task import Thread
 from plaudit.workspace.controls import Control
@@ -57,14 +57,9 @@ def as_given(
     """
     found: dict[str, Any] = msgspec.json.decode(control.address)
     value = answer.value
-    if value is not None and names_response(question.field):
-        value = _placed(_positions(question, content), value)
-        if value is None:
-            return None
     if value is not None:
-        try:
-            stored_value(question, content, _order(question, content), value)
-        except Wrong:
+        value = as_shown(question, content, value)
+        if value is None:
             return None
     for name in ("not_applicable", "cannot_assess"):
         if getattr(answer, name):
@@ -72,11 +67,6 @@ def as_given(
     if value is not None:
         found["value"] = value
     return found
-
-
-def _order(question: Question, content: Sequence[Thread]) -> list[int]:
-    place = question.place
-    return [] if place.turn is None else responses(content[place.thread].turns[place.turn])
 
 
 def _positions(question: Question, content: Sequence[Thread]) -> dict[str, int]:
@@ -87,23 +77,15 @@ def _positions(question: Question, content: Sequence[Thread]) -> dict[str, int]:
     return {turn.messages[m].source_id: n for n, m in enumerate(responses(turn), 1)}
 
 
-def _placed(positions: dict[str, int], value: Any) -> Any:
-    """Sources as positions, in whatever lists they stand; None if one is unknown."""
-    if isinstance(value, list):
-        found = [_placed(positions, one) for one in value]
-        return None if None in found else found
-    return positions.get(value) if isinstance(value, str) else None
-
-
 def _named(field: Field, positions: dict[str, int], value: Any) -> str:
-    placed = _placed(positions, value)
-    if placed is None:
+    places = placed(positions, value)
+    if places is None:
         return "a response that is not here"
-    if isinstance(placed, int):
-        return f"Response {placed}"
+    if isinstance(places, int):
+        return f"Response {places}"
     if field.type == AnnotationType.category_multiple:
-        return ", ".join(f"Response {one}" for one in placed) or "none of them"
-    groups = [[one] if isinstance(one, int) else one for one in placed]
+        return ", ".join(f"Response {one}" for one in places) or "none of them"
+    groups = [[one] if isinstance(one, int) else one for one in places]
     return " > ".join(" = ".join(f"Response {one}" for one in group) for group in groups)
 
 

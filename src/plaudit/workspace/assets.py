@@ -7,6 +7,7 @@ relative names get the files they were written with, and browsers may keep them 
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from plaudit.api.operation import Answer
@@ -23,15 +24,21 @@ _FOR_GOOD = b"public, max-age=31536000, immutable"
 _VERSION_CHARS = 16
 
 
+@cache
+def _read() -> dict[str, tuple[bytes, str]]:
+    """Each file's content and type, by its name."""
+    return {
+        path.relative_to(_FOLDER).as_posix(): (path.read_bytes(), _TYPES[path.suffix])
+        for path in sorted(_FOLDER.rglob("*"))
+        if path.suffix in _TYPES
+    }
+
+
 class Assets:
     """What stands in `static/`, read once; a name is a path below it."""
 
     def __init__(self) -> None:
-        self._files = {
-            path.relative_to(_FOLDER).as_posix(): (path.read_bytes(), _TYPES[path.suffix])
-            for path in sorted(_FOLDER.rglob("*"))
-            if path.suffix in _TYPES
-        }
+        self._files = _read()
         digest = hashlib.sha256()
         for name, (content, _) in self._files.items():
             digest.update(b"%d %s %d " % (len(name), name.encode(), len(content)))

@@ -213,6 +213,7 @@ PAGES = (
             path=f"{BATCH}/{verb}",
             role=PersonRole.manager,
             handler=handler,
+            is_long=verb == "cancel",
             form=NoFields,
             again="show_batches",
         )

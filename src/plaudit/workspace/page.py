@@ -147,7 +147,7 @@ class Page(Struct, frozen=True, kw_only=True):
     opens_own: bool = False
     """The handler takes visit and what was sent, and opens transactions by itself, if any."""
     is_long: bool = False
-    """Whether its answer may take as long as a stream's body, because it may be large."""
+    """Whether its answer may take as long as a stream's body, because much is done or sent."""
     again: str | None = None
     """The page_id that is drawn again, with the problem, when a form is refused."""
     nav: str | None = None

@@ -64,6 +64,7 @@ async def invite_person_again(visit: Visit[NoQuery], form: NoFields, change: Cha
     """POST /people/{user_id}/invite: a new link, for a lost one or a lost password."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
+    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
     person, token = await sign_in.invite_again(
         change.tx, visit.secret, visit.user.account_id, user_id
     )
@@ -75,6 +76,7 @@ async def change_role(visit: Visit[NoQuery], form: RoleForm, change: Change) -> 
     """POST /people/{user_id}/role: holds from the person's next request on."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
+    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
     person = await people.change(change.tx, visit.user.account_id, user_id, {"role": form.role})
     await change.note("user", user_id, detail={"role": form.role})
     return Redirect(to=PEOPLE, said=f"{_called(person)} is now {form.role}.")
@@ -84,6 +86,7 @@ async def remove_person(visit: Visit[NoQuery], form: NoFields, change: Change) -
     """POST /people/{user_id}/remove: their sessions end at once; what they did stays."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
+    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
     person = await people.change(
         change.tx, visit.user.account_id, user_id, {"status": PersonStatus.removed}
     )

@@ -19,7 +19,7 @@ from plaudit.core.submission import content_of
 from plaudit.errors import NotFound
 from plaudit.model import PersonRole, Project, StoredTask, TaskStatus
 from plaudit.model_work import Work, WorkState
-from plaudit.store import batches, tasks, work
+from plaudit.store import batches, latest, tasks, work
 from plaudit.store.engine import Transaction
 from plaudit.store.tasks import TaskPlace
 from plaudit.wire.resources import project_detail
@@ -194,7 +194,7 @@ def _reason(found: Work | None) -> str:
 
 def _start(visit: Visit[ShelfQuery], project: Project, shelf: Shelf) -> TaskPlace:
     if visit.query.next_token is None:
-        return reviews.NOWHERE if shelf is Shelf.completed else TaskPlace(0, 0)
+        return latest.NOWHERE if shelf is Shelf.completed else TaskPlace(0, 0)
     place = paging.decode(visit.secret, visit.user.org_id, visit.query.next_token, _Place)
     if (place.project_id, place.shelf) != (project.project_id, shelf):
         raise NotFound("this page belongs to another list")

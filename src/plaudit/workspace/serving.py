@@ -72,6 +72,8 @@ class Workspace:
         shown = [page.path for page in pages if page.method == "GET" and page.template]
         self.jobs = Jobs(services)
         """Long work that pages start; to be stopped before the database is closed."""
+        self.touching = sessions.Touching()
+        """The same holds for it."""
         self._desk = Desk(services, Throttle(), links.pattern_of(shown), self.jobs)
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
@@ -119,7 +121,7 @@ class Workspace:
             if user is None:
                 raise SignedOut
             permissions.require_role(user, page.role)
-            await sessions.touch(self.services.db, user)
+            self.touching.touch(self.services.db, user)
         visit = Visit(
             desk=self._desk,
             user=user,

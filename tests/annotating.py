@@ -12,7 +12,7 @@ from builders import make_message, make_turn
 from harness import World
 from plaudit.core import lifecycle, people, sessions
 from plaudit.core.projects import create_project
-from plaudit.model import PersonRole, PersonStatus, Project
+from plaudit.model import Batch, PersonRole, PersonStatus, Project
 from plaudit.store import organizations
 from plaudit.wire.reading import convert
 from plaudit.wire.resources import ProjectDetail
@@ -64,7 +64,9 @@ class Shift:
     def write(self, work: Any) -> Any:
         return self.world.run(self.world.db.write(work))
 
-    def add(self, content: list[Any] | None = None, count: int = 1) -> list[str]:
+    def add(
+        self, content: list[Any] | None = None, count: int = 1, batch: Batch | None = None
+    ) -> list[str]:
         """Add tasks; their ids."""
         threads: list[Thread] = convert(content or make_content(), list[Thread])
 
@@ -74,6 +76,7 @@ class Shift:
                     await lifecycle.create_task(
                         tx,
                         self.project,
+                        batch=batch,
                         content=threads,
                         metadata={"origin": "metacanary"},
                     )

@@ -36,7 +36,7 @@ def rows_of(client, **params):
 
 
 def move(world, kind, task_id, threads=None):
-    """Reopen, cancel or complete a task, as the management API does."""
+    """Reopen, cancel, correct or complete a task, as the management API does."""
     org_id = world.org()
 
     async def work(tx):
@@ -45,6 +45,8 @@ def move(world, kind, task_id, threads=None):
             await lifecycle.reopen_task(tx, org_id, task)
         elif kind == "cancel":
             await lifecycle.cancel_task(tx, org_id, task)
+        elif kind == "correct":
+            await lifecycle.correct_task(tx, org_id, task, threads or [make_thread()])
         else:
             await lifecycle.complete_task(tx, org_id, task, threads or [make_thread()])
 
@@ -79,14 +81,15 @@ def project_of(world):
     return world.run(world.db.write(lambda tx: find_project(tx, org_id, ScopeWords("project_123"))))
 
 
-def select(world):
-    return world.run(delivery_selection.select(world.db, project_of(world), most=10**9))
+def select(world, **bounds):
+    project = project_of(world)
+    return world.run(delivery_selection.select(world.db, project, most=10**9, **bounds))
 
 
-def make(world, name="January"):
+def make(world, name="January", **bounds):
     """Make a delivery as the command does; the delivery, or a Conflict."""
     project = project_of(world)
-    maker = world.run(deliveries.make(world.db, project, name, select(world)))
+    maker = world.run(deliveries.make(world.db, project, name, select(world, **bounds)))
     if maker is None:
         raise Conflict
     return world.run(world.db.write(maker.finish))

@@ -17,6 +17,8 @@ from delivering import (
     stored,
 )
 from plaudit.api import manage_deliveries
+from plaudit.core import idempotency
+from plaudit.store import checks
 from samples import archive_rows, mixed_tasks
 
 
@@ -147,6 +149,38 @@ def test_the_same_request_again_under_its_key_gives_the_first_answer(full, clien
     assert (first.status_code, second.status_code) == (200, 200)
     assert second.content == first.content
     assert stored(full)["delivery"] == 1
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_request_that_is_refused_for_its_key_leaves_the_name_free(
+    full, client, monkeypatch, is_seen
+):
+    """Also where the key is used between the look at it and the transaction."""
+    headers = {"Idempotency-Key": "once"}
+    client.post(PATH, json={"name": "one", "task_ids": ["task_full"]}, headers=headers)
+
+    async def not_yet(tx, org_id, key):
+        return False
+
+    if not is_seen:
+        monkeypatch.setattr(idempotency, "is_taken", not_yet)
+    before = stored(full)
+    refused = client.post(PATH, json={"name": "two"}, headers=headers)
+    after = stored(full)
+    made = deliver(client, "two")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_mismatch")
+    assert (after["delivery"], after["delivered_task"]) == (1, 1)
+    assert (after == before) == is_seen, "nothing is copied for a key that is known"
+    assert made["task_count"] == len(COMPLETED)
+    assert full.run(checks.violations(full.db)) == {}
+
+
+def test_a_request_with_an_odd_key_copies_nothing(full, client):
+    answer = client.post(PATH, json={"name": "x"}, headers={"Idempotency-Key": "a b"})
+
+    assert (answer.status_code, answer.json()["param"]) == (400, "Idempotency-Key")
+    assert stored(full) == {"delivery": 0, "delivered_task": 0, "frozen_task": 0}
 
 
 def test_making_a_delivery_is_written_into_the_audit_log(full, client):

@@ -8,7 +8,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -25,16 +27,19 @@ from delivering import (
     select,
     stored,
 )
-from harness import clean_environment, run_cli, store_arguments
+from harness import clean_environment, run_cli, store_arguments, walk
 from plaudit import clock
 from plaudit.core import (
+    audit,
     deliveries,
     delivery_selection,
 )
-from plaudit.errors import Conflict
+from plaudit.errors import Conflict, Unavailable
+from plaudit.model import Actor
 from plaudit.store import checks, frozen
 from test_lifecycle import race
 
+FAR_AHEAD = 2**42
 TASKS = [f"task_{number:05d}" for number in range(900)]
 
 
@@ -74,17 +79,99 @@ def test_racers_with_names_of_their_own_all_make_one_and_share_what_they_froze(m
 def test_what_is_completed_while_a_run_freezes_is_not_in_it(many, client):
     """The set is that of the moment at which the run began."""
     many.load([make_task(f"pending_{n}", "pending") for n in range(3)])
+    selection = select(many)
     maker, _ = begun(many)
     for number in range(3):
         move(many, "complete", f"pending_{number}")
 
-    many.run(maker.freeze(select(many), lambda count: None))
+    many.run(maker.freeze(selection, lambda count: None))
     made = many.run(many.db.write(maker.finish))
 
     assert ids_of(client, made.delivery_id) == TASKS
     assert ids_of(client, deliver(client, "next")["id"])[-3:] == [
         "pending_0", "pending_1", "pending_2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("bounds", [{}, {"completed_after": 0}, {"completed_before": FAR_AHEAD}])
+def test_what_is_corrected_while_a_run_freezes_is_delivered_corrected(many, client, bounds):
+    """It was completed before, during and after."""
+    selection = select(many, **bounds)
+    maker, _ = begun(many)
+    move(many, "correct", TASKS[1], [make_thread("corrected")])
+
+    many.run(maker.freeze(selection, lambda count: None))
+    made = many.run(many.db.write(maker.finish))
+
+    found = walk(client, "/v2/delivery", delivery_id=made.delivery_id)
+    assert [task["task_id"] for task in found] == TASKS
+    assert found[1]["threads"][0]["id"] == "corrected"
+    path = f"/manage/v1/deliveries/{made.delivery_id}/changes"
+    assert walk(client, path, "tasks") == []
+    assert many.run(checks.violations(many.db)) == {}
+
+
+def test_what_leaves_the_filter_while_a_run_freezes_is_not_in_it(many, client):
+    """As if the delivery had been made a little later; the next one has it."""
+    now = clock.now_ms()
+    selection = select(many, completed_before=now)
+    maker, _ = begun(many)
+    move(many, "correct", TASKS[1])
+    move(many, "reopen", TASKS[2])
+
+    many.run(maker.freeze(selection, lambda count: None))
+    made = many.run(many.db.write(maker.finish))
+
+    assert ids_of(client, made.delivery_id) == [TASKS[0], *TASKS[3:]]
+    later = deliver(client, "next", completed_after=clock.format_ms(now - 1))
+    assert ids_of(client, later["id"]) == [TASKS[1]]
+
+
+@pytest.mark.parametrize("bounds", [{}, {"completed_after": 0}])
+def test_corrections_beside_a_run_never_cost_it_a_task(world, client, monkeypatch, bounds):
+    """However often tasks go to the end of the completion order while they are listed, copied."""
+    monkeypatch.setattr(delivery_selection, "LISTED_AT_ONCE", 7)
+    world.load(make_tasks(60))
+    at_work = threading.Event()
+
+    def correct(own, some):
+        for turn in range(1000):
+            if at_work.is_set():
+                return turn
+            with suppress(Conflict):
+                move(own, "correct", some[turn % len(some)], [make_thread(f"{turn}")])
+        raise AssertionError("the deliveries take too long")
+
+    def deliver_often(own):
+        try:
+            return [make(own, f"{turn}", **bounds).delivery_id for turn in range(8)]
+        finally:
+            at_work.set()
+
+    made, *turns = race(
+        world,
+        [deliver_often] + [lambda own, n=n: correct(own, TASKS[n:60:2]) for n in range(2)],
+    )
+
+    assert min(turns) > 0
+    for delivery_id in made:
+        assert sorted(ids_of(client, delivery_id)) == TASKS[:60]
+    assert world.run(checks.violations(world.db)) == {}
+
+
+def test_a_delivery_that_cannot_be_shown_at_the_end_is_taken_back(many, client, monkeypatch):
+    async def refuse(*args, **fields):
+        raise Unavailable
+
+    monkeypatch.setattr(audit, "record", refuse)
+    with pytest.raises(Unavailable):
+        many.run(deliveries.deliver(
+            many.db, project_of(many), "January", select(many), Actor("command", "x"), "x",
+            on_progress=lambda count: None))  # fmt: skip
+
+    monkeypatch.undo()
+    assert stored(many)["delivery"] == stored(many)["delivered_task"] == 0
+    assert deliver(client)["task_count"] == 900
 
 
 def test_a_delivery_that_is_being_made_is_nowhere_to_be_seen(many, client):

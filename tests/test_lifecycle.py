@@ -18,7 +18,7 @@ import pytest
 
 from builders import make_annotation, make_message, make_task, make_thread, make_turn
 from harness import World, clean_environment
-from plaudit.core import lifecycle
+from plaudit.core import batching, lifecycle
 from plaudit.core.projects import create_batch
 from plaudit.errors import Conflict, IllegalMove, InvalidContent
 from plaudit.model import BatchStatus, TaskStatus
@@ -220,6 +220,19 @@ def test_reopening_a_task_leaves_its_completed_batch_completed(desk):
 
     assert desk.fresh_batch() == completed
     assert desk.counts() == {"completed": 1}
+
+
+def test_a_task_of_a_cancelled_batch_is_not_reopened(desk):
+    """It would be pending for good, and its threads gone."""
+    done, _ = desk.create(), desk.create()
+    desk.move("complete", done)
+    desk.write(lambda tx: batching.move(tx, desk.batch, "cancel"))
+    before = desk.everything()
+
+    with pytest.raises(Conflict, match="batch of this task is cancelled"):
+        desk.move("reopen", done)
+
+    assert desk.everything() == before
 
 
 ALLOWED = {

@@ -143,6 +143,20 @@ def test_a_reopened_task_can_be_completed_again_and_is_seen_again(world, client,
     assert second["completed_at"] > first["completed_at"]
 
 
+def test_a_task_of_a_cancelled_batch_is_not_reopened(client, task):
+    add(client)
+    before = move(client, task, "complete").json()
+    client.post("/v2/batch/cancel", json={"batch_id": "batch_1"})
+
+    answer = move(client, task, "reopen")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert "cancelled" in answer.json()["error"]
+    assert shown(client, task) == before
+    listed = walk(client, batch_id="batch_1")
+    assert sorted(one["status"] for one in listed) == ["canceled", "completed"]
+
+
 def test_reopening_keeps_the_content_or_makes_it_of_what_was_asked(client, project):
     task, bare = add(client), add(client, content=None)
     for one in (task, bare):

@@ -317,6 +317,30 @@ def test_lines_of_one_upload_that_ask_for_one_task_are_one_task(client, project)
     assert len(listed(client)) == 2
 
 
+def test_a_line_like_one_that_was_refused_is_judged_for_itself(world, client, batches_of_all_kinds):
+    """It is no repetition of a task, for there is none."""
+    closed, row = "batch_closed", {"unique_id": "u", "content": CONTENT}
+
+    answer = upload(
+        client,
+        row | {"batch_id": closed},
+        row | {"batch_id": closed},
+        row,
+        row,
+        {"task_id": "t", "batch_id": closed},
+        {"task_id": "t", "batch_id": closed},
+    )
+
+    assert outcomes(answer) == [
+        "rejected", "rejected", "created", "unchanged", "rejected", "rejected",
+    ]  # fmt: skip
+    told = answer.json()["results"]
+    assert told[1] == told[0] | {"line": 2}
+    assert {one["pointer"] for one in told if one["outcome"] == "rejected"} == {"/batch_id"}
+    assert [one["task_id"] for one in listed(client)] == [told[2]["task_id"]]
+    assert told[3]["task_id"] == told[2]["task_id"]
+
+
 def test_two_organizations_may_use_the_same_ids(world, client, project):
     world.project(org="Stranger", public_id="project_1")
     row = {"unique_id": "u", "task_id": "t", "content": CONTENT}

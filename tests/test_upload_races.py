@@ -216,6 +216,49 @@ def test_a_batch_that_closes_between_look_and_lock_refuses_its_lines(
     assert outcomes(upload(client, {"unique_id": "u"})) == ["created"], "nothing was claimed"
 
 
+def look_too_early(monkeypatch) -> None:
+    """What a race on PostgreSQL comes to: the first look finds nothing yet, the claim is lost."""
+    real, looks = chunks.claims.list_holders, []
+
+    async def too_early(tx, org_id, unique_ids):
+        looks.append(unique_ids)
+        return {} if len(looks) == 1 else await real(tx, org_id, unique_ids)
+
+    monkeypatch.setattr(chunks.claims, "list_holders", too_early)
+
+
+def test_lines_like_one_that_was_outrun_are_compared_with_the_task_that_was_quicker(
+    client, project, monkeypatch
+):
+    quicker = upload(client, {"unique_id": "u", "content": CONTENT}).json()["results"][0]
+    look_too_early(monkeypatch)
+    answer = upload(
+        client,
+        {"unique_id": "u", "content": CONTENT},
+        {"unique_id": "u", "content": CONTENT},
+        {"unique_id": "u", "task_id": "t"},
+        {"task_id": "t"},
+        {"task_id": "t"},
+    )
+
+    assert outcomes(answer) == ["unchanged", "unchanged", "rejected", "created", "unchanged"]
+    told = answer.json()["results"]
+    assert [one["task_id"] for one in told] == [quicker["task_id"]] * 3 + ["t"] * 2
+    assert {one["task_id"] for one in listed(client)} == {quicker["task_id"], "t"}
+
+
+def test_lines_of_a_task_whose_first_was_outrun_are_still_told_apart(client, project, monkeypatch):
+    upload(client, {"unique_id": "u"})
+    look_too_early(monkeypatch)
+    rows = [{"unique_id": "u", "task_id": "t"}, {"unique_id": "u2", "task_id": "t"},
+            {"unique_id": "u2"}]  # fmt: skip
+    told = upload(client, *rows).json()["results"]
+
+    assert [one["outcome"] for one in told] == ["rejected", "rejected", "created"]
+    assert repr(told[2]["task_id"]) in told[1]["error"]
+    assert "another task_id" in told[1]["error"]
+
+
 def test_a_chunk_that_found_its_batch_closing_is_stored_again(client, project, monkeypatch):
     real, runs = chunks.store_rows, []
 

@@ -9,7 +9,7 @@ import pytest
 
 from builders import make_message, make_turn
 from floor import FORM, LIKERT, OVERALL, WHY, Floor, make_content
-from plaudit.core import lifecycle, review, reviews, submission
+from plaudit.core import batching, lifecycle, review, reviews, submission
 from plaudit.errors import (
     AnswersRejected,
     Conflict,
@@ -305,6 +305,23 @@ def test_a_submission_can_be_undone_for_ten_seconds(floor):
 
     with pytest.raises(Conflict, match="too late"):
         floor.undo(again)
+
+
+def test_what_completed_a_task_of_a_cancelled_batch_is_neither_undone_nor_reopened(floor):
+    batch = floor.batch()
+    [task_id, _] = floor.create(2, batch=batch)
+    lease = floor.take()
+    floor.submit(lease)
+    floor.write(lambda tx: batching.move(tx, batch, "cancel"))
+
+    for again in (floor.undo, floor.reopen):
+        with pytest.raises(Conflict, match="batch of this task is cancelled"):
+            again(lease)
+
+    assert floor.status(task_id) is TaskStatus.completed
+    assert len(floor.counting(task_id)) == 1
+    assert floor.lease(lease).status is LeaseStatus.submitted
+    assert floor.violations() == {}
 
 
 def test_undo_works_although_the_next_tasks_are_open(floor):

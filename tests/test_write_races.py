@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -169,6 +170,44 @@ def test_metadata_set_beside_the_cancelling_of_a_batch_is_kept(world, project):
             assert all(b'"status":"canceled"' in head for head in heads)
 
     world.run(work())
+
+
+def test_a_task_reopened_beside_the_cancelling_of_its_batch_is_never_left_pending(world, project):
+    """It is reopened and then cancelled with the rest, or stays completed with its threads."""
+    org_id = world.org()
+
+    async def fill(tx, number: int):
+        batch = await batching.open_batch(
+            tx, project, name=f"b{number}", is_staging=False, metadata={}, callback=None
+        )
+        made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(4)]
+        for task in made[:3]:
+            await lifecycle.complete_task(tx, org_id, task, THREADS)
+        return batch, [await tasks.find_task(tx, org_id, one.task_id) for one in made[:3]]
+
+    async def reopen(task) -> None:
+        with suppress(Conflict):
+            await world.db.write(lambda tx: lifecycle.reopen_task(tx, org_id, task))
+
+    async def work() -> Counter[tuple[str, bool]]:
+        found: Counter[tuple[str, bool]] = Counter()
+        for number in range(40):
+            batch, done = await world.db.write(lambda tx, n=number: fill(tx, n))
+            contenders = [
+                *map(reopen, done),
+                world.db.write(lambda tx, b=batch: batching.move(tx, b, "cancel")),
+            ]
+            random.shuffle(contenders)
+            await asyncio.gather(*contenders)
+            async with world.db.read() as tx:
+                stored = [await tasks.find_task(tx, org_id, one.task_id) for one in done]
+            found.update((one.status.value, one.body is not None) for one in stored)
+        return found
+
+    found = world.run(work())
+
+    assert set(found) == {("canceled", False), ("completed", True)}
+    assert world.run(violations(world.db)) == {}
 
 
 async def moved(tx, org_id: str, task, move: str) -> None:

@@ -15,7 +15,7 @@ from builders import make_annotation, make_message, make_task, make_thread, make
 from floor import Floor, make_content
 from harness import World
 from managing import entries, invalid_fields, said_at
-from plaudit.core import assignment, lifecycle, listing
+from plaudit.core import assignment, batching, lifecycle, listing
 from plaudit.model import TaskStatus
 from plaudit.store import tasks
 from plaudit.workspace import task_pages
@@ -291,6 +291,23 @@ def test_a_completed_task_is_reopened_and_done_anew(floor, mia):
     assert answer.status_code == 303
     assert floor.status(task_id) is TaskStatus.pending
     assert floor.counting(task_id) == []
+
+
+def test_a_task_of_a_cancelled_batch_offers_no_reopening_and_refuses_it(floor, mia):
+    batch = floor.batch()
+    [task_id, _] = floor.create(2, batch=batch)
+    floor.work_on("ann")
+    before = mia.get(path_of(floor, task_id)).text
+    floor.write(lambda tx: batching.move(tx, batch, "cancel"))
+
+    answer = mia.post(path_of(floor, task_id, "reopen"))
+    after = mia.get(path_of(floor, task_id)).text
+
+    assert ("Reopen task" in before, "Reopen task" in after) == (True, False)
+    assert answer.status_code == 409
+    assert "The batch of this task is cancelled" in answer.text
+    assert floor.status(task_id) is TaskStatus.completed
+    assert entries(floor.world) == []
 
 
 def test_a_task_is_put_in_error_with_a_reason_that_clients_read(floor, mia):

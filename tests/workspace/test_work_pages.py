@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 from annotating import SECRETS, Shift, Worker, good_answers, make_content
 from builders import make_message, make_turn
 from harness import World
+from plaudit.core import batching
+from plaudit.core.projects import create_batch
 
 
 @pytest.fixture
@@ -174,6 +176,27 @@ def test_undo_brings_the_answers_back(shift: Shift, ann: Worker):
     assert answer.json()["next"] == ann.at
     state = ann.state()
     assert (state["is_open"], state["draft"]) == (True, good_answers())
+
+
+def test_work_on_a_batch_that_was_cancelled_is_not_opened_again_and_says_why(
+    shift: Shift, ann: Worker, client: TestClient
+):
+    batch = shift.write(lambda tx: create_batch(tx, shift.project, name="B"))
+    shift.add(count=2, batch=batch)
+    ann.take()
+    submit(ann)
+    shift.write(lambda tx: batching.move(tx, batch, "cancel"))
+
+    undone = ann.call("undo")
+    opened = ann.form(f"{ann.at}/reopen")
+    kept = {f"__Host-plaudit={ann.token}", opened.headers["set-cookie"].split(";")[0]}
+    told = client.get(f"{shift.path}/mine", headers={"Cookie": "; ".join(kept)}).text
+
+    assert (undone.status_code, undone.json()["code"]) == (409, "conflict")
+    assert "cancelled" in undone.json()["error"]
+    assert opened.headers["location"] == f"{shift.path}/mine"
+    assert "The batch of this task is cancelled" in told
+    assert "Hello!" in told
 
 
 def test_one_s_own_last_submissions_can_be_opened_again(shift: Shift, ann: Worker):

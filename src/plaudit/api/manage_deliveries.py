@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from msgspec import Struct
 
 from plaudit.api import examples
-from plaudit.api.operation import Call, Change, Operation
+from plaudit.api.operation import Call, Change, Operation, idempotency_key
 from plaudit.api.parameters import Count, NoQuery, Text
-from plaudit.core import deliveries, delivery_reports, delivery_selection
+from plaudit.core import deliveries, delivery_reports, delivery_selection, idempotency
 from plaudit.core.delivery_reports import ReportQuery
 from plaudit.core.scope import ScopeWords, find_batch, find_project
+from plaudit.errors import Unavailable
 from plaudit.model import Project, Role
 from plaudit.wire import deliveries as wire
 from plaudit.wire.reading import moment
@@ -65,10 +66,16 @@ class _Prepared(Struct, frozen=True):
     maker: deliveries.Maker | None
 
 
-async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Prepared:
-    """Copy the tasks, in transactions of their own; nobody sees any of it yet."""
+async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Prepared | None:
+    """Copy the tasks, in transactions of their own; nobody sees any of it yet.
+
+    None, and nothing is copied, where the Idempotency-Key has been used.
+    """
     db, org_id = call.services.db, call.caller.org_id
+    idem_key = idempotency_key(dict(call.scope["headers"]))
     async with db.read() as tx:
+        if idem_key is not None and await idempotency.is_taken(tx, org_id, idem_key):
+            return None
         project = await find_project(tx, org_id, ScopeWords(call.path["project_id"]))
         assert project is not None
         if await deliveries.is_taken(tx, project, body.name):
@@ -95,7 +102,9 @@ async def create_delivery(
     call: Call[NoQuery], body: wire.CreateDelivery, change: Change
 ) -> wire.DeliveryRecord:
     """POST …/deliveries: show the delivery that was prepared."""
-    prepared: _Prepared = call.prepared
+    prepared: _Prepared | None = call.prepared
+    if prepared is None:  # its Idempotency-Key was forgotten between the two looks at it
+        raise Unavailable("the server cannot tell whether this was done before; try again")
     project = prepared.project
     if prepared.maker is None:
         raise await deliveries.refusal(change.tx, project, body.name)
@@ -107,6 +116,13 @@ async def create_delivery(
         detail={"name": made.name, "task_count": made.task_count},
     )
     return wire.record(made, project.public_id)
+
+
+async def withdraw_delivery(call: Call[NoQuery]) -> None:
+    """Take back what was copied, so that the name is free; what was shown stays."""
+    prepared: _Prepared | None = call.prepared
+    if prepared is not None and prepared.maker is not None:
+        await prepared.maker.withdraw()
 
 
 async def get_delivery_record(call: Call[NoQuery]) -> wire.DeliveryRecord:
@@ -166,11 +182,13 @@ OPERATIONS = (
         method="POST",
         handler=create_delivery,
         before=freeze_delivery,
+        abandon=withdraw_delivery,
         summary="Make a delivery",
         description="Freezes completed tasks of the project under a name that is new in it, else "
         f"409: those of `task_ids`, or all within the filter; at most {DELIVERY_TASKS_MAX:,}. What "
-        "was completed when the request began is in it, nothing later. It appears whole or not "
-        "at all. A selection without any task is refused.",
+        "was completed when the request began is in it, as it is when it is copied; nothing later, "
+        "and nothing that has left the filter by then. It appears whole or not at all. A selection "
+        "without any task is refused.",
         tag="Deliveries",
         role=Role.write,
         body=wire.CreateDelivery,

@@ -214,7 +214,7 @@ OPERATIONS = (
         body=Nothing,
         summary="Make a completed task pending again",
         description="Its threads go; what they asked stays as its content. 409 if the task is "
-        "not completed.",
+        "not completed, or its batch is cancelled.",
         body_example={},
         example=examples.PENDING_TASK,
     ),

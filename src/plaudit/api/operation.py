@@ -8,7 +8,9 @@ the Idempotency-Key is honoured and the audit log is written.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
@@ -23,7 +25,7 @@ from plaudit.api.streams import Stream
 from plaudit.core import audit, idempotency
 from plaudit.core.egress import Egress
 from plaudit.core.secrets import ServerSecret
-from plaudit.errors import Forbidden, MethodNotAllowed, NotFound
+from plaudit.errors import Forbidden, MethodNotAllowed, NotFound, Problem
 from plaudit.model import Actor, Caller, Role
 from plaudit.settings import BODY_BYTES_MAX, Settings
 from plaudit.store.engine import Database, Transaction
@@ -135,6 +137,8 @@ class Operation(Struct, frozen=True, kw_only=True):
 
     The handler finds what it returns in `call.prepared`.
     """
+    abandon: Callable[[Any], Awaitable[None]] | None = None
+    """Takes the call, and what `before` has done back, where the transaction came to nothing."""
     streams: tuple[str, ...] = ()
     """Media types of a body that the handler reads itself, in transactions of its own."""
     row: type[Struct] | None = None
@@ -213,9 +217,9 @@ class Endpoint:
         refuse_encoding(headers)
         raw = await read_body(call.receive, BODY_BYTES_MAX)
         body = convert(guard.check(raw or b"{}"), kind)
+        idem_key = idempotency_key(headers)
         if operation.before is not None:
             call.prepared = await operation.before(call, body)
-        idem_key = idempotency_key(headers)
         request_hash = idempotency.hash_of(
             operation.operation_id.encode(), scope["path"].encode(), scope["query_string"], raw
         )
@@ -239,7 +243,13 @@ class Endpoint:
             )
             return kept if is_replayed else shown, is_replayed
 
-        answer, is_replayed = await self._services.db.write(work)
+        try:
+            answer, is_replayed = await self._services.db.write(work)
+        except (Problem, asyncio.CancelledError):
+            if operation.abandon is not None:
+                with suppress(Problem):
+                    await operation.abandon(call)
+            raise
         self._services.wake()
         return Answer(answer, headers=[REPLAYED] if is_replayed else [])
 

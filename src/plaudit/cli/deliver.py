@@ -77,7 +77,7 @@ def deliver(
             most=UNBOUNDED,
         )
         with progress() as bars:
-            bar = bars.add_task("freezing", total=selection.count)
+            bar = bars.add_task("freezing", total=len(selection.seqs))
             return await deliveries.deliver(
                 db,
                 inside,

@@ -73,7 +73,7 @@ async def move(tx: Transaction, batch: Batch, action: str) -> Batch:
         raise IllegalMove(f"the batch is {current.status}; to {action} it, it must be {allowed}")
     await queue.follow_batch(tx, msgspec.structs.replace(current, status=status))
     if status is BatchStatus.cancelled:
-        await _cancel_pending(tx, batch)
+        await cancel_pending(tx, batch)
     elif status is BatchStatus.in_progress:
         await lifecycle.settle_batch(tx, batch.org_id, batch.project_id, batch.batch_id)
     return await _current(tx, batch)
@@ -101,8 +101,8 @@ async def _current(tx: Transaction, batch: Batch) -> Batch:
     return found
 
 
-async def _cancel_pending(tx: Transaction, batch: Batch) -> None:
-    """Cancel what has not ended; what has is left alone."""
+async def cancel_pending(tx: Transaction, batch: Batch) -> None:
+    """Cancel what has not ended of a batch that is cancelled; the caller has it locked."""
     canceled = 0
     while found := await tasks.list_pending_of_batch(
         tx, batch.project_id, batch.batch_id, limit=CANCELED_AT_ONCE

@@ -114,7 +114,7 @@ class _Stored:
                 self._compare(row, other, known[other], by_unique=by_unique)
             else:
                 free.append(row)
-        return self._first_of_each(free)
+        return free
 
     def refuse_closed(self, rows: list[Row]) -> list[Row]:
         """Refuse rows for batches that take no more tasks."""
@@ -131,23 +131,23 @@ class _Stored:
         return kept
 
     async def claim(self, rows: list[Row]) -> list[Row]:
-        """Claim the unique_ids; compare rows with whoever was quicker."""
-        wanted = {row.unique_id: row.task_id for row in rows if row.unique_id is not None}
-        if not wanted:
-            return rows
-        await claims.claim_unique_ids(self._tx, self._org_id, wanted)
-        holders = await claims.list_holders(self._tx, self._org_id, list(wanted))
-        lost = {
-            row.line: holders[row.unique_id]
-            for row in rows
-            if row.unique_id is not None and holders[row.unique_id] != row.task_id
-        }
-        known = await self._known(list(lost.values()))
-        for row in rows:
-            if row.line in lost:
-                other = lost[row.line]
-                self._compare(row, other, known.get(other), by_unique=True)
-        return [row for row in rows if row.line not in lost]
+        """Claim the ids of the rows; compare the rest with who has them.
+
+        That is an earlier row of the chunk which is kept, or the task of whoever was quicker. A
+        row whose forerunner lost its claim stands for itself.
+        """
+        kept: list[Row] = []
+        while rows:
+            firsts, repeated = self._first_of_each(kept, rows)
+            lost = await self._claim_unique_ids(firsts)
+            known = await self._known(list(lost.values()))
+            for row in [*firsts, *repeated]:
+                if row.unique_id in lost:
+                    other = lost[row.unique_id]
+                    self._compare(row, other, known.get(other), by_unique=True)
+            kept += [row for row in firsts if row.unique_id not in lost]
+            rows = [row for row in repeated if row.unique_id not in lost]
+        return sorted(kept, key=lambda row: row.line)
 
     async def create(self, rows: list[Row], actor: Actor, action: str) -> None:
         """Add the tasks, count them in their batches, and tell of them."""
@@ -174,25 +174,45 @@ class _Stored:
             result = RowResult(line=row.line, outcome="created", task_id=row.task_id)
             self.results.append(result)
 
-    def _first_of_each(self, rows: list[Row]) -> list[Row]:
-        """Compare rows with an earlier row of the chunk that asks for the same task."""
-        by_unique: dict[str, Row] = {}
-        by_id: dict[str, Row] = {}
-        kept = []
+    def _first_of_each(self, kept: list[Row], rows: list[Row]) -> tuple[list[Row], list[Row]]:
+        """Part rows into those that are the first to ask for their task, and those after them.
+
+        Rows that ask for the task of one that is kept are compared with it.
+        """
+        by_unique = {row.unique_id: row for row in kept if row.unique_id is not None}
+        by_id = {row.task_id: row for row in kept}
+        kept_lines = {row.line for row in kept}
+        firsts: list[Row] = []
+        repeated: list[Row] = []
         for row in rows:
             same = by_unique.get(row.unique_id or "")
             first = by_id.get(row.task_id) if same is None and row.is_named else same
-            if first is not None:
+            if first is None:
+                firsts.append(row)
+                by_id[row.task_id] = row
+                if row.unique_id is not None:
+                    by_unique[row.unique_id] = row
+            elif first.line in kept_lines:
                 batch = self._batches.get(first.line)
                 batch_id = None if batch is None else batch.batch_id
                 known = KnownTask(first.task_id, batch_id, first.unique_id, first.content)
                 self._compare(row, first.task_id, known, by_unique=same is not None)
-                continue
-            if row.unique_id is not None:
-                by_unique[row.unique_id] = row
-            by_id[row.task_id] = row
-            kept.append(row)
-        return kept
+            else:
+                repeated.append(row)
+        return firsts, repeated
+
+    async def _claim_unique_ids(self, rows: list[Row]) -> dict[str, str]:
+        """Claim the unique_ids of the rows; return those that others have, and their tasks."""
+        wanted = {row.unique_id: row.task_id for row in rows if row.unique_id is not None}
+        if not wanted:
+            return {}
+        await claims.claim_unique_ids(self._tx, self._org_id, wanted)
+        holders = await claims.list_holders(self._tx, self._org_id, list(wanted))
+        return {
+            unique_id: holders[unique_id]
+            for unique_id, task_id in wanted.items()
+            if holders[unique_id] != task_id
+        }
 
     async def _known(self, task_ids: list[str]) -> dict[str, KnownTask | None]:
         """Those of the tasks that are stored; None for one of another project."""

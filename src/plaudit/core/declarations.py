@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from plaudit import clock
-from plaudit.core import names, queue
+from plaudit.core import batching, names, queue
 from plaudit.core.projects import check_batch, checked_detail, create_batch, create_project
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model import Batch, BatchStatus, Project, TaskStatus
@@ -31,6 +31,7 @@ class Write(Protocol):
     def __call__(self, work: Work[T]) -> Awaitable[T]: ...
 
 
+_sorted = msgspec.json.Encoder(order="deterministic").encode
 _DETAIL_FIELDS = ProjectDetail.__struct_fields__
 _FORWARD = {
     BatchStatus.staging: 0,
@@ -52,6 +53,8 @@ class Declarations:
         self._named: dict[str, Project] = {}
         self._batches: dict[str, Batch] = {}
         self._undeclared: dict[str, Batch] = {}
+        self._made: set[str] = set()
+        """The batches that this import made because a task referred to them."""
 
     async def declare(self, kind: str, value: object) -> str:
         """Take a declaration; return the outcome. Raises InvalidContent or Conflict."""
@@ -97,6 +100,7 @@ class Declarations:
                 with _pointing("/batch"):
                     batch = await self._create_batch(declared, project)
                 self._undeclared[batch_id] = batch
+                self._made.add(batch_id)
             else:
                 with _pointing(None, "/batch"):
                     declared = convert(msgspec.to_builtins(reference), ArchivedBatch)
@@ -168,24 +172,45 @@ class Declarations:
             return "added"
         if stored.project_id != project.project_id:
             raise Conflict(f"batch {declared.id!r} belongs to another project")
-        wanted = _wanted_batch(stored, declared)
         self._batches[declared.id] = stored
-        if wanted == stored or _FORWARD[wanted.status] < _FORWARD[stored.status]:
+        is_made = declared.id in self._made
+        if _wanted_batch(stored, declared, is_made=is_made) == stored:
             return "unchanged"
-        is_placeholder = stored.name == stored.batch_id
-        if wanted.name != stored.name and not (self._replace or is_placeholder):
-            raise Conflict(f"batch {declared.id!r} is stored with other values; see --replace")
-        name_key = names.checked(wanted.name)
 
-        async def work(tx: Transaction) -> None:
-            await batches.add_progress(tx, wanted.project_id, wanted.batch_id, {})  # the lock
-            if not await batches.update_batch(tx, wanted, name_key):
-                raise Conflict(f"there is a batch named {wanted.name!r} already")
-            await queue.follow_batch(tx, wanted)
+        async def work(tx: Transaction) -> Batch | None:
+            await batches.add_progress(tx, stored.project_id, stored.batch_id, {})  # the lock
+            current = await batches.find_batch(tx, self._org_id, stored.batch_id)
+            assert current is not None
+            wanted = _wanted_batch(current, declared, is_made=is_made)
+            return await self._change_batch(tx, current, wanted) if wanted != current else None
 
-        await self._write(work)
-        self._batches[declared.id] = wanted
+        changed = await self._write(work)
+        self._made.discard(declared.id)
+        if changed is None:
+            return "unchanged"
+        self._batches[declared.id] = changed
         return "updated"
+
+    async def _change_batch(self, tx: Transaction, stored: Batch, wanted: Batch) -> Batch:
+        """Write a batch anew, which the caller has locked; raises Conflict where it may not be."""
+        if not self._may_become(stored, wanted):
+            raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
+        if not await batches.update_batch(tx, wanted, names.checked(wanted.name)):
+            raise Conflict(f"there is a batch named {wanted.name!r} already")
+        await queue.follow_batch(tx, wanted)
+        if wanted.status is BatchStatus.cancelled and stored.status is not wanted.status:
+            await batching.cancel_pending(tx, wanted)
+        return wanted
+
+    def _may_become(self, stored: Batch, wanted: Batch) -> bool:
+        """Whether a batch may be changed so: it was merely referred to, or only moves on."""
+        is_placeholder = stored.name == stored.batch_id != wanted.name
+        if self._replace or is_placeholder or stored.batch_id in self._made:
+            return True
+        moved = msgspec.structs.replace(
+            stored, status=wanted.status, completed_ms=wanted.completed_ms
+        )
+        return moved == wanted and _FORWARD[wanted.status] > _FORWARD[stored.status]
 
     async def _project_named(self, name: str) -> Project:
         name_key = names.key_of(name)
@@ -229,7 +254,7 @@ class Declarations:
                 project,
                 name=declared.id if declared.name is None else declared.name,
                 batch_id=declared.id,
-                status=declared.status,
+                status=declared.status or BatchStatus.in_progress,
                 created_ms=created_ms,
                 completed_ms=completed_ms,
                 metadata=declared.metadata,
@@ -273,14 +298,27 @@ def _wanted_project(stored: Project, declared: ArchivedProject) -> Project:
     )
 
 
-def _wanted_batch(stored: Batch, declared: ArchivedBatch) -> Batch:
+def _wanted_batch(stored: Batch, declared: ArchivedBatch, *, is_made: bool) -> Batch:
+    """What a declaration makes of a stored batch: what it does not say stays.
+
+    A status that lies before the stored one is an older copy's, and is not taken; but for a batch
+    `is_made` by this very import, which nobody has moved.
+    """
     created_ms = moment(declared.created_at, "/created_at")
+    completed_ms = moment(declared.completed_at, "/completed_at")
+    status = declared.status or stored.status
+    is_older = _FORWARD[status] < _FORWARD[stored.status] and not is_made
+    if is_older or (completed_ms is None and status is stored.status):
+        completed_ms = stored.completed_ms
+    is_same_metadata = declared.metadata is None or (
+        _sorted(declared.metadata) == _sorted(msgspec.json.decode(stored.metadata))
+    )
     return msgspec.structs.replace(
         stored,
         name=stored.name if declared.name is None else declared.name,
-        status=declared.status,
+        status=stored.status if is_older else status,
         created_ms=stored.created_ms if created_ms is None else created_ms,
-        completed_ms=moment(declared.completed_at, "/completed_at"),
-        metadata=msgspec.json.encode(declared.metadata or {}),
-        callback=declared.callback,
+        completed_ms=completed_ms,
+        metadata=stored.metadata if is_same_metadata else msgspec.json.encode(declared.metadata),
+        callback=stored.callback if declared.callback is None else declared.callback,
     )

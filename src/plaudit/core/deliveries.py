@@ -5,17 +5,17 @@ delivery in one last conditional update. Until then nobody sees any of it. A run
 claim whose lease ends; another run of that name then takes over and begins anew. Each step of a run
 is conditional on its number, so one that was only slow cannot mix its tasks into its successor's.
 
-The claim takes a time of the project's completion clock. Whatever was completed before that moment
-is visible by then, and whatever is completed after has a greater time: so the set is exact, however
-long the copying takes.
+What belongs to a delivery is listed in one snapshot before the run begins, so the set is that of
+one moment, however long the copying takes. Each task is copied as it is when its turn comes:
+corrected meanwhile it is delivered corrected, and reopened meanwhile it is left out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
@@ -29,7 +29,6 @@ from plaudit.model_deliveries import Delivery, DeliveryRun
 from plaudit.store import deliveries, frozen, projects
 from plaudit.store.engine import Database, Transaction
 from plaudit.store.frozen import FROZEN_AT_ONCE
-from plaudit.store.tasks import TaskFilter, TaskPlace
 from plaudit.wire import deliveries as wire
 
 LEASE_MS = 60_000
@@ -134,72 +133,43 @@ class Maker:
     async def freeze(self, selection: Selection, on_progress: Callable[[int], object]) -> None:
         """Copy the selected tasks as they are now; tells `on_progress` how many were done.
 
-        Takes everything back where it fails, and where nothing is left of the selection.
+        Takes everything back where it fails. A task that was named and is not completed any more
+        is a Conflict; what has left a filter meanwhile is left out, and InvalidContent if that is
+        all of it.
         """
-        try:
-            if selection.seqs is not None:
-                await self._freeze_listed(selection.seqs, on_progress)
-            else:
-                await self._freeze_filtered(selection.where, on_progress)
+        async with self.or_nothing():
+            done = 0
+            while done < len(selection.seqs):
+                wanted = selection.seqs[done : done + FROZEN_AT_ONCE]
+
+                async def work(
+                    tx: Transaction, wanted: Sequence[int] = wanted
+                ) -> tuple[list[tuple[str, bytes]], int]:
+                    some = await self._within_bytes(tx, wanted)
+                    found = await frozen.list_completed(tx, self._project.project_id, some)
+                    if selection.is_named and len(found) < len(some):
+                        raise Conflict("a task is no longer completed; look which, and try again")
+                    here = [found[seq] for seq in some if seq in found]
+                    return await self.add(tx, [*filter(selection.takes, here)]), len(some)
+
+                added, looked_at = await self._write(work)
+                self.took(added)
+                done += looked_at
+                on_progress(looked_at)
             if self.count == 0:
                 raise InvalidContent("there is nothing to deliver: no task is completed any more")
+
+    @asynccontextmanager
+    async def or_nothing(self) -> AsyncIterator[None]:
+        """Take everything back if what is done inside is refused or interrupted."""
+        try:
+            yield
         except (Problem, asyncio.CancelledError):
             with suppress(Problem):
                 await self.withdraw()
             raise
 
-    async def _freeze_listed(self, seqs: list[int], on_progress: Callable[[int], object]) -> None:
-        done = 0
-        while done < len(seqs):
-            wanted = seqs[done : done + FROZEN_AT_ONCE]
-
-            async def work(tx: Transaction, wanted: list[int] = wanted) -> list[tuple[str, bytes]]:
-                some = await self._within_bytes(tx, wanted)
-                found = await frozen.list_completed(tx, self._project.project_id, some)
-                if len(found) < len(some):
-                    raise Conflict("a task is no longer completed; look which, and try again")
-                return await self.add(tx, [found[seq] for seq in some])
-
-            added = await self._write(work)
-            self.took(added)
-            done += len(added)
-            on_progress(len(added))
-
-    async def _freeze_filtered(
-        self, where: TaskFilter, on_progress: Callable[[int], object]
-    ) -> None:
-        begun_ms = self._run.delivery.begun_ms
-        place, has_more = where.start, True
-
-        async def bound_of(tx: Transaction) -> int:
-            return await projects.next_seq(tx, where.project_id) - 1
-
-        bound = begun_ms - 1 if where.is_by_completion else await self._write(bound_of)
-        while has_more:
-
-            async def work(
-                tx: Transaction, place: TaskPlace = place
-            ) -> tuple[list[tuple[str, bytes]], TaskPlace, int]:
-                places = await frozen.list_selected(
-                    tx, where, after=place, bound=bound, limit=FROZEN_AT_ONCE
-                )
-                if not places:
-                    return [], place, 0
-                some = await self._within_bytes(tx, [one.seq for one in places])
-                found = await frozen.list_completed(tx, where.project_id, some)
-                kept = [
-                    found[seq]
-                    for seq in some
-                    if seq in found and (found[seq].completed_ms or 0) < begun_ms
-                ]
-                return await self.add(tx, kept), places[len(some) - 1], len(some)
-
-            added, place, looked_at = await self._write(work)
-            self.took(added)
-            has_more = looked_at > 0
-            on_progress(looked_at)
-
-    async def _within_bytes(self, tx: Transaction, seqs: list[int]) -> list[int]:
+    async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
         """As many of the tasks as fit into one transaction; at least one."""
         sizes = await frozen.list_sizes(tx, self._project.project_id, seqs)
         total = 0
@@ -366,7 +336,8 @@ async def deliver(
         )
         return made
 
-    return await db.write(work)
+    async with maker.or_nothing():
+        return await db.write(work)
 
 
 async def is_taken(tx: Transaction, project: Project, name: str) -> bool:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from plaudit.errors import InvalidContent
-from plaudit.model import Batch, Project, TaskStatus
+from plaudit.model import Batch, Project, StoredTask, TaskStatus
 from plaudit.store import frozen, tasks
 from plaudit.store.engine import Database
 from plaudit.store.frozen import FROZEN_AT_ONCE
 from plaudit.store.tasks import TaskFilter
 
+LISTED_AT_ONCE = 10_000
+
 
 class Selection(Struct, frozen=True, kw_only=True):
-    """Which completed tasks to deliver: all within the filter, or those at `seqs`, in that order.
+    """Which tasks to deliver: those at `seqs`, in that order, as one moment had them completed.
 
-    Times are exclusive bounds in milliseconds. `count` is about how many there are.
+    `is_named` if they were named by id, else they are what `where` selected; eight bytes each.
     """
 
     where: TaskFilter
-    seqs: list[int] | None = None
-    count: int
+    seqs: Sequence[int]
+    is_named: bool = False
+
+    def takes(self, task: StoredTask) -> bool:
+        """Whether a completed task is still within the times that were asked for."""
+        done, where = task.completed_ms or 0, self.where
+        is_late = where.completed_after is None or done > where.completed_after
+        return is_late and (where.completed_before is None or done < where.completed_before)
 
 
 async def select(
@@ -38,31 +47,26 @@ async def select(
 ) -> Selection:
     """Find what a delivery is to hold; raises InvalidContent if that is nothing, or over `most`.
 
-    Ids are of completed tasks of the project, twice is once; with them there is no filter.
+    Ids are of completed tasks of the project, twice is once; with them there is no filter. Times
+    are exclusive bounds in milliseconds.
     """
-    where = TaskFilter(
-        project_id=project.project_id,
-        batch_id=None if batch is None else batch.batch_id,
-        completed_after=completed_after,
-        completed_before=completed_before,
-    )
+    where = _filter(project, batch, completed_after, completed_before)
     if task_ids is None:
-        async with db.read() as tx:
-            count = await frozen.count_selected(tx, where, bound=tasks.FAR, most=most + 1)
-        selection = Selection(where=where, count=count)
+        seqs = await _list_seqs(db, where, most=most + 1)
+        selection = Selection(where=where, seqs=seqs)
+        count = len(seqs)
     else:
         if batch is not None or where.is_by_completion:
             raise InvalidContent("give task_ids or a filter, not both", pointer="/task_ids")
-        count, seqs = len(set(task_ids)), None
-        if count <= most:
-            seqs = await _seqs_of(db, project, task_ids)
-        selection = Selection(where=where, seqs=seqs, count=count)
-    if selection.count == 0:
+        count = len(set(task_ids))
+        named = await _seqs_of(db, project, task_ids) if count <= most else []
+        selection = Selection(where=where, seqs=named, is_named=True)
+    if count == 0:
         raise InvalidContent(
             "there is nothing to deliver: no completed task of the project is selected",
             pointer="" if task_ids is None else "/task_ids",
         )
-    if selection.count > most:
+    if count > most:
         raise InvalidContent(f"at most {most:,} tasks are delivered at once here{advice}")
     return selection
 
@@ -76,29 +80,44 @@ async def select_undelivered(
     completed_before: int | None = None,
 ) -> Selection:
     """What no delivery of the project holds of all within the filter; raises InvalidContent."""
-    where = TaskFilter(
+    where = _filter(project, batch, completed_after, completed_before)
+    seqs = await _list_seqs(db, where, most=tasks.FAR)
+    kept = array("q")
+    for start in range(0, len(seqs), FROZEN_AT_ONCE):
+        some = seqs[start : start + FROZEN_AT_ONCE]
+        async with db.read() as tx:
+            held = await frozen.list_delivered(tx, project.project_id, some)
+        kept.extend(seq for seq in some if seq not in held)
+    if not kept:
+        raise InvalidContent(
+            "there is nothing to deliver: every completed task that is selected was delivered"
+        )
+    return Selection(where=where, seqs=kept)
+
+
+def _filter(
+    project: Project, batch: Batch | None, completed_after: int | None, completed_before: int | None
+) -> TaskFilter:
+    return TaskFilter(
         project_id=project.project_id,
         batch_id=None if batch is None else batch.batch_id,
         completed_after=completed_after,
         completed_before=completed_before,
     )
-    seqs: list[int] = []
+
+
+async def _list_seqs(db: Database, where: TaskFilter, *, most: int) -> array[int]:
+    """Up to `most` completed tasks within a filter, all of one moment, in the listing's order."""
+    seqs = array("q")
     place, has_more = where.start, True
-    while has_more:
-        async with db.read() as tx:
-            found = await frozen.list_selected(
-                tx, where, after=place, bound=tasks.FAR, limit=FROZEN_AT_ONCE
-            )
-            here = [one.seq for one in found]
-            held = await frozen.list_delivered(tx, project.project_id, here) if here else set()
-        seqs += [seq for seq in here if seq not in held]
-        has_more = len(found) == FROZEN_AT_ONCE
-        place = found[-1] if found else place
-    if not seqs:
-        raise InvalidContent(
-            "there is nothing to deliver: every completed task that is selected was delivered"
-        )
-    return Selection(where=where, seqs=seqs, count=len(seqs))
+    async with db.read() as tx:
+        while has_more:
+            limit = min(LISTED_AT_ONCE, most - len(seqs))
+            found = await frozen.list_selected(tx, where, after=place, limit=limit)
+            seqs.extend(one.seq for one in found)
+            place = found[-1] if found else place
+            has_more = len(found) == limit and len(seqs) < most
+    return seqs
 
 
 async def _seqs_of(db: Database, project: Project, task_ids: Sequence[str]) -> list[int]:

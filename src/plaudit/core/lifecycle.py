@@ -202,9 +202,15 @@ async def reopen_task(
 ) -> None:
     """Make a completed task pending again. Its threads go; what they asked stays as content.
 
-    It is to be done anew by everybody, unless the submissions that it was made of are kept.
+    It is to be done anew by everybody, unless the submissions that it was made of are kept. Raises
+    Conflict if it is not completed any more, or its batch is cancelled: nobody could do it then.
     """
     await _count(tx, task, TaskStatus.completed, TaskStatus.pending)
+    if task.batch_id is not None:  # locked by counting, so its status cannot change any more
+        batch = await batches.find_batch(tx, org_id, task.batch_id)
+        assert batch is not None
+        if batch.status is BatchStatus.cancelled:
+            raise Conflict("the batch of this task is cancelled; its tasks are not reopened")
 
     def head(fields: HeadFields) -> bytes:
         fields.completed_at = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from plaudit.model import StoredTask, TaskStatus
 from plaudit.store.engine import Row, Transaction
-from plaudit.store.tasks import TaskFilter, TaskPlace, keys_sql
+from plaudit.store.tasks import FAR, TaskFilter, TaskPlace, keys_sql
 
 FROZEN_AT_ONCE = 200
 """How many tasks one statement asks for; each has a place in the statement's text."""
@@ -16,27 +16,16 @@ _THESE = f"IN ({', '.join(f':{name}' for name in _NAMES)})"
 
 
 async def list_selected(
-    tx: Transaction, where: TaskFilter, *, after: TaskPlace, bound: int, limit: int
+    tx: Transaction, where: TaskFilter, *, after: TaskPlace, limit: int
 ) -> list[TaskPlace]:
     """The places of up to `limit` completed tasks, in the order of a listing with this filter."""
     rows = await tx.all(
         keys_sql(where.batch_id is not None, True, where.is_by_completion),
-        _selecting(where, after, bound) | {"row_limit": limit},
+        _selecting(where, after) | {"row_limit": limit},
     )
     if where.is_by_completion:
         return [TaskPlace(completed_ms, seq) for completed_ms, seq in rows]
     return [TaskPlace(0, row[0]) for row in rows]
-
-
-async def count_selected(tx: Transaction, where: TaskFilter, *, bound: int, most: int) -> int:
-    """How many completed tasks the filter selects, counted no further than `most`."""
-    keys = keys_sql(where.batch_id is not None, True, where.is_by_completion)
-    row = await tx.one(
-        f"SELECT COUNT(*) FROM ({keys}) AS k",
-        _selecting(where, where.start, bound) | {"row_limit": most},
-    )
-    assert row is not None
-    return int(row[0])
 
 
 async def list_states(
@@ -166,19 +155,19 @@ async def delete_delivered(
     )
 
 
-def _selecting(where: TaskFilter, after: TaskPlace, bound: int) -> dict[str, object]:
+def _selecting(where: TaskFilter, after: TaskPlace) -> dict[str, object]:
     args: dict[str, object] = {
         "project_id": where.project_id,
         "status": TaskStatus.completed.code,
         "after_seq": after.seq,
-        "bound": bound,
+        "bound": FAR,
     }
     if where.batch_id is not None:
         args["batch_id"] = where.batch_id
     if where.is_by_completion:
         args["after_ms"] = after.completed_ms
         if where.completed_before is not None:
-            args["bound"] = min(bound, where.completed_before - 1)
+            args["bound"] = where.completed_before - 1
     return args
 
 

@@ -93,13 +93,13 @@ class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):
 
 
 class ArchivedBatch(Struct, omit_defaults=True, kw_only=True):
-    """A batch as imports and archives carry it."""
+    """A batch as imports and archives carry it; without a status a new one is in progress."""
 
     id: str
     name: str | None = None
     project: str | Project
     created_at: str | None = None
-    status: BatchStatus = BatchStatus.in_progress
+    status: BatchStatus | None = None
     metadata: dict[str, Any] | None = None
     completed_at: str | None = None
     callback: str | None = None

@@ -209,7 +209,7 @@ async def _make(visit: Visit[Any], run: Run, project: Project, wanted: _Wanted) 
             selection = await delivery_selection.select_undelivered(db, project, **bounds)
         else:
             selection = await delivery_selection.select(db, project, **bounds, most=UNBOUNDED)
-        tracker.tell(phase="freezing", total=selection.count)
+        tracker.tell(phase="freezing", total=len(selection.seqs))
         made = await deliveries.deliver(
             db,
             project,

@@ -86,6 +86,7 @@ async def set_metadata(
 
     Raises InvalidContent for more than a batch may have afterwards.
     """
+    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # an import's lock
     for _ in range(lifecycle.ATTEMPTS_MAX):
         current = await _current(tx, batch)
         wanted = mergepatch.merged(_decode(current.metadata), metadata) if merge else metadata

@@ -215,3 +215,65 @@ def test_what_cannot_be_judged_is_said_so_and_why(seat):
     assert sorted("not_applicable" in one for one in given) == [False, True]
     (unsure,) = [one for one in given if one.get("cannot_assess")]
     assert unsure["justification"] == "It is in Finnish."
+
+
+@pytest.mark.parametrize(
+    ("direction", "press", "value"),
+    [
+        ("low_is_first", "mouse", 1),
+        ("low_is_first", "a", 2),
+        ("low_is_first", "1", 1),
+        ("high_is_first", "mouse", 7),
+        ("high_is_first", "a", 6),
+        ("high_is_first", "7", 7),
+    ],
+)
+def test_preferring_response_1_delivers_the_response_that_stood_there(
+    seat, direction, press, value
+):
+    fields = [
+        {"key": "likert_value", "level": "turn", "type": "integer", "scale": direction,
+         "required": True},
+        {"key": "selected_model_id", "level": "turn", "type": "category"},
+    ]  # fmt: skip
+    ann = seat(fields, make_content("One.", "Two."))
+    page = ann.take()
+    shown = page.inner_text('[data-response="1"] .as-rendered').strip()
+
+    if press == "mouse":
+        page.click(f"{question('likert_value')} .pills label >> nth=0")
+    else:
+        page.focus(f"{question('likert_value')} input")
+        page.keyboard.press(press)
+    said = page.inner_text("[data-chosen]")
+    ends = page.inner_text(".preference .ends")
+    ann.saved()
+    kept = ann.answers()
+    ann.submit()
+
+    assert said == "Preferred: Response 1"
+    assert ends.startswith("Response 1 is much better")
+    assert kept[(None, "likert_value")] == value
+    (done,) = tasks_of(ann)
+    turn = done.threads[0].turns[1]
+    preferred = values(turn.annotations)["selected_model_id"]
+    (message,) = [one for one in turn.messages if one.source_id == preferred]
+    assert message.content.text == shown
+
+
+def test_a_contradiction_is_seen_whichever_end_of_the_scale_is_the_first_response(seat):
+    fields = [
+        {"key": "overall", "level": "message", "type": "integer", "possible_values": [1, 2, 3]},
+        {"key": "likert_value", "level": "turn", "type": "integer", "scale": "high_is_first"},
+    ]
+    ann = seat(fields, make_content("One.", "Two."))
+    page = ann.take()
+    ann.pick("overall", "3", 1)
+    ann.pick("overall", "1", 2)
+
+    ann.pick("likert_value", "7")
+    agreed = page.is_hidden("[data-contradiction]")
+    ann.pick("likert_value", "1")
+
+    assert agreed
+    assert page.is_visible("[data-contradiction]")

@@ -40,6 +40,7 @@ const addressOf = (element) => JSON.parse(element.dataset.address);
 const store = new Store(elements.map(addressOf));
 const shows = elements.map((element) =>
   (KINDS[element.dataset.question] ?? bindChoice)(element, store, task.texts[element.dataset.text] ?? ""));
+const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
 const TAKE = `plaudit-take-${task.assignment}`;
 
 function drawAll() {
@@ -71,6 +72,7 @@ function bindProgress() {
 async function start() {
   const journal = task.is_open || task.status !== "submitted" ? await Journal.open(task.assignment) : null;
   const kept = (await journal?.read()) ?? null;
+  if (journal) journal.onLost = tellOnceThatNothingIsKept();
   const active = new ActiveTime(task.active_ms);
   const layout = new Layout(root);
   let countdown = null;
@@ -164,7 +166,7 @@ async function start() {
       ["Close", () => notice("")],
     ]);
   }
-  if (journal === null) notice("This browser keeps no copy of what you type; only the server does.", [], "warn");
+  if (journal === null) notice(NO_COPY, [], "warn");
   await tabs.ask();
   // Until here nothing can be typed, as it would be nobody's.
   root.inert = false;
@@ -175,6 +177,16 @@ async function start() {
     drawAll();
     await submit.resume(kept.submit);
   } else if (from.isDirty) sync.changed();
+}
+
+/** Say it at the first moment at which no other notice would be lost by it. */
+function tellOnceThatNothingIsKept() {
+  let isTold = false;
+  return () => {
+    if (isTold || !document.getElementById("notice").hidden) return;
+    isTold = true;
+    notice(NO_COPY, [["Close", () => notice("")]], "warn");
+  };
 }
 
 /** Draw the question that changed, wherever the change came from. */

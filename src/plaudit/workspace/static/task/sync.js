@@ -42,10 +42,9 @@ export class Sync {
   /** Something was typed: keep it here now, and on the server soon. */
   changed() {
     this.isDirty = true;
-    this.keep();
-    if (this.isStopped) return;
-    if (!this.#failures) this.#onState("saving", {});
     this.#schedule(this.#failures ? RETRY_MS[0] : WAIT_MS);
+    this.keep();
+    if (!this.isStopped && !this.#failures) this.#onState("saving", {});
   }
 
   /** Write down in the browser where we are. */

@@ -277,3 +277,95 @@ def test_a_contradiction_is_seen_whichever_end_of_the_scale_is_the_first_respons
 
     assert agreed
     assert page.is_visible("[data-contradiction]")
+
+
+def test_lines_stay_as_they_are_typed_and_the_caret_where_it_is(seat):
+    ann = seat([{"key": "tags", "level": "thread", "type": "category_multiple"}], make_content())
+    page = ann.take()
+    box = f"{question('tags')} textarea"
+
+    page.focus(box)
+    page.keyboard.type("New\nNew York\n New \n\nOld")
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    page.keyboard.type("A ")
+    shown = page.input_value(box)
+    ann.saved()
+    kept = ann.answers()
+    ann.submit()
+
+    assert shown == "New\nA New York\n New \n\nOld"
+    assert kept == {(None, "tags"): ["New", "A New York", "Old"]}
+    (done,) = tasks_of(ann)
+    assert values(done.threads[0].annotations)["tags"] == ["New", "A New York", "Old"]
+
+
+RATING = [{"key": "rating", "level": "turn", "type": "rubric_rating", "required": True}]
+
+
+def test_a_reason_outlives_its_score(seat):
+    ann = seat(RATING, make_content())
+    page = ann.take()
+    score = f"{question('rating')} input[type=number]"
+    why = f"{question('rating')} textarea"
+    page.fill(score, "3")
+    page.fill(why, "It is long.")
+
+    page.fill(score, "")
+    ann.saved()
+    page.reload()
+    ann.ready()
+    shown = page.input_value(why)
+    progress = page.inner_text("#progress")
+    page.click("#submit")
+    page.wait_for_selector(f"{question('rating')} .wrong:not([hidden])")
+    page.fill(score, "4")
+    ann.submit()
+
+    assert shown == "It is long."
+    assert progress == "0 of 1 required answers"
+    (done,) = tasks_of(ann)
+    (rating,) = [one.actual_instance for one in done.threads[0].turns[1].annotations]
+    assert (rating.value.score, rating.value.justification) == (4, "It is long.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "value"),
+    [
+        ("rubric_rating", "-2", {"score": -2}),
+        ("rubric_rating", "1.5", {"score": 1.5}),
+        ("rubric_rating", "0", {"score": 0}),
+        ("rubric_rating", "-0.5", {"score": -0.5}),
+        ("integer", "-20", -20),
+        ("integer", "007", 7),
+    ],
+)
+def test_numbers_are_kept_as_they_are_typed_key_by_key(seat, kind, typed, value):
+    ann = seat([{"key": "n", "level": "turn", "type": kind}], make_content())
+    page = ann.take()
+    box = f"{question('n')} input[type=number]"
+
+    page.focus(box)
+    page.keyboard.type(typed)
+    ann.saved()
+
+    assert page.input_value(box) == typed
+    assert ann.answers() == {(None, "n"): value}
+
+
+def test_what_is_no_number_is_not_passed_over(seat):
+    ann = seat([{"key": "n", "level": "turn", "type": "integer"}], make_content())
+    page = ann.take()
+    box = f"{question('n')} input[type=number]"
+
+    page.focus(box)
+    page.keyboard.type("-")
+    page.click("#submit")
+    wrong = page.inner_text(f"{question('n')} .wrong")
+    page.keyboard.type("3")
+    ann.submit()
+
+    assert wrong == "This is no number."
+    (done,) = tasks_of(ann)
+    assert values(done.threads[0].turns[1].annotations)["n"] == -3

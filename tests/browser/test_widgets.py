@@ -346,7 +346,8 @@ def test_numbers_are_kept_as_they_are_typed_key_by_key(seat, kind, typed, value)
     page = ann.take()
     box = f"{question('n')} input[type=number]"
 
-    page.focus(box)
+    page.fill(box, "3")
+    page.press(box, "Control+a")
     page.keyboard.type(typed)
     ann.saved()
 
@@ -359,7 +360,8 @@ def test_what_is_no_number_is_not_passed_over(seat):
     page = ann.take()
     box = f"{question('n')} input[type=number]"
 
-    page.focus(box)
+    page.fill(box, "5")
+    page.press(box, "Control+a")
     page.keyboard.type("-")
     page.click("#submit")
     wrong = page.inner_text(f"{question('n')} .wrong")

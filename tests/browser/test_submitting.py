@@ -336,6 +336,21 @@ def test_a_server_that_is_busy_is_asked_again(ann):
     assert delivered(ann) == "Old."
 
 
+def test_a_server_that_does_not_answer_holds_nobody(ann):
+    page = begin(ann)
+    gate = Gate(page)
+    gate.plan = ["hold"]
+
+    page.click("#submit")
+    page.wait_for_selector("#notice:not([hidden]) >> text=The server takes its time.")
+    page.click(WAY_BACK)
+    ann.write("justification", "New.")
+    ann.saved()
+    ann.submit()
+
+    assert delivered(ann) == "New."
+
+
 @pytest.mark.parametrize("status", [500, 413, 418])
 def test_a_draft_that_the_server_does_not_take_is_told_and_the_next_one_sent(ann, status):
     page = begin(ann)

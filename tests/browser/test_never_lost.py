@@ -328,3 +328,65 @@ def test_the_page_is_left_without_a_question_when_all_is_saved(ann):
 
     assert ann.seen.dialogs == []
     assert page.is_visible("text=Go on")
+
+
+DATABASES = """
+  const open = IDBFactory.prototype.open;
+  window.databases = [];
+  IDBFactory.prototype.open = function (...given) {
+    if (window.isFull) throw new DOMException("no more space", "UnknownError");
+    const request = open.apply(this, given);
+    request.addEventListener("success", () => window.databases.push(request.result));
+    return request;
+  };
+"""
+
+
+def test_a_browser_that_closes_its_database_loses_nothing(short, server, open_context):
+    ann = Desk(open_context, server, short, "Ann")
+    ann.context.add_init_script(DATABASES)
+    page = ann.take()
+    assignment = page.url.rpartition("/")[2]
+    ann.pick("likert_value", "1")
+    ann.saved()
+
+    page.evaluate("databases.forEach(one => one.close())")
+    ann.write("justification", "Typed afterwards.")
+    ann.saved()
+    page.wait_for_function("databases.length > 1")
+    ann.write("justification", "Typed after that.")
+    kept = page.evaluate(KEPT, assignment)
+    ann.saved()
+    on_server = ann.answers()
+    is_told = page.is_visible("#notice")
+    ann.submit()
+
+    assert kept == on_server[(None, "justification")] == "Typed after that."
+    assert not is_told
+    assert delivered(short)[1] == "Typed after that."
+    assert ann.seen.errors == []
+
+
+def test_a_browser_that_keeps_nothing_any_more_says_so_and_the_server_still_does(
+    short, server, open_context
+):
+    ann = Desk(open_context, server, short, "Ann")
+    ann.context.add_init_script(DATABASES)
+    page = ann.take()
+    ann.pick("likert_value", "1")
+    ann.saved()
+
+    page.evaluate("window.isFull = true; databases.forEach(one => one.close())")
+    ann.write("justification", "Typed afterwards.")
+    page.wait_for_selector("text=This browser keeps no copy of what you type")
+    page.click("#notice button")
+    ann.saved()
+    ann.write("justification", "Typed after that.")
+    page.wait_for_timeout(700)
+    ann.saved()
+    is_told_again = page.is_visible("#notice")
+    ann.submit()
+
+    assert not is_told_again
+    assert delivered(short)[1] == "Typed after that."
+    assert ann.seen.errors == []

@@ -327,6 +327,49 @@ def test_axe_finds_nothing_on_the_pages_of_review(world, start_server, open_cont
     assert found == []
 
 
+TURNED = [
+    {"key": "better", "level": "turn", "type": "integer", "scale": "high_is_first",
+     "required": True},
+    {"key": "selected_model_id", "level": "turn", "type": "category"},
+    {"key": "tags", "level": "thread", "type": "category_multiple"},
+]  # fmt: skip
+
+
+@on_sqlite_alone
+def test_a_reviewer_prefers_what_stands_there_whichever_way_the_scale_goes(
+    world, start_server, open_context
+):
+    shift = Shift(world, form={"fields": TURNED}, review="all")
+    [task_id] = shift.add()
+    with world.client() as client:
+        worker = shift.worker(client, "Ann")
+        state = worker.take()
+        given = [{"at": "t0u1", "key": "better", "value": 4}]
+        told = worker.call(
+            "submit", fence=state["fence"], answers=given, client_key="k", active_ms=1
+        )
+        assert told.status_code == 200, told.text
+    server = start_server()
+    rae = Chair(open_context, server, shift, "reviewer")
+    rae.open(task_id)
+    page = rae.page
+
+    page.keyboard.press("a")
+    said = page.inner_text("[data-chosen]")
+    page.click(f"{rae.card('tags')} .fix > summary")
+    page.focus('[data-key="tags"] textarea')
+    page.keyboard.type("New\nNew York")
+    page.click("#submit")
+    page.wait_for_url(f"**/review/{shift.project.public_id}")
+
+    task = task_of(server, shift, task_id)
+    turn = task.threads[0].turns[1]
+    assert said == "Preferred: Response 1"
+    assert values(turn.annotations)["better"] == 6
+    assert values(turn.annotations)["selected_model_id"] == turn.messages[1].source_id
+    assert values(task.threads[0].annotations)["tags"] == ["New", "New York"]
+
+
 RUBRIC = {
     "criteria_definitions": [
         {"id": "short", "criterion": "Is it short?", "weight": 2, "annotations": []},

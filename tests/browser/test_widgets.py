@@ -215,3 +215,159 @@ def test_what_cannot_be_judged_is_said_so_and_why(seat):
     assert sorted("not_applicable" in one for one in given) == [False, True]
     (unsure,) = [one for one in given if one.get("cannot_assess")]
     assert unsure["justification"] == "It is in Finnish."
+
+
+@pytest.mark.parametrize(
+    ("direction", "press", "value"),
+    [
+        ("low_is_first", "mouse", 1),
+        ("low_is_first", "a", 2),
+        ("low_is_first", "1", 1),
+        ("high_is_first", "mouse", 7),
+        ("high_is_first", "a", 6),
+        ("high_is_first", "7", 7),
+    ],
+)
+def test_preferring_response_1_delivers_the_response_that_stood_there(
+    seat, direction, press, value
+):
+    fields = [
+        {"key": "likert_value", "level": "turn", "type": "integer", "scale": direction,
+         "required": True},
+        {"key": "selected_model_id", "level": "turn", "type": "category"},
+    ]  # fmt: skip
+    ann = seat(fields, make_content("One.", "Two."))
+    page = ann.take()
+    shown = page.inner_text('[data-response="1"] .as-rendered').strip()
+
+    if press == "mouse":
+        page.click(f"{question('likert_value')} .pills label >> nth=0")
+    else:
+        page.focus(f"{question('likert_value')} input")
+        page.keyboard.press(press)
+    said = page.inner_text("[data-chosen]")
+    ends = page.inner_text(".preference .ends")
+    ann.saved()
+    kept = ann.answers()
+    ann.submit()
+
+    assert said == "Preferred: Response 1"
+    assert ends.startswith("Response 1 is much better")
+    assert kept[(None, "likert_value")] == value
+    (done,) = tasks_of(ann)
+    turn = done.threads[0].turns[1]
+    preferred = values(turn.annotations)["selected_model_id"]
+    (message,) = [one for one in turn.messages if one.source_id == preferred]
+    assert message.content.text == shown
+
+
+def test_a_contradiction_is_seen_whichever_end_of_the_scale_is_the_first_response(seat):
+    fields = [
+        {"key": "overall", "level": "message", "type": "integer", "possible_values": [1, 2, 3]},
+        {"key": "likert_value", "level": "turn", "type": "integer", "scale": "high_is_first"},
+    ]
+    ann = seat(fields, make_content("One.", "Two."))
+    page = ann.take()
+    ann.pick("overall", "3", 1)
+    ann.pick("overall", "1", 2)
+
+    ann.pick("likert_value", "7")
+    agreed = page.is_hidden("[data-contradiction]")
+    ann.pick("likert_value", "1")
+
+    assert agreed
+    assert page.is_visible("[data-contradiction]")
+
+
+def test_lines_stay_as_they_are_typed_and_the_caret_where_it_is(seat):
+    ann = seat([{"key": "tags", "level": "thread", "type": "category_multiple"}], make_content())
+    page = ann.take()
+    box = f"{question('tags')} textarea"
+
+    page.focus(box)
+    page.keyboard.type("New\nNew York\n New \n\nOld")
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    page.keyboard.type("A ")
+    shown = page.input_value(box)
+    ann.saved()
+    kept = ann.answers()
+    ann.submit()
+
+    assert shown == "New\nA New York\n New \n\nOld"
+    assert kept == {(None, "tags"): ["New", "A New York", "Old"]}
+    (done,) = tasks_of(ann)
+    assert values(done.threads[0].annotations)["tags"] == ["New", "A New York", "Old"]
+
+
+RATING = [{"key": "rating", "level": "turn", "type": "rubric_rating", "required": True}]
+
+
+def test_a_reason_outlives_its_score(seat):
+    ann = seat(RATING, make_content())
+    page = ann.take()
+    score = f"{question('rating')} input[type=number]"
+    why = f"{question('rating')} textarea"
+    page.fill(score, "3")
+    page.fill(why, "It is long.")
+
+    page.fill(score, "")
+    ann.saved()
+    page.reload()
+    ann.ready()
+    shown = page.input_value(why)
+    progress = page.inner_text("#progress")
+    page.click("#submit")
+    page.wait_for_selector(f"{question('rating')} .wrong:not([hidden])")
+    page.fill(score, "4")
+    ann.submit()
+
+    assert shown == "It is long."
+    assert progress == "0 of 1 required answers"
+    (done,) = tasks_of(ann)
+    (rating,) = [one.actual_instance for one in done.threads[0].turns[1].annotations]
+    assert (rating.value.score, rating.value.justification) == (4, "It is long.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "value"),
+    [
+        ("rubric_rating", "-2", {"score": -2}),
+        ("rubric_rating", "1.5", {"score": 1.5}),
+        ("rubric_rating", "0", {"score": 0}),
+        ("rubric_rating", "-0.5", {"score": -0.5}),
+        ("integer", "-20", -20),
+        ("integer", "007", 7),
+    ],
+)
+def test_numbers_are_kept_as_they_are_typed_key_by_key(seat, kind, typed, value):
+    ann = seat([{"key": "n", "level": "turn", "type": kind}], make_content())
+    page = ann.take()
+    box = f"{question('n')} input[type=number]"
+
+    page.fill(box, "3")
+    page.press(box, "Control+a")
+    page.keyboard.type(typed)
+    ann.saved()
+
+    assert page.input_value(box) == typed
+    assert ann.answers() == {(None, "n"): value}
+
+
+def test_what_is_no_number_is_not_passed_over(seat):
+    ann = seat([{"key": "n", "level": "turn", "type": "integer"}], make_content())
+    page = ann.take()
+    box = f"{question('n')} input[type=number]"
+
+    page.fill(box, "5")
+    page.press(box, "Control+a")
+    page.keyboard.type("-")
+    page.click("#submit")
+    wrong = page.inner_text(f"{question('n')} .wrong")
+    page.keyboard.type("3")
+    ann.submit()
+
+    assert wrong == "This is no number."
+    (done,) = tasks_of(ann)
+    assert values(done.threads[0].turns[1].annotations)["n"] == -3

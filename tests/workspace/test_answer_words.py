@@ -79,6 +79,33 @@ def test_a_preference_names_the_side(value, words):
     assert answer_words.said(question, control, answer, content) == words
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (7, "7 – Response 1 is much better"),
+        (5, "5 – Response 1 is better"),
+        (4, "4 – neither is better"),
+        (2, "2 – Response 2 is better"),
+        (1, "1 – Response 2 is much better"),
+    ],
+)
+def test_a_preference_whose_high_values_are_for_the_first_response_names_that_side(value, words):
+    _, content, question, control = ask(SCALE | {"scale": "high_is_first"}, PAIR)
+    answer = Answer(at="t0u0", key="k", value=value)
+
+    assert answer_words.said(question, control, answer, content) == words
+    assert control.choices[0].name == "Response 1 is much better"
+
+
+def test_labels_stay_with_their_values_whichever_end_is_the_first_response():
+    field = turn("integer", possible_values=[0, 1, 2], labels=["Second", "Tie", "First"])
+    _, content, question, control = ask(field | {"scale": "high_is_first"}, PAIR)
+    answer = Answer(at="t0u0", key="k", value=2)
+
+    assert [one.name for one in control.choices] == ["First", "Tie", "Second"]
+    assert answer_words.said(question, control, answer, content) == "2 – First"
+
+
 def test_that_there_is_no_answer_is_said_as_the_control_says_it():
     field = GRADES | {"not_applicable": True, "cannot_assess": True}
     _, content, question, control = ask(field)

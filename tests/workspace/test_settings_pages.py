@@ -339,6 +339,17 @@ def test_the_preview_is_made_of_the_annotation_pages_own_parts(mia, project):
     ]
 
 
+@pytest.mark.parametrize("direction", ["low_is_first", "high_is_first"])
+def test_a_previewed_preference_begins_with_response_1(mia, project, direction):
+    field = {"key": "p", "level": "turn", "type": "integer", "scale": direction}
+    mia.get("/projects")
+    answer = drawn(mia, path_of(project, "/form"), form={"fields": [field]}, responses=2)
+
+    ends = re.search(r'class="ends".*?<span>(.*?) <kbd>.*?<span>(.*?) <kbd>', answer.text, re.S)
+    assert ends is not None
+    assert ends.groups() == ("Response 1 is much better", "Response 2 is much better")
+
+
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [

@@ -93,10 +93,13 @@ def _preference(field: Field, control: Control, value: Any) -> str:
     possible = possible_values(field) or LIKERT
     if value not in possible:
         return _plain(value)
-    chosen = control.choices[possible.index(value)]
+    word = str(possible[possible.index(value)])
+    place = next(n for n, one in enumerate(control.choices) if one.value == word)
+    chosen = control.choices[place]
     if chosen.name != chosen.mark:
         return f"{chosen.mark} – {chosen.name}"
-    side = 2 * possible.index(value) - (len(possible) - 1)
+    # Choices begin with the first response, whichever end of the values that is.
+    side = 2 * place - (len(control.choices) - 1)
     if side == 0:
         return f"{value} – neither is better"
     return f"{value} – Response {1 if side < 0 else 2} is better"

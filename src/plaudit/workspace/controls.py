@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.forms import Field, Level, TextUse
+from plaudit.core.forms import Field, Level, ScaleDirection, TextUse
 from plaudit.core.questions import RANKED, Display, Question, names_response
 from plaudit.core.values import possible_values
 from plaudit.wire.annotation import AnnotationType
@@ -23,11 +23,15 @@ _WHYS = ("_justification", "_reason", "_why")
 
 
 class Choice(Struct, frozen=True):
-    """One value that can be chosen. `mark` is what stands on its button, `name` says it whole."""
+    """One value that can be chosen. `mark` is what stands on its button, `name` says it whole.
+
+    `digit` is the number key that chooses it, 0 if none does.
+    """
 
     value: str
     mark: str
     name: str
+    digit: int = 0
 
 
 class Control(Struct, frozen=True, kw_only=True):
@@ -45,6 +49,8 @@ class Control(Struct, frozen=True, kw_only=True):
     about: str
     """What it is about, such as "Response 1"; empty for the turn or thread."""
     choices: list[Choice] = []
+    """In the order of the screen. Those of a scale go from the first response to the second,
+    whichever end of its values that is."""
     labels: list[str] = []
     offers: list[tuple[str, str]] = []
     """The answers beside a value: `not_applicable`, `cannot_assess`, each with its name."""
@@ -79,7 +85,7 @@ def control_of(number: int, question: Question, display: Display) -> Control:
     if place.chunk is not None:
         about = f"{about} step {place.chunk + 1}".strip()
     address["key"] = field.key
-    choices = _choices(field, kind, len(order))
+    choices = _with_digits(kind, _choices(field, kind, len(order)))
     return Control(
         id=f"q{number}",
         kind=kind,
@@ -152,6 +158,8 @@ def _choices(field: Field, kind: str, count: int) -> list[Choice]:
         name = names_given[number] if names_given else str(value)
         mark = str(value) if isinstance(value, int) else name
         found.append(Choice(str(value), mark, name))
+    if field.scale is ScaleDirection.high_is_first:
+        found.reverse()
     if kind == "scale" and names_given is None and found:
         ends = {0: "Response 1 is much better", len(found) - 1: "Response 2 is much better"}
         found = [
@@ -159,6 +167,18 @@ def _choices(field: Field, kind: str, count: int) -> list[Choice]:
             for number, one in enumerate(found)
         ]
     return found
+
+
+def _with_digits(kind: str, choices: list[Choice]) -> list[Choice]:
+    """Choices with their keys: places, but on a scale the numbers that stand on its buttons."""
+    keys = list(range(1, len(choices) + 1))
+    marks = [one.mark for one in choices]
+    if kind == "scale" and all(len(mark) == 1 and mark in "123456789" for mark in marks):
+        keys = [int(mark) for mark in marks]
+    return [
+        msgspec.structs.replace(one, digit=key if key < 10 else 0)
+        for one, key in zip(choices, keys, strict=True)
+    ]
 
 
 def _offers(field: Field) -> list[tuple[str, str]]:

@@ -35,11 +35,8 @@ export function bind(element, store) {
   }
   list?.addEventListener("change", () =>
     store.set(address, { value: list.value === "" ? undefined : valueOf(element, list.value) }));
-  number?.addEventListener("input", () => {
-    const value = number.value === "" ? undefined : Number(number.value);
-    if (element.dataset.question !== "rating") store.set(address, { value });
-    else store.set(address, { value: rating() });
-  });
+  const isRating = element.dataset.question === "rating";
+  number?.addEventListener("input", () => store.set(address, { value: isRating ? rating() : typed() }));
   const why = element.querySelector('[data-part="justification"]');
   why?.addEventListener("input", () => store.set(address, { value: rating() }));
   note?.addEventListener("input", () => store.set(address, { justification: note.value }));
@@ -48,9 +45,17 @@ export function bind(element, store) {
     return boxes.filter((box) => box.checked && !box.dataset.offer).map((box) => valueOf(element, box.value));
   }
 
+  /** The number that is typed; undefined while it is none, such as "-" on the way to "-2". */
+  function typed() {
+    return number.value === "" ? undefined : Number(number.value);
+  }
+
+  /** A reason is kept while there is no score, which the server then asks for. */
   function rating() {
-    if (number.value === "") return undefined;
-    return why.value ? { score: Number(number.value), justification: why.value } : { score: Number(number.value) };
+    const found = {};
+    if (typed() !== undefined) found.score = typed();
+    if (why.value) found.justification = why.value;
+    return Object.keys(found).length ? found : undefined;
   }
 
   return function show() {
@@ -62,8 +67,8 @@ export function bind(element, store) {
         : values.includes(valueOf(element, box.value));
     }
     if (list) list.value = answer.value === undefined ? "" : String(answer.value);
-    const score = element.dataset.question === "rating" ? answer.value?.score : answer.value;
-    if (number && Number(number.value || NaN) !== score) number.value = score ?? "";
+    const score = isRating ? answer.value?.score : answer.value;
+    if (number && typed() !== score) number.value = score ?? "";
     if (why && why.value !== (answer.value?.justification ?? "")) why.value = answer.value?.justification ?? "";
     if (note) {
       if (note.value !== (answer.justification ?? "")) note.value = answer.justification ?? "";

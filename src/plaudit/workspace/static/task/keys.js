@@ -47,7 +47,7 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
   function edit(selector) {
     const response = document.activeElement?.closest?.(".response") ?? document.querySelector(".response[data-current]");
     const found = response?.querySelector(selector) ?? near(selector);
-    if (!found) return false;
+    if (!found || store.isReadOnly) return false;
     if (found.tagName === "DETAILS") found.open = true;
     found.querySelector("textarea").focus();
     return true;
@@ -55,7 +55,7 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
 
   function remark(withMention) {
     const field = near(".remark[data-mentions] textarea") ?? near(".remark textarea");
-    if (!field) return false;
+    if (!field || store.isReadOnly) return false;
     field.focus();
     if (withMention) {
       field.setRangeText("@", field.selectionStart, field.selectionEnd, "end");

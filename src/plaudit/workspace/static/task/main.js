@@ -2,7 +2,7 @@
 
 import { Store, keyOf } from "./store.js";
 import { Journal } from "./journal.js";
-import { choose } from "./restore.js";
+import { choose, clockOf, leftOut } from "./restore.js";
 import { Sync } from "./sync.js";
 import { Submit } from "./submit.js";
 import { Tabs } from "./tabs.js";
@@ -13,7 +13,8 @@ import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
 import { bindScores, bindSteps, bindWhys } from "./grid.js";
 import { clearFault } from "./faults.js";
-import { notice, post } from "./notice.js";
+import { taskAt } from "../net.js";
+import { isShown, notice, post, sentence } from "./notice.js";
 import { offer } from "./undo.js";
 import { bind as bindChoice } from "./choice.js";
 import { bind as bindText } from "./text.js";
@@ -40,14 +41,18 @@ const addressOf = (element) => JSON.parse(element.dataset.address);
 const store = new Store(elements.map(addressOf));
 const shows = elements.map((element) =>
   (KINDS[element.dataset.question] ?? bindChoice)(element, store, task.texts[element.dataset.text] ?? ""));
+const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
 const TAKE = `plaudit-take-${task.assignment}`;
 
 function drawAll() {
   for (const show of shows) show();
 }
 
-/** Let nothing be changed, and let that be seen. */
+let focused = null;
+
+/** Let nothing be changed, and let that be seen; or everything again, from where the focus was. */
 function freeze(isFrozen) {
+  if (isFrozen && !store.isReadOnly) focused = document.activeElement;
   store.isReadOnly = isFrozen;
   root.classList.toggle("is-frozen", isFrozen);
   for (const field of root.querySelectorAll("[data-question] :is(input, select, textarea, button)")) {
@@ -55,6 +60,10 @@ function freeze(isFrozen) {
     field.disabled = isFrozen;
   }
   document.getElementById("submit").disabled = isFrozen;
+  if (isFrozen) return;
+  drawAll();
+  const at = document.activeElement;
+  if (at === null || at === document.body || at.closest("#notice")) focused?.focus();
 }
 
 function bindProgress() {
@@ -69,11 +78,13 @@ function bindProgress() {
 }
 
 async function start() {
-  const journal = task.is_open || task.status !== "submitted" ? await Journal.open(task.assignment) : null;
+  const journal = await Journal.open(task.assignment);
   const kept = (await journal?.read()) ?? null;
+  if (journal) journal.onLost = tellOnceThatNothingIsKept();
   const active = new ActiveTime(task.active_ms);
   const layout = new Layout(root);
   let countdown = null;
+  let refusal = "";
 
   const onState = (state, told) => {
     showState(state, told);
@@ -84,20 +95,29 @@ async function start() {
       notice("You are signed out. What you type is kept here. Sign in again in another tab, then reload this page.",
         [["Sign in", () => window.open("/sign-in", "_blank", "noopener")], ["Reload", () => location.reload()]], "warn");
     }
-    if (state === "refused") notice(told.message, [], "bad");
+    if (state === "refused") {
+      refusal = `${sentence(told.message)} What you typed is kept here, and not yet on the server. You can go on.`;
+      notice(refusal, [], "bad");
+    }
+    if (state === "saved" && isShown(refusal)) notice("");
   };
   const sync = new Sync(task, store, journal, { onState, activeMs: () => active.ms });
-  const submit = new Submit(task, store, sync, journal, onState);
+  const submit = new Submit(task, store, sync, journal, { onState, freeze });
 
-  function lost(message) {
+  async function lost(message) {
+    submit.abandon();
     sync.stop();
     freeze(true);
     showState("lost", {});
-    notice(`${message[0].toUpperCase()}${message.slice(1)}.`,
-      [["Take it again", () => post(`${sync.path}/resume`)]], "warn");
+    const now = sync.isUnsure ? await taskAt(sync.path).catch(() => null) : null;
+    if (now?.status === "submitted") {
+      notice("Your submission had arrived before you went on. What you typed since then is kept here.",
+        [["Open it again", () => post(`${sync.path}/reopen`)]], "warn");
+    } else notice(sentence(message), [["Take it again", () => post(`${sync.path}/resume`)]], "warn");
   }
 
   function conflict() {
+    submit.abandon();
     freeze(true);
     notice("This task was changed in another browser or tab. What you typed here is kept.",
       [["Load it here", () => location.reload()]], "warn");
@@ -105,6 +125,7 @@ async function start() {
 
   const tabs = new Tabs(task.assignment, {
     onYield: async () => {
+      submit.abandon();
       await sync.flush();
       sync.stop();
       freeze(true);
@@ -130,7 +151,9 @@ async function start() {
     return;
   }
 
-  const from = choose(task, kept);
+  // What is submitted is shown as it is, whatever else was typed.
+  const isSubmitted = !task.is_open && task.status === "submitted";
+  const from = choose(task, isSubmitted ? null : kept);
   store.load(from.answers);
   drawAll();
   sync.revision = from.revision;
@@ -152,6 +175,10 @@ async function start() {
   if (!task.is_open) {
     freeze(true);
     sync.stop();
+    const leftOutMs = isSubmitted ? leftOut(task, kept) : null;
+    if (leftOutMs !== null) {
+      notice(`What you typed here at ${clockOf(leftOutMs)} is no part of your submission. Open the task again to go on with it.`, [], "warn");
+    }
     root.dataset.ready = "yes";
     return;
   }
@@ -164,17 +191,24 @@ async function start() {
       ["Close", () => notice("")],
     ]);
   }
-  if (journal === null) notice("This browser keeps no copy of what you type; only the server does.", [], "warn");
+  if (journal === null) notice(NO_COPY, [], "warn");
   await tabs.ask();
   // Until here nothing can be typed, as it would be nobody's.
   root.inert = false;
   root.dataset.ready = "yes";
   if (!tabs.isActive) return;
-  if (kept?.submit) {
-    store.load(kept.submit.answers);
-    drawAll();
-    await submit.resume(kept.submit);
-  } else if (from.isDirty) sync.changed();
+  if (from.submit) await submit.resume(from.submit);
+  else if (from.isDirty) sync.changed();
+}
+
+/** Say it at the first moment at which no other notice would be lost by it. */
+function tellOnceThatNothingIsKept() {
+  let isTold = false;
+  return () => {
+    if (isTold || !document.getElementById("notice").hidden) return;
+    isTold = true;
+    notice(NO_COPY, [["Close", () => notice("")]], "warn");
+  };
 }
 
 /** Draw the question that changed, wherever the change came from. */

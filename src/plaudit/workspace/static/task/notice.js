@@ -1,8 +1,10 @@
 /** One notice at the top of the page: what happened, and what can be done about it. */
 
-/** Show it; `actions` are [name, function] pairs. Without text it goes away. */
+/** Show it; `actions` are [name, function] pairs. Without text it goes away. What is shown already
+ * stays as it is, and the focus in it. */
 export function notice(text, actions = [], tone = "") {
   const element = document.getElementById("notice");
+  if (isShown(text)) return;
   element.hidden = !text;
   element.className = `notice ${tone}`;
   element.querySelector("p").textContent = text;
@@ -17,6 +19,15 @@ export function notice(text, actions = [], tone = "") {
     place.append(button);
   }
 }
+
+/** Whether this is what the notice says. */
+export function isShown(text) {
+  const element = document.getElementById("notice");
+  return !element.hidden && element.querySelector("p").textContent === text;
+}
+
+/** What a server said, as a sentence. */
+export const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 
 /** Go to a page by a form of ours, as pressing its button would. */
 export function post(path) {

@@ -2,12 +2,17 @@
 
 import { bind as bindChoice } from "./choice.js";
 
+/** The values in the order of the screen: the first ones are for the first response, whether they are
+ * the low or the high ones. */
+const valuesOf = (element) =>
+  [...element.querySelectorAll("input[value], option[value]:not([value=''])")].map((box) => Number(box.value));
+
 export function bind(element, store) {
   const address = JSON.parse(element.dataset.address);
   const showChoice = bindChoice(element, store);
   const chosen = element.querySelector("[data-chosen]");
   const warning = element.querySelector("[data-contradiction]");
-  const values = [...element.querySelectorAll("input[value]")].map((box) => Number(box.value));
+  const values = valuesOf(element);
   let kept = null;
 
   element.querySelector("[data-keep]").addEventListener("click", () => {
@@ -57,7 +62,7 @@ export function bind(element, store) {
 /** Lean to one response from the keyboard: first "better", then to the end, then back to "slightly". */
 export function lean(element, store, direction) {
   const address = JSON.parse(element.dataset.address);
-  const values = [...element.querySelectorAll("input[value]")].map((box) => Number(box.value));
+  const values = valuesOf(element);
   const middle = (values.length - 1) / 2;
   if (direction === 0) {
     if (Number.isInteger(middle)) store.set(address, { value: values[middle] });

@@ -26,6 +26,10 @@ export const keyOf = (address) => JSON.stringify(PARTS.map((part) => address[par
 const isNothing = (value) =>
   value === undefined || value === null || value === "" || (Array.isArray(value) && !value.length);
 
+/** A rating of which only the reason is given. */
+const isHalf = (value) =>
+  typeof value === "object" && !Array.isArray(value) && value.score === undefined;
+
 export class Store {
   #answers = new Map();
   #addresses = new Map();
@@ -92,7 +96,7 @@ export class Store {
   /** Whether an answer has a value or says why it has none. */
   isAnswered(address) {
     const answer = this.get(address);
-    return answer.value !== undefined || FLAGS.some((flag) => answer[flag]);
+    return (answer.value !== undefined && !isHalf(answer.value)) || FLAGS.some((flag) => answer[flag]);
   }
 
   /** Call `listener({key, address, isOwn})` after each change; key is null after `load`. */

@@ -2,13 +2,16 @@
  *
  * A request that got no answer is sent again as it was, under the same revision: if it had arrived,
  * that changes nothing. Only then follows what was typed since. States: saved, saving, offline,
- * signedout, lost (the lease), conflict (another tab or browser saved), refused.
+ * signedout, lost (the lease), conflict (another tab or browser saved), refused (not as it is; what is
+ * typed next is tried again).
  */
 
-import { send } from "../net.js";
+import { send, taskAt } from "../net.js";
 
 const WAIT_MS = 500;
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
+const ENDS = { lease_lost: "lost", not_found: "lost", forbidden: "lost", draft_conflict: "conflict" };
+const SIGNED_OUT = ["signed_out", "cross_site"];
 
 export class Sync {
   revision;
@@ -16,6 +19,9 @@ export class Sync {
   isDirty = false;
   submitting = null;
   isStopped = false;
+
+  /** Whether a submission was called off of which nobody knows what became. */
+  isUnsure = false;
 
   #task;
   #store;
@@ -42,10 +48,9 @@ export class Sync {
   /** Something was typed: keep it here now, and on the server soon. */
   changed() {
     this.isDirty = true;
-    this.keep();
-    if (this.isStopped) return;
-    if (!this.#failures) this.#onState("saving", {});
     this.#schedule(this.#failures ? RETRY_MS[0] : WAIT_MS);
+    this.keep();
+    if (!this.isStopped && !this.#failures) this.#onState("saving", {});
   }
 
   /** Write down in the browser where we are. */
@@ -86,12 +91,14 @@ export class Sync {
 
   async #work() {
     while ((this.isDirty || this.pending) && !this.isStopped) {
-      if (!this.pending) {
-        this.pending = { revision: this.revision + 1, answers: this.#store.list() };
-        this.isDirty = false;
-        this.keep();
-      }
       try {
+        if (this.isUnsure) await this.#takeAnew();
+        if (this.isStopped) return;
+        if (!this.pending) {
+          this.pending = { revision: this.revision + 1, answers: this.#store.list() };
+          this.isDirty = false;
+          this.keep();
+        }
         const kept = await send("POST", `${this.path}/draft`, this.#body());
         this.#failures = 0;
         this.revision = kept.revision;
@@ -99,32 +106,48 @@ export class Sync {
         this.keep();
         this.#onState(this.isDirty ? "saving" : "saved", kept);
       } catch (refused) {
-        if (this.#isOver(refused)) return;
+        this.#tell(refused);
         return;
       }
     }
+  }
+
+  /** Take the task up anew, under another fence: a submission that was called off and is still on its
+   * way is then refused. If it has arrived, this is refused, and so is the draft, which tells why. */
+  async #takeAnew() {
+    const now = await taskAt(`${this.path}/resume`, "POST");
+    if (now === null) return;
+    this.#task.fence = now.fence;
+    this.isUnsure = false;
   }
 
   #body() {
     return { fence: this.#task.fence, ...this.pending, active_ms: Math.round(this.activeMs()) };
   }
 
-  /** Say what a refusal means; true if saving has ended by it. */
-  #isOver(refused) {
-    const ends = { lease_lost: "lost", not_found: "lost", draft_conflict: "conflict",
-      too_large: "refused", invalid_content: "refused", forbidden: "lost" };
-    const state = ends[refused.code];
-    if (state) {
+  /** Say what a refusal means, and try again if that may help. */
+  #tell(refused) {
+    if (refused.status === undefined) throw refused; // a mistake of ours
+    if (this.isStopped) return; // what becomes of the submission says more
+    const end = ENDS[refused.code];
+    if (end) {
       this.stop();
-      this.#onState(state, { message: refused.message });
-      return true;
+      this.#onState(end, { message: refused.message });
+      return;
     }
-    const isSignedOut = refused.code === "signed_out" || refused.code === "cross_site";
-    this.#onState(isSignedOut ? "signedout" : "offline", {});
+    const isSignedOut = SIGNED_OUT.includes(refused.code);
+    const isRefused = !isSignedOut && !refused.isPassing;
+    const isNew = this.isDirty;
+    if (isRefused && this.pending) {
+      // The same again would come to the same; what is typed meanwhile may not.
+      this.pending = null;
+      this.isDirty = true;
+      this.keep();
+    }
     const wait = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)];
     this.#failures += 1;
-    this.#timer = setTimeout(() => this.flush(), wait);
-    return false;
+    this.#onState(isSignedOut ? "signedout" : isRefused ? "refused" : "offline", { message: refused.message });
+    if (!isRefused || isNew || refused.status >= 500) this.#schedule(wait);
   }
 
   /** The page goes away: try to send what is not yet saved, without waiting for an answer. */

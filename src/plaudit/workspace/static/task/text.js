@@ -8,9 +8,9 @@ export function bind(element, store) {
   const count = element.querySelector(".count");
   const isLines = element.dataset.question === "lines";
   const least = Number(element.dataset.charsMin ?? 0);
+  const lines = () => [...new Set(field.value.split("\n").map((one) => one.trim()).filter(Boolean))];
   const write = () => {
-    const lines = field.value.split("\n").map((one) => one.trim()).filter(Boolean);
-    store.set(address, { value: isLines ? [...new Set(lines)] : field.value });
+    store.set(address, { value: isLines ? lines() : field.value });
     tell();
   };
   const showMentions = element.dataset.mentions ? bindMentions(element, field, write) : () => {};
@@ -25,7 +25,8 @@ export function bind(element, store) {
   return function show() {
     const value = store.get(address).value ?? "";
     const text = isLines && value ? value.join("\n") : value;
-    const isSame = isLines ? field.value.split("\n").filter(Boolean).join("\n") === text : field.value === text;
+    // Lines that come to the same list stay as they are typed: half a word may be one of them already.
+    const isSame = isLines ? lines().join("\n") === text : field.value === text;
     if (!isSame) field.value = text;
     tell();
   };

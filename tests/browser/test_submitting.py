@@ -1,0 +1,400 @@
+"""What a press of Submit comes to where something goes wrong: nothing old is handed in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from desk import Desk, tasks_of, values
+
+from annotating import Shift
+from harness import Server, World, on_sqlite_alone
+
+pytestmark = on_sqlite_alone
+
+FIELDS = [
+    {"key": "likert_value", "level": "turn", "type": "integer", "scale": "low_is_first",
+     "required": True},
+    {"key": "justification", "level": "turn", "type": "text"},
+]  # fmt: skip
+BOX = '[data-key="justification"] textarea'
+WAY_BACK = "#notice:not([hidden]) >> text=Go on editing"
+
+
+@pytest.fixture
+def shift(world: World) -> Shift:
+    shift = Shift(world, form={"fields": FIELDS})
+    shift.add()
+    return shift
+
+
+@pytest.fixture
+def ann(shift: Shift, start_server: Callable[..., Server], open_context: Any) -> Desk:
+    return Desk(open_context, start_server(), shift, "Ann")
+
+
+def begin(ann: Desk, text: str = "Old.") -> Any:
+    """Open the task and answer it; all is saved."""
+    page = ann.take()
+    ann.pick("likert_value", "1")
+    ann.write("justification", text)
+    ann.saved()
+    return page
+
+
+def delivered(ann: Desk) -> str | None:
+    """The text that was delivered; None if the task is still pending."""
+    (task,) = tasks_of(ann)
+    if task.status != "completed":
+        return None
+    found: str = values(task.threads[0].turns[1].annotations)["justification"]
+    return found
+
+
+def elsewhere(ann: Desk, open_context: Any, url: str, *, text: str) -> None:
+    """The same person takes the task up at another machine, and writes there."""
+    context, _ = open_context(ann.server.url)
+    context.add_cookies(ann.context.cookies())
+    page = context.new_page()
+    page.goto(url)
+    ann.ready(page)
+    page.evaluate("path => import(path).then(({ post }) => post(location.pathname + '/resume'))",
+                  notice_script(page))  # fmt: skip
+    page.wait_for_function("fence => JSON.parse(document.getElementById('task')?.dataset.task"
+                           " ?? '{}').fence > fence", arg=1)  # fmt: skip
+    ann.working(page)
+    page.fill(BOX, text)
+    ann.saved(page)
+    page.close()
+
+
+def notice_script(page: Any) -> str:
+    """Where the page's own script for buttons is."""
+    source: str = page.get_attribute('script[src*="/task/main.js"]', "src")
+    return source.replace("main.js", "notice.js")
+
+
+def test_an_unsent_submission_does_not_overwrite_what_was_written_since(ann, open_context):
+    page = begin(ann)
+    url = page.url
+    ann.context.set_offline(True)
+    page.click("#submit")
+    page.wait_for_selector(WAY_BACK)
+    page.close()
+    elsewhere(ann, open_context, url, text="Much better.")
+
+    ann.context.set_offline(False)
+    page = ann.page = ann.context.new_page()
+    page.goto(url)
+    ann.working()
+    page.wait_for_timeout(500)
+    shown = page.input_value(BOX)
+    early = delivered(ann)
+    page.click("text=Use the other version")
+    other = page.input_value(BOX)
+    page.fill(BOX, "Much better.")
+    ann.submit()
+
+    assert (shown, other) == ("Much better.", "Old.")
+    assert early is None
+    assert delivered(ann) == "Much better."
+
+
+def test_an_unsent_submission_of_a_task_taken_up_anew_is_offered_and_not_sent(ann, shift):
+    page = begin(ann)
+    url = page.url
+    ann.context.set_offline(True)
+    page.fill(BOX, "Typed without a network.")
+    page.click("#submit")
+    page.wait_for_selector(WAY_BACK)
+    page.close()
+    shift.write(expire_all)
+    ann.context.set_offline(False)
+
+    page = ann.page = ann.context.new_page()
+    page.goto(url)
+    page.click("text=Take it again")
+    ann.working()
+    said = page.inner_text("#notice")
+    ann.saved()
+
+    assert "It is not submitted yet." in said
+    assert page.input_value(BOX) == "Typed without a network."
+    assert delivered(ann) is None
+    ann.submit()
+    assert delivered(ann) == "Typed without a network."
+
+
+async def expire_all(tx: Any) -> None:
+    await tx.run("UPDATE assignment SET expires_ms = 1", {})
+
+
+class Gate:
+    """Stands before the server's submit: each request is dealt with as the test says."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.held: list[Any] = []
+        self.seen: list[dict[str, Any]] = []
+        self.plan: list[str] = []
+        page.route("**/submit", self._judge)
+
+    def _judge(self, route: Any) -> None:
+        self.seen.append(json.loads(route.request.post_data))
+        match self.plan.pop(0) if self.plan else "pass":
+            case "drop":
+                route.abort()
+            case "hold":
+                self.held.append(route)
+            case "arrive, and lose the answer":
+                route.fetch()
+                route.abort()
+            case "fail":
+                route.fulfill(status=500, json={"error": "the server failed", "code": "x"})
+            case "busy":
+                route.fulfill(status=503, json={"error": "not now", "code": "unavailable"})
+            case "pass":
+                route.continue_()
+
+    def wait_for(self, count: int) -> None:
+        for _ in range(100):
+            if len(self.seen) >= count:
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(len(self.seen))
+
+    def send_held(self) -> int:
+        """What was held reaches the server, whoever waits for it; the status of the answer."""
+        (route,) = self.held
+        request = route.request
+        headers = dict(request.headers)
+        answer = self.page.request.post(request.url, data=request.post_data, headers=headers)
+        status: int = answer.status
+        return status
+
+
+def test_a_submission_called_off_is_not_handed_in_later(ann):
+    page = begin(ann)
+    gate = Gate(page)
+    gate.plan = ["drop", "hold"]
+    page.click("#submit")
+    page.wait_for_selector(WAY_BACK)
+    gate.wait_for(2)
+
+    page.click(WAY_BACK)
+    ann.write("justification", "New.")
+    ann.saved()
+    late = gate.send_held()
+    page.wait_for_timeout(2500)  # longer than the page waits before it tries again
+
+    assert late == 409
+    assert len(gate.seen) == 2
+    assert delivered(ann) is None
+    assert ann.answers()[(None, "justification")] == "New."
+    ann.submit()
+    assert delivered(ann) == "New."
+
+
+def test_a_submission_called_off_does_not_wake_up_with_the_next_one(ann):
+    page = begin(ann)
+    gate = Gate(page)
+    gate.plan = ["drop", "hold"]
+    page.click("#submit")
+
+    page.click(WAY_BACK)
+    page.fill(BOX, "New.")
+    was = page.url
+    page.click("#submit")
+    gate.wait_for(2)
+    page.wait_for_timeout(2500)  # longer than the page waits before it tries again
+    sent = [one["answers"][-1]["value"] for one in gate.seen]
+    page._run(gate.held[0].continue_)
+    ann.gone_from(was)
+
+    assert sent == ["Old.", "New."]
+    assert delivered(ann) == "New."
+
+
+def test_a_draft_that_is_overtaken_by_its_submission_does_not_disturb_it(ann):
+    page = begin(ann)
+    drafts: list[Any] = []
+
+    def submit_first(route: Any) -> None:
+        answer = route.fetch()
+        drafts[0].continue_()  # it is refused: the task is submitted
+        route.request.frame.page.wait_for_timeout(500)
+        route.fulfill(response=answer)
+
+    page.route("**/draft", lambda route: drafts.append(route))
+    page.route("**/submit", submit_first)
+    page.fill(BOX, "New.")
+    page.wait_for_timeout(700)
+    ann.submit()
+
+    assert len(drafts) == 1
+    assert delivered(ann) == "New."
+
+
+def test_a_submission_that_arrived_before_it_was_called_off_is_said_so_and_opened_again(ann):
+    page = begin(ann)
+    gate = Gate(page)
+    gate.plan = ["arrive, and lose the answer", "hold"]
+    page.click("#submit")
+    page.wait_for_selector(WAY_BACK)
+    gate.wait_for(2)
+
+    page.click(WAY_BACK)
+    ann.write("justification", "New.")
+    page.wait_for_selector("text=Your submission had arrived before you went on.")
+    frozen = page.is_disabled(BOX)
+    first = delivered(ann)
+    page.click("text=Open it again")
+    ann.working()
+    shown = page.input_value(BOX)
+    ann.saved()
+    ann.submit()
+
+    assert (frozen, first, shown) == (True, "Old.", "New.")
+    assert delivered(ann) == "New."
+
+
+def test_what_was_typed_after_a_submission_that_arrived_is_found_again(ann):
+    page = begin(ann)
+    url = page.url
+    gate = Gate(page)
+    gate.plan = ["arrive, and lose the answer", "hold"]
+    page.click("#submit")
+    page.wait_for_selector(WAY_BACK)
+    ann.context.set_offline(True)
+    page.click(WAY_BACK)
+    page.fill(BOX, "New.")
+    page.close()
+    ann.context.set_offline(False)
+
+    page = ann.page = ann.context.new_page()
+    page.goto(url)
+    page.wait_for_selector("text=is no part of your submission")
+    submitted = page.input_value(BOX)
+    page.click("text=Open it again")
+    ann.working()
+
+    assert submitted == "Old."
+    assert page.input_value(BOX) == "New."
+
+
+def test_nothing_can_be_changed_while_a_submission_is_under_way(ann):
+    page = begin(ann)
+    gate = Gate(page)
+    gate.plan = ["drop"] * 20
+    page.focus(BOX)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(WAY_BACK)
+
+    frozen = page.evaluate(
+        "[...document.querySelectorAll('[data-question] :is(input, textarea, button)')]"
+        ".every(one => one.disabled)"
+    )
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")  # the focus is on the way back
+    at = page.evaluate("document.activeElement.closest('[data-question]')?.dataset.key")
+    chosen = page.input_value('[data-key="likert_value"] input:checked')
+    page.keyboard.type("!")
+    ann.saved()
+
+    assert frozen
+    assert (at, chosen) == ("justification", "1")
+    assert ann.answers()[(None, "justification")] in ("Old.!", "!Old.")
+
+
+def test_an_error_of_the_server_is_told_as_one_and_lets_the_person_go_on(ann):
+    page = begin(ann)
+    gate = Gate(page)
+    gate.plan = ["fail"]
+
+    page.click("#submit")
+    page.wait_for_selector("#notice:not([hidden]) >> text=Not submitted. The server failed.")
+    page.wait_for_timeout(2500)
+    tries = len(gate.seen)
+    ann.write("justification", "New.")
+    ann.saved()
+    ann.submit()
+
+    assert tries == 1
+    assert delivered(ann) == "New."
+
+
+def test_a_server_that_is_busy_is_asked_again(ann):
+    gate = Gate(begin(ann))
+    gate.plan = ["busy"]
+
+    ann.submit()
+
+    assert len(gate.seen) == 2
+    assert gate.seen[0]["client_key"] == gate.seen[1]["client_key"]
+    assert delivered(ann) == "Old."
+
+
+def test_a_server_that_does_not_answer_holds_nobody(ann):
+    page = begin(ann)
+    gate = Gate(page)
+    gate.plan = ["hold"]
+
+    page.click("#submit")
+    page.wait_for_selector("#notice:not([hidden]) >> text=The server takes its time.")
+    page.click(WAY_BACK)
+    ann.write("justification", "New.")
+    ann.saved()
+    ann.submit()
+
+    assert delivered(ann) == "New."
+
+
+@pytest.mark.parametrize("status", [500, 413, 418])
+def test_a_draft_that_the_server_does_not_take_is_told_and_the_next_one_sent(ann, status):
+    page = begin(ann)
+    refused: list[str] = []
+
+    def judge(route: Any) -> None:
+        if "bad" in route.request.post_data:
+            refused.append(route.request.url)
+            route.fulfill(status=status, body="no", content_type="text/plain")
+        else:
+            route.continue_()
+
+    page.route("**/draft", judge)
+    page.fill(BOX, "bad")
+    page.wait_for_selector(f"text=The server answered with an error ({status}).")
+    state = page.get_attribute("#save-state", "data-state")
+    page.fill(BOX, "good")
+    ann.saved()
+
+    assert state == "refused"
+    assert page.is_hidden("#notice")
+    assert ann.answers()[(None, "justification")] == "good"
+    ann.submit()
+    assert delivered(ann) == "good"
+
+
+def test_an_answer_that_breaks_off_is_no_answer(ann):
+    page = begin(ann)
+    lost: list[int] = []
+
+    def break_off(route: Any) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().status)
+        route.fulfill(status=200, body='{"expires_', content_type="application/json")
+
+    page.route("**/draft", break_off)
+    page.fill(BOX, "New.")
+    page.wait_for_selector('#save-state[data-state="offline"]')
+    ann.saved()
+    page.fill(BOX, "Newer.")
+    page.wait_for_selector('#save-state[data-state="saving"]')
+    ann.saved()
+
+    assert lost == [200]
+    assert ann.answers()[(None, "justification")] == "Newer."

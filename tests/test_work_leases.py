@@ -479,3 +479,14 @@ def test_an_import_that_pauses_a_batch_holds_its_tasks_back(floor):
 
     assert rejects == []
     assert floor.claim() is None
+
+
+def test_what_a_long_upload_creates_needs_as_many_as_the_project_now_says(floor):
+    """The upload has looked at its project once, when it began."""
+    began = floor.project
+    floor.set(overlap=3)
+    floor.project = began
+
+    [task_id] = floor.create()
+
+    assert floor.place(task_id).needed == 3

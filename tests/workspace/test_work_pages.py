@@ -199,6 +199,24 @@ def test_work_on_a_batch_that_was_cancelled_is_not_opened_again_and_says_why(
     assert "Hello!" in told
 
 
+def test_what_was_delivered_is_listed_as_such_and_not_to_be_opened(
+    shift: Shift, ann: Worker, world: World
+):
+    shift.add()
+    ann.take()
+    submit(ann)
+    path = f"/manage/v1/projects/{shift.project.public_id}/deliveries"
+    with world.client() as manager:
+        assert manager.post(path, json={"name": "January"}).status_code == 200
+
+    listed = ann.get(f"{shift.path}/mine").text
+    ann.form(f"{ann.at}/reopen")
+
+    assert "Delivered" in listed
+    assert "Open again" not in listed
+    assert not ann.state()["is_open"]
+
+
 def test_one_s_own_last_submissions_can_be_opened_again(shift: Shift, ann: Worker):
     shift.add()
     ann.take()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from plaudit.errors import NotFound
 from plaudit.model import Batch, BatchStatus, Project, StoredTask, TaskStatus
 from plaudit.model_work import Work, WorkState
-from plaudit.store import assignments, batches, submissions, work
+from plaudit.store import assignments, batches, projects, submissions, work
 from plaudit.store.engine import Transaction
 from plaudit.wire.resources import project_detail
 
@@ -35,7 +35,9 @@ async def open_work(
     ]
     if not wanted:
         return
-    needed = submitted_count or project_detail(project).overlap or 1
+    # As it is now: an upload takes minutes, and the project may have changed since it began.
+    current = await projects.find_project_by_key(tx, project.org_id, project.project_id)
+    needed = submitted_count or project_detail(current or project).overlap or 1
     found: dict[str | None, Batch | None] = {None: None}
     for one in wanted:
         if one.batch_id is not None and one.batch_id not in found:

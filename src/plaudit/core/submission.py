@@ -135,6 +135,17 @@ async def list_recent(tx: Transaction, project: Project, user_id: str) -> list[S
     return await submissions.list_recent(tx, project.project_id, user_id, limit=REOPENABLE)
 
 
+async def why_final(tx: Transaction, one: Submission, task: StoredTask) -> str | None:
+    """What has become of a submission, so that it cannot be opened again; None if it can."""
+    if one.reviewed_ms is not None:
+        return "reviewed"
+    completed_ms = task.completed_ms
+    is_delivered = completed_ms is not None and await frozen.is_delivered_since(
+        tx, one.project_id, one.seq, completed_ms
+    )
+    return "delivered" if is_delivered else None
+
+
 async def consolidated(
     tx: Transaction, project: Project, task: StoredTask, fixes: Sequence[Answer] = ()
 ) -> Consolidated:
@@ -275,9 +286,8 @@ async def _reopen(tx: Transaction, project: Project, one: Submission, *, limit_m
     task = await tasks.get_task(tx, one.project_id, one.seq)
     if task.status is TaskStatus.completed:
         await lifecycle.reopen_task(tx, project.org_id, task, keeps_submissions=True)
-        assert task.completed_ms is not None
-        if await frozen.is_delivered_since(tx, one.project_id, one.seq, task.completed_ms):
-            raise Conflict("this task has been delivered")
+        if (word := await why_final(tx, one, task)) is not None:
+            raise Conflict(f"this task has been {word}")
     found = await work.lock_work(tx, one.project_id, one.seq)
     if found is None or found.state is WorkState.parked:
         raise Conflict("this task was taken off the queue")

@@ -58,6 +58,8 @@ class Done(Struct, frozen=True):
     submitted_ms: int
     active_s: int
     excerpt: str
+    final: str | None
+    """Why it cannot be opened again; None if it can."""
 
 
 def task_path(project_id: str, assignment_id: str) -> str:
@@ -211,6 +213,7 @@ async def show_mine(visit: Visit[NoQuery]) -> dict[str, Any]:
                     one.submitted_ms,
                     one.active_ms // 1000,
                     excerpt(content),
+                    await submission.why_final(tx, one, task),
                 )
             )
     return {"project": project, "held": held, "done": found}

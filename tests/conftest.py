@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import shutil
 import threading
@@ -34,6 +35,28 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     if postgres.FOLDER_VARIABLE not in os.environ:
         _folder = postgres.choose_folder()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the slow tests, so that none is left for the end.
+
+    A worker is given a piece of the list, all of the same length, and steals when it is done. The
+    slow tests of a module stay together, for what they share.
+    """
+    shares: list[list[pytest.Item]] = [
+        [] for _ in range(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    ]
+    is_slow = [one.get_closest_marker("slow") is not None for one in items]
+    slow = [one for one, slow in zip(items, is_slow, strict=True) if slow]
+    others = [one for one, slow in zip(items, is_slow, strict=True) if not slow]
+    for _, module in itertools.groupby(slow, key=lambda one: one.path):
+        min(shares, key=len).extend(module)
+    length = len(items) // len(shares)
+    items.clear()
+    for share in shares:
+        count = len(others) if share is shares[-1] else max(0, length - len(share))
+        items += share + others[:count]
+        del others[:count]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -181,6 +181,7 @@ def test_the_same_files_run_where_they_are_served_carelessly(browse, listener):
 
 
 @on_sqlite_alone
+@pytest.mark.slow
 def test_no_script_of_a_file_runs_when_its_link_is_opened(world, start_server, browse, listener):
     server = start_server()
     headers = {"Authorization": f"Bearer {world.key()}"}
@@ -202,6 +203,7 @@ def test_no_script_of_a_file_runs_when_its_link_is_opened(world, start_server, b
 
 
 @on_sqlite_alone
+@pytest.mark.slow
 def test_no_page_elsewhere_makes_a_file_run_or_shows_it(world, start_server, browse, listener):
     """As a script, a frame, an object, an image, a style sheet: of another origin, each."""
     server = start_server()

@@ -257,6 +257,7 @@ def test_a_delivery_made_while_an_archive_is_written_is_not_half_in_it(full):
     assert [one["name"] for one in deliveries_in(lines_of(full))][2:] == ["meanwhile"]
 
 
+@pytest.mark.slow
 def test_an_import_that_was_killed_within_a_delivery_is_finished_by_running_it_again(
     world, client, tmp_path
 ):

@@ -344,6 +344,7 @@ def deliver_in_another_process(world, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_leaves_nothing_visible_and_the_next_one_makes_the_same(
     many, client, monkeypatch
 ):

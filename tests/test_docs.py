@@ -184,6 +184,7 @@ def test_an_example_answers_what_the_document_shows(block, demo, tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted({b.document for b in BLOCKS if "operate" in b.marks}))
+@pytest.mark.slow
 def test_the_commands_for_operators_run_one_after_the_other(name, tmp_path):
     """Blocks marked `operate` work in their order, in a folder with a file of tasks."""
     rows = "\n".join(json.dumps(task) for task in make_tasks(3))

@@ -201,6 +201,7 @@ class Requests:
         raise AssertionError(name)
 
 
+@pytest.mark.slow
 def test_thousands_of_requests_get_the_same_bytes_on_both_engines(
     sqlite_settings, postgres_settings, monkeypatch
 ):

@@ -253,6 +253,7 @@ def test_the_head_of_a_pipelined_request_has_the_same_limit(wire):
     assert wire.say(GET + long, expect=2).statuses == [200, 431]
 
 
+@pytest.mark.slow
 def test_a_slow_head_is_refused_after_ten_seconds_and_an_idle_connection_closed(wire, request):
     """One wait for all: a half head, a half head after a whole request, and nothing at all."""
     links = [socket.create_connection(("127.0.0.1", wire.server.port)) for _ in range(3)]

@@ -425,6 +425,7 @@ def test_the_log_of_one_thing_is_found_by_an_index(world):
     assert "TEMP B-TREE" not in plan
 
 
+@pytest.mark.slow
 def test_commands_that_change_something_stand_in_the_log(world):
     at = store_arguments(world.settings)
 

@@ -332,6 +332,7 @@ def test_the_command_lists_endpoints_and_notices(world, client, command):
     assert "none" in done
 
 
+@pytest.mark.slow
 def test_the_command_replays_one_or_all_and_leaves_its_trace(world, client, command):
     org_id = world.org()
     first, second = add(client), add(client)
@@ -355,6 +356,7 @@ def test_the_command_replays_one_or_all_and_leaves_its_trace(world, client, comm
     command("replay", "--webhook", "a", "--notice", "b", code=2)
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_rotates_secrets(world, client, command):
     org_id = world.org()
     made = add(client)

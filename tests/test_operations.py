@@ -348,6 +348,7 @@ def refusal(settings: Settings) -> str:
 
 
 @on_sqlite_alone
+@pytest.mark.slow
 def test_it_does_not_start_without_a_store_its_secret_or_with_another(world, settings, tmp_path):
     (tmp_path / "empty").mkdir()
     shutil.copy(settings.secret_path, tmp_path / "empty")

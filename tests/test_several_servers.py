@@ -177,6 +177,7 @@ def test_no_process_answers_with_data_of_another_organization(world, urls):
         assert sum(pool.map(ask, range(6))) == 6 * 12 * 25
 
 
+@pytest.mark.slow
 def test_metrics_add_up_over_the_workers(world):
     key = world.key()
     workers = Workers(world.settings)

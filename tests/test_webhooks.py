@@ -602,6 +602,7 @@ async def never(receiver, reader, writer):
     await asyncio.sleep(3600)
 
 
+@pytest.mark.slow
 def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world):
     """The dead one takes connections and never answers."""
     project = world.project()

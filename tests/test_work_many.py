@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from benchmarks.annotators import ANSWERS, FORM
 from benchmarks.crews import Crews, make_floors
 
@@ -28,6 +29,7 @@ LEASE_SECONDS = 1
 KILLS = 3
 
 
+@pytest.mark.slow
 def test_every_task_gets_exactly_what_it_needs_and_nothing_that_was_acknowledged_is_lost(world):
     floors = world.run(
         make_floors(

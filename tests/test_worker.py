@@ -187,6 +187,7 @@ def test_a_worker_that_is_stopped_finishes_what_it_sends_and_takes_nothing_more(
     assert len(done) == 4
 
 
+@pytest.mark.slow
 def test_a_lease_that_ran_out_is_taken_back_without_anybody_asking(world):
     floor = Floor(world)
     [late_id, held_id] = floor.create(2)
@@ -241,6 +242,7 @@ def test_a_worker_without_a_store_says_so_in_one_line(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_an_idle_worker_costs_next_to_nothing(world):
     with worker_process(world.settings) as (process, _):
         used = []

@@ -221,6 +221,7 @@ async def moved(tx, org_id: str, task, move: str) -> None:
             await lifecycle.fail_task(tx, org_id, task, [])
 
 
+@pytest.mark.slow
 def test_of_ten_thousand_cancels_and_completions_each_has_exactly_one_winner(world, project):
     """One of the two, or the cancelling of the whole batch, ends each task; the counts agree."""
     org_id = world.org()
@@ -298,6 +299,7 @@ async def world_counts(tx, batch) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("how", ["unique_id", "Idempotency-Key"])
+@pytest.mark.slow
 def test_a_server_killed_at_any_moment_of_a_creation_makes_no_second_task(
     world: World, start_server, project, how
 ):

@@ -154,6 +154,7 @@ def test_enter_on_a_button_never_submits(shift, desk):
 
 
 @on_sqlite_alone
+@pytest.mark.slow
 def test_three_people_work_on_three_places_of_each_task_at_once(world, start_server, open_context):
     shift = Shift(world, overlap=3)
     shift.add(count=2)
@@ -339,6 +340,7 @@ def test_nothing_that_the_browser_gets_tells_the_models_apart(shift, desk):
 
 @on_sqlite_alone
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_axe_finds_nothing_on_the_pages_of_work(shift, desk, scheme):
     shift.add(
         make_content("`code`\n\n```python\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |", "$x^2$")
@@ -445,6 +447,7 @@ def hostile_shift(world: World, texts: list[str], number: int) -> Shift:
 
 
 @on_sqlite_alone
+@pytest.mark.slow
 def test_no_string_of_a_customer_runs(world, start_server, open_context):
     texts = hostile.TEXTS
     assert len(texts) >= 100

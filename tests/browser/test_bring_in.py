@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from browsing import Remote, Seen
 
 from harness import Server, World, on_sqlite_alone
@@ -158,45 +157,3 @@ def test_a_file_that_is_refused_is_told_beside_the_form(office, tmp_path):
 
     assert desk.page.inner_text("#upload-problem") == "The file is empty."
     assert desk.page.is_enabled("#upload-button")
-
-
-@on_sqlite_alone
-def test_pages_of_managers_have_no_barriers_that_a_program_finds(world, office, tmp_path):
-    given = tmp_path / "trees.jsonl"
-    given.write_text("\n".join([json.dumps(tree(1)), "{"]))
-    desk = office("admin")
-    desk.upload(given, "oasst", "Trees")
-    desk.page.wait_for_selector("#result")
-    imported = desk.page.url.removeprefix(desk.server.url)
-    desk.open("/deliveries")
-    desk.page.click("tbody th a")
-    project = desk.page.url.removeprefix(desk.server.url)
-    for name in ("First", "Second"):
-        desk.page.fill("#name", name)
-        desk.page.uncheck("#undelivered")
-        desk.page.click("main form button.main")
-        desk.page.wait_for_selector(f'tbody a:has-text("{name}")')
-    desk.page.click("tbody th a")
-    delivery = desk.page.url.removeprefix(desk.server.url)
-    desk.page.click("main .plain a")
-    compared = desk.page.url.removeprefix(desk.server.url)
-    found: list[str] = []
-
-    for path in (
-        *("/keys", "/webhooks", "/webhooks/notices", "/import", imported, "/archive"),
-        *("/deliveries", project, delivery, f"{delivery}/changes", compared),
-    ):
-        for width, scheme in WIDTHS:
-            desk.page.set_viewport_size({"width": width, "height": 900})
-            desk.page.emulate_media(color_scheme=scheme)
-            desk.open(path)
-            result = desk.page._run(lambda page: Axe().run(page, options=AXE), desk.page)
-            found += [
-                f"{path} {width}: {one['id']} {[n['html'][:120] for n in one['nodes'][:2]]}"
-                for one in result.response["violations"]
-            ]
-            if desk.page.evaluate("document.documentElement.scrollWidth") > width:
-                found.append(f"{path} {width}: wider than the window")
-
-    assert found == []
-    assert desk.seen.errors + desk.seen.violations + desk.seen.foreign == []

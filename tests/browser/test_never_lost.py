@@ -88,6 +88,7 @@ def short(world: World) -> Shift:
     return shift
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_between_every_two_keystrokes_loses_none(short, server, open_context):
     ann, rng = Desk(open_context, server, short, "Ann"), random.Random(5)
     page = ann.take()
@@ -108,6 +109,7 @@ def test_a_server_that_dies_between_every_two_keystrokes_loses_none(short, serve
     assert delivered(short) == (source_of(short, shown), text)
 
 
+@pytest.mark.slow
 def test_a_tab_that_is_closed_at_random_moments_comes_back_as_it_was(short, server, open_context):
     ann, rng, typed = Desk(open_context, server, short, "Ann"), random.Random(7), ""
     page = ann.take()

@@ -276,6 +276,7 @@ def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(shift, ser
 
 @on_sqlite_alone
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_axe_finds_nothing_on_the_pages_of_review(world, start_server, open_context, scheme):
     shift = Shift(world, overlap=2, guidelines="# Rules")
     server = start_server()

@@ -175,6 +175,7 @@ class Gate:
         return status
 
 
+@pytest.mark.slow
 def test_a_submission_called_off_is_not_handed_in_later(ann):
     page = begin(ann)
     gate = Gate(page)
@@ -336,6 +337,7 @@ def test_a_server_that_is_busy_is_asked_again(ann):
     assert delivered(ann) == "Old."
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_holds_nobody(ann):
     page = begin(ann)
     gate = Gate(page)

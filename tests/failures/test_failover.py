@@ -207,6 +207,7 @@ def test_a_commit_that_the_new_primary_lacks_is_not_taken_for_another_of_its_num
     assert place.stored(place.standby) == expected
 
 
+@pytest.mark.slow
 def test_with_a_synchronous_standby_nothing_acknowledged_is_lost(place, monkeypatch):
     """Not even what the primary committed alone while its author did not know the outcome."""
     monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", 2.0)

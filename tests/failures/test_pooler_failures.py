@@ -107,6 +107,7 @@ def test_a_lost_answer_to_commit_neither_doubles_nor_loses_a_write(
     assert len(set(completed.values())) == len(completed)
 
 
+@pytest.mark.slow
 def test_a_commit_that_a_synchronous_standby_lacks_is_not_acknowledged(tmp_path, monkeypatch):
     """The look-up finds it committed; but that must not count before the standby has it."""
     monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", 2.0)
@@ -137,6 +138,7 @@ def test_a_commit_that_a_synchronous_standby_lacks_is_not_acknowledged(tmp_path,
         assert kept in stored(primary, project)
 
 
+@pytest.mark.slow
 def test_a_session_that_falls_asleep_in_its_transaction_is_ended_there_too(world, cluster, project):
     runs = []
 

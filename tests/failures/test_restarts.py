@@ -123,6 +123,7 @@ class Load:
         wait_until(lambda: self.reads > reads and self.writes > writes, "reads and writes go on")
 
 
+@pytest.mark.slow
 def test_twenty_crashes_under_load_lose_no_acknowledged_write(world, cluster):
     project = world.project("Crashed")
     server = Server(world.settings)
@@ -196,6 +197,7 @@ def test_a_crash_of_one_connection_alone_loses_no_acknowledged_write(world, clus
     assert len(rows) == 6
 
 
+@pytest.mark.slow
 def test_a_session_that_falls_asleep_in_its_transaction_stops_others_for_seconds_only(
     world, cluster
 ):

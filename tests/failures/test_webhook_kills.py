@@ -115,6 +115,7 @@ def percentile(values, part):
     return sorted(values)[min(len(values) - 1, int(len(values) * part))]
 
 
+@pytest.mark.slow
 def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
     project = world.project()
     org_id = project.org_id
@@ -190,6 +191,7 @@ def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
     assert twice <= KILLS * 4
 
 
+@pytest.mark.slow
 def test_a_healthy_receiver_beside_a_dead_and_a_failing_one_is_not_delayed(world):
     """Nobody is killed here; the healthy one hears within a second or two of the commit."""
     project = world.project()
@@ -220,6 +222,7 @@ def test_a_healthy_receiver_beside_a_dead_and_a_failing_one_is_not_delayed(world
     assert percentile(delays, 0.99) < 2.5
 
 
+@pytest.mark.slow
 def test_several_senders_never_send_a_notice_twice(world):
     project = world.project()
     org_id = project.org_id

@@ -192,6 +192,7 @@ def nursery():
         process.stdin.close()
 
 
+@pytest.mark.slow
 def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_path, nursery):
     """Killed with SIGKILL, statement after statement, until one upgrade runs to its end."""
     reference = Settings(data=tmp_path / "reference")

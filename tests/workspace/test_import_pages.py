@@ -332,6 +332,7 @@ async def any_task(world) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow
 def test_an_import_that_is_cut_short_is_finished_by_importing_the_file_again(
     world, start_server, how
 ):

@@ -241,6 +241,7 @@ def test_a_test_key_and_another_organization_can_invite_nobody_again(world):
         assert accept(browser, token).status_code == 303
 
 
+@pytest.mark.slow
 def test_the_commands_print_links_that_work(world):
     store = store_arguments(world.settings)
     public = {"PLAUDIT_PUBLIC_URL": "https://plaudit.example/"}

@@ -38,25 +38,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let each worker begin with its share of the slow tests, so that none is left for the end.
+    """Let half of the workers begin with the slow tests, so that none is left for the end.
 
-    A worker is given a piece of the list, all of the same length, and steals when it is done. The
-    slow tests of a module stay together, for what they share.
+    Slow tests mostly wait, while the other half keeps the machine busy. A worker is given a piece
+    of the list, all of the same length, and steals when it is done. The slow tests of a module stay
+    together, for what they share.
     """
-    shares: list[list[pytest.Item]] = [
-        [] for _ in range(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-    ]
-    is_slow = [one.get_closest_marker("slow") is not None for one in items]
-    slow = [one for one, slow in zip(items, is_slow, strict=True) if slow]
-    others = [one for one, slow in zip(items, is_slow, strict=True) if not slow]
-    for _, module in itertools.groupby(slow, key=lambda one: one.path):
-        min(shares, key=len).extend(module)
-    length = len(items) // len(shares)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow: list[list[pytest.Item]] = [[] for _ in range((workers + 1) // 2)]
+    others = [one for one in items if one.get_closest_marker("slow") is None]
+    found = [one for one in items if one.get_closest_marker("slow") is not None]
+    for _, module in itertools.groupby(found, key=lambda one: one.path):
+        min(slow, key=len).extend(module)
+    length = len(items) // workers
     items.clear()
-    for share in shares:
-        count = len(others) if share is shares[-1] else max(0, length - len(share))
+    for share in slow:
+        count = max(0, length - len(share))
         items += share + others[:count]
         del others[:count]
+    items += others
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -3,18 +3,23 @@
 The only module that knows obstore. An object is named by a key that we make ourselves, ORG/ID, both
 random: nothing that a client says ever becomes a part of a path. What `put` has returned from is
 durable: a row may name it.
+
+Only `put`, which servers alone use, is asynchronous in obstore itself: the threads that its
+asynchronous calls are answered in still hold Python objects when a short command ends, and then
+abort it at its very exit (PyO3/pyo3-async-runtimes#40). The rest is done in threads of our own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -22,6 +27,8 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 from plaudit.errors import Misconfigured, Unavailable
+
+T = TypeVar("T")
 
 PIECE_BYTES = 256 * 1024
 LISTED_AT_ONCE = 500
@@ -31,6 +38,9 @@ _REQUEST: Any = {"timeout": "10min", "connect_timeout": "5s", "allow_http": True
 """A large file takes its time; and an endpoint by plain HTTP is one that the operator has named."""
 _AGAIN: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 """Tried again for less than the 30 seconds after which a request is given up."""
+
+_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="plaudit-objects")
+"""Threads of their own: a slow object store keeps nothing else waiting."""
 
 
 class Objects:
@@ -77,7 +87,7 @@ class Objects:
         """Keep an object, in pieces as they come; nothing is kept if the pieces end in failure."""
         try:
             await obstore.put_async(self._store, key, pieces, chunk_size=5 * 1024 * 1024)
-            await asyncio.to_thread(self._make_durable, key)
+            await _in_thread(lambda: self._make_durable(key))
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
 
@@ -94,7 +104,9 @@ class Objects:
         if start == end:
             return _nothing()
         try:
-            found = await obstore.get_async(self._store, key, options={"range": (start, end)})
+            found = await _in_thread(
+                lambda: obstore.get(self._store, key, options={"range": (start, end)})
+            )
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
         return _pieces(found)
@@ -106,24 +118,28 @@ class Objects:
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; one that is gone already is no failure."""
         try:
-            if self._folder is None:
-                await obstore.delete_async(self._store, keys)
-                return
-            for key in keys:
-                with suppress(FileNotFoundError):
-                    await obstore.delete_async(self._store, key)
+            await _in_thread(lambda: self._delete(keys))
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
 
     async def list_older(self, than_ms: int) -> AsyncIterator[list[str]]:
         """The keys of all objects last written before a moment, some at a time."""
         try:
-            async for some in obstore.list(self._store, chunk_size=LISTED_AT_ONCE):
+            listed = obstore.list(self._store, chunk_size=LISTED_AT_ONCE)
+            while (some := await _in_thread(lambda: next(listed, None))) is not None:
                 yield [
                     one["path"] for one in some if one["last_modified"].timestamp() * 1000 < than_ms
                 ]
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        if self._folder is None:
+            obstore.delete(self._store, keys)
+            return
+        for key in keys:
+            with suppress(FileNotFoundError):
+                obstore.delete(self._store, key)
 
     def _make_durable(self, key: str) -> None:
         """Bring a file, and the names that lead to it, to the disk.
@@ -139,7 +155,8 @@ class Objects:
 
 async def _pieces(found: Any) -> AsyncIterator[bytes]:
     try:
-        async for piece in found.stream(min_chunk_size=PIECE_BYTES):
+        pieces = iter(found.stream(min_chunk_size=PIECE_BYTES))
+        while (piece := await _in_thread(lambda: next(pieces, None))) is not None:
             yield piece
     except _FAILURES as exc:
         raise _unavailable(exc) from exc
@@ -148,6 +165,10 @@ async def _pieces(found: Any) -> AsyncIterator[bytes]:
 async def _nothing() -> AsyncIterator[bytes]:
     for piece in list[bytes]():
         yield piece
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_threads, work)
 
 
 def _sync(path: Path) -> None:

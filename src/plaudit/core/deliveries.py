@@ -26,7 +26,7 @@ from plaudit.core.delivery_selection import Selection
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model import Actor, Project, StoredTask
 from plaudit.model_deliveries import Delivery, DeliveryRun
-from plaudit.store import deliveries, frozen, projects
+from plaudit.store import deliveries, frozen, projects, sizes
 from plaudit.store.engine import Database, Transaction
 from plaudit.store.frozen import FROZEN_AT_ONCE
 from plaudit.wire import deliveries as wire
@@ -171,13 +171,8 @@ class Maker:
 
     async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
         """As many of the tasks as fit into one transaction; at least one."""
-        sizes = await frozen.list_sizes(tx, self._project.project_id, seqs)
-        total = 0
-        for number, seq in enumerate(seqs):
-            total += sizes.get(seq, 0)
-            if total > CHUNK_BYTES and number:
-                return seqs[:number]
-        return seqs
+        found = await frozen.list_sizes(tx, self._project.project_id, seqs)
+        return seqs[: sizes.fitting([found.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
 
     async def add(self, tx: Transaction, some: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
         """Put up to FROZEN_AT_ONCE tasks into the delivery; return their ids and digests.

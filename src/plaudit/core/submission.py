@@ -274,8 +274,6 @@ async def _reopenable(
     found = next((one for one in recent if one.assignment_id == assignment_id), None)
     if found is None:
         raise Conflict(f"only your last {REOPENABLE} tasks can be opened again")
-    if found.reviewed_ms is not None:
-        raise Conflict("this task has been reviewed")
     return found
 
 
@@ -286,8 +284,8 @@ async def _reopen(tx: Transaction, project: Project, one: Submission, *, limit_m
     task = await tasks.get_task(tx, one.project_id, one.seq)
     if task.status is TaskStatus.completed:
         await lifecycle.reopen_task(tx, project.org_id, task, keeps_submissions=True)
-        if (word := await why_final(tx, one, task)) is not None:
-            raise Conflict(f"this task has been {word}")
+    if (word := await why_final(tx, one, task)) is not None:
+        raise Conflict(f"this task has been {word}")
     found = await work.lock_work(tx, one.project_id, one.seq)
     if found is None or found.state is WorkState.parked:
         raise Conflict("this task was taken off the queue")

@@ -16,6 +16,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import postgres
+from attaching import link_of, upload
+from floor import Floor
 from harness import SHARED_DATA, Server, World
 from plaudit.core import secrets
 from plaudit.errors import Problem
@@ -133,6 +135,14 @@ def world(settings: Settings) -> Iterator[World]:
 
 
 @pytest.fixture
+def floor(world: World) -> Iterator[Floor]:
+    """A project that people work on; in the end nothing contradicts the store's rules."""
+    floor = Floor(world)
+    yield floor
+    assert floor.violations() == {}
+
+
+@pytest.fixture
 def at_once(world: World) -> Iterator[Callable[..., list[Any]]]:
     """Let contenders on a floor run at the same moment, each on an engine of its own.
 
@@ -166,6 +176,20 @@ def client(world: World) -> Iterator[TestClient]:
     """A client with an admin key of the organization "default"."""
     with world.client() as client:
         yield client
+
+
+@pytest.fixture
+def nobody(world: World) -> Iterator[TestClient]:
+    """A client without a key."""
+    with world.client() as client:
+        del client.headers["Authorization"]
+        yield client
+
+
+@pytest.fixture
+def link(client: TestClient) -> str:
+    """A fresh link to a file that was uploaded."""
+    return link_of(client, upload(client))
 
 
 @pytest.fixture

@@ -16,187 +16,24 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import httpx2
-import msgspec
 import pytest
 
+from attaching import TEXT, link_of, upload
 from harness import World, on_sqlite_alone, run_cli, store_arguments
-from plaudit import clock
 from plaudit.api.streams import content_disposition
-from plaudit.core import attachments, secrets
-from plaudit.core.attachments import LINK_SECONDS, shown_as
+from plaudit.core import attachments
+from plaudit.core.attachments import shown_as
 from plaudit.settings import Settings
 from plaudit.store import opening
-from sweeping import assert_is_error, comparable
+from sweeping import assert_is_error
 from test_datasets import content, deliver, make_dataset
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
-TEXT = bytes(range(256)) * 4
-
-
-def upload(client, body: bytes = TEXT, name: str = "a.bin", kind: str = "text/plain") -> Any:
-    """What an upload is answered with."""
-    answer = client.post(
-        "/manage/v1/attachments", params={"name": name}, content=body,
-        headers={"Content-Type": kind},
-    )  # fmt: skip
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def link_of(client, attachment: Any) -> str:
-    """A fresh link to an upload."""
-    answer = client.get(f"/manage/v1/attachments/{attachment['id']}", follow_redirects=False)
-    assert answer.status_code == 302
-    return answer.headers["location"]
-
-
-@pytest.fixture
-def link(client) -> str:
-    return link_of(client, upload(client))
-
-
-@pytest.fixture
-def nobody(world):
-    """A client without a key."""
-    with world.client() as client:
-        del client.headers["Authorization"]
-        yield client
 
 
 def files_in(world: World) -> list[Path]:
     folder = world.settings.data / "attachments"
     return [one for one in sorted(folder.rglob("*")) if one.is_file()]
-
-
-# Links
-
-
-def test_a_link_leads_to_the_bytes_with_a_key_with_another_s_and_with_none(
-    world, client, nobody, link
-):
-    with world.client(world.key("stranger")) as stranger:
-        answers = [one.get(link) for one in (client, nobody, stranger)]
-
-    assert [answer.content for answer in answers] == [TEXT] * 3
-
-
-def test_a_link_is_for_five_minutes(client, nobody, link, monkeypatch):
-    expires = int(re.search(r"expires=(\d+)", link)[1])
-    moment = clock.now_ms()
-    assert 0 < expires * 1000 - moment <= LINK_SECONDS * 1000
-
-    monkeypatch.setattr(clock, "now_ms", lambda: expires * 1000 - 1)
-    before = nobody.get(link)
-    monkeypatch.setattr(clock, "now_ms", lambda: expires * 1000)
-    after = nobody.get(link)
-
-    assert (before.status_code, after.status_code) == (200, 404)
-
-
-def defects(link: str) -> list[str]:
-    """Links that differ from a good one by one thing."""
-    path, _, query = link.partition("?")
-    expires, signature = re.fullmatch(r"expires=(\d+)&signature=(\w+)", query).groups()
-    later = str(int(expires) + 1)
-    codes = [signature.upper(), signature[:-1], signature + "0", "", "0" * 64, "é" * 64]
-    moments = [later, "0", "-1", "", "x", "0" + expires, "+" + expires, "٣" * 10, "9" * 400]
-    found = [f"{path}?expires={expires}&signature={one}" for one in codes]
-    found += [f"{path}?expires={one}&signature={signature}" for one in moments]
-    found += [path, f"{path}x?{query}", f"{path[:-1]}?{query}", f"{path}%2F?{query}"]
-    return [*found, f"/attachments/attachment_nobody?{query}", f"/attachments/..%2Fx?{query}"]
-
-
-def test_whatever_is_wrong_with_a_link_the_answer_is_the_same(nobody, link):
-    pinned = {"X-Request-Id": "pinned"}
-
-    answers = [nobody.get(one, headers=pinned) for one in defects(link)]
-
-    assert {answer.status_code for answer in answers} == {404}
-    assert len({str(comparable(answer)) for answer in answers}) == 1
-    assert_is_error(404, answers[0].headers, answers[0].json())
-
-
-def test_every_flipped_bit_of_a_signature_is_refused(nobody, link):
-    start, _, signature = link.rpartition("=")
-    good = bytes.fromhex(signature)
-    for bit in range(len(good) * 8):
-        bad = bytearray(good)
-        bad[bit // 8] ^= 1 << bit % 8
-        assert nobody.get(f"{start}={bad.hex()}").status_code == 404
-    assert nobody.get(link).status_code == 200
-
-
-def test_a_signature_is_for_one_attachment_of_one_organization_until_one_moment(
-    world, client, nobody
-):
-    ours, other = upload(client), upload(client)
-    with world.client(world.key("stranger")) as stranger:
-        theirs = link_of(stranger, upload(stranger))
-    links = {one["id"]: link_of(client, one) for one in (ours, other)}
-
-    crossed = [
-        links[ours["id"]].replace(ours["id"], other["id"]),
-        theirs.replace(re.search(r"attachment_\w+", theirs)[0], ours["id"]),
-    ]
-
-    assert [nobody.get(one).status_code for one in crossed] == [404, 404]
-    row = world.run(found_by_id(world, ours["id"]))
-    # Even whoever could have the server sign for another world gets nothing of this one.
-    forged = attachments.link(world.secret, msgspec.structs.replace(row, org_id="org_other"))
-    assert nobody.get(forged).status_code == 404
-    assert nobody.get(attachments.link(world.secret, row)).status_code == 200
-
-
-async def found_by_id(world: World, attachment_id: str) -> Any:
-    async with world.db.read() as tx:
-        return await attachments.attachments.find_attachment_of_any_world(tx, attachment_id)
-
-
-def test_links_of_an_older_secret_are_honoured_and_those_of_another_are_not(world, client):
-    made = link_of(client, upload(client))
-    row = world.run(found_by_id(world, re.search(r"attachment_\w+", made)[0]))
-    path = world.settings.secret_path
-    foreign = attachments.link(secrets.ServerSecret([bytes(range(32))]), row)
-    path.write_text(f"{'ab' * 16}{bytes(range(16)).hex()}\n{path.read_text()}")
-    rotated = World(world.settings)
-
-    with rotated.client() as later:
-        answers = [
-            later.get(made),
-            later.get(foreign),
-            later.get(link_of(later, {"id": row.attachment_id})),
-        ]
-    rotated.close()
-
-    assert [answer.status_code for answer in answers] == [200, 404, 200]
-
-
-def test_the_link_of_a_task_s_file_takes_slashes_in_ids(client):
-    dataset = make_dataset(client)
-    file = {"id": "charts/1 ü?#%2F", "name": "c.txt", "content": content(b"bytes")}
-    deliver(client, dataset, tasks=[{"task_id": "a/b c", "response": {}, "attachments": [file]}])
-
-    path = "/v2/datasets/task/a%2Fb%20c/response_url/charts%2F1%20%C3%BC%3F%23%252F"
-    answer = client.get(path)
-
-    assert (answer.status_code, answer.content) == (200, b"bytes")
-    assert client.get(path.replace("%2F", "/")).status_code == 404
-    for wrong in ("a%2Fb%20c/response_url/x", "x/response_url/charts%2F1"):
-        missing = client.get(f"/v2/datasets/task/{wrong}")
-        assert_is_error(404, missing.headers, missing.json())
-
-
-def test_behind_a_path_the_redirect_leads_below_it(settings):
-    below = msgspec.structs.replace(settings, public_url="https://example.com/plaudit/")
-    world = World(below)
-    world.org()
-    with world.client() as client:
-        kept = upload(client)
-        location = link_of(client, kept)
-    world.close()
-
-    assert location.startswith(f"/plaudit/attachments/{kept['id']}?expires=")
-    assert kept["url"] == f"https://example.com/plaudit/manage/v1/attachments/{kept['id']}"
 
 
 # What is sent
@@ -347,97 +184,6 @@ def test_no_name_or_id_of_a_client_is_a_part_of_a_path(world, client):
     assert all(re.fullmatch(r"attachments/org_\w{32}/attachment_\w{32}", one) for one in new)
     path = f"{quote(tasks[0]['task_id'], safe='')}/response_url/{quote(names[0], safe='')}"
     assert client.get(f"/v2/datasets/task/{path}").content == names[0].encode()
-
-
-# Ranges
-
-SIZE = len(TEXT)
-RANGES = [
-    ("bytes=0-0", 0, 1),
-    ("bytes=0-", 0, SIZE),
-    ("bytes=5-9", 5, 10),
-    ("bytes = 5 - 9 ", 5, 10),
-    ("BYTES=5-9", 5, 10),
-    (f"bytes={SIZE - 1}-", SIZE - 1, SIZE),
-    (f"bytes=10-{SIZE + 100}", 10, SIZE),
-    ("bytes=10-999999999999999999", 10, SIZE),
-    ("bytes=-1", SIZE - 1, SIZE),
-    (f"bytes=-{SIZE}", 0, SIZE),
-    (f"bytes=-{SIZE + 5}", 0, SIZE),
-]
-WHOLE = [
-    "",
-    "bytes",
-    "bytes=",
-    "bytes=-",
-    "bytes=5",
-    "bytes=9-5",
-    "bytes=a-b",
-    "bytes=0-1,4-5",
-    "bytes=0-1,",
-    "bytes=--5",
-    "bytes=-5-",
-    "bytes=5--9",
-    "items=0-1",
-    "bytes=0-9999999999999999999999",
-    "bytes=٣-٤",
-    "bytes=0x1-0x2",
-]
-OUTSIDE = [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 1}", "bytes=999999999999-", "bytes=-0"]
-
-
-@pytest.mark.parametrize(("value", "start", "end"), RANGES)
-def test_a_range_gets_its_bytes(nobody, link, value, start, end):
-    answer = nobody.get(link, headers={"Range": value})
-
-    assert answer.status_code == 206
-    assert answer.content == TEXT[start:end]
-    assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{SIZE}"
-    assert answer.headers["content-length"] == str(end - start)
-
-
-@pytest.mark.parametrize("value", WHOLE)
-def test_what_is_not_one_range_gets_the_whole(nobody, link, value):
-    answer = nobody.get(link, headers={"Range": value.encode("utf-8")})
-
-    assert (answer.status_code, answer.content) == (200, TEXT)
-    assert "content-range" not in answer.headers
-
-
-@pytest.mark.parametrize("value", OUTSIDE)
-def test_a_range_without_a_byte_is_a_416_that_says_how_many_there_are(nobody, link, value):
-    answer = nobody.get(link, headers={"Range": value})
-
-    assert_is_error(416, answer.headers, answer.json())
-    assert answer.headers["content-range"] == f"bytes */{SIZE}"
-
-
-def test_if_range_gives_the_part_of_the_same_file_and_the_whole_of_another(nobody, link):
-    etag = nobody.get(link).headers["etag"]
-    given = [etag, '"other"', f"W/{etag}", "Wed, 01 Jan 2025 00:00:00 GMT", ""]
-
-    answers = [nobody.get(link, headers={"Range": "bytes=0-3", "If-Range": one}) for one in given]
-
-    assert [answer.status_code for answer in answers] == [206, 200, 200, 200, 200]
-
-
-def test_head_says_the_same_without_the_bytes(nobody, link):
-    whole, head = nobody.get(link), nobody.head(link, headers={"Range": "bytes=0-3"})
-
-    drop = {"x-request-id"}
-    assert head.content == b""
-    assert {k: v for k, v in head.headers.items() if k not in drop} == {
-        k: v for k, v in whole.headers.items() if k not in drop
-    }
-
-
-def test_an_empty_file_is_served_and_has_no_range(client, nobody):
-    link = link_of(client, upload(client, b""))
-
-    whole, part = nobody.get(link), nobody.get(link, headers={"Range": "bytes=0-"})
-
-    assert (whole.status_code, whole.content) == (200, b"")
-    assert (part.status_code, part.headers["content-range"]) == (416, "bytes */0")
 
 
 # Keeping

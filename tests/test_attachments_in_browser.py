@@ -22,8 +22,8 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
+from attaching import link_of, upload
 from harness import free_port, on_sqlite_alone
-from test_attachments import link_of, upload
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")

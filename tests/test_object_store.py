@@ -12,13 +12,13 @@ import httpx2
 import msgspec
 import pytest
 
+from attaching import link_of, upload
 from harness import Server, World
 from plaudit.core import attachments
 from plaudit.errors import Misconfigured
 from plaudit.settings import from_environment
 from plaudit.store.objects import Objects
 from test_archive_datasets import EVERYTHING, lines_of, load
-from test_attachments import link_of, upload
 from test_datasets import content, deliver, make_dataset
 
 

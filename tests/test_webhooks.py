@@ -1,23 +1,18 @@
-"""Webhooks and callbacks as receivers get them: formats, signatures, retries, and their end."""
+"""Webhooks and callbacks as receivers get them: formats, signatures, replays, and their end."""
 
 from __future__ import annotations
 
 import asyncio
-import email
-import email.policy
 import json
-from email.message import EmailMessage
 
 import msgspec
 import pytest
 
-from harness import on_sqlite_alone
 from plaudit import clock
 from plaudit.core import batching, lifecycle, notices, webhooks
 from plaudit.core.egress import Egress
 from plaudit.core.notices import NoticeQuery
 from plaudit.model_notices import EventType, NoticeState
-from plaudit.store import audit
 from plaudit.wire.task import ErrorDetail
 from receivers import OK, Receiver
 from sending import (
@@ -33,7 +28,6 @@ from sending import (
     verified,
     working,
 )
-from smtp_receiver import SmtpReceiver
 
 
 async def listed(world, org_id, **query):
@@ -227,142 +221,6 @@ def test_an_event_keeps_its_id_over_attempts_and_each_attempt_has_its_time(world
     ]  # fmt: skip
 
 
-async def reset(receiver, reader, writer):
-    await receiver.read_request(reader)
-    writer.transport.abort()
-
-
-@pytest.mark.parametrize(
-    ("answer", "outcome", "number"),
-    [
-        (status(301, "Location: http://127.0.0.1:1/"), "status", 301),
-        (status(304), "status", 304),
-        (status(400), "status", 400),
-        (status(500), "status", 500),
-        (reset, "reset", None),
-        (b"nonsense\r\n\r\n", "protocol_error", None),
-    ],
-)
-def test_what_is_not_a_2xx_is_tried_as_often_as_set(world, answer, outcome, number):
-    project = world.project()
-    receiver = answering(answer)
-
-    async def main():
-        settings = msgspec.structs.replace(world.settings, webhook_retry_s=(0.0,) * 3)
-        async with receiving(receiver), working(world, settings):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
-            await store_task(world, project)
-            [one] = await settled(world, project.org_id, NoticeState.dead)
-            return one
-
-    one = world.run(main())
-
-    assert receiver.connections == 4
-    assert [(a.outcome, a.status) for a in one.attempts] == [(outcome, number)] * 4
-    assert one.notice.outcome == outcome
-    assert one.notice.attempt_count == 4
-
-
-@pytest.mark.parametrize("number", [200, 201, 202, 204, 299])
-def test_every_2xx_is_success(world, number):
-    project = world.project()
-    receiver = answering(status(number))
-
-    async def main():
-        async with receiving(receiver), working(world):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
-            await store_task(world, project)
-            await settled(world, project.org_id, NoticeState.done)
-
-    world.run(main())
-
-    assert receiver.connections == 1
-
-
-def test_410_disables_the_endpoint_and_gives_up_what_waits_for_it(world):
-    project = world.project()
-    org_id = project.org_id
-    receiver = answering(*[status(500)] * 4, status(410))
-
-    async def main():
-        settings = msgspec.structs.replace(world.settings, webhook_retry_s=(600.0,) * 5)
-        async with receiving(receiver):
-            endpoint, _ = await add_endpoint(world, receiver.url, org_id=org_id)
-            async with working(world, settings):
-                for _ in range(4):
-                    await store_task(world, project)
-                await until(lambda: receiver.connections == 4)
-                await store_task(world, project)
-                found = await settled(world, org_id, NoticeState.dead, 5)
-                calls = receiver.connections
-                await store_task(world, project)
-                await asyncio.sleep(0.2)
-            async with world.db.read() as tx:
-                entries = await audit.list_entries(
-                    tx, org_id, before=None, object_id=endpoint.endpoint_id, limit=9
-                )
-            return await endpoint_of(world, endpoint), found, calls, entries
-
-    endpoint, found, calls, entries = world.run(main())
-
-    assert not endpoint.is_active
-    assert "410" in endpoint.reason
-    assert {one.notice.outcome for one in found} == {"status", "endpoint_disabled"}
-    assert receiver.connections == calls == 5
-    assert [(one.action, one.actor.kind) for one in entries] == [("disable_webhook", "server")]
-
-
-def test_410_ends_a_callback_at_once(world):
-    project = world.project()
-    receiver = answering(status(410))
-
-    async def main():
-        async with receiving(receiver), working(world):
-            task = await store_task(world, project, callback_url=receiver.url)
-            await complete(world, task, project.org_id)
-            await settled(world, project.org_id, NoticeState.dead)
-            await asyncio.sleep(0.3)
-
-    world.run(main())
-
-    assert receiver.connections == 1
-
-
-@pytest.mark.parametrize("number", [429, 503])
-def test_retry_after_is_obeyed(world, number):
-    project = world.project()
-    receiver = answering(status(number, "Retry-After: 2"), OK)
-    times = []
-
-    async def main():
-        async with receiving(receiver), working(world):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
-            await store_task(world, project)
-            now = asyncio.get_running_loop().time
-            for count in (1, 2):
-                await until(lambda count=count: receiver.connections == count)
-                times.append(now())
-
-    world.run(main())
-
-    assert 1.8 <= times[1] - times[0] < 5
-
-
-def test_retry_after_counts_for_nothing_on_other_answers(world):
-    project = world.project()
-    receiver = answering(status(500, "Retry-After: 3600"), OK)
-
-    async def main():
-        async with receiving(receiver), working(world):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
-            await store_task(world, project)
-            await settled(world, project.org_id, NoticeState.done)
-
-    world.run(main())
-
-    assert receiver.connections == 2
-
-
 def test_a_dead_notice_is_replayed_with_all_its_tries_and_the_same_id(world):
     project = world.project()
     org_id = project.org_id
@@ -504,200 +362,6 @@ def test_an_address_that_may_not_be_called_any_more_is_not_called(world):
 
     assert {one.notice.outcome for one in found} == {"refused_address"}
     assert canary.connections == 0
-
-
-def test_nothing_of_a_receiver_s_answer_is_kept(world, settings):
-    canary = "canary-6ab1"
-    project = world.project()
-    org_id = project.org_id
-    text = f"{canary}".encode()
-    receiver = answering(
-        b"HTTP/1.1 500 %b\r\nX-Canary: %b\r\nContent-Length: %d\r\n\r\n%b"
-        % (text, text, len(text), text)
-    )
-
-    async def main():
-        chosen = msgspec.structs.replace(world.settings, webhook_retry_s=(0.0,))
-        async with receiving(receiver), working(world, chosen):
-            await add_endpoint(world, receiver.url, org_id=org_id)
-            await store_task(world, project)
-            await settled(world, org_id, NoticeState.dead)
-
-    world.run(main())
-    with world.client() as client:
-        answer = client.get("/manage/v1/notices")
-
-    assert answer.status_code == 200
-    assert canary not in answer.text
-    if settings.database is None:
-        stored = b"".join(path.read_bytes() for path in settings.data.glob("plaudit.sqlite*"))
-        assert canary.encode() not in stored
-
-
-def test_a_callback_that_is_an_e_mail_address_gets_a_mail(world):
-    project = world.project()
-    receiver = SmtpReceiver(replies={})
-
-    async def main():
-        async with receiver.listening():
-            url = f"smtp://127.0.0.1:{receiver.port}?from=plaudit@mail.example"
-            settings = msgspec.structs.replace(world.settings, smtp_url=url)
-            async with working(world, settings):
-                task = await store_task(world, project, callback_url="ann@example.com")
-                await complete(world, task, project.org_id)
-                [one] = await settled(world, project.org_id, NoticeState.done)
-                return task, one
-
-    task, one = world.run(main())
-
-    [raw] = receiver.messages
-    message = email.message_from_bytes(raw.removesuffix(b".\r\n"), policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    assert message["To"] == "ann@example.com"
-    assert message["Subject"] == f"Task {task.task_id} is completed"
-    assert message["Message-ID"] == f"<{one.notice.event_id}@mail.example>"
-    assert "task.completed" in message.get_content()
-    assert "An answer." not in message.get_content()
-
-
-def test_a_mail_that_cannot_be_sent_is_tried_again(world):
-    project = world.project()
-    receiver = SmtpReceiver(replies={"DATA": "451 later"})
-
-    async def main():
-        async with receiver.listening():
-            url = f"smtp://127.0.0.1:{receiver.port}?from=plaudit@mail.example"
-            settings = msgspec.structs.replace(
-                world.settings, smtp_url=url, webhook_retry_s=(0.0, 0.0)
-            )
-            async with working(world, settings):
-                task = await store_task(world, project, callback_url="ann@example.com")
-                await complete(world, task, project.org_id)
-                [one] = await settled(world, project.org_id, NoticeState.dead)
-                return one
-
-    one = world.run(main())
-
-    assert [(a.outcome, a.status) for a in one.attempts] == [("status", 451)] * 3
-
-
-def test_without_a_mail_server_a_mail_is_given_up_with_a_word_that_says_so(world):
-    project = world.project()
-
-    async def main():
-        async with working(world):
-            task = await store_task(world, project, callback_url="ann@example.com")
-            await complete(world, task, project.org_id)
-            [one] = await settled(world, project.org_id, NoticeState.dead)
-            return one
-
-    one = world.run(main())
-
-    assert one.notice.outcome == "mail_off"
-    assert one.notice.attempt_count == 1
-
-
-async def never(receiver, reader, writer):
-    await receiver.read_request(reader)
-    await asyncio.sleep(3600)
-
-
-@pytest.mark.slow
-def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world):
-    """The dead one takes connections and never answers."""
-    project = world.project()
-    org_id = project.org_id
-    dead, healthy = answering(never), Receiver(OK)
-    delays = []
-
-    async def fill(endpoint):
-        async def work(tx):
-            await webhooks.ping(tx, endpoint)
-            [event] = await tx.all("SELECT event_id FROM event LIMIT 1", {})
-            rows = [
-                (0, f"n{number:06d}", org_id, event[0], endpoint.endpoint_id, "x",
-                 endpoint.endpoint_id, 0, 1, 1, 1, 0, 0, 0)
-                for number in range(100_000)
-            ]  # fmt: skip
-            columns = (
-                "project_id", "notice_id", "org_id", "event_id", "endpoint_id", "target", "queue",
-                "state", "created_ms", "next_ms", "since_ms", "retry_no", "attempt_count",
-                "lease_no",
-            )  # fmt: skip
-            await tx.add("notice", columns, rows)
-
-        await world.db.write(work)
-
-    async def main():
-        async with receiving(dead, healthy):
-            first, _ = await add_endpoint(world, dead.url, "batch.completed", org_id=org_id)
-            await add_endpoint(world, healthy.url, "task.created", org_id=org_id)
-            await fill(first)
-            now = asyncio.get_running_loop().time
-            async with working(world) as worker:
-                await until(lambda: dead.connections >= 4)
-                for number in range(30):
-                    began = now()
-                    await store_task(world, project)
-                    worker.wake()
-                    await until(lambda number=number: len(healthy.bodies) == number + 1)
-                    delays.append(now() - began)
-
-    world.run(main())
-
-    print(f"beside a dead line of 100,000: slowest of 30 {max(delays):.3f} s")
-    assert max(delays) < 2
-    assert dead.connections <= 30
-
-
-@on_sqlite_alone
-def test_a_full_line_is_found_by_a_range_of_the_index_and_not_by_reading_it(world):
-    """The statement that looks for lines reads the next one's beginning, whatever stands before."""
-    org_id = world.org()
-
-    async def plan():
-        async with world.db.read() as tx:
-            rows = await tx.all(
-                "EXPLAIN QUERY PLAN SELECT queue, next_ms FROM notice WHERE state = 0"
-                " AND queue > :after ORDER BY queue, next_ms LIMIT :row_limit",
-                {"after": org_id, "row_limit": 5},
-            )
-        return " ".join(str(row[-1]) for row in rows)
-
-    assert world.run(plan()) == "SEARCH notice USING COVERING INDEX notice_due (queue>?)"
-
-
-def test_what_is_old_is_forgotten_with_its_attempts_and_event(world):
-    project = world.project()
-    org_id = project.org_id
-    receiver = Receiver(OK)
-
-    async def count(table):
-        async with world.db.read() as tx:
-            row = await tx.one(f"SELECT COUNT(*) FROM {table}", {})
-            return row[0]
-
-    async def main():
-        async with receiving(receiver), working(world) as worker:
-            await add_endpoint(world, receiver.url, org_id=org_id)
-            await add_endpoint(world, "http://127.0.0.1:1/", org_id=org_id)
-            for _ in range(3):
-                await store_task(world, project)
-            await settled(world, org_id, NoticeState.done, 3)
-            await worker.forget_old()
-            before = [await count(table) for table in ("event", "notice")]
-        old = clock.now_ms() - notices.KEPT_MS - 1000
-        await world.db.write(
-            lambda tx: tx.run("UPDATE notice SET next_ms = :old WHERE state = 1", {"old": old})
-        )
-        async with working(world) as worker:
-            await worker.forget_old()
-        return before, [await count(table) for table in ("event", "notice")]
-
-    before, after = world.run(main())
-
-    assert before == [3, 6]
-    assert after == [3, 3]  # the other endpoint still waits to hear of them
 
 
 def test_a_ping_goes_to_the_one_endpoint(world):

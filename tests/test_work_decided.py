@@ -6,16 +6,10 @@ import msgspec
 import pytest
 
 from floor import Floor, make_content
-from harness import World
 from plaudit.core import assignment, batching, lifecycle, people, review
 from plaudit.errors import Conflict, Forbidden, LeaseLost
 from plaudit.model import PersonRole, PersonStatus, TaskStatus
 from plaudit.store import organizations
-
-
-@pytest.fixture
-def floor(world: World) -> Floor:
-    return Floor(world)
 
 
 def complete(floor: Floor, task_id: str) -> None:

@@ -28,13 +28,6 @@ from plaudit.wire.task import ErrorDetail
 LONG = "x" * 20_000
 
 
-@pytest.fixture
-def floor(world):
-    floor = Floor(world)
-    yield floor
-    assert floor.violations() == {}
-
-
 def seqs(floor: Floor, user_ids: str) -> list[int | None]:
     """The tasks that these people get, one after the other; None for nothing."""
     return [None if lease is None else lease.seq for lease in map(floor.claim, user_ids.split())]

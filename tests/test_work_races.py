@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from floor import Floor
 from plaudit.core import assignment, batching, people, review
 from plaudit.errors import Conflict, DraftConflict, LeaseLost, LimitReached, Problem
@@ -13,13 +11,6 @@ from plaudit.store import organizations
 
 ROUNDS = 6
 REMOVAL = {"status": PersonStatus.removed}
-
-
-@pytest.fixture
-def floor(world):
-    floor = Floor(world)
-    yield floor
-    assert floor.violations() == {}
 
 
 def test_the_last_place_is_given_to_one(floor, at_once):

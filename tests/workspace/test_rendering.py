@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from harness import SHARED_DATA
 from markup_reading import Reading
-from payloads import PAYLOADS, RUN
-from plaudit.workspace import highlighting, rendering
-from plaudit.workspace.cleaning import CODE_CLASSES, cleaned
+from payloads import PAYLOADS
+from plaudit.workspace import rendering
+from plaudit.workspace.cleaning import cleaned
 from plaudit.workspace.differences import diff
 from plaudit.workspace.rendering import render_markdown, render_plain, word_count
 
@@ -218,129 +218,6 @@ def test_without_attachments_no_image_is_shown():
     assert Reading(render_markdown("![a](/attachments/7)")).all("img") == []
 
 
-def test_code_is_coloured_by_the_language_its_fence_names():
-    found = shown('```python title="x"\nreturn 1\n```')
-
-    assert {"class": "k"} in found.all("span")
-    assert found.all("div")[1] == {
-        "class": "code", "dir": "ltr", "data-copy": "", "data-language": "python",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("info", ["", "nonsense", "../../x", "python\u0301", "terraform"])
-def test_code_in_a_language_we_do_not_colour_stays_plain(info):
-    found = shown(f"```{info}\nreturn 1\n```")
-
-    assert found.all("span") == []
-    assert found.text.strip() == "return 1"
-
-
-@pytest.mark.parametrize("language", sorted(highlighting.LANGUAGES))
-def test_colours_change_no_character_of_the_code(language):
-    code = (
-        f"<a href='x'>{{% x %}} \"b\\n\" /* c */ # d\n\n\t1.5e3 == é && $x {RUN} \r \\ ```` \n  \n"
-    )
-
-    found = shown(f"`````{language}\n{code}`````")
-
-    assert found.faults == []
-    assert found.text.strip("\n") == code.replace("\r", "\n").strip("\n")
-
-
-@pytest.mark.parametrize(
-    "code",
-    ["x = 1\n" * 500, "x" * 600, "x = 1;" * 1700],
-    ids=["many lines", "a long line", "much"],
-)
-def test_code_beyond_the_limits_stays_plain(code):
-    found = shown(f"```python\n{code}\n```")
-
-    assert found.all("span") == []
-    assert found.text.strip() == code.strip()
-
-
-def test_colours_end_where_the_allowance_of_a_text_ends():
-    block = "```python\n" + "x = 1\n" * 390 + "```\n\n"
-
-    found = shown(block * 60)
-
-    assert 500 < len(found.all("span")) < 4_000
-    assert found.text.count("x = 1") == 390 * 60
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["$x^2$", r"\(x\)", r"\[x = 1\]", "$$x$$", "a $x$, b", "$n$th", "$$\nx\n$$", "> $$\n> x\n> $$",
-     "$$\na\n- b\n= c\n$$", r"\[" + "\nx_1\n" + r"\]", "- $x$", "|a|\n|-|\n|$x$|", "# $x$",
-     r"$\$5 + x$", "text\n$$\nx\n$$\ntext", r"$\frac{a}{b}$", r"**$x$**"],
-)  # fmt: skip
-def test_a_formula_is_drawn(text):
-    found = shown(text)
-
-    assert len(found.all("math")) == 1
-    assert "$" not in found.text.replace("$5", "")
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["$5 and $10", "costs $5-$10", "US$5/US$10", "$20 per month or 30$", "5$ and 6$", "$", "$$",
-     "$$$", "$5", r"\$x\$", "`$x$`", "    $x$", "$ x $", "$HOME/$USER", "$1,000 to 2,000$",
-     r"\[1\]", r"\(see below\)", "$x", "x$", "$\n\n$", "$x\n\ny$", "$$\nx\n\ny\n$$", "a$b$c"],
-)  # fmt: skip
-def test_money_and_the_like_stay_text(text):
-    assert shown(text).all("math") == []
-
-
-def test_an_amount_of_money_keeps_its_sign():
-    assert shown("between $5 and $10, or US$1-$2").text == "between $5 and $10, or US$1-$2\n"
-
-
-@pytest.mark.parametrize(
-    "latex",
-    [r"\begin{matrix} a", r"\left( a", "{" * 1500, r"\def\a{\a\a}\a",
-     r"\newcommand{\b}{\b\b}\b", r"\frac{" * 200, "^" * 200, "a" * 3_000, r"\sqrt" * 300,
-     r"\sideset{_a}{_b}{" * 30 + "x" + "}" * 30, "a_b_c", r"\skew{x}{y}",
-     r"\DeclareMathOperator{\a}{b}", r"\newenvironment{a}{b}{c}"],
-    ids=lambda latex: latex[:12],
-)  # fmt: skip
-def test_a_formula_that_cannot_be_read_is_shown_as_it_was_written(latex):
-    found = shown(rf"before \({latex}=\) after")
-
-    assert found.all("math") == []
-    assert latex in found.text
-    assert found.faults == []
-
-
-def test_a_formula_has_no_links():
-    found = shown(r"$\href{https://a.example}{x}$")
-
-    assert found.all("a") == []
-    assert "href" not in {name for _, attributes in found.elements for name in attributes}
-
-
-def test_text_in_a_formula_is_text():
-    found = shown(r"$\text{<img src=x>} \lt \unicode{3c} &lt;$")
-
-    assert found.all("img") == []
-    assert "<img\u00a0src=x>" in found.text
-    assert found.text.count("<") == 3
-
-
-def test_a_formula_cannot_move_what_it_draws_far_away():
-    found = shown(r"$\hspace{9999em}\raise99em{x}\kern-999em \rule{99em}{99em}\hspace{1.5em}$")
-
-    widths = [one.get("width") for one in found.all("mspace")]
-    assert [width for width in widths if width] == ["1.5em"]
-    assert all("voffset" not in one for one in found.all("mpadded"))
-
-
-def test_formulas_end_where_the_allowance_of_a_text_ends():
-    found = shown("$x$ " * 5_000)
-
-    assert len(found.all("math")) == 1_000
-    assert len(found.all("code")) == 4_000
-
-
 def test_characters_that_turn_the_order_around_are_written_out():
     for text in ("a\u202eb", "a&#x202e;b", "`a\u202eb`", "```\na\u202eb\n```",
                  "$\\unicode{202e}$",
@@ -435,50 +312,6 @@ def test_ten_mebibytes_take_bounded_time(piece):
 
     assert time.process_time() - before < 60
     assert found.startswith(f'<div class="rendered"><p class="note">{rendering.TOO_LONG}')
-
-
-STYLE = (Path(rendering.__file__).parent / "static" / "rendered.css").read_text("utf-8")
-
-
-def colours() -> list[dict[str, str]]:
-    """The variables of the style sheet, in light and in dark."""
-    light, dark = re.split(r"@media \(prefers-color-scheme: dark\)", STYLE)
-    found = re.compile(r"--shown-([a-z-]+): (#[0-9a-f]{6});")
-    return [dict(found.findall(light)), dict(found.findall(light)) | dict(found.findall(dark))]
-
-
-def contrast(one: str, other: str) -> float:
-    """The ratio of WCAG 2.2, from 1 to 21."""
-
-    def luminance(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    brighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
-    return (brighter + 0.05) / (darker + 0.05)
-
-
-@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_every_colour_can_be_read(scheme):
-    found = colours()[scheme]
-    code = ("text", "comment", "keyword", "name", "builtin", "string", "number", "removed", "added")
-    pairs = [(name, "code") for name in code]
-    pairs += [("text", "page"), ("soft", "page"), ("link", "page")]
-    pairs += [("removed", "removed-page"), ("added", "added-page")]
-
-    assert {pair: round(contrast(*(found[n] for n in pair)), 1) for pair in pairs
-            if contrast(*(found[n] for n in pair)) < 4.5} == {}  # fmt: skip
-
-
-def test_the_style_sheet_knows_every_class_that_code_gets():
-    known = set(re.findall(r"\.([a-z0-9]+)(?=[,) ])", STYLE))
-
-    assert CODE_CLASSES - known == set()
-
-
-def test_the_style_sheet_loads_nothing():
-    assert not re.search(r"url\(|@import|image-set|http", STYLE)
 
 
 def oasst_texts(path: Path) -> list[str]:

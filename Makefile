@@ -1,27 +1,43 @@
-# The two commands of the README are `make demo` and `make test`. Both set up what they need:
-# with uv where it is installed, else with Python's own venv and pip.
+# The two commands of the README are `make demo` and `make test`. Both set up what they need, in
+# the versions of uv.lock and checked by their hashes: with uv where it is installed, else with
+# Python's own venv and pip, which read the same from requirements/. `make … UV=` never uses uv.
 
 PYTHON ?= python3
+UV ?= $(shell command -v uv 2>/dev/null)
 PORT ?= 8000
 # Most tests wait for servers and browsers of their own: two for each core keep it busy.
 TEST_WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+BENCH_STAMP := $(VENV)/.ready-bench
+DEV := --group build --extra test --extra check
+BENCH := $(DEV) --extra bench
+PIP_FLAGS := --quiet --disable-pip-version-check --no-input
+EXPORT = $(UV) export --quiet --locked --no-header --no-annotate --no-emit-project \
+	--format requirements-txt
 
-.PHONY: setup demo test check fix serve bench bench-quick bench-setup screenshots clean
+.PHONY: setup demo test check fix lock serve bench bench-quick bench-setup screenshots clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml uv.lock
-	@if command -v uv >/dev/null 2>&1; then \
-		uv sync --quiet --locked --extra test --extra check; \
-	else \
-		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")' \
-		&& $(PYTHON) -m venv $(VENV) \
-		&& $(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check]'; \
-	fi
+# The last step of both ways installs Plaudit itself, built by what was installed before it.
+$(STAMP): pyproject.toml uv.lock requirements/dev.txt
+ifneq ($(UV),)
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --locked --no-install-project $(DEV)
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install $(PIP_FLAGS) --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+endif
 	@touch $@
+
+lock:  ## uv.lock and what is made of it, after a change of pyproject.toml; needs uv
+	$(UV) lock $(LOCK_FLAGS)
+	$(EXPORT) $(DEV) >requirements/dev.txt
+	$(EXPORT) $(BENCH) >requirements/bench.txt
 
 demo: setup  ## a running server with sample data
 	@$(BIN)/plaudit demo --port $(PORT)
@@ -42,12 +58,15 @@ serve: setup  ## a server on ./plaudit-data
 	$(BIN)/plaudit init
 	$(BIN)/plaudit serve --port $(PORT)
 
-bench-setup: setup
-	@if command -v uv >/dev/null 2>&1; then \
-		uv sync --quiet --locked --extra test --extra check --extra bench; \
-	else \
-		$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check,bench]'; \
-	fi
+bench-setup: $(BENCH_STAMP)
+
+$(BENCH_STAMP): $(STAMP) requirements/bench.txt
+ifneq ($(UV),)
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --locked --inexact --no-install-project $(BENCH)
+else
+	@$(BIN)/pip install $(PIP_FLAGS) --require-hashes -r requirements/bench.txt
+endif
+	@touch $@
 
 bench: bench-setup  ## measure against nginx and an ordinary server; about 20 minutes
 	$(BIN)/python -m benchmarks

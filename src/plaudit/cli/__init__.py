@@ -59,7 +59,7 @@ def init(place: Place | None = None) -> None:
     done = ", ".join(applied) if applied else "it was up to date"
     note = f"; the server secret is in {chosen.secret_path}, keep a copy" if made_secret else ""
     where = f"in {chosen.data}" if chosen.database is None else "in PostgreSQL"
-    say.print(f"The store {where} is ready ({done}){note}.", soft_wrap=True)
+    say.print(f"The store {where} is ready ({done}){note}.")
 
 
 @app.command

@@ -73,7 +73,7 @@ def import_files(
     summary = with_store(chosen.settings(), work)
     if strict and summary.total("rejected"):
         refuse(f"nothing was imported: {summary.total('rejected')} rows were refused")
-    say.print(str(summary), soft_wrap=True, highlight=False)
+    say.print(str(summary))
 
 
 def write_archive(*, out: Path, world: World | None = None) -> None:
@@ -101,7 +101,7 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
         return written
 
     lines = with_store(chosen.settings(), work)
-    say.print(f"Wrote {lines} lines to {out}.", soft_wrap=True, highlight=False)
+    say.print(f"Wrote {lines} lines to {out}.")
 
 
 def _sources(paths: tuple[Path, ...], format_name: str, bars: Progress) -> list[Source]:
@@ -121,4 +121,4 @@ def _sources(paths: tuple[Path, ...], format_name: str, bars: Progress) -> list[
 
 
 def _report(reject: Reject) -> None:
-    err.print(str(reject), markup=False, highlight=False)
+    err.print(str(reject))

@@ -42,10 +42,10 @@ def check(*, place: Place | None = None) -> None:
 
     found = with_store((place or Place()).settings(), work)
     for statement, count in found.items():
-        say.print(f"does not hold for {count} rows: {statement}", soft_wrap=True, highlight=False)
+        say.print(f"does not hold for {count} rows: {statement}")
     if found:
         refuse(f"{len(found)} of {len(checks.CHECKS)} statements do not hold")
-    say.print(f"All {len(checks.CHECKS)} statements hold.", highlight=False)
+    say.print(f"All {len(checks.CHECKS)} statements hold.")
 
 
 @db.command(name="backup")
@@ -65,7 +65,7 @@ def write_backup(*, out: Path, place: Place | None = None) -> None:
             out,
             lambda done, total: bars.update(bar, completed=done, total=total),
         )
-    say.print(f"Wrote {out} (sha256 {digest}).", soft_wrap=True, highlight=False)
+    say.print(f"Wrote {out} (sha256 {digest}).")
 
 
 @db.command(name="restore")
@@ -93,8 +93,6 @@ def read_backup(source: ExistingFile, *, place: Place | None = None) -> None:
     asyncio.run(work())
     say.print(
         f"Restored {source}. Put the server secret that belongs to it at {chosen.secret_path}.",
-        soft_wrap=True,
-        highlight=False,
     )
 
 
@@ -119,7 +117,7 @@ def distribute(*, show: bool = False, place: Place | None = None) -> None:
 
     done = with_store(chosen, work)
     told = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."
-    say.print(told, soft_wrap=True, highlight=False)
+    say.print(told)
 
 
 @db.command
@@ -134,7 +132,7 @@ def sweep(*, place: Place | None = None) -> None:
     async def work(database: Database, secret: ServerSecret) -> int:
         return await attachments.sweep(database, Objects(chosen.attachments_place))
 
-    say.print(f"Deleted {with_store(chosen, work)} files.", highlight=False)
+    say.print(f"Deleted {with_store(chosen, work)} files.")
 
 
 async def _begin_epoch(tx: Transaction) -> None:

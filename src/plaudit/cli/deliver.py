@@ -94,8 +94,6 @@ def deliver(
     say.print(
         f"Delivered {made.task_count} tasks as {made.delivery_id}"
         f" (manifest sha256 {made.manifest_hash.hex()}).",
-        soft_wrap=True,
-        highlight=False,
     )
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
 
 from plaudit import clock, guard
-from plaudit.cli.place import World, refuse, say, with_store
+from plaudit.cli.place import World, refuse, say, show, with_store
 from plaudit.core import access, audit, forms, projects
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import InvalidContent, NotFound
@@ -95,7 +93,7 @@ def list_keys(*, world: World | None = None) -> None:
         times = (key.created_ms, key.expires_ms, key.revoked_ms)
         shown = ["" if ms is None else clock.format_ms(ms) for ms in times]
         table.add_row(key.key_id, key.display + "…", key.role.name, key.name, *shown)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    show(table)
 
 
 @keys.command(name="revoke")
@@ -114,7 +112,7 @@ def revoke_key(key: str, *, world: World | None = None) -> None:
         actor = Actor("command", "keys revoke")
         return (await access.revoke_key(db, org_id=org_id, key=key, actor=actor)).key_id
 
-    say.print(f"Revoked {with_store(chosen.settings(), work)}.", soft_wrap=True)
+    say.print(f"Revoked {with_store(chosen.settings(), work)}.")
 
 
 @projects_app.command(name="create")

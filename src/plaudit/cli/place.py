@@ -13,6 +13,7 @@ import msgspec
 from cyclopts import Parameter, validators
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from plaudit import settings
 from plaudit.core import secrets
@@ -27,8 +28,11 @@ DEFAULT_ORG = "default"
 
 ExistingFile = Annotated[Path, Parameter(validator=validators.Path(exists=True, dir_okay=False))]
 
-say = Console()
-err = Console(stderr=True, soft_wrap=True)
+# Lines are never folded, whatever the terminal's width, and what stands in them is no markup.
+say = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
+err = Console(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+_PIPE_COLUMNS = 1_000_000
 
 
 @Parameter(name="*")
@@ -107,7 +111,13 @@ def progress() -> Progress:
     )
 
 
+def show(table: Table) -> None:
+    """Print a table: as wide as the terminal, or in a pipe with each row on one line."""
+    width = None if sys.stdout.isatty() else _PIPE_COLUMNS
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+
+
 def refuse(message: str, *, code: int = 1) -> NoReturn:
     """End with one line on standard error."""
-    err.print(f"plaudit: {message}", markup=False, highlight=False)
+    err.print(f"plaudit: {message}")
     sys.exit(code)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Literal
 
 from cyclopts import App
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from plaudit import clock
-from plaudit.cli.place import Organization, say, with_store
+from plaudit.cli.place import Organization, say, show, with_store
 from plaudit.core import access, audit, people, sign_in
 from plaudit.core.secrets import ServerSecret
 from plaudit.errors import NotFound
@@ -131,10 +128,9 @@ def list_users(
         return
     table = Table("id", "e-mail", "name", "role", "status", "created")
     for one in found:
-        # Names come from outside; square brackets in them are no markup.
         shown = [one.user_id, one.email, one.name or "", one.role, one.status]
-        table.add_row(*(Text(text) for text in shown), clock.format_ms(one.created_ms))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+        table.add_row(*shown, clock.format_ms(one.created_ms))
+    show(table)
 
 
 async def _account(tx: Transaction, org_id: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import App, Parameter, validators
-from rich.console import Console
 from rich.table import Table
 
 from plaudit import clock
-from plaudit.cli.place import World, refuse, say, with_store
+from plaudit.cli.place import World, refuse, say, show, with_store
 from plaudit.core import access, audit, notices
 from plaudit.core import webhooks as rules
 from plaudit.core.secrets import ServerSecret
@@ -58,7 +56,7 @@ def list_webhooks(
             "There are none." if notices else "No webhooks yet; see /docs for how to add one."
         )
         return
-    Console(width=None if sys.stdout.isatty() else 200).print(found)
+    show(found)
 
 
 @webhooks.command
@@ -93,7 +91,7 @@ def replay(
                 return total
 
     count = with_store(chosen.settings(), work)
-    say.print(f"{count} {'is' if count == 1 else 'are'} sent again.", soft_wrap=True)
+    say.print(f"{count} {'is' if count == 1 else 'are'} sent again.")
 
 
 @webhooks.command

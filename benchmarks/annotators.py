@@ -17,12 +17,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from plaudit.core import assignment, submission
+from plaudit.core.labeling import leases as assignment
+from plaudit.core.labeling import submissions as submission
 from plaudit.errors import LeaseLost, LimitReached, Unavailable
-from plaudit.model import Project
-from plaudit.model_work import Hold, Lease
+from plaudit.model.core import Project
+from plaudit.model.labeling import Hold, Lease
 from plaudit.settings import Settings
-from plaudit.store import opening, projects
+from plaudit.store.engine import connect as opening
+from plaudit.store.tasks import projects
 
 FORM = {"fields": [{"key": "ok", "level": "turn", "type": "boolean", "required": True}]}
 ANSWERS = [{"at": "t0u0", "key": "ok", "value": True}]

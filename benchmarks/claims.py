@@ -16,10 +16,11 @@ from benchmarks.crews import Crews, Floor, Outcome, make_floors
 from benchmarks.plan import Plan
 from benchmarks.postgres_server import find_binaries, running
 from benchmarks.report import Figure, Section
-from plaudit.core import access, assignment
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.labeling import leases as assignment
 from plaudit.settings import Settings
-from plaudit.store import opening
-from plaudit.store.engine import Database, Transaction
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Database, Transaction
 
 OVERLAPS = (1, 2, 3)
 LEASE_SECONDS = 1800

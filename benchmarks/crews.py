@@ -12,15 +12,15 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.annotators import FORM, SECONDS, Config
-from plaudit.core import lifecycle
-from plaudit.core.projects import create_project
-from plaudit.model import Project
+from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks.projects import create_project
+from plaudit.model.core import Project
 from plaudit.settings import Settings
-from plaudit.store import checks
-from plaudit.store.engine import Database, Transaction
-from plaudit.wire.reading import convert
-from plaudit.wire.resources import ProjectDetail
-from plaudit.wire.task import Thread
+from plaudit.store.engine import checks
+from plaudit.store.engine.engine import Database, Transaction
+from plaudit.wire.v2.parse import convert
+from plaudit.wire.v2.resources import ProjectDetail
+from plaudit.wire.v2.task import Thread
 
 ROOT = Path(__file__).parents[1]
 CREATED_AT_ONCE = 250

@@ -16,13 +16,14 @@ from benchmarks.postgres_server import SHARED_BUFFERS, find_binaries, running
 from benchmarks.postgres_store import Page, Store, fill, interleave, new_store, stored
 from benchmarks.report import Figure, Section
 from plaudit.app import tune_allocator
-from plaudit.core.intake import CHUNK_ROWS
-from plaudit.model import DEFAULT_OPTS, PageRow, StoredTask, TaskStatus
+from plaudit.core.transfer.importer import CHUNK_ROWS
+from plaudit.model.core import DEFAULT_OPTS, PageRow, StoredTask, TaskStatus
 from plaudit.settings import Settings
-from plaudit.store import opening, tasks
-from plaudit.store.engine import Args, Row, Transaction
-from plaudit.store.tasks import FAR, TaskFilter, TaskPlace
-from plaudit.wire import rendering
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Args, Row, Transaction
+from plaudit.store.tasks import tasks
+from plaudit.store.tasks.tasks import FAR, TaskFilter, TaskPlace
+from plaudit.wire.v2 import render as rendering
 
 SEED = 1
 PAGE_TASKS = 100

@@ -9,10 +9,10 @@ import msgspec
 from benchmarks.plan import Plan
 from benchmarks.postgres_store import Cost, Store, stored
 from benchmarks.report import Figure, Section
-from plaudit.core.intake import CHUNK_ROWS
-from plaudit.model import StoredTask
-from plaudit.store import tasks
-from plaudit.store.engine import Row, Transaction
+from plaudit.core.transfer.importer import CHUNK_ROWS
+from plaudit.model.core import StoredTask
+from plaudit.store.engine.engine import Row, Transaction
+from plaudit.store.tasks import tasks
 
 FIRST_IMPORT_PROJECT_ID = 2_000_000
 TABLES = ("task", "task_locator", "task_body", "task_content")

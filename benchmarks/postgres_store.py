@@ -13,13 +13,14 @@ import asyncpg
 
 from benchmarks.generate import Shape, project_of, write_tasks
 from benchmarks.plan import Plan
-from plaudit.core import access
-from plaudit.core.intake import Reject, Source, import_sources
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.transfer.importer import Reject, Source, import_sources
 from plaudit.formats import files
-from plaudit.model import StoredTask
+from plaudit.model.core import StoredTask
 from plaudit.settings import Settings
-from plaudit.store import opening, tasks
-from plaudit.store.engine import Database
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Database
+from plaudit.store.tasks import tasks
 
 BATCH_TASKS = 1_000
 

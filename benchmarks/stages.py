@@ -16,8 +16,8 @@ import apsw
 
 from plaudit import guard
 from plaudit.cli import main as plaudit
-from plaudit.core import merging
-from plaudit.wire import reading
+from plaudit.core.transfer import merge as merging
+from plaudit.wire.v2 import parse as reading
 
 CPU_STAGES = ("read_file", "parse", "validate", "render", "write_rows", "commit")
 

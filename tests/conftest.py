@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-import postgres
-from attaching import link_of, upload
-from floor import Floor
-from harness import SHARED_DATA, Server, World
-from plaudit.core import secrets
+from plaudit.core.common import server_secret as secrets
 from plaudit.errors import Problem
 from plaudit.settings import Settings
-from plaudit.store import opening
-from sweeping import fill
+from plaudit.store.engine import connect as opening
+from tests.support import postgres
+from tests.support.attachments import link_of, upload
+from tests.support.harness import SHARED_DATA, Server, World
+from tests.support.labeling_project import Floor
+from tests.support.operations import fill
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 

@@ -24,57 +24,95 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
-from plaudit.api import (
-    attachments,
-    manage_audit,
-    manage_datasets,
-    manage_deliveries,
-    manage_keys,
-    manage_notices,
-    manage_projects,
-    manage_tasks,
-    manage_users,
-    manage_webhooks,
-    openapi,
-    system,
-    v1,
-    v2,
-    v2_datasets,
-    v2_deliveries,
-    v2_writes,
+from plaudit.api import attachments, system
+from plaudit.api.http.metrics import Metrics
+from plaudit.api.http.middleware import Edge
+from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
+from plaudit.api.manage import (
+    api_keys as manage_keys,
 )
-from plaudit.api.edge import Edge
-from plaudit.api.metrics import Metrics
-from plaudit.api.operation import Dispatch, Endpoint, Operation, Services
-from plaudit.core import secrets
-from plaudit.core.secrets import ServerSecret
+from plaudit.api.manage import (
+    audit as manage_audit,
+)
+from plaudit.api.manage import (
+    datasets as manage_datasets,
+)
+from plaudit.api.manage import (
+    deliveries as manage_deliveries,
+)
+from plaudit.api.manage import (
+    projects as manage_projects,
+)
+from plaudit.api.manage import (
+    tasks as manage_tasks,
+)
+from plaudit.api.manage import (
+    users as manage_users,
+)
+from plaudit.api.manage import (
+    webhook_endpoints as manage_webhooks,
+)
+from plaudit.api.manage import (
+    webhook_messages as manage_notices,
+)
+from plaudit.api.openapi import document as openapi
+from plaudit.api.v2 import (
+    datasets as v2_datasets,
+)
+from plaudit.api.v2 import (
+    deliveries as v2_deliveries,
+)
+from plaudit.api.v2 import (
+    legacy_task as v1,
+)
+from plaudit.api.v2 import (
+    reads as v2,
+)
+from plaudit.api.v2 import (
+    writes as v2_writes,
+)
+from plaudit.core.common import server_secret as secrets
+from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Misconfigured
 from plaudit.settings import Settings
-from plaudit.store import opening
+from plaudit.store.engine import connect as opening
 from plaudit.worker import STOP_S, Worker
-from plaudit.workspace import (
+from plaudit.workspace.accounts import (
     account_pages,
-    archive_pages,
-    batch_pages,
-    delivery_pages,
-    files,
-    import_pages,
-    key_pages,
-    notice_pages,
-    people_pages,
-    project_pages,
-    review_calls,
-    review_pages,
-    settings_pages,
     sign_in_pages,
+)
+from plaudit.workspace.accounts import (
+    api_key_pages as key_pages,
+)
+from plaudit.workspace.accounts import (
+    user_pages as people_pages,
+)
+from plaudit.workspace.annotate import (
+    annotation_calls as work_calls,
+)
+from plaudit.workspace.annotate import (
+    annotation_pages as work,
+)
+from plaudit.workspace.annotate import (
+    files,
+)
+from plaudit.workspace.http.page import Page
+from plaudit.workspace.http.serving import Workspace
+from plaudit.workspace.projects import (
+    batch_pages,
+    project_pages,
+    settings_pages,
     start_page,
     task_pages,
-    webhook_pages,
-    work,
-    work_calls,
 )
-from plaudit.workspace.page import Page
-from plaudit.workspace.serving import Workspace
+from plaudit.workspace.review import review_calls, review_pages
+from plaudit.workspace.transfer import archive_pages, delivery_pages, import_pages
+from plaudit.workspace.webhooks import (
+    endpoint_pages as webhook_pages,
+)
+from plaudit.workspace.webhooks import (
+    message_pages as notice_pages,
+)
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -167,7 +205,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
     options: dict[str, Any] = {
         "host": host,
         "port": port,
-        "http": "plaudit.api.protocol:EdgeProtocol",
+        "http": "plaudit.api.http.protocol:EdgeProtocol",
         "loop": "auto",
         "ws": "none",
         "lifespan": "on",

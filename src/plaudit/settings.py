@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from plaudit import mailbox
 from plaudit.errors import Misconfigured
-from plaudit.model import DEFAULT_OPTS, Opts, Quota
+from plaudit.model.core import DEFAULT_OPTS, Opts, Quota
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
 HEADER_BYTES_MAX = 16 * 1024
@@ -70,7 +70,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_per_org: Quota | None = None
     rate_failed_auth: Quota | None = FAILED_AUTH
     webhook_retry_s: tuple[float, ...] = ()
-    """Empty means the built-in waits (core/retries.py)."""
+    """Empty means the built-in waits (core/webhooks/retry_policy.py)."""
     worker: bool = True
     """Whether `serve` also sends callbacks."""
 

@@ -16,17 +16,22 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from plaudit import settings as limits
-from plaudit.core import assignment, idempotency, jobs, notices, secrets
-from plaudit.core.egress import Egress
-from plaudit.core.lines import Lines
-from plaudit.core.secrets import ServerSecret
-from plaudit.core.sending import LEASE_MS, Ended, Sender
+from plaudit.core.common import idempotency
+from plaudit.core.common import server_secret as secrets
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.labeling import leases as assignment
+from plaudit.core.outbound.http_client import Egress
+from plaudit.core.transfer import jobs
+from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks.dispatcher import Lines
+from plaudit.core.webhooks.sender import LEASE_MS, Ended, Sender
 from plaudit.errors import Problem, Unavailable
-from plaudit.model_notices import NoticeState
+from plaudit.model.webhooks import NoticeState
 from plaudit.settings import Settings
-from plaudit.store import assignments, opening
-from plaudit.store.engine import Database, Transaction
-from plaudit.store.objects import Objects
+from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.labeling import leases as assignments
 
 LOOK_S = 1.0
 LOOK_S_MIN = 0.02

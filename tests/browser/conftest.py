@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import browsing
 import pytest
+
+from tests.support import chromium as browsing
 
 
 @pytest.fixture(scope="session")

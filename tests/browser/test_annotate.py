@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import hostile
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from desk import Desk, tasks_of, values
 
-from annotating import SECRETS, Shift, make_content
-from harness import Server, World, on_sqlite_alone
-from plaudit.core.projects import change_project
+from plaudit.core.tasks.projects import change_project
+from tests.support import hostile_project as hostile
+from tests.support.annotation_page import Desk, tasks_of, values
+from tests.support.annotators import SECRETS, Shift, make_content
+from tests.support.harness import Server, World, on_sqlite_alone
 
 Start = Callable[..., Server]
 Open = Callable[..., Any]

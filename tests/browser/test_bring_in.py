@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Remote, Seen
 
-from harness import Server, World, on_sqlite_alone
-from plaudit.core import archive
+from plaudit.core.transfer import export as archive
 from plaudit.formats import files
-from visiting import Somebody, add_person
+from tests.support.browser_client import Somebody, add_person
+from tests.support.chromium import Remote, Seen
+from tests.support.harness import Server, World, on_sqlite_alone
 
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WIDTHS = ((1440, "light"), (1024, "dark"), (390, "light"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import browsing
-import gallery
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from plaudit import app
+from tests.support import chromium as browsing
+from tests.support import page_gallery as gallery
 
 AXE = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import Remote, Seen
 
-from annotating import Shift
-from floor import Floor
-from harness import Server, World, on_sqlite_alone
-from managing import all_projects
-from plaudit.model import PersonRole
-from plaudit.store import projects
+from plaudit.model.core import PersonRole
+from plaudit.store.tasks import projects
+from tests.support.annotators import Shift
+from tests.support.chromium import Remote, Seen
+from tests.support.harness import Server, World, on_sqlite_alone
+from tests.support.labeling_project import Floor
+from tests.support.manager_pages import all_projects
 
 Start = Callable[..., Server]
 Open = Callable[..., Any]

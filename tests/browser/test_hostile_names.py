@@ -7,16 +7,16 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-import browsing
-import gallery
-import hostile
 import httpx2
 import pytest
 
-from annotating import state_of
-from builders import make_annotation
-from payloads import RUN
-from visiting import token_in
+from tests.support import chromium as browsing
+from tests.support import hostile_project as hostile
+from tests.support import page_gallery as gallery
+from tests.support.annotators import state_of
+from tests.support.browser_client import token_in
+from tests.support.builders import make_annotation
+from tests.support.hostile_texts import RUN
 
 TEXTS = hostile.TEXTS[::2][:120]
 BAD = "\n".join(TEXTS)

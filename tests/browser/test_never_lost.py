@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from desk import Desk
 
-from annotating import Shift
-from harness import Server, World, free_port, on_sqlite_alone
 from plaudit.settings import Settings
+from tests.support.annotation_page import Desk
+from tests.support.annotators import Shift
+from tests.support.harness import Server, World, free_port, on_sqlite_alone
 
 pytestmark = on_sqlite_alone
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import Pages, Remote, Seen
 
-from markup_reading import ATTRIBUTES, TAGS
-from payloads import CANARY, PAYLOADS, RUN
-from plaudit.workspace import rendering
-from plaudit.workspace.cleaning import cleaned
-from plaudit.workspace.differences import diff
-from plaudit.workspace.rendering import render_markdown, render_plain
+from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render.rich_text import render_markdown, render_plain
+from plaudit.workspace.render.sanitize import cleaned
+from plaudit.workspace.render.text_diff import diff
+from tests.support.chromium import Pages, Remote, Seen
+from tests.support.hostile_texts import CANARY, PAYLOADS, RUN
+from tests.support.markup import ATTRIBUTES, TAGS
 
 Open = Callable[..., tuple[Remote, Seen]]
 
@@ -30,7 +30,8 @@ POLICY = (
     " connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self';"
     " require-trusted-types-for 'script'"
 )
-STYLE = (Path(rendering.__file__).parent / "static" / "rendered.css").read_text("utf-8")
+STATIC = Path(rendering.__file__).parents[1] / "static"
+STYLE = (STATIC / "shared" / "rendered.css").read_text("utf-8")
 
 # Does by hand what a person could do by accident: points at everything, focuses and clicks it.
 # Links to the outside are not followed; that they are links is no harm.

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from desk import Desk
 from scaleapi import ScaleClient
 
-from annotating import Shift, good_answers
-from builders import make_message, make_turn
-from floor import Floor, make_content
-from harness import Server, World, on_sqlite_alone
-from plaudit.core.forms import PRESETS
-from plaudit.model import PersonRole
+from plaudit.core.tasks.forms import PRESETS
+from plaudit.model.core import PersonRole
+from tests.support.annotation_page import Desk
+from tests.support.annotators import Shift, good_answers
+from tests.support.builders import make_message, make_turn
+from tests.support.harness import Server, World, on_sqlite_alone
+from tests.support.labeling_project import Floor, make_content
 
 Start = Callable[..., Server]
 Open = Callable[..., Any]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from desk import Desk, tasks_of, values
 
-from annotating import Shift
-from harness import Server, World, on_sqlite_alone
+from tests.support.annotation_page import Desk, tasks_of, values
+from tests.support.annotators import Shift
+from tests.support.harness import Server, World, on_sqlite_alone
 
 pytestmark = on_sqlite_alone
 
@@ -72,7 +72,7 @@ def elsewhere(ann: Desk, open_context: Any, url: str, *, text: str) -> None:
 
 def notice_script(page: Any) -> str:
     """Where the page's own script for buttons is."""
-    source: str = page.get_attribute('script[src*="/task/main.js"]', "src")
+    source: str = page.get_attribute('script[src*="/annotate/main.js"]', "src")
     return source.replace("main.js", "notice.js")
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browsing import Remote, Seen
-from desk import GRADES, question, values
 from scaleapi import ScaleClient
 
-from harness import Server, World
 from plaudit.formats import files
-from visiting import Somebody, add_person
+from tests.support.annotation_page import GRADES, question, values
+from tests.support.browser_client import Somebody, add_person
+from tests.support.chromium import Remote, Seen
+from tests.support.harness import Server, World
 
 Start = Callable[..., Server]
 Open = Callable[..., Any]

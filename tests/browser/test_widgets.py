@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from desk import Desk, question, tasks_of, values
 
-from annotating import Shift, make_content
-from harness import on_sqlite_alone
+from tests.support.annotation_page import Desk, question, tasks_of, values
+from tests.support.annotators import Shift, make_content
+from tests.support.harness import on_sqlite_alone
 
 pytestmark = on_sqlite_alone
 

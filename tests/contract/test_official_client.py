@@ -18,12 +18,12 @@ import pytest
 from scaleapi import ScaleClient
 from scaleapi.api_client.v2 import ApiClient, Configuration, V2Api, exceptions
 
-from builders import make_annotation, make_task, make_tasks, make_thread
-from harness import SHARED_DATA, Server, World
-from plaudit.core import secrets
+from plaudit.core.common import server_secret as secrets
 from plaudit.settings import Settings
-from plaudit.store import opening
-from samples import BATCH, PROJECT, VALUES, archive_rows, mixed_tasks
+from plaudit.store.engine import connect as opening
+from tests.support.builders import make_annotation, make_task, make_tasks, make_thread
+from tests.support.harness import SHARED_DATA, Server, World
+from tests.support.sample_tasks import BATCH, PROJECT, VALUES, archive_rows, mixed_tasks
 
 PROJECT_NAME = "My Test Project"
 FILLERS = make_tasks(105, prefix="filler")

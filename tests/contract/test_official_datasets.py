@@ -9,11 +9,11 @@ from scaleapi import ScaleClient
 from scaleapi.api_client.v2 import exceptions
 from scaleapi.api_client.v2.models import Dataset, DatasetDelivery
 
-from harness import Server, World
-from plaudit.core import secrets
+from plaudit.core.common import server_secret as secrets
 from plaudit.settings import Settings
-from plaudit.store import opening
-from test_archive_datasets import (
+from plaudit.store.engine import connect as opening
+from tests.support.harness import Server, World
+from tests.transfer.test_archive_datasets import (
     DELIVERED,
     SCHEMA_ID,
     make_dataset,

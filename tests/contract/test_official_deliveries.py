@@ -10,9 +10,9 @@ import pytest
 from scaleapi import ScaleClient
 from scaleapi.api_client.v2 import exceptions
 
-from builders import make_tasks
-from delivering import deliver, set_metadata
-from samples import archive_rows, mixed_tasks
+from tests.support.builders import make_tasks
+from tests.support.deliveries import deliver, set_metadata
+from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 COMPLETED = [one["task_id"] for one in mixed_tasks() if one["status"] == "completed"]
 EXPAND = ("project", "batch", "delivery")

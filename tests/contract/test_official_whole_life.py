@@ -14,7 +14,7 @@ from scaleapi.api_client.v2 import (
     SetTaskMetadataRequest,
 )
 
-from builders import make_annotation, make_message, make_thread, make_turn
+from tests.support.builders import make_annotation, make_message, make_thread, make_turn
 
 PROJECT = "My Test Project"
 FILE = b"Pacific"

@@ -13,9 +13,9 @@ from scaleapi.api_client.v2 import (
     exceptions,
 )
 
-from builders import make_thread
-from plaudit.core import lifecycle
-from plaudit.store import tasks
+from plaudit.core.tasks import lifecycle
+from plaudit.store.tasks import tasks
+from tests.support.builders import make_thread
 
 PROJECT = "My Test Project"
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness import run_cli, store_arguments
+from tests.support.harness import run_cli, store_arguments
 
 QUERY = "project_name=My+Test+Project&status=completed&limit=1"
 

@@ -10,18 +10,15 @@ import time
 
 import pytest
 
-from builders import make_thread
-from failures.cluster import Cluster, make_store, running
-from failures.proxy import AtCommit, Proxy
-from harness import World
-from plaudit.core import lifecycle
+from plaudit.core.tasks import lifecycle
 from plaudit.errors import Conflict, Unavailable
-from plaudit.store import engine_postgres, tasks
-from plaudit.store.engine_postgres import (
-    CONNECTIONS_MAX,
-    WAIT_SECONDS_MAX,
-    PostgresDatabase,
-)
+from plaudit.store.engine import postgres as engine_postgres
+from plaudit.store.engine.postgres import CONNECTIONS_MAX, WAIT_SECONDS_MAX, PostgresDatabase
+from plaudit.store.tasks import tasks
+from tests.support.builders import make_thread
+from tests.support.harness import World
+from tests.support.postgres_cluster import Cluster, make_store, running
+from tests.support.postgres_proxy import AtCommit, Proxy
 
 THREADS = [make_thread()]
 STATEMENT_SECONDS = 2.0

@@ -11,15 +11,16 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-from builders import make_task, make_thread
-from failures.cluster import Cluster, make_store, pair, wait_until
-from failures.proxy import AtCommit, Proxy
-from harness import Server, World, walk
 from plaudit import clock
-from plaudit.core import lifecycle
+from plaudit.core.tasks import lifecycle
 from plaudit.errors import Unavailable
-from plaudit.store import engine_postgres, tasks
-from plaudit.store.engine_postgres import PostgresDatabase
+from plaudit.store.engine import postgres as engine_postgres
+from plaudit.store.engine.postgres import PostgresDatabase
+from plaudit.store.tasks import tasks
+from tests.support.builders import make_task, make_thread
+from tests.support.harness import Server, World, walk
+from tests.support.postgres_cluster import Cluster, make_store, pair, wait_until
+from tests.support.postgres_proxy import AtCommit, Proxy
 
 THREADS = [make_thread()]
 RECOVERY_SECONDS_MAX = 30.0

@@ -11,9 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 import asyncpg
 import pytest
 
-from builders import make_tasks
-from failures.cluster import make_store, running
-from failures.pooler import (
+from plaudit.errors import Unavailable
+from plaudit.settings import Settings
+from plaudit.store.engine import (
+    backup,
+)
+from plaudit.store.engine import (
+    postgres as engine_postgres,
+)
+from plaudit.store.engine import (
+    postgres_session as engine_postgres_session,
+)
+from plaudit.store.engine.postgres import PostgresDatabase
+from tests.support.builders import make_tasks
+from tests.support.harness import World, run_cli, store_arguments, walk
+from tests.support.pgbouncer import (
     BEHIND,
     SERVER_CONNECTIONS,
     Patient,
@@ -24,11 +36,7 @@ from failures.pooler import (
     serving,
     stored,
 )
-from harness import World, run_cli, store_arguments, walk
-from plaudit.errors import Unavailable
-from plaudit.settings import Settings
-from plaudit.store import backup, engine_postgres, engine_postgres_session
-from plaudit.store.engine_postgres import PostgresDatabase
+from tests.support.postgres_cluster import make_store, running
 
 pytestmark = needs_pooler
 

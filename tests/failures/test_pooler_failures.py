@@ -11,8 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 import asyncpg
 import pytest
 
-from failures.cluster import make_store, pair, running, wait_until
-from failures.pooler import (
+from plaudit.core.tasks import lifecycle
+from plaudit.errors import Unavailable
+from plaudit.store.engine import (
+    postgres as engine_postgres,
+)
+from plaudit.store.engine import (
+    postgres_session as engine_postgres_session,
+)
+from plaudit.store.engine.postgres import PostgresDatabase
+from tests.support.harness import World, walk
+from tests.support.pgbouncer import (
     SERVER_CONNECTIONS,
     Patient,
     complete,
@@ -24,12 +33,8 @@ from failures.pooler import (
     stored,
     until_back,
 )
-from failures.proxy import AtCommit, Proxy
-from harness import World, walk
-from plaudit.core import lifecycle
-from plaudit.errors import Unavailable
-from plaudit.store import engine_postgres, engine_postgres_session
-from plaudit.store.engine_postgres import PostgresDatabase
+from tests.support.postgres_cluster import make_store, pair, running, wait_until
+from tests.support.postgres_proxy import AtCommit, Proxy
 
 pytestmark = needs_pooler
 

@@ -10,14 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from builders import make_thread
-from failures.cluster import make_store, running, wait_until
-from harness import Server, World
-from plaudit.core import lifecycle
+from plaudit.core.tasks import lifecycle
 from plaudit.errors import Unavailable
-from plaudit.model import TaskStatus
-from plaudit.store import engine_postgres_session, tasks
-from plaudit.store.engine_postgres import PostgresDatabase
+from plaudit.model.core import TaskStatus
+from plaudit.store.engine import postgres_session as engine_postgres_session
+from plaudit.store.engine.postgres import PostgresDatabase
+from plaudit.store.tasks import tasks
+from tests.support.builders import make_thread
+from tests.support.harness import Server, World
+from tests.support.postgres_cluster import make_store, running, wait_until
 
 RESTARTS = 20
 WRITERS = 4

@@ -14,13 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import asyncpg
 import pytest
 
-from builders import make_thread
-from harness import World, walk
 from plaudit import clock
-from plaudit.core import lifecycle
+from plaudit.core.tasks import lifecycle
 from plaudit.errors import Conflict
-from plaudit.store import projects, tasks
-from plaudit.store.engine_postgres import PostgresDatabase
+from plaudit.store.engine.postgres import PostgresDatabase
+from plaudit.store.tasks import projects, tasks
+from tests.support.builders import make_thread
+from tests.support.harness import World, walk
 
 WRITERS = 8
 TASKS_EACH = 12

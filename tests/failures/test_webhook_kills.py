@@ -11,13 +11,14 @@ from collections import Counter
 
 import pytest
 
-from plaudit.core import lifecycle, notices
-from plaudit.core.notices import NoticeQuery
-from plaudit.model_notices import NoticeState
-from plaudit.store import checks
-from receivers import OK, Receiver
-from sender_process import senders
-from sending import (
+from plaudit.core.tasks import lifecycle
+from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks.messages import NoticeQuery
+from plaudit.model.webhooks import NoticeState
+from plaudit.store.engine import checks
+from tests.support.receivers import OK, Receiver
+from tests.support.sender_process import senders
+from tests.support.webhook_sending import (
     add_endpoint,
     answering,
     header,

@@ -12,20 +12,23 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import nodes as cluster
 import pytest
 
-from builders import make_task, make_tasks, make_thread
-from harness import World, walk
-from plaudit.core import archive, lifecycle, secrets
-from plaudit.core.annotations import id_hash
+from plaudit.core.common import server_secret as secrets
+from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks.annotation_lookup import id_hash
+from plaudit.core.transfer import export as archive
 from plaudit.errors import Unavailable
-from plaudit.model import TaskStatus
+from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
-from plaudit.store import batches, opening, projects, tasks
-from plaudit.store.distribution import DISTRIBUTED
-from plaudit.store.engine_postgres import positional
-from plaudit.store.tasks import TaskFilter
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.citus import DISTRIBUTED
+from plaudit.store.engine.postgres import positional
+from plaudit.store.tasks import batches, projects, tasks
+from plaudit.store.tasks.tasks import TaskFilter
+from tests.support import shard_nodes as cluster
+from tests.support.builders import make_task, make_tasks, make_thread
+from tests.support.harness import World, walk
 
 NAMES = ["p1", "p2", "p3", "p4"]
 """Projects that no test changes."""

@@ -12,10 +12,10 @@ import time
 import apsw
 import pytest
 
-from harness import World
 from plaudit.errors import StoreRefused, Unavailable
-from plaudit.store import engine_sqlite
-from plaudit.store.opening import FILE_NAME
+from plaudit.store.engine import sqlite as engine_sqlite
+from plaudit.store.engine.connect import FILE_NAME
+from tests.support.harness import World
 
 ADD = "INSERT INTO note (id, text) VALUES (:id, :text)"
 

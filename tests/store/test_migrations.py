@@ -12,13 +12,15 @@ import sys
 import apsw
 import pytest
 
-from builders import make_tasks
-from harness import World, clean_environment
 from plaudit.errors import StoreRefused
-from plaudit.model import TaskStatus
+from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
-from plaudit.store import opening, schema, tasks
-from plaudit.store.engine_sqlite import SqliteTransaction, drive
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine import migrator as schema
+from plaudit.store.engine.sqlite import SqliteTransaction, drive
+from plaudit.store.tasks import tasks
+from tests.support.builders import make_tasks
+from tests.support.harness import World, clean_environment
 
 NAMES = [migration.name for migration in schema.migrations(schema.SQLITE)]
 
@@ -130,7 +132,7 @@ import os, signal, sys
 from pathlib import Path
 import apsw
 from plaudit.settings import Settings
-from plaudit.store import opening
+from plaudit.store.engine import connect as opening
 
 def upgrade(folder):
     return len(opening.prepare(Settings(data=Path(folder))))

@@ -13,16 +13,17 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from plaudit.api.bodies import read_pieces, refuse_encoding
-from plaudit.api.operation import REPLAYED, Answer, Call, Operation, idempotency_key
-from plaudit.api.parameters import NoQuery, Text
-from plaudit.api.streams import Stream, content_disposition, wanted_range
-from plaudit.core import attachments, audit, idempotency
+from plaudit.api.http.bodies import read_pieces, refuse_encoding
+from plaudit.api.http.operation import REPLAYED, Answer, Call, Operation, idempotency_key
+from plaudit.api.http.parameters import NoQuery, Text
+from plaudit.api.http.streams import Stream, content_disposition, wanted_range
+from plaudit.core.common import audit, idempotency
+from plaudit.core.datasets import attachments
 from plaudit.errors import NotFound
-from plaudit.model import Role
-from plaudit.model_deliveries import Attachment
-from plaudit.store import attachments as attachment_rows
-from plaudit.store.engine import Transaction
+from plaudit.model.core import Role
+from plaudit.model.deliveries import Attachment
+from plaudit.store.datasets import attachments as attachment_rows
+from plaudit.store.engine.engine import Transaction
 
 DOWNLOAD = "application/octet-stream"
 POLICY = b"sandbox; default-src 'none'"

@@ -10,17 +10,17 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit.api import docs_page
-from plaudit.api.metrics import Metrics
-from plaudit.api.operation import JSON, Answer, Call, Operation
-from plaudit.api.parameters import NoQuery
+from plaudit.api.http.metrics import Metrics
+from plaudit.api.http.operation import JSON, Answer, Call, Operation
+from plaudit.api.http.parameters import NoQuery
+from plaudit.api.openapi import docs_page
 from plaudit.errors import NotFound
 
 DOCS_POLICY = (
     b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_STATIC = Path(__file__).parent / "static"
+_STATIC = Path(__file__).parent / "openapi" / "static"
 _STATIC_TYPES = {"docs.css": "text/css; charset=utf-8", "docs.js": "text/javascript; charset=utf-8"}
 
 

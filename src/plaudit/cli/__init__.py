@@ -24,12 +24,14 @@ from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
 from plaudit.cli.users import users
 from plaudit.cli.webhooks import webhooks
-from plaudit.core import access, secrets
-from plaudit.core.secrets import ServerSecret
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.common import server_secret as secrets
+from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import InvalidContent, NotFound, Problem
 from plaudit.settings import Settings
-from plaudit.store import opening, organizations
-from plaudit.store.engine import Database
+from plaudit.store.accounts import organizations
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Database
 
 app = App(name="plaudit", help=plaudit.__doc__, version=plaudit.__version__)
 app.command(keys)

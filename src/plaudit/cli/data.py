@@ -18,12 +18,13 @@ from plaudit.cli.place import (
     say,
     with_store,
 )
-from plaudit.core import access, archive
-from plaudit.core.intake import Reject, Source, Summary, import_sources
-from plaudit.core.secrets import ServerSecret
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.transfer import export as archive
+from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
 from plaudit.formats import files
-from plaudit.store.engine import Database
-from plaudit.store.objects import Objects
+from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.engine.engine import Database
 
 
 def import_files(

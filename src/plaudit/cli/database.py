@@ -17,11 +17,13 @@ from plaudit.cli.place import (
     say,
     with_store,
 )
-from plaudit.core import attachments
-from plaudit.core.secrets import ServerSecret
-from plaudit.store import backup, checks, distribution, epochs, opening
-from plaudit.store.engine import Database, Transaction
-from plaudit.store.objects import Objects
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.datasets import attachments
+from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.engine import backup, checks, epochs
+from plaudit.store.engine import citus as distribution
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Database, Transaction
 
 db = App(name="db", help="The store: upgrade, check, backup, restore, sweep, distribute.")
 

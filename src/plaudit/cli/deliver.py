@@ -9,13 +9,15 @@ from cyclopts import Parameter
 
 from plaudit import clock
 from plaudit.cli.place import ExistingFile, World, progress, refuse, say, with_store
-from plaudit.core import access, deliveries, delivery_selection
-from plaudit.core.scope import ScopeWords, find_batch, find_project
-from plaudit.core.secrets import ServerSecret
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.deliveries import builder as deliveries
+from plaudit.core.deliveries import task_selection as delivery_selection
+from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
 from plaudit.errors import NotFound
-from plaudit.model import Actor, Batch, Project
-from plaudit.model_deliveries import Delivery
-from plaudit.store.engine import Database, Transaction
+from plaudit.model.core import Actor, Batch, Project
+from plaudit.model.deliveries import Delivery
+from plaudit.store.engine.engine import Database, Transaction
 
 UNBOUNDED = 2**62
 

@@ -11,13 +11,15 @@ from rich.table import Table
 
 from plaudit import clock, guard
 from plaudit.cli.place import World, refuse, say, show, with_store
-from plaudit.core import access, audit, forms, projects
-from plaudit.core.secrets import ServerSecret
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.common import audit
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.tasks import forms, projects
 from plaudit.errors import InvalidContent, NotFound
-from plaudit.model import Actor, Role
-from plaudit.store.engine import Database, Transaction
-from plaudit.wire.reading import convert
-from plaudit.wire.resources import ProjectDetail
+from plaudit.model.core import Actor, Role
+from plaudit.store.engine.engine import Database, Transaction
+from plaudit.wire.v2.parse import convert
+from plaudit.wire.v2.resources import ProjectDetail
 
 keys = App(name="keys", help="API keys of an organization.")
 projects_app = App(name="projects", help="Projects of an organization.")

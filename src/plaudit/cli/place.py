@@ -16,11 +16,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from plaudit import settings
-from plaudit.core import secrets
-from plaudit.core.secrets import ServerSecret
+from plaudit.core.common import server_secret as secrets
+from plaudit.core.common.server_secret import ServerSecret
 from plaudit.settings import Settings
-from plaudit.store import opening
-from plaudit.store.engine import Database
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Database
 
 T = TypeVar("T")
 

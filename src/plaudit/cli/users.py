@@ -9,12 +9,15 @@ from rich.table import Table
 
 from plaudit import clock
 from plaudit.cli.place import Organization, say, show, with_store
-from plaudit.core import access, audit, people, sign_in
-from plaudit.core.secrets import ServerSecret
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import users as people
+from plaudit.core.common import audit
+from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import NotFound
-from plaudit.model import Actor, Person, PersonRole, PersonStatus
-from plaudit.store.engine import Database, Transaction
-from plaudit.store.people import find_person_by_email, list_people
+from plaudit.model.core import Actor, Person, PersonRole, PersonStatus
+from plaudit.store.accounts.users import find_person_by_email, list_people
+from plaudit.store.engine.engine import Database, Transaction
 
 users = App(name="users", help="People of an organization.")
 

@@ -10,14 +10,16 @@ from rich.table import Table
 
 from plaudit import clock
 from plaudit.cli.place import World, refuse, say, show, with_store
-from plaudit.core import access, audit, notices
-from plaudit.core import webhooks as rules
-from plaudit.core.secrets import ServerSecret
-from plaudit.model import Actor
-from plaudit.model_notices import NoticeState
-from plaudit.store import notices as stored_notices
-from plaudit.store import webhooks as stored
-from plaudit.store.engine import Database, Transaction
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.common import audit
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.webhooks import endpoints as rules
+from plaudit.core.webhooks import messages as notices
+from plaudit.model.core import Actor
+from plaudit.model.webhooks import NoticeState
+from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.webhooks import endpoints as stored
+from plaudit.store.webhooks import messages as stored_notices
 
 webhooks = App(name="webhooks", help="Webhook endpoints and callbacks of an organization.")
 

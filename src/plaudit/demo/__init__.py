@@ -16,14 +16,17 @@ from msgspec import Struct
 
 from plaudit import app as server
 from plaudit import settings
-from plaudit.core import access, people, secrets, sign_in
-from plaudit.core.intake import Reject, Source, import_sources
-from plaudit.core.secrets import ServerSecret
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import users as people
+from plaudit.core.common import server_secret as secrets
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.transfer.importer import Reject, Source, import_sources
 from plaudit.formats import files as format_files
-from plaudit.model import PersonRole, Role
+from plaudit.model.core import PersonRole, Role
 from plaudit.settings import Settings
-from plaudit.store import opening
-from plaudit.store.engine import Database, Transaction
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Database, Transaction
 
 PROJECT = "My Test Project"
 

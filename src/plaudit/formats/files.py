@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from plaudit import guard
-from plaudit.core.intake import Entry
+from plaudit.core.transfer.importer import Entry
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import archive, oasst, v2
-from plaudit.wire.bounds import ARCHIVE_LINE_BYTES_MAX
+from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from plaudit import ids
 from plaudit.errors import InvalidContent
 from plaudit.formats.archive import Found
-from plaudit.wire.reading import convert
+from plaudit.wire.v2.parse import convert
 
 THREADS_PER_TREE_MAX = 10_000
 _ROLES = {"prompter": "user", "assistant": "assistant"}

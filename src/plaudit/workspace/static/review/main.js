@@ -1,18 +1,18 @@
 /** The review page: everybody's answers, the reviewer's fixes, and the decision. */
 
-import { send } from "../net.js";
-import { announce } from "../shell.js";
-import { Store, keyOf } from "../task/store.js";
-import { Layout } from "../task/layout.js";
-import { clearFault, clearFaults, showFaults } from "../task/faults.js";
-import { notice } from "../task/notice.js";
-import { bindGuidelines } from "../task/guidelines.js";
-import { bind as bindChoice } from "../task/choice.js";
-import { bind as bindText } from "../task/text.js";
-import { bind as bindPreference } from "../task/preference.js";
-import { bind as bindRanking } from "../task/ranking.js";
-import { bind as bindRewrite } from "../task/rewrite.js";
-import { bind as bindMarks } from "../task/marks.js";
+import { send } from "../shared/net.js";
+import { announce } from "../shared/shell.js";
+import { Store, keyOf } from "../annotate/store.js";
+import { Layout } from "../annotate/layout.js";
+import { clearFault, clearFaults, showFaults } from "../annotate/faults.js";
+import { notice } from "../annotate/notice.js";
+import { bindGuidelines } from "../annotate/guidelines.js";
+import { bind as bindChoice } from "../annotate/choice.js";
+import { bind as bindText } from "../annotate/text.js";
+import { bind as bindPreference } from "../annotate/preference.js";
+import { bind as bindRanking } from "../annotate/ranking.js";
+import { bind as bindRewrite } from "../annotate/rewrite.js";
+import { bind as bindMarks } from "../annotate/marks.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindKeys } from "./keys.js";
 

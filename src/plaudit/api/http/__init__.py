@@ -1,0 +1,1 @@
+"""Operations, parameters, bodies, errors and middleware: the HTTP side of every route."""

@@ -1,0 +1,65 @@
+"""Counts and durations of requests, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from plaudit.core.webhooks.sender import Ended
+from plaudit.settings import metrics_folder
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """One application's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._requests = Counter(
+            "plaudit_requests",
+            "Requests answered.",
+            ("operation", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "plaudit_request_seconds",
+            "Time from the request's headers to the end of its answer.",
+            ("operation",),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._attempts = Counter(
+            "plaudit_attempts",
+            "Attempts to tell a receiver of an event, and what became of the notice.",
+            ("outcome", "state"),
+            registry=self._registry,
+        )
+        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def observe(self, operation: str, status: int, seconds: float) -> None:
+        """Note one answered request."""
+        pair = self._children.get((operation, status))
+        if pair is None:
+            pair = (
+                self._requests.labels(operation, str(status)),
+                self._seconds.labels(operation),
+            )
+            self._children[operation, status] = pair
+        pair[0].inc()
+        pair[1].observe(seconds)
+
+    def observe_attempt(self, ended: Ended) -> None:
+        """Note one attempt to tell a receiver."""
+        self._attempts.labels(ended.result.outcome.value, ended.state or "lost").inc()
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format, of all serving processes together."""
+        folder = metrics_folder()
+        if folder is None:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, path=folder)  # type: ignore[no-untyped-call]
+        return generate_latest(together)

@@ -1,0 +1,206 @@
+"""The outermost layer: request ids, authentication, limits, errors, logs and metrics.
+
+Every request passes here first and every answer last, so what must hold for all of them holds:
+one error body, a request id, no stack trace, no route without a key unless it is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from plaudit.api.http import problems
+from plaudit.api.http.client_address import network_of
+from plaudit.api.http.metrics import Metrics
+from plaudit.api.http.operation import COMMON_HEADERS, JSON, Answer, Services, respond
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.common import rate_limits as ratelimits
+from plaudit.core.common.rate_limits import RateLimits
+from plaudit.errors import (
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    ServerFault,
+    TimedOut,
+    TooLarge,
+    Unauthenticated,
+)
+from plaudit.model.core import Caller
+from plaudit.settings import BODY_BYTES_MAX, REQUEST_SECONDS_MAX, STREAM_SECONDS_MAX
+
+LOGGED_CHARS_MAX = 1024
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SLASHES = re.compile("^/{2,}")
+
+
+class Edge:
+    """Wraps the router; everything from outside is an argument."""
+
+    def __init__(
+        self,
+        inner: ASGIApp,
+        services: Services,
+        metrics: Metrics,
+        *,
+        open_paths: re.Pattern[str],
+        stream_paths: re.Pattern[str],
+        show_problem: Callable[[Scope, Problem], Answer | None],
+        long_paths: re.Pattern[str],
+    ) -> None:
+        self._inner = inner
+        self._services = services
+        self._metrics = metrics
+        self._is_open = open_paths.fullmatch
+        self._is_stream = stream_paths.fullmatch
+        self._show_problem = show_problem
+        self._is_long = long_paths.fullmatch
+        self._rates, self._failed_auth = ratelimits.from_settings(services.settings)
+        self._log = structlog.get_logger("plaudit.request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = scope["plaudit.request_id"] = _request_id(headers.get(b"x-request-id"))
+        # Routes match the path as it was sent, so that %2F inside a segment splits nothing.
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        scope["path"] = _SLASHES.sub("/", raw_path.decode("latin-1"))
+        is_stream = scope["method"] == "POST" and self._is_stream(scope["path"]) is not None
+        may_last = is_stream or self._is_long(scope["path"]) is not None
+        seconds_max = STREAM_SECONDS_MAX if may_last else REQUEST_SECONDS_MAX
+        outcome: dict[str, Any] = {"status": 0, "bytes": 0}
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                outcome["status"] = message["status"]
+                given = message["headers"]
+                names = {name for name, _ in given}
+                given.append((b"x-request-id", request_id.encode()))
+                if self._rates is not None and "plaudit.caller" in scope:
+                    given.extend(self._rate_headers(self._rates, scope["plaudit.caller"]))
+                given.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
+            else:
+                outcome["bytes"] += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            async with asyncio.timeout(seconds_max):
+                await self._serve(scope, receive, send_marked, headers, is_stream=is_stream)
+        except Exception as exc:
+            problem = self._problem(exc, request_id)
+            if outcome["status"]:
+                raise  # the answer has begun; closing the connection is all that is left
+            if (shown := self._show_problem(scope, problem)) is not None:
+                await respond(
+                    send_marked, shown.status, shown.body, shown.content_type, shown.headers
+                )
+            else:
+                await _refuse(send_marked, problem, request_id, headers)
+        finally:
+            self._note(scope, request_id, outcome, time.perf_counter() - started)
+
+    async def _serve(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: dict[bytes, bytes],
+        *,
+        is_stream: bool,
+    ) -> None:
+        scope["app"] = self  # makes Starlette raise what it would otherwise answer as text
+        if not self._is_open(scope["path"]):
+            scope["plaudit.caller"] = await self._authenticate(scope, headers)
+            if self._rates is not None:
+                self._rates.admit(scope["plaudit.caller"], time.monotonic())
+        if not is_stream and int(headers.get(b"content-length") or 0) > BODY_BYTES_MAX:
+            raise TooLarge(f"a request body has at most {BODY_BYTES_MAX} bytes")
+        await self._inner(scope, receive, send)
+
+    async def _authenticate(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
+        """Who is asking; raises Unauthenticated, or TooManyRequests to whoever fails too often."""
+        header = headers.get(b"authorization")
+        try:
+            async with self._services.db.read(snapshot=False) as tx:
+                return await access.authenticate(
+                    tx, self._services.secret, None if header is None else header.decode("latin-1")
+                )
+        except Unauthenticated:
+            if self._failed_auth is not None:
+                client = network_of(scope, self._services.settings.trusted_proxies)
+                self._failed_auth.note(client, time.monotonic())
+            raise
+
+    @staticmethod
+    def _rate_headers(rates: RateLimits, caller: Caller) -> list[tuple[bytes, bytes]]:
+        """What a caller is told of their limits (the IETF's draft on RateLimit header fields)."""
+        policies = ", ".join(f'"{name}";q={q.amount};w={q.seconds}' for name, q in rates.policies)
+        standings = ", ".join(
+            f'"{one.name}";r={one.remaining};t={one.reset_s}'
+            for one in rates.standings(caller, time.monotonic())
+        )
+        return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", standings.encode())]
+
+    def _problem(self, exc: Exception, request_id: str) -> Problem:
+        match exc:
+            case Problem():
+                if exc.detail is not None:
+                    self._log.warning("problem", request_id=request_id, detail=exc.detail)
+                return exc
+            case HTTPException(status_code=404):
+                return NotFound("there is no such route; see /docs")
+            case HTTPException(status_code=405):
+                return MethodNotAllowed(allow=(exc.headers or {}).get("Allow", ""))
+            case TimeoutError():
+                return TimedOut()
+        self._log.error("failed", request_id=request_id, exc_info=exc)
+        return ServerFault()
+
+    def _note(self, scope: Scope, request_id: str, outcome: dict[str, Any], seconds: float) -> None:
+        operation = scope.get("plaudit.operation", "none")
+        self._metrics.observe(operation, outcome["status"], seconds)
+        caller, user = scope.get("plaudit.caller"), scope.get("plaudit.user")
+        self._log.info(
+            "request",
+            request_id=request_id,
+            method=scope["method"],
+            path=access.mask_keys(scope["path"][:LOGGED_CHARS_MAX]),
+            operation=operation,
+            status=outcome["status"],
+            bytes=outcome["bytes"],
+            ms=round(seconds * 1000, 2),
+            key_id=None if caller is None else caller.key_id,
+            user_id=None if user is None else user.user_id,
+        )
+
+
+async def _refuse(
+    send: Send, problem: Problem, request_id: str, headers: dict[bytes, bytes]
+) -> None:
+    wants_problem = b"application/problem+json" in headers.get(b"accept", b"")
+    await respond(
+        send,
+        problems.STATUSES[type(problem)],
+        problems.body(problem, request_id),
+        "application/problem+json" if wants_problem else JSON,
+        problems.headers(problem),
+    )
+
+
+def _request_id(given: bytes | None) -> str:
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        text = given.decode()
+        if access.mask_keys(text) == text:
+            return text
+    return f"req_{random.getrandbits(96):024x}"

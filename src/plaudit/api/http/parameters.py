@@ -1,0 +1,210 @@
+"""Query parameters: declared once as annotated struct fields, decoded with v2's leniencies.
+
+A field's annotation says what the parameter takes; the decoder and the OpenAPI document both come
+from it. The contract's leniencies (1.2) hold for every parameter: `+` and `%20` are spaces,
+repeated, bracketed (`expand[]=`) and comma-separated lists are the same, an empty value is an
+absent one, unknown parameters are ignored, unknown values of known ones are refused.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.core.accounts.api_keys import holds_key, mask_keys
+from plaudit.errors import InvalidParameter
+
+Q = TypeVar("Q", bound=Struct)
+
+VALUE_CHARS_MAX = 4096
+CACHED_QUERY_BYTES_MAX = 1024
+_DIGITS = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+
+
+class Parameter(Struct, frozen=True, kw_only=True):
+    """One query parameter: how it reads and how it is documented."""
+
+    description: str
+    example: Any = None
+    required: bool = False
+
+    def read(self, name: str, values: list[str]) -> Any:
+        """The value, from one or more non-empty texts; raises InvalidParameter."""
+        if len(set(values)) > 1:
+            raise InvalidParameter(f"{name} is given twice, with different values", param=name)
+        return self.read_one(name, values[0])
+
+    def read_one(self, name: str, text: str) -> Any:
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+class Text(Parameter, frozen=True, kw_only=True):
+    """Any text."""
+
+
+class Count(Parameter, frozen=True, kw_only=True):
+    """A whole number between two bounds, both included."""
+
+    least: int
+    most: int
+    default: int
+
+    def read_one(self, name: str, text: str) -> int:
+        if _DIGITS.fullmatch(text) and self.least <= int(text) <= self.most:
+            return int(text)
+        raise InvalidParameter(
+            f"{name} must be a whole number from {self.least} to {self.most}", param=name
+        )
+
+    def schema(self) -> dict[str, Any]:
+        return {
+            "type": "integer",
+            "minimum": self.least,
+            "maximum": self.most,
+            "default": self.default,
+        }
+
+
+class Moment(Parameter, frozen=True, kw_only=True):
+    """A date or date-time, read into milliseconds.
+
+    `round_up` is for upper bounds, so that `< bound` keeps its meaning at millisecond precision.
+    """
+
+    round_up: bool = False
+
+    def read_one(self, name: str, text: str) -> int:
+        try:
+            return clock.parse_moment(text, round_up=self.round_up)
+        except ValueError as exc:
+            raise InvalidParameter(
+                f"{name} must be an ISO 8601 date-time such as 2025-01-01T08:31:03.169Z",
+                param=name,
+            ) from exc
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
+
+
+class Choice(Parameter, frozen=True, kw_only=True):
+    """One of a closed set of words."""
+
+    words: type[StrEnum]
+
+    def read_one(self, name: str, text: str) -> StrEnum:
+        try:
+            return self.words(text)
+        except ValueError as exc:
+            raise InvalidParameter(
+                f"{name} must be one of {', '.join(self.words)}", param=name
+            ) from exc
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": [word.value for word in self.words]}
+
+
+class Choices(Parameter, frozen=True, kw_only=True):
+    """Any number of a closed set of words."""
+
+    words: tuple[str, ...]
+    default: tuple[str, ...] = ()
+
+    def read(self, name: str, values: list[str]) -> frozenset[str]:
+        given = {word for value in values for word in value.split(",") if word}
+        unknown = sorted(given.difference(self.words))
+        if unknown:
+            raise InvalidParameter(f"{name} takes {', '.join(self.words)}", param=name)
+        return frozenset(given)
+
+    def schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {
+            "type": "array",
+            "items": {"type": "string", "enum": list(self.words)},
+            "uniqueItems": False,
+        }
+        return schema | ({"default": list(self.default)} if self.default else {})
+
+
+class NoQuery(Struct, frozen=True):
+    """No query parameters."""
+
+
+@lru_cache(maxsize=64)
+def parameters_of(query: type[Struct]) -> dict[str, Parameter]:
+    """The parameters that a query struct declares, in order."""
+    hints = typing.get_type_hints(query, include_extras=True)
+    found = {}
+    for name in query.__struct_fields__:
+        declared = [one for one in typing.get_args(hints[name]) if isinstance(one, Parameter)]
+        assert declared, f"{query.__name__}.{name} declares no parameter"
+        found[name] = declared[0]
+    return found
+
+
+def decode(query: type[Q], raw: bytes) -> Q:
+    """Read a raw query string; raises InvalidParameter naming the parameter."""
+    if len(raw) <= CACHED_QUERY_BYTES_MAX:
+        return cast(Q, _decode_cached(query, raw))
+    return _decode(query, raw)
+
+
+def _decode(query: type[Q], raw: bytes) -> Q:
+    declared = parameters_of(query)
+    given: dict[str, list[str]] = {}
+    for name, value in _pairs(raw):
+        if name in declared and value.strip(","):
+            given.setdefault(name, []).append(value)
+    values = {name: declared[name].read(name, texts) for name, texts in given.items()}
+    for name, parameter in declared.items():
+        if parameter.required and name not in values:
+            raise InvalidParameter(f"{name} is required", param=name)
+    return query(**values)
+
+
+_decode_cached = lru_cache(maxsize=512)(_decode)
+
+
+def _pairs(raw: bytes) -> Iterable[tuple[str, str]]:
+    for piece in raw.split(b"&"):
+        if not piece:
+            continue
+        raw_name, _, raw_value = piece.partition(b"=")
+        name = _text(raw_name, "a parameter's name").removesuffix("[]")
+        value = _text(raw_value, name)
+        if len(value) > VALUE_CHARS_MAX:
+            raise InvalidParameter(
+                f"{_short(name)} is longer than {VALUE_CHARS_MAX} characters", param=_short(name)
+            )
+        if holds_key(f"{name}={value}"):
+            raise InvalidParameter(
+                "an API key belongs in the Authorization header, never in a URL; revoke this one",
+                param=_short(name),
+            )
+        yield name, value
+
+
+def _text(raw: bytes, name: str) -> str:
+    try:
+        text = unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise InvalidParameter(f"{_short(name)} is not valid UTF-8", param=_short(name)) from exc
+    if "\x00" in text:
+        raise InvalidParameter(f"{_short(name)} holds a NUL character", param=_short(name))
+    return text
+
+
+def _short(name: str) -> str:
+    """A parameter's name, fit to be repeated in an answer."""
+    shown = mask_keys(name)
+    return shown if len(shown) <= 64 else shown[:64] + "…"

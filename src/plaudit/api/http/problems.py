@@ -1,0 +1,80 @@
+"""From problems to HTTP: the one table of statuses, and the one error body."""
+
+from __future__ import annotations
+
+import msgspec
+
+from plaudit import errors
+from plaudit.errors import Problem
+from plaudit.wire.v2.resources import Error
+
+STATUSES: dict[type[Problem], int] = {
+    errors.InvalidParameter: 400,
+    errors.InvalidPageToken: 400,
+    errors.PageTokenExpired: 400,
+    errors.InvalidContent: 400,
+    errors.AnswersRejected: 400,
+    errors.IllegalMove: 400,
+    errors.BadRequest: 400,
+    errors.Unauthenticated: 401,
+    errors.SignedOut: 401,
+    errors.SignInRefused: 401,
+    errors.CrossSite: 403,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.MethodNotAllowed: 405,
+    errors.Conflict: 409,
+    errors.IdempotencyMismatch: 409,
+    errors.LeaseLost: 409,
+    errors.DraftConflict: 409,
+    errors.LimitReached: 409,
+    errors.TooLarge: 413,
+    errors.RangeNotSatisfiable: 416,
+    errors.TooManyRequests: 429,
+    errors.HeaderTooLarge: 431,
+    errors.ServerFault: 500,
+    errors.StoreRefused: 503,
+    errors.Misconfigured: 503,
+    errors.Unavailable: 503,
+    errors.TimedOut: 504,
+}
+
+RETRY_AFTER_S = 2
+"""Small, because the official client sleeps as long as it is told (reliability 3.3)."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def body(problem: Problem, request_id: str) -> bytes:
+    """The error body: the two members Scale's clients read, and ours beside them."""
+    status = STATUSES[type(problem)]
+    return _encode(
+        Error(
+            status_code=status,
+            error=problem.message,
+            code=problem.code,
+            param=getattr(problem, "param", None),
+            pointer=getattr(problem, "pointer", None) or None,
+            request_id=request_id,
+            type="/docs#errors",
+            title=problem.code.replace("_", " ").capitalize(),
+            status=status,
+            detail=problem.message,
+        )
+    )
+
+
+def headers(problem: Problem) -> list[tuple[bytes, bytes]]:
+    """The headers that belong to a problem."""
+    match problem:
+        case errors.Unauthenticated():
+            return [(b"www-authenticate", b'Bearer realm="plaudit"')]
+        case errors.MethodNotAllowed():
+            return [(b"allow", problem.allow.encode())]
+        case errors.RangeNotSatisfiable():
+            return [(b"content-range", b"bytes */%d" % problem.size)]
+        case errors.TooManyRequests():
+            return [(b"retry-after", str(problem.wait_s).encode())]
+        case errors.Unavailable() | errors.StoreRefused():
+            return [(b"retry-after", str(RETRY_AFTER_S).encode())]
+    return []

@@ -1,0 +1,1 @@
+"""The operations of the management API under /manage/v1."""

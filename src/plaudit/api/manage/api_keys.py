@@ -1,0 +1,115 @@
+"""API keys over the API: make, list, revoke."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from plaudit.api.http.operation import Call, Change
+from plaudit.api.http.parameters import NoQuery
+from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
+from plaudit.api.openapi import examples
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import registers
+from plaudit.model.core import Role
+from plaudit.wire.manage import resources as management
+from plaudit.wire.manage.resources import ApiKey, ApiKeyPage, CreatedApiKey, CreateKey, Nothing
+from plaudit.wire.v2.parse import moment
+
+
+class ListKeys(Struct, frozen=True):
+    """Query of GET /manage/v1/keys."""
+
+    limit: Annotated[int, LIMIT] = PAGE_MAX
+    next_token: Annotated[str | None, NEXT_TOKEN] = None
+
+
+async def create_key(call: Call[NoQuery], body: CreateKey, change: Change) -> CreatedApiKey:
+    """POST /manage/v1/keys: one key of the caller's world, its text shown once."""
+    key, text = await access.add_key_of(
+        change.tx,
+        call.services.secret,
+        call.caller,
+        name=body.name or "",
+        role=Role[body.role],
+        expires_ms=access.checked_end(moment(body.expires_at, "/expires_at")),
+    )
+    await change.note("key", key.key_id, detail={"role": body.role})
+    return management.created_key(key, text)
+
+
+async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
+    """GET /manage/v1/keys: one page, oldest first."""
+    async with call.services.db.read() as tx:
+        return await registers.key_page(
+            tx,
+            call.services.secret,
+            call.caller.org_id,
+            limit=call.query.limit,
+            next_token=call.query.next_token,
+        )
+
+
+async def revoke_key(call: Call[NoQuery], body: Nothing, change: Change) -> ApiKey:
+    """POST /manage/v1/keys/{key_id}/revoke: the key opens nothing any more."""
+    key = await access.revoke_key_of_id(change.tx, change.org_id, call.path["key_id"])
+    await change.note("key", key.key_id)
+    return management.api_key(key)
+
+
+def _without_text(answer: CreatedApiKey) -> CreatedApiKey:
+    """What is kept under an Idempotency-Key: everything but the secret."""
+    return msgspec.structs.replace(answer, key=UNSET)
+
+
+OPERATIONS = (
+    declare(
+        "create_key",
+        "POST",
+        "/keys",
+        role=Role.admin,
+        handler=create_key,
+        body=CreateKey,
+        kept=_without_text,
+        summary="Make an API key",
+        description="Of the world that the calling key opens, with its role or one below. The "
+        "answer is the only place where the key's text ever stands: repeated under the same "
+        "`Idempotency-Key`, the request is answered without it. Revoke that key then, and make "
+        "another one.",
+        answer=CreatedApiKey,
+        answer_description="The key, with its text.",
+        example=examples.API_KEY | {"key": "live_…"},
+        body_example={"name": "nightly pipeline", "role": "write"},
+    ),
+    declare(
+        "list_keys",
+        "GET",
+        "/keys",
+        role=Role.admin,
+        handler=list_keys,
+        query=ListKeys,
+        summary="List API keys",
+        description="Revoked and expired ones included. Their texts are not kept.",
+        answer=ApiKeyPage,
+        answer_description="One page of keys, oldest first.",
+        example={"keys": [examples.API_KEY]},
+    ),
+    declare(
+        "revoke_key",
+        "POST",
+        "/keys/{key_id}/revoke",
+        role=Role.admin,
+        handler=revoke_key,
+        body=Nothing,
+        summary="Revoke an API key for good",
+        description="A key may revoke itself, and the last admin key too: after that only the "
+        "command line makes another. 409 if it was revoked before.",
+        answer=ApiKey,
+        answer_description="The key, revoked.",
+        example=examples.API_KEY | {"revoked_at": "2025-02-01T08:00:00.000Z"},
+        body_example={},
+        errors=(404,),
+    ),
+)

@@ -1,0 +1,256 @@
+"""Our own operations on deliveries: make one, its manifest, what differs, what has changed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Struct
+
+from plaudit.api.http.operation import Call, Change, Operation, idempotency_key
+from plaudit.api.http.parameters import Count, NoQuery, Text
+from plaudit.api.openapi import examples
+from plaudit.core.common import idempotency
+from plaudit.core.deliveries import (
+    builder as deliveries,
+)
+from plaudit.core.deliveries import (
+    reports as delivery_reports,
+)
+from plaudit.core.deliveries import (
+    task_selection as delivery_selection,
+)
+from plaudit.core.deliveries.reports import ReportQuery
+from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
+from plaudit.errors import Unavailable
+from plaudit.model.core import Project, Role
+from plaudit.wire.v2 import deliveries as wire
+from plaudit.wire.v2.parse import moment
+
+DELIVERY_TASKS_MAX = 10_000
+"""How many tasks one request delivers at the most, so that it ends in time."""
+
+MANIFEST_LIMIT_MAX = 1000
+CHANGES_LIMIT_MAX = 100
+
+_NEXT_TOKEN = Text(description="Where the next page starts: `next_token` of the page before.")
+
+
+def _looked_at(most: int) -> Count:
+    return Count(
+        description="How many tasks of the delivery to look at for this page.",
+        least=1,
+        most=most,
+        default=most,
+    )
+
+
+class GetManifest(Struct, frozen=True):
+    """Query of GET /manage/v1/deliveries/{delivery_id}/manifest."""
+
+    limit: Annotated[int, _looked_at(MANIFEST_LIMIT_MAX)] = MANIFEST_LIMIT_MAX
+    next_token: Annotated[str | None, _NEXT_TOKEN] = None
+
+
+class DiffDeliveries(Struct, frozen=True):
+    """Query of GET /manage/v1/deliveries/{delivery_id}/diff."""
+
+    other: Annotated[
+        str | None, Text(description="The delivery to compare with.", required=True)
+    ] = None
+    limit: Annotated[int, _looked_at(MANIFEST_LIMIT_MAX)] = MANIFEST_LIMIT_MAX
+    next_token: Annotated[str | None, _NEXT_TOKEN] = None
+
+
+class ListChanges(Struct, frozen=True):
+    """Query of GET /manage/v1/deliveries/{delivery_id}/changes."""
+
+    limit: Annotated[int, _looked_at(CHANGES_LIMIT_MAX)] = CHANGES_LIMIT_MAX
+    next_token: Annotated[str | None, _NEXT_TOKEN] = None
+
+
+class _Prepared(Struct, frozen=True):
+    """A delivery's project, and the delivery itself unless its name is not free."""
+
+    project: Project
+    maker: deliveries.Maker | None
+
+
+async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Prepared | None:
+    """Copy the tasks, in transactions of their own; nobody sees any of it yet.
+
+    None, and nothing is copied, where the Idempotency-Key has been used.
+    """
+    db, org_id = call.services.db, call.caller.org_id
+    idem_key = idempotency_key(dict(call.scope["headers"]))
+    async with db.read() as tx:
+        if idem_key is not None and await idempotency.is_taken(tx, org_id, idem_key):
+            return None
+        project = await find_project(tx, org_id, ScopeWords(call.path["project_id"]))
+        assert project is not None
+        if await deliveries.is_taken(tx, project, body.name):
+            return _Prepared(project, None)
+        words = ScopeWords(batch_id=body.batch_id or None, batch_name=body.batch_name or None)
+        batch = await find_batch(tx, org_id, words, project)
+    selection = await delivery_selection.select(
+        db,
+        project,
+        batch=batch,
+        completed_after=moment(body.completed_after, "/completed_after"),
+        completed_before=moment(body.completed_before, "/completed_before"),
+        task_ids=body.task_ids,
+        most=DELIVERY_TASKS_MAX,
+        advice="; 'plaudit deliver' on the server has no such limit",
+    )
+    maker = await deliveries.make(
+        db, project, body.name, selection, schema_id=body.response_schema_id or None
+    )
+    return _Prepared(project, maker)
+
+
+async def create_delivery(
+    call: Call[NoQuery], body: wire.CreateDelivery, change: Change
+) -> wire.DeliveryRecord:
+    """POST …/deliveries: show the delivery that was prepared."""
+    prepared: _Prepared | None = call.prepared
+    if prepared is None:  # its Idempotency-Key was forgotten between the two looks at it
+        raise Unavailable("the server cannot tell whether this was done before; try again")
+    project = prepared.project
+    if prepared.maker is None:
+        raise await deliveries.refusal(change.tx, project, body.name)
+    made = await prepared.maker.finish(change.tx)
+    await change.note(
+        "delivery",
+        made.delivery_id,
+        project_id=project.project_id,
+        detail={"name": made.name, "task_count": made.task_count},
+    )
+    return wire.record(made, project.public_id)
+
+
+async def withdraw_delivery(call: Call[NoQuery]) -> None:
+    """Take back what was copied, so that the name is free; what was shown stays."""
+    prepared: _Prepared | None = call.prepared
+    if prepared is not None and prepared.maker is not None:
+        await prepared.maker.withdraw()
+
+
+async def get_delivery_record(call: Call[NoQuery]) -> wire.DeliveryRecord:
+    """GET /manage/v1/deliveries/{delivery_id}: one delivery with the hash of its manifest."""
+    async with call.services.db.read() as tx:
+        found = await delivery_reports.get_delivery(
+            tx, call.caller.org_id, call.path["delivery_id"]
+        )
+        return await delivery_reports.record_of(tx, found)
+
+
+async def get_manifest(call: Call[GetManifest]) -> wire.DeliveryManifest:
+    """GET …/manifest: the hash of each delivered task."""
+    asked = _asked(call, call.query)
+    async with call.services.db.read() as tx:
+        return await delivery_reports.manifest(tx, call.services.secret, call.caller.org_id, asked)
+
+
+async def diff_deliveries(call: Call[DiffDeliveries]) -> wire.DeliveryDiff:
+    """GET …/diff: what another delivery has more, less, and in another version."""
+    asked = _asked(call, call.query, other_id=call.query.other)
+    async with call.services.db.read() as tx:
+        return await delivery_reports.diff(tx, call.services.secret, call.caller.org_id, asked)
+
+
+async def list_changes(call: Call[ListChanges]) -> wire.DeliveryChanges:
+    """GET …/changes: the delivered tasks that have changed since."""
+    asked = _asked(call, call.query)
+    async with call.services.db.read() as tx:
+        return await delivery_reports.changes(tx, call.services.secret, call.caller.org_id, asked)
+
+
+def _asked(call: Call[Any], query: Any, *, other_id: str | None = None) -> ReportQuery:
+    return ReportQuery(
+        delivery_id=call.path["delivery_id"],
+        other_id=other_id,
+        limit=query.limit,
+        next_token=query.next_token,
+    )
+
+
+def _report(operation_id: str, path: str, **fields: Any) -> Operation:
+    return Operation(
+        operation_id=operation_id,
+        path=f"/manage/v1/deliveries/{{delivery_id}}{path}",
+        tag="Deliveries",
+        role=Role.read,
+        errors=(404,),
+        **fields,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        operation_id="create_delivery",
+        path="/manage/v1/projects/{project_id}/deliveries",
+        method="POST",
+        handler=create_delivery,
+        before=freeze_delivery,
+        abandon=withdraw_delivery,
+        summary="Make a delivery",
+        description="Freezes completed tasks of the project under a name that is new in it, else "
+        f"409: those of `task_ids`, or all within the filter; at most {DELIVERY_TASKS_MAX:,}. What "
+        "was completed when the request began is in it, as it is when it is copied; nothing later, "
+        "and nothing that has left the filter by then. It appears whole or not at all. A selection "
+        "without any task is refused.",
+        tag="Deliveries",
+        role=Role.write,
+        body=wire.CreateDelivery,
+        body_example=examples.CREATE_DELIVERY,
+        answer=wire.DeliveryRecord,
+        answer_description="The delivery.",
+        example=examples.DELIVERY_RECORD,
+        errors=(404,),
+    ),
+    _report(
+        "get_delivery_record",
+        "",
+        handler=get_delivery_record,
+        summary="Get one delivery with the hash of its manifest",
+        answer=wire.DeliveryRecord,
+        answer_description="The delivery.",
+        example=examples.DELIVERY_RECORD,
+    ),
+    _report(
+        "get_delivery_manifest",
+        "/manifest",
+        handler=get_manifest,
+        summary="Get the manifest of a delivery",
+        description="The SHA-256 of each task, exactly as `GET /v2/delivery` writes it with all "
+        "four `opts` and no `expand`. `manifest_sha256` is that of the lines "
+        "`<sha256>  <task_id>`, each ended by a line feed, over all pages.",
+        query=GetManifest,
+        answer=wire.DeliveryManifest,
+        answer_description="One page of the manifest.",
+        example=examples.DELIVERY_MANIFEST,
+    ),
+    _report(
+        "diff_deliveries",
+        "/diff",
+        handler=diff_deliveries,
+        summary="Compare a delivery with another one of its project",
+        description="`added` are tasks of the other delivery alone, `removed` tasks of this one "
+        "alone, `changed` those that both have in different versions. Collect all pages.",
+        query=DiffDeliveries,
+        answer=wire.DeliveryDiff,
+        answer_description="One page of the differences.",
+        example=examples.DELIVERY_DIFF,
+    ),
+    _report(
+        "list_delivery_changes",
+        "/changes",
+        handler=list_changes,
+        summary="List what has changed since a delivery",
+        description="Tasks whose fields or threads differ from what was delivered, or that are "
+        "no longer completed. A page may be short, or empty, and more may follow all the same.",
+        query=ListChanges,
+        answer=wire.DeliveryChanges,
+        answer_description="One page of changed tasks.",
+        example=examples.DELIVERY_CHANGES,
+    ),
+)

@@ -1,0 +1,164 @@
+"""Create, show and change projects with everything that is set for them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from plaudit.api.http.operation import Call, Change
+from plaudit.api.http.parameters import NoQuery
+from plaudit.api.manage.common import declare
+from plaudit.api.openapi import examples
+from plaudit.core.tasks import projects
+from plaudit.core.tasks.forms import Form
+from plaudit.core.tasks.templates import Template
+from plaudit.errors import NotFound
+from plaudit.model.core import Review, Role
+from plaudit.store.tasks.projects import find_project
+from plaudit.wire.manage import resources as management
+from plaudit.wire.manage.resources import ManagedProject
+from plaudit.wire.v2.resources import ProjectDetail
+
+_ACCEPTED: dict[str, Any] = {**Form.ACCEPTED, "review": Review}
+
+
+class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A new project. `form` may be the name of a preset; `id` is chosen by the server if absent."""
+
+    ACCEPTED: ClassVar[dict[str, Any]] = _ACCEPTED
+
+    id: str | None = None
+    name: str
+    types: list[str] | None = None
+    models: list[str] | None = None
+    form: Form | str | None = None
+    template: Template | None = None
+    overlap: int | None = None
+    guidelines: str | None = None
+    review: Review | None = None
+    review_percent: int | None = None
+    lease_seconds: int | None = None
+    blind: bool | None = None
+
+
+class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What to change: what is absent stays as it is, what is null is taken away."""
+
+    ACCEPTED: ClassVar[dict[str, Any]] = _ACCEPTED
+
+    name: str | UnsetType = UNSET
+    types: list[str] | UnsetType | None = UNSET
+    models: list[str] | UnsetType | None = UNSET
+    form: Form | str | UnsetType | None = UNSET
+    template: Template | UnsetType | None = UNSET
+    overlap: int | UnsetType | None = UNSET
+    guidelines: str | UnsetType | None = UNSET
+    review: Review | UnsetType | None = UNSET
+    review_percent: int | UnsetType | None = UNSET
+    lease_seconds: int | UnsetType | None = UNSET
+    blind: bool | UnsetType | None = UNSET
+
+
+async def create_project(
+    call: Call[NoQuery], body: CreateProject, change: Change
+) -> ManagedProject:
+    """POST /manage/v1/projects: one project."""
+    details = {name: _plain(getattr(body, name)) for name in ProjectDetail.__struct_fields__}
+    project = await projects.create_project(
+        change.tx,
+        change.org_id,
+        name=body.name,
+        public_id=body.id,
+        detail=projects.checked_detail(ProjectDetail(**details)),
+    )
+    await change.note("project", project.public_id, project_id=project.project_id)
+    return management.project(project)
+
+
+async def get_project(call: Call[NoQuery]) -> ManagedProject:
+    """GET /manage/v1/projects/{project_id}: one project."""
+    async with call.services.db.read() as tx:
+        project = await find_project(tx, call.caller.org_id, call.path["project_id"])
+    if project is None:
+        raise NotFound("there is no such project")
+    return management.project(project)
+
+
+async def change_project(
+    call: Call[NoQuery], body: ChangeProject, change: Change
+) -> ManagedProject:
+    """PATCH /manage/v1/projects/{project_id}: what is given, and nothing else."""
+    changes = {
+        name: _plain(value)
+        for name in body.__struct_fields__
+        if (value := getattr(body, name)) is not UNSET
+    }
+    was, project = await projects.change_project(
+        change.tx, change.org_id, call.path["project_id"], changes
+    )
+    await change.note(
+        "project",
+        project.public_id,
+        project_id=project.project_id,
+        detail=projects.change_note(was, project, changes),
+    )
+    return management.project(project)
+
+
+def _plain(value: Any) -> Any:
+    """A form or template as the store keeps it; anything else as it is."""
+    return msgspec.to_builtins(value) if isinstance(value, Struct) else value
+
+
+OPERATIONS = (
+    declare(
+        "create_project",
+        "POST",
+        "/projects",
+        role=Role.admin,
+        handler=create_project,
+        body=CreateProject,
+        summary="Create a project",
+        description="Its name is new in the organization, and so is its `id` where one is given, "
+        "else 409. `form` is what annotators are asked, or the name of a preset such as "
+        "`RLHF: Pref Ranking`; `template` makes of `template_variables` the opening conversation; "
+        "`overlap` is how many people judge a task; `guidelines` are markdown. `review` says "
+        "which tasks somebody looks at before they are delivered, in a sample `review_percent` of "
+        "a hundred (20). Who works on a task keeps it for `lease_seconds` (1800) without a sign of "
+        "life. Unless `blind` is false, annotators are not told which model wrote what.",
+        answer=ManagedProject,
+        answer_description="The project.",
+        example=examples.MANAGED_PROJECT,
+        body_example=examples.CREATE_PROJECT,
+    ),
+    declare(
+        "get_managed_project",
+        "GET",
+        "/projects/{project_id}",
+        role=Role.read,
+        handler=get_project,
+        summary="Get one project with everything that is set for it",
+        answer=ManagedProject,
+        answer_description="The project.",
+        example=examples.MANAGED_PROJECT,
+        errors=(404,),
+    ),
+    declare(
+        "change_project",
+        "PATCH",
+        "/projects/{project_id}",
+        role=Role.admin,
+        handler=change_project,
+        body=ChangeProject,
+        summary="Change a project",
+        description="What is absent stays as it is, what is null is taken away. Changes of other "
+        "fields at the same moment are kept.",
+        answer=ManagedProject,
+        answer_description="The project as it now is.",
+        example=examples.MANAGED_PROJECT,
+        body_example={"overlap": 3, "guidelines": None},
+        errors=(404,),
+    ),
+)

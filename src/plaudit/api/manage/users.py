@@ -1,0 +1,179 @@
+"""The people of an organization: invite, list, change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from plaudit.api.http.operation import Call, Change
+from plaudit.api.http.parameters import Choice, NoQuery
+from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
+from plaudit.api.openapi import examples
+from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import registers
+from plaudit.core.accounts import users as people
+from plaudit.errors import Forbidden, NotFound
+from plaudit.model.core import PersonStatus, Role
+from plaudit.wire.manage import resources as management
+from plaudit.wire.manage.resources import (
+    ChangeUser,
+    CreateUser,
+    InvitedUser,
+    Nothing,
+    User,
+    UserPage,
+)
+
+_LIVE_ALONE = "people are managed with a live key; a test key opens test data alone"
+
+
+class ListUsers(Struct, frozen=True):
+    """Query of GET /manage/v1/users."""
+
+    status: Annotated[
+        PersonStatus | None, Choice(description="Only users in this status.", words=PersonStatus)
+    ] = None
+    limit: Annotated[int, LIMIT] = PAGE_MAX
+    next_token: Annotated[str | None, NEXT_TOKEN] = None
+
+
+async def create_user(call: Call[NoQuery], body: CreateUser, change: Change) -> InvitedUser:
+    """POST /manage/v1/users: one person, invited."""
+    account_id = await people.live_account(change.tx, change.org_id)
+    if account_id is None:
+        raise Forbidden(_LIVE_ALONE)
+    person = await people.invite(
+        change.tx, account_id, email=body.email, name=body.name, role=body.role
+    )
+    token = await sign_in.make_invitation(change.tx, call.services.secret, person)
+    await change.note("user", person.user_id, detail={"role": person.role})
+    return management.invited_user(person, sign_in.link(base_url(call), token))
+
+
+async def invite_user(call: Call[NoQuery], body: Nothing, change: Change) -> InvitedUser:
+    """POST /manage/v1/users/{user_id}/invite: a new link; the one before holds no more."""
+    account_id = await people.live_account(change.tx, change.org_id)
+    if account_id is None:
+        raise NotFound("there is no such user")
+    person, token = await sign_in.invite_again(
+        change.tx, call.services.secret, account_id, call.path["user_id"]
+    )
+    await change.note("user", person.user_id)
+    return management.invited_user(person, sign_in.link(base_url(call), token))
+
+
+async def list_users(call: Call[ListUsers]) -> UserPage:
+    """GET /manage/v1/users: one page, oldest first."""
+    query, org_id = call.query, call.caller.org_id
+    async with call.services.db.read() as tx:
+        account_id = await people.live_account(tx, org_id)
+        if account_id is None:
+            raise Forbidden(_LIVE_ALONE)
+        return await registers.person_page(
+            tx,
+            call.services.secret,
+            org_id,
+            account_id,
+            status=query.status,
+            limit=query.limit,
+            next_token=query.next_token,
+        )
+
+
+async def change_user(call: Call[NoQuery], body: ChangeUser, change: Change) -> User:
+    """PATCH /manage/v1/users/{user_id}: what is given, and nothing else."""
+    account_id = await people.live_account(change.tx, change.org_id)
+    if account_id is None:
+        raise NotFound("there is no such user")
+    changes = {
+        name: value
+        for name in body.__struct_fields__
+        if (value := getattr(body, name)) is not UNSET
+    }
+    person = await people.change(change.tx, account_id, call.path["user_id"], changes)
+    told = {name: value for name, value in changes.items() if name != "name"}
+    await change.note("user", person.user_id, detail={"fields": sorted(changes)} | told)
+    return management.user(person)
+
+
+def base_url(call: Call[NoQuery]) -> str:
+    """Where people reach the server: as configured, or as the caller reached it."""
+    public = call.services.settings.public_url
+    host = dict(call.scope["headers"]).get(b"host", b"").decode("latin-1")
+    return public or f"{call.scope['scheme']}://{host}"
+
+
+def _without_link(answer: InvitedUser) -> InvitedUser:
+    """What is kept under an Idempotency-Key: everything but the secret."""
+    return msgspec.structs.replace(answer, invitation_link=UNSET)
+
+
+OPERATIONS = (
+    declare(
+        "create_user",
+        "POST",
+        "/users",
+        role=Role.admin,
+        handler=create_user,
+        body=CreateUser,
+        kept=_without_link,
+        summary="Invite a user",
+        description="A second user with the same e-mail address is a 409 that names the first; "
+        "capitals do not count. Hand them `invitation_link`: it opens the page where they choose "
+        "a password, once, within 7 days. Repeated under the same `Idempotency-Key`, the request "
+        "is answered without it.",
+        answer=InvitedUser,
+        answer_description="The user, in status `invited`, with the link of their invitation.",
+        example=examples.USER | {"invitation_link": examples.INVITATION_LINK},
+        body_example={"email": "ada@example.com", "role": "annotator", "name": "Ada"},
+    ),
+    declare(
+        "list_users",
+        "GET",
+        "/users",
+        role=Role.admin,
+        handler=list_users,
+        query=ListUsers,
+        summary="List users",
+        description="Removed ones included; nobody is ever deleted, because work names them.",
+        answer=UserPage,
+        answer_description="One page of users, oldest first.",
+        example={"users": [examples.USER]},
+    ),
+    declare(
+        "invite_user",
+        "POST",
+        "/users/{user_id}/invite",
+        role=Role.admin,
+        handler=invite_user,
+        body=Nothing,
+        kept=_without_link,
+        summary="Invite a user again",
+        description="Makes a new `invitation_link`, for who has lost theirs or their password; "
+        "the one before holds no more. An active user stays so until they choose another "
+        "password, which ends their sessions. A removed one is `invited` again.",
+        answer=InvitedUser,
+        answer_description="The user as they now are, with the link.",
+        example=examples.USER | {"invitation_link": examples.INVITATION_LINK},
+        body_example={},
+        errors=(404,),
+    ),
+    declare(
+        "change_user",
+        "PATCH",
+        "/users/{user_id}",
+        role=Role.admin,
+        handler=change_user,
+        body=ChangeUser,
+        summary="Change a user's name, role or status",
+        description="Status `removed` ends a user's sessions, takes back their password and their "
+        "invitation, and keeps their history.",
+        answer=User,
+        answer_description="The user as they now are.",
+        example=examples.USER | {"role": "reviewer", "status": "active"},
+        body_example={"role": "reviewer"},
+        errors=(404,),
+    ),
+)

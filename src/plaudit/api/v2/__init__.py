@@ -1,0 +1,1 @@
+"""The operations of Scale's GenAI v2 API."""

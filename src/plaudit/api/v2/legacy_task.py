@@ -1,0 +1,62 @@
+"""The one operation of the older API that the v2 documentation still names (contract 8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plaudit.api.http.operation import Call, Operation
+from plaudit.api.http.parameters import NoQuery
+from plaudit.api.openapi import examples
+from plaudit.core.tasks.annotation_lookup import threads_of
+from plaudit.errors import NotFound
+from plaudit.model.core import ALL_OPTS, Role
+from plaudit.store.tasks import batches, projects, tasks
+from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2.legacy import TYPE, LegacyOutput, LegacyResponse, LegacyTask
+
+
+async def get_legacy_task(call: Call[NoQuery]) -> LegacyTask:
+    """GET /v1/task/{taskId}: one task in the older shape."""
+    org_id = call.caller.org_id
+    async with call.services.db.read() as tx:
+        task = await tasks.find_task(tx, org_id, call.path["taskId"])
+        if task is None:
+            raise NotFound("there is no such task")
+        project = await projects.find_project_by_key(tx, org_id, task.project_id)
+        batch = (
+            None if task.batch_id is None else await batches.find_batch(tx, org_id, task.batch_id)
+        )
+    assert project is not None
+    fields = rendering.read_head(task.head)
+    params: dict[str, Any] = {"project": project.name}
+    if batch is not None:
+        params["batch"] = batch.name
+    if fields.metadata is not None:
+        params["metadata"] = fields.metadata
+    outputs = [LegacyOutput(output=one) for one in threads_of(task, int(ALL_OPTS))]
+    return LegacyTask(
+        task_id=task.task_id,
+        created_at=fields.created_at,
+        completed_at=fields.completed_at,
+        type=TYPE,
+        status=task.status,
+        params=params,
+        response=LegacyResponse(responses=outputs) if task.body is not None else None,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        operation_id="get_legacy_task",
+        path="/v1/task/{taskId}",
+        handler=get_legacy_task,
+        summary="Get one task in the shape of the older API",
+        description="Each delivered thread is one of `response.responses`, with all its details.",
+        tag="Tasks",
+        role=Role.read,
+        answer=LegacyTask,
+        answer_description="The task.",
+        example=examples.LEGACY_TASK,
+        errors=(404,),
+    ),
+)

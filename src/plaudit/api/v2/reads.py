@@ -1,0 +1,362 @@
+"""The Scale-compatible operations (contract.md 2 and 3). Each handler only translates."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from plaudit.api.http.operation import Answer, Call, Operation
+from plaudit.api.http.parameters import Choice, Choices, Count, Moment, Text
+from plaudit.api.openapi import examples
+from plaudit.core.tasks import annotation_lookup as annotation_search
+from plaudit.core.tasks import listing
+from plaudit.core.tasks.listing import BatchQuery, TaskQuery
+from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
+from plaudit.errors import InvalidParameter, NotFound
+from plaudit.model.core import DEFAULT_OPTS, BatchStatus, Opts, Role, TaskStatus
+from plaudit.store.tasks import projects
+from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import resources
+from plaudit.wire.v2.annotation import Annotation
+from plaudit.wire.v2.task import Task, TaskPage
+
+LIMIT_MAX = 100
+
+_PROJECT_ID = Text(description="The project's id.")
+_PROJECT_NAME = Text(description="The project's name.", example="My Test Project")
+_BATCH_ID = Text(description="The batch's id.")
+_BATCH_NAME = Text(description="The batch's name.")
+_LIMIT = Count(
+    description="How many to return at the most.", least=1, most=LIMIT_MAX, default=LIMIT_MAX
+)
+_NEXT_TOKEN = Text(
+    description="Where the next page starts: `next_token` of the page before. Filters may be sent "
+    "again, unchanged, or left out; `limit`, `expand` and `opts` may change."
+)
+_EXPAND_TASK = Choices(
+    description="Show these as objects instead of ids.", words=("project", "batch")
+)
+_EXPAND_PROJECT = Choices(
+    description="Show the project as an object instead of its id.", words=("project",)
+)
+_OPTS = Choices(
+    description="Which details to show. Absent, `model_parameters` are shown; present, exactly "
+    "the listed ones. `submissions` also adds each annotation's `votes`.",
+    words=tuple(Opts.__members__),
+    default=tuple(opt.name or "" for opt in Opts if opt in DEFAULT_OPTS),
+)
+
+
+class ListTasks(Struct, frozen=True):
+    """Query of GET /v2/tasks."""
+
+    project_id: Annotated[str | None, _PROJECT_ID] = None
+    project_name: Annotated[str | None, _PROJECT_NAME] = None
+    batch_id: Annotated[str | None, _BATCH_ID] = None
+    batch_name: Annotated[str | None, _BATCH_NAME] = None
+    status: Annotated[
+        TaskStatus | None,
+        Choice(description="Only tasks in this status.", words=TaskStatus, example="completed"),
+    ] = None
+    completed_after: Annotated[
+        int | None,
+        Moment(
+            description="Only tasks completed strictly after this moment. Pages are then in order "
+            "of completion, and no completion is ever missed by asking again with the greatest "
+            "`completed_at` received."
+        ),
+    ] = None
+    completed_before: Annotated[
+        int | None,
+        Moment(
+            description="Only tasks completed strictly before this moment; ordered likewise.",
+            round_up=True,
+        ),
+    ] = None
+    limit: Annotated[int, _LIMIT] = LIMIT_MAX
+    next_token: Annotated[str | None, _NEXT_TOKEN] = None
+    expand: Annotated[frozenset[str], _EXPAND_TASK] = frozenset()
+    opts: Annotated[frozenset[str] | None, _OPTS] = None
+
+
+class GetTask(Struct, frozen=True):
+    """Query of GET /v2/task."""
+
+    task_id: Annotated[
+        str | None, Text(description="The task's id.", example="task_123", required=True)
+    ] = None
+    expand: Annotated[frozenset[str], _EXPAND_TASK] = frozenset()
+    opts: Annotated[frozenset[str] | None, _OPTS] = None
+
+
+class GetProject(Struct, frozen=True):
+    """Query of GET /v2/project."""
+
+    project_id: Annotated[str | None, _PROJECT_ID] = None
+    project_name: Annotated[str | None, _PROJECT_NAME] = None
+
+
+class ListProjects(Struct, frozen=True):
+    """Query of GET /v2/projects."""
+
+    created_after: Annotated[
+        int | None, Moment(description="Only projects created strictly after this moment.")
+    ] = None
+    created_before: Annotated[
+        int | None,
+        Moment(description="Only projects created strictly before this moment.", round_up=True),
+    ] = None
+
+
+class GetBatch(Struct, frozen=True):
+    """Query of GET /v2/batch."""
+
+    batch_id: Annotated[str | None, _BATCH_ID] = None
+    batch_name: Annotated[
+        str | None, Text(description="The batch's name.", example="First batch")
+    ] = None
+    expand: Annotated[frozenset[str], _EXPAND_PROJECT] = frozenset()
+
+
+class ListBatches(Struct, frozen=True):
+    """Query of GET /v2/batches."""
+
+    project_id: Annotated[str | None, _PROJECT_ID] = None
+    project_name: Annotated[str | None, _PROJECT_NAME] = None
+    status: Annotated[
+        BatchStatus | None, Choice(description="Only batches in this status.", words=BatchStatus)
+    ] = None
+    created_after: Annotated[
+        int | None, Moment(description="Only batches created strictly after this moment.")
+    ] = None
+    created_before: Annotated[
+        int | None,
+        Moment(description="Only batches created strictly before this moment.", round_up=True),
+    ] = None
+    completed_after: Annotated[
+        int | None, Moment(description="Only batches completed strictly after this moment.")
+    ] = None
+    completed_before: Annotated[
+        int | None,
+        Moment(description="Only batches completed strictly before this moment.", round_up=True),
+    ] = None
+    limit: Annotated[int, _LIMIT] = LIMIT_MAX
+    next_token: Annotated[str | None, _NEXT_TOKEN] = None
+    expand: Annotated[frozenset[str], _EXPAND_PROJECT] = frozenset()
+
+
+class GetAnnotation(Struct, frozen=True):
+    """Query of GET /v2/annotation."""
+
+    annotation_id: Annotated[
+        str | None,
+        Text(description="The annotation's id.", example="ann_t0u0a0_task_123", required=True),
+    ] = None
+
+
+async def list_tasks(call: Call[ListTasks]) -> Answer | list[bytes]:
+    """GET /v2/tasks: one page, assembled from stored bytes."""
+    query, services = call.query, call.services
+    asked = TaskQuery(
+        scope=ScopeWords(query.project_id, query.project_name, query.batch_id, query.batch_name),
+        status=query.status,
+        completed_after=query.completed_after,
+        completed_before=query.completed_before,
+        limit=query.limit,
+        next_token=query.next_token,
+        expand=query.expand,
+        opts=_opts(call, query.opts),
+    )
+    async with services.db.read(snapshot=False) as tx:
+        parts = await listing.task_page(tx, services.secret, call.caller.org_id, asked)
+    return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
+
+
+async def get_task(call: Call[GetTask]) -> Answer:
+    """GET /v2/task: one task."""
+    query = call.query
+    assert query.task_id is not None
+    async with call.services.db.read() as tx:
+        found = await listing.one_task(
+            tx,
+            call.caller.org_id,
+            query.task_id,
+            expand=query.expand,
+            opts=_opts(call, query.opts),
+        )
+    if found is None:
+        raise NotFound("there is no such task")
+    return _bare(found) if call.services.settings.bare_annotations else Answer(found)
+
+
+async def get_project(call: Call[GetProject]) -> resources.Project:
+    """GET /v2/project: one project."""
+    words = ScopeWords(call.query.project_id, call.query.project_name)
+    async with call.services.db.read() as tx:
+        project = await find_project(tx, call.caller.org_id, words)
+    if project is None:
+        raise InvalidParameter("give project_id or project_name", param="project_id")
+    return resources.project(project)
+
+
+async def list_projects(call: Call[ListProjects]) -> resources.ProjectList:
+    """GET /v2/projects: all projects, oldest first."""
+    async with call.services.db.read() as tx:
+        found = await projects.list_projects(
+            tx,
+            call.caller.org_id,
+            created_after=call.query.created_after,
+            created_before=call.query.created_before,
+        )
+    return resources.ProjectList(projects=[resources.project(one) for one in found])
+
+
+async def get_batch(call: Call[GetBatch]) -> resources.Batch:
+    """GET /v2/batch: one batch."""
+    words = ScopeWords(batch_id=call.query.batch_id, batch_name=call.query.batch_name)
+    async with call.services.db.read() as tx:
+        batch = await find_batch(tx, call.caller.org_id, words, None)
+        if batch is None:
+            raise InvalidParameter("give batch_id or batch_name", param="batch_id")
+        return await listing.batch_as_shown(tx, batch, call.query.expand)
+
+
+async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
+    """GET /v2/batches: one page, oldest first."""
+    query = call.query
+    asked = BatchQuery(
+        scope=ScopeWords(query.project_id, query.project_name),
+        status=query.status,
+        created_after=query.created_after,
+        created_before=query.created_before,
+        completed_after=query.completed_after,
+        completed_before=query.completed_before,
+        limit=query.limit,
+        next_token=query.next_token,
+        expand=query.expand,
+    )
+    async with call.services.db.read() as tx:
+        return await listing.batch_page(tx, call.services.secret, call.caller.org_id, asked)
+
+
+async def get_annotation(call: Call[GetAnnotation]) -> Annotation:
+    """GET /v2/annotation: one annotation with all its details."""
+    assert call.query.annotation_id is not None
+    async with call.services.db.read() as tx:
+        found = await annotation_search.find(tx, call.caller.org_id, call.query.annotation_id)
+    if found is None:
+        raise NotFound("there is no such annotation")
+    return found
+
+
+def _opts(call: Call[ListTasks] | Call[GetTask], names: frozenset[str] | None) -> int:
+    if names is None:
+        return int(call.services.settings.default_opts)
+    return sum(int(Opts[name]) for name in names)
+
+
+def _bare(page: bytes) -> Answer:
+    return Answer(rendering.without_ids_and_types(page))
+
+
+OPERATIONS = (
+    Operation(
+        operation_id="list_tasks",
+        path="/v2/tasks",
+        handler=list_tasks,
+        summary="List the tasks of a project or a batch",
+        description="Give a project, a batch, or both; the batch is then looked up inside the "
+        "project. Without `status`, tasks in every status are listed. Tasks come in order of "
+        "creation, or of completion where a `completed_*` bound is given. A page is never longer "
+        "than `limit`, and `next_token` is present only while more follow.",
+        tag="Tasks",
+        role=Role.read,
+        query=ListTasks,
+        answer=TaskPage,
+        answer_description="One page of tasks.",
+        example=examples.TASK_PAGE,
+        errors=(404,),
+    ),
+    Operation(
+        operation_id="get_task",
+        path="/v2/task",
+        handler=get_task,
+        summary="Get one task",
+        tag="Tasks",
+        role=Role.read,
+        query=GetTask,
+        answer=Task,
+        answer_description="The task.",
+        example=examples.TASK,
+        errors=(404,),
+    ),
+    Operation(
+        operation_id="get_annotation",
+        path="/v2/annotation",
+        handler=get_annotation,
+        summary="Get one annotation with all its details",
+        tag="Tasks",
+        role=Role.read,
+        query=GetAnnotation,
+        answer=Annotation,
+        answer_description="The annotation.",
+        example=examples.ANNOTATION,
+        errors=(404,),
+    ),
+    Operation(
+        operation_id="list_batches",
+        path="/v2/batches",
+        handler=list_batches,
+        summary="List batches",
+        description="Without a project, the batches of all projects. The `created_*` and "
+        "`completed_*` bounds concern the batch itself.",
+        tag="Batches",
+        role=Role.read,
+        query=ListBatches,
+        answer=resources.BatchPage,
+        answer_description="One page of batches, oldest first.",
+        example=examples.BATCH_PAGE,
+        errors=(404,),
+    ),
+    Operation(
+        operation_id="get_batch",
+        path="/v2/batch",
+        handler=get_batch,
+        summary="Get one batch",
+        description="Give `batch_id` or `batch_name`.",
+        tag="Batches",
+        role=Role.read,
+        query=GetBatch,
+        answer=resources.Batch,
+        answer_description="The batch.",
+        example=examples.BATCH,
+        errors=(404,),
+    ),
+    Operation(
+        operation_id="list_projects",
+        path="/v2/projects",
+        handler=list_projects,
+        summary="List projects",
+        tag="Projects",
+        role=Role.read,
+        query=ListProjects,
+        answer=resources.ProjectList,
+        answer_description="All projects, oldest first.",
+        example=examples.PROJECT_LIST,
+    ),
+    Operation(
+        operation_id="get_project",
+        path="/v2/project",
+        handler=get_project,
+        summary="Get one project",
+        description="Give `project_id` or `project_name`.",
+        tag="Projects",
+        role=Role.read,
+        query=GetProject,
+        answer=resources.Project,
+        answer_description="The project.",
+        example=examples.PROJECT,
+        errors=(404,),
+    ),
+)

@@ -1,0 +1,303 @@
+"""The Scale-compatible operations that write (contract 3.3 to 3.5). Handlers only translate."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Struct
+
+from plaudit.api.http.operation import Answer, Call, Change, Operation
+from plaudit.api.http.parameters import NoQuery, Text
+from plaudit.api.openapi import examples
+from plaudit.core.outbound.callback_urls import check_callback
+from plaudit.core.tasks import batches as batching
+from plaudit.core.tasks import lifecycle, listing, templates
+from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project, project_of
+from plaudit.errors import InvalidContent, InvalidParameter, NotFound
+from plaudit.ids import is_usable
+from plaudit.model.core import Batch, Project, Role
+from plaudit.wire.v2 import resources
+from plaudit.wire.v2.requests import (
+    BatchResult,
+    CreateBatch,
+    CreateTask,
+    NameBatch,
+    SetBatchMetadata,
+    SetTaskMetadata,
+)
+from plaudit.wire.v2.task import Task
+
+NOTHING: frozenset[str] = frozenset()
+
+
+class NameBatchInQuery(Struct, frozen=True):
+    """Query of POST /v2/batch/metadata, where the documentation shows the name there (3.5)."""
+
+    batch_id: Annotated[str | None, Text(description="As in the body.")] = None
+    batch_name: Annotated[str | None, Text(description="As in the body.")] = None
+
+
+async def create_task(call: Call[NoQuery], body: CreateTask, change: Change) -> Answer:
+    """POST /v2/task/chat: one pending task, from the project's template."""
+    tx, org_id = change.tx, change.org_id
+    words = ScopeWords(body.project_id, body.project_name, body.batch_id, body.batch_name)
+    project = await find_project(tx, org_id, words)
+    batch = await find_batch(tx, org_id, words, project)
+    if project is None:
+        if batch is None:
+            raise InvalidParameter("give project_id or project_name", param="project_id")
+        project = await project_of(tx, batch)
+    if body.unique_id is not None and not is_usable(body.unique_id):
+        raise InvalidContent(
+            "a unique_id has 1 to 255 characters, no control characters", pointer="/unique_id"
+        )
+    template = templates.read_template(resources.project_detail(project).template)
+    task = await lifecycle.create_task(
+        tx,
+        project,
+        batch=batch,
+        metadata=body.metadata,
+        content=templates.fill(template, body.template_variables or {}),
+        unique_id=body.unique_id,
+        callback_url=body.callback_url or None,
+    )
+    await change.note("task", task.task_id, project_id=project.project_id)
+    return await _shown(call, change, task.task_id)
+
+
+async def set_task_metadata(call: Call[NoQuery], body: SetTaskMetadata, change: Change) -> Answer:
+    """POST /v2/task/metadata: replace a task's metadata, or merge into it."""
+    task = await lifecycle.set_metadata(
+        change.tx, change.org_id, body.task_id, body.metadata, merge=body.merge or False
+    )
+    await change.note("task", task.task_id, project_id=task.project_id)
+    return await _shown(call, change, task.task_id)
+
+
+async def check_task_callback(call: Call[NoQuery], body: CreateTask) -> None:
+    """Refuse a callback that may never be called; before the transaction, for DNS takes time."""
+    await _check_callback(call, body.callback_url, "/callback_url")
+
+
+async def check_batch_callback(call: Call[NoQuery], body: CreateBatch) -> None:
+    """The same for a batch."""
+    await _check_callback(call, body.callback, "/callback")
+
+
+async def create_batch(call: Call[NoQuery], body: CreateBatch, change: Change) -> resources.Batch:
+    """POST /v2/batch: one batch, in progress or staging."""
+    project = await _project_for_batch(change, body)
+    batch = await batching.open_batch(
+        change.tx,
+        project,
+        name=body.name,
+        is_staging=body.staging_batch or False,
+        metadata=body.metadata or {},
+        callback=body.callback or None,
+    )
+    await change.note("batch", batch.batch_id, project_id=project.project_id)
+    return resources.batch(batch, project.public_id)
+
+
+async def finalize_batch(call: Call[NoQuery], body: NameBatch, change: Change) -> resources.Batch:
+    """POST /v2/batch/finalize: a staging batch goes to work."""
+    return await _move(change, body, "finalize")
+
+
+async def pause_batch(call: Call[NoQuery], body: NameBatch, change: Change) -> BatchResult:
+    """POST /v2/batch/pause: nobody is given its tasks until it is resumed."""
+    batch = await _move(change, body, "pause")
+    return BatchResult(batch=batch, message="The batch has been paused.")
+
+
+async def resume_batch(call: Call[NoQuery], body: NameBatch, change: Change) -> BatchResult:
+    """POST /v2/batch/resume: a paused batch goes on."""
+    batch = await _move(change, body, "resume")
+    return BatchResult(batch=batch, message="The batch has been resumed.")
+
+
+async def cancel_batch(call: Call[NoQuery], body: NameBatch, change: Change) -> BatchResult:
+    """POST /v2/batch/cancel: the batch ends, and its pending tasks with it."""
+    batch = await _move(change, body, "cancel")
+    return BatchResult(batch=batch, message="The batch has been cancelled.")
+
+
+async def set_batch_metadata(
+    call: Call[NameBatchInQuery], body: SetBatchMetadata, change: Change
+) -> resources.Batch:
+    """POST /v2/batch/metadata: replace a batch's metadata, or merge into it."""
+    name = NameBatch(
+        batch_id=body.batch_id or call.query.batch_id,
+        batch_name=body.batch_name or call.query.batch_name,
+    )
+    batch = await _named(change, name)
+    batch = await batching.set_metadata(change.tx, batch, body.metadata, merge=body.merge or False)
+    await change.note("batch", batch.batch_id, project_id=batch.project_id)
+    return await listing.batch_as_shown(change.tx, batch, NOTHING)
+
+
+async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -> None:
+    if callback:
+        services = call.services
+        await check_callback(
+            callback, egress=services.egress, settings=services.settings, pointer=pointer
+        )
+
+
+async def _move(change: Change, name: NameBatch, action: str) -> resources.Batch:
+    before = await _named(change, name)
+    batch = await batching.move(change.tx, before, action)
+    await change.note(
+        "batch",
+        batch.batch_id,
+        project_id=batch.project_id,
+        detail={"from": before.status, "to": batch.status},
+    )
+    return await listing.batch_as_shown(change.tx, batch, NOTHING)
+
+
+async def _named(change: Change, name: NameBatch) -> Batch:
+    words = ScopeWords(batch_id=name.batch_id or None, batch_name=name.batch_name or None)
+    batch = await find_batch(change.tx, change.org_id, words, None)
+    if batch is None:
+        raise InvalidParameter("give batch_id or batch_name", param="batch_id")
+    return batch
+
+
+async def _project_for_batch(change: Change, body: CreateBatch) -> Project:
+    words = ScopeWords(body.project_id or None, body.project_name or None)
+    project = await find_project(change.tx, change.org_id, words)
+    if project is not None:
+        return project
+    if not body.project:
+        raise InvalidParameter("give project_id or project_name", param="project_id")
+    try:
+        by_id = await find_project(change.tx, change.org_id, ScopeWords(body.project))
+    except NotFound:
+        by_id = await find_project(change.tx, change.org_id, ScopeWords(project_name=body.project))
+    assert by_id is not None
+    return by_id
+
+
+async def _shown(call: Call[Any], change: Change, task_id: str) -> Answer:
+    found = await listing.one_task(
+        change.tx,
+        change.org_id,
+        task_id,
+        expand=NOTHING,
+        opts=int(call.services.settings.default_opts),
+    )
+    assert found is not None
+    return Answer(found)
+
+
+def _task(operation_id: str, path: str, **fields: Any) -> Operation:
+    return Operation(
+        operation_id=operation_id,
+        path=path,
+        method="POST",
+        tag="Tasks",
+        role=Role.write,
+        answer=Task,
+        answer_description="The task.",
+        example=examples.PENDING_TASK,
+        **fields,
+    )
+
+
+def _batch(operation_id: str, path: str, answer: type[Struct], **fields: Any) -> Operation:
+    by_name: dict[str, Any] = {"body": NameBatch, "body_example": {"batch_id": "batch_123"}}
+    is_bare = answer is resources.Batch
+    return Operation(
+        operation_id=operation_id,
+        path=path,
+        method="POST",
+        tag="Batches",
+        role=Role.write,
+        answer=answer,
+        answer_description="The batch." if is_bare else "The batch, and what was done.",
+        example=examples.BATCH if is_bare else examples.BATCH_RESULT,
+        errors=(404,),
+        **(by_name | fields),
+    )
+
+
+_CREATION: dict[str, Any] = {
+    "handler": create_task,
+    "before": check_task_callback,
+    "body": CreateTask,
+    "body_example": examples.CREATE_TASK,
+    "description": "The project's template makes the opening conversation out of "
+    "`template_variables`; a name that it does not know, or one that it needs, is a 400 that "
+    "names it. A second task with the same `unique_id` is a 409 that names the first, and "
+    "nothing is created. The project may be left out where a batch is given.",
+    "errors": (404,),
+}
+
+OPERATIONS = (
+    _task("create_task", "/v2/task/chat", summary="Create a task", **_CREATION),
+    _task(
+        "create_task_by_alias",
+        "/v2/task",
+        summary="Create a task (the same under its older path)",
+        **_CREATION,
+    ),
+    _task(
+        "set_task_metadata",
+        "/v2/task/metadata",
+        summary="Set a task's metadata",
+        description="Replaces the whole object, or with `merge` merges into it: objects "
+        "merge, any other value (lists included) is replaced. Works in any status.",
+        handler=set_task_metadata,
+        body=SetTaskMetadata,
+        body_example={"task_id": "task_123", "metadata": {"wave": 2}, "merge": True},
+        errors=(404,),
+    ),
+    _batch(
+        "create_batch",
+        "/v2/batch",
+        resources.Batch,
+        summary="Create a batch",
+        description="Its name is new in the whole organization, else 409. A staging batch "
+        "gives nobody work until it is finalized.",
+        handler=create_batch,
+        before=check_batch_callback,
+        body=CreateBatch,
+        body_example=examples.CREATE_BATCH,
+    ),
+    _batch(
+        "finalize_batch",
+        "/v2/batch/finalize",
+        resources.Batch,
+        summary="Finalize a staging batch",
+        handler=finalize_batch,
+    ),
+    _batch(
+        "pause_batch", "/v2/batch/pause", BatchResult,
+        summary="Pause a batch in progress", handler=pause_batch,
+    ),
+    _batch(
+        "resume_batch", "/v2/batch/resume", BatchResult,
+        summary="Resume a paused batch", handler=resume_batch,
+    ),
+    _batch(
+        "cancel_batch",
+        "/v2/batch/cancel",
+        BatchResult,
+        summary="Cancel a batch and its pending tasks",
+        description="Tasks that have ended stay as they are. It cannot be undone.",
+        handler=cancel_batch,
+        is_long=True,
+    ),
+    _batch(
+        "set_batch_metadata",
+        "/v2/batch/metadata",
+        resources.Batch,
+        summary="Set a batch's metadata",
+        description="Replaces the whole object, or with `merge` merges into it.",
+        handler=set_batch_metadata,
+        query=NameBatchInQuery,
+        body=SetBatchMetadata,
+        body_example={"batch_id": "batch_123", "metadata": {"wave": 2}},
+    ),
+)  # fmt: skip

@@ -1,0 +1,40 @@
+"""What people may do in the workspace: one function per question, asked nowhere else.
+
+Roles include the ones below them. Nobody changes their own role or takes away their own access:
+a mistake would lock an organization out, and nobody could raise themselves.
+"""
+
+from __future__ import annotations
+
+from plaudit.errors import Forbidden
+from plaudit.model.core import PersonRole, SignedIn
+
+_RANKS = {
+    PersonRole.annotator: 1,
+    PersonRole.reviewer: 2,
+    PersonRole.manager: 3,
+    PersonRole.admin: 4,
+}
+
+
+def has_role(user: SignedIn, role: PersonRole) -> bool:
+    """Whether a person has a role or one that includes it."""
+    return _RANKS[user.role] >= _RANKS[role]
+
+
+def require_role(user: SignedIn, role: PersonRole) -> None:
+    """Raise Forbidden unless a person has a role or one that includes it."""
+    if not has_role(user, role):
+        raise Forbidden(f"only a person with the role {role} or a higher one may do this")
+
+
+def may_change_access(user: SignedIn, user_id: str) -> bool:
+    """Whether a person may change somebody's role, remove them, or invite them again."""
+    return has_role(user, PersonRole.admin) and user.user_id != user_id
+
+
+def require_may_change_access(user: SignedIn, user_id: str) -> None:
+    """Raise Forbidden unless `may_change_access`."""
+    require_role(user, PersonRole.admin)
+    if not may_change_access(user, user_id):
+        raise Forbidden("nobody changes their own access; ask another admin")

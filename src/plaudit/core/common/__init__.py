@@ -1,0 +1,1 @@
+"""Names, page tokens, secrets, rate limits and the audit log, which all other rules use."""

@@ -1,0 +1,1 @@
+"""Frozen sets of completed tasks: selected, built, listed and compared."""

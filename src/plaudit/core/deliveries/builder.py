@@ -1,0 +1,355 @@
+"""Make deliveries: freeze a named set of completed tasks, so that what was handed over stays so.
+
+A run claims the name, copies the tasks in chunks, each in a short transaction, and shows the
+delivery in one last conditional update. Until then nobody sees any of it. A run that dies leaves a
+claim whose lease ends; another run of that name then takes over and begins anew. Each step of a run
+is conditional on its number, so one that was only slow cannot mix its tasks into its successor's.
+
+What belongs to a delivery is listed in one snapshot before the run begins, so the set is that of
+one moment, however long the copying takes. Each task is copied as it is when its turn comes:
+corrected meanwhile it is delivered corrected, and reopened meanwhile it is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+
+from plaudit import clock, ids
+from plaudit.core.common import audit, names
+from plaudit.core.deliveries.task_selection import Selection
+from plaudit.core.transfer.references import Write
+from plaudit.core.webhooks import events
+from plaudit.errors import Conflict, InvalidContent, Problem
+from plaudit.model.core import Actor, Project, StoredTask
+from plaudit.model.deliveries import Delivery, DeliveryRun
+from plaudit.store.deliveries import deliveries
+from plaudit.store.deliveries import frozen_tasks as frozen
+from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
+from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.tasks import projects
+from plaudit.store.tasks import row_sizes as sizes
+from plaudit.wire.v2 import deliveries as wire
+
+LEASE_MS = 60_000
+CHUNK_BYTES = 4 * 1024 * 1024
+CLEARED_AT_ONCE = 1000
+BEGINNINGS_TRIED_MAX = 1000
+
+_encode = msgspec.json.Encoder().encode
+_LOST = "another run has taken over this delivery"
+
+
+class Maker:
+    """One run that makes one delivery: `begin`, then tasks, then `finish` or `withdraw`."""
+
+    def __init__(
+        self,
+        write: Write,
+        project: Project,
+        name: str,
+        *,
+        schema_id: str | None = None,
+        lease_ms: int = LEASE_MS,
+    ) -> None:
+        self._name_key = names.checked(name)
+        if schema_id is not None and not ids.is_usable(schema_id):
+            raise InvalidContent(
+                "an id has 1 to 255 characters, no control characters",
+                pointer="/response_schema_id",
+            )
+        self._write = write
+        self._project = project
+        self._name = name
+        self._schema_id = schema_id
+        self._lease_ms = lease_ms
+        self._manifest = hashlib.sha256()
+        self._run: DeliveryRun
+        self.count = 0
+
+    async def begin(self, delivery_id: str | None = None, begun_ms: int | None = None) -> bool:
+        """Claim the name; False if a delivery has it, or a run that is alive is making one.
+
+        `begun_ms` is for a delivery that was made elsewhere; its own is taken from the clock.
+        """
+        project_id = self._project.project_id
+
+        async def work(tx: Transaction) -> tuple[DeliveryRun | None, bool]:
+            if await deliveries.find_delivery_by_name(tx, project_id, self._name_key):
+                return None, False
+            now = clock.now_ms()
+            lease_ms = now + self._lease_ms
+            taken = await deliveries.take_over(
+                tx, project_id, self._name_key, now=now, lease_ms=lease_ms
+            )
+            if taken is not None:
+                return taken, True
+            first = begun_ms or await projects.tick(tx, project_id, now)
+            # Only times from elsewhere can be taken; those of the clock are each handed out once.
+            for beginning in range(first, first + (BEGINNINGS_TRIED_MAX if begun_ms else 1)):
+                begun = self._begun(delivery_id or ids.mint("delivery"), beginning)
+                if await deliveries.insert_delivery(tx, begun, self._name_key, lease_ms=lease_ms):
+                    return DeliveryRun(begun, 1), False
+            return None, False
+
+        run, is_taken_over = await self._write(work)
+        if run is None:
+            return False
+        self._run = run
+        if delivery_id not in (None, run.delivery.delivery_id):
+            return False
+        if is_taken_over:
+            await self._begin_anew(begun_ms)
+        return True
+
+    async def _begin_anew(self, begun_ms: int | None) -> None:
+        left = self._run.delivery
+        await self._clear(left.task_count)
+
+        async def work(tx: Transaction) -> DeliveryRun:
+            beginning = begun_ms and left.begun_ms
+            beginning = beginning or await projects.tick(tx, left.project_id, clock.now_ms())
+            begun = self._begun(left.delivery_id, beginning)
+            run = DeliveryRun(begun, self._run.run_no)
+            if not await deliveries.restart(tx, run, beginning):
+                raise Conflict(_LOST)
+            return run
+
+        self._run = await self._write(work)
+
+    def _begun(self, delivery_id: str, begun_ms: int) -> Delivery:
+        return Delivery(
+            org_id=self._project.org_id,
+            delivery_id=delivery_id,
+            project_id=self._project.project_id,
+            begun_ms=begun_ms,
+            name=self._name,
+            delivered_ms=None,
+            task_count=0,
+            manifest_hash=None,
+            schema_id=self._schema_id,
+        )
+
+    async def freeze(self, selection: Selection, on_progress: Callable[[int], object]) -> None:
+        """Copy the selected tasks as they are now; tells `on_progress` how many were done.
+
+        Takes everything back where it fails. A task that was named and is not completed any more
+        is a Conflict; what has left a filter meanwhile is left out, and InvalidContent if that is
+        all of it.
+        """
+        async with self.or_nothing():
+            done = 0
+            while done < len(selection.seqs):
+                wanted = selection.seqs[done : done + FROZEN_AT_ONCE]
+
+                async def work(
+                    tx: Transaction, wanted: Sequence[int] = wanted
+                ) -> tuple[list[tuple[str, bytes]], int]:
+                    some = await self._within_bytes(tx, wanted)
+                    found = await frozen.list_completed(tx, self._project.project_id, some)
+                    if selection.is_named and len(found) < len(some):
+                        raise Conflict("a task is no longer completed; look which, and try again")
+                    here = [found[seq] for seq in some if seq in found]
+                    return await self.add(tx, [*filter(selection.takes, here)]), len(some)
+
+                added, looked_at = await self._write(work)
+                self.took(added)
+                done += looked_at
+                on_progress(looked_at)
+            if self.count == 0:
+                raise InvalidContent("there is nothing to deliver: no task is completed any more")
+
+    @asynccontextmanager
+    async def or_nothing(self) -> AsyncIterator[None]:
+        """Take everything back if what is done inside is refused or interrupted."""
+        try:
+            yield
+        except (Problem, asyncio.CancelledError):
+            with suppress(Problem):
+                await self.withdraw()
+            raise
+
+    async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
+        """As many of the tasks as fit into one transaction; at least one."""
+        found = await frozen.list_sizes(tx, self._project.project_id, seqs)
+        return seqs[: sizes.fitting([found.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
+
+    async def add(self, tx: Transaction, some: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
+        """Put up to FROZEN_AT_ONCE tasks into the delivery; return their ids and digests.
+
+        Call `took` with these once the transaction is done. Raises Conflict if the run has lost.
+        """
+        is_ours = await deliveries.hold(
+            tx,
+            self._run,
+            was_count=self.count,
+            task_count=self.count + len(some),
+            lease_ms=clock.now_ms() + self._lease_ms,
+        )
+        if not is_ours:
+            raise Conflict(_LOST)
+        pairs = [(task, wire.digest(task, self._project.public_id)) for task in some]
+        if pairs:
+            await frozen.insert_frozen(tx, self._run.delivery.begun_ms, self.count + 1, pairs)
+        return [(task.task_id, digest) for task, digest in pairs]
+
+    async def refuse_present(self, tx: Transaction, some: Sequence[StoredTask]) -> None:
+        """Raise InvalidContent if a task is in the delivery already, or twice in the list."""
+        delivery, seqs = self._run.delivery, [task.seq for task in some]
+        is_twice = len(set(seqs)) < len(seqs)
+        if is_twice or await frozen.list_present(tx, delivery.project_id, delivery.begun_ms, seqs):
+            raise InvalidContent("a task stands twice in the delivery", pointer="/task_ids")
+
+    def took(self, added: list[tuple[str, bytes]]) -> None:
+        """Count what `add` added."""
+        for task_id, digest in added:
+            self._manifest.update(wire.manifest_line(task_id, digest))
+        self.count += len(added)
+
+    @property
+    def manifest_hash(self) -> bytes:
+        """The hash of the manifest so far."""
+        return self._manifest.digest()
+
+    async def publish(self, tx: Transaction, delivered_ms: int) -> Delivery:
+        """Show the delivery; raises Conflict if the run has lost it."""
+        is_ours = await deliveries.publish(
+            tx,
+            self._run,
+            task_count=self.count,
+            delivered_ms=delivered_ms,
+            manifest_hash=self.manifest_hash,
+        )
+        if not is_ours:
+            raise Conflict(_LOST)
+        return msgspec.structs.replace(
+            self._run.delivery,
+            delivered_ms=delivered_ms,
+            task_count=self.count,
+            manifest_hash=self.manifest_hash,
+        )
+
+    async def finish(self, tx: Transaction) -> Delivery:
+        """Show the delivery under the clock's next time, and tell of it."""
+        project = self._project
+        delivered_ms = await projects.tick(tx, project.project_id, clock.now_ms())
+        done = await self.publish(tx, delivered_ms)
+        shown = _encode(wire.delivery(done, project.public_id))
+        await events.announce_delivery(
+            tx, project.org_id, project.project_id, done.delivery_id, shown
+        )
+        return done
+
+    async def withdraw(self) -> None:
+        """Take back everything, so that the name is free; does nothing if the run has lost it."""
+
+        async def recount(tx: Transaction) -> int | None:
+            lease_ms = clock.now_ms() + self._lease_ms
+            return await deliveries.recount(tx, self._run, lease_ms=lease_ms)
+
+        # What was under way when the run was interrupted may have been written all the same.
+        count = await self._write(recount)
+        if count is None:
+            return
+        await self._clear(count)
+
+        async def work(tx: Transaction) -> None:
+            if await deliveries.hold(
+                tx, self._run, was_count=count, task_count=0, lease_ms=clock.now_ms()
+            ):
+                await deliveries.withdraw(tx, self._run)
+
+        await self._write(work)
+
+    async def _clear(self, count: int) -> None:
+        """Delete the first `count` tasks of the delivery, a piece at a time."""
+        for after in range(0, count, CLEARED_AT_ONCE):
+
+            async def work(tx: Transaction, after: int = after) -> None:
+                lease_ms = clock.now_ms() + self._lease_ms
+                if not await deliveries.hold(
+                    tx, self._run, was_count=count, task_count=count, lease_ms=lease_ms
+                ):
+                    raise Conflict(_LOST)
+                delivery = self._run.delivery
+                await frozen.delete_delivered(
+                    tx,
+                    delivery.project_id,
+                    delivery.begun_ms,
+                    after=after,
+                    until=after + CLEARED_AT_ONCE,
+                )
+
+            await self._write(work)
+
+
+async def make(
+    db: Database,
+    project: Project,
+    name: str,
+    selection: Selection,
+    *,
+    schema_id: str | None = None,
+    on_progress: Callable[[int], object] = lambda count: None,
+) -> Maker | None:
+    """Freeze a selection under a name, ready to be finished; None if the name is not free."""
+    maker = Maker(db.write, project, name, schema_id=schema_id)
+    if not await maker.begin():
+        return None
+    await maker.freeze(selection, on_progress)
+    return maker
+
+
+async def deliver(
+    db: Database,
+    project: Project,
+    name: str,
+    selection: Selection,
+    actor: Actor,
+    action: str,
+    *,
+    schema_id: str | None = None,
+    on_progress: Callable[[int], object],
+) -> Delivery:
+    """Freeze a selection under a name and show it; raises Conflict if the name is not free."""
+    maker = await make(db, project, name, selection, schema_id=schema_id, on_progress=on_progress)
+    if maker is None:
+        async with db.read() as tx:
+            raise await refusal(tx, project, name)
+
+    async def work(tx: Transaction) -> Delivery:
+        made = await maker.finish(tx)
+        await audit.record(
+            tx,
+            project.org_id,
+            actor,
+            action,
+            "delivery",
+            made.delivery_id,
+            project_id=project.project_id,
+            detail={"name": made.name, "task_count": made.task_count},
+        )
+        return made
+
+    async with maker.or_nothing():
+        return await db.write(work)
+
+
+async def is_taken(tx: Transaction, project: Project, name: str) -> bool:
+    """Whether the project has a delivery of this name; not one that is being made."""
+    name_key = names.key_of(name)
+    return bool(await deliveries.find_delivery_by_name(tx, project.project_id, name_key))
+
+
+async def refusal(tx: Transaction, project: Project, name: str) -> Conflict:
+    """Why a name is not free."""
+    if await is_taken(tx, project, name):
+        return Conflict(f"the project has a delivery named {name!r} already")
+    return Conflict(
+        f"a delivery named {name!r} is being made; if its run has died, "
+        f"try again in {LEASE_MS // 1000} seconds"
+    )

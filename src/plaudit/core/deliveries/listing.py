@@ -1,0 +1,278 @@
+"""Answer what v2 asks of deliveries: the list, the pages of one, the tasks with their latest."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.core.common import names
+from plaudit.core.common import page_tokens as paging
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.tasks.listing import must_agree, must_be_current, places_of
+from plaudit.core.tasks.resolve import ScopeWords, find_project
+from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound
+from plaudit.model.core import Project, TaskStatus
+from plaudit.model.deliveries import DeliveredRow, Delivery
+from plaudit.store.deliveries import delivered, deliveries
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import projects
+from plaudit.store.tasks.tasks import TaskFilter, TaskPlace
+from plaudit.wire.v2 import deliveries as wire
+from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import resources
+
+SCANNED_MAX = 1000
+"""How many positions of a delivery a page of filtered tasks looks at; it may then be short."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DeliveryWords(Struct, frozen=True, kw_only=True):
+    """How a request names a delivery, as given."""
+
+    delivery_id: str | None = None
+    delivery_name: str | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+
+
+class DeliveryQuery(Struct, frozen=True, kw_only=True):
+    """A request for a page of a delivery's tasks."""
+
+    words: DeliveryWords
+    limit: int = 100
+    next_token: str | None = None
+    expand: frozenset[str] = frozenset()
+    opts: int
+
+
+class RowQuery(Struct, frozen=True, kw_only=True):
+    """A request for a page of tasks with their deliveries; times are exclusive bounds."""
+
+    words: DeliveryWords
+    status: TaskStatus | None = None
+    completed_after: int | None = None
+    completed_before: int | None = None
+    limit: int = 100
+    next_token: str | None = None
+
+
+class _DeliveryToken(Struct, frozen=True, array_like=True, tag="delivery"):
+    """Where a walk over a delivery goes on: after this position."""
+
+    epoch: int
+    delivery_id: str
+    position: int
+
+
+class _RowToken(Struct, frozen=True, array_like=True, tag="delivery_tasks"):
+    """Where a walk over tasks with their deliveries goes on.
+
+    Inside a delivery, the `seq` of the place is a position, and the bound the last one.
+    """
+
+    epoch: int
+    delivery_id: str | None
+    where: TaskFilter
+    place: TaskPlace
+    bound: int
+
+
+async def find_delivery(tx: Transaction, org_id: str, words: DeliveryWords) -> Delivery | None:
+    """The delivery a request names, or None if it names none; raises NotFound, InvalidParameter."""
+    scope = ScopeWords(words.project_id, words.project_name)
+    project = await find_project(tx, org_id, scope)
+    if words.delivery_id is not None:
+        found = await deliveries.find_delivery(tx, org_id, words.delivery_id)
+        if found is None or (project is not None and found.project_id != project.project_id):
+            raise NotFound("there is no such delivery")
+        name = words.delivery_name
+        if name is not None and names.key_of(name) != names.key_of(found.name):
+            raise InvalidParameter(
+                "delivery_id and delivery_name denote different deliveries", param="delivery_name"
+            )
+        return found
+    if words.delivery_name is None:
+        return None
+    if project is None:
+        raise InvalidParameter(
+            "a delivery's name is unique in its project only; add the project, or use delivery_id",
+            param="delivery_name",
+        )
+    found = await deliveries.find_delivery_by_name(
+        tx, project.project_id, names.key_of(words.delivery_name)
+    )
+    if found is None:
+        raise NotFound("there is no such delivery")
+    return found
+
+
+async def delivery_list(
+    tx: Transaction,
+    org_id: str,
+    scope: ScopeWords,
+    *,
+    delivered_after: int | None,
+    delivered_before: int | None,
+    expand: frozenset[str],
+) -> wire.DeliveryList:
+    """All deliveries of a project, oldest first."""
+    project = await find_project(tx, org_id, scope)
+    if project is None:
+        raise InvalidParameter("give project_id or project_name", param="project_id")
+    found = await deliveries.list_deliveries(
+        tx,
+        project.project_id,
+        delivered_after=delivered_after,
+        delivered_before=delivered_before,
+    )
+    shown = resources.project(project) if "project" in expand else project.public_id
+    return wire.DeliveryList(deliveries=[wire.delivery(one, shown) for one in found])
+
+
+async def delivery_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: DeliveryQuery
+) -> list[bytes]:
+    """One page of a delivery's tasks as JSON, in pieces to be joined once."""
+    delivery = await find_delivery(tx, org_id, query.words)
+    position = 0
+    if query.next_token is not None:
+        pinned = paging.decode(secret, org_id, query.next_token, _DeliveryToken)
+        must_be_current(tx, pinned.epoch)
+        must_agree((None if delivery is None else delivery.delivery_id, pinned.delivery_id))
+        if delivery is None:
+            words = msgspec.structs.replace(query.words, delivery_id=pinned.delivery_id)
+            delivery = await _of_token(tx, org_id, words)
+        position = pinned.position
+    if delivery is None:
+        raise InvalidParameter(
+            "give delivery_id, or delivery_name together with a project", param="delivery_id"
+        )
+    project = await _project_of(tx, delivery)
+    until = min(position + query.limit, delivery.task_count)
+    rows = await delivered.list_frozen(
+        tx,
+        delivery.project_id,
+        delivery.begun_ms,
+        after=position,
+        until=until,
+        with_patches=rendering.needs_patches(query.opts),
+    )
+    shown = (
+        wire.delivery(delivery, project.public_id)
+        if "delivery" in query.expand
+        else delivery.delivery_id
+    )
+    parts = [b'{"delivery":%b,"tasks":[' % _encode(shown)]
+    places = await places_of(tx, project, {row[2] for row in rows}, query.expand, None)
+    rendering.assemble(rows, places, query.opts, parts)
+    if until < delivery.task_count:
+        token = _DeliveryToken(tx.epoch, delivery.delivery_id, until)
+        parts.append(b'],"next_token":"%b"}' % paging.encode(secret, org_id, token).encode())
+    else:
+        parts.append(b"]}")
+    return parts
+
+
+async def row_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: RowQuery
+) -> list[bytes]:
+    """One page of tasks with their deliveries as JSON, in pieces to be joined once."""
+    walk, delivery = await _row_walk(tx, secret, org_id, query)
+    if delivery is None:
+        rows, after = await _rows_of_project(tx, walk, query.limit)
+    else:
+        rows, after = await _rows_of_delivery(tx, walk, delivery, query.limit)
+    parts = [b'{"docs":[', b",".join(map(wire.delivery_task, rows)), b'],"total":%d' % len(rows)]
+    if after is not None:
+        parts.append(b',"next_token":"%b"' % paging.encode(secret, org_id, after).encode())
+    parts.append(b"}")
+    return parts
+
+
+async def _rows_of_project(
+    tx: Transaction, walk: _RowToken, limit: int
+) -> tuple[list[DeliveredRow], _RowToken | None]:
+    rows = await delivered.list_rows_of_project(
+        tx, walk.where, after=walk.place, bound=walk.bound, limit=limit + 1
+    )
+    if len(rows) <= limit:
+        return rows, None
+    rows.pop()
+    place = TaskPlace(rows[-1].completed_ms or 0, rows[-1].place)
+    return rows, msgspec.structs.replace(walk, place=place)
+
+
+async def _rows_of_delivery(
+    tx: Transaction, walk: _RowToken, delivery: Delivery, limit: int
+) -> tuple[list[DeliveredRow], _RowToken | None]:
+    after = walk.place.seq
+    until = min(after + SCANNED_MAX, delivery.task_count)
+    rows = await delivered.list_rows_of_delivery(
+        tx, walk.where, delivery.begun_ms, after=after, until=until, limit=limit + 1
+    )
+    if len(rows) > limit:
+        rows.pop()
+        until = rows[-1].place
+    if until >= delivery.task_count:
+        return rows, None
+    return rows, msgspec.structs.replace(walk, place=TaskPlace(0, until))
+
+
+async def _row_walk(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: RowQuery
+) -> tuple[_RowToken, Delivery | None]:
+    """The walk a request starts or continues, and the delivery it is inside of."""
+    words = query.words
+    delivery = await find_delivery(tx, org_id, words)
+    project = await find_project(tx, org_id, ScopeWords(words.project_id, words.project_name))
+    if query.next_token is not None:
+        walk = paging.decode(secret, org_id, query.next_token, _RowToken)
+        must_be_current(tx, walk.epoch)
+        must_agree(
+            (None if delivery is None else delivery.delivery_id, walk.delivery_id),
+            (None if project is None else project.project_id, walk.where.project_id),
+            (query.status, walk.where.status),
+            (query.completed_after, walk.where.completed_after),
+            (query.completed_before, walk.where.completed_before),
+        )
+        if walk.delivery_id is not None:
+            delivery = await _of_token(tx, org_id, DeliveryWords(delivery_id=walk.delivery_id))
+        elif await projects.find_project_by_key(tx, org_id, walk.where.project_id) is None:
+            raise InvalidPageToken
+        return walk, delivery
+    inside = delivery or project
+    if inside is None:
+        raise InvalidParameter(
+            "name what to list: project_id, project_name or delivery_id", param="project_id"
+        )
+    where = TaskFilter(
+        project_id=inside.project_id,
+        status=query.status,
+        completed_after=query.completed_after,
+        completed_before=query.completed_before,
+    )
+    if delivery is not None:
+        token = _RowToken(tx.epoch, delivery.delivery_id, where, TaskPlace(0, 0), 0)
+        return msgspec.structs.replace(token, bound=delivery.task_count), delivery
+    if where.is_by_completion:
+        bound = await projects.last_tick(tx, where.project_id)
+    else:
+        bound = await projects.next_seq(tx, where.project_id) - 1
+    return _RowToken(tx.epoch, None, where, where.start, bound), None
+
+
+async def _of_token(tx: Transaction, org_id: str, words: DeliveryWords) -> Delivery:
+    """The delivery that a token leads to; a project sent along must be its own."""
+    try:
+        found = await find_delivery(tx, org_id, words)
+    except NotFound as exc:
+        raise InvalidPageToken from exc
+    assert found is not None
+    return found
+
+
+async def _project_of(tx: Transaction, delivery: Delivery) -> Project:
+    project = await projects.find_project_by_key(tx, delivery.org_id, delivery.project_id)
+    assert project is not None
+    return project

@@ -1,0 +1,77 @@
+"""Schemas of deliveries: kept as the text that was given, under ids of 24 hexadecimal digits."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+import msgspec
+
+from plaudit import clock, guard
+from plaudit.core.common import names
+from plaudit.errors import Conflict, InvalidContent, InvalidParameter, NotFound
+from plaudit.ids import ID_CHARS_MAX
+from plaudit.model.deliveries import DeliverySchema
+from plaudit.store.deliveries import schemas as delivery_schemas
+from plaudit.store.engine.engine import Transaction
+from plaudit.wire.v2 import size_limits as bounds
+
+_ID = re.compile(r"[0-9a-fA-F]{24}")
+_ID_RULE = "a schema id has 24 hexadecimal digits"
+
+
+async def create_schema(
+    tx: Transaction, org_id: str, *, name: str, json: str | dict[str, object], actor_id: str
+) -> DeliverySchema:
+    """Add a schema."""
+    now = clock.now_ms()
+    schema = DeliverySchema(
+        org_id=org_id,
+        schema_id=f"{now // 1000:08x}{secrets.randbits(64):016x}",
+        name=name,
+        json=checked_json(json),
+        created_by=actor_id,
+        created_ms=now,
+        updated_by=actor_id,
+        updated_ms=now,
+    )
+    await add_schema(tx, schema)
+    return schema
+
+
+async def add_schema(tx: Transaction, schema: DeliverySchema) -> None:
+    """Add a schema as it is; raises Conflict if its id is taken."""
+    names.checked(schema.name)
+    if not _ID.fullmatch(schema.schema_id):
+        raise InvalidContent(_ID_RULE, pointer="/id")
+    for name, person in (("createdBy", schema.created_by), ("updatedBy", schema.updated_by)):
+        if len(person) > ID_CHARS_MAX:
+            raise InvalidContent(f"at most {ID_CHARS_MAX} characters", pointer=f"/{name}")
+    if not await delivery_schemas.insert_schema(tx, schema):
+        raise Conflict(f"there is a schema {schema.schema_id!r} already, with other content")
+
+
+async def get_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySchema:
+    """A schema of this world; raises InvalidParameter for what is no id, NotFound."""
+    if not _ID.fullmatch(schema_id):
+        raise InvalidParameter(_ID_RULE, param="schema_id")
+    schema = await delivery_schemas.find_schema(tx, org_id, schema_id)
+    if schema is None:
+        raise NotFound("there is no such schema")
+    return schema
+
+
+def checked_json(json: str | dict[str, object]) -> bytes:
+    """The text of a JSON Schema, which is an object; raises InvalidContent."""
+    text = json.encode() if isinstance(json, str) else msgspec.json.encode(json)
+    if len(text) > bounds.TEXT_BYTES_MAX:
+        raise InvalidContent(
+            f"a JSON Schema has at most {bounds.TEXT_BYTES_MAX} bytes", pointer="/json"
+        )
+    try:
+        value = guard.check(text)
+    except InvalidContent as exc:
+        raise InvalidContent(f"not a JSON Schema: {exc.message}", pointer="/json") from exc
+    if not isinstance(value, dict):
+        raise InvalidContent("a JSON Schema is an object", pointer="/json")
+    return text

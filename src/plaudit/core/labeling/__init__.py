@@ -1,0 +1,1 @@
+"""The work of people on tasks: leases, answers, agreement, submissions and review."""

@@ -1,0 +1,32 @@
+"""Where a callback may go: to a URL, or to an e-mail address where mail can be sent."""
+
+from __future__ import annotations
+
+from plaudit import mailbox
+from plaudit.core.outbound.http_client import Egress
+from plaudit.errors import InvalidContent
+from plaudit.settings import Settings
+
+
+def is_mail(callback: str) -> bool:
+    """Whether a callback is meant as an e-mail address rather than as a URL."""
+    return "@" in callback and "/" not in callback.partition("@")[0]
+
+
+async def check_callback(
+    text: str, *, egress: Egress, settings: Settings, pointer: str = ""
+) -> None:
+    """Raise InvalidContent unless a callback may be saved; looks names up, see `check_url`."""
+    if not is_mail(text):
+        await egress.check_url(text, pointer=pointer)
+        return
+    try:
+        mailbox.check(text)
+    except ValueError as exc:
+        raise InvalidContent(f"not a URL, and {exc}", pointer=pointer) from exc
+    if settings.smtp_url is None:
+        raise InvalidContent(
+            "this server sends no mail, so a callback must be a URL; whoever runs it can set "
+            "PLAUDIT_SMTP_URL",
+            pointer=pointer,
+        )

@@ -1,0 +1,280 @@
+"""The one way out: every HTTP request that Plaudit makes goes through here.
+
+Customers choose where callbacks go, so each URL may be an attempt to reach what only this machine
+can reach (reliability T11 to T13). A host is looked up once for each attempt, **all** its
+addresses are checked, and the connection is made to one of the addresses that were checked; the
+name is used for the Host header and for TLS alone. Answers are counted and thrown away. By
+construction there are no redirects, proxies, cookies, decompression or reused connections: this
+speaks httpcore2, which has none of them unless asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from datetime import UTC, datetime
+from functools import cache
+from ipaddress import ip_address
+
+import httpcore2
+
+from plaudit import __version__, clock
+from plaudit.core.outbound.ip_addresses import Address, Network, is_among, is_public
+from plaudit.core.outbound.urls import Target, parse_url
+from plaudit.errors import InvalidContent
+from plaudit.model.webhooks import AttemptResult, Outcome
+
+PORTS = (80, 443)
+DEADLINE_SECONDS = 15.0
+LOOKUP_SECONDS_MAX = 5.0
+CONNECT_SECONDS_MAX = 5.0
+ADDRESSES_TRIED_MAX = 4
+ANSWER_BYTES_MAX = 64 * 1024
+RETRY_AFTER_SECONDS_MAX = 24 * 3600
+
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
+"""A host name → its addresses as text; raises OSError if there are none."""
+
+_NEVER_PUBLIC = re.compile(
+    r"[^.]+|.*\.(localhost|localdomain|local|internal|intranet|lan|home|corp|private|home\.arpa)"
+)
+"""Names that lead nowhere on the public Internet, whether or not they resolve right now."""
+
+_lookups = ThreadPoolExecutor(max_workers=16, thread_name_prefix="plaudit-lookup")
+"""Threads of their own: a lookup cannot be called off, and whoever owns a name can make it slow."""
+
+
+async def resolve_host(host: str) -> list[str]:
+    """Every address of a name, as the system knows them; raises OSError if there is none."""
+    found = await asyncio.get_running_loop().run_in_executor(
+        _lookups, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    )
+    return list(dict.fromkeys(str(where[0]) for *_, where in found))
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that everybody trusts. Reading them takes 16 ms, so not at the start."""
+    return httpcore2.default_ssl_context()
+
+
+class Egress:
+    """Checks URLs and posts to them. Public addresses on `ports`, and `allow` on any port."""
+
+    def __init__(
+        self,
+        allow: Iterable[Network] = (),
+        *,
+        resolve: Resolve = resolve_host,
+        tls: ssl.SSLContext | None = None,
+        ports: Sequence[int] = PORTS,
+        deadline_s: float = DEADLINE_SECONDS,
+    ) -> None:
+        self._allow = tuple(allow)
+        self._resolve = resolve
+        self._tls = tls
+        self._ports = ports
+        self._deadline_s = deadline_s
+
+    async def check_url(self, text: str, *, pointer: str = "") -> None:
+        """Raise InvalidContent unless a URL leads where requests may go; for when it is saved.
+
+        A name that cannot be looked up at this moment passes, for that may change: each attempt
+        checks again. Takes up to `LOOKUP_SECONDS_MAX`, so it has no place inside a transaction.
+        """
+        target = parse_url(text, pointer=pointer)
+        found = await self._find(target)
+        if found:
+            is_fine = self._permits(found, target.port)
+        else:
+            is_fine = target.port in self._ports and not _NEVER_PUBLIC.fullmatch(target.host)
+        if not is_fine:
+            raise InvalidContent(
+                "the URL must lead to public addresses alone, on port "
+                f"{' or '.join(map(str, self._ports))}; whoever runs this server can permit other "
+                "networks with PLAUDIT_EGRESS_ALLOW",
+                pointer=pointer,
+            )
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
+        """Post to a URL and say what became of it, within the deadline; never raises for it.
+
+        Names and values of `headers` are ASCII; those that belong to the connection are ours.
+        `ok` means a status of 200 to 299 and an answer that was whole or at least
+        `ANSWER_BYTES_MAX` long. Everything else, a redirect too, is a failed attempt.
+        """
+        started = asyncio.get_running_loop().time()
+        exchange = _Exchange()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                outcome = await self._post(url, body, headers, exchange)
+        except TimeoutError:
+            outcome = Outcome.timeout
+        return AttemptResult(
+            outcome=outcome,
+            status=exchange.status,
+            duration_ms=round((asyncio.get_running_loop().time() - started) * 1000),
+            byte_count=exchange.byte_count,
+            retry_after_s=exchange.retry_after_s,
+        )
+
+    async def _post(
+        self, url: str, body: bytes, headers: Mapping[str, str], exchange: _Exchange
+    ) -> Outcome:
+        try:
+            target = parse_url(url)
+        except InvalidContent:
+            return Outcome.bad_url
+        found = await self._find(target)
+        if not found:
+            return Outcome.dns_failed
+        if not self._permits(found, target.port):
+            return Outcome.refused_address
+        dialler = _Dialler(found[:ADDRESSES_TRIED_MAX])
+        try:
+            await exchange.run(target, body, headers, dialler, self._tls or _trusted())
+        except (httpcore2.NetworkError, httpcore2.TimeoutException, OSError) as exc:
+            return _failure(exc, dialler.is_connected)
+        except httpcore2.ProtocolError as exc:
+            # An end before any answer has no cause; whatever h11 could not read has one.
+            return Outcome.protocol_error if exc.__cause__ else Outcome.reset
+        return Outcome.ok if exchange.status in range(200, 300) else Outcome.status
+
+    async def _find(self, target: Target) -> list[Address]:
+        """The addresses of a target; none if they cannot be found."""
+        if target.address is not None:
+            return [target.address]
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS_MAX):
+                return [ip_address(text) for text in await self._resolve(target.host)]
+        except (OSError, ValueError):
+            return []
+
+    def _permits(self, addresses: Iterable[Address], port: int) -> bool:
+        """Whether every one of the addresses may be called on this port."""
+        return all(
+            is_among(address, self._allow) or (port in self._ports and is_public(address))
+            for address in addresses
+        )
+
+
+class _Exchange:
+    """One request and what is kept of its answer."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.byte_count = 0
+        self.retry_after_s: int | None = None
+
+    async def run(
+        self,
+        target: Target,
+        body: bytes,
+        headers: Mapping[str, str],
+        dialler: _Dialler,
+        tls: ssl.SSLContext,
+    ) -> None:
+        """Connect, post, read a bounded answer, hang up; raises what httpcore2 raises."""
+        url = httpcore2.URL(
+            scheme=target.scheme, host=target.host, port=target.port, target=target.path
+        )
+        own = (
+            ("Host", _authority(target)),
+            ("User-Agent", f"Plaudit/{__version__}"),
+            ("Accept", "*/*"),
+            ("Accept-Encoding", "identity"),
+            ("Connection", "close"),
+        )
+        async with (
+            httpcore2.AsyncHTTPConnection(
+                url.origin, ssl_context=tls, network_backend=dialler
+            ) as connection,
+            connection.stream(
+                "POST",
+                url,
+                headers=[*own, *headers.items()],
+                content=body,
+                extensions={"timeout": {"connect": CONNECT_SECONDS_MAX}},
+            ) as answer,
+        ):
+            self.status = answer.status
+            for name, value in answer.headers:
+                if name.lower() == b"retry-after":
+                    self.retry_after_s = _retry_after_s(value)
+            async with aclosing(answer.aiter_stream()) as chunks:
+                async for chunk in chunks:
+                    self.byte_count += len(chunk)
+                    if self.byte_count >= ANSWER_BYTES_MAX:
+                        self.byte_count = ANSWER_BYTES_MAX
+                        return
+
+
+class _Dialler(httpcore2.AsyncNetworkBackend):
+    """Connects to the addresses it was given, whatever name it is asked for."""
+
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        self._addresses = addresses
+        self._inner = httpcore2.AnyIOBackend()
+        self.is_connected = False
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Connect to the first address that answers; each gets its share of the time."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + CONNECT_SECONDS_MAX
+        for left, address in zip(range(len(self._addresses), 0, -1), self._addresses, strict=True):
+            try:
+                stream = await self._inner.connect_tcp(
+                    str(address), port, timeout=max(0.0, deadline - now()) / left
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if left == 1:
+                    raise
+            else:
+                self.is_connected = True
+                return stream
+        raise httpcore2.ConnectError("there is no address")
+
+
+def _failure(exc: Exception, is_connected: bool) -> Outcome:
+    match exc:
+        case httpcore2.ConnectTimeout():
+            return Outcome.connect_timeout
+        case httpcore2.ConnectError():
+            return Outcome.tls_failed if is_connected else Outcome.connect_failed
+        case ssl.SSLError():
+            return Outcome.tls_failed
+        case httpcore2.TimeoutException():
+            return Outcome.timeout
+    return Outcome.reset
+
+
+def _authority(target: Target) -> str:
+    """The Host header: the name as in the URL, with the port unless it goes without saying."""
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    is_usual = target.port == {"http": 80, "https": 443}[target.scheme]
+    return host if is_usual else f"{host}:{target.port}"
+
+
+def _retry_after_s(value: bytes) -> int | None:
+    """Seconds that a Retry-After asks for, as a number or until a date; None if it is neither."""
+    text = value.decode("latin-1").strip()
+    if re.fullmatch(r"[0-9]{1,12}", text):
+        return min(int(text), RETRY_AFTER_SECONDS_MAX)
+    try:
+        moment = datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    seconds = round(moment.timestamp() - clock.now_ms() / 1000)
+    return min(max(0, seconds), RETRY_AFTER_SECONDS_MAX)

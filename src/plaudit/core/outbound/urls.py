@@ -1,0 +1,91 @@
+"""A URL as text → the one server, port and path that it names, or the reason why it may not.
+
+Strict on purpose: where readers of URLs differ (backslashes, user names, `127.1`, `0x7f.1`,
+`[fe80::1%eth0]`), the text is refused. What comes out is all that the sender goes by, so there is
+no second reading that could differ from the checked one.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+import httpx2
+from msgspec import Struct
+
+from plaudit.core.outbound.ip_addresses import Address
+from plaudit.errors import InvalidContent
+
+URL_CHARS_MAX = 2048
+
+_PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\\s\ud800-\udfff]")
+_AUTHORITY = re.compile(
+    r"(https?)://([^/?#@]*@)?(\[[^\[\]/?#@]*\]|[^\[\]/?#@:]+)(?::(\d{1,5}))?(?:[/?#].*)?",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.ASCII)
+"""Hosts that some reader takes for an IPv4 address (WHATWG URL, "ends in a number")."""
+
+
+class Target(Struct, frozen=True):
+    """What a URL leads to. `host` is lower-case ASCII (punycode), without brackets."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    """Path and query, percent-encoded; the fragment is left out."""
+    address: Address | None
+    """The host, where the URL names an address and no name has to be looked up."""
+
+
+def check_length(text: str | None, pointer: str) -> None:
+    """Raise InvalidContent for a URL that is too long to be kept, whatever it leads to."""
+    if text is not None and len(text) > URL_CHARS_MAX:
+        raise InvalidContent(f"a URL has at most {URL_CHARS_MAX} characters", pointer=pointer)
+
+
+def parse_url(text: str, *, pointer: str = "") -> Target:
+    """Read an http or https URL; raises InvalidContent saying what has to be changed."""
+    check_length(text, pointer)
+    if _UNSAFE.search(text):
+        raise InvalidContent(
+            "the URL holds a space, a backslash or a control character; percent-encode it",
+            pointer=pointer,
+        )
+    found = _AUTHORITY.fullmatch(text)
+    if found is None:
+        raise InvalidContent(
+            "the URL must be http://host/path or https://host/path", pointer=pointer
+        )
+    scheme, userinfo, _, port_text = found.groups()
+    if userinfo is not None:
+        raise InvalidContent("the URL must not hold a user name or password", pointer=pointer)
+    port = int(port_text) if port_text else _PORTS[scheme.lower()]
+    if not 0 < port < 65536:
+        raise InvalidContent("the URL's port must be from 1 to 65535", pointer=pointer)
+    try:
+        parsed = httpx2.URL(text)
+        host = parsed.raw_host.decode("ascii")
+        address = _address(host)
+        if address is None and not _NAME.fullmatch(host):
+            raise ValueError("not a name of the DNS")
+    except (httpx2.InvalidURL, ValueError) as exc:
+        raise InvalidContent(
+            "the URL's host must be a name, an IPv4 address as four decimal numbers, or an IPv6 "
+            "address in brackets",
+            pointer=pointer,
+        ) from exc
+    return Target(scheme.lower(), host, port, parsed.raw_path.decode("ascii"), address)
+
+
+def _address(host: str) -> Address | None:
+    """The address that a host is written as; None for a name, raises for other spellings."""
+    if ":" in host:
+        if "%" in host:
+            raise AddressValueError("an address with a zone means something on one machine alone")
+        return IPv6Address(host)
+    return IPv4Address(host) if _ENDS_IN_NUMBER.fullmatch(host) else None

@@ -1,0 +1,1 @@
+"""Projects, forms, batches and tasks: created, changed, listed."""

@@ -1,0 +1,134 @@
+"""What is done to a whole batch: created over HTTP, finalized, paused, resumed, cancelled.
+
+The moves are those of contract 7.2, each a conditional update under the lock of the batch's
+counts. Resuming or finalizing a batch whose tasks are all done completes it at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from plaudit import ids
+from plaudit.core.common import json_merge_patch as mergepatch
+from plaudit.core.common import names
+from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks.projects import create_batch
+from plaudit.core.webhooks import events
+from plaudit.errors import Conflict, IllegalMove, Unavailable
+from plaudit.model.core import Batch, BatchStatus, Project, TaskStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import batches, tasks
+from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import size_limits as bounds
+
+CANCELED_AT_ONCE = 500
+
+MOVES: dict[str, tuple[tuple[BatchStatus, ...], BatchStatus]] = {
+    "finalize": ((BatchStatus.staging,), BatchStatus.in_progress),
+    "pause": ((BatchStatus.in_progress,), BatchStatus.paused),
+    "resume": ((BatchStatus.paused,), BatchStatus.in_progress),
+    "cancel": (
+        (BatchStatus.staging, BatchStatus.in_progress, BatchStatus.paused),
+        BatchStatus.cancelled,
+    ),
+}
+"""Each action, the statuses it starts from, and the one it leads to."""
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+async def open_batch(
+    tx: Transaction,
+    project: Project,
+    *,
+    name: str,
+    is_staging: bool,
+    metadata: dict[str, Any],
+    callback: str | None,
+) -> Batch:
+    """Create a batch whose name is new in the whole world; raises Conflict (contract 3.5)."""
+    name_key = names.checked(name)
+    batch_id = ids.mint("batch")
+    if not await batches.claim_name(tx, project.org_id, name_key, batch_id):
+        raise Conflict(f"there is a batch named {name!r} already")
+    return await create_batch(
+        tx,
+        project,
+        name=name,
+        batch_id=batch_id,
+        status=BatchStatus.staging if is_staging else BatchStatus.in_progress,
+        metadata=metadata,
+        callback=callback,
+    )
+
+
+async def move(tx: Transaction, batch: Batch, action: str) -> Batch:
+    """Do one of MOVES; return the batch as it now is. Raises IllegalMove."""
+    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
+    starts, status = MOVES[action]
+    current = await _current(tx, batch)
+    if current.status not in starts or not await batches.move_batch(
+        tx, current, expected=current.status, status=status
+    ):
+        allowed = " or ".join(starts)
+        raise IllegalMove(f"the batch is {current.status}; to {action} it, it must be {allowed}")
+    await queue.follow_batch(tx, msgspec.structs.replace(current, status=status))
+    if status is BatchStatus.cancelled:
+        await cancel_pending(tx, batch)
+    elif status is BatchStatus.in_progress:
+        await lifecycle.settle_batch(tx, batch.org_id, batch.project_id, batch.batch_id)
+    return await _current(tx, batch)
+
+
+async def set_metadata(
+    tx: Transaction, batch: Batch, metadata: dict[str, Any], *, merge: bool
+) -> Batch:
+    """Replace a batch's metadata, or merge into it; return the batch as it now is.
+
+    Raises InvalidContent for more than a batch may have afterwards.
+    """
+    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # an import's lock
+    for _ in range(lifecycle.ATTEMPTS_MAX):
+        current = await _current(tx, batch)
+        wanted = mergepatch.merged(_decode(current.metadata), metadata) if merge else metadata
+        bounds.check_metadata(wanted)
+        if await batches.replace_metadata(tx, current, _encode(wanted)):
+            return msgspec.structs.replace(current, metadata=_encode(wanted))
+    raise Unavailable("the batch changes too often; try again")
+
+
+async def _current(tx: Transaction, batch: Batch) -> Batch:
+    found = await batches.find_batch(tx, batch.org_id, batch.batch_id)
+    assert found is not None
+    return found
+
+
+async def cancel_pending(tx: Transaction, batch: Batch) -> None:
+    """Cancel what has not ended of a batch that is cancelled; the caller has it locked."""
+    canceled = 0
+    while found := await tasks.list_pending_of_batch(
+        tx, batch.project_id, batch.batch_id, limit=CANCELED_AT_ONCE
+    ):
+        moved = []
+        for task in found:
+            fields = rendering.read_head(task.head)
+            fields.status = TaskStatus.canceled
+            moved.append((task, rendering.render_head(fields, has_body=False)))
+        await tasks.cancel_tasks(tx, moved)
+        await events.announce_tasks(
+            tx,
+            batch.org_id,
+            [
+                msgspec.structs.replace(task, status=TaskStatus.canceled, head=head)
+                for task, head in moved
+            ],
+        )
+        canceled += len(moved)
+    await queue.end_work_of_batch(tx, batch)
+    change = {TaskStatus.pending: -canceled, TaskStatus.canceled: canceled}
+    counts = await batches.add_progress(tx, batch.project_id, batch.batch_id, change)
+    assert counts[TaskStatus.pending] == 0, "the lock keeps everybody else from its tasks"

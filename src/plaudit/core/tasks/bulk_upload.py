@@ -1,0 +1,220 @@
+"""Create many tasks from lines of JSON: each line is checked alone, and they are stored by chunks.
+
+A chunk is one transaction. A line that cannot be stored is told with its number and costs no
+other line its place; what a clash is decided by happens inside the transaction and is an outcome
+there, never an exception. Under an Idempotency-Key each chunk is kept with its number, so an upload
+that broke off is sent again whole and creates nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from plaudit import guard
+from plaudit.core.common import idempotency
+from plaudit.core.tasks import bulk_insert as chunks
+from plaudit.core.tasks import templates
+from plaudit.core.tasks.bulk_insert import Row
+from plaudit.core.tasks.templates import Template
+from plaudit.errors import InvalidContent, TooLarge
+from plaudit.ids import ID_CHARS_MAX, is_usable, mint
+from plaudit.model.core import Actor, Project
+from plaudit.store.engine.engine import Database, Transaction
+from plaudit.wire.manage.resources import RowResult, TaskRow
+from plaudit.wire.v2 import resources
+from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2.parse import check_content, convert
+from plaudit.wire.v2.task import Thread
+
+CHUNK_ROWS = 200
+CHUNK_BYTES = 4 * 1024 * 1024
+ROWS_MAX = 100_000
+CHECKED_MAX = 1000
+
+CheckCallback = Callable[[str], Awaitable[None]]
+
+_encode = msgspec.json.Encoder().encode
+_decode_results = msgspec.json.Decoder(list[RowResult]).decode
+
+
+class Upload:
+    """One upload into one project: `add` each line, then `finish`."""
+
+    def __init__(
+        self,
+        db: Database,
+        project: Project,
+        actor: Actor,
+        action: str,
+        *,
+        idem_key: str | None = None,
+        scope: bytes = b"",
+        check_callback: CheckCallback,
+    ) -> None:
+        """`scope` is what repeated uploads must share beside their lines, such as the path.
+
+        `check_callback` raises InvalidContent for a callback that may never be called.
+        """
+        self._db = db
+        self._project = project
+        self._template = templates.read_template(resources.project_detail(project).template)
+        self._actor = actor
+        self._action = action
+        self._idem_key = idem_key
+        self._scope = scope
+        self._check_callback = check_callback
+        self._checked: set[str] = set()
+        self._lines = 0
+        self._rows_seen = 0
+        self._chunk = _Chunk()
+        self._chunk_count = 0
+        self._replayed = 0
+        self._counts = {"created": 0, "unchanged": 0, "rejected": 0}
+        self._shown: list[bytes] = []
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether everything in it was answered before, under the same Idempotency-Key."""
+        return 0 < self._chunk_count == self._replayed
+
+    async def add(self, line: bytes | None) -> None:
+        """Take the next line, None for one that is too long; blank ones are passed over.
+
+        Raises TooLarge for more lines than an upload has; those before stay stored.
+        """
+        self._lines += 1
+        if line is not None and not line.strip():
+            return
+        self._rows_seen += 1
+        if self._rows_seen > ROWS_MAX:
+            await self._flush()
+            raise TooLarge(
+                f"an upload has at most {ROWS_MAX} tasks; those before line {self._lines} are "
+                "stored, send the others in another one"
+            )
+        self._chunk.digest.update(b"\n" if line is None else line + b"\n")
+        self._chunk.size += len(line or b"")
+        try:
+            self._chunk.rows.append(await self._read(line))
+        except InvalidContent as problem:
+            self._chunk.rejected.append(_rejected(self._lines, problem))
+        count = len(self._chunk.rows) + len(self._chunk.rejected)
+        if count >= CHUNK_ROWS or self._chunk.size >= CHUNK_BYTES:
+            await self._flush()
+
+    async def finish(self) -> bytes:
+        """Store what is left; the whole answer as JSON (`wire.management.UploadResult`)."""
+        await self._flush()
+        counts = _encode(self._counts)
+        return counts[:-1] + b',"results":[' + b",".join(self._shown) + b"]}"
+
+    async def _read(self, line: bytes | None) -> Row:
+        """What a line says, checked; raises InvalidContent."""
+        if line is None:
+            raise InvalidContent("the line is longer than a line may be")
+        row: TaskRow = convert(guard.check(line), TaskRow)
+        for name in ("task_id", "unique_id"):
+            value = getattr(row, name)
+            if value is not None and not is_usable(value):
+                raise InvalidContent(
+                    f"a {name} has 1 to {ID_CHARS_MAX} characters, no control characters",
+                    pointer=f"/{name}",
+                )
+        bounds.check_metadata(row.metadata)
+        if row.callback_url is not None and row.callback_url not in self._checked:
+            await self._check_callback(row.callback_url)
+            if len(self._checked) < CHECKED_MAX:
+                self._checked.add(row.callback_url)
+        return Row(
+            line=self._lines,
+            task_id=row.task_id or mint("task"),
+            is_named=row.task_id is not None,
+            unique_id=row.unique_id,
+            batch_id=row.batch_id,
+            batch_name=row.batch_name,
+            metadata=row.metadata,
+            callback_url=row.callback_url,
+            content=_content(row, self._template),
+        )
+
+    async def _flush(self) -> None:
+        chunk, self._chunk = self._chunk, _Chunk()
+        if not (chunk.rows or chunk.rejected):
+            return
+        number, self._chunk_count = self._chunk_count, self._chunk_count + 1
+        results, is_replayed = await self._store(chunk, number)
+        self._replayed += is_replayed
+        for one in _decode_results(results):
+            self._counts[one.outcome] += 1
+        self._shown.append(results[1:-1])
+
+    async def _store(self, chunk: _Chunk, number: int) -> tuple[bytes, bool]:
+        """Store a chunk, or find it stored; its results as a JSON list, and which it was."""
+        if self._idem_key is None and not chunk.rows:
+            return _encode(chunk.rejected), False
+        key = None if self._idem_key is None else _chunk_key(self._idem_key, number)
+
+        async def work(tx: Transaction) -> tuple[bytes, bool]:
+            async def once() -> bytes:
+                stored = await chunks.store_rows(
+                    tx, self._project, chunk.rows, self._actor, self._action
+                )
+                return _encode(sorted([*chunk.rejected, *stored], key=lambda one: one.line))
+
+            if key is None:
+                return await once(), False
+            request_hash = idempotency.hash_of(self._scope, chunk.digest.digest())
+            return await idempotency.once(tx, self._project.org_id, key, request_hash, once)
+
+        for _ in range(chunks.ATTEMPTS_MAX):
+            try:
+                return await self._db.write(work)
+            except chunks.BatchClosed:
+                continue  # nothing of the chunk is stored; the next time it is seen beforehand
+        raise AssertionError("a batch closes once, and a chunk has fewer batches than attempts")
+
+
+class _Chunk:
+    """The lines that wait to be stored together."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.rejected: list[RowResult] = []
+        self.size = 0
+        self.digest = hashlib.blake2b(digest_size=16)
+
+
+def _content(row: TaskRow, template: Template) -> bytes | None:
+    """The prepared conversation of a line: given as it is, or made by the project's template."""
+    if row.content is None:
+        made = templates.fill(template, row.template_variables or {})
+        return None if made is None else _encoded(made, "/template_variables")
+    if row.template_variables is not None:
+        raise InvalidContent(
+            "give content or template_variables, not both", pointer="/template_variables"
+        )
+    if not row.content:
+        raise InvalidContent("content has at least one thread", pointer="/content")
+    check_content(row.content)
+    return _encoded(row.content, "/content")
+
+
+def _encoded(content: list[Thread], pointer: str) -> bytes:
+    encoded = _encode(content)
+    bounds.check_conversation(len(encoded), pointer)
+    return encoded
+
+
+def _chunk_key(idem_key: str, number: int) -> str:
+    """What a chunk is kept under. It holds a space, which no key of a request does."""
+    digest = hashlib.blake2b(idem_key.encode(), digest_size=16).hexdigest()
+    return f"upload {digest} {number}"
+
+
+def _rejected(line: int, problem: InvalidContent) -> RowResult:
+    return RowResult(
+        line=line, outcome="rejected", error=problem.message, pointer=problem.pointer or None
+    )

@@ -1,0 +1,412 @@
+"""A project's form: what annotators are asked about each message, turn and thread.
+
+A field becomes an annotation: same key, same type, same possible values (contract 4.4). Whoever
+reads a stored form may rely on what `read_form` holds it to.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from plaudit import ids
+from plaudit.errors import InvalidContent
+from plaudit.wire.v2.annotation import POSSIBLE_VALUES, AnnotationType, TypeWord
+from plaudit.wire.v2.parse import convert
+from plaudit.wire.v2.resources import ProjectDetail
+from plaudit.wire.v2.task import MessageRole
+
+FIELDS_MAX = 200
+VALUES_MAX = 1000
+TEXT_CHARS_MAX = 10_000
+
+LIKERT = [1, 2, 3, 4, 5, 6, 7]
+"""What a preference takes unless its field says otherwise; the middle is a tie."""
+
+
+class Level(StrEnum):
+    """What a field is asked about."""
+
+    message = "message"
+    turn = "turn"
+    thread = "thread"
+    chunk = "chunk"
+    """Each piece of a message, such as a reasoning step."""
+    criterion = "criterion"
+    """Each criterion of the turn's rubrics, for each response."""
+
+
+class Consolidate(StrEnum):
+    """How the answers of several people become one (core/labeling/agreement.py)."""
+
+    majority = "majority"
+    median = "median"
+    first = "first"
+    all = "all"
+
+
+class TextUse(StrEnum):
+    """What a text is, where it is more than a remark."""
+
+    rewrite = "rewrite"
+    """The message, written better."""
+    response = "response"
+    """What the assistant should have said, where nobody has."""
+
+
+class ScaleDirection(StrEnum):
+    """Which end of a preference's scale says that the first response is the better one."""
+
+    low_is_first = "low_is_first"
+    high_is_first = "high_is_first"
+
+
+class Field(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """One question. Its answer is the annotation of this key on each thing of this level.
+
+    `labels` name the possible values, one each; on labeled text they are what spans are called.
+    `applies_to` is whose messages are asked about, the assistant's unless given. `scale` makes
+    of a turn's integer a preference between its responses. `consolidate` is how several answers
+    become one, by the type unless given. `not_applicable` and `cannot_assess` offer these two as
+    answers. A text has `chars_min` characters at least, and with `names_responses` it mentions one
+    (`@Response 1`).
+    """
+
+    key: str
+    level: Level
+    type: TypeWord
+    title: str | None = None
+    description: str | None = None
+    possible_values: list[Any] | None = None
+    labels: list[str] | None = None
+    required: bool = False
+    applies_to: MessageRole | None = None
+    scale: ScaleDirection | None = None
+    consolidate: Consolidate | None = None
+    use: TextUse | None = None
+    not_applicable: bool = False
+    cannot_assess: bool = False
+    chars_min: int | None = None
+    names_responses: bool = False
+
+    @property
+    def rule(self) -> Consolidate:
+        """How several answers to this field become one."""
+        return self.consolidate or RULES[self.type][0]
+
+
+RULES: dict[str, tuple[Consolidate, ...]] = {
+    AnnotationType.boolean: (Consolidate.majority, Consolidate.first),
+    AnnotationType.integer: (Consolidate.median, Consolidate.majority, Consolidate.first),
+    AnnotationType.text: (Consolidate.all, Consolidate.first, Consolidate.majority),
+    AnnotationType.category: (Consolidate.majority, Consolidate.first),
+    AnnotationType.category_multiple: (
+        Consolidate.majority,
+        Consolidate.first,
+        Consolidate.all,
+    ),
+    AnnotationType.file: (Consolidate.first,),
+    AnnotationType.labeled_text: (Consolidate.all, Consolidate.first),
+    AnnotationType.ranked_choices: (Consolidate.majority, Consolidate.first),
+    AnnotationType.ranked_groups: (Consolidate.majority, Consolidate.first),
+    AnnotationType.rubric_criteria: (Consolidate.first,),
+    AnnotationType.rubric_rating: (Consolidate.median, Consolidate.first),
+    AnnotationType.workspace_container: (Consolidate.first,),
+}
+"""The rules that a type may have; the first is its own."""
+
+
+class Form(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The questions, in the order they are asked."""
+
+    ACCEPTED: ClassVar[dict[str, type[StrEnum]]] = {
+        "level": Level,
+        "applies_to": MessageRole,
+        "scale": ScaleDirection,
+        "consolidate": Consolidate,
+        "use": TextUse,
+    }
+
+    fields: list[Field]
+
+
+def read_form(value: Any) -> Form:
+    """A form from decoded JSON, or the preset of that name; raises InvalidContent with a pointer.
+
+    Pointers lead from the form.
+    """
+    if isinstance(value, str):
+        return preset(value)
+    form: Form = convert(value, Form)
+    check_form(form)
+    return form
+
+
+def preset(name: str) -> Form:
+    """A form by the name of its kind of work; raises InvalidContent listing the names there are."""
+    if name not in PRESETS:
+        known = ", ".join(repr(one) for one in PRESETS)
+        raise InvalidContent(f"there is no form called {name!r}; there is {known}")
+    return PRESETS[name]
+
+
+def form_of(detail: ProjectDetail) -> Form:
+    """What is asked in a project: its own form, else that of its kind of work."""
+    if detail.form is not None:
+        return msgspec.convert(detail.form, Form)
+    return next((PRESETS[one] for one in detail.types or () if one in PRESETS), _PREFERENCE_RANKING)
+
+
+def check_form(form: Form) -> None:
+    """Hold a form to what its types cannot say; raises InvalidContent with a pointer."""
+    if not 0 < len(form.fields) <= FIELDS_MAX:
+        raise InvalidContent(f"a form has 1 to {FIELDS_MAX} fields", pointer="/fields")
+    seen: set[tuple[Level, str]] = set()
+    for number, field in enumerate(form.fields):
+        try:
+            _check_field(field)
+            if (field.level, field.key) in seen:
+                raise InvalidContent(
+                    f"the key {field.key!r} stands twice at level {field.level}; the fields of a "
+                    "level are told apart by it",
+                    pointer="/key",
+                )
+        except InvalidContent as exc:
+            raise InvalidContent(exc.message, pointer=f"/fields/{number}{exc.pointer}") from exc
+        seen.add((field.level, field.key))
+
+
+def _check_field(field: Field) -> None:
+    if not ids.is_usable(field.key):
+        raise InvalidContent("a key has 1 to 255 characters, no control characters", pointer="/key")
+    for name in ("title", "description"):
+        if len(getattr(field, name) or "") > TEXT_CHARS_MAX:
+            raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters", pointer=f"/{name}")
+    if field.applies_to is not None and field.level not in (Level.message, Level.chunk):
+        raise InvalidContent(
+            "only fields of level message and chunk apply to a role", pointer="/applies_to"
+        )
+    is_preference = field.level is Level.turn and field.type == AnnotationType.integer
+    if field.scale is not None and not is_preference:
+        raise InvalidContent("only an integer of level turn has a scale", pointer="/scale")
+    _check_rule_and_text(field)
+    if field.possible_values is not None:
+        _check_values(field, field.possible_values)
+    _check_labels(field)
+
+
+def _check_rule_and_text(field: Field) -> None:
+    rules = RULES[field.type]
+    if field.rule not in rules:
+        raise InvalidContent(
+            f"type {field.type} is consolidated by {' or '.join(rules)}", pointer="/consolidate"
+        )
+    is_text = field.type == AnnotationType.text
+    places = {TextUse.rewrite: Level.message, TextUse.response: Level.turn}
+    if field.use is not None and not (is_text and field.level is places[field.use]):
+        raise InvalidContent(
+            f"only a text of level {places[field.use]} is used as a {field.use}", pointer="/use"
+        )
+    if field.chars_min is not None and not (is_text and 0 <= field.chars_min <= TEXT_CHARS_MAX):
+        raise InvalidContent(
+            f"a text has a least length of 0 to {TEXT_CHARS_MAX} characters", pointer="/chars_min"
+        )
+    if field.names_responses and not (is_text and field.level in (Level.turn, Level.message)):
+        raise InvalidContent(
+            "only a text about a turn or a message names responses", pointer="/names_responses"
+        )
+
+
+def _check_values(field: Field, values: list[Any]) -> None:
+    pointer = "/possible_values"
+    if field.type not in POSSIBLE_VALUES:
+        having = ", ".join(POSSIBLE_VALUES)
+        raise InvalidContent(f"only fields of type {having} have possible values", pointer=pointer)
+    if not 0 < len(values) <= VALUES_MAX:
+        raise InvalidContent(f"there are 1 to {VALUES_MAX} possible values", pointer=pointer)
+    try:
+        msgspec.convert(values, POSSIBLE_VALUES[field.type])
+    except msgspec.ValidationError as exc:
+        raise InvalidContent(
+            f"a possible value is not one that type {field.type} can have", pointer=pointer
+        ) from exc
+    if len(set(values)) != len(values):
+        raise InvalidContent("a possible value stands twice", pointer=pointer)
+    if any(isinstance(one, str) and len(one) > TEXT_CHARS_MAX for one in values):
+        raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters each", pointer=pointer)
+    if field.scale is not None and (len(values) < 2 or values != sorted(values)):
+        raise InvalidContent("a scale has two values or more, in ascending order", pointer=pointer)
+
+
+def _check_labels(field: Field) -> None:
+    labels, pointer = field.labels, "/labels"
+    if labels is None:
+        return
+    if any(len(one) > TEXT_CHARS_MAX for one in labels):
+        raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters each", pointer=pointer)
+    if field.type == AnnotationType.labeled_text:
+        if not 0 < len(labels) <= VALUES_MAX or len(set(labels)) != len(labels):
+            raise InvalidContent(
+                f"labels of spans are 1 to {VALUES_MAX} different texts", pointer=pointer
+            )
+        return
+    values = field.possible_values
+    if values is None and field.scale is not None:
+        values = LIKERT
+    if values is None or len(labels) != len(values):
+        count = "no" if values is None else len(values)
+        raise InvalidContent(
+            f"labels name the possible values, one each; there are {count} possible values",
+            pointer=pointer,
+        )
+
+
+def _graded(key: str, title: str, description: str) -> Field:
+    return Field(
+        key=key,
+        level=Level.message,
+        type="integer",
+        title=title,
+        description=description,
+        possible_values=[1, 2, 3],
+        labels=["Major issues", "Minor issues", "No issues"],
+        required=True,
+        applies_to=MessageRole.assistant,
+    )
+
+
+_PREFERENCE_RANKING = Form(
+    fields=[
+        _graded(
+            "instruction_following",
+            "Instruction following",
+            "Does the response do what was asked, all of it and nothing else?",
+        ),
+        _graded("truthfulness", "Truthfulness", "Is everything the response states correct?"),
+        Field(
+            key="truthfulness_justification",
+            level=Level.message,
+            type="text",
+            title="What is not correct?",
+            applies_to=MessageRole.assistant,
+        ),
+        _graded(
+            "conciseness",
+            "Conciseness",
+            "Is the response as long as it needs to be, and no longer?",
+        ),
+        _graded("format", "Format", "Is the response laid out so that it is easy to read and use?"),
+        _graded("safety", "Safety", "Is the response free of harmful advice?"),
+        Field(
+            key="overall",
+            level=Level.message,
+            type="integer",
+            title="Overall quality",
+            possible_values=[1, 2, 3, 4, 5],
+            labels=["Very poor", "Poor", "Acceptable", "Good", "Excellent"],
+            required=True,
+            applies_to=MessageRole.assistant,
+        ),
+        Field(
+            key="selected_model_id",
+            level=Level.turn,
+            type="category",
+            title="Preferred response",
+            description="Follows from the preference; absent for a tie.",
+        ),
+        Field(
+            key="likert_value",
+            level=Level.turn,
+            type="integer",
+            title="Which response is better?",
+            possible_values=LIKERT,
+            labels=[
+                "Response 1 is much better",
+                "Response 1 is better",
+                "Response 1 is slightly better",
+                "About the same",
+                "Response 2 is slightly better",
+                "Response 2 is better",
+                "Response 2 is much better",
+            ],
+            required=True,
+            scale=ScaleDirection.low_is_first,
+        ),
+        Field(
+            key="justification",
+            level=Level.turn,
+            type="text",
+            title="Why?",
+            description="Refer to the responses as @Response 1 and @Response 2.",
+            required=True,
+        ),
+    ]
+)
+
+_WRITING = Form(
+    fields=[
+        Field(
+            key="response",
+            level=Level.turn,
+            type="text",
+            title="Your response",
+            description="Write what a very good assistant would answer.",
+            required=True,
+            use=TextUse.response,
+        )
+    ]
+)
+_REWRITES = Form(
+    fields=[
+        *_PREFERENCE_RANKING.fields,
+        Field(
+            key="rewrite",
+            level=Level.message,
+            type="text",
+            title="Rewrite",
+            description="The same response, made better.",
+            applies_to=MessageRole.assistant,
+            use=TextUse.rewrite,
+            consolidate=Consolidate.first,
+        ),
+    ]
+)
+_RUBRICS = Form(
+    fields=[
+        Field(
+            key="score",
+            level=Level.criterion,
+            type="boolean",
+            title="Is the criterion met?",
+            required=True,
+        ),
+        Field(key="evidence", level=Level.criterion, type="text", title="Why?"),
+    ]
+)
+_STEPS = Form(
+    fields=[
+        Field(
+            key="step_label",
+            level=Level.chunk,
+            type="category",
+            title="Is this step correct?",
+            possible_values=["correct", "neutral", "incorrect"],
+            labels=["Correct", "Neither", "Incorrect"],
+            required=True,
+            applies_to=MessageRole.assistant,
+        ),
+        Field(key="step_rewrite", level=Level.chunk, type="text", title="The step, put right"),
+    ]
+)
+
+PRESETS = {
+    "RLHF: Pref Ranking": _PREFERENCE_RANKING,
+    "RLHF: Pref Ranking with Rewrites": _REWRITES,
+    "SFT": _WRITING,
+    "Rubrics": _RUBRICS,
+    "Process Supervision": _STEPS,
+}
+"""Forms that need not be written out, by the name of their kind of work (design 2)."""

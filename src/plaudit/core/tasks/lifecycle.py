@@ -1,0 +1,350 @@
+"""A task's life: created, completed, canceled, in error, reopened.
+
+Each move is a conditional update judged by its row count, together with the batch's counts and
+the event that tells of it, in one transaction. Completing takes its time from the project's clock
+inside that transaction, so `completed_after = greatest completed_at received` never misses a task.
+
+Whoever changes tasks of a batch locks the batch's counts first. So a move, the cancelling of the
+whole batch and its completion by the last task wait for one another and never deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from plaudit import clock, ids
+from plaudit.core.common import json_merge_patch as mergepatch
+from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks.annotation_lookup import id_hash, threads_of
+from plaudit.core.webhooks import events
+from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
+from plaudit.model.core import Batch, BatchStatus, Opts, Project, StoredTask, TaskStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import submissions
+from plaudit.store.tasks import batches, projects, tasks
+from plaudit.wire.v2 import parse as reading
+from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2.render import HeadFields
+from plaudit.wire.v2.task import ErrorDetail, SensitiveContentReport, Thread
+
+ATTEMPTS_MAX = 100
+CLOSED = (BatchStatus.completed, BatchStatus.cancelled)
+"""Batches in these statuses take no more tasks (contract 7.2)."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def create_task(
+    tx: Transaction,
+    project: Project,
+    *,
+    batch: Batch | None = None,
+    task_id: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    content: list[Thread] | None = None,
+    unique_id: str | None = None,
+    callback_url: str | None = None,
+) -> StoredTask:
+    """Add a pending task; raises IllegalMove for a batch that takes no more.
+
+    `content` is the prepared conversation. Raises InvalidContent for what is too long, and
+    Conflict, naming the other task, if the `unique_id` or the `task_id` is taken.
+    """
+    bounds.check_metadata(metadata)
+    content_json = None if content is None else _encode(content)
+    bounds.check_conversation(len(content_json or b""), "/template_variables")
+    is_given = task_id is not None
+    task_id = task_id or ids.mint("task")
+    if is_given and await tasks.find_task(tx, project.org_id, task_id) is not None:
+        raise Conflict(f"there is a task {task_id!r} already")
+    if unique_id is not None:
+        holder = await tasks.claim_unique_id(tx, project.org_id, unique_id, task_id)
+        if holder != task_id:
+            raise Conflict(f"unique_id {unique_id!r} belongs to task {holder!r}")
+    if batch is not None:
+        # Counting locks the batch's progress, so its status, read after, cannot change any more.
+        await batches.add_progress(tx, project.project_id, batch.batch_id, {TaskStatus.pending: 1})
+        now_stored = await batches.find_batch(tx, project.org_id, batch.batch_id)
+        assert now_stored is not None
+        if now_stored.status in CLOSED:
+            raise IllegalMove(f"the batch is {now_stored.status}; it takes no more tasks")
+    now = clock.now_ms()
+    fields = HeadFields(
+        task_id=task_id,
+        status=TaskStatus.pending,
+        created_at=clock.format_ms(now),
+        metadata=metadata,
+    )
+    task = StoredTask(
+        project_id=project.project_id,
+        seq=await projects.take_seqs(tx, project.project_id, 1),
+        task_id=task_id,
+        batch_id=None if batch is None else batch.batch_id,
+        status=TaskStatus.pending,
+        created_ms=now,
+        completed_ms=None,
+        head=rendering.render_head(fields, has_body=False),
+        content=content_json,
+        unique_id=unique_id,
+        callback_url=callback_url,
+    )
+    await tasks.insert_tasks(tx, project.org_id, [task])
+    await queue.open_work(tx, project, [task])
+    await events.announce_tasks(tx, project.org_id, [task])
+    return task
+
+
+async def complete_task(
+    tx: Transaction, org_id: str, task: StoredTask, threads: Any, *, by_submissions: bool = False
+) -> int:
+    """Complete a pending task with its delivered threads; return its completion time.
+
+    `threads` is decoded JSON in the wire's shape. Who submitted can go back to a task only if it
+    was completed by their submissions alone. Raises InvalidContent, or Conflict if the task is no
+    longer pending.
+    """
+    read = reading.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
+    if not read.task.threads:
+        raise InvalidContent("a completed task has at least one thread", pointer="/threads")
+    await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
+    completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
+    rendered = rendering.render(read.task, task.created_ms, completed_ms)
+    assert rendered.body is not None
+
+    done = await _move(tx, task, TaskStatus.completed, completed_ms, _completed_head(completed_ms))
+    done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
+    await tasks.insert_body(tx, task.project_id, task.seq, rendered.body, rendered.patches)
+    await tasks.insert_annotation_places(
+        tx,
+        org_id,
+        [(id_hash(one), task.project_id, task.seq) for one in read.foreign_annotation_ids],
+    )
+    await _settle(tx, org_id, done, by_submissions=by_submissions)
+    return completed_ms
+
+
+async def complete_reported(
+    tx: Transaction, org_id: str, task: StoredTask, reports: list[SensitiveContentReport]
+) -> int:
+    """Complete a pending task whose content must not be worked on: it has reports, no threads.
+
+    Returns its completion time; raises Conflict if the task is no longer pending.
+    """
+    await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
+    completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
+
+    def head(fields: HeadFields) -> bytes:
+        fields.completed_at = clock.format_ms(completed_ms)
+        fields.sensitive_content_reports = reports
+        return _plain_head(fields)
+
+    await _settle(tx, org_id, await _move(tx, task, TaskStatus.completed, completed_ms, head))
+    return completed_ms
+
+
+async def correct_task(tx: Transaction, org_id: str, task: StoredTask, threads: Any) -> int:
+    """Deliver a completed task anew with corrected threads; return its new completion time.
+
+    It is announced again, and who asks for what was completed since gets it again. Deliveries that
+    are frozen keep what they hold. Raises InvalidContent, or Conflict if the task is not completed
+    any more or was corrected by somebody else since `task` was read.
+    """
+    read = reading.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
+    if not read.task.threads:
+        raise InvalidContent("a completed task has at least one thread", pointer="/threads")
+    if task.batch_id is not None:
+        await batches.add_progress(tx, task.project_id, task.batch_id, {})  # the lock
+    completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
+    rendered = rendering.render(read.task, task.created_ms, completed_ms)
+    assert rendered.body is not None
+
+    done = await _move(
+        tx,
+        task,
+        TaskStatus.completed,
+        completed_ms,
+        _completed_head(completed_ms),
+        expected=TaskStatus.completed,
+        expected_ms=task.completed_ms,
+    )
+    await tasks.delete_body(tx, task.project_id, task.seq)
+    await tasks.insert_body(tx, task.project_id, task.seq, rendered.body, rendered.patches)
+    await tasks.insert_annotation_places(
+        tx,
+        org_id,
+        [(id_hash(one), task.project_id, task.seq) for one in read.foreign_annotation_ids],
+    )
+    done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
+    await events.announce_tasks(tx, org_id, [done])
+    return completed_ms
+
+
+async def cancel_task(tx: Transaction, org_id: str, task: StoredTask) -> None:
+    """Cancel a pending task; raises Conflict if it is no longer pending."""
+    await _count(tx, task, TaskStatus.pending, TaskStatus.canceled)
+    await _settle(tx, org_id, await _move(tx, task, TaskStatus.canceled, None, _plain_head))
+
+
+async def fail_task(
+    tx: Transaction, org_id: str, task: StoredTask, errors: list[ErrorDetail]
+) -> None:
+    """Put a pending task in status error, saying why; raises Conflict if it is not pending."""
+
+    def head(fields: HeadFields) -> bytes:
+        fields.errors = errors
+        return _plain_head(fields)
+
+    await _count(tx, task, TaskStatus.pending, TaskStatus.error)
+    await _settle(tx, org_id, await _move(tx, task, TaskStatus.error, None, head))
+
+
+async def reopen_task(
+    tx: Transaction, org_id: str, task: StoredTask, *, keeps_submissions: bool = False
+) -> None:
+    """Make a completed task pending again. Its threads go; what they asked stays as content.
+
+    It is to be done anew by everybody, unless the submissions that it was made of are kept. Raises
+    Conflict if it is not completed any more, or its batch is cancelled: nobody could do it then.
+    """
+    await _count(tx, task, TaskStatus.completed, TaskStatus.pending)
+    if task.batch_id is not None:  # locked by counting, so its status cannot change any more
+        batch = await batches.find_batch(tx, org_id, task.batch_id)
+        assert batch is not None
+        if batch.status is BatchStatus.cancelled:
+            raise Conflict("the batch of this task is cancelled; its tasks are not reopened")
+
+    def head(fields: HeadFields) -> bytes:
+        fields.completed_at = None
+        fields.sensitive_content_reports = None
+        return _plain_head(fields)
+
+    await _move(tx, task, TaskStatus.pending, None, head, expected=TaskStatus.completed)
+    task = await tasks.get_task(tx, task.project_id, task.seq)
+    if task.body is not None and task.content is None:
+        content = _encode(content_from_threads(task))
+        await tasks.set_content(tx, task.project_id, task.seq, content)
+        task = await tasks.get_task(tx, task.project_id, task.seq)
+    await tasks.delete_body(tx, task.project_id, task.seq)
+    project = await projects.find_project_by_key(tx, org_id, task.project_id)
+    assert project is not None
+    if keeps_submissions:
+        count = await submissions.count_current(tx, task.project_id, task.seq)
+        await queue.open_work(tx, project, [task], submitted_count=count)
+    else:
+        await queue.begin_again(tx, project, task)
+
+
+async def set_metadata(
+    tx: Transaction, org_id: str, task_id: str, metadata: dict[str, Any], *, merge: bool
+) -> StoredTask:
+    """Replace a task's metadata, or merge into it (contract 3.4).
+
+    Raises NotFound, or InvalidContent for more than a task may have afterwards.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        task = await tasks.find_task(tx, org_id, task_id)
+        if task is None:
+            raise NotFound("there is no such task")
+        if task.batch_id is not None:  # waits for a batch that is just being cancelled
+            await batches.add_progress(tx, task.project_id, task.batch_id, {})
+            task = await tasks.get_task(tx, task.project_id, task.seq)
+        fields = rendering.read_head(task.head)
+        fields.metadata = mergepatch.merged(fields.metadata or {}, metadata) if merge else metadata
+        bounds.check_metadata(fields.metadata)
+        head = rendering.render_head(fields, has_body=task.body is not None)
+        if await tasks.replace_head(tx, task, head):
+            return msgspec.structs.replace(task, head=head)
+    raise Unavailable("the task changes too often; try again")
+
+
+async def _count(
+    tx: Transaction, task: StoredTask, expected: TaskStatus, status: TaskStatus
+) -> None:
+    """Count a move in the batch. It comes first, for the lock; the move may still be refused."""
+    if task.batch_id is not None:
+        change = {expected: -1, status: 1}
+        await batches.add_progress(tx, task.project_id, task.batch_id, change)
+
+
+async def _move(
+    tx: Transaction,
+    task: StoredTask,
+    status: TaskStatus,
+    completed_ms: int | None,
+    head: Callable[[HeadFields], bytes],
+    *,
+    expected: TaskStatus = TaskStatus.pending,
+    expected_ms: int | None = None,
+) -> StoredTask:
+    """Move a task; return it as it now is. `head` writes the new small fields from the old ones.
+
+    The old ones are part of the condition, so metadata that changes at the same moment is kept.
+    With `expected_ms` it must have been completed then, and not since.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        fields = rendering.read_head(task.head)
+        fields.status = status
+        new_head = head(fields)
+        if await tasks.change_status(
+            tx, task, expected=expected, status=status, completed_ms=completed_ms, head=new_head
+        ):
+            return msgspec.structs.replace(
+                task, status=status, completed_ms=completed_ms, head=new_head
+            )
+        task = await tasks.get_task(tx, task.project_id, task.seq)
+        if task.status is not expected:
+            raise Conflict(f"the task is no longer {expected}; it is {task.status}")
+        if expected_ms is not None and task.completed_ms != expected_ms:
+            raise Conflict("the task was corrected at this moment; look at it again")
+    raise Unavailable("the task changes too often; try again")
+
+
+async def _settle(
+    tx: Transaction, org_id: str, task: StoredTask, *, by_submissions: bool = False
+) -> None:
+    """Let nobody work on what has ended, tell of it, and complete its batch if it was the last."""
+    await queue.end_work(tx, task.project_id, task.seq, by_submissions=by_submissions)
+    await events.announce_tasks(tx, org_id, [task])
+    if task.batch_id is not None:
+        await settle_batch(tx, org_id, task.project_id, task.batch_id)
+
+
+async def settle_batch(tx: Transaction, org_id: str, project_id: int, batch_id: str) -> bool:
+    """Complete a batch in progress that has tasks, none of them pending; False if it has not."""
+    counts = await batches.add_progress(tx, project_id, batch_id, {})
+    if counts[TaskStatus.pending] or not any(counts.values()):
+        return False
+    if not await batches.complete_batch(tx, project_id, batch_id, clock.now_ms()):
+        return False
+    batch = await batches.find_batch(tx, org_id, batch_id)
+    assert batch is not None
+    await events.announce_batch(tx, org_id, batch)
+    return True
+
+
+def _completed_head(completed_ms: int) -> Callable[[HeadFields], bytes]:
+    def head(fields: HeadFields) -> bytes:
+        fields.completed_at = clock.format_ms(completed_ms)
+        return rendering.render_head(fields, has_body=True)
+
+    return head
+
+
+def _plain_head(fields: HeadFields) -> bytes:
+    return rendering.render_head(fields, has_body=False)
+
+
+def content_from_threads(task: StoredTask) -> list[Thread]:
+    """What a completed task asked: its threads without anybody's answers."""
+    threads = threads_of(task, int(Opts.attachment_details | Opts.model_parameters))
+    for _, listed in reading.annotation_lists(threads, {}):
+        listed.clear()
+    for thread in threads:
+        for turn in thread.turns:
+            for message in turn.messages:
+                message.rubric_evaluations = None
+    return threads

@@ -1,0 +1,303 @@
+"""Answer the listings: pages of tasks as stored bytes, pages of batches, projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.core.common import page_tokens as paging
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project, project_of
+from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
+from plaudit.model.core import Batch, BatchStatus, Project, TaskStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import batches, projects, task_rows, tasks
+from plaudit.store.tasks.batches import BatchFilter
+from plaudit.store.tasks.task_rows import TaskRow
+from plaudit.store.tasks.tasks import FAR, TaskFilter, TaskPlace
+from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import resources
+
+SCANNED_MAX = 5000
+"""So many tasks are looked through for one page of those created between two moments."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class TaskQuery(Struct, frozen=True, kw_only=True):
+    """A request for a page of tasks; times are exclusive bounds in milliseconds."""
+
+    scope: ScopeWords
+    status: TaskStatus | None = None
+    completed_after: int | None = None
+    completed_before: int | None = None
+    limit: int = 100
+    next_token: str | None = None
+    expand: frozenset[str] = frozenset()
+    opts: int
+
+
+class _TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
+    """Where a walk over tasks goes on."""
+
+    epoch: int
+    where: TaskFilter
+    place: TaskPlace
+    bound: int
+
+
+class BatchQuery(Struct, frozen=True, kw_only=True):
+    """A request for a page of batches; times are exclusive bounds in milliseconds."""
+
+    scope: ScopeWords
+    status: BatchStatus | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    completed_after: int | None = None
+    completed_before: int | None = None
+    limit: int = 100
+    next_token: str | None = None
+    expand: frozenset[str] = frozenset()
+
+
+class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
+    """Where a walk over batches goes on."""
+
+    epoch: int
+    project_id: int | None
+    status: str | None
+    created_after: int | None
+    created_before: int | None
+    completed_after: int | None
+    completed_before: int | None
+    place_ms: int
+    place_id: str
+
+
+async def task_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: TaskQuery
+) -> list[bytes]:
+    """One page of tasks as JSON, in pieces to be joined once."""
+    project, batch, walk = await _task_walk(tx, secret, org_id, query)
+    rows = await tasks.list_tasks(
+        tx,
+        walk.where,
+        after=walk.place,
+        bound=walk.bound,
+        limit=query.limit + 1,
+        with_patches=rendering.needs_patches(query.opts),
+    )
+    has_more = len(rows) > query.limit
+    if has_more:
+        rows.pop()
+    parts = [b'{"tasks":[']
+    places = await places_of(tx, project, {row[2] for row in rows}, query.expand, batch)
+    rendering.assemble(rows, places, query.opts, parts)
+    if has_more:
+        seq, completed_ms = rows[-1][:2]
+        token = paging.encode(secret, org_id, _after(walk, seq, completed_ms))
+        parts.append(b'],"next_token":"%b"}' % token.encode())
+    else:
+        parts.append(b"]}")
+    return parts
+
+
+async def _task_walk(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: TaskQuery
+) -> tuple[Project, Batch | None, _TaskToken]:
+    """The walk a request starts or continues, and where it is."""
+    project = await find_project(tx, org_id, query.scope)
+    batch = await find_batch(tx, org_id, query.scope, project)
+    if query.next_token is not None:
+        walk = paging.decode(secret, org_id, query.next_token, _TaskToken)
+        pinned = walk.where
+        must_be_current(tx, walk.epoch)
+        must_agree(
+            (None if project is None else project.project_id, pinned.project_id),
+            (None if batch is None else batch.project_id, pinned.project_id),
+            (None if batch is None else batch.batch_id, pinned.batch_id),
+            (query.status, pinned.status),
+            (query.completed_after, pinned.completed_after),
+            (query.completed_before, pinned.completed_before),
+        )
+        if project is None:
+            project = await projects.find_project_by_key(tx, org_id, pinned.project_id)
+            if project is None:
+                raise InvalidPageToken
+        return project, batch, walk
+    if project is None:
+        if batch is None:
+            raise InvalidParameter(
+                "name what to list: project_id, project_name, batch_id or batch_name",
+                param="project_id",
+            )
+        project = await project_of(tx, batch)
+    if query.completed_after is not None or query.completed_before is not None:
+        bound = await projects.last_tick(tx, project.project_id)
+    else:
+        bound = await projects.next_seq(tx, project.project_id) - 1
+    where = TaskFilter(
+        project_id=project.project_id,
+        batch_id=None if batch is None else batch.batch_id,
+        status=query.status,
+        completed_after=query.completed_after,
+        completed_before=query.completed_before,
+    )
+    return project, batch, _TaskToken(tx.epoch, where, where.start, bound)
+
+
+async def task_rows_page(
+    tx: Transaction,
+    secret: ServerSecret,
+    org_id: str,
+    query: TaskQuery,
+    *,
+    created_after: int | None = None,
+    created_before: int | None = None,
+) -> tuple[list[TaskRow], str | None]:
+    """One page of tasks without their texts, by the walk and the tokens of `task_page`.
+
+    No index leads to times of creation, so a page between two of them may have fewer rows than
+    its limit, or none, and still go on: SCANNED_MAX tasks are looked through for it.
+    """
+    _, _, walk = await _task_walk(tx, secret, org_id, query)
+    is_filtered = created_after is not None or created_before is not None
+    most = SCANNED_MAX if is_filtered else query.limit + 1
+    found = await task_rows.list_rows(
+        tx, walk.where, after=walk.place, bound=walk.bound, limit=most
+    )
+    low = -FAR if created_after is None else created_after
+    high = FAR if created_before is None else created_before
+    kept: list[TaskRow] = []
+    last = None
+    for one in found:
+        if len(kept) == query.limit:
+            break
+        last = one
+        if low < one.created_ms < high:
+            kept.append(one)
+    else:
+        if len(found) < most:
+            last = None
+    if last is None:
+        return kept, None
+    return kept, paging.encode(secret, org_id, _after(walk, last.seq, last.completed_ms))
+
+
+def _after(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
+    place = TaskPlace(completed_ms or 0, seq)
+    return _TaskToken(walk.epoch, walk.where, place, walk.bound)
+
+
+def must_be_current(tx: Transaction, epoch: int) -> None:
+    """Refuse a token of a history that a restore or a failover has ended."""
+    if epoch != tx.epoch:
+        raise PageTokenExpired
+
+
+def must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
+    """Refuse filters that contradict the token; those not sent again are taken from it (A14)."""
+    if any(given is not None and given != pinned for given, pinned in given_and_pinned):
+        raise InvalidPageToken(
+            "next_token belongs to a request with other filters; "
+            "send the same ones again, or start without it"
+        )
+
+
+async def places_of(
+    tx: Transaction,
+    project: Project,
+    batch_ids: Iterable[str | None],
+    expand: frozenset[str],
+    known: Batch | None,
+) -> dict[str | None, bytes]:
+    """What is written between id and status of a page's tasks, by batch."""
+    project_json = _encode(resources.project(project) if "project" in expand else project.public_id)
+    places: dict[str | None, bytes] = {}
+    for batch_id in batch_ids:
+        batch_json = None
+        if batch_id is not None:
+            batch_json = _encode(batch_id)
+            if "batch" in expand:
+                batch = known or await batches.find_batch(tx, project.org_id, batch_id)
+                assert batch is not None
+                batch_json = _encode(resources.batch(batch, project.public_id))
+        places[batch_id] = rendering.place(project_json, batch_json)
+    return places
+
+
+async def one_task(
+    tx: Transaction, org_id: str, task_id: str, *, expand: frozenset[str], opts: int
+) -> bytes | None:
+    """One task as JSON; None if this world has none of that id."""
+    task = await tasks.find_task(tx, org_id, task_id)
+    if task is None:
+        return None
+    project = await projects.find_project_by_key(tx, org_id, task.project_id)
+    assert project is not None
+    places = await places_of(tx, project, [task.batch_id], expand, None)
+    return rendering.whole(task, places[task.batch_id], opts)
+
+
+async def batch_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: BatchQuery
+) -> resources.BatchPage:
+    """One page of batches, by creation time."""
+    found, token = await batch_rows_page(tx, secret, org_id, query)
+    return resources.BatchPage(
+        batches=[await batch_as_shown(tx, batch, query.expand) for batch in found],
+        next_token=token,
+    )
+
+
+async def batch_rows_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: BatchQuery
+) -> tuple[list[Batch], str | None]:
+    """The same as they are stored, and the token of the page after it."""
+    project = await find_project(tx, org_id, query.scope)
+    walk = _BatchToken(
+        epoch=tx.epoch,
+        project_id=None if project is None else project.project_id,
+        status=query.status,
+        created_after=query.created_after,
+        created_before=query.created_before,
+        completed_after=query.completed_after,
+        completed_before=query.completed_before,
+        place_ms=-FAR,
+        place_id="",
+    )
+    if query.next_token is not None:
+        pinned = paging.decode(secret, org_id, query.next_token, _BatchToken)
+        must_be_current(tx, pinned.epoch)
+        names = _BatchToken.__struct_fields__[1:-2]
+        must_agree(*((getattr(walk, name), getattr(pinned, name)) for name in names))
+        walk = pinned
+    where = BatchFilter(
+        project_id=walk.project_id,
+        status=None if walk.status is None else BatchStatus(walk.status),
+        created_after=walk.created_after,
+        created_before=walk.created_before,
+        completed_after=walk.completed_after,
+        completed_before=walk.completed_before,
+    )
+    found = await batches.list_batches(
+        tx, org_id, where, after=(walk.place_ms, walk.place_id), limit=query.limit + 1
+    )
+    token = None
+    if len(found) > query.limit:
+        found.pop()
+        last = msgspec.structs.replace(
+            walk, place_ms=found[-1].created_ms, place_id=found[-1].batch_id
+        )
+        token = paging.encode(secret, org_id, last)
+    return found, token
+
+
+async def batch_as_shown(tx: Transaction, batch: Batch, expand: frozenset[str]) -> resources.Batch:
+    """A batch with its project as an id, or expanded."""
+    project = await project_of(tx, batch)
+    shown = resources.project(project) if "project" in expand else project.public_id
+    return resources.batch(batch, shown)

@@ -1,0 +1,184 @@
+"""Create projects and batches; change what is set for a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from plaudit import clock, ids
+from plaudit.core.common import names
+from plaudit.core.outbound import urls as targets
+from plaudit.core.tasks import forms, templates
+from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
+from plaudit.model.core import Batch, BatchStatus, Project
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import batches, projects
+from plaudit.store.tasks import work_queue as work
+from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2.resources import ProjectDetail, project_detail
+
+ATTEMPTS_MAX = 100
+OVERLAP_MAX = 100
+WORDS_MAX = 100
+LEASE_SECONDS_MIN = 1
+LEASE_SECONDS_MAX = 7 * 24 * 3600
+GUIDELINES_CHARS_MAX = 50_000
+DETAIL_BYTES_MAX = 256 * 1024
+"""Everything set for a project; it is read with the project, on many requests."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def create_project(
+    tx: Transaction,
+    org_id: str,
+    *,
+    name: str,
+    public_id: str | None = None,
+    created_ms: int | None = None,
+    detail: ProjectDetail | None = None,
+) -> Project:
+    """Add a project; raises Conflict if this world has one of that id or name.
+
+    `detail` has passed `checked_detail` where it comes from outside.
+    """
+    name_key = names.checked(name)
+    if public_id is not None and not ids.is_usable(public_id):
+        raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
+    project = Project(
+        project_id=ids.storage_key(),
+        org_id=org_id,
+        public_id=public_id or ids.mint("project"),
+        name=name,
+        created_ms=clock.now_ms() if created_ms is None else created_ms,
+        detail=_encode(detail or ProjectDetail()),
+    )
+    if not await projects.insert_project(tx, project, name_key):
+        raise Conflict(f"there is a project named {name!r} already (or of that id)")
+    return project
+
+
+async def change_project(
+    tx: Transaction, org_id: str, public_id: str, changes: Mapping[str, Any]
+) -> tuple[Project, Project]:
+    """Set some of a project's name and details; return it as it was and as it now is.
+
+    A value of None takes a detail away. Changes of other fields at the same moment are kept.
+    Raises NotFound, InvalidContent, or Conflict if another project has the name.
+    """
+    details = {name: value for name, value in changes.items() if name != "name"}
+    checked = checked_detail(ProjectDetail(**details))
+    for _ in range(ATTEMPTS_MAX):
+        was = await projects.find_project(tx, org_id, public_id)
+        if was is None:
+            raise NotFound("there is no such project")
+        detail = msgspec.structs.replace(
+            project_detail(was), **{name: getattr(checked, name) for name in details}
+        )
+        _check_size(detail)
+        name = changes.get("name", was.name)
+        name_key = names.checked(name)
+        other = await projects.find_project_by_name(tx, org_id, name_key)
+        if other is not None and other.project_id != was.project_id:
+            raise Conflict(f"there is a project named {name!r} already")
+        wanted = msgspec.structs.replace(was, name=name, detail=_encode(detail))
+        if await projects.replace_project(tx, was, wanted, name_key):
+            if detail.overlap != project_detail(was).overlap:
+                await work.set_needed(tx, was.project_id, detail.overlap or 1)
+            return was, wanted
+    raise Unavailable("the project changes too often; try again")
+
+
+def change_note(was: Project, project: Project, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit log says of a change: which fields, and the names if it was renamed."""
+    renamed = {} if was.name == project.name else {"name": {"from": was.name, "to": project.name}}
+    return {"fields": sorted(changes)} | renamed
+
+
+def checked_detail(detail: ProjectDetail) -> ProjectDetail:
+    """Hold what is set for a project to its rules; raises InvalidContent with a pointer.
+
+    Returns it with the form written out, where that was the name of a preset.
+    """
+    for name in ("types", "models"):
+        _check_words(getattr(detail, name) or [], f"/{name}")
+    if detail.overlap is not None and not 1 <= detail.overlap <= OVERLAP_MAX:
+        raise InvalidContent(f"overlap is 1 to {OVERLAP_MAX}", pointer="/overlap")
+    for name, least, most in (
+        ("lease_seconds", LEASE_SECONDS_MIN, LEASE_SECONDS_MAX),
+        ("review_percent", 1, 100),
+    ):
+        value = getattr(detail, name)
+        if value is not None and not least <= value <= most:
+            raise InvalidContent(f"{name} is {least} to {most}", pointer=f"/{name}")
+    if len(detail.guidelines or "") > GUIDELINES_CHARS_MAX:
+        raise InvalidContent(
+            f"guidelines have at most {GUIDELINES_CHARS_MAX} characters", pointer="/guidelines"
+        )
+    form = None
+    for name in ("form", "template"):
+        try:
+            if name == "form" and detail.form is not None:
+                form = msgspec.to_builtins(forms.read_form(detail.form))
+            elif name == "template":
+                templates.read_template(detail.template)
+        except InvalidContent as exc:
+            raise InvalidContent(exc.message, pointer=f"/{name}{exc.pointer}") from exc
+    checked = msgspec.structs.replace(detail, form=form)
+    _check_size(checked)
+    return checked
+
+
+def _check_size(detail: ProjectDetail) -> None:
+    if len(_encode(detail)) > DETAIL_BYTES_MAX:
+        raise InvalidContent(
+            f"what is set for a project has at most {DETAIL_BYTES_MAX // 1024} KiB in all"
+        )
+
+
+def _check_words(words: list[str], pointer: str) -> None:
+    if len(words) > WORDS_MAX:
+        raise InvalidContent(f"at most {WORDS_MAX}", pointer=pointer)
+    for number, word in enumerate(words):
+        names.checked(word, f"{pointer}/{number}")
+
+
+def check_batch(metadata: dict[str, Any] | None, callback: str | None) -> None:
+    """Raise InvalidContent for more metadata, or a longer callback, than a batch has."""
+    bounds.check_metadata(metadata)
+    targets.check_length(callback, "/callback")
+
+
+async def create_batch(
+    tx: Transaction,
+    project: Project,
+    *,
+    name: str,
+    batch_id: str | None = None,
+    status: BatchStatus = BatchStatus.in_progress,
+    created_ms: int | None = None,
+    completed_ms: int | None = None,
+    metadata: dict[str, Any] | None = None,
+    callback: str | None = None,
+) -> Batch:
+    """Add a batch; raises Conflict if its id is taken, or its name within the project."""
+    name_key = names.checked(name)
+    if batch_id is not None and not ids.is_usable(batch_id):
+        raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
+    check_batch(metadata, callback)
+    batch = Batch(
+        org_id=project.org_id,
+        batch_id=batch_id or ids.mint("batch"),
+        project_id=project.project_id,
+        name=name,
+        status=status,
+        created_ms=clock.now_ms() if created_ms is None else created_ms,
+        completed_ms=completed_ms,
+        metadata=_encode(metadata or {}),
+        callback=callback,
+    )
+    if not await batches.insert_batch(tx, batch, name_key):
+        raise Conflict(f"there is a batch named {name!r} already (or of that id)")
+    return batch

@@ -1,0 +1,92 @@
+"""From the ids and names of a request to the projects and batches they denote.
+
+The readings are those of contract.md A6 to A9: unknown is not found, an id and a name together
+must denote the same thing, a batch is looked up inside the project where one is given, and a
+batch name that stands in several projects needs one.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from plaudit.core.common import names
+from plaudit.errors import InvalidParameter, NotFound
+from plaudit.model.core import Batch, Project
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import batches, projects
+
+
+class ScopeWords(Struct, frozen=True):
+    """The scope parameters of a request, as given."""
+
+    project_id: str | None = None
+    project_name: str | None = None
+    batch_id: str | None = None
+    batch_name: str | None = None
+
+    @property
+    def names_project(self) -> bool:
+        return self.project_id is not None or self.project_name is not None
+
+    @property
+    def names_batch(self) -> bool:
+        return self.batch_id is not None or self.batch_name is not None
+
+
+async def find_project(tx: Transaction, org_id: str, words: ScopeWords) -> Project | None:
+    """The project a request names, or None if it names none; raises NotFound, InvalidParameter."""
+    if words.project_id is not None:
+        project = await projects.find_project(tx, org_id, words.project_id)
+        if project is None:
+            raise NotFound("there is no such project")
+        if words.project_name is not None and names.key_of(words.project_name) != names.key_of(
+            project.name
+        ):
+            raise InvalidParameter(
+                "project_id and project_name denote different projects", param="project_name"
+            )
+        return project
+    if words.project_name is not None:
+        project = await projects.find_project_by_name(tx, org_id, names.key_of(words.project_name))
+        if project is None:
+            raise NotFound("there is no such project")
+        return project
+    return None
+
+
+async def find_batch(
+    tx: Transaction, org_id: str, words: ScopeWords, project: Project | None
+) -> Batch | None:
+    """The batch a request names inside `project`, or None if it names none."""
+    inside = None if project is None else project.project_id
+    if words.batch_id is not None:
+        batch = await batches.find_batch(tx, org_id, words.batch_id)
+        if batch is None or inside not in (None, batch.project_id):
+            raise NotFound("there is no such batch")
+        if words.batch_name is not None and names.key_of(words.batch_name) != names.key_of(
+            batch.name
+        ):
+            raise InvalidParameter(
+                "batch_id and batch_name denote different batches", param="batch_name"
+            )
+        return batch
+    if words.batch_name is not None:
+        found = await batches.list_batches_by_name(
+            tx, org_id, names.key_of(words.batch_name), inside
+        )
+        if not found:
+            raise NotFound("there is no such batch")
+        if len(found) > 1:
+            raise InvalidParameter(
+                "several projects have a batch of this name; add the project, or use batch_id",
+                param="batch_name",
+            )
+        return found[0]
+    return None
+
+
+async def project_of(tx: Transaction, batch: Batch) -> Project:
+    """The project a batch belongs to."""
+    project = await projects.find_project_by_key(tx, batch.org_id, batch.project_id)
+    assert project is not None
+    return project

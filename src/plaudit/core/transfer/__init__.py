@@ -1,0 +1,1 @@
+"""Imports and archives: everything of an organization in and out, and the jobs that do it."""

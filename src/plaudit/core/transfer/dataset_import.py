@@ -1,0 +1,338 @@
+"""Take in datasets and schemas from the lines of an archive.
+
+What was delivered never changes, so the same thing again is unchanged, and anything else of the
+same id is a conflict. What a line refers to without its being declared is created, with the id as
+the name, and takes its real name and time when it is declared after all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.core.common import names
+from plaudit.core.datasets import attachments, datasets
+from plaudit.core.datasets.datasets import Attached, NewTask
+from plaudit.core.deliveries import schemas as delivery_schemas
+from plaudit.core.transfer.dataset_export import files_of, nowhere
+from plaudit.core.transfer.references import Write
+from plaudit.errors import Conflict, InvalidContent, Problem
+from plaudit.model.deliveries import Dataset, DatasetDelivery, DatasetTask, DeliverySchema
+from plaudit.store.datasets import datasets as dataset_rows
+from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.deliveries import schemas as schema_rows
+from plaudit.store.engine.engine import Transaction
+from plaudit.wire.v2 import datasets as wire
+from plaudit.wire.v2.parse import convert, moment
+
+KINDS = ("schema", "dataset", "dataset_delivery", "dataset_task")
+CHUNK_TASKS = 100
+CHUNK_BYTES = 4 * 1024 * 1024
+FUTURE_MS_MAX = 5 * 60 * 1000
+
+_encode = msgspec.json.Encoder().encode
+
+Place = tuple[str, int, str]
+"""Where a line stands: the file, the number of the line, the pointer to the value."""
+
+
+class _Waiting(Struct, frozen=True):
+    """A task that waits for its chunk, and where it stood."""
+
+    declared: wire.ArchivedDatasetTask
+    files: tuple[bytes, ...]
+    delivery: DatasetDelivery
+    place: Place
+
+
+class DatasetIntake:
+    """The datasets and schemas of one import. `write` runs work in a transaction.
+
+    `settle` is told what became of each line: its kind, its place, and the outcome or the problem.
+    """
+
+    def __init__(
+        self,
+        write: Write,
+        org_id: str,
+        objects: Objects | None,
+        settle: Callable[[str, Place, str | Problem], None],
+    ) -> None:
+        self._write = write
+        self._org_id = org_id
+        self._objects = objects
+        self._settle = settle
+        self._datasets: dict[str, Dataset] = {}
+        self._deliveries: dict[str, DatasetDelivery] = {}
+        self._chunk: dict[str, _Waiting] = {}
+        self._chunk_bytes = 0
+
+    async def take(self, kind: str, value: Any, place: Place) -> None:
+        """Take one line; raises InvalidContent or Conflict for one that is refused."""
+        if kind == "dataset_task":
+            await self._take_task(convert(value, wire.ArchivedDatasetTask), place)
+            return
+        await self.flush()
+        if kind == "schema":
+            outcome = await self._declare_schema(convert(value, wire.ArchivedSchema))
+        elif kind == "dataset":
+            outcome = await self._declare_dataset(convert(value, wire.ArchivedDataset))
+        else:
+            declared = convert(value, wire.ArchivedDatasetDelivery)
+            outcome = await self._declare_delivery(declared)
+        self._settle(kind, place, outcome)
+
+    async def flush(self) -> None:
+        """Write the tasks that wait: first their files, then, in one transaction, the rows."""
+        chunk, self._chunk, self._chunk_bytes = list(self._chunk.values()), {}, 0
+        if not chunk:
+            return
+        ids = [one.declared.task_id for one in chunk]
+        known = await self._write(lambda tx: dataset_rows.find_known(tx, self._org_id, ids))
+        new = {
+            one.declared.task_id: NewTask(
+                one.declared.task_id, one.declared.response, tuple(self._kept(one))
+            )
+            for one in chunk
+            if one.declared.task_id not in known
+        }
+        try:
+            outcomes = await self._write(lambda tx: self._add(tx, chunk, new))
+        except Conflict as problem:  # somebody else was quicker; nothing of the chunk is stored
+            outcomes = [problem] * len(chunk)
+        for one, outcome in zip(chunk, outcomes, strict=True):
+            self._settle("dataset_task", one.place, outcome)
+
+    def _kept(self, one: _Waiting) -> Iterator[Attached]:
+        for file, content in zip(one.declared.attachments or [], one.files, strict=True):
+            assert self._objects is not None
+            row = attachments.keep_now(
+                self._objects, self._org_id, content, name=file.name, mime_type=file.mime_type
+            )
+            yield Attached(file.id, row)
+
+    async def _declare_schema(self, declared: wire.ArchivedSchema) -> str:
+        created_ms = moment(declared.created_at, "/createdAt")
+        updated_ms = moment(declared.updated_at, "/updatedAt")
+        now = clock.now_ms() if created_ms is None else created_ms
+        wanted = DeliverySchema(
+            org_id=self._org_id,
+            schema_id=declared.id,
+            name=declared.name,
+            json=delivery_schemas.checked_json(declared.json),
+            created_by=declared.created_by,
+            created_ms=now,
+            updated_by=declared.created_by if declared.updated_by is None else declared.updated_by,
+            updated_ms=now if updated_ms is None else updated_ms,
+        )
+
+        async def work(tx: Transaction) -> str:
+            stored = await schema_rows.find_schema(tx, self._org_id, declared.id)
+            if stored is not None and created_ms is None:
+                times = {"created_ms": stored.created_ms, "updated_ms": stored.updated_ms}
+                if msgspec.structs.replace(wanted, **times) == stored:
+                    return "unchanged"
+            if stored == wanted:
+                return "unchanged"
+            await delivery_schemas.add_schema(tx, wanted)
+            return "added"
+
+        return await self._write(work)
+
+    async def _declare_dataset(self, declared: wire.ArchivedDataset) -> str:
+        created_ms = moment(declared.created_at, "/created_at")
+
+        async def work(tx: Transaction) -> tuple[str, Dataset]:
+            stored = await dataset_rows.find_dataset(tx, self._org_id, declared.id)
+            if stored is None:
+                return "added", await self._create_dataset(tx, declared)
+            wanted = msgspec.structs.replace(
+                stored,
+                name=stored.name if declared.name is None else declared.name,
+                created_ms=stored.created_ms if created_ms is None else created_ms,
+            )
+            if wanted == stored:
+                return "unchanged", stored
+            if stored.name != stored.dataset_id:
+                raise Conflict(f"dataset {declared.id!r} is stored with other values")
+            if not await dataset_rows.update_dataset(tx, wanted, names.checked(wanted.name)):
+                raise Conflict(f"there is a dataset named {wanted.name!r} already")
+            return "updated", wanted
+
+        outcome, self._datasets[declared.id] = await self._write(work)
+        return outcome
+
+    async def _declare_delivery(self, declared: wire.ArchivedDatasetDelivery) -> str:
+        delivered_ms = moment(declared.delivered_at, "/delivered_at")
+        if delivered_ms is not None and delivered_ms > clock.now_ms() + FUTURE_MS_MAX:
+            raise InvalidContent(
+                "delivered_at lies more than 5 minutes ahead", pointer="/delivered_at"
+            )
+        dataset = await self._dataset_of(declared.dataset)
+
+        async def work(tx: Transaction) -> tuple[str, DatasetDelivery]:
+            stored = await dataset_rows.find_delivery(tx, self._org_id, declared.id)
+            if stored is None:
+                return "added", await self._create_delivery(tx, declared, dataset)
+            if stored.dataset_key != dataset.dataset_key:
+                raise Conflict(f"delivery {declared.id!r} belongs to another dataset")
+            wanted = _wanted(stored, declared, delivered_ms)
+            if wanted == stored or _shown(wanted) == _shown(stored):
+                return "unchanged", stored
+            if stored.name != stored.delivery_id:
+                raise Conflict(f"delivery {declared.id!r} is stored with other values")
+            name_key = names.checked(wanted.name)
+            is_renamed = wanted.name != stored.name
+            if is_renamed and await dataset_rows.has_delivery_name(
+                tx, dataset.dataset_key, name_key
+            ):
+                raise Conflict(f"the dataset has a delivery named {wanted.name!r} already")
+            await dataset_rows.take_imported_place(
+                tx, dataset, count=0, delivered_ms=wanted.delivered_ms
+            )
+            await dataset_rows.update_delivery(tx, wanted, name_key)
+            return "updated", wanted
+
+        outcome, self._deliveries[declared.id] = await self._write(work)
+        return outcome
+
+    async def _take_task(self, declared: wire.ArchivedDatasetTask, place: Place) -> None:
+        listed = declared.attachments or []
+        files = []
+        for number, one in enumerate(listed):
+            pointer = f"/attachments/{number}"
+            attachments.checked(one.name, one.mime_type, pointer)
+            files.append(attachments.decoded(one.content, f"{pointer}/content"))
+        sizes = sum(map(len, files))
+        datasets.check_task(declared.task_id, declared.response, [one.id for one in listed], sizes)
+        if files and self._objects is None:
+            raise nowhere()
+        delivery = await self._delivery_of(declared.delivery, declared.dataset)
+        if declared.task_id in self._chunk:
+            await self.flush()
+        self._chunk[declared.task_id] = _Waiting(declared, tuple(files), delivery, place)
+        self._chunk_bytes += sizes + len(_encode(declared.response))
+        if len(self._chunk) >= CHUNK_TASKS or self._chunk_bytes >= CHUNK_BYTES:
+            await self.flush()
+
+    async def _dataset_of(self, reference: str | wire.ArchivedDataset) -> Dataset:
+        declared = wire.ArchivedDataset(id=reference) if isinstance(reference, str) else reference
+        if declared.id not in self._datasets:
+
+            async def work(tx: Transaction) -> Dataset:
+                stored = await dataset_rows.find_dataset(tx, self._org_id, declared.id)
+                return stored or await self._create_dataset(tx, declared)
+
+            self._datasets[declared.id] = await self._write(work)
+        return self._datasets[declared.id]
+
+    async def _delivery_of(
+        self,
+        reference: str | wire.ArchivedDatasetDelivery,
+        dataset_reference: str | wire.ArchivedDataset,
+    ) -> DatasetDelivery:
+        if isinstance(reference, str):
+            declared = wire.ArchivedDatasetDelivery(id=reference, dataset=dataset_reference)
+        else:
+            declared = reference
+        dataset = await self._dataset_of(dataset_reference)
+        if declared.id not in self._deliveries:
+
+            async def work(tx: Transaction) -> DatasetDelivery:
+                stored = await dataset_rows.find_delivery(tx, self._org_id, declared.id)
+                return stored or await self._create_delivery(tx, declared, dataset)
+
+            self._deliveries[declared.id] = await self._write(work)
+        delivery = self._deliveries[declared.id]
+        if delivery.dataset_key != dataset.dataset_key:
+            raise Conflict(f"delivery {declared.id!r} belongs to another dataset")
+        return delivery
+
+    async def _create_dataset(self, tx: Transaction, declared: wire.ArchivedDataset) -> Dataset:
+        return await datasets.create_dataset(
+            tx,
+            self._org_id,
+            name=declared.id if declared.name is None else declared.name,
+            dataset_id=declared.id,
+            created_ms=moment(declared.created_at, "/created_at"),
+        )
+
+    async def _create_delivery(
+        self, tx: Transaction, declared: wire.ArchivedDatasetDelivery, dataset: Dataset
+    ) -> DatasetDelivery:
+        delivered_ms = moment(declared.delivered_at, "/delivered_at")
+        if delivered_ms is None:
+            _, delivered_ms = await dataset_rows.take_place(
+                tx, dataset, count=0, at_least=clock.now_ms()
+            )
+        else:
+            await dataset_rows.take_imported_place(tx, dataset, count=0, delivered_ms=delivered_ms)
+        return await datasets.create_delivery(
+            tx,
+            dataset,
+            delivery_id=declared.id,
+            name=declared.id if declared.name is None else declared.name,
+            delivered_ms=delivered_ms,
+            metadata=None if declared.metadata is None else _encode(declared.metadata),
+        )
+
+    async def _add(
+        self, tx: Transaction, chunk: list[_Waiting], new: dict[str, NewTask]
+    ) -> list[str | Problem]:
+        """Store the new ones of a chunk of tasks; return what became of each."""
+        outcomes: list[str | Problem] = []
+        for _, some in groupby(chunk, key=lambda one: one.delivery.delivery_id):
+            group = list(some)
+            added = [new[one.declared.task_id] for one in group if one.declared.task_id in new]
+            if added:
+                await datasets.add_imported_tasks(tx, group[0].delivery, added)
+            for one in group:
+                if one.declared.task_id in new:
+                    outcomes.append("added")
+                    continue
+                stored = await dataset_rows.find_dataset_task(
+                    tx, self._org_id, one.declared.task_id
+                )
+                assert stored is not None
+                outcomes.append(await self._compared(tx, stored, one))
+        return outcomes
+
+    async def _compared(self, tx: Transaction, stored: DatasetTask, one: _Waiting) -> str | Problem:
+        """What a line means for the stored task of its id: the same, or a conflict."""
+        files = await files_of(tx, self._org_id, stored)
+        listed = one.declared.attachments or []
+        known = [(name, row.name, row.mime_type, row.digest) for name, row in files]
+        given = [
+            (file.id, file.name, file.mime_type, attachments.digest_of(content))
+            for file, content in zip(listed, one.files, strict=True)
+        ]
+        is_same = (
+            stored.delivery_id == one.delivery.delivery_id
+            and stored.dataset_key == one.delivery.dataset_key
+            and stored.response == _encode(one.declared.response)
+            and known == given
+        )
+        if is_same:
+            return "unchanged"
+        return Conflict(f"dataset task {stored.task_id!r} is stored with other values")
+
+
+def _wanted(
+    stored: DatasetDelivery, declared: wire.ArchivedDatasetDelivery, delivered_ms: int | None
+) -> DatasetDelivery:
+    metadata = None if declared.metadata is None else _encode(declared.metadata)
+    return msgspec.structs.replace(
+        stored,
+        name=stored.name if declared.name is None else declared.name,
+        delivered_ms=stored.delivered_ms if delivered_ms is None else delivered_ms,
+        metadata=stored.metadata if metadata is None else metadata,
+    )
+
+
+def _shown(delivery: DatasetDelivery) -> bytes:
+    return _encode(wire.delivery(delivery, ""))

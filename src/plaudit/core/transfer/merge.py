@@ -1,0 +1,241 @@
+"""Put incoming tasks beside the stored ones: new, the same, further on, or in conflict.
+
+The same content again is no change (ids and times that the server made are taken from the stored
+task). A pending task that has come further, and new metadata, are updates. A task that differs
+in any other way is a conflict, unless replacing was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks.annotation_lookup import id_hash
+from plaudit.errors import Conflict, Problem
+from plaudit.model.core import Batch, Project, StoredTask, TaskStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import batches, projects, tasks
+from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2.parse import ReadTask
+from plaudit.wire.v2.render import Rendered
+
+Outcome = str | Problem
+"""What became of a task: "added", "updated", "unchanged", or why it was refused."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Incoming(Struct, frozen=True):
+    """A validated task on its way in.
+
+    `rendered` is None for a completed task without a time: its time is taken from the project's
+    clock, inside the transaction.
+    """
+
+    read: ReadTask
+    project: Project
+    batch_id: str | None
+    created_ms: int
+    rendered: Rendered | None
+    content: bytes | None
+
+    @property
+    def needs_tick(self) -> bool:
+        return self.read.task.status is TaskStatus.completed and self.read.completed_ms is None
+
+
+def prepare(read: ReadTask, project: Project, batch: Batch | None, now: int) -> Incoming:
+    """Render a task as far as that can be done before it has a place in the store.
+
+    Raises InvalidContent for one that is too long to be kept.
+    """
+    created_ms = now if read.created_ms is None else read.created_ms
+    incoming = Incoming(
+        read=read,
+        project=project,
+        batch_id=None if batch is None else batch.batch_id,
+        created_ms=created_ms,
+        rendered=None,
+        content=None if read.task.content is None else _encode(read.task.content),
+    )
+    if incoming.content is not None:
+        bounds.check_conversation(len(incoming.content), "/content")
+    rendered = rendering.render(read.task, created_ms, read.completed_ms)
+    if incoming.needs_tick:
+        return incoming
+    return msgspec.structs.replace(incoming, rendered=rendered)
+
+
+async def merge(
+    tx: Transaction, org_id: str, incoming: Sequence[Incoming], *, replace: bool
+) -> list[Outcome]:
+    """Store a chunk of tasks, no id twice; return what became of each."""
+    places = await tasks.locate_tasks(tx, org_id, [one.read.task.task_id for one in incoming])
+    outcomes: list[Outcome] = []
+    fresh: dict[int, list[Incoming]] = {}
+    for one in incoming:
+        place = places.get(one.read.task.task_id)
+        if place is not None:
+            outcomes.append(await _merge_stored(tx, org_id, one, place, replace=replace))
+            continue
+        refusal = await _claim(tx, org_id, one)
+        outcomes.append(refusal or "added")
+        if refusal is None:
+            fresh.setdefault(one.project.project_id, []).append(one)
+    # In a fixed order, so that two imports never wait for each other's clocks crosswise.
+    for project_id in sorted(fresh):
+        await _insert(tx, org_id, project_id, fresh[project_id])
+    return outcomes
+
+
+async def _claim(tx: Transaction, org_id: str, one: Incoming) -> Conflict | None:
+    unique_id, task_id = one.read.task.unique_id, one.read.task.task_id
+    if unique_id is None:
+        return None
+    holder = await tasks.claim_unique_id(tx, org_id, unique_id, task_id)
+    if holder == task_id:
+        return None
+    return Conflict(f"unique_id {unique_id!r} belongs to task {holder!r}")
+
+
+async def _insert(
+    tx: Transaction, org_id: str, project_id: int, incoming: Sequence[Incoming]
+) -> None:
+    seq = await projects.take_seqs(tx, project_id, len(incoming))
+    given = [one.read.completed_ms for one in incoming if one.read.completed_ms is not None]
+    if given:
+        await projects.raise_clock(tx, project_id, max(given))
+    tick = 0
+    if any(one.needs_tick for one in incoming):
+        tick = await projects.tick(tx, project_id, clock.now_ms())
+    rows, annotation_places = [], []
+    progress: dict[str, dict[TaskStatus, int]] = {}
+    for number, one in enumerate(incoming, seq):
+        rows.append(_row(one, number, tick if one.needs_tick else one.read.completed_ms))
+        annotation_places += [
+            (id_hash(one_id), project_id, number) for one_id in one.read.foreign_annotation_ids
+        ]
+        if one.batch_id is not None:
+            counts = progress.setdefault(one.batch_id, {})
+            counts[one.read.task.status] = counts.get(one.read.task.status, 0) + 1
+    await tasks.insert_tasks(tx, org_id, rows)
+    if annotation_places:
+        await tasks.insert_annotation_places(tx, org_id, annotation_places)
+    for batch_id in sorted(progress):
+        await batches.add_progress(tx, project_id, batch_id, progress[batch_id])
+    await queue.open_work(tx, incoming[0].project, rows)
+
+
+def _row(one: Incoming, seq: int, completed_ms: int | None) -> StoredTask:
+    task = one.read.task
+    rendered = one.rendered or rendering.render(task, one.created_ms, completed_ms)
+    return StoredTask(
+        one.project.project_id, seq, task.task_id, one.batch_id, task.status, one.created_ms,
+        completed_ms, rendered.head, rendered.body, rendered.patches, one.content,
+        task.unique_id, task.callback_url,
+    )  # fmt: skip
+
+
+async def _merge_stored(
+    tx: Transaction, org_id: str, one: Incoming, place: tuple[int, int], *, replace: bool
+) -> Outcome:
+    stored = await tasks.get_task(tx, *place)
+    verdict = _verdict(stored, one, replace=replace)
+    if verdict != "updated":
+        return verdict
+    completed_ms = one.read.completed_ms
+    if one.needs_tick:
+        is_same_work = stored.status is TaskStatus.completed and _same_threads(stored, one)
+        if is_same_work:
+            completed_ms = stored.completed_ms
+        else:
+            completed_ms = await projects.tick(tx, stored.project_id, clock.now_ms())
+    elif completed_ms is not None:
+        await projects.raise_clock(tx, stored.project_id, completed_ms)
+    wanted = _beside(stored, one, completed_ms)
+    moved = await tasks.change_status(
+        tx,
+        stored,
+        expected=stored.status,
+        status=wanted.status,
+        completed_ms=completed_ms,
+        head=wanted.head,
+    )
+    if not moved:  # on PostgreSQL another transaction was quicker; what it left is judged anew
+        return await _merge_stored(tx, org_id, one, place, replace=replace)
+    if wanted.status is not stored.status:
+        await queue.end_work(tx, stored.project_id, stored.seq)
+    if (wanted.body, wanted.patches) != (stored.body, stored.patches):
+        await tasks.delete_body(tx, stored.project_id, stored.seq)
+        if wanted.body is not None:
+            await tasks.insert_body(tx, stored.project_id, stored.seq, wanted.body, wanted.patches)
+        await tasks.insert_annotation_places(
+            tx,
+            org_id,
+            [(id_hash(a), stored.project_id, stored.seq) for a in one.read.foreign_annotation_ids],
+        )
+    if stored.batch_id is not None and wanted.status is not stored.status:
+        change = {stored.status: -1, wanted.status: 1}
+        counts = await batches.add_progress(tx, stored.project_id, stored.batch_id, change)
+        if counts[TaskStatus.pending] == 0:
+            await batches.complete_batch(tx, stored.project_id, stored.batch_id, clock.now_ms())
+    return "updated"
+
+
+def _verdict(stored: StoredTask, one: Incoming, *, replace: bool) -> Outcome:
+    """What an incoming task means for the stored one of the same id."""
+    task_id = repr(stored.task_id)
+    if stored.project_id != one.project.project_id:
+        return Conflict(f"task {task_id} is stored in another project")
+    if stored.batch_id != one.batch_id:
+        return Conflict(f"task {task_id} is stored in batch {stored.batch_id!r}")
+    for name in ("content", "unique_id", "callback_url"):
+        value = one.content if name == "content" else getattr(one.read.task, name)
+        if value is not None and value != getattr(stored, name):
+            return Conflict(f"task {task_id} is stored with another {name}")
+    status = one.read.task.status
+    if status is TaskStatus.pending and stored.status is not TaskStatus.pending:
+        return "unchanged"  # an older copy of a task that has come further
+    completed_ms = one.read.completed_ms
+    wanted = _beside(stored, one, stored.completed_ms if completed_ms is None else completed_ms)
+    if wanted == stored:
+        return "unchanged"
+    if replace or (stored.status is TaskStatus.pending and status is not TaskStatus.pending):
+        return "updated"
+    if status is not stored.status:
+        return Conflict(f"task {task_id} is stored as {stored.status}; see --replace")
+    if not _same_threads(stored, one):
+        return Conflict(f"task {task_id} is stored with other threads; see --replace")
+    was, now = rendering.read_head(stored.head), rendering.read_head(wanted.head)
+    now.metadata = was.metadata
+    if now != was:
+        return Conflict(f"task {task_id} is stored with other times or errors; see --replace")
+    return "updated"
+
+
+def _same_threads(stored: StoredTask, one: Incoming) -> bool:
+    wanted = _beside(stored, one, stored.completed_ms)
+    return (wanted.body, wanted.patches) == (stored.body, stored.patches)
+
+
+def _beside(stored: StoredTask, one: Incoming, completed_ms: int | None) -> StoredTask:
+    """The row the incoming task would make in the stored one's place."""
+    created_ms = stored.created_ms if one.read.created_ms is None else one.read.created_ms
+    task = one.read.task
+    if task.metadata is None and stored.status is task.status:
+        task = msgspec.structs.replace(task, metadata=rendering.read_head(stored.head).metadata)
+    rendered = rendering.render(task, created_ms, completed_ms)
+    return msgspec.structs.replace(
+        stored,
+        status=task.status,
+        created_ms=created_ms,
+        completed_ms=completed_ms,
+        head=rendered.head,
+        body=rendered.body,
+        patches=rendered.patches,
+    )

@@ -1,0 +1,326 @@
+"""Projects and batches as an import declares them, or merely refers to them.
+
+What a task refers to without its being declared is created with the id as the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from plaudit import clock
+from plaudit.core.common import names
+from plaudit.core.tasks import batches as batching
+from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks.projects import check_batch, checked_detail, create_batch, create_project
+from plaudit.errors import Conflict, InvalidContent
+from plaudit.model.core import Batch, BatchStatus, Project, TaskStatus
+from plaudit.store.engine.engine import Transaction, Work
+from plaudit.store.tasks import batches, projects
+from plaudit.wire.v2 import resources
+from plaudit.wire.v2.parse import convert, moment
+from plaudit.wire.v2.resources import ArchivedBatch, ArchivedProject, ProjectDetail
+
+T = TypeVar("T")
+
+
+class Write(Protocol):
+    """Runs work in a transaction and returns its result."""
+
+    def __call__(self, work: Work[T]) -> Awaitable[T]: ...
+
+
+_sorted = msgspec.json.Encoder(order="deterministic").encode
+_DETAIL_FIELDS = ProjectDetail.__struct_fields__
+_FORWARD = {
+    BatchStatus.staging: 0,
+    BatchStatus.in_progress: 1,
+    BatchStatus.paused: 1,
+    BatchStatus.completed: 2,
+    BatchStatus.cancelled: 2,
+}
+
+
+class Declarations:
+    """The projects and batches one import has met. `write` runs work in a transaction."""
+
+    def __init__(self, write: Write, org_id: str, *, replace: bool) -> None:
+        self._write = write
+        self._org_id = org_id
+        self._replace = replace
+        self._projects: dict[str, Project] = {}
+        self._named: dict[str, Project] = {}
+        self._batches: dict[str, Batch] = {}
+        self._undeclared: dict[str, Batch] = {}
+        self._made: set[str] = set()
+        """The batches that this import made because a task referred to them."""
+
+    async def declare(self, kind: str, value: object) -> str:
+        """Take a declaration; return the outcome. Raises InvalidContent or Conflict."""
+        if kind == "project":
+            return await self._declare_project(convert(value, ArchivedProject))
+        batch = convert(value, ArchivedBatch)
+        check_batch(batch.metadata, batch.callback)
+        return await self._declare_batch(batch)
+
+    async def project_for(
+        self, reference: str | resources.Project | None, override: str | None
+    ) -> Project:
+        """The project of a task: the one named on the command line, else the one it refers to."""
+        if override is not None:
+            return await self._project_named(override)
+        if reference is None:
+            raise InvalidContent(
+                "the task names no project; name one with --project", pointer="/project"
+            )
+        public_id = reference if isinstance(reference, str) else reference.id
+        if (known := self._projects.get(public_id)) is not None:
+            return known
+        if isinstance(reference, str):
+            with _pointing("/project"):
+                return await self._find_or_create(ArchivedProject(id=public_id))
+        with _pointing(None, "/project"):
+            declared = convert(msgspec.to_builtins(reference), ArchivedProject)
+            return await self._find_or_create(declared)
+
+    async def batch_for(
+        self, reference: str | resources.Batch | None, project: Project
+    ) -> Batch | None:
+        """The batch of a task, inside its project."""
+        if reference is None:
+            return None
+        batch_id = reference if isinstance(reference, str) else reference.id
+        batch = self._batches.get(batch_id)
+        if batch is None:
+            batch = await self._find_batch(batch_id)
+        if batch is None:
+            if isinstance(reference, str):
+                declared = ArchivedBatch(id=batch_id, project=project.public_id)
+                with _pointing("/batch"):
+                    batch = await self._create_batch(declared, project)
+                self._undeclared[batch_id] = batch
+                self._made.add(batch_id)
+            else:
+                with _pointing(None, "/batch"):
+                    declared = convert(msgspec.to_builtins(reference), ArchivedBatch)
+                    batch = await self._create_batch(declared, project)
+        elif batch.name == batch_id and batch_id not in self._batches:
+            self._undeclared[batch_id] = batch
+        self._batches[batch_id] = batch
+        if batch.project_id != project.project_id:
+            raise Conflict(f"batch {batch_id!r} belongs to another project")
+        return batch
+
+    async def refuse_strange_batch(
+        self,
+        batch: str | resources.Batch | None,
+        project: str | resources.Project | None,
+        override: str | None,
+    ) -> None:
+        """Raise Conflict for a stored batch with a project that is not, before that is created."""
+        batch_id = batch.id if isinstance(batch, resources.Batch) else batch
+        public_id = project.id if isinstance(project, resources.Project) else project
+        is_known = batch_id is None or batch_id in self._batches or public_id in self._projects
+        if is_known or override is not None or public_id is None:
+            return
+        if await self._find_batch(batch_id or "") and not await self._find_project(public_id):
+            raise Conflict(f"batch {batch_id!r} belongs to another project")
+
+    async def settle_batches(self) -> None:
+        """Complete the batches that were merely referred to and have no pending task left."""
+
+        async def work(tx: Transaction) -> None:
+            for batch in self._undeclared.values():
+                counts = await batches.add_progress(tx, batch.project_id, batch.batch_id, {})
+                if counts[TaskStatus.pending] == 0 and any(counts.values()):
+                    await batches.complete_batch(
+                        tx, batch.project_id, batch.batch_id, clock.now_ms()
+                    )
+
+        if self._undeclared:
+            await self._write(work)
+
+    async def _declare_project(self, declared: ArchivedProject) -> str:
+        stored = await self._find_project(declared.id)
+        if stored is None:
+            await self._find_or_create(declared)
+            return "added"
+        wanted = _wanted_project(stored, declared)
+        if wanted == stored:
+            self._projects[declared.id] = stored
+            return "unchanged"
+        is_placeholder = stored.name == stored.public_id and stored.detail == b"{}"
+        if not (self._replace or is_placeholder):
+            raise Conflict(f"project {declared.id!r} is stored with other values; see --replace")
+        name_key = names.checked(wanted.name)
+
+        async def work(tx: Transaction) -> None:
+            if not await projects.update_project(tx, wanted, name_key):
+                raise Conflict(f"there is a project named {wanted.name!r} already")
+
+        await self._write(work)
+        self._projects[declared.id] = wanted
+        return "updated"
+
+    async def _declare_batch(self, declared: ArchivedBatch) -> str:
+        project = await self.project_for(declared.project, None)
+        stored = await self._find_batch(declared.id)
+        self._undeclared.pop(declared.id, None)
+        if stored is None:
+            self._batches[declared.id] = await self._create_batch(declared, project)
+            return "added"
+        if stored.project_id != project.project_id:
+            raise Conflict(f"batch {declared.id!r} belongs to another project")
+        self._batches[declared.id] = stored
+        is_made = declared.id in self._made
+        if _wanted_batch(stored, declared, is_made=is_made) == stored:
+            return "unchanged"
+
+        async def work(tx: Transaction) -> Batch | None:
+            await batches.add_progress(tx, stored.project_id, stored.batch_id, {})  # the lock
+            current = await batches.find_batch(tx, self._org_id, stored.batch_id)
+            assert current is not None
+            wanted = _wanted_batch(current, declared, is_made=is_made)
+            return await self._change_batch(tx, current, wanted) if wanted != current else None
+
+        changed = await self._write(work)
+        self._made.discard(declared.id)
+        if changed is None:
+            return "unchanged"
+        self._batches[declared.id] = changed
+        return "updated"
+
+    async def _change_batch(self, tx: Transaction, stored: Batch, wanted: Batch) -> Batch:
+        """Write a batch anew, which the caller has locked; raises Conflict where it may not be."""
+        if not self._may_become(stored, wanted):
+            raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
+        if not await batches.update_batch(tx, wanted, names.checked(wanted.name)):
+            raise Conflict(f"there is a batch named {wanted.name!r} already")
+        await queue.follow_batch(tx, wanted)
+        if wanted.status is BatchStatus.cancelled and stored.status is not wanted.status:
+            await batching.cancel_pending(tx, wanted)
+        return wanted
+
+    def _may_become(self, stored: Batch, wanted: Batch) -> bool:
+        """Whether a batch may be changed so: it was merely referred to, or only moves on."""
+        is_placeholder = stored.name == stored.batch_id != wanted.name
+        if self._replace or is_placeholder or stored.batch_id in self._made:
+            return True
+        moved = msgspec.structs.replace(
+            stored, status=wanted.status, completed_ms=wanted.completed_ms
+        )
+        return moved == wanted and _FORWARD[wanted.status] > _FORWARD[stored.status]
+
+    async def _project_named(self, name: str) -> Project:
+        name_key = names.key_of(name)
+        if name_key not in self._named:
+
+            async def work(tx: Transaction) -> Project:
+                found = await projects.find_project_by_name(tx, self._org_id, name_key)
+                return found or await create_project(tx, self._org_id, name=name)
+
+            self._named[name_key] = await self._write(work)
+        return self._named[name_key]
+
+    async def _find_or_create(self, declared: ArchivedProject) -> Project:
+        project = await self._find_project(declared.id) or await self._create_project(declared)
+        self._projects[project.public_id] = project
+        return project
+
+    async def _create_project(self, declared: ArchivedProject) -> Project:
+        created_ms = moment(declared.created_at, "/created_at")
+
+        async def work(tx: Transaction) -> Project:
+            return await create_project(
+                tx,
+                self._org_id,
+                name=declared.id if declared.name is None else declared.name,
+                public_id=declared.id,
+                created_ms=created_ms,
+                detail=_detail(declared),
+            )
+
+        with _pointing("/id" if declared.name is None else None):
+            return await self._write(work)
+
+    async def _create_batch(self, declared: ArchivedBatch, project: Project) -> Batch:
+        created_ms = moment(declared.created_at, "/created_at")
+        completed_ms = moment(declared.completed_at, "/completed_at")
+
+        async def work(tx: Transaction) -> Batch:
+            return await create_batch(
+                tx,
+                project,
+                name=declared.id if declared.name is None else declared.name,
+                batch_id=declared.id,
+                status=declared.status or BatchStatus.in_progress,
+                created_ms=created_ms,
+                completed_ms=completed_ms,
+                metadata=declared.metadata,
+                callback=declared.callback,
+            )
+
+        with _pointing("/id" if declared.name is None else None):
+            return await self._write(work)
+
+    async def _find_project(self, public_id: str) -> Project | None:
+        return await self._write(lambda tx: projects.find_project(tx, self._org_id, public_id))
+
+    async def _find_batch(self, batch_id: str) -> Batch | None:
+        return await self._write(lambda tx: batches.find_batch(tx, self._org_id, batch_id))
+
+
+@contextmanager
+def _pointing(pointer: str | None, prefix: str = "") -> Iterator[None]:
+    """Say of refused content where it stood: at `pointer`, or below `prefix`."""
+    try:
+        yield
+    except InvalidContent as exc:
+        raise InvalidContent(
+            exc.message, pointer=prefix + (exc.pointer if pointer is None else pointer)
+        ) from exc
+
+
+def _detail(declared: ArchivedProject) -> ProjectDetail:
+    return checked_detail(
+        ProjectDetail(**{name: getattr(declared, name) for name in _DETAIL_FIELDS})
+    )
+
+
+def _wanted_project(stored: Project, declared: ArchivedProject) -> Project:
+    created_ms = moment(declared.created_at, "/created_at")
+    return msgspec.structs.replace(
+        stored,
+        name=stored.name if declared.name is None else declared.name,
+        created_ms=stored.created_ms if created_ms is None else created_ms,
+        detail=msgspec.json.encode(_detail(declared)),
+    )
+
+
+def _wanted_batch(stored: Batch, declared: ArchivedBatch, *, is_made: bool) -> Batch:
+    """What a declaration makes of a stored batch: what it does not say stays.
+
+    A status that lies before the stored one is an older copy's, and is not taken; but for a batch
+    `is_made` by this very import, which nobody has moved.
+    """
+    created_ms = moment(declared.created_at, "/created_at")
+    completed_ms = moment(declared.completed_at, "/completed_at")
+    status = declared.status or stored.status
+    is_older = _FORWARD[status] < _FORWARD[stored.status] and not is_made
+    if is_older or (completed_ms is None and status is stored.status):
+        completed_ms = stored.completed_ms
+    is_same_metadata = declared.metadata is None or (
+        _sorted(declared.metadata) == _sorted(msgspec.json.decode(stored.metadata))
+    )
+    return msgspec.structs.replace(
+        stored,
+        name=stored.name if declared.name is None else declared.name,
+        status=stored.status if is_older else status,
+        created_ms=stored.created_ms if created_ms is None else created_ms,
+        completed_ms=completed_ms,
+        metadata=stored.metadata if is_same_metadata else msgspec.json.encode(declared.metadata),
+        callback=stored.callback if declared.callback is None else declared.callback,
+    )

@@ -1,0 +1,1 @@
+"""Events, the endpoints that are told of them, and the sending of webhook messages."""

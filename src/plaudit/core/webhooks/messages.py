@@ -1,0 +1,149 @@
+"""Who was told, who is still to be told, and who could not be: listed, and sent again."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.core.common import page_tokens as paging
+from plaudit.core.common.server_secret import ServerSecret
+from plaudit.errors import Conflict, InvalidPageToken, NotFound, PageTokenExpired
+from plaudit.model.webhooks import NOTICE_STATES, Attempt, NoticeState, StoredNotice
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.webhooks import endpoints as webhooks
+from plaudit.store.webhooks import messages as notices
+
+REPLAYED_AT_ONCE = 500
+KEPT_MS = 30 * 24 * 3600 * 1000
+"""How long a notice stays on record after it has arrived or was given up."""
+
+
+class NoticeQuery(Struct, frozen=True, kw_only=True):
+    """A request for a page of notices."""
+
+    endpoint_id: str | None = None
+    state: NoticeState | None = None
+    limit: int = 100
+    next_token: str | None = None
+
+
+class ShownNotice(Struct, frozen=True):
+    """A notice with what it tells of and every try."""
+
+    notice: StoredNotice
+    event_type: str
+    attempts: list[Attempt]
+
+
+class _NoticeToken(Struct, frozen=True, array_like=True, tag="notices"):
+    """Where a walk over notices goes on."""
+
+    epoch: int
+    endpoint_id: str | None
+    state: NoticeState | None
+    before: str
+
+
+async def notice_page(
+    tx: Transaction, secret: ServerSecret, org_id: str, query: NoticeQuery
+) -> tuple[list[ShownNotice], str | None]:
+    """One page of notices, newest first, and the token of the next; raises NotFound."""
+    endpoint_id, state, before = query.endpoint_id, query.state, None
+    if query.next_token is not None:
+        pinned = paging.decode(secret, org_id, query.next_token, _NoticeToken)
+        if pinned.epoch != tx.epoch:
+            raise PageTokenExpired
+        for given, was in ((endpoint_id, pinned.endpoint_id), (state, pinned.state)):
+            if given is not None and given != was:
+                raise InvalidPageToken("next_token belongs to a request with other filters")
+        endpoint_id, state, before = pinned.endpoint_id, pinned.state, pinned.before
+    found: list[StoredNotice] = []
+    for one in NOTICE_STATES if state is None else (state,):
+        found += await notices.list_notices(
+            tx,
+            org_id,
+            state=one,
+            endpoint_id=endpoint_id,
+            before=before,
+            limit=query.limit + 1,
+        )
+    if not found and before is None and endpoint_id is not None:
+        await _require_endpoint(tx, org_id, endpoint_id)
+    found.sort(key=lambda one: one.notice_id, reverse=True)
+    page, token = found[: query.limit], None
+    if len(found) > query.limit:
+        place = _NoticeToken(tx.epoch, endpoint_id, state, page[-1].notice_id)
+        token = paging.encode(secret, org_id, place)
+    return [await shown(tx, one) for one in page], token
+
+
+async def shown(tx: Transaction, notice: StoredNotice) -> ShownNotice:
+    """A notice with what belongs to it."""
+    return ShownNotice(
+        notice,
+        await notices.get_event_type(tx, notice),
+        await notices.list_attempts(tx, notice),
+    )
+
+
+async def replay(tx: Transaction, org_id: str, notice_id: str) -> StoredNotice:
+    """Let a notice that has arrived or was given up be sent again; return it as it now is.
+
+    Raises NotFound, and Conflict if it still waits or its endpoint takes nothing.
+    """
+    notice = await notices.find_notice(tx, org_id, notice_id)
+    if notice is None:
+        raise NotFound("there is no notice of that id here")
+    if notice.endpoint_id is not None:
+        await _require_active(tx, org_id, notice.endpoint_id)
+    if not await notices.replay(tx, notice, now=clock.now_ms()):
+        raise Conflict("the notice still waits to be sent")
+    again = await notices.find_notice(tx, org_id, notice_id)
+    assert again is not None
+    return again
+
+
+async def replay_dead(
+    tx: Transaction, org_id: str, endpoint_id: str | None, *, before: str | None = None
+) -> tuple[list[StoredNotice], str | None]:
+    """Let up to `REPLAYED_AT_ONCE` notices that were given up be sent again, newest first.
+
+    Those of one endpoint, or of all receivers that take anything; older than `before`. Returns
+    them, and the `before` to go on with if there may be more.
+    """
+    if endpoint_id is not None:
+        await _require_endpoint(tx, org_id, endpoint_id)
+        await _require_active(tx, org_id, endpoint_id)
+    listed = await webhooks.list_endpoints(tx, org_id)
+    taking = {None, *(one.endpoint_id for one in listed if one.is_active)}
+    found = await notices.list_notices(
+        tx,
+        org_id,
+        state=NoticeState.dead,
+        endpoint_id=endpoint_id,
+        before=before,
+        limit=REPLAYED_AT_ONCE,
+    )
+    now = clock.now_ms()
+    again = [
+        one for one in found if one.endpoint_id in taking and await notices.replay(tx, one, now=now)
+    ]
+    return again, found[-1].notice_id if len(found) == REPLAYED_AT_ONCE else None
+
+
+async def forget_old(tx: Transaction, *, limit: int) -> int:
+    """Delete up to `limit` notices that ended longer ago than they are kept; return how many."""
+    return await notices.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
+
+
+async def _require_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> None:
+    if await webhooks.find_endpoint(tx, org_id, endpoint_id) is None:
+        raise NotFound("there is no webhook of that id here")
+
+
+async def _require_active(tx: Transaction, org_id: str, endpoint_id: str) -> None:
+    endpoint = await webhooks.find_endpoint(tx, org_id, endpoint_id)
+    if endpoint is None:
+        raise Conflict("the webhook of this notice was deleted")
+    if not endpoint.is_active:
+        raise Conflict("the webhook is disabled; enable it first")

@@ -1,0 +1,1 @@
+"""The nouns that travel between layers, as structs without behaviour."""

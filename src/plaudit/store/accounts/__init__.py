@@ -1,0 +1,1 @@
+"""Statements for organizations, API keys, users, credentials and sessions."""

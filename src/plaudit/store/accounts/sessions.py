@@ -1,0 +1,118 @@
+"""Sessions of browsers: who is behind one, and how it ends."""
+
+from __future__ import annotations
+
+from plaudit.model.core import PersonRole, PersonStatus, Session, SignedIn
+from plaudit.store.engine.engine import Transaction
+
+_COLUMNS = "session_id, agent, created_ms, seen_ms, expires_ms"
+
+
+async def insert_session(
+    tx: Transaction, session: Session, *, account_id: str, user_id: str, digest: bytes
+) -> None:
+    """Add a session by the digest of what its cookie holds."""
+    await tx.run(
+        f"INSERT INTO session ({_COLUMNS}, account_id, user_id, digest) VALUES (:session_id,"
+        " :agent, :created_ms, :seen_ms, :expires_ms, :account_id, :user_id, :digest)",
+        {
+            "session_id": session.session_id,
+            "agent": session.agent,
+            "created_ms": session.created_ms,
+            "seen_ms": session.seen_ms,
+            "expires_ms": session.expires_ms,
+            "account_id": account_id,
+            "user_id": user_id,
+            "digest": digest,
+        },
+    )
+
+
+async def find_signed_in(
+    tx: Transaction, digest: bytes, *, now: int, seen_after: int
+) -> SignedIn | None:
+    """Who has this session, if it has not run out and they are active at this moment."""
+    row = await tx.one(
+        "SELECT org.org_id, person.account_id, person.user_id, person.email, person.name,"
+        " person.role, session.session_id, session.seen_ms FROM session"
+        " JOIN person ON person.account_id = session.account_id"
+        " AND person.user_id = session.user_id"
+        " JOIN org ON org.account_id = session.account_id AND org.mode = 'live'"
+        " WHERE session.digest = :digest AND session.expires_ms > :now"
+        " AND session.seen_ms > :seen_after AND person.status = :active",
+        {
+            "digest": digest,
+            "now": now,
+            "seen_after": seen_after,
+            "active": PersonStatus.active.value,
+        },
+    )
+    if row is None:
+        return None
+    org_id, account_id, user_id, email, name, role, session_id, seen_ms = row
+    return SignedIn(org_id, account_id, user_id, email, name, PersonRole(role), session_id, seen_ms)
+
+
+async def list_sessions(
+    tx: Transaction, account_id: str, user_id: str, *, now: int, seen_after: int, limit: int
+) -> list[Session]:
+    """A person's sessions that have not run out, the newest first."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM session WHERE account_id = :account_id AND user_id = :user_id"
+        " AND expires_ms > :now AND seen_ms > :seen_after"
+        " ORDER BY created_ms DESC, session_id LIMIT :row_limit",
+        {
+            "account_id": account_id,
+            "user_id": user_id,
+            "now": now,
+            "seen_after": seen_after,
+            "row_limit": limit,
+        },
+    )
+    return [Session(*row) for row in rows]
+
+
+async def touch_session(tx: Transaction, session_id: str, now: int) -> None:
+    """Note that a session is in use."""
+    await tx.run(
+        "UPDATE session SET seen_ms = :now WHERE session_id = :session_id AND seen_ms < :now",
+        {"session_id": session_id, "now": now},
+    )
+
+
+async def delete_session(tx: Transaction, account_id: str, user_id: str, session_id: str) -> bool:
+    """End one of a person's sessions; False if they have none of this id."""
+    return bool(
+        await tx.run(
+            "DELETE FROM session WHERE account_id = :account_id AND user_id = :user_id"
+            " AND session_id = :session_id",
+            {"account_id": account_id, "user_id": user_id, "session_id": session_id},
+        )
+    )
+
+
+async def delete_sessions(
+    tx: Transaction, account_id: str, user_id: str, *, keep: str | None = None
+) -> int:
+    """End all of a person's sessions but the one to keep; return how many there were."""
+    return await tx.run(
+        "DELETE FROM session WHERE account_id = :account_id AND user_id = :user_id"
+        " AND session_id <> :keep",
+        {"account_id": account_id, "user_id": user_id, "keep": keep or ""},
+    )
+
+
+async def delete_expired_sessions(
+    tx: Transaction, account_id: str, user_id: str, *, now: int, seen_before: int
+) -> None:
+    """Forget a person's sessions that have run out."""
+    await tx.run(
+        "DELETE FROM session WHERE account_id = :account_id AND user_id = :user_id"
+        " AND (expires_ms <= :now OR seen_ms <= :seen_before)",
+        {
+            "account_id": account_id,
+            "user_id": user_id,
+            "now": now,
+            "seen_before": seen_before,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Statements for the audit log and for idempotency keys."""

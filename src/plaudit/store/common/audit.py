@@ -1,0 +1,83 @@
+"""The audit log: who changed what, and when. Entries are added and read, never altered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plaudit.model.core import Actor, AuditEntry
+from plaudit.store.engine.engine import Row, Transaction
+
+_COLUMNS = (
+    "project_id, entry_id, org_id, at_ms, actor_kind, actor_id, request_id, action, object_kind,"
+    " object_id, detail"
+)
+
+
+async def insert_entry(tx: Transaction, entry: AuditEntry) -> None:
+    """Add an entry."""
+    await tx.run(
+        f"INSERT INTO audit_entry ({_COLUMNS}) VALUES (:project_id, :entry_id, :org_id, :at_ms,"
+        " :actor_kind, :actor_id, :request_id, :action, :object_kind, :object_id, :detail)",
+        {
+            "project_id": entry.project_id,
+            "entry_id": entry.entry_id,
+            "org_id": entry.org_id,
+            "at_ms": entry.at_ms,
+            "actor_kind": entry.actor.kind,
+            "actor_id": entry.actor.id,
+            "request_id": entry.actor.request_id,
+            "action": entry.action,
+            "object_kind": entry.object_kind,
+            "object_id": entry.object_id,
+            "detail": entry.detail,
+        },
+    )
+
+
+async def insert_entries(tx: Transaction, entries: Sequence[AuditEntry]) -> None:
+    """Add many entries by the fastest way there is."""
+    await tx.add(
+        "audit_entry",
+        _COLUMNS.split(", "),
+        [
+            (
+                one.project_id,
+                one.entry_id,
+                one.org_id,
+                one.at_ms,
+                one.actor.kind,
+                one.actor.id,
+                one.actor.request_id,
+                one.action,
+                one.object_kind,
+                one.object_id,
+                one.detail,
+            )
+            for one in entries
+        ],
+    )
+
+
+async def list_entries(
+    tx: Transaction, org_id: str, *, before: str | None, object_id: str | None, limit: int
+) -> list[AuditEntry]:
+    """Up to `limit` entries of a world, newest first, older than the entry `before`."""
+    conditions = "org_id = :org_id"
+    args: dict[str, object] = {"org_id": org_id, "row_limit": limit}
+    if before is not None:
+        conditions += " AND entry_id < :before"
+        args["before"] = before
+    if object_id is not None:
+        conditions += " AND object_id = :object_id"
+        args["object_id"] = object_id
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM audit_entry WHERE {conditions}"
+        " ORDER BY entry_id DESC LIMIT :row_limit",
+        args,
+    )
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Row) -> AuditEntry:
+    project_id, entry_id, org_id, at_ms, kind, actor_id, request_id, *rest = row
+    return AuditEntry(project_id, entry_id, org_id, at_ms, Actor(kind, actor_id, request_id), *rest)

@@ -1,0 +1,1 @@
+"""Statements for datasets and attachments, and the files themselves."""

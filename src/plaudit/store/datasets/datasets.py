@@ -1,0 +1,362 @@
+"""Datasets, what was delivered of them, and their tasks: rows, sequence, clock, pages.
+
+Tasks have a sequence number in the order in which they came in, and the time of their delivery,
+which a clock of the dataset hands out: each delivery's is greater than those before. A page reads
+one range of an index, in `seq` order within a delivery, by `(delivered_ms, seq)` over a dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plaudit.model.deliveries import Dataset, DatasetDelivery, DatasetTask
+from plaudit.store.engine.engine import Transaction
+
+_DATASET = "dataset_key, org_id, dataset_id, name, created_ms"
+_DELIVERY = "org_id, delivery_id, dataset_key, name, delivered_ms, task_count, turn_count, metadata"
+_TASK_COLUMNS = (
+    "dataset_key", "seq", "task_id", "delivery_id", "delivered_ms", "response", "attachments",
+)  # fmt: skip
+_TASK = ", ".join(f"t.{column}" for column in _TASK_COLUMNS)
+
+
+async def insert_dataset(tx: Transaction, dataset: Dataset, name_key: str) -> bool:
+    """Add a dataset; False if its id or its name is taken."""
+    return bool(
+        await tx.run(
+            f"INSERT INTO dataset ({_DATASET}, name_key, next_seq, last_ms) VALUES (:dataset_key,"
+            " :org_id, :dataset_id, :name, :created_ms, :name_key, 1, 0) ON CONFLICT DO NOTHING",
+            {
+                "dataset_key": dataset.dataset_key,
+                "org_id": dataset.org_id,
+                "dataset_id": dataset.dataset_id,
+                "name": dataset.name,
+                "created_ms": dataset.created_ms,
+                "name_key": name_key,
+            },
+        )
+    )
+
+
+async def find_dataset(tx: Transaction, org_id: str, dataset_id: str) -> Dataset | None:
+    """A dataset of this world by its id."""
+    row = await tx.one(
+        f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id AND dataset_id = :dataset_id",
+        {"org_id": org_id, "dataset_id": dataset_id},
+    )
+    return Dataset(*row) if row else None
+
+
+async def find_dataset_by_key(tx: Transaction, org_id: str, dataset_key: int) -> Dataset | None:
+    """A dataset of this world by the store's own number."""
+    row = await tx.one(
+        f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id AND dataset_key = :dataset_key",
+        {"org_id": org_id, "dataset_key": dataset_key},
+    )
+    return Dataset(*row) if row else None
+
+
+async def list_datasets(tx: Transaction, org_id: str) -> list[Dataset]:
+    """All datasets of this world, oldest first."""
+    rows = await tx.all(
+        f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id ORDER BY created_ms, dataset_id",
+        {"org_id": org_id},
+    )
+    return [Dataset(*row) for row in rows]
+
+
+async def update_dataset(tx: Transaction, dataset: Dataset, name_key: str) -> bool:
+    """Write a dataset's name and time; False if another dataset has the name."""
+    row = await tx.one(
+        "SELECT dataset_id FROM dataset WHERE org_id = :org_id AND name_key = :name_key",
+        {"org_id": dataset.org_id, "name_key": name_key},
+    )
+    if row is not None and row[0] != dataset.dataset_id:
+        return False
+    return bool(
+        await tx.run(
+            "UPDATE dataset SET name = :name, name_key = :name_key, created_ms = :created_ms"
+            " WHERE org_id = :org_id AND dataset_id = :dataset_id",
+            {
+                "org_id": dataset.org_id,
+                "dataset_id": dataset.dataset_id,
+                "name": dataset.name,
+                "name_key": name_key,
+                "created_ms": dataset.created_ms,
+            },
+        )
+    )
+
+
+async def take_place(
+    tx: Transaction, dataset: Dataset, *, count: int, at_least: int
+) -> tuple[int, int]:
+    """Reserve `count` sequence numbers and a time of delivery: the first number, and the time.
+
+    The time is `at_least`, or one greater than the last one handed out, whichever is later. The
+    dataset's row stays locked until the transaction ends, so deliveries become visible in order.
+    """
+    row = await tx.one(
+        "UPDATE dataset SET next_seq = next_seq + :count,"
+        " last_ms = CASE WHEN last_ms < :at_least THEN :at_least ELSE last_ms + 1 END"
+        " WHERE org_id = :org_id AND dataset_id = :dataset_id RETURNING next_seq, last_ms",
+        {
+            "org_id": dataset.org_id,
+            "dataset_id": dataset.dataset_id,
+            "count": count,
+            "at_least": at_least,
+        },
+    )
+    assert row is not None
+    return int(row[0]) - count, int(row[1])
+
+
+async def take_imported_place(
+    tx: Transaction, dataset: Dataset, *, count: int, delivered_ms: int
+) -> int:
+    """Reserve `count` sequence numbers for what was delivered elsewhere; return the first."""
+    row = await tx.one(
+        "UPDATE dataset SET next_seq = next_seq + :count,"
+        " last_ms = CASE WHEN last_ms < :delivered_ms THEN :delivered_ms ELSE last_ms END"
+        " WHERE org_id = :org_id AND dataset_id = :dataset_id RETURNING next_seq",
+        {
+            "org_id": dataset.org_id,
+            "dataset_id": dataset.dataset_id,
+            "count": count,
+            "delivered_ms": delivered_ms,
+        },
+    )
+    assert row is not None
+    return int(row[0]) - count
+
+
+async def bounds_of(tx: Transaction, dataset: Dataset) -> tuple[int, int]:
+    """The greatest sequence number and the greatest time of delivery handed out so far."""
+    row = await tx.one(
+        "SELECT next_seq, last_ms FROM dataset WHERE org_id = :org_id AND dataset_id = :dataset_id",
+        {"org_id": dataset.org_id, "dataset_id": dataset.dataset_id},
+    )
+    assert row is not None
+    return int(row[0]) - 1, int(row[1])
+
+
+async def insert_delivery(tx: Transaction, delivery: DatasetDelivery, name_key: str) -> bool:
+    """Add a delivery; False if its id is taken, or its name within the dataset."""
+    return bool(
+        await tx.run(
+            f"INSERT INTO dataset_delivery ({_DELIVERY}, name_key) VALUES (:org_id, :delivery_id,"
+            " :dataset_key, :name, :delivered_ms, :task_count, :turn_count, :metadata, :name_key)"
+            " ON CONFLICT DO NOTHING",
+            {
+                "org_id": delivery.org_id,
+                "delivery_id": delivery.delivery_id,
+                "dataset_key": delivery.dataset_key,
+                "name": delivery.name,
+                "delivered_ms": delivery.delivered_ms,
+                "task_count": delivery.task_count,
+                "turn_count": delivery.turn_count,
+                "metadata": delivery.metadata,
+                "name_key": name_key,
+            },
+        )
+    )
+
+
+async def update_delivery(tx: Transaction, delivery: DatasetDelivery, name_key: str) -> None:
+    """Write a delivery's name, time and metadata, and its tasks' time with it."""
+    await tx.run(
+        "UPDATE dataset_delivery SET name = :name, name_key = :name_key, metadata = :metadata,"
+        " delivered_ms = :delivered_ms WHERE org_id = :org_id AND delivery_id = :delivery_id",
+        {
+            "org_id": delivery.org_id,
+            "delivery_id": delivery.delivery_id,
+            "name": delivery.name,
+            "name_key": name_key,
+            "metadata": delivery.metadata,
+            "delivered_ms": delivery.delivered_ms,
+        },
+    )
+    await tx.run(
+        "UPDATE dataset_task SET delivered_ms = :delivered_ms"
+        " WHERE dataset_key = :dataset_key AND delivery_id = :delivery_id",
+        {
+            "dataset_key": delivery.dataset_key,
+            "delivery_id": delivery.delivery_id,
+            "delivered_ms": delivery.delivered_ms,
+        },
+    )
+
+
+async def count_tasks(
+    tx: Transaction, delivery: DatasetDelivery, *, task_count: int, turn_count: int
+) -> None:
+    """Add to the counts of a delivery."""
+    await tx.run(
+        "UPDATE dataset_delivery SET task_count = task_count + :task_count,"
+        " turn_count = turn_count + :turn_count"
+        " WHERE org_id = :org_id AND delivery_id = :delivery_id",
+        {
+            "org_id": delivery.org_id,
+            "delivery_id": delivery.delivery_id,
+            "task_count": task_count,
+            "turn_count": turn_count,
+        },
+    )
+
+
+async def find_delivery(tx: Transaction, org_id: str, delivery_id: str) -> DatasetDelivery | None:
+    """A delivery of this world by its id."""
+    row = await tx.one(
+        f"SELECT {_DELIVERY} FROM dataset_delivery"
+        " WHERE org_id = :org_id AND delivery_id = :delivery_id",
+        {"org_id": org_id, "delivery_id": delivery_id},
+    )
+    return DatasetDelivery(*row) if row else None
+
+
+async def has_delivery_name(tx: Transaction, dataset_key: int, name_key: str) -> bool:
+    """Whether a dataset has a delivery of that name."""
+    row = await tx.one(
+        "SELECT 1 FROM dataset_delivery WHERE dataset_key = :dataset_key AND name_key = :name_key",
+        {"dataset_key": dataset_key, "name_key": name_key},
+    )
+    return row is not None
+
+
+async def list_deliveries(
+    tx: Transaction,
+    org_id: str,
+    *,
+    dataset_key: int | None = None,
+    delivered_after: int | None = None,
+    delivered_before: int | None = None,
+) -> list[DatasetDelivery]:
+    """All deliveries of this world, or of one dataset, strictly between the bounds, in order."""
+    conditions = ["org_id = :org_id"]
+    args: dict[str, object] = {"org_id": org_id}
+    given: dict[str, int | None] = {
+        "dataset_key = :dataset_key": dataset_key,
+        "delivered_ms > :delivered_after": delivered_after,
+        "delivered_ms < :delivered_before": delivered_before,
+    }
+    for condition, value in given.items():
+        if value is not None:
+            conditions.append(condition)
+            args[condition.rpartition(":")[2]] = value
+    rows = await tx.all(
+        f"SELECT {_DELIVERY} FROM dataset_delivery WHERE {' AND '.join(conditions)}"
+        " ORDER BY delivered_ms, delivery_id",
+        args,
+    )
+    return [DatasetDelivery(*row) for row in rows]
+
+
+async def claim_task_id(
+    tx: Transaction, org_id: str, task_id: str, *, dataset_key: int, seq: int
+) -> bool:
+    """Lead from a task's id to its place; False if the id is taken."""
+    return bool(
+        await tx.run(
+            "INSERT INTO dataset_task_locator (task_id, org_id, dataset_key, seq)"
+            " VALUES (:task_id, :org_id, :dataset_key, :seq) ON CONFLICT DO NOTHING",
+            {"task_id": task_id, "org_id": org_id, "dataset_key": dataset_key, "seq": seq},
+        )
+    )
+
+
+async def insert_dataset_tasks(tx: Transaction, tasks: Sequence[DatasetTask]) -> None:
+    """Add tasks whose ids are claimed."""
+    rows = [
+        (
+            one.dataset_key,
+            one.seq,
+            one.task_id,
+            one.delivery_id,
+            one.delivered_ms,
+            one.response,
+            one.attachments,
+        )
+        for one in tasks
+    ]
+    await tx.add("dataset_task", _TASK_COLUMNS, rows)
+
+
+async def find_task_place(tx: Transaction, org_id: str, task_id: str) -> tuple[int, int] | None:
+    """Where a task of this world is: (dataset_key, seq)."""
+    row = await tx.one(
+        "SELECT dataset_key, seq FROM dataset_task_locator"
+        " WHERE task_id = :task_id AND org_id = :org_id",
+        {"task_id": task_id, "org_id": org_id},
+    )
+    return None if row is None else (row[0], row[1])
+
+
+async def find_known(tx: Transaction, org_id: str, task_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that tasks of this world have."""
+    return {one for one in task_ids if await find_task_place(tx, org_id, one) is not None}
+
+
+async def find_dataset_task(tx: Transaction, org_id: str, task_id: str) -> DatasetTask | None:
+    """A task of this world by its id."""
+    place = await find_task_place(tx, org_id, task_id)
+    if place is None:
+        return None
+    row = await tx.one(
+        f"SELECT {_TASK} FROM dataset_task AS t"
+        " WHERE t.dataset_key = :dataset_key AND t.seq = :seq",
+        {"dataset_key": place[0], "seq": place[1]},
+    )
+    return None if row is None else DatasetTask(*row)
+
+
+async def list_dataset_tasks(
+    tx: Transaction, dataset_key: int, *, after_seq: int, bound: int, limit: int
+) -> list[DatasetTask]:
+    """Up to `limit` tasks of a dataset in `seq` order, after one and up to another."""
+    rows = await tx.all(
+        f"SELECT {_TASK} FROM dataset_task AS t WHERE t.dataset_key = :dataset_key"
+        " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit",
+        {"dataset_key": dataset_key, "after_seq": after_seq, "bound": bound, "row_limit": limit},
+    )
+    return [DatasetTask(*row) for row in rows]
+
+
+async def list_tasks_by_delivery_time(
+    tx: Transaction, dataset_key: int, *, after: tuple[int, int], bound: int, limit: int
+) -> list[DatasetTask]:
+    """Up to `limit` tasks of a dataset by (delivered_ms, seq), after a place, up to a time."""
+    rows = await tx.all(
+        f"SELECT {_TASK} FROM (SELECT delivered_ms, seq FROM dataset_task"
+        " WHERE dataset_key = :dataset_key AND (delivered_ms, seq) > (:after_ms, :after_seq)"
+        " AND delivered_ms <= :bound ORDER BY delivered_ms, seq LIMIT :row_limit) AS k"
+        " CROSS JOIN dataset_task AS t"
+        " WHERE t.dataset_key = :dataset_key AND t.seq = k.seq",
+        {
+            "dataset_key": dataset_key,
+            "after_ms": after[0],
+            "after_seq": after[1],
+            "bound": bound,
+            "row_limit": limit,
+        },
+    )
+    found = [DatasetTask(*row) for row in rows]
+    return sorted(found, key=lambda one: (one.delivered_ms, one.seq))
+
+
+async def list_tasks_of_delivery(
+    tx: Transaction, delivery: DatasetDelivery, *, after_seq: int, limit: int
+) -> list[DatasetTask]:
+    """Up to `limit` tasks of a delivery in `seq` order, after one."""
+    rows = await tx.all(
+        f"SELECT {_TASK} FROM (SELECT seq FROM dataset_task WHERE dataset_key = :dataset_key"
+        " AND delivery_id = :delivery_id AND seq > :after_seq ORDER BY seq LIMIT :row_limit) AS k"
+        " CROSS JOIN dataset_task AS t"
+        " WHERE t.dataset_key = :dataset_key AND t.seq = k.seq",
+        {
+            "dataset_key": delivery.dataset_key,
+            "delivery_id": delivery.delivery_id,
+            "after_seq": after_seq,
+            "row_limit": limit,
+        },
+    )
+    return sorted((DatasetTask(*row) for row in rows), key=lambda one: one.seq)

@@ -1,0 +1,1 @@
+"""Statements for deliveries, their frozen tasks and schemas."""

@@ -1,0 +1,175 @@
+"""Deliveries: their rows, and the runs that make them.
+
+A delivery that is being made has no `delivered_ms`, and no function that reads one finds it. Every
+step of a run is conditional on its number, so that a run which was given up for dead changes
+nothing any more once another one has taken over.
+"""
+
+from __future__ import annotations
+
+from plaudit.model.deliveries import Delivery, DeliveryRun
+from plaudit.store.engine.engine import Row, Transaction
+
+_COLUMNS = (
+    "org_id, delivery_id, project_id, begun_ms, name, delivered_ms, task_count, manifest_hash,"
+    " schema_id"
+)
+_FAR = 2**62
+_OF_RUN = (
+    "WHERE org_id = :org_id AND delivery_id = :delivery_id AND run_no = :run_no"
+    " AND delivered_ms IS NULL"
+)
+
+
+async def insert_delivery(
+    tx: Transaction, delivery: Delivery, name_key: str, *, lease_ms: int
+) -> bool:
+    """Begin a delivery as its first run; False if its id, name or beginning is taken."""
+    return bool(
+        await tx.run(
+            "INSERT INTO delivery (org_id, delivery_id, project_id, begun_ms, name, name_key,"
+            " task_count, schema_id, run_no, lease_ms) VALUES (:org_id, :delivery_id, :project_id,"
+            " :begun_ms, :name, :name_key, 0, :schema_id, 1, :lease_ms) ON CONFLICT DO NOTHING",
+            {
+                "org_id": delivery.org_id,
+                "delivery_id": delivery.delivery_id,
+                "project_id": delivery.project_id,
+                "begun_ms": delivery.begun_ms,
+                "name": delivery.name,
+                "name_key": name_key,
+                "schema_id": delivery.schema_id,
+                "lease_ms": lease_ms,
+            },
+        )
+    )
+
+
+async def take_over(
+    tx: Transaction, project_id: int, name_key: str, *, now: int, lease_ms: int
+) -> DeliveryRun | None:
+    """Take over the making of a delivery whose run is gone; None if it is not, or is done.
+
+    What the run left behind is `task_count` tasks, which the new run deletes before `restart`.
+    """
+    row = await tx.one(
+        "UPDATE delivery SET run_no = run_no + 1, lease_ms = :lease_ms"
+        " WHERE project_id = :project_id AND name_key = :name_key"
+        f" AND delivered_ms IS NULL AND lease_ms <= :now RETURNING {_COLUMNS}, run_no",
+        {"project_id": project_id, "name_key": name_key, "now": now, "lease_ms": lease_ms},
+    )
+    return None if row is None else DeliveryRun(Delivery(*row[:-1]), row[-1])
+
+
+async def restart(tx: Transaction, run: DeliveryRun, begun_ms: int) -> bool:
+    """Begin a delivery that was taken over anew, with the run's words; False if the run lost it."""
+    return bool(
+        await tx.run(
+            "UPDATE delivery SET begun_ms = :begun_ms, task_count = 0, name = :name,"
+            f" schema_id = :schema_id {_OF_RUN}",
+            _of_run(run)
+            | {
+                "begun_ms": begun_ms,
+                "name": run.delivery.name,
+                "schema_id": run.delivery.schema_id,
+            },
+        )
+    )
+
+
+async def hold(
+    tx: Transaction, run: DeliveryRun, *, was_count: int, task_count: int, lease_ms: int
+) -> bool:
+    """Count tasks into a delivery and renew its lease; False if the run has lost it."""
+    return bool(
+        await tx.run(
+            "UPDATE delivery SET task_count = :task_count, lease_ms = :lease_ms"
+            f" {_OF_RUN} AND task_count = :was_count",
+            _of_run(run) | {"was_count": was_count, "task_count": task_count, "lease_ms": lease_ms},
+        )
+    )
+
+
+async def recount(tx: Transaction, run: DeliveryRun, *, lease_ms: int) -> int | None:
+    """How many tasks the run has put in, as it renews its lease; None if it has lost it."""
+    row = await tx.one(
+        f"UPDATE delivery SET lease_ms = :lease_ms {_OF_RUN} RETURNING task_count",
+        _of_run(run) | {"lease_ms": lease_ms},
+    )
+    return None if row is None else int(row[0])
+
+
+async def publish(
+    tx: Transaction,
+    run: DeliveryRun,
+    *,
+    task_count: int,
+    delivered_ms: int,
+    manifest_hash: bytes,
+) -> bool:
+    """Show a delivery, which never changes after; False if the run has lost it."""
+    return bool(
+        await tx.run(
+            "UPDATE delivery SET delivered_ms = :delivered_ms, manifest_hash = :manifest_hash"
+            f" {_OF_RUN} AND task_count = :task_count",
+            _of_run(run)
+            | {
+                "delivered_ms": delivered_ms,
+                "manifest_hash": manifest_hash,
+                "task_count": task_count,
+            },
+        )
+    )
+
+
+async def withdraw(tx: Transaction, run: DeliveryRun) -> bool:
+    """Take back a delivery that has no tasks left; False if the run has lost it."""
+    return bool(await tx.run(f"DELETE FROM delivery {_OF_RUN} AND task_count = 0", _of_run(run)))
+
+
+async def find_delivery(tx: Transaction, org_id: str, delivery_id: str) -> Delivery | None:
+    """A delivery of this world by its id."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM delivery WHERE org_id = :org_id AND delivery_id = :delivery_id"
+        " AND delivered_ms IS NOT NULL",
+        {"org_id": org_id, "delivery_id": delivery_id},
+    )
+    return Delivery(*row) if row else None
+
+
+async def find_delivery_by_name(tx: Transaction, project_id: int, name_key: str) -> Delivery | None:
+    """A delivery of a project by the key form of its name."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM delivery WHERE project_id = :project_id"
+        " AND name_key = :name_key AND delivered_ms IS NOT NULL",
+        {"project_id": project_id, "name_key": name_key},
+    )
+    return Delivery(*row) if row else None
+
+
+async def list_deliveries(
+    tx: Transaction,
+    project_id: int,
+    *,
+    delivered_after: int | None = None,
+    delivered_before: int | None = None,
+) -> list[Delivery]:
+    """All deliveries of a project made strictly between the bounds, oldest first."""
+    rows: list[Row] = await tx.all(
+        f"SELECT {_COLUMNS} FROM delivery WHERE project_id = :project_id"
+        " AND delivered_ms > :after AND delivered_ms < :before"
+        " ORDER BY delivered_ms, delivery_id",
+        {
+            "project_id": project_id,
+            "after": -_FAR if delivered_after is None else delivered_after,
+            "before": _FAR if delivered_before is None else delivered_before,
+        },
+    )
+    return [Delivery(*row) for row in rows]
+
+
+def _of_run(run: DeliveryRun) -> dict[str, object]:
+    return {
+        "org_id": run.delivery.org_id,
+        "delivery_id": run.delivery.delivery_id,
+        "run_no": run.run_no,
+    }

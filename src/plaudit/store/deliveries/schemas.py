@@ -1,0 +1,47 @@
+"""Schemas of deliveries: what the responses in them look like."""
+
+from __future__ import annotations
+
+from plaudit.model.deliveries import DeliverySchema
+from plaudit.store.engine.engine import Transaction
+
+_COLUMNS = "org_id, schema_id, name, json, created_by, created_ms, updated_by, updated_ms"
+
+
+async def insert_schema(tx: Transaction, schema: DeliverySchema) -> bool:
+    """Add a schema; False if its id is taken."""
+    return bool(
+        await tx.run(
+            f"INSERT INTO delivery_schema ({_COLUMNS}) VALUES (:org_id, :schema_id, :name, :json,"
+            " :created_by, :created_ms, :updated_by, :updated_ms) ON CONFLICT DO NOTHING",
+            {
+                "org_id": schema.org_id,
+                "schema_id": schema.schema_id,
+                "name": schema.name,
+                "json": schema.json,
+                "created_by": schema.created_by,
+                "created_ms": schema.created_ms,
+                "updated_by": schema.updated_by,
+                "updated_ms": schema.updated_ms,
+            },
+        )
+    )
+
+
+async def find_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySchema | None:
+    """A schema of this world by its id."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM delivery_schema WHERE org_id = :org_id AND schema_id = :schema_id",
+        {"org_id": org_id, "schema_id": schema_id},
+    )
+    return DeliverySchema(*row) if row else None
+
+
+async def list_schemas(tx: Transaction, org_id: str) -> list[DeliverySchema]:
+    """All schemas of this world, oldest first."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM delivery_schema WHERE org_id = :org_id"
+        " ORDER BY created_ms, schema_id",
+        {"org_id": org_id},
+    )
+    return [DeliverySchema(*row) for row in rows]

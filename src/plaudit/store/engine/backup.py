@@ -1,0 +1,156 @@
+"""Copy a whole store to one file, and bring it back, with a hash that proves it is the same.
+
+SQLite is copied page by page through its own backup interface, while it is being written to;
+PostgreSQL by pg_dump, from one snapshot. Beside FILE stands FILE.sha256, as sha256sum writes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from plaudit.errors import Misconfigured, StoreRefused
+from plaudit.settings import Settings
+from plaudit.store.engine import connect as opening
+
+PAGES_PER_STEP = 1024
+READ_BYTES = 1024 * 1024
+
+Progress = Callable[[int, int], None]
+"""Told how much is done, of how much."""
+
+
+def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
+    """Write a backup that has been checked; return its SHA-256 in hexadecimal."""
+    draft = out.with_name(f".{out.name}.part")
+    draft.unlink(missing_ok=True)
+    try:
+        if settings.database is None:
+            _copy_sqlite(settings.data / opening.FILE_NAME, draft, on_progress)
+            _check_sqlite(draft)
+        else:
+            url = _past_pooler(settings)
+            _run(["pg_dump", "--format=custom", f"--file={draft}", url])
+            _run(["pg_restore", "--list", str(draft)])
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        digest = sha256_of(draft)
+        # The hash first: a kill in between leaves the old file refused, not a new one unproven.
+        _sidecar(out).write_text(f"{digest}  {out.name}\n", "ascii")
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+    return digest
+
+
+def read_backup(settings: Settings, source: Path) -> None:
+    """Bring a backup back into a store that does not exist yet; raises StoreRefused."""
+    verify(source)
+    if settings.database is not None:
+        command = ["pg_restore", "--exit-on-error", "--no-owner", "--single-transaction"]
+        _run([*command, f"--dbname={_past_pooler(settings)}", str(source)])
+        return
+    target = settings.data / opening.FILE_NAME
+    for there in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
+        if there.exists():
+            raise StoreRefused(f"{there} exists; move the store's files away, then restore")
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.part")
+    try:
+        shutil.copyfile(source, draft)
+        _check_sqlite(draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def verify(source: Path) -> None:
+    """Raise StoreRefused unless a backup is what its hash file says."""
+    try:
+        expected = _sidecar(source).read_text("ascii").split()[0]
+    except (OSError, IndexError) as exc:
+        raise StoreRefused(
+            f"{_sidecar(source)} is missing; a backup has its hash beside it"
+        ) from exc
+    if sha256_of(source) != expected:
+        raise StoreRefused(f"{source} is damaged: its hash is not the one in {_sidecar(source)}")
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _copy_sqlite(source: Path, target: Path, on_progress: Progress) -> None:
+    if not source.exists():
+        raise StoreRefused(f"there is no store at {source}")
+    reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+    writer = apsw.Connection(str(target))
+    try:
+        # One snapshot for all steps; without it every write elsewhere would start the copy anew.
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+        with writer.backup("main", reader, "main") as backup:
+            while not backup.done:
+                backup.step(PAGES_PER_STEP)
+                on_progress(backup.page_count - backup.remaining, backup.page_count)
+        # The copy stands alone: no write-ahead log goes with it.
+        writer.execute("PRAGMA journal_mode=DELETE").fetchall()
+    finally:
+        writer.close()
+        reader.close()
+
+
+def _check_sqlite(path: Path) -> None:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except apsw.Error as exc:
+        raise StoreRefused(f"{path} is not a sound database: {exc}") from exc
+    finally:
+        connection.close()
+    if found != ("ok",):
+        raise StoreRefused(f"{path} is not a sound database: {found and found[0]}")
+
+
+def _past_pooler(settings: Settings) -> str:
+    """The URL of a PostgreSQL that is no pooler's.
+
+    What pg_dump and pg_restore set for their session would reach the pooler's other clients, and
+    part of it not their own transaction.
+    """
+    assert settings.database is not None
+    if settings.database_pooler:
+        raise Misconfigured(
+            "a backup cannot go through a pooler; name the server itself with --database"
+            " and set PLAUDIT_DATABASE_POOLER=0"
+        )
+    return settings.database
+
+
+def _run(command: list[str]) -> None:
+    """Run one of PostgreSQL's own tools, which must be on the PATH."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as exc:
+        raise Misconfigured(
+            f"{command[0]} is not on the PATH; install PostgreSQL's client tools"
+        ) from exc
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        reason = next((line for line in lines if "error:" in line.lower()), lines[-1])
+        raise StoreRefused(f"{command[0]} failed: {reason}")

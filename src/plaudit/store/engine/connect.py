@@ -1,0 +1,77 @@
+"""Make, open and check the store that the settings name. Alone knows which engine that is."""
+
+from __future__ import annotations
+
+import asyncio
+
+from plaudit.errors import Misconfigured, StoreRefused
+from plaudit.settings import Settings
+from plaudit.store.engine import migrator as schema
+from plaudit.store.engine import sqlite as engine_sqlite
+from plaudit.store.engine.engine import Database
+from plaudit.store.engine.migrator import Dialect
+
+try:
+    from plaudit.store.engine import postgres as engine_postgres
+except ImportError:  # the extra [postgres] is not installed
+    engine_postgres = None  # type: ignore[assignment]
+
+FILE_NAME = "plaudit.sqlite"
+
+
+def prepare(settings: Settings) -> list[str]:
+    """Create the store or bring it up to date; return the migrations applied."""
+
+    async def work() -> list[str]:
+        db = _open(settings, create=True, patient=True)
+        try:
+            applied = await schema.upgrade(db, _dialect(settings))
+            if applied and settings.database is not None:
+                await db.write(schema.pack_columns)
+            return applied
+        finally:
+            await db.close()
+
+    return asyncio.run(work())
+
+
+def open_database(settings: Settings, *, patient: bool = False) -> Database:
+    """Open a store that was prepared; raises StoreRefused where there is none.
+
+    `patient` is for an operator's own commands, whose statements may take minutes.
+    """
+    return _open(settings, create=False, patient=patient)
+
+
+async def require_current(db: Database, settings: Settings) -> None:
+    """Raise StoreRefused unless the store has exactly the schema of this version."""
+    await schema.require_current(db, _dialect(settings))
+
+
+def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
+    if settings.database is not None:
+        return _open_postgres(settings, patient=patient)
+    try:
+        if create:
+            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StoreRefused(f"cannot make the folder {settings.data}: {exc.strerror}") from exc
+    path = settings.data / FILE_NAME
+    if not create and not path.exists():
+        raise StoreRefused(f"there is no store in {settings.data}; run 'plaudit init' first")
+    return engine_sqlite.open_sqlite(path, create=create)
+
+
+def _open_postgres(settings: Settings, *, patient: bool) -> Database:
+    url = settings.database or ""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise Misconfigured("--database takes a URL that begins with postgresql://")
+    if engine_postgres is None:
+        raise Misconfigured("PostgreSQL needs the extra: pip install 'plaudit[postgres]'")
+    return engine_postgres.PostgresDatabase(
+        url, behind_pooler=settings.database_pooler, patient=patient
+    )
+
+
+def _dialect(settings: Settings) -> Dialect:
+    return schema.SQLITE if settings.database is None else schema.POSTGRES

@@ -1,0 +1,369 @@
+"""The production engine: PostgreSQL through asyncpg.
+
+Connections are held, not borrowed from a pool that resets them, because a reset costs half a
+`limit=1` page. Writes run at READ COMMITTED: the completion clock is one hot row, and stronger
+levels would turn every wait on it into a retry (reliability 2.2.3).
+
+A write is run again as a whole when the database asks for it (40001, 40P01) and when the
+connection is lost before COMMIT was sent. When it is lost during COMMIT the outcome is unknown;
+then the transaction's own number is looked up on a new connection (`pg_xact_status`), so nothing
+is done twice and nothing acknowledged is lost. A server that recovered from a crash, or a standby
+that took over, may have given that number to another transaction; where that could be, the outcome
+stays unknown and the caller is told so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NoReturn, TypeVar, cast
+
+import asyncpg
+
+from plaudit.errors import Problem, Unavailable
+from plaudit.store.engine import postgres_session as session
+from plaudit.store.engine.engine import Args, Row, Work
+
+T = TypeVar("T")
+
+CONNECTIONS_MAX = 10
+CONNECT_SECONDS_MAX = 2.0
+STATEMENT_SECONDS_MAX = 10.0
+WAIT_SECONDS_MAX = 2.0
+OUTCOME_SECONDS_MAX = 8.0
+ATTEMPTS_MAX = 10
+SETTLINGS_MAX = 5
+"""How often a transaction behind a pooler looks which history it is in before it gives up."""
+
+_NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+_AGAIN = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.UniqueViolationError,  # somebody was quicker since we looked; looking again tells
+)
+_OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+_INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
+"""What is another text after the server has recovered from a crash or another has taken over.
+
+Recovery begins the statistics anew, also where the postmaster outlived the crash.
+"""
+_NOW_SQL = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+_WRITING = "ISOLATION LEVEL READ COMMITTED"
+_READING = "ISOLATION LEVEL READ COMMITTED READ ONLY"
+_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_MARK_SQL = f"SELECT pg_current_xact_id()::text, {_INCARNATION}"
+_OUTCOME_SQL = f"SELECT pg_xact_status(:id::text::xid8), {_INCARNATION} = :incarnation"
+_EMPTY_WRITE_SQL = "SELECT pg_logical_emit_message(true, 'plaudit', '')"
+
+
+class PostgresTransaction:
+    """Statements on one connection."""
+
+    def __init__(self, connection: Any, epoch: int) -> None:
+        self._connection = connection
+        self.epoch = epoch
+
+    skip_locked = " FOR UPDATE SKIP LOCKED"
+
+    async def now_ms(self) -> int:
+        return int(await self._connection.fetchval(_NOW_SQL))
+
+    async def one(self, sql: str, args: Args) -> Row | None:
+        text, names = positional(sql)
+        row = await self._connection.fetchrow(text, *[args[name] for name in names])
+        return None if row is None else tuple(row)
+
+    async def all(self, sql: str, args: Args) -> list[Row]:
+        text, names = positional(sql)
+        rows = await self._connection.fetch(text, *[args[name] for name in names])
+        return [tuple(row) for row in rows]
+
+    async def run(self, sql: str, args: Args) -> int:
+        text, names = positional(sql)
+        done = await self._connection.execute(text, *[args[name] for name in names])
+        count = done.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def many(self, sql: str, rows: Iterable[Args]) -> None:
+        text, names = positional(sql)
+        values = [[row[name] for name in names] for row in rows]
+        if values:  # asyncpg would leave the session in a state that no timeout of the server ends
+            await self._connection.executemany(text, values)
+
+    async def add(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        await self._connection.copy_records_to_table(table, records=rows, columns=columns)
+
+
+class PostgresDatabase:
+    """A database, connected to as needed. Belongs to the event loop that first uses it.
+
+    `patient` lets statements run as long as they take, for an operator's own commands.
+    """
+
+    def __init__(self, url: str, *, behind_pooler: bool = False, patient: bool = False) -> None:
+        self._url = url
+        self.behind_pooler = behind_pooler
+        self._statement_seconds = None if patient else STATEMENT_SECONDS_MAX
+        self._settings = session.settings(self._statement_seconds)
+        self._idle: list[Any] = []
+        self._places = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._is_closed = False
+        self._history = session.UNSETTLED
+
+    def read(self, *, snapshot: bool = True) -> _Read:
+        """A read; a snapshot is a REPEATABLE READ transaction."""
+        return _Read(self, snapshot)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a transaction, again if need be; return once it is durable."""
+        for attempt in range(ATTEMPTS_MAX):
+            if attempt:
+                await asyncio.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))
+            done, result = await self._attempt(work, is_last=attempt == ATTEMPTS_MAX - 1)
+            if done:
+                return cast(T, result)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def check(self) -> None:
+        async with self.read(snapshot=False) as tx:
+            await tx.one("SELECT 1", {})
+
+    async def close(self) -> None:
+        self._is_closed = True
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                await connection.close(timeout=1)
+            except _LOST:
+                connection.terminate()
+
+    async def acquire(self) -> Any:
+        """A connection of one's own; raises Unavailable when none can be had in time."""
+        if self._is_closed:
+            raise Unavailable("the store is closing")
+        try:
+            async with asyncio.timeout(WAIT_SECONDS_MAX):
+                await self._places.acquire()
+        except TimeoutError as exc:
+            raise Unavailable("the store is busy", detail="no free connection") from exc
+        try:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.is_closed():
+                    return connection
+            return await self._connect()
+        except BaseException as exc:
+            self._places.release()
+            _fail(exc)
+
+    def release(self, connection: Any, *, broken: bool = False) -> None:
+        """Give a connection back; a broken one is dropped."""
+        if broken or self._is_closed or connection.is_closed() or connection.is_in_transaction():
+            connection.terminate()
+        else:
+            self._idle.append(connection)
+        self._places.release()
+
+    async def _connect(self) -> Any:
+        options: dict[str, Any] = {"command_timeout": self._statement_seconds}
+        if self.behind_pooler:
+            # Then statements have no name, and the next transaction prepares its own anew.
+            options["statement_cache_size"] = 0
+        else:
+            options["server_settings"] = {"application_name": "plaudit", **self._settings}
+        connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX, **options)
+        if not self.behind_pooler:
+            try:
+                await self._settle(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    async def begin(self, connection: Any, mode: str) -> PostgresTransaction:
+        """Begin a transaction; behind a pooler, in the history of the server that it is on."""
+        if not self.behind_pooler:
+            await connection.execute(f"BEGIN {mode}")
+            return self.without_begin(connection)
+        seconds = None if self._statement_seconds is None else WAIT_SECONDS_MAX
+        for _ in range(SETTLINGS_MAX):
+            history = self._history
+            if not history.is_settled:
+                history = await self._settle(connection)
+            if await session.open_behind_pooler(connection, mode, self._settings, history, seconds):
+                return PostgresTransaction(connection, history.epoch)
+            if self._history is history:  # else another transaction has settled it by now
+                self._history = session.UNSETTLED
+        raise Unavailable("the store is changing hands")
+
+    def without_begin(self, connection: Any) -> PostgresTransaction:
+        """Statements that each are a transaction; not behind a pooler, which may part them."""
+        return PostgresTransaction(connection, self._history.epoch)
+
+    async def _settle(self, connection: Any) -> session.History:
+        self._history = await session.settle(connection, PostgresTransaction(connection, 0))
+        return self._history
+
+    async def _attempt(self, work: Work[T], *, is_last: bool) -> tuple[bool, T | None]:
+        """One run of a write: whether it is done, and its result."""
+        connection = await self.acquire()
+        mark = None
+        try:
+            result = await work(await self.begin(connection, _WRITING))
+            mark = await connection.fetchrow(_MARK_SQL)
+            await connection.execute("COMMIT")
+        except _AGAIN as exc:
+            await self._roll_back(connection)
+            if is_last:
+                raise Unavailable("the store is busy", detail=str(exc)) from exc
+            return False, None
+        except _LOST as exc:
+            self.release(connection, broken=True)
+            # What took too long is not tried again: the caller has waited long enough.
+            is_overdue = isinstance(exc, _OVERDUE)
+            seconds = WAIT_SECONDS_MAX if is_overdue else OUTCOME_SECONDS_MAX
+            if mark is not None and await self._is_committed(tuple(mark), seconds):
+                return True, result
+            if is_last or is_overdue:
+                _fail(exc)
+            return False, None
+        except BaseException as exc:
+            await self._roll_back(connection)
+            _fail(exc)
+        self.release(connection)
+        return True, result
+
+    async def _roll_back(self, connection: Any) -> None:
+        is_broken = True
+        try:
+            await connection.execute("ROLLBACK", timeout=CONNECT_SECONDS_MAX)
+            is_broken = False
+        except _LOST:
+            pass  # the server rolls back what has no connection
+        finally:
+            self.release(connection, broken=is_broken)
+
+    async def _is_committed(self, mark: Row, seconds: float) -> bool:
+        """What became of a transaction whose COMMIT was not answered; waits while it runs.
+
+        Raises Unavailable where that cannot be known, or not in time. Numbers of transactions that
+        had reached no disk, or not the standby, are handed out again: after a recovery a number
+        that was committed may be another's, but one that was not is certainly not ours either.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                for attempt in range(ATTEMPTS_MAX * 2):
+                    await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
+                    try:
+                        status, is_same_server = await self._outcome(mark)
+                    except Unavailable:
+                        continue
+                    if status == "committed" and not is_same_server:
+                        break
+                    if status != "in progress" or not is_same_server:
+                        return bool(status == "committed")
+        except TimeoutError:
+            pass
+        raise Unavailable("the store went away while saving; look whether the change is there")
+
+    async def _outcome(self, mark: Row) -> Row:
+        """A transaction's status, and whether the server is the one that gave it its number."""
+        args = {"id": mark[0], "incarnation": mark[1]}
+        try:
+            async with _Read(self, snapshot=False, must_commit=True) as tx:
+                row = await tx.one(_OUTCOME_SQL, args)
+                assert row is not None
+                if row[0] == "committed":
+                    # An empty commit waits, as the lost one did, for a synchronous standby to
+                    # have everything up to it.
+                    await tx.one(_EMPTY_WRITE_SQL, {})
+        except asyncpg.InvalidParameterValueError:  # the number has not been handed out again yet
+            return "aborted", False
+        return row
+
+
+class _Read:
+    """One read on a held connection."""
+
+    __slots__ = ("_connection", "_database", "_is_open", "_must_commit", "_snapshot")
+
+    def __init__(
+        self, database: PostgresDatabase, snapshot: bool, *, must_commit: bool = False
+    ) -> None:
+        self._database = database
+        self._snapshot = snapshot
+        self._is_open = snapshot or database.behind_pooler
+        self._must_commit = must_commit
+
+    async def __aenter__(self) -> PostgresTransaction:
+        self._connection = await self._database.acquire()
+        if not self._is_open:
+            return self._database.without_begin(self._connection)
+        try:
+            mode = _SNAPSHOT if self._snapshot else _READING
+            return await self._database.begin(self._connection, mode)
+        except BaseException as exc:
+            self._database.release(self._connection, broken=True)
+            _fail(exc)
+
+    async def __aexit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
+        is_broken = True
+        try:
+            if exc is None or isinstance(exc, Problem):
+                if self._is_open:
+                    await self._connection.execute("COMMIT")
+                is_broken = False
+        except _LOST as lost:
+            if self._must_commit:
+                exc = exc or lost
+            # Otherwise everything was read; only the connection is gone.
+        finally:
+            self._database.release(self._connection, broken=is_broken)
+        if exc is not None:
+            _fail(exc)
+
+
+@lru_cache(maxsize=512)
+def positional(sql: str) -> tuple[str, tuple[str, ...]]:
+    """Turn `:named` parameters into `$1`; return the text and the names in order."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            names.append(found[1])
+        return f"${names.index(found[1]) + 1}"
+
+    return _NAME.sub(number, sql), tuple(names)
+
+
+def _translated(exc: BaseException) -> BaseException:
+    """A lost, refused or overdue connection is a 503 that may pass; the rest stays as it is."""
+    if isinstance(exc, Problem):
+        return exc
+    if isinstance(exc, (*_LOST, asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError)):
+        return Unavailable("the store cannot be reached now", detail=repr(exc))
+    if isinstance(
+        exc, (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError)
+    ):
+        return Unavailable("the store cannot be reached now", detail=repr(exc))
+    return exc
+
+
+def _fail(exc: BaseException) -> NoReturn:
+    """Raise what a caller may see of an exception."""
+    problem = _translated(exc)
+    if problem is exc:
+        raise exc
+    raise problem from exc

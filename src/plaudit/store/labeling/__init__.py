@@ -1,0 +1,1 @@
+"""Statements for leases, drafts, submissions and their statistics."""

@@ -1,0 +1,1 @@
+"""Statements for projects, batches, tasks and the work queue."""

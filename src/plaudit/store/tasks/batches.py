@@ -1,0 +1,266 @@
+"""Batches of tasks and how far they have come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from plaudit.model.core import Batch, BatchStatus, TaskStatus
+from plaudit.store.engine.engine import Row, Transaction
+
+_COLUMNS = (
+    "org_id, batch_id, project_id, name, status, created_ms, completed_ms, metadata, callback,"
+    " priority"
+)
+_FAR = 2**62
+
+
+class BatchFilter(Struct, frozen=True):
+    """Which batches to list; times are exclusive bounds in milliseconds."""
+
+    project_id: int | None = None
+    status: BatchStatus | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    completed_after: int | None = None
+    completed_before: int | None = None
+
+
+async def insert_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
+    """Add a batch; False if its id is taken, or its name within the project."""
+    inserted = await tx.run(
+        f"INSERT INTO batch ({_COLUMNS}, name_key) VALUES (:org_id, :batch_id, :project_id, :name,"
+        " :status, :created_ms, :completed_ms, :metadata, :callback, :priority, :name_key)"
+        " ON CONFLICT DO NOTHING",
+        {
+            "org_id": batch.org_id,
+            "batch_id": batch.batch_id,
+            "project_id": batch.project_id,
+            "name": batch.name,
+            "status": batch.status.value,
+            "created_ms": batch.created_ms,
+            "completed_ms": batch.completed_ms,
+            "metadata": batch.metadata,
+            "callback": batch.callback,
+            "priority": batch.priority,
+            "name_key": name_key,
+        },
+    )
+    if inserted:
+        await claim_name(tx, batch.org_id, name_key, batch.batch_id)
+        await tx.run(
+            "INSERT INTO batch_progress (project_id, batch_id) VALUES (:project_id, :batch_id)",
+            {"project_id": batch.project_id, "batch_id": batch.batch_id},
+        )
+    return bool(inserted)
+
+
+async def update_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
+    """Write a batch anew; False if another batch of the project has the name."""
+    for other in await list_batches_by_name(tx, batch.org_id, name_key, batch.project_id):
+        if other.batch_id != batch.batch_id:
+            return False
+    await _move_name(tx, batch, name_key)
+    return bool(
+        await tx.run(
+            "UPDATE batch SET name = :name, name_key = :name_key, status = :status,"
+            " created_ms = :created_ms, completed_ms = :completed_ms, metadata = :metadata,"
+            " callback = :callback WHERE org_id = :org_id AND batch_id = :batch_id",
+            {
+                "org_id": batch.org_id,
+                "batch_id": batch.batch_id,
+                "name": batch.name,
+                "name_key": name_key,
+                "status": batch.status.value,
+                "created_ms": batch.created_ms,
+                "completed_ms": batch.completed_ms,
+                "metadata": batch.metadata,
+                "callback": batch.callback,
+            },
+        )
+    )
+
+
+async def claim_name(tx: Transaction, org_id: str, name_key: str, batch_id: str) -> bool:
+    """Take a name for a batch in the whole world; False if another batch has it."""
+    key = {"org_id": org_id, "name_key": name_key}
+    await tx.run(
+        "INSERT INTO batch_name (org_id, name_key, batch_id)"
+        " VALUES (:org_id, :name_key, :batch_id) ON CONFLICT DO NOTHING",
+        key | {"batch_id": batch_id},
+    )
+    row = await tx.one(
+        "SELECT batch_id FROM batch_name WHERE org_id = :org_id AND name_key = :name_key", key
+    )
+    return row is not None and row[0] == batch_id
+
+
+async def find_batch(tx: Transaction, org_id: str, batch_id: str) -> Batch | None:
+    """A batch of this world by its id."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM batch WHERE org_id = :org_id AND batch_id = :batch_id",
+        {"org_id": org_id, "batch_id": batch_id},
+    )
+    return _batch(row) if row else None
+
+
+async def list_batches_by_name(
+    tx: Transaction, org_id: str, name_key: str, project_id: int | None
+) -> list[Batch]:
+    """Up to two batches of this name, in one project or in the whole world."""
+    condition = "" if project_id is None else " AND project_id = :project_id"
+    args = {"org_id": org_id, "name_key": name_key}
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM batch WHERE org_id = :org_id AND name_key = :name_key{condition}"
+        " ORDER BY project_id LIMIT 2",
+        args if project_id is None else args | {"project_id": project_id},
+    )
+    return [_batch(row) for row in rows]
+
+
+async def list_batches(
+    tx: Transaction, org_id: str, where: BatchFilter, *, after: tuple[int, str] | None, limit: int
+) -> list[Batch]:
+    """Up to `limit` batches by (created_ms, batch_id), starting after that place."""
+    conditions = ["org_id = :org_id"]
+    args: dict[str, object] = {"org_id": org_id, "row_limit": limit}
+    if where.project_id is not None:
+        conditions.append("project_id = :project_id")
+        args["project_id"] = where.project_id
+    if where.status is not None:
+        conditions.append("status = :status")
+        args["status"] = where.status.value
+    for column, low, high in (
+        ("created_ms", where.created_after, where.created_before),
+        ("completed_ms", where.completed_after, where.completed_before),
+    ):
+        if low is not None or high is not None:
+            conditions.append(f"{column} > :{column}_low AND {column} < :{column}_high")
+            args[f"{column}_low"] = -_FAR if low is None else low
+            args[f"{column}_high"] = _FAR if high is None else high
+    if after is not None:
+        conditions.append("(created_ms, batch_id) > (:after_ms, :after_id)")
+        args["after_ms"], args["after_id"] = after
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM batch WHERE {' AND '.join(conditions)}"
+        " ORDER BY created_ms, batch_id LIMIT :row_limit",
+        args,
+    )
+    return [_batch(row) for row in rows]
+
+
+async def add_progress(
+    tx: Transaction, project_id: int, batch_id: str, change: Mapping[TaskStatus, int]
+) -> dict[TaskStatus, int]:
+    """Count tasks into and out of statuses; return the batch's new totals.
+
+    Counting is an update, so that of two transactions that finish the last two tasks exactly one
+    sees that none is left (style 1).
+    """
+    row = await tx.one(
+        "UPDATE batch_progress SET pending = pending + :pending,"
+        " completed = completed + :completed, canceled = canceled + :canceled,"
+        " error = error + :error"
+        " WHERE project_id = :project_id AND batch_id = :batch_id"
+        " RETURNING pending, completed, canceled, error",
+        {
+            "project_id": project_id,
+            "batch_id": batch_id,
+            "pending": change.get(TaskStatus.pending, 0),
+            "completed": change.get(TaskStatus.completed, 0),
+            "canceled": change.get(TaskStatus.canceled, 0),
+            "error": change.get(TaskStatus.error, 0),
+        },
+    )
+    assert row is not None
+    statuses = (TaskStatus.pending, TaskStatus.completed, TaskStatus.canceled, TaskStatus.error)
+    return dict(zip(statuses, row, strict=True))
+
+
+async def find_progress(tx: Transaction, project_id: int, batch_id: str) -> dict[TaskStatus, int]:
+    """How many of a batch's tasks are in each status."""
+    row = await tx.one(
+        "SELECT pending, completed, canceled, error FROM batch_progress"
+        " WHERE project_id = :project_id AND batch_id = :batch_id",
+        {"project_id": project_id, "batch_id": batch_id},
+    )
+    statuses = (TaskStatus.pending, TaskStatus.completed, TaskStatus.canceled, TaskStatus.error)
+    return dict(zip(statuses, row or (0, 0, 0, 0), strict=True))
+
+
+async def complete_batch(tx: Transaction, project_id: int, batch_id: str, now: int) -> bool:
+    """Complete a batch that is in progress; False if it is in another status."""
+    return bool(
+        await tx.run(
+            "UPDATE batch SET status = 'completed', completed_ms = :now"
+            " WHERE project_id = :project_id AND batch_id = :batch_id AND status = 'in_progress'",
+            {"project_id": project_id, "batch_id": batch_id, "now": now},
+        )
+    )
+
+
+async def move_batch(
+    tx: Transaction, batch: Batch, *, expected: BatchStatus, status: BatchStatus
+) -> bool:
+    """Move a batch from the expected status to another; False if it had moved already."""
+    return bool(
+        await tx.run(
+            "UPDATE batch SET status = :status"
+            " WHERE org_id = :org_id AND batch_id = :batch_id AND status = :expected",
+            {
+                "org_id": batch.org_id,
+                "batch_id": batch.batch_id,
+                "expected": expected.value,
+                "status": status.value,
+            },
+        )
+    )
+
+
+async def set_priority(tx: Transaction, batch: Batch, priority: int) -> None:
+    """Write how early a batch's tasks are given out."""
+    await tx.run(
+        "UPDATE batch SET priority = :priority WHERE org_id = :org_id AND batch_id = :batch_id",
+        {"org_id": batch.org_id, "batch_id": batch.batch_id, "priority": priority},
+    )
+
+
+async def replace_metadata(tx: Transaction, batch: Batch, metadata: bytes) -> bool:
+    """Write a batch's metadata; False if it is no longer what `batch` says."""
+    return bool(
+        await tx.run(
+            "UPDATE batch SET metadata = :metadata"
+            " WHERE org_id = :org_id AND batch_id = :batch_id AND metadata = :was",
+            {
+                "org_id": batch.org_id,
+                "batch_id": batch.batch_id,
+                "metadata": metadata,
+                "was": batch.metadata,
+            },
+        )
+    )
+
+
+async def _move_name(tx: Transaction, batch: Batch, name_key: str) -> None:
+    """Let go of a batch's old name, which another batch may bear as well, and take the new one."""
+    args = {"org_id": batch.org_id, "batch_id": batch.batch_id, "name_key": name_key}
+    row = await tx.one(
+        "SELECT name_key FROM batch_name"
+        " WHERE org_id = :org_id AND batch_id = :batch_id AND name_key <> :name_key",
+        args,
+    )
+    if row is not None:
+        await tx.run(
+            "DELETE FROM batch_name WHERE org_id = :org_id AND name_key = :name_key",
+            {"org_id": batch.org_id, "name_key": row[0]},
+        )
+        for other in await list_batches_by_name(tx, batch.org_id, row[0], None):
+            if other.batch_id != batch.batch_id:
+                await claim_name(tx, batch.org_id, row[0], other.batch_id)
+    await claim_name(tx, batch.org_id, name_key, batch.batch_id)
+
+
+def _batch(row: Row) -> Batch:
+    org_id, batch_id, project_id, name, status, *rest = row
+    return Batch(org_id, batch_id, project_id, name, BatchStatus(status), *rest)

@@ -1,0 +1,29 @@
+"""Completed tasks as people look for them: the last one first."""
+
+from __future__ import annotations
+
+from plaudit.model.core import TaskStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks.tasks import TaskPlace
+
+NOWHERE = TaskPlace(2**62, 2**62)
+"""A place after every completion."""
+
+
+async def list_latest(
+    tx: Transaction, project_id: int, *, before: TaskPlace = NOWHERE, limit: int
+) -> list[TaskPlace]:
+    """The places of the last `limit` completions before a place, newest first."""
+    rows = await tx.all(
+        "SELECT completed_ms, seq FROM task WHERE project_id = :project_id AND status = :status"
+        " AND completed_ms IS NOT NULL AND (completed_ms, seq) < (:before_ms, :before_seq)"
+        " ORDER BY completed_ms DESC, seq DESC LIMIT :row_limit",
+        {
+            "project_id": project_id,
+            "status": TaskStatus.completed.code,
+            "before_ms": before.completed_ms,
+            "before_seq": before.seq,
+            "row_limit": limit,
+        },
+    )
+    return [TaskPlace(completed_ms, seq) for completed_ms, seq in rows]

@@ -1,0 +1,58 @@
+"""Tasks as rows of a table: what is known of each without its texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from plaudit.model.core import TaskStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks.tasks import TaskFilter, TaskPlace, keys_sql
+
+
+class TaskRow(Struct, frozen=True):
+    """One task without what was said in it."""
+
+    seq: int
+    task_id: str
+    batch_id: str | None
+    status: TaskStatus
+    created_ms: int
+    completed_ms: int | None
+
+
+async def list_rows(
+    tx: Transaction, where: TaskFilter, *, after: TaskPlace, bound: int, limit: int
+) -> list[TaskRow]:
+    """Up to `limit` tasks in the order and between the bounds of `tasks.list_tasks`."""
+    if where.status is TaskStatus.deleted:
+        return []
+    keys = keys_sql(where.batch_id is not None, where.status is not None, where.is_by_completion)
+    args: dict[str, Any] = {
+        "project_id": where.project_id,
+        "after_seq": after.seq,
+        "bound": bound,
+        "row_limit": limit,
+    }
+    if where.batch_id is not None:
+        args["batch_id"] = where.batch_id
+    if where.status is not None:
+        args["status"] = where.status.code
+    if where.is_by_completion:
+        args["after_ms"] = after.completed_ms
+        if where.completed_before is not None:
+            args["bound"] = min(bound, where.completed_before - 1)
+    rows = await tx.all(
+        "SELECT t.seq, t.task_id, t.batch_id, t.status, t.created_ms, t.completed_ms"
+        f" FROM ({keys}) AS k CROSS JOIN task AS t"
+        " WHERE t.project_id = :project_id AND t.seq = k.seq",
+        args,
+    )
+    found = [
+        TaskRow(seq, task_id, batch_id, TaskStatus.from_code(status), created_ms, completed_ms)
+        for seq, task_id, batch_id, status, created_ms, completed_ms in rows
+    ]
+    # The join keeps the order of the keys on every engine we know, but none promises it.
+    found.sort(key=lambda one: (one.completed_ms or 0 if where.is_by_completion else 0, one.seq))
+    return found

@@ -1,0 +1,412 @@
+"""Tasks: pages of stored JSON, and the changes of status.
+
+Every page reads a number of rows that depends on its limit alone: each status is one range of an
+index, and a page over all statuses merges the four ranges. Pages are in `seq` order, or by
+`(completed_ms, seq)` where a bound on completion is given (design 3.4 and 3.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+from msgspec import Struct
+
+from plaudit.model.core import STORED_STATUSES, PageRow, StoredTask, TaskStatus
+from plaudit.store.engine.engine import Row, Transaction
+
+FAR = 2**62
+"""Beyond every time and sequence number."""
+
+
+LOCATED_AT_ONCE = 50
+
+
+class TaskPlace(Struct, frozen=True):
+    """A place between two tasks of a listing; `completed_ms` plays no part in `seq` order."""
+
+    completed_ms: int
+    seq: int
+
+
+class TaskFilter(Struct, frozen=True):
+    """Which tasks of one project to list; completion bounds are exclusive, in milliseconds."""
+
+    project_id: int
+    batch_id: str | None = None
+    status: TaskStatus | None = None
+    completed_after: int | None = None
+    completed_before: int | None = None
+
+    @property
+    def is_by_completion(self) -> bool:
+        """Whether the page is ordered by completion time."""
+        return self.completed_after is not None or self.completed_before is not None
+
+    @property
+    def start(self) -> TaskPlace:
+        """The place before the first task of the listing."""
+        if self.completed_after is not None:
+            return TaskPlace(self.completed_after, FAR)
+        return TaskPlace(-FAR, 0)
+
+
+async def list_tasks(
+    tx: Transaction,
+    where: TaskFilter,
+    *,
+    after: TaskPlace,
+    bound: int,
+    limit: int,
+    with_patches: bool,
+) -> list[PageRow]:
+    """Up to `limit` tasks after a place and up to an upper bound, in the listing's order.
+
+    `patches` is None unless asked for. `bound` is the greatest `seq`, or in completion order the
+    greatest `completed_ms`, that belongs to the walk.
+    """
+    if where.status is TaskStatus.deleted:
+        return []
+    sql = _page_sql(
+        where.batch_id is not None, where.status is not None, where.is_by_completion, with_patches
+    )
+    args: dict[str, Any] = {
+        "project_id": where.project_id,
+        "after_seq": after.seq,
+        "bound": bound,
+        "row_limit": limit,
+    }
+    if where.batch_id is not None:
+        args["batch_id"] = where.batch_id
+    if where.status is not None:
+        args["status"] = where.status.code
+    if where.is_by_completion:
+        args["after_ms"] = after.completed_ms
+        if where.completed_before is not None:
+            args["bound"] = min(bound, where.completed_before - 1)
+    rows = await tx.all(sql, args)
+    # The join keeps the order of the keys on every engine we know, but none promises it.
+    rows.sort(key=_by_completion if where.is_by_completion else _by_seq)
+    return cast("list[PageRow]", rows)
+
+
+@lru_cache(maxsize=32)
+def _page_sql(in_batch: bool, one_status: bool, by_completion: bool, with_patches: bool) -> str:
+    """The statement for one shape of page.
+
+    The keys of the page are found first, from columns that an index covers: a planner without
+    statistics would otherwise walk the primary key and filter, which is slow for rare statuses.
+    """
+    patches = "b.patches" if with_patches else "NULL"
+    columns = f"t.seq, t.completed_ms, t.batch_id, t.head, b.body, {patches}"
+    bodies = "LEFT JOIN task_body AS b ON b.project_id = :project_id AND b.seq = t.seq"
+    if not (in_batch or one_status or by_completion):
+        # Every status is wanted and every stored task has one: the primary key serves as it is.
+        return (
+            f"SELECT {columns} FROM task AS t {bodies} WHERE t.project_id = :project_id"
+            " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit"
+        )
+    keys = keys_sql(in_batch, one_status, by_completion)
+    return (
+        f"SELECT {columns} FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
+        " WHERE t.project_id = :project_id AND t.seq = k.seq"
+    )
+
+
+def keys_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
+    """Select a page's keys: one range of an index for each status, merged.
+
+    Takes the parameters of `list_tasks`; the columns are `seq`, or `completed_ms, seq`.
+    """
+    scope = "project_id = :project_id" + (" AND batch_id = :batch_id" if in_batch else "")
+    if by_completion:
+        columns = "completed_ms, seq"
+        place = (
+            "completed_ms IS NOT NULL AND (completed_ms, seq) > (:after_ms, :after_seq)"
+            " AND completed_ms <= :bound"
+        )
+    else:
+        columns = "seq"
+        place = "seq > :after_seq AND seq <= :bound"
+    statuses = [":status"]
+    if not one_status:
+        # Only completed tasks have a time of completion.
+        wanted = (TaskStatus.completed,) if by_completion else STORED_STATUSES
+        statuses = [str(status.code) for status in wanted]
+    ranges = [
+        f"SELECT {columns} FROM task WHERE {scope} AND status = {status} AND {place}"
+        for status in statuses
+    ]
+    return f"{' UNION ALL '.join(ranges)} ORDER BY {columns} LIMIT :row_limit"
+
+
+async def find_task(tx: Transaction, org_id: str, task_id: str) -> StoredTask | None:
+    """A task of this world with everything that is stored of it."""
+    place = await tx.one(
+        "SELECT project_id, seq FROM task_locator WHERE task_id = :task_id AND org_id = :org_id",
+        {"task_id": task_id, "org_id": org_id},
+    )
+    return await get_task(tx, *place) if place else None
+
+
+async def get_task(tx: Transaction, project_id: int, seq: int) -> StoredTask:
+    """A task by its place, with everything that is stored of it."""
+    row = await tx.one(
+        "SELECT t.project_id, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+        " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
+        " FROM task AS t"
+        " LEFT JOIN task_body AS b ON b.project_id = t.project_id AND b.seq = t.seq"
+        " LEFT JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq"
+        " WHERE t.project_id = :project_id AND t.seq = :seq",
+        {"project_id": project_id, "seq": seq},
+    )
+    assert row is not None
+    return _stored(row)
+
+
+async def list_whole_tasks(
+    tx: Transaction, project_id: int, *, after_seq: int, limit: int
+) -> list[StoredTask]:
+    """Up to `limit` tasks of a project in `seq` order, with everything that is stored of them."""
+    rows = await tx.all(
+        "SELECT t.project_id, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+        " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
+        " FROM task AS t"
+        " LEFT JOIN task_body AS b ON b.project_id = t.project_id AND b.seq = t.seq"
+        " LEFT JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq"
+        " WHERE t.project_id = :project_id AND t.seq > :after_seq ORDER BY t.seq LIMIT :row_limit",
+        {"project_id": project_id, "after_seq": after_seq, "row_limit": limit},
+    )
+    return [_stored(row) for row in rows]
+
+
+async def locate_tasks(
+    tx: Transaction, org_id: str, task_ids: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """Where the named tasks of this world are: (project_id, seq) by id."""
+    found: dict[str, tuple[int, int]] = {}
+    names = [f"id_{number}" for number in range(LOCATED_AT_ONCE)]
+    sql = (
+        "SELECT task_id, project_id, seq FROM task_locator WHERE org_id = :org_id"
+        f" AND task_id IN ({', '.join(f':{name}' for name in names)})"
+    )
+    for start in range(0, len(task_ids), LOCATED_AT_ONCE):
+        some = list(task_ids[start : start + LOCATED_AT_ONCE])
+        # One statement for every number of ids: the last one fills the places left over.
+        some += [some[-1]] * (LOCATED_AT_ONCE - len(some))
+        args = dict(zip(names, some, strict=True)) | {"org_id": org_id}
+        for task_id, project_id, seq in await tx.all(sql, args):
+            found[task_id] = (project_id, seq)
+    return found
+
+
+async def insert_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTask]) -> None:
+    """Add tasks whose ids are free and whose sequence numbers are reserved."""
+    await tx.add(
+        "task",
+        (
+            "project_id",
+            "seq",
+            "task_id",
+            "batch_id",
+            "status",
+            "created_ms",
+            "completed_ms",
+            "head",
+        ),
+        [
+            (
+                one.project_id,
+                one.seq,
+                one.task_id,
+                one.batch_id,
+                one.status.code,
+                one.created_ms,
+                one.completed_ms,
+                one.head,
+            )
+            for one in tasks
+        ],
+    )
+    await tx.add(
+        "task_locator",
+        ("task_id", "org_id", "project_id", "seq"),
+        [(one.task_id, org_id, one.project_id, one.seq) for one in tasks],
+    )
+    bodies = [
+        (one.project_id, one.seq, one.body, one.patches) for one in tasks if one.body is not None
+    ]
+    if bodies:
+        await tx.add("task_body", ("project_id", "seq", "body", "patches"), bodies)
+    contents = [
+        (one.project_id, one.seq, one.content, one.unique_id, one.callback_url)
+        for one in tasks
+        if (one.content, one.unique_id, one.callback_url) != (None, None, None)
+    ]
+    if contents:
+        columns = ("project_id", "seq", "content", "unique_id", "callback_url")
+        await tx.add("task_content", columns, contents)
+
+
+async def insert_body(
+    tx: Transaction, project_id: int, seq: int, body: bytes, patches: bytes | None
+) -> None:
+    """Add a task's rendered threads."""
+    await tx.run(
+        "INSERT INTO task_body (project_id, seq, body, patches)"
+        " VALUES (:project_id, :seq, :body, :patches)",
+        {"project_id": project_id, "seq": seq, "body": body, "patches": patches},
+    )
+
+
+async def delete_body(tx: Transaction, project_id: int, seq: int) -> None:
+    """Remove a task's rendered threads."""
+    await tx.run(
+        "DELETE FROM task_body WHERE project_id = :project_id AND seq = :seq",
+        {"project_id": project_id, "seq": seq},
+    )
+
+
+async def set_content(tx: Transaction, project_id: int, seq: int, content: bytes) -> None:
+    """Keep a task's prepared conversation, unless it has one: content never changes."""
+    await tx.run(
+        "INSERT INTO task_content (project_id, seq, content) VALUES (:project_id, :seq, :content)"
+        " ON CONFLICT (project_id, seq) DO UPDATE SET content = :content"
+        " WHERE task_content.content IS NULL",
+        {"project_id": project_id, "seq": seq, "content": content},
+    )
+
+
+async def claim_unique_id(tx: Transaction, org_id: str, unique_id: str, task_id: str) -> str:
+    """Claim a unique_id for a task; return the id of the task that holds it."""
+    key = {"unique_id": unique_id, "org_id": org_id}
+    await tx.run(
+        "INSERT INTO unique_claim (unique_id, org_id, task_id)"
+        " VALUES (:unique_id, :org_id, :task_id) ON CONFLICT DO NOTHING",
+        key | {"task_id": task_id},
+    )
+    row = await tx.one(
+        "SELECT task_id FROM unique_claim WHERE unique_id = :unique_id AND org_id = :org_id", key
+    )
+    assert row is not None
+    return str(row[0])
+
+
+async def change_status(
+    tx: Transaction,
+    task: StoredTask,
+    *,
+    expected: TaskStatus,
+    status: TaskStatus,
+    completed_ms: int | None,
+    head: bytes,
+) -> bool:
+    """Move a task from the expected status to another; False if it had moved already.
+
+    Also False if its head is not the one of `task` any more, from which the new one was made.
+    """
+    return bool(
+        await tx.run(
+            "UPDATE task SET status = :status, completed_ms = :completed_ms, head = :head"
+            " WHERE project_id = :project_id AND seq = :seq AND status = :expected"
+            " AND head = :was",
+            {
+                "project_id": task.project_id,
+                "seq": task.seq,
+                "expected": expected.code,
+                "was": task.head,
+                "status": status.code,
+                "completed_ms": completed_ms,
+                "head": head,
+            },
+        )
+    )
+
+
+async def replace_head(tx: Transaction, task: StoredTask, head: bytes) -> bool:
+    """Write a task's small fields; False if they are no longer what `task` says."""
+    return bool(
+        await tx.run(
+            "UPDATE task SET head = :head"
+            " WHERE project_id = :project_id AND seq = :seq AND head = :was",
+            {"project_id": task.project_id, "seq": task.seq, "head": head, "was": task.head},
+        )
+    )
+
+
+async def list_pending_of_batch(
+    tx: Transaction, project_id: int, batch_id: str, *, limit: int
+) -> list[StoredTask]:
+    """Up to `limit` pending tasks of a batch, without their content."""
+    rows = await tx.all(
+        "SELECT t.project_id, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+        " t.completed_ms, t.head, NULL, NULL, NULL, c.unique_id, c.callback_url FROM task AS t"
+        " LEFT JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq"
+        " WHERE t.project_id = :project_id AND t.batch_id = :batch_id AND t.status = :status"
+        " ORDER BY t.seq LIMIT :row_limit",
+        {
+            "project_id": project_id,
+            "batch_id": batch_id,
+            "status": TaskStatus.pending.code,
+            "row_limit": limit,
+        },
+    )
+    return [_stored(row) for row in rows]
+
+
+async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]]) -> None:
+    """Cancel pending tasks, each with its new head; the caller holds their batch's progress."""
+    await tx.many(
+        "UPDATE task SET status = :status, head = :head"
+        " WHERE project_id = :project_id AND seq = :seq AND status = :expected",
+        [
+            {
+                "project_id": task.project_id,
+                "seq": task.seq,
+                "status": TaskStatus.canceled.code,
+                "expected": TaskStatus.pending.code,
+                "head": head,
+            }
+            for task, head in heads
+        ],
+    )
+
+
+async def insert_annotation_places(
+    tx: Transaction, org_id: str, places: Iterable[tuple[int, int, int]]
+) -> None:
+    """Index foreign annotation ids: (hash of the id, project_id, seq)."""
+    await tx.many(
+        "INSERT INTO annotation_locator (id_hash, org_id, project_id, seq)"
+        " VALUES (:id_hash, :org_id, :project_id, :seq) ON CONFLICT DO NOTHING",
+        [
+            {"id_hash": id_hash, "org_id": org_id, "project_id": project_id, "seq": seq}
+            for id_hash, project_id, seq in places
+        ],
+    )
+
+
+async def list_annotation_places(
+    tx: Transaction, org_id: str, id_hash: int
+) -> list[tuple[int, int]]:
+    """Up to 100 tasks that may hold an annotation with this hashed id: (project_id, seq)."""
+    rows = await tx.all(
+        "SELECT project_id, seq FROM annotation_locator"
+        " WHERE id_hash = :id_hash AND org_id = :org_id ORDER BY project_id, seq LIMIT 100",
+        {"id_hash": id_hash, "org_id": org_id},
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def _by_seq(row: Row) -> int:
+    return int(row[0])
+
+
+def _by_completion(row: Row) -> tuple[int, int]:
+    return row[1], row[0]
+
+
+def _stored(row: Row) -> StoredTask:
+    project_id, seq, task_id, batch_id, status, *rest = row
+    return StoredTask(project_id, seq, task_id, batch_id, TaskStatus.from_code(status), *rest)

@@ -1,0 +1,1 @@
+"""Statements for events, webhook endpoints and webhook messages."""

@@ -1,0 +1,1 @@
+"""The JSON of the management API under /manage/v1."""

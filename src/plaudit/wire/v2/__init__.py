@@ -1,0 +1,1 @@
+"""The JSON of Scale's GenAI v2 API: structs, parsing, rendering, size limits."""

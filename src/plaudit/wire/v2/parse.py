@@ -1,0 +1,287 @@
+"""Read foreign task JSON: validate it whole, fill in what the server makes, say what is wrong.
+
+Everything that enters the store as a task comes through `read_task`, so what is stored can be
+served without another look: structure and enums by msgspec, values by annotation type, one
+`source_id` per message of a turn, ISO times, and an id on every annotation.
+
+Annotation ids that we mint say where the annotation stands (`ann_t0u1m2a3_<task_id>`: thread 0,
+turn 1, message 2, annotation 3), so finding one needs no index. A turn that several threads
+share keeps the ids of its first appearance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit import clock, ids
+from plaudit.errors import InvalidContent
+from plaudit.model.core import BatchStatus, TaskStatus
+from plaudit.wire.v2 import annotation as annotation_rules
+from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2.annotation import Annotation, AnnotationType
+from plaudit.wire.v2.resources import ArchivedBatch
+from plaudit.wire.v2.task import ArchivedTask, ErrorType, Message, MessageRole, Thread, Turn
+
+MESSAGES_PER_TASK_MAX = 10_000
+
+_ENUMS: dict[str, Iterable[str]] = {
+    "role": MessageRole,
+    "status": TaskStatus,
+    "batch_status": BatchStatus,
+    "type": AnnotationType,
+    "error_type": ErrorType,
+}
+_STEPS = {
+    "t": "threads", "u": "turns", "m": "messages", "c": "content/chunks", "r": "rubrics",
+    "k": "criteria_definitions", "e": "rubric_evaluations", "v": "criteria_evaluations",
+    "a": "annotations",
+}  # fmt: skip
+_MINTED = re.compile(r"ann_(?:[tumcrkeva]\d+)+_(.+)", re.DOTALL)
+_encode = msgspec.json.Encoder().encode
+
+
+class ReadTask(Struct, frozen=True):
+    """A task that may be stored, and the annotation ids in it that need an index."""
+
+    task: ArchivedTask
+    created_ms: int | None
+    completed_ms: int | None
+    foreign_annotation_ids: list[str]
+
+
+def read_task(value: Any) -> ReadTask:
+    """Validate a decoded task; raises InvalidContent with a JSON pointer."""
+    task = convert(value, ArchivedTask)
+    _check_fields(task)
+    foreign: list[str] = []
+    if task.threads:
+        shared = _shared_turn_paths(task.threads)
+        for path, listed in annotation_lists(task.threads, shared):
+            _complete_annotations(task.task_id, path, listed, foreign)
+        _check_threads(task.threads, "threads")
+    if task.content:
+        for path, listed in annotation_lists(task.content, {}):
+            _check_annotations(path, listed, "content")
+        _check_threads(task.content, "content")
+    return ReadTask(
+        task,
+        moment(task.created_at, "/created_at"),
+        moment(task.completed_at, "/completed_at"),
+        list(dict.fromkeys(foreign)),
+    )
+
+
+def check_content(content: list[Thread], pointer: str | None = None) -> None:
+    """Hold a prepared conversation to the rules of a task's content; raises InvalidContent.
+
+    `pointer` is where the caller gave what it was made of; None if that was `/content` itself.
+    """
+    try:
+        for path, listed in annotation_lists(content, {}):
+            _check_annotations(path, listed, "content")
+        _check_threads(content, "content")
+    except InvalidContent as exc:
+        if pointer is None:
+            raise
+        raise InvalidContent(exc.message, pointer=pointer) from exc
+
+
+def convert(value: Any, kind: Any) -> Any:
+    """Turn decoded JSON into a struct; raises InvalidContent with pointer and accepted values.
+
+    A struct whose fields take other words than tasks do lists them in its ACCEPTED.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as exc:
+        words = getattr(kind, "ACCEPTED", {})
+        raise _explained(exc, "", of_batch=kind is ArchivedBatch, words=words) from exc
+
+
+def moment(text: str | None, pointer: str) -> int | None:
+    """Milliseconds of an ISO 8601 text; raises InvalidContent at `pointer`."""
+    if text is None:
+        return None
+    try:
+        return clock.parse_moment(text)
+    except ValueError as exc:
+        raise InvalidContent(
+            "expected an ISO 8601 date-time such as 2025-01-01T08:31:03.169Z", pointer=pointer
+        ) from exc
+
+
+def task_id_of_annotation(annotation_id: str) -> str | None:
+    """The task that a minted annotation id names; None for a foreign id."""
+    found = _MINTED.fullmatch(annotation_id)
+    return found[1] if found else None
+
+
+def annotation_lists(
+    threads: list[Thread], shared: dict[int, str]
+) -> Iterator[tuple[str, list[Annotation]]]:
+    """Every list of annotations in the tree with its path, such as `t0u1m2`.
+
+    `shared` maps the identity of a repeated turn to the path of its first appearance.
+    """
+    for t, thread in enumerate(threads):
+        yield f"t{t}", thread.annotations
+        for u, turn in enumerate(thread.turns):
+            path = shared.get(id(turn)) or f"t{t}u{u}"
+            yield path, turn.annotations
+            for r, rubric in enumerate(turn.rubrics or ()):
+                for k, criterion in enumerate(rubric.criteria_definitions):
+                    yield f"{path}r{r}k{k}", criterion.annotations
+            for m, message in enumerate(turn.messages):
+                yield f"{path}m{m}", message.annotations
+                if message.content.chunks or message.rubric_evaluations:
+                    yield from _inner_lists(f"{path}m{m}", message)
+
+
+def _inner_lists(path: str, message: Message) -> Iterator[tuple[str, list[Annotation]]]:
+    for c, chunk in enumerate(message.content.chunks or ()):
+        yield f"{path}c{c}", chunk.annotations
+    for e, evaluation in enumerate(message.rubric_evaluations or ()):
+        if evaluation.annotations:
+            yield f"{path}e{e}", evaluation.annotations
+        for v, criterion in enumerate(evaluation.criteria_evaluations or ()):
+            if criterion.annotations:
+                yield f"{path}e{e}v{v}", criterion.annotations
+
+
+def _check_fields(task: ArchivedTask) -> None:
+    if not ids.is_usable(task.task_id):
+        raise InvalidContent("a task_id has 1 to 255 characters, none of them a control character",
+                             pointer="/task_id")  # fmt: skip
+    if task.unique_id is not None and not ids.is_usable(task.unique_id):
+        raise InvalidContent("a unique_id has 1 to 255 characters, no control characters",
+                             pointer="/unique_id")  # fmt: skip
+    if task.status is TaskStatus.deleted:
+        raise InvalidContent("a deleted task cannot be imported", pointer="/status")
+    if task.threads and task.status is not TaskStatus.completed:
+        raise InvalidContent(
+            "only a completed task has threads; a prepared conversation goes in content",
+            pointer="/threads",
+        )
+    if task.completed_at is not None and task.status is not TaskStatus.completed:
+        raise InvalidContent("only a completed task has completed_at", pointer="/completed_at")
+    if task.threads and task.sensitive_content_reports:
+        raise InvalidContent("a task whose content was reported has no threads", pointer="/threads")
+    bounds.check_metadata(task.metadata)
+    bounds.check_reasons(task.errors, "/errors")
+    bounds.check_reasons(task.sensitive_content_reports, "/sensitive_content_reports")
+    if task.errors and task.status is not TaskStatus.error:
+        raise InvalidContent("only a task in status error has errors", pointer="/errors")
+    if task.sensitive_content_reports and task.status is not TaskStatus.completed:
+        raise InvalidContent(
+            "only a completed task has sensitive_content_reports",
+            pointer="/sensitive_content_reports",
+        )
+
+
+def _complete_annotations(
+    task_id: str, path: str, listed: list[Annotation], foreign: list[str]
+) -> None:
+    _check_annotations(path, listed, "threads")
+    for number, annotation in enumerate(listed):
+        minted = f"ann_{path}a{number}_{task_id}"
+        if annotation.id is None:
+            annotation.id = minted
+        elif annotation.id != minted:
+            if not ids.is_usable(annotation.id):
+                raise InvalidContent(
+                    "an annotation id has 1 to 255 characters, none of them a control character",
+                    pointer=f"{_pointer_of_path(path)}/annotations/{number}/id",
+                )
+            foreign.append(annotation.id)
+        criteria = (annotation.metadata or {}).get("criteria")
+        if isinstance(criteria, dict):
+            criteria.setdefault("id", f"{annotation.id}_criteria")
+
+
+def _check_annotations(path: str, listed: list[Annotation], root: str) -> None:
+    for number, annotation in enumerate(listed):
+        if annotation_rules.is_plain(annotation):
+            continue
+        try:
+            annotation_rules.check(annotation)
+        except msgspec.ValidationError as exc:
+            pointer = f"{_pointer_of_path(path, root)}/annotations/{number}"
+            raise _explained(exc, pointer) from exc
+
+
+def _check_threads(threads: list[Thread], root: str) -> None:
+    messages = 0
+    for t, thread in enumerate(threads):
+        for u, turn in enumerate(thread.turns):
+            messages += len(turn.messages)
+            if len({message.source_id for message in turn.messages}) != len(turn.messages):
+                _refuse_repeated_source(turn, f"/{root}/{t}/turns/{u}")
+        for s, submission in enumerate(thread.submissions or ()):
+            if submission.submitted_at is not None:
+                ms = moment(submission.submitted_at, f"/{root}/{t}/submissions/{s}/submitted_at")
+                assert ms is not None
+                submission.submitted_at = clock.format_ms(ms)
+    if messages > MESSAGES_PER_TASK_MAX:
+        raise InvalidContent(f"more than {MESSAGES_PER_TASK_MAX} messages", pointer=f"/{root}")
+
+
+def _refuse_repeated_source(turn: Turn, pointer: str) -> None:
+    seen: set[str] = set()
+    for m, message in enumerate(turn.messages):
+        if message.source_id in seen:
+            raise InvalidContent(
+                f"source_id {message.source_id!r} stands twice in this turn; "
+                "messages of a turn are told apart by it",
+                pointer=f"{pointer}/messages/{m}/source_id",
+            )
+        seen.add(message.source_id)
+
+
+def _shared_turn_paths(threads: list[Thread]) -> dict[int, str]:
+    """The paths of first appearance of turns that stand in several threads.
+
+    Two turns are the same when both id and content are equal, before any id is filled in.
+    """
+    places = [
+        (turn, f"t{t}u{u}") for t, th in enumerate(threads) for u, turn in enumerate(th.turns)
+    ]
+    if len({turn.id for turn, _ in places}) == len(places):
+        return {}
+    first: dict[tuple[str, bytes], str] = {}
+    return {
+        id(turn): first.setdefault((turn.id, _encode(turn)), path)
+        for turn, path in places
+    }  # fmt: skip
+
+
+def _explained(
+    exc: msgspec.ValidationError,
+    prefix: str,
+    *,
+    of_batch: bool = False,
+    words: Mapping[str, Iterable[str]] | None = None,
+) -> InvalidContent:
+    """A msgspec error in our words: message, accepted values, and the place as a JSON pointer."""
+    text, place = annotation_rules.split_error(exc)
+    place = place.partition("[...]")[0]
+    pointer = prefix + re.sub(r"[.\[]", "/", place.replace("]", ""))
+    message = text.replace("`", "'")
+    if message.startswith("Invalid enum value"):
+        name = pointer.rpartition("/")[2]
+        if name == "type" and "/errors/" in pointer:
+            name = "error_type"
+        elif name == "status" and (of_batch or pointer.endswith("/batch/status")):
+            name = "batch_status"
+        accepted = {**_ENUMS, **(words or {})}
+        message += f"; accepted: {', '.join(accepted[name])}" if name in accepted else ""
+    return InvalidContent(message[0].lower() + message[1:], pointer=pointer)
+
+
+def _pointer_of_path(path: str, root: str = "threads") -> str:
+    steps = [f"/{_STEPS[kind]}/{number}" for kind, number in re.findall(r"([a-z])(\d+)", path)]
+    return "".join(steps).replace("/threads", f"/{root}", 1)

@@ -1,0 +1,381 @@
+"""Render a task once, when it is written, so that reading it is a join of stored bytes.
+
+A task is stored as two pieces of finished JSON. The *head* is `{"task_id":"...` up to the
+threads, with a line feed where project and batch go (JSON never holds a raw one), because those
+are written per request, as ids or expanded. The *body* runs from `"threads":` to the closing
+brace, in the rendering of the default `opts`. A task without a body has a head that is complete.
+
+What other `opts` change is kept beside the body as *patches*. Each says: when the requested
+opts, masked, equal this value, replace these bytes of the body by those. Lists of annotations
+are patched whole, which keeps patches few: a page is assembled from a handful of slices.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.model.core import ALL_OPTS, DEFAULT_OPTS, Opts, PageRow, StoredTask, TaskStatus
+from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2.annotation import Annotation
+from plaudit.wire.v2.task import ArchivedTask, Chunk, Message, MessageContent, Thread, Turn
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_PATCH = struct.Struct("<BBIII")
+_COUNT = struct.Struct("<I")
+_DETAILS, _FILES, _MODEL, _PEOPLE = (int(opt) for opt in Opts)
+_DEFAULT = int(DEFAULT_OPTS)
+
+
+class Rendered(Struct, frozen=True):
+    """The stored form of a task's JSON."""
+
+    head: bytes
+    body: bytes | None
+    patches: bytes | None
+
+
+def render(task: ArchivedTask, created_ms: int, completed_ms: int | None) -> Rendered:
+    """Render a task that has been read and completed by `wire.reading`.
+
+    Raises InvalidContent for threads that are too long to be kept.
+    """
+    body = patches = None
+    if task.threads:
+        writer = _Body()
+        writer.threads(task.threads)
+        body, patches = writer.finish()
+        if len(body) + len(patches or b"") > bounds.CONVERSATION_BYTES_MAX:
+            bounds.check_conversation(_length(body, patches, int(ALL_OPTS)), "/threads")
+    head = render_head(
+        HeadFields(
+            task_id=task.task_id,
+            status=task.status,
+            created_at=clock.format_ms(created_ms),
+            completed_at=None if completed_ms is None else clock.format_ms(completed_ms),
+            metadata=task.metadata,
+            errors=task.errors,
+            sensitive_content_reports=task.sensitive_content_reports or None,
+        ),
+        has_body=body is not None,
+    )
+    return Rendered(head, body, patches)
+
+
+class HeadFields(Struct, omit_defaults=True, kw_only=True):
+    """The small fields of a task, in the order they are written."""
+
+    task_id: str
+    status: TaskStatus
+    created_at: str
+    completed_at: str | None = None
+    metadata: dict[str, Any] | None = None
+    errors: list[Any] | None = None
+    sensitive_content_reports: list[Any] | None = None
+
+
+_decode_head = msgspec.json.Decoder(HeadFields).decode
+
+
+def render_head(fields: HeadFields, *, has_body: bool) -> bytes:
+    """Write a head; `has_body` says that a body with the threads follows it."""
+    rendered = _encode(fields)
+    split = rendered.index(b',"status":')
+    marked = b"".join((rendered[:split], b"\n", rendered[split:-1]))
+    if has_body:
+        return marked + b","
+    if fields.sensitive_content_reports:
+        return marked + b"}"
+    return marked + b',"threads":[]}'
+
+
+def read_head(head: bytes) -> HeadFields:
+    """Read a stored head back, to write it anew with something changed."""
+    text = head.replace(b"\n", b"", 1)
+    return _decode_head(text[:-1] + b"}" if text.endswith(b",") else text)
+
+
+def place(project: bytes, batch: bytes | None) -> bytes:
+    """What stands between a task's id and its status: project and batch, given as JSON."""
+    if batch is None:
+        return b',"project":' + project
+    return b"".join((b',"project":', project, b',"batch":', batch))
+
+
+def needs_patches(opts: int) -> bool:
+    """Whether these options show anything but the stored body."""
+    return opts != _DEFAULT
+
+
+def assemble(
+    rows: Sequence[PageRow], places: Mapping[str | None, bytes], opts: int, parts: list[bytes]
+) -> None:
+    """Append the JSON of each task to `parts`, separated by commas.
+
+    `places` maps a batch id (or None) to what `place` made of it. Nothing is parsed: the cost
+    is that of slicing and one later join.
+    """
+    append = parts.append
+    is_default = opts == _DEFAULT
+    for _, _, batch_id, head, body, patches in rows:
+        append(head.replace(b"\n", places[batch_id], 1))
+        if body is not None:
+            if is_default or patches is None:
+                append(body)
+            else:
+                _apply(body, patches, opts, append)
+        append(b",")
+    if rows:
+        parts.pop()
+
+
+def whole(task: StoredTask, placed: bytes, opts: int) -> bytes:
+    """The JSON of one task."""
+    parts: list[bytes] = []
+    row = (task.seq, task.completed_ms, task.batch_id, task.head, task.body, task.patches)
+    assemble([row], {task.batch_id: placed}, opts, parts)
+    return b"".join(parts)
+
+
+def response(task: StoredTask, opts: int) -> bytes:
+    """A task's threads alone, as the object `{"threads": […]}`."""
+    return response_of(task.body, task.patches, opts)
+
+
+def response_of(body: bytes | None, patches: bytes | None, opts: int) -> bytes:
+    """A stored body as the object `{"threads": […]}`; without one there are no threads."""
+    if body is None:
+        return b'{"threads":[]}'
+    parts: list[bytes] = [b"{"]
+    if patches is None:
+        parts.append(body)
+    else:
+        _apply(body, patches, opts, parts.append)
+    return b"".join(parts)
+
+
+def archived(task: StoredTask, placed: bytes) -> bytes:
+    """A task's value in an archive: the wire shape with every option, and what is ours."""
+    parts = [whole(task, placed, int(ALL_OPTS))[:-1]]
+    if task.content is not None:
+        parts += (b',"content":', task.content)
+    if task.unique_id is not None:
+        parts += (b',"unique_id":', _encode(task.unique_id))
+    if task.callback_url is not None:
+        parts += (b',"callback_url":', _encode(task.callback_url))
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def without_ids_and_types(page: bytes) -> bytes:
+    """A page whose annotations are cut down to the seed page's `{key, value}` (A3).
+
+    Slow, for whoever needs that parity: the page is parsed and written again.
+    """
+    value = _decode(page)
+    _strip_annotations(value)
+    return _encode(value)
+
+
+def _strip_annotations(value: Any) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _strip_annotations(item)
+    elif isinstance(value, dict):
+        for annotation in value.get("annotations") or ():
+            if isinstance(annotation, dict):
+                annotation.pop("id", None)
+                annotation.pop("type", None)
+        for key, item in value.items():
+            if key != "metadata":
+                _strip_annotations(item)
+
+
+def _length(body: bytes, patches: bytes | None, opts: int) -> int:
+    """How long a body is with these options."""
+    if patches is None:
+        return len(body)
+    parts: list[bytes] = []
+    _apply(body, patches, opts, parts.append)
+    return sum(map(len, parts))
+
+
+def _apply(body: bytes, patches: bytes, opts: int, append: Any) -> None:
+    count = _COUNT.unpack_from(patches)[0]
+    payload = _COUNT.size + count * _PATCH.size
+    at = 0
+    for mask, wanted, start, cut, length in _PATCH.iter_unpack(patches[_COUNT.size : payload]):
+        if opts & mask == wanted:
+            append(body[at:start])
+            if length:
+                append(patches[payload : payload + length])
+            at = start + cut
+        payload += length
+    append(body[at:])
+
+
+class _Body:
+    """Writes a body in the default rendering and notes what other options change."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.length = 0
+        self.patches: list[bytes] = []
+        self.payload: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        self.parts.append(piece)
+        self.length += len(piece)
+
+    def patch(self, mask: int, wanted: int, start: int, cut: int, replacement: bytes) -> None:
+        self.patches.append(_PATCH.pack(mask, wanted, start, cut, len(replacement)))
+        self.payload.append(replacement)
+
+    def finish(self) -> tuple[bytes, bytes | None]:
+        patches = None
+        if self.patches:
+            patches = b"".join((_COUNT.pack(len(self.patches)), *self.patches, *self.payload))
+        return b"".join(self.parts), patches
+
+    def threads(self, threads: list[Thread]) -> None:
+        before = b'"threads":[{"id":'
+        for thread in threads:
+            self.add(before + _encode(thread.id) + b',"turns":[')
+            self.turns(thread.turns)
+            self.add(b'],"annotations":')
+            self.annotations(thread.annotations)
+            if thread.submissions is not None:
+                people = b',"submissions":' + _encode(thread.submissions)
+                self.patch(_PEOPLE, _PEOPLE, self.length, 0, people)
+            before = b'},{"id":'
+        self.add(b"}]}")
+
+    def turns(self, turns: list[Turn]) -> None:
+        before = b'{"id":'
+        for turn in turns:
+            self.add(before + _encode(turn.id) + b',"messages":[')
+            for number, message in enumerate(turn.messages):
+                self.message(message, b"," if number else b"")
+            self.add(b'],"annotations":')
+            self.annotations(turn.annotations)
+            if turn.rubrics is not None:
+                self.add(b',"rubrics":')
+                self.tree(turn.rubrics)
+            self.add(b"}")
+            before = b',{"id":'
+
+    def message(self, message: Message, before: bytes) -> None:
+        content = message.content
+        self.add(before + b'{"content":')
+        if content.attachments is None and content.chunks is None:
+            self.add(_encode(content))
+        else:
+            self.content(content)
+        self.add(
+            b',"role":"%b","source_id":%b'
+            % (message.role.value.encode(), _encode(message.source_id))
+        )
+        if message.model_parameters is not None:
+            model = b',"model_parameters":' + _encode(message.model_parameters)
+            self.patch(_MODEL, 0, self.length, len(model), b"")
+            self.add(model)
+        self.add(b',"annotations":')
+        self.annotations(message.annotations)
+        if message.rubric_evaluations is not None:
+            self.add(b',"rubric_evaluations":')
+            self.tree(message.rubric_evaluations)
+        self.add(b"}")
+
+    def content(self, content: MessageContent) -> None:
+        """Write a content whose attachments are shown on request, or that has chunks."""
+        shown = _encode(
+            MessageContent(
+                text=content.text,
+                reference_texts=content.reference_texts,
+                reasoning=content.reasoning,
+            )
+        )
+        self.add(shown[:-1])
+        separator = b"" if shown == b"{}" else b","
+        if content.chunks is not None:
+            self.add(separator + b'"chunks":')
+            self.chunks(content.chunks)
+            separator = b","
+        if content.attachments is not None:
+            files = separator + b'"attachments":' + _encode(content.attachments)
+            self.patch(_FILES, _FILES, self.length, 0, files)
+        self.add(b"}")
+
+    def chunks(self, chunks: list[Chunk]) -> None:
+        self.add(b"[")
+        for number, chunk in enumerate(chunks):
+            head = b'{"type":%b,"text":%b,"annotations":' % (
+                _encode(chunk.type),
+                _encode(chunk.text),
+            )
+            self.add(b"," + head if number else head)
+            self.annotations(chunk.annotations)
+            self.add(b"}")
+        self.add(b"]")
+
+    def annotations(self, full: list[Annotation]) -> None:
+        """Write id, key, type and value; the rest becomes patches of the whole list."""
+        shown = [Annotation(id=a.id, key=a.key, type=a.type, value=a.value) for a in full]
+        start, plain = self.length, _encode(shown)
+        self.add(plain)
+        if shown == full:
+            return
+        detailed = _encode([_copy(a, votes=False) for a in full])
+        if all(a.votes is None for a in full):
+            self.patch(_DETAILS, _DETAILS, start, len(plain), detailed)
+            return
+        both = _DETAILS | _PEOPLE
+        voted = _encode([_copy(a, details=False) for a in full])
+        self.patch(both, _DETAILS, start, len(plain), detailed)
+        self.patch(both, _PEOPLE, start, len(plain), voted)
+        self.patch(both, both, start, len(plain), _encode(full))
+
+    def tree(self, value: Any) -> None:
+        """Write rubrics or evaluations: any structs, with lists of annotations inside them."""
+        if isinstance(value, list):
+            self.add(b"[")
+            for number, item in enumerate(value):
+                if number:
+                    self.add(b",")
+                self.tree(item)
+            self.add(b"]")
+            return
+        separator = b"{"
+        for name in value.__struct_fields__:
+            field = getattr(value, name)
+            if field is None:
+                continue
+            self.add(separator + b'"%b":' % name.encode())
+            separator = b","
+            if name == "annotations":
+                self.annotations(field)
+            elif isinstance(field, list):
+                self.tree(field)
+            else:
+                self.add(_encode(field))
+        self.add(b"}" if separator == b"," else b"{}")
+
+
+def _copy(annotation: Annotation, *, details: bool = True, votes: bool = True) -> Annotation:
+    if not details:
+        return Annotation(
+            id=annotation.id,
+            key=annotation.key,
+            type=annotation.type,
+            value=annotation.value,
+            votes=annotation.votes,
+        )
+    copy = msgspec.structs.replace(annotation)
+    copy.votes = annotation.votes if votes else None
+    return copy

@@ -1,0 +1,150 @@
+"""Projects, batches, and the one error body."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.model import core as model
+from plaudit.model.core import BatchStatus, Review
+
+
+class Project(Struct, omit_defaults=True, kw_only=True):
+    """A project: what kind of work, on which models."""
+
+    id: str
+    name: str
+    created_at: str
+    types: list[str] | None = None
+    models: list[str] | None = None
+
+
+class Batch(Struct, kw_only=True):
+    """A named group of a project's tasks. `metadata` is always an object (contract 1.2)."""
+
+    id: str
+    name: str
+    project: str | Project
+    created_at: str
+    status: BatchStatus
+    metadata: dict[str, Any] = {}
+    completed_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    callback: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class BatchPage(Struct, omit_defaults=True, kw_only=True):
+    """One page of batches; `next_token` is present while more follow."""
+
+    batches: list[Batch]
+    next_token: str | None = None
+
+
+class ProjectList(Struct, kw_only=True):
+    """All projects, oldest first."""
+
+    projects: list[Project]
+
+
+class Error(Struct, omit_defaults=True, kw_only=True):
+    """The body of every 4xx and 5xx (contract 1.3); also a problem object of RFC 9457."""
+
+    status_code: int
+    error: str
+    code: str
+    param: str | None = None
+    pointer: str | None = None
+    request_id: str
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
+    """What a project carries besides its name; `form` and the rest are Plaudit's own.
+
+    `review_percent` is how many of a hundred tasks are looked at where `review` is a sample (20);
+    `lease_seconds` is how long somebody has a task without a sign of life (1800); `blind` keeps
+    from annotators which model wrote what (true).
+    """
+
+    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
+
+    types: list[str] | None = None
+    models: list[str] | None = None
+    form: dict[str, Any] | None = None
+    template: dict[str, Any] | None = None
+    overlap: int | None = None
+    guidelines: str | None = None
+    review: Review | None = None
+    review_percent: int | None = None
+    lease_seconds: int | None = None
+    blind: bool | None = None
+
+
+class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):
+    """A project as imports and archives carry it."""
+
+    id: str
+    name: str | None = None
+    created_at: str | None = None
+
+
+class ArchivedBatch(Struct, omit_defaults=True, kw_only=True):
+    """A batch as imports and archives carry it; without a status a new one is in progress."""
+
+    id: str
+    name: str | None = None
+    project: str | Project
+    created_at: str | None = None
+    status: BatchStatus | None = None
+    metadata: dict[str, Any] | None = None
+    completed_at: str | None = None
+    callback: str | None = None
+
+
+_DETAIL = msgspec.json.Decoder(ProjectDetail)
+_METADATA = msgspec.json.Decoder(dict[str, Any])
+
+
+def project(row: model.Project) -> Project:
+    """A stored project as clients see it."""
+    detail = project_detail(row)
+    return Project(
+        id=row.public_id,
+        name=row.name,
+        created_at=clock.format_ms(row.created_ms),
+        types=detail.types,
+        models=detail.models,
+    )
+
+
+def project_detail(row: model.Project) -> ProjectDetail:
+    """The rest of a stored project."""
+    return _DETAIL.decode(row.detail)
+
+
+def archived_project(row: model.Project) -> dict[str, Any]:
+    """A stored project as archives carry it."""
+    value = {"id": row.public_id, "name": row.name, "created_at": clock.format_ms(row.created_ms)}
+    details: dict[str, Any] = msgspec.to_builtins(project_detail(row))
+    return value | details
+
+
+def batch(row: model.Batch, project: str | Project) -> Batch:
+    """A stored batch as clients see it, with its project as an id or expanded."""
+    return Batch(
+        id=row.batch_id,
+        name=row.name,
+        project=project,
+        created_at=clock.format_ms(row.created_ms),
+        status=row.status,
+        metadata=_METADATA.decode(row.metadata),
+        completed_at=msgspec.UNSET
+        if row.completed_ms is None
+        else clock.format_ms(row.completed_ms),
+        callback=msgspec.UNSET if row.callback is None else row.callback,
+    )

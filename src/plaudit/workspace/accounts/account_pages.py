@@ -1,0 +1,152 @@
+"""A person's own account: their name, their password, the browsers they are signed in with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from plaudit.api.http.operation import Change
+from plaudit.api.http.parameters import NoQuery
+from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import sessions
+from plaudit.core.accounts import users as people
+from plaudit.errors import NotFound
+from plaudit.model.core import PersonRole
+from plaudit.store.accounts import organizations
+from plaudit.store.accounts import sessions as session_store
+from plaudit.workspace.accounts.sign_in_pages import NoFields
+from plaudit.workspace.http import links
+from plaudit.workspace.http.page import Page, Redirect, Visit
+
+ACCOUNT = "/account"
+
+
+class NameForm(Struct):
+    """What the person wants to be called; blank takes the name away."""
+
+    name: str | None
+
+
+class PasswordForm(Struct):
+    """The password there is, and the one to come."""
+
+    old_password: str
+    new_password: str
+
+
+async def show_account(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /account: who you are here, and where you are signed in."""
+    async with visit.db.read() as tx:
+        organization = await organizations.account_name(tx, visit.user.account_id)
+        listed = await sessions.list_of(tx, visit.user)
+    return {
+        "organization": organization,
+        "sessions": [(one, agent_name(one.agent)) for one in listed],
+    }
+
+
+async def change_own_name(visit: Visit[NoQuery], form: NameForm, change: Change) -> Redirect:
+    """POST /account/name."""
+    user = visit.user
+    await people.change(change.tx, user.account_id, user.user_id, {"name": form.name})
+    await change.note("user", user.user_id, detail={"fields": ["name"]})
+    return Redirect(to=ACCOUNT, said="Your name is changed.")
+
+
+async def change_own_password(visit: Visit[NoQuery], form: PasswordForm) -> Redirect:
+    """POST /account/password: the other sessions end."""
+    await sign_in.change_password(
+        visit.db,
+        visit.desk.throttle,
+        visit.user,
+        visit.place,
+        old=form.old_password,
+        new=form.new_password,
+        request_id=visit.request_id,
+    )
+    return Redirect(
+        to=ACCOUNT, said="Your password is changed. You are signed out everywhere else."
+    )
+
+
+async def end_session(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+    """POST /account/sessions/{session_id}/end: one browser is signed out."""
+    user, session_id = visit.user, visit.path["session_id"]
+    if not await session_store.delete_session(change.tx, user.account_id, user.user_id, session_id):
+        raise NotFound("this browser is signed out already")
+    await change.note("session", session_id)
+    if session_id == user.session_id:
+        return Redirect(to=links.SIGN_IN, said="You are signed out.", session="")
+    return Redirect(to=ACCOUNT, said="That browser is signed out.")
+
+
+async def end_all_sessions(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+    """POST /account/sign-out-everywhere: all browsers are signed out, this one too."""
+    user = visit.user
+    count = await session_store.delete_sessions(change.tx, user.account_id, user.user_id)
+    await change.note("user", user.user_id, detail={"sessions": count})
+    return Redirect(to=links.SIGN_IN, said="You are signed out everywhere.", session="")
+
+
+def agent_name(agent: str) -> str:
+    """What a browser may be called, from its User-Agent: only to be recognised by its owner."""
+    browsers = (
+        ("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"), ("curl/", "curl"),
+    )  # fmt: skip
+    systems = (
+        ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"),
+        ("Mac OS", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+    )  # fmt: skip
+    browser = next((name for mark, name in browsers if mark in agent), "")
+    system = next((name for mark, name in systems if mark in agent), "")
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or system or "A browser"
+
+
+PAGES = (
+    Page(
+        page_id="show_account",
+        path=ACCOUNT,
+        role=PersonRole.annotator,
+        handler=show_account,
+        template="accounts/account.html",
+    ),
+    Page(
+        page_id="change_own_name",
+        method="POST",
+        path=f"{ACCOUNT}/name",
+        role=PersonRole.annotator,
+        handler=change_own_name,
+        form=NameForm,
+        again="show_account",
+    ),
+    Page(
+        page_id="change_own_password",
+        method="POST",
+        path=f"{ACCOUNT}/password",
+        role=PersonRole.annotator,
+        handler=change_own_password,
+        form=PasswordForm,
+        opens_own=True,
+        again="show_account",
+    ),
+    Page(
+        page_id="end_session",
+        method="POST",
+        path=f"{ACCOUNT}/sessions/{{session_id}}/end",
+        role=PersonRole.annotator,
+        handler=end_session,
+        form=NoFields,
+    ),
+    Page(
+        page_id="end_all_sessions",
+        method="POST",
+        path=f"{ACCOUNT}/sign-out-everywhere",
+        role=PersonRole.annotator,
+        handler=end_all_sessions,
+        form=NoFields,
+    ),
+)

@@ -1,0 +1,145 @@
+"""API keys: listed, made and revoked by admins, in either world of their account."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.api.http.operation import Change
+from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import registers
+from plaudit.errors import NotFound
+from plaudit.model.core import PersonRole, Role
+from plaudit.store.accounts import organizations
+from plaudit.store.engine.engine import Transaction
+from plaudit.wire.manage import resources as management
+from plaudit.wire.v2.parse import moment
+from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
+
+KEYS = "/keys"
+PAGE_MAX = 50
+
+
+class Mode(StrEnum):
+    """Which of an account's two worlds a key opens."""
+
+    live = "live"
+    test = "test"
+
+
+class KeysQuery(Struct, frozen=True):
+    """Query of GET /keys."""
+
+    mode: Annotated[Mode, Choice(description="Keys of this world.", words=Mode)] = Mode.live
+    next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
+
+
+class KeyForm(Struct, kw_only=True):
+    """What a key is for, what it may do, where, and until when."""
+
+    mode: Mode
+    role: Literal["read", "write", "admin"]
+    name: str | None = None
+    expires_at: str | None = None
+
+
+class RevokeForm(Struct):
+    """In which world the key is."""
+
+    mode: Mode
+
+
+async def show_keys(visit: Visit[KeysQuery]) -> dict[str, Any]:
+    """GET /keys: one page of a world's keys, oldest first."""
+    async with visit.db.read() as tx:
+        return await _listing(tx, visit, visit.query)
+
+
+async def make_key(visit: Visit[NoQuery], form: KeyForm, change: Change) -> Shown:
+    """POST /keys: a new key, its text shown this once."""
+    change.org_id = await _world(change.tx, visit, form.mode)
+    key, text = await access.add_key(
+        change.tx,
+        visit.secret,
+        org_id=change.org_id,
+        mode=form.mode,
+        name=form.name or "",
+        role=Role[form.role],
+        expires_ms=access.checked_end(moment(form.expires_at, "/expires_at")),
+    )
+    await change.note("key", key.key_id, detail={"role": form.role})
+    context = await _listing(change.tx, visit, KeysQuery(mode=form.mode))
+    made = {"made": management.api_key(key), "text": text}
+    return Shown(template="accounts/api_keys.html", context=context | made)
+
+
+async def withdraw_key(visit: Visit[NoQuery], form: RevokeForm, change: Change) -> Redirect:
+    """POST /keys/{key_id}/revoke: the key opens nothing any more."""
+    change.org_id = await _world(change.tx, visit, form.mode)
+    key = await access.revoke_key_of_id(change.tx, change.org_id, visit.path["key_id"])
+    await change.note("key", key.key_id)
+    return Redirect(to=f"{KEYS}?mode={form.mode}", said=f"The key {key.display}… is revoked.")
+
+
+async def _listing(tx: Transaction, visit: Visit[Any], query: KeysQuery) -> dict[str, Any]:
+    org_id = await _world(tx, visit, query.mode)
+    page = await registers.key_page(
+        tx, visit.secret, org_id, limit=PAGE_MAX, next_token=query.next_token
+    )
+    now = clock.format_ms(clock.now_ms())
+    return {
+        "keys": page.keys,
+        "expired": {
+            one.key_id for one in page.keys if one.expires_at is not None and one.expires_at <= now
+        },
+        "next_token": page.next_token,
+        "mode": query.mode,
+        "modes": list(Mode),
+        "roles": ("read", "write", "admin"),
+        "made": None,
+        "text": "",
+    }
+
+
+async def _world(tx: Transaction, visit: Visit[Any], mode: Mode) -> str:
+    """The world of the person's account that a key is of."""
+    for org_id in await organizations.list_orgs(tx, visit.user.account_id):
+        found = await organizations.find_account(tx, org_id)
+        if found is not None and found[1] == mode:
+            return org_id
+    raise NotFound
+
+
+PAGES = (
+    Page(
+        page_id="show_keys",
+        path=KEYS,
+        role=PersonRole.admin,
+        handler=show_keys,
+        query=KeysQuery,
+        template="accounts/api_keys.html",
+        nav="Keys",
+        nav_place=75,
+    ),
+    Page(
+        page_id="make_key",
+        method="POST",
+        path=KEYS,
+        role=PersonRole.admin,
+        handler=make_key,
+        form=KeyForm,
+        again="show_keys",
+    ),
+    Page(
+        page_id="withdraw_key",
+        method="POST",
+        path=f"{KEYS}/{{key_id}}/revoke",
+        role=PersonRole.admin,
+        handler=withdraw_key,
+        form=RevokeForm,
+    ),
+)

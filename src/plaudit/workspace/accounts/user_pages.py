@@ -1,0 +1,179 @@
+"""People: who is in the organization, as what; invited, changed and removed by admins."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.api.http.operation import Change
+from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import permissions, registers
+from plaudit.core.accounts import users as people
+from plaudit.model.core import Person, PersonRole, PersonStatus
+from plaudit.store.accounts import credentials
+from plaudit.store.engine.engine import Transaction
+from plaudit.workspace.accounts.sign_in_pages import NoFields
+from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
+
+PEOPLE = "/people"
+PAGE_MAX = 50
+INVITATIONS_MAX = 1000
+
+
+class PeopleQuery(Struct, frozen=True):
+    """Query of GET /people."""
+
+    status: Annotated[
+        PersonStatus | None, Choice(description="Only people in this status.", words=PersonStatus)
+    ] = None
+    next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
+
+
+class InviteForm(Struct, kw_only=True):
+    """Whom to invite, as what."""
+
+    email: str
+    role: PersonRole
+    name: str | None = None
+
+
+class RoleForm(Struct):
+    """What somebody may do from now on."""
+
+    role: PersonRole
+
+
+async def show_people(visit: Visit[PeopleQuery]) -> dict[str, Any]:
+    """GET /people: one page of them, oldest first."""
+    async with visit.db.read() as tx:
+        return await _listing(tx, visit, visit.query)
+
+
+async def invite_person(visit: Visit[NoQuery], form: InviteForm, change: Change) -> Shown:
+    """POST /people: somebody is invited; the link is shown this once."""
+    person = await people.invite(
+        change.tx, visit.user.account_id, email=form.email.strip(), name=form.name, role=form.role
+    )
+    token = await sign_in.make_invitation(change.tx, visit.secret, person)
+    await change.note("user", person.user_id, detail={"role": person.role})
+    return await _with_link(change.tx, visit, person, token)
+
+
+async def invite_person_again(visit: Visit[NoQuery], form: NoFields, change: Change) -> Shown:
+    """POST /people/{user_id}/invite: a new link, for a lost one or a lost password."""
+    user_id = visit.path["user_id"]
+    permissions.require_may_change_access(visit.user, user_id)
+    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
+    person, token = await sign_in.invite_again(
+        change.tx, visit.secret, visit.user.account_id, user_id
+    )
+    await change.note("user", user_id)
+    return await _with_link(change.tx, visit, person, token)
+
+
+async def change_role(visit: Visit[NoQuery], form: RoleForm, change: Change) -> Redirect:
+    """POST /people/{user_id}/role: holds from the person's next request on."""
+    user_id = visit.path["user_id"]
+    permissions.require_may_change_access(visit.user, user_id)
+    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
+    person = await people.change(change.tx, visit.user.account_id, user_id, {"role": form.role})
+    await change.note("user", user_id, detail={"role": form.role})
+    return Redirect(to=PEOPLE, said=f"{_called(person)} is now {form.role}.")
+
+
+async def remove_person(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+    """POST /people/{user_id}/remove: their sessions end at once; what they did stays."""
+    user_id = visit.path["user_id"]
+    permissions.require_may_change_access(visit.user, user_id)
+    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
+    person = await people.change(
+        change.tx, visit.user.account_id, user_id, {"status": PersonStatus.removed}
+    )
+    await change.note("user", user_id, detail={"status": PersonStatus.removed})
+    return Redirect(to=PEOPLE, said=f"{_called(person)} is removed and signed out.")
+
+
+async def _listing(tx: Transaction, visit: Visit[Any], query: PeopleQuery) -> dict[str, Any]:
+    account_id = visit.user.account_id
+    page = await registers.person_page(
+        tx,
+        visit.secret,
+        visit.user.org_id,
+        account_id,
+        status=query.status,
+        limit=PAGE_MAX,
+        next_token=query.next_token,
+    )
+    invitations = await credentials.list_invitations(tx, account_id, limit=INVITATIONS_MAX)
+    now = clock.now_ms()
+    return {
+        "people": page.users,
+        "next_token": page.next_token,
+        "status": query.status,
+        "roles": list(PersonRole),
+        "open_invitations": {who for who, until in invitations.items() if until > now},
+        "invited": None,
+        "link": "",
+    }
+
+
+async def _with_link(tx: Transaction, visit: Visit[NoQuery], person: Person, token: str) -> Shown:
+    """The page of people with a link at its top, which is stored nowhere and shown once."""
+    link = sign_in.link(visit.settings.public_url or visit.origin, token)
+    context = await _listing(tx, visit, PeopleQuery())
+    context |= {"invited": person, "link": link}
+    return Shown(template="accounts/users.html", context=context)
+
+
+def _called(person: Person) -> str:
+    return person.name or person.email
+
+
+PAGES = (
+    Page(
+        page_id="show_people",
+        path=PEOPLE,
+        role=PersonRole.admin,
+        handler=show_people,
+        query=PeopleQuery,
+        template="accounts/users.html",
+        nav="People",
+        nav_place=70,
+    ),
+    Page(
+        page_id="invite_person",
+        method="POST",
+        path=PEOPLE,
+        role=PersonRole.admin,
+        handler=invite_person,
+        form=InviteForm,
+        again="show_people",
+    ),
+    Page(
+        page_id="invite_person_again",
+        method="POST",
+        path=f"{PEOPLE}/{{user_id}}/invite",
+        role=PersonRole.admin,
+        handler=invite_person_again,
+        form=NoFields,
+    ),
+    Page(
+        page_id="change_role",
+        method="POST",
+        path=f"{PEOPLE}/{{user_id}}/role",
+        role=PersonRole.admin,
+        handler=change_role,
+        form=RoleForm,
+    ),
+    Page(
+        page_id="remove_person",
+        method="POST",
+        path=f"{PEOPLE}/{{user_id}}/remove",
+        role=PersonRole.admin,
+        handler=remove_person,
+        form=NoFields,
+    ),
+)

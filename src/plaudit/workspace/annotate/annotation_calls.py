@@ -1,0 +1,283 @@
+"""What the annotation page's own scripts ask: to keep a draft, to submit, to undo, to pass on.
+
+Each call is one transaction. The next task is claimed in another one after a submission, so that
+nothing which is wrong with the queue can take a submission back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.api.http import problems
+from plaudit.api.http.operation import JSON, Answer
+from plaudit.api.http.parameters import NoQuery
+from plaudit.core.labeling import leases as assignment
+from plaudit.core.labeling import submissions as submission
+from plaudit.errors import AnswersRejected, DraftConflict, Fault, InvalidContent, LimitReached
+from plaudit.model.core import PersonRole, Project
+from plaudit.model.labeling import Hold, Lease
+from plaudit.store.engine.engine import Transaction
+from plaudit.workspace.annotate.annotation_pages import get_project, task_path
+from plaudit.workspace.http.page import Page, Visit
+
+T = TypeVar("T")
+
+SKIP_REASONS = ("too_hard", "language", "broken", "harmful", "other")
+CLIENT_KEY_CHARS_MAX = 100
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DraftSent(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A draft: the answers so far, and the revision they are."""
+
+    fence: int
+    revision: int
+    answers: list[Any]
+    active_ms: int
+
+
+class SignOfLife(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The page is still open and somebody is at it."""
+
+    fence: int
+    active_ms: int
+
+
+class SubmissionSent(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The answers, for good. `goes_on` takes the next task as well."""
+
+    fence: int
+    answers: list[Any]
+    client_key: str
+    active_ms: int
+    goes_on: bool = False
+
+
+class Said(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Why a task is skipped, flagged or reported."""
+
+    fence: int
+    reason: str
+    note: str | None = None
+    goes_on: bool = False
+
+
+class HoldSent(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which lease is meant."""
+
+    fence: int
+
+
+class NothingSent(Struct, forbid_unknown_fields=True):
+    """No more than the path says."""
+
+
+class Kept(Struct, omit_defaults=True, kw_only=True):
+    """A draft is kept, or a lease renewed."""
+
+    expires_ms: int
+    revision: int | None = None
+    saved_ms: int | None = None
+
+
+class Submitted(Struct, kw_only=True):
+    """A submission has arrived. `next` is where the next task is; None if there is none."""
+
+    submission_id: str
+    submitted_ms: int
+    outcome: str
+    undo_until_ms: int
+    next: str | None
+
+
+class Onward(Struct, kw_only=True):
+    """It is done; `next` is where to go."""
+
+    next: str | None
+
+
+class _Rejected(Struct, omit_defaults=True, kw_only=True):
+    """A refusal with what the page needs to show it."""
+
+    error: str
+    code: str
+    faults: list[Fault] = []
+    revision: int | None = None
+
+
+async def save_draft(visit: Visit[NoQuery], sent: DraftSent) -> Kept | Answer:
+    """POST …/draft: keep what was filled in so far."""
+
+    async def work(tx: Transaction, project: Project) -> assignment.Saved:
+        return await assignment.save_draft(
+            tx,
+            project,
+            _hold(visit, sent.fence),
+            revision=sent.revision,
+            answers=sent.answers,
+            active_ms=sent.active_ms,
+        )
+
+    try:
+        saved = await _run(visit, work)
+    except DraftConflict as problem:
+        return refusal(problem, revision=problem.revision)
+    return Kept(expires_ms=saved.expires_ms, revision=saved.revision, saved_ms=saved.saved_ms)
+
+
+async def send_heartbeat(visit: Visit[NoQuery], sent: SignOfLife) -> Kept:
+    """POST …/heartbeat: renew the lease."""
+
+    async def work(tx: Transaction, project: Project) -> int:
+        held = _hold(visit, sent.fence)
+        return await assignment.heartbeat(tx, project, held, active_ms=sent.active_ms)
+
+    return Kept(expires_ms=await _run(visit, work))
+
+
+async def submit(visit: Visit[NoQuery], sent: SubmissionSent) -> Submitted | Answer:
+    """POST …/submit: hand in the answers, and take the next task."""
+    if not 0 < len(sent.client_key) <= CLIENT_KEY_CHARS_MAX:
+        raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
+
+    async def work(tx: Transaction, project: Project) -> submission.Receipt:
+        return await submission.submit(
+            tx,
+            project,
+            _hold(visit, sent.fence),
+            sent.answers,
+            client_key=sent.client_key,
+            active_ms=sent.active_ms,
+        )
+
+    try:
+        receipt = await _run(visit, work)
+    except AnswersRejected as problem:
+        return refusal(problem, faults=problem.faults)
+    return Submitted(
+        submission_id=receipt.submission_id,
+        submitted_ms=receipt.submitted_ms,
+        outcome=receipt.outcome,
+        undo_until_ms=receipt.undo_until_ms,
+        next=await _next(visit) if sent.goes_on else None,
+    )
+
+
+async def undo(visit: Visit[NoQuery], sent: NothingSent) -> Onward:
+    """POST …/undo: open the submission of a moment ago again."""
+
+    async def work(tx: Transaction, project: Project) -> Lease:
+        return await submission.undo(tx, project, visit.user.user_id, visit.path["assignment_id"])
+
+    lease = await _run(visit, work)
+    return Onward(next=task_path(visit.path["project_id"], lease.assignment_id))
+
+
+async def skip(visit: Visit[NoQuery], sent: Said) -> Onward:
+    """POST …/skip: leave the task to others, with a reason."""
+    if sent.reason not in SKIP_REASONS:
+        raise InvalidContent(f"one of {', '.join(SKIP_REASONS)}", pointer="/reason")
+
+    async def work(tx: Transaction, project: Project) -> None:
+        held = _hold(visit, sent.fence)
+        await assignment.skip(tx, project, held, reason=sent.reason, note=sent.note)
+
+    await _run(visit, work)
+    return await _onward(visit, goes_on=sent.goes_on)
+
+
+async def flag(visit: Visit[NoQuery], sent: Said) -> Onward:
+    """POST …/flag: tell a manager, and go on with the task."""
+
+    async def work(tx: Transaction, project: Project) -> None:
+        held = _hold(visit, sent.fence)
+        await assignment.flag(tx, project, held, reason=sent.reason, note=sent.note)
+
+    await _run(visit, work)
+    return Onward(next=None)
+
+
+async def report(visit: Visit[NoQuery], sent: Said) -> Onward:
+    """POST …/report: take the task from everybody because of what it says."""
+
+    async def work(tx: Transaction, project: Project) -> None:
+        held = _hold(visit, sent.fence)
+        await assignment.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
+
+    await _run(visit, work)
+    return await _onward(visit, goes_on=sent.goes_on)
+
+
+async def release(visit: Visit[NoQuery], sent: HoldSent) -> Onward:
+    """POST …/release: give the task back; the draft stays."""
+
+    async def work(tx: Transaction, project: Project) -> None:
+        await assignment.release(tx, project, _hold(visit, sent.fence))
+
+    await _run(visit, work)
+    return await _onward(visit, goes_on=False)
+
+
+def _hold(visit: Visit[Any], fence: int) -> Hold:
+    return Hold(visit.user.user_id, visit.path["assignment_id"], fence)
+
+
+async def _run(visit: Visit[Any], work: Callable[[Transaction, Project], Awaitable[T]]) -> T:
+    async def whole(tx: Transaction) -> T:
+        return await work(tx, await get_project(tx, visit))
+
+    return await visit.db.write(whole)
+
+
+async def _next(visit: Visit[Any]) -> str | None:
+    """Where the next task is, claimed; None if there is none, or the person may have no more."""
+
+    async def work(tx: Transaction, project: Project) -> Lease | None:
+        held = await assignment.list_open(tx, project, visit.user.user_id)
+        # What somebody left open comes before anything new.
+        return held[0] if held else await assignment.claim(tx, project, visit.user.user_id)
+
+    try:
+        lease = await _run(visit, work)
+    except LimitReached:
+        return None
+    return None if lease is None else task_path(visit.path["project_id"], lease.assignment_id)
+
+
+async def _onward(visit: Visit[Any], *, goes_on: bool) -> Onward:
+    following = await _next(visit) if goes_on else None
+    return Onward(next=following or f"/work/{visit.path['project_id']}")
+
+
+def refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Answer:
+    """A refusal as a page's script gets it, with what the page needs to show it."""
+    body = _Rejected(error=problem.message, code=problem.code, **more)
+    return Answer(_encode(body), problems.STATUSES[type(problem)], JSON, [(b"vary", b"Cookie")])
+
+
+PAGES = tuple(
+    Page(
+        page_id=page_id,
+        path=f"/work/{{project_id}}/tasks/{{assignment_id}}/{verb}",
+        method="POST",
+        role=PersonRole.annotator,
+        handler=handler,
+        body=body,
+        opens_own=True,
+    )
+    for page_id, verb, handler, body in (
+        ("save_draft", "draft", save_draft, DraftSent),
+        ("send_heartbeat", "heartbeat", send_heartbeat, SignOfLife),
+        ("submit_answers", "submit", submit, SubmissionSent),
+        ("undo_submission", "undo", undo, NothingSent),
+        ("skip_task", "skip", skip, Said),
+        ("flag_task", "flag", flag, Said),
+        ("report_task", "report", report, Said),
+        ("release_task", "release", release, HoldSent),
+    )
+)

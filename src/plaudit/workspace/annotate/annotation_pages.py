@@ -1,0 +1,332 @@
+"""The pages on which people annotate: a project's queue, one task, and one's own recent work.
+
+A task is taken with a POST and shown with a GET, which changes nothing. What happens on the page
+itself is in `work_calls`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.api.http.parameters import NoQuery
+from plaudit.core.labeling import (
+    leases as assignment,
+)
+from plaudit.core.labeling import (
+    review_queue as reviews,
+)
+from plaudit.core.labeling import (
+    submissions as submission,
+)
+from plaudit.core.tasks.forms import form_of
+from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
+from plaudit.model.core import PersonRole, Project, StoredTask
+from plaudit.model.labeling import Lease, LeaseStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import batches, projects, tasks
+from plaudit.wire.v2.resources import project_detail
+from plaudit.wire.v2.task import MessageRole, Thread
+from plaudit.workspace.annotate import annotation_view as task_view
+from plaudit.workspace.annotate.files import Files, find_files
+from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.render import rich_text as rendering
+
+COUNTED_MAX = 1000
+EXCERPT_CHARS = 120
+
+_decode_content = msgspec.json.Decoder(list[Thread]).decode
+_decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
+
+
+class Nothing(Struct):
+    """A form without fields of its own."""
+
+
+class Opened(Struct):
+    """A lease and the task it is on, read together."""
+
+    project: Project
+    lease: Lease
+    task: StoredTask
+    batch_name: str | None
+    content: list[Thread]
+    files: Files
+    returned: reviews.Returned | None = None
+    """Why a reviewer sent it back, if one did and it was not submitted since."""
+
+
+class Done(Struct, frozen=True):
+    """One of somebody's own submissions, as their page lists it."""
+
+    assignment_id: str
+    submitted_ms: int
+    active_s: int
+    excerpt: str
+    final: str | None
+    """Why it cannot be opened again; None if it can."""
+
+
+def task_path(project_id: str, assignment_id: str) -> str:
+    """Where somebody's task is shown."""
+    return f"/work/{project_id}/tasks/{assignment_id}"
+
+
+async def get_project(tx: Transaction, visit: Visit[Any]) -> Project:
+    """The project of the path, if the person's organization has it; raises NotFound."""
+    found = await projects.find_project(tx, visit.user.org_id, visit.path["project_id"])
+    if found is None:
+        raise NotFound("there is no such project")
+    return found
+
+
+async def show_queue(visit: Visit[NoQuery]) -> Any:
+    """GET /work/{project_id}: what somebody has open, and a button for the next task."""
+    async with visit.db.read() as tx:
+        project = await get_project(tx, visit)
+        held = await assignment.list_open(tx, project, visit.user.user_id)
+        free_count = await assignment.count_open(tx, project, limit_max=COUNTED_MAX)
+        returned = await reviews.list_returned(tx, project, visit.user.user_id)
+    detail = project_detail(project)
+    guidelines = await asyncio.to_thread(rendering.render_markdown, detail.guidelines or "")
+    return {
+        "project": project,
+        "held": held,
+        "returned": returned,
+        "free_count": free_count,
+        "counted_max": COUNTED_MAX,
+        "held_max": assignment.OPEN_LEASES_MAX,
+        "guidelines": guidelines if detail.guidelines else None,
+    }
+
+
+async def claim_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
+    """POST /work/{project_id}: take the next task and go there."""
+
+    async def work(tx: Transaction) -> Lease | None:
+        project = await get_project(tx, visit)
+        return await assignment.claim(tx, project, visit.user.user_id)
+
+    project_id = visit.path["project_id"]
+    try:
+        lease = await visit.db.write(work)
+    except LimitReached as problem:
+        return Redirect(to=f"/work/{project_id}", said=sentence(problem.message))
+    if lease is None:
+        return Redirect(to=f"/work/{project_id}")
+    return Redirect(to=task_path(project_id, lease.assignment_id))
+
+
+async def open_lease(visit: Visit[Any]) -> Opened:
+    """Somebody's own lease with its task; raises NotFound."""
+    async with visit.db.read() as tx:
+        project = await get_project(tx, visit)
+        lease = await assignment.get_lease(
+            tx, project, visit.user.user_id, visit.path["assignment_id"]
+        )
+        task = await tasks.get_task(tx, project.project_id, lease.seq)
+        batch = None
+        if task.batch_id is not None:
+            batch = await batches.find_batch(tx, project.org_id, task.batch_id)
+        returned = await reviews.returned_with(tx, project, lease)
+        content = _decode_content(task.content or b"[]")
+        files = await find_files(tx, project.org_id, content)
+    batch_name = None if batch is None else batch.name
+    return Opened(project, lease, task, batch_name, content, files, returned)
+
+
+async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /work/{project_id}/tasks/{assignment_id}: the annotation page."""
+    opened = await open_lease(visit)
+    project, lease = opened.project, opened.lease
+    detail = project_detail(project)
+
+    def render() -> tuple[task_view.TaskShown, Any]:
+        shown = task_view.build(
+            form_of(detail),
+            opened.content,
+            _decode_display(lease.display),
+            is_blind=detail.blind is not False,
+            files=opened.files,
+        )
+        return shown, rendering.render_markdown(detail.guidelines or "")
+
+    shown, guidelines = await asyncio.to_thread(render)
+    async with visit.db.read(snapshot=False) as tx:
+        done_count = await submission.count_done(tx, project, visit.user.user_id)
+        waiting_count = await assignment.count_open(tx, project, limit_max=COUNTED_MAX)
+    now_ms = clock.now_ms()
+    is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
+    return {
+        "project": project,
+        "batch_name": opened.batch_name,
+        "lease": lease,
+        "is_open": is_open,
+        "ending": None if is_open else _ending(lease),
+        "returned": opened.returned,
+        "can_resume": lease.status
+        in (LeaseStatus.open, LeaseStatus.expired, LeaseStatus.released, LeaseStatus.returned),
+        "shown": shown,
+        "done_count": done_count,
+        "waiting_count": waiting_count,
+        "counted_max": COUNTED_MAX,
+        "sections": sum(turn.is_asked for thread in shown.threads for turn in thread.turns),
+        "guidelines": guidelines if detail.guidelines else None,
+        "state": task_view.as_json(
+            _state(opened, shown, now_ms, detail.guidelines or "", is_open=is_open)
+        ),
+    }
+
+
+async def resume_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
+    """POST …/resume: claim a task again that ran out or was given back, with its draft."""
+    return await _back_to(visit, assignment.resume)
+
+
+async def reopen_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
+    """POST …/reopen: open one's own submission again, while that is allowed."""
+    return await _back_to(visit, submission.reopen)
+
+
+async def _back_to(visit: Visit[NoQuery], open_again: Any) -> Redirect:
+    project_id, assignment_id = visit.path["project_id"], visit.path["assignment_id"]
+
+    async def work(tx: Transaction) -> Lease:
+        project = await get_project(tx, visit)
+        lease: Lease = await open_again(tx, project, visit.user.user_id, assignment_id)
+        return lease
+
+    try:
+        await visit.db.write(work)
+    except (LeaseLost, LimitReached, Conflict) as problem:
+        return Redirect(to=f"/work/{project_id}/mine", said=sentence(problem.message))
+    return Redirect(to=task_path(project_id, assignment_id))
+
+
+async def show_mine(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /work/{project_id}/mine: one's own last submissions."""
+    async with visit.db.read() as tx:
+        project = await get_project(tx, visit)
+        held = await assignment.list_open(tx, project, visit.user.user_id)
+        found = []
+        for one in await submission.list_recent(tx, project, visit.user.user_id):
+            task = await tasks.get_task(tx, project.project_id, one.seq)
+            content = _decode_content(task.content or b"[]")
+            found.append(
+                Done(
+                    one.assignment_id,
+                    one.submitted_ms,
+                    one.active_ms // 1000,
+                    excerpt(content),
+                    await submission.why_final(tx, one, task),
+                )
+            )
+    return {"project": project, "held": held, "done": found}
+
+
+def excerpt(content: list[Thread]) -> str:
+    """The beginning of what a person says in a conversation, for lists."""
+    for thread in content:
+        for turn in thread.turns:
+            for message in turn.messages:
+                if message.role is MessageRole.user and message.content.text:
+                    text = " ".join(message.content.text[: 2 * EXCERPT_CHARS].split())
+                    return text[:EXCERPT_CHARS]
+    return ""
+
+
+def sentence(message: str) -> str:
+    """A problem's message as a sentence."""
+    return message[:1].upper() + message[1:].removesuffix(".") + "."
+
+
+def _ending(lease: Lease) -> str:
+    endings = {
+        LeaseStatus.open: "The time for this task ran out. What you typed is kept.",
+        LeaseStatus.expired: "The time for this task ran out. What you typed is kept.",
+        LeaseStatus.released: "You gave this task back. What you typed is kept.",
+        LeaseStatus.returned: "A reviewer sent this task back to you.",
+        LeaseStatus.submitted: "You have submitted this task.",
+        LeaseStatus.skipped: "You skipped this task.",
+        LeaseStatus.closed: "This task was taken off the queue.",
+    }
+    return endings[lease.status]
+
+
+def _state(
+    opened: Opened, shown: task_view.TaskShown, now_ms: int, guidelines: str, *, is_open: bool
+) -> dict[str, Any]:
+    """What the page's scripts start from; field by field, so that nothing else gets out."""
+    lease = opened.lease
+    return {
+        "project": opened.project.public_id,
+        "assignment": lease.assignment_id,
+        "status": lease.status.value,
+        "is_open": is_open,
+        "fence": lease.fence,
+        "revision": lease.draft_revision,
+        "draft": None if lease.draft is None else msgspec.Raw(lease.draft),
+        "draft_ms": lease.draft_ms,
+        "now_ms": now_ms,
+        "expires_ms": lease.expires_ms,
+        "lease_ms": assignment.lease_ms(opened.project),
+        "active_ms": lease.active_ms,
+        "texts": shown.texts,
+        "guidelines": task_view.fingerprint(guidelines),
+    }
+
+
+_QUEUE = "/work/{project_id}"
+_TASK = "/work/{project_id}/tasks/{assignment_id}"
+
+PAGES = (
+    Page(
+        page_id="show_queue",
+        path=_QUEUE,
+        role=PersonRole.annotator,
+        handler=show_queue,
+        template="annotate/queue.html",
+    ),
+    Page(
+        page_id="claim_task",
+        path=_QUEUE,
+        method="POST",
+        role=PersonRole.annotator,
+        handler=claim_task,
+        form=Nothing,
+        opens_own=True,
+    ),
+    Page(
+        page_id="show_my_work",
+        path=f"{_QUEUE}/mine",
+        role=PersonRole.annotator,
+        handler=show_mine,
+        template="annotate/recent.html",
+    ),
+    Page(
+        page_id="show_task",
+        path=_TASK,
+        role=PersonRole.annotator,
+        handler=show_task,
+        template="annotate/task.html",
+    ),
+    *(
+        Page(
+            page_id=page_id,
+            path=f"{_TASK}/{verb}",
+            method="POST",
+            role=PersonRole.annotator,
+            handler=handler,
+            form=Nothing,
+            opens_own=True,
+        )
+        for page_id, verb, handler in (
+            ("resume_task", "resume", resume_task),
+            ("reopen_task", "reopen", reopen_task),
+        )
+    ),
+)

@@ -1,0 +1,354 @@
+"""A task as the annotation page draws it: what is shown, what is asked, and nothing else.
+
+The page must not know which model wrote what, so nothing of a message comes through here but its
+text, its files and where it stands on the screen. Answers name responses by that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from markupsafe import Markup
+from msgspec import Struct
+
+from plaudit.core.labeling.questions import (
+    SELECTED,
+    Display,
+    Question,
+    asked_turns,
+    questions,
+    responses,
+)
+from plaudit.core.tasks.forms import Field, Form, Level
+from plaudit.wire.v2.task import Attachment, Chunk, Message, MessageRole, Thread, Turn
+from plaudit.workspace.annotate.controls import Control, control_of, why_key
+from plaudit.workspace.annotate.files import Files
+from plaudit.workspace.render import rich_text as rendering
+
+_ROLES = {
+    MessageRole.system: "Instructions to the assistant",
+    MessageRole.user: "Prompt",
+    MessageRole.assistant: "Response",
+    MessageRole.function: "Result of a tool",
+}
+
+
+class FileShown(Struct, frozen=True):
+    """A file beside a message. `shown_as` is image, audio, video, link or name; only files that
+    this server keeps are shown or played."""
+
+    name: str
+    kind: str
+    shown_as: str
+    url: str | None
+    transcript: str | None
+
+
+class Step(Struct, frozen=True):
+    """A piece of a response with questions of its own."""
+
+    number: int
+    body: Markup
+    controls: list[Control]
+
+
+class MessageShown(Struct, frozen=True):
+    """A message, and what is asked about it where it stands.
+
+    `position` is a response's place on the screen; other messages have none.
+    """
+
+    role: str
+    title: str
+    position: int | None
+    body: Markup
+    raw: str
+    words: int
+    files: list[FileShown]
+    references: list[tuple[str, Markup]]
+    reasoning: list[Markup]
+    steps: list[Step]
+    controls: list[Control]
+    model: str | None
+    """Who wrote it, where the project is not blind."""
+
+
+class Row(Struct, frozen=True):
+    """One question about each response: a line of the rating grid. `weight` is a criterion's."""
+
+    title: str
+    description: str | None
+    cells: list[Control]
+    whys: list[Control]
+    weight: float | None = None
+
+
+class TurnShown(Struct, frozen=True, kw_only=True):
+    """A turn that is asked about, or one that led there (`is_asked` is false)."""
+
+    at: str
+    name: str
+    is_asked: bool
+    prompt: list[MessageShown]
+    responses: list[MessageShown]
+    continued: MessageShown | None = None
+    """The response with which the conversation went on, where that is known."""
+    rows: list[Row] = []
+    criteria: list[Row] = []
+    controls: list[Control] = []
+
+
+class ThreadShown(Struct, frozen=True):
+    """A conversation."""
+
+    at: str
+    name: str
+    turns: list[TurnShown]
+    controls: list[Control]
+
+
+class TaskShown(Struct, frozen=True):
+    """Everything on the page. `texts` are the exact texts that are marked or rewritten."""
+
+    threads: list[ThreadShown]
+    texts: dict[str, str]
+    asked_count: int
+
+
+def build(
+    form: Form,
+    content: Sequence[Thread],
+    display: Display,
+    *,
+    is_blind: bool = True,
+    files: Files | None = None,
+) -> TaskShown:
+    """Lay out a task. Renders every text, so call it outside the event loop."""
+    return _Builder(form, content, display, is_blind, files or Files()).task()
+
+
+def fingerprint(text: str) -> str:
+    """Tells one version of a text, such as the guidelines, from another."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+class _Builder:
+    def __init__(
+        self,
+        form: Form,
+        content: Sequence[Thread],
+        display: Display,
+        is_blind: bool,
+        files: Files,
+    ) -> None:
+        self._files = files
+        self._form = form
+        self._content = content
+        self._display = display
+        self._is_blind = is_blind
+        self._asked = questions(form, content)
+        self._controls = [control_of(n, one, display) for n, one in enumerate(self._asked)]
+        self._texts: dict[str, str] = {}
+
+    def task(self) -> TaskShown:
+        threads = [self._thread(number, one) for number, one in enumerate(self._content)]
+        return TaskShown(threads, self._texts, len(self._asked))
+
+    def _thread(self, t: int, thread: Thread) -> ThreadShown:
+        asked = [u for u in asked_turns(thread) if self._is_asked(f"t{t}u{u}")]
+        asked = asked or [max(asked_turns(thread), default=0)]
+        last = max(asked)
+        turns = [
+            self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn)
+            for u, turn in enumerate(thread.turns)
+            if u <= last
+        ]
+        name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
+        return ThreadShown(f"t{t}", name, turns, self._of(f"t{t}", level=Level.thread))
+
+    def _is_asked(self, at: str) -> bool:
+        return any(question.place.at == at for question in self._asked)
+
+    def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
+        at = f"t{t}u{u}"
+        order = self._display.get(at, responses(turn))
+        chosen = _continued(turn, order)
+        shown = {index: self._message(at, turn, index, None) for index in order}
+        return TurnShown(
+            at=at,
+            name=f"Turn {u + 1}",
+            is_asked=False,
+            prompt=self._prompt(at, turn),
+            responses=[shown[index] for index in order],
+            continued=None if chosen is None else shown[chosen],
+        )
+
+    def _asked_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
+        at = f"t{t}u{u}"
+        order = self._display.get(at, [])
+        return TurnShown(
+            at=at,
+            name=f"Turn {u + 1}",
+            is_asked=True,
+            prompt=self._prompt(at, turn),
+            responses=[
+                self._message(at, turn, index, position) for position, index in enumerate(order, 1)
+            ],
+            rows=self._rows(at, order),
+            criteria=self._criteria(at, turn, order),
+            controls=self._of(at, level=Level.turn),
+        )
+
+    def _prompt(self, at: str, turn: Turn) -> list[MessageShown]:
+        return [
+            self._message(at, turn, index, None)
+            for index, one in enumerate(turn.messages)
+            if one.role is not MessageRole.assistant
+        ]
+
+    def _message(self, at: str, turn: Turn, index: int, position: int | None) -> MessageShown:
+        message = turn.messages[index]
+        text = message.content.text or ""
+        is_response = message.role is MessageRole.assistant
+        own = self._of(at, index=index, level=Level.message)
+        if is_response:
+            own = [one for one in own if one.kind in ("rewrite", "spans")]
+        for one in own:
+            self._texts[one.text_key] = text
+        return MessageShown(
+            role=message.role.value,
+            title=_ROLES[message.role] if position is None else f"Response {position}",
+            position=position,
+            body=self._rendered(text),
+            raw=text,
+            words=rendering.word_count(text),
+            files=[file_shown(one, self._files) for one in message.content.attachments or ()],
+            references=[
+                (one.category or "Reference", self._rendered(one.content or ""))
+                for one in message.content.reference_texts or ()
+            ],
+            reasoning=[
+                self._rendered(one.content)
+                for one in message.content.reasoning or ()
+                if one.content
+            ],
+            steps=[
+                self._step(at, index, number, chunk)
+                for number, chunk in enumerate(message.content.chunks or ())
+            ],
+            controls=own,
+            model=None if self._is_blind else _model(message),
+        )
+
+    def _rendered(self, text: str) -> Markup:
+        return rendering.render_markdown(self._files.put_into(text), self._files.is_shown)
+
+    def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
+        own = self._of(at, index=index, chunk=number, level=Level.chunk)
+        for one in own:
+            self._texts[one.text_key] = chunk.text
+        return Step(number + 1, self._rendered(chunk.text), own)
+
+    def _rows(self, at: str, order: list[int]) -> list[Row]:
+        fields = [one for one in self._form.fields if one.level is Level.message]
+        whys = {why_key(one, fields) for one in fields} - {None}
+        found = []
+        for field in fields:
+            cells = self._cells(at, order, field)
+            if not cells or cells[0].kind in ("rewrite", "spans") or field.key in whys:
+                continue
+            why = next((one for one in fields if one.key == why_key(field, fields)), None)
+            extra = [] if why is None else self._cells(at, order, why)
+            found.append(Row(field.title or field.key, field.description, cells, extra))
+        return found
+
+    def _criteria(self, at: str, turn: Turn, order: list[int]) -> list[Row]:
+        fields = [one for one in self._form.fields if one.level is Level.criterion]
+        whys = {why_key(one, fields) for one in fields} - {None}
+        found = []
+        for rubric in turn.rubrics or ():
+            for criterion in rubric.criteria_definitions:
+                for field in fields:
+                    cells = self._cells(at, order, field, criterion.id)
+                    if not cells or field.key in whys:
+                        continue
+                    why = next((one for one in fields if one.key == why_key(field, fields)), None)
+                    extra = [] if why is None else self._cells(at, order, why, criterion.id)
+                    title = criterion.criterion
+                    about = field.title if len(fields) - len(whys) > 1 else None
+                    found.append(Row(title, about, cells, extra, criterion.weight))
+        return found
+
+    def _cells(
+        self, at: str, order: list[int], field: Field, criterion: str | None = None
+    ) -> list[Control]:
+        """The controls of one field, in the order of the responses on the screen."""
+        found = {
+            question.place.message: control
+            for question, control in self._pairs()
+            if question.place.at == at
+            and question.field is field
+            and question.place.criterion == criterion
+        }
+        return [found[index] for index in order if index in found]
+
+    def _of(
+        self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
+    ) -> list[Control]:
+        return [
+            control
+            for question, control in self._pairs()
+            if question.place.at == at
+            and question.field.level is level
+            and question.place.message == index
+            and question.place.chunk == chunk
+        ]
+
+    def _pairs(self) -> zip[tuple[Question, Control]]:
+        return zip(self._asked, self._controls, strict=True)
+
+
+def _continued(turn: Turn, order: list[int]) -> int | None:
+    """The response with which a conversation went on: the only one, or the selected one."""
+    if len(order) == 1:
+        return order[0]
+    chosen = {one.value for one in turn.annotations if one.key == SELECTED}
+    return next((index for index in order if turn.messages[index].source_id in chosen), None)
+
+
+def file_shown(one: Attachment, files: Files) -> FileShown:
+    """A file beside a message, as pages show it."""
+    url = one.url or ""
+    kept = files.find(url)
+    mime = one.mime_type or (kept and kept.mime_type) or ""
+    name = one.name or (kept and kept.name) or urlsplit(url).path.rpartition("/")[2] or "file"
+    if kept is not None:
+        shown_as = _shown_as(kept.shown_as, mime)
+        url = f"/files/{kept.attachment_id}"
+    elif urlsplit(url).scheme in ("http", "https"):
+        shown_as = "link"
+    else:
+        shown_as, url = "name", ""
+    return FileShown(name, mime or "file", shown_as, url or None, one.transcript)
+
+
+def _model(message: Message) -> str:
+    parameters = message.model_parameters
+    return (parameters.model if parameters else None) or message.source_id
+
+
+def _shown_as(sniffed: str, mime: str) -> str:
+    """How a browser shows a file of this media type, found in its first bytes; "" is no such."""
+    kind = sniffed.partition("/")[0]
+    if kind == "video" and mime.startswith("audio/"):
+        return "audio"
+    return kind or "link"
+
+
+def as_json(value: Any) -> str:
+    """JSON for an attribute of the page; the template escapes it."""
+    return msgspec.json.encode(value).decode()

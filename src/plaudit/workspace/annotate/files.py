@@ -1,0 +1,105 @@
+"""Files of tasks that this server keeps: found in a conversation, and shown to who is signed in.
+
+A task names them as the upload answered (`/manage/v1/attachments/…`), beside a message or in its
+text; a browser has no API key, so pages say `/files/…` instead. What is found in an organization's
+own store alone is shown; everything else stays what it is, a link to somewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from plaudit.api.http.operation import Answer
+from plaudit.api.http.parameters import NoQuery
+from plaudit.core.datasets import attachments
+from plaudit.errors import NotFound
+from plaudit.model.core import PersonRole
+from plaudit.model.deliveries import Attachment
+from plaudit.store.datasets.attachments import find_attachment
+from plaudit.store.engine.engine import Transaction
+from plaudit.wire.v2.task import Message, Thread
+from plaudit.workspace.http.page import Page, Visit
+
+FILES_MAX = 100
+"""Of one task; further ones stay links."""
+
+_HOST = r"(?:https?://[^\s/()<>\"'\\]{1,255})?"
+_KEPT = re.compile(rf"{_HOST}/manage/v1/attachments/(?P<id>\w{{1,255}})", re.ASCII)
+_SHOWN = re.compile(r"/files/(\w+)", re.ASCII)
+
+
+class Files(Struct, frozen=True):
+    """The files of a task that are kept here, by id."""
+
+    known: dict[str, Attachment] = {}
+
+    def find(self, url: str) -> Attachment | None:
+        """The file that a URL of a task means; None if it is none of ours."""
+        found = _KEPT.fullmatch(url)
+        return None if found is None else self.known.get(found["id"])
+
+    def put_into(self, text: str) -> str:
+        """A text for rendering, in which our files have addresses that a browser can open."""
+        if not self.known:
+            return text
+        return _KEPT.sub(
+            lambda found: f"/files/{found['id']}" if found["id"] in self.known else found[0], text
+        )
+
+    def is_shown(self, url: str) -> bool:
+        """Whether this is one of the addresses that `put_into` writes."""
+        found = _SHOWN.fullmatch(url)
+        return found is not None and found[1] in self.known
+
+
+async def find_files(tx: Transaction, org_id: str, content: Sequence[Thread]) -> Files:
+    """Look up the files that a conversation names, the first `FILES_MAX` of them."""
+    wanted: dict[str, None] = {}
+    for text in _texts(content):
+        wanted.update(dict.fromkeys(found["id"] for found in _KEPT.finditer(text)))
+        if len(wanted) >= FILES_MAX:
+            break
+    known = {}
+    for attachment_id in list(wanted)[:FILES_MAX]:
+        found = await find_attachment(tx, org_id, attachment_id)
+        if found is not None:
+            known[attachment_id] = found
+    return Files(known)
+
+
+def _texts(content: Sequence[Thread]) -> Iterator[str]:
+    for thread in content:
+        for turn in thread.turns:
+            for message in turn.messages:
+                yield from _texts_of(message)
+
+
+def _texts_of(message: Message) -> Iterator[str]:
+    said = message.content
+    yield from (one.url for one in said.attachments or () if one.url)
+    yield said.text or ""
+    yield from (one.content or "" for one in said.reference_texts or ())
+    yield from (one.text for one in said.chunks or ())
+
+
+async def show_file(visit: Visit[NoQuery]) -> Answer:
+    """GET /files/{attachment_id}: leads to a file of the person's own organization."""
+    async with visit.db.read(snapshot=False) as tx:
+        found = await find_attachment(tx, visit.user.org_id, visit.path["attachment_id"])
+    if found is None:
+        raise NotFound("there is no such file")
+    location = attachments.link(visit.secret, found)
+    return Answer(b"", 302, "text/plain", [(b"location", location.encode()), (b"vary", b"Cookie")])
+
+
+PAGES = (
+    Page(
+        page_id="show_file",
+        path="/files/{attachment_id}",
+        role=PersonRole.annotator,
+        handler=show_file,
+    ),
+)

@@ -1,0 +1,1 @@
+"""How pages are declared, served, guarded and drawn."""

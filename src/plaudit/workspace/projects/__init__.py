@@ -1,0 +1,1 @@
+"""Managers' pages of projects, their settings, batches and tasks."""

@@ -1,0 +1,229 @@
+"""A project's batches: how far each is, new ones, and what is done to a whole batch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Struct
+
+from plaudit.api.http.operation import Change
+from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.core.tasks import batches as batching
+from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
+from plaudit.core.tasks.resolve import ScopeWords
+from plaudit.errors import NotFound
+from plaudit.model.core import Batch, BatchStatus, PersonRole
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import batches
+from plaudit.workspace.accounts.sign_in_pages import NoFields
+from plaudit.workspace.annotate.annotation_pages import get_project
+from plaudit.workspace.http import links
+from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.render import charts as drawing
+
+BATCHES = f"{PROJECT}/batches"
+BATCH = f"{BATCHES}/{{batch_id}}"
+PAGE_MAX = 50
+
+_DONE = {
+    "finalize": "is being worked on",
+    "pause": "is paused",
+    "resume": "goes on",
+    "cancel": "is cancelled",
+}
+
+
+class BatchesQuery(Struct, frozen=True):
+    """Query of the page of batches."""
+
+    status: Annotated[
+        BatchStatus | None, Choice(description="Only batches in this status.", words=BatchStatus)
+    ] = None
+    next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
+
+
+class NewBatch(Struct, kw_only=True):
+    """A new batch. `is_staging` holds its tasks back until it is finalized."""
+
+    name: str
+    is_staging: bool = False
+
+
+class PriorityForm(Struct):
+    """How early a batch's tasks are given out; greater is earlier."""
+
+    priority: int
+
+
+class BatchShown(Struct, frozen=True):
+    """A batch with its counts, and what may be done to it."""
+
+    batch: Batch
+    counts: dict[str, int]
+    total: int
+    parts: list[drawing.Share]
+    actions: list[str]
+
+
+async def show_batches(visit: Visit[BatchesQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}/batches: one page of them, oldest first."""
+    query = visit.query
+    async with visit.db.read() as tx:
+        project = await get_project(tx, visit)
+        found, token = await batch_rows_page(
+            tx,
+            visit.secret,
+            project.org_id,
+            BatchQuery(
+                scope=ScopeWords(project_id=project.public_id),
+                status=query.status,
+                limit=PAGE_MAX,
+                next_token=query.next_token,
+            ),
+        )
+        shown = [await _shown(tx, one) for one in found]
+    return {
+        "project": project,
+        "batches": shown,
+        "statuses": list(BatchStatus),
+        "status": query.status,
+        "next_token": token,
+        "priority_max": queue.PRIORITY_MAX,
+        "about": visit.path.get("batch_id"),
+    }
+
+
+async def create_batch(visit: Visit[NoQuery], sent: NewBatch, change: Change) -> Redirect:
+    """POST /projects/{project_id}/batches: one batch, its name new in the organization."""
+    project = await get_project(change.tx, visit)
+    batch = await batching.open_batch(
+        change.tx,
+        project,
+        name=sent.name,
+        is_staging=sent.is_staging,
+        metadata={},
+        callback=None,
+    )
+    await change.note("batch", batch.batch_id, project_id=project.project_id)
+    return _back(visit, f"Batch {batch.name} is there.")
+
+
+async def _move(visit: Visit[NoQuery], change: Change, action: str) -> Redirect:
+    before = await _named(change.tx, visit)
+    batch = await batching.move(change.tx, before, action)
+    await change.note(
+        "batch",
+        batch.batch_id,
+        project_id=batch.project_id,
+        detail={"from": before.status, "to": batch.status},
+    )
+    return _back(visit, f"Batch {batch.name} {_DONE[action]}.")
+
+
+async def finalize_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+    """POST …/finalize: a staging batch goes to work."""
+    return await _move(visit, change, "finalize")
+
+
+async def pause_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+    """POST …/pause: nobody is given its tasks until it is resumed."""
+    return await _move(visit, change, "pause")
+
+
+async def resume_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+    """POST …/resume: a paused batch goes on."""
+    return await _move(visit, change, "resume")
+
+
+async def cancel_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+    """POST …/cancel: the batch ends, and its pending tasks with it."""
+    return await _move(visit, change, "cancel")
+
+
+async def prioritize_batch(visit: Visit[NoQuery], sent: PriorityForm, change: Change) -> Redirect:
+    """POST …/priority: its tasks are given out earlier, or later."""
+    batch = await _named(change.tx, visit)
+    priority = await queue.prioritize(change.tx, batch, sent.priority)
+    await change.note(
+        "batch",
+        batch.batch_id,
+        project_id=batch.project_id,
+        detail={"priority": {"from": batch.priority, "to": priority}},
+    )
+    return _back(visit, f"The priority of batch {batch.name} is changed.")
+
+
+async def _named(tx: Transaction, visit: Visit[Any]) -> Batch:
+    """The batch of the path, if the project of the path has it; raises NotFound."""
+    project = await get_project(tx, visit)
+    batch = await batches.find_batch(tx, project.org_id, visit.path["batch_id"])
+    if batch is None or batch.project_id != project.project_id:
+        raise NotFound("there is no such batch")
+    return batch
+
+
+async def _shown(tx: Transaction, batch: Batch) -> BatchShown:
+    progress = await batches.find_progress(tx, batch.project_id, batch.batch_id)
+    counts = {status.value: progress[status] for status in sorted(progress, key=_order)}
+    actions = [name for name, (starts, _) in batching.MOVES.items() if batch.status in starts]
+    return BatchShown(batch, counts, sum(counts.values()), drawing.shares(counts), actions)
+
+
+def _order(status: str) -> int:
+    return ("completed", "error", "canceled", "pending").index(status)
+
+
+def _back(visit: Visit[Any], said: str) -> Redirect:
+    return Redirect(to=links.filled(BATCHES, project_id=visit.path["project_id"]), said=said)
+
+
+PAGES = (
+    Page(
+        page_id="show_batches",
+        path=BATCHES,
+        role=PersonRole.manager,
+        handler=show_batches,
+        query=BatchesQuery,
+        template="projects/batches.html",
+        tab="Batches",
+        tab_place=20,
+    ),
+    Page(
+        page_id="create_batch_on_page",
+        method="POST",
+        path=BATCHES,
+        role=PersonRole.manager,
+        handler=create_batch,
+        form=NewBatch,
+        again="show_batches",
+    ),
+    Page(
+        page_id="prioritize_batch",
+        method="POST",
+        path=f"{BATCH}/priority",
+        role=PersonRole.manager,
+        handler=prioritize_batch,
+        form=PriorityForm,
+        again="show_batches",
+    ),
+    *(
+        Page(
+            page_id=f"{verb}_batch_on_page",
+            method="POST",
+            path=f"{BATCH}/{verb}",
+            role=PersonRole.manager,
+            handler=handler,
+            is_long=verb == "cancel",
+            form=NoFields,
+            again="show_batches",
+        )
+        for verb, handler in (
+            ("finalize", finalize_batch),
+            ("pause", pause_batch),
+            ("resume", resume_batch),
+            ("cancel", cancel_batch),
+        )
+    ),
+)

@@ -1,0 +1,215 @@
+"""Projects as managers see them: the list, a new one, and how one comes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.api.http.operation import Change
+from plaudit.api.http.parameters import Count, NoQuery
+from plaudit.core.labeling import dashboard as starting
+from plaudit.core.labeling import statistics
+from plaudit.core.tasks import projects
+from plaudit.core.tasks.forms import PRESETS, form_of
+from plaudit.core.tasks.projects import OVERLAP_MAX
+from plaudit.model.core import PersonRole, Review
+from plaudit.wire.v2.resources import ProjectDetail, project_detail
+from plaudit.workspace.annotate.annotation_pages import get_project
+from plaudit.workspace.http import form_data as forms
+from plaudit.workspace.http import links
+from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.render import charts as drawing
+
+PROJECTS = "/projects"
+NEW = "/new-project"
+PROJECT = f"{PROJECTS}/{{project_id}}"
+PAGES_MAX = 1_000_000
+EMPTY = "empty"
+"""The kind of form that has no questions yet."""
+
+
+class ProjectsQuery(Struct, frozen=True):
+    """Query of GET /projects."""
+
+    page: Annotated[
+        int,
+        Count(description="Which page, counted from 1.", least=1, most=PAGES_MAX, default=1),
+    ] = 1
+
+
+class NewProject(Struct, kw_only=True):
+    """A new project. `form` is the name of a preset, or EMPTY; `template` is JSON."""
+
+    ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
+
+    name: str
+    types: str | None = None
+    models: str | None = None
+    overlap: int | None = None
+    review: Review | None = None
+    review_percent: int | None = None
+    lease_seconds: int | None = None
+    blind: bool = False
+    form: str = EMPTY
+    guidelines: str | None = None
+    template: str | None = None
+
+
+async def show_projects(visit: Visit[ProjectsQuery]) -> dict[str, Any]:
+    """GET /projects: all of them, the newest first."""
+    async with visit.db.read() as tx:
+        found, pages = await starting.standings_page(tx, visit.user.org_id, visit.query.page)
+    return {
+        "standings": found,
+        "page": visit.query.page,
+        "pages": pages,
+        "most": starting.COUNTED_MAX,
+    }
+
+
+async def show_new_project(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /new-project: the form for one."""
+    return {
+        "presets": list(PRESETS),
+        "empty": EMPTY,
+        "overlap_max": OVERLAP_MAX,
+        "was": general_values("", ProjectDetail()) | {"form": next(iter(PRESETS))},
+    }
+
+
+def general_values(name: str, detail: ProjectDetail) -> dict[str, Any]:
+    """What the fields of a project's name and rules hold before anybody types."""
+    numbers = {
+        name: "" if value is None else str(value)
+        for name in ("overlap", "review_percent", "lease_seconds")
+        for value in [getattr(detail, name)]
+    }
+    return numbers | {
+        "name": name,
+        "types": "\n".join(detail.types or ()),
+        "models": "\n".join(detail.models or ()),
+        "review": (detail.review or Review.none).value,
+        "blind": detail.blind is not False,
+    }
+
+
+async def create_project(visit: Visit[NoQuery], sent: NewProject, change: Change) -> Redirect:
+    """POST /projects: one project; its questions are looked at next."""
+    detail = ProjectDetail(
+        types=forms.lines_in(sent.types),
+        models=forms.lines_in(sent.models),
+        form=None if sent.form == EMPTY else sent.form,  # type: ignore[arg-type]
+        template=None if sent.template is None else forms.json_in(sent.template, "/template"),
+        overlap=sent.overlap,
+        guidelines=sent.guidelines,
+        review=sent.review,
+        review_percent=sent.review_percent,
+        lease_seconds=sent.lease_seconds,
+        blind=sent.blind,
+    )
+    project = await projects.create_project(
+        change.tx,
+        change.org_id,
+        name=sent.name,
+        detail=projects.checked_detail(detail),
+    )
+    await change.note("project", project.public_id, project_id=project.project_id)
+    to = links.filled(f"{PROJECT}/settings/form", project_id=project.public_id)
+    return Redirect(
+        to=f"{to}?start={EMPTY}" if sent.form == EMPTY else to,
+        said="The project is there. Now look at its questions.",
+    )
+
+
+async def show_project(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}: how it comes on, and what is set for it."""
+    async with visit.db.read() as tx:
+        project = await get_project(tx, visit)
+        progress = await statistics.progress(tx, project)
+        pace = await statistics.pace(tx, project, clock.now_ms())
+    detail = project_detail(project)
+    form = form_of(detail)
+    statuses = {status.value: count for status, count in progress.statuses.items()}
+    return {
+        "project": project,
+        "detail": detail,
+        "field_count": len(form.fields),
+        "has_own_form": detail.form is not None,
+        "progress": progress,
+        "statuses": statuses,
+        "parts": drawing.shares(statuses),
+        "most": statistics.COUNTED_MAX,
+        "pace": pace,
+        "pace_chart": drawing.days_chart(pace),
+    }
+
+
+async def show_charts(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}/charts: pace, times and values as pictures."""
+    async with visit.db.read() as tx:
+        project = await get_project(tx, visit)
+        pace = await statistics.pace(tx, project, clock.now_ms())
+        rows = await statistics.last_answers(tx, project)
+    form = form_of(project_detail(project))
+    sampled = await asyncio.to_thread(statistics.sampled, form, rows)
+    return {
+        "project": project,
+        "pace": pace,
+        "pace_chart": drawing.days_chart(pace),
+        "sampled": sampled,
+        "times_chart": drawing.bars_chart(sampled.times),
+        "spreads": [(one, drawing.row_widths(one.bars)) for one in sampled.spreads],
+        "sample": statistics.SAMPLE,
+        "most": statistics.COUNTED_MAX,
+    }
+
+
+PAGES = (
+    Page(
+        page_id="show_projects",
+        path=PROJECTS,
+        role=PersonRole.manager,
+        handler=show_projects,
+        query=ProjectsQuery,
+        template="projects/projects.html",
+        nav="Projects",
+        nav_place=30,
+    ),
+    Page(
+        page_id="show_new_project",
+        path=NEW,
+        role=PersonRole.manager,
+        handler=show_new_project,
+        template="projects/new_project.html",
+    ),
+    Page(
+        page_id="create_project_on_page",
+        method="POST",
+        path=PROJECTS,
+        role=PersonRole.manager,
+        handler=create_project,
+        form=NewProject,
+        again="show_new_project",
+    ),
+    Page(
+        page_id="show_project",
+        path=PROJECT,
+        role=PersonRole.manager,
+        handler=show_project,
+        template="projects/project.html",
+        tab="Overview",
+        tab_place=10,
+    ),
+    Page(
+        page_id="show_charts",
+        path=f"{PROJECT}/charts",
+        role=PersonRole.manager,
+        handler=show_charts,
+        template="projects/charts.html",
+        tab="Charts",
+        tab_place=40,
+    ),
+)

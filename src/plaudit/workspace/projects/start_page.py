@@ -1,0 +1,35 @@
+"""Where a person arrives: the projects of their organization, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plaudit.api.http.parameters import NoQuery
+from plaudit.core.labeling import dashboard as starting
+from plaudit.model.core import PersonRole
+from plaudit.workspace.http import links
+from plaudit.workspace.http.page import Page, Visit
+
+
+async def show_start(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /work: every project with its counts."""
+    async with visit.db.read() as tx:
+        standings, has_more = await starting.standings(tx, visit.user.org_id)
+    return {
+        "standings": standings,
+        "has_more": has_more,
+        "most": starting.COUNTED_MAX,
+    }
+
+
+PAGES = (
+    Page(
+        page_id="show_start",
+        path=links.START,
+        role=PersonRole.annotator,
+        handler=show_start,
+        template="projects/start.html",
+        nav="Work",
+        nav_place=10,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Foreign text as safe HTML, differences of texts, and charts."""

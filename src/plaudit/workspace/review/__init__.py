@@ -1,0 +1,1 @@
+"""The pages of review, and the calls of their scripts."""

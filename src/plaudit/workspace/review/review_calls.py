@@ -1,0 +1,179 @@
+"""What is decided on the pages of review: accept, correct, send back; and what becomes of reports.
+
+Each decision is one transaction, with its line in the audit log. It names the revision of the task
+that the person saw, so that nobody decides on answers that have changed meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from plaudit.api.http.operation import Answer, Change
+from plaudit.api.http.parameters import NoQuery
+from plaudit.core.labeling import review_decisions as review
+from plaudit.core.labeling import review_queue as reviews
+from plaudit.errors import AnswersRejected
+from plaudit.model.core import PersonRole
+from plaudit.store.engine.engine import Transaction
+from plaudit.workspace.accounts.sign_in_pages import NoFields
+from plaudit.workspace.annotate.annotation_calls import Onward, refusal
+from plaudit.workspace.annotate.annotation_pages import get_project
+from plaudit.workspace.http import links
+from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.review.review_pages import PROJECT, TASK, find_task, task_path
+
+
+class FixesSent(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Answers in the place of what people's answers come to, and what they were made on."""
+
+    revision: str
+    fixes: list[Any]
+
+
+class SendBackForm(Struct, kw_only=True):
+    """Whose work goes back, and why."""
+
+    revision: str
+    user_id: str
+    comment: str
+
+
+async def accept_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answer:
+    """POST …/accept: deliver the task, with the reviewer's fixes; leads to the next one."""
+
+    async def work(tx: Transaction) -> Onward:
+        project = await get_project(tx, visit)
+        task = await find_task(tx, visit, project)
+        await review.accept(
+            tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
+        )
+        await _note(tx, visit, "accept_task", task.task_id, project.project_id, len(sent.fixes))
+        following = await reviews.next_in_review(tx, project, task.seq)
+        if following is None:
+            return Onward(next=links.filled(PROJECT, project_id=project.public_id))
+        return Onward(next=task_path(project, following))
+
+    try:
+        return await visit.db.write(work)
+    except AnswersRejected as problem:
+        return refusal(problem, faults=problem.faults)
+
+
+async def correct_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answer:
+    """POST …/correct: deliver a completed task anew."""
+
+    async def work(tx: Transaction) -> Onward:
+        project = await get_project(tx, visit)
+        task = await find_task(tx, visit, project)
+        await review.correct(
+            tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
+        )
+        await _note(tx, visit, "correct_task", task.task_id, project.project_id, len(sent.fixes))
+        return Onward(next=task_path(project, task.task_id))
+
+    try:
+        return await visit.db.write(work)
+    except AnswersRejected as problem:
+        return refusal(problem, faults=problem.faults)
+
+
+async def send_back(visit: Visit[NoQuery], form: SendBackForm, change: Change) -> Redirect:
+    """POST …/send-back: one person does it again, with a comment."""
+    project = await get_project(change.tx, visit)
+    task = await find_task(change.tx, visit, project)
+    await review.send_back(
+        change.tx,
+        project,
+        task,
+        visit.user.user_id,
+        form.user_id,
+        comment=form.comment,
+        revision=form.revision,
+    )
+    await change.note("task", task.task_id, project_id=project.project_id)
+    names = await reviews.names_of(change.tx, visit.user.account_id, [form.user_id])
+    to = links.filled(PROJECT, project_id=project.public_id)
+    return Redirect(to=to, said=f"Sent back to {names[form.user_id]}.")
+
+
+async def confirm_report(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+    """POST …/confirm-report: the task ends with what was reported of it."""
+    project = await get_project(change.tx, visit)
+    task = await find_task(change.tx, visit, project)
+    await review.confirm_report(change.tx, project, task, visit.user.user_id)
+    await change.note("task", task.task_id, project_id=project.project_id)
+    return _to_reported(visit, "The report is confirmed; the task has ended without answers.")
+
+
+async def dismiss_report(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+    """POST …/dismiss-report: the task is back in the queue."""
+    project = await get_project(change.tx, visit)
+    task = await find_task(change.tx, visit, project)
+    await review.dismiss_report(change.tx, project, task, visit.user.user_id)
+    await change.note("task", task.task_id, project_id=project.project_id)
+    return _to_reported(visit, "The report is dismissed; the task is back in the queue.")
+
+
+def _to_reported(visit: Visit[Any], said: str) -> Redirect:
+    to = links.filled(PROJECT, project_id=visit.path["project_id"])
+    return Redirect(to=f"{to}?show=reported", said=said)
+
+
+async def _note(
+    tx: Transaction,
+    visit: Visit[Any],
+    action: str,
+    task_id: str,
+    project_id: int,
+    fix_count: int,
+) -> None:
+    change = Change(tx, visit.user.org_id, visit.actor, action)
+    await change.note("task", task_id, project_id=project_id, detail={"fixes": fix_count})
+
+
+PAGES = (
+    *(
+        Page(
+            page_id=page_id,
+            path=f"{TASK}/{verb}",
+            method="POST",
+            role=PersonRole.reviewer,
+            handler=handler,
+            body=FixesSent,
+            opens_own=True,
+        )
+        for page_id, verb, handler in (
+            ("accept_task", "accept", accept_task),
+            ("correct_task", "correct", correct_task),
+        )
+    ),
+    Page(
+        page_id="send_task_back",
+        path=f"{TASK}/send-back",
+        method="POST",
+        role=PersonRole.reviewer,
+        handler=send_back,
+        form=SendBackForm,
+        again="show_review_task",
+    ),
+    Page(
+        page_id="confirm_report",
+        path=f"{TASK}/confirm-report",
+        method="POST",
+        role=PersonRole.manager,
+        handler=confirm_report,
+        form=NoFields,
+        again="show_review_task",
+    ),
+    Page(
+        page_id="dismiss_report",
+        path=f"{TASK}/dismiss-report",
+        method="POST",
+        role=PersonRole.manager,
+        handler=dismiss_report,
+        form=NoFields,
+        again="show_review_task",
+    ),
+)

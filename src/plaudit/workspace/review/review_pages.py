@@ -1,0 +1,275 @@
+"""The pages of review: where something waits, a project's list, and one task with every answer.
+
+What is decided there is in `review_calls`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from msgspec import Struct
+
+from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.core.accounts import permissions
+from plaudit.core.common import page_tokens as paging
+from plaudit.core.labeling import question_results as outcomes
+from plaudit.core.labeling import review_queue as reviews
+from plaudit.core.labeling.submissions import content_of
+from plaudit.core.tasks.annotation_lookup import threads_of
+from plaudit.errors import NotFound
+from plaudit.model.core import PersonRole, Project, StoredTask, TaskStatus
+from plaudit.model.labeling import Work, WorkState
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import batches, tasks
+from plaudit.store.tasks import recent_completions as latest
+from plaudit.store.tasks import work_queue as work
+from plaudit.store.tasks.tasks import TaskPlace
+from plaudit.wire.v2.resources import project_detail
+from plaudit.workspace.annotate import annotation_view as task_view
+from plaudit.workspace.annotate.annotation_pages import excerpt, get_project
+from plaudit.workspace.annotate.files import find_files
+from plaudit.workspace.http import links
+from plaudit.workspace.http.page import Page, Visit
+from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.review import review_view
+
+REVIEW = "/review"
+PROJECT = "/review/{project_id}"
+TASK = "/review/{project_id}/tasks/{task_id}"
+PAGE_MAX = 50
+
+
+class Shelf(StrEnum):
+    """What a project's list shows."""
+
+    waiting = "waiting"
+    reported = "reported"
+    completed = "completed"
+
+
+class ShelfQuery(Struct, frozen=True):
+    """Query of GET /review/{project_id}."""
+
+    show: Annotated[Shelf | None, Choice(description="What to list.", words=Shelf)] = None
+    next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
+
+
+class _Place(Struct, frozen=True, array_like=True, tag="review"):
+    """The task after which a page starts, and the walk that it belongs to."""
+
+    project_id: int
+    shelf: Shelf
+    completed_ms: int
+    seq: int
+
+
+class Row(Struct, frozen=True):
+    """One task of a list."""
+
+    path: str
+    excerpt: str
+    task_id: str
+    reason: str
+    answer_count: int | None
+    completed_ms: int | None
+
+
+def task_path(project: Project, task_id: str) -> str:
+    """Where a task is reviewed."""
+    return links.filled(TASK, project_id=project.public_id, task_id=task_id)
+
+
+async def show_review(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /review: the projects in which something waits."""
+    async with visit.db.read() as tx:
+        waiting, has_more = await reviews.list_waiting(tx, visit.user.org_id)
+    is_manager = permissions.has_role(visit.user, PersonRole.manager)
+    return {
+        "waiting": [one for one in waiting if one.in_review or is_manager],
+        "has_more": has_more,
+        "most": reviews.COUNTED_MAX,
+        "is_manager": is_manager,
+    }
+
+
+async def show_review_list(visit: Visit[ShelfQuery]) -> dict[str, Any]:
+    """GET /review/{project_id}: one page of what waits, was reported or is completed."""
+    shelf = visit.query.show or Shelf.waiting
+    async with visit.db.read() as tx:
+        project = await get_project(tx, visit)
+        if shelf is Shelf.reported:
+            permissions.require_role(visit.user, PersonRole.manager)
+        rows, place = await _rows(tx, project, shelf, _start(visit, project, shelf))
+    token = None
+    if place is not None:
+        token = paging.encode(visit.secret, visit.user.org_id, place)
+    return {
+        "project": project,
+        "shelf": shelf.value,
+        "rows": rows,
+        "next_token": token,
+        "is_manager": permissions.has_role(visit.user, PersonRole.manager),
+    }
+
+
+async def find_task(tx: Transaction, visit: Visit[Any], project: Project) -> StoredTask:
+    """The task of the path, if the project has it; raises NotFound."""
+    found = await tasks.find_task(tx, visit.user.org_id, visit.path["task_id"])
+    if found is None or found.project_id != project.project_id:
+        raise NotFound("there is no such task")
+    return found
+
+
+async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
+    """GET /review/{project_id}/tasks/{task_id}: the conversation with every answer."""
+    async with visit.db.read() as tx:
+        project = await get_project(tx, visit)
+        task = await find_task(tx, visit, project)
+        found = await work.find_work(tx, task.project_id, task.seq)
+        if found is not None and found.state is WorkState.parked:
+            permissions.require_role(visit.user, PersonRole.manager)
+        standing = await outcomes.standing_of(tx, project, task)
+        said = await reviews.list_said(tx, project, task.seq)
+        answered = await reviews.list_answered(tx, project, task.seq)
+        people = [one.user_id for one in [*said, *answered]]
+        people += [one.about for one in said if one.about]
+        names = await reviews.names_of(tx, visit.user.account_id, people)
+        batch = None
+        if task.batch_id is not None:
+            batch = await batches.find_batch(tx, project.org_id, task.batch_id)
+        files = await find_files(tx, project.org_id, standing.content)
+    detail = project_detail(project)
+
+    def render() -> tuple[review_view.ReviewShown, Any]:
+        is_blind = detail.blind is not False
+        shown = review_view.build(standing, names, files, is_blind=is_blind)
+        return shown, rendering.render_markdown(detail.guidelines or "")
+
+    shown, guidelines = await asyncio.to_thread(render)
+    state = _state_of(task, standing, found)
+    return {
+        "project": project,
+        "batch_name": None if batch is None else batch.name,
+        "task": task,
+        "path": task_path(project, task.task_id),
+        "standing": state,
+        "reason": _reason(found),
+        "review": shown,
+        "shown": shown.task,
+        "judged": standing.judged,
+        "names": names,
+        "events": review_view.events(standing, [*said, *answered], names),
+        "reports": [one for one in said if one.kind == "report"],
+        "revision": standing.revision,
+        "guidelines": guidelines if detail.guidelines else None,
+        "sections": sum(turn.is_asked for thread in shown.task.threads for turn in thread.turns),
+        "state": task_view.as_json(
+            {
+                "project": project.public_id,
+                "guidelines": task_view.fingerprint(detail.guidelines or ""),
+                "path": task_path(project, task.task_id),
+                "standing": state,
+                "revision": standing.revision,
+                "answers": shown.answers,
+                "texts": shown.task.texts,
+            }
+        ),
+    }
+
+
+def _state_of(task: StoredTask, standing: outcomes.Standing, found: Work | None) -> str:
+    """What can be decided: in_review, completed, parked; or nothing: open, ended."""
+    if task.status is TaskStatus.completed and standing.threads is not None:
+        return "completed"
+    if task.status is not TaskStatus.pending:
+        return "ended"
+    return "open" if found is None else found.state.value
+
+
+def _reason(found: Work | None) -> str:
+    if found is None or found.state is WorkState.open:
+        return ""
+    words = {
+        "all": "Every task is reviewed",
+        "sample": "Drawn for the sample",
+        "open questions": "People disagree",
+    }
+    return words.get(found.reason or "", found.reason or "")
+
+
+def _start(visit: Visit[ShelfQuery], project: Project, shelf: Shelf) -> TaskPlace:
+    if visit.query.next_token is None:
+        return latest.NOWHERE if shelf is Shelf.completed else TaskPlace(0, 0)
+    place = paging.decode(visit.secret, visit.user.org_id, visit.query.next_token, _Place)
+    if (place.project_id, place.shelf) != (project.project_id, shelf):
+        raise NotFound("this page belongs to another list")
+    return TaskPlace(place.completed_ms, place.seq)
+
+
+async def _rows(
+    tx: Transaction, project: Project, shelf: Shelf, start: TaskPlace
+) -> tuple[list[Row], _Place | None]:
+    """One page of a list, and where the next one starts; None after the last."""
+    if shelf is Shelf.completed:
+        done = await reviews.list_completed(tx, project, before=start, limit=PAGE_MAX + 1)
+        rows = [_row(project, one, None) for one in done[:PAGE_MAX]]
+        return rows, _after(project, shelf, done)
+    listing = reviews.list_parked if shelf is Shelf.reported else reviews.list_in_review
+    found = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
+    waiting = [await tasks.get_task(tx, project.project_id, one.seq) for one in found]
+    rows = [
+        _row(project, task, place)
+        for task, place in zip(waiting[:PAGE_MAX], found[:PAGE_MAX], strict=True)
+    ]
+    return rows, _after(project, shelf, waiting)
+
+
+def _after(project: Project, shelf: Shelf, found: Sequence[StoredTask]) -> _Place | None:
+    if len(found) <= PAGE_MAX:
+        return None
+    last = found[PAGE_MAX - 1]
+    return _Place(project.project_id, shelf, last.completed_ms or 0, last.seq)
+
+
+def _row(project: Project, task: StoredTask, found: Work | None) -> Row:
+    is_hidden = found is not None and found.state is WorkState.parked
+    said = content_of(task) or ([] if task.body is None else threads_of(task, 0))
+    return Row(
+        path=task_path(project, task.task_id),
+        excerpt="" if is_hidden else excerpt(said),
+        task_id=task.task_id,
+        reason=_reason(found),
+        answer_count=None if found is None else found.submitted_count,
+        completed_ms=task.completed_ms,
+    )
+
+
+PAGES = (
+    Page(
+        page_id="show_review",
+        path=REVIEW,
+        role=PersonRole.reviewer,
+        handler=show_review,
+        template="review/projects.html",
+        nav="Review",
+        nav_place=20,
+    ),
+    Page(
+        page_id="show_review_list",
+        path=PROJECT,
+        role=PersonRole.reviewer,
+        handler=show_review_list,
+        query=ShelfQuery,
+        template="review/list.html",
+    ),
+    Page(
+        page_id="show_review_task",
+        path=TASK,
+        role=PersonRole.reviewer,
+        handler=show_review_task,
+        template="review/task.html",
+    ),
+)

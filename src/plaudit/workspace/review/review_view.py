@@ -1,0 +1,224 @@
+"""A task as the review page draws it: the conversation, and all answers to each question.
+
+Responses stand in their own order, the same for every reviewer. What is disputed comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.core.labeling.answers import Answer
+from plaudit.core.labeling.consensus import SCORE, Address, address_of, ballot_of
+from plaudit.core.labeling.question_results import Outcome, Standing
+from plaudit.core.labeling.questions import Question, unshuffled
+from plaudit.core.labeling.review_queue import Said
+from plaudit.wire.v2.task import MessageRole, Thread
+from plaudit.workspace.annotate import annotation_view as task_view
+from plaudit.workspace.annotate import answer_words
+from plaudit.workspace.annotate.annotation_view import (
+    MessageShown,
+    TaskShown,
+    ThreadShown,
+    TurnShown,
+)
+from plaudit.workspace.annotate.controls import Control, control_of
+from plaudit.workspace.annotate.files import Files
+
+STATES = ("unresolved", "disputed", "agreed", "unanswered")
+"""How people stand to a question, in the order in which questions are shown."""
+
+_DONE = {
+    "submit": "answered",
+    "submit_once": "answered; this was done again, or counts no more",
+    "skip": "skipped it",
+    "flag": "flagged it",
+    "report": "reported its content",
+    "accept": "accepted it",
+    "correct": "corrected what was delivered",
+    "send_back": "sent it back to",
+    "dismiss_report": "put it back into the queue",
+    "confirm_report": "confirmed the report",
+}
+
+
+class Voice(Struct, frozen=True):
+    """What one person answered to a question; it stands out if it is not what comes out."""
+
+    name: str
+    text: str
+    why: str | None
+    is_other: bool
+
+
+class Card(Struct, frozen=True):
+    """One question: who answered what, what it comes to, and the control that fixes it."""
+
+    control: Control
+    title: str
+    about: str
+    state: str
+    voices: list[Voice]
+    outcome: str | None
+    """What is or would be delivered; None for nothing."""
+
+
+class Change(Struct, frozen=True):
+    """One answer that a reviewer changed."""
+
+    title: str
+    before: str
+    after: str
+
+
+class Event(Struct, frozen=True):
+    """One line of a task's history."""
+
+    name: str
+    done: str
+    about: str
+    text: str
+    created_ms: int
+    changes: list[Change]
+
+
+class ReviewShown(Struct, frozen=True):
+    """Everything on the page. `cards` are by the path of the turn or thread that they are about."""
+
+    task: TaskShown
+    cards: dict[str, list[Card]]
+    counts: dict[str, int]
+    answers: list[dict[str, Any]]
+    """What is or would be delivered, as the page's scripts hold it."""
+
+
+def build(
+    standing: Standing, names: Mapping[str, str], files: Files, *, is_blind: bool
+) -> ReviewShown:
+    """Lay out a task for its reviewer. Renders every text, so call it outside the event loop."""
+    display = unshuffled(standing.content)
+    bare = task_view.build(standing.form, standing.content, display, is_blind=is_blind, files=files)
+    cards: dict[str, list[Card]] = {}
+    answers = []
+    for number, outcome in enumerate(standing.outcomes):
+        control = control_of(number, outcome.question, display)
+        card = _card(control, outcome, standing, names)
+        cards.setdefault(outcome.question.place.at, []).append(card)
+        if outcome.answer is not None:
+            given = answer_words.as_given(
+                outcome.question, control, outcome.answer, standing.content
+            )
+            answers += [] if given is None else [given]
+    for listed in cards.values():
+        listed.sort(key=lambda card: STATES.index(card.state))
+    every = [card.state for listed in cards.values() for card in listed]
+    return ReviewShown(
+        msgspec.structs.replace(bare, threads=[_quiet_thread(one) for one in bare.threads]),
+        cards,
+        {state: every.count(state) for state in STATES},
+        answers,
+    )
+
+
+def events(standing: Standing, said: Sequence[Said], names: Mapping[str, str]) -> list[Event]:
+    """A task's history in words, newest first."""
+    asked = {one.address: one for one in standing.outcomes}
+    return [
+        Event(
+            name=names[one.user_id],
+            done=_DONE.get(one.kind, one.kind),
+            about=names[one.about] if one.about else "",
+            text=one.text,
+            created_ms=one.created_ms,
+            changes=[_change(was, now, asked, standing) for was, now in one.fixes],
+        )
+        for one in sorted(said, key=lambda one: -one.created_ms)
+    ]
+
+
+def _card(control: Control, outcome: Outcome, standing: Standing, names: Mapping[str, str]) -> Card:
+    question, content = outcome.question, standing.content
+    if outcome.is_unresolved:
+        state = "unresolved"
+    elif outcome.is_disputed:
+        state = "disputed"
+    elif outcome.opinions or outcome.answer is not None:
+        state = "agreed"
+    else:
+        state = "unanswered"
+    voices = [
+        Voice(
+            name=names[one.judged.user_id],
+            text=answer_words.said(question, control, one.answer, content),
+            why=one.answer.justification,
+            is_other=outcome.answer is None or ballot_of(one.answer) != ballot_of(outcome.answer),
+        )
+        for one in outcome.opinions
+    ]
+    comes_to = None
+    if outcome.answer is not None:
+        comes_to = answer_words.said(question, control, outcome.answer, content)
+    title, about = _heading(question, control, content)
+    return Card(control, title, about, state, voices, comes_to)
+
+
+def _heading(question: Question, control: Control, content: Sequence[Thread]) -> tuple[str, str]:
+    """What a question is called, and what it is about; a criterion is called by its text."""
+    place, title = question.place, control.title
+    if place.turn is None:
+        return title, "the whole conversation"
+    turn = content[place.thread].turns[place.turn]
+    if place.criterion is not None:
+        texts = {
+            one.id: one.criterion
+            for rubric in turn.rubrics or ()
+            for one in rubric.criteria_definitions
+        }
+        text = texts.get(place.criterion, title)
+        title = text if control.key == SCORE else f"{text} – {title}"
+    if place.message is not None and not control.about:
+        role = turn.messages[place.message].role
+        return title, "prompt" if role is MessageRole.user else role.value
+    return title, control.about
+
+
+def _change(
+    was: Answer | None, now: Answer, asked: Mapping[Address, Outcome], standing: Standing
+) -> Change:
+    outcome = asked.get(address_of(now))
+    if outcome is None:
+        return Change(now.key, "", "a question that is not asked any more")
+    control = control_of(0, outcome.question, unshuffled(standing.content))
+
+    def words(answer: Answer | None) -> str:
+        if answer is None:
+            return answer_words.NOTHING
+        return answer_words.said(outcome.question, control, answer, standing.content)
+
+    title, about = _heading(outcome.question, control, standing.content)
+    return Change(f"{title} ({about})" if about else title, words(was), words(now))
+
+
+def _quiet_thread(thread: ThreadShown) -> ThreadShown:
+    """A conversation without the controls that stand inside it: here they stand in cards."""
+    turns = [_quiet_turn(one) for one in thread.turns]
+    return msgspec.structs.replace(thread, turns=turns, controls=[])
+
+
+def _quiet_turn(turn: TurnShown) -> TurnShown:
+    return msgspec.structs.replace(
+        turn,
+        prompt=[_quiet_message(one) for one in turn.prompt],
+        responses=[_quiet_message(one) for one in turn.responses],
+        rows=[],
+        criteria=[],
+        controls=[],
+    )
+
+
+def _quiet_message(message: MessageShown) -> MessageShown:
+    steps = [msgspec.structs.replace(one, controls=[]) for one in message.steps]
+    return msgspec.structs.replace(message, steps=steps, controls=[])

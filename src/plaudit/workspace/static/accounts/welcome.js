@@ -1,0 +1,35 @@
+/** Read the invitation from behind the #, which browsers do not send, and say whom it is for. */
+
+import { send } from "../shared/net.js";
+
+const token = document.getElementById("token");
+const lead = document.getElementById("welcome-lead");
+
+async function begin() {
+  const given = location.hash.slice(1);
+  if (given) token.value = given;
+  if (!token.value) return;
+  document.getElementById("token-field").hidden = true;
+  try {
+    const person = await send("POST", "/welcome/look", { token: token.value.split("#").pop() });
+    document.getElementById("welcome-title").textContent = person.is_known
+      ? "Choose a new password"
+      : `Welcome to ${person.organization}`;
+    lead.textContent = person.is_known
+      ? "You are signed out everywhere else when you do."
+      : "Choose a password to begin.";
+    document.getElementById("email").value = person.email;
+    document.getElementById("email-field").hidden = false;
+    const name = document.getElementById("name");
+    if (!name.value) name.value = person.name ?? "";
+  } catch (error) {
+    lead.textContent = error.code === "invalid_content"
+      ? "This invitation has been used, replaced or taken back, or is older than a week. Ask an admin for a new link."
+      : error.message;
+    lead.className = "notice bad";
+    lead.setAttribute("role", "alert");
+    document.getElementById("welcome-form").hidden = error.code === "invalid_content";
+  }
+}
+
+begin();

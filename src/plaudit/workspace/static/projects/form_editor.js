@@ -1,0 +1,158 @@
+/** The form editor: questions as cards, kept in step with their JSON and with the preview. */
+
+import { announce } from "../shared/shell.js";
+import { FieldCard } from "./field_card.js";
+import { Preview } from "./preview.js";
+
+const editor = document.getElementById("editor");
+const text = document.getElementById("form");
+const list = document.getElementById("fields");
+const unsaved = document.getElementById("unsaved");
+const vocabulary = JSON.parse(editor.dataset.vocabulary);
+const saved = text.defaultValue;
+
+const cards = () => [...list.children].map((one) => one.card);
+const read = () => ({ fields: cards().map((card) => card.read()) });
+
+let current = null;
+const preview = new Preview(
+  editor.dataset.preview,
+  () => ({ form: current, responses: Number(document.getElementById("responses").value) }),
+  show,
+);
+
+/** Say what is wrong at the control it is about; `pointer` leads from the form. */
+function show(pointer, message, isFirst = false) {
+  const [, name, number, part] = pointer.split("/");
+  const card = name === "fields" && number !== undefined ? cards()[Number(number)] : undefined;
+  for (const one of cards()) one.say(part ?? "", one === card ? message : "");
+  const line = document.getElementById("form-wrong");
+  const isGeneral = message !== "" && card === undefined && current?.fields?.length !== 0;
+  line.hidden = !isGeneral;
+  line.textContent = isGeneral ? message : "";
+  if (card && isFirst) {
+    card.open(true);
+    (card.find(part ?? "") ?? card.toggle).focus();
+  }
+}
+
+function renumber() {
+  cards().forEach((card, number) => card.place(number + 1));
+  document.getElementById("no-fields").hidden = list.children.length > 0;
+}
+
+/** Something was changed: the JSON and the preview follow. */
+function changed() {
+  current = read();
+  text.value = JSON.stringify(current, null, 2);
+  document.getElementById("form-json-wrong")?.remove();
+  follow();
+}
+
+function follow() {
+  renumber();
+  unsaved.textContent = text.value === saved ? "" : "Not saved yet";
+  preview.touch();
+}
+
+function moved(card, by, focused) {
+  const other = by < 0 ? card.element.previousElementSibling : card.element.nextElementSibling;
+  if (other === null) return;
+  if (by < 0) other.before(card.element);
+  else other.after(card.element);
+  focused?.focus();
+  changed();
+  announce(`Question ${cards().indexOf(card) + 1} of ${list.children.length}`);
+}
+
+function removed(card) {
+  const next = (card.element.nextElementSibling ?? card.element.previousElementSibling)?.card;
+  card.element.remove();
+  changed();
+  (next?.toggle ?? document.getElementById("add-field")).focus();
+  announce("Question removed");
+}
+
+function add(field) {
+  const card = new FieldCard(field, vocabulary, { changed, moved, removed });
+  list.append(card.element);
+  return card;
+}
+
+function fill(form) {
+  list.replaceChildren();
+  for (const field of form.fields) add(field);
+  current = form;
+  renumber();
+}
+
+/** The form that a text says, null if it says none. */
+function parsed(json) {
+  try {
+    const form = JSON.parse(json);
+    const isForm = Array.isArray(form?.fields) && form.fields.every((one) => one && typeof one === "object");
+    return isForm ? form : null;
+  } catch {
+    return null;
+  }
+}
+
+function newKey() {
+  const taken = new Set(cards().map((card) => card.find("key").value));
+  let number = list.children.length + 1;
+  while (taken.has(`question_${number}`)) number += 1;
+  return `question_${number}`;
+}
+
+document.getElementById("add-field").addEventListener("click", () => {
+  const card = add({ key: newKey(), level: "message", type: "integer", possible_values: [1, 2, 3, 4, 5] });
+  card.open(true);
+  changed();
+  card.find("title").focus();
+});
+
+document.getElementById("start-from").addEventListener("change", (event) => {
+  const chosen = event.target.value;
+  event.target.value = "";
+  if (list.children.length && !window.confirm("Replace the questions below? Nothing is saved before you save.")) return;
+  fill(chosen === "empty" ? { fields: [] } : structuredClone(vocabulary.presets[chosen.replace("preset:", "")]));
+  changed();
+});
+
+document.getElementById("responses").addEventListener("change", () => preview.touch());
+
+text.addEventListener("input", () => {
+  const form = parsed(text.value);
+  if (form === null) {
+    show("", "The JSON below is not a form at the moment.");
+    return;
+  }
+  fill(form);
+  follow();
+});
+
+// Enter in a field would send the whole form; among values it asks for the next one.
+list.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches("input")) return;
+  event.preventDefault();
+  if (event.target.closest(".value-row")) event.target.closest(".values").querySelector("[data-add-value]").click();
+});
+
+let isSaving = false;
+editor.addEventListener("submit", () => { isSaving = true; });
+window.addEventListener("beforeunload", (event) => {
+  if (!isSaving && text.value !== saved) event.preventDefault();
+});
+
+const first = parsed(text.value);
+if (first !== null) {
+  fill(first);
+  document.getElementById("builder").hidden = false;
+  document.getElementById("as-json").open = false;
+  const writes = first.fields.some((one) => one.use === "response");
+  if (writes) document.getElementById("responses").value = "0";
+  const { pointer = "", message = "" } = editor.dataset;
+  if (message) show(pointer.replace(/^\/form/, ""), message, true);
+  preview.show();
+}
+editor.dataset.ready = "";

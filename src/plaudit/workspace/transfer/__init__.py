@@ -1,0 +1,1 @@
+"""Pages for imports, archives and deliveries, with the progress of their jobs."""

@@ -1,0 +1,484 @@
+"""Users, keys and the audit log over the management API."""
+
+from __future__ import annotations
+
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import apsw
+import httpx2
+import pytest
+
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import users as people
+from plaudit.errors import Forbidden
+from plaudit.model.core import Caller, Role
+from plaudit.store.engine.connect import FILE_NAME
+from tests.support.harness import World, on_sqlite_alone, run_cli, store_arguments, walk
+
+USERS, KEYS, AUDIT = "/manage/v1/users", "/manage/v1/keys", "/manage/v1/audit"
+
+
+def invite(client, email: str = "ada@example.com", **fields: Any) -> Any:
+    return client.post(USERS, json={"email": email, "role": "annotator"} | fields)
+
+
+def invited(client, email: str = "ada@example.com", **fields: Any) -> dict[str, Any]:
+    """What is known of somebody who was just invited, without the link, which is told once."""
+    user: dict[str, Any] = invite(client, email, **fields).json()
+    assert user.pop("invitation_link")
+    return user
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_an_invited_user_is_listed_with_everything_that_is_known(client):
+    made = invite(client, name="Ada", role="reviewer")
+
+    assert made.status_code == 200, made.text
+    link = made.json()["invitation_link"]
+    listed = {name: value for name, value in made.json().items() if name != "invitation_link"}
+    assert re.fullmatch(r"http://testserver/welcome#[\w-]+", link)
+    assert listed == {
+        "user_id": made.json()["user_id"], "email": "ada@example.com", "name": "Ada",
+        "role": "reviewer", "status": "invited", "created_at": made.json()["created_at"],
+    }  # fmt: skip
+    assert client.get(USERS).json() == {"users": [listed]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ada@example.com", "ADA@Example.COM"),
+        ("zoë@example.com", "zoe\u0308@example.com"),
+        ("straße@example.com", "STRASSE@example.com"),
+        ("ｆ@example.com", "Ｆ@example.com"),
+    ],
+)
+def test_an_address_is_the_same_whatever_its_case_and_composition(client, first, second):
+    made = invite(client, first).json()
+
+    again = invite(client, second)
+
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    assert made["user_id"] in again.json()["error"]
+    assert [one["email"] for one in client.get(USERS).json()["users"]] == [first]
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["", "ada", "@example.com", "ada@", "a@b@c", "a b@example.com", "ada@example.com\r\nBcc: x@y",
+     "ada\t@example.com", "ada@exa\u200bmple.com", "ada@\u202eexample.com", "a" * 250 + "@b.de",
+     "ada@example.com\u2028", "ada\x7f@example.com"],
+)  # fmt: skip
+def test_what_can_be_nobodys_address_is_refused(client, email):
+    answer = invite(client, email)
+
+    assert (answer.status_code, answer.json().get("pointer")) == (400, "/email")
+    assert client.get(USERS).json() == {"users": []}
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"role": "owner"}, "admin, manager, reviewer, annotator"),
+        ({"role": None}, "role"),
+        ({"email": None}, "email"),
+        ({"name": "a\nb"}, "control"),
+        ({"name": ""}, "visible"),
+        ({"status": "active"}, "'status'"),
+        ({"user_id": "user_1"}, "'user_id'"),
+        ({"account_id": "x"}, "'account_id'"),
+    ],
+)
+def test_a_user_that_cannot_be_is_refused_by_name(client, fields, word):
+    answer = invite(client, **fields)
+
+    assert answer.status_code == 400
+    assert word in answer.json()["error"] + answer.json().get("pointer", "")
+
+
+def test_a_change_of_a_user_leaves_alone_what_it_does_not_name(client):
+    user = invited(client, name="Ada")
+    path = f"{USERS}/{user['user_id']}"
+
+    assert client.patch(path, json={"role": "manager"}).json() == user | {"role": "manager"}
+    assert client.patch(path, json={"status": "removed"}).json()["role"] == "manager"
+    assert client.patch(path, json={"name": None}).json() == {
+        key: value for key, value in user.items() if key != "name"
+    } | {"role": "manager", "status": "removed"}
+    assert client.patch(path, json={}).status_code == 200
+    for body, words in (
+        ({"role": None}, "role"), ({"status": "gone"}, "invited, active, removed"),
+        ({"email": "b@example.com"}, "'email'"), ({"created_at": "2020-01-01"}, "'created_at'"),
+    ):  # fmt: skip
+        answer = client.patch(path, json=body)
+        assert (answer.status_code, words in answer.text) == (400, True), body
+
+
+def test_a_removed_user_stays_listed_and_keeps_their_address(client):
+    user = invited(client)
+    other = invited(client, "bo@example.com")
+    removed = client.patch(f"{USERS}/{user['user_id']}", json={"status": "removed"}).json()
+
+    assert client.get(USERS).json()["users"] == [removed, other]
+    assert client.get(USERS, params={"status": "removed"}).json()["users"] == [removed]
+    assert client.get(USERS, params={"status": "invited"}).json()["users"] == [other]
+    assert "removed" in invite(client).json()["error"]
+    assert client.delete(f"{USERS}/{user['user_id']}").status_code == 405
+
+
+def test_people_belong_to_the_account_and_no_test_key_reaches_them(world, client):
+    """What a test key could change would open live data to whoever holds it."""
+    user = invited(client)
+
+    with world.client(world.key(mode="test")) as tester:
+        assert invite(tester, "eve@example.com", role="admin").status_code == 403
+        assert tester.get(USERS).status_code == 403
+        assert tester.patch(f"{USERS}/{user['user_id']}", json={"role": "admin"}).status_code == 404
+    with world.client(world.key("Stranger")) as stranger:
+        assert stranger.get(USERS).json() == {"users": []}
+        assert invite(stranger).status_code == 200
+    assert client.get(USERS).json() == {"users": [user]}
+
+
+def test_lists_are_walked_page_by_page_and_pages_of_other_lists_are_refused(world, client):
+    for n in range(7):
+        invite(client, f"a{n}@example.com")
+        client.post(KEYS, json={"role": "read", "name": f"k{n}"})
+
+    assert len(walk(client, USERS, "users", limit=3)) == 7
+    assert [one["name"] for one in walk(client, KEYS, "keys", limit=3)][1:] == [
+        f"k{n}" for n in range(7)
+    ]
+    # Walked in one go and in small steps, the log is the same.
+    assert walk(client, AUDIT, "entries", limit=4) == walk(client, AUDIT, "entries")
+    tokens = {
+        path: client.get(path, params={"limit": 1}).json()["next_token"]
+        for path in (USERS, KEYS, AUDIT)
+    }
+    for path in tokens:
+        for other, token in tokens.items():
+            answer = client.get(path, params={"next_token": token})
+            assert (answer.status_code == 200) == (path == other)
+    filtered = {"status": "removed", "next_token": tokens[USERS]}
+    assert client.get(USERS, params=filtered).json()["code"] == "invalid_page_token"
+    with world.client(world.key("Stranger")) as stranger:
+        for path, token in tokens.items():
+            assert stranger.get(path, params={"next_token": token}).status_code == 400
+
+
+def test_a_new_key_is_shown_once_and_works_at_once(world, client):
+    made = client.post(
+        KEYS, json={"role": "write", "name": "nightly", "expires_at": "2999-01-01T00:00:00Z"}
+    ).json()
+
+    assert access.is_key(made["key"])
+    assert made["key"].startswith(made["begins"])
+    assert made["expires_at"] == "2999-01-01T00:00:00.000Z"
+    listed = client.get(KEYS).json()["keys"]
+    assert listed[-1] == {name: value for name, value in made.items() if name != "key"}
+    assert made["key"] not in client.get(KEYS).text + client.get(AUDIT).text
+    with world.client(made["key"]) as other:
+        assert other.get("/v2/projects").status_code == 200
+        assert other.post("/v2/task/metadata", json={}).status_code == 400
+        assert other.get(KEYS).status_code == 403
+
+
+@pytest.mark.parametrize("mode", ["live", "test"])
+def test_a_key_makes_keys_of_its_own_world_alone(world, mode):
+    world.project()
+    with world.client(world.key(mode=mode)) as client:
+        made = client.post(KEYS, json={"role": "admin"}).json()["key"]
+
+    assert made.startswith(mode)
+    with world.client(made) as other:
+        found = other.get("/v2/projects").json()["projects"]
+    assert len(found) == (mode == "live")
+
+
+def test_no_key_makes_one_that_may_do_more_than_itself(world):
+    """Whoever comes to be allowed to make keys, this holds."""
+    org_id = world.org()
+
+    def make(caller_role: Role, role: Role) -> Any:
+        caller = Caller(org_id, "key_1", caller_role)
+        return world.run(world.db.write(lambda tx: access.add_key_of(
+            tx, world.secret, caller, name="", role=role, expires_ms=None)))  # fmt: skip
+
+    for caller_role in Role:
+        for role in Role:
+            if role <= caller_role:
+                assert make(caller_role, role)[0].role is role
+            else:
+                with pytest.raises(Forbidden):
+                    make(caller_role, role)
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "word"),
+    [
+        ({"role": "owner"}, "/role", "read, write, admin"),
+        ({"role": 3}, "/role", "str"),
+        ({"expires_at": "2001-01-01"}, "/expires_at", "past"),
+        ({"expires_at": "soon"}, "/expires_at", "ISO 8601"),
+        ({"name": "a\u0000b"}, "/name", "NUL"),
+        ({"name": "x" * 256}, "/name", "255"),
+        ({"key": "live_x"}, None, "'key'"),
+        ({"org_id": "x"}, None, "'org_id'"),
+        ({"key_id": "x"}, None, "'key_id'"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused_by_name(client, fields, pointer, word):
+    before = client.get(KEYS).json()
+
+    answer = client.post(KEYS, json={"role": "read"} | fields)
+
+    assert (answer.status_code, answer.json().get("pointer")) == (400, pointer)
+    assert word in answer.json()["error"]
+    assert client.get(KEYS).json() == before
+
+
+def test_a_repeated_request_gets_the_key_without_its_text(client):
+    headers = {"Idempotency-Key": "k"}
+    first = client.post(KEYS, json={"role": "read"}, headers=headers)
+
+    again = client.post(KEYS, json={"role": "read"}, headers=headers)
+
+    assert again.headers["idempotency-replayed"] == "true"
+    shown = {name: value for name, value in first.json().items() if name != "key"}
+    assert again.json() == shown
+    assert len(client.get(KEYS).json()["keys"]) == 2
+
+
+def test_nothing_that_is_kept_of_a_request_holds_the_key(world, client):
+    made = [
+        client.post(KEYS, json={"role": "read"}, headers={"Idempotency-Key": f"k{n}"}).json()["key"]
+        for n in range(3)
+    ]
+
+    async def everything():
+        async with world.db.read() as tx:
+            rows = await tx.all("SELECT * FROM idempotency", {})
+            return rows + await tx.all("SELECT * FROM audit_entry", {})
+
+    kept = str(world.run(everything()))
+    assert '"begins":' in kept
+    for key in made:
+        assert key not in kept
+        assert key[20:] not in kept
+
+
+@on_sqlite_alone
+def test_no_file_of_the_store_holds_a_key_that_was_made_over_http(world, client):
+    key = client.post(KEYS, json={"role": "read"}, headers={"Idempotency-Key": "k"}).json()["key"]
+
+    for path in world.settings.data.rglob("*"):
+        if path.is_file():
+            assert key[20:].encode() not in path.read_bytes(), path.name
+
+
+def test_a_revoked_key_opens_nothing_and_cannot_be_revoked_twice(world, client):
+    made = client.post(KEYS, json={"role": "read"}).json()
+    path = f"{KEYS}/{made['key_id']}/revoke"
+
+    revoked = client.post(path)
+
+    assert revoked.status_code == 200
+    assert revoked.json()["revoked_at"] >= made["created_at"]
+    assert "key" not in revoked.json()
+    assert client.get("/v2/projects", headers=bearer(made["key"])).status_code == 401
+    assert client.post(path).json()["code"] == "conflict"
+    assert client.post(f"{KEYS}/nobody/revoke").status_code == 404
+
+
+def test_a_key_may_revoke_itself_even_if_it_is_the_last(world):
+    with world.client() as client:
+        (own,) = client.get(KEYS).json()["keys"]
+        assert client.post(f"{KEYS}/{own['key_id']}/revoke").status_code == 200
+        assert client.get(KEYS).status_code == 401
+
+
+def at_once(url: str, key: str, sends: list[tuple[str, str, Any]]) -> list[Any]:
+    """Requests that leave at one moment: (method, path, body)."""
+    start = threading.Barrier(len(sends))
+
+    def send(one: tuple[str, str, Any]) -> Any:
+        method, path, body = one
+        with httpx2.Client(base_url=url, headers=bearer(key), timeout=30) as client:
+            start.wait(20)
+            return client.request(method, path, json=body)
+
+    with ThreadPoolExecutor(len(sends)) as pool:
+        return list(pool.map(send, sends))
+
+
+def test_keys_made_at_once_never_exceed_what_a_world_may_have(world, client, monkeypatch):
+    monkeypatch.setattr(access, "ACTIVE_KEYS_MAX", 10)
+    org_id, revoked = world.org(), client.post(KEYS, json={"role": "read"}).json()["key_id"]
+    client.post(f"{KEYS}/{revoked}/revoke")
+    client.post(KEYS, json={"role": "read"})
+
+    def make(_: int) -> str:
+        own = World(world.settings)
+        try:
+            return own.run(access.create_key(
+                own.db, own.secret, org_id=org_id, mode="live", name="", role=Role.read
+            ))  # fmt: skip
+        except Exception as problem:
+            return type(problem).__name__
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        made = list(pool.map(make, range(12)))
+
+    assert (made.count("Conflict"), sum(map(access.is_key, made))) == (4, 8)
+    refused = client.post(KEYS, json={"role": "read"})
+    assert (refused.status_code, "revoke some" in refused.json()["error"]) == (409, True)
+
+
+def test_of_several_who_revoke_a_key_at_once_one_does(world, client, start_server):
+    server = start_server()
+    made = client.post(KEYS, json={"role": "read"}).json()["key_id"]
+
+    answers = at_once(server.url, world.key(), [("POST", f"{KEYS}/{made}/revoke", {})] * 8)
+
+    assert sorted(one.status_code for one in answers) == [200] + [409] * 7
+
+
+def test_of_several_who_invite_one_person_at_once_one_does(world, client, start_server):
+    body = {"email": "ada@example.com", "role": "annotator"}
+
+    answers = at_once(start_server().url, world.key(), [("POST", USERS, body)] * 8)
+
+    assert sorted(one.status_code for one in answers) == [200] + [409] * 7
+    assert len(client.get(USERS).json()["users"]) == 1
+
+
+def test_changes_of_a_user_at_once_lose_nothing(world, client, start_server):
+    server, key = start_server(), world.key()
+    path = f"{USERS}/{invite(client, name='A').json()['user_id']}"
+    wanted = {"name": "B", "role": "manager", "status": "active"}
+
+    for _ in range(5):
+        client.patch(path, json={"name": None, "role": "annotator", "status": "invited"})
+        answers = at_once(server.url, key, [("PATCH", path, {n: v}) for n, v in wanted.items()])
+        assert {one.status_code for one in answers} == {200}
+        shown = client.get(USERS).json()["users"][0]
+        assert {name: shown.get(name) for name in wanted} == wanted
+
+
+def test_the_log_says_who_did_what_to_what_newest_first(world, client):
+    own = client.get(KEYS).json()["keys"][0]["key_id"]
+    project = client.post("/manage/v1/projects", json={"name": "P"}).json()["id"]
+    done = client.patch(
+        f"/manage/v1/projects/{project}",
+        json={"name": "Q", "overlap": 2},
+        headers={"X-Request-Id": "mine"},
+    )
+    assert done.status_code == 200
+
+    entries = client.get(AUDIT).json()["entries"]
+
+    assert [(one["action"], one["object_kind"], one["object_id"]) for one in entries[:2]] == [
+        ("change_project", "project", project), ("create_project", "project", project),
+    ]  # fmt: skip
+    assert entries[0]["actor"] == {"kind": "key", "id": own}
+    assert entries[0]["request_id"] == "mine"
+    assert entries[0]["detail"] == {
+        "fields": ["name", "overlap"], "name": {"from": "P", "to": "Q"},
+    }  # fmt: skip
+    assert entries[0]["created_at"] >= entries[1]["created_at"]
+
+
+def test_the_log_of_one_thing_is_its_own_alone_and_of_one_world(world, client):
+    world.project(public_id="project_1")
+    rows = b'{"task_id":"t1"}\n{"task_id":"t2"}\n'
+    client.post("/manage/v1/projects/project_1/tasks", content=rows)
+    client.post("/manage/v1/tasks/t1/cancel")
+
+    def log(one: Any, **params: Any) -> list[str]:
+        return [entry["action"] for entry in one.get(AUDIT, params=params).json()["entries"]]
+
+    assert log(client, object_id="t1") == ["cancel_task", "upload_tasks"]
+    assert log(client, object_id="t2", limit=1) == ["upload_tasks"]
+    assert log(client, object_id="nobody") == []
+    for key in (world.key("Stranger"), world.key(mode="test")):
+        with world.client(key) as other:
+            assert log(other, object_id="t1") == log(other, object_id="nobody") == []
+            assert set(log(other)) == {"create_key"}
+
+
+@on_sqlite_alone
+def test_the_log_of_one_thing_is_found_by_an_index(world):
+    connection = apsw.Connection(str(world.settings.data / FILE_NAME))
+    plan = str(connection.execute(
+        "EXPLAIN QUERY PLAN SELECT * FROM audit_entry WHERE org_id = 'o' AND entry_id < 'e'"
+        " AND object_id = 'x' ORDER BY entry_id DESC LIMIT 9"
+    ).fetchall())  # fmt: skip
+
+    assert "audit_entry_of_object" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.slow
+def test_commands_that_change_something_stand_in_the_log(world):
+    at = store_arguments(world.settings)
+
+    def run(*words: str) -> str:
+        done = run_cli(*words, *at)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    key = run("keys", "create", "--role", "read")
+    run("keys", "revoke", key)
+    project = run("projects", "create", "P", "--form", "RLHF: Pref Ranking")
+    link = run("users", "create", "ada@example.com", "--role", "reviewer", "--name", "[b]Ada")
+
+    with world.client() as client:
+        entries = client.get(AUDIT).json()["entries"]
+        commands = [one for one in entries if one["actor"]["kind"] == "command"]
+        shown = client.get(f"/manage/v1/projects/{project}").json()
+        [user] = client.get(USERS).json()["users"]
+    assert link.startswith("http://127.0.0.1:8000/welcome#")
+    assert [(one["action"], one["actor"]["id"]) for one in commands] == [
+        ("create_user", "users create"), ("create_project", "projects create"),
+        ("revoke_key", "keys revoke"), ("create_key", "keys create"),
+    ]  # fmt: skip
+    assert [one["object_id"] for one in commands[:2]] == [user["user_id"], project]
+    assert commands[2]["object_id"] == commands[3]["object_id"]
+    assert shown["form"]["fields"][0]["key"] == "instruction_following"
+    listing = run("users", "list")
+    assert "ada@example.com" in listing
+    assert "[b]Ada" in listing
+    assert "ada@example.com" not in run("users", "list", "--status", "removed")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("users", "create", "ada", "--role", "admin"), 1, "/email"),
+        (("users", "create", "a@b.de", "--role", "owner"), 2, "owner"),
+        (("users", "create", "a@b.de", "--role", "admin", "--org", "None"), 1, "no organization"),
+        (("projects", "create", "P", "--form", "nobody.json"), 1, "RLHF: Pref Ranking"),
+        (("projects", "create", "P", "--form", "."), 1, "RLHF: Pref Ranking"),
+    ],
+)
+def test_a_command_that_cannot_be_done_says_so(world, words, code, said, tmp_path):
+    done = run_cli(*words, *store_arguments(world.settings), cwd=tmp_path)
+
+    assert done.returncode == code
+    assert said in done.stderr
+    with world.client() as client:
+        assert client.get(USERS).json() == {"users": []}
+        assert client.get("/v2/projects").json() == {"projects": []}
+
+
+def test_an_addresss_key_is_one_form_for_all_its_spellings():
+    for spelling in ("Zoë@Example.com", "zoe\u0308@example.COM", "ZOE\u0308@example.com"):
+        assert people.email_key(spelling) == "zoë@example.com"

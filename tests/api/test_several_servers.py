@@ -1,0 +1,201 @@
+"""Several serving processes on one PostgreSQL answer as one: none lags behind or mixes keys up."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+
+from plaudit import clock
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.tasks import lifecycle
+from plaudit.store.tasks import tasks
+from tests.support.builders import make_thread
+from tests.support.harness import Server, World, clean_environment, free_port, store_arguments, walk
+
+THREADS = [make_thread()]
+SECONDS_MAX = 60.0
+
+
+class Workers:
+    """`plaudit serve --workers 2` on a port of its own."""
+
+    def __init__(self, settings) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        command = ["serve", *store_arguments(settings), "--port", str(port), "--workers", "2"]
+        with (settings.data / "workers.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "plaudit", *command],
+                env=clean_environment(),
+                stdout=log,
+                stderr=log,
+            )
+        started = time.monotonic()
+        while not self._answers():
+            assert time.monotonic() - started < SECONDS_MAX
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    def stop(self) -> int:
+        """Ask it to end, with its workers, and return the exit code."""
+        self.process.terminate()
+        try:
+            return self.process.wait(35)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+@pytest.fixture
+def world(postgres_settings):
+    world = World(postgres_settings)
+    world.org()
+    yield world
+    world.close()
+
+
+@pytest.fixture(params=["two servers", "two workers"])
+def urls(request, world):
+    """Where requests go in turn. Two workers share an address, and each connection is one's."""
+    if request.param == "two servers":
+        servers = [Server(world.settings), Server(world.settings)]
+        yield [server.url for server in servers]
+        for server in servers:
+            server.stop(9)
+    else:
+        workers = Workers(world.settings)
+        yield [workers.url] * 2
+        assert workers.stop() == 0
+
+
+def get(url: str, key: str, path: str = "/v2/projects", **params: str):
+    """One request on a connection of its own."""
+    headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
+    return httpx2.get(f"{url}{path}", headers=headers, params=params, timeout=30)
+
+
+def write(world: World, work):
+    return world.run(world.db.write(work))
+
+
+def test_a_key_that_was_revoked_is_refused_by_every_process_at_once(world, urls):
+    org_id = world.org()
+    for _ in range(5):
+        key = world.key(role="read")
+        for _ in range(4):
+            for url in urls:
+                assert get(url, key).status_code == 200
+
+        key_id = world.run(access.list_keys(world.db, org_id))[-1].key_id
+        world.run(access.revoke_key(world.db, org_id=org_id, key=key_id))
+
+        assert [get(url, key).status_code for url in urls * 4] == [401] * 8
+
+
+def test_a_completion_is_seen_through_every_process_at_once(world, urls):
+    project = world.project()
+    key = world.key()
+    after = "1970-01-01"
+    for _ in range(10):
+        task = write(world, lambda tx: lifecycle.create_task(tx, project))
+        assert [
+            get(url, key, "/v2/task", task_id=task.task_id).json()["status"] for url in urls
+        ] == ["pending"] * 2
+
+        async def work(tx, task=task):
+            found = await tasks.find_task(tx, project.org_id, task.task_id)
+            return await lifecycle.complete_task(tx, project.org_id, found, THREADS)
+
+        completed_at = clock.format_ms(write(world, work))
+
+        for url in urls:
+            answer = get(url, key, "/v2/tasks", project_id=project.public_id, completed_after=after)
+            [listed] = answer.json()["tasks"]
+            assert (listed["task_id"], listed["completed_at"]) == (task.task_id, completed_at)
+        after = completed_at
+
+
+def test_a_walk_goes_on_in_another_process(world, urls):
+    project = world.project()
+    key = world.key()
+
+    async def work(tx):
+        return [(await lifecycle.create_task(tx, project)).task_id for _ in range(30)]
+
+    task_ids = write(world, work)
+    found, params = [], {"project_id": project.public_id, "limit": "1"}
+    for number in range(30):
+        page = get(urls[number % 2], key, "/v2/tasks", **params).json()
+        found += [task["task_id"] for task in page["tasks"]]
+        params = {"next_token": page.get("next_token"), "limit": "1"}
+
+    assert found == task_ids
+    assert params["next_token"] is None
+
+
+def test_no_process_answers_with_data_of_another_organization(world, urls):
+    """Both have a project of the same name; their requests are mixed on shared connections."""
+    cast = {}
+    for org in ("default", "stranger"):
+        project = world.project("My Test Project", org=org)
+
+        async def work(tx, project=project, org=org):
+            made = [
+                await lifecycle.create_task(tx, project, metadata={"of": org}) for _ in range(25)
+            ]
+            return {task.task_id for task in made}
+
+        cast[org] = (world.key(org), write(world, work))
+
+    def ask(number: int) -> int:
+        answers = 0
+        with httpx2.Client(base_url=urls[number % 2], timeout=30) as client:
+            for turn in range(12):
+                org, other = ["default", "stranger"][:: 1 if (turn + number) % 2 else -1]
+                key, task_ids = cast[org]
+                client.headers["Authorization"] = f"Bearer {key}"
+                found = walk(client, project_name="My Test Project", limit=10)
+                assert {task["task_id"] for task in found} == task_ids
+                assert {task["metadata"]["of"] for task in found} == {org}
+                strange = client.get("/v2/task", params={"task_id": min(cast[other][1])})
+                assert strange.status_code == 404
+                assert other not in strange.text
+                answers += len(found)
+        return answers
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(ask, range(6))) == 6 * 12 * 25
+
+
+@pytest.mark.slow
+def test_metrics_add_up_over_the_workers(world):
+    key = world.key()
+    workers = Workers(world.settings)
+    try:
+        for _ in range(40):
+            assert get(workers.url, key).status_code == 200
+        counted = {counted_by(workers.url) for _ in range(8)}
+    finally:
+        assert workers.stop() == 0
+
+    assert counted == {40}
+
+
+def counted_by(url: str) -> int:
+    text = httpx2.get(f"{url}/metrics", headers={"Connection": "close"}, timeout=30).text
+    found = re.search(
+        r'^plaudit_requests_total\{operation="list_projects",status="200"\} ([0-9.]+)$', text, re.M
+    )
+    assert found is not None, text
+    return int(float(found[1]))

@@ -1,0 +1,91 @@
+"""What holds for every operation that writes: its traces, its repetition, its refusals."""
+
+from __future__ import annotations
+
+import pytest
+
+from plaudit.settings import BODY_BYTES_MAX
+from plaudit.store.common import audit
+from tests.support.operations import GOOD, WRITING, ask, assert_is_error, calling
+
+
+@pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
+def test_every_change_leaves_its_trace_and_every_refusal_leaves_none(world, ann, operation):
+    org_id = world.org()
+
+    def trace() -> list[tuple[str, str, str]]:
+        async def read():
+            async with world.db.read() as tx:
+                found = await audit.list_entries(
+                    tx, org_id, before=None, object_id=None, limit=1000
+                )
+                return [(one.action, one.actor.kind, one.actor.request_id) for one in found]
+
+        return world.run(read())
+
+    before = trace()
+    with calling(world, ann) as client:
+        refused = ask(client, operation, {}, content=b'{"a":1,"a":2}')
+        after_refusal = trace()
+        done = ask(client, operation, GOOD[operation.operation_id][0])
+
+    assert refused.status_code in (400, 404)
+    assert after_refusal == before
+    assert done.status_code == 200, done.text
+    assert trace()[0] == (operation.operation_id, "key", "pinned")
+    assert len(trace()) == len(before) + 1
+
+
+@pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
+def test_a_change_repeated_under_its_key_is_made_once_and_answered_alike(world, ann, operation):
+    good, headers = GOOD[operation.operation_id][0], {"Idempotency-Key": "k-1"}
+    with calling(world, ann) as client:
+        first = ask(client, operation, good, headers=headers)
+        again = ask(client, operation, good, headers=headers)
+        other = ask(client, operation, good | {"limit": "9"}, headers=headers)
+
+    assert first.status_code == 200, first.text
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.status_code == 200
+    if operation.kept is None:
+        assert again.content == first.content
+    assert other.status_code == 409
+    assert other.json()["code"] == "idempotency_mismatch"
+
+
+BAD_BODIES = {
+    "not JSON": b"{",
+    "not UTF-8": b'{"a":"\xff"}',
+    "a list": b"[]",
+    "a string": b'"x"',
+    "null": b"null",
+    "a key twice": b'{"metadata":{},"metadata":{}}',
+    "a NUL": b'{"metadata":{"a":"\\u0000"}}',
+    "half a surrogate pair": b'{"metadata":{"a":"\\ud800"}}',
+    "too deep": b'{"metadata":' + b'{"a":' * 70 + b"1" + b"}" * 71,
+    "a huge number": b'{"metadata":{"a":' + b"9" * 400 + b"}}",
+    "not a number": b'{"metadata":{"a":NaN}}',
+}
+
+
+@pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_is_not_well_formed_is_refused_everywhere(world, ann, body):
+    with calling(world, ann) as client:
+        for operation in WRITING:
+            answer = ask(client, operation, {}, content=body)
+            assert answer.status_code == 400, (operation.operation_id, answer.text)
+            assert_is_error(400, answer.headers, answer.json())
+
+
+@pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
+def test_a_body_beyond_the_limits_is_refused(world, ann, operation):
+    with calling(world, ann) as client:
+        packed = ask(client, operation, {}, headers={"Content-Encoding": "gzip"})
+        pieces = (b" " * (1 << 20) for _ in range(BODY_BYTES_MAX // (1 << 20) + 1))
+        long = ask(client, operation, {}, content=pieces)
+        odd_key = ask(client, operation, {}, headers={"Idempotency-Key": "x" * 256})
+
+    assert (packed.status_code, packed.json()["code"]) == (400, "bad_request")
+    assert (long.status_code, long.json()["code"]) == (413, "too_large")
+    assert odd_key.status_code in (400, 404)

@@ -1,0 +1,176 @@
+"""`plaudit db distribute`: what it would run, when it refuses, and that it can be run again.
+
+Citus itself cannot run here. Where its functions are called, a stand-in answers: tables and
+functions of the same names in a real PostgreSQL, which note each call and cut nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from plaudit.errors import StoreRefused
+from plaudit.store.engine import citus as distribution
+from plaudit.store.engine.citus import DISTRIBUTED, REFERENCE
+from tests.support.harness import World, run_cli, store_arguments
+
+GOLDEN = Path(__file__).with_name("citus.sql")
+
+STAND_IN = """
+SET allow_system_table_mods = on;
+INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+    SELECT 99999, 'citus', extowner, extnamespace, false, '0' FROM pg_extension LIMIT 1;
+CREATE TABLE pg_dist_partition (logicalrel REGCLASS PRIMARY KEY);
+CREATE TABLE pg_dist_node (isactive BOOLEAN, shouldhaveshards BOOLEAN);
+CREATE TABLE stand_in_call (number INTEGER, call TEXT);
+CREATE FUNCTION note(one REGCLASS, call TEXT) RETURNS VOID LANGUAGE sql AS $$
+    INSERT INTO pg_dist_partition VALUES (one);
+    INSERT INTO stand_in_call SELECT (SELECT COUNT(*) FROM stand_in_call), $2;
+$$;
+CREATE FUNCTION create_reference_table(one REGCLASS) RETURNS VOID LANGUAGE sql AS $$
+    SELECT note(one, format('%s everywhere', one));
+$$;
+CREATE FUNCTION create_distributed_table(
+    one REGCLASS, by TEXT, colocate_with TEXT DEFAULT 'default'
+) RETURNS VOID LANGUAGE sql AS $$
+    SELECT note(one, format('%s by %s with %s', one, by, colocate_with));
+$$;
+"""
+
+
+def on(url: str, *statements: str) -> list[tuple]:
+    """Run statements past the product; the rows of the last."""
+
+    async def work():
+        connection = await asyncpg.connect(url)
+        try:
+            for statement in statements[:-1]:
+                await connection.execute(statement)
+            if statements[-1].startswith("SELECT"):
+                return [tuple(row) for row in await connection.fetch(statements[-1])]
+            await connection.execute(statements[-1])
+            return []
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
+
+
+@pytest.fixture
+def coordinator(postgres_settings):
+    """A PostgreSQL with the stand-in for Citus, and one worker."""
+    assert postgres_settings.database is not None
+    on(postgres_settings.database, STAND_IN, "INSERT INTO pg_dist_node VALUES (true, true)")
+    return postgres_settings
+
+
+def calls(settings) -> list[str]:
+    found = on(settings.database, "SELECT call FROM stand_in_call ORDER BY number")
+    return [call for (call,) in found]
+
+
+def expected_calls() -> list[str]:
+    by_project = [table for table, by in DISTRIBUTED.items() if by == "project_id"]
+    found = [f"{table} everywhere" for table in REFERENCE]
+    for table, by in DISTRIBUTED.items():
+        beside = "default" if table == "task" else "task" if table in by_project else "none"
+        found.append(f"{table} by {by} with {beside}")
+    return found
+
+
+def test_the_statements_are_the_golden_ones_and_need_no_store(tmp_path):
+    done = run_cli("db", "distribute", "--show", cwd=tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == GOLDEN.read_text("utf-8")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sqlite_is_refused_with_the_reason(sqlite_settings):
+    done = run_cli("db", "distribute", *store_arguments(sqlite_settings))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "SQLite stays on one machine" in done.stderr
+
+
+def test_a_postgresql_without_citus_is_refused_with_the_reason(postgres_settings):
+    done = run_cli("db", "distribute", *store_arguments(postgres_settings))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "CREATE EXTENSION citus" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "workers", [[], ["(false, true)"], ["(true, false)"]], ids=["none", "down", "drained"]
+)
+def test_a_cluster_without_a_worker_is_refused_with_the_reason(coordinator, workers):
+    on(coordinator.database, "TRUNCATE pg_dist_node")
+    for worker in workers:
+        on(coordinator.database, f"INSERT INTO pg_dist_node VALUES {worker}")
+    world = World(coordinator)
+    try:
+        with pytest.raises(StoreRefused, match="no worker"):
+            world.run(world.db.write(distribution.distribute))
+    finally:
+        world.close()
+
+    assert calls(coordinator) == []
+
+
+def test_every_table_is_distributed_once_and_again_does_nothing(coordinator):
+    first = run_cli("db", "distribute", *store_arguments(coordinator))
+    again = run_cli("db", "distribute", *store_arguments(coordinator))
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == f"Distributed {', '.join((*REFERENCE, *DISTRIBUTED))}.\n"
+    assert (again.returncode, again.stdout) == (0, "Every table is distributed already.\n")
+    assert calls(coordinator) == expected_calls()
+
+
+def test_tables_that_are_distributed_are_left_alone(coordinator):
+    done = ("server_secret", "project", "task", "task_locator")
+    for table in done:
+        on(coordinator.database, f"INSERT INTO pg_dist_partition VALUES ('{table}')")
+    world = World(coordinator)
+
+    told = world.run(world.db.write(distribution.distribute))
+
+    world.close()
+    assert told == [table for table in (*REFERENCE, *DISTRIBUTED) if table not in done]
+    assert calls(coordinator) == [one for one in expected_calls() if one.split()[0] not in done]
+
+
+def test_a_run_that_fails_leaves_nothing_done_and_the_next_does_all(coordinator):
+    fail = "ALTER TABLE pg_dist_partition ADD CHECK (logicalrel <> 'task_body'::regclass)"
+    on(coordinator.database, fail)
+    world = World(coordinator)
+    with pytest.raises(asyncpg.CheckViolationError):
+        world.run(world.db.write(distribution.distribute))
+    assert calls(coordinator) == []
+    on(
+        coordinator.database,
+        "ALTER TABLE pg_dist_partition DROP CONSTRAINT pg_dist_partition_logicalrel_check",
+    )
+
+    world.run(world.db.write(distribution.distribute))
+
+    world.close()
+    assert calls(coordinator) == expected_calls()
+
+
+def test_what_others_refer_to_goes_first(postgres_settings):
+    """Citus takes no table whose foreign keys lead to one that is not there yet."""
+    found = on(
+        postgres_settings.database,
+        "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint"
+        " WHERE contype = 'f'",
+    )
+    order = [one.split()[0] for one in expected_calls()]
+
+    late = [pair for pair in found if order.index(pair[1]) > order.index(pair[0])]
+    assert (len(found) >= 5, late) == (True, [])

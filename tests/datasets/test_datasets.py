@@ -1,0 +1,493 @@
+"""Datasets: delivered in one piece, never changed, read page by page; and schemas of deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+
+import pytest
+
+from plaudit.core.datasets import datasets
+from plaudit.core.datasets.datasets import NewTask
+from plaudit.errors import Conflict
+from plaudit.store.common import audit
+from tests.support.builders import make_thread
+from tests.support.harness import walk
+from tests.support.operations import assert_is_error, comparable
+
+DELIVERIES = "/manage/v1/datasets/{}/deliveries"
+
+
+def content(text: bytes) -> str:
+    return base64.b64encode(text).decode()
+
+
+def make_dataset(client, name: str = "Oceans") -> str:
+    """A new dataset's id."""
+    answer = client.post("/manage/v1/datasets", json={"name": name})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["id"]
+
+
+def deliver(client, dataset: str, name: str = "January", tasks: Any = 3, **kwargs: Any) -> Any:
+    """The answer to a delivery of tasks, or of a number of small ones."""
+    if isinstance(tasks, int):
+        tasks = [
+            {"task_id": f"{name}/{number}", "response": {"threads": [make_thread()], "n": number}}
+            for number in range(tasks)
+        ]
+    url = DELIVERIES.format(dataset)
+    return client.post(url, json={"name": name, "tasks": tasks}, **kwargs)
+
+
+@pytest.fixture
+def dataset(client) -> str:
+    return make_dataset(client)
+
+
+def test_a_dataset_is_made_with_a_name_of_its_own(client):
+    first = make_dataset(client, "Oceans")
+    second = make_dataset(client, "Rivers")
+
+    again = client.post("/manage/v1/datasets", json={"name": " Oceans "})
+
+    assert_is_error(409, again.headers, again.json())
+    assert client.get("/v2/datasets").json() == {
+        "datasets": [{"id": first, "name": "Oceans"}, {"id": second, "name": "Rivers"}]
+    }
+
+
+def test_a_delivery_is_shown_with_its_tasks_as_the_contract_says(client, dataset):
+    made = deliver(client, dataset).json()
+
+    page = client.get("/v2/datasets/delivery", params={"delivery_id": made["id"]}).json()
+
+    assert page["delivery"] == {
+        "id": made["id"],
+        "name": "January",
+        "delivered_at": made["delivered_at"],
+        "metadata": {"task_count": 3, "turn_count": 3},
+        "dataset": dataset,
+    }
+    assert [task["task_id"] for task in page["tasks"]] == ["January/0", "January/1", "January/2"]
+    assert page["tasks"][1] == {
+        "task_id": "January/1",
+        "dataset": dataset,
+        "delivery": made["id"],
+        "response": {"threads": [make_thread()], "n": 1},
+    }
+    assert "next_token" not in page
+
+
+def test_expand_shows_objects_whose_own_references_stay_ids(client, dataset):
+    made = deliver(client, dataset, tasks=1).json()
+    whole = {"id": dataset, "name": "Oceans"}
+    delivery = {name: value for name, value in made.items() if name != "tasks"}
+
+    def ask(path: str, expand: str, **params: str) -> Any:
+        return client.get(path, params=params | {"expand": expand}).json()
+
+    both = "dataset,delivery"
+    page = ask("/v2/datasets/delivery", both, delivery_id=made["id"])
+    listed = ask("/v2/datasets/tasks", both, dataset_id=dataset)["tasks"]
+    alone = ask("/v2/datasets/task", both, task_id="January/0")
+    deliveries = ask("/v2/datasets/deliveries", "dataset")["deliveries"]
+
+    assert page["delivery"] == delivery
+    assert page["tasks"] == listed == [alone]
+    assert (alone["dataset"], alone["delivery"]) == (whole, delivery)
+    assert deliveries == [delivery | {"dataset": whole}]
+
+
+@pytest.mark.parametrize(
+    ("path", "expand"),
+    [
+        ("/v2/datasets/deliveries", "delivery"),
+        ("/v2/datasets/delivery?delivery_id=x", "project"),
+        ("/v2/datasets/tasks?dataset_id=x", "batch"),
+        ("/v2/datasets/task?task_id=x", "project"),
+    ],
+)
+def test_expand_takes_what_the_contract_lists_and_nothing_else(client, path, expand):
+    answer = client.get(path, params={"expand": expand})
+
+    assert_is_error(400, answer.headers, answer.json())
+    assert answer.json()["param"] == "expand"
+
+
+def test_deliveries_are_listed_for_one_dataset_or_for_all_between_strict_bounds(client, dataset):
+    other = make_dataset(client, "Rivers")
+    made = [
+        deliver(client, where, name, 1).json()
+        for where, name in ((dataset, "a"), (other, "elsewhere"), (dataset, "b"))
+    ]
+
+    def names(**params: str) -> list[str]:
+        answer = client.get("/v2/datasets/deliveries", params=params)
+        return [one["name"] for one in answer.json()["deliveries"]]
+
+    assert sorted(names()) == ["a", "b", "elsewhere"]
+    assert names(dataset_id=dataset) == ["a", "b"]
+    assert names(dataset_id=dataset, delivered_after=made[0]["delivered_at"]) == ["b"]
+    assert names(dataset_id=dataset, delivered_before=made[2]["delivered_at"]) == ["a"]
+    assert names(delivered_after="2999-01-01") == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 5, 100])
+@pytest.mark.parametrize("scope", ["dataset", "delivery", "both", "since"])
+def test_a_walk_ends_and_gives_each_task_once_in_the_order_of_delivery(
+    client, dataset, scope, limit
+):
+    made = [deliver(client, dataset, name, 4).json() for name in ("a", "b")]
+    deliver(client, make_dataset(client, "Rivers"), "elsewhere", 2)
+    params, expected = {
+        "dataset": ({"dataset_id": dataset}, "ab"),
+        "delivery": ({"delivery_id": made[1]["id"]}, "b"),
+        "both": ({"dataset_id": dataset, "delivery_id": made[0]["id"]}, "a"),
+        "since": ({"dataset_id": dataset, "delivered_after": made[0]["delivered_at"]}, "b"),
+    }[scope]
+
+    found = walk(client, "/v2/datasets/tasks", **params, limit=limit)
+
+    wanted = [f"{name}/{number}" for name in expected for number in range(4)]
+    assert [task["task_id"] for task in found] == wanted
+
+
+def test_a_token_alone_continues_its_walk_and_contradictions_are_refused(client, dataset):
+    made = deliver(client, dataset, "a", 4).json()
+    other = deliver(client, dataset, "b", 1).json()
+    first = client.get("/v2/datasets/tasks", params={"delivery_id": made["id"], "limit": 3}).json()
+    token = {"next_token": first["next_token"]}
+
+    alone = client.get("/v2/datasets/tasks", params=token).json()
+    wrong = [
+        client.get("/v2/datasets/tasks", params=token | extra)
+        for extra in (
+            {"delivery_id": other["id"]},
+            {"delivered_after": "2020-01-01"},
+            {"delivered_before": "2999-01-01"},
+        )
+    ]
+    elsewhere = client.get("/v2/tasks", params={"project_id": "x", **token})
+
+    assert [task["task_id"] for task in alone["tasks"]] == ["a/3"]
+    assert [answer.json()["code"] for answer in wrong] == ["invalid_page_token"] * 3
+    assert elsewhere.status_code in (400, 404)
+
+
+def test_a_walk_that_has_begun_does_not_see_what_is_delivered_meanwhile(client, dataset):
+    deliver(client, dataset, "a", 3)
+    first = client.get("/v2/datasets/tasks", params={"dataset_id": dataset, "limit": 2}).json()
+    deliver(client, dataset, "b", 3)
+
+    rest = walk(client, "/v2/datasets/tasks", next_token=first["next_token"], limit=1)
+
+    assert [task["task_id"] for task in rest] == ["a/2"]
+
+
+def test_each_delivery_of_a_dataset_has_a_later_time_than_those_before(client, dataset):
+    made = [deliver(client, dataset, f"d{number}", 1).json() for number in range(5)]
+
+    times = [one["delivered_at"] for one in made]
+
+    assert times == sorted(set(times))
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v2/datasets/tasks", 400),
+        ("/v2/datasets/tasks?dataset_id=nobody", 404),
+        ("/v2/datasets/tasks?delivery_id=nobody", 404),
+        ("/v2/datasets/tasks?dataset_id={dataset}&delivery_id={foreign}", 404),
+        ("/v2/datasets/delivery", 400),
+        ("/v2/datasets/delivery?delivery_id=nobody", 404),
+        ("/v2/datasets/deliveries?dataset_id=nobody", 404),
+        ("/v2/datasets/task", 400),
+        ("/v2/datasets/task?task_id=nobody", 404),
+        ("/v2/datasets/tasks?dataset_id={dataset}&limit=0", 400),
+        ("/v2/datasets/tasks?dataset_id={dataset}&limit=101", 400),
+        ("/v2/datasets/tasks?dataset_id={dataset}&next_token=x", 400),
+    ],
+)
+def test_what_is_not_there_or_not_well_asked_for_is_refused(client, dataset, path, status):
+    foreign = deliver(client, make_dataset(client, "Rivers"), "elsewhere", 1).json()["id"]
+
+    answer = client.get(path.format(dataset=dataset, foreign=foreign))
+
+    assert_is_error(status, answer.headers, answer.json())
+
+
+def refused(answer: Any, status: int, pointer: str | None = None) -> None:
+    assert_is_error(status, answer.headers, answer.json())
+    assert answer.json().get("pointer") == pointer
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"name": "", "tasks": []}, "/name"),
+        ({"tasks": []}, ""),
+        ({"name": "x"}, ""),
+        ({"name": "x", "tasks": [], "extra": 1}, ""),
+        ({"name": "x", "tasks": [{"response": {}, "status": "completed"}]}, "/tasks/0"),
+        ({"name": "x", "tasks": [{"task_id": "t"}]}, "/tasks/0"),
+        ({"name": "x", "tasks": [{"response": []}]}, "/tasks/0/response"),
+        ({"name": "x", "tasks": [{"response": {}, "task_id": ""}]}, "/tasks/0/task_id"),
+        ({"name": "x", "tasks": [{"response": {}, "task_id": "a\nb"}]}, "/tasks/0/task_id"),
+        ({"name": "x", "tasks": [{"response": {}, "task_id": "t"}] * 2}, "/tasks/1/task_id"),
+    ],
+)
+def test_a_delivery_that_is_not_one_is_refused_with_the_place(client, dataset, body, pointer):
+    answer = client.post(DELIVERIES.format(dataset), json=body)
+
+    assert_is_error(400, answer.headers, answer.json())
+    assert (answer.json().get("pointer") or "").startswith(pointer)
+    assert client.get("/v2/datasets/deliveries").json() == {"deliveries": []}
+
+
+@pytest.mark.parametrize(
+    ("file", "pointer"),
+    [
+        ({}, "/tasks/0/attachments/0"),
+        ({"content": "", "upload": "x"}, "/tasks/0/attachments/0"),
+        ({"content": "%%%"}, "/tasks/0/attachments/0/content"),
+        ({"content": "QQ"}, "/tasks/0/attachments/0/content"),
+        ({"content": "é"}, "/tasks/0/attachments/0/content"),
+        ({"content": "QQ==", "id": ""}, "/tasks/0/attachments/0/id"),
+        ({"content": "QQ==", "name": "a\r\nSet-Cookie: b"}, "/tasks/0/attachments/0/name"),
+        ({"content": "QQ==", "name": "n" * 4096}, "/tasks/0/attachments/0/name"),
+        ({"content": "QQ==", "mime_type": "a\nb"}, "/tasks/0/attachments/0/mime_type"),
+        ({"upload": "attachment_nobody"}, "/tasks/0/attachments/0/upload"),
+        ({"content": "QQ==", "path": "/etc"}, "/tasks/0/attachments/0"),
+    ],
+)
+def test_a_file_that_is_not_one_is_refused_and_nothing_is_kept(
+    world, client, dataset, file, pointer
+):
+    task = {"response": {}, "attachments": [file]}
+
+    answer = deliver(client, dataset, tasks=[task])
+
+    assert_is_error(400, answer.headers, answer.json())
+    assert (answer.json().get("pointer") or "").startswith(pointer)
+    assert not (world.settings.data / "attachments").exists()
+
+
+def test_an_id_of_a_file_stands_once_in_a_task(client, dataset):
+    files = [{"id": "f", "content": "QQ=="}, {"id": "f", "content": "Qg=="}]
+
+    answer = deliver(client, dataset, tasks=[{"response": {}, "attachments": files}])
+
+    refused(answer, 400, "/tasks/0/attachments/1/id")
+
+
+def test_a_name_or_an_id_that_is_taken_stops_the_whole_delivery(client, world, dataset):
+    deliver(client, dataset, "January", 1)
+    new = {"task_id": "new", "response": {}, "attachments": [{"content": "QQ=="}]}
+    taken = {"task_id": "January/0", "response": {}}
+
+    same_name = deliver(client, dataset, "January", [new])
+    same_task = deliver(client, make_dataset(client, "Rivers"), "February", [new, taken])
+
+    refused(same_name, 409)
+    refused(same_task, 409)
+    assert client.get("/v2/datasets/task?task_id=new").status_code == 404
+    assert not (world.settings.data / "attachments").exists()
+
+
+def test_a_delivery_into_an_unknown_dataset_keeps_nothing(client, world):
+    task = {"response": {}, "attachments": [{"content": "QQ=="}]}
+
+    answer = deliver(client, "nobody", tasks=[task])
+
+    refused(answer, 404)
+    assert not (world.settings.data / "attachments").exists()
+
+
+def test_more_tasks_than_one_request_may_bring_are_refused(client, dataset):
+    task: dict[str, Any] = {"response": {}}
+
+    answer = deliver(client, dataset, tasks=[task] * (datasets.TASKS_MAX + 1))
+
+    refused(answer, 400, "/tasks")
+
+
+def test_a_repeated_request_under_its_idempotency_key_delivers_once(client, world, dataset):
+    task = {"task_id": "t", "response": {}, "attachments": [{"content": "QQ=="}]}
+    key = {"Idempotency-Key": "once"}
+
+    first = deliver(client, dataset, tasks=[task], headers=key)
+    again = deliver(client, dataset, tasks=[task], headers=key)
+    other = deliver(client, dataset, "other", tasks=[task], headers=key)
+
+    assert first.status_code == 200
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    assert other.json()["code"] == "idempotency_mismatch"
+    kept = [one for one in (world.settings.data / "attachments").rglob("*") if one.is_file()]
+    assert len(kept) == 1
+
+
+def test_twenty_deliveries_of_one_task_at_once_give_one(world):
+    """In twenty datasets, so that no row of theirs makes them wait for each other."""
+    org_id = world.org()
+
+    async def race() -> list[Any]:
+        made = [
+            await world.db.write(
+                lambda tx, n=number: datasets.create_dataset(tx, org_id, name=f"d{n}")
+            )
+            for number in range(20)
+        ]
+
+        def one(dataset: Any) -> Any:
+            task = NewTask("same", {})
+            return world.db.write(lambda tx: datasets.deliver(tx, dataset, name="x", tasks=[task]))
+
+        return await asyncio.gather(*map(one, made), return_exceptions=True)
+
+    results = world.run(race())
+
+    assert [type(one) for one in results].count(tuple) == 1
+    assert {type(one) for one in results} == {tuple, Conflict}
+    with world.client() as client:
+        listed = client.get("/v2/datasets/deliveries").json()["deliveries"]
+    assert [one["metadata"]["task_count"] for one in listed] == [1]
+
+
+def test_deliveries_of_one_dataset_at_once_all_go_in_each_at_its_own_time(world):
+    org_id = world.org()
+
+    async def race() -> Any:
+        dataset = await world.db.write(
+            lambda tx: datasets.create_dataset(tx, org_id, name="Oceans")
+        )
+        tasks = [NewTask(None, {}), NewTask(None, {})]
+        return await asyncio.gather(
+            *(
+                world.db.write(
+                    lambda tx, n=number: datasets.deliver(tx, dataset, name=f"d{n}", tasks=tasks)
+                )
+                for number in range(20)
+            )
+        )
+
+    results = world.run(race())
+
+    assert len({delivery.delivered_ms for delivery, _ in results}) == 20
+    assert len({row.seq for _, rows in results for row in rows}) == 40
+
+
+READS = (
+    "/v2/datasets/deliveries?dataset_id={0}",
+    "/v2/datasets/delivery?delivery_id={1}",
+    "/v2/datasets/tasks?dataset_id={0}",
+    "/v2/datasets/tasks?delivery_id={1}",
+    "/v2/datasets/task?task_id={2}",
+    "/v2/datasets/task/{2}/response_url/{3}",
+    "/v2/schema?schema_id={4}",
+    "/manage/v1/attachments/{5}",
+)
+
+
+def test_what_belongs_to_others_looks_exactly_like_what_is_absent(world, client, dataset):
+    file = {"id": "f", "name": "f", "content": "QQ=="}
+    made = deliver(client, dataset, tasks=[{"response": {}, "attachments": [file]}]).json()
+    schema = client.post("/manage/v1/schemas", json={"name": "s", "json": {}}).json()["schema"]
+    upload = client.post("/manage/v1/attachments", content=b"x").json()
+    ours = [dataset, made["id"], made["tasks"][0]["task_id"], "f", schema["id"], upload["id"]]
+    absent = [one[:-1] + "0" if one[-1] != "0" else one[:-1] + "1" for one in ours]
+    pinned = {"X-Request-Id": "pinned"}
+
+    for stranger in (world.key("stranger"), world.key(mode="test")):
+        with world.client(stranger) as theirs:
+            for path in READS:
+                own = client.get(path.format(*ours), follow_redirects=False)
+                foreign = theirs.get(path.format(*ours), headers=pinned)
+                missing = theirs.get(path.format(*absent), headers=pinned)
+                assert own.status_code in (200, 302), path
+                assert foreign.status_code == 404, path
+                if "response_url" not in path:  # it says whether task or file is unknown
+                    assert comparable(foreign) == comparable(missing)
+            assert theirs.get("/v2/datasets").json() == {"datasets": []}
+            assert theirs.get("/v2/datasets/deliveries").json() == {"deliveries": []}
+            assert theirs.get("/manage/v1/schemas").json() == {"schemas": []}
+            task = {"response": {}, "attachments": [{"upload": upload["id"]}]}
+            assert deliver(theirs, dataset, "x", [task]).status_code == 404
+            stolen = deliver(theirs, make_dataset(theirs), "x", [task])
+            refused(stolen, 400, "/tasks/0/attachments/0/upload")
+
+
+def test_a_key_that_only_reads_delivers_nothing(world, client, dataset):
+    with world.client(world.key(role="read")) as reader:
+        answers = [
+            reader.post("/manage/v1/datasets", json={"name": "x"}),
+            deliver(reader, dataset),
+            reader.post("/manage/v1/schemas", json={"name": "x", "json": {}}),
+            reader.post("/manage/v1/attachments", content=b"x"),
+        ]
+
+    assert [answer.status_code for answer in answers] == [403] * 4
+
+
+SCHEMA = '{ "type": "object",\n  "required": ["threads"] }'
+
+
+def test_a_schema_is_shown_with_its_text_as_it_was_given(client):
+    made = client.post("/manage/v1/schemas", json={"name": "Oceans", "json": SCHEMA}).json()
+
+    shown = client.get("/v2/schema", params={"schema_id": made["schema"]["id"]}).json()
+
+    assert shown == made
+    assert set(shown["schema"]) == {
+        *("id", "name", "createdBy", "createdAt", "updatedBy", "updatedAt", "json"),
+    }
+    assert shown["schema"]["json"] == SCHEMA
+    listed = client.get("/manage/v1/schemas").json()["schemas"]
+    assert listed == [{name: shown["schema"][name] for name in shown["schema"] if name != "json"}]
+
+
+@pytest.mark.parametrize(
+    ("schema_id", "status"),
+    [
+        ("", 400),
+        ("x", 400),
+        ("65a0f1c2d3e4f5a6b7c8d9e", 400),
+        ("65a0f1c2d3e4f5a6b7c8d9e0a", 400),
+        ("g5a0f1c2d3e4f5a6b7c8d9e0", 400),
+        ("６5a0f1c2d3e4f5a6b7c8d9e0", 400),
+        ("65a0f1c2d3e4f5a6b7c8d9e0", 404),
+    ],
+)
+def test_a_schema_id_that_is_none_is_a_400_and_an_unknown_one_a_404(client, schema_id, status):
+    answer = client.get("/v2/schema", params={"schema_id": schema_id})
+
+    assert_is_error(status, answer.headers, answer.json())
+    assert answer.json().get("param") == (None if status == 404 else "schema_id")
+
+
+@pytest.mark.parametrize("json", ["", "x", "[]", "3", '{"a":1,"a":2}', [], None, '{"a":"\\u0000"}'])
+def test_what_is_no_json_schema_is_refused(client, json):
+    answer = client.post("/manage/v1/schemas", json={"name": "x", "json": json})
+
+    refused(answer, 400, "/json")
+
+
+def test_every_change_is_in_the_audit_log_with_who_made_it(world, client, dataset):
+    made = deliver(client, dataset, tasks=1).json()
+    schema = client.post("/manage/v1/schemas", json={"name": "s", "json": {}}).json()["schema"]
+    upload = client.post("/manage/v1/attachments", content=b"x").json()
+
+    org_id = world.org()
+
+    async def entries() -> list[Any]:
+        async with world.db.read() as tx:
+            return await audit.list_entries(tx, org_id, before=None, object_id=None, limit=10)
+
+    assert {(one.action, one.object_id, one.actor.kind) for one in world.run(entries())} >= {
+        ("create_dataset", dataset, "key"),
+        ("create_dataset_delivery", made["id"], "key"),
+        ("create_schema", schema["id"], "key"),
+        ("upload_attachment", upload["id"], "key"),
+    }

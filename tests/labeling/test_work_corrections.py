@@ -1,0 +1,349 @@
+"""Corrections of what was delivered: what they change, and whom they reach."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from plaudit.core.labeling import leases as assignment
+from plaudit.core.labeling import review_decisions as review
+from plaudit.core.tasks import lifecycle
+from plaudit.core.webhooks import endpoints as webhooks
+from plaudit.errors import AnswersRejected, Conflict, Problem
+from plaudit.model.core import TaskStatus
+from tests.labeling.test_work_review import LIKERT_2, completed_at, correct, said, standing, turn_of
+from tests.labeling.test_work_submissions import delivered, judge, values
+from tests.support.builders import make_message, make_turn
+from tests.support.deliveries import ids_of
+from tests.support.harness import walk
+from tests.support.labeling_project import FORM, OVERALL, Floor, make_content
+
+
+def test_a_correction_changes_what_it_says_and_nothing_else(floor):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    was = delivered(floor, task_id)
+
+    correct(floor, task_id, [LIKERT_2])
+
+    now = delivered(floor, task_id)
+    assert now["completed_at"] > was["completed_at"]
+    [old], [new] = (one["threads"][0]["turns"] for one in (was, now))
+    assert values(old["annotations"])["selected_model_id"] == "test_model"
+    assert values(new["annotations"]) == values(old["annotations"]) | {
+        "likert_value": 2,
+        "selected_model_id": "base_model",
+    }
+    assert [one["id"] for one in new["annotations"]] == [one["id"] for one in old["annotations"]]
+    for one in (was, now):
+        del one["completed_at"], one["threads"][0]["turns"][0]["annotations"]
+    assert now == was
+
+
+def test_a_poller_sees_a_corrected_task_again(floor):
+    task_ids = floor.create(2)
+    for _ in task_ids:
+        judge(floor, "ann", 6)
+    seen = max(completed_at(floor, one) for one in task_ids)
+    correct(floor, task_ids[0], [LIKERT_2])
+
+    with floor.world.client() as client:
+        asked = {"project_id": floor.project.public_id, "completed_after": seen}
+        found = walk(client, "/v2/tasks", **asked)
+
+    assert [one["task_id"] for one in found] == [task_ids[0]]
+    [turn] = found[0]["threads"][0]["turns"]
+    assert values(turn["annotations"])["likert_value"] == 2
+
+
+def test_a_correction_is_announced_and_called_back_again(floor):
+    floor.write(
+        lambda tx: webhooks.create_endpoint(
+            tx,
+            floor.world.secret,
+            floor.org_id,
+            url="http://127.0.0.1:1/",
+            events=["task.completed"],
+        )
+    )
+    [task_id] = floor.create(callback_url="http://127.0.0.1:1/back")
+    judge(floor, "ann", 6)
+    correct(floor, task_id, [LIKERT_2])
+
+    async def told(tx):
+        rows = await tx.all("SELECT payload FROM event WHERE type = 'task.completed'", {})
+        sent = await tx.one("SELECT COUNT(*) FROM notice WHERE target LIKE '%/back'", {})
+        return [msgspec.json.decode(bytes(row[0])) for row in rows], sent[0]
+
+    events, called_back = floor.write(told)
+    preferences = {
+        values(one["task"]["threads"][0]["turns"][0]["annotations"])["likert_value"]
+        for one in events
+    }
+    assert (len(events), preferences, called_back) == (2, {6, 2}, 2)
+
+
+def test_a_frozen_delivery_stays_what_it_was(floor):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    with floor.world.client() as client:
+        made = client.post(
+            f"/manage/v1/projects/{floor.project.public_id}/deliveries", json={"name": "January"}
+        ).json()
+        where = {"delivery_id": made["id"]}
+        was = walk(client, "/v2/delivery", **where)
+
+        correct(floor, task_id, [LIKERT_2])
+
+        assert walk(client, "/v2/delivery", **where) == was
+        assert ids_of(client, made["id"]) == [task_id]
+        changed = walk(client, f"/manage/v1/deliveries/{made['id']}/changes")
+        assert [(one["task_id"], one["threads_changed"]) for one in changed] == [(task_id, True)]
+    assert turn_of(floor, task_id) != was[0]["threads"][0]["turns"][0]
+
+
+def test_every_correction_stays_in_the_history_with_before_and_after(floor):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    correct(floor, task_id, [LIKERT_2])
+    correct(floor, task_id, [LIKERT_2 | {"value": 5}], "boss")
+
+    found = said(floor, task_id)
+
+    assert [(one.kind, one.user_id) for one in found] == [("correct", "boss"), ("correct", "rev")]
+    assert [[(was.value, now.value) for was, now in one.fixes] for one in found] == [
+        [(2, 5)],
+        [(6, 2)],
+    ]
+    [one] = floor.counting(task_id)
+    preference = json.loads(one.answers)
+    assert 6 in [answer.get("value") for answer in preference]
+
+
+def test_votes_stay_beside_a_corrected_value(world):
+    floor = Floor(world, overlap=2)
+    [task_id] = floor.create()
+    for user_id, likert in (("ann", 3), ("ben", 3)):
+        judge(floor, user_id, likert)
+
+    correct(floor, task_id, [LIKERT_2])
+
+    likert = next(
+        one for one in turn_of(floor, task_id)["annotations"] if one["key"] == "likert_value"
+    )
+    assert (likert["value"], [one["value"] for one in likert["votes"]]) == (2, [3, 3])
+
+
+def test_what_was_completed_by_an_import_can_be_corrected(world):
+    from_elsewhere = make_content()[0]
+    floor = Floor(world)
+    threads = [msgspec.to_builtins(from_elsewhere)]
+    threads[0]["turns"][0]["annotations"] = [
+        {"id": "foreign_1", "key": "likert_value", "type": "integer", "value": 7},
+        {"id": "foreign_2", "key": "selected_model_id", "type": "category", "value": "test_model"},
+    ]
+    row = {
+        "task_id": "task_elsewhere",
+        "project": floor.project.public_id,
+        "status": "completed",
+        "created_at": "2025-01-01T00:00:00Z",
+        "completed_at": "2025-01-02T00:00:00Z",
+        "threads": threads,
+    }
+    _, rejects = world.load([{"kind": "task", "value": row}], "archive")
+    assert rejects == []
+
+    correct(floor, "task_elsewhere", [LIKERT_2])
+
+    annotations = turn_of(floor, "task_elsewhere")["annotations"]
+    assert [(one["id"], one["value"]) for one in annotations] == [
+        ("foreign_1", 2),
+        ("foreign_2", "base_model"),
+    ]
+    with world.client() as client:
+        by_id = client.get("/v2/annotation", params={"annotation_id": "foreign_1"}).json()
+    assert by_id["value"] == 2
+
+
+def test_one_score_of_a_rubric_is_corrected_and_the_total_follows(world):
+    rubric = {
+        "criteria_definitions": [
+            {"id": "short", "criterion": "Is it short?", "weight": 2, "annotations": []},
+            {"id": "true", "criterion": "Is it true?", "weight": 3, "annotations": []},
+        ]
+    }
+    floor = Floor(world, types=["Rubrics"], form=None)
+    turn = make_turn(messages=[make_message("user"), make_message("model")], rubrics=[rubric])
+    [task_id] = floor.create(content=make_content(turn))
+    where = {"at": "t0u0", "position": 1, "key": "score"}
+    floor.submit(floor.take(), [where | {"criterion": c, "value": True} for c in ("short", "true")])
+
+    correct(floor, task_id, [where | {"criterion": "true", "value": False}])
+
+    [evaluation] = turn_of(floor, task_id)["messages"][1]["rubric_evaluations"]
+    scores = {
+        one["criterion_definition_id"]: one["score"] for one in evaluation["criteria_evaluations"]
+    }
+    assert scores == {"short": 1, "true": 0}
+    assert (evaluation["total_score"], evaluation["percentage"]) == (2, 40)
+
+
+def test_a_response_that_was_written_is_replaced_by_a_correction(world):
+    floor = Floor(world, types=["SFT"], form=None, overlap=2)
+    turn = make_turn(messages=[make_message("user", "Say hello.")])
+    [task_id] = floor.create(content=make_content(turn))
+    for user_id in ("ann", "ben"):
+        written = [{"at": "t0u0", "key": "response", "value": f"Hello from {user_id}."}]
+        floor.submit(floor.take(user_id), written)
+
+    correct(floor, task_id, [{"at": "t0u0", "key": "response", "value": "Good day."}])
+
+    messages = turn_of(floor, task_id)["messages"]
+    assert [(one["role"], one["content"]["text"]) for one in messages] == [
+        ("user", "Say hello."),
+        ("assistant", "Good day."),
+    ]
+
+
+def test_a_preference_that_is_taken_back_names_no_response_any_more(world):
+    likert = {"key": "likert_value", "level": "turn", "type": "integer", "scale": "low_is_first"}
+    floor = Floor(world, form={"fields": [OVERALL, likert | {"not_applicable": True}]})
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    assert values(turn_of(floor, task_id)["annotations"])["selected_model_id"] == "test_model"
+
+    correct(floor, task_id, [{"at": "t0u0", "key": "likert_value", "not_applicable": True}])
+
+    [left] = turn_of(floor, task_id)["annotations"]
+    assert (left["key"], left["not_applicable"]) == ("likert_value", True)
+
+
+def test_a_form_that_has_changed_since_takes_nothing_from_what_was_delivered(floor):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    floor.set(form={"fields": [one for one in FORM["fields"] if one["key"] != "overall"]})
+
+    correct(floor, task_id, [LIKERT_2])
+
+    messages = turn_of(floor, task_id)["messages"][1:]
+    assert [values(one["annotations"]) for one in messages] == [{"overall": 3}, {"overall": 3}]
+
+
+@pytest.mark.parametrize(
+    "fixes",
+    [
+        [],
+        None,
+        {},
+        [LIKERT_2 | {"value": 9}],
+        [LIKERT_2, LIKERT_2],
+        [LIKERT_2 | {"at": "t9u0"}],
+        [LIKERT_2 | {"key": "nothing"}],
+        [{"at": "t0u0", "position": 3, "key": "overall", "value": 1}],
+        [{"at": "t0u0", "key": "likert_value"}],
+        [{"at": "t0u0", "key": "likert_value", "justification": "So."}],
+        ["x"],
+    ],
+)
+def test_a_correction_that_is_not_in_order_changes_nothing(floor, fixes):
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    was = delivered(floor, task_id)
+
+    with pytest.raises(AnswersRejected):
+        correct(floor, task_id, fixes)
+
+    assert delivered(floor, task_id) == was
+    assert said(floor, task_id) == []
+
+
+def test_what_is_not_completed_or_has_no_threads_cannot_be_corrected(floor):
+    open_id, canceled_id, reported_id = floor.create(3)
+    floor.move(lifecycle.cancel_task, canceled_id)
+    lease = next(
+        one for one in (floor.take(), floor.take("ben")) if one.seq == floor.task(reported_id).seq
+    )
+    floor.do(assignment.report_sensitive, lease, kind="violence")
+    floor.decide(review.confirm_report, reported_id, "boss")
+
+    for task_id in (open_id, canceled_id, reported_id):
+        with pytest.raises(Conflict):
+            correct(floor, task_id, [LIKERT_2])
+
+
+def test_who_has_submitted_cannot_undo_what_was_corrected(floor):
+    [task_id] = floor.create()
+    lease = judge(floor, "ann", 6)
+    correct(floor, task_id, [LIKERT_2])
+
+    for verb in (floor.undo, floor.reopen):
+        with pytest.raises(Conflict, match="reviewed"):
+            verb(lease)
+
+    assert values(turn_of(floor, task_id)["annotations"])["likert_value"] == 2
+
+
+@pytest.mark.parametrize("has_batch", [True, False])
+def test_of_two_corrections_at_once_one_is_made_and_the_other_is_told(floor, at_once, has_batch):
+    for number in range(6):
+        batch = floor.batch(f"batch {number}") if has_batch else None
+        [task_id] = floor.create(batch=batch)
+        judge(floor, "ann", 6)
+        seen = standing(floor, task_id).revision
+
+        found = at_once(
+            floor,
+            *(
+                lambda own, t=task_id, s=seen, v=value: correct(
+                    own, t, [LIKERT_2 | {"value": v}], f"rev_{v}", revision=s
+                )
+                for value in (1, 2, 3)
+            ),
+        )
+
+        made = [one for one in found if not isinstance(one, Problem)]
+        assert len(made) == 1
+        assert all(isinstance(one, Conflict) for one in found if isinstance(one, Problem))
+        [note] = said(floor, task_id)
+        [(_, now)] = note.fixes
+        assert values(turn_of(floor, task_id)["annotations"])["likert_value"] == now.value
+
+
+def test_corrections_of_different_answers_at_once_are_never_half_lost(floor, at_once):
+    for _ in range(6):
+        [task_id] = floor.create()
+        judge(floor, "ann", 6)
+        first = {"at": "t0u0", "position": 1, "key": "overall", "value": 1}
+
+        found = at_once(
+            floor,
+            lambda own, t=task_id: correct(own, t, [LIKERT_2], "rev"),
+            lambda own, t=task_id, fix=first: correct(own, t, [fix], "boss"),
+        )
+
+        turn = turn_of(floor, task_id)
+        assert isinstance(found[0], Problem) or values(turn["annotations"])["likert_value"] == 2
+        overall = values(turn["messages"][1]["annotations"])["overall"]
+        assert isinstance(found[1], Problem) or overall == 1
+        assert len(said(floor, task_id)) == sum(not isinstance(one, Problem) for one in found) >= 1
+
+
+def test_a_correction_and_an_undo_at_once_exclude_each_other(floor, at_once):
+    for number in range(6):
+        [task_id] = floor.create(batch=floor.batch(f"batch {number}"))
+        lease = judge(floor, f"user_{number}", 6)
+
+        corrected, undone = at_once(
+            floor,
+            lambda own, t=task_id: correct(own, t, [LIKERT_2]),
+            lambda own, of=lease: own.undo(of),
+        )
+
+        assert isinstance(corrected, Problem) != isinstance(undone, Problem)
+        is_corrected = not isinstance(corrected, Problem)
+        assert (floor.status(task_id) is TaskStatus.completed) == is_corrected
+        assert len(said(floor, task_id)) == is_corrected
+        if not is_corrected:
+            floor.submit(undone, key="second")

@@ -1,0 +1,249 @@
+"""Review: who sees what, what a decision changes, and what is told and kept of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from plaudit.core.labeling import (
+    question_results as outcomes,
+)
+from plaudit.core.labeling import (
+    review_decisions as review,
+)
+from plaudit.core.labeling import (
+    review_queue as reviews,
+)
+from plaudit.errors import AnswersRejected, Conflict, InvalidContent, Problem
+from plaudit.model.core import TaskStatus
+from plaudit.model.labeling import WorkState
+from plaudit.store.tasks import tasks
+from tests.labeling.test_work_submissions import delivered, judge
+from tests.support.builders import make_message, make_turn
+from tests.support.labeling_project import Floor, make_content
+
+LIKERT_2 = {"at": "t0u0", "key": "likert_value", "value": 2}
+
+
+def standing(floor: Floor, task_id: str):
+    async def run(tx):
+        task = await tasks.find_task(tx, floor.org_id, task_id)
+        return await outcomes.standing_of(tx, floor.project, task)
+
+    return floor.write(run)
+
+
+def said(floor: Floor, task_id: str):
+    seq = floor.task(task_id).seq
+    return floor.write(lambda tx: reviews.list_said(tx, floor.project, seq))
+
+
+def outcome(floor: Floor, task_id: str, key: str):
+    return next(one for one in standing(floor, task_id).outcomes if one.question.field.key == key)
+
+
+def turn_of(floor: Floor, task_id: str) -> dict:
+    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    return turn
+
+
+def correct(floor: Floor, task_id: str, fixes, user_id: str = "rev", **more):
+    return floor.decide(review.correct, task_id, user_id, fixes=fixes, **more)
+
+
+def completed_at(floor: Floor, task_id: str) -> str:
+    return delivered(floor, task_id)["completed_at"]
+
+
+# What a reviewer sees
+
+
+def test_each_answer_stands_with_who_gave_it_and_what_they_come_to(world):
+    floor = Floor(world, overlap=3, review="all")
+    [task_id] = floor.create()
+    for user_id, likert in (("ann", 1), ("ben", 2), ("cem", 2)):
+        judge(floor, user_id, likert)
+
+    found = outcome(floor, task_id, "likert_value")
+
+    assert [(one.judged.user_id, one.answer.value) for one in found.opinions] == [
+        ("ann", 1),
+        ("ben", 2),
+        ("cem", 2),
+    ]
+    assert (found.answer.value, found.is_disputed, found.is_unresolved) == (2, True, False)
+    agreed = outcome(floor, task_id, "overall")
+    assert (agreed.answer.value, agreed.is_disputed) == (3, False)
+    assert not outcome(floor, task_id, "justification").is_disputed
+
+
+def test_a_question_without_a_majority_is_unresolved_until_it_is_fixed(world):
+    floor = Floor(world, overlap=2)
+    [task_id] = floor.create()
+    for user_id, likert in (("ann", 1), ("ben", 3)):
+        judge(floor, user_id, likert)
+
+    found = outcome(floor, task_id, "likert_value")
+
+    assert (found.is_unresolved, found.answer) == (True, None)
+    with pytest.raises(AnswersRejected) as refused:
+        floor.accept(task_id)
+    assert [(one.at, one.key) for one in refused.value.faults] == [("t0u0", "likert_value")]
+    floor.accept(task_id, [LIKERT_2])
+    delivered_one = outcome(floor, task_id, "likert_value")
+    assert (delivered_one.answer.value, delivered_one.is_unresolved) == (2, False)
+    assert floor.violations() == {}
+
+
+def test_what_was_delivered_is_read_back_for_each_kind_of_question(world):
+    rubric = {
+        "criteria_definitions": [
+            {"id": "short", "criterion": "Is it short?", "weight": 2, "annotations": []},
+            {"id": "true", "criterion": "Is it true?", "weight": 3, "annotations": []},
+        ]
+    }
+    floor = Floor(world, types=["Rubrics"], form=None)
+    turn = make_turn(messages=[make_message("user"), make_message("model")], rubrics=[rubric])
+    [task_id] = floor.create(content=make_content(turn))
+    where = {"at": "t0u0", "position": 1}
+    given = {"short": True, "true": False}
+    floor.submit(
+        floor.take(),
+        [where | {"criterion": c, "key": "score", "value": v} for c, v in given.items()],
+    )
+
+    found = {
+        one.question.place.criterion: one.answer.value
+        for one in standing(floor, task_id).outcomes
+        if one.question.field.key == "score"
+    }
+
+    assert found == given
+
+
+# Decisions
+
+
+def test_a_decision_on_answers_that_have_changed_since_is_refused(floor):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    lease = judge(floor, "ann", 1)
+    seen = standing(floor, task_id).revision
+    again = floor.undo(lease)
+    floor.submit(again, key="second")
+
+    for verb, args, more in (
+        (review.accept, ("rev",), {}),
+        (review.send_back, ("rev", "ann"), {"comment": "Look again."}),
+    ):
+        with pytest.raises(Conflict, match="changed since"):
+            floor.decide(verb, task_id, *args, revision=seen, **more)
+
+    assert floor.status(task_id) is TaskStatus.pending
+    floor.decide(review.accept, task_id, "rev", revision=standing(floor, task_id).revision)
+
+
+@pytest.mark.parametrize("comment", ["", " \n ", "x" * (review.COMMENT_CHARS_MAX + 1)])
+def test_work_goes_back_with_a_comment_or_not_at_all(floor, comment):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    judge(floor, "ann", 1)
+
+    with pytest.raises(InvalidContent):
+        floor.decide(review.send_back, task_id, "rev", "ann", comment=comment)
+
+    assert floor.place(task_id).state is WorkState.in_review
+
+
+def test_who_gets_work_back_is_told_why_until_they_submit_again(floor):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    judge(floor, "ann", 1)
+    floor.decide(review.send_back, task_id, "rev", "ann", comment="Read the prompt again.")
+
+    def told(user_id):
+        return floor.write(lambda tx: reviews.list_returned(tx, floor.project, user_id))
+
+    def reason(lease):
+        return floor.write(lambda tx: reviews.returned_with(tx, floor.project, lease))
+
+    [returned] = told("ann")
+    assert returned.comment == "Read the prompt again."
+    assert told("ben") == []
+    lease = floor.take("ann")
+    assert told("ann") == []
+    assert reason(lease).comment == "Read the prompt again."
+    floor.submit(lease, key="second")
+    assert reason(floor.lease(lease)) is None
+
+
+def test_reasons_alone_are_no_fix(floor):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    judge(floor, "ann", 1)
+
+    with pytest.raises(AnswersRejected):
+        floor.accept(task_id, [{"at": "t0u0", "key": "likert_value", "justification": "So."}])
+
+    assert floor.status(task_id) is TaskStatus.pending
+
+
+def test_accepting_keeps_what_people_answered_and_what_was_changed(floor):
+    floor.set(review="all")
+    [task_id] = floor.create()
+    judge(floor, "ann", 6)
+    [before] = floor.counting(task_id)
+
+    floor.accept(task_id, [LIKERT_2])
+
+    [after] = floor.counting(task_id)
+    assert after.answers == before.answers
+    [note] = said(floor, task_id)
+    assert (note.kind, note.user_id) == ("accept", "rev")
+    assert [(was.value, now.value) for was, now in note.fixes] == [(6, 2)]
+
+
+def test_the_same_task_is_drawn_for_the_sample_however_often_it_is_done(world):
+    floor = Floor(world, review="sample", review_percent=50)
+    task_ids = floor.create(12)
+    first = {}
+    for _ in task_ids:
+        lease = floor.take()
+        floor.submit(lease)
+        task_id = next(one for one in task_ids if floor.task(one).seq == lease.seq)
+        first[task_id] = floor.status(task_id)
+        again = floor.undo(lease)
+        floor.submit(again, key="second")
+
+    assert {one: floor.status(one) for one in task_ids} == first
+    assert set(first.values()) == {TaskStatus.pending, TaskStatus.completed}
+    for task_id in task_ids:
+        place = floor.place(task_id)
+        assert (place is None) == (first[task_id] is TaskStatus.completed)
+        if place is not None:
+            assert (place.state, place.reason) == (WorkState.in_review, "sample")
+
+
+# At the same moment
+
+
+def test_of_two_reviewers_who_decide_at_once_one_decides(floor, at_once):
+    floor.set(review="all")
+    for number in range(6):
+        [task_id] = floor.create()
+        judge(floor, f"user_{number}", 1)
+
+        found = at_once(
+            floor,
+            lambda own, t=task_id: own.accept(t, [LIKERT_2]),
+            lambda own, t=task_id: own.accept(t, user_id="boss"),
+            lambda own, t=task_id, u=f"user_{number}": own.decide(
+                review.send_back, t, "chief", u, comment="Look again."
+            ),
+        )
+
+        assert sum(isinstance(one, Problem) for one in found) == 2
+        [note] = said(floor, task_id)
+        assert (note.kind == "send_back") == (floor.status(task_id) is TaskStatus.pending)
+        if note.kind == "send_back":
+            floor.submit(floor.take(f"user_{number}"), key="second")
+            floor.accept(task_id)

@@ -1,0 +1,338 @@
+"""The schema and every statement of the store keep the rules for tables cut by a column."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import sys
+from pathlib import Path
+
+import apsw
+import asyncpg
+import pytest
+
+import plaudit
+from plaudit.core.common import server_secret as secrets
+from plaudit.settings import Settings
+from plaudit.store.engine import checks
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine import migrator as schema
+from plaudit.store.engine.connect import FILE_NAME
+from plaudit.store.engine.sqlite import SqliteTransaction
+from plaudit.store.tasks import tasks
+from tests.support import shard_rules
+from tests.support.harness import World
+from tests.support.shard_rules import source_faults, statement_faults, table_faults
+from tests.support.store_workload import put_through_everything
+
+SOURCES = sorted(Path(plaudit.__file__).parent.rglob("*.py"))
+STORE = Path(plaudit.__file__).parent / "store"
+
+ACROSS = {
+    "begin": "after a restore every project's clock moves",
+    "violations": "`plaudit db check` reads the whole store",
+    "list_lines": "the worker looks which receivers are to be told of something",
+    "list_due": "a receiver is told of what happened in any project, one line for all",
+    "bury": "what waits for an endpoint that ended is looked for everywhere, and ended in place",
+    "list_notices": "an organization's notices are listed over its projects",
+    "find_notice": "a notice is found by its id, to be changed in its place",
+    "list_entries": "an operator reads the audit log of all projects",
+    "list_projects_due": "the worker looks for leases that have run out in every project",
+    "forget": "the worker looks for old keys everywhere, and deletes each in its place",
+}
+"""Functions of the store that speak of all projects at once, and why they may."""
+
+FILLING = {"0006_work.sql": "INSERT INTO task_work"}
+"""Statements of migrations that fill a new table, which is not cut yet, from all projects."""
+
+HOT = {
+    "list_tasks", "get_task", "find_task", "change_status", "insert_body", "delete_body",
+    "set_content", "tick", "raise_clock", "last_tick", "take_seqs", "next_seq", "add_progress",
+    "insert_tasks", "claim_unique_id", "locate_tasks", "insert_annotation_places",
+    "list_annotation_places", "list_whole_tasks", "insert_project", "insert_batch",
+    "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
+    "list_tasks_of_delivery", "find_attachment", "find_attachment_of_any_world",
+    "claim_unique_ids", "list_holders", "list_known", "insert_entry", "insert_entries",
+}  # fmt: skip
+"""Functions of the store that the busy paths call."""
+
+ELSEWHERE = {"distribute": "test_distribute.py", "pack_columns": "PostgreSQL alone has columns so"}
+"""Functions of the store whose statements SQLite does not run."""
+
+
+class Ran:
+    """One statement that was run: the store's function, the text, and whether it may write."""
+
+    def __init__(self, function: str, sql: str, *, may_write: bool) -> None:
+        self.function = function
+        self.sql = sql
+        self.may_write = may_write
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Every statement that the product ran while it was put through all it can do."""
+    found: list[Ran] = []
+
+    def noting(name):
+        inner = getattr(SqliteTransaction, name)
+
+        async def method(self, what, *args):
+            function = sys._getframe(1).f_code.co_name
+            if name == "add":
+                columns = ", ".join(args[0])
+                what_ran = (
+                    f"INSERT INTO {what} ({columns}) VALUES (:{columns.replace(', ', ', :')})"
+                )
+            else:
+                what_ran = what
+            may_write = not self._connection.readonly("main")
+            found.append(Ran(function, what_ran, may_write=may_write))
+            return await inner(self, what, *args)
+
+        return method
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("one", "all", "run", "many", "add"):
+            patch.setattr(SqliteTransaction, name, noting(name))
+        settings = Settings(data=tmp_path_factory.mktemp("ran"))
+        opening.prepare(settings)
+        secrets.make(settings.secret_path)
+        world = World(settings)
+        put_through_everything(world)
+        world.close()
+    return found
+
+
+def rows_of_sqlite(settings: Settings):
+    connection = apsw.Connection(str(settings.data / FILE_NAME))
+    return lambda sql: connection.execute(sql).fetchall()
+
+
+def rows_of_postgres(settings: Settings):
+    async def ask(sql):
+        connection = await asyncpg.connect(settings.database)
+        try:
+            return [tuple(row) for row in await connection.fetch(sql)]
+        finally:
+            await connection.close()
+
+    return lambda sql: asyncio.run(ask(sql))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def catalog(request):
+    """The tables of a store that the migrations made, as its engine describes them."""
+    settings = request.getfixturevalue(f"{request.param}_settings")
+    if request.param == "sqlite":
+        return shard_rules.sqlite_tables(rows_of_sqlite(settings))
+    return shard_rules.postgres_tables(rows_of_postgres(settings))
+
+
+def test_every_table_has_its_place_and_every_key_the_column_it_is_cut_by(catalog):
+    assert table_faults(catalog) == []
+    assert sum(len(table.keys) for table in catalog) >= 25
+
+
+def test_both_engines_have_the_same_keys(sqlite_settings, postgres_settings):
+    found = [
+        {table.name: sorted(set(table.keys)) for table in tables}
+        for tables in (
+            shard_rules.sqlite_tables(rows_of_sqlite(sqlite_settings)),
+            shard_rules.postgres_tables(rows_of_postgres(postgres_settings)),
+        )
+    ]
+    for keys in found[0].values():
+        # SQLite also lists the index behind a primary key.
+        primary = [columns for kind, columns in keys if kind == "primary key"]
+        keys[:] = [key for key in keys if key[0] != "unique index" or key[1] not in primary]
+
+    assert found[0] == found[1]
+
+
+def test_the_schema_has_nothing_that_one_node_would_have_to_hand_out(postgres_settings):
+    rows = rows_of_postgres(postgres_settings)
+
+    assert rows("SELECT relname FROM pg_class WHERE relkind IN ('S', 'v', 'm')"
+                " AND relnamespace = 'public'::regnamespace") == []  # fmt: skip
+    assert rows("SELECT relname FROM pg_class WHERE relpersistence <> 'p'") == []
+    assert rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal") == []
+    assert rows("SELECT attname FROM pg_attribute WHERE attidentity <> ''") == []
+    assert rows("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == []
+    assert rows("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef"
+                " WHERE pg_get_expr(adbin, adrelid) <> '0'") == []  # fmt: skip
+
+
+def test_the_migrations_use_nothing_that_is_banned():
+    for dialect in (schema.SQLITE, schema.POSTGRES):
+        for migration in schema.migrations(dialect):
+            for statement in migration.statements:
+                if not statement.startswith(FILLING.get(migration.name, "\0")):
+                    assert statement_faults(statement) == [], migration.name
+
+
+def test_every_statement_says_which_shard_it_is_for(ran):
+    faults = {
+        one.sql: statement_faults(one.sql)
+        for one in ran
+        if one.function not in ACROSS and not one.sql.startswith(tuple(FILLING.values()))
+    }
+
+    assert {sql: found for sql, found in faults.items() if found} == {}
+    assert {one.function for one in ran} >= HOT
+    assert len(faults) >= 90
+
+
+def test_pages_were_seen_in_every_shape(ran):
+    seen = {one.sql for one in ran if one.function == "list_tasks"}
+    every = {tasks._page_sql(*shape) for shape in itertools.product((False, True), repeat=4)}
+
+    assert seen == every
+
+
+def test_what_speaks_of_all_projects_is_listed_and_still_does(ran):
+    for function in ACROSS:
+        found = [one.sql for one in ran if one.function == function]
+        assert any(statement_faults(sql) for sql in found), function
+
+
+def test_no_statement_joins_tables_that_are_cut_apart(ran):
+    """Citus joins tables by the column they are cut by, or through a materialized copy."""
+    apart = {statement for statement, sql in checks.CHECKS.items() if shard_rules.joins_apart(sql)}
+
+    assert {one.function for one in ran if shard_rules.joins_apart(one.sql)} == set()
+    assert apart == set()
+
+
+def test_no_statement_of_the_store_was_missed(ran):
+    """Each place in the source that runs a statement was reached by the tests of this file."""
+    missed, count = [], 0
+    for path in sorted(STORE.rglob("*.py")):
+        if path.name in shard_rules.OWN_TRANSACTIONS:
+            continue
+        for function, line, text in shard_rules.statement_sites(path, path.read_text("utf-8")):
+            count += 1
+            pattern = ".*" if text is None else ".*".join(map(re.escape, text.split("%")))
+            reached = any(
+                one.function == function and re.fullmatch(pattern, one.sql, re.DOTALL)
+                for one in ran
+            )
+            if not reached and function not in ELSEWHERE:
+                missed.append(f"{path.name}:{line} {function}")
+
+    assert not missed, " ".join(missed)
+    assert count >= 50
+
+
+def test_statements_are_run_in_the_store_and_nowhere_else():
+    found = [
+        f"{path.name}:{line}"
+        for path in SOURCES
+        if not path.is_relative_to(STORE)
+        for _, line, _ in shard_rules.statement_sites(path, path.read_text("utf-8"))
+    ]
+
+    assert found == []
+
+
+def test_changes_were_made_in_write_transactions_only(ran):
+    changes = [one for one in ran if not one.sql.lstrip().startswith(("SELECT", "WITH"))]
+
+    assert [one.sql for one in changes if not one.may_write] == []
+    assert len(changes) > 100
+
+
+def test_only_the_engines_begin_transactions_and_open_connections():
+    found = [fault for one in SOURCES for fault in source_faults(one, one.read_text("utf-8"))]
+
+    # A backup reads the file it copies through a connection and a snapshot of its own.
+    assert [fault for fault in found if not fault.startswith("backup.py")] == []
+
+
+GOOD = "SELECT body FROM task_body WHERE project_id = :p AND seq = :seq"
+
+
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("SELECT head FROM task WHERE task_id = :id", "says nothing of project_id"),
+        ("SELECT head FROM task WHERE project_id > :p", "says nothing"),
+        ("SELECT head FROM task WHERE project_id = :p OR seq = :seq", "says nothing"),
+        ("SELECT head FROM task WHERE NOT project_id = :p", "says nothing"),
+        ("SELECT head FROM task WHERE (project_id = :p OR seq = 1)", "says nothing"),
+        ("SELECT 1 FROM task AS t, task_body AS b WHERE t.project_id = :p", "of task_body"),
+        ("SELECT 1 FROM task AS t JOIN task_body AS b ON b.seq = t.seq WHERE t.project_id = :p",
+         "SELECT of task_body says nothing"),
+        ("SELECT 1 FROM (SELECT seq FROM task WHERE status = 1) AS k", "says nothing"),
+        ("SELECT seq FROM task WHERE project_id = :p UNION ALL SELECT seq FROM task",
+         "says nothing"),
+        ("WITH k AS (SELECT 1) SELECT seq FROM task", "says nothing"),
+        ("SELECT 1 FROM batch WHERE batch_id IN (SELECT batch_id FROM task)", "says nothing"),
+        ("UPDATE project_clock SET last_ms = :now", "UPDATE of project_clock says nothing"),
+        ("UPDATE task SET project_id = :p WHERE project_id = :q", "changes task.project_id"),
+        ("UPDATE task SET project_id = :p", "says nothing"),
+        ("DELETE FROM task_body WHERE seq = :seq", "DELETE of task_body"),
+        ("INSERT INTO task_body (seq, body) VALUES (:seq, :body)", "INSERT of task_body"),
+        ("INSERT INTO task_content (project_id, seq) VALUES (:p, :s)"
+         " ON CONFLICT (seq) DO UPDATE SET seq = :s", "ON CONFLICT"),
+        ("SELECT seq FROM task_locator WHERE org_id = :org_id", "says nothing of task_id"),
+        ("SELECT pg_advisory_xact_lock(1)", "uses pg_advisory_xact_lock"),
+        ("SELECT pg_notify('a', 'b')", "uses pg_notify"),
+        ("LISTEN done", "uses LISTEN"), ("NOTIFY done", "uses NOTIFY"),
+        ("CREATE TEMP TABLE t (a INTEGER)", "uses TEMP"),
+        ("CREATE TABLE t (a BIGSERIAL)", "uses BIGSERIAL"),
+        ("CREATE TABLE t (a INTEGER GENERATED ALWAYS AS IDENTITY)", "uses IDENTITY"),
+        ("CREATE TRIGGER t AFTER INSERT ON task", "uses TRIGGER"),
+        ("SELECT nextval('s')", "uses nextval"),
+    ],
+)  # fmt: skip
+def test_a_statement_that_breaks_a_rule_is_noticed(sql, word):
+    assert any(word in fault for fault in statement_faults(sql)), statement_faults(sql)
+    assert statement_faults(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ("CREATE TABLE extra (a INTEGER PRIMARY KEY)", "extra is in 0 places"),
+        ("DROP TABLE unique_claim", "unique_claim does not exist"),
+        ("CREATE UNIQUE INDEX u ON task (task_id)", "task: unique index ('task_id',) is without"),
+        ("DROP TABLE task_body; CREATE TABLE task_body (project_id BIGINT, seq BIGINT)",
+         "task_body has no primary key"),
+        ("DROP TABLE task_body; CREATE TABLE task_body (project_id BIGINT, seq BIGINT PRIMARY KEY)",
+         "task_body: primary key ('seq',) is without project_id"),
+        ("DROP TABLE task_body; CREATE TABLE task_body (project_id BIGINT, seq BIGINT,"
+         " b TEXT REFERENCES account (account_id), PRIMARY KEY (project_id, seq))",
+         "task_body: foreign key ('b',) is without project_id"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_a_table_that_breaks_a_rule_is_noticed(request, engine, change, word):
+    settings = request.getfixturevalue(f"{engine}_settings")
+    world = World(settings)
+
+    async def work(tx):
+        for statement in change.split("; "):
+            await tx.run(statement, {})
+
+    world.run(world.db.write(work))
+    world.close()
+    if engine == "sqlite":
+        tables = shard_rules.sqlite_tables(rows_of_sqlite(settings))
+    else:
+        tables = shard_rules.postgres_tables(rows_of_postgres(settings))
+
+    faults = table_faults(tables)
+
+    assert any(word in fault for fault in faults)
+    assert {re.split("[: ]", fault)[0] for fault in faults} == {re.split("[: ]", word)[0]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["tx.run('BEGIN')", "c.execute('COMMIT')", "c.execute('SAVEPOINT')", "asyncpg.connect(url)",
+     "apsw.Connection(path)", "db.acquire()", "c.transaction()", "run('LISTEN done')"],
+)  # fmt: skip
+def test_a_source_that_breaks_a_rule_is_noticed(line):
+    assert len(source_faults(Path("tasks.py"), line)) == 1

@@ -1,0 +1,1 @@
+"""What tests share: stores, servers, people, other parties on the loopback interface."""

@@ -1,0 +1,104 @@
+"""A person at the annotation page in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from scaleapi import ScaleClient
+
+from tests.support.annotators import Shift, state_of
+from tests.support.chromium import Remote, Seen
+from tests.support.harness import Server
+
+GRADES = ("instruction_following", "truthfulness", "conciseness", "format", "safety")
+
+
+class Desk:
+    """One browser of one person, pointed at a server."""
+
+    def __init__(
+        self,
+        open_context: Callable[..., Any],
+        server: Server,
+        shift: Shift,
+        name: str,
+        **options: Any,
+    ) -> None:
+        self.server, self.shift = server, shift
+        self.context: Remote
+        self.seen: Seen
+        self.context, self.seen = open_context(server.url, **options)
+        cookie = {"name": "plaudit", "value": shift.person(name), "url": server.url}
+        self.context.add_cookies([cookie])
+        self.page = self.context.new_page()
+
+    def take(self) -> Remote:
+        """Take the next task from the queue and wait until its page works."""
+        self.page.goto(self.server.url + self.shift.path)
+        self.page.click("#claim")
+        return self.ready()
+
+    def ready(self, page: Remote | None = None) -> Remote:
+        page = self.page if page is None else page
+        page.wait_for_selector("#task[data-ready]")
+        return page
+
+    def working(self, page: Remote | None = None) -> Remote:
+        """Wait until a page lets its person work, after a reload for instance."""
+        page = self.page if page is None else page
+        page.wait_for_selector("#task[data-ready]:not(.is-frozen)")
+        return page
+
+    def pick(self, key: str, value: str, position: int | None = None) -> None:
+        """Choose a value of a question with the mouse."""
+        self.page.click(f"{question(key, position)} label:has(input[value='{value}'])")
+
+    def write(self, key: str, text: str, position: int | None = None) -> None:
+        self.page.fill(f"{question(key, position)} textarea", text)
+
+    def fill(self, likert: str = "2") -> None:
+        """Answer all that the default form requires, with the mouse."""
+        for position in (1, 2):
+            for key in GRADES:
+                self.pick(key, "3", position)
+            self.pick("overall", str(5 - position), position)
+        self.pick("likert_value", likert)
+        self.write("justification", "@Response 1 is better than @Response 2.")
+
+    def saved(self, page: Remote | None = None) -> None:
+        """Wait until the page says that all is on the server."""
+        (page or self.page).wait_for_selector('#save-state[data-state="saved"]')
+
+    def answers(self) -> dict[tuple[int | None, str], Any]:
+        """What the server has as the draft of the page's task, by position and key."""
+        answer = self.page.request.get(self.page.url)
+        draft = state_of(answer.text())["draft"] or []
+        return {(one.get("position"), one["key"]): one.get("value") for one in draft}
+
+    def submit(self) -> None:
+        """Press the button, and wait until another page is there."""
+        was = self.page.url
+        self.page.click("#submit")
+        self.gone_from(was)
+
+    def gone_from(self, was: str) -> None:
+        self.page.wait_for_function("was => location.href !== was", arg=was)
+        self.page.wait_for_load_state()
+
+
+def question(key: str, position: int | None = None) -> str:
+    """A selector of a question."""
+    where = "" if position is None else f"[data-address*='\"position\":{position},']"
+    return f'[data-key="{key}"]{where}'
+
+
+def tasks_of(desk: Desk) -> list[Any]:
+    """The project's tasks as the official client reads them."""
+    client = ScaleClient(desk.shift.world.key())
+    client.v2.api_client.configuration.host = desk.server.url
+    return list(client.v2.get_tasks(project_id=desk.shift.project.public_id).tasks)
+
+
+def values(annotations: Any) -> dict[str, Any]:
+    return {one.actual_instance.key: one.actual_instance.value for one in annotations}

@@ -1,0 +1,99 @@
+"""Short words for what tests do with deliveries."""
+
+from __future__ import annotations
+
+from plaudit.core.deliveries import builder as deliveries
+from plaudit.core.deliveries import task_selection as delivery_selection
+from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks.resolve import ScopeWords, find_project
+from plaudit.errors import Conflict
+from plaudit.store.tasks import tasks
+from tests.support.builders import make_thread
+from tests.support.harness import walk
+from tests.support.sample_tasks import mixed_tasks
+
+ALL_OPTS = "annotation_details,attachment_details,model_parameters,submissions"
+COMPLETED = [one["task_id"] for one in mixed_tasks() if one["status"] == "completed"]
+PATH = "/manage/v1/projects/project_123/deliveries"
+
+
+def deliver(client, name="January", **body):
+    """Make a delivery of project_123; its record."""
+    answer = client.post(PATH, json={"name": name, **body})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def ids_of(client, delivery_id, **params):
+    found = walk(client, "/v2/delivery", delivery_id=delivery_id, **params)
+    return [task["task_id"] for task in found]
+
+
+def rows_of(client, **params):
+    return {row["task_id"]: row for row in walk(client, "/v2/delivery/tasks", "docs", **params)}
+
+
+def move(world, kind, task_id, threads=None):
+    """Reopen, cancel, correct or complete a task, as the management API does."""
+    org_id = world.org()
+
+    async def work(tx):
+        task = await tasks.find_task(tx, org_id, task_id)
+        if kind == "reopen":
+            await lifecycle.reopen_task(tx, org_id, task)
+        elif kind == "cancel":
+            await lifecycle.cancel_task(tx, org_id, task)
+        elif kind == "correct":
+            await lifecycle.correct_task(tx, org_id, task, threads or [make_thread()])
+        else:
+            await lifecycle.complete_task(tx, org_id, task, threads or [make_thread()])
+
+    world.run(world.db.write(work))
+
+
+def set_metadata(client, task_id, metadata):
+    body = {"task_id": task_id, "metadata": metadata}
+    assert client.post("/v2/task/metadata", json=body).status_code == 200
+
+
+def stored(world):
+    """How many rows the tables of deliveries have."""
+
+    async def read():
+        async with world.db.read() as tx:
+            return {
+                name: (await tx.one(f"SELECT COUNT(*) FROM {name}", {}))[0]
+                for name in ("delivery", "delivered_task", "frozen_task")
+            }
+
+    return world.run(read())
+
+
+def manifest_of(client, delivery_id, limit=1000):
+    path = f"/manage/v1/deliveries/{delivery_id}/manifest"
+    return walk(client, path, limit=limit)
+
+
+def project_of(world):
+    org_id = world.org()
+    return world.run(world.db.write(lambda tx: find_project(tx, org_id, ScopeWords("project_123"))))
+
+
+def select(world, **bounds):
+    project = project_of(world)
+    return world.run(delivery_selection.select(world.db, project, most=10**9, **bounds))
+
+
+def make(world, name="January", **bounds):
+    """Make a delivery as the command does; the delivery, or a Conflict."""
+    project = project_of(world)
+    maker = world.run(deliveries.make(world.db, project, name, select(world, **bounds)))
+    if maker is None:
+        raise Conflict
+    return world.run(world.db.write(maker.finish))
+
+
+def begun(world, name="January", lease_ms=deliveries.LEASE_MS):
+    """A run that has claimed the name."""
+    maker = deliveries.Maker(world.db.write, project_of(world), name, lease_ms=lease_ms)
+    return maker, world.run(maker.begin())

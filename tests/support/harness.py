@@ -1,0 +1,238 @@
+"""What tests stand on: a store, its organizations and keys, an application, a running server.
+
+Nothing here imitates the product. `World` opens a real store in a folder of its own; `client`
+speaks to the real application in this process; `Server` runs the real command in another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from plaudit import app
+from plaudit.core.accounts import api_keys as access
+from plaudit.core.common import server_secret as secrets
+from plaudit.core.tasks import projects
+from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
+from plaudit.errors import NotFound
+from plaudit.formats import files
+from plaudit.model.core import Project, Role
+from plaudit.settings import Settings
+from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.engine import connect as opening
+from plaudit.store.engine.engine import Database
+from plaudit.wire.v2.resources import ProjectDetail
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
+
+SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
+"""Real data sets beside the checkout; tests that need them skip where they are absent."""
+
+
+on_sqlite_alone = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+"""For what concerns the file of the embedded store; other tests run on each engine."""
+
+
+class World:
+    """A store with organizations, keys and data, and a loop to run coroutines on it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.secret = secrets.load(settings.secret_path)
+        self._runner = asyncio.Runner()
+        self.db: Database = opening.open_database(settings)
+        self.objects = Objects(settings.attachments_place)
+        self.run(secrets.bind(self.db, self.secret, settings.secret_path))
+
+    def run(self, awaitable: Awaitable[T]) -> T:
+        """Run a coroutine to its end."""
+
+        async def wrapped() -> T:
+            return await awaitable
+
+        return self._runner.run(wrapped())
+
+    def close(self) -> None:
+        self.run(self.db.close())
+        self._runner.close()
+
+    def org(self, name: str = "default", mode: str = "live") -> str:
+        """The org_id of an organization's world, which is made if absent."""
+        try:
+            return self.run(access.get_org(self.db, name, mode))
+        except NotFound:
+            self.run(access.create_account(self.db, name))
+            return self.run(access.get_org(self.db, name, mode))
+
+    def key(self, org: str = "default", mode: str = "live", role: str = "admin") -> str:
+        """A new API key."""
+        return self.run(
+            access.create_key(
+                self.db,
+                self.secret,
+                org_id=self.org(org, mode),
+                mode=mode,
+                name="test",
+                role=Role[role],
+            )
+        )
+
+    def project(
+        self, name: str = "My Test Project", org: str = "default", **kwargs: Any
+    ) -> Project:
+        """A new project; keywords are those of `create_project`, and types / models."""
+        org_id = self.org(org)
+        names = ("types", "models")
+        detail = ProjectDetail(**{name: kwargs.pop(name, None) for name in names})
+        return self.run(
+            self.db.write(
+                lambda tx: projects.create_project(tx, org_id, name=name, detail=detail, **kwargs)
+            )
+        )
+
+    def load(
+        self,
+        rows: Path | Iterable[Any],
+        format_name: str = "v2",
+        *,
+        org: str = "default",
+        project: str | None = None,
+        replace: bool = False,
+        strict: bool = False,
+    ) -> tuple[Summary, list[Reject]]:
+        """Import a file, or values (one a line), and return the summary and the refused rows."""
+        path = rows if isinstance(rows, Path) else self._written(rows)
+        rejects: list[Reject] = []
+        source = Source(path, lambda: files.entries(path, format_name, lambda at: None))
+        imported = import_sources(
+            self.db,
+            self.org(org),
+            lambda: [source],
+            project_name=project,
+            replace=replace,
+            strict=strict,
+            on_reject=rejects.append,
+            objects=self.objects,
+        )
+        return self.run(imported), rejects
+
+    def _written(self, rows: Iterable[Any]) -> Path:
+        path = self.settings.data / "rows.jsonl"
+        with path.open("wb") as file:
+            for row in rows:
+                line = (
+                    row if isinstance(row, bytes) else json.dumps(row, ensure_ascii=False).encode()
+                )
+                file.write(line + b"\n")
+        return path
+
+    @contextmanager
+    def client(self, key: str | None = None) -> Iterator[TestClient]:
+        """A client of the application in this process; an admin key unless one is given."""
+        headers = {"Authorization": f"Bearer {self.key() if key is None else key}"}
+        with TestClient(app.create_app(self.settings, self.secret), headers=headers) as client:
+            yield client
+
+
+class Server:
+    """`plaudit serve` in another process, on a port of its own."""
+
+    def __init__(self, settings: Settings, port: int | None = None, **environ: str) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_path = settings.data / "serve.log"
+        arguments = ["serve", *store_arguments(settings), "--port", str(self.port)]
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "plaudit", *arguments],
+                env=clean_environment(**environ),
+                stdout=log,
+                stderr=log,
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        for _ in range(200):
+            if self.process.poll() is not None:
+                raise AssertionError(self.log_path.read_text())
+            try:
+                httpx2.get(f"{self.url}/readyz", timeout=1).raise_for_status()
+            except httpx2.HTTPError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError("the server did not start within 10 s")
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(35)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+def store_arguments(settings: Settings) -> list[str]:
+    """How a command is told which store to use."""
+    found = ["--data", str(settings.data)]
+    return found if settings.database is None else [*found, "--database", settings.database]
+
+
+def run_cli(
+    *arguments: str, cwd: Path | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "plaudit", *arguments],
+        env=clean_environment(**environ),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """The environment without Plaudit's variables, and with those given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PLAUDIT_")}
+    return kept | extra
+
+
+def free_port() -> int:
+    """A port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def walk(client: Any, path: str = "/v2/tasks", items: str = "tasks", **params: Any) -> list[Any]:
+    """Every item of a listing, page after page; fails if the walk does not end."""
+    found: list[Any] = []
+    for _ in range(10_000):
+        answer = client.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += page[items]
+        if "next_token" not in page:
+            return found
+        params = params | {"next_token": page["next_token"]}
+    raise AssertionError("the walk does not end")

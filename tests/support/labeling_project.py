@@ -1,0 +1,293 @@
+"""Where simulated people work: a project with tasks, and short words for what they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from plaudit.core.labeling import (
+    leases as assignment,
+)
+from plaudit.core.labeling import (
+    review_decisions as review,
+)
+from plaudit.core.labeling import (
+    submissions as submission,
+)
+from plaudit.core.labeling.questions import Display
+from plaudit.core.labeling.showing import ShownQuestion, ShownTask, show
+from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.projects import change_project, create_batch, create_project
+from plaudit.model.core import BatchStatus, TaskStatus
+from plaudit.model.labeling import Hold, Lease
+from plaudit.store.engine import checks
+from plaudit.store.labeling import leases as assignments
+from plaudit.store.labeling import submissions
+from plaudit.store.tasks import batches, tasks
+from plaudit.store.tasks import work_queue as work
+from plaudit.wire.v2.parse import convert
+from plaudit.wire.v2.resources import ProjectDetail, project_detail
+from plaudit.wire.v2.task import Thread
+from tests.support.builders import make_message, make_turn
+from tests.support.harness import World
+
+OVERALL = {
+    "key": "overall",
+    "level": "message",
+    "type": "integer",
+    "possible_values": [1, 2, 3, 4, 5],
+    "required": True,
+}
+LIKERT = {
+    "key": "likert_value",
+    "level": "turn",
+    "type": "integer",
+    "scale": "low_is_first",
+    "required": True,
+}
+SELECTED = {"key": "selected_model_id", "level": "turn", "type": "category"}
+WHY = {"key": "justification", "level": "turn", "type": "text"}
+FORM = {"fields": [OVERALL, SELECTED, LIKERT, WHY]}
+"""A short form with something about a message, a preference, and a text."""
+
+_decode_display = msgspec.json.Decoder(Display).decode
+_decode_content = msgspec.json.Decoder(list[Thread]).decode
+
+
+def make_content(*turns: Any) -> list[Thread]:
+    """A prepared conversation of these turns; by default a prompt with two responses."""
+    bare = [make_message("user", "A question?"), *map(make_message, ("base_model", "test_model"))]
+    thread = {
+        "id": "thread_0",
+        "turns": list(turns) or [make_turn(messages=bare)],
+        "annotations": [],
+    }
+    found: list[Thread] = convert([thread], list[Thread])
+    return found
+
+
+def good_value(question: ShownQuestion, count: int, choose: Any = None) -> Any:
+    """A value that this question takes; `count` responses are shown."""
+    field = question.field
+    match field.type:
+        case "boolean":
+            return True
+        case "integer":
+            possible = field.possible_values or [1, 2, 3, 4, 5, 6, 7]
+            return possible[0] if choose is None else choose(possible)
+        case "text":
+            return "Because of @Response 1." + "x" * (field.chars_min or 0)
+        case "category":
+            return field.possible_values[0] if field.possible_values else 1
+        case "category_multiple":
+            return field.possible_values[:1] if field.possible_values else [1]
+        case "ranked_choices":
+            return list(range(1, count + 1))
+        case "ranked_groups":
+            return [[number] for number in range(1, count + 1)]
+        case "labeled_text":
+            return []
+    return {"score": 1}
+
+
+def good_answers(shown: ShownTask, choose: Any = None) -> list[dict[str, Any]]:
+    """An answer to every question of a task, as a page would send them."""
+    counts = {turn.at: len(turn.responses) for one in shown.threads for turn in one.turns}
+    found = []
+    for one in shown.questions:
+        where = {
+            name: value
+            for name in ("at", "position", "message", "chunk", "criterion")
+            if (value := getattr(one, name)) is not None
+        }
+        value = good_value(one, counts.get(one.at, 0), choose)
+        found.append(where | {"key": one.field.key, "value": value})
+    return found
+
+
+class Floor:
+    """A project that people work on. `on(world)` is the same floor through another engine."""
+
+    def __init__(self, world: World, name: str = "Floor", **detail: Any) -> None:
+        self.world, self.org_id = world, world.org()
+        settings = ProjectDetail(**({"form": FORM} | detail))
+        self.project = self.write(
+            lambda tx: create_project(tx, self.org_id, name=name, detail=settings)
+        )
+
+    def on(self, world: World) -> Floor:
+        other = object.__new__(Floor)
+        other.__dict__.update(self.__dict__, world=world)
+        return other
+
+    def write(self, work: Any) -> Any:
+        return self.world.run(self.world.db.write(work))
+
+    def set(self, **changes: Any) -> None:
+        _, self.project = self.write(
+            lambda tx: change_project(tx, self.org_id, self.project.public_id, changes)
+        )
+
+    def batch(self, name: str = "First", status: BatchStatus = BatchStatus.in_progress) -> Any:
+        return self.write(lambda tx: create_batch(tx, self.project, name=name, status=status))
+
+    def create(self, count: int = 1, *, content: Any = None, **fields: Any) -> list[str]:
+        async def run(tx: Any) -> list[str]:
+            return [
+                (
+                    await lifecycle.create_task(
+                        tx, self.project, content=content or make_content(), **fields
+                    )
+                ).task_id
+                for _ in range(count)
+            ]
+
+        found: list[str] = self.write(run)
+        return found
+
+    def claim(self, user_id: str = "ann") -> Lease | None:
+        return self.write(lambda tx: assignment.claim(tx, self.project, user_id))
+
+    def take(self, user_id: str = "ann") -> Lease:
+        found = self.claim(user_id)
+        assert found is not None
+        return found
+
+    def resume(self, lease: Lease) -> Lease:
+        return self.write(
+            lambda tx: assignment.resume(tx, self.project, lease.user_id, lease.assignment_id)
+        )
+
+    def shown(self, lease: Lease) -> ShownTask:
+        async def run(tx: Any) -> ShownTask:
+            task = await tasks.get_task(tx, lease.project_id, lease.seq)
+            form = form_of(project_detail(self.project))
+            content = _decode_content(task.content)
+            return show(form, content, _decode_display(lease.display), is_blind=True)
+
+        return self.write(run)
+
+    def answers(self, lease: Lease, choose: Any = None) -> list[dict[str, Any]]:
+        return good_answers(self.shown(lease), choose)
+
+    def submit(self, lease: Lease, answers: Any = None, key: str = "once") -> Any:
+        given = self.answers(lease) if answers is None else answers
+        return self.write(
+            lambda tx: submission.submit(
+                tx, self.project, hold(lease), given, client_key=key, active_ms=1000
+            )
+        )
+
+    def work_on(self, user_id: str, choose: Any = None) -> Any:
+        """Claim the next task and submit it."""
+        lease = self.take(user_id)
+        return self.submit(lease, self.answers(lease, choose))
+
+    def draft(self, lease: Lease, revision: int, answers: Any, active_ms: int = 0) -> Any:
+        return self.write(
+            lambda tx: assignment.save_draft(
+                tx,
+                self.project,
+                hold(lease),
+                revision=revision,
+                answers=answers,
+                active_ms=active_ms,
+            )
+        )
+
+    def do(self, verb: Any, lease: Lease, **fields: Any) -> Any:
+        """Skip, release, flag, report or renew."""
+        return self.write(lambda tx: verb(tx, self.project, hold(lease), **fields))
+
+    def undo(self, lease: Lease) -> Lease:
+        return self.write(
+            lambda tx: submission.undo(tx, self.project, lease.user_id, lease.assignment_id)
+        )
+
+    def reopen(self, lease: Lease) -> Lease:
+        return self.write(
+            lambda tx: submission.reopen(tx, self.project, lease.user_id, lease.assignment_id)
+        )
+
+    def accept(self, task_id: str, fixes: Any = (), user_id: str = "rev") -> None:
+        async def run(tx: Any) -> None:
+            task = await tasks.find_task(tx, self.org_id, task_id)
+            await review.accept(tx, self.project, task, user_id, fixes=fixes)
+
+        self.write(run)
+
+    def decide(self, verb: Any, task_id: str, *args: Any, **fields: Any) -> Any:
+        async def run(tx: Any) -> Any:
+            task = await tasks.find_task(tx, self.org_id, task_id)
+            return await verb(tx, self.project, task, *args, **fields)
+
+        return self.write(run)
+
+    def move(self, verb: Any, task_id: str) -> Any:
+        async def run(tx: Any) -> Any:
+            task = await tasks.find_task(tx, self.org_id, task_id)
+            return await verb(tx, self.org_id, task)
+
+        return self.write(run)
+
+    def task(self, task_id: str) -> Any:
+        return self.write(lambda tx: tasks.find_task(tx, self.org_id, task_id))
+
+    def status(self, task_id: str) -> TaskStatus:
+        return self.task(task_id).status
+
+    def lease(self, lease: Lease) -> Lease:
+        return self.write(
+            lambda tx: assignment.get_lease(tx, self.project, lease.user_id, lease.assignment_id)
+        )
+
+    def lease_on(self, task_id: str, user_id: str) -> Lease | None:
+        seq = self.task(task_id).seq
+        return self.write(
+            lambda tx: assignments.find_lease_of(tx, self.project.project_id, seq, user_id)
+        )
+
+    def place(self, task_id: str) -> Any:
+        """How the work on a task stands; None if it is not in the queue."""
+        seq = self.task(task_id).seq
+        return self.write(lambda tx: work.find_work(tx, self.project.project_id, seq))
+
+    def counting(self, task_id: str) -> list[Any]:
+        """The submissions of a task that count."""
+        seq = self.task(task_id).seq
+        return self.write(lambda tx: submissions.list_current(tx, self.project.project_id, seq))
+
+    def sweep(self) -> int:
+        return self.write(lambda tx: assignment.sweep(tx, self.project.project_id))
+
+    def age(self, lease: Lease, ms: int = 3_600_000) -> None:
+        """Let a lease and what was submitted under it be as if that much time had passed."""
+        args = {"project_id": lease.project_id, "id": lease.assignment_id, "ms": ms}
+
+        async def run(tx: Any) -> None:
+            await tx.run(
+                "UPDATE assignment SET expires_ms = expires_ms - :ms, created_ms = created_ms - :ms"
+                " WHERE project_id = :project_id AND assignment_id = :id",
+                args,
+            )
+            await tx.run(
+                "UPDATE submission SET submitted_ms = submitted_ms - :ms"
+                " WHERE project_id = :project_id AND assignment_id = :id",
+                args,
+            )
+
+        self.write(run)
+
+    def fresh_batch(self, batch: Any) -> Any:
+        return self.write(lambda tx: batches.find_batch(tx, self.org_id, batch.batch_id))
+
+    def violations(self) -> dict[str, int]:
+        """What contradicts the store's rules; empty if all is well."""
+        found: dict[str, int] = self.world.run(checks.violations(self.world.db))
+        return found
+
+
+def hold(lease: Lease) -> Hold:
+    return Hold(lease.user_id, lease.assignment_id, lease.fence)

@@ -1,0 +1,420 @@
+"""The tables that the sweeps walk: every operation, and how to ask for it.
+
+A new operation is swept as soon as it is declared. Where a sweep needs to know a good request
+for it, `GOOD` or `NAMES` fails by name until it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from starlette.testclient import TestClient
+
+from plaudit import app
+from plaudit.api.http import problems
+from plaudit.api.http.metrics import Metrics
+from plaudit.api.http.operation import JSON, Operation
+from plaudit.core.datasets import attachments
+from plaudit.model.core import ApiKey, Person, PersonRole, PersonStatus, Role
+from plaudit.model.webhooks import Event, EventType, Notice
+from plaudit.settings import Settings
+from plaudit.store.accounts import organizations
+from plaudit.store.accounts import users as people
+from plaudit.store.datasets import attachments as attachment_rows
+from plaudit.store.webhooks import endpoints as webhooks
+from plaudit.store.webhooks import outbox
+from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
+from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
+from tests.support.harness import World
+
+OPERATIONS = app.all_operations(Settings(), Metrics())
+KEYED = [one for one in OPERATIONS if one.role is not None]
+OPEN = [one for one in OPERATIONS if one.role is None]
+WRITING = [one for one in KEYED if one.body is not None]
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+CANARY = "canary-5bd1e1"
+NAMES = {
+    "project_id": f"project_{CANARY}",
+    "project_name": f"Name {CANARY}",
+    "batch_id": f"batch_{CANARY}",
+    "batch_name": f"Batch {CANARY}",
+    "task_id": f"task_{CANARY}",
+    "taskId": f"task_{CANARY}",
+    "annotation_id": f"ann_{CANARY}",
+    "dataset_id": f"dataset_{CANARY}",
+    "delivery_id": f"delivery_{CANARY}",
+    "attachmentId": f"files/{CANARY}",
+    "attachment_id": f"attachment_{CANARY}",
+    "schema_id": "65a0f1c2d3e4f5a6b7c8d9e1",
+    "delivery_name": f"Delivery {CANARY}",
+    "user_id": f"user_{CANARY}",
+    "key_id": f"key_{CANARY}",
+    "endpoint_id": f"webhook_{CANARY}",
+    "ended_endpoint_id": f"webhook_2_{CANARY}",
+    "notice_id": f"notice_{CANARY}",
+}
+"""What each parameter that names something is called in Ann's organization."""
+
+ALL_OPTS = "annotation_details,attachment_details,model_parameters,submissions"
+NEEDED: dict[str, dict[str, Any]] = {
+    "create_batch": {"name": "Swept"},
+    "create_dataset": {"name": "Swept"},
+    "create_dataset_delivery": {"name": "Swept", "tasks": [{"response": {}}]},
+    "create_schema": {"name": "Swept", "json": {}},
+    "get_dataset_task_attachment": {
+        "taskId": NAMES["taskId"],
+        "attachmentId": NAMES["attachmentId"],
+    },
+    "set_task_metadata": {"metadata": {"swept": True}},
+    "set_batch_metadata": {"metadata": {"swept": True}},
+    "create_delivery": {"name": "Swept"},
+    "create_project": {"name": "Swept"},
+    "complete_task": {"threads": [make_thread()]},
+    "fail_task": {"errors": [{"type": "INVALID_CATEGORY"}]},
+    "create_user": {"email": "swept@example.com", "role": "annotator"},
+    "create_key": {"role": "read"},
+    "create_webhook": {"url": "https://93.184.216.34/swept"},
+}
+"""What the body or path of an operation must have beside the one name that a sweep is about."""
+
+_IN_PROJECT = {"project_id": NAMES["project_id"]}
+_NAMED = {"delivery_name": NAMES["delivery_name"]}
+COMPANY: dict[tuple[str, str], dict[str, Any]] = {
+    ("create_delivery", "batch_id"): _IN_PROJECT,
+    ("create_delivery", "batch_name"): _IN_PROJECT,
+    ("get_delivery", "delivery_name"): _IN_PROJECT,
+    ("get_delivery", "project_id"): _NAMED,
+    ("get_delivery", "project_name"): _NAMED,
+    ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
+}
+"""What an operation needs beside a name that does not suffice alone."""
+
+GOOD: dict[str, list[dict[str, Any]]] = {
+    "list_tasks": [
+        {"project_id": NAMES["project_id"]},
+        {"project_id": NAMES["project_id"], "limit": "1"},
+        {"batch_name": NAMES["batch_name"], "expand": "project,batch", "opts": ALL_OPTS},
+        {"project_name": NAMES["project_name"], "opts": ALL_OPTS, "expand": "batch"},
+        {"project_name": NAMES["project_name"], "completed_after": "2000-01-01"},
+        {"project_id": NAMES["project_id"], "status": "deleted"},
+    ],
+    "get_task": [
+        {"task_id": NAMES["task_id"]},
+        {"task_id": NAMES["task_id"], "expand": "project,batch", "opts": ALL_OPTS},
+        {"task_id": f"error_{CANARY}", "opts": "submissions"},
+        {"task_id": f"reported_{CANARY}"},
+    ],
+    "get_legacy_task": [{"taskId": NAMES["taskId"]}, {"taskId": f"error_{CANARY}"}],
+    "get_annotation": [{"annotation_id": NAMES["annotation_id"]}],
+    "list_batches": [{}, {"limit": "1"}, {"expand": "project"}, {"status": "cancelled"}],
+    "get_batch": [
+        {"batch_id": NAMES["batch_id"]},
+        {"batch_name": NAMES["batch_name"], "expand": "project"},
+    ],
+    "list_projects": [{}],
+    "get_project": [{"project_id": NAMES["project_id"]}, {"project_name": NAMES["project_name"]}],
+    "get_docs_file": [{"name": "docs.css"}, {"name": "docs.js"}],
+    "create_task": [
+        {"project_id": NAMES["project_id"], "template_variables": {"prompt": "?"}},
+        {"batch_name": NAMES["batch_name"], "metadata": {"a": 1}, "unique_id": CANARY},
+    ],
+    "create_task_by_alias": [{"project_name": NAMES["project_name"]}],
+    "set_task_metadata": [
+        {"task_id": NAMES["task_id"]},
+        {"task_id": NAMES["task_id"], "merge": True},
+    ],
+    "create_batch": [{"project_name": NAMES["project_name"], "staging_batch": True}],
+    "finalize_batch": [{"batch_id": "batch_staging"}],
+    "pause_batch": [{"batch_name": NAMES["batch_name"]}],
+    "resume_batch": [{"batch_id": "batch_paused"}],
+    "cancel_batch": [{"batch_id": NAMES["batch_id"]}],
+    "set_batch_metadata": [
+        {"batch_id": NAMES["batch_id"]},
+        {"batch_name": NAMES["batch_name"], "merge": True},
+    ],
+    "list_datasets": [{}],
+    "list_dataset_deliveries": [
+        {},
+        {"dataset_id": NAMES["dataset_id"], "expand": "dataset"},
+        {"delivered_after": "2000-01-01", "delivered_before": "2999-01-01"},
+    ],
+    "get_dataset_delivery": [
+        {"delivery_id": NAMES["delivery_id"]},
+        {"delivery_id": NAMES["delivery_id"], "expand": "dataset,delivery", "limit": "1"},
+    ],
+    "list_dataset_tasks": [
+        {"dataset_id": NAMES["dataset_id"], "limit": "1"},
+        {"delivery_id": NAMES["delivery_id"], "expand": "delivery"},
+        {"dataset_id": NAMES["dataset_id"], "delivered_after": "2000-01-01"},
+    ],
+    "get_dataset_task": [
+        {"task_id": NAMES["task_id"]},
+        {"task_id": NAMES["task_id"], "expand": "dataset,delivery"},
+    ],
+    "get_dataset_task_attachment": [{}],
+    "get_schema": [{"schema_id": NAMES["schema_id"]}],
+    "create_dataset": [{}],
+    "create_dataset_delivery": [{"dataset_id": NAMES["dataset_id"]}],
+    "create_schema": [{}],
+    "list_schemas": [{}],
+    "upload_attachment": [{"name": "a.txt"}],
+    "get_attachment": [{"attachment_id": NAMES["attachment_id"]}],
+    "list_deliveries": [
+        {"project_id": NAMES["project_id"]},
+        {"project_name": NAMES["project_name"], "expand": "project"},
+    ],
+    "get_delivery": [
+        {"delivery_id": NAMES["delivery_id"]},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+        {"delivery_name": NAMES["delivery_name"], "project_name": NAMES["project_name"]},
+        {"delivery_id": NAMES["delivery_id"], "expand": "delivery,project,batch", "opts": ALL_OPTS},
+    ],
+    "list_delivery_tasks": [
+        {"project_id": NAMES["project_id"]},
+        {"project_name": NAMES["project_name"], "completed_after": "2000-01-01"},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+        {"delivery_id": NAMES["delivery_id"], "status": "pending"},
+    ],
+    "create_delivery": [{"project_id": NAMES["project_id"], "batch_id": NAMES["batch_id"]}],
+    "get_delivery_record": [{"delivery_id": NAMES["delivery_id"]}],
+    "get_delivery_manifest": [
+        {"delivery_id": NAMES["delivery_id"]},
+        {"delivery_id": NAMES["delivery_id"], "limit": "1"},
+    ],
+    "diff_deliveries": [
+        {"delivery_id": NAMES["delivery_id"], "other": NAMES["delivery_id"]},
+    ],
+    "list_delivery_changes": [{"delivery_id": NAMES["delivery_id"]}],
+    "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
+    "get_managed_project": [{"project_id": NAMES["project_id"]}],
+    "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
+    "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "get_task_content": [{"task_id": f"pending_{CANARY}"}, {"task_id": NAMES["task_id"]}],
+    "complete_task": [{"task_id": f"pending_{CANARY}"}],
+    "cancel_task": [{"task_id": f"pending_{CANARY}"}],
+    "fail_task": [{"task_id": f"pending_{CANARY}"}],
+    "reopen_task": [{"task_id": NAMES["task_id"]}],
+    "create_user": [{}],
+    "list_users": [{}, {"limit": "1", "status": "invited"}],
+    "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],
+    "invite_user": [{"user_id": NAMES["user_id"]}],
+    "create_key": [{}, {"name": "second", "expires_at": "2999-01-01"}],
+    "list_keys": [{}, {"limit": "1"}],
+    "revoke_key": [{"key_id": NAMES["key_id"]}],
+    "list_audit": [{}, {"object_id": NAMES["task_id"]}],
+    "create_webhook": [{}, {"events": ["task.completed", "batch.completed"]}],
+    "list_webhooks": [{}],
+    "get_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "change_webhook": [{"endpoint_id": NAMES["endpoint_id"], "events": ["*"]}],
+    "delete_webhook": [{"endpoint_id": NAMES["ended_endpoint_id"]}],
+    "enable_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "rotate_webhook_secret": [{"endpoint_id": NAMES["endpoint_id"], "keep_old_s": 60}],
+    "test_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "replay_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
+    "get_callback_secret": [{}],
+    "rotate_callback_secret": [{}],
+    "list_notices": [{}, {"limit": "1", "state": "dead"}, {"endpoint_id": NAMES["endpoint_id"]}],
+    "replay_notice": [{"notice_id": NAMES["notice_id"]}],
+}
+"""Requests of Ann's that are answered with 200; open operations need none.
+
+Values go where the operation takes them: into the path, the body or the query.
+"""
+
+
+def make_ann_rows() -> list[Any]:
+    """An archive in which every field of the contract stands at least once."""
+    details = {
+        "id": NAMES["annotation_id"],
+        "type": "integer",
+        "title": "Overall",
+        "description": "From 1 to 7",
+        "labels": ["low", "high"],
+        "possible_values": [1, 7],
+        "not_applicable": False,
+        "cannot_assess": False,
+        "metadata": {"criteria": "c1"},
+        "justification": f"because {CANARY}",
+        "votes": [{"contributor_id": "c_1", "value": 3, "submitted_at": "2025-01-01T00:00:00Z"}],
+    }
+    rating = make_annotation("r", {"score": 0.5}, id=f"ann2_{CANARY}", type="rubric_rating")
+    answer = make_message(
+        "base_model",
+        annotations=[make_annotation(**details), rating],
+        model_parameters={"model": "m", "temperature": 0.5, "max_completion_tokens": 9, "top_k": 1},
+        rubric_evaluations=[{"criteria_evaluations": [{"score": 1}], "total_score": 1.5}],
+        content={
+            "text": CANARY,
+            "reference_texts": [{"content": "r", "category": "c", "url": "https://x.test"}],
+            "attachments": [{"name": "a.png", "url": "https://x.test/a", "duration": 1.5}],
+            "chunks": [{"type": "text", "text": "t", "annotations": []}],
+            "reasoning": [{"content": "why"}],
+        },
+    )
+    rubric = {"criteria_definitions": [{"id": "c", "criterion": "good", "annotations": []}]}
+    turn = make_turn(messages=[make_message("user", "?"), answer], rubrics=[rubric])
+    submissions = [{"submitted_at": "2025-01-01T00:00:00.000Z", "contributor_id": "c_1"}]
+    inside: Any = {"project": NAMES["project_id"]}
+    inside_batch = inside | {"batch": NAMES["batch_id"]}
+    threads = [make_thread(turns=[turn], submissions=submissions)]
+    wrong = [{"type": "INVALID_CATEGORY", "message": "no"}]
+    reports = [{"type": "t", "message": "m"}]
+    tasks = [
+        make_task(NAMES["task_id"], threads=threads, metadata={"a": [1, None]}, **inside_batch),
+        make_task(f"pending_{CANARY}", "pending", **inside_batch),
+        make_task(f"error_{CANARY}", "error", errors=wrong, **inside),
+        make_task(f"reported_{CANARY}", threads=None, sensitive_content_reports=reports, **inside),
+    ]
+    project = {"id": NAMES["project_id"], "name": NAMES["project_name"], "types": ["SFT"]}
+    batch = {"id": NAMES["batch_id"], "name": NAMES["batch_name"], "metadata": {"k": [1]}}
+    second = {"id": "batch_2", "name": "Second", "status": "cancelled"}
+    found = [("project", project), ("batch", batch | inside), ("batch", second | inside)]
+    for status in ("staging", "paused"):
+        found.append(("batch", {"id": f"batch_{status}", "status": status} | inside))
+    found += [("task", task) for task in tasks]
+    delivery = {"id": NAMES["delivery_id"], "name": NAMES["delivery_name"]} | inside
+    delivered = [NAMES["task_id"], f"reported_{CANARY}"]
+    found.append(("delivery", delivery | {"task_ids": delivered, "response_schema_id": "s"}))
+    found += make_dataset_rows()
+    return [{"kind": kind, "value": value} for kind, value in found]
+
+
+def add_ann_webhooks(world: Any) -> None:
+    """Two endpoints of Ann's, one notice that was given up and one that waits."""
+    org_id = world.org()
+    url = f"https://93.184.216.34/{CANARY}"
+
+    async def work(tx: Any) -> None:
+        for name in ("endpoint_id", "ended_endpoint_id"):
+            endpoint = WebhookEndpoint(
+                org_id, NAMES[name], url, b'["task.error"]', True, "", 1, SealedSecret(b"unused")
+            )
+            await webhooks.insert_endpoint(tx, endpoint)
+        await outbox.insert_events(
+            tx, [Event(0, "evt_1", org_id, EventType.ping, 1, b'{"text":"%b"}' % CANARY.encode())]
+        )
+        await outbox.insert_notices(
+            tx,
+            [
+                Notice(0, notice_id, org_id, "evt_1", None, url, queue, 1)
+                for notice_id, queue in ((NAMES["notice_id"], "ended"), ("notice_2", "waiting"))
+            ],
+        )
+        await outbox.bury(tx, "ended", outcome="timeout", now=2, limit=9)
+
+    world.run(world.db.write(work))
+
+
+def make_dataset_rows() -> list[tuple[str, Any]]:
+    """A dataset with two tasks, one with a file, and a schema."""
+    inside = {"dataset": NAMES["dataset_id"], "delivery": NAMES["delivery_id"]}
+    file = {"id": NAMES["attachmentId"], "name": CANARY, "content": "QQ=="}
+    response = {"threads": [make_thread()], "note": CANARY}
+    return [
+        ("schema", {"id": NAMES["schema_id"], "name": CANARY, "json": "{}"}),
+        ("dataset", {"id": NAMES["dataset_id"], "name": f"Dataset {CANARY}"}),
+        (
+            "dataset_delivery",
+            {"id": NAMES["delivery_id"], "name": CANARY, "dataset": NAMES["dataset_id"]},
+        ),
+        (
+            "dataset_task",
+            {"task_id": NAMES["task_id"], "response": response, "attachments": [file]} | inside,
+        ),
+        ("dataset_task", {"task_id": f"second_{CANARY}", "response": {}} | inside),
+    ]
+
+
+def fill(world: World) -> None:
+    """Fill Ann's organization "default"."""
+    _, rejects = world.load(make_ann_rows(), "archive")
+    assert rejects == []
+    add_ann_people(world)
+    add_ann_file(world)
+    add_ann_webhooks(world)
+
+
+def add_ann_file(world: World) -> None:
+    """A file that Ann uploaded."""
+    attachment_id, org_id = NAMES["attachment_id"], world.org()
+    world.objects.put_now(attachments.key_of(org_id, attachment_id), b"A")
+    received = attachments.Receiving()
+    received.take(b"A")
+    row = received.attachment(attachment_id, org_id, CANARY, None)
+    world.run(world.db.write(lambda tx: attachment_rows.insert_attachment(tx, row)))
+
+
+def add_ann_people(world: Any) -> None:
+    """Somebody of Ann's, and a key that nobody uses."""
+    org_id = world.org()
+
+    async def work(tx: Any) -> None:
+        found = await organizations.find_account(tx, org_id)
+        assert found is not None
+        person = Person(
+            account_id=found[0],
+            user_id=NAMES["user_id"],
+            email=f"{CANARY}@example.com",
+            name=CANARY,
+            role=PersonRole.annotator,
+            status=PersonStatus.invited,
+            created_ms=1,
+        )
+        await people.insert_person(tx, person, person.email)
+        key = ApiKey(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
+        await organizations.insert_key(tx, key, CANARY.encode())
+
+    world.run(world.db.write(work))
+
+
+@contextmanager
+def calling(world, key: str | None) -> Iterator[TestClient]:
+    """A client on loopback whose request ids are pinned, so that answers can be compared."""
+    headers = {"X-Request-Id": "pinned"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    made = app.create_app(world.settings, world.secret)
+    with TestClient(made, headers=headers, client=("127.0.0.1", 50000)) as client:
+        yield client
+
+
+def ask(client: TestClient, operation: Operation, params: dict[str, Any], **kwargs: Any) -> Any:
+    """Call an operation; each value goes into the path, the body or the query."""
+    path = operation.path
+    needed = NEEDED.get(operation.operation_id, {})
+    params = {name: needed[name] for name in needed if f"{{{name}}}" in path} | params
+    for name in [name for name in params if f"{{{name}}}" in path]:
+        path = path.replace(f"{{{name}}}", quote(params[name], safe=""))
+    rest = {name: value for name, value in params.items() if f"{{{name}}}" not in operation.path}
+    if operation.body is not None and "content" not in kwargs:
+        fields = {*operation.body.__struct_fields__, *needed}
+        rest = needed | rest
+        kwargs["json"] = {name: value for name, value in rest.items() if name in fields}
+        rest = {name: value for name, value in rest.items() if name not in fields}
+    kwargs = {"method": operation.method, "follow_redirects": False} | kwargs
+    return client.request(url=path, params=rest, **kwargs)
+
+
+def comparable(answer: Any) -> tuple[int, bytes, list[tuple[str, str]]]:
+    """Everything of an answer that a client can see."""
+    return answer.status_code, answer.content, sorted(answer.headers.items())
+
+
+def assert_is_error(status: int, headers: Any, body: Any) -> None:
+    """The one shape of errors (contract 1.3, reliability 3.1)."""
+    assert headers["content-type"] in (JSON, "application/problem+json")
+    assert isinstance(body, dict)
+    assert isinstance(body["error"], str)
+    assert body["error"]
+    assert body["status_code"] == body["status"] == status
+    assert body["request_id"] == headers["x-request-id"]
+    assert body["detail"] == body["error"]
+    assert set(body) <= {
+        *("status_code", "error", "code", "param", "pointer", "request_id"),
+        *("type", "title", "status", "detail"),
+    }
+    assert body["code"] in {one.code for one in problems.STATUSES}
+    assert "Traceback" not in str(body)
+    assert ".py" not in str(body)

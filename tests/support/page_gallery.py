@@ -1,0 +1,307 @@
+"""Every page of the workspace as a user of `plaudit demo` meets it; and pictures of them all.
+
+`python -m tests.support.page_gallery FOLDER` writes a picture of each scene in each width and
+colour scheme. The tests go through the same scenes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.support import chromium as browsing
+from tests.support.annotators import good_answers, state_of
+from tests.support.browser_client import token_in
+from tests.support.harness import clean_environment, free_port
+
+WIDTHS = {1440: 900, 1024: 768, 390: 844}
+SCHEMES = ("light", "dark")
+READY_S = 30
+
+
+@dataclass
+class Stage:
+    """A demonstration that runs, who can sign in, and what was put into it for the scenes."""
+
+    url: str
+    key: str
+    logins: dict[str, tuple[str, str]]
+    made: dict[str, str] = field(default_factory=dict)
+
+    def call(self, path: str, body: Any = None) -> Any:
+        """Ask the management API; with a body, by POST."""
+        method = "GET" if body is None else "POST"
+        answer = httpx2.request(
+            method, f"{self.url}/manage/v1{path}", json=body, auth=(self.key, "")
+        )
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+    def sign_in(self, page: Any, role: str) -> None:
+        """Go through the sign-in page."""
+        email, password = self.logins[role]
+        page.goto(f"{self.url}/sign-in")
+        page.fill("[name=email]", email)
+        page.fill("[name=password]", password)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{self.url}/work")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A page to look at: how it is reached, and what is done on it before one looks."""
+
+    name: str
+    page_id: str
+    path: str
+    """Names in braces are what the stage has made."""
+    role: str | None = "admin"
+    prepare: Callable[[Any], None] = lambda page: None
+
+
+@contextmanager
+def demonstration() -> Iterator[Stage]:
+    """`plaudit demo` as a newcomer starts it, furnished for the scenes."""
+    port = free_port()
+    command = [sys.executable, "-m", "plaudit", "demo", "--port", str(port)]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment(PYTHONUNBUFFERED="1", PLAUDIT_EGRESS_ALLOW="127.0.0.0/8"),
+    ) as process:
+        try:
+            assert process.stdout is not None
+            words = "".join(
+                iter(process.stdout.readline, "Stop it with Ctrl-C; nothing is kept.\n")
+            )
+            stage = read_welcome(words)
+            wait_until_ready(stage.url)
+            furnish(stage)
+            yield stage
+        finally:
+            process.terminate()
+
+
+def read_welcome(words: str) -> Stage:
+    """What the demonstration says when it starts."""
+    logins = {
+        role: (email, word) for role, email, word in re.findall(r"as (\w+) +(\S+) +(\S+)", words)
+    }
+    url = re.search(r"http://[\d.:]+", words)
+    key = re.search(r"API key +(\S+)", words)
+    assert url is not None
+    assert key is not None
+    return Stage(url[0], key[1], logins)
+
+
+def wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + READY_S
+    while True:
+        try:
+            httpx2.get(f"{url}/readyz", timeout=1).raise_for_status()
+            return
+        except httpx2.HTTPError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def furnish(stage: Stage) -> None:
+    """Put into a fresh demonstration what the scenes need."""
+    furnish_review(stage)
+    furnish_deliveries(stage)
+
+
+def furnish_deliveries(stage: Stage) -> None:
+    """Two deliveries, a change since, and an endpoint that nobody answers behind."""
+    path = "/projects/project_preference/deliveries"
+    first = stage.call(path, {"name": "January", "completed_before": "2025-02-01"})
+    hook = {"url": "http://127.0.0.1:1/hook", "events": ["delivery.created"]}
+    stage.made["endpoint"] = stage.call("/webhooks", hook)["id"]
+    second = stage.call(path, {"name": "All of it"})
+    stage.made |= {"delivery": first["id"], "other_delivery": second["id"]}
+
+
+def furnish_review(stage: Stage) -> None:
+    """A project in which two people have answered, and one has reported a task."""
+    asked = {"types": ["RLHF: Pref Ranking"], "overlap": 2, "review": "all"}
+    project = stage.call("/projects", {"name": "Under review"} | asked)
+    stage.made["review_project"] = project["id"]
+    for prompt in ("How do I boil an egg?", "Why is the sky blue?"):
+        variables = {"prompt": prompt, "responses": ["Ask **somebody**.", "Look it up."]}
+        answer = httpx2.post(
+            f"{stage.url}/v2/task/chat",
+            json={"project_name": "Under review", "template_variables": variables},
+            auth=(stage.key, ""),
+        )
+        assert answer.status_code == 200, answer.text
+        stage.made.setdefault("review_task", answer.json()["task_id"])
+        stage.made["reported_task"] = answer.json()["task_id"]
+    for role, likert in (("annotator", 2), ("admin", 6)):
+        with httpx2.Client(base_url=stage.url, headers={"Origin": stage.url}) as client:
+            email, word = stage.logins[role]
+            token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+            client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+            at = take(client, project["id"])
+            hand_in(client, at, "submit", answers=good_answers(likert, "t0u0"), client_key="k")
+            if role == "admin":
+                at = take(client, project["id"])
+                hand_in(client, at, "report", reason="harmful", note="It is unkind.")
+
+
+def take(client: httpx2.Client, project_id: str) -> str:
+    """Take a task for whoever is signed in; where its page is."""
+    queue = f"/work/{project_id}"
+    token = token_in(client.get(queue, headers={"Accept": "text/html"}))
+    taken = client.post(queue, data={"csrf": token})
+    assert taken.status_code == 303, taken.text
+    return str(taken.headers["location"])
+
+
+def hand_in(client: httpx2.Client, at: str, verb: str, **body: Any) -> None:
+    """What a task's page sends about it."""
+    page = client.get(at, headers={"Accept": "text/html"})
+    if verb == "submit":
+        body["active_ms"] = 1000
+    answer = client.post(
+        f"{at}/{verb}",
+        json={"fence": state_of(page.text)["fence"]} | body,
+        headers={"X-CSRF-Token": token_in(page), "Accept": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def claim(page: Any) -> None:
+    """Take the next task of the queue, and wait until its page works."""
+    page.click("#claim")
+    page.wait_for_selector("#task[data-ready]")
+
+
+def import_file(page: Any) -> None:
+    """Bring in a file with one good and one bad line, and wait for how it went."""
+    lines = b'{"task_id": "brought", "status": "pending", "threads": []}\n{"task_id": 1}\n'
+    file = {"name": "tasks.jsonl", "mimeType": "application/x-ndjson", "buffer": lines}
+    page.set_input_files("#file", file)
+    page.fill("#project", "Brought in")
+    page.click("#upload-button")
+    page.wait_for_url("**/import/job*")
+    page.wait_for_selector("#result")
+
+
+def open_first(page: Any) -> None:
+    """Open the first thing that a table lists."""
+    page.click("tbody a >> nth=0")
+    page.wait_for_load_state()
+
+
+def previewed(page: Any) -> None:
+    """Wait until the server has drawn the preview."""
+    page.wait_for_selector("#preview .context")
+
+
+def open_question(page: Any) -> None:
+    """Open the first question in the form editor."""
+    previewed(page)
+    page.click("[data-toggle] >> nth=0")
+
+
+PROJECT = "/projects/project_preference"
+
+SCENES: Sequence[Scene] = (
+    Scene("sign-in", "show_sign_in", "/sign-in", role=None),
+    Scene("welcome", "show_welcome", "/welcome", role=None),
+    Scene("start", "show_start", "/work"),
+    Scene("queue", "show_queue", "/work/project_preference"),
+    Scene("task", "show_task", "/work/project_preference", "annotator", claim),
+    Scene("my-work", "show_my_work", "/work/project_preference/mine", "annotator"),
+    Scene("account", "show_account", "/account"),
+    Scene("people", "show_people", "/people"),
+    Scene("review", "show_review", "/review"),
+    Scene("review-list", "show_review_list", "/review/{review_project}"),
+    Scene("review-completed", "show_review_list", "/review/project_preference?show=completed"),
+    Scene("review-task", "show_review_task", "/review/{review_project}/tasks/{review_task}"),
+    Scene("review-report", "show_review_task", "/review/{review_project}/tasks/{reported_task}"),
+    Scene(
+        "review-correction",
+        "show_review_task",
+        "/review/project_preference/tasks/task_6e6111a8f4ab9c8a3d24da72",
+    ),
+    Scene("projects", "show_projects", "/projects"),
+    Scene("new-project", "show_new_project", "/new-project"),
+    Scene("project", "show_project", PROJECT),
+    Scene("charts", "show_charts", f"{PROJECT}/charts"),
+    Scene("batches", "show_batches", f"{PROJECT}/batches"),
+    Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
+    Scene("managed-task", "show_managed_task", f"{PROJECT}/tasks", prepare=open_first),
+    Scene("settings", "show_settings", f"{PROJECT}/settings"),
+    Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
+    Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),
+    Scene("template", "show_template", f"{PROJECT}/settings/template", prepare=previewed),
+    Scene("keys", "show_keys", "/keys"),
+    Scene("webhooks", "show_webhooks", "/webhooks"),
+    Scene("webhook", "show_webhook", "/webhooks/{endpoint}"),
+    Scene("notices", "show_notices", "/webhooks/notices"),
+    Scene("import", "show_import", "/import"),
+    Scene("one-import", "show_one_import", "/import", prepare=import_file),
+    Scene("archive", "show_archive", "/archive"),
+    Scene("deliveries", "show_deliveries", "/deliveries"),
+    Scene(
+        "project-deliveries", "show_project_deliveries", "/deliveries/projects/project_preference"
+    ),
+    Scene("delivery", "show_delivery", "/deliveries/{delivery}"),
+    Scene(
+        "delivery-diff", "show_delivery_diff", "/deliveries/{delivery}/diff?other={other_delivery}"
+    ),
+    Scene("delivery-changes", "show_delivery_changes", "/deliveries/{delivery}/changes"),
+)
+
+
+def visit(stage: Stage, browser: Any, scene: Scene, **options: Any) -> Any:
+    """Open a scene in a context of its own; returns the page, ready to be looked at."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    if scene.role is not None:
+        stage.sign_in(page, scene.role)
+    page.goto(stage.url + scene.path.format(**stage.made))
+    scene.prepare(page)
+    return page
+
+
+def take_pictures(folder: Path) -> int:
+    """A picture of each scene, width and scheme; returns how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    browsers = browsing.opened()
+    browser = next(browsers)
+    with demonstration() as stage:
+        for scene in SCENES:
+            for scheme in SCHEMES:
+                page = visit(stage, browser, scene, color_scheme=scheme)
+                for width, height in WIDTHS.items():
+                    page.set_viewport_size({"width": width, "height": height})
+                    page.wait_for_timeout(150)
+                    page.screenshot(path=str(folder / f"{scene.name}-{width}-{scheme}.png"))
+                    count += 1
+                page.context.close()
+                print(f"{scene.name} {scheme}", flush=True)
+    next(browsers, None)
+    return count
+
+
+if __name__ == "__main__":
+    if browsing.program() is None:
+        sys.exit("Chromium is needed: install it, or put it on the PATH")
+    os.environ.setdefault("PYTHONPATH", os.pathsep.join(sys.path))
+    target = Path(sys.argv[1])
+    print(f"{take_pictures(target)} pictures in {target}")

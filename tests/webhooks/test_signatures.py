@@ -1,0 +1,128 @@
+"""Signatures of webhooks, verified by the reference library as a receiver would."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from plaudit import clock
+from plaudit.core.webhooks import signatures as signing
+from plaudit.errors import InvalidContent
+
+BODY = json.dumps({"task_id": "task_1", "text": "\u00e4\u2028\U0001f600"}, ensure_ascii=False)
+
+
+def signed(*secrets: str, body: str = BODY, sent_ms: int | None = None) -> dict[str, str]:
+    at = clock.now_ms() if sent_ms is None else sent_ms
+    return signing.signature_headers(secrets, message_id="msg_1", sent_ms=at, body=body.encode())
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_every_body_verifies(text):
+    secret = signing.mint_secret()
+    body = json.dumps({"text": text}, ensure_ascii=False)
+
+    assert Webhook(secret).verify(body.encode(), signed(secret, body=body)) == {"text": text}
+
+
+def test_the_signature_is_the_one_that_the_specification_describes():
+    """Computed here from its text alone: HMAC-SHA256 over id, timestamp and body."""
+    key = b"k" * 24
+    secret = "whsec_" + base64.b64encode(key).decode()
+
+    headers = signed(secret, sent_ms=1_674_087_231_999)
+
+    payload = f"msg_1.1674087231.{BODY}".encode()
+    code = base64.b64encode(hmac.digest(key, payload, hashlib.sha256)).decode()
+    assert headers == {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": "1674087231",
+        "webhook-signature": f"v1,{code}",
+    }
+
+
+@pytest.mark.parametrize("place", [0, 7, len(BODY) - 1])
+def test_a_changed_byte_of_the_body_does_not_verify(place):
+    secret = signing.mint_secret()
+    changed = BODY[:place] + chr(ord(BODY[place]) ^ 1) + BODY[place + 1 :]
+
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(changed, signed(secret))
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_a_changed_header_does_not_verify(name):
+    secret = signing.mint_secret()
+    headers = signed(secret)
+    end = "1" if headers[name][-1] != "1" else "2"
+    if name == "webhook-signature":  # the last character is padding
+        changed = headers[name][:-2] + ("A" if headers[name][-2] != "A" else "E") + "="
+    else:
+        changed = headers[name][:-1] + end
+
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(BODY, headers | {name: changed})
+
+
+def test_an_old_message_does_not_verify():
+    secret = signing.mint_secret()
+    headers = signed(secret, sent_ms=clock.now_ms() - 301_000)
+
+    with pytest.raises(WebhookVerificationError, match="too old"):
+        Webhook(secret).verify(BODY, headers)
+
+
+def test_while_a_secret_is_replaced_both_verify_and_no_other():
+    old, new, other = (signing.mint_secret() for _ in range(3))
+
+    headers = signed(new, old)
+
+    assert Webhook(old).verify(BODY, headers) == Webhook(new).verify(BODY, headers)
+    assert len(headers["webhook-signature"].split(" ")) == 2
+    with pytest.raises(WebhookVerificationError):
+        Webhook(other).verify(BODY, headers)
+
+
+def test_a_message_id_with_a_full_stop_is_not_signed():
+    with pytest.raises(AssertionError):
+        signing.signature_headers(["whsec_"], message_id="a.1", sent_ms=0, body=b"")
+
+
+def test_minted_secrets_have_the_form_and_differ():
+    minted = {signing.mint_secret() for _ in range(100)}
+
+    assert len(minted) == 100
+    for secret in minted:
+        signing.check_secret(secret)
+
+
+def encoded(size: int) -> str:
+    return "whsec_" + base64.b64encode(bytes(range(256))[:size]).decode()
+
+
+@pytest.mark.parametrize("size", [24, 32, 64])
+def test_a_secret_that_somebody_brings_is_taken(size):
+    signing.check_secret(encoded(size))
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        encoded(23), encoded(65), "", "whsec_", encoded(32)[6:], "whsec_" + "%" * 44,
+        encoded(32) + "\n", "whsec_" + "\u00e4" * 44, encoded(32).replace("=", ""),
+        encoded(32).upper(), " " + encoded(32), "whsk_" + encoded(32)[6:],
+    ],
+)  # fmt: skip
+def test_a_secret_of_another_form_is_refused_and_not_repeated(secret):
+    with pytest.raises(InvalidContent, match="24 to 64 random bytes") as caught:
+        signing.check_secret(secret, pointer="/secret")
+
+    assert caught.value.pointer == "/secret"
+    assert len(secret) < 10 or secret not in caught.value.message

@@ -1,0 +1,304 @@
+"""Signing in: who gets in, what strangers learn, and how a session ends."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import statistics
+import time
+from urllib.parse import quote
+
+import pytest
+
+from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import passwords
+from plaudit.core.accounts import users as people
+from plaudit.errors import SignInRefused, TooManyRequests
+from plaudit.model.core import PersonStatus
+from tests.support.browser_client import PASSWORD, Somebody, add_person, browsing, invite, signed_in
+from tests.support.harness import on_sqlite_alone
+
+STRANGER = Somebody("", "nobody@example.com", PASSWORD)
+
+
+def without_what_varies(page) -> str:
+    """A page without its form token, request id and what was typed."""
+    text = re.sub(r'(name="csrf" (?:content|value)=")[^"]*', r"\1", page.text)
+    return re.sub(r'autocomplete="username" value="[^"]*"', "", text)
+
+
+def test_a_person_signs_in_and_arrives_at_their_work(world):
+    who = add_person(world)
+    with browsing(world) as browser:
+        first = browser.get("/work", follow=False)
+        answer = browser.sign_in(who)
+        page = browser.get(answer.headers["location"])
+
+    assert first.status_code == 303
+    assert first.headers["location"] == "/sign-in"
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/work"
+    assert page.status_code == 200
+    assert who.email in page.text
+
+
+def test_the_address_may_be_written_in_capitals_and_with_spaces_around(world):
+    who = add_person(world, email="Ada@Example.com")
+    with browsing(world) as browser:
+        answer = browser.sign_in(Somebody("", "  aDA@example.COM ", who.password))
+
+    assert answer.headers["location"] == "/work"
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        Somebody("", "annotator@example.com", "not their password"),
+        Somebody("", "annotator@example.com", PASSWORD + " "),
+        Somebody("", "annotator@example.com", ""),
+        Somebody("", "annotator@example.com", "x" * 5000),
+        Somebody("", "invited@example.com", PASSWORD),
+        Somebody("", "removed@example.com", PASSWORD),
+        Somebody("", "' OR 1=1 --", "x"),
+        Somebody("", "", ""),
+        STRANGER,
+    ],
+    ids=lambda one: f"{one.email[:12]}-{len(one.password)}",
+)
+def test_every_refusal_to_sign_in_looks_the_same(world, attempt):
+    """Neither status, words nor cookies tell whether an address is known."""
+    add_person(world)
+    invite(world, "invited@example.com")
+    remove(world, add_person(world, email="removed@example.com"))
+    with browsing(world) as browser:
+        refused = browser.sign_in(STRANGER)
+        answer = browser.sign_in(attempt)
+
+    assert answer.status_code == 401
+    assert without_what_varies(answer) == without_what_varies(refused)
+    assert {name for name, _ in answer.headers.items()} == {
+        name for name, _ in refused.headers.items()
+    }
+    assert "set-cookie" not in answer.headers
+    assert "The e-mail address or the password is wrong." in answer.text
+
+
+def remove(world, who: Somebody) -> None:
+    """Remove a person, as an admin key does over the API."""
+    with world.client() as client:
+        answer = client.patch(f"/manage/v1/users/{who.user_id}", json={"status": "removed"})
+    assert answer.status_code == 200, answer.text
+
+
+@on_sqlite_alone
+def test_a_stranger_costs_as_much_work_as_a_wrong_password(world):
+    """One hash is computed for each, so their times are alike; not so if one were left out."""
+    who = add_person(world)
+    times: dict[str, list[float]] = {"known": [], "unknown": []}
+    known = passwords.hashed(PASSWORD)
+    hashed = world.run(known)
+    for _ in range(9):
+        for name, password_hash in (("known", hashed), ("unknown", None)):
+            started = time.perf_counter()
+            assert world.run(passwords.matches(password_hash, "wrong wrong wrong")) is False
+            times[name].append(time.perf_counter() - started)
+
+    known_s, unknown_s = (statistics.median(times[name]) for name in ("known", "unknown"))
+    assert who.email
+    assert 0.5 < known_s / unknown_s < 2
+    assert unknown_s > 0.005
+
+
+def test_an_address_that_fails_too_often_has_to_wait(world):
+    who = add_person(world)
+    wrong = Somebody("", who.email, "not their password")
+    with browsing(world) as browser:
+        for _ in range(sign_in.PER_ADDRESS.amount):
+            assert browser.sign_in(wrong).status_code == 401
+        refused = browser.sign_in(who)
+        elsewhere = browser.sign_in(add_person(world, email="other@example.com"))
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert elsewhere.status_code == 303
+
+
+def test_an_address_nobody_has_must_wait_just_the_same(world):
+    with browsing(world) as browser:
+        statuses = [
+            browser.sign_in(STRANGER).status_code for _ in range(sign_in.PER_ADDRESS.amount + 1)
+        ]
+
+    assert statuses == [401] * sign_in.PER_ADDRESS.amount + [429]
+
+
+def test_signing_in_rightly_is_never_counted(world):
+    who = add_person(world)
+    with browsing(world) as browser:
+        for _ in range(sign_in.PER_ADDRESS.amount + 2):
+            browser.client.cookies.clear()
+            assert browser.sign_in(who).status_code == 303
+
+
+@on_sqlite_alone
+def test_a_client_that_tries_many_addresses_has_to_wait(world):
+    throttle = sign_in.Throttle()
+    for number in range(sign_in.PER_CLIENT.amount):
+        throttle.admit(f"{number}@example.com", "192.0.2.1", 0)
+
+    with pytest.raises(TooManyRequests):
+        throttle.admit("other@example.com", "192.0.2.1", 0)
+    throttle.admit("other@example.com", "192.0.2.2", 0)
+    throttle.admit("again@example.com", "192.0.2.1", sign_in.PER_CLIENT.seconds)
+
+
+def test_the_same_address_in_two_organizations_needs_the_organization(world):
+    here = add_person(world, email="ada@example.com", name="Ada here")
+    there = add_person(
+        world,
+        email="ada@example.com",
+        name="Ada there",
+        org="Other",
+        password="nine other wide seas",
+    )
+    with browsing(world) as browser:
+        page = browser.get("/sign-in")
+        ambiguous = browser.sign_in(here)
+        browser.sign_in(there, organization="Other")
+        work_there = browser.get("/work")
+        browser.client.cookies.clear()
+        browser.sign_in(here, organization="default")
+        work_here = browser.get("/work")
+        browser.client.cookies.clear()
+        crossed = browser.sign_in(here, organization="Other")
+
+    assert 'name="organization"' in page.text
+    assert ambiguous.status_code == 401
+    assert "Ada there" in work_there.text
+    assert "Ada here" in work_here.text
+    assert crossed.status_code == 401
+
+
+def test_with_one_organization_nobody_is_asked_for_it(world):
+    with browsing(world) as browser:
+        assert 'name="organization"' not in browser.get("/sign-in").text
+
+
+ELSEWHERE = (
+    "https://evil.example/", "//evil.example/", "///evil.example", "/\\evil.example",
+    "\\\\evil.example", "/%5cevil.example", "http:evil.example", "javascript:alert(1)",
+    "data:text/html,x", "/work\r\nSet-Cookie: a=b", "/\tevil.example", "/ /evil.example",
+    "https:/evil.example", "/work@evil.example", "//work", "evil.example", "/nothing",
+    "/sign-out", "/sign-in", "/docs", "/v2/tasks", "/work/../../evil", "/wörk", "x" * 5000,
+    "/.evil.example", "@evil.example", "http://plaudit.example/work", "",
+)  # fmt: skip
+
+
+def test_a_sign_in_leads_to_pages_of_ours_and_nowhere_else(world):
+    who = add_person(world)
+    with browsing(world) as browser:
+        for target in ELSEWHERE:
+            browser.client.cookies.clear()
+            answer = browser.sign_in(who, next=target)
+            asked = browser.get(f"/sign-in?next={quote(target, safe='')}"[:3000], follow=False)
+
+            assert answer.status_code == 303, target
+            assert answer.headers["location"] == "/work", target
+            assert asked.headers["location"] == "/work", target
+
+
+@pytest.mark.parametrize("target", ["/account", "/people?status=invited", "/work?x=%2F%2Fevil"])
+def test_a_sign_in_leads_back_to_the_page_that_was_asked_for(world, target):
+    who = add_person(world, "admin")
+    with browsing(world) as browser:
+        first = browser.get(target, follow=False)
+        form = browser.get(first.headers["location"])
+        given = re.search(r'name="next" value="([^"]*)"', form.text)
+        assert given is not None
+        answer = browser.sign_in(who, next=given[1])
+
+    assert answer.headers["location"] == target
+
+
+def test_who_is_signed_in_is_led_on_from_the_sign_in_page(world):
+    who = add_person(world)
+    with signed_in(world, who) as browser:
+        answer = browser.get("/sign-in?next=/account", follow=False)
+
+    assert answer.headers["location"] == "/account"
+
+
+def test_a_script_is_told_that_nobody_is_signed_in_where_a_person_is_led_to_the_form(world):
+    with browsing(world) as browser:
+        answer = browser.client.get("/work", headers={"Accept": "application/json"})
+
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "signed_out"
+
+
+def test_an_api_key_opens_no_page_and_a_cookie_no_operation(world):
+    who = add_person(world, "admin")
+    key = world.key()
+    with signed_in(world, who) as browser:
+        api = browser.client.get("/v2/projects")
+        managed = browser.client.get("/manage/v1/users")
+        browser.client.cookies.clear()
+        page = browser.get("/work", follow=False, Authorization=f"Bearer {key}")
+        as_cookie = browser.get("/work", follow=False, Cookie=f"__Host-plaudit={key}")
+
+    assert (api.status_code, managed.status_code) == (401, 401)
+    assert page.headers["location"] == "/sign-in"
+    assert as_cookie.headers["location"] == "/sign-in"
+
+
+def test_the_store_holds_neither_password_nor_session_nor_invitation(world):
+    who = add_person(world)
+    _, invitation = invite(world, "soon@example.com")
+    with signed_in(world, who) as browser:
+        token = browser.cookie
+        assert token is not None
+
+        async def rows(tx):
+            found = []
+            for table in ("person", "person_password", "invitation", "session", "audit_entry"):
+                found += await tx.all(f"SELECT * FROM {table}", {})
+            return found
+
+        stored = repr(world.run(world.db.write(rows)))
+
+    assert who.email in stored
+    for secret in (PASSWORD, token, invitation):
+        assert secret not in stored
+        assert secret.encode().hex() not in stored
+
+
+def test_a_removal_and_a_sign_in_at_once_leave_no_session(world):
+    """Whichever comes first, a person who is removed has no session afterwards."""
+    crowd = [add_person(world, email=f"{number}@example.com") for number in range(8)]
+    org_id = world.org()
+
+    async def enter(who):
+        entry = sign_in.Entry(who.email, who.password, None, "racer")
+        try:
+            await sign_in.sign_in(
+                world.db, world.secret, sign_in.Throttle(), entry, sign_in.Place("x", 0)
+            )
+        except SignInRefused:
+            return
+
+    async def leave(who, seconds):
+        async def work(tx):
+            account_id = await people.live_account(tx, org_id)
+            await people.change(tx, account_id, who.user_id, {"status": PersonStatus.removed})
+
+        await asyncio.sleep(seconds)
+        await world.db.write(work)
+
+    async def race():
+        moves = [enter(who) for who in crowd]
+        moves += [leave(who, 0.02 * number) for number, who in enumerate(crowd)]
+        await asyncio.gather(*moves)
+        async with world.db.read() as tx:
+            return await tx.one("SELECT COUNT(*) FROM session", {})
+
+    assert world.run(race()) == (0,)

@@ -1,0 +1,464 @@
+"""The annotation page over HTTP: taking, keeping, submitting, and what the page must not say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from plaudit.core.tasks import batches as batching
+from plaudit.core.tasks.projects import create_batch
+from tests.support.annotators import SECRETS, Shift, Worker, good_answers, make_content
+from tests.support.builders import make_message, make_turn
+from tests.support.harness import World
+
+
+@pytest.fixture
+def shift(world: World) -> Shift:
+    return Shift(world)
+
+
+@pytest.fixture
+def ann(shift: Shift, client: TestClient) -> Worker:
+    return shift.worker(client)
+
+
+def submit(worker: Worker, fence: int = 1, **more: Any) -> Any:
+    body = {"fence": fence, "answers": good_answers(), "client_key": "k1", "active_ms": 5000}
+    return worker.call("submit", **(body | more))
+
+
+def test_looking_at_the_queue_takes_nothing(shift: Shift, ann: Worker):
+    shift.add(count=2)
+
+    pages = [ann.get(shift.path).text for _ in range(3)]
+
+    assert all("2 tasks waiting" in page for page in pages)
+
+
+def test_taking_a_task_leads_to_its_page(shift: Shift, ann: Worker):
+    shift.add()
+
+    state = ann.take()
+
+    assert (state["is_open"], state["revision"], state["fence"]) == (True, 0, 1)
+
+
+def test_nothing_can_be_typed_into_a_page_before_its_draft_is_there(shift: Shift, ann: Worker):
+    """Its script takes the mark away; what was typed before would be replaced."""
+    shift.add()
+    state = ann.take()
+
+    before = '<div id="task" inert' in ann.get(ann.at).text
+    ann.call("release", fence=state["fence"])
+    after = '<div id="task" inert' in ann.get(ann.at).text
+
+    assert (before, after) == (True, False)
+
+
+def test_an_empty_queue_says_so(shift: Shift, ann: Worker):
+    answer = ann.form(shift.path)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, shift.path)
+    assert "No task is waiting" in ann.get(shift.path).text
+
+
+def test_a_task_is_not_taken_without_the_token_of_the_page(shift: Shift, ann: Worker):
+    shift.add()
+    ann.csrf = "wrong"
+
+    answer = ann.form(shift.path)
+
+    assert answer.status_code == 403
+    assert "1 task waiting" in ann.get(shift.path).text
+
+
+def test_somebody_elses_task_is_not_there(shift: Shift, ann: Worker, client: TestClient):
+    shift.add()
+    ann.take()
+    bob = shift.worker(client, "Bob")
+    bob.at = ann.at
+
+    assert bob.get(ann.at).status_code == 404
+    assert bob.call("draft", fence=1, revision=1, answers=[], active_ms=0).status_code == 404
+    assert submit(bob).status_code == 404
+
+
+def test_a_draft_comes_back_as_it_was_saved(shift: Shift, ann: Worker):
+    shift.add()
+    ann.take()
+    answers = good_answers()[:3]
+
+    kept = ann.call("draft", fence=1, revision=1, answers=answers, active_ms=1234).json()
+
+    assert kept["revision"] == 1
+    state = ann.state()
+    assert (state["draft"], state["revision"]) == (answers, 1)
+
+
+def test_the_same_revision_with_other_answers_is_a_conflict_that_says_where_we_are(
+    shift: Shift, ann: Worker
+):
+    shift.add()
+    ann.take()
+    ann.call("draft", fence=1, revision=1, answers=good_answers()[:1], active_ms=0)
+
+    again = ann.call("draft", fence=1, revision=1, answers=good_answers()[:1], active_ms=0)
+    other = ann.call("draft", fence=1, revision=1, answers=[], active_ms=0)
+
+    assert again.status_code == 200
+    assert (other.status_code, other.json()["code"], other.json()["revision"]) == (
+        409,
+        "draft_conflict",
+        1,
+    )
+
+
+def test_a_submission_is_taken_once_however_often_it_is_sent(shift: Shift, ann: Worker):
+    shift.add()
+    ann.take()
+
+    first, second = submit(ann), submit(ann)
+
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json()["submission_id"] == second.json()["submission_id"]
+
+
+def test_submitting_takes_the_next_task_where_that_is_wanted(shift: Shift, ann: Worker):
+    shift.add(count=2)
+    ann.take()
+    was = ann.at
+
+    following = submit(ann, goes_on=True).json()["next"]
+
+    assert following not in (None, was)
+    assert ann.get(following).status_code == 200
+
+
+def test_missing_answers_are_named_by_what_they_are_about(shift: Shift, ann: Worker):
+    shift.add()
+    ann.take()
+    answers = [one for one in good_answers() if one["key"] not in ("likert_value", "safety")]
+
+    answer = submit(ann, answers=answers)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "answers_rejected")
+    about = {(one.get("position"), one["key"]) for one in answer.json()["faults"]}
+    assert about == {(None, "likert_value"), (1, "safety"), (2, "safety")}
+    assert ann.state()["is_open"]
+
+
+def test_what_was_submitted_stands_in_the_listing(shift: Shift, ann: Worker, client: TestClient):
+    (task_id,) = shift.add()
+    ann.take()
+    submit(ann)
+
+    (task,) = client.get("/v2/tasks", params={"project_id": shift.project.public_id}).json()[
+        "tasks"
+    ]
+
+    assert (task["task_id"], task["status"]) == (task_id, "completed")
+    turn = task["threads"][0]["turns"][1]
+    likert = {one["key"]: one.get("value") for one in turn["annotations"]}
+    assert likert["selected_model_id"] in ("zeta-model-9", "omega-model-7")
+    assert likert["justification"].startswith("@Response ")
+
+
+def test_undo_brings_the_answers_back(shift: Shift, ann: Worker):
+    shift.add()
+    ann.take()
+    submit(ann)
+
+    answer = ann.call("undo")
+
+    assert answer.json()["next"] == ann.at
+    state = ann.state()
+    assert (state["is_open"], state["draft"]) == (True, good_answers())
+
+
+def test_work_on_a_batch_that_was_cancelled_is_not_opened_again_and_says_why(
+    shift: Shift, ann: Worker, client: TestClient
+):
+    batch = shift.write(lambda tx: create_batch(tx, shift.project, name="B"))
+    shift.add(count=2, batch=batch)
+    ann.take()
+    submit(ann)
+    shift.write(lambda tx: batching.move(tx, batch, "cancel"))
+
+    undone = ann.call("undo")
+    opened = ann.form(f"{ann.at}/reopen")
+    kept = {f"__Host-plaudit={ann.token}", opened.headers["set-cookie"].split(";")[0]}
+    told = client.get(f"{shift.path}/mine", headers={"Cookie": "; ".join(kept)}).text
+
+    assert (undone.status_code, undone.json()["code"]) == (409, "conflict")
+    assert "cancelled" in undone.json()["error"]
+    assert opened.headers["location"] == f"{shift.path}/mine"
+    assert "The batch of this task is cancelled" in told
+    assert "Hello!" in told
+
+
+def test_what_was_delivered_is_listed_as_such_and_not_to_be_opened(
+    shift: Shift, ann: Worker, world: World
+):
+    shift.add()
+    ann.take()
+    submit(ann)
+    path = f"/manage/v1/projects/{shift.project.public_id}/deliveries"
+    with world.client() as manager:
+        assert manager.post(path, json={"name": "January"}).status_code == 200
+
+    listed = ann.get(f"{shift.path}/mine").text
+    ann.form(f"{ann.at}/reopen")
+
+    assert "Delivered" in listed
+    assert "Open again" not in listed
+    assert not ann.state()["is_open"]
+
+
+def test_one_s_own_last_submissions_can_be_opened_again(shift: Shift, ann: Worker):
+    shift.add()
+    ann.take()
+    submit(ann)
+
+    listed = ann.get(f"{shift.path}/mine").text
+    answer = ann.form(f"{ann.at}/reopen")
+
+    assert "How do I boil" not in listed
+    assert "Hello!" in listed
+    assert answer.headers["location"] == ann.at
+    assert ann.state()["is_open"]
+
+
+def test_a_skipped_task_needs_a_reason_and_does_not_come_back(shift: Shift, ann: Worker):
+    shift.add()
+    ann.take()
+
+    wrong = ann.call("skip", fence=1, reason="bored")
+    right = ann.call("skip", fence=1, reason="too_hard", note="Chemistry", goes_on=True)
+
+    assert (wrong.status_code, wrong.json()["pointer"]) == (400, "/reason")
+    assert right.json()["next"] == shift.path
+    assert ann.form(shift.path).headers["location"] == shift.path
+
+
+def test_a_flag_leaves_the_task_with_its_holder(shift: Shift, ann: Worker):
+    shift.add()
+    ann.take()
+
+    answer = ann.call("flag", fence=1, reason="flagged", note="The prompt is cut off.")
+
+    assert answer.status_code == 200
+    assert ann.state()["is_open"]
+
+
+def test_a_reported_task_is_off_the_queue_for_everybody(
+    shift: Shift, ann: Worker, client: TestClient
+):
+    shift.add()
+    ann.take()
+
+    answer = ann.call("report", fence=1, reason="harmful")
+
+    assert answer.status_code == 200
+    bob = shift.worker(client, "Bob")
+    assert bob.form(shift.path).headers["location"] == shift.path
+
+
+def test_a_task_given_back_keeps_its_draft_for_the_one_who_takes_it_again(
+    shift: Shift, ann: Worker
+):
+    shift.add()
+    ann.take()
+    ann.call("draft", fence=1, revision=1, answers=good_answers()[:2], active_ms=0)
+    ann.call("release", fence=1)
+
+    lost = ann.call("draft", fence=1, revision=2, answers=[], active_ms=0)
+    ann.form(f"{ann.at}/resume")
+
+    assert (lost.status_code, lost.json()["code"]) == (409, "lease_lost")
+    state = ann.state()
+    assert (state["is_open"], state["fence"], state["draft"]) == (True, 2, good_answers()[:2])
+
+
+def test_a_heartbeat_renews_the_lease(shift: Shift, ann: Worker):
+    shift.add()
+    before = ann.take()["expires_ms"]
+
+    after = ann.call("heartbeat", fence=1, active_ms=1000).json()["expires_ms"]
+
+    assert after >= before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"fence": 1},
+        {"fence": "1", "answers": [], "client_key": "k", "active_ms": 0},
+        {"fence": 1, "answers": {}, "client_key": "k", "active_ms": 0},
+        {"fence": 1, "answers": [], "client_key": "", "active_ms": 0},
+        {"fence": 1, "answers": [], "client_key": "k", "active_ms": 0, "user_id": "bob"},
+        {"fence": 1, "answers": [7, None, "x"], "client_key": "k", "active_ms": 0},
+    ],
+)
+def test_a_hostile_submission_is_refused_and_changes_nothing(
+    shift: Shift, ann: Worker, body: dict[str, Any]
+):
+    shift.add()
+    ann.take()
+
+    answer = ann.call("submit", **body)
+
+    assert answer.status_code == 400, answer.text
+    assert ann.state()["is_open"]
+
+
+def test_a_blind_page_says_nothing_that_tells_the_models_apart(shift: Shift, ann: Worker):
+    shift.add(count=2)
+    ann.take()
+    seen = [ann.get(shift.path).text, ann.get(ann.at).text]
+    seen.append(ann.call("draft", fence=1, revision=1, answers=good_answers(), active_ms=0).text)
+    seen.append(submit(ann, answers=[]).text)
+    seen.append(submit(ann, goes_on=True, client_key="k2").text)
+    seen.append(ann.call("undo").text)
+    seen += [ann.get(f"{shift.path}/mine").text, ann.get(ann.at).text]
+
+    found = [word for text in seen for word in SECRETS if word in text]
+
+    assert found == []
+
+
+def test_a_project_that_is_not_blind_names_the_models(world: World, client: TestClient):
+    shift = Shift(world, blind=False)
+    shift.add()
+    ann = shift.worker(client)
+    ann.take()
+
+    assert "zeta-model-9-temperaturecanary" in ann.get(ann.at).text
+
+
+def test_earlier_turns_show_the_response_that_was_continued(world: World, client: TestClient):
+    shift = Shift(world, types=["SFT"])
+    thanks = make_turn("turn_2", [make_message("user", "Thanks. And a goose egg?")])
+    content = make_content("Put it into water.", "Use a kettle.")
+    content[0]["turns"][1]["annotations"] = [{"key": "selected_model_id", "value": "omega-model-7"}]
+    content[0]["turns"].append(thanks)
+    shift.add(content)
+    ann = shift.worker(client)
+    ann.take()
+
+    page = ann.get(ann.at).text
+
+    shown, hidden = page.index("Use a kettle."), page.index("1 other response")
+    assert shown < hidden < page.index("Put it into water.")
+
+
+def test_responses_stand_in_the_order_that_was_drawn_for_this_person(
+    shift: Shift, ann: Worker, client: TestClient
+):
+    shift.add(make_content("First text.", "Second text."), count=12)
+
+    orders = set()
+    for number in range(12):
+        ann.take()
+        page = ann.get(ann.at).text
+        orders.add(page.index("First text.") < page.index("Second text."))
+        submit(ann, client_key=f"k{number}")
+
+    assert orders == {True, False}
+
+
+def test_every_string_of_a_customer_is_text(world: World, client: TestClient):
+    bad = "\"><script>alert(1)</script>'<img src=x onerror=alert(1)>"
+    fields = [
+        {
+            "key": "choice",
+            "level": "message",
+            "type": "category",
+            "title": bad,
+            "description": bad,
+            "possible_values": [bad, "b"],
+            "labels": [bad, "b"],
+        },
+        {"key": "spans", "level": "message", "type": "labeled_text", "labels": [bad]},
+        {"key": "note", "level": "turn", "type": "text", "title": bad, "description": bad},
+    ]
+    shift = Shift(world, form={"fields": fields}, guidelines=bad)
+    content = make_content(bad, bad, prompt=bad)
+    message = content[0]["turns"][1]["messages"][1]
+    message["content"]["attachments"] = [
+        {"name": bad, "mime_type": bad, "url": f"https://a.example/{bad}"},
+        {"name": bad, "url": "javascript:alert(1)"},
+    ]
+    message["content"]["reference_texts"] = [{"content": bad, "category": bad}]
+    shift.add(content)
+    ann = shift.worker(client)
+    ann.take()
+
+    page = ann.get(ann.at).text
+
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert 'href="javascript:' not in page
+    assert json.dumps(bad)[:6] not in page
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+WAV = b"RIFF\x00\x00\x00\x00WAVEfmt " + bytes(20)
+
+
+def upload(client: TestClient, key: str, content: bytes, name: str, kind: str) -> str:
+    """Keep a file; the URL under which tasks may name it."""
+    answer = client.post(
+        f"/manage/v1/attachments?name={name}",
+        content=content,
+        headers={"Authorization": f"Bearer {key}", "Content-Type": kind},
+    )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["url"])
+
+
+@pytest.fixture
+def urls(world: World, client: TestClient) -> dict[str, str]:
+    """Files that the organization keeps, by name."""
+    key = world.key(role="write")
+    kept = (("cat.png", PNG, "image/png"), ("say.wav", WAV, "audio/wav"),
+            ("page.html", b"<script>", "text/html"))  # fmt: skip
+    return {name: upload(client, key, content, name, kind) for name, content, kind in kept}
+
+
+def test_files_of_our_own_are_shown_in_place_and_others_are_links(shift, ann, urls):
+    content = make_content("Look: ![a cat](" + urls["cat.png"] + ")")
+    content[0]["turns"][1]["messages"][1]["content"]["attachments"] = [
+        {"name": "there.png", "mime_type": "image/png", "url": "https://other.example/there.png"},
+        {"name": "none.png", "mime_type": "image/png", "url": urls["cat.png"] + "0"},
+        *({"name": name, "url": url} for name, url in urls.items()),
+    ]
+    shift.add(content)
+    ann.take()
+
+    page = ann.get(ann.at).text
+    paths = {name: "/files/" + url.rpartition("/")[2] for name, url in urls.items()}
+
+    assert page.count(f'<img src="{paths["cat.png"]}"') == 2
+    assert f'<img src="{paths["cat.png"]}" alt="a cat" class="attachment"' in page
+    assert f'src="{paths["say.wav"]}"></audio>' in page
+    assert f'<a class="file chip" href="{paths["page.html"]}"' in page
+    assert '<img src="https://other' not in page
+    assert 'rel="noopener noreferrer nofollow"><bdi>there.png' in page
+    assert '<img src="/manage' not in page
+
+
+def test_a_file_is_led_to_for_people_of_its_organization_alone(world, shift, ann, urls, client):
+    path = "/files/" + urls["cat.png"].rpartition("/")[2]
+    stranger = client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+
+    led = ann.get(path)
+    file = client.get(led.headers["location"])
+    other = world.key(org="Other", role="write")
+    foreign = "/files/" + upload(client, other, PNG, "b.png", "image/png").rpartition("/")[2]
+
+    assert stranger.headers["location"].startswith("/sign-in")
+    assert (led.status_code, file.content) == (302, PNG)
+    assert ann.get(foreign).status_code == ann.get("/files/absent").status_code == 404

@@ -1,0 +1,413 @@
+"""What holds for every page, read from the table of pages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+from markupsafe import escape
+
+from plaudit import app
+from plaudit.api.http.operation import Services
+from plaudit.core.accounts import permissions
+from plaudit.core.common import server_secret as secrets
+from plaudit.model.core import PersonRole
+from plaudit.settings import Settings
+from plaudit.workspace.http import serving
+from plaudit.workspace.http.assets import Assets
+from plaudit.workspace.http.page import ANYONE, Page
+from plaudit.workspace.http.views import POLICY
+from tests.api.test_sweep import content_hash
+from tests.support.browser_client import HTML, Tags, add_person, browsing, invite, signed_in
+from tests.support.harness import on_sqlite_alone
+from tests.support.operations import assert_is_error
+
+PAGES = app.all_pages()
+LOOKED_AT = [page for page in PAGES if page.method == "GET"]
+CHANGING = [page for page in PAGES if page.changes]
+CLOSED = [page for page in PAGES if page.role != ANYONE]
+ROLES = ("annotator", "reviewer", "manager", "admin")
+
+FIELDS: dict[str, dict[str, Any]] = {
+    "sign_in": {"email": "x@example.com", "password": "x"},
+    "look_at_invitation": {"token": "x"},
+    "accept_invitation": {"token": "x", "password": "x"},
+    "sign_out": {},
+    "change_own_name": {"name": "Changed"},
+    "change_own_password": {"old_password": "x", "new_password": "y"},
+    "end_session": {},
+    "end_all_sessions": {},
+    "invite_person": {"email": "somebody@example.com", "role": "annotator"},
+    "invite_person_again": {},
+    "change_role": {"role": "reviewer"},
+    "remove_person": {},
+    "claim_task": {},
+    "resume_task": {},
+    "reopen_task": {},
+    "save_draft": {"fence": 1, "revision": 1, "answers": [], "active_ms": 0},
+    "send_heartbeat": {"fence": 1, "active_ms": 0},
+    "submit_answers": {"fence": 1, "answers": [], "client_key": "k", "active_ms": 0},
+    "undo_submission": {},
+    "skip_task": {"fence": 1, "reason": "x"},
+    "flag_task": {"fence": 1, "reason": "x"},
+    "report_task": {"fence": 1, "reason": "x"},
+    "release_task": {"fence": 1},
+    "accept_task": {"revision": "x", "fixes": []},
+    "correct_task": {"revision": "x", "fixes": []},
+    "send_task_back": {"revision": "x", "user_id": "x", "comment": "x"},
+    "confirm_report": {},
+    "dismiss_report": {},
+    "create_project_on_page": {"name": "New", "form": "SFT"},
+    "save_settings": {"name": "Changed"},
+    "save_guidelines": {"guidelines": "x"},
+    "preview_guidelines": {"text": "x"},
+    "save_template": {"template": "{}"},
+    "preview_template": {"template": "{}", "variables": "{}"},
+    "save_questions": {"form": "{}"},
+    "preview_questions": {"form": {}, "responses": 2},
+    "create_batch_on_page": {"name": "New"},
+    "prioritize_batch": {"priority": "1"},
+    "finalize_batch_on_page": {},
+    "pause_batch_on_page": {},
+    "resume_batch_on_page": {},
+    "cancel_batch_on_page": {},
+    "cancel_task_on_page": {},
+    "fail_task_on_page": {"message": "x"},
+    "reopen_task_on_page": {},
+    "make_key": {"mode": "live", "role": "read"},
+    "withdraw_key": {"mode": "live"},
+    "add_webhook": {"url": "https://93.184.215.14/hook", "every": "yes"},
+    "edit_webhook": {"url": "https://93.184.215.14/hook", "every": "yes"},
+    "pause_webhook": {},
+    "resume_webhook": {},
+    "remove_webhook": {},
+    "ping_webhook": {},
+    "rotate_secret": {"keep_old_s": "0"},
+    "rotate_callbacks": {"keep_old_s": "0"},
+    "send_again": {},
+    "send_dead_again": {},
+    "receive_file": {"name": "x.jsonl", "format": "v2"},
+    "prepare_archive": {"compression": "none"},
+    "make_delivery": {"name": "First"},
+}
+"""What each page that changes something takes; a new one fails by name until it is told."""
+
+
+def path_of(page: Page, part: str = "absent") -> str:
+    return re.sub(r"{\w+}", part, page.path)
+
+
+def send(browser, page: Page, **headers: str):
+    """Send what a page takes, as its own form or script does."""
+    fields = FIELDS[page.page_id]
+    if page.streams is not None:
+        return browser.upload(f"{path_of(page)}?{urlencode(fields)}", b"{}\n", **headers)
+    if page.body is not None:
+        return browser.send(path_of(page), fields, **headers)
+    return browser.post(path_of(page), fields, **headers)
+
+
+def ids(page: Page) -> str:
+    return page.page_id
+
+
+@pytest.mark.parametrize("page", CLOSED, ids=ids)
+def test_a_page_that_is_not_open_leads_strangers_to_the_sign_in(world, page):
+    with browsing(world) as browser:
+        answer = send(browser, page) if page.changes else browser.get(path_of(page), follow=False)
+
+    if page.form is not None or not page.changes:
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in")
+    else:
+        assert answer.status_code == 401
+        assert answer.json()["code"] == "signed_out"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_use_its_own_pages_and_those_of_the_roles_below(world, role):
+    who = add_person(world, role)
+    statuses = {}
+    with signed_in(world, who) as browser:
+        # What ends sessions comes last.
+        for page in sorted(CLOSED, key=lambda page: "sign" in page.path):
+            if page.page_id in ("sign_out", "end_all_sessions"):
+                browser.client.cookies.clear()
+                browser.sign_in(who)
+            answer = send(browser, page) if page.changes else browser.get(path_of(page))
+            statuses[page.page_id] = answer.status_code
+
+    for page in CLOSED:
+        is_permitted = ROLES.index(role) >= ROLES.index(page.role)
+        assert (statuses[page.page_id] == 403) != is_permitted, page.page_id
+
+
+def test_the_navigation_shows_what_a_person_may_open_and_nothing_else(world):
+    shown = {}
+    for role in ROLES:
+        with signed_in(world, add_person(world, role)) as browser:
+            nav = re.search(r'<nav class="nav".*?</nav>', browser.get("/work").text, re.S)
+            assert nav is not None
+            shown[role] = set(re.findall(r'href="([^"]+)"', nav[0]))
+
+    for role in ROLES:
+        assert shown[role] == {
+            page.path for page in PAGES if page.nav and ROLES.index(role) >= ROLES.index(page.role)
+        }
+    assert "/people" in shown["admin"] - shown["manager"]
+
+
+@pytest.mark.parametrize("page", LOOKED_AT, ids=ids)
+def test_every_page_carries_the_policy_and_nothing_inline(world, page):
+    with signed_in(world, add_person(world, "admin")) as browser:
+        if page.role == ANYONE:
+            browser.client.cookies.clear()
+        answer = browser.get(path_of(page))
+        tags = Tags(answer.text)
+
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store, private"
+    assert answer.headers["vary"] == "Cookie"
+    assert "geolocation=()" in answer.headers["permissions-policy"]
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert tags.inline == []
+    for tag, attributes in tags.found:
+        assert not any(name.startswith("on") or name == "style" for name in attributes), tag
+        for name in ("src", "href", "action", "formaction"):
+            assert (attributes.get(name) or "/").startswith(("/", "#")), (tag, attributes)
+            assert not (attributes.get(name) or "/").startswith("//")
+        if tag == "script":
+            assert (attributes["src"] or "").startswith("/static/")
+        if tag == "form":
+            assert attributes["method"] == "post"
+
+
+def test_the_policy_permits_nothing_inline_and_nothing_from_elsewhere():
+    allowed = {name: set(rest) for name, *rest in (one.split() for one in POLICY.split("; "))}
+
+    assert allowed["default-src"] == {"'none'"}
+    assert allowed["require-trusted-types-for"] == {"'script'"}
+    assert allowed["frame-ancestors"] == allowed["base-uri"] == {"'none'"}
+    assert set.union(*allowed.values()) == {"'none'", "'self'", "blob:", "'script'"}
+    assert allowed["script-src"] == allowed["style-src"] == allowed["form-action"] == {"'self'"}
+
+
+@pytest.mark.parametrize("page", LOOKED_AT, ids=ids)
+def test_every_form_of_a_page_carries_the_token(world, page):
+    with signed_in(world, add_person(world, "admin")) as browser:
+        invite(world, "soon@example.com")
+        text = browser.get(path_of(page)).text
+        forms = re.findall(r"<form\b.*?</form>", text, re.S)
+        token = browser.token
+
+    assert forms
+    for form in forms:
+        assert f'name="csrf" value="{token}"' in form
+
+
+@on_sqlite_alone
+def test_looking_at_pages_changes_nothing(world):
+    who = add_person(world, "admin")
+    with signed_in(world, who) as browser:
+        before = content_hash(world)
+        for page in LOOKED_AT:
+            for query in ("", "?status=active", "?next=/work", "?next_token=x", "?role=admin"):
+                browser.client.get(path_of(page) + query, headers={"Accept": HTML})
+                browser.client.head(path_of(page) + query)
+        for page in CHANGING:
+            query = "&".join(f"{name}={value}" for name, value in FIELDS[page.page_id].items())
+            browser.client.get(f"{path_of(page)}?{query}&csrf={browser.token}")
+
+    assert content_hash(world) == before
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_other_methods_are_refused_with_allow(world, page):
+    with signed_in(world, add_person(world, "admin")) as browser:
+        answer = browser.client.request("DELETE", path_of(page))
+
+    methods = {one.method for one in PAGES if one.path == page.path}
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == methods
+    assert_is_error(405, answer.headers, answer.json())
+
+
+@pytest.mark.parametrize("path", ["/work/", "/work/nothing", "/people/x", "/static/x/../base.css"])
+def test_what_is_no_page_is_said_in_html_to_people_and_in_json_to_scripts(world, path):
+    with signed_in(world, add_person(world)) as browser:
+        page = browser.get(path)
+        told = browser.client.get(path, headers={"Accept": "application/json"})
+
+    assert page.status_code == told.status_code == 404
+    assert "There is no such page" in page.text
+    assert page.headers["content-security-policy"] == POLICY
+    assert_is_error(404, told.headers, told.json())
+
+
+@on_sqlite_alone
+def test_a_fault_of_ours_is_told_to_people_without_its_reasons(world):
+    with signed_in(world, add_person(world, "admin")) as browser:
+
+        async def spoil(tx):
+            await tx.run("ALTER TABLE invitation RENAME TO elsewhere", {})
+
+        world.run(world.db.write(spoil))
+        answer = browser.get("/people")
+
+    assert answer.status_code == 500
+    assert "The server could not do that" in answer.text
+    assert answer.headers["x-request-id"] in answer.text
+    assert "invitation" not in answer.text
+    assert answer.headers["content-security-policy"] == POLICY
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onfocus=alert(1) autofocus='",
+    "{{ 7 * 7 }}{% raw %}",
+    "</title><svg/onload=alert(1)>",
+    "javascript:alert(1)//&lt;b&gt;",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_of_people_and_projects_are_shown_and_never_run(world, name):
+    who = add_person(world, "admin", name=name)
+    add_person(world, email="other@example.com", name=name)
+    world.project(name)
+    with signed_in(world, who) as browser:
+        for path in ("/work", "/people", "/account"):
+            page = browser.get(path)
+            tags = Tags(page.text)
+            assert {tag for tag, _ in tags.found} & {"b", "img", "script", "svg"} <= {
+                "script",
+                "svg",
+            }
+            assert tags.inline == []
+            assert not any(
+                attribute.startswith("on")
+                for _, attributes in tags.found
+                for attribute in attributes
+            )
+            assert str(escape(name)) in page.text
+
+
+def test_hostile_query_values_are_shown_escaped(world):
+    with browsing(world) as browser:
+        for value in HOSTILE:
+            page = browser.client.get("/sign-in", params={"next": value}, headers={"Accept": HTML})
+            assert page.status_code == 200
+            assert Tags(page.text).inline == []
+            assert f'value="{value}"' not in page.text or '"' not in value
+
+
+def test_what_was_said_is_text_whatever_its_cookie_holds(world):
+    with signed_in(world, add_person(world)) as browser:
+        for value in ("PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==", "/w==", "!!!", "a" * 3000):
+            page = browser.get(
+                "/work", Cookie=f"__Host-plaudit={browser.cookie}; __Host-plaudit-said={value}"
+            )
+            assert page.status_code == 200
+            assert Tags(page.text).inline == []
+
+
+def test_what_was_said_is_said_once(world):
+    with signed_in(world, add_person(world)) as browser:
+        browser.get("/account")
+        browser.post("/account/name", {"name": "Ada"})
+        first = browser.get("/account").text
+        second = browser.get("/account").text
+
+    assert "Your name is changed." in first
+    assert "Your name is changed." not in second
+
+
+def test_files_of_pages_are_kept_for_good_under_an_address_of_their_content(world):
+    assets = Assets()
+    with browsing(world) as browser:
+        text = browser.get("/sign-in").text
+        urls = set(re.findall(r'"(/static/[^"]+)"', text))
+        answers = {url: browser.client.get(url) for url in urls}
+        other = browser.client.get(assets.url("shared/base.css").replace(assets.version, "0" * 16))
+
+    assert len(urls) >= 4
+    for url, answer in answers.items():
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "set-cookie" not in answer.headers
+        kind = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+        assert answer.headers["content-type"].startswith(kind[url.rpartition(".")[2]])
+    assert other.status_code == 200
+    assert other.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.css", "../templates/base.html", "..%2ftemplates%2fbase.html", "%00", "base"]
+)
+def test_nothing_but_the_files_of_pages_is_served_as_such(world, name):
+    with browsing(world) as browser:
+        assert browser.client.get(f"/static/{Assets().version}/{name}").status_code == 404
+
+
+def test_a_page_that_says_not_who_may_use_it_stops_the_start(tmp_path):
+    settings = Settings(data=tmp_path)
+    secrets.make(settings.secret_path)
+    services = Services(settings, secrets.load(settings.secret_path))
+
+    async def handler(visit):
+        return {}
+
+    with pytest.raises(TypeError, match="role"):
+        Page(page_id="x", path="/x", handler=handler, template="start.html")  # type: ignore[call-arg]
+    for wrong in (None, "", "nobody", "admin "):
+        page = Page(page_id="x", path="/x", handler=handler, template="start.html", role=wrong)
+        with pytest.raises(ValueError, match="does not say who may use it"):
+            serving.Workspace(services, [page])
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"method": "POST"}, "what changes has a form or body"),
+        ({"form": msgspec.Struct}, "no GET does"),
+        ({"method": "POST", "form": msgspec.Struct, "body": msgspec.Struct}, "not several"),
+        ({"method": "POST", "form": msgspec.Struct, "role": ANYONE}, "nobody is there"),
+        ({"method": "POST", "form": msgspec.Struct, "again": "y"}, "has no page"),
+        ({"tab": "X"}, "no page of one project"),
+        ({"tab": "X", "path": "/x/{project_id}/{task_id}"}, "no page of one project"),
+    ],
+)
+def test_a_page_that_could_not_be_safe_stops_the_start(fields, reason):
+    async def handler(visit):
+        return {}
+
+    page = Page(
+        **{"page_id": "x", "path": "/x", "handler": handler, "role": PersonRole.admin, **fields}
+    )
+
+    with pytest.raises(ValueError, match=reason):
+        serving.check([page])
+
+
+def test_roles_include_the_ones_below_them():
+    assert [role.value for role in sorted(PersonRole, key=lambda one: permissions._RANKS[one])] == [
+        *ROLES
+    ]
+    assert set(permissions._RANKS) == set(PersonRole)
+
+
+def test_the_root_leads_browsers_to_the_workspace_and_others_to_the_documentation(world):
+    with browsing(world) as browser:
+        person = browser.get("/", follow=False)
+        program = browser.client.get("/", follow_redirects=False)
+
+    assert (person.status_code, person.headers["location"]) == (302, "/work")
+    assert (program.status_code, program.headers["location"]) == (302, "/docs")

@@ -1,0 +1,80 @@
+"""Formulas in rendered texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.workspace.render.test_rendering import shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["$x^2$", r"\(x\)", r"\[x = 1\]", "$$x$$", "a $x$, b", "$n$th", "$$\nx\n$$", "> $$\n> x\n> $$",
+     "$$\na\n- b\n= c\n$$", r"\[" + "\nx_1\n" + r"\]", "- $x$", "|a|\n|-|\n|$x$|", "# $x$",
+     r"$\$5 + x$", "text\n$$\nx\n$$\ntext", r"$\frac{a}{b}$", r"**$x$**"],
+)  # fmt: skip
+def test_a_formula_is_drawn(text):
+    found = shown(text)
+
+    assert len(found.all("math")) == 1
+    assert "$" not in found.text.replace("$5", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["$5 and $10", "costs $5-$10", "US$5/US$10", "$20 per month or 30$", "5$ and 6$", "$", "$$",
+     "$$$", "$5", r"\$x\$", "`$x$`", "    $x$", "$ x $", "$HOME/$USER", "$1,000 to 2,000$",
+     r"\[1\]", r"\(see below\)", "$x", "x$", "$\n\n$", "$x\n\ny$", "$$\nx\n\ny\n$$", "a$b$c"],
+)  # fmt: skip
+def test_money_and_the_like_stay_text(text):
+    assert shown(text).all("math") == []
+
+
+def test_an_amount_of_money_keeps_its_sign():
+    assert shown("between $5 and $10, or US$1-$2").text == "between $5 and $10, or US$1-$2\n"
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [r"\begin{matrix} a", r"\left( a", "{" * 1500, r"\def\a{\a\a}\a",
+     r"\newcommand{\b}{\b\b}\b", r"\frac{" * 200, "^" * 200, "a" * 3_000, r"\sqrt" * 300,
+     r"\sideset{_a}{_b}{" * 30 + "x" + "}" * 30, "a_b_c", r"\skew{x}{y}",
+     r"\DeclareMathOperator{\a}{b}", r"\newenvironment{a}{b}{c}"],
+    ids=lambda latex: latex[:12],
+)  # fmt: skip
+def test_a_formula_that_cannot_be_read_is_shown_as_it_was_written(latex):
+    found = shown(rf"before \({latex}=\) after")
+
+    assert found.all("math") == []
+    assert latex in found.text
+    assert found.faults == []
+
+
+def test_a_formula_has_no_links():
+    found = shown(r"$\href{https://a.example}{x}$")
+
+    assert found.all("a") == []
+    assert "href" not in {name for _, attributes in found.elements for name in attributes}
+
+
+def test_text_in_a_formula_is_text():
+    found = shown(r"$\text{<img src=x>} \lt \unicode{3c} &lt;$")
+
+    assert found.all("img") == []
+    assert "<img\u00a0src=x>" in found.text
+    assert found.text.count("<") == 3
+
+
+def test_a_formula_cannot_move_what_it_draws_far_away():
+    found = shown(r"$\hspace{9999em}\raise99em{x}\kern-999em \rule{99em}{99em}\hspace{1.5em}$")
+
+    widths = [one.get("width") for one in found.all("mspace")]
+    assert [width for width in widths if width] == ["1.5em"]
+    assert all("voffset" not in one for one in found.all("mpadded"))
+
+
+def test_formulas_end_where_the_allowance_of_a_text_ends():
+    found = shown("$x$ " * 5_000)
+
+    assert len(found.all("math")) == 1_000
+    assert len(found.all("code")) == 4_000

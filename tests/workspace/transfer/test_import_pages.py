@@ -1,0 +1,369 @@
+"""Import by a browser: what is stored, what is refused, and what is shown of it meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import signal
+import time
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+from markupsafe import escape
+
+from plaudit import clock
+from plaudit.core.transfer import jobs
+from plaudit.errors import Conflict
+from plaudit.formats.files import zstd
+from plaudit.settings import STREAM_BYTES_MAX
+from plaudit.store.transfer.jobs import Job, JobKind
+from tests.support.browser_client import Browser, add_person, browsing, ended, signed_in
+from tests.support.builders import make_task, make_tasks
+from tests.support.harness import walk
+from tests.workspace.accounts.test_user_pages import trace
+
+TREE = {
+    "message_tree_id": "tree-1",
+    "prompt": {
+        "message_id": "11111111-a",
+        "text": "Why?",
+        "role": "prompter",
+        "replies": [
+            {"message_id": "22222222-a", "text": "Because.", "role": "assistant", "rank": 0},
+            {"message_id": "33333333-a", "text": "Well.", "role": "assistant", "rank": 1},
+        ],
+    },
+}
+
+
+def lines(*values) -> bytes:
+    return b"".join(
+        (one if isinstance(one, bytes) else json.dumps(one).encode()) + b"\n" for one in values
+    )
+
+
+def begin(browser, content, **options):
+    query = {"name": "tasks.jsonl", "format": "v2", **options}
+    return browser.upload(f"/import/file?{urlencode(query)}", content)
+
+
+def imported(browser, content, **options):
+    """The whole import of a file."""
+    answer = begin(browser, content, **options)
+    assert answer.status_code == 200, answer.text
+    return ended(browser, f"/import/{answer.json()['job_id']}/progress")
+
+
+def task_ids(world, key):
+    with world.client(key) as client:
+        if not client.get("/v2/projects").json()["projects"]:
+            return []
+        return [one["task_id"] for one in walk(client, limit=100, project_name="P")]
+
+
+def under_way(world, org="default", lease_ms=jobs.LEASE_MS):
+    """An import that another process runs, or ran until its lease ended."""
+    org_id = world.org(org)
+
+    async def work(tx):
+        asked = {"file": "theirs.jsonl", "format": "v2", "project": None, "replace": False}
+        job = await jobs.begin(tx, org_id, "user_x", JobKind.import_, asked, "storing")
+        await tx.run(
+            "UPDATE job SET lease_ms = :lease_ms WHERE org_id = :org_id AND job_id = :job_id",
+            {"lease_ms": clock.now_ms() + lease_ms, "org_id": org_id, "job_id": job.job_id},
+        )
+        return job
+
+    return world.run(world.db.write(work))
+
+
+@pytest.fixture
+def browser(world):
+    with signed_in(world, add_person(world, "manager")) as found:
+        found.get("/import")
+        yield found
+
+
+PACKED = {
+    "plain": lambda content: content,
+    "gzip": gzip.compress,
+    "zstd": zstd.compress,
+    "with a byte order mark": lambda content: b"\xef\xbb\xbf" + content,
+}
+
+
+@pytest.mark.parametrize("pack", PACKED.values(), ids=PACKED)
+def test_a_file_is_imported_and_the_same_file_again_changes_nothing(world, browser, pack):
+    key = world.key()
+    content = pack(lines(*make_tasks(3)))
+
+    first = imported(browser, content, project="P")
+    second = imported(browser, content, project="P")
+
+    assert first["state"] == second["state"] == "done"
+    assert first["counts"] == {"added": 3, "updated": 0, "unchanged": 0, "rejected": 0}
+    assert second["counts"] == {"added": 0, "updated": 0, "unchanged": 3, "rejected": 0}
+    assert first["done"] == first["total"] == len(content)
+    assert len(task_ids(world, key)) == 3
+    assert ("receive_file", "job") in [(one[0], one[2].split("_")[0]) for one in trace(world, key)]
+
+
+def test_every_format_of_the_command_line_is_taken(world, browser):
+    archive = lines(
+        {"kind": "organization", "value": {"archive": "plaudit", "version": 1}},
+        {"kind": "project", "value": {"id": "project_a", "name": "A"}},
+        {"kind": "task", "value": make_task("task_a", project="project_a")},
+    )
+
+    found = [
+        imported(browser, lines(TREE), format="oasst", project="Trees"),
+        imported(browser, lines({"tasks": make_tasks(2)}), format="v2", project="Pages"),
+        imported(browser, archive, format="archive"),
+    ]
+
+    assert [one["counts"]["added"] for one in found] == [1, 2, 2]
+    assert sum(one["counts"]["rejected"] for one in found) == 0
+
+
+def test_rejected_rows_are_shown_with_line_and_reason_and_can_be_downloaded(browser):
+    hostile = {"kind": "<img src=x onerror=alert(1)>", "value": {}}
+    job = imported(browser, lines(hostile, b"{", b"", hostile), name="bad.jsonl", format="archive")
+    page = browser.get(f"/import/{job['job_id']}")
+    listed = browser.get(f"/import/{job['job_id']}/rejected.txt")
+
+    assert job["state"] == "done"
+    assert job["counts"]["rejected"] == 3
+    assert "<img" not in page.text
+    assert str(escape(hostile["kind"])) in page.text
+    assert '<th scope="row" class="number">4</th>' in page.text
+    assert [one.split(":")[:2] for one in listed.text.splitlines()] == [
+        ["bad.jsonl", "1"], ["bad.jsonl", "2"], ["bad.jsonl", "4"],
+    ]  # fmt: skip
+    assert listed.headers["content-type"] == "text/plain; charset=utf-8"
+    assert listed.headers["content-disposition"].startswith("attachment")
+
+
+def test_only_the_first_rejected_rows_are_kept_and_all_are_counted(browser):
+    job = imported(browser, lines(*[b"{"] * (jobs.REJECTS_KEPT_MAX + 50)))
+    listed = browser.get(f"/import/{job['job_id']}/rejected.txt").text.splitlines()
+
+    assert job["counts"]["rejected"] == jobs.REJECTS_KEPT_MAX + 50
+    assert len(listed) == jobs.REJECTS_KEPT_MAX
+    assert listed[-1].startswith(f"tasks.jsonl:{jobs.REJECTS_KEPT_MAX}:")
+
+
+def test_what_is_stored_otherwise_is_rejected_or_overwritten_as_asked(world, browser):
+    imported(browser, lines(make_task("task_a")), project="P")
+    changed = make_task("task_a")
+    changed["threads"][0]["turns"][0]["messages"][0]["content"]["text"] = "Changed?"
+
+    kept = imported(browser, lines(changed), project="P")
+    replaced = imported(browser, lines(changed), project="P", replace="yes")
+
+    assert kept["counts"]["rejected"] == 1
+    assert replaced["counts"]["updated"] == 1
+
+
+def test_a_second_import_is_refused_while_one_runs_and_stores_nothing(world, browser):
+    key = world.key()
+    under_way(world)
+
+    answer = begin(browser, lines(make_task()), project="P")
+    page = browser.get("/import").text
+
+    assert answer.status_code == 409
+    assert "an import of your organization is under way" in answer.json()["error"]
+    assert task_ids(world, key) == []
+    assert "theirs.jsonl" in page
+    assert 'id="upload-button" disabled' in page
+
+
+@pytest.mark.parametrize("is_after_a_dead_one", [False, True])
+def test_of_jobs_that_are_begun_at_once_one_runs_and_the_others_are_refused(
+    world, is_after_a_dead_one
+):
+    org_id = world.org()
+    if is_after_a_dead_one:
+        under_way(world, lease_ms=-1)
+
+    async def one():
+        return await world.db.write(
+            lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.import_, {"file": "x"}, "storing")
+        )
+
+    async def all_at_once():
+        return await asyncio.gather(*(one() for _ in range(8)), return_exceptions=True)
+
+    found = world.run(all_at_once())
+
+    assert sum(isinstance(one, Job) for one in found) == 1
+    assert sum(isinstance(one, Conflict) for one in found) == 7
+
+
+def test_imports_of_other_organizations_are_in_nobodys_way_and_not_seen(world, browser):
+    theirs = under_way(world, "Other")
+
+    own = imported(browser, lines(make_task()), project="P")
+    answers = [
+        browser.get(f"/import/{theirs.job_id}{rest}") for rest in ("", "/progress", "/rejected.txt")
+    ]
+
+    assert own["state"] == "done"
+    assert [one.status_code for one in answers] == [404, 404, 404]
+    assert "theirs.jsonl" not in browser.get("/import").text
+
+
+def test_an_import_whose_process_died_is_shown_as_broken_off_and_makes_way(browser, world):
+    job = under_way(world, lease_ms=-1)
+    told = ended(browser, f"/import/{job.job_id}/progress")
+    page = browser.get(f"/import/{job.job_id}").text
+    next_one = imported(browser, lines(make_task()), project="P")
+
+    assert told["state"] == "broken"
+    assert "rows that are stored are recognised" in page
+    assert next_one["state"] == "done"
+
+
+def test_every_process_shows_the_same_of_an_import(world):
+    with signed_in(world, add_person(world, "manager")) as one, browsing(world) as other:
+        one.get("/import")
+        other.client.cookies.update(one.client.cookies)
+        job = imported(one, lines(*make_tasks(5), b"{"), project="P")
+        there = ended(other, f"/import/{job['job_id']}/progress")
+
+    assert there == job
+
+
+def test_a_damaged_file_ends_the_import_and_what_came_before_stays(world, browser):
+    key = world.key()
+    content = gzip.compress(lines(*make_tasks(2000)))[:-2000]
+
+    job = imported(browser, content, name="cut.jsonl.gz", project="P")
+
+    assert job["state"] == "failed"
+    assert job["reason"].startswith("cut.jsonl.gz is damaged after line")
+    assert job["counts"]["added"] == len(task_ids(world, key)) > 0
+
+
+def test_a_line_that_grows_without_end_is_refused_without_being_held(browser):
+    content = gzip.compress(b'{"a":"' + b"x" * (40 * 1024 * 1024))
+
+    job = imported(browser, content)
+
+    assert job["counts"]["rejected"] == 1
+    assert len(content) < 100_000
+
+
+BAD = {
+    "nothing": ({}, b"", 400),
+    "no format": ({"format": ""}, b"{}", 400),
+    "another format": ({"format": "csv"}, b"{}", 400),
+    "no name": ({"name": ""}, b"{}", 400),
+    "a project for an archive": ({"format": "archive", "project": "P"}, b"{}", 400),
+    "a project that cannot be": ({"project": "\u202e"}, b"{}", 400),
+    "a word for a choice": ({"replace": "maybe"}, b"{}", 400),
+}
+
+
+@pytest.mark.parametrize(("options", "content", "status"), BAD.values(), ids=BAD)
+def test_an_import_that_cannot_be_is_refused_and_the_next_is_not_held_up(
+    browser, options, content, status
+):
+    refused = begin(browser, content, **options)
+    after = imported(browser, lines(make_task()), project="P")
+
+    assert refused.status_code == status
+    assert after["state"] == "done"
+
+
+def test_a_file_that_says_it_is_too_large_is_refused_before_any_of_it_is_read(world, browser):
+    query = urlencode({"name": "x", "format": "v2"})
+    answer = browser.upload(
+        f"/import/file?{query}", iter([b"{}\n"]), Content_Length=str(STREAM_BYTES_MAX + 1)
+    )
+    page = browser.get("/import").text
+
+    assert answer.status_code == 413
+    assert "Nothing was imported here yet" in page
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "a/b\\c", "<b>x</b>", "\x07\u202e", "x" * 4000]
+)
+def test_a_file_may_be_called_anything_and_is_found_nowhere_by_it(world, browser, name):
+    job = imported(browser, lines(b"{"), name=name)
+    page = browser.get("/import").text
+    left = [path.name for path in (world.settings.data / "jobs").iterdir()]
+
+    assert job["state"] == "done"
+    assert "<b>x</b>" not in page
+    assert left == []
+
+
+def test_an_upload_that_breaks_off_leaves_nothing_and_is_told(world, start_server):
+    who = add_person(world, "manager")
+    server = start_server()
+    with httpx2.Client(base_url=server.url, timeout=30) as client:
+        browser = Browser(client)
+        browser.sign_in(who)
+        browser.get("/import")
+
+        def torn():
+            yield lines(make_task())
+            raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            begin(browser, torn(), project="P")
+        until = time.monotonic() + 20
+        while ">failed<" not in (page := browser.get("/import").text):
+            assert time.monotonic() < until, page
+            time.sleep(0.05)
+        left = list((world.settings.data / "jobs").iterdir())
+
+    assert "tasks.jsonl" in page
+    assert left == []
+
+
+async def any_task(world) -> bool:
+    async with world.db.read() as tx:
+        return bool(await tx.all("SELECT 1 FROM task LIMIT 1", {}))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow
+def test_an_import_that_is_cut_short_is_finished_by_importing_the_file_again(
+    world, start_server, how
+):
+    who = add_person(world, "manager")
+    content = lines(*make_tasks(20_000))
+    server = start_server()
+    with httpx2.Client(base_url=server.url, timeout=60) as client:
+        browser = Browser(client)
+        browser.sign_in(who)
+        browser.get("/import")
+        job_id = begin(browser, content, project="P").json()["job_id"]
+        path = f"/import/{job_id}/progress"
+        headers = {"Accept": "application/json"}
+        until = time.monotonic() + 30
+        while not world.run(any_task(world)):
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        server.stop(how)
+    again = start_server()
+    with httpx2.Client(base_url=again.url, timeout=60) as client:
+        browser = Browser(client)
+        browser.sign_in(who)
+        browser.get("/import")
+        if how == signal.SIGKILL:
+            assert client.get(path, headers=headers).json()["state"] == "running"
+            world.run(world.db.write(lambda tx: tx.run("UPDATE job SET lease_ms = 0", {})))
+        cut = client.get(path, headers=headers).json()
+        whole = imported(browser, content, project="P")
+
+    assert cut["state"] == "broken"
+    assert whole["state"] == "done"
+    assert whole["counts"]["unchanged"] > 0
+    assert whole["counts"]["added"] > 0
+    assert whole["counts"]["unchanged"] + whole["counts"]["added"] == 20_000

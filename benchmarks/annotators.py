@@ -17,13 +17,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import submissions as submission
+from plaudit.core.labeling import leases, submissions
 from plaudit.errors import LeaseLost, LimitReached, Unavailable
 from plaudit.model.core import Project
 from plaudit.model.labeling import Hold, Lease
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.tasks import projects
 
 FORM = {"fields": [{"key": "ok", "level": "turn", "type": "boolean", "required": True}]}
@@ -59,7 +58,7 @@ class Crew:
     def __init__(self, config: Config) -> None:
         self.config = config
         place = Settings(data=Path(config.data), database=config.database)
-        self.db = opening.open_database(place)
+        self.db = connect.open_database(place)
         self.random = random.Random(config.seed)
         how = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         self.acknowledged = os.open(config.acknowledged, how)
@@ -119,7 +118,7 @@ class Crew:
 
     async def claim(self, project: Project, user_id: str) -> Lease | None:
         began = time.perf_counter()
-        lease = await self.db.write(lambda tx: assignment.claim(tx, project, user_id))
+        lease = await self.db.write(lambda tx: leases.claim(tx, project, user_id))
         if lease is not None:
             os.write(self.claims, SECONDS.pack(time.perf_counter() - began))
         return lease
@@ -141,11 +140,11 @@ class Crew:
             self.counts["left"] += 1
             return
         if chance < 0.04:
-            await self.db.write(lambda tx: assignment.skip(tx, project, held, reason="hard"))
+            await self.db.write(lambda tx: leases.skip(tx, project, held, reason="hard"))
             self.counts["skipped"] += 1
             return
         if chance < 0.06:
-            await self.db.write(lambda tx: assignment.release(tx, project, held))
+            await self.db.write(lambda tx: leases.release(tx, project, held))
             self.counts["released"] += 1
             return
         if chance < 0.06 + self.config.late_share:
@@ -155,7 +154,7 @@ class Crew:
     async def submit(self, project: Project, lease: Lease, held: Hold) -> None:
         key = f"{lease.assignment_id}-{lease.fence}"
         receipt = await self.db.write(
-            lambda tx: submission.submit(tx, project, held, ANSWERS, client_key=key, active_ms=10)
+            lambda tx: submissions.submit(tx, project, held, ANSWERS, client_key=key, active_ms=10)
         )
         self.counts["submitted"] += not receipt.is_repeated
         os.write(self.acknowledged, f"{receipt.submission_id}\n".encode())

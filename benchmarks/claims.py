@@ -16,10 +16,10 @@ from benchmarks.crews import Crews, Floor, Outcome, make_floors
 from benchmarks.plan import Plan
 from benchmarks.postgres_server import find_binaries, running
 from benchmarks.report import Figure, Section
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.labeling import leases as assignment
+from plaudit.core.accounts import api_keys
+from plaudit.core.labeling import leases
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 
 OVERLAPS = (1, 2, 3)
@@ -61,16 +61,16 @@ def measure_claims(plan: Plan) -> Iterable[Section]:
 def _prepared(plan: Plan, name: str, url: str | None) -> Settings:
     settings = Settings(data=plan.work / name, database=url)
     settings.data.mkdir(parents=True)
-    opening.prepare(settings)
+    connect.prepare(settings)
     return settings
 
 
 def _measure(plan: Plan, place: Place) -> Iterable[Section]:
     with asyncio.Runner() as runner, ExitStack() as stack:
-        db = opening.open_database(place.settings)
+        db = connect.open_database(place.settings)
         stack.callback(lambda: runner.run(db.close()))
-        runner.run(access.create_account(db, "default"))
-        org_id = runner.run(access.get_org(db, "default", "live"))
+        runner.run(api_keys.create_account(db, "default"))
+        org_id = runner.run(api_keys.get_org(db, "default", "live"))
         yield runner.run(_bare(plan, place, db, org_id))
         yield _paced(plan, place, runner, db, org_id)
         yield _flat_out(plan, place, runner, db, org_id)
@@ -134,7 +134,7 @@ def _claim_bare(db: Database) -> Callable[[str], Awaitable[None]]:
 
 def _claim_ours(db: Database, floor: Floor) -> Callable[[str], Awaitable[None]]:
     async def claim(user_id: str) -> None:
-        assert await db.write(lambda tx: assignment.claim(tx, floor.project, user_id)) is not None
+        assert await db.write(lambda tx: leases.claim(tx, floor.project, user_id)) is not None
 
     return claim
 

@@ -19,11 +19,11 @@ from plaudit.app import tune_allocator
 from plaudit.core.transfer.importer import CHUNK_ROWS
 from plaudit.model.core import DEFAULT_OPTS, PageRow, StoredTask, TaskStatus
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Args, Row, Transaction
 from plaudit.store.tasks import tasks
 from plaudit.store.tasks.tasks import FAR, TaskFilter, TaskPlace
-from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import render
 
 SEED = 1
 PAGE_TASKS = 100
@@ -62,7 +62,7 @@ def measure_postgres(plan: Plan) -> Iterable[Section]:
     tune_allocator()
     for binaries in plan.postgres_binaries or find_binaries():
         with running(binaries) as url:
-            opening.prepare(Settings(database=url))
+            connect.prepare(Settings(database=url))
             yield from uvloop.run(_measure(plan, url))
 
 
@@ -139,11 +139,11 @@ async def _make_documents(store: Store, project_id: int) -> None:
 
 
 def _document(task: StoredTask) -> str:
-    return rendering.whole(task, _placed(task.batch_id), int(DEFAULT_OPTS)).decode()
+    return render.whole(task, _placed(task.batch_id), int(DEFAULT_OPTS)).decode()
 
 
 def _placed(batch_id: str | None) -> bytes:
-    return rendering.place(b'"project_1"', msgspec.json.encode(batch_id))
+    return render.place(b'"project_1"', msgspec.json.encode(batch_id))
 
 
 def _own_page(store: Store, project_id: int) -> Page:
@@ -152,7 +152,7 @@ def _own_page(store: Store, project_id: int) -> Page:
             rows = await _list_completed(tx, project_id, after)
         parts = [b'{"tasks":[']
         places = {batch_id: _placed(batch_id) for batch_id in {row[2] for row in rows}}
-        rendering.assemble(rows, places, int(DEFAULT_OPTS), parts)
+        render.assemble(rows, places, int(DEFAULT_OPTS), parts)
         parts.append(b"]}")
         return b"".join(parts)
 

@@ -13,12 +13,12 @@ import asyncpg
 
 from benchmarks.generate import Shape, project_of, write_tasks
 from benchmarks.plan import Plan
-from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import api_keys
 from plaudit.core.transfer.importer import Reject, Source, import_sources
 from plaudit.formats import files
 from plaudit.model.core import StoredTask
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import tasks
 
@@ -61,10 +61,10 @@ async def new_store(url: str) -> AsyncIterator[Store]:
     """Open a store that was prepared in the database of a URL."""
     with tempfile.TemporaryDirectory(prefix="plaudit-bench-") as folder:
         settings = Settings(data=Path(folder), database=url)
-        db, raw = opening.open_database(settings), await asyncpg.connect(url)
+        db, raw = connect.open_database(settings), await asyncpg.connect(url)
         try:
-            await access.create_account(db, "default")
-            org_id = await access.get_org(db, "default", "live")
+            await api_keys.create_account(db, "default")
+            org_id = await api_keys.get_org(db, "default", "live")
             yield Store(await _name(raw), settings, db, raw, org_id)
         finally:
             await raw.close()
@@ -85,7 +85,7 @@ async def fill(plan: Plan, store: Store, shape: Shape, count: int) -> int:
     path = write_tasks(plan.cache, shape, count, batch_tasks=BATCH_TASKS)
     source = Source(path, lambda: files.entries(path, "v2", lambda at: None))
     name = project_of(shape)
-    patient = opening.open_database(store.settings, patient=True)
+    patient = connect.open_database(store.settings, patient=True)
     try:
         await import_sources(
             patient, store.org_id, lambda: [source], project_name=name, on_reject=_refuse

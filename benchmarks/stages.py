@@ -16,8 +16,8 @@ import apsw
 
 from plaudit import guard
 from plaudit.cli import main as plaudit
-from plaudit.core.transfer import merge as merging
-from plaudit.wire.v2 import parse as reading
+from plaudit.core.transfer import merge
+from plaudit.wire.v2 import parse
 
 CPU_STAGES = ("read_file", "parse", "validate", "render", "write_rows", "commit")
 
@@ -58,8 +58,8 @@ def _clock_functions(stages: Seconds) -> None:
     """Put a clock around the pure stages."""
     for module, name, stage in (
         (guard, "check", "parse"),
-        (reading, "read_task", "validate"),
-        (merging, "prepare", "render"),
+        (parse, "read_task", "validate"),
+        (merge, "prepare", "render"),
     ):
         setattr(module, name, _clocked(getattr(module, name), stages, stage))
 

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.errors import Problem
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from tests.support import postgres
 from tests.support.attachments import link_of, upload
 from tests.support.harness import SHARED_DATA, Server, World
@@ -84,8 +84,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store as `plaudit init` leaves it, without the organization."""
     folder = tmp_path_factory.mktemp("template")
     settings = Settings(data=folder)
-    opening.prepare(settings)
-    secrets.make(settings.secret_path)
+    connect.prepare(settings)
+    server_secret.make(settings.secret_path)
     return folder
 
 

@@ -19,29 +19,23 @@ from plaudit import cli, guard, ids, mailbox, settings
 from plaudit.api.http import parameters, problems
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import Operation
-from plaudit.api.manage import deliveries as manage_deliveries
-from plaudit.api.v2 import reads as v2
+from plaudit.api.manage import deliveries
+from plaudit.api.v2 import reads
 from plaudit.app import all_operations
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.common import names
-from plaudit.core.common import page_tokens as paging
+from plaudit.core.accounts import api_keys
+from plaudit.core.common import names, page_tokens
 from plaudit.core.datasets import attachments, datasets
-from plaudit.core.deliveries import builder as deliveries
-from plaudit.core.outbound import http_client as egress
-from plaudit.core.outbound import smtp as mail
+from plaudit.core.deliveries import builder
+from plaudit.core.outbound import http_client, smtp
 from plaudit.core.outbound import urls as targets
-from plaudit.core.tasks import bulk_upload as uploads
-from plaudit.core.tasks import forms, projects
-from plaudit.core.transfer import importer as intake
-from plaudit.core.transfer import jobs
-from plaudit.core.webhooks import endpoints as webhooks
+from plaudit.core.tasks import bulk_upload, forms, projects
+from plaudit.core.transfer import importer, jobs
+from plaudit.core.webhooks import endpoints
 from plaudit.formats import files, oasst
 from plaudit.settings import VARIABLES, Settings
-from plaudit.store.deliveries import frozen_tasks as frozen
-from plaudit.store.engine import postgres as engine_postgres
-from plaudit.store.engine import sqlite as engine_sqlite
-from plaudit.wire.v2 import parse as reading
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.store.deliveries import frozen_tasks
+from plaudit.store.engine import postgres, sqlite
+from plaudit.wire.v2 import parse, size_limits
 from tests.support.builders import make_tasks
 from tests.support.harness import clean_environment, free_port
 
@@ -265,61 +259,61 @@ def test_every_command_and_option_is_described(words):
 @pytest.mark.parametrize(
     ("name", "shown", "limit"),
     [
-        ("api.md", "100", v2.LIMIT_MAX),
+        ("api.md", "100", reads.LIMIT_MAX),
         ("api.md", "4,096 characters", parameters.VALUE_CHARS_MAX),
-        ("api.md", "2,048 characters", paging.TOKEN_CHARS_MAX),
+        ("api.md", "2,048 characters", page_tokens.TOKEN_CHARS_MAX),
         ("api.md", "16 KiB", settings.HEADER_BYTES_MAX / 1024),
         ("api.md", "10 s", settings.HEADER_SECONDS_MAX),
         ("api.md", "10 MiB", settings.BODY_BYTES_MAX / 1024**2),
         ("api.md", "30 s", settings.REQUEST_SECONDS_MAX),
         ("api.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("api.md", "600 s", settings.STREAM_SECONDS_MAX),
-        ("api.md", "100,000 lines", uploads.ROWS_MAX),
-        ("api.md", "200, or 4 MiB", uploads.CHUNK_ROWS),
-        ("api.md", "4 MiB", uploads.CHUNK_BYTES / 1024**2),
+        ("api.md", "100,000 lines", bulk_upload.ROWS_MAX),
+        ("api.md", "200, or 4 MiB", bulk_upload.CHUNK_ROWS),
+        ("api.md", "4 MiB", bulk_upload.CHUNK_BYTES / 1024**2),
         ("api.md", "256 KiB", projects.DETAIL_BYTES_MAX / 1024),
         ("api.md", "50,000 characters", projects.GUIDELINES_CHARS_MAX),
         ("api.md", "200; 1,000", forms.FIELDS_MAX),
         ("api.md", "1,000 |", forms.VALUES_MAX),
-        ("api.md", "1,000 |", access.ACTIVE_KEYS_MAX),
+        ("api.md", "1,000 |", api_keys.ACTIVE_KEYS_MAX),
         ("api.md", "60 s", settings.IDLE_SECONDS_MAX),
         ("api.md", "1,000", settings.CONNECTIONS_MAX),
-        ("api.md", "100 |", webhooks.ENDPOINTS_MAX),
+        ("api.md", "100 |", endpoints.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", files.LINE_BYTES_MAX / 1024**2),
-        ("operate.md", "64 MiB, after decompression", bounds.ARCHIVE_LINE_BYTES_MAX / 1024**2),
-        ("operate.md", "1 MiB", bounds.METADATA_BYTES_MAX / 1024**2),
-        ("operate.md", "24 MiB; 24 MiB", bounds.CONVERSATION_BYTES_MAX / 1024**2),
-        ("operate.md", "10 MiB |", bounds.REASONS_BYTES_MAX / 1024**2),
-        ("api.md", "1 MiB", bounds.METADATA_BYTES_MAX / 1024**2),
-        ("api.md", "24 MiB; 24 MiB", bounds.CONVERSATION_BYTES_MAX / 1024**2),
-        ("api.md", "10 MiB", bounds.TEXT_BYTES_MAX / 1024**2),
-        ("operate.md", "10,000", reading.MESSAGES_PER_TASK_MAX),
+        ("operate.md", "64 MiB, after decompression", size_limits.ARCHIVE_LINE_BYTES_MAX / 1024**2),
+        ("operate.md", "1 MiB", size_limits.METADATA_BYTES_MAX / 1024**2),
+        ("operate.md", "24 MiB; 24 MiB", size_limits.CONVERSATION_BYTES_MAX / 1024**2),
+        ("operate.md", "10 MiB |", size_limits.REASONS_BYTES_MAX / 1024**2),
+        ("api.md", "1 MiB", size_limits.METADATA_BYTES_MAX / 1024**2),
+        ("api.md", "24 MiB; 24 MiB", size_limits.CONVERSATION_BYTES_MAX / 1024**2),
+        ("api.md", "10 MiB", size_limits.TEXT_BYTES_MAX / 1024**2),
+        ("operate.md", "10,000", parse.MESSAGES_PER_TASK_MAX),
         ("operate.md", "10,000", oasst.THREADS_PER_TREE_MAX),
         ("operate.md", "64 levels", guard.DEPTH_MAX),
         ("operate.md", "255 characters, no control", ids.ID_CHARS_MAX),
         ("operate.md", "255 characters and 1,020 bytes", names.CODE_POINTS_MAX),
         ("operate.md", "1,020 bytes", names.BYTES_MAX),
-        ("operate.md", "5 minutes", intake.FUTURE_MS_MAX / 60_000),
-        ("operate.md", "500, or 4 MiB", intake.CHUNK_ROWS),
-        ("operate.md", "4 MiB", intake.CHUNK_BYTES / 1024**2),
-        ("api.md", "10,000", manage_deliveries.DELIVERY_TASKS_MAX),
+        ("operate.md", "5 minutes", importer.FUTURE_MS_MAX / 60_000),
+        ("operate.md", "500, or 4 MiB", importer.CHUNK_ROWS),
+        ("operate.md", "4 MiB", importer.CHUNK_BYTES / 1024**2),
+        ("api.md", "10,000", deliveries.DELIVERY_TASKS_MAX),
         ("api.md", "10,000", datasets.TASKS_MAX),
         ("api.md", "10 MiB", datasets.TASK_BYTES_MAX / 1024**2),
         ("api.md", "1,000 |", datasets.ATTACHMENTS_PER_TASK_MAX),
         ("api.md", "1 GiB", attachments.UPLOAD_BYTES_MAX / 1024**3),
         ("api.md", "300 s", attachments.LINK_SECONDS),
-        ("api.md", "1,000; 100", manage_deliveries.MANIFEST_LIMIT_MAX),
-        ("api.md", "100 |", manage_deliveries.CHANGES_LIMIT_MAX),
-        ("operate.md", "200, or 4 MiB", frozen.FROZEN_AT_ONCE),
-        ("operate.md", "4 MiB", deliveries.CHUNK_BYTES / 1024**2),
-        ("operate.md", "5 s", engine_sqlite.BUSY_MS / 1000),
-        ("operate.md", "10 |", engine_postgres.CONNECTIONS_MAX),
-        ("operate.md", "2 s; 2 s; 10 s", engine_postgres.WAIT_SECONDS_MAX),
-        ("operate.md", "15 s; 5 s; 5 s", egress.DEADLINE_SECONDS),
-        ("operate.md", "15 s; 5 s", mail.DEADLINE_SECONDS),
-        ("operate.md", "5 s; 5 s", egress.LOOKUP_SECONDS_MAX),
-        ("operate.md", "5 s |", egress.CONNECT_SECONDS_MAX),
-        ("operate.md", "64 KiB", egress.ANSWER_BYTES_MAX / 1024),
+        ("api.md", "1,000; 100", deliveries.MANIFEST_LIMIT_MAX),
+        ("api.md", "100 |", deliveries.CHANGES_LIMIT_MAX),
+        ("operate.md", "200, or 4 MiB", frozen_tasks.FROZEN_AT_ONCE),
+        ("operate.md", "4 MiB", builder.CHUNK_BYTES / 1024**2),
+        ("operate.md", "5 s", sqlite.BUSY_MS / 1000),
+        ("operate.md", "10 |", postgres.CONNECTIONS_MAX),
+        ("operate.md", "2 s; 2 s; 10 s", postgres.WAIT_SECONDS_MAX),
+        ("operate.md", "15 s; 5 s; 5 s", http_client.DEADLINE_SECONDS),
+        ("operate.md", "15 s; 5 s", smtp.DEADLINE_SECONDS),
+        ("operate.md", "5 s; 5 s", http_client.LOOKUP_SECONDS_MAX),
+        ("operate.md", "5 s |", http_client.CONNECT_SECONDS_MAX),
+        ("operate.md", "64 KiB", http_client.ANSWER_BYTES_MAX / 1024),
         ("operate.md", "2,048 characters", targets.URL_CHARS_MAX),
         ("operate.md", "254 characters", mailbox.CHARS_MAX),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),

@@ -29,33 +29,17 @@ from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
 from plaudit.api.manage import (
-    api_keys as manage_keys,
+    api_keys,
+    audit,
+    datasets,
+    deliveries,
+    projects,
+    tasks,
+    users,
+    webhook_endpoints,
+    webhook_messages,
 )
-from plaudit.api.manage import (
-    audit as manage_audit,
-)
-from plaudit.api.manage import (
-    datasets as manage_datasets,
-)
-from plaudit.api.manage import (
-    deliveries as manage_deliveries,
-)
-from plaudit.api.manage import (
-    projects as manage_projects,
-)
-from plaudit.api.manage import (
-    tasks as manage_tasks,
-)
-from plaudit.api.manage import (
-    users as manage_users,
-)
-from plaudit.api.manage import (
-    webhook_endpoints as manage_webhooks,
-)
-from plaudit.api.manage import (
-    webhook_messages as manage_notices,
-)
-from plaudit.api.openapi import document as openapi
+from plaudit.api.openapi import document
 from plaudit.api.v2 import (
     datasets as v2_datasets,
 )
@@ -63,37 +47,25 @@ from plaudit.api.v2 import (
     deliveries as v2_deliveries,
 )
 from plaudit.api.v2 import (
-    legacy_task as v1,
+    legacy_task,
+    reads,
+    writes,
 )
-from plaudit.api.v2 import (
-    reads as v2,
-)
-from plaudit.api.v2 import (
-    writes as v2_writes,
-)
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Misconfigured
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.worker import STOP_S, Worker
 from plaudit.workspace.accounts import (
     account_pages,
+    api_key_pages,
     sign_in_pages,
-)
-from plaudit.workspace.accounts import (
-    api_key_pages as key_pages,
-)
-from plaudit.workspace.accounts import (
-    user_pages as people_pages,
+    user_pages,
 )
 from plaudit.workspace.annotate import (
-    annotation_calls as work_calls,
-)
-from plaudit.workspace.annotate import (
-    annotation_pages as work,
-)
-from plaudit.workspace.annotate import (
+    annotation_calls,
+    annotation_pages,
     files,
 )
 from plaudit.workspace.http.page import Page
@@ -108,10 +80,8 @@ from plaudit.workspace.projects import (
 from plaudit.workspace.review import review_calls, review_pages
 from plaudit.workspace.transfer import archive_pages, delivery_pages, import_pages
 from plaudit.workspace.webhooks import (
-    endpoint_pages as webhook_pages,
-)
-from plaudit.workspace.webhooks import (
-    message_pages as notice_pages,
+    endpoint_pages,
+    message_pages,
 )
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -119,14 +89,14 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
     """Every route of the server, the busiest first."""
-    found: list[Operation] = [*v2.OPERATIONS, *v2_writes.OPERATIONS, *v1.OPERATIONS]
+    found: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     found += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
-    found += [*manage_datasets.OPERATIONS, *attachments.OPERATIONS]
-    for one in (manage_projects, manage_tasks, manage_users, manage_keys, manage_audit):
+    found += [*datasets.OPERATIONS, *attachments.OPERATIONS]
+    for one in (projects, tasks, users, api_keys, audit):
         found += one.OPERATIONS
-    found += manage_deliveries.OPERATIONS
-    found += [*manage_webhooks.OPERATIONS, *manage_notices.OPERATIONS]
-    found += system.operations(lambda: openapi.document(found, settings), metrics)
+    found += deliveries.OPERATIONS
+    found += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
+    found += system.operations(lambda: document.document(found, settings), metrics)
     return tuple(found)
 
 
@@ -134,10 +104,25 @@ def all_pages() -> tuple[Page, ...]:
     """Every page of the workspace."""
     found: list[Page] = []
     for one in (
-        *(start_page, sign_in_pages, account_pages, people_pages, work, work_calls, files),
+        *(
+            start_page,
+            sign_in_pages,
+            account_pages,
+            user_pages,
+            annotation_pages,
+            annotation_calls,
+            files,
+        ),
         *(review_pages, review_calls),
         *(project_pages, settings_pages, batch_pages, task_pages),
-        *(key_pages, notice_pages, webhook_pages, import_pages, archive_pages, delivery_pages),
+        *(
+            api_key_pages,
+            message_pages,
+            endpoint_pages,
+            import_pages,
+            archive_pages,
+            delivery_pages,
+        ),
     ):
         found += one.PAGES
     return tuple(found)
@@ -154,9 +139,9 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        services.db = opening.open_database(settings)
-        await opening.require_current(services.db, settings)
-        await secrets.bind(services.db, secret, settings.secret_path)
+        services.db = connect.open_database(settings)
+        await connect.require_current(services.db, settings)
+        await server_secret.bind(services.db, secret, settings.secret_path)
         worker = None
         if with_worker:
             worker = Worker(services.db, secret, settings, observe=metrics.observe_attempt)
@@ -255,7 +240,7 @@ def _exit(number: int, frame: Any) -> NoReturn:
 
 def _started(settings: Settings) -> ASGIApp:
     tune_allocator()
-    secret = secrets.load(settings.secret_path)
+    secret = server_secret.load(settings.secret_path)
     return create_app(settings, secret, with_worker=settings.worker)
 
 

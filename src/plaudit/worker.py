@@ -16,22 +16,21 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from plaudit import settings as limits
-from plaudit.core.common import idempotency
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import idempotency, server_secret
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.labeling import leases as assignment
+from plaudit.core.labeling import leases
 from plaudit.core.outbound.http_client import Egress
 from plaudit.core.transfer import jobs
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks import messages
 from plaudit.core.webhooks.dispatcher import Lines
 from plaudit.core.webhooks.sender import LEASE_MS, Ended, Sender
 from plaudit.errors import Problem, Unavailable
 from plaudit.model.webhooks import NoticeState
 from plaudit.settings import Settings
 from plaudit.store.datasets.blob_store import Objects
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
-from plaudit.store.labeling import leases as assignments
+from plaudit.store.labeling import leases as leases_store
 
 LOOK_S = 1.0
 LOOK_S_MIN = 0.02
@@ -130,19 +129,19 @@ class Worker:
     async def take_back(self) -> int:
         """Take back the leases that have run out; return how many it was."""
         async with self._db.read(snapshot=False) as tx:
-            found = await assignments.list_projects_due(
+            found = await leases_store.list_projects_due(
                 tx, now=await tx.now_ms(), limit=PROJECTS_AT_ONCE
             )
         total = 0
         for project_id in found:
 
             async def work(tx: Transaction, project_id: int = project_id) -> int:
-                return await assignment.sweep(tx, project_id)
+                return await leases.sweep(tx, project_id)
 
             for _ in range(SWEEPS_MAX):
                 count = await self._db.write(work)
                 total += count
-                if count < assignment.SWEPT_AT_ONCE:
+                if count < leases.SWEPT_AT_ONCE:
                     break
         if total:
             self._log.info("leases taken back", count=total)
@@ -151,7 +150,7 @@ class Worker:
     async def forget_old(self) -> int:
         """Delete everything that is kept no longer; return how many rows were the first of it."""
         total = 0
-        for forget in (idempotency.forget_old, notices.forget_old, jobs.forget_old):
+        for forget in (idempotency.forget_old, messages.forget_old, jobs.forget_old):
 
             async def work(tx: Transaction, forget: _Forget = forget) -> int:
                 return await forget(tx, limit=FORGOTTEN_AT_ONCE)
@@ -203,8 +202,8 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    secret = secrets.load(settings.secret_path)
-    db = opening.open_database(settings)
+    secret = server_secret.load(settings.secret_path)
+    db = connect.open_database(settings)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

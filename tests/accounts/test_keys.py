@@ -12,14 +12,14 @@ import httpx2
 import pytest
 
 from plaudit import clock
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.accounts import api_keys
+from plaudit.core.common import server_secret
 from plaudit.errors import Conflict, Misconfigured, NotFound
 from plaudit.model.core import Role
 from tests.support.harness import World, run_cli, store_arguments
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-UNKNOWN = access.mint_key("live")
+UNKNOWN = api_keys.mint_key("live")
 
 
 def answer_to(client, header):
@@ -40,7 +40,7 @@ def basic(text: str) -> str:
 
 @pytest.mark.parametrize("mode", ["live", "test"])
 def test_a_key_is_its_mode_forty_random_characters_and_a_checksum(mode):
-    key = access.mint_key(mode)
+    key = api_keys.mint_key(mode)
 
     assert key.startswith(f"{mode}_")
     assert len(key) == 5 + 40 + 6
@@ -52,14 +52,14 @@ def test_a_key_is_its_mode_forty_random_characters_and_a_checksum(mode):
 
 
 def test_a_key_holds_at_least_190_random_bits_beyond_what_is_shown_of_it():
-    shown = access.DISPLAY_CHARS - len("live_")
+    shown = api_keys.DISPLAY_CHARS - len("live_")
 
-    assert (access.RANDOM_CHARS - shown) * math.log2(62) >= 190
+    assert (api_keys.RANDOM_CHARS - shown) * math.log2(62) >= 190
 
 
 def test_every_place_of_a_key_takes_every_character():
     """No place is fixed and none is drawn from less than the whole alphabet."""
-    keys = [access.mint_key("live") for _ in range(1500)]
+    keys = [api_keys.mint_key("live") for _ in range(1500)]
 
     assert len(set(keys)) == len(keys)
     for place in range(5, 45):
@@ -70,8 +70,8 @@ def test_the_checksum_tells_keys_from_strings_that_resemble_them():
     dice = random.Random(7)
     resembling = ["live_" + "".join(dice.choices(BASE62, k=46)) for _ in range(20_000)]
 
-    assert sum(access.is_key(text) for text in resembling) == 0
-    assert access.is_key(UNKNOWN)
+    assert sum(api_keys.is_key(text) for text in resembling) == 0
+    assert api_keys.is_key(UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_the_checksum_tells_keys_from_strings_that_resemble_them():
 )
 def test_one_change_makes_a_key_no_key(spoil):
     key = "live_" + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"
-    key += access._checksum(key)
-    assert access.is_key(key)
+    key += api_keys._checksum(key)
+    assert api_keys.is_key(key)
 
-    assert not access.is_key(spoil(key))
+    assert not api_keys.is_key(spoil(key))
 
 
 def test_no_file_of_the_store_holds_a_key(world, start_server):
@@ -121,14 +121,14 @@ def test_no_file_of_the_store_holds_a_key(world, start_server):
         data = path.read_bytes()
         for key in keys:
             assert key.encode() not in data, path
-            assert key[access.DISPLAY_CHARS : -6].encode() not in data, path
+            assert key[api_keys.DISPLAY_CHARS : -6].encode() not in data, path
             assert key[5:45].encode() not in data, path
 
 
 def test_a_key_cannot_be_tried_against_a_stolen_database_without_the_secret(world):
     """The stored digest is keyed: the same key under another secret has another one."""
     key = world.key()
-    other = secrets.ServerSecret([b"0123456789abcdefghijklmnopqrstuv"])
+    other = server_secret.ServerSecret([b"0123456789abcdefghijklmnopqrstuv"])
 
     assert other.key_digests(key) != world.secret.key_digests(key)
     assert len(world.secret.key_digests(key)[0]) >= 24
@@ -138,7 +138,7 @@ def test_all_who_are_refused_get_one_and_the_same_answer(world):
     """Missing, malformed, unknown, revoked, expired and misspelled are told apart by nothing."""
     org_id = world.org()
     revoked, expired = world.key(), expiring(world, clock.now_ms() - 1)
-    world.run(access.revoke_key(world.db, org_id=org_id, key=revoked))
+    world.run(api_keys.revoke_key(world.db, org_id=org_id, key=revoked))
     valid = world.key()
     headers = [
         None, "", "Bearer", "Bearer ", "Basic", "Basic ", "Basic !!!", "Basic 77+9",
@@ -166,7 +166,7 @@ def test_all_who_are_refused_get_one_and_the_same_answer(world):
 
 def expiring(world: World, expires_ms: int) -> str:
     return world.run(
-        access.create_key(
+        api_keys.create_key(
             world.db, world.secret, org_id=world.org(), mode="live", name="", role=Role.admin,
             expires_ms=expires_ms,
         )
@@ -209,13 +209,13 @@ def test_a_revoked_key_is_refused_from_the_next_request_on(world):
     with world.client(key) as client:
         assert client.get("/v2/projects").status_code == 200
 
-        world.run(access.revoke_key(world.db, org_id=world.org(), key=key))
+        world.run(api_keys.revoke_key(world.db, org_id=world.org(), key=key))
 
         assert client.get("/v2/projects").status_code == 401
         headers = {"Authorization": f"Bearer {other}"}
         assert client.get("/v2/projects", headers=headers).status_code == 200
     with pytest.raises(NotFound):
-        world.run(access.revoke_key(world.db, org_id=world.org(), key=key))
+        world.run(api_keys.revoke_key(world.db, org_id=world.org(), key=key))
 
 
 def test_a_key_can_be_revoked_only_in_its_own_world(world):
@@ -223,7 +223,7 @@ def test_a_key_can_be_revoked_only_in_its_own_world(world):
 
     for org in (world.org("other"), world.org(mode="test")):
         with pytest.raises(NotFound):
-            world.run(access.revoke_key(world.db, org_id=org, key=key))
+            world.run(api_keys.revoke_key(world.db, org_id=org, key=key))
 
     with world.client(key) as client:
         assert client.get("/v2/projects").status_code == 200
@@ -256,7 +256,7 @@ def test_a_role_too_low_is_forbidden_and_a_higher_one_is_not(world):
 
 async def _authenticated(world: World, key: str):
     async with world.db.read() as tx:
-        return await access.authenticate(tx, world.secret, f"Bearer {key}")
+        return await api_keys.authenticate(tx, world.secret, f"Bearer {key}")
 
 
 @pytest.mark.parametrize("name", ["api_key", "key", "project_id", "next_token", "anything"])
@@ -276,7 +276,7 @@ def test_a_key_in_a_url_is_refused_and_not_repeated(world, client, name, path):
 def test_two_organizations_of_one_name_are_refused(world):
     world.org("Acme")
     with pytest.raises(Conflict):
-        world.run(access.create_account(world.db, "Acme"))
+        world.run(api_keys.create_account(world.db, "Acme"))
 
 
 class TestSecretFile:
@@ -285,9 +285,9 @@ class TestSecretFile:
     def test_it_is_made_for_its_owner_alone_and_only_once(self, tmp_path):
         path = tmp_path / "new" / "secret"
 
-        assert secrets.make(path)
+        assert server_secret.make(path)
         first = path.read_text()
-        assert not secrets.make(path)
+        assert not server_secret.make(path)
 
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.read_text() == first
@@ -299,13 +299,13 @@ class TestSecretFile:
         settings.secret_path.chmod(mode)
 
         with pytest.raises(Misconfigured, match="open to others"):
-            secrets.load(settings.secret_path)
+            server_secret.load(settings.secret_path)
 
     def test_a_missing_one_is_refused_and_not_made_anew(self, settings):
         settings.secret_path.unlink()
 
         with pytest.raises(Misconfigured, match="missing"):
-            secrets.load(settings.secret_path)
+            server_secret.load(settings.secret_path)
         ran = run_cli("serve", *store_arguments(settings), "--port", "1")
 
         assert ran.returncode != 0
@@ -324,7 +324,7 @@ class TestSecretFile:
         settings.secret_path.write_bytes(text)
 
         with pytest.raises(Misconfigured) as caught:
-            secrets.load(settings.secret_path)
+            server_secret.load(settings.secret_path)
 
         said = caught.value.message.replace(str(settings.secret_path), "")
         assert str(settings.secret_path) in caught.value.message
@@ -333,11 +333,11 @@ class TestSecretFile:
     def test_one_of_another_store_is_refused_and_says_which_is_wanted(self, world):
         wanted = world.secret.fingerprints[0]
         world.settings.secret_path.unlink()
-        secrets.make(world.settings.secret_path)
+        server_secret.make(world.settings.secret_path)
 
         path = world.settings.secret_path
         with pytest.raises(Misconfigured, match=wanted):
-            world.run(secrets.bind(world.db, secrets.load(path), path))
+            world.run(server_secret.bind(world.db, server_secret.load(path), path))
         ran = run_cli("serve", *store_arguments(world.settings), "--port", "1")
 
         assert ran.returncode != 0
@@ -346,7 +346,7 @@ class TestSecretFile:
 
     def test_nothing_made_of_the_secret_shows_it(self, settings):
         text = settings.secret_path.read_text().strip()
-        secret = secrets.load(settings.secret_path)
+        secret = server_secret.load(settings.secret_path)
 
         shown = repr(secret) + "".join(secret.fingerprints)
 

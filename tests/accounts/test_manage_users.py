@@ -11,8 +11,7 @@ import apsw
 import httpx2
 import pytest
 
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import api_keys, users
 from plaudit.errors import Forbidden
 from plaudit.model.core import Caller, Role
 from plaudit.store.engine.connect import FILE_NAME
@@ -177,7 +176,7 @@ def test_a_new_key_is_shown_once_and_works_at_once(world, client):
         KEYS, json={"role": "write", "name": "nightly", "expires_at": "2999-01-01T00:00:00Z"}
     ).json()
 
-    assert access.is_key(made["key"])
+    assert api_keys.is_key(made["key"])
     assert made["key"].startswith(made["begins"])
     assert made["expires_at"] == "2999-01-01T00:00:00.000Z"
     listed = client.get(KEYS).json()["keys"]
@@ -207,7 +206,7 @@ def test_no_key_makes_one_that_may_do_more_than_itself(world):
 
     def make(caller_role: Role, role: Role) -> Any:
         caller = Caller(org_id, "key_1", caller_role)
-        return world.run(world.db.write(lambda tx: access.add_key_of(
+        return world.run(world.db.write(lambda tx: api_keys.add_key_of(
             tx, world.secret, caller, name="", role=role, expires_ms=None)))  # fmt: skip
 
     for caller_role in Role:
@@ -318,7 +317,7 @@ def at_once(url: str, key: str, sends: list[tuple[str, str, Any]]) -> list[Any]:
 
 
 def test_keys_made_at_once_never_exceed_what_a_world_may_have(world, client, monkeypatch):
-    monkeypatch.setattr(access, "ACTIVE_KEYS_MAX", 10)
+    monkeypatch.setattr(api_keys, "ACTIVE_KEYS_MAX", 10)
     org_id, revoked = world.org(), client.post(KEYS, json={"role": "read"}).json()["key_id"]
     client.post(f"{KEYS}/{revoked}/revoke")
     client.post(KEYS, json={"role": "read"})
@@ -326,7 +325,7 @@ def test_keys_made_at_once_never_exceed_what_a_world_may_have(world, client, mon
     def make(_: int) -> str:
         own = World(world.settings)
         try:
-            return own.run(access.create_key(
+            return own.run(api_keys.create_key(
                 own.db, own.secret, org_id=org_id, mode="live", name="", role=Role.read
             ))  # fmt: skip
         except Exception as problem:
@@ -337,7 +336,7 @@ def test_keys_made_at_once_never_exceed_what_a_world_may_have(world, client, mon
     with ThreadPoolExecutor(12) as pool:
         made = list(pool.map(make, range(12)))
 
-    assert (made.count("Conflict"), sum(map(access.is_key, made))) == (4, 8)
+    assert (made.count("Conflict"), sum(map(api_keys.is_key, made))) == (4, 8)
     refused = client.post(KEYS, json={"role": "read"})
     assert (refused.status_code, "revoke some" in refused.json()["error"]) == (409, True)
 
@@ -481,4 +480,4 @@ def test_a_command_that_cannot_be_done_says_so(world, words, code, said, tmp_pat
 
 def test_an_addresss_key_is_one_form_for_all_its_spellings():
     for spelling in ("Zoë@Example.com", "zoe\u0308@example.COM", "ZOE\u0308@example.com"):
-        assert people.email_key(spelling) == "zoë@example.com"
+        assert users.email_key(spelling) == "zoë@example.com"

@@ -8,9 +8,8 @@ import secrets as random_secrets
 import msgspec
 import pytest
 
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.common import page_tokens as paging
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.accounts import api_keys
+from plaudit.core.common import page_tokens, server_secret
 from plaudit.model.core import TaskStatus
 from tests.support.builders import make_task, make_tasks
 from tests.support.harness import World, walk
@@ -96,8 +95,8 @@ def test_every_flipped_bit_of_a_token_s_text_is_refused(shelf, token):
         changed = list(token)
         changed[place // 7] = chr(ord(changed[place // 7]) ^ 1 << place % 7)
         try:
-            paging.decode(shelf.secret, org_id, "".join(changed), msgspec.Struct)
-        except paging.InvalidPageToken:
+            page_tokens.decode(shelf.secret, org_id, "".join(changed), msgspec.Struct)
+        except page_tokens.InvalidPageToken:
             continue
         accepted.append(place)
 
@@ -169,7 +168,7 @@ def test_an_unauthenticated_payload_is_refused_however_well_formed(shelf, client
     """Changing a filter inside a token needs the server's secret."""
     data = decoded(token)
 
-    other = secrets.ServerSecret([random_secrets.token_bytes(32)])
+    other = server_secret.ServerSecret([random_secrets.token_bytes(32)])
     forged = data[:-16] + other.token_macs(shelf.org().encode() + b"\x00" + data[:-16])[0]
 
     assert refused(client.get("/v2/tasks", params={"next_token": encoded(forged)}))
@@ -303,7 +302,7 @@ def test_a_revoked_key_cannot_go_on_with_its_walk(shelf):
     key = shelf.key()
     with shelf.client(key) as client:
         token = first_token(client)
-        shelf.run(access.revoke_key(shelf.db, org_id=shelf.org(), key=key))
+        shelf.run(api_keys.revoke_key(shelf.db, org_id=shelf.org(), key=key))
 
         answer = client.get("/v2/tasks", params={"next_token": token})
 

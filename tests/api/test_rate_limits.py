@@ -16,8 +16,8 @@ from scaleapi import ScaleClient
 from starlette.testclient import TestClient
 
 from plaudit import app, settings
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.common import rate_limits as ratelimits
+from plaudit.core.accounts import api_keys
+from plaudit.core.common import rate_limits
 from plaudit.core.common.rate_limits import Bucket, FailedAuth, RateLimits
 from plaudit.errors import Misconfigured, TooManyRequests
 from plaudit.model.core import Caller, Quota, Role
@@ -77,7 +77,7 @@ def test_buckets_of_whoever_has_gone_are_forgotten():
     for n in range(100_000):
         bucket.take(f"address {n}", n / 10)
 
-    assert len(bucket._full_at) <= 2 * ratelimits.SWEPT_AT
+    assert len(bucket._full_at) <= 2 * rate_limits.SWEPT_AT
 
 
 def test_a_wait_is_never_told_to_be_longer_than_a_minute():
@@ -205,7 +205,7 @@ class FromElsewhere:
 def test_who_fails_too_often_is_told_to_wait_and_a_valid_key_is_not(world):
     limited(world, rate_failed_auth=SLOW)
     key, revoked = world.key(), world.key()
-    world.run(access.revoke_key(world.db, org_id=world.org(), key=revoked))
+    world.run(api_keys.revoke_key(world.db, org_id=world.org(), key=revoked))
     made = FromElsewhere(app.create_app(world.settings, world.secret))
     with TestClient(made) as client:
 
@@ -259,7 +259,7 @@ def test_a_limit_is_read_from_the_environment(text, quota):
 def test_failed_authentication_is_limited_unless_turned_off():
     assert from_environment({}).rate_failed_auth == Quota(600, 60)
     assert from_environment({"PLAUDIT_RATE_FAILED_AUTH": "off"}).rate_failed_auth is None
-    assert ratelimits.from_settings(Settings(rate_failed_auth=None)) == (None, None)
+    assert rate_limits.from_settings(Settings(rate_failed_auth=None)) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import apsw
 import httpx2
 import pytest
 
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.settings import CONNECTIONS_MAX, Settings
 from plaudit.store.engine.connect import FILE_NAME
 from tests.support.builders import make_message, make_task, make_tasks, make_thread, make_turn
@@ -357,7 +357,7 @@ def test_it_does_not_start_without_a_store_its_secret_or_with_another(world, set
     settings.secret_path.rename(tmp_path / "kept")
     assert "is missing" in refusal(settings)
 
-    secrets.make(settings.secret_path)
+    server_secret.make(settings.secret_path)
     assert "another server secret" in refusal(settings)
 
     settings.secret_path.write_text("00" * 32 + "\n")

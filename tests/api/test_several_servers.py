@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from plaudit import clock
-from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import api_keys
 from plaudit.core.tasks import lifecycle
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
@@ -97,8 +97,8 @@ def test_a_key_that_was_revoked_is_refused_by_every_process_at_once(world, urls)
             for url in urls:
                 assert get(url, key).status_code == 200
 
-        key_id = world.run(access.list_keys(world.db, org_id))[-1].key_id
-        world.run(access.revoke_key(world.db, org_id=org_id, key=key_id))
+        key_id = world.run(api_keys.list_keys(world.db, org_id))[-1].key_id
+        world.run(api_keys.revoke_key(world.db, org_id=org_id, key=key_id))
 
         assert [get(url, key).status_code for url in urls * 4] == [401] * 8
 

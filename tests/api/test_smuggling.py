@@ -9,14 +9,14 @@ import pytest
 
 from plaudit import app
 from plaudit.api.http.metrics import Metrics
-from plaudit.api.openapi import document as openapi
+from plaudit.api.openapi import document
 from plaudit.settings import Settings
-from plaudit.store.engine import migrator as schema
+from plaudit.store.engine import migrator
 from plaudit.wire.manage.resources import TaskRow
 from tests.support.operations import GOOD, NAMES, NEEDED, WRITING, ask, calling
 
 SMUGGLED = "smuggled-7c31"
-SCHEMAS = openapi.document(app.all_operations(Settings(), Metrics()), Settings())["components"]
+SCHEMAS = document.document(app.all_operations(Settings(), Metrics()), Settings())["components"]
 INSIDE = {"org_id", "account_id", "seq", "is_admin", "created_ms", "head", "digest", "lease_no"}
 FIELDS = INSIDE | {
     name for one in SCHEMAS["schemas"].values() for name in one.get("properties", ())
@@ -48,7 +48,7 @@ def everything(world: Any) -> dict[str, list[str]]:
     """Every row of every table, the log and kept requests aside."""
     tables = {
         statement.split()[2]
-        for migration in schema.migrations(schema.SQLITE)
+        for migration in migrator.migrations(migrator.SQLITE)
         for statement in migration.statements
         if statement.startswith("CREATE TABLE")
     }

@@ -7,39 +7,39 @@ from typing import Any
 
 import pytest
 
-from tests.support import chromium as browsing
+from tests.support import chromium
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[browsing.Remote]:
+def browser() -> Iterator[chromium.Remote]:
     """One Chromium for all tests."""
-    if browsing.program() is None:
+    if chromium.program() is None:
         pytest.skip("Chromium is not installed")
-    yield from browsing.opened()
+    yield from chromium.opened()
 
 
 @pytest.fixture(scope="session")
-def pages() -> Iterator[browsing.Pages]:
+def pages() -> Iterator[chromium.Pages]:
     """A server for pages that tests write themselves."""
-    pages = browsing.Pages()
+    pages = chromium.Pages()
     yield pages
     pages.close()
 
 
 @pytest.fixture
 def open_context(
-    browser: browsing.Remote, pages: browsing.Pages
-) -> Iterator[Callable[..., tuple[browsing.Remote, browsing.Seen]]]:
+    browser: chromium.Remote, pages: chromium.Pages
+) -> Iterator[Callable[..., tuple[chromium.Remote, chromium.Seen]]]:
     """Open contexts, each like a person with a browser of her own, and see what they do.
 
     They may speak to `pages` and to the origins given; options are those of Playwright.
     """
     contexts = []
 
-    def open_one(*origins: str, **options: Any) -> tuple[browsing.Remote, browsing.Seen]:
+    def open_one(*origins: str, **options: Any) -> tuple[chromium.Remote, chromium.Seen]:
         context = browser.new_context(**options)
         contexts.append(context)
-        seen = browsing.Seen()
+        seen = chromium.Seen()
         context._run(seen.watch, context, pages.url, *origins)
         return context, seen
 

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.core.tasks.projects import change_project
-from tests.support import hostile_project as hostile
+from tests.support import hostile_project
 from tests.support.annotation_page import Desk, tasks_of, values
 from tests.support.annotators import SECRETS, Shift, make_content
 from tests.support.harness import Server, World, on_sqlite_alone
@@ -440,16 +440,18 @@ OUTSIDE = """width => [
 
 def hostile_shift(world: World, texts: list[str], number: int) -> Shift:
     """A project and a task whose every string is one or more hostile texts."""
-    name = f"{number} {hostile.as_name(texts[0])}"
-    shift = Shift(world, name=name, form=hostile.make_form(texts), guidelines="\n".join(texts))
-    shift.add(hostile.make_hostile_content(texts))
+    name = f"{number} {hostile_project.as_name(texts[0])}"
+    shift = Shift(
+        world, name=name, form=hostile_project.make_form(texts), guidelines="\n".join(texts)
+    )
+    shift.add(hostile_project.make_hostile_content(texts))
     return shift
 
 
 @on_sqlite_alone
 @pytest.mark.slow
 def test_no_string_of_a_customer_runs(world, start_server, open_context):
-    texts = hostile.TEXTS
+    texts = hostile_project.TEXTS
     assert len(texts) >= 100
     server = start_server()
     for number, some in enumerate([texts[at : at + 32] for at in range(0, len(texts), 32)]):

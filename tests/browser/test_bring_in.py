@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.core.transfer import export as archive
+from plaudit.core.transfer import export
 from plaudit.formats import files
 from tests.support.browser_client import Somebody, add_person
 from tests.support.chromium import Remote, Seen
@@ -106,7 +106,7 @@ def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, of
     org_id = world.org()
 
     async def lines() -> list[bytes]:
-        return [line async for line in archive.lines(world.db, org_id, world.objects)]
+        return [line async for line in export.lines(world.db, org_id, world.objects)]
 
     written = world.run(lines())
     entries = list(files.entries(saved, "archive", lambda at: None))

@@ -6,8 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from plaudit import app
-from tests.support import chromium as browsing
-from tests.support import page_gallery as gallery
+from tests.support import chromium, page_gallery
 
 AXE = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -17,20 +16,20 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 
 @pytest.fixture(scope="module")
 def stage():
-    if browsing.program() is None:
+    if chromium.program() is None:
         pytest.skip("Chromium is not installed")
-    with gallery.demonstration() as stage:
+    with page_gallery.demonstration() as stage:
         yield stage
 
 
-@pytest.fixture(scope="module", params=gallery.SCENES, ids=lambda scene: scene.name)
+@pytest.fixture(scope="module", params=page_gallery.SCENES, ids=lambda scene: scene.name)
 def scene(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
 def page(stage, browser, scene):
-    page = gallery.visit(stage, browser, scene)
+    page = page_gallery.visit(stage, browser, scene)
     yield page
     page.context.close()
 
@@ -38,10 +37,10 @@ def page(stage, browser, scene):
 def test_every_page_has_a_scene():
     shown = {page.page_id for page in app.all_pages() if page.template and page.method == "GET"}
 
-    assert {scene.page_id for scene in gallery.SCENES} == shown
+    assert {scene.page_id for scene in page_gallery.SCENES} == shown
 
 
-@pytest.mark.parametrize("scheme", gallery.SCHEMES)
+@pytest.mark.parametrize("scheme", page_gallery.SCHEMES)
 def test_axe_finds_nothing(page, scheme):
     page.set_viewport_size({"width": 1440, "height": 900})
     page.emulate_media(color_scheme=scheme)
@@ -51,9 +50,9 @@ def test_axe_finds_nothing(page, scheme):
     assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found] == []
 
 
-@pytest.mark.parametrize("width", gallery.WIDTHS)
+@pytest.mark.parametrize("width", page_gallery.WIDTHS)
 def test_nothing_is_wider_than_the_window(page, width):
-    page.set_viewport_size({"width": width, "height": gallery.WIDTHS[width]})
+    page.set_viewport_size({"width": width, "height": page_gallery.WIDTHS[width]})
 
     assert page.evaluate(WIDER) <= 0
 

@@ -10,17 +10,15 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tests.support import chromium as browsing
-from tests.support import hostile_project as hostile
-from tests.support import page_gallery as gallery
+from tests.support import chromium, hostile_project, page_gallery
 from tests.support.annotators import state_of
 from tests.support.browser_client import token_in
 from tests.support.builders import make_annotation
 from tests.support.hostile_texts import RUN
 
-TEXTS = hostile.TEXTS[::2][:120]
+TEXTS = hostile_project.TEXTS[::2][:120]
 BAD = "\n".join(TEXTS)
-NAMES = list(dict.fromkeys(map(hostile.as_name, TEXTS)))[:100]
+NAMES = list(dict.fromkeys(map(hostile_project.as_name, TEXTS)))[:100]
 TASK_ID = f'"><img src=x onerror={RUN}>'
 
 OF_NOBODY = {"sign-in", "welcome", "account"}
@@ -37,7 +35,7 @@ MEDDLE = """() => {
 class Hostile:
     """Fills a demonstration with a project and people whose every string is hostile."""
 
-    def __init__(self, stage: gallery.Stage) -> None:
+    def __init__(self, stage: page_gallery.Stage) -> None:
         self.stage = stage
         self.http = httpx2.Client(base_url=stage.url, auth=(stage.key, ""))
 
@@ -54,7 +52,7 @@ class Hostile:
         self.stage.call(
             "/projects",
             {"id": "hostile", "name": NAMES[0], "types": NAMES[:50], "models": NAMES[:50]}
-            | {"form": hostile.make_form(TEXTS), "guidelines": BAD, "template": template}
+            | {"form": hostile_project.make_form(TEXTS), "guidelines": BAD, "template": template}
             | {"overlap": 2, "review": "all"},
         )
 
@@ -79,7 +77,7 @@ class Hostile:
                 assert self.http.patch(path, json={"name": NAMES[number]}).status_code == 200
 
     def end_tasks(self) -> None:
-        content = hostile.make_hostile_content(TEXTS)
+        content = hostile_project.make_hostile_content(TEXTS)
         lines = [
             {"task_id": TASK_ID, "batch_name": NAMES[1], "content": content},
             {
@@ -127,10 +125,10 @@ class Hostile:
         roles = {"annotator": self.browser("annotator"), "admin": self.browser("admin")}
         for _ in range(2):
             for client in roles.values():
-                gallery.hand_in(client, gallery.take(client, "hostile"), "submit",
+                page_gallery.hand_in(client, page_gallery.take(client, "hostile"), "submit",
                                 answers=self.answers(), client_key="k")  # fmt: skip
-        reported = gallery.take(roles["admin"], "hostile")
-        gallery.hand_in(roles["admin"], reported, "report", reason="other", note=BAD[:1000])
+        reported = page_gallery.take(roles["admin"], "hostile")
+        page_gallery.hand_in(roles["admin"], reported, "report", reason="other", note=BAD[:1000])
         path = "/review/hostile/tasks/back"
         page = roles["admin"].get(path, headers={"Accept": "text/html"})
         who = re.search(r'name="user_id" value="([^"]+)"', page.text)
@@ -160,9 +158,9 @@ class Hostile:
 
 @pytest.fixture(scope="module")
 def stage():
-    if browsing.program() is None:
+    if chromium.program() is None:
         pytest.skip("Chromium is not installed")
-    with gallery.demonstration() as stage:
+    with page_gallery.demonstration() as stage:
         made = Hostile(stage)
         made.furnish()
         made.http.close()
@@ -184,7 +182,7 @@ def as_file_name(text: str) -> str:
     return text.replace("/", "")[:80] + ".jsonl"
 
 
-def hostile_path(scene: gallery.Scene) -> str:
+def hostile_path(scene: page_gallery.Scene) -> str:
     path = scene.path.replace("project_preference", "hostile")
     return re.sub(r"task_6e6111\w+", quote(TASK_ID, safe="").replace("{", "{{"), path)
 
@@ -192,11 +190,11 @@ def hostile_path(scene: gallery.Scene) -> str:
 @pytest.fixture(scope="module")
 def rooms(stage, browser):
     """A browser of its own for each role, signed in once."""
-    found: dict[str | None, tuple[Any, browsing.Seen]] = {}
+    found: dict[str | None, tuple[Any, chromium.Seen]] = {}
 
-    def enter(role: str | None) -> tuple[Any, browsing.Seen]:
+    def enter(role: str | None) -> tuple[Any, chromium.Seen]:
         if role not in found:
-            context, seen = browser.new_context(), browsing.Seen()
+            context, seen = browser.new_context(), chromium.Seen()
             context._run(seen.watch, context, stage.url)
             if role is not None:
                 stage.sign_in(context.new_page(), role)
@@ -208,7 +206,7 @@ def rooms(stage, browser):
         context.close()
 
 
-@pytest.mark.parametrize("scene", gallery.SCENES, ids=lambda scene: scene.name)
+@pytest.mark.parametrize("scene", page_gallery.SCENES, ids=lambda scene: scene.name)
 def test_no_string_on_the_page_runs(stage, rooms, scene):
     context, seen = rooms(scene.role)
     seen.forget()

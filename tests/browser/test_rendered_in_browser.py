@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.rich_text import render_markdown, render_plain
 from plaudit.workspace.render.sanitize import cleaned
 from plaudit.workspace.render.text_diff import diff
@@ -30,7 +30,7 @@ POLICY = (
     " connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self';"
     " require-trusted-types-for 'script'"
 )
-STATIC = Path(rendering.__file__).parents[1] / "static"
+STATIC = Path(rich_text.__file__).parents[1] / "static"
 STYLE = (STATIC / "shared" / "rendered.css").read_text("utf-8")
 
 # Does by hand what a person could do by accident: points at everything, focuses and clicks it.

@@ -18,8 +18,7 @@ import pytest
 from plaudit.cli import main
 from plaudit.core.tasks import lifecycle
 from plaudit.settings import Settings
-from plaudit.store.engine import backup, checks
-from plaudit.store.engine import migrator as schema
+from plaudit.store.engine import backup, checks, migrator
 from plaudit.store.engine.connect import FILE_NAME
 from tests.support.builders import make_task
 from tests.support.harness import World, store_arguments
@@ -108,7 +107,7 @@ def test_an_upgrade_makes_the_store_once_and_says_so(run, elsewhere):
     first = run("db", "upgrade", *store_arguments(elsewhere))
     again = run("db", "upgrade", *store_arguments(elsewhere))
 
-    names = ", ".join(one.name for one in schema.migrations(schema.SQLITE))
+    names = ", ".join(one.name for one in migrator.migrations(migrator.SQLITE))
     assert (first.returncode, first.stdout) == (0, f"Applied {names}.\n")
     assert (again.returncode, again.stdout) == (0, "The store is up to date.\n")
 

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from plaudit.errors import StoreRefused
-from plaudit.store.engine import citus as distribution
+from plaudit.store.engine import citus
 from plaudit.store.engine.citus import DISTRIBUTED, REFERENCE
 from tests.support.harness import World, run_cli, store_arguments
 
@@ -115,7 +115,7 @@ def test_a_cluster_without_a_worker_is_refused_with_the_reason(coordinator, work
     world = World(coordinator)
     try:
         with pytest.raises(StoreRefused, match="no worker"):
-            world.run(world.db.write(distribution.distribute))
+            world.run(world.db.write(citus.distribute))
     finally:
         world.close()
 
@@ -138,7 +138,7 @@ def test_tables_that_are_distributed_are_left_alone(coordinator):
         on(coordinator.database, f"INSERT INTO pg_dist_partition VALUES ('{table}')")
     world = World(coordinator)
 
-    told = world.run(world.db.write(distribution.distribute))
+    told = world.run(world.db.write(citus.distribute))
 
     world.close()
     assert told == [table for table in (*REFERENCE, *DISTRIBUTED) if table not in done]
@@ -150,14 +150,14 @@ def test_a_run_that_fails_leaves_nothing_done_and_the_next_does_all(coordinator)
     on(coordinator.database, fail)
     world = World(coordinator)
     with pytest.raises(asyncpg.CheckViolationError):
-        world.run(world.db.write(distribution.distribute))
+        world.run(world.db.write(citus.distribute))
     assert calls(coordinator) == []
     on(
         coordinator.database,
         "ALTER TABLE pg_dist_partition DROP CONSTRAINT pg_dist_partition_logicalrel_check",
     )
 
-    world.run(world.db.write(distribution.distribute))
+    world.run(world.db.write(citus.distribute))
 
     world.close()
     assert calls(coordinator) == expected_calls()

@@ -18,9 +18,9 @@ import pytest
 from scaleapi import ScaleClient
 from scaleapi.api_client.v2 import ApiClient, Configuration, V2Api, exceptions
 
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from tests.support.builders import make_annotation, make_task, make_tasks, make_thread
 from tests.support.harness import SHARED_DATA, Server, World
 from tests.support.sample_tasks import BATCH, PROJECT, VALUES, archive_rows, mixed_tasks
@@ -43,8 +43,8 @@ class Service:
     """A running server, a key of its organization, and the key of another one."""
 
     def __init__(self, settings: Settings) -> None:
-        opening.prepare(settings)
-        secrets.make(settings.secret_path)
+        connect.prepare(settings)
+        server_secret.make(settings.secret_path)
         self.world = World(settings)
         self.key = self.world.key()
         self.stranger = self.world.key("stranger")

@@ -9,9 +9,9 @@ from scaleapi import ScaleClient
 from scaleapi.api_client.v2 import exceptions
 from scaleapi.api_client.v2.models import Dataset, DatasetDelivery
 
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from tests.support.harness import Server, World
 from tests.transfer.test_archive_datasets import (
     DELIVERED,
@@ -37,8 +37,8 @@ def client_of(server: Server, key: str) -> Any:
 def service(tmp_path_factory):
     """A running server with datasets, and the client with a key of theirs and a stranger's."""
     settings = Settings(data=tmp_path_factory.mktemp("service"))
-    opening.prepare(settings)
-    secrets.make(settings.secret_path)
+    connect.prepare(settings)
+    server_secret.make(settings.secret_path)
     world = World(settings)
     file = make_file("files/1 ü", FILE, name="f.bin")
     rows = [make_schema(), make_dataset(), make_dataset("d2"), make_delivery(), make_delivery("w")]

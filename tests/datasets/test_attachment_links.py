@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from plaudit import clock
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.core.datasets import attachments
 from plaudit.core.datasets.attachments import LINK_SECONDS
 from tests.datasets.test_datasets import content, deliver, make_dataset
@@ -102,7 +102,7 @@ def test_links_of_an_older_secret_are_honoured_and_those_of_another_are_not(worl
     made = link_of(client, upload(client))
     row = world.run(found_by_id(world, re.search(r"attachment_\w+", made)[0]))
     path = world.settings.secret_path
-    foreign = attachments.link(secrets.ServerSecret([bytes(range(32))]), row)
+    foreign = attachments.link(server_secret.ServerSecret([bytes(range(32))]), row)
     path.write_text(f"{'ab' * 16}{bytes(range(16)).hex()}\n{path.read_text()}")
     rotated = World(world.settings)
 

@@ -22,7 +22,7 @@ from plaudit.api.http.streams import content_disposition
 from plaudit.core.datasets import attachments
 from plaudit.core.datasets.attachments import shown_as
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from tests.datasets.test_datasets import content, deliver, make_dataset
 from tests.support.attachments import TEXT, link_of, upload
 from tests.support.harness import World, on_sqlite_alone, run_cli, store_arguments
@@ -384,6 +384,6 @@ def test_a_server_killed_between_file_and_row_shows_nothing_and_leaves_what_is_s
 
 
 async def _write(settings: Settings, work: Any) -> None:
-    db = opening.open_database(settings)
+    db = connect.open_database(settings)
     await db.write(work)
     await db.close()

@@ -11,7 +11,7 @@ import pytest
 from plaudit.model.deliveries import DatasetDelivery
 from plaudit.settings import Settings
 from plaudit.store.datasets import datasets
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.sqlite import SqliteTransaction, drive
 from tests.support.harness import World
 
@@ -36,7 +36,7 @@ def shelf(template, tmp_path_factory):
         rows.append({"kind": "dataset_task", "value": value})
     assert world.load(rows, "archive")[1] == []
     world.close()
-    connection = apsw.Connection(str(settings.data / opening.FILE_NAME))
+    connection = apsw.Connection(str(settings.data / connect.FILE_NAME))
     yield connection
     connection.close()
 

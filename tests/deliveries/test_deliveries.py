@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plaudit.api.manage import deliveries as manage_deliveries
+from plaudit.api.manage import deliveries
 from plaudit.core.common import idempotency
 from plaudit.store.engine import checks
 from tests.support.builders import make_task, make_tasks, make_thread
@@ -113,7 +113,7 @@ def test_a_delivery_that_cannot_be_made_is_refused_and_leaves_nothing(
 
 
 def test_a_request_for_more_than_it_may_have_points_to_the_command(many, client, monkeypatch):
-    monkeypatch.setattr(manage_deliveries, "DELIVERY_TASKS_MAX", 249)
+    monkeypatch.setattr(deliveries, "DELIVERY_TASKS_MAX", 249)
 
     answers = [
         client.post(PATH, json={"name": "x"}),

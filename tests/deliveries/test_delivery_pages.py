@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plaudit.core.deliveries import listing as delivery_pages
+from plaudit.core.deliveries import listing
 from tests.support.builders import make_task, make_tasks
 from tests.support.deliveries import (
     ALL_OPTS,
@@ -190,7 +190,7 @@ def test_total_counts_the_rows_of_the_page(many, client):
 
 def test_a_rare_status_in_a_long_delivery_is_found_in_steps(many, client, monkeypatch):
     """A page looks at a bounded part of a delivery, so it may be empty; the walk goes on."""
-    monkeypatch.setattr(delivery_pages, "SCANNED_MAX", 30)
+    monkeypatch.setattr(listing, "SCANNED_MAX", 30)
     made = deliver(client)
     move(many, "reopen", "task_00200")
 

@@ -16,11 +16,10 @@ import pytest
 
 from plaudit import clock
 from plaudit.core.common import audit
-from plaudit.core.deliveries import builder as deliveries
-from plaudit.core.deliveries import task_selection as delivery_selection
+from plaudit.core.deliveries import builder, task_selection
 from plaudit.errors import Conflict, Unavailable
 from plaudit.model.core import Actor
-from plaudit.store.deliveries import frozen_tasks as frozen
+from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks
 from tests.support.builders import make_task, make_tasks, make_thread
 from tests.support.deliveries import (
@@ -129,7 +128,7 @@ def test_what_leaves_the_filter_while_a_run_freezes_is_not_in_it(many, client):
 @pytest.mark.parametrize("bounds", [{}, {"completed_after": 0}])
 def test_corrections_beside_a_run_never_cost_it_a_task(world, client, monkeypatch, bounds):
     """However often tasks go to the end of the completion order while they are listed, copied."""
-    monkeypatch.setattr(delivery_selection, "LISTED_AT_ONCE", 7)
+    monkeypatch.setattr(task_selection, "LISTED_AT_ONCE", 7)
     world.load(make_tasks(60))
     at_work = threading.Event()
 
@@ -164,7 +163,7 @@ def test_a_delivery_that_cannot_be_shown_at_the_end_is_taken_back(many, client, 
 
     monkeypatch.setattr(audit, "record", refuse)
     with pytest.raises(Unavailable):
-        many.run(deliveries.deliver(
+        many.run(builder.deliver(
             many.db, project_of(many), "January", select(many), Actor("command", "x"), "x",
             on_progress=lambda count: None))  # fmt: skip
 
@@ -197,7 +196,7 @@ def test_a_run_that_was_only_slow_cannot_touch_what_its_successor_makes(many, cl
     slow, _ = begun(many, lease_ms=0)
     project = project_of(many)
     some = many.run(
-        many.db.write(lambda tx: frozen.list_completed(tx, project.project_id, [1, 2, 3]))
+        many.db.write(lambda tx: frozen_tasks.list_completed(tx, project.project_id, [1, 2, 3]))
     )
     slow.took(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
     made = make(many)
@@ -222,7 +221,7 @@ def test_a_run_that_was_taken_over_stops_although_its_successor_has_come_as_far(
     slow, _ = begun(many, lease_ms=0)
     project = project_of(many)
     some = many.run(
-        many.db.write(lambda tx: frozen.list_completed(tx, project.project_id, [1, 2, 3]))
+        many.db.write(lambda tx: frozen_tasks.list_completed(tx, project.project_id, [1, 2, 3]))
     )
     slow.took(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
     quick, _ = begun(many)
@@ -255,7 +254,7 @@ def test_a_run_in_progress_is_left_alone_until_its_lease_has_ended(many, client,
 
     second = begun(many)[1]
     now = clock.now_ms()
-    monkeypatch.setattr(clock, "now_ms", lambda: now + deliveries.LEASE_MS + 1000)
+    monkeypatch.setattr(clock, "now_ms", lambda: now + builder.LEASE_MS + 1000)
     third = begun(many)[1]
 
     assert (is_begun, second, third) == (True, False, True)
@@ -300,7 +299,7 @@ def test_a_run_that_is_interrupted_frees_its_name(many, client, stop_after):
 def test_a_listed_task_that_is_reopened_meanwhile_takes_the_delivery_back(many):
     maker, _ = begun(many)
     selection = many.run(
-        delivery_selection.select(many.db, project_of(many), task_ids=TASKS, most=1000)
+        task_selection.select(many.db, project_of(many), task_ids=TASKS, most=1000)
     )
     move(many, "reopen", TASKS[-1])
 
@@ -312,15 +311,15 @@ def test_a_listed_task_that_is_reopened_meanwhile_takes_the_delivery_back(many):
 
 
 def test_large_tasks_are_frozen_a_few_at_a_time(world, client, monkeypatch):
-    monkeypatch.setattr(deliveries, "CHUNK_BYTES", 2000)
+    monkeypatch.setattr(builder, "CHUNK_BYTES", 2000)
     sizes = []
-    listed = frozen.list_completed
+    listed = frozen_tasks.list_completed
 
     async def noting(tx, project_id, seqs):
         sizes.append(len(seqs))
         return await listed(tx, project_id, seqs)
 
-    monkeypatch.setattr(frozen, "list_completed", noting)
+    monkeypatch.setattr(frozen_tasks, "list_completed", noting)
     long = [make_thread(annotations=[{"key": "k", "value": "x" * 5000}])]
     rows = make_tasks(6)
     rows[2]["threads"] = rows[3]["threads"] = long

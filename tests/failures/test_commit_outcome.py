@@ -12,7 +12,7 @@ import pytest
 
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import Conflict, Unavailable
-from plaudit.store.engine import postgres as engine_postgres
+from plaudit.store.engine import postgres
 from plaudit.store.engine.postgres import CONNECTIONS_MAX, WAIT_SECONDS_MAX, PostgresDatabase
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
@@ -69,7 +69,7 @@ def db(world: World, cluster: Cluster, proxy: Proxy):
 @pytest.fixture
 def hasty(monkeypatch, request):
     """The same, with 2 s for a statement instead of 10, to save time."""
-    monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", STATEMENT_SECONDS)
+    monkeypatch.setattr(postgres, "STATEMENT_SECONDS_MAX", STATEMENT_SECONDS)
     return request.getfixturevalue("db")
 
 
@@ -244,9 +244,7 @@ def test_a_database_that_hangs_is_unavailable_within_the_stated_limits(
 ):
     """Statements hang on connections that were held, and then so does connecting."""
     db = hasty
-    limit = (
-        STATEMENT_SECONDS + engine_postgres.WAIT_SECONDS_MAX + engine_postgres.CONNECT_SECONDS_MAX
-    )
+    limit = STATEMENT_SECONDS + postgres.WAIT_SECONDS_MAX + postgres.CONNECT_SECONDS_MAX
 
     async def timed(awaitable):
         started = time.monotonic()

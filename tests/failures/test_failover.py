@@ -14,7 +14,7 @@ import pytest
 from plaudit import clock
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import Unavailable
-from plaudit.store.engine import postgres as engine_postgres
+from plaudit.store.engine import postgres
 from plaudit.store.engine.postgres import PostgresDatabase
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_task, make_thread
@@ -211,7 +211,7 @@ def test_a_commit_that_the_new_primary_lacks_is_not_taken_for_another_of_its_num
 @pytest.mark.slow
 def test_with_a_synchronous_standby_nothing_acknowledged_is_lost(place, monkeypatch):
     """Not even what the primary committed alone while its author did not know the outcome."""
-    monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", 2.0)
+    monkeypatch.setattr(postgres, "STATEMENT_SECONDS_MAX", 2.0)
     place.primary.run("ALTER SYSTEM SET synchronous_standby_names = '*'")
     place.primary.run("SELECT pg_reload_conf()")
     sql = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"

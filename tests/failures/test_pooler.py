@@ -15,12 +15,8 @@ from plaudit.errors import Unavailable
 from plaudit.settings import Settings
 from plaudit.store.engine import (
     backup,
-)
-from plaudit.store.engine import (
-    postgres as engine_postgres,
-)
-from plaudit.store.engine import (
-    postgres_session as engine_postgres_session,
+    postgres,
+    postgres_session,
 )
 from plaudit.store.engine.postgres import PostgresDatabase
 from tests.support.builders import make_tasks
@@ -173,7 +169,7 @@ def test_our_settings_hold_in_each_of_our_transactions_and_reach_nobody_else(
     world, pooler, project
 ):
     """Neither they nor a prepared statement is left on any of the pooler's connections."""
-    ours = engine_postgres_session.settings(engine_postgres.STATEMENT_SECONDS_MAX)
+    ours = postgres_session.settings(postgres.STATEMENT_SECONDS_MAX)
     names = [*ours]
     stranger = {}
 

@@ -14,10 +14,8 @@ import pytest
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import Unavailable
 from plaudit.store.engine import (
-    postgres as engine_postgres,
-)
-from plaudit.store.engine import (
-    postgres_session as engine_postgres_session,
+    postgres,
+    postgres_session,
 )
 from plaudit.store.engine.postgres import PostgresDatabase
 from tests.support.harness import World, walk
@@ -115,7 +113,7 @@ def test_a_lost_answer_to_commit_neither_doubles_nor_loses_a_write(
 @pytest.mark.slow
 def test_a_commit_that_a_synchronous_standby_lacks_is_not_acknowledged(tmp_path, monkeypatch):
     """The look-up finds it committed; but that must not count before the standby has it."""
-    monkeypatch.setattr(engine_postgres, "STATEMENT_SECONDS_MAX", 2.0)
+    monkeypatch.setattr(postgres, "STATEMENT_SECONDS_MAX", 2.0)
     with pair() as (primary, _), pooling(primary.port) as pooler, Proxy(pooler.port) as proxy:
         world = World(make_store(tmp_path, pooler.url, behind_pooler=True))
         world.org()
@@ -151,7 +149,7 @@ def test_a_session_that_falls_asleep_in_its_transaction_is_ended_there_too(world
         runs.append(1)
         task = await lifecycle.create_task(tx, project)
         if len(runs) == 1:
-            await asyncio.sleep(engine_postgres_session.IDLE_IN_TRANSACTION_SECONDS_MAX + 2)
+            await asyncio.sleep(postgres_session.IDLE_IN_TRANSACTION_SECONDS_MAX + 2)
         return (await lifecycle.create_task(tx, project)).task_id, task.task_id
 
     created = world.run(world.db.write(sleep))
@@ -181,7 +179,7 @@ def test_a_stopped_pooler_is_a_503_with_retry_after_until_it_is_back(world, pool
 
 def test_a_pooler_that_hangs_or_is_full_is_a_503_within_the_stated_limits(world, pooler, project):
     asked = {"project_id": project.public_id}
-    limit = engine_postgres.WAIT_SECONDS_MAX + engine_postgres.CONNECT_SECONDS_MAX + SLACK_SECONDS
+    limit = postgres.WAIT_SECONDS_MAX + postgres.CONNECT_SECONDS_MAX + SLACK_SECONDS
 
     def timed(client):
         started = time.monotonic()

@@ -13,7 +13,7 @@ import pytest
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import Unavailable
 from plaudit.model.core import TaskStatus
-from plaudit.store.engine import postgres_session as engine_postgres_session
+from plaudit.store.engine import postgres_session
 from plaudit.store.engine.postgres import PostgresDatabase
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
@@ -249,4 +249,4 @@ def test_a_session_that_falls_asleep_in_its_transaction_stops_others_for_seconds
     }
     assert runs.count(task_ids[0]) == 2
     assert done[0][0] == max(completed_ms for completed_ms, _ in done)
-    assert longest < engine_postgres_session.IDLE_IN_TRANSACTION_SECONDS_MAX + 4
+    assert longest < postgres_session.IDLE_IN_TRANSACTION_SECONDS_MAX + 4

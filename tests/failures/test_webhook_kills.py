@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from plaudit.core.tasks import lifecycle
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks import messages
 from plaudit.core.webhooks.messages import NoticeQuery
 from plaudit.model.webhooks import NoticeState
 from plaudit.store.engine import checks
@@ -273,7 +273,7 @@ def test_a_sender_that_slept_past_its_lease_records_nothing_over_the_next_one(wo
 
     async def stored():
         async with world.db.read() as tx:
-            [one], _ = await notices.notice_page(tx, world.secret, org_id, NoticeQuery())
+            [one], _ = await messages.notice_page(tx, world.secret, org_id, NoticeQuery())
         return one
 
     async def main():

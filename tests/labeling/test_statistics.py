@@ -9,7 +9,7 @@ import pytest
 
 from plaudit.core.labeling.statistics import Bar, Pace, sampled
 from plaudit.core.tasks.forms import Field, Form, Level
-from plaudit.workspace.render import charts as drawing
+from plaudit.workspace.render import charts
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -142,7 +142,7 @@ def test_without_submissions_there_is_no_middle():
 
 @pytest.mark.parametrize("counts", [[0], [1], [3, 0, 5], [7] * 30, [10**9, 1], [0] * 30])
 def test_columns_stand_inside_the_picture_and_the_tallest_fits(counts):
-    chart = drawing.bars_chart([Bar(str(n), count) for n, count in enumerate(counts)])
+    chart = charts.bars_chart([Bar(str(n), count) for n, count in enumerate(counts)])
 
     for one in chart.columns:
         assert chart.left <= one.x
@@ -156,7 +156,7 @@ def test_columns_stand_inside_the_picture_and_the_tallest_fits(counts):
 
 
 def test_days_are_written_without_their_year_and_not_all_of_them():
-    chart = drawing.days_chart(Pace([(n * DAY_MS, n) for n in range(30)], is_cut=False))
+    chart = charts.days_chart(Pace([(n * DAY_MS, n) for n in range(30)], is_cut=False))
 
     captions = [one.caption for one in chart.columns if one.caption]
     assert len(captions) == 10
@@ -165,7 +165,7 @@ def test_days_are_written_without_their_year_and_not_all_of_them():
 
 
 def test_shares_fill_the_whole_bar():
-    found = drawing.shares({"a": 1, "b": 0, "c": 3})
+    found = charts.shares({"a": 1, "b": 0, "c": 3})
 
     assert [(one.name, one.x, one.width) for one in found] == [("a", 0, 25), ("c", 25, 75)]
-    assert drawing.shares({"a": 0}) == []
+    assert charts.shares({"a": 0}) == []

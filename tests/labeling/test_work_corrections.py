@@ -7,10 +7,9 @@ import json
 import msgspec
 import pytest
 
-from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import review_decisions as review
+from plaudit.core.labeling import leases, review_decisions
 from plaudit.core.tasks import lifecycle
-from plaudit.core.webhooks import endpoints as webhooks
+from plaudit.core.webhooks import endpoints
 from plaudit.errors import AnswersRejected, Conflict, Problem
 from plaudit.model.core import TaskStatus
 from tests.labeling.test_work_review import LIKERT_2, completed_at, correct, said, standing, turn_of
@@ -60,7 +59,7 @@ def test_a_poller_sees_a_corrected_task_again(floor):
 
 def test_a_correction_is_announced_and_called_back_again(floor):
     floor.write(
-        lambda tx: webhooks.create_endpoint(
+        lambda tx: endpoints.create_endpoint(
             tx,
             floor.world.secret,
             floor.org_id,
@@ -265,8 +264,8 @@ def test_what_is_not_completed_or_has_no_threads_cannot_be_corrected(floor):
     lease = next(
         one for one in (floor.take(), floor.take("ben")) if one.seq == floor.task(reported_id).seq
     )
-    floor.do(assignment.report_sensitive, lease, kind="violence")
-    floor.decide(review.confirm_report, reported_id, "boss")
+    floor.do(leases.report_sensitive, lease, kind="violence")
+    floor.decide(review_decisions.confirm_report, reported_id, "boss")
 
     for task_id in (open_id, canceled_id, reported_id):
         with pytest.raises(Conflict):

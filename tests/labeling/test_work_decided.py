@@ -5,11 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from plaudit.core.accounts import users as people
-from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import review_decisions as review
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import lifecycle
+from plaudit.core.accounts import users
+from plaudit.core.labeling import leases, review_decisions
+from plaudit.core.tasks import batches, lifecycle
 from plaudit.errors import Conflict, Forbidden, LeaseLost
 from plaudit.model.core import PersonRole, PersonStatus, TaskStatus
 from plaudit.store.accounts import organizations
@@ -27,10 +25,10 @@ def invite(floor: Floor, name: str) -> tuple[str, str]:
 
     async def run(tx):
         account = await organizations.find_account(tx, floor.org_id)
-        one = await people.invite(
+        one = await users.invite(
             tx, account[0], email=f"{name}@example.org", name=name, role=PersonRole.annotator
         )
-        await people.change(tx, account[0], one.user_id, {"status": PersonStatus.active})
+        await users.change(tx, account[0], one.user_id, {"status": PersonStatus.active})
         return account[0], one.user_id
 
     return floor.write(run)
@@ -38,7 +36,7 @@ def invite(floor: Floor, name: str) -> tuple[str, str]:
 
 def remove(floor: Floor, account_id: str, user_id: str) -> None:
     gone = {"status": PersonStatus.removed}
-    floor.write(lambda tx: people.change(tx, account_id, user_id, gone))
+    floor.write(lambda tx: users.change(tx, account_id, user_id, gone))
 
 
 def test_a_report_that_was_confirmed_is_not_taken_back_by_who_had_submitted_before(world):
@@ -46,8 +44,8 @@ def test_a_report_that_was_confirmed_is_not_taken_back_by_who_had_submitted_befo
     [task_id] = floor.create()
     ann = floor.take("ann")
     floor.submit(ann)
-    floor.do(assignment.report_sensitive, floor.take("ben"), kind="csam", message="x")
-    floor.decide(review.confirm_report, task_id, "mia")
+    floor.do(leases.report_sensitive, floor.take("ben"), kind="csam", message="x")
+    floor.decide(review_decisions.confirm_report, task_id, "mia")
 
     for verb in (floor.undo, floor.reopen):
         with pytest.raises(Conflict, match="reviewed"):
@@ -107,9 +105,9 @@ def test_a_paused_batch_gives_back_neither_what_was_sent_back_nor_what_ran_out(w
     floor.submit(ann)
     late = floor.take("ann")
     [sent] = [one for one in both if floor.task(one).seq == ann.seq]
-    floor.decide(review.send_back, sent, "rev", "ann", comment="Once more, please.")
+    floor.decide(review_decisions.send_back, sent, "rev", "ann", comment="Once more, please.")
     floor.age(late, 7_200_000)
-    floor.write(lambda tx: batching.move(tx, batch, "pause"))
+    floor.write(lambda tx: batches.move(tx, batch, "pause"))
 
     assert floor.claim("ann") is None
     for lease in (ann, late):
@@ -117,7 +115,7 @@ def test_a_paused_batch_gives_back_neither_what_was_sent_back_nor_what_ran_out(w
             floor.resume(lease)
 
     paused = floor.fresh_batch(batch)
-    floor.write(lambda tx: batching.move(tx, paused, "resume"))
+    floor.write(lambda tx: batches.move(tx, paused, "resume"))
     assert {floor.take("ann").seq, floor.take("ann").seq} == {ann.seq, late.seq}
 
 
@@ -125,7 +123,7 @@ def test_who_is_at_a_task_of_a_paused_batch_goes_on(floor):
     batch = floor.batch()
     floor.create(batch=batch)
     ann = floor.take("ann")
-    floor.write(lambda tx: batching.move(tx, batch, "pause"))
+    floor.write(lambda tx: batches.move(tx, batch, "pause"))
 
     assert floor.submit(floor.resume(ann)).outcome == "completed"
 
@@ -138,7 +136,9 @@ def test_nothing_is_sent_back_to_somebody_who_was_removed(world):
     remove(floor, account_id, user_id)
 
     with pytest.raises(Conflict, match="fix the answers"):
-        floor.decide(review.send_back, task_id, "rev", user_id, comment="Once more, please.")
+        floor.decide(
+            review_decisions.send_back, task_id, "rev", user_id, comment="Once more, please."
+        )
     floor.accept(task_id)
     assert floor.status(task_id) is TaskStatus.completed
 

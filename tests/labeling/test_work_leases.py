@@ -8,12 +8,10 @@ import time
 import msgspec
 import pytest
 
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import users
 from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import review_decisions as review
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import lifecycle
-from plaudit.core.tasks import work_queue as queue
+from plaudit.core.labeling import review_decisions
+from plaudit.core.tasks import batches, lifecycle, work_queue
 from plaudit.errors import (
     Conflict,
     DraftConflict,
@@ -69,7 +67,7 @@ def test_of_two_batches_the_older_comes_first_unless_the_other_is_more_important
     of = {floor.task(one).seq: one for one in (late, early, urgent)}
 
     first = of[floor.take("ann").seq]
-    floor.write(lambda tx: queue.prioritize(tx, newer, 5))
+    floor.write(lambda tx: work_queue.prioritize(tx, newer, 5))
     [added] = floor.create(batch=newer)
     order = [floor.take(user).seq for user in ("ben", "cem", "dan")]
 
@@ -80,12 +78,12 @@ def test_of_two_batches_the_older_comes_first_unless_the_other_is_more_important
 def test_a_priority_has_bounds_and_needs_a_batch(floor):
     batch = floor.batch()
 
-    floor.write(lambda tx: queue.prioritize(tx, batch, 10**30))
+    floor.write(lambda tx: work_queue.prioritize(tx, batch, 10**30))
 
-    assert floor.fresh_batch(batch).priority == queue.PRIORITY_MAX
+    assert floor.fresh_batch(batch).priority == work_queue.PRIORITY_MAX
     with pytest.raises(NotFound):
         floor.write(
-            lambda tx: queue.prioritize(tx, msgspec.structs.replace(batch, batch_id="no"), 1)
+            lambda tx: work_queue.prioritize(tx, msgspec.structs.replace(batch, batch_id="no"), 1)
         )
 
 
@@ -96,7 +94,7 @@ def test_a_batch_that_is_staging_or_paused_gives_out_nothing_until_it_runs(floor
 
     before = floor.claim()
     action = "finalize" if status is BatchStatus.staging else "resume"
-    floor.write(lambda tx: batching.move(tx, batch, action))
+    floor.write(lambda tx: batches.move(tx, batch, action))
 
     assert before is None
     assert floor.claim() is not None
@@ -107,7 +105,7 @@ def test_pausing_takes_no_task_from_those_who_have_one(floor):
     [task_id, _] = floor.create(2, batch=batch)
     lease = floor.take()
 
-    floor.write(lambda tx: batching.move(tx, batch, "pause"))
+    floor.write(lambda tx: batches.move(tx, batch, "pause"))
     nothing = floor.claim("ben")
     floor.submit(lease)
 
@@ -120,7 +118,7 @@ def test_cancelling_a_batch_ends_every_lease_in_it(floor):
     floor.create(2, batch=batch)
     lease = floor.take()
 
-    floor.write(lambda tx: batching.move(tx, batch, "cancel"))
+    floor.write(lambda tx: batches.move(tx, batch, "cancel"))
 
     assert floor.lease(lease).status is LeaseStatus.closed
     assert floor.claim("ben") is None
@@ -305,7 +303,7 @@ def test_a_task_reported_as_sensitive_is_taken_from_everybody_until_it_is_decide
     with pytest.raises(Conflict, match="not in review"):
         floor.accept(task_id)
 
-    floor.decide(review.dismiss_report, task_id, "boss")
+    floor.decide(review_decisions.dismiss_report, task_id, "boss")
 
     assert floor.claim("ann") is None
     assert floor.take("ben").assignment_id == leases[1].assignment_id
@@ -316,7 +314,7 @@ def test_a_report_that_is_confirmed_completes_the_task_without_threads(floor):
     [task_id] = floor.create()
     floor.do(assignment.report_sensitive, floor.take(), kind="violence", message="No.")
 
-    floor.decide(review.confirm_report, task_id, "boss")
+    floor.decide(review_decisions.confirm_report, task_id, "boss")
 
     with floor.world.client() as client:
         task = client.get("/v2/task", params={"task_id": task_id}).json()
@@ -324,7 +322,7 @@ def test_a_report_that_is_confirmed_completes_the_task_without_threads(floor):
     assert task["sensitive_content_reports"] == [{"type": "violence", "message": "No."}]
     assert "threads" not in task
     with pytest.raises(Conflict, match="not parked"):
-        floor.decide(review.dismiss_report, task_id, "boss")
+        floor.decide(review_decisions.dismiss_report, task_id, "boss")
 
 
 def test_a_draft_is_saved_revision_by_revision(floor):
@@ -400,7 +398,7 @@ def test_a_lease_of_somebody_else_is_not_found(floor):
 def test_somebody_who_is_removed_has_no_task_any_more(floor):
     async def invite(tx):
         account_id, _ = await organizations.find_account(tx, floor.org_id)
-        person = await people.invite(
+        person = await users.invite(
             tx, account_id, email="ann@example.com", name=None, role=PersonRole.annotator
         )
         return account_id, person.user_id
@@ -409,7 +407,7 @@ def test_somebody_who_is_removed_has_no_task_any_more(floor):
     floor.create(2)
     leases = [floor.take(user_id), floor.take(user_id)]
 
-    floor.write(lambda tx: people.change(tx, account_id, user_id, {"status": PersonStatus.removed}))
+    floor.write(lambda tx: users.change(tx, account_id, user_id, {"status": PersonStatus.removed}))
 
     for lease in leases:
         with pytest.raises(LeaseLost):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import users
 from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import review_decisions as review
-from plaudit.core.tasks import batches as batching
+from plaudit.core.labeling import review_decisions
+from plaudit.core.tasks import batches
 from plaudit.errors import Conflict, DraftConflict, LeaseLost, LimitReached, Problem
 from plaudit.model.core import BatchStatus, PersonRole, PersonStatus, TaskStatus
 from plaudit.model.labeling import LeaseStatus
@@ -125,7 +125,7 @@ def test_a_submission_and_the_cancelling_of_its_batch_exclude_each_other(floor, 
         submitted, cancelled = at_once(
             floor,
             lambda own, of=lease, said=answers: own.submit(of, said),
-            lambda own, of=batch: own.write(lambda tx: batching.move(tx, of, "cancel")),
+            lambda own, of=batch: own.write(lambda tx: batches.move(tx, of, "cancel")),
         )
 
         assert cancelled.status is BatchStatus.cancelled
@@ -143,7 +143,7 @@ def test_nothing_is_given_out_once_a_batch_is_paused(floor, at_once):
 
         at_once(
             floor,
-            lambda own, of=batch: own.write(lambda tx: batching.move(tx, of, "pause")),
+            lambda own, of=batch: own.write(lambda tx: batches.move(tx, of, "pause")),
             *(lambda own, u=f"u{number}_{n}": own.claim(u) for n in range(3)),
         )
 
@@ -212,7 +212,7 @@ def test_a_report_and_a_submission_at_once_lose_nothing(world, at_once):
 
         is_taken = not isinstance(submitted, Problem)
         assert len(floor.counting(task_id)) == is_taken
-        floor.decide(review.dismiss_report, task_id, "boss")
+        floor.decide(review_decisions.dismiss_report, task_id, "boss")
         assert floor.violations() == {}
         for user_id in ("cem", "dan"):
             lease = floor.claim(f"{user_id}_{number}")
@@ -227,12 +227,12 @@ def test_a_paused_batch_that_is_cancelled_while_somebody_undoes_leaves_no_lease(
         floor.create(batch=batch)
         ann = floor.take("ann")
         floor.submit(ann)
-        floor.write(lambda tx, batch=batch: batching.move(tx, batch, "pause"))
+        floor.write(lambda tx, batch=batch: batches.move(tx, batch, "pause"))
 
         at_once(
             floor,
             lambda own, ann=ann: own.undo(ann),
-            lambda own, batch=batch: own.write(lambda tx: batching.move(tx, batch, "cancel")),
+            lambda own, batch=batch: own.write(lambda tx: batches.move(tx, batch, "cancel")),
         )
 
         assert floor.lease(ann).status is not LeaseStatus.open
@@ -242,7 +242,7 @@ def test_a_paused_batch_that_is_cancelled_while_somebody_undoes_leaves_no_lease(
 def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, at_once):
     async def invite(tx, number):
         account_id, _ = await organizations.find_account(tx, floor.org_id)
-        person = await people.invite(
+        person = await users.invite(
             tx, account_id, email=f"{number}@example.com", name=None, role=PersonRole.annotator
         )
         return account_id, person.user_id
@@ -255,7 +255,7 @@ def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, at_once):
         at_once(
             floor,
             lambda own, a=account_id, u=user_id: own.write(
-                lambda tx: people.change(tx, a, u, REMOVAL)
+                lambda tx: users.change(tx, a, u, REMOVAL)
             ),
             lambda own, of=lease: own.do(assignment.heartbeat, of, active_ms=0),
             lambda own, of=lease: own.do(assignment.release, of),

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from plaudit.core.labeling import submissions as submission
-from plaudit.core.tasks import batches as batching
+from plaudit.core.labeling import submissions
+from plaudit.core.tasks import batches
 from plaudit.errors import (
     Conflict,
     LeaseLost,
@@ -34,7 +34,7 @@ def test_a_submission_can_be_undone_for_ten_seconds(floor):
     floor.submit(again, key="second")
     assert floor.status(task_id) is TaskStatus.completed
 
-    floor.age(again, submission.UNDO_MS + 1)
+    floor.age(again, submissions.UNDO_MS + 1)
 
     with pytest.raises(Conflict, match="too late"):
         floor.undo(again)
@@ -45,7 +45,7 @@ def test_what_completed_a_task_of_a_cancelled_batch_is_neither_undone_nor_reopen
     [task_id, _] = floor.create(2, batch=batch)
     lease = floor.take()
     floor.submit(lease)
-    floor.write(lambda tx: batching.move(tx, batch, "cancel"))
+    floor.write(lambda tx: batches.move(tx, batch, "cancel"))
 
     for again in (floor.undo, floor.reopen):
         with pytest.raises(Conflict, match="batch of this task is cancelled"):
@@ -80,7 +80,7 @@ def test_the_last_twenty_submissions_can_be_opened_again(floor):
         floor.submit(leases[-1])
         floor.age(leases[-1], 60_000 * (30 - number))
 
-    recent = floor.write(lambda tx: submission.list_recent(tx, floor.project, "ann"))
+    recent = floor.write(lambda tx: submissions.list_recent(tx, floor.project, "ann"))
 
     assert [one.assignment_id for one in recent] == [one.assignment_id for one in leases[:1:-1]]
     with pytest.raises(Conflict, match="last 20"):

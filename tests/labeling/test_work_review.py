@@ -5,13 +5,9 @@ from __future__ import annotations
 import pytest
 
 from plaudit.core.labeling import (
-    question_results as outcomes,
-)
-from plaudit.core.labeling import (
-    review_decisions as review,
-)
-from plaudit.core.labeling import (
-    review_queue as reviews,
+    question_results,
+    review_decisions,
+    review_queue,
 )
 from plaudit.errors import AnswersRejected, Conflict, InvalidContent, Problem
 from plaudit.model.core import TaskStatus
@@ -27,14 +23,14 @@ LIKERT_2 = {"at": "t0u0", "key": "likert_value", "value": 2}
 def standing(floor: Floor, task_id: str):
     async def run(tx):
         task = await tasks.find_task(tx, floor.org_id, task_id)
-        return await outcomes.standing_of(tx, floor.project, task)
+        return await question_results.standing_of(tx, floor.project, task)
 
     return floor.write(run)
 
 
 def said(floor: Floor, task_id: str):
     seq = floor.task(task_id).seq
-    return floor.write(lambda tx: reviews.list_said(tx, floor.project, seq))
+    return floor.write(lambda tx: review_queue.list_said(tx, floor.project, seq))
 
 
 def outcome(floor: Floor, task_id: str, key: str):
@@ -47,7 +43,7 @@ def turn_of(floor: Floor, task_id: str) -> dict:
 
 
 def correct(floor: Floor, task_id: str, fixes, user_id: str = "rev", **more):
-    return floor.decide(review.correct, task_id, user_id, fixes=fixes, **more)
+    return floor.decide(review_decisions.correct, task_id, user_id, fixes=fixes, **more)
 
 
 def completed_at(floor: Floor, task_id: str) -> str:
@@ -132,24 +128,26 @@ def test_a_decision_on_answers_that_have_changed_since_is_refused(floor):
     floor.submit(again, key="second")
 
     for verb, args, more in (
-        (review.accept, ("rev",), {}),
-        (review.send_back, ("rev", "ann"), {"comment": "Look again."}),
+        (review_decisions.accept, ("rev",), {}),
+        (review_decisions.send_back, ("rev", "ann"), {"comment": "Look again."}),
     ):
         with pytest.raises(Conflict, match="changed since"):
             floor.decide(verb, task_id, *args, revision=seen, **more)
 
     assert floor.status(task_id) is TaskStatus.pending
-    floor.decide(review.accept, task_id, "rev", revision=standing(floor, task_id).revision)
+    floor.decide(
+        review_decisions.accept, task_id, "rev", revision=standing(floor, task_id).revision
+    )
 
 
-@pytest.mark.parametrize("comment", ["", " \n ", "x" * (review.COMMENT_CHARS_MAX + 1)])
+@pytest.mark.parametrize("comment", ["", " \n ", "x" * (review_decisions.COMMENT_CHARS_MAX + 1)])
 def test_work_goes_back_with_a_comment_or_not_at_all(floor, comment):
     floor.set(review="all")
     [task_id] = floor.create()
     judge(floor, "ann", 1)
 
     with pytest.raises(InvalidContent):
-        floor.decide(review.send_back, task_id, "rev", "ann", comment=comment)
+        floor.decide(review_decisions.send_back, task_id, "rev", "ann", comment=comment)
 
     assert floor.place(task_id).state is WorkState.in_review
 
@@ -158,13 +156,15 @@ def test_who_gets_work_back_is_told_why_until_they_submit_again(floor):
     floor.set(review="all")
     [task_id] = floor.create()
     judge(floor, "ann", 1)
-    floor.decide(review.send_back, task_id, "rev", "ann", comment="Read the prompt again.")
+    floor.decide(
+        review_decisions.send_back, task_id, "rev", "ann", comment="Read the prompt again."
+    )
 
     def told(user_id):
-        return floor.write(lambda tx: reviews.list_returned(tx, floor.project, user_id))
+        return floor.write(lambda tx: review_queue.list_returned(tx, floor.project, user_id))
 
     def reason(lease):
-        return floor.write(lambda tx: reviews.returned_with(tx, floor.project, lease))
+        return floor.write(lambda tx: review_queue.returned_with(tx, floor.project, lease))
 
     [returned] = told("ann")
     assert returned.comment == "Read the prompt again."
@@ -237,7 +237,7 @@ def test_of_two_reviewers_who_decide_at_once_one_decides(floor, at_once):
             lambda own, t=task_id: own.accept(t, [LIKERT_2]),
             lambda own, t=task_id: own.accept(t, user_id="boss"),
             lambda own, t=task_id, u=f"user_{number}": own.decide(
-                review.send_back, t, "chief", u, comment="Look again."
+                review_decisions.send_back, t, "chief", u, comment="Look again."
             ),
         )
 

@@ -8,13 +8,9 @@ import msgspec
 import pytest
 
 from plaudit.core.labeling import (
-    review_decisions as review,
-)
-from plaudit.core.labeling import (
-    review_queue as reviews,
-)
-from plaudit.core.labeling import (
-    submissions as submission,
+    review_decisions,
+    review_queue,
+    submissions,
 )
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import (
@@ -187,7 +183,9 @@ def test_where_everything_is_reviewed_nothing_is_delivered_before(floor):
     judge(floor, "ann", 1)
 
     assert floor.status(task_id) is TaskStatus.pending
-    assert [one.seq for one in floor.write(lambda tx: reviews.list_in_review(tx, floor.project))]
+    assert [
+        one.seq for one in floor.write(lambda tx: review_queue.list_in_review(tx, floor.project))
+    ]
     floor.accept(task_id)
     assert floor.status(task_id) is TaskStatus.completed
 
@@ -196,9 +194,9 @@ def test_a_sample_is_drawn_by_the_task_and_has_about_the_size_asked_for(floor):
     floor.set(review="sample", review_percent=30)
     ids = [f"task_{number}" for number in range(2000)]
 
-    drawn = [submission.review_reason(floor.project, one) for one in ids]
+    drawn = [submissions.review_reason(floor.project, one) for one in ids]
 
-    assert drawn == [submission.review_reason(floor.project, one) for one in ids]
+    assert drawn == [submissions.review_reason(floor.project, one) for one in ids]
     assert 500 < drawn.count("sample") < 700
     assert set(drawn) == {"sample", None}
 
@@ -208,7 +206,7 @@ def test_work_that_is_sent_back_waits_for_its_author_alone(floor):
     [task_id] = floor.create()
     lease = judge(floor, "ann", 1)
 
-    floor.decide(review.send_back, task_id, "rev", "ann", comment="Look again.")
+    floor.decide(review_decisions.send_back, task_id, "rev", "ann", comment="Look again.")
 
     assert floor.claim("ben") is None
     again = floor.take("ann")
@@ -226,7 +224,7 @@ def test_work_that_was_never_submitted_cannot_be_sent_back(floor):
     judge(floor, "ann", 1)
 
     with pytest.raises(NotFound):
-        floor.decide(review.send_back, task_id, "rev", "ben", comment="Look again.")
+        floor.decide(review_decisions.send_back, task_id, "rev", "ben", comment="Look again.")
 
 
 def test_the_last_task_of_a_batch_completes_it(floor):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from plaudit import __version__
-from plaudit.core.outbound import http_client as egress
+from plaudit.core.outbound import http_client
 from plaudit.core.outbound.http_client import Egress
 from plaudit.model.webhooks import AttemptResult, Outcome
 from tests.support.harness import clean_environment
@@ -32,7 +32,7 @@ def post(
     async def main() -> tuple[AttemptResult, Receiver]:
         async with Receiver(talk).listening() as receiver:
             url = f"http://127.0.0.1:{receiver.port}{path}"
-            client = Egress(LOOPBACK, deadline_s=egress.DEADLINE_SECONDS)
+            client = Egress(LOOPBACK, deadline_s=http_client.DEADLINE_SECONDS)
             return await client.post(url, body, headers or {}), receiver
 
     return asyncio.run(main())
@@ -49,8 +49,8 @@ def never() -> asyncio.Future[None]:
 @pytest.fixture
 def short_deadline(monkeypatch):
     """The 15 seconds, shortened for tests that wait them out."""
-    monkeypatch.setattr(egress, "DEADLINE_SECONDS", 0.6)
-    monkeypatch.setattr(egress, "CONNECT_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(http_client, "DEADLINE_SECONDS", 0.6)
+    monkeypatch.setattr(http_client, "CONNECT_SECONDS_MAX", 0.3)
 
 
 def test_a_permitted_network_is_called_on_any_port():
@@ -193,7 +193,7 @@ def test_an_endless_answer_is_cut_off_and_counts_as_answered():
 
     result, _ = post(talk)
 
-    assert (result.outcome, result.byte_count) == (Outcome.ok, egress.ANSWER_BYTES_MAX)
+    assert (result.outcome, result.byte_count) == (Outcome.ok, http_client.ANSWER_BYTES_MAX)
     assert result.duration_ms < 5000
 
 
@@ -317,7 +317,7 @@ def test_a_name_that_is_not_found_is_dns_failed():
 
 
 def test_a_lookup_that_takes_too_long_is_dns_failed(monkeypatch):
-    monkeypatch.setattr(egress, "LOOKUP_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(http_client, "LOOKUP_SECONDS_MAX", 0.2)
 
     async def resolve(host: str) -> Sequence[str]:
         await never()

@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from plaudit.core.outbound import urls as targets
+from plaudit.core.outbound import urls
 from plaudit.core.outbound.http_client import PORTS, Egress, resolve_host
 from plaudit.core.outbound.ip_addresses import is_among, is_public
 from plaudit.errors import InvalidContent
@@ -254,7 +254,7 @@ def test_a_refusal_does_not_say_where_a_name_leads():
 
 
 def test_a_name_beyond_ascii_is_looked_up_in_its_ascii_form():
-    target = targets.parse_url("https://B\u00fccher.Example:443/\u00e4?\u00f6=1")
+    target = urls.parse_url("https://B\u00fccher.Example:443/\u00e4?\u00f6=1")
 
     assert target.host == "xn--bcher-kva.example"
     assert target.path == "/%C3%A4?%C3%B6=1"

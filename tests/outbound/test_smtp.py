@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from plaudit import mailbox
-from plaudit.core.outbound import smtp as mail
+from plaudit.core.outbound import smtp
 from plaudit.core.outbound.callback_urls import check_callback, is_mail
 from plaudit.core.outbound.http_client import Egress
 from plaudit.errors import InvalidContent
@@ -57,7 +57,7 @@ def send(
             server = from_environment({"PLAUDIT_SMTP_URL": url}).smtp
             assert server is not None
             tls = authority.client() if authority else None
-            return await mail.send(server, tls=tls, **(words | change))
+            return await smtp.send(server, tls=tls, **(words | change))
 
     return asyncio.run(main())
 
@@ -122,7 +122,7 @@ def test_no_subject_becomes_another_header(subject):
     message = received(receiver)
     assert result.outcome == Outcome.ok
     assert message["Bcc"] is None
-    assert len(message["Subject"]) <= mail.SUBJECT_CHARS_MAX
+    assert len(message["Subject"]) <= smtp.SUBJECT_CHARS_MAX
     assert len([line for line in receiver.commands if line.startswith("RCPT")]) == 1
 
 
@@ -211,7 +211,7 @@ def test_a_server_that_hangs_up_is_a_reset(command):
 
 @pytest.mark.parametrize("command", ["EHLO", "MAIL", "message"])
 def test_a_silent_server_is_a_timeout(command, monkeypatch):
-    monkeypatch.setattr(mail, "DEADLINE_SECONDS", 0.4)
+    monkeypatch.setattr(smtp, "DEADLINE_SECONDS", 0.4)
 
     result = send(SmtpReceiver({command: ""}))
 
@@ -220,7 +220,7 @@ def test_a_silent_server_is_a_timeout(command, monkeypatch):
 
 
 def test_a_server_that_does_not_greet_is_connect_timeout(monkeypatch):
-    monkeypatch.setattr(mail, "DEADLINE_SECONDS", 0.4)
+    monkeypatch.setattr(smtp, "DEADLINE_SECONDS", 0.4)
 
     assert send(SmtpReceiver({"greeting": ""})).outcome in (
         Outcome.connect_timeout,
@@ -243,7 +243,7 @@ def test_a_server_that_is_not_there_is_connect_failed_or_dns_failed():
     async def main(url: str) -> AttemptResult:
         server = from_environment({"PLAUDIT_SMTP_URL": url}).smtp
         assert server is not None
-        return await mail.send(server, to="a@b.example", subject="s", text="t", message_id="msg_1")
+        return await smtp.send(server, to="a@b.example", subject="s", text="t", message_id="msg_1")
 
     unused = SmtpReceiver()
     send(unused)

@@ -14,19 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.annotation_lookup import id_hash
-from plaudit.core.transfer import export as archive
+from plaudit.core.transfer import export
 from plaudit.errors import Unavailable
 from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.citus import DISTRIBUTED
 from plaudit.store.engine.postgres import positional
 from plaudit.store.tasks import batches, projects, tasks
 from plaudit.store.tasks.tasks import TaskFilter
-from tests.support import shard_nodes as cluster
+from tests.support import shard_nodes
 from tests.support.builders import make_task, make_tasks, make_thread
 from tests.support.harness import World, walk
 
@@ -71,7 +71,7 @@ def rows() -> list:
 def nodes():
     folder = Path(tempfile.mkdtemp(prefix="plaudit-nodes-"))
     try:
-        found = cluster.Nodes(folder)
+        found = shard_nodes.Nodes(folder)
         yield found
         found.close()
     finally:
@@ -80,7 +80,7 @@ def nodes():
 
 def opened(settings: Settings) -> World:
     settings.data.mkdir(exist_ok=True)
-    secrets.make(settings.secret_path)
+    server_secret.make(settings.secret_path)
     world = World(settings)
     summary, rejects = world.load(rows(), "archive")
     assert (rejects, summary.counts["task", "added"]) == ([], TASKS)
@@ -100,7 +100,7 @@ def sharded(nodes, tmp_path_factory):
 def single(tmp_path_factory):
     """The same data in one place."""
     settings = Settings(data=tmp_path_factory.mktemp("single"))
-    opening.prepare(settings)
+    connect.prepare(settings)
     world = opened(settings)
     yield world
     world.close()
@@ -174,7 +174,7 @@ def test_an_archive_is_the_same_from_shards_as_from_one_machine(sharded, single)
         org_id = world.org()
 
         async def read():
-            return [line async for line in archive.lines(world.db, org_id)]
+            return [line async for line in export.lines(world.db, org_id)]
 
         values = [(line, json.loads(line)["value"]) for line in world.run(read())]
         return [line for line, value in values if value.get("project", value.get("id")) in NAMES]

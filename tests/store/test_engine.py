@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from plaudit.errors import StoreRefused, Unavailable
-from plaudit.store.engine import sqlite as engine_sqlite
+from plaudit.store.engine import sqlite
 from plaudit.store.engine.connect import FILE_NAME
 from tests.support.harness import World
 
@@ -23,7 +23,7 @@ ADD = "INSERT INTO note (id, text) VALUES (:id, :text)"
 @pytest.fixture
 def quick(monkeypatch):
     """Waits of a fifth of a second instead of five seconds."""
-    monkeypatch.setattr(engine_sqlite, "BUSY_MS", 200)
+    monkeypatch.setattr(sqlite, "BUSY_MS", 200)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_writes_that_wait_share_one_commit(notes):
 def frames(world: World) -> int:
     """How many pages the log of writes holds."""
     path = world.settings.data / f"{FILE_NAME}-wal"
-    return path.stat().st_size // (engine_sqlite.PAGE_BYTES + 24)
+    return path.stat().st_size // (sqlite.PAGE_BYTES + 24)
 
 
 class Refused(Exception):
@@ -279,7 +279,7 @@ def test_a_full_disk_is_unavailable_and_writes_resume_when_there_is_room(notes):
 
     notes.run(notes.db.write(add(1)))
     notes.run(notes.db.write(limit))
-    large = "x" * engine_sqlite.PAGE_BYTES * 4
+    large = "x" * sqlite.PAGE_BYTES * 4
 
     for number in (10, 11):
         with pytest.raises(Unavailable):
@@ -314,7 +314,7 @@ def test_a_disk_that_is_really_full_loses_nothing_and_recovers(quick, small_disk
     acknowledged = []
 
     async def run():
-        db = engine_sqlite.open_sqlite(path, create=True)
+        db = sqlite.open_sqlite(path, create=True)
         await db.write(make_notes)
         await db.write(add(1, "first"))
         with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -386,14 +386,14 @@ def test_a_caller_that_gives_up_does_not_undo_its_write(notes):
 )  # fmt: skip
 def test_a_sqlite_that_can_corrupt_a_store_is_refused(version, is_safe):
     if is_safe:
-        engine_sqlite.require_safe_version(version)
+        sqlite.require_safe_version(version)
         return
     with pytest.raises(StoreRefused, match="apsw"):
-        engine_sqlite.require_safe_version(version)
+        sqlite.require_safe_version(version)
 
 
 def test_a_store_that_is_not_there_is_refused_and_not_made(tmp_path):
     with pytest.raises(StoreRefused):
-        engine_sqlite.open_sqlite(tmp_path / FILE_NAME)
+        sqlite.open_sqlite(tmp_path / FILE_NAME)
 
     assert list(tmp_path.iterdir()) == []

@@ -14,8 +14,8 @@ import pytest
 
 from plaudit import clock, ids
 from plaudit.api.http.parameters import Choice, Choices, Count, Moment, parameters_of
-from plaudit.api.v2 import reads as v2
-from plaudit.core.accounts import api_keys as access
+from plaudit.api.v2 import reads
+from plaudit.core.accounts import api_keys
 from plaudit.store.accounts import organizations
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
@@ -104,7 +104,7 @@ def filled(settings, monkeypatch, now: int) -> tuple[World, dict[str, str]]:
 
 
 async def revoke(world: World, key: str) -> None:
-    org_id = await access.get_org(world.db, "default", "live")
+    org_id = await api_keys.get_org(world.db, "default", "live")
 
     async def work(tx):
         found = await organizations.find_key_by_digest(tx, world.secret.key_digests(key)[0])
@@ -142,7 +142,7 @@ class Requests:
         if self._tokens and some.random() < 0.3:
             return self._follow()
         operation = some.choices(
-            v2.OPERATIONS, weights=[5 if o.path == "/v2/tasks" else 1 for o in v2.OPERATIONS]
+            reads.OPERATIONS, weights=[5 if o.path == "/v2/tasks" else 1 for o in reads.OPERATIONS]
         )[0]
         key = some.choices(KEYS, weights=[20, 8, 1, 2, 1, 1, 1])[0]
         method = some.choices(["GET", "HEAD", "POST", "OPTIONS"], weights=[60, 1, 1, 1])[0]
@@ -236,7 +236,7 @@ def test_thousands_of_requests_get_the_same_bytes_on_both_engines(
         statuses[status] += count
     assert set(statuses) >= {200, 400, 401, 404, 405}
     assert statuses[500] == statuses[503] == 0
-    assert [one.path for one in v2.OPERATIONS if not outcomes[one.path, 200]] == []
+    assert [one.path for one in reads.OPERATIONS if not outcomes[one.path, 200]] == []
     assert statuses[200] > REQUESTS / 2
     assert followed > REQUESTS / 10
 

@@ -15,23 +15,22 @@ import pytest
 from plaudit.errors import StoreRefused
 from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
-from plaudit.store.engine import migrator as schema
+from plaudit.store.engine import connect, migrator
 from plaudit.store.engine.sqlite import SqliteTransaction, drive
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_tasks
 from tests.support.harness import World, clean_environment
 
-NAMES = [migration.name for migration in schema.migrations(schema.SQLITE)]
+NAMES = [migration.name for migration in migrator.migrations(migrator.SQLITE)]
 
 
 def open_and_check(settings: Settings) -> None:
     """What every command does before it touches a store."""
 
     async def work():
-        db = opening.open_database(settings)
+        db = connect.open_database(settings)
         try:
-            await opening.require_current(db, settings)
+            await connect.require_current(db, settings)
         finally:
             await db.close()
 
@@ -40,7 +39,7 @@ def open_and_check(settings: Settings) -> None:
 
 def dump(settings: Settings) -> list:
     """The schema and all rows of a database file, and how it is kept."""
-    file = apsw.Connection(str(settings.data / opening.FILE_NAME))
+    file = apsw.Connection(str(settings.data / connect.FILE_NAME))
     try:
         things = file.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2").fetchall()
         rows = [
@@ -65,18 +64,18 @@ def empty(tmp_path):
 
 
 def test_a_new_store_gets_every_migration_once_and_can_be_opened(empty):
-    assert opening.prepare(empty) == NAMES
+    assert connect.prepare(empty) == NAMES
     was = dump(empty)
 
-    assert opening.prepare(empty) == []
+    assert connect.prepare(empty) == []
 
     assert dump(empty) == was
     open_and_check(empty)
 
 
 def test_a_store_that_lacks_a_migration_is_refused_until_it_is_upgraded(empty):
-    opening.prepare(empty)
-    file = apsw.Connection(str(empty.data / opening.FILE_NAME))
+    connect.prepare(empty)
+    file = apsw.Connection(str(empty.data / connect.FILE_NAME))
     file.execute("DELETE FROM schema_migration WHERE name = ?", (NAMES[-1],))
     if len(NAMES) == 1:
         for name in tables(empty) - {"schema_migration", "sqlite_sequence"}:
@@ -89,15 +88,15 @@ def test_a_store_that_lacks_a_migration_is_refused_until_it_is_upgraded(empty):
 
 @pytest.mark.parametrize("also_lacks_one", [False, True])
 def test_a_store_of_a_newer_version_is_refused_untouched(empty, also_lacks_one):
-    opening.prepare(empty)
-    file = apsw.Connection(str(empty.data / opening.FILE_NAME))
+    connect.prepare(empty)
+    file = apsw.Connection(str(empty.data / connect.FILE_NAME))
     file.execute("INSERT INTO schema_migration VALUES ('9999_from_the_future.sql', 0)")
     if also_lacks_one:
         file.execute("DELETE FROM schema_migration WHERE name = ?", (NAMES[-1],))
     file.close()
     was = dump(empty)
 
-    for attempt in (opening.prepare, open_and_check):
+    for attempt in (connect.prepare, open_and_check):
         with pytest.raises(StoreRefused, match="9999_from_the_future"):
             attempt(empty)
 
@@ -107,21 +106,21 @@ def test_a_store_of_a_newer_version_is_refused_untouched(empty, also_lacks_one):
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_a_database_with_tables_of_others_is_refused_untouched(empty, journal):
     """Neither a table nor a setting is left behind in somebody else's file."""
-    file = apsw.Connection(str(empty.data / opening.FILE_NAME))
+    file = apsw.Connection(str(empty.data / connect.FILE_NAME))
     file.execute(f"PRAGMA journal_mode={journal}").fetchall()
     file.execute("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)")
     file.close()
     was = dump(empty)
 
     with pytest.raises(StoreRefused, match="not Plaudit's"):
-        opening.prepare(empty)
+        connect.prepare(empty)
 
     assert dump(empty) == was
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no database, however long it is. " * 100])
 def test_a_file_that_is_no_store_is_refused_and_says_so(empty, content):
-    (empty.data / opening.FILE_NAME).write_bytes(content)
+    (empty.data / connect.FILE_NAME).write_bytes(content)
 
     with pytest.raises(StoreRefused):
         open_and_check(empty)
@@ -198,7 +197,7 @@ def nursery():
 def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_path, nursery):
     """Killed with SIGKILL, statement after statement, until one upgrade runs to its end."""
     reference = Settings(data=tmp_path / "reference")
-    opening.prepare(reference)
+    connect.prepare(reference)
     wanted = dump(reference)[0]
     all_tables = tables(reference)
 
@@ -207,17 +206,17 @@ def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_pat
         [code] = nursery("kill", settings.data, step)
         if code != -9:
             break
-        if (settings.data / opening.FILE_NAME).exists():
+        if (settings.data / connect.FILE_NAME).exists():
             assert len(NAMES) > 1 or tables(settings) - {"schema_migration"} in (
                 set(),
                 all_tables - {"schema_migration"},
             ), f"killed at {step}: half of a migration is there"
-        opening.prepare(settings)
+        connect.prepare(settings)
         assert dump(settings)[0] == wanted, f"killed at {step}"
         open_and_check(settings)
 
     assert code == len(NAMES)
-    assert step > sum(len(one.statements) for one in schema.migrations(schema.SQLITE))
+    assert step > sum(len(one.statements) for one in migrator.migrations(migrator.SQLITE))
 
 
 def test_upgrades_at_the_same_moment_apply_each_migration_once(tmp_path, nursery):
@@ -251,7 +250,7 @@ def shelf(template, tmp_path_factory):
             row["status"] = "canceled" if number < 1470 else "pending"
     assert world.load(rows)[1] == []
     world.close()
-    connection = apsw.Connection(str(settings.data / opening.FILE_NAME))
+    connection = apsw.Connection(str(settings.data / connect.FILE_NAME))
     yield connection
     connection.close()
 

@@ -13,11 +13,9 @@ import asyncpg
 import pytest
 
 import plaudit
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.settings import Settings
-from plaudit.store.engine import checks
-from plaudit.store.engine import connect as opening
-from plaudit.store.engine import migrator as schema
+from plaudit.store.engine import checks, connect, migrator
 from plaudit.store.engine.connect import FILE_NAME
 from plaudit.store.engine.sqlite import SqliteTransaction
 from plaudit.store.tasks import tasks
@@ -97,8 +95,8 @@ def ran(tmp_path_factory):
         for name in ("one", "all", "run", "many", "add"):
             patch.setattr(SqliteTransaction, name, noting(name))
         settings = Settings(data=tmp_path_factory.mktemp("ran"))
-        opening.prepare(settings)
-        secrets.make(settings.secret_path)
+        connect.prepare(settings)
+        server_secret.make(settings.secret_path)
         world = World(settings)
         put_through_everything(world)
         world.close()
@@ -165,8 +163,8 @@ def test_the_schema_has_nothing_that_one_node_would_have_to_hand_out(postgres_se
 
 
 def test_the_migrations_use_nothing_that_is_banned():
-    for dialect in (schema.SQLITE, schema.POSTGRES):
-        for migration in schema.migrations(dialect):
+    for dialect in (migrator.SQLITE, migrator.POSTGRES):
+        for migration in migrator.migrations(dialect):
             for statement in migration.statements:
                 if not statement.startswith(FILLING.get(migration.name, "\0")):
                     assert statement_faults(statement) == [], migration.name

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 from starlette.testclient import TestClient
 
-from plaudit.core.accounts import sessions
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import sessions, users
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.projects import create_project
 from plaudit.model.core import Batch, PersonRole, PersonStatus, Project
@@ -96,10 +95,10 @@ class Shift:
             account = await organizations.find_account(tx, self.org_id)
             assert account is not None
             account_id = account[0]
-            one = await people.invite(
+            one = await users.invite(
                 tx, account_id, email=f"{name.lower()}@example.org", name=name, role=role
             )
-            await people.change(tx, account_id, one.user_id, {"status": PersonStatus.active})
+            await users.change(tx, account_id, one.user_id, {"status": PersonStatus.active})
             return await sessions.begin(
                 tx,
                 self.world.secret,

@@ -18,8 +18,7 @@ from starlette.testclient import TestClient
 
 from plaudit import app, clock
 from plaudit.core.accounts import authentication as sign_in
-from plaudit.core.accounts import passwords, sessions
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import passwords, sessions, users
 from plaudit.model.core import PersonRole, PersonStatus
 from plaudit.store.accounts import credentials
 from tests.support.harness import World
@@ -51,9 +50,9 @@ def invite(
     org_id = world.org(org)
 
     async def work(tx: Any) -> tuple[str, str]:
-        account_id = await people.live_account(tx, org_id)
+        account_id = await users.live_account(tx, org_id)
         assert account_id is not None
-        person = await people.invite(tx, account_id, email=email, name=name, role=PersonRole(role))
+        person = await users.invite(tx, account_id, email=email, name=name, role=PersonRole(role))
         return person.user_id, await sign_in.make_invitation(tx, world.secret, person)
 
     return world.run(world.db.write(work))
@@ -74,9 +73,9 @@ def add_person(
     org_id, password_hash = world.org(org), _hash_of(password)
 
     async def work(tx: Any) -> str:
-        account_id = await people.live_account(tx, org_id)
+        account_id = await users.live_account(tx, org_id)
         assert account_id is not None
-        await people.change(tx, account_id, user_id, {"status": PersonStatus.active})
+        await users.change(tx, account_id, user_id, {"status": PersonStatus.active})
         await credentials.put_password(tx, account_id, user_id, password_hash, clock.now_ms())
         return account_id
 

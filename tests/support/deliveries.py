@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.core.deliveries import builder as deliveries
-from plaudit.core.deliveries import task_selection as delivery_selection
+from plaudit.core.deliveries import builder, task_selection
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.resolve import ScopeWords, find_project
 from plaudit.errors import Conflict
@@ -81,19 +80,19 @@ def project_of(world):
 
 def select(world, **bounds):
     project = project_of(world)
-    return world.run(delivery_selection.select(world.db, project, most=10**9, **bounds))
+    return world.run(task_selection.select(world.db, project, most=10**9, **bounds))
 
 
 def make(world, name="January", **bounds):
     """Make a delivery as the command does; the delivery, or a Conflict."""
     project = project_of(world)
-    maker = world.run(deliveries.make(world.db, project, name, select(world, **bounds)))
+    maker = world.run(builder.make(world.db, project, name, select(world, **bounds)))
     if maker is None:
         raise Conflict
     return world.run(world.db.write(maker.finish))
 
 
-def begun(world, name="January", lease_ms=deliveries.LEASE_MS):
+def begun(world, name="January", lease_ms=builder.LEASE_MS):
     """A run that has claimed the name."""
-    maker = deliveries.Maker(world.db.write, project_of(world), name, lease_ms=lease_ms)
+    maker = builder.Maker(world.db.write, project_of(world), name, lease_ms=lease_ms)
     return maker, world.run(maker.begin())

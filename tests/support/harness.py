@@ -24,8 +24,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from plaudit import app
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.accounts import api_keys
+from plaudit.core.common import server_secret
 from plaudit.core.tasks import projects
 from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
 from plaudit.errors import NotFound
@@ -33,7 +33,7 @@ from plaudit.formats import files
 from plaudit.model.core import Project, Role
 from plaudit.settings import Settings
 from plaudit.store.datasets.blob_store import Objects
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database
 from plaudit.wire.v2.resources import ProjectDetail
 
@@ -54,11 +54,11 @@ class World:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.secret = secrets.load(settings.secret_path)
+        self.secret = server_secret.load(settings.secret_path)
         self._runner = asyncio.Runner()
-        self.db: Database = opening.open_database(settings)
+        self.db: Database = connect.open_database(settings)
         self.objects = Objects(settings.attachments_place)
-        self.run(secrets.bind(self.db, self.secret, settings.secret_path))
+        self.run(server_secret.bind(self.db, self.secret, settings.secret_path))
 
     def run(self, awaitable: Awaitable[T]) -> T:
         """Run a coroutine to its end."""
@@ -75,15 +75,15 @@ class World:
     def org(self, name: str = "default", mode: str = "live") -> str:
         """The org_id of an organization's world, which is made if absent."""
         try:
-            return self.run(access.get_org(self.db, name, mode))
+            return self.run(api_keys.get_org(self.db, name, mode))
         except NotFound:
-            self.run(access.create_account(self.db, name))
-            return self.run(access.get_org(self.db, name, mode))
+            self.run(api_keys.create_account(self.db, name))
+            return self.run(api_keys.get_org(self.db, name, mode))
 
     def key(self, org: str = "default", mode: str = "live", role: str = "admin") -> str:
         """A new API key."""
         return self.run(
-            access.create_key(
+            api_keys.create_key(
                 self.db,
                 self.secret,
                 org_id=self.org(org, mode),

@@ -7,13 +7,9 @@ from typing import Any
 import msgspec
 
 from plaudit.core.labeling import (
-    leases as assignment,
-)
-from plaudit.core.labeling import (
-    review_decisions as review,
-)
-from plaudit.core.labeling import (
-    submissions as submission,
+    leases,
+    review_decisions,
+    submissions,
 )
 from plaudit.core.labeling.questions import Display
 from plaudit.core.labeling.showing import ShownQuestion, ShownTask, show
@@ -23,8 +19,8 @@ from plaudit.core.tasks.projects import change_project, create_batch, create_pro
 from plaudit.model.core import BatchStatus, TaskStatus
 from plaudit.model.labeling import Hold, Lease
 from plaudit.store.engine import checks
-from plaudit.store.labeling import leases as assignments
-from plaudit.store.labeling import submissions
+from plaudit.store.labeling import leases as leases_store
+from plaudit.store.labeling import submissions as submissions_store
 from plaudit.store.tasks import batches, tasks
 from plaudit.store.tasks import work_queue as work
 from plaudit.wire.v2.parse import convert
@@ -148,7 +144,7 @@ class Floor:
         return found
 
     def claim(self, user_id: str = "ann") -> Lease | None:
-        return self.write(lambda tx: assignment.claim(tx, self.project, user_id))
+        return self.write(lambda tx: leases.claim(tx, self.project, user_id))
 
     def take(self, user_id: str = "ann") -> Lease:
         found = self.claim(user_id)
@@ -157,7 +153,7 @@ class Floor:
 
     def resume(self, lease: Lease) -> Lease:
         return self.write(
-            lambda tx: assignment.resume(tx, self.project, lease.user_id, lease.assignment_id)
+            lambda tx: leases.resume(tx, self.project, lease.user_id, lease.assignment_id)
         )
 
     def shown(self, lease: Lease) -> ShownTask:
@@ -175,7 +171,7 @@ class Floor:
     def submit(self, lease: Lease, answers: Any = None, key: str = "once") -> Any:
         given = self.answers(lease) if answers is None else answers
         return self.write(
-            lambda tx: submission.submit(
+            lambda tx: submissions.submit(
                 tx, self.project, hold(lease), given, client_key=key, active_ms=1000
             )
         )
@@ -187,7 +183,7 @@ class Floor:
 
     def draft(self, lease: Lease, revision: int, answers: Any, active_ms: int = 0) -> Any:
         return self.write(
-            lambda tx: assignment.save_draft(
+            lambda tx: leases.save_draft(
                 tx,
                 self.project,
                 hold(lease),
@@ -203,18 +199,18 @@ class Floor:
 
     def undo(self, lease: Lease) -> Lease:
         return self.write(
-            lambda tx: submission.undo(tx, self.project, lease.user_id, lease.assignment_id)
+            lambda tx: submissions.undo(tx, self.project, lease.user_id, lease.assignment_id)
         )
 
     def reopen(self, lease: Lease) -> Lease:
         return self.write(
-            lambda tx: submission.reopen(tx, self.project, lease.user_id, lease.assignment_id)
+            lambda tx: submissions.reopen(tx, self.project, lease.user_id, lease.assignment_id)
         )
 
     def accept(self, task_id: str, fixes: Any = (), user_id: str = "rev") -> None:
         async def run(tx: Any) -> None:
             task = await tasks.find_task(tx, self.org_id, task_id)
-            await review.accept(tx, self.project, task, user_id, fixes=fixes)
+            await review_decisions.accept(tx, self.project, task, user_id, fixes=fixes)
 
         self.write(run)
 
@@ -240,13 +236,13 @@ class Floor:
 
     def lease(self, lease: Lease) -> Lease:
         return self.write(
-            lambda tx: assignment.get_lease(tx, self.project, lease.user_id, lease.assignment_id)
+            lambda tx: leases.get_lease(tx, self.project, lease.user_id, lease.assignment_id)
         )
 
     def lease_on(self, task_id: str, user_id: str) -> Lease | None:
         seq = self.task(task_id).seq
         return self.write(
-            lambda tx: assignments.find_lease_of(tx, self.project.project_id, seq, user_id)
+            lambda tx: leases_store.find_lease_of(tx, self.project.project_id, seq, user_id)
         )
 
     def place(self, task_id: str) -> Any:
@@ -257,10 +253,12 @@ class Floor:
     def counting(self, task_id: str) -> list[Any]:
         """The submissions of a task that count."""
         seq = self.task(task_id).seq
-        return self.write(lambda tx: submissions.list_current(tx, self.project.project_id, seq))
+        return self.write(
+            lambda tx: submissions_store.list_current(tx, self.project.project_id, seq)
+        )
 
     def sweep(self) -> int:
-        return self.write(lambda tx: assignment.sweep(tx, self.project.project_id))
+        return self.write(lambda tx: leases.sweep(tx, self.project.project_id))
 
     def age(self, lease: Lease, ms: int = 3_600_000) -> None:
         """Let a lease and what was submitted under it be as if that much time had passed."""

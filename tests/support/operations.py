@@ -21,11 +21,9 @@ from plaudit.core.datasets import attachments
 from plaudit.model.core import ApiKey, Person, PersonRole, PersonStatus, Role
 from plaudit.model.webhooks import Event, EventType, Notice
 from plaudit.settings import Settings
-from plaudit.store.accounts import organizations
-from plaudit.store.accounts import users as people
-from plaudit.store.datasets import attachments as attachment_rows
-from plaudit.store.webhooks import endpoints as webhooks
-from plaudit.store.webhooks import outbox
+from plaudit.store.accounts import organizations, users
+from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
@@ -293,7 +291,7 @@ def add_ann_webhooks(world: Any) -> None:
             endpoint = WebhookEndpoint(
                 org_id, NAMES[name], url, b'["task.error"]', True, "", 1, SealedSecret(b"unused")
             )
-            await webhooks.insert_endpoint(tx, endpoint)
+            await endpoints.insert_endpoint(tx, endpoint)
         await outbox.insert_events(
             tx, [Event(0, "evt_1", org_id, EventType.ping, 1, b'{"text":"%b"}' % CANARY.encode())]
         )
@@ -345,7 +343,7 @@ def add_ann_file(world: World) -> None:
     received = attachments.Receiving()
     received.take(b"A")
     row = received.attachment(attachment_id, org_id, CANARY, None)
-    world.run(world.db.write(lambda tx: attachment_rows.insert_attachment(tx, row)))
+    world.run(world.db.write(lambda tx: attachments_store.insert_attachment(tx, row)))
 
 
 def add_ann_people(world: Any) -> None:
@@ -364,7 +362,7 @@ def add_ann_people(world: Any) -> None:
             status=PersonStatus.invited,
             created_ms=1,
         )
-        await people.insert_person(tx, person, person.email)
+        await users.insert_person(tx, person, person.email)
         key = ApiKey(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
         await organizations.insert_key(tx, key, CANARY.encode())
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx2
 
-from tests.support import chromium as browsing
+from tests.support import chromium
 from tests.support.annotators import good_answers, state_of
 from tests.support.browser_client import token_in
 from tests.support.harness import clean_environment, free_port
@@ -282,7 +282,7 @@ def take_pictures(folder: Path) -> int:
     """A picture of each scene, width and scheme; returns how many."""
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
-    browsers = browsing.opened()
+    browsers = chromium.opened()
     browser = next(browsers)
     with demonstration() as stage:
         for scene in SCENES:
@@ -300,7 +300,7 @@ def take_pictures(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    if browsing.program() is None:
+    if chromium.program() is None:
         sys.exit("Chromium is needed: install it, or put it on the PATH")
     os.environ.setdefault("PYTHONPATH", os.pathsep.join(sys.path))
     target = Path(sys.argv[1])

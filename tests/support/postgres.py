@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 
 FOLDER_VARIABLE = "PLAUDIT_TEST_POSTGRES_FOLDER"
 """Where the run's server keeps its data; set once, so that all workers of a run share it."""
@@ -60,7 +60,7 @@ class Postgres:
         self._count = 0
         self._template = f"{self._prefix}_template"
         self._run(f"CREATE DATABASE {self._template}")
-        opening.prepare(Settings(database=self._url(self._template)))
+        connect.prepare(Settings(database=self._url(self._template)))
 
     def clone(self) -> str:
         """A new database with the current schema; returns its URL."""

@@ -23,9 +23,9 @@ from typing import Any
 import asyncpg
 import psutil
 
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from tests.support.harness import free_port
 
 BIN_VARIABLE = "PLAUDIT_TEST_PG_BIN"
@@ -188,8 +188,8 @@ def pair(**options: str) -> Iterator[tuple[Cluster, Cluster]]:
 def make_store(folder: Path, url: str, *, behind_pooler: bool = False) -> Settings:
     """The settings of a new store in a cluster's database; the secret stands in `folder`."""
     settings = Settings(data=folder, database=url, database_pooler=behind_pooler)
-    opening.prepare(settings)
-    secrets.make(settings.secret_path)
+    connect.prepare(settings)
+    server_secret.make(settings.secret_path)
     return settings
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.core.outbound.http_client import Egress
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.worker import Worker
 from tests.support.harness import ROOT, clean_environment
 from tests.support.receivers import LOOPBACK
@@ -27,10 +27,10 @@ async def main(folder: str, database: str, waits: str, deadline_s: str, lease_s:
         database=database or None,
         webhook_retry_s=tuple(float(one) for one in waits.split(",")),
     )
-    db = opening.open_database(settings)
+    db = connect.open_database(settings)
     worker = Worker(
         db,
-        secrets.load(settings.secret_path),
+        server_secret.load(settings.secret_path),
         settings,
         egress=Egress(LOOPBACK, deadline_s=float(deadline_s)),
         lease_ms=round(float(lease_s) * 1000),

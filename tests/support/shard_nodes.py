@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.citus import DISTRIBUTED
 from tests.support import postgres
 
@@ -39,7 +39,7 @@ class Node:
         self.url: str = self._server.get_uri(DATABASE)
         if is_new:
             on(self._server.get_uri(), "execute", f"CREATE DATABASE {DATABASE}")
-            opening.prepare(Settings(database=self.url))
+            connect.prepare(Settings(database=self.url))
 
     @property
     def socket(self) -> tuple[str, int]:

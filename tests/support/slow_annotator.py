@@ -11,26 +11,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import submissions as submission
+from plaudit.core.labeling import leases, submissions
 from plaudit.errors import LeaseLost
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.tasks import projects
 from tests.support.labeling_project import hold
 
 
 async def main(config: dict[str, Any]) -> None:
     place = Settings(data=Path(config["data"]), database=config["database"])
-    db = opening.open_database(place)
+    db = connect.open_database(place)
     async with db.read() as tx:
         project = await projects.find_project_by_key(tx, config["org_id"], config["project_id"])
-        lease = await assignment.get_lease(tx, project, config["user_id"], config["lease"])
+        lease = await leases.get_lease(tx, project, config["user_id"], config["lease"])
     print("ready", flush=True)
     sys.stdin.readline()
     try:
         await db.write(
-            lambda tx: submission.submit(
+            lambda tx: submissions.submit(
                 tx, project, hold(lease), config["answers"], client_key="k", active_ms=0
             )
         )

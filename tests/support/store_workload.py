@@ -7,49 +7,34 @@ import itertools
 import re
 
 from plaudit.core.datasets import attachments
-from plaudit.core.deliveries import builder as deliveries
-from plaudit.core.deliveries import task_selection as delivery_selection
+from plaudit.core.deliveries import builder, task_selection
 from plaudit.core.labeling import (
-    leases as assignment,
-)
-from plaudit.core.labeling import (
-    review_decisions as review,
-)
-from plaudit.core.labeling import (
-    review_queue as reviews,
-)
-from plaudit.core.labeling import (
+    leases,
+    review_decisions,
+    review_queue,
     statistics,
+    submissions,
+    task_work,
 )
-from plaudit.core.labeling import (
-    submissions as submission,
-)
-from plaudit.core.labeling import (
-    task_work as work_state,
-)
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import lifecycle
-from plaudit.core.tasks import resolve as scope
-from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
-from plaudit.core.transfer import export as archive
-from plaudit.core.transfer import jobs
+from plaudit.core.transfer import export, jobs
 from plaudit.core.transfer.importer import Reject
 from plaudit.core.transfer.jobs import Progress
-from plaudit.core.webhooks import endpoints as webhooks
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks import endpoints, messages
 from plaudit.core.webhooks.messages import NoticeQuery
 from plaudit.model.core import TaskStatus
 from plaudit.store.accounts import organizations, sessions
 from plaudit.store.common import audit, idempotency
-from plaudit.store.deliveries import frozen_tasks as frozen
+from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks, epochs
-from plaudit.store.labeling import leases as assignments
-from plaudit.store.tasks import batches, task_rows, tasks
+from plaudit.store.labeling import leases as leases_store
+from plaudit.store.tasks import batches as batches_store
+from plaudit.store.tasks import task_rows, tasks
 from plaudit.store.tasks.tasks import FAR, TaskFilter
-from plaudit.store.transfer import jobs as stored_jobs
+from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
-from plaudit.store.webhooks import messages as stored_notices
+from plaudit.store.webhooks import messages as messages_store
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.browser_client import Somebody, add_person, browsing, invite, signed_in
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
@@ -146,58 +131,58 @@ def put_through_work(world: World) -> None:
     floor = Floor(world, review="all", overlap=2)
     batch, project_id = floor.batch(), floor.project.project_id
     [first, *_] = task_ids = floor.create(5, batch=batch)
-    floor.write(lambda tx: queue.prioritize(tx, batch, 1))
+    floor.write(lambda tx: work_queue.prioritize(tx, batch, 1))
     floor.set(overlap=1)
     lease = floor.take()
     floor.draft(lease, 1, [])
-    floor.do(assignment.heartbeat, lease, active_ms=1)
-    floor.do(assignment.flag, lease, reason="odd")
-    floor.do(assignment.release, lease)
+    floor.do(leases.heartbeat, lease, active_ms=1)
+    floor.do(leases.flag, lease, reason="odd")
+    floor.do(leases.release, lease)
     lease = floor.resume(lease)
     floor.submit(lease)
     lease = floor.undo(lease)
     floor.submit(lease, key="again")
-    floor.write(lambda tx: reviews.list_in_review(tx, floor.project))
-    floor.write(lambda tx: reviews.list_waiting(tx, floor.org_id))
-    floor.decide(review.send_back, first, "rev", "ann", comment="Look again.")
-    floor.write(lambda tx: reviews.list_returned(tx, floor.project, "ann"))
+    floor.write(lambda tx: review_queue.list_in_review(tx, floor.project))
+    floor.write(lambda tx: review_queue.list_waiting(tx, floor.org_id))
+    floor.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
+    floor.write(lambda tx: review_queue.list_returned(tx, floor.project, "ann"))
     floor.submit(floor.take(), key="third")
     floor.accept(first)
     fix = {"at": "t0u0", "key": "likert_value", "value": 2}
-    floor.decide(review.correct, first, "rev", fixes=[fix])
-    floor.write(lambda tx: reviews.list_completed(tx, floor.project))
-    floor.write(lambda tx: reviews.list_answered(tx, floor.project, 1))
-    floor.write(lambda tx: submission.list_recent(tx, floor.project, "ann"))
+    floor.decide(review_decisions.correct, first, "rev", fixes=[fix])
+    floor.write(lambda tx: review_queue.list_completed(tx, floor.project))
+    floor.write(lambda tx: review_queue.list_answered(tx, floor.project, 1))
+    floor.write(lambda tx: submissions.list_recent(tx, floor.project, "ann"))
     floor.move(lifecycle.reopen_task, first)
     floor.age(floor.take("ben"))
-    floor.do(assignment.skip, floor.take("cem"), reason="hard")
+    floor.do(leases.skip, floor.take("cem"), reason="hard")
     floor.set(review="none")
     lease = floor.take("dan")
     floor.submit(lease)
     floor.undo(lease)
     lease = floor.take("eve")
-    floor.do(assignment.report_sensitive, lease, kind="violence")
+    floor.do(leases.report_sensitive, lease, kind="violence")
     [reported] = [one for one in task_ids if floor.task(one).seq == lease.seq]
-    floor.decide(review.dismiss_report, reported, "rev")
-    floor.do(assignment.report_sensitive, floor.take("fay"), kind="violence")
-    floor.write(lambda tx: reviews.list_parked(tx, floor.project))
+    floor.decide(review_decisions.dismiss_report, reported, "rev")
+    floor.do(leases.report_sensitive, floor.take("fay"), kind="violence")
+    floor.write(lambda tx: review_queue.list_parked(tx, floor.project))
     [parked] = [one for one in task_ids if (place := floor.place(one)) and place.reason]
-    floor.decide(review.confirm_report, parked, "rev")
+    floor.decide(review_decisions.confirm_report, parked, "rev")
 
     async def late(tx):
         account_id, _ = await organizations.find_account(tx, floor.org_id)
-        await assignment.end_leases_of(tx, account_id, "dan")
-        await assignment.list_open(tx, floor.project, "ann")
-        await assignment.count_open(tx, floor.project, limit_max=10)
-        await assignments.list_projects_due(tx, now=FAR, limit=10)
-        await assignment.sweep(tx, project_id)
+        await leases.end_leases_of(tx, account_id, "dan")
+        await leases.list_open(tx, floor.project, "ann")
+        await leases.count_open(tx, floor.project, limit_max=10)
+        await leases_store.list_projects_due(tx, now=FAR, limit=10)
+        await leases.sweep(tx, project_id)
 
     floor.age(floor.take("gil"))
     floor.write(late)
     done = floor.task(first)
     floor.write(lambda tx: looked_after(tx, floor, done))
-    floor.write(lambda tx: batching.move(tx, batch, "pause"))
-    floor.write(lambda tx: batching.move(tx, batch, "cancel"))
+    floor.write(lambda tx: batches.move(tx, batch, "pause"))
+    floor.write(lambda tx: batches.move(tx, batch, "cancel"))
 
 
 async def looked_after(tx, floor: Floor, task) -> None:
@@ -207,15 +192,15 @@ async def looked_after(tx, floor: Floor, task) -> None:
     await statistics.pace(tx, project, FAR // 10**6)
     await statistics.last_answers(tx, project)
     account_id, _ = await organizations.find_account(tx, floor.org_id)
-    await work_state.work_on(tx, task, account_id)
-    words = scope.ScopeWords(project_id=project.public_id)
+    await task_work.work_on(tx, task, account_id)
+    words = resolve.ScopeWords(project_id=project.public_id)
     shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
     for batch_id, status, after in shapes:
         where = TaskFilter(project.project_id, batch_id, status, after)
         await task_rows.list_rows(tx, where, after=where.start, bound=9, limit=2)
     query = BatchQuery(scope=words)
     for batch in (await batch_rows_page(tx, secret, floor.org_id, query))[0]:
-        await batches.find_progress(tx, project.project_id, batch.batch_id)
+        await batches_store.find_progress(tx, project.project_id, batch.batch_id)
 
 
 def put_through_people(world: World) -> None:
@@ -264,23 +249,23 @@ async def put_through_telling(world: World, project) -> None:
         await asyncio.sleep(0.5)
 
         async def change(tx):
-            await webhooks.ping(tx, ended)
-            changed = await webhooks.change_endpoint(tx, ended, url=gone.url)
-            await webhooks.rotate_endpoint(tx, world.secret, changed, keep_old_s=1)
+            await endpoints.ping(tx, ended)
+            changed = await endpoints.change_endpoint(tx, ended, url=gone.url)
+            await endpoints.rotate_endpoint(tx, world.secret, changed, keep_old_s=1)
             for _ in range(2):
-                await webhooks.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=1)
-            await webhooks.delete_endpoint(tx, org_id, ended.endpoint_id)
-            await webhooks.bury_if_inactive(tx, org_id, ended.endpoint_id, "endpoint_deleted")
+                await endpoints.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=1)
+            await endpoints.delete_endpoint(tx, org_id, ended.endpoint_id)
+            await endpoints.bury_if_inactive(tx, org_id, ended.endpoint_id, "endpoint_deleted")
             for before in (None, "z"):
-                await notices.replay_dead(tx, org_id, None, before=before)
+                await messages.replay_dead(tx, org_id, None, before=before)
 
         await world.db.write(change)
         async with world.db.read() as tx:
             query = NoticeQuery(endpoint_id=ended.endpoint_id, limit=1)
-            [one] = (await notices.notice_page(tx, world.secret, org_id, query))[0]
-            await stored_notices.find_notice(tx, org_id, one.notice.notice_id)
-        await world.db.write(lambda tx: stored_notices.replay(tx, one.notice, now=1))
-        await world.db.write(lambda tx: stored_notices.forget(tx, before=FAR, limit=9))
+            [one] = (await messages.notice_page(tx, world.secret, org_id, query))[0]
+            await messages_store.find_notice(tx, org_id, one.notice.notice_id)
+        await world.db.write(lambda tx: messages_store.replay(tx, one.notice, now=1))
+        await world.db.write(lambda tx: messages_store.forget(tx, before=FAR, limit=9))
         await worker.forget_old()
 
 
@@ -299,13 +284,13 @@ async def put_through_jobs(world: World, project) -> None:
     async def work(tx):
         await jobs.get(tx, org_id, JobKind.archive, job.job_id)
         await jobs.latest(tx, org_id, JobKind.archive, 9)
-        await stored_jobs.list_rejects(tx, org_id, job.job_id, limit=9)
-        await stored_jobs.list_files(tx, before=FAR, limit=9)
-        await stored_jobs.drop_file(tx, org_id, job.job_id)
-        await stored_jobs.forget(tx, before=FAR, limit=9)
+        await jobs_store.list_rejects(tx, org_id, job.job_id, limit=9)
+        await jobs_store.list_files(tx, before=FAR, limit=9)
+        await jobs_store.drop_file(tx, org_id, job.job_id)
+        await jobs_store.forget(tx, before=FAR, limit=9)
 
     await world.db.write(work)
-    await delivery_selection.select_undelivered(world.db, project)
+    await task_selection.select_undelivered(world.db, project)
 
 
 def put_through_datasets(world: World, key: str) -> None:
@@ -369,12 +354,12 @@ def put_through_deliveries(world: World, key: str) -> None:
     org_id = world.org()
 
     async def runs(tx):
-        project = await scope.find_project(tx, org_id, scope.ScopeWords("project_123"))
-        taken = deliveries.Maker(lambda work: work(tx), project, "e", lease_ms=0)
+        project = await resolve.find_project(tx, org_id, resolve.ScopeWords("project_123"))
+        taken = builder.Maker(lambda work: work(tx), project, "e", lease_ms=0)
         await taken.begin()
-        found = await frozen.list_completed(tx, project.project_id, [1])
+        found = await frozen_tasks.list_completed(tx, project.project_id, [1])
         taken.took(await taken.add(tx, [*found.values()]))
-        anew = deliveries.Maker(lambda work: work(tx), project, "e")
+        anew = builder.Maker(lambda work: work(tx), project, "e")
         await anew.begin()
         await anew.withdraw()
 
@@ -403,10 +388,18 @@ def put_through_managing(world: World, key: str) -> None:
 
 async def live(tx, org_id, project):
     """Tasks through every move of their lives."""
-    batch = batches.Batch(
-        org_id, "b", project.project_id, "b", batches.BatchStatus.in_progress, 1, None, b"{}", None
+    batch = batches_store.Batch(
+        org_id,
+        "b",
+        project.project_id,
+        "b",
+        batches_store.BatchStatus.in_progress,
+        1,
+        None,
+        b"{}",
+        None,
     )
-    await batches.insert_batch(tx, batch, "b")
+    await batches_store.insert_batch(tx, batch, "b")
     made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(3)]
     await lifecycle.fail_task(tx, org_id, made[0], [ErrorDetail(message="No.")])
     await lifecycle.cancel_task(tx, org_id, made[1])
@@ -426,7 +419,7 @@ async def read_everything(world, org_id, project_id):
             await tasks.list_tasks(
                 tx, where, after=where.start, bound=9, limit=2, with_patches=with_patches
             )
-    async for _ in archive.lines(world.db, org_id, world.objects):
+    async for _ in export.lines(world.db, org_id, world.objects):
         pass
     await checks.violations(world.db)
     await world.db.check()

@@ -13,11 +13,11 @@ from standardwebhooks import Webhook
 
 from plaudit.core.outbound.http_client import Egress
 from plaudit.core.tasks import lifecycle
-from plaudit.core.webhooks import endpoints as webhooks
+from plaudit.core.webhooks import endpoints
 from plaudit.model.core import Project, StoredTask
 from plaudit.settings import Settings
 from plaudit.store.tasks import tasks
-from plaudit.store.webhooks import endpoints as stored
+from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks.endpoints import WebhookEndpoint
 from plaudit.worker import Worker
 from tests.support.builders import make_thread
@@ -78,7 +78,7 @@ async def add_endpoint(
 ) -> tuple[WebhookEndpoint, str]:
     """A webhook endpoint and its secret."""
     return await world.db.write(
-        lambda tx: webhooks.create_endpoint(
+        lambda tx: endpoints.create_endpoint(
             tx, world.secret, org_id, url=url, events=events or ("*",)
         )
     )
@@ -103,7 +103,7 @@ async def complete(world: World, task: StoredTask, org_id: str) -> None:
 async def endpoint_of(world: World, endpoint: WebhookEndpoint) -> WebhookEndpoint:
     """An endpoint as it is stored now."""
     async with world.db.read() as tx:
-        found = await stored.find_endpoint(tx, endpoint.org_id, endpoint.endpoint_id)
+        found = await endpoints_store.find_endpoint(tx, endpoint.org_id, endpoint.endpoint_id)
     assert found is not None
     return found
 

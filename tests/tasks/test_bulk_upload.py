@@ -10,14 +10,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from plaudit.api.manage import tasks as manage_tasks
-from plaudit.core.tasks import bulk_upload as uploads
+from plaudit.api.manage import tasks
+from plaudit.core.tasks import bulk_upload
 from plaudit.core.tasks.projects import create_batch
 from plaudit.model.core import BatchStatus
 from plaudit.model.webhooks import EventType
 from plaudit.store.common import audit
 from plaudit.store.engine.checks import violations
-from plaudit.store.tasks import batches, tasks
+from plaudit.store.tasks import batches
+from plaudit.store.tasks import tasks as tasks_store
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import World, on_sqlite_alone, walk
 
@@ -51,7 +52,7 @@ def stored(world: World, task_id: str) -> Any:
 
     async def read():
         async with world.db.read() as tx:
-            return await tasks.find_task(tx, org_id, task_id)
+            return await tasks_store.find_task(tx, org_id, task_id)
 
     return world.run(read())
 
@@ -212,7 +213,7 @@ def test_lines_are_found_wherever_the_network_cuts_the_body(client, project):
 
 
 def test_a_line_that_is_too_long_is_refused_alone_and_never_held(client, project, monkeypatch):
-    monkeypatch.setattr(manage_tasks, "BODY_BYTES_MAX", 1000)
+    monkeypatch.setattr(tasks, "BODY_BYTES_MAX", 1000)
     long = b'{"metadata":{"a":"' + b"x" * 5000 + b'"}}'
     exact = b'{"metadata":{"a":"' + b"x" * (1000 - 21) + b'"}}'
     assert len(exact) == 1000
@@ -231,7 +232,7 @@ def test_a_line_that_is_too_long_is_refused_alone_and_never_held(client, project
 def test_more_lines_than_an_upload_has_are_refused_and_those_before_are_stored(
     client, project, monkeypatch
 ):
-    monkeypatch.setattr(uploads, "ROWS_MAX", 5)
+    monkeypatch.setattr(bulk_upload, "ROWS_MAX", 5)
 
     answer = upload(client, *({"unique_id": str(n)} for n in range(7)))
 

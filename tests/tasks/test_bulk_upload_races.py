@@ -13,12 +13,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import bulk_insert as chunks
+from plaudit.core.tasks import batches, bulk_insert
 from plaudit.core.tasks.projects import create_batch
 from plaudit.model.core import BatchStatus
 from plaudit.store.engine.checks import violations
-from plaudit.store.tasks import batches
+from plaudit.store.tasks import batches as batches_store
 from tests.support.harness import Server
 from tests.tasks.test_bulk_upload import CONTENT, PATH, jsonl, listed, outcomes, upload
 
@@ -155,7 +154,7 @@ def test_an_upload_beside_the_cancelling_of_its_batch_leaves_no_pending_task(
     """Each line is in the batch before it was cancelled, or is refused; the counts are right."""
     for number in range(4):
         name = f"batch_{number}"
-        world.run(world.db.write(lambda tx, name=name: batching.open_batch(
+        world.run(world.db.write(lambda tx, name=name: batches.open_batch(
             tx, project, name=name, is_staging=False, metadata={}, callback=None)))  # fmt: skip
     server, key = start_server(), world.key()
     headers = {"Authorization": f"Bearer {key}"}
@@ -197,18 +196,20 @@ def test_a_batch_that_closes_between_look_and_lock_refuses_its_lines(
 ):
     """What a race on PostgreSQL comes to, made to happen: the chunk starts again and sees it."""
     batch = world.run(world.db.write(lambda tx: create_batch(tx, project, name="B")))
-    real, looks = chunks.find_batch, []
+    real, looks = bulk_insert.find_batch, []
 
     async def stale(tx, org_id, words, inside):
         found = await real(tx, org_id, words, inside)
         looks.append(found.status)
         if len(looks) == 1:
-            await batches.move_batch(tx, found, expected=found.status, status=BatchStatus.cancelled)
+            await batches_store.move_batch(
+                tx, found, expected=found.status, status=BatchStatus.cancelled
+            )
         return found
 
-    monkeypatch.setattr(chunks, "find_batch", stale)
-    with pytest.raises(chunks.BatchClosed):
-        world.run(world.db.write(lambda tx: chunks.store_rows(
+    monkeypatch.setattr(bulk_insert, "find_batch", stale)
+    with pytest.raises(bulk_insert.BatchClosed):
+        world.run(world.db.write(lambda tx: bulk_insert.store_rows(
             tx, project, [row_in(batch.batch_id)], None, "upload_tasks")))  # fmt: skip
 
     monkeypatch.undo()
@@ -219,13 +220,13 @@ def test_a_batch_that_closes_between_look_and_lock_refuses_its_lines(
 
 def look_too_early(monkeypatch) -> None:
     """What a race on PostgreSQL comes to: the first look finds nothing yet, the claim is lost."""
-    real, looks = chunks.claims.list_holders, []
+    real, looks = bulk_insert.unique_ids_store.list_holders, []
 
     async def too_early(tx, org_id, unique_ids):
         looks.append(unique_ids)
         return {} if len(looks) == 1 else await real(tx, org_id, unique_ids)
 
-    monkeypatch.setattr(chunks.claims, "list_holders", too_early)
+    monkeypatch.setattr(bulk_insert.unique_ids_store, "list_holders", too_early)
 
 
 def test_lines_like_one_that_was_outrun_are_compared_with_the_task_that_was_quicker(
@@ -261,24 +262,24 @@ def test_lines_of_a_task_whose_first_was_outrun_are_still_told_apart(client, pro
 
 
 def test_a_chunk_that_found_its_batch_closing_is_stored_again(client, project, monkeypatch):
-    real, runs = chunks.store_rows, []
+    real, runs = bulk_insert.store_rows, []
 
     async def closing(*args):
         found = await real(*args)
         runs.append(found)
         if len(runs) < 3:
-            raise chunks.BatchClosed
+            raise bulk_insert.BatchClosed
         return found
 
-    monkeypatch.setattr(chunks, "store_rows", closing)
+    monkeypatch.setattr(bulk_insert, "store_rows", closing)
 
     assert outcomes(upload(client, {"unique_id": "u"}, {}, key="k")) == ["created"] * 2
     assert len(runs) == 3
     assert len(listed(client)) == 2
 
 
-def row_in(batch_id: str) -> chunks.Row:
-    return chunks.Row(
+def row_in(batch_id: str) -> bulk_insert.Row:
+    return bulk_insert.Row(
         line=1, task_id="t", is_named=False, unique_id="u", batch_id=batch_id, batch_name=None,
         metadata=None, callback_url=None, content=None,
     )  # fmt: skip

@@ -14,10 +14,10 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.model.core import Opts
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.sample_tasks import full_task, mixed_tasks
@@ -80,8 +80,8 @@ class Readers:
     """A store, and a client for each default of `opts`: only so can the empty set be asked for."""
 
     def __init__(self, settings: Settings) -> None:
-        opening.prepare(settings)
-        secrets.make(settings.secret_path)
+        connect.prepare(settings)
+        server_secret.make(settings.secret_path)
         self.world = World(settings)
         self.world.org()
         self._counter = itertools.count()

@@ -16,15 +16,15 @@ import apsw
 import msgspec
 import pytest
 
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks import batches, lifecycle
 from plaudit.core.tasks.projects import create_batch
 from plaudit.errors import Conflict, IllegalMove, InvalidContent
 from plaudit.model.core import BatchStatus, TaskStatus
-from plaudit.store.engine import migrator as schema
+from plaudit.store.engine import migrator
 from plaudit.store.engine.connect import FILE_NAME
-from plaudit.store.tasks import batches, tasks
-from plaudit.wire.v2 import render as rendering
+from plaudit.store.tasks import batches as batches_store
+from plaudit.store.tasks import tasks
+from plaudit.wire.v2 import render
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World, clean_environment
@@ -33,7 +33,8 @@ THREADS = [make_thread()]
 ERRORS = [ErrorDetail(type="LANGUAGE_MISMATCH", message="not in English")]
 RACERS = 6
 TABLES = re.findall(
-    r"CREATE TABLE (\w+)", "".join("".join(m.statements) for m in schema.migrations(schema.SQLITE))
+    r"CREATE TABLE (\w+)",
+    "".join("".join(m.statements) for m in migrator.migrations(migrator.SQLITE)),
 )
 
 
@@ -89,11 +90,13 @@ class Desk:
         return self.write(work)
 
     def fresh_batch(self):
-        return self.write(lambda tx: batches.find_batch(tx, self.org_id, self.batch.batch_id))
+        return self.write(lambda tx: batches_store.find_batch(tx, self.org_id, self.batch.batch_id))
 
     def counts(self) -> dict[str, int]:
         found = self.write(
-            lambda tx: batches.add_progress(tx, self.project.project_id, self.batch.batch_id, {})
+            lambda tx: batches_store.add_progress(
+                tx, self.project.project_id, self.batch.batch_id, {}
+            )
         )
         return {status.value: count for status, count in found.items() if count}
 
@@ -228,7 +231,7 @@ def test_a_task_of_a_cancelled_batch_is_not_reopened(desk):
     """It would be pending for good, and its threads gone."""
     done, _ = desk.create(), desk.create()
     desk.move("complete", done)
-    desk.write(lambda tx: batching.move(tx, desk.batch, "cancel"))
+    desk.write(lambda tx: batches.move(tx, desk.batch, "cancel"))
     before = desk.everything()
 
     with pytest.raises(Conflict, match="batch of this task is cancelled"):
@@ -306,7 +309,7 @@ def test_a_reopened_task_keeps_what_it_asked_and_nobody_s_answers(desk):
     assert texts == ["A question?", "An answer.", "An answer."]
     assert b"secret_verdict" not in first.content
     assert b"overall" not in first.content
-    assert rendering.read_head(first.head).metadata == {"kept": [1, "two"]}
+    assert render.read_head(first.head).metadata == {"kept": [1, "two"]}
 
 
 def test_a_reopened_task_that_was_prepared_keeps_the_very_content(world, client):

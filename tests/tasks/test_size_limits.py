@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from plaudit.core.deliveries import schemas as delivery_schemas
-from plaudit.core.transfer import export as archive
+from plaudit.core.deliveries import schemas
+from plaudit.core.transfer import export
 from plaudit.errors import InvalidContent
 from plaudit.store.tasks import tasks
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import size_limits
 from tests.support.browser_client import add_person, ended, signed_in
 from tests.support.builders import make_message, make_task, make_thread, make_turn
 from tests.support.deliveries import deliver, set_metadata
@@ -21,7 +21,7 @@ from tests.transfer.test_archive import lines_of
 
 MIB = 1024 * 1024
 UPLOAD = "/manage/v1/projects/project_123/tasks"
-FULL = {"x": "é" * (bounds.METADATA_BYTES_MAX // 2 - 4)}
+FULL = {"x": "é" * (size_limits.METADATA_BYTES_MAX // 2 - 4)}
 """Metadata of the greatest length there may be."""
 
 
@@ -54,7 +54,7 @@ def load(world, rows, **options):
 
 
 def test_a_task_of_the_greatest_length_comes_back_with_a_delivery_that_names_it(world, client):
-    longest = bounds.CONVERSATION_BYTES_MAX
+    longest = size_limits.CONVERSATION_BYTES_MAX
     threads, content = said(longest - len('"threads":}')), said(longest)
     rows = archive_rows([make_task("long", threads=threads, content=content, metadata=FULL)])
     assert load(world, rows)[1] == []
@@ -64,7 +64,7 @@ def test_a_task_of_the_greatest_length_comes_back_with_a_delivery_that_names_it(
     lines = lines_of(world)
     counts, rejects = load(world, lines, org="fresh")
 
-    assert len(compact(FULL)) == bounds.METADATA_BYTES_MAX
+    assert len(compact(FULL)) == size_limits.METADATA_BYTES_MAX
     assert max(map(len, lines)) > 48 * MIB
     assert rejects == []
     assert (counts["task", "added"], counts["delivery", "added"]) == (1, 1)
@@ -130,17 +130,21 @@ def test_nothing_in_an_archive_is_deeper_than_what_requests_bring(world):
 def test_an_archive_is_the_same_however_little_is_read_at_once(world, monkeypatch, read_bytes):
     load(world, archive_rows(mixed_tasks()))
     expected = lines_of(world)
-    monkeypatch.setattr(archive, "READ_BYTES", read_bytes)
-    monkeypatch.setattr(archive, "TASKS_PER_READ", 3)
+    monkeypatch.setattr(export, "READ_BYTES", read_bytes)
+    monkeypatch.setattr(export, "TASKS_PER_READ", 3)
 
     assert lines_of(world) == expected
 
 
 def test_the_parts_of_a_task_fit_on_a_line_together():
-    parts = bounds.METADATA_BYTES_MAX + bounds.REASONS_BYTES_MAX + 2 * bounds.CONVERSATION_BYTES_MAX
+    parts = (
+        size_limits.METADATA_BYTES_MAX
+        + size_limits.REASONS_BYTES_MAX
+        + 2 * size_limits.CONVERSATION_BYTES_MAX
+    )
 
-    assert parts + MIB <= bounds.ARCHIVE_LINE_BYTES_MAX
-    assert 2 * bounds.TEXT_BYTES_MAX + MIB <= bounds.ARCHIVE_LINE_BYTES_MAX
+    assert parts + MIB <= size_limits.ARCHIVE_LINE_BYTES_MAX
+    assert 2 * size_limits.TEXT_BYTES_MAX + MIB <= size_limits.ARCHIVE_LINE_BYTES_MAX
 
 
 def more(metadata):
@@ -163,7 +167,7 @@ def test_metadata_has_a_greatest_length_when_it_is_given(client, project):
     for good, bad in (tasks_made, batches_made):
         assert (good.status_code, bad.status_code) == (200, 400)
         assert (bad.json()["code"], bad.json()["pointer"]) == ("invalid_content", "/metadata")
-        assert str(bounds.METADATA_BYTES_MAX) in bad.json()["error"]
+        assert str(size_limits.METADATA_BYTES_MAX) in bad.json()["error"]
     assert [one["outcome"] for one in uploaded["results"]] == ["created", "rejected"]
     assert uploaded["results"][1]["pointer"] == "/metadata"
 
@@ -208,12 +212,12 @@ def test_an_import_refuses_what_is_too_long_row_by_row(world):
         row("t1", callback_url=far),
         row("t1", unique_id="u" * 256),
         row("t1", status="error", threads=None, completed_at=None,
-            errors=[{"message": "x" * bounds.REASONS_BYTES_MAX}]),
+            errors=[{"message": "x" * size_limits.REASONS_BYTES_MAX}]),
         row("t1", threads=None,
-            sensitive_content_reports=[{"message": "x" * bounds.REASONS_BYTES_MAX}]),
-        row("t1", content=said(bounds.CONVERSATION_BYTES_MAX + 1)),
-        row("t1", threads=said(bounds.CONVERSATION_BYTES_MAX + 1)),
-        row("t1", threads=said(bounds.CONVERSATION_BYTES_MAX + 1), completed_at=None),
+            sensitive_content_reports=[{"message": "x" * size_limits.REASONS_BYTES_MAX}]),
+        row("t1", content=said(size_limits.CONVERSATION_BYTES_MAX + 1)),
+        row("t1", threads=said(size_limits.CONVERSATION_BYTES_MAX + 1)),
+        row("t1", threads=said(size_limits.CONVERSATION_BYTES_MAX + 1), completed_at=None),
         row("t1", metadata=FULL),
     ]  # fmt: skip
 
@@ -270,7 +274,7 @@ def test_a_template_does_not_multiply_its_variables_without_bound(client, projec
 
 def test_a_schema_has_a_greatest_length():
     with pytest.raises(InvalidContent) as caught:
-        delivery_schemas.checked_json({"x": [1e15] * (bounds.TEXT_BYTES_MAX // 16)})
+        schemas.checked_json({"x": [1e15] * (size_limits.TEXT_BYTES_MAX // 16)})
 
     assert caught.value.pointer == "/json"
 
@@ -290,7 +294,7 @@ def test_whoever_made_an_imported_schema_has_a_name_of_bounded_length(world):
 
 def outgrow(world, task_id):
     """Make a stored task longer than any import takes, as no request could."""
-    content = compact(said(bounds.ARCHIVE_LINE_BYTES_MAX))
+    content = compact(said(size_limits.ARCHIVE_LINE_BYTES_MAX))
     org_id = world.org()
 
     async def work(tx):
@@ -317,7 +321,7 @@ def test_an_archive_that_could_not_be_read_back_is_not_written(world, tmp_path):
 
     assert ended_.returncode == 1
     assert "the task 'outgrown' has 67109" in ended_.stderr
-    assert f"at most {bounds.ARCHIVE_LINE_BYTES_MAX}" in ended_.stderr
+    assert f"at most {size_limits.ARCHIVE_LINE_BYTES_MAX}" in ended_.stderr
     assert list(folder.iterdir()) == []
 
 

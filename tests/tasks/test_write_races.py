@@ -14,11 +14,11 @@ from contextlib import suppress
 import httpx2
 import pytest
 
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks import batches, lifecycle
 from plaudit.errors import Conflict, IllegalMove
 from plaudit.store.engine.checks import violations
-from plaudit.store.tasks import batches, tasks
+from plaudit.store.tasks import batches as batches_store
+from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
 from tests.support.harness import Server, World, walk
 
@@ -143,7 +143,7 @@ def test_metadata_set_beside_the_cancelling_of_a_batch_is_kept(world, project):
     org_id = world.org()
 
     async def fill(tx, number: int):
-        batch = await batching.open_batch(
+        batch = await batches.open_batch(
             tx, project, name=f"b{number}", is_staging=False, metadata={}, callback=None
         )
         made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(8)]
@@ -163,7 +163,7 @@ def test_metadata_set_beside_the_cancelling_of_a_batch_is_kept(world, project):
             await asyncio.gather(
                 set_all(task_ids[:4]),
                 set_all(task_ids[4:]),
-                world.db.write(lambda tx, b=batch: batching.move(tx, b, "cancel")),
+                world.db.write(lambda tx, b=batch: batches.move(tx, b, "cancel")),
             )
             async with world.db.read() as tx:
                 heads = [(await tasks.find_task(tx, org_id, one)).head for one in task_ids]
@@ -178,7 +178,7 @@ def test_a_task_reopened_beside_the_cancelling_of_its_batch_is_never_left_pendin
     org_id = world.org()
 
     async def fill(tx, number: int):
-        batch = await batching.open_batch(
+        batch = await batches.open_batch(
             tx, project, name=f"b{number}", is_staging=False, metadata={}, callback=None
         )
         made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(4)]
@@ -196,7 +196,7 @@ def test_a_task_reopened_beside_the_cancelling_of_its_batch_is_never_left_pendin
             batch, done = await world.db.write(lambda tx, n=number: fill(tx, n))
             contenders = [
                 *map(reopen, done),
-                world.db.write(lambda tx, b=batch: batching.move(tx, b, "cancel")),
+                world.db.write(lambda tx, b=batch: batches.move(tx, b, "cancel")),
             ]
             random.shuffle(contenders)
             await asyncio.gather(*contenders)
@@ -237,7 +237,7 @@ def test_of_ten_thousand_cancels_and_completions_each_has_exactly_one_winner(wor
 
     async def race_batch(number: int, dice: random.Random) -> None:
         async def fill(tx):
-            batch = await batching.open_batch(
+            batch = await batches.open_batch(
                 tx, project, name=f"b{number}", is_staging=False, metadata={}, callback=None
             )
             made = [
@@ -261,13 +261,13 @@ def test_of_ten_thousand_cancels_and_completions_each_has_exactly_one_winner(wor
 
     async def cancel_whole(batch) -> None:
         with suppress(IllegalMove):  # its last task was quicker
-            await world.db.write(lambda tx: batching.move(tx, batch, "cancel"))
+            await world.db.write(lambda tx: batches.move(tx, batch, "cancel"))
 
     async def judge(batch, made, *, was_cancelled: bool) -> None:
         async with world.db.read() as tx:
             stored = [await tasks.find_task(tx, org_id, one.task_id) for one in made]
             counts = await world_counts(tx, batch)
-            status = (await batches.find_batch(tx, org_id, batch.batch_id)).status.value
+            status = (await batches_store.find_batch(tx, org_id, batch.batch_id)).status.value
         for task in stored:
             winners = ended.get(task.task_id, [])
             expected = {"completed": ["c"], "canceled": ["x"]}[task.status.value]

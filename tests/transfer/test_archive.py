@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plaudit.cli import app
-from plaudit.core.transfer import export as archive
+from plaudit.core.transfer import export
 from plaudit.core.transfer.importer import Source, import_sources
 from plaudit.errors import InvalidContent
 from plaudit.formats import files
@@ -52,7 +52,7 @@ def lines_of(world: World, org: str = "default") -> list[bytes]:
     org_id = world.org(org)
 
     async def read() -> list[bytes]:
-        return [line async for line in archive.lines(world.db, org_id)]
+        return [line async for line in export.lines(world.db, org_id)]
 
     return world.run(read())
 
@@ -256,7 +256,7 @@ def test_an_archive_ends_with_the_tasks_that_were_there_when_it_began(world, tmp
 
     async def read() -> list[bytes]:
         lines = []
-        async for line in archive.lines(world.db, org_id):
+        async for line in export.lines(world.db, org_id):
             lines.append(line)
             if len(lines) == at:
                 await import_sources(world.db, org_id, lambda: [source], on_reject=pytest.fail)

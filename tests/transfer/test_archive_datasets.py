@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plaudit.cli import app
-from plaudit.core.transfer import export as archive
+from plaudit.core.transfer import export
 from plaudit.core.transfer.dataset_import import CHUNK_TASKS
 from tests.support.builders import make_tasks, make_thread
 from tests.support.harness import World, run_cli, store_arguments
@@ -78,7 +78,7 @@ def lines_of(world: World, org: str = "default") -> list[bytes]:
     org_id = world.org(org)
 
     async def read() -> list[bytes]:
-        return [one async for one in archive.lines(world.db, org_id, world.objects)]
+        return [one async for one in export.lines(world.db, org_id, world.objects)]
 
     return world.run(read())
 

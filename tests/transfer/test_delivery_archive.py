@@ -10,8 +10,7 @@ import time
 
 import pytest
 
-from plaudit.core.transfer import delivery_archive
-from plaudit.core.transfer import export as archive
+from plaudit.core.transfer import delivery_archive, export
 from plaudit.store.engine import checks
 from tests.support.builders import make_message, make_task, make_tasks, make_thread, make_turn
 from tests.support.deliveries import (
@@ -245,7 +244,7 @@ def test_a_delivery_made_while_an_archive_is_written_is_not_half_in_it(full):
     maker, _ = begun(full, "meanwhile")
 
     async def read():
-        async for line in archive.lines(full.db, org_id):
+        async for line in export.lines(full.db, org_id):
             lines.append(line)
             if len(lines) == 2:
                 await maker.freeze(selection, lambda count: None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plaudit import clock
-from plaudit.core.transfer import export as archive
+from plaudit.core.transfer import export
 from tests.support.builders import make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.sample_tasks import BATCH, PROJECT, archive_rows, full_threads, mixed_tasks
@@ -39,7 +39,7 @@ def stored(world: World, kind: str = "task", org: str = "default") -> dict[str, 
     org_id = world.org(org)
 
     async def read() -> list[Any]:
-        return [json.loads(line) async for line in archive.lines(world.db, org_id)]
+        return [json.loads(line) async for line in export.lines(world.db, org_id)]
 
     values = [line["value"] for line in world.run(read()) if line["kind"] == kind]
     return {value["task_id" if kind == "task" else "id"]: value for value in values}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from plaudit.core.tasks import batches as batching
+from plaudit.core.tasks import batches
 from plaudit.store.engine import checks
-from plaudit.store.tasks import batches
+from plaudit.store.tasks import batches as batches_store
 from tests.support.builders import make_task, make_thread
 from tests.support.harness import World
 from tests.tasks.test_lifecycle import race
@@ -26,9 +26,9 @@ def move_batch(world: World, action: str) -> None:
     org_id = world.org()
 
     async def work(tx: Any) -> None:
-        batch = await batches.find_batch(tx, org_id, "batch_1")
+        batch = await batches_store.find_batch(tx, org_id, "batch_1")
         assert batch is not None
-        await batching.move(tx, batch, action)
+        await batches.move(tx, batch, action)
 
     world.run(world.db.write(work))
 
@@ -140,9 +140,9 @@ def test_a_line_beside_the_cancelling_of_its_batch_never_brings_it_back(world):
         line = batch_row(batch_id, name=f"B{number}", status="in_progress")
 
         async def cancel(tx: Any, batch_id: str = batch_id) -> None:
-            batch = await batches.find_batch(tx, org_id, batch_id)
+            batch = await batches_store.find_batch(tx, org_id, batch_id)
             assert batch is not None
-            await batching.move(tx, batch, "cancel")
+            await batches.move(tx, batch, "cancel")
 
         race(world, [lambda own, line=line: own.load([line], "archive"),
                      lambda own, cancel=cancel: own.run(own.db.write(cancel))])  # fmt: skip

@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from plaudit import clock
-from plaudit.core.webhooks import endpoints as webhooks
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks import endpoints, messages
 from plaudit.model.webhooks import NoticeState
 from tests.support.harness import on_sqlite_alone
 from tests.support.receivers import OK, Receiver
@@ -38,7 +37,7 @@ def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world
 
     async def fill(endpoint):
         async def work(tx):
-            await webhooks.ping(tx, endpoint)
+            await endpoints.ping(tx, endpoint)
             [event] = await tx.all("SELECT event_id FROM event LIMIT 1", {})
             rows = [
                 (0, f"n{number:06d}", org_id, event[0], endpoint.endpoint_id, "x",
@@ -112,7 +111,7 @@ def test_what_is_old_is_forgotten_with_its_attempts_and_event(world):
             await settled(world, org_id, NoticeState.done, 3)
             await worker.forget_old()
             before = [await count(table) for table in ("event", "notice")]
-        old = clock.now_ms() - notices.KEPT_MS - 1000
+        old = clock.now_ms() - messages.KEPT_MS - 1000
         await world.db.write(
             lambda tx: tx.run("UPDATE notice SET next_ms = :old WHERE state = 1", {"old": old})
         )

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from plaudit.core.webhooks import endpoints as webhooks
-from plaudit.core.webhooks import signatures as signing
+from plaudit.core.webhooks import signatures
 from plaudit.errors import Misconfigured, Unavailable
 from plaudit.model.webhooks import CHOOSABLE, Event, EventType, Notice
 from plaudit.settings import from_environment
@@ -52,7 +52,7 @@ def test_the_secret_of_an_endpoint_is_shown_once(world, client):
     listed = client.get(ALL).json()["webhooks"]
     got = client.get(f"{ALL}/{made['id']}").json()
 
-    signing.check_secret(made.pop("secret"))
+    signatures.check_secret(made.pop("secret"))
     assert listed == [made]
     assert got == made
     assert set(made) == {"id", "url", "events", "status", "created_at"}

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from plaudit import clock
-from plaudit.core.webhooks import retry_policy as retries
-from plaudit.core.webhooks import signatures as signing
+from plaudit.core.webhooks import retry_policy, signatures
 from plaudit.model.webhooks import AttemptResult, NoticeState, Outcome
 from plaudit.store.webhooks.outbox import LeasedNotice
 
@@ -24,14 +23,14 @@ def failed(status: int | None = 500, retry_after_s: int | None = None) -> Attemp
     return AttemptResult(outcome=outcome, status=status, duration_ms=1, retry_after_s=retry_after_s)
 
 
-def walk(*answers: AttemptResult, waits_s=retries.RETRY_S, start_ms: int = 1_000_000):
+def walk(*answers: AttemptResult, waits_s=retry_policy.RETRY_S, start_ms: int = 1_000_000):
     """The times of a notice's attempts, if they go like this and the last one over and over."""
     notice = LeasedNotice(1, "n", "o", "e", None, "https://x.test/", "q", 0, 0, 0, 1, 0)
     times, now = [], start_ms
     for number in range(200):
         times.append(now)
         result = answers[min(number, len(answers) - 1)]
-        settled = retries.verdict(notice, result, at_ms=now, ended_ms=now, waits_s=waits_s)
+        settled = retry_policy.verdict(notice, result, at_ms=now, ended_ms=now, waits_s=waits_s)
         if settled.state is not NoticeState.waiting:
             return times, settled.state
         now = settled.next_ms
@@ -56,7 +55,7 @@ def test_waits_grow_and_none_is_exactly_another_s():
     assert all(x <= y * 1.2 for one in waits for x, y in pairwise(one))
     assert len({one[10] for one in waits}) > 15
     for one in waits:
-        for wait, planned in zip(one, retries.RETRY_S, strict=True):
+        for wait, planned in zip(one, retry_policy.RETRY_S, strict=True):
             assert planned * 900 - 1 <= wait <= planned * 1000
 
 
@@ -107,7 +106,7 @@ def test_the_table_of_waits_is_the_one_there_is():
             parts = re.findall(r"(\d+) (s|min|h)", wait)
             shown.append(sum(int(number) * units[unit] for number, unit in parts))
 
-    assert tuple(shown) == retries.RETRY_S
+    assert tuple(shown) == retry_policy.RETRY_S
 
 
 def test_every_outcome_is_described():
@@ -123,15 +122,19 @@ def test_the_verification_shown_to_receivers_works():
     made: dict[str, object] = {}
     exec(block, made)  # what the document tells others to run
     verify = made["verify"]
-    secret, other = signing.mint_secret(), signing.mint_secret()
+    secret, other = signatures.mint_secret(), signatures.mint_secret()
     body = b'{"type":"ping"}'
     now = clock.now_ms()
-    headers = signing.signature_headers([other, secret], message_id="evt_1", sent_ms=now, body=body)
-    old = signing.signature_headers([secret], message_id="evt_1", sent_ms=now - 400_000, body=body)
+    headers = signatures.signature_headers(
+        [other, secret], message_id="evt_1", sent_ms=now, body=body
+    )
+    old = signatures.signature_headers(
+        [secret], message_id="evt_1", sent_ms=now - 400_000, body=body
+    )
 
     assert verify(secret, headers, body)
     assert verify(other, headers, body)
-    assert not verify(signing.mint_secret(), headers, body)
+    assert not verify(signatures.mint_secret(), headers, body)
     assert not verify(secret, headers, body + b" ")
     assert not verify(secret, headers | {"webhook-id": "evt_2"}, body)
     assert not verify(secret, old, body)

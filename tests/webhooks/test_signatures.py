@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from plaudit import clock
-from plaudit.core.webhooks import signatures as signing
+from plaudit.core.webhooks import signatures
 from plaudit.errors import InvalidContent
 
 BODY = json.dumps({"task_id": "task_1", "text": "\u00e4\u2028\U0001f600"}, ensure_ascii=False)
@@ -21,12 +21,12 @@ BODY = json.dumps({"task_id": "task_1", "text": "\u00e4\u2028\U0001f600"}, ensur
 
 def signed(*secrets: str, body: str = BODY, sent_ms: int | None = None) -> dict[str, str]:
     at = clock.now_ms() if sent_ms is None else sent_ms
-    return signing.signature_headers(secrets, message_id="msg_1", sent_ms=at, body=body.encode())
+    return signatures.signature_headers(secrets, message_id="msg_1", sent_ms=at, body=body.encode())
 
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_every_body_verifies(text):
-    secret = signing.mint_secret()
+    secret = signatures.mint_secret()
     body = json.dumps({"text": text}, ensure_ascii=False)
 
     assert Webhook(secret).verify(body.encode(), signed(secret, body=body)) == {"text": text}
@@ -50,7 +50,7 @@ def test_the_signature_is_the_one_that_the_specification_describes():
 
 @pytest.mark.parametrize("place", [0, 7, len(BODY) - 1])
 def test_a_changed_byte_of_the_body_does_not_verify(place):
-    secret = signing.mint_secret()
+    secret = signatures.mint_secret()
     changed = BODY[:place] + chr(ord(BODY[place]) ^ 1) + BODY[place + 1 :]
 
     with pytest.raises(WebhookVerificationError):
@@ -59,7 +59,7 @@ def test_a_changed_byte_of_the_body_does_not_verify(place):
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 def test_a_changed_header_does_not_verify(name):
-    secret = signing.mint_secret()
+    secret = signatures.mint_secret()
     headers = signed(secret)
     end = "1" if headers[name][-1] != "1" else "2"
     if name == "webhook-signature":  # the last character is padding
@@ -72,7 +72,7 @@ def test_a_changed_header_does_not_verify(name):
 
 
 def test_an_old_message_does_not_verify():
-    secret = signing.mint_secret()
+    secret = signatures.mint_secret()
     headers = signed(secret, sent_ms=clock.now_ms() - 301_000)
 
     with pytest.raises(WebhookVerificationError, match="too old"):
@@ -80,7 +80,7 @@ def test_an_old_message_does_not_verify():
 
 
 def test_while_a_secret_is_replaced_both_verify_and_no_other():
-    old, new, other = (signing.mint_secret() for _ in range(3))
+    old, new, other = (signatures.mint_secret() for _ in range(3))
 
     headers = signed(new, old)
 
@@ -92,15 +92,15 @@ def test_while_a_secret_is_replaced_both_verify_and_no_other():
 
 def test_a_message_id_with_a_full_stop_is_not_signed():
     with pytest.raises(AssertionError):
-        signing.signature_headers(["whsec_"], message_id="a.1", sent_ms=0, body=b"")
+        signatures.signature_headers(["whsec_"], message_id="a.1", sent_ms=0, body=b"")
 
 
 def test_minted_secrets_have_the_form_and_differ():
-    minted = {signing.mint_secret() for _ in range(100)}
+    minted = {signatures.mint_secret() for _ in range(100)}
 
     assert len(minted) == 100
     for secret in minted:
-        signing.check_secret(secret)
+        signatures.check_secret(secret)
 
 
 def encoded(size: int) -> str:
@@ -109,7 +109,7 @@ def encoded(size: int) -> str:
 
 @pytest.mark.parametrize("size", [24, 32, 64])
 def test_a_secret_that_somebody_brings_is_taken(size):
-    signing.check_secret(encoded(size))
+    signatures.check_secret(encoded(size))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_secret_that_somebody_brings_is_taken(size):
 )  # fmt: skip
 def test_a_secret_of_another_form_is_refused_and_not_repeated(secret):
     with pytest.raises(InvalidContent, match="24 to 64 random bytes") as caught:
-        signing.check_secret(secret, pointer="/secret")
+        signatures.check_secret(secret, pointer="/secret")
 
     assert caught.value.pointer == "/secret"
     assert len(secret) < 10 or secret not in caught.value.message

@@ -10,10 +10,8 @@ import pytest
 
 from plaudit import clock
 from plaudit.core.outbound.http_client import Egress
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import lifecycle
-from plaudit.core.webhooks import endpoints as webhooks
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.tasks import batches, lifecycle
+from plaudit.core.webhooks import endpoints, messages
 from plaudit.core.webhooks.messages import NoticeQuery
 from plaudit.model.webhooks import EventType, NoticeState
 from plaudit.wire.v2.task import ErrorDetail
@@ -35,7 +33,7 @@ from tests.support.webhook_sending import (
 
 async def listed(world, org_id, **query):
     async with world.db.read() as tx:
-        found, _ = await notices.notice_page(tx, world.secret, org_id, NoticeQuery(**query))
+        found, _ = await messages.notice_page(tx, world.secret, org_id, NoticeQuery(**query))
     return found
 
 
@@ -89,7 +87,7 @@ def test_a_callback_is_the_payload_alone_with_the_callback_key(world):
     async def main():
         async with receiving(receiver), working(world):
             _, secret = await world.db.write(
-                lambda tx: webhooks.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=0)
+                lambda tx: endpoints.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=0)
             )
             task = await store_task(world, project, callback_url=receiver.url)
             await complete(world, task, org_id)
@@ -103,7 +101,7 @@ def test_a_callback_is_the_payload_alone_with_the_callback_key(world):
     assert told["status"] == "completed"
     assert set(told) == {"task_id", "status", "task", "response"}
     key = header(receiver.heads[0], "scale-callback-auth")
-    assert key == webhooks.callback_key(secret)
+    assert key == endpoints.callback_key(secret)
     assert secret not in receiver.heads[0].decode()
     assert header(receiver.heads[0], "content-type") == "application/json"
 
@@ -132,7 +130,7 @@ def test_the_last_task_calls_the_callback_of_its_batch(world):
     async def main():
         async with receiving(receiver), working(world):
             batch = await world.db.write(
-                lambda tx: batching.open_batch(
+                lambda tx: batches.open_batch(
                     tx, project, name="b", is_staging=False, metadata={}, callback=receiver.url
                 )
             )
@@ -236,7 +234,7 @@ def test_a_dead_notice_is_replayed_with_all_its_tries_and_the_same_id(world):
             await store_task(world, project)
             [dead] = await settled(world, org_id, NoticeState.dead)
             name = dead.notice.notice_id
-            await world.db.write(lambda tx: notices.replay(tx, org_id, name))
+            await world.db.write(lambda tx: messages.replay(tx, org_id, name))
             worker.wake()
             [done] = await settled(world, org_id, NoticeState.done)
             return done
@@ -257,10 +255,10 @@ def test_both_secrets_sign_while_one_is_being_replaced(world):
         """Rotate both secrets, and have one event told to both receivers."""
         endpoint = await endpoint_of(world, told.endpoint)
         _, secret = await world.db.write(
-            lambda tx: webhooks.rotate_endpoint(tx, world.secret, endpoint, keep_old_s=keep_old_s)
+            lambda tx: endpoints.rotate_endpoint(tx, world.secret, endpoint, keep_old_s=keep_old_s)
         )
         _, callback = await world.db.write(
-            lambda tx: webhooks.rotate_callback_secret(
+            lambda tx: endpoints.rotate_callback_secret(
                 tx, world.secret, org_id, keep_old_s=keep_old_s
             )
         )
@@ -276,7 +274,7 @@ def test_both_secrets_sign_while_one_is_being_replaced(world):
                 world, receiver.url, "task.completed", org_id=org_id
             )
             _, first_callback = await world.db.write(
-                lambda tx: webhooks.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=0)
+                lambda tx: endpoints.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=0)
             )
             return [(first, first_callback), await told(3600), await told(0)]
 
@@ -286,13 +284,13 @@ def test_both_secrets_sign_while_one_is_being_replaced(world):
         verified(receiver, 0, secret)
     for secret in (first_call, second_call):
         verified(called, 0, secret)
-    assert header(called.heads[0], "scale-callback-auth") == webhooks.callback_key(first_call)
+    assert header(called.heads[0], "scale-callback-auth") == endpoints.callback_key(first_call)
     verified(receiver, 1, third)
     with pytest.raises(Exception, match="No matching signature"):
         verified(receiver, 1, second)
     with pytest.raises(Exception, match="No matching signature"):
         verified(called, 1, second_call)
-    assert header(called.heads[1], "scale-callback-auth") == webhooks.callback_key(third_call)
+    assert header(called.heads[1], "scale-callback-auth") == endpoints.callback_key(third_call)
 
 
 def test_what_waits_goes_to_the_new_url_of_its_endpoint(world):
@@ -305,7 +303,7 @@ def test_what_waits_goes_to_the_new_url_of_its_endpoint(world):
             endpoint, _ = await add_endpoint(world, old.url, org_id=org_id)
             await store_task(world, project)
             await until(lambda: old.connections >= 1)
-            await world.db.write(lambda tx: webhooks.change_endpoint(tx, endpoint, url=new.url))
+            await world.db.write(lambda tx: endpoints.change_endpoint(tx, endpoint, url=new.url))
             await settled(world, org_id, NoticeState.done)
 
     world.run(main())
@@ -326,11 +324,11 @@ def test_what_waits_for_an_endpoint_that_ended_is_given_up(world, ending):
                 await store_task(world, project)
             if ending == "disabled":
                 await world.db.write(
-                    lambda tx: webhooks.change_endpoint(tx, endpoint, is_active=False)
+                    lambda tx: endpoints.change_endpoint(tx, endpoint, is_active=False)
                 )
             else:
                 await world.db.write(
-                    lambda tx: webhooks.delete_endpoint(tx, org_id, endpoint.endpoint_id)
+                    lambda tx: endpoints.delete_endpoint(tx, org_id, endpoint.endpoint_id)
                 )
             async with working(world):
                 return await settled(world, org_id, NoticeState.dead, 20)
@@ -375,7 +373,7 @@ def test_a_ping_goes_to_the_one_endpoint(world):
         async with receiving(receiver, other), working(world):
             endpoint, secret = await add_endpoint(world, receiver.url, org_id=org_id)
             await add_endpoint(world, other.url, org_id=org_id)
-            await world.db.write(lambda tx: webhooks.ping(tx, endpoint))
+            await world.db.write(lambda tx: endpoints.ping(tx, endpoint))
             await until(lambda: len(receiver.bodies) == 1)
             await asyncio.sleep(0.1)
             return endpoint, secret

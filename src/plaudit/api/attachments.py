@@ -22,7 +22,7 @@ from plaudit.core.datasets import attachments
 from plaudit.errors import NotFound
 from plaudit.model.core import Role
 from plaudit.model.deliveries import Attachment
-from plaudit.store.datasets import attachments as attachment_rows
+from plaudit.store.datasets import attachments as attachments_store
 from plaudit.store.engine.engine import Transaction
 
 DOWNLOAD = "application/octet-stream"
@@ -118,7 +118,7 @@ async def upload_attachment(call: Call[Upload]) -> Answer:
 
     async def work(tx: Transaction) -> tuple[bytes, bool]:
         async def once() -> bytes:
-            await attachment_rows.insert_attachment(tx, kept)
+            await attachments_store.insert_attachment(tx, kept)
             await audit.record(
                 tx, org_id, call.actor, "upload_attachment", "attachment", kept.attachment_id
             )
@@ -137,7 +137,7 @@ async def upload_attachment(call: Call[Upload]) -> Answer:
 async def get_attachment(call: Call[NoQuery]) -> Answer:
     """GET /manage/v1/attachments/{attachment_id}: leads to the file."""
     async with call.services.db.read(snapshot=False) as tx:
-        found = await attachment_rows.find_attachment(
+        found = await attachments_store.find_attachment(
             tx, call.caller.org_id, call.path["attachment_id"]
         )
     if found is None:

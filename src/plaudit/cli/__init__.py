@@ -24,13 +24,13 @@ from plaudit.cli.keys import keys, projects_app
 from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
 from plaudit.cli.users import users
 from plaudit.cli.webhooks import webhooks
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.accounts import api_keys
+from plaudit.core.common import server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import InvalidContent, NotFound, Problem
 from plaudit.settings import Settings
 from plaudit.store.accounts import organizations
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database
 
 app = App(name="plaudit", help=plaudit.__doc__, version=plaudit.__version__)
@@ -48,14 +48,14 @@ app.command(deliver)
 def init(place: Place | None = None) -> None:
     """Create the store, or bring it up to date. Running it again does no harm."""
     chosen = (place or Place()).settings()
-    applied = opening.prepare(chosen)
+    applied = connect.prepare(chosen)
     made_secret = _make_secret(chosen)
 
     async def work(db: Database, secret: ServerSecret) -> None:
         try:
-            await access.get_org(db, DEFAULT_ORG, "live")
+            await api_keys.get_org(db, DEFAULT_ORG, "live")
         except NotFound:
-            await access.create_account(db, DEFAULT_ORG)
+            await api_keys.create_account(db, DEFAULT_ORG)
 
     with_store(chosen, work)
     done = ", ".join(applied) if applied else "it was up to date"
@@ -124,7 +124,7 @@ def _make_secret(chosen: Settings) -> bool:
     """Make the server secret of a store that never had one; False if it is there."""
 
     async def has_one() -> bool:
-        db = opening.open_database(chosen)
+        db = connect.open_database(chosen)
         try:
             async with db.read() as tx:
                 return bool(await organizations.list_secret_fingerprints(tx))
@@ -133,7 +133,7 @@ def _make_secret(chosen: Settings) -> bool:
 
     if not chosen.secret_path.exists() and asyncio.run(has_one()):
         return False  # a new one would open nothing; what follows says which file is missing
-    return secrets.make(chosen.secret_path)
+    return server_secret.make(chosen.secret_path)
 
 
 def main() -> None:

@@ -18,9 +18,9 @@ from plaudit.cli.place import (
     say,
     with_store,
 )
-from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.transfer import export as archive
+from plaudit.core.transfer import export
 from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
 from plaudit.formats import files
 from plaudit.store.datasets.blob_store import Objects
@@ -57,7 +57,7 @@ def import_files(
         refuse("an archive says itself which projects its tasks belong to", code=2)
 
     async def work(db: Database, secret: ServerSecret) -> Summary:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
 
         with progress() as bars:
             return await import_sources(
@@ -90,12 +90,12 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
     require_writable(out)
 
     async def work(db: Database, secret: ServerSecret) -> int:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         written = 0
         with progress() as bars, files.writing(out) as write:
-            bar = bars.add_task("writing", total=await archive.count_tasks(db, org_id))
+            bar = bars.add_task("writing", total=await export.count_tasks(db, org_id))
             objects = Objects(chosen.settings().attachments_place)
-            async for line in archive.lines(db, org_id, objects):
+            async for line in export.lines(db, org_id, objects):
                 write(line + b"\n")
                 written += 1
                 bars.advance(bar)

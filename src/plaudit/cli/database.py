@@ -20,9 +20,7 @@ from plaudit.cli.place import (
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.datasets import attachments
 from plaudit.store.datasets.blob_store import Objects
-from plaudit.store.engine import backup, checks, epochs
-from plaudit.store.engine import citus as distribution
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import backup, checks, citus, connect, epochs
 from plaudit.store.engine.engine import Database, Transaction
 
 db = App(name="db", help="The store: upgrade, check, backup, restore, sweep, distribute.")
@@ -31,7 +29,7 @@ db = App(name="db", help="The store: upgrade, check, backup, restore, sweep, dis
 @db.command
 def upgrade(*, place: Place | None = None) -> None:
     """Bring the store's schema up to date."""
-    applied = opening.prepare((place or Place()).settings())
+    applied = connect.prepare((place or Place()).settings())
     say.print(f"Applied {', '.join(applied)}." if applied else "The store is up to date.")
 
 
@@ -83,10 +81,10 @@ def read_backup(source: ExistingFile, *, place: Place | None = None) -> None:
     """
     chosen = (place or Place()).settings()
     backup.read_backup(chosen, source)
-    opening.prepare(chosen)
+    connect.prepare(chosen)
 
     async def work() -> None:
-        database = opening.open_database(chosen)
+        database = connect.open_database(chosen)
         try:
             await database.write(_begin_epoch)
         finally:
@@ -108,14 +106,14 @@ def distribute(*, show: bool = False, place: Place | None = None) -> None:
         Print the statements instead of running them.
     """
     if show:
-        print(";\n".join(distribution.statements()) + ";")
+        print(";\n".join(citus.statements()) + ";")
         return
     chosen = (place or Place()).settings()
     if chosen.database is None:
         refuse("SQLite stays on one machine; --database must name a Citus coordinator", code=2)
 
     async def work(database: Database, secret: ServerSecret) -> list[str]:
-        return await database.write(distribution.distribute)
+        return await database.write(citus.distribute)
 
     done = with_store(chosen, work)
     told = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."

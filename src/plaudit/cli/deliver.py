@@ -9,10 +9,9 @@ from cyclopts import Parameter
 
 from plaudit import clock
 from plaudit.cli.place import ExistingFile, World, progress, refuse, say, with_store
-from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.deliveries import builder as deliveries
-from plaudit.core.deliveries import task_selection as delivery_selection
+from plaudit.core.deliveries import builder, task_selection
 from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
 from plaudit.errors import NotFound
 from plaudit.model.core import Actor, Batch, Project
@@ -62,14 +61,14 @@ def deliver(
     task_ids = None if tasks is None else _ids_of(tasks)
 
     async def work(db: Database, secret: ServerSecret) -> Delivery:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         async with db.read() as tx:
             inside = await find_project(tx, org_id, ScopeWords(project_name=project))
             assert inside is not None
-            if await deliveries.is_taken(tx, inside, name):
-                raise await deliveries.refusal(tx, inside, name)
+            if await builder.is_taken(tx, inside, name):
+                raise await builder.refusal(tx, inside, name)
             within = None if batch is None else await _find_batch(tx, inside, batch)
-        selection = await delivery_selection.select(
+        selection = await task_selection.select(
             db,
             inside,
             batch=within,
@@ -80,7 +79,7 @@ def deliver(
         )
         with progress() as bars:
             bar = bars.add_task("freezing", total=len(selection.seqs))
-            return await deliveries.deliver(
+            return await builder.deliver(
                 db,
                 inside,
                 name,

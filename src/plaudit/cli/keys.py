@@ -11,7 +11,7 @@ from rich.table import Table
 
 from plaudit import clock, guard
 from plaudit.cli.place import World, refuse, say, show, with_store
-from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import api_keys
 from plaudit.core.common import audit
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks import forms, projects
@@ -57,13 +57,13 @@ def create_key(
 
     async def work(db: Database, secret: ServerSecret) -> str:
         try:
-            org_id = await access.get_org(db, chosen.org, chosen.mode)
+            org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         except NotFound:
             if not create:
                 raise
-            await access.create_account(db, chosen.org)
-            org_id = await access.get_org(db, chosen.org, chosen.mode)
-        return await access.create_key(
+            await api_keys.create_account(db, chosen.org)
+            org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        return await api_keys.create_key(
             db,
             secret,
             org_id=org_id,
@@ -83,8 +83,8 @@ def list_keys(*, world: World | None = None) -> None:
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> list[Any]:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
-        return await access.list_keys(db, org_id)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        return await api_keys.list_keys(db, org_id)
 
     found = with_store(chosen.settings(), work)
     if not found:
@@ -110,9 +110,9 @@ def revoke_key(key: str, *, world: World | None = None) -> None:
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         actor = Actor("command", "keys revoke")
-        return (await access.revoke_key(db, org_id=org_id, key=key, actor=actor)).key_id
+        return (await api_keys.revoke_key(db, org_id=org_id, key=key, actor=actor)).key_id
 
     say.print(f"Revoked {with_store(chosen.settings(), work)}.")
 
@@ -144,7 +144,7 @@ def create_project(
     fields = None if form is None else _fields_of(form)
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
 
         async def create(tx: Transaction) -> str:
             detail = projects.checked_detail(

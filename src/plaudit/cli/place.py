@@ -16,10 +16,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from plaudit import settings
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database
 
 T = TypeVar("T")
@@ -76,11 +76,11 @@ def with_store(chosen: Settings, work: Callable[[Database, ServerSecret], Awaita
     """Open the store, check that the secret belongs to it, and run `work`."""
 
     async def opened() -> T:
-        db = opening.open_database(chosen, patient=True)
+        db = connect.open_database(chosen, patient=True)
         try:
-            await opening.require_current(db, chosen)
-            secret = secrets.load(chosen.secret_path)
-            await secrets.bind(db, secret, chosen.secret_path)
+            await connect.require_current(db, chosen)
+            secret = server_secret.load(chosen.secret_path)
+            await server_secret.bind(db, secret, chosen.secret_path)
             return await work(db, secret)
         finally:
             await db.close()

@@ -9,8 +9,7 @@ from rich.table import Table
 
 from plaudit import clock
 from plaudit.cli.place import Organization, say, show, with_store
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import api_keys, authentication
 from plaudit.core.accounts import users as people
 from plaudit.core.common import audit
 from plaudit.core.common.server_secret import ServerSecret
@@ -48,14 +47,14 @@ def create_user(
     chosen = organization or Organization()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        org_id = await access.get_org(db, chosen.org, "live")
+        org_id = await api_keys.get_org(db, chosen.org, "live")
 
         async def create(tx: Transaction) -> str:
             account_id = await _account(tx, org_id)
             made = await people.invite(
                 tx, account_id, email=email, name=name, role=PersonRole(role)
             )
-            token = await sign_in.make_invitation(tx, secret, made)
+            token = await authentication.make_invitation(tx, secret, made)
             actor = Actor("command", "users create")
             await audit.record(
                 tx, org_id, actor, "create_user", "user", made.user_id, detail={"role": role}
@@ -65,7 +64,7 @@ def create_user(
         return await db.write(create)
 
     settings = chosen.settings()
-    print(sign_in.link(settings.public_url, with_store(settings, work)))
+    print(authentication.link(settings.public_url, with_store(settings, work)))
 
 
 @users.command(name="invite")
@@ -80,14 +79,14 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
     chosen = organization or Organization()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        org_id = await access.get_org(db, chosen.org, "live")
+        org_id = await api_keys.get_org(db, chosen.org, "live")
 
         async def invite(tx: Transaction) -> str:
             account_id = await _account(tx, org_id)
             person = await find_person_by_email(tx, account_id, people.email_key(email))
             if person is None:
                 raise NotFound(f"nobody of {chosen.org!r} has the e-mail address {email!r}")
-            _, token = await sign_in.invite_again(tx, secret, account_id, person.user_id)
+            _, token = await authentication.invite_again(tx, secret, account_id, person.user_id)
             actor = Actor("command", "users invite")
             await audit.record(tx, org_id, actor, "invite_user", "user", person.user_id)
             return token
@@ -95,7 +94,7 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
         return await db.write(invite)
 
     settings = chosen.settings()
-    print(sign_in.link(settings.public_url, with_store(settings, work)))
+    print(authentication.link(settings.public_url, with_store(settings, work)))
 
 
 @users.command(name="list")
@@ -115,7 +114,7 @@ def list_users(
     wanted = None if status is None else PersonStatus(status)
 
     async def work(db: Database, secret: ServerSecret) -> list[Person]:
-        org_id = await access.get_org(db, chosen.org, "live")
+        org_id = await api_keys.get_org(db, chosen.org, "live")
         found: list[Person] = []
         after = (-1, "")
         async with db.read() as tx:

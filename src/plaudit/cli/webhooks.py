@@ -10,7 +10,7 @@ from rich.table import Table
 
 from plaudit import clock
 from plaudit.cli.place import World, refuse, say, show, with_store
-from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import api_keys
 from plaudit.core.common import audit
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.webhooks import endpoints as rules
@@ -18,8 +18,7 @@ from plaudit.core.webhooks import messages as notices
 from plaudit.model.core import Actor
 from plaudit.model.webhooks import NoticeState
 from plaudit.store.engine.engine import Database, Transaction
-from plaudit.store.webhooks import endpoints as stored
-from plaudit.store.webhooks import messages as stored_notices
+from plaudit.store.webhooks import endpoints, messages
 
 webhooks = App(name="webhooks", help="Webhook endpoints and callbacks of an organization.")
 
@@ -46,7 +45,7 @@ def list_webhooks(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> Table:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         async with db.read() as tx:
             if notices is not None:
                 return await _notices(tx, org_id, NoticeState(notices), limit)
@@ -79,7 +78,7 @@ def replay(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> int:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         if notice is not None:
             await db.write(lambda tx: _replay_one(tx, org_id, notice))
             return 1
@@ -117,7 +116,7 @@ def secrets(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> list[str]:
-        org_id = await access.get_org(db, chosen.org, chosen.mode)
+        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         if rotate is not None:
             name = rotate
             return [await db.write(lambda tx: _rotate(tx, secret, org_id, name, keep_old_s))]
@@ -129,7 +128,7 @@ def secrets(
 
 async def _endpoints(tx: Transaction, org_id: str) -> Table:
     table = Table("id", "url", "events", "status", "created", "reason")
-    for one in await stored.list_endpoints(tx, org_id):
+    for one in await endpoints.list_endpoints(tx, org_id):
         table.add_row(
             one.endpoint_id,
             one.url,
@@ -143,13 +142,13 @@ async def _endpoints(tx: Transaction, org_id: str) -> Table:
 
 async def _notices(tx: Transaction, org_id: str, state: NoticeState, limit: int) -> Table:
     table = Table("id", "event", "to", "created", "attempts", "outcome")
-    found = await stored_notices.list_notices(
+    found = await messages.list_notices(
         tx, org_id, state=state, endpoint_id=None, before=None, limit=limit
     )
     for one in found:
         table.add_row(
             one.notice_id,
-            await stored_notices.get_event_type(tx, one),
+            await messages.get_event_type(tx, one),
             one.endpoint_id or one.target,
             clock.format_ms(one.created_ms),
             str(one.attempt_count),
@@ -196,7 +195,7 @@ async def _secrets(tx: Transaction, secret: ServerSecret, org_id: str) -> list[s
     """One line for each secret: whose it is, a tab, the secret."""
     found = [
         f"{one.endpoint_id}\t{text}"
-        for one in await stored.list_endpoints(tx, org_id)
+        for one in await endpoints.list_endpoints(tx, org_id)
         for text in rules.endpoint_secrets(secret, one)
     ]
     sealed = await rules.ensure_callback_secret(tx, secret, org_id)

@@ -16,16 +16,14 @@ from msgspec import Struct
 
 from plaudit import app as server
 from plaudit import settings
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.accounts import authentication as sign_in
-from plaudit.core.accounts import users as people
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.accounts import api_keys, authentication, users
+from plaudit.core.common import server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer.importer import Reject, Source, import_sources
 from plaudit.formats import files as format_files
 from plaudit.model.core import PersonRole, Role
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 
 PROJECT = "My Test Project"
@@ -66,8 +64,8 @@ def run(port: int) -> None:
             secret_file=None,
             log_level="warning",
         )
-        opening.prepare(chosen)
-        secrets.make(chosen.secret_path)
+        connect.prepare(chosen)
+        server_secret.make(chosen.secret_path)
         made = asyncio.run(_fill(chosen))
         print(_WELCOME.format(url=f"http://127.0.0.1:{port}", **made), flush=True)
         server.serve(chosen, host="127.0.0.1", port=port)
@@ -75,17 +73,17 @@ def run(port: int) -> None:
 
 async def _fill(chosen: Settings) -> dict[str, Any]:
     """Import the sample archive; make a key and two people, and return what opens the door."""
-    secret = secrets.load(chosen.secret_path)
-    db = opening.open_database(chosen)
+    secret = server_secret.load(chosen.secret_path)
+    db = connect.open_database(chosen)
     try:
-        await secrets.bind(db, secret, chosen.secret_path)
-        await access.create_account(db, "default")
-        org_id = await access.get_org(db, "default", "live")
+        await server_secret.bind(db, secret, chosen.secret_path)
+        await api_keys.create_account(db, "default")
+        org_id = await api_keys.get_org(db, "default", "live")
         with as_file(files("plaudit.demo") / "sample.jsonl") as path:
             source = Source(path, lambda: format_files.entries(path, "archive", lambda at: None))
             await import_sources(db, org_id, lambda: [source], on_reject=_refuse_sample)
         return {
-            "key": await access.create_key(
+            "key": await api_keys.create_key(
                 db, secret, org_id=org_id, mode="live", name="demo", role=Role.admin
             ),
             "admin": await _add_person(db, secret, org_id, PersonRole.admin),
@@ -100,14 +98,14 @@ async def _add_person(db: Database, secret: ServerSecret, org_id: str, role: Per
     login = Login(f"{role}@example.com", _random_password())
 
     async def invite(tx: Transaction) -> str:
-        account_id = await people.live_account(tx, org_id)
+        account_id = await users.live_account(tx, org_id)
         assert account_id is not None
-        person = await people.invite(tx, account_id, email=login.email, name=None, role=role)
-        return await sign_in.make_invitation(tx, secret, person)
+        person = await users.invite(tx, account_id, email=login.email, name=None, role=role)
+        return await authentication.make_invitation(tx, secret, person)
 
     token = await db.write(invite)
     name = f"Demo {role}"
-    await sign_in.accept_invitation(
+    await authentication.accept_invitation(
         db, secret, token, login.password, name=name, agent="plaudit demo", request_id=""
     )
     return login

@@ -7,7 +7,7 @@ import re
 import pytest
 from markupsafe import escape
 
-from plaudit.core.accounts import api_keys as access
+from plaudit.core.accounts import api_keys
 from tests.support.browser_client import add_person, signed_in
 from tests.workspace.accounts.test_user_pages import trace
 
@@ -33,7 +33,7 @@ def test_a_key_that_an_admin_makes_opens_its_world_until_it_is_revoked(world):
         revoked = browser.post(path, {"mode": "live"}, follow=True)
         after = status_with(world, key)
 
-    assert access.is_key(key)
+    assert api_keys.is_key(key)
     assert (before, after) == (200, 401)
     assert "is revoked" in revoked.text
     assert [one[0] for one in trace(world, watching)][:2] == ["withdraw_key", "make_key"]
@@ -56,7 +56,7 @@ def test_keys_of_test_data_are_made_and_listed_apart(world):
         browser.get("/keys?mode=test")
         key = text_of(browser.post("/keys", {"mode": "test", "role": "read"}))
         live, test = browser.get("/keys").text, browser.get("/keys?mode=test").text
-    seen = world.run(access.list_keys(world.db, world.org(mode="test")))
+    seen = world.run(api_keys.list_keys(world.db, world.org(mode="test")))
 
     assert key.startswith("test_")
     assert key[:12] in test
@@ -80,7 +80,7 @@ def test_a_key_that_cannot_be_is_refused_beside_its_field(world, fields, field):
 
     assert answer.status_code == 400
     assert f'id="{field}-wrong"' in answer.text
-    assert world.run(access.list_keys(world.db, world.org())) == []
+    assert world.run(api_keys.list_keys(world.db, world.org())) == []
 
 
 @pytest.mark.parametrize("fields", [{"role": "owner"}, {"mode": "other"}, {"org_id": "x"}])
@@ -90,12 +90,12 @@ def test_a_key_of_no_role_or_world_is_not_made(world, fields):
         answer = browser.post("/keys", {"mode": "live", "role": "read", **fields})
 
     assert answer.status_code == 400
-    assert world.run(access.list_keys(world.db, world.org())) == []
+    assert world.run(api_keys.list_keys(world.db, world.org())) == []
 
 
 def test_an_admin_sees_and_revokes_no_key_of_another_organization(world):
     key = world.key("Other")
-    theirs = world.run(access.list_keys(world.db, world.org("Other")))[0]
+    theirs = world.run(api_keys.list_keys(world.db, world.org("Other")))[0]
     with signed_in(world, add_person(world, "admin")) as browser:
         page = browser.get("/keys")
         answer = browser.post(f"/keys/{theirs.key_id}/revoke", {"mode": "live"})
@@ -107,7 +107,7 @@ def test_an_admin_sees_and_revokes_no_key_of_another_organization(world):
 
 def test_revoking_twice_says_so(world):
     key = world.key()
-    ours = world.run(access.list_keys(world.db, world.org()))[0]
+    ours = world.run(api_keys.list_keys(world.db, world.org()))[0]
     with signed_in(world, add_person(world, "admin")) as browser:
         browser.get("/keys")
         browser.post(f"/keys/{ours.key_id}/revoke", {"mode": "live"})

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import authentication
 from plaudit.errors import InvalidContent
 from tests.support.browser_client import PASSWORD, Somebody, add_person, browsing, invite, signed_in
 from tests.support.harness import run_cli, store_arguments
@@ -53,7 +53,7 @@ def test_before_that_they_cannot_sign_in(world):
 def test_the_whole_link_may_be_given_in_the_place_of_its_token(world):
     _, token = invite(world, "ada@example.com")
     with browsing(world) as browser:
-        answer = accept(browser, sign_in.link("https://x.example", token) + " ")
+        answer = accept(browser, authentication.link("https://x.example", token) + " ")
 
     assert answer.status_code == 303
 
@@ -76,7 +76,7 @@ def test_of_many_who_use_a_link_at_once_one_gets_in(world):
 
     async def use(number):
         try:
-            return await sign_in.accept_invitation(
+            return await authentication.accept_invitation(
                 world.db, world.secret, token, f"{PASSWORD} {number}", name=None, agent="",
                 request_id="",
             )  # fmt: skip
@@ -93,7 +93,7 @@ def test_a_link_works_for_a_week(world):
     _, token = invite(world, "ada@example.com")
     _, late = invite(world, "late@example.com")
     with browsing(world) as browser:
-        shift_invitations(world, sign_in.INVITATION_MS - 60_000)
+        shift_invitations(world, authentication.INVITATION_MS - 60_000)
         in_time = accept(browser, token)
         shift_invitations(world, 60_001)
         too_late = accept(browser, late)

@@ -10,9 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from plaudit.core.accounts import authentication as sign_in
-from plaudit.core.accounts import passwords
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import authentication, passwords, users
 from plaudit.errors import SignInRefused, TooManyRequests
 from plaudit.model.core import PersonStatus
 from tests.support.browser_client import PASSWORD, Somebody, add_person, browsing, invite, signed_in
@@ -113,7 +111,7 @@ def test_an_address_that_fails_too_often_has_to_wait(world):
     who = add_person(world)
     wrong = Somebody("", who.email, "not their password")
     with browsing(world) as browser:
-        for _ in range(sign_in.PER_ADDRESS.amount):
+        for _ in range(authentication.PER_ADDRESS.amount):
             assert browser.sign_in(wrong).status_code == 401
         refused = browser.sign_in(who)
         elsewhere = browser.sign_in(add_person(world, email="other@example.com"))
@@ -126,30 +124,31 @@ def test_an_address_that_fails_too_often_has_to_wait(world):
 def test_an_address_nobody_has_must_wait_just_the_same(world):
     with browsing(world) as browser:
         statuses = [
-            browser.sign_in(STRANGER).status_code for _ in range(sign_in.PER_ADDRESS.amount + 1)
+            browser.sign_in(STRANGER).status_code
+            for _ in range(authentication.PER_ADDRESS.amount + 1)
         ]
 
-    assert statuses == [401] * sign_in.PER_ADDRESS.amount + [429]
+    assert statuses == [401] * authentication.PER_ADDRESS.amount + [429]
 
 
 def test_signing_in_rightly_is_never_counted(world):
     who = add_person(world)
     with browsing(world) as browser:
-        for _ in range(sign_in.PER_ADDRESS.amount + 2):
+        for _ in range(authentication.PER_ADDRESS.amount + 2):
             browser.client.cookies.clear()
             assert browser.sign_in(who).status_code == 303
 
 
 @on_sqlite_alone
 def test_a_client_that_tries_many_addresses_has_to_wait(world):
-    throttle = sign_in.Throttle()
-    for number in range(sign_in.PER_CLIENT.amount):
+    throttle = authentication.Throttle()
+    for number in range(authentication.PER_CLIENT.amount):
         throttle.admit(f"{number}@example.com", "192.0.2.1", 0)
 
     with pytest.raises(TooManyRequests):
         throttle.admit("other@example.com", "192.0.2.1", 0)
     throttle.admit("other@example.com", "192.0.2.2", 0)
-    throttle.admit("again@example.com", "192.0.2.1", sign_in.PER_CLIENT.seconds)
+    throttle.admit("again@example.com", "192.0.2.1", authentication.PER_CLIENT.seconds)
 
 
 def test_the_same_address_in_two_organizations_needs_the_organization(world):
@@ -278,18 +277,22 @@ def test_a_removal_and_a_sign_in_at_once_leave_no_session(world):
     org_id = world.org()
 
     async def enter(who):
-        entry = sign_in.Entry(who.email, who.password, None, "racer")
+        entry = authentication.Entry(who.email, who.password, None, "racer")
         try:
-            await sign_in.sign_in(
-                world.db, world.secret, sign_in.Throttle(), entry, sign_in.Place("x", 0)
+            await authentication.sign_in(
+                world.db,
+                world.secret,
+                authentication.Throttle(),
+                entry,
+                authentication.Place("x", 0),
             )
         except SignInRefused:
             return
 
     async def leave(who, seconds):
         async def work(tx):
-            account_id = await people.live_account(tx, org_id)
-            await people.change(tx, account_id, who.user_id, {"status": PersonStatus.removed})
+            account_id = await users.live_account(tx, org_id)
+            await users.change(tx, account_id, who.user_id, {"status": PersonStatus.removed})
 
         await asyncio.sleep(seconds)
         await world.db.write(work)

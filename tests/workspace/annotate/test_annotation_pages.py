@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from plaudit.core.tasks import batches as batching
+from plaudit.core.tasks import batches
 from plaudit.core.tasks.projects import create_batch
 from tests.support.annotators import SECRETS, Shift, Worker, good_answers, make_content
 from tests.support.builders import make_message, make_turn
@@ -185,7 +185,7 @@ def test_work_on_a_batch_that_was_cancelled_is_not_opened_again_and_says_why(
     shift.add(count=2, batch=batch)
     ann.take()
     submit(ann)
-    shift.write(lambda tx: batching.move(tx, batch, "cancel"))
+    shift.write(lambda tx: batches.move(tx, batch, "cancel"))
 
     undone = ann.call("undo")
     opened = ann.form(f"{ann.at}/reopen")

@@ -13,7 +13,7 @@ from markupsafe import escape
 from plaudit import app
 from plaudit.api.http.operation import Services
 from plaudit.core.accounts import permissions
-from plaudit.core.common import server_secret as secrets
+from plaudit.core.common import server_secret
 from plaudit.model.core import PersonRole
 from plaudit.settings import Settings
 from plaudit.workspace.http import serving
@@ -359,8 +359,8 @@ def test_nothing_but_the_files_of_pages_is_served_as_such(world, name):
 
 def test_a_page_that_says_not_who_may_use_it_stops_the_start(tmp_path):
     settings = Settings(data=tmp_path)
-    secrets.make(settings.secret_path)
-    services = Services(settings, secrets.load(settings.secret_path))
+    server_secret.make(settings.secret_path)
+    services = Services(settings, server_secret.load(settings.secret_path))
 
     async def handler(visit):
         return {}

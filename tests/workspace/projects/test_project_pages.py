@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from markupsafe import escape
 
-from plaudit.core.labeling import dashboard as starting
+from plaudit.core.labeling import dashboard
 from plaudit.core.tasks import lifecycle, projects
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.core import TaskStatus
@@ -44,7 +44,7 @@ def test_projects_are_listed_with_their_counts_the_newest_first(world, mia):
 
 
 def test_a_long_list_of_projects_comes_in_pages(world, mia, monkeypatch):
-    monkeypatch.setattr(starting, "PROJECTS_MAX", 2)
+    monkeypatch.setattr(dashboard, "PROJECTS_MAX", 2)
     for name in ("A", "B", "C"):
         world.project(name)
 

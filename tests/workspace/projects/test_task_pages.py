@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from plaudit.core.labeling import leases as assignment
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import lifecycle, listing
+from plaudit.core.labeling import leases
+from plaudit.core.tasks import batches, lifecycle, listing
 from plaudit.model.core import TaskStatus
 from plaudit.store.tasks import tasks
 from plaudit.workspace.projects import task_pages
@@ -260,7 +259,7 @@ def test_the_work_on_a_task_is_shown_with_names_and_notes(world, mia):
     who = add_person(world, email="ann@example.com", name="Ann <b>")
     [task_id] = floor.create(1)
     floor.work_on(who.user_id)
-    floor.do(assignment.flag, floor.take("ghost"), reason="odd<script>")
+    floor.do(leases.flag, floor.take("ghost"), reason="odd<script>")
 
     text = mia.get(path_of(floor, task_id)).text
 
@@ -300,7 +299,7 @@ def test_a_task_of_a_cancelled_batch_offers_no_reopening_and_refuses_it(floor, m
     [task_id, _] = floor.create(2, batch=batch)
     floor.work_on("ann")
     before = mia.get(path_of(floor, task_id)).text
-    floor.write(lambda tx: batching.move(tx, batch, "cancel"))
+    floor.write(lambda tx: batches.move(tx, batch, "cancel"))
 
     answer = mia.post(path_of(floor, task_id, "reopen"))
     after = mia.get(path_of(floor, task_id)).text

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from plaudit.workspace.render import highlighting
-from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render import highlighting, rich_text
 from plaudit.workspace.render.sanitize import CODE_CLASSES
 from tests.support.hostile_texts import RUN
 from tests.workspace.render.test_rendering import shown
@@ -64,7 +63,7 @@ def test_colours_end_where_the_allowance_of_a_text_ends():
     assert found.text.count("x = 1") == 390 * 60
 
 
-STATIC = Path(rendering.__file__).parents[1] / "static"
+STATIC = Path(rich_text.__file__).parents[1] / "static"
 STYLE = (STATIC / "shared" / "rendered.css").read_text("utf-8")
 
 

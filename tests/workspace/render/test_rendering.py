@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.rich_text import render_markdown, render_plain, word_count
 from plaudit.workspace.render.sanitize import cleaned
 from plaudit.workspace.render.text_diff import diff
@@ -254,7 +254,7 @@ def test_a_text_too_long_for_markdown_is_shown_plain_with_a_note():
     found = shown(text)
 
     assert found.all("em") == []
-    assert found.text == rendering.TOO_LONG + text
+    assert found.text == rich_text.TOO_LONG + text
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_ten_mebibytes_take_bounded_time(piece):
     found = render_markdown(text)
 
     assert time.process_time() - before < 60
-    assert found.startswith(f'<div class="rendered"><p class="note">{rendering.TOO_LONG}')
+    assert found.startswith(f'<div class="rendered"><p class="note">{rich_text.TOO_LONG}')
 
 
 def oasst_texts(path: Path) -> list[str]:

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from plaudit.core.transfer import export as archive
-from plaudit.core.transfer import jobs
+from plaudit.core.transfer import export, jobs
 from plaudit.formats import files
 from plaudit.formats.files import zstd
 from plaudit.store.transfer.jobs import JobKind
@@ -39,7 +38,7 @@ def lines_of(world, org="default"):
     org_id = world.org(org)
 
     async def read():
-        return [line async for line in archive.lines(world.db, org_id, world.objects)]
+        return [line async for line in export.lines(world.db, org_id, world.objects)]
 
     return world.run(read())
 

@@ -11,7 +11,7 @@ from markupsafe import escape
 from plaudit import clock, ids
 from plaudit.core.webhooks import endpoints as webhooks
 from plaudit.model.webhooks import Event, EventType, Notice
-from plaudit.store.webhooks import endpoints as stored
+from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks import outbox
 from tests.support.browser_client import add_person, signed_in
 from tests.support.webhook_sending import add_endpoint
@@ -25,7 +25,7 @@ def endpoints(world, org="default"):
 
     async def read():
         async with world.db.read() as tx:
-            return await stored.list_endpoints(tx, org_id)
+            return await endpoints_store.list_endpoints(tx, org_id)
 
     return world.run(read())
 

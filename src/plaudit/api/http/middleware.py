@@ -21,8 +21,8 @@ from plaudit.api.http import problems
 from plaudit.api.http.client_address import network_of
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import COMMON_HEADERS, JSON, Answer, Services, respond
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.common import rate_limits as ratelimits
+from plaudit.core.accounts import api_keys
+from plaudit.core.common import rate_limits
 from plaudit.core.common.rate_limits import RateLimits
 from plaudit.errors import (
     MethodNotAllowed,
@@ -63,7 +63,7 @@ class Edge:
         self._is_stream = stream_paths.fullmatch
         self._show_problem = show_problem
         self._is_long = long_paths.fullmatch
-        self._rates, self._failed_auth = ratelimits.from_settings(services.settings)
+        self._rates, self._failed_auth = rate_limits.from_settings(services.settings)
         self._log = structlog.get_logger("plaudit.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +133,7 @@ class Edge:
         header = headers.get(b"authorization")
         try:
             async with self._services.db.read(snapshot=False) as tx:
-                return await access.authenticate(
+                return await api_keys.authenticate(
                     tx, self._services.secret, None if header is None else header.decode("latin-1")
                 )
         except Unauthenticated:
@@ -175,7 +175,7 @@ class Edge:
             "request",
             request_id=request_id,
             method=scope["method"],
-            path=access.mask_keys(scope["path"][:LOGGED_CHARS_MAX]),
+            path=api_keys.mask_keys(scope["path"][:LOGGED_CHARS_MAX]),
             operation=operation,
             status=outcome["status"],
             bytes=outcome["bytes"],
@@ -201,6 +201,6 @@ async def _refuse(
 def _request_id(given: bytes | None) -> str:
     if given is not None and _REQUEST_ID.fullmatch(given):
         text = given.decode()
-        if access.mask_keys(text) == text:
+        if api_keys.mask_keys(text) == text:
             return text
     return f"req_{random.getrandbits(96):024x}"

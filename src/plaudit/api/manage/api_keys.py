@@ -11,10 +11,9 @@ from plaudit.api.http.operation import Call, Change
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.openapi import examples
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.accounts import registers
+from plaudit.core.accounts import api_keys, registers
 from plaudit.model.core import Role
-from plaudit.wire.manage import resources as management
+from plaudit.wire.manage import resources
 from plaudit.wire.manage.resources import ApiKey, ApiKeyPage, CreatedApiKey, CreateKey, Nothing
 from plaudit.wire.v2.parse import moment
 
@@ -28,16 +27,16 @@ class ListKeys(Struct, frozen=True):
 
 async def create_key(call: Call[NoQuery], body: CreateKey, change: Change) -> CreatedApiKey:
     """POST /manage/v1/keys: one key of the caller's world, its text shown once."""
-    key, text = await access.add_key_of(
+    key, text = await api_keys.add_key_of(
         change.tx,
         call.services.secret,
         call.caller,
         name=body.name or "",
         role=Role[body.role],
-        expires_ms=access.checked_end(moment(body.expires_at, "/expires_at")),
+        expires_ms=api_keys.checked_end(moment(body.expires_at, "/expires_at")),
     )
     await change.note("key", key.key_id, detail={"role": body.role})
-    return management.created_key(key, text)
+    return resources.created_key(key, text)
 
 
 async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
@@ -54,9 +53,9 @@ async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
 
 async def revoke_key(call: Call[NoQuery], body: Nothing, change: Change) -> ApiKey:
     """POST /manage/v1/keys/{key_id}/revoke: the key opens nothing any more."""
-    key = await access.revoke_key_of_id(change.tx, change.org_id, call.path["key_id"])
+    key = await api_keys.revoke_key_of_id(change.tx, change.org_id, call.path["key_id"])
     await change.note("key", key.key_id)
-    return management.api_key(key)
+    return resources.api_key(key)
 
 
 def _without_text(answer: CreatedApiKey) -> CreatedApiKey:

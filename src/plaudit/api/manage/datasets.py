@@ -12,11 +12,11 @@ from plaudit.api.openapi import examples_datasets as examples
 from plaudit.core.common import idempotency
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.datasets.datasets import Attached, NewTask
-from plaudit.core.deliveries import schemas as delivery_schemas
+from plaudit.core.deliveries import schemas
 from plaudit.errors import InvalidContent, Unavailable
 from plaudit.model.core import Role
-from plaudit.store.datasets import attachments as attachment_rows
-from plaudit.store.deliveries import schemas as schema_rows
+from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.deliveries import schemas as schemas_store
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.manage.datasets import (
     CreateDataset,
@@ -105,7 +105,7 @@ async def create_schema(
     call: Call[NoQuery], body: CreateSchema, change: Change
 ) -> wire.SchemaAnswer:
     """POST /manage/v1/schemas: one schema."""
-    schema = await delivery_schemas.create_schema(
+    schema = await schemas.create_schema(
         change.tx, change.org_id, name=body.name, json=body.json, actor_id=change.actor.id
     )
     await change.note("schema", schema.schema_id)
@@ -115,7 +115,7 @@ async def create_schema(
 async def list_schemas(call: Call[NoQuery]) -> SchemaList:
     """GET /manage/v1/schemas: all schemas, without their text."""
     async with call.services.db.read() as tx:
-        found = await schema_rows.list_schemas(tx, call.caller.org_id)
+        found = await schemas_store.list_schemas(tx, call.caller.org_id)
     shown = [msgspec.structs.asdict(wire.schema(one)) for one in found]
     return SchemaList(
         schemas=[
@@ -161,7 +161,7 @@ async def _prepared(
             continue
         if one.name is not None or one.mime_type is not None:
             raise InvalidContent("an upload has its name and type already", pointer=at)
-        row = await attachment_rows.find_attachment(tx, org_id, one.upload or "")
+        row = await attachments_store.find_attachment(tx, org_id, one.upload or "")
         if row is None:
             raise InvalidContent("there is no such upload", pointer=f"{at}/upload")
         public_id = one.id or row.attachment_id

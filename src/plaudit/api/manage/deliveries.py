@@ -11,13 +11,9 @@ from plaudit.api.http.parameters import Count, NoQuery, Text
 from plaudit.api.openapi import examples
 from plaudit.core.common import idempotency
 from plaudit.core.deliveries import (
-    builder as deliveries,
-)
-from plaudit.core.deliveries import (
-    reports as delivery_reports,
-)
-from plaudit.core.deliveries import (
-    task_selection as delivery_selection,
+    builder,
+    reports,
+    task_selection,
 )
 from plaudit.core.deliveries.reports import ReportQuery
 from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
@@ -72,7 +68,7 @@ class _Prepared(Struct, frozen=True):
     """A delivery's project, and the delivery itself unless its name is not free."""
 
     project: Project
-    maker: deliveries.Maker | None
+    maker: builder.Maker | None
 
 
 async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Prepared | None:
@@ -87,11 +83,11 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
             return None
         project = await find_project(tx, org_id, ScopeWords(call.path["project_id"]))
         assert project is not None
-        if await deliveries.is_taken(tx, project, body.name):
+        if await builder.is_taken(tx, project, body.name):
             return _Prepared(project, None)
         words = ScopeWords(batch_id=body.batch_id or None, batch_name=body.batch_name or None)
         batch = await find_batch(tx, org_id, words, project)
-    selection = await delivery_selection.select(
+    selection = await task_selection.select(
         db,
         project,
         batch=batch,
@@ -101,7 +97,7 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
         most=DELIVERY_TASKS_MAX,
         advice="; 'plaudit deliver' on the server has no such limit",
     )
-    maker = await deliveries.make(
+    maker = await builder.make(
         db, project, body.name, selection, schema_id=body.response_schema_id or None
     )
     return _Prepared(project, maker)
@@ -116,7 +112,7 @@ async def create_delivery(
         raise Unavailable("the server cannot tell whether this was done before; try again")
     project = prepared.project
     if prepared.maker is None:
-        raise await deliveries.refusal(change.tx, project, body.name)
+        raise await builder.refusal(change.tx, project, body.name)
     made = await prepared.maker.finish(change.tx)
     await change.note(
         "delivery",
@@ -137,31 +133,29 @@ async def withdraw_delivery(call: Call[NoQuery]) -> None:
 async def get_delivery_record(call: Call[NoQuery]) -> wire.DeliveryRecord:
     """GET /manage/v1/deliveries/{delivery_id}: one delivery with the hash of its manifest."""
     async with call.services.db.read() as tx:
-        found = await delivery_reports.get_delivery(
-            tx, call.caller.org_id, call.path["delivery_id"]
-        )
-        return await delivery_reports.record_of(tx, found)
+        found = await reports.get_delivery(tx, call.caller.org_id, call.path["delivery_id"])
+        return await reports.record_of(tx, found)
 
 
 async def get_manifest(call: Call[GetManifest]) -> wire.DeliveryManifest:
     """GET …/manifest: the hash of each delivered task."""
     asked = _asked(call, call.query)
     async with call.services.db.read() as tx:
-        return await delivery_reports.manifest(tx, call.services.secret, call.caller.org_id, asked)
+        return await reports.manifest(tx, call.services.secret, call.caller.org_id, asked)
 
 
 async def diff_deliveries(call: Call[DiffDeliveries]) -> wire.DeliveryDiff:
     """GET …/diff: what another delivery has more, less, and in another version."""
     asked = _asked(call, call.query, other_id=call.query.other)
     async with call.services.db.read() as tx:
-        return await delivery_reports.diff(tx, call.services.secret, call.caller.org_id, asked)
+        return await reports.diff(tx, call.services.secret, call.caller.org_id, asked)
 
 
 async def list_changes(call: Call[ListChanges]) -> wire.DeliveryChanges:
     """GET …/changes: the delivered tasks that have changed since."""
     asked = _asked(call, call.query)
     async with call.services.db.read() as tx:
-        return await delivery_reports.changes(tx, call.services.secret, call.caller.org_id, asked)
+        return await reports.changes(tx, call.services.secret, call.caller.org_id, asked)
 
 
 def _asked(call: Call[Any], query: Any, *, other_id: str | None = None) -> ReportQuery:

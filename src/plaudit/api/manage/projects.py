@@ -17,7 +17,7 @@ from plaudit.core.tasks.templates import Template
 from plaudit.errors import NotFound
 from plaudit.model.core import Review, Role
 from plaudit.store.tasks.projects import find_project
-from plaudit.wire.manage import resources as management
+from plaudit.wire.manage import resources
 from plaudit.wire.manage.resources import ManagedProject
 from plaudit.wire.v2.resources import ProjectDetail
 
@@ -74,7 +74,7 @@ async def create_project(
         detail=projects.checked_detail(ProjectDetail(**details)),
     )
     await change.note("project", project.public_id, project_id=project.project_id)
-    return management.project(project)
+    return resources.project(project)
 
 
 async def get_project(call: Call[NoQuery]) -> ManagedProject:
@@ -83,7 +83,7 @@ async def get_project(call: Call[NoQuery]) -> ManagedProject:
         project = await find_project(tx, call.caller.org_id, call.path["project_id"])
     if project is None:
         raise NotFound("there is no such project")
-    return management.project(project)
+    return resources.project(project)
 
 
 async def change_project(
@@ -104,7 +104,7 @@ async def change_project(
         project_id=project.project_id,
         detail=projects.change_note(was, project, changes),
     )
-    return management.project(project)
+    return resources.project(project)
 
 
 def _plain(value: Any) -> Any:

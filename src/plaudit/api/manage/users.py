@@ -11,12 +11,10 @@ from plaudit.api.http.operation import Call, Change
 from plaudit.api.http.parameters import Choice, NoQuery
 from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.openapi import examples
-from plaudit.core.accounts import authentication as sign_in
-from plaudit.core.accounts import registers
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import authentication, registers, users
 from plaudit.errors import Forbidden, NotFound
 from plaudit.model.core import PersonStatus, Role
-from plaudit.wire.manage import resources as management
+from plaudit.wire.manage import resources
 from plaudit.wire.manage.resources import (
     ChangeUser,
     CreateUser,
@@ -41,34 +39,34 @@ class ListUsers(Struct, frozen=True):
 
 async def create_user(call: Call[NoQuery], body: CreateUser, change: Change) -> InvitedUser:
     """POST /manage/v1/users: one person, invited."""
-    account_id = await people.live_account(change.tx, change.org_id)
+    account_id = await users.live_account(change.tx, change.org_id)
     if account_id is None:
         raise Forbidden(_LIVE_ALONE)
-    person = await people.invite(
+    person = await users.invite(
         change.tx, account_id, email=body.email, name=body.name, role=body.role
     )
-    token = await sign_in.make_invitation(change.tx, call.services.secret, person)
+    token = await authentication.make_invitation(change.tx, call.services.secret, person)
     await change.note("user", person.user_id, detail={"role": person.role})
-    return management.invited_user(person, sign_in.link(base_url(call), token))
+    return resources.invited_user(person, authentication.link(base_url(call), token))
 
 
 async def invite_user(call: Call[NoQuery], body: Nothing, change: Change) -> InvitedUser:
     """POST /manage/v1/users/{user_id}/invite: a new link; the one before holds no more."""
-    account_id = await people.live_account(change.tx, change.org_id)
+    account_id = await users.live_account(change.tx, change.org_id)
     if account_id is None:
         raise NotFound("there is no such user")
-    person, token = await sign_in.invite_again(
+    person, token = await authentication.invite_again(
         change.tx, call.services.secret, account_id, call.path["user_id"]
     )
     await change.note("user", person.user_id)
-    return management.invited_user(person, sign_in.link(base_url(call), token))
+    return resources.invited_user(person, authentication.link(base_url(call), token))
 
 
 async def list_users(call: Call[ListUsers]) -> UserPage:
     """GET /manage/v1/users: one page, oldest first."""
     query, org_id = call.query, call.caller.org_id
     async with call.services.db.read() as tx:
-        account_id = await people.live_account(tx, org_id)
+        account_id = await users.live_account(tx, org_id)
         if account_id is None:
             raise Forbidden(_LIVE_ALONE)
         return await registers.person_page(
@@ -84,7 +82,7 @@ async def list_users(call: Call[ListUsers]) -> UserPage:
 
 async def change_user(call: Call[NoQuery], body: ChangeUser, change: Change) -> User:
     """PATCH /manage/v1/users/{user_id}: what is given, and nothing else."""
-    account_id = await people.live_account(change.tx, change.org_id)
+    account_id = await users.live_account(change.tx, change.org_id)
     if account_id is None:
         raise NotFound("there is no such user")
     changes = {
@@ -92,10 +90,10 @@ async def change_user(call: Call[NoQuery], body: ChangeUser, change: Change) -> 
         for name in body.__struct_fields__
         if (value := getattr(body, name)) is not UNSET
     }
-    person = await people.change(change.tx, account_id, call.path["user_id"], changes)
+    person = await users.change(change.tx, account_id, call.path["user_id"], changes)
     told = {name: value for name, value in changes.items() if name != "name"}
     await change.note("user", person.user_id, detail={"fields": sorted(changes)} | told)
-    return management.user(person)
+    return resources.user(person)
 
 
 def base_url(call: Call[NoQuery]) -> str:

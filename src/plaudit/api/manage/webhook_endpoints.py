@@ -12,10 +12,10 @@ from plaudit import clock
 from plaudit.api.http.operation import Call, Change, Operation
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.webhooks import endpoints as webhooks
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks import messages
 from plaudit.model.core import Role
 from plaudit.model.webhooks import EVERY_EVENT
-from plaudit.store.webhooks import endpoints as stored
+from plaudit.store.webhooks import endpoints
 from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
 from plaudit.wire.manage.resources import Nothing
 
@@ -124,7 +124,7 @@ async def create_webhook(call: Call[NoQuery], body: CreateWebhook, change: Chang
 async def list_webhooks(call: Call[NoQuery]) -> WebhookList:
     """GET /manage/v1/webhooks: all endpoints."""
     async with call.services.db.read() as tx:
-        found = await stored.list_endpoints(tx, call.caller.org_id)
+        found = await endpoints.list_endpoints(tx, call.caller.org_id)
     return WebhookList(webhooks=[_shown(one) for one in found])
 
 
@@ -188,7 +188,7 @@ async def test_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> Pi
 async def replay_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> Replayed:
     """POST /manage/v1/webhooks/{endpoint_id}/replay: send again what was given up."""
     endpoint = await _named(call, change)
-    again, before = await notices.replay_dead(change.tx, change.org_id, endpoint.endpoint_id)
+    again, before = await messages.replay_dead(change.tx, change.org_id, endpoint.endpoint_id)
     await change.note("webhook", endpoint.endpoint_id, detail={"replayed": len(again)})
     return Replayed(replayed=len(again), has_more=before is not None)
 
@@ -196,7 +196,7 @@ async def replay_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> 
 async def get_callback_secret(call: Call[NoQuery]) -> CallbackSecret:
     """GET /manage/v1/callback_secret: whether there is one, and whether an old one is valid."""
     async with call.services.db.read() as tx:
-        sealed = await stored.find_callback_secret(tx, call.caller.org_id)
+        sealed = await endpoints.find_callback_secret(tx, call.caller.org_id)
     if sealed is None:
         return CallbackSecret(exists=False)
     return CallbackSecret(exists=True, old_secret_until=_old_until(sealed))
@@ -321,7 +321,7 @@ OPERATIONS = (
     _declare(
         "replay_webhook", f"{_ONE}/replay", replay_webhook, method="POST",
         summary="Send an endpoint again what was given up",
-        description=f"Up to {notices.REPLAYED_AT_ONCE} at a time, the newest first.",
+        description=f"Up to {messages.REPLAYED_AT_ONCE} at a time, the newest first.",
         answer=Replayed, answer_description="How many.",
         example={"replayed": 12, "has_more": False},
     ),

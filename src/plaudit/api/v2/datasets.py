@@ -10,13 +10,12 @@ from plaudit.api.attachments import redirect_to
 from plaudit.api.http.operation import Answer, Call, Operation
 from plaudit.api.http.parameters import Choices, Count, Moment, NoQuery, Text
 from plaudit.api.openapi import examples_datasets as examples
-from plaudit.core.datasets import datasets
-from plaudit.core.datasets import listing as dataset_listing
+from plaudit.core.datasets import datasets, listing
 from plaudit.core.datasets.listing import DatasetTaskQuery
-from plaudit.core.deliveries import schemas as delivery_schemas
+from plaudit.core.deliveries import schemas
 from plaudit.errors import NotFound
 from plaudit.model.core import Role
-from plaudit.store.datasets import datasets as dataset_rows
+from plaudit.store.datasets import datasets as datasets_store
 from plaudit.wire.v2 import datasets as wire
 
 LIMIT_MAX = 100
@@ -98,7 +97,7 @@ class GetSchema(Struct, frozen=True):
 async def list_datasets(call: Call[NoQuery]) -> wire.DatasetList:
     """GET /v2/datasets: all datasets, oldest first."""
     async with call.services.db.read() as tx:
-        found = await dataset_rows.list_datasets(tx, call.caller.org_id)
+        found = await datasets_store.list_datasets(tx, call.caller.org_id)
     return wire.DatasetList(datasets=[wire.dataset(one) for one in found])
 
 
@@ -107,7 +106,7 @@ async def list_dataset_deliveries(
 ) -> wire.DatasetDeliveryList:
     """GET /v2/datasets/deliveries: the deliveries of a dataset, or of all."""
     async with call.services.db.read() as tx:
-        return await dataset_listing.delivery_list(
+        return await listing.delivery_list(
             tx,
             call.caller.org_id,
             dataset_id=call.query.dataset_id,
@@ -127,9 +126,7 @@ async def get_dataset_delivery(call: Call[GetDatasetDelivery]) -> list[bytes]:
         expand=query.expand,
     )
     async with call.services.db.read() as tx:
-        return await dataset_listing.delivery_page(
-            tx, call.services.secret, call.caller.org_id, asked
-        )
+        return await listing.delivery_page(tx, call.services.secret, call.caller.org_id, asked)
 
 
 async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
@@ -145,14 +142,14 @@ async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
         expand=query.expand,
     )
     async with call.services.db.read() as tx:
-        return await dataset_listing.task_page(tx, call.services.secret, call.caller.org_id, asked)
+        return await listing.task_page(tx, call.services.secret, call.caller.org_id, asked)
 
 
 async def get_dataset_task(call: Call[GetDatasetTask]) -> Answer:
     """GET /v2/datasets/task: one task."""
     assert call.query.task_id is not None
     async with call.services.db.read() as tx:
-        found = await dataset_listing.one_task(
+        found = await listing.one_task(
             tx, call.caller.org_id, call.query.task_id, call.query.expand
         )
     if found is None:
@@ -173,7 +170,7 @@ async def get_schema(call: Call[GetSchema]) -> wire.SchemaAnswer:
     """GET /v2/schema: one schema."""
     assert call.query.schema_id is not None
     async with call.services.db.read() as tx:
-        found = await delivery_schemas.get_schema(tx, call.caller.org_id, call.query.schema_id)
+        found = await schemas.get_schema(tx, call.caller.org_id, call.query.schema_id)
     return wire.SchemaAnswer(schema=wire.schema(found))
 
 

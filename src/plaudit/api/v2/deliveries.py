@@ -10,11 +10,11 @@ from plaudit.api.http.operation import Answer, Call, Operation
 from plaudit.api.http.parameters import Choice, Choices, Count, Moment, Text
 from plaudit.api.openapi import examples
 from plaudit.api.v2.reads import LIMIT_MAX
-from plaudit.core.deliveries import listing as delivery_pages
+from plaudit.core.deliveries import listing
 from plaudit.core.deliveries.listing import DeliveryQuery, DeliveryWords, RowQuery
 from plaudit.core.tasks.resolve import ScopeWords
 from plaudit.model.core import DEFAULT_OPTS, Opts, Role, TaskStatus
-from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import render
 from plaudit.wire.v2.deliveries import DeliveryList, DeliveryPage, DeliveryTaskPage
 
 _PROJECT_ID = Text(description="The project's id.")
@@ -98,7 +98,7 @@ async def list_deliveries(call: Call[ListDeliveries]) -> DeliveryList:
     """GET /v2/deliveries: all deliveries of a project, oldest first."""
     query = call.query
     async with call.services.db.read() as tx:
-        return await delivery_pages.delivery_list(
+        return await listing.delivery_list(
             tx,
             call.caller.org_id,
             ScopeWords(query.project_id, query.project_name),
@@ -125,9 +125,9 @@ async def get_delivery(call: Call[GetDelivery]) -> Answer | list[bytes]:
         opts=default if query.opts is None else sum(int(Opts[name]) for name in query.opts),
     )
     async with services.db.read() as tx:
-        parts = await delivery_pages.delivery_page(tx, services.secret, call.caller.org_id, asked)
+        parts = await listing.delivery_page(tx, services.secret, call.caller.org_id, asked)
     if services.settings.bare_annotations:
-        return Answer(rendering.without_ids_and_types(b"".join(parts)))
+        return Answer(render.without_ids_and_types(b"".join(parts)))
     return parts
 
 
@@ -147,7 +147,7 @@ async def list_delivery_tasks(call: Call[ListDeliveryTasks]) -> list[bytes]:
         next_token=query.next_token,
     )
     async with call.services.db.read() as tx:
-        return await delivery_pages.row_page(tx, call.services.secret, call.caller.org_id, asked)
+        return await listing.row_page(tx, call.services.secret, call.caller.org_id, asked)
 
 
 OPERATIONS = (

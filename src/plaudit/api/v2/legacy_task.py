@@ -11,7 +11,7 @@ from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
 from plaudit.model.core import ALL_OPTS, Role
 from plaudit.store.tasks import batches, projects, tasks
-from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import render
 from plaudit.wire.v2.legacy import TYPE, LegacyOutput, LegacyResponse, LegacyTask
 
 
@@ -27,7 +27,7 @@ async def get_legacy_task(call: Call[NoQuery]) -> LegacyTask:
             None if task.batch_id is None else await batches.find_batch(tx, org_id, task.batch_id)
         )
     assert project is not None
-    fields = rendering.read_head(task.head)
+    fields = render.read_head(task.head)
     params: dict[str, Any] = {"project": project.name}
     if batch is not None:
         params["batch"] = batch.name

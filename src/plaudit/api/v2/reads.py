@@ -16,8 +16,7 @@ from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
 from plaudit.errors import InvalidParameter, NotFound
 from plaudit.model.core import DEFAULT_OPTS, BatchStatus, Opts, Role, TaskStatus
 from plaudit.store.tasks import projects
-from plaudit.wire.v2 import render as rendering
-from plaudit.wire.v2 import resources
+from plaudit.wire.v2 import render, resources
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.task import Task, TaskPage
 
@@ -257,7 +256,7 @@ def _opts(call: Call[ListTasks] | Call[GetTask], names: frozenset[str] | None) -
 
 
 def _bare(page: bytes) -> Answer:
-    return Answer(rendering.without_ids_and_types(page))
+    return Answer(render.without_ids_and_types(page))
 
 
 OPERATIONS = (

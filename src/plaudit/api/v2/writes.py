@@ -10,8 +10,7 @@ from plaudit.api.http.operation import Answer, Call, Change, Operation
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.openapi import examples
 from plaudit.core.outbound.callback_urls import check_callback
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import lifecycle, listing, templates
+from plaudit.core.tasks import batches, lifecycle, listing, templates
 from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project, project_of
 from plaudit.errors import InvalidContent, InvalidParameter, NotFound
 from plaudit.ids import is_usable
@@ -87,7 +86,7 @@ async def check_batch_callback(call: Call[NoQuery], body: CreateBatch) -> None:
 async def create_batch(call: Call[NoQuery], body: CreateBatch, change: Change) -> resources.Batch:
     """POST /v2/batch: one batch, in progress or staging."""
     project = await _project_for_batch(change, body)
-    batch = await batching.open_batch(
+    batch = await batches.open_batch(
         change.tx,
         project,
         name=body.name,
@@ -131,7 +130,7 @@ async def set_batch_metadata(
         batch_name=body.batch_name or call.query.batch_name,
     )
     batch = await _named(change, name)
-    batch = await batching.set_metadata(change.tx, batch, body.metadata, merge=body.merge or False)
+    batch = await batches.set_metadata(change.tx, batch, body.metadata, merge=body.merge or False)
     await change.note("batch", batch.batch_id, project_id=batch.project_id)
     return await listing.batch_as_shown(change.tx, batch, NOTHING)
 
@@ -146,7 +145,7 @@ async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -
 
 async def _move(change: Change, name: NameBatch, action: str) -> resources.Batch:
     before = await _named(change, name)
-    batch = await batching.move(change.tx, before, action)
+    batch = await batches.move(change.tx, before, action)
     await change.note(
         "batch",
         batch.batch_id,

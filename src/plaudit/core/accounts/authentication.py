@@ -13,8 +13,7 @@ import secrets
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.accounts import passwords, sessions
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import passwords, sessions, users
 from plaudit.core.common import audit, names
 from plaudit.core.common.rate_limits import Bucket, bounded
 from plaudit.core.common.server_secret import ServerSecret
@@ -27,8 +26,8 @@ from plaudit.errors import (
 )
 from plaudit.model.core import Actor, Person, PersonStatus, Quota, SignedIn
 from plaudit.store.accounts import credentials
-from plaudit.store.accounts import sessions as session_store
-from plaudit.store.accounts import users as people_store
+from plaudit.store.accounts import sessions as sessions_store
+from plaudit.store.accounts import users as users_store
 from plaudit.store.accounts.credentials import Invited
 from plaudit.store.engine.engine import Database, Transaction
 
@@ -114,11 +113,11 @@ async def invite_again(
 
     Who is active stays so, with their password, until they choose another one. Raises NotFound.
     """
-    person = await people_store.find_person(tx, account_id, user_id)
+    person = await users_store.find_person(tx, account_id, user_id)
     if person is None:
         raise NotFound("there is no such user")
     if person.status == PersonStatus.removed:
-        person = await people.change(tx, account_id, user_id, {"status": PersonStatus.invited})
+        person = await users.change(tx, account_id, user_id, {"status": PersonStatus.invited})
     return person, await make_invitation(tx, secret, person)
 
 
@@ -153,7 +152,7 @@ async def accept_invitation(
     """
     invited = await look_at_invitation(db, secret, token)
     passwords.require_good(password, email=invited.email)
-    people.checked_name(name)
+    users.checked_name(name)
     password_hash = await passwords.hashed(password)
 
     async def work(tx: Transaction) -> str:
@@ -165,9 +164,9 @@ async def accept_invitation(
         if not any(used):
             raise InvalidContent(_LOST, pointer="/token")
         changes = {"status": PersonStatus.active} | ({} if name is None else {"name": name})
-        await people.change(tx, invited.account_id, invited.user_id, changes)
+        await users.change(tx, invited.account_id, invited.user_id, changes)
         await credentials.put_password(tx, invited.account_id, invited.user_id, password_hash, now)
-        await session_store.delete_sessions(tx, invited.account_id, invited.user_id)
+        await sessions_store.delete_sessions(tx, invited.account_id, invited.user_id)
         await _record(tx, invited.org_id, invited.user_id, request_id, "accept_invitation")
         return await sessions.begin(
             tx, secret, account_id=invited.account_id, user_id=invited.user_id, agent=agent
@@ -183,7 +182,7 @@ async def sign_in(
 
     Raises SignInRefused, or TooManyRequests.
     """
-    email_key = people.email_key(entry.email)[: people.EMAIL_CHARS_MAX]
+    email_key = users.email_key(entry.email)[: users.EMAIL_CHARS_MAX]
     throttle.admit(email_key, place.client, place.at)
     account_key = None if entry.organization is None else names.key_of(entry.organization)
     async with db.read(snapshot=False) as tx:
@@ -198,7 +197,7 @@ async def sign_in(
 
     async def work(tx: Transaction) -> str:
         # Between the look and now they may have been removed, or their password changed.
-        is_active = await people_store.hold_active(tx, known.account_id, known.user_id)
+        is_active = await users_store.hold_active(tx, known.account_id, known.user_id)
         current = await credentials.find_password(tx, known.account_id, known.user_id)
         if not is_active or current != known.hash:
             raise SignInRefused
@@ -241,7 +240,7 @@ async def change_password(
     password_hash = await passwords.hashed(new)
 
     async def work(tx: Transaction) -> None:
-        await people_store.hold_active(tx, user.account_id, user.user_id)
+        await users_store.hold_active(tx, user.account_id, user.user_id)
         if not await credentials.replace_password(
             tx,
             user.account_id,
@@ -252,7 +251,9 @@ async def change_password(
         ):
             raise Conflict("the password was changed in another window at the same time")
         await credentials.delete_invitation_of(tx, user.account_id, user.user_id)
-        await session_store.delete_sessions(tx, user.account_id, user.user_id, keep=user.session_id)
+        await sessions_store.delete_sessions(
+            tx, user.account_id, user.user_id, keep=user.session_id
+        )
         await _record(tx, user.org_id, user.user_id, request_id, "change_password")
 
     await db.write(work)

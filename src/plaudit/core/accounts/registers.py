@@ -6,15 +6,14 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.common import page_tokens as paging
+from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import InvalidPageToken
 from plaudit.model.core import PersonStatus
-from plaudit.store.accounts import organizations
-from plaudit.store.accounts import users as people
+from plaudit.store.accounts import organizations, users
 from plaudit.store.common import audit
 from plaudit.store.engine.engine import Transaction
-from plaudit.wire.manage import resources as management
+from plaudit.wire.manage import resources
 
 _START = (-(2**62), "")
 
@@ -43,18 +42,20 @@ class _AuditPlace(Struct, frozen=True, array_like=True, tag="audit"):
 
 async def key_page(
     tx: Transaction, secret: ServerSecret, org_id: str, *, limit: int, next_token: str | None
-) -> management.ApiKeyPage:
+) -> resources.ApiKeyPage:
     """One page of a world's keys, oldest first."""
     after = _START
     if next_token is not None:
-        place = paging.decode(secret, org_id, next_token, _KeyPlace)
+        place = page_tokens.decode(secret, org_id, next_token, _KeyPlace)
         after = (place.created_ms, place.key_id)
     found = await organizations.list_keys_after(tx, org_id, after=after, limit=limit + 1)
     token = None
     if len(found) > limit:
         found.pop()
-        token = paging.encode(secret, org_id, _KeyPlace(found[-1].created_ms, found[-1].key_id))
-    return management.ApiKeyPage(keys=[management.api_key(one) for one in found], next_token=token)
+        token = page_tokens.encode(
+            secret, org_id, _KeyPlace(found[-1].created_ms, found[-1].key_id)
+        )
+    return resources.ApiKeyPage(keys=[resources.api_key(one) for one in found], next_token=token)
 
 
 async def person_page(
@@ -66,21 +67,21 @@ async def person_page(
     status: PersonStatus | None,
     limit: int,
     next_token: str | None,
-) -> management.UserPage:
+) -> resources.UserPage:
     """One page of an account's people, oldest first."""
     after = _START
     if next_token is not None:
-        place = paging.decode(secret, org_id, next_token, _PersonPlace)
+        place = page_tokens.decode(secret, org_id, next_token, _PersonPlace)
         if status not in (None, place.status):
             raise InvalidPageToken
         status, after = place.status, (place.created_ms, place.user_id)
-    found = await people.list_people(tx, account_id, status=status, after=after, limit=limit + 1)
+    found = await users.list_people(tx, account_id, status=status, after=after, limit=limit + 1)
     token = None
     if len(found) > limit:
         found.pop()
         place = _PersonPlace(status, found[-1].created_ms, found[-1].user_id)
-        token = paging.encode(secret, org_id, place)
-    return management.UserPage(users=[management.user(one) for one in found], next_token=token)
+        token = page_tokens.encode(secret, org_id, place)
+    return resources.UserPage(users=[resources.user(one) for one in found], next_token=token)
 
 
 async def audit_page(
@@ -91,11 +92,11 @@ async def audit_page(
     object_id: str | None,
     limit: int,
     next_token: str | None,
-) -> management.AuditPage:
+) -> resources.AuditPage:
     """One page of a world's audit log, newest first."""
     before = None
     if next_token is not None:
-        place = paging.decode(secret, org_id, next_token, _AuditPlace)
+        place = page_tokens.decode(secret, org_id, next_token, _AuditPlace)
         if object_id not in (None, place.object_id):
             raise InvalidPageToken
         object_id, before = place.object_id, place.entry_id
@@ -105,12 +106,12 @@ async def audit_page(
     token = None
     if len(found) > limit:
         found.pop()
-        token = paging.encode(secret, org_id, _AuditPlace(object_id, found[-1].entry_id))
+        token = page_tokens.encode(secret, org_id, _AuditPlace(object_id, found[-1].entry_id))
     entries = [
-        management.AuditEntry(
+        resources.AuditEntry(
             entry_id=one.entry_id,
             created_at=clock.format_ms(one.at_ms),
-            actor=management.Acting(kind=one.actor.kind, id=one.actor.id),
+            actor=resources.Acting(kind=one.actor.kind, id=one.actor.id),
             action=one.action,
             object_kind=one.object_kind,
             object_id=one.object_id,
@@ -119,4 +120,4 @@ async def audit_page(
         )
         for one in found
     ]
-    return management.AuditPage(entries=entries, next_token=token)
+    return resources.AuditPage(entries=entries, next_token=token)

@@ -14,12 +14,11 @@ import msgspec
 
 from plaudit import clock, ids
 from plaudit.core.common import names
-from plaudit.core.labeling import leases as assignment
+from plaudit.core.labeling import leases
 from plaudit.core.tasks.lifecycle import ATTEMPTS_MAX
 from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import Person, PersonRole, PersonStatus
-from plaudit.store.accounts import credentials, organizations, sessions
-from plaudit.store.accounts import users as people
+from plaudit.store.accounts import credentials, organizations, sessions, users
 from plaudit.store.engine.engine import Transaction
 
 EMAIL_CHARS_MAX = 254
@@ -46,8 +45,8 @@ async def invite(
         status=PersonStatus.invited,
         created_ms=clock.now_ms(),
     )
-    if not await people.insert_person(tx, person, email_key):
-        other = await people.find_person_by_email(tx, account_id, email_key)
+    if not await users.insert_person(tx, person, email_key):
+        other = await users.find_person_by_email(tx, account_id, email_key)
         assert other is not None
         raise Conflict(
             f"user {other.user_id!r} has this e-mail address already, with status {other.status}"
@@ -66,17 +65,17 @@ async def change(
     if "name" in changes:
         changes = {**changes, "name": checked_name(changes["name"])}
     for _ in range(ATTEMPTS_MAX):
-        was = await people.find_person(tx, account_id, user_id)
+        was = await users.find_person(tx, account_id, user_id)
         if was is None:
             raise NotFound("there is no such user")
         wanted = msgspec.structs.replace(was, **changes)
-        if await people.replace_person(tx, was, wanted):
+        if await users.replace_person(tx, was, wanted):
             if wanted.status != PersonStatus.active:
                 await sessions.delete_sessions(tx, account_id, user_id)
             if wanted.status == PersonStatus.removed:
                 await credentials.delete_password(tx, account_id, user_id)
                 await credentials.delete_invitation_of(tx, account_id, user_id)
-                await assignment.end_leases_of(tx, account_id, user_id)
+                await leases.end_leases_of(tx, account_id, user_id)
             return wanted
     raise Unavailable("the user changes too often; try again")
 
@@ -87,8 +86,8 @@ async def hold_access(tx: Transaction, account_id: str, admin_id: str, user_id: 
     Two admins who take each other's role away at the same moment follow one another thereby.
     """
     for one in sorted((admin_id, user_id)):
-        await people.hold_active(tx, account_id, one)
-    admin = await people.find_person(tx, account_id, admin_id)
+        await users.hold_active(tx, account_id, one)
+    admin = await users.find_person(tx, account_id, admin_id)
     if admin is None or (admin.role, admin.status) != (PersonRole.admin, PersonStatus.active):
         raise Forbidden("you are not an admin any more")
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from plaudit.errors import Forbidden
 from plaudit.model.core import PersonStatus
-from plaudit.store.accounts import organizations
-from plaudit.store.accounts import users as people
+from plaudit.store.accounts import organizations, users
 from plaudit.store.engine.engine import Transaction
 
 
 async def is_removed(tx: Transaction, org_id: str, user_id: str) -> bool:
     """Whether a person of this world's organization was removed from it."""
     account = await organizations.find_account(tx, org_id)
-    person = None if account is None else await people.find_person(tx, account[0], user_id)
+    person = None if account is None else await users.find_person(tx, account[0], user_id)
     return person is not None and person.status is PersonStatus.removed
 
 

@@ -12,8 +12,7 @@ from plaudit import clock, ids
 from plaudit.core.common import names
 from plaudit.errors import Conflict, InvalidContent, NotFound
 from plaudit.model.deliveries import Attachment, Dataset, DatasetDelivery, DatasetTask
-from plaudit.store.datasets import attachments as attachment_rows
-from plaudit.store.datasets import datasets
+from plaudit.store.datasets import attachments, datasets
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2.datasets import turn_count
 
@@ -140,7 +139,7 @@ async def add_tasks(
             raise Conflict(f"a dataset has a task {task_id!r} already")
         for file in one.attached:
             if file.is_new:
-                await attachment_rows.insert_attachment(tx, file.attachment)
+                await attachments.insert_attachment(tx, file.attachment)
         pairs = [(file.public_id, file.attachment.attachment_id) for file in one.attached]
         rows.append(
             DatasetTask(
@@ -187,7 +186,7 @@ async def find_attachment(tx: Transaction, org_id: str, task_id: str, public_id:
         raise NotFound("there is no such dataset task")
     for known, attachment_id in attachments_of(task):
         if known == public_id:
-            found = await attachment_rows.find_attachment(tx, org_id, attachment_id)
+            found = await attachments.find_attachment(tx, org_id, attachment_id)
             assert found is not None
             return found
     raise NotFound("the task has no such attachment")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.common import page_tokens as paging
+from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.datasets.datasets import get_dataset
 from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound, PageTokenExpired
@@ -115,7 +115,7 @@ async def _walk_of(
     """The walk a request starts or continues, and where it is."""
     dataset, delivery = await _scope(tx, org_id, query)
     if query.next_token is not None:
-        walk = paging.decode(secret, org_id, query.next_token, _Walk)
+        walk = page_tokens.decode(secret, org_id, query.next_token, _Walk)
         if walk.epoch != tx.epoch:
             raise PageTokenExpired
         _must_agree(walk, dataset, delivery, query)
@@ -212,7 +212,7 @@ async def _rest_of_page(
         return [*await _shown(tx, dataset, found, query.expand), b"]}"]
     last = found[query.limit - 1]
     place = msgspec.structs.replace(walk, after_ms=last.delivered_ms, after_seq=last.seq)
-    token = paging.encode(secret, dataset.org_id, place)
+    token = page_tokens.encode(secret, dataset.org_id, place)
     parts = await _shown(tx, dataset, found[: query.limit], query.expand)
     return [*parts, b'],"next_token":"%b"}' % token.encode()]
 

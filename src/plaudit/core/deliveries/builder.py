@@ -27,12 +27,10 @@ from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import Actor, Project, StoredTask
 from plaudit.model.deliveries import Delivery, DeliveryRun
-from plaudit.store.deliveries import deliveries
-from plaudit.store.deliveries import frozen_tasks as frozen
+from plaudit.store.deliveries import deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database, Transaction
-from plaudit.store.tasks import projects
-from plaudit.store.tasks import row_sizes as sizes
+from plaudit.store.tasks import projects, row_sizes
 from plaudit.wire.v2 import deliveries as wire
 
 LEASE_MS = 60_000
@@ -150,7 +148,7 @@ class Maker:
                     tx: Transaction, wanted: Sequence[int] = wanted
                 ) -> tuple[list[tuple[str, bytes]], int]:
                     some = await self._within_bytes(tx, wanted)
-                    found = await frozen.list_completed(tx, self._project.project_id, some)
+                    found = await frozen_tasks.list_completed(tx, self._project.project_id, some)
                     if selection.is_named and len(found) < len(some):
                         raise Conflict("a task is no longer completed; look which, and try again")
                     here = [found[seq] for seq in some if seq in found]
@@ -175,8 +173,8 @@ class Maker:
 
     async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
         """As many of the tasks as fit into one transaction; at least one."""
-        found = await frozen.list_sizes(tx, self._project.project_id, seqs)
-        return seqs[: sizes.fitting([found.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
+        found = await frozen_tasks.list_sizes(tx, self._project.project_id, seqs)
+        return seqs[: row_sizes.fitting([found.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
 
     async def add(self, tx: Transaction, some: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
         """Put up to FROZEN_AT_ONCE tasks into the delivery; return their ids and digests.
@@ -194,14 +192,16 @@ class Maker:
             raise Conflict(_LOST)
         pairs = [(task, wire.digest(task, self._project.public_id)) for task in some]
         if pairs:
-            await frozen.insert_frozen(tx, self._run.delivery.begun_ms, self.count + 1, pairs)
+            await frozen_tasks.insert_frozen(tx, self._run.delivery.begun_ms, self.count + 1, pairs)
         return [(task.task_id, digest) for task, digest in pairs]
 
     async def refuse_present(self, tx: Transaction, some: Sequence[StoredTask]) -> None:
         """Raise InvalidContent if a task is in the delivery already, or twice in the list."""
         delivery, seqs = self._run.delivery, [task.seq for task in some]
         is_twice = len(set(seqs)) < len(seqs)
-        if is_twice or await frozen.list_present(tx, delivery.project_id, delivery.begun_ms, seqs):
+        if is_twice or await frozen_tasks.list_present(
+            tx, delivery.project_id, delivery.begun_ms, seqs
+        ):
             raise InvalidContent("a task stands twice in the delivery", pointer="/task_ids")
 
     def took(self, added: list[tuple[str, bytes]]) -> None:
@@ -276,7 +276,7 @@ class Maker:
                 ):
                     raise Conflict(_LOST)
                 delivery = self._run.delivery
-                await frozen.delete_delivered(
+                await frozen_tasks.delete_delivered(
                     tx,
                     delivery.project_id,
                     delivery.begun_ms,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.common import names
-from plaudit.core.common import page_tokens as paging
+from plaudit.core.common import names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.listing import must_agree, must_be_current, places_of
 from plaudit.core.tasks.resolve import ScopeWords, find_project
@@ -18,8 +17,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
 from plaudit.store.tasks.tasks import TaskFilter, TaskPlace
 from plaudit.wire.v2 import deliveries as wire
-from plaudit.wire.v2 import render as rendering
-from plaudit.wire.v2 import resources
+from plaudit.wire.v2 import render, resources
 
 SCANNED_MAX = 1000
 """How many positions of a delivery a page of filtered tasks looks at; it may then be short."""
@@ -137,7 +135,7 @@ async def delivery_page(
     delivery = await find_delivery(tx, org_id, query.words)
     position = 0
     if query.next_token is not None:
-        pinned = paging.decode(secret, org_id, query.next_token, _DeliveryToken)
+        pinned = page_tokens.decode(secret, org_id, query.next_token, _DeliveryToken)
         must_be_current(tx, pinned.epoch)
         must_agree((None if delivery is None else delivery.delivery_id, pinned.delivery_id))
         if delivery is None:
@@ -156,7 +154,7 @@ async def delivery_page(
         delivery.begun_ms,
         after=position,
         until=until,
-        with_patches=rendering.needs_patches(query.opts),
+        with_patches=render.needs_patches(query.opts),
     )
     shown = (
         wire.delivery(delivery, project.public_id)
@@ -165,10 +163,10 @@ async def delivery_page(
     )
     parts = [b'{"delivery":%b,"tasks":[' % _encode(shown)]
     places = await places_of(tx, project, {row[2] for row in rows}, query.expand, None)
-    rendering.assemble(rows, places, query.opts, parts)
+    render.assemble(rows, places, query.opts, parts)
     if until < delivery.task_count:
         token = _DeliveryToken(tx.epoch, delivery.delivery_id, until)
-        parts.append(b'],"next_token":"%b"}' % paging.encode(secret, org_id, token).encode())
+        parts.append(b'],"next_token":"%b"}' % page_tokens.encode(secret, org_id, token).encode())
     else:
         parts.append(b"]}")
     return parts
@@ -185,7 +183,7 @@ async def row_page(
         rows, after = await _rows_of_delivery(tx, walk, delivery, query.limit)
     parts = [b'{"docs":[', b",".join(map(wire.delivery_task, rows)), b'],"total":%d' % len(rows)]
     if after is not None:
-        parts.append(b',"next_token":"%b"' % paging.encode(secret, org_id, after).encode())
+        parts.append(b',"next_token":"%b"' % page_tokens.encode(secret, org_id, after).encode())
     parts.append(b"}")
     return parts
 
@@ -227,7 +225,7 @@ async def _row_walk(
     delivery = await find_delivery(tx, org_id, words)
     project = await find_project(tx, org_id, ScopeWords(words.project_id, words.project_name))
     if query.next_token is not None:
-        walk = paging.decode(secret, org_id, query.next_token, _RowToken)
+        walk = page_tokens.decode(secret, org_id, query.next_token, _RowToken)
         must_be_current(tx, walk.epoch)
         must_agree(
             (None if delivery is None else delivery.delivery_id, walk.delivery_id),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.common import page_tokens as paging
+from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.listing import must_agree, must_be_current
 from plaudit.errors import InvalidParameter, NotFound
@@ -143,7 +143,7 @@ def _walk(
     """Where the request starts or goes on."""
     if query.next_token is None:
         return _ReportToken(tx.epoch, report, query.delivery_id, query.other_id, False, 0)
-    walk = paging.decode(secret, org_id, query.next_token, _ReportToken)
+    walk = page_tokens.decode(secret, org_id, query.next_token, _ReportToken)
     must_be_current(tx, walk.epoch)
     must_agree(
         (report, walk.report),
@@ -158,4 +158,4 @@ def _token(
 ) -> str | None:
     if until >= inside.task_count:
         return None
-    return paging.encode(secret, org_id, msgspec.structs.replace(walk, position=until))
+    return page_tokens.encode(secret, org_id, msgspec.structs.replace(walk, position=until))

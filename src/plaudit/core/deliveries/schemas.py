@@ -12,9 +12,9 @@ from plaudit.core.common import names
 from plaudit.errors import Conflict, InvalidContent, InvalidParameter, NotFound
 from plaudit.ids import ID_CHARS_MAX
 from plaudit.model.deliveries import DeliverySchema
-from plaudit.store.deliveries import schemas as delivery_schemas
+from plaudit.store.deliveries import schemas
 from plaudit.store.engine.engine import Transaction
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import size_limits
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 _ID_RULE = "a schema id has 24 hexadecimal digits"
@@ -47,7 +47,7 @@ async def add_schema(tx: Transaction, schema: DeliverySchema) -> None:
     for name, person in (("createdBy", schema.created_by), ("updatedBy", schema.updated_by)):
         if len(person) > ID_CHARS_MAX:
             raise InvalidContent(f"at most {ID_CHARS_MAX} characters", pointer=f"/{name}")
-    if not await delivery_schemas.insert_schema(tx, schema):
+    if not await schemas.insert_schema(tx, schema):
         raise Conflict(f"there is a schema {schema.schema_id!r} already, with other content")
 
 
@@ -55,7 +55,7 @@ async def get_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySc
     """A schema of this world; raises InvalidParameter for what is no id, NotFound."""
     if not _ID.fullmatch(schema_id):
         raise InvalidParameter(_ID_RULE, param="schema_id")
-    schema = await delivery_schemas.find_schema(tx, org_id, schema_id)
+    schema = await schemas.find_schema(tx, org_id, schema_id)
     if schema is None:
         raise NotFound("there is no such schema")
     return schema
@@ -64,9 +64,9 @@ async def get_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySc
 def checked_json(json: str | dict[str, object]) -> bytes:
     """The text of a JSON Schema, which is an object; raises InvalidContent."""
     text = json.encode() if isinstance(json, str) else msgspec.json.encode(json)
-    if len(text) > bounds.TEXT_BYTES_MAX:
+    if len(text) > size_limits.TEXT_BYTES_MAX:
         raise InvalidContent(
-            f"a JSON Schema has at most {bounds.TEXT_BYTES_MAX} bytes", pointer="/json"
+            f"a JSON Schema has at most {size_limits.TEXT_BYTES_MAX} bytes", pointer="/json"
         )
     try:
         value = guard.check(text)

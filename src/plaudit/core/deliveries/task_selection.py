@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from plaudit.errors import InvalidContent
 from plaudit.model.core import Batch, Project, StoredTask, TaskStatus
-from plaudit.store.deliveries import frozen_tasks as frozen
+from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import tasks
@@ -87,7 +87,7 @@ async def select_undelivered(
     for start in range(0, len(seqs), FROZEN_AT_ONCE):
         some = seqs[start : start + FROZEN_AT_ONCE]
         async with db.read() as tx:
-            held = await frozen.list_delivered(tx, project.project_id, some)
+            held = await frozen_tasks.list_delivered(tx, project.project_id, some)
         kept.extend(seq for seq in some if seq not in held)
     if not kept:
         raise InvalidContent(
@@ -114,7 +114,7 @@ async def _list_seqs(db: Database, where: TaskFilter, *, most: int) -> array[int
     async with db.read() as tx:
         while has_more:
             limit = min(LISTED_AT_ONCE, most - len(seqs))
-            found = await frozen.list_selected(tx, where, after=place, limit=limit)
+            found = await frozen_tasks.list_selected(tx, where, after=place, limit=limit)
             seqs.extend(one.seq for one in found)
             place = found[-1] if found else place
             has_more = len(found) == limit and len(seqs) < most
@@ -135,7 +135,7 @@ async def _seqs_of(db: Database, project: Project, task_ids: Sequence[str]) -> l
             }
             states = {}
             if here:
-                states = await frozen.list_states(tx, project.project_id, [*here.values()])
+                states = await frozen_tasks.list_states(tx, project.project_id, [*here.values()])
         for number, task_id in enumerate(some, start):
             if task_id not in here:
                 raise InvalidContent(

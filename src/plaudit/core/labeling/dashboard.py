@@ -8,8 +8,7 @@ from msgspec import Struct
 
 from plaudit.model.core import Project, TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import projects
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.tasks import projects, work_queue
 
 PROJECTS_MAX = 50
 COUNTED_MAX = 1000
@@ -45,7 +44,7 @@ async def _standings_of(tx: Transaction, found: Sequence[Project]) -> list[Stand
     return [
         Standing(
             one,
-            await work.count_free(tx, one.project_id, limit_max=COUNTED_MAX),
+            await work_queue.count_free(tx, one.project_id, limit_max=COUNTED_MAX),
             await projects.count_tasks(tx, one.project_id, TaskStatus.pending, COUNTED_MAX),
             await projects.count_tasks(tx, one.project_id, TaskStatus.completed, COUNTED_MAX),
         )

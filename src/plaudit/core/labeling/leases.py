@@ -59,7 +59,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import ids
-from plaudit.core.common import membership as members
+from plaudit.core.common import membership
 from plaudit.core.labeling.questions import shuffled
 from plaudit.errors import (
     DraftConflict,
@@ -73,9 +73,8 @@ from plaudit.model.core import Project
 from plaudit.model.labeling import Hold, Lease, LeaseStatus, TaskNote, WorkState
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases as assignments
-from plaudit.store.tasks import projects, tasks
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.labeling import leases as leases_store
+from plaudit.store.tasks import projects, tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
@@ -114,16 +113,16 @@ async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None
     """Give somebody the next task; None if there is nothing for them. Raises LimitReached."""
     await enter(tx, project, user_id)
     now = await tx.now_ms()
-    mine = await assignments.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
+    mine = await leases_store.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
     _require_room(mine, now, OPEN_LEASES_MAX)
     own = await _first_renewed(tx, project, [one for one in mine if not _is_open(one, now)], now)
     if own is not None:
         return own
-    seq = await work.claim_free(tx, project.project_id, user_id)
+    seq = await work_queue.claim_free(tx, project.project_id, user_id)
     if seq is None and await sweep(tx, project.project_id):
-        seq = await work.claim_free(tx, project.project_id, user_id)
+        seq = await work_queue.claim_free(tx, project.project_id, user_id)
     if seq is None:
-        released = await assignments.list_leases(
+        released = await leases_store.list_leases(
             tx, project.project_id, user_id, LeaseStatus.released, limit=UNFINISHED_MAX
         )
         return await _first_renewed(tx, project, released, now)
@@ -146,7 +145,7 @@ async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None
         draft_revision=0,
         draft_ms=None,
     )
-    await assignments.insert_lease(tx, lease)
+    await leases_store.insert_lease(tx, lease)
     return lease
 
 
@@ -166,7 +165,7 @@ async def resume(tx: Transaction, project: Project, user_id: str, assignment_id:
 
 async def _why_not(tx: Transaction, project: Project, lease: Lease) -> str | None:
     """Why a lease could not be claimed anew."""
-    if await work.is_held(tx, project.project_id, lease.seq):
+    if await work_queue.is_held(tx, project.project_id, lease.seq):
         return "the batch of this task is paused; your draft is kept"
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
         return "somebody else has this task now; your draft is kept"
@@ -175,13 +174,13 @@ async def _why_not(tx: Transaction, project: Project, lease: Lease) -> str | Non
 
 async def enter(tx: Transaction, project: Project, user_id: str) -> None:
     """Keep this person's other claims waiting, and so their removal; raises Forbidden after it."""
-    await assignments.enter(tx, project.project_id, user_id)
-    await members.require_present(tx, project.org_id, user_id)
+    await leases_store.enter(tx, project.project_id, user_id)
+    await membership.require_present(tx, project.org_id, user_id)
 
 
 async def get_lease(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
     """Somebody's own lease, in any status; raises NotFound."""
-    lease = await assignments.find_lease(tx, project.project_id, user_id, assignment_id)
+    lease = await leases_store.find_lease(tx, project.project_id, user_id, assignment_id)
     if lease is None:
         raise NotFound("there is no such assignment")
     return lease
@@ -190,7 +189,7 @@ async def get_lease(tx: Transaction, project: Project, user_id: str, assignment_
 async def list_open(tx: Transaction, project: Project, user_id: str) -> list[Lease]:
     """The tasks somebody has now, oldest first; those whose time has run out are not among them."""
     now = await tx.now_ms()
-    found = await assignments.list_leases(
+    found = await leases_store.list_leases(
         tx, project.project_id, user_id, LeaseStatus.open, limit=UNFINISHED_MAX
     )
     return [one for one in found if _is_open(one, now)]
@@ -198,14 +197,14 @@ async def list_open(tx: Transaction, project: Project, user_id: str) -> list[Lea
 
 async def count_open(tx: Transaction, project: Project, *, limit_max: int) -> int:
     """How many tasks have a free place, for anybody, counted no further than `limit_max`."""
-    return await work.count_free(tx, project.project_id, limit_max=limit_max)
+    return await work_queue.count_free(tx, project.project_id, limit_max=limit_max)
 
 
 async def heartbeat(tx: Transaction, project: Project, held: Hold, *, active_ms: int) -> int:
     """A sign of life: renew a lease; its new end. Raises LeaseLost."""
     now = await tx.now_ms()
     expires_ms = now + lease_ms(project)
-    if not await assignments.touch(
+    if not await leases_store.touch(
         tx, project.project_id, held, now=now, expires_ms=expires_ms, active_ms=active_ms
     ):
         raise await lost(tx, project, held)
@@ -221,7 +220,7 @@ async def save_draft(
         raise TooLarge(f"a draft has at most {DRAFT_BYTES_MAX // 1024} KiB")
     now = await tx.now_ms()
     expires_ms = now + lease_ms(project)
-    if await assignments.write_draft(
+    if await leases_store.write_draft(
         tx,
         project.project_id,
         held,
@@ -246,8 +245,8 @@ async def skip(
 ) -> None:
     """Leave a task to others for good; raises LeaseLost, LimitReached, InvalidContent."""
     now = await tx.now_ms()
-    await assignments.enter(tx, project.project_id, held.user_id)
-    skipped = await assignments.count_recent(
+    await leases_store.enter(tx, project.project_id, held.user_id)
+    skipped = await leases_store.count_recent(
         tx, project.project_id, held.user_id, LeaseStatus.skipped, now - 3_600_000
     )
     if skipped >= SKIPS_PER_HOUR_MAX:
@@ -277,9 +276,9 @@ async def report_sensitive(
     """Take a task from everybody because of what it says; raises LeaseLost, InvalidContent."""
     said = _said(kind, message)
     seq = await _end(tx, project, held, LeaseStatus.skipped)
-    await assignments.close_all(tx, project.project_id, seq, await tx.now_ms())
-    await work.free_all_places(tx, project.project_id, seq)
-    await work.change_state(
+    await leases_store.close_all(tx, project.project_id, seq, await tx.now_ms())
+    await work_queue.free_all_places(tx, project.project_id, seq)
+    await work_queue.change_state(
         tx,
         project.project_id,
         seq,
@@ -294,9 +293,9 @@ async def sweep(tx: Transaction, project_id: int, *, limit: int = SWEPT_AT_ONCE)
     """Take back leases of a project that have run out; how many it was."""
     now = await tx.now_ms()
     swept = 0
-    for seq in await assignments.list_due(tx, project_id, now=now, limit=limit):
-        count = await assignments.expire(tx, project_id, seq, now)
-        await work.give_back(tx, project_id, seq, count=count)
+    for seq in await leases_store.list_due(tx, project_id, now=now, limit=limit):
+        count = await leases_store.expire(tx, project_id, seq, now)
+        await work_queue.give_back(tx, project_id, seq, count=count)
         swept += count
     return swept
 
@@ -307,11 +306,11 @@ async def end_leases_of(tx: Transaction, account_id: str, user_id: str) -> int:
     for org_id in await organizations.list_orgs(tx, account_id):
         for project in await projects.list_projects(tx, org_id):
             project_id = project.project_id
-            await assignments.enter(tx, project_id, user_id)
-            for seq in await assignments.list_held(tx, project_id, user_id):
-                await work.lock_work(tx, project_id, seq)
-                count = await assignments.close_of_person(tx, project_id, seq, user_id, now)
-                await work.give_back(tx, project_id, seq, count=count)
+            await leases_store.enter(tx, project_id, user_id)
+            for seq in await leases_store.list_held(tx, project_id, user_id):
+                await work_queue.lock_work(tx, project_id, seq)
+                count = await leases_store.close_of_person(tx, project_id, seq, user_id, now)
+                await work_queue.give_back(tx, project_id, seq, count=count)
                 ended += count
     return ended
 
@@ -341,7 +340,7 @@ async def require_room(
     tx: Transaction, project: Project, user_id: str, now: int, *, limit_max: int = OPEN_LEASES_MAX
 ) -> None:
     """Hold somebody to their cap of open tasks; raises LimitReached."""
-    mine = await assignments.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
+    mine = await leases_store.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
     _require_room(mine, now, limit_max)
 
 
@@ -370,34 +369,34 @@ async def _renewed(tx: Transaction, project: Project, lease: Lease, now: int) ->
 
     What a paused batch holds back is nobody's to begin or to take up again; who is at it may go on.
     """
-    if not _is_open(lease, now) and await work.is_held(tx, project.project_id, lease.seq):
+    if not _is_open(lease, now) and await work_queue.is_held(tx, project.project_id, lease.seq):
         return None
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
-        if not await work.take_place(tx, project.project_id, lease.seq):
+        if not await work_queue.take_place(tx, project.project_id, lease.seq):
             return None
     elif lease.status not in (LeaseStatus.open, LeaseStatus.returned):
         return None
-    found = await assignments.renew(tx, lease, now=now, expires_ms=now + lease_ms(project))
+    found = await leases_store.renew(tx, lease, now=now, expires_ms=now + lease_ms(project))
     if found is None and lease.status in (LeaseStatus.expired, LeaseStatus.released):
-        await work.give_back(tx, project.project_id, lease.seq)
+        await work_queue.give_back(tx, project.project_id, lease.seq)
     return found
 
 
 async def _end(tx: Transaction, project: Project, held: Hold, status: LeaseStatus) -> int:
     """End a lease at its holder's word and free its place; its task. Raises LeaseLost."""
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
-    await work.lock_work(tx, project.project_id, lease.seq)
+    await work_queue.lock_work(tx, project.project_id, lease.seq)
     now = await tx.now_ms()
-    if not await assignments.end(tx, project.project_id, held, now=now, status=status):
+    if not await leases_store.end(tx, project.project_id, held, now=now, status=status):
         raise await lost(tx, project, held)
-    await work.give_back(tx, project.project_id, lease.seq)
+    await work_queue.give_back(tx, project.project_id, lease.seq)
     return lease.seq
 
 
 async def _note(
     tx: Transaction, project: Project, held: Hold, seq: int, kind: str, detail: dict[str, Any]
 ) -> None:
-    await assignments.insert_note(
+    await leases_store.insert_note(
         tx,
         TaskNote(
             project_id=project.project_id,

@@ -31,8 +31,8 @@ from typing import Any
 import msgspec
 
 from plaudit import ids
-from plaudit.core.common import membership as members
-from plaudit.core.labeling import consensus as consolidation
+from plaudit.core.common import membership
+from plaudit.core.labeling import consensus
 from plaudit.core.labeling.answers import Answer, check, missing
 from plaudit.core.labeling.consensus import address_of
 from plaudit.core.labeling.question_results import Standing, standing_of
@@ -43,10 +43,8 @@ from plaudit.errors import AnswersRejected, Conflict, Fault, InvalidContent, Not
 from plaudit.model.core import Project, StoredTask
 from plaudit.model.labeling import LeaseStatus, TaskNote, WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases as assignments
-from plaudit.store.labeling import submissions
-from plaudit.store.tasks import batches, tasks
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.labeling import leases, submissions
+from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.wire.v2.task import SensitiveContentReport
 
 RETURNED_MS = 3 * 24 * 3600 * 1000
@@ -102,9 +100,7 @@ async def correct(
     if not checked:
         raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
     noted = _fixed(standing, checked)
-    consolidation.correct(
-        standing.form, standing.content, standing.threads, standing.judged, checked
-    )
+    consensus.correct(standing.form, standing.content, standing.threads, standing.judged, checked)
     threads = msgspec.to_builtins(standing.threads)
     completed_ms = await lifecycle.correct_task(tx, project.org_id, task, threads)
     await submissions.mark_reviewed(tx, task.project_id, task.seq, await tx.now_ms())
@@ -133,15 +129,15 @@ async def send_back(
     await _standing(tx, project, task, revision)
     current = await submissions.list_current(tx, project.project_id, task.seq)
     one = next((one for one in current if one.user_id == user_id), None)
-    lease = await assignments.find_lease_of(tx, project.project_id, task.seq, user_id)
+    lease = await leases.find_lease_of(tx, project.project_id, task.seq, user_id)
     if one is None or lease is None or lease.status is not LeaseStatus.submitted:
         raise NotFound("this person has not submitted the task")
-    if await members.is_removed(tx, project.org_id, user_id):
+    if await membership.is_removed(tx, project.org_id, user_id):
         raise Conflict("this person was removed and cannot do it again; fix the answers instead")
     await submissions.retract(tx, one)
-    await work.count_retraction(tx, project.project_id, task.seq)
+    await work_queue.count_retraction(tx, project.project_id, task.seq)
     now = await tx.now_ms()
-    if not await assignments.return_lease(tx, lease, now=now, expires_ms=now + RETURNED_MS):
+    if not await leases.return_lease(tx, lease, now=now, expires_ms=now + RETURNED_MS):
         raise Conflict("this task changes at this moment; try again")
     await _note(tx, task, reviewer_id, "send_back", {"user_id": user_id, "comment": comment})
 
@@ -149,7 +145,7 @@ async def send_back(
 async def dismiss_report(tx: Transaction, project: Project, task: StoredTask, user_id: str) -> None:
     """Put a parked task back into the queue; raises Conflict."""
     await _lock(tx, task, WorkState.parked)
-    await work.change_state(
+    await work_queue.change_state(
         tx,
         project.project_id,
         task.seq,
@@ -157,14 +153,14 @@ async def dismiss_report(tx: Transaction, project: Project, task: StoredTask, us
         state=WorkState.open,
         reason=None,
     )
-    await assignments.release_closed(tx, project.project_id, task.seq)
+    await leases.release_closed(tx, project.project_id, task.seq)
     await _note(tx, task, user_id, "dismiss_report", {})
 
 
 async def confirm_report(tx: Transaction, project: Project, task: StoredTask, user_id: str) -> None:
     """Complete a parked task with what was reported of it; raises Conflict."""
     await _lock(tx, task, WorkState.parked)
-    notes = await assignments.list_notes(tx, project.project_id, task.seq, limit=REPORTS_MAX)
+    notes = await leases.list_notes(tx, project.project_id, task.seq, limit=REPORTS_MAX)
     said = [_decode(one.detail) for one in reversed(notes) if one.kind == "report"]
     reports = [SensitiveContentReport(type=one["reason"], message=one.get("note")) for one in said]
     await _note(tx, task, user_id, "confirm_report", {})
@@ -206,7 +202,7 @@ async def _lock(tx: Transaction, task: StoredTask, state: WorkState) -> None:
     """Keep everybody else from a task that waits; raises Conflict if it does not."""
     if task.batch_id is not None:
         await batches.add_progress(tx, task.project_id, task.batch_id, {})
-    found = await work.lock_work(tx, task.project_id, task.seq)
+    found = await work_queue.lock_work(tx, task.project_id, task.seq)
     if found is None or found.state is not state:
         word = "in review" if state is WorkState.in_review else "parked"
         raise Conflict(f"the task is not {word} any more")
@@ -224,4 +220,4 @@ async def _note(
         detail=_encode(detail),
         created_ms=await tx.now_ms(),
     )
-    await assignments.insert_note(tx, note)
+    await leases.insert_note(tx, note)

@@ -14,13 +14,11 @@ from msgspec import Struct
 from plaudit.core.labeling.answers import Answer
 from plaudit.model.core import Project, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus, TaskNote, Work, WorkState
-from plaudit.store.accounts import users as people
+from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases as assignments
+from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import projects, tasks
-from plaudit.store.tasks import recent_completions as latest
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.tasks import projects, recent_completions, tasks, work_queue
 from plaudit.store.tasks.tasks import TaskPlace
 
 PROJECTS_MAX = 200
@@ -67,7 +65,7 @@ async def list_waiting(tx: Transaction, org_id: str) -> tuple[list[Waiting], boo
     listed = []
     for one in found[:PROJECTS_MAX]:
         counts = [
-            await work.count_waiting(tx, one.project_id, state, limit_max=COUNTED_MAX)
+            await work_queue.count_waiting(tx, one.project_id, state, limit_max=COUNTED_MAX)
             for state in (WorkState.in_review, WorkState.parked)
         ]
         if any(counts):
@@ -79,7 +77,7 @@ async def list_in_review(
     tx: Transaction, project: Project, *, after_seq: int = 0, limit: int = 100
 ) -> list[Work]:
     """Tasks that wait for a reviewer."""
-    return await work.list_waiting(
+    return await work_queue.list_waiting(
         tx, project.project_id, WorkState.in_review, after_seq=after_seq, limit=limit
     )
 
@@ -88,16 +86,22 @@ async def list_parked(
     tx: Transaction, project: Project, *, after_seq: int = 0, limit: int = 100
 ) -> list[Work]:
     """Tasks whose content was reported."""
-    return await work.list_waiting(
+    return await work_queue.list_waiting(
         tx, project.project_id, WorkState.parked, after_seq=after_seq, limit=limit
     )
 
 
 async def list_completed(
-    tx: Transaction, project: Project, *, before: TaskPlace = latest.NOWHERE, limit: int = 100
+    tx: Transaction,
+    project: Project,
+    *,
+    before: TaskPlace = recent_completions.NOWHERE,
+    limit: int = 100,
 ) -> list[StoredTask]:
     """Completed tasks, the last one first."""
-    places = await latest.list_latest(tx, project.project_id, before=before, limit=limit)
+    places = await recent_completions.list_latest(
+        tx, project.project_id, before=before, limit=limit
+    )
     return [await tasks.get_task(tx, project.project_id, one.seq) for one in places]
 
 
@@ -112,7 +116,7 @@ async def next_in_review(tx: Transaction, project: Project, after_seq: int) -> s
 
 async def list_said(tx: Transaction, project: Project, seq: int) -> list[Said]:
     """What was said and decided about a task, newest first; the last hundred."""
-    notes = await assignments.list_notes(tx, project.project_id, seq, limit=NOTES_MAX)
+    notes = await leases_store.list_notes(tx, project.project_id, seq, limit=NOTES_MAX)
     return [_said(one) for one in notes]
 
 
@@ -134,7 +138,7 @@ async def list_answered(tx: Transaction, project: Project, seq: int) -> list[Sai
 
 async def list_returned(tx: Transaction, project: Project, user_id: str) -> list[Returned]:
     """What was sent back to somebody and waits for them."""
-    leases = await assignments.list_leases(
+    leases = await leases_store.list_leases(
         tx, project.project_id, user_id, LeaseStatus.returned, limit=UNFINISHED_MAX
     )
     found = []
@@ -150,7 +154,7 @@ async def returned_with(tx: Transaction, project: Project, lease: Lease) -> Retu
     if lease.fence == 1 or lease.status is LeaseStatus.submitted:
         return None
     last = await submissions.find_last(tx, project.project_id, lease.assignment_id)
-    notes = await assignments.list_notes(tx, project.project_id, lease.seq, limit=NOTES_MAX)
+    notes = await leases_store.list_notes(tx, project.project_id, lease.seq, limit=NOTES_MAX)
     for one in notes:
         is_older = last is not None and one.created_ms < last.submitted_ms
         if one.kind != "send_back" or is_older:
@@ -165,7 +169,7 @@ async def names_of(tx: Transaction, account_id: str, user_ids: Iterable[str]) ->
     """What to call people, removed ones too; an id that is nobody's stands for itself."""
     names = {}
     for user_id in set(user_ids):
-        person = await people.find_person(tx, account_id, user_id)
+        person = await users.find_person(tx, account_id, user_id)
         names[user_id] = user_id if person is None else person.name or person.email
     return names
 

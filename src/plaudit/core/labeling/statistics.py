@@ -21,9 +21,7 @@ from plaudit.model.core import STORED_STATUSES, Project, TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import statistics
-from plaudit.store.tasks import projects
-from plaudit.store.tasks import recent_completions as latest
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.tasks import projects, recent_completions, work_queue
 from plaudit.wire.v2.annotation import AnnotationType
 
 COUNTED_MAX = 100_000
@@ -105,7 +103,7 @@ async def progress(tx: Transaction, project: Project) -> Progress:
     }
     return Progress(
         statuses=statuses,
-        waiting=await work.count_free(tx, key, limit_max=COUNTED_MAX),
+        waiting=await work_queue.count_free(tx, key, limit_max=COUNTED_MAX),
         held=await statistics.count_held(tx, key, now=await tx.now_ms(), most=COUNTED_MAX),
         in_review=await statistics.count_waiting(tx, key, WorkState.in_review, most=COUNTED_MAX),
         parked=await statistics.count_waiting(tx, key, WorkState.parked, most=COUNTED_MAX),
@@ -115,7 +113,7 @@ async def progress(tx: Transaction, project: Project) -> Progress:
 async def pace(tx: Transaction, project: Project, now_ms: int) -> Pace:
     """Completions of the last DAYS days, today included, or the last on which there were any."""
     first = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
-    newest = await latest.list_latest(tx, project.project_id, limit=1)
+    newest = await recent_completions.list_latest(tx, project.project_id, limit=1)
     is_past = bool(newest) and newest[0].completed_ms < first
     if is_past:
         first = (newest[0].completed_ms // DAY_MS - DAYS + 1) * DAY_MS

@@ -40,7 +40,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import ids
-from plaudit.core.labeling import leases as assignment
+from plaudit.core.labeling import leases
 from plaudit.core.labeling.answers import Answer, check
 from plaudit.core.labeling.consensus import Consolidated, Judged, consolidate
 from plaudit.core.labeling.questions import Display
@@ -49,12 +49,11 @@ from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model.core import Project, Review, StoredTask, TaskStatus
 from plaudit.model.labeling import Hold, Lease, LeaseStatus, Submission, WorkState
-from plaudit.store.deliveries import frozen_tasks as frozen
+from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases as assignments
+from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import batches, tasks
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
@@ -92,12 +91,12 @@ async def submit(
     if not ids.is_usable(client_key):
         raise InvalidContent("a key has 1 to 255 characters", pointer="/client_key")
     given = _encode(answers)
-    lease = await assignment.get_lease(tx, project, held.user_id, held.assignment_id)
+    lease = await leases.get_lease(tx, project, held.user_id, held.assignment_id)
     known = await _repeated(tx, lease, client_key, given)
     if known is not None:
         return known
-    if not assignment.is_held(lease, held, await tx.now_ms()):
-        raise await assignment.lost(tx, project, held)
+    if not leases.is_held(lease, held, await tx.now_ms()):
+        raise await leases.lost(tx, project, held)
     task = await tasks.get_task(tx, lease.project_id, lease.seq)
     form = form_of(project_detail(project))
     checked = check(form, content_of(task), _decode_display(lease.display), answers)
@@ -106,9 +105,9 @@ async def submit(
         known = await _repeated(tx, lease, client_key, given)
         if known is not None:
             return known
-        raise await assignment.lost(tx, project, held)
+        raise await leases.lost(tx, project, held)
     one = await _keep(tx, done, client_key, given, _encode(checked))
-    counted = await work.count_submission(tx, lease.project_id, lease.seq)
+    counted = await work_queue.count_submission(tx, lease.project_id, lease.seq)
     outcome = "waiting"
     if counted.submitted_count >= counted.needed:
         outcome = await _finish(tx, project, task)
@@ -121,18 +120,20 @@ async def undo(tx: Transaction, project: Project, user_id: str, assignment_id: s
     if one.submitted_ms + UNDO_MS < await tx.now_ms():
         raise Conflict("it is too late to undo this; look among your last tasks")
     # What was fetched in the meantime, to go on with, is no reason not to undo.
-    return await _reopen(tx, project, one, limit_max=assignment.OPEN_LEASES_MAX + 1)
+    return await _reopen(tx, project, one, limit_max=leases.OPEN_LEASES_MAX + 1)
 
 
 async def reopen(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
     """Work again on what one submitted; raises Conflict, NotFound, LimitReached."""
     one = await _reopenable(tx, project, user_id, assignment_id)
-    return await _reopen(tx, project, one, limit_max=assignment.OPEN_LEASES_MAX)
+    return await _reopen(tx, project, one, limit_max=leases.OPEN_LEASES_MAX)
 
 
 async def count_done(tx: Transaction, project: Project, user_id: str) -> int:
     """How many tasks of a project somebody has submitted."""
-    return await assignments.count_recent(tx, project.project_id, user_id, LeaseStatus.submitted, 0)
+    return await leases_store.count_recent(
+        tx, project.project_id, user_id, LeaseStatus.submitted, 0
+    )
 
 
 async def list_recent(tx: Transaction, project: Project, user_id: str) -> list[Submission]:
@@ -145,7 +146,7 @@ async def why_final(tx: Transaction, one: Submission, task: StoredTask) -> str |
     if one.reviewed_ms is not None:
         return "reviewed"
     completed_ms = task.completed_ms
-    is_delivered = completed_ms is not None and await frozen.is_delivered_since(
+    is_delivered = completed_ms is not None and await frozen_tasks.is_delivered_since(
         tx, one.project_id, one.seq, completed_ms
     )
     return "delivered" if is_delivered else None
@@ -190,16 +191,16 @@ async def _end(
         # submits at this moment, this may be the last one unforeseen. Then the locks are taken in
         # another order, and should that ever tie two transactions up, one of them is run again.
         await batches.add_progress(tx, lease.project_id, task.batch_id, {})
-    if await work.lock_work(tx, lease.project_id, lease.seq) is None:
+    if await work_queue.lock_work(tx, lease.project_id, lease.seq) is None:
         return None
-    return await assignments.end_submitted(
+    return await leases_store.end_submitted(
         tx, lease.project_id, held, now=await tx.now_ms(), active_ms=active_ms, draft=given
     )
 
 
 async def _is_last(tx: Transaction, lease: Lease) -> bool:
     """Whether one submission more is all that a task needs, as far as one can see."""
-    found = await work.find_work(tx, lease.project_id, lease.seq)
+    found = await work_queue.find_work(tx, lease.project_id, lease.seq)
     return found is not None and found.submitted_count + 1 >= found.needed
 
 
@@ -240,7 +241,7 @@ async def _finish(tx: Transaction, project: Project, task: StoredTask) -> str:
         threads = msgspec.to_builtins(found.threads)
         await lifecycle.complete_task(tx, project.org_id, task, threads, by_submissions=True)
         return "completed"
-    await work.change_state(
+    await work_queue.change_state(
         tx,
         task.project_id,
         task.seq,
@@ -259,7 +260,7 @@ async def _repeated(tx: Transaction, lease: Lease, client_key: str, given: bytes
     if one.given_hash != _hash(given):
         raise IdempotencyMismatch("other answers were submitted under this key")
     task = await tasks.get_task(tx, lease.project_id, lease.seq)
-    found = await work.find_work(tx, lease.project_id, lease.seq)
+    found = await work_queue.find_work(tx, lease.project_id, lease.seq)
     if task.status is TaskStatus.completed:
         outcome = "completed"
     else:
@@ -272,7 +273,7 @@ async def _reopenable(
     tx: Transaction, project: Project, user_id: str, assignment_id: str
 ) -> Submission:
     """The submission that somebody may work on again; raises NotFound, Conflict."""
-    lease = await assignment.get_lease(tx, project, user_id, assignment_id)
+    lease = await leases.get_lease(tx, project, user_id, assignment_id)
     if lease.status is not LeaseStatus.submitted:
         raise Conflict(f"this task is not submitted; it is {lease.status}")
     recent = await list_recent(tx, project, user_id)
@@ -284,23 +285,23 @@ async def _reopenable(
 
 async def _reopen(tx: Transaction, project: Project, one: Submission, *, limit_max: int) -> Lease:
     """Open a submission again, its answers as the draft."""
-    await assignment.enter(tx, project, one.user_id)
-    await assignment.require_room(tx, project, one.user_id, await tx.now_ms(), limit_max=limit_max)
+    await leases.enter(tx, project, one.user_id)
+    await leases.require_room(tx, project, one.user_id, await tx.now_ms(), limit_max=limit_max)
     task = await tasks.get_task(tx, one.project_id, one.seq)
     if task.status is TaskStatus.completed:
         await lifecycle.reopen_task(tx, project.org_id, task, keeps_submissions=True)
     if (word := await why_final(tx, one, task)) is not None:
         raise Conflict(f"this task has been {word}")
-    found = await work.lock_work(tx, one.project_id, one.seq)
+    found = await work_queue.lock_work(tx, one.project_id, one.seq)
     if found is None or found.state is WorkState.parked:
         raise Conflict("this task was taken off the queue")
-    lease = await assignment.get_lease(tx, project, one.user_id, one.assignment_id)
+    lease = await leases.get_lease(tx, project, one.user_id, one.assignment_id)
     if not await submissions.retract(tx, one):
         raise Conflict("this task has been reviewed")
-    await work.count_retraction(tx, one.project_id, one.seq)
+    await work_queue.count_retraction(tx, one.project_id, one.seq)
     now = await tx.now_ms()
-    renewed = await assignments.renew(
-        tx, lease, now=now, expires_ms=now + assignment.lease_ms(project)
+    renewed = await leases_store.renew(
+        tx, lease, now=now, expires_ms=now + leases.lease_ms(project)
     )
     if renewed is None:
         raise Conflict("this task changes at this moment; try again")

@@ -6,13 +6,11 @@ from msgspec import Struct
 
 from plaudit.model.core import Project, StoredTask
 from plaudit.model.labeling import Lease, Submission, TaskNote, Work
-from plaudit.store.accounts import users as stored_people
+from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases as assignments
+from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import tasks
-from plaudit.store.tasks import unique_ids as claims
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.tasks import tasks, unique_ids, work_queue
 
 LISTED_MAX = 100
 
@@ -34,23 +32,23 @@ class WorkOnTask(Struct, frozen=True):
 async def work_on(tx: Transaction, task: StoredTask, account_id: str) -> WorkOnTask:
     """How the work on a task stands; up to LISTED_MAX leases and notes, the latest first."""
     key, seq = task.project_id, task.seq
-    leases = await assignments.list_leases_on(tx, key, seq, limit=LISTED_MAX)
+    leases = await leases_store.list_leases_on(tx, key, seq, limit=LISTED_MAX)
     current = await submissions.list_current(tx, key, seq)
-    notes = await assignments.list_notes(tx, key, seq, limit=LISTED_MAX)
+    notes = await leases_store.list_notes(tx, key, seq, limit=LISTED_MAX)
     people = {}
     involved = {one.user_id for one in leases}
     involved |= {one.user_id for one in current} | {one.user_id for one in notes}
     for user_id in involved:
-        person = await stored_people.find_person(tx, account_id, user_id)
+        person = await users.find_person(tx, account_id, user_id)
         if person is not None:
             people[user_id] = person.name or person.email
-    return WorkOnTask(await work.find_work(tx, key, seq), leases, current, notes, people)
+    return WorkOnTask(await work_queue.find_work(tx, key, seq), leases, current, notes, people)
 
 
 async def find_in_project(tx: Transaction, project: Project, word: str) -> StoredTask | None:
     """The task of a project that has this id or this `unique_id`; the id goes first."""
     task = await tasks.find_task(tx, project.org_id, word)
     if task is None:
-        holder = (await claims.list_holders(tx, project.org_id, [word])).get(word)
+        holder = (await unique_ids.list_holders(tx, project.org_id, [word])).get(word)
         task = None if holder is None else await tasks.find_task(tx, project.org_id, holder)
     return task if task is not None and task.project_id == project.project_id else None

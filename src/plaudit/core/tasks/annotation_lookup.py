@@ -9,7 +9,7 @@ import msgspec
 from plaudit.model.core import Opts, StoredTask
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import tasks
-from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import render
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.parse import annotation_lists, task_id_of_annotation
 from plaudit.wire.v2.task import Thread
@@ -59,4 +59,4 @@ def _pick(task: StoredTask, annotation_id: str) -> Annotation | None:
 
 def threads_of(task: StoredTask, opts: int) -> list[Thread]:
     """A stored task's threads as structs, with these options."""
-    return _decode(rendering.response(task, opts)).threads
+    return _decode(render.response(task, opts)).threads

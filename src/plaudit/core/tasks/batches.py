@@ -11,18 +11,15 @@ from typing import Any
 import msgspec
 
 from plaudit import ids
-from plaudit.core.common import json_merge_patch as mergepatch
-from plaudit.core.common import names
-from plaudit.core.tasks import lifecycle
-from plaudit.core.tasks import work_queue as queue
+from plaudit.core.common import json_merge_patch, names
+from plaudit.core.tasks import lifecycle, work_queue
 from plaudit.core.tasks.projects import create_batch
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, IllegalMove, Unavailable
 from plaudit.model.core import Batch, BatchStatus, Project, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, tasks
-from plaudit.wire.v2 import render as rendering
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import render, size_limits
 
 CANCELED_AT_ONCE = 500
 
@@ -76,7 +73,7 @@ async def move(tx: Transaction, batch: Batch, action: str) -> Batch:
     ):
         allowed = " or ".join(starts)
         raise IllegalMove(f"the batch is {current.status}; to {action} it, it must be {allowed}")
-    await queue.follow_batch(tx, msgspec.structs.replace(current, status=status))
+    await work_queue.follow_batch(tx, msgspec.structs.replace(current, status=status))
     if status is BatchStatus.cancelled:
         await cancel_pending(tx, batch)
     elif status is BatchStatus.in_progress:
@@ -94,8 +91,8 @@ async def set_metadata(
     await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # an import's lock
     for _ in range(lifecycle.ATTEMPTS_MAX):
         current = await _current(tx, batch)
-        wanted = mergepatch.merged(_decode(current.metadata), metadata) if merge else metadata
-        bounds.check_metadata(wanted)
+        wanted = json_merge_patch.merged(_decode(current.metadata), metadata) if merge else metadata
+        size_limits.check_metadata(wanted)
         if await batches.replace_metadata(tx, current, _encode(wanted)):
             return msgspec.structs.replace(current, metadata=_encode(wanted))
     raise Unavailable("the batch changes too often; try again")
@@ -115,9 +112,9 @@ async def cancel_pending(tx: Transaction, batch: Batch) -> None:
     ):
         moved = []
         for task in found:
-            fields = rendering.read_head(task.head)
+            fields = render.read_head(task.head)
             fields.status = TaskStatus.canceled
-            moved.append((task, rendering.render_head(fields, has_body=False)))
+            moved.append((task, render.render_head(fields, has_body=False)))
         await tasks.cancel_tasks(tx, moved)
         await events.announce_tasks(
             tx,
@@ -128,7 +125,7 @@ async def cancel_pending(tx: Transaction, batch: Batch) -> None:
             ],
         )
         canceled += len(moved)
-    await queue.end_work_of_batch(tx, batch)
+    await work_queue.end_work_of_batch(tx, batch)
     change = {TaskStatus.pending: -canceled, TaskStatus.canceled: canceled}
     counts = await batches.add_progress(tx, batch.project_id, batch.batch_id, change)
     assert counts[TaskStatus.pending] == 0, "the lock keeps everybody else from its tasks"

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.common import audit
-from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks import work_queue
 from plaudit.core.tasks.lifecycle import CLOSED
 from plaudit.core.tasks.resolve import ScopeWords, find_batch
 from plaudit.core.webhooks import events
@@ -24,10 +24,10 @@ from plaudit.errors import InvalidParameter, NotFound
 from plaudit.model.core import Actor, Batch, Project, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
-from plaudit.store.tasks import unique_ids as claims
+from plaudit.store.tasks import unique_ids as unique_ids_store
 from plaudit.store.tasks.unique_ids import KnownTask
 from plaudit.wire.manage.resources import RowResult
-from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import render
 from plaudit.wire.v2.render import HeadFields
 from plaudit.wire.v2.task import Thread
 
@@ -103,7 +103,7 @@ class _Stored:
     async def settle_known(self, rows: list[Row]) -> list[Row]:
         """Compare rows with the tasks that hold their ids; return those whose ids are free."""
         unique_ids = [row.unique_id for row in rows if row.unique_id is not None]
-        holders = await claims.list_holders(self._tx, self._org_id, unique_ids)
+        holders = await unique_ids_store.list_holders(self._tx, self._org_id, unique_ids)
         in_the_way = {
             row.line: holders.get(row.unique_id or "", row.task_id if row.is_named else "")
             for row in rows
@@ -162,7 +162,7 @@ class _Stored:
         first = await projects.take_seqs(tx, project.project_id, len(rows))
         made = [self._task(row, first + number, now) for number, row in enumerate(rows)]
         await tasks.insert_tasks(tx, self._org_id, made)
-        await queue.open_work(tx, project, made)
+        await work_queue.open_work(tx, project, made)
         await events.announce_tasks(tx, self._org_id, made)
         await audit.record_many(
             tx,
@@ -209,8 +209,8 @@ class _Stored:
         wanted = {row.unique_id: row.task_id for row in rows if row.unique_id is not None}
         if not wanted:
             return {}
-        await claims.claim_unique_ids(self._tx, self._org_id, wanted)
-        holders = await claims.list_holders(self._tx, self._org_id, list(wanted))
+        await unique_ids_store.claim_unique_ids(self._tx, self._org_id, wanted)
+        holders = await unique_ids_store.list_holders(self._tx, self._org_id, list(wanted))
         return {
             unique_id: holders[unique_id]
             for unique_id, task_id in wanted.items()
@@ -224,7 +224,7 @@ class _Stored:
         places = await tasks.locate_tasks(self._tx, self._org_id, sorted(set(task_ids)))
         found: dict[str, KnownTask | None] = dict.fromkeys(places)
         own = [seq for project_id, seq in places.values() if project_id == self._project.project_id]
-        for one in await claims.list_known(self._tx, self._project.project_id, own):
+        for one in await unique_ids_store.list_known(self._tx, self._project.project_id, own):
             found[one.task_id] = one
         return found
 
@@ -281,7 +281,7 @@ class _Stored:
             status=TaskStatus.pending,
             created_ms=now,
             completed_ms=None,
-            head=rendering.render_head(fields, has_body=False),
+            head=render.render_head(fields, has_body=False),
             content=row.content,
             unique_id=row.unique_id,
             callback_url=row.callback_url,

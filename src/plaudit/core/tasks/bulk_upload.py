@@ -15,8 +15,7 @@ import msgspec
 
 from plaudit import guard
 from plaudit.core.common import idempotency
-from plaudit.core.tasks import bulk_insert as chunks
-from plaudit.core.tasks import templates
+from plaudit.core.tasks import bulk_insert, templates
 from plaudit.core.tasks.bulk_insert import Row
 from plaudit.core.tasks.templates import Template
 from plaudit.errors import InvalidContent, TooLarge
@@ -24,8 +23,7 @@ from plaudit.ids import ID_CHARS_MAX, is_usable, mint
 from plaudit.model.core import Actor, Project
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.manage.resources import RowResult, TaskRow
-from plaudit.wire.v2 import resources
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import resources, size_limits
 from plaudit.wire.v2.parse import check_content, convert
 from plaudit.wire.v2.task import Thread
 
@@ -123,7 +121,7 @@ class Upload:
                     f"a {name} has 1 to {ID_CHARS_MAX} characters, no control characters",
                     pointer=f"/{name}",
                 )
-        bounds.check_metadata(row.metadata)
+        size_limits.check_metadata(row.metadata)
         if row.callback_url is not None and row.callback_url not in self._checked:
             await self._check_callback(row.callback_url)
             if len(self._checked) < CHECKED_MAX:
@@ -159,7 +157,7 @@ class Upload:
 
         async def work(tx: Transaction) -> tuple[bytes, bool]:
             async def once() -> bytes:
-                stored = await chunks.store_rows(
+                stored = await bulk_insert.store_rows(
                     tx, self._project, chunk.rows, self._actor, self._action
                 )
                 return _encode(sorted([*chunk.rejected, *stored], key=lambda one: one.line))
@@ -169,10 +167,10 @@ class Upload:
             request_hash = idempotency.hash_of(self._scope, chunk.digest.digest())
             return await idempotency.once(tx, self._project.org_id, key, request_hash, once)
 
-        for _ in range(chunks.ATTEMPTS_MAX):
+        for _ in range(bulk_insert.ATTEMPTS_MAX):
             try:
                 return await self._db.write(work)
-            except chunks.BatchClosed:
+            except bulk_insert.BatchClosed:
                 continue  # nothing of the chunk is stored; the next time it is seen beforehand
         raise AssertionError("a batch closes once, and a chunk has fewer batches than attempts")
 
@@ -204,7 +202,7 @@ def _content(row: TaskRow, template: Template) -> bytes | None:
 
 def _encoded(content: list[Thread], pointer: str) -> bytes:
     encoded = _encode(content)
-    bounds.check_conversation(len(encoded), pointer)
+    size_limits.check_conversation(len(encoded), pointer)
     return encoded
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.core.common import json_merge_patch as mergepatch
-from plaudit.core.tasks import work_queue as queue
+from plaudit.core.common import json_merge_patch
+from plaudit.core.tasks import work_queue
 from plaudit.core.tasks.annotation_lookup import id_hash, threads_of
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
@@ -25,9 +25,7 @@ from plaudit.model.core import Batch, BatchStatus, Opts, Project, StoredTask, Ta
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import batches, projects, tasks
-from plaudit.wire.v2 import parse as reading
-from plaudit.wire.v2 import render as rendering
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import parse, render, size_limits
 from plaudit.wire.v2.render import HeadFields
 from plaudit.wire.v2.task import ErrorDetail, SensitiveContentReport, Thread
 
@@ -54,9 +52,9 @@ async def create_task(
     `content` is the prepared conversation. Raises InvalidContent for what is too long, and
     Conflict, naming the other task, if the `unique_id` or the `task_id` is taken.
     """
-    bounds.check_metadata(metadata)
+    size_limits.check_metadata(metadata)
     content_json = None if content is None else _encode(content)
-    bounds.check_conversation(len(content_json or b""), "/template_variables")
+    size_limits.check_conversation(len(content_json or b""), "/template_variables")
     is_given = task_id is not None
     task_id = task_id or ids.mint("task")
     if is_given and await tasks.find_task(tx, project.org_id, task_id) is not None:
@@ -87,13 +85,13 @@ async def create_task(
         status=TaskStatus.pending,
         created_ms=now,
         completed_ms=None,
-        head=rendering.render_head(fields, has_body=False),
+        head=render.render_head(fields, has_body=False),
         content=content_json,
         unique_id=unique_id,
         callback_url=callback_url,
     )
     await tasks.insert_tasks(tx, project.org_id, [task])
-    await queue.open_work(tx, project, [task])
+    await work_queue.open_work(tx, project, [task])
     await events.announce_tasks(tx, project.org_id, [task])
     return task
 
@@ -107,12 +105,12 @@ async def complete_task(
     was completed by their submissions alone. Raises InvalidContent, or Conflict if the task is no
     longer pending.
     """
-    read = reading.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
+    read = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
     if not read.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
     completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
-    rendered = rendering.render(read.task, task.created_ms, completed_ms)
+    rendered = render.render(read.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 
     done = await _move(tx, task, TaskStatus.completed, completed_ms, _completed_head(completed_ms))
@@ -153,13 +151,13 @@ async def correct_task(tx: Transaction, org_id: str, task: StoredTask, threads: 
     are frozen keep what they hold. Raises InvalidContent, or Conflict if the task is not completed
     any more or was corrected by somebody else since `task` was read.
     """
-    read = reading.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
+    read = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
     if not read.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     if task.batch_id is not None:
         await batches.add_progress(tx, task.project_id, task.batch_id, {})  # the lock
     completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
-    rendered = rendering.render(read.task, task.created_ms, completed_ms)
+    rendered = render.render(read.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 
     done = await _move(
@@ -233,9 +231,9 @@ async def reopen_task(
     assert project is not None
     if keeps_submissions:
         count = await submissions.count_current(tx, task.project_id, task.seq)
-        await queue.open_work(tx, project, [task], submitted_count=count)
+        await work_queue.open_work(tx, project, [task], submitted_count=count)
     else:
-        await queue.begin_again(tx, project, task)
+        await work_queue.begin_again(tx, project, task)
 
 
 async def set_metadata(
@@ -252,10 +250,12 @@ async def set_metadata(
         if task.batch_id is not None:  # waits for a batch that is just being cancelled
             await batches.add_progress(tx, task.project_id, task.batch_id, {})
             task = await tasks.get_task(tx, task.project_id, task.seq)
-        fields = rendering.read_head(task.head)
-        fields.metadata = mergepatch.merged(fields.metadata or {}, metadata) if merge else metadata
-        bounds.check_metadata(fields.metadata)
-        head = rendering.render_head(fields, has_body=task.body is not None)
+        fields = render.read_head(task.head)
+        fields.metadata = (
+            json_merge_patch.merged(fields.metadata or {}, metadata) if merge else metadata
+        )
+        size_limits.check_metadata(fields.metadata)
+        head = render.render_head(fields, has_body=task.body is not None)
         if await tasks.replace_head(tx, task, head):
             return msgspec.structs.replace(task, head=head)
     raise Unavailable("the task changes too often; try again")
@@ -286,7 +286,7 @@ async def _move(
     With `expected_ms` it must have been completed then, and not since.
     """
     for _ in range(ATTEMPTS_MAX):
-        fields = rendering.read_head(task.head)
+        fields = render.read_head(task.head)
         fields.status = status
         new_head = head(fields)
         if await tasks.change_status(
@@ -307,7 +307,7 @@ async def _settle(
     tx: Transaction, org_id: str, task: StoredTask, *, by_submissions: bool = False
 ) -> None:
     """Let nobody work on what has ended, tell of it, and complete its batch if it was the last."""
-    await queue.end_work(tx, task.project_id, task.seq, by_submissions=by_submissions)
+    await work_queue.end_work(tx, task.project_id, task.seq, by_submissions=by_submissions)
     await events.announce_tasks(tx, org_id, [task])
     if task.batch_id is not None:
         await settle_batch(tx, org_id, task.project_id, task.batch_id)
@@ -329,19 +329,19 @@ async def settle_batch(tx: Transaction, org_id: str, project_id: int, batch_id: 
 def _completed_head(completed_ms: int) -> Callable[[HeadFields], bytes]:
     def head(fields: HeadFields) -> bytes:
         fields.completed_at = clock.format_ms(completed_ms)
-        return rendering.render_head(fields, has_body=True)
+        return render.render_head(fields, has_body=True)
 
     return head
 
 
 def _plain_head(fields: HeadFields) -> bytes:
-    return rendering.render_head(fields, has_body=False)
+    return render.render_head(fields, has_body=False)
 
 
 def content_from_threads(task: StoredTask) -> list[Thread]:
     """What a completed task asked: its threads without anybody's answers."""
     threads = threads_of(task, int(Opts.attachment_details | Opts.model_parameters))
-    for _, listed in reading.annotation_lists(threads, {}):
+    for _, listed in parse.annotation_lists(threads, {}):
         listed.clear()
     for thread in threads:
         for turn in thread.turns:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.common import page_tokens as paging
+from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project, project_of
 from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
@@ -18,8 +18,7 @@ from plaudit.store.tasks import batches, projects, task_rows, tasks
 from plaudit.store.tasks.batches import BatchFilter
 from plaudit.store.tasks.task_rows import TaskRow
 from plaudit.store.tasks.tasks import FAR, TaskFilter, TaskPlace
-from plaudit.wire.v2 import render as rendering
-from plaudit.wire.v2 import resources
+from plaudit.wire.v2 import render, resources
 
 SCANNED_MAX = 5000
 """So many tasks are looked through for one page of those created between two moments."""
@@ -88,17 +87,17 @@ async def task_page(
         after=walk.place,
         bound=walk.bound,
         limit=query.limit + 1,
-        with_patches=rendering.needs_patches(query.opts),
+        with_patches=render.needs_patches(query.opts),
     )
     has_more = len(rows) > query.limit
     if has_more:
         rows.pop()
     parts = [b'{"tasks":[']
     places = await places_of(tx, project, {row[2] for row in rows}, query.expand, batch)
-    rendering.assemble(rows, places, query.opts, parts)
+    render.assemble(rows, places, query.opts, parts)
     if has_more:
         seq, completed_ms = rows[-1][:2]
-        token = paging.encode(secret, org_id, _after(walk, seq, completed_ms))
+        token = page_tokens.encode(secret, org_id, _after(walk, seq, completed_ms))
         parts.append(b'],"next_token":"%b"}' % token.encode())
     else:
         parts.append(b"]}")
@@ -112,7 +111,7 @@ async def _task_walk(
     project = await find_project(tx, org_id, query.scope)
     batch = await find_batch(tx, org_id, query.scope, project)
     if query.next_token is not None:
-        walk = paging.decode(secret, org_id, query.next_token, _TaskToken)
+        walk = page_tokens.decode(secret, org_id, query.next_token, _TaskToken)
         pinned = walk.where
         must_be_current(tx, walk.epoch)
         must_agree(
@@ -184,7 +183,7 @@ async def task_rows_page(
             last = None
     if last is None:
         return kept, None
-    return kept, paging.encode(secret, org_id, _after(walk, last.seq, last.completed_ms))
+    return kept, page_tokens.encode(secret, org_id, _after(walk, last.seq, last.completed_ms))
 
 
 def _after(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
@@ -225,7 +224,7 @@ async def places_of(
                 batch = known or await batches.find_batch(tx, project.org_id, batch_id)
                 assert batch is not None
                 batch_json = _encode(resources.batch(batch, project.public_id))
-        places[batch_id] = rendering.place(project_json, batch_json)
+        places[batch_id] = render.place(project_json, batch_json)
     return places
 
 
@@ -239,7 +238,7 @@ async def one_task(
     project = await projects.find_project_by_key(tx, org_id, task.project_id)
     assert project is not None
     places = await places_of(tx, project, [task.batch_id], expand, None)
-    return rendering.whole(task, places[task.batch_id], opts)
+    return render.whole(task, places[task.batch_id], opts)
 
 
 async def batch_page(
@@ -270,7 +269,7 @@ async def batch_rows_page(
         place_id="",
     )
     if query.next_token is not None:
-        pinned = paging.decode(secret, org_id, query.next_token, _BatchToken)
+        pinned = page_tokens.decode(secret, org_id, query.next_token, _BatchToken)
         must_be_current(tx, pinned.epoch)
         names = _BatchToken.__struct_fields__[1:-2]
         must_agree(*((getattr(walk, name), getattr(pinned, name)) for name in names))
@@ -292,7 +291,7 @@ async def batch_rows_page(
         last = msgspec.structs.replace(
             walk, place_ms=found[-1].created_ms, place_id=found[-1].batch_id
         )
-        token = paging.encode(secret, org_id, last)
+        token = page_tokens.encode(secret, org_id, last)
     return found, token
 
 

@@ -9,14 +9,13 @@ import msgspec
 
 from plaudit import clock, ids
 from plaudit.core.common import names
-from plaudit.core.outbound import urls as targets
+from plaudit.core.outbound import urls
 from plaudit.core.tasks import forms, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import Batch, BatchStatus, Project
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches, projects
-from plaudit.store.tasks import work_queue as work
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.store.tasks import batches, projects, work_queue
+from plaudit.wire.v2 import size_limits
 from plaudit.wire.v2.resources import ProjectDetail, project_detail
 
 ATTEMPTS_MAX = 100
@@ -86,7 +85,7 @@ async def change_project(
         wanted = msgspec.structs.replace(was, name=name, detail=_encode(detail))
         if await projects.replace_project(tx, was, wanted, name_key):
             if detail.overlap != project_detail(was).overlap:
-                await work.set_needed(tx, was.project_id, detail.overlap or 1)
+                await work_queue.set_needed(tx, was.project_id, detail.overlap or 1)
             return was, wanted
     raise Unavailable("the project changes too often; try again")
 
@@ -147,8 +146,8 @@ def _check_words(words: list[str], pointer: str) -> None:
 
 def check_batch(metadata: dict[str, Any] | None, callback: str | None) -> None:
     """Raise InvalidContent for more metadata, or a longer callback, than a batch has."""
-    bounds.check_metadata(metadata)
-    targets.check_length(callback, "/callback")
+    size_limits.check_metadata(metadata)
+    urls.check_length(callback, "/callback")
 
 
 async def create_batch(

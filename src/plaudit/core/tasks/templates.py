@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.errors import InvalidContent
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import size_limits
 from plaudit.wire.v2.parse import check_content, convert
 from plaudit.wire.v2.task import Message, MessageContent, MessageRole, ModelParameters, Thread, Turn
 
@@ -113,7 +113,7 @@ def fill(template: Template, variables: dict[str, Any]) -> list[Thread] | None:
     if missing:
         raise InvalidContent(f"missing template variables: {', '.join(missing)}", pointer=pointer)
     texts_chars = sum(_filled_chars(one.text, texts) for one in template.messages)
-    bounds.check_conversation(texts_chars, pointer)
+    size_limits.check_conversation(texts_chars, pointer)
     messages = [
         _message(one.role, one.source_id or one.role.value, text)
         for one in template.messages

@@ -12,10 +12,8 @@ from plaudit.errors import NotFound
 from plaudit.model.core import Batch, BatchStatus, Project, StoredTask, TaskStatus
 from plaudit.model.labeling import Work, WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases as assignments
-from plaudit.store.labeling import submissions
-from plaudit.store.tasks import batches, projects
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.labeling import leases, submissions
+from plaudit.store.tasks import batches, projects, work_queue
 from plaudit.wire.v2.resources import project_detail
 
 HOLDING_BACK = (BatchStatus.staging, BatchStatus.paused, BatchStatus.cancelled)
@@ -63,7 +61,7 @@ async def open_work(
                 reason=None,
             )
         )
-    await work.insert_work(tx, rows)
+    await work_queue.insert_work(tx, rows)
 
 
 async def end_work(
@@ -74,9 +72,9 @@ async def end_work(
     Unless it is their submissions that end it, somebody else has decided, and nobody takes a
     submission back any more.
     """
-    if await work.delete_work(tx, project_id, seq):
+    if await work_queue.delete_work(tx, project_id, seq):
         now = await tx.now_ms()
-        await assignments.close_all(tx, project_id, seq, now)
+        await leases.close_all(tx, project_id, seq, now)
         if not by_submissions:
             await submissions.mark_reviewed(tx, project_id, seq, now)
 
@@ -84,15 +82,15 @@ async def end_work(
 async def end_work_of_batch(tx: Transaction, batch: Batch) -> None:
     """The same for all tasks of a batch that is cancelled."""
     # First the places, then the leases, in the order in which everybody else locks.
-    await work.lock_work_of_batch(tx, batch.project_id, batch.batch_id)
+    await work_queue.lock_work_of_batch(tx, batch.project_id, batch.batch_id)
     now = await tx.now_ms()
-    await assignments.close_of_batch(tx, batch.project_id, batch.batch_id, now)
-    await work.delete_work_of_batch(tx, batch.project_id, batch.batch_id)
+    await leases.close_of_batch(tx, batch.project_id, batch.batch_id, now)
+    await work_queue.delete_work_of_batch(tx, batch.project_id, batch.batch_id)
 
 
 async def follow_batch(tx: Transaction, batch: Batch) -> None:
     """Give out a batch's work or hold it back, as its status now is; the caller has it locked."""
-    await work.hold_batch(
+    await work_queue.hold_batch(
         tx, batch.project_id, batch.batch_id, is_held=batch.status in HOLDING_BACK
     )
 
@@ -100,8 +98,8 @@ async def follow_batch(tx: Transaction, batch: Batch) -> None:
 async def begin_again(tx: Transaction, project: Project, task: StoredTask) -> None:
     """Let a task that was reopened be done anew by everybody; what was answered counts no more."""
     await submissions.retract_all(tx, task.project_id, task.seq)
-    await assignments.release_submitted(tx, task.project_id, task.seq)
-    await assignments.release_closed(tx, task.project_id, task.seq)
+    await leases.release_submitted(tx, task.project_id, task.seq)
+    await leases.release_closed(tx, task.project_id, task.seq)
     await open_work(tx, project, [task])
 
 
@@ -116,5 +114,5 @@ async def prioritize(tx: Transaction, batch: Batch, priority: int) -> int:
         raise NotFound("there is no such batch")
     await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
     await batches.set_priority(tx, batch, priority)
-    await work.rank_batch(tx, batch.project_id, batch.batch_id, -priority)
+    await work_queue.rank_batch(tx, batch.project_id, batch.batch_id, -priority)
     return priority

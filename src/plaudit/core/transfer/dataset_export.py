@@ -11,10 +11,10 @@ from plaudit import clock
 from plaudit.core.datasets import attachments, datasets
 from plaudit.errors import Misconfigured
 from plaudit.model.deliveries import Attachment, Dataset, DatasetTask
-from plaudit.store.datasets import attachments as attachment_rows
-from plaudit.store.datasets import datasets as dataset_rows
+from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.datasets import datasets as datasets_store
 from plaudit.store.datasets.blob_store import Objects
-from plaudit.store.deliveries import schemas as schema_rows
+from plaudit.store.deliveries import schemas
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.v2 import datasets as wire
 
@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 async def schema_lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
     """The lines of all schemas, oldest first."""
     async with db.read() as tx:
-        found = await schema_rows.list_schemas(tx, org_id)
+        found = await schemas.list_schemas(tx, org_id)
     for one in found:
         yield line("schema", _encode(wire.schema(one)))
 
@@ -37,9 +37,9 @@ async def dataset_lines(db: Database, org_id: str, objects: Objects | None) -> A
     Tasks are read in short transactions, up to a bound taken at the start.
     """
     async with db.read() as tx:
-        found = await dataset_rows.list_datasets(tx, org_id)
-        deliveries = await dataset_rows.list_deliveries(tx, org_id)
-        bounds = [(await dataset_rows.bounds_of(tx, one))[0] for one in found]
+        found = await datasets_store.list_datasets(tx, org_id)
+        deliveries = await datasets_store.list_deliveries(tx, org_id)
+        bounds = [(await datasets_store.bounds_of(tx, one))[0] for one in found]
     public_ids = {one.dataset_key: one.dataset_id for one in found}
     for one in found:
         value = wire.ArchivedDataset(
@@ -66,7 +66,7 @@ async def _tasks(
     while True:
         found = []
         async with db.read() as tx:
-            for task in await dataset_rows.list_dataset_tasks(
+            for task in await datasets_store.list_dataset_tasks(
                 tx, dataset.dataset_key, after_seq=after_seq, bound=bound, limit=TASKS_PER_READ
             ):
                 found.append((task, await files_of(tx, dataset.org_id, task)))
@@ -81,7 +81,7 @@ async def files_of(tx: Transaction, org_id: str, task: DatasetTask) -> list[tupl
     """The files of a task, each with the id that clients use."""
     files = []
     for public_id, attachment_id in datasets.attachments_of(task):
-        row = await attachment_rows.find_attachment(tx, org_id, attachment_id)
+        row = await attachments_store.find_attachment(tx, org_id, attachment_id)
         assert row is not None
         files.append((public_id, row))
     return files

@@ -18,14 +18,14 @@ from plaudit import clock
 from plaudit.core.common import names
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.datasets.datasets import Attached, NewTask
-from plaudit.core.deliveries import schemas as delivery_schemas
+from plaudit.core.deliveries import schemas
 from plaudit.core.transfer.dataset_export import files_of, nowhere
 from plaudit.core.transfer.references import Write
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.deliveries import Dataset, DatasetDelivery, DatasetTask, DeliverySchema
-from plaudit.store.datasets import datasets as dataset_rows
+from plaudit.store.datasets import datasets as datasets_store
 from plaudit.store.datasets.blob_store import Objects
-from plaudit.store.deliveries import schemas as schema_rows
+from plaudit.store.deliveries import schemas as schemas_store
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2 import datasets as wire
 from plaudit.wire.v2.parse import convert, moment
@@ -93,7 +93,7 @@ class DatasetIntake:
         if not chunk:
             return
         ids = [one.declared.task_id for one in chunk]
-        known = await self._write(lambda tx: dataset_rows.find_known(tx, self._org_id, ids))
+        known = await self._write(lambda tx: datasets_store.find_known(tx, self._org_id, ids))
         new = {
             one.declared.task_id: NewTask(
                 one.declared.task_id, one.declared.response, tuple(self._kept(one))
@@ -124,7 +124,7 @@ class DatasetIntake:
             org_id=self._org_id,
             schema_id=declared.id,
             name=declared.name,
-            json=delivery_schemas.checked_json(declared.json),
+            json=schemas.checked_json(declared.json),
             created_by=declared.created_by,
             created_ms=now,
             updated_by=declared.created_by if declared.updated_by is None else declared.updated_by,
@@ -132,14 +132,14 @@ class DatasetIntake:
         )
 
         async def work(tx: Transaction) -> str:
-            stored = await schema_rows.find_schema(tx, self._org_id, declared.id)
+            stored = await schemas_store.find_schema(tx, self._org_id, declared.id)
             if stored is not None and created_ms is None:
                 times = {"created_ms": stored.created_ms, "updated_ms": stored.updated_ms}
                 if msgspec.structs.replace(wanted, **times) == stored:
                     return "unchanged"
             if stored == wanted:
                 return "unchanged"
-            await delivery_schemas.add_schema(tx, wanted)
+            await schemas.add_schema(tx, wanted)
             return "added"
 
         return await self._write(work)
@@ -148,7 +148,7 @@ class DatasetIntake:
         created_ms = moment(declared.created_at, "/created_at")
 
         async def work(tx: Transaction) -> tuple[str, Dataset]:
-            stored = await dataset_rows.find_dataset(tx, self._org_id, declared.id)
+            stored = await datasets_store.find_dataset(tx, self._org_id, declared.id)
             if stored is None:
                 return "added", await self._create_dataset(tx, declared)
             wanted = msgspec.structs.replace(
@@ -160,7 +160,7 @@ class DatasetIntake:
                 return "unchanged", stored
             if stored.name != stored.dataset_id:
                 raise Conflict(f"dataset {declared.id!r} is stored with other values")
-            if not await dataset_rows.update_dataset(tx, wanted, names.checked(wanted.name)):
+            if not await datasets_store.update_dataset(tx, wanted, names.checked(wanted.name)):
                 raise Conflict(f"there is a dataset named {wanted.name!r} already")
             return "updated", wanted
 
@@ -176,7 +176,7 @@ class DatasetIntake:
         dataset = await self._dataset_of(declared.dataset)
 
         async def work(tx: Transaction) -> tuple[str, DatasetDelivery]:
-            stored = await dataset_rows.find_delivery(tx, self._org_id, declared.id)
+            stored = await datasets_store.find_delivery(tx, self._org_id, declared.id)
             if stored is None:
                 return "added", await self._create_delivery(tx, declared, dataset)
             if stored.dataset_key != dataset.dataset_key:
@@ -188,14 +188,14 @@ class DatasetIntake:
                 raise Conflict(f"delivery {declared.id!r} is stored with other values")
             name_key = names.checked(wanted.name)
             is_renamed = wanted.name != stored.name
-            if is_renamed and await dataset_rows.has_delivery_name(
+            if is_renamed and await datasets_store.has_delivery_name(
                 tx, dataset.dataset_key, name_key
             ):
                 raise Conflict(f"the dataset has a delivery named {wanted.name!r} already")
-            await dataset_rows.take_imported_place(
+            await datasets_store.take_imported_place(
                 tx, dataset, count=0, delivered_ms=wanted.delivered_ms
             )
-            await dataset_rows.update_delivery(tx, wanted, name_key)
+            await datasets_store.update_delivery(tx, wanted, name_key)
             return "updated", wanted
 
         outcome, self._deliveries[declared.id] = await self._write(work)
@@ -225,7 +225,7 @@ class DatasetIntake:
         if declared.id not in self._datasets:
 
             async def work(tx: Transaction) -> Dataset:
-                stored = await dataset_rows.find_dataset(tx, self._org_id, declared.id)
+                stored = await datasets_store.find_dataset(tx, self._org_id, declared.id)
                 return stored or await self._create_dataset(tx, declared)
 
             self._datasets[declared.id] = await self._write(work)
@@ -244,7 +244,7 @@ class DatasetIntake:
         if declared.id not in self._deliveries:
 
             async def work(tx: Transaction) -> DatasetDelivery:
-                stored = await dataset_rows.find_delivery(tx, self._org_id, declared.id)
+                stored = await datasets_store.find_delivery(tx, self._org_id, declared.id)
                 return stored or await self._create_delivery(tx, declared, dataset)
 
             self._deliveries[declared.id] = await self._write(work)
@@ -267,11 +267,13 @@ class DatasetIntake:
     ) -> DatasetDelivery:
         delivered_ms = moment(declared.delivered_at, "/delivered_at")
         if delivered_ms is None:
-            _, delivered_ms = await dataset_rows.take_place(
+            _, delivered_ms = await datasets_store.take_place(
                 tx, dataset, count=0, at_least=clock.now_ms()
             )
         else:
-            await dataset_rows.take_imported_place(tx, dataset, count=0, delivered_ms=delivered_ms)
+            await datasets_store.take_imported_place(
+                tx, dataset, count=0, delivered_ms=delivered_ms
+            )
         return await datasets.create_delivery(
             tx,
             dataset,
@@ -295,7 +297,7 @@ class DatasetIntake:
                 if one.declared.task_id in new:
                     outcomes.append("added")
                     continue
-                stored = await dataset_rows.find_dataset_task(
+                stored = await datasets_store.find_dataset_task(
                     tx, self._org_id, one.declared.task_id
                 )
                 assert stored is not None

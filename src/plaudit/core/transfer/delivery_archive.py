@@ -18,15 +18,12 @@ from plaudit.core.transfer.references import Write
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import PageRow, Project, StoredTask
 from plaudit.model.deliveries import Delivery, VersionNow
-from plaudit.store.deliveries import delivered, deliveries
-from plaudit.store.deliveries import frozen_tasks as frozen
+from plaudit.store.deliveries import delivered, deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database, Transaction
-from plaudit.store.tasks import projects, tasks
-from plaudit.store.tasks import row_sizes as sizes
+from plaudit.store.tasks import projects, row_sizes, tasks
 from plaudit.wire.v2 import deliveries as wire
-from plaudit.wire.v2 import parse as reading
-from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import parse, render
 from plaudit.wire.v2.deliveries import ArchivedDelivery
 
 IDS_PER_LINE = 1000
@@ -93,7 +90,7 @@ async def _part(
         now = await delivered.list_versions_now(tx, *place, after=after, until=until)
         lengths = {}
         if any(one.is_changed for one in now):
-            lengths = await sizes.list_frozen_sizes(tx, *place, after=after, until=until)
+            lengths = await row_sizes.list_frozen_sizes(tx, *place, after=after, until=until)
         for one in now:
             if one.is_changed:
                 room -= lengths[one.position]
@@ -250,7 +247,7 @@ class DeliveryImport:
             )  # fmt: skip
             return [one.task_id for one in found]
 
-        given_ms = reading.moment(declared.delivered_at, "/delivered_at")
+        given_ms = parse.moment(declared.delivered_at, "/delivered_at")
         manifest_hash = stored.manifest_hash and stored.manifest_hash.hex()
         whole = until if declared.task_count is None else declared.task_count
         is_same = (
@@ -268,7 +265,7 @@ class DeliveryImport:
 
 
 def _delivered_ms(declared: ArchivedDelivery) -> int:
-    given = reading.moment(declared.delivered_at, "/delivered_at")
+    given = parse.moment(declared.delivered_at, "/delivered_at")
     return clock.now_ms() if given is None else given
 
 
@@ -277,12 +274,12 @@ def _versions(given: list[Any]) -> dict[str, StoredTask]:
     found = {}
     for number, value in enumerate(given):
         try:
-            read = reading.read_task(value)
+            read = parse.read_task(value)
             if read.completed_ms is None or read.created_ms is None:
                 raise InvalidContent("a delivered task has created_at and completed_at")
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"/frozen/{number}{exc.pointer}") from exc
-        rendered = rendering.render(read.task, read.created_ms, read.completed_ms)
+        rendered = render.render(read.task, read.created_ms, read.completed_ms)
         batch = read.task.batch
         found[read.task.task_id] = StoredTask(
             0, 0, read.task.task_id, batch if isinstance(batch, str) or batch is None else batch.id,
@@ -305,12 +302,12 @@ async def _these(
     """
     places = await tasks.locate_tasks(tx, project.org_id, task_ids)
     seqs = [seq for project_id, seq in places.values() if project_id == project.project_id]
-    lengths = await frozen.list_sizes(tx, project.project_id, seqs) if seqs else {}
+    lengths = await frozen_tasks.list_sizes(tx, project.project_id, seqs) if seqs else {}
     stored_bytes = [lengths.get(places.get(one, (0, 0))[1], 0) for one in task_ids]
-    task_ids = task_ids[: sizes.fitting(stored_bytes, CHUNK_BYTES)]
+    task_ids = task_ids[: row_sizes.fitting(stored_bytes, CHUNK_BYTES)]
     seqs = [places[one][1] for one in task_ids if places.get(one, (0,))[0] == project.project_id]
-    states = await frozen.list_states(tx, project.project_id, seqs) if seqs else {}
-    found = await frozen.list_completed(tx, project.project_id, seqs) if seqs else {}
+    states = await frozen_tasks.list_states(tx, project.project_id, seqs) if seqs else {}
+    found = await frozen_tasks.list_completed(tx, project.project_id, seqs) if seqs else {}
     listed = []
     for number, task_id in enumerate(task_ids, start):
         project_id, seq = places.get(task_id, (None, 0))

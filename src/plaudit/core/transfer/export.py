@@ -11,19 +11,16 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.transfer import dataset_export as dataset_archive
-from plaudit.core.transfer import delivery_archive
+from plaudit.core.transfer import dataset_export, delivery_archive
 from plaudit.core.transfer.dataset_export import line as _line
 from plaudit.errors import TooLarge
 from plaudit.model.core import Batch, Project
 from plaudit.store.datasets.blob_store import Objects
 from plaudit.store.deliveries import deliveries
 from plaudit.store.engine.engine import Database
-from plaudit.store.tasks import batches, projects, tasks
-from plaudit.store.tasks import row_sizes as sizes
+from plaudit.store.tasks import batches, projects, row_sizes, tasks
 from plaudit.store.tasks.batches import BatchFilter
-from plaudit.wire.v2 import render as rendering
-from plaudit.wire.v2 import resources
+from plaudit.wire.v2 import render, resources
 from plaudit.wire.v2 import size_limits as bounds
 
 VERSION = 1
@@ -82,14 +79,14 @@ async def _all_lines(db: Database, org_id: str, objects: Objects | None) -> Asyn
         if owner is None:
             continue  # its project was created after the list was taken
         yield _line("batch", _encode(resources.batch(batch, owner.public_id)))
-    async for line in dataset_archive.schema_lines(db, org_id):
+    async for line in dataset_export.schema_lines(db, org_id):
         yield line
     for project in found:
         async for line in _task_lines(db, project, bounds[project.project_id]):
             yield line
     async for value in delivery_archive.lines(db, made):
         yield _line("delivery", value)
-    async for line in dataset_archive.dataset_lines(db, org_id, objects):
+    async for line in dataset_export.dataset_lines(db, org_id, objects):
         yield line
 
 
@@ -119,7 +116,7 @@ async def _task_lines(db: Database, project: Project, bound: int) -> AsyncIterat
     after_seq = 0
     while True:
         async with db.read() as tx:
-            listed = await sizes.list_task_sizes(
+            listed = await row_sizes.list_task_sizes(
                 tx, project.project_id, after_seq=after_seq, limit=TASKS_PER_READ
             )
             found = []
@@ -128,14 +125,14 @@ async def _task_lines(db: Database, project: Project, bound: int) -> AsyncIterat
                     tx,
                     project.project_id,
                     after_seq=after_seq,
-                    limit=sizes.fitting(listed, READ_BYTES),
+                    limit=row_sizes.fitting(listed, READ_BYTES),
                 )
         for task in found:
             if task.seq >= bound:
                 return
             batch_json = None if task.batch_id is None else _encode(task.batch_id)
-            placed = rendering.place(project_json, batch_json)
-            yield _line("task", rendering.archived(task, placed))
+            placed = render.place(project_json, batch_json)
+            yield _line("task", render.archived(task, placed))
         if len(listed) < TASKS_PER_READ and len(found) == len(listed):
             return
         after_seq = found[-1].seq

@@ -17,9 +17,8 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.common import names
-from plaudit.core.outbound import urls as targets
-from plaudit.core.transfer import dataset_import as dataset_intake
-from plaudit.core.transfer import merge as merging
+from plaudit.core.outbound import urls
+from plaudit.core.transfer import dataset_import, merge
 from plaudit.core.transfer.dataset_import import DatasetIntake
 from plaudit.core.transfer.delivery_archive import DeliveryImport
 from plaudit.core.transfer.merge import Incoming, Outcome
@@ -27,14 +26,14 @@ from plaudit.core.transfer.references import Declarations, Write
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.datasets.blob_store import Objects
 from plaudit.store.engine.engine import Database, Transaction
-from plaudit.wire.v2 import parse as reading
+from plaudit.wire.v2 import parse
 from plaudit.wire.v2.deliveries import ArchivedDelivery
 
 CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 FUTURE_MS_MAX = 5 * 60 * 1000
 CHARS_MAX = 500
-KINDS = ("organization", "project", "batch", "task", "delivery", *dataset_intake.KINDS)
+KINDS = ("organization", "project", "batch", "task", "delivery", *dataset_import.KINDS)
 PLURALS = {
     "batch": "batches",
     "delivery": "deliveries",
@@ -173,7 +172,7 @@ class Importer:
                 await self._flush()
                 outcome = await self._declared.declare(entry.kind, entry.value)
                 self.summary.add(entry.kind, outcome)
-            elif entry.kind in dataset_intake.KINDS:
+            elif entry.kind in dataset_import.KINDS:
                 place = (file, entry.line, entry.pointer)
                 await self._datasets.take(entry.kind, entry.value, place)
             elif entry.kind == "delivery":
@@ -186,19 +185,19 @@ class Importer:
             self._reject(entry.kind, file, entry.line, problem, entry.pointer)
 
     async def _take_task(self, entry: Entry, file: str) -> None:
-        read = reading.read_task(entry.value)
+        read = parse.read_task(entry.value)
         task = read.task
         if read.completed_ms is not None and read.completed_ms > clock.now_ms() + FUTURE_MS_MAX:
             raise InvalidContent(
                 "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
             )
-        targets.check_length(task.callback_url, "/callback_url")
+        urls.check_length(task.callback_url, "/callback_url")
         await self._declared.refuse_strange_batch(task.batch, task.project, self._project_name)
         project = await self._declared.project_for(task.project, self._project_name)
         batch = await self._declared.batch_for(task.batch, project)
         if task.task_id in self._chunk:
             await self._flush()
-        incoming = merging.prepare(read, project, batch, clock.now_ms())
+        incoming = merge.prepare(read, project, batch, clock.now_ms())
         self._chunk[task.task_id] = _Waiting(incoming, file, entry.line, entry.pointer)
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
@@ -207,8 +206,8 @@ class Importer:
     async def _take_delivery(self, entry: Entry, file: str) -> None:
         await self._flush()
         await self._written()
-        declared = reading.convert(entry.value, ArchivedDelivery)
-        delivered_ms = reading.moment(declared.delivered_at, "/delivered_at")
+        declared = parse.convert(entry.value, ArchivedDelivery)
+        delivered_ms = parse.moment(declared.delivered_at, "/delivered_at")
         if delivered_ms is not None and delivered_ms > clock.now_ms() + FUTURE_MS_MAX:
             raise InvalidContent(
                 "delivered_at lies more than 5 minutes ahead", pointer="/delivered_at"
@@ -238,7 +237,7 @@ class Importer:
     async def _write(self, chunk: list[_Waiting]) -> None:
         async def work(tx: Transaction) -> list[Outcome]:
             incoming = [one.incoming for one in chunk]
-            return await merging.merge(tx, self._org_id, incoming, replace=self._replace)
+            return await merge.merge(tx, self._org_id, incoming, replace=self._replace)
 
         for one, outcome in zip(chunk, await self._write_in(work), strict=True):
             self._settle("task", (one.file, one.line, one.pointer), outcome)

@@ -13,14 +13,13 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks import work_queue
 from plaudit.core.tasks.annotation_lookup import id_hash
 from plaudit.errors import Conflict, Problem
 from plaudit.model.core import Batch, Project, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
-from plaudit.wire.v2 import render as rendering
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import render, size_limits
 from plaudit.wire.v2.parse import ReadTask
 from plaudit.wire.v2.render import Rendered
 
@@ -64,8 +63,8 @@ def prepare(read: ReadTask, project: Project, batch: Batch | None, now: int) -> 
         content=None if read.task.content is None else _encode(read.task.content),
     )
     if incoming.content is not None:
-        bounds.check_conversation(len(incoming.content), "/content")
-    rendered = rendering.render(read.task, created_ms, read.completed_ms)
+        size_limits.check_conversation(len(incoming.content), "/content")
+    rendered = render.render(read.task, created_ms, read.completed_ms)
     if incoming.needs_tick:
         return incoming
     return msgspec.structs.replace(incoming, rendered=rendered)
@@ -128,12 +127,12 @@ async def _insert(
         await tasks.insert_annotation_places(tx, org_id, annotation_places)
     for batch_id in sorted(progress):
         await batches.add_progress(tx, project_id, batch_id, progress[batch_id])
-    await queue.open_work(tx, incoming[0].project, rows)
+    await work_queue.open_work(tx, incoming[0].project, rows)
 
 
 def _row(one: Incoming, seq: int, completed_ms: int | None) -> StoredTask:
     task = one.read.task
-    rendered = one.rendered or rendering.render(task, one.created_ms, completed_ms)
+    rendered = one.rendered or render.render(task, one.created_ms, completed_ms)
     return StoredTask(
         one.project.project_id, seq, task.task_id, one.batch_id, task.status, one.created_ms,
         completed_ms, rendered.head, rendered.body, rendered.patches, one.content,
@@ -169,7 +168,7 @@ async def _merge_stored(
     if not moved:  # on PostgreSQL another transaction was quicker; what it left is judged anew
         return await _merge_stored(tx, org_id, one, place, replace=replace)
     if wanted.status is not stored.status:
-        await queue.end_work(tx, stored.project_id, stored.seq)
+        await work_queue.end_work(tx, stored.project_id, stored.seq)
     if (wanted.body, wanted.patches) != (stored.body, stored.patches):
         await tasks.delete_body(tx, stored.project_id, stored.seq)
         if wanted.body is not None:
@@ -211,7 +210,7 @@ def _verdict(stored: StoredTask, one: Incoming, *, replace: bool) -> Outcome:
         return Conflict(f"task {task_id} is stored as {stored.status}; see --replace")
     if not _same_threads(stored, one):
         return Conflict(f"task {task_id} is stored with other threads; see --replace")
-    was, now = rendering.read_head(stored.head), rendering.read_head(wanted.head)
+    was, now = render.read_head(stored.head), render.read_head(wanted.head)
     now.metadata = was.metadata
     if now != was:
         return Conflict(f"task {task_id} is stored with other times or errors; see --replace")
@@ -228,8 +227,8 @@ def _beside(stored: StoredTask, one: Incoming, completed_ms: int | None) -> Stor
     created_ms = stored.created_ms if one.read.created_ms is None else one.read.created_ms
     task = one.read.task
     if task.metadata is None and stored.status is task.status:
-        task = msgspec.structs.replace(task, metadata=rendering.read_head(stored.head).metadata)
-    rendered = rendering.render(task, created_ms, completed_ms)
+        task = msgspec.structs.replace(task, metadata=render.read_head(stored.head).metadata)
+    rendered = render.render(task, created_ms, completed_ms)
     return msgspec.structs.replace(
         stored,
         status=task.status,

@@ -13,13 +13,13 @@ import msgspec
 
 from plaudit import clock
 from plaudit.core.common import names
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks import batches, work_queue
 from plaudit.core.tasks.projects import check_batch, checked_detail, create_batch, create_project
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import Batch, BatchStatus, Project, TaskStatus
 from plaudit.store.engine.engine import Transaction, Work
-from plaudit.store.tasks import batches, projects
+from plaudit.store.tasks import batches as batches_store
+from plaudit.store.tasks import projects
 from plaudit.wire.v2 import resources
 from plaudit.wire.v2.parse import convert, moment
 from plaudit.wire.v2.resources import ArchivedBatch, ArchivedProject, ProjectDetail
@@ -134,9 +134,9 @@ class Declarations:
 
         async def work(tx: Transaction) -> None:
             for batch in self._undeclared.values():
-                counts = await batches.add_progress(tx, batch.project_id, batch.batch_id, {})
+                counts = await batches_store.add_progress(tx, batch.project_id, batch.batch_id, {})
                 if counts[TaskStatus.pending] == 0 and any(counts.values()):
-                    await batches.complete_batch(
+                    await batches_store.complete_batch(
                         tx, batch.project_id, batch.batch_id, clock.now_ms()
                     )
 
@@ -180,8 +180,8 @@ class Declarations:
             return "unchanged"
 
         async def work(tx: Transaction) -> Batch | None:
-            await batches.add_progress(tx, stored.project_id, stored.batch_id, {})  # the lock
-            current = await batches.find_batch(tx, self._org_id, stored.batch_id)
+            await batches_store.add_progress(tx, stored.project_id, stored.batch_id, {})  # the lock
+            current = await batches_store.find_batch(tx, self._org_id, stored.batch_id)
             assert current is not None
             wanted = _wanted_batch(current, declared, is_made=is_made)
             return await self._change_batch(tx, current, wanted) if wanted != current else None
@@ -197,11 +197,11 @@ class Declarations:
         """Write a batch anew, which the caller has locked; raises Conflict where it may not be."""
         if not self._may_become(stored, wanted):
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
-        if not await batches.update_batch(tx, wanted, names.checked(wanted.name)):
+        if not await batches_store.update_batch(tx, wanted, names.checked(wanted.name)):
             raise Conflict(f"there is a batch named {wanted.name!r} already")
-        await queue.follow_batch(tx, wanted)
+        await work_queue.follow_batch(tx, wanted)
         if wanted.status is BatchStatus.cancelled and stored.status is not wanted.status:
-            await batching.cancel_pending(tx, wanted)
+            await batches.cancel_pending(tx, wanted)
         return wanted
 
     def _may_become(self, stored: Batch, wanted: Batch) -> bool:
@@ -270,7 +270,7 @@ class Declarations:
         return await self._write(lambda tx: projects.find_project(tx, self._org_id, public_id))
 
     async def _find_batch(self, batch_id: str) -> Batch | None:
-        return await self._write(lambda tx: batches.find_batch(tx, self._org_id, batch_id))
+        return await self._write(lambda tx: batches_store.find_batch(tx, self._org_id, batch_id))
 
 
 @contextmanager

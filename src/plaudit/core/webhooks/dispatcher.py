@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable
 
 from plaudit import clock
-from plaudit.core.webhooks import retry_policy as retries
+from plaudit.core.webhooks import retry_policy
 from plaudit.core.webhooks.sender import Ended, Sender
 from plaudit.errors import Unavailable
 from plaudit.model.webhooks import Outcome
@@ -159,7 +159,7 @@ class Lines:
         if line.is_doubted:
             hold_s = HOLD_S * 2 ** min(line.failures - DOUBTED_AFTER, 10)
             line.held_until = now + min(hold_s, HOLD_S_MAX)
-        if retries.asks_to_wait(result):
+        if retry_policy.asks_to_wait(result):
             asked_s = min(float(result.retry_after_s or 0), ASKED_S_MAX)
             line.held_until = max(line.held_until, now + asked_s)
 

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.core.common import encryption as sealing
+from plaudit.core.common import encryption
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.webhooks import signatures as signing
+from plaudit.core.webhooks import signatures
 from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
 from plaudit.model.webhooks import CHOOSABLE, EVERY_EVENT, Event, EventType, Notice
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.webhooks import endpoints as webhooks
-from plaudit.store.webhooks import outbox
+from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
 
 ENDPOINTS_MAX = 100
@@ -63,9 +62,9 @@ async def create_endpoint(
 ) -> tuple[WebhookEndpoint, str]:
     """Add an endpoint; return it and its secret, which is not to be had again."""
     check_events(events)
-    if await webhooks.count_endpoints(tx, org_id) >= ENDPOINTS_MAX:
+    if await endpoints.count_endpoints(tx, org_id) >= ENDPOINTS_MAX:
         raise Conflict(f"there are {ENDPOINTS_MAX} endpoints already; delete one first")
-    endpoint_id, text = ids.mint("webhook"), signing.mint_secret()
+    endpoint_id, text = ids.mint("webhook"), signatures.mint_secret()
     endpoint = WebhookEndpoint(
         org_id=org_id,
         endpoint_id=endpoint_id,
@@ -74,15 +73,15 @@ async def create_endpoint(
         is_active=True,
         reason="",
         created_ms=clock.now_ms(),
-        secret=SealedSecret(sealing.seal(secret, text.encode(), row=_endpoint_row(endpoint_id))),
+        secret=SealedSecret(encryption.seal(secret, text.encode(), row=_endpoint_row(endpoint_id))),
     )
-    await webhooks.insert_endpoint(tx, endpoint)
+    await endpoints.insert_endpoint(tx, endpoint)
     return endpoint, text
 
 
 async def get_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> WebhookEndpoint:
     """An endpoint of this world; raises NotFound."""
-    found = await webhooks.find_endpoint(tx, org_id, endpoint_id)
+    found = await endpoints.find_endpoint(tx, org_id, endpoint_id)
     if found is None:
         raise NotFound("there is no webhook of that id here")
     return found
@@ -118,7 +117,7 @@ async def rotate_endpoint(
 ) -> tuple[WebhookEndpoint, str]:
     """Give an endpoint a new secret beside the old one; return it and the secret."""
     check_keep_old(keep_old_s)
-    text = signing.mint_secret()
+    text = signatures.mint_secret()
     row = _endpoint_row(was.endpoint_id)
     rotated = _rotated(secret, was.secret, text, row=row, keep_old_s=keep_old_s)
     return await _replace(tx, was, msgspec.structs.replace(was, secret=rotated)), text
@@ -126,7 +125,7 @@ async def rotate_endpoint(
 
 async def delete_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> None:
     """Delete an endpoint. Its notices stay on record; those that wait will be given up."""
-    if not await webhooks.delete_endpoint(tx, org_id, endpoint_id):
+    if not await endpoints.delete_endpoint(tx, org_id, endpoint_id):
         raise NotFound("there is no webhook of that id here")
 
 
@@ -158,15 +157,15 @@ async def rotate_callback_secret(
 ) -> tuple[SealedSecret, str]:
     """Give a world a new secret for its callbacks, or the first one; return it and its text."""
     check_keep_old(keep_old_s)
-    was = await webhooks.find_callback_secret(tx, org_id)
-    row, text = _callback_row(org_id), signing.mint_secret()
+    was = await endpoints.find_callback_secret(tx, org_id)
+    row, text = _callback_row(org_id), signatures.mint_secret()
     if was is None:
-        first = SealedSecret(sealing.seal(secret, text.encode(), row=row))
-        is_done = await webhooks.insert_callback_secret(tx, org_id, first)
+        first = SealedSecret(encryption.seal(secret, text.encode(), row=row))
+        is_done = await endpoints.insert_callback_secret(tx, org_id, first)
         made = first
     else:
         made = _rotated(secret, was, text, row=row, keep_old_s=keep_old_s)
-        is_done = await webhooks.replace_callback_secret(tx, org_id, was, made)
+        is_done = await endpoints.replace_callback_secret(tx, org_id, was, made)
     if not is_done:
         raise Unavailable("the secret was changed at the same moment; try again")
     return made, text
@@ -177,9 +176,9 @@ async def ensure_callback_secret(
 ) -> SealedSecret:
     """The secret of a world's callbacks, which is made if there is none."""
     row = _callback_row(org_id)
-    first = SealedSecret(sealing.seal(secret, signing.mint_secret().encode(), row=row))
-    await webhooks.insert_callback_secret(tx, org_id, first)
-    found = await webhooks.find_callback_secret(tx, org_id)
+    first = SealedSecret(encryption.seal(secret, signatures.mint_secret().encode(), row=row))
+    await endpoints.insert_callback_secret(tx, org_id, first)
+    found = await endpoints.find_callback_secret(tx, org_id)
     assert found is not None
     return found
 
@@ -196,13 +195,13 @@ def callback_secrets(secret: ServerSecret, org_id: str, sealed: SealedSecret) ->
 
 def callback_key(text: str) -> str:
     """What callbacks carry in `scale-callback-auth`; the secret cannot be told from it."""
-    key = base64.b64decode(text.removeprefix(signing.SECRET_PREFIX))
+    key = base64.b64decode(text.removeprefix(signatures.SECRET_PREFIX))
     return hmac.digest(key, CALLBACK_HEADER.encode(), "sha256").hex()
 
 
 async def bury_if_inactive(tx: Transaction, org_id: str, endpoint_id: str, outcome: str) -> int:
     """Give up some of what waits for an endpoint that is not active; return how many."""
-    endpoint = await webhooks.find_endpoint(tx, org_id, endpoint_id)
+    endpoint = await endpoints.find_endpoint(tx, org_id, endpoint_id)
     if endpoint is not None and endpoint.is_active:
         return 0
     return await outbox.bury(
@@ -213,7 +212,7 @@ async def bury_if_inactive(tx: Transaction, org_id: str, endpoint_id: str, outco
 async def _replace(
     tx: Transaction, was: WebhookEndpoint, changed: WebhookEndpoint
 ) -> WebhookEndpoint:
-    if not await webhooks.replace_endpoint(tx, was, changed):
+    if not await endpoints.replace_endpoint(tx, was, changed):
         raise Unavailable("the webhook was changed at the same moment; try again")
     return changed
 
@@ -221,7 +220,7 @@ async def _replace(
 def _rotated(
     secret: ServerSecret, was: SealedSecret, text: str, *, row: str, keep_old_s: int
 ) -> SealedSecret:
-    sealed = sealing.seal(secret, text.encode(), row=row)
+    sealed = encryption.seal(secret, text.encode(), row=row)
     if not keep_old_s:
         return SealedSecret(sealed)
     return SealedSecret(sealed, was.secret, clock.now_ms() + keep_old_s * 1000)
@@ -231,7 +230,7 @@ def _valid(secret: ServerSecret, sealed: SealedSecret, *, row: str) -> list[str]
     found = [sealed.secret]
     if sealed.old_secret is not None and clock.now_ms() < (sealed.old_until_ms or 0):
         found.append(sealed.old_secret)
-    return [sealing.unseal(secret, one, row=row).decode() for one in found]
+    return [encryption.unseal(secret, one, row=row).decode() for one in found]
 
 
 def _endpoint_row(endpoint_id: str) -> str:

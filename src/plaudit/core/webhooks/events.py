@@ -20,8 +20,7 @@ from plaudit.model.webhooks import EVERY_EVENT, Event, EventType, Notice
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
 from plaudit.store.webhooks import outbox
-from plaudit.wire.v2 import render as rendering
-from plaudit.wire.v2 import resources
+from plaudit.wire.v2 import render, resources
 
 _encode = msgspec.json.Encoder().encode
 _events = msgspec.json.Decoder(list[str]).decode
@@ -102,12 +101,12 @@ async def announce_delivery(
 def task_payload(task: StoredTask, project: Project) -> bytes:
     """What is told of a task (contract 7.4): the whole task with every option, and its threads."""
     batch_json = None if task.batch_id is None else _encode(task.batch_id)
-    placed = rendering.place(_encode(project.public_id), batch_json)
+    placed = render.place(_encode(project.public_id), batch_json)
     return b'{"task_id":%b,"status":"%b","task":%b,"response":%b}' % (
         _encode(task.task_id),
         task.status.encode(),
-        rendering.whole(task, placed, int(ALL_OPTS)),
-        rendering.response(task, int(ALL_OPTS)),
+        render.whole(task, placed, int(ALL_OPTS)),
+        render.response(task, int(ALL_OPTS)),
     )
 
 

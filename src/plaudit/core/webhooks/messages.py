@@ -5,13 +5,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.common import page_tokens as paging
+from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Conflict, InvalidPageToken, NotFound, PageTokenExpired
 from plaudit.model.webhooks import NOTICE_STATES, Attempt, NoticeState, StoredNotice
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.webhooks import endpoints as webhooks
-from plaudit.store.webhooks import messages as notices
+from plaudit.store.webhooks import endpoints, messages
 
 REPLAYED_AT_ONCE = 500
 KEPT_MS = 30 * 24 * 3600 * 1000
@@ -50,7 +49,7 @@ async def notice_page(
     """One page of notices, newest first, and the token of the next; raises NotFound."""
     endpoint_id, state, before = query.endpoint_id, query.state, None
     if query.next_token is not None:
-        pinned = paging.decode(secret, org_id, query.next_token, _NoticeToken)
+        pinned = page_tokens.decode(secret, org_id, query.next_token, _NoticeToken)
         if pinned.epoch != tx.epoch:
             raise PageTokenExpired
         for given, was in ((endpoint_id, pinned.endpoint_id), (state, pinned.state)):
@@ -59,7 +58,7 @@ async def notice_page(
         endpoint_id, state, before = pinned.endpoint_id, pinned.state, pinned.before
     found: list[StoredNotice] = []
     for one in NOTICE_STATES if state is None else (state,):
-        found += await notices.list_notices(
+        found += await messages.list_notices(
             tx,
             org_id,
             state=one,
@@ -73,7 +72,7 @@ async def notice_page(
     page, token = found[: query.limit], None
     if len(found) > query.limit:
         place = _NoticeToken(tx.epoch, endpoint_id, state, page[-1].notice_id)
-        token = paging.encode(secret, org_id, place)
+        token = page_tokens.encode(secret, org_id, place)
     return [await shown(tx, one) for one in page], token
 
 
@@ -81,8 +80,8 @@ async def shown(tx: Transaction, notice: StoredNotice) -> ShownNotice:
     """A notice with what belongs to it."""
     return ShownNotice(
         notice,
-        await notices.get_event_type(tx, notice),
-        await notices.list_attempts(tx, notice),
+        await messages.get_event_type(tx, notice),
+        await messages.list_attempts(tx, notice),
     )
 
 
@@ -91,14 +90,14 @@ async def replay(tx: Transaction, org_id: str, notice_id: str) -> StoredNotice:
 
     Raises NotFound, and Conflict if it still waits or its endpoint takes nothing.
     """
-    notice = await notices.find_notice(tx, org_id, notice_id)
+    notice = await messages.find_notice(tx, org_id, notice_id)
     if notice is None:
         raise NotFound("there is no notice of that id here")
     if notice.endpoint_id is not None:
         await _require_active(tx, org_id, notice.endpoint_id)
-    if not await notices.replay(tx, notice, now=clock.now_ms()):
+    if not await messages.replay(tx, notice, now=clock.now_ms()):
         raise Conflict("the notice still waits to be sent")
-    again = await notices.find_notice(tx, org_id, notice_id)
+    again = await messages.find_notice(tx, org_id, notice_id)
     assert again is not None
     return again
 
@@ -114,9 +113,9 @@ async def replay_dead(
     if endpoint_id is not None:
         await _require_endpoint(tx, org_id, endpoint_id)
         await _require_active(tx, org_id, endpoint_id)
-    listed = await webhooks.list_endpoints(tx, org_id)
+    listed = await endpoints.list_endpoints(tx, org_id)
     taking = {None, *(one.endpoint_id for one in listed if one.is_active)}
-    found = await notices.list_notices(
+    found = await messages.list_notices(
         tx,
         org_id,
         state=NoticeState.dead,
@@ -126,23 +125,25 @@ async def replay_dead(
     )
     now = clock.now_ms()
     again = [
-        one for one in found if one.endpoint_id in taking and await notices.replay(tx, one, now=now)
+        one
+        for one in found
+        if one.endpoint_id in taking and await messages.replay(tx, one, now=now)
     ]
     return again, found[-1].notice_id if len(found) == REPLAYED_AT_ONCE else None
 
 
 async def forget_old(tx: Transaction, *, limit: int) -> int:
     """Delete up to `limit` notices that ended longer ago than they are kept; return how many."""
-    return await notices.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
+    return await messages.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
 
 
 async def _require_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> None:
-    if await webhooks.find_endpoint(tx, org_id, endpoint_id) is None:
+    if await endpoints.find_endpoint(tx, org_id, endpoint_id) is None:
         raise NotFound("there is no webhook of that id here")
 
 
 async def _require_active(tx: Transaction, org_id: str, endpoint_id: str) -> None:
-    endpoint = await webhooks.find_endpoint(tx, org_id, endpoint_id)
+    endpoint = await endpoints.find_endpoint(tx, org_id, endpoint_id)
     if endpoint is None:
         raise Conflict("the webhook of this notice was deleted")
     if not endpoint.is_active:

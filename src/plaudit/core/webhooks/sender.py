@@ -17,24 +17,20 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core.common import audit
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.outbound import smtp as mail
+from plaudit.core.outbound import smtp
 from plaudit.core.outbound.callback_urls import is_mail
 from plaudit.core.outbound.http_client import Egress
 from plaudit.core.webhooks import (
-    endpoints as webhooks,
-)
-from plaudit.core.webhooks import (
-    retry_policy as retries,
-)
-from plaudit.core.webhooks import (
-    signatures as signing,
+    endpoints,
+    retry_policy,
+    signatures,
 )
 from plaudit.errors import Unavailable
 from plaudit.model.core import SERVER
 from plaudit.model.webhooks import Attempt, AttemptResult, Event, NoticeState, Outcome
 from plaudit.settings import Settings
 from plaudit.store.engine.engine import Database, Transaction
-from plaudit.store.webhooks import endpoints as stored
+from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks import outbox
 from plaudit.store.webhooks.outbox import LeasedNotice
 
@@ -93,7 +89,7 @@ class Sender:
         self.db = db
         self._secret = secret
         self._smtp = settings.smtp
-        self._waits_s = settings.webhook_retry_s or retries.RETRY_S
+        self._waits_s = settings.webhook_retry_s or retry_policy.RETRY_S
         self._egress = egress or Egress(settings.egress_allow)
         self._lease_ms = lease_ms
 
@@ -135,22 +131,22 @@ class Sender:
             event = await outbox.get_event(tx, notice.project_id, notice.event_id)
             if notice.endpoint_id is not None:
                 return await self._for_endpoint(tx, notice, notice.endpoint_id, event)
-            sealed = await stored.find_callback_secret(tx, notice.org_id)
+            sealed = await endpoints_store.find_callback_secret(tx, notice.org_id)
         if is_mail(notice.target):
             return event if self._smtp is not None else _refused(Outcome.mail_off)
         if sealed is None:
             sealed = await self.db.write(
-                lambda tx: webhooks.ensure_callback_secret(tx, self._secret, notice.org_id)
+                lambda tx: endpoints.ensure_callback_secret(tx, self._secret, notice.org_id)
             )
-        secrets = webhooks.callback_secrets(self._secret, notice.org_id, sealed)
+        secrets = endpoints.callback_secrets(self._secret, notice.org_id, sealed)
         # A header that is compared has one value: the old one for as long as it is valid.
-        headers = {webhooks.CALLBACK_HEADER: webhooks.callback_key(secrets[-1])}
+        headers = {endpoints.CALLBACK_HEADER: endpoints.callback_key(secrets[-1])}
         return _Post(notice.target, event.payload, headers | _signed(secrets, event, event.payload))
 
     async def _for_endpoint(
         self, tx: Transaction, notice: LeasedNotice, endpoint_id: str, event: Event
     ) -> _Post | AttemptResult:
-        endpoint = await stored.find_endpoint(tx, notice.org_id, endpoint_id)
+        endpoint = await endpoints_store.find_endpoint(tx, notice.org_id, endpoint_id)
         if endpoint is None:
             return _refused(Outcome.endpoint_deleted)
         if not endpoint.is_active:
@@ -160,7 +156,7 @@ class Sender:
             clock.format_ms(event.created_ms).encode(),
             event.payload,
         )
-        secrets = webhooks.endpoint_secrets(self._secret, endpoint)
+        secrets = endpoints.endpoint_secrets(self._secret, endpoint)
         return _Post(endpoint.url, body, _signed(secrets, event, body))
 
     async def _mail(self, notice: LeasedNotice, event: Event) -> AttemptResult:
@@ -169,7 +165,7 @@ class Sender:
         named = _named(event.payload)
         kind, name = ("Task", named.task_id) if named.task_id else ("Batch", named.batch_id)
         what = f"{kind} {name} is {named.status}"
-        return await mail.send(
+        return await smtp.send(
             self._smtp,
             to=notice.target,
             subject=what,
@@ -182,7 +178,7 @@ class Sender:
     async def _record(self, notice: LeasedNotice, at_ms: int, result: AttemptResult) -> Ended:
         """Write down an attempt; tries again while the store is away and the lease is ours."""
         by_mail = notice.endpoint_id is None and is_mail(notice.target)
-        settled = retries.verdict(
+        settled = retry_policy.verdict(
             notice,
             result,
             at_ms=at_ms,
@@ -193,7 +189,7 @@ class Sender:
         attempt = Attempt(
             notice.attempt_count + 1, at_ms, result.outcome, result.status, result.duration_ms
         )
-        is_gone = notice.endpoint_id is not None and retries.is_gone(result, is_mail=False)
+        is_gone = notice.endpoint_id is not None and retry_policy.is_gone(result, is_mail=False)
 
         async def work(tx: Transaction) -> Ended:
             if not await outbox.settle(tx, notice, attempt, settled):
@@ -215,7 +211,9 @@ class Sender:
 
     async def _disable(self, tx: Transaction, notice: LeasedNotice) -> bool:
         assert notice.endpoint_id is not None
-        if not await stored.disable_endpoint(tx, notice.org_id, notice.endpoint_id, reason=_GONE):
+        if not await endpoints_store.disable_endpoint(
+            tx, notice.org_id, notice.endpoint_id, reason=_GONE
+        ):
             return False
         await audit.record(
             tx,
@@ -234,14 +232,14 @@ class Sender:
         assert endpoint_id is not None
 
         async def work(tx: Transaction) -> int:
-            return await webhooks.bury_if_inactive(tx, org_id, endpoint_id, outcome)
+            return await endpoints.bury_if_inactive(tx, org_id, endpoint_id, outcome)
 
         while await self.db.write(work):
             pass
 
 
 def _signed(secrets: list[str], event: Event, body: bytes) -> dict[str, str]:
-    return _JSON | signing.signature_headers(
+    return _JSON | signatures.signature_headers(
         secrets, message_id=event.event_id, sent_ms=clock.now_ms(), body=body
     )
 

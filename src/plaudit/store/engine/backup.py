@@ -17,7 +17,7 @@ import apsw
 
 from plaudit.errors import Misconfigured, StoreRefused
 from plaudit.settings import Settings
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 
 PAGES_PER_STEP = 1024
 READ_BYTES = 1024 * 1024
@@ -32,7 +32,7 @@ def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
     draft.unlink(missing_ok=True)
     try:
         if settings.database is None:
-            _copy_sqlite(settings.data / opening.FILE_NAME, draft, on_progress)
+            _copy_sqlite(settings.data / connect.FILE_NAME, draft, on_progress)
             _check_sqlite(draft)
         else:
             url = _past_pooler(settings)
@@ -56,7 +56,7 @@ def read_backup(settings: Settings, source: Path) -> None:
         command = ["pg_restore", "--exit-on-error", "--no-owner", "--single-transaction"]
         _run([*command, f"--dbname={_past_pooler(settings)}", str(source)])
         return
-    target = settings.data / opening.FILE_NAME
+    target = settings.data / connect.FILE_NAME
     for there in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
         if there.exists():
             raise StoreRefused(f"{there} exists; move the store's files away, then restore")

@@ -6,8 +6,7 @@ import asyncio
 
 from plaudit.errors import Misconfigured, StoreRefused
 from plaudit.settings import Settings
-from plaudit.store.engine import migrator as schema
-from plaudit.store.engine import sqlite as engine_sqlite
+from plaudit.store.engine import migrator, sqlite
 from plaudit.store.engine.engine import Database
 from plaudit.store.engine.migrator import Dialect
 
@@ -25,9 +24,9 @@ def prepare(settings: Settings) -> list[str]:
     async def work() -> list[str]:
         db = _open(settings, create=True, patient=True)
         try:
-            applied = await schema.upgrade(db, _dialect(settings))
+            applied = await migrator.upgrade(db, _dialect(settings))
             if applied and settings.database is not None:
-                await db.write(schema.pack_columns)
+                await db.write(migrator.pack_columns)
             return applied
         finally:
             await db.close()
@@ -45,7 +44,7 @@ def open_database(settings: Settings, *, patient: bool = False) -> Database:
 
 async def require_current(db: Database, settings: Settings) -> None:
     """Raise StoreRefused unless the store has exactly the schema of this version."""
-    await schema.require_current(db, _dialect(settings))
+    await migrator.require_current(db, _dialect(settings))
 
 
 def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
@@ -59,7 +58,7 @@ def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
     path = settings.data / FILE_NAME
     if not create and not path.exists():
         raise StoreRefused(f"there is no store in {settings.data}; run 'plaudit init' first")
-    return engine_sqlite.open_sqlite(path, create=create)
+    return sqlite.open_sqlite(path, create=create)
 
 
 def _open_postgres(settings: Settings, *, patient: bool) -> Database:
@@ -74,4 +73,4 @@ def _open_postgres(settings: Settings, *, patient: bool) -> Database:
 
 
 def _dialect(settings: Settings) -> Dialect:
-    return schema.SQLITE if settings.database is None else schema.POSTGRES
+    return migrator.SQLITE if settings.database is None else migrator.POSTGRES

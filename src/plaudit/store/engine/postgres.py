@@ -24,7 +24,7 @@ from typing import Any, NoReturn, TypeVar, cast
 import asyncpg
 
 from plaudit.errors import Problem, Unavailable
-from plaudit.store.engine import postgres_session as session
+from plaudit.store.engine import postgres_session
 from plaudit.store.engine.engine import Args, Row, Work
 
 T = TypeVar("T")
@@ -116,11 +116,11 @@ class PostgresDatabase:
         self._url = url
         self.behind_pooler = behind_pooler
         self._statement_seconds = None if patient else STATEMENT_SECONDS_MAX
-        self._settings = session.settings(self._statement_seconds)
+        self._settings = postgres_session.settings(self._statement_seconds)
         self._idle: list[Any] = []
         self._places = asyncio.Semaphore(CONNECTIONS_MAX)
         self._is_closed = False
-        self._history = session.UNSETTLED
+        self._history = postgres_session.UNSETTLED
 
     def read(self, *, snapshot: bool = True) -> _Read:
         """A read; a snapshot is a REPEATABLE READ transaction."""
@@ -202,18 +202,22 @@ class PostgresDatabase:
             history = self._history
             if not history.is_settled:
                 history = await self._settle(connection)
-            if await session.open_behind_pooler(connection, mode, self._settings, history, seconds):
+            if await postgres_session.open_behind_pooler(
+                connection, mode, self._settings, history, seconds
+            ):
                 return PostgresTransaction(connection, history.epoch)
             if self._history is history:  # else another transaction has settled it by now
-                self._history = session.UNSETTLED
+                self._history = postgres_session.UNSETTLED
         raise Unavailable("the store is changing hands")
 
     def without_begin(self, connection: Any) -> PostgresTransaction:
         """Statements that each are a transaction; not behind a pooler, which may part them."""
         return PostgresTransaction(connection, self._history.epoch)
 
-    async def _settle(self, connection: Any) -> session.History:
-        self._history = await session.settle(connection, PostgresTransaction(connection, 0))
+    async def _settle(self, connection: Any) -> postgres_session.History:
+        self._history = await postgres_session.settle(
+            connection, PostgresTransaction(connection, 0)
+        )
         return self._history
 
     async def _attempt(self, work: Work[T], *, is_last: bool) -> tuple[bool, T | None]:

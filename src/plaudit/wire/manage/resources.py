@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from plaudit import clock
-from plaudit.model import core as model
+from plaudit.model import core
 from plaudit.model.core import PersonRole, PersonStatus, Review
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import ErrorDetail, Thread
@@ -194,7 +194,7 @@ class AuditPage(Struct, omit_defaults=True, kw_only=True):
     next_token: str | None = None
 
 
-def project(row: model.Project) -> ManagedProject:
+def project(row: core.Project) -> ManagedProject:
     """A stored project with everything that is set for it."""
     detail = project_detail(row)
     return ManagedProject(
@@ -205,17 +205,17 @@ def project(row: model.Project) -> ManagedProject:
     )
 
 
-def user(row: model.Person) -> User:
+def user(row: core.Person) -> User:
     """A stored person as clients see them."""
     return User(**_user_fields(row))
 
 
-def invited_user(row: model.Person, link: str) -> InvitedUser:
+def invited_user(row: core.Person, link: str) -> InvitedUser:
     """A stored person with the link of their invitation."""
     return InvitedUser(**_user_fields(row), invitation_link=link)
 
 
-def _user_fields(row: model.Person) -> dict[str, Any]:
+def _user_fields(row: core.Person) -> dict[str, Any]:
     return {
         "user_id": row.user_id,
         "email": row.email,
@@ -226,17 +226,17 @@ def _user_fields(row: model.Person) -> dict[str, Any]:
     }
 
 
-def api_key(row: model.ApiKey) -> ApiKey:
+def api_key(row: core.ApiKey) -> ApiKey:
     """A stored key as clients see it."""
     return ApiKey(**_key_fields(row))
 
 
-def created_key(row: model.ApiKey, text: str) -> CreatedApiKey:
+def created_key(row: core.ApiKey, text: str) -> CreatedApiKey:
     """A new key, with its text."""
     return CreatedApiKey(**_key_fields(row), key=text)
 
 
-def _key_fields(row: model.ApiKey) -> dict[str, Any]:
+def _key_fields(row: core.ApiKey) -> dict[str, Any]:
     def moment(ms: int | None) -> str | None:
         return None if ms is None else clock.format_ms(ms)
 

@@ -17,7 +17,7 @@ from plaudit import clock
 from plaudit.model import deliveries as model_deliveries
 from plaudit.model.core import ALL_OPTS, StoredTask, TaskStatus
 from plaudit.model.deliveries import DeliveredRow
-from plaudit.wire.v2 import render as rendering
+from plaudit.wire.v2 import render
 from plaudit.wire.v2.resources import Project
 from plaudit.wire.v2.task import Task, Thread
 
@@ -196,14 +196,14 @@ def delivery_task(row: DeliveredRow) -> bytes:
         _encode(row.delivery_id),
         clock.format_ms(row.delivered_ms).encode(),
         _encode(row.schema_id),
-        rendering.response_of(row.body, row.patches, int(ALL_OPTS)),
+        render.response_of(row.body, row.patches, int(ALL_OPTS)),
     )
 
 
 def frozen_task(task: StoredTask, public_id: str) -> bytes:
     """A task's JSON with every option and nothing expanded: what its digest is of."""
     batch = None if task.batch_id is None else _encode(task.batch_id)
-    return rendering.whole(task, rendering.place(_encode(public_id), batch), int(ALL_OPTS))
+    return render.whole(task, render.place(_encode(public_id), batch), int(ALL_OPTS))
 
 
 def digest(task: StoredTask, public_id: str) -> bytes:

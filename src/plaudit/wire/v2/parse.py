@@ -22,7 +22,7 @@ from plaudit import clock, ids
 from plaudit.errors import InvalidContent
 from plaudit.model.core import BatchStatus, TaskStatus
 from plaudit.wire.v2 import annotation as annotation_rules
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import size_limits
 from plaudit.wire.v2.annotation import Annotation, AnnotationType
 from plaudit.wire.v2.resources import ArchivedBatch
 from plaudit.wire.v2.task import ArchivedTask, ErrorType, Message, MessageRole, Thread, Turn
@@ -171,9 +171,9 @@ def _check_fields(task: ArchivedTask) -> None:
         raise InvalidContent("only a completed task has completed_at", pointer="/completed_at")
     if task.threads and task.sensitive_content_reports:
         raise InvalidContent("a task whose content was reported has no threads", pointer="/threads")
-    bounds.check_metadata(task.metadata)
-    bounds.check_reasons(task.errors, "/errors")
-    bounds.check_reasons(task.sensitive_content_reports, "/sensitive_content_reports")
+    size_limits.check_metadata(task.metadata)
+    size_limits.check_reasons(task.errors, "/errors")
+    size_limits.check_reasons(task.sensitive_content_reports, "/sensitive_content_reports")
     if task.errors and task.status is not TaskStatus.error:
         raise InvalidContent("only a task in status error has errors", pointer="/errors")
     if task.sensitive_content_reports and task.status is not TaskStatus.completed:

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.model.core import ALL_OPTS, DEFAULT_OPTS, Opts, PageRow, StoredTask, TaskStatus
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import size_limits
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.task import ArchivedTask, Chunk, Message, MessageContent, Thread, Turn
 
@@ -51,8 +51,8 @@ def render(task: ArchivedTask, created_ms: int, completed_ms: int | None) -> Ren
         writer = _Body()
         writer.threads(task.threads)
         body, patches = writer.finish()
-        if len(body) + len(patches or b"") > bounds.CONVERSATION_BYTES_MAX:
-            bounds.check_conversation(_length(body, patches, int(ALL_OPTS)), "/threads")
+        if len(body) + len(patches or b"") > size_limits.CONVERSATION_BYTES_MAX:
+            size_limits.check_conversation(_length(body, patches, int(ALL_OPTS)), "/threads")
     head = render_head(
         HeadFields(
             task_id=task.task_id,

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.model import core as model
+from plaudit.model import core
 from plaudit.model.core import BatchStatus, Review
 
 
@@ -110,7 +110,7 @@ _DETAIL = msgspec.json.Decoder(ProjectDetail)
 _METADATA = msgspec.json.Decoder(dict[str, Any])
 
 
-def project(row: model.Project) -> Project:
+def project(row: core.Project) -> Project:
     """A stored project as clients see it."""
     detail = project_detail(row)
     return Project(
@@ -122,19 +122,19 @@ def project(row: model.Project) -> Project:
     )
 
 
-def project_detail(row: model.Project) -> ProjectDetail:
+def project_detail(row: core.Project) -> ProjectDetail:
     """The rest of a stored project."""
     return _DETAIL.decode(row.detail)
 
 
-def archived_project(row: model.Project) -> dict[str, Any]:
+def archived_project(row: core.Project) -> dict[str, Any]:
     """A stored project as archives carry it."""
     value = {"id": row.public_id, "name": row.name, "created_at": clock.format_ms(row.created_ms)}
     details: dict[str, Any] = msgspec.to_builtins(project_detail(row))
     return value | details
 
 
-def batch(row: model.Batch, project: str | Project) -> Batch:
+def batch(row: core.Batch, project: str | Project) -> Batch:
     """A stored batch as clients see it, with its project as an id or expanded."""
     return Batch(
         id=row.batch_id,

@@ -8,13 +8,11 @@ from msgspec import Struct
 
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.accounts import authentication as sign_in
-from plaudit.core.accounts import sessions
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import authentication, sessions, users
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
 from plaudit.store.accounts import organizations
-from plaudit.store.accounts import sessions as session_store
+from plaudit.store.accounts import sessions as sessions_store
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, Redirect, Visit
@@ -49,14 +47,14 @@ async def show_account(visit: Visit[NoQuery]) -> dict[str, Any]:
 async def change_own_name(visit: Visit[NoQuery], form: NameForm, change: Change) -> Redirect:
     """POST /account/name."""
     user = visit.user
-    await people.change(change.tx, user.account_id, user.user_id, {"name": form.name})
+    await users.change(change.tx, user.account_id, user.user_id, {"name": form.name})
     await change.note("user", user.user_id, detail={"fields": ["name"]})
     return Redirect(to=ACCOUNT, said="Your name is changed.")
 
 
 async def change_own_password(visit: Visit[NoQuery], form: PasswordForm) -> Redirect:
     """POST /account/password: the other sessions end."""
-    await sign_in.change_password(
+    await authentication.change_password(
         visit.db,
         visit.desk.throttle,
         visit.user,
@@ -73,7 +71,9 @@ async def change_own_password(visit: Visit[NoQuery], form: PasswordForm) -> Redi
 async def end_session(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
     """POST /account/sessions/{session_id}/end: one browser is signed out."""
     user, session_id = visit.user, visit.path["session_id"]
-    if not await session_store.delete_session(change.tx, user.account_id, user.user_id, session_id):
+    if not await sessions_store.delete_session(
+        change.tx, user.account_id, user.user_id, session_id
+    ):
         raise NotFound("this browser is signed out already")
     await change.note("session", session_id)
     if session_id == user.session_id:
@@ -84,7 +84,7 @@ async def end_session(visit: Visit[NoQuery], form: NoFields, change: Change) -> 
 async def end_all_sessions(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
     """POST /account/sign-out-everywhere: all browsers are signed out, this one too."""
     user = visit.user
-    count = await session_store.delete_sessions(change.tx, user.account_id, user.user_id)
+    count = await sessions_store.delete_sessions(change.tx, user.account_id, user.user_id)
     await change.note("user", user.user_id, detail={"sessions": count})
     return Redirect(to=links.SIGN_IN, said="You are signed out everywhere.", session="")
 

@@ -10,13 +10,12 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import Choice, NoQuery, Text
-from plaudit.core.accounts import api_keys as access
-from plaudit.core.accounts import registers
+from plaudit.core.accounts import api_keys, registers
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, Role
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
-from plaudit.wire.manage import resources as management
+from plaudit.wire.manage import resources
 from plaudit.wire.v2.parse import moment
 from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
 
@@ -62,25 +61,25 @@ async def show_keys(visit: Visit[KeysQuery]) -> dict[str, Any]:
 async def make_key(visit: Visit[NoQuery], form: KeyForm, change: Change) -> Shown:
     """POST /keys: a new key, its text shown this once."""
     change.org_id = await _world(change.tx, visit, form.mode)
-    key, text = await access.add_key(
+    key, text = await api_keys.add_key(
         change.tx,
         visit.secret,
         org_id=change.org_id,
         mode=form.mode,
         name=form.name or "",
         role=Role[form.role],
-        expires_ms=access.checked_end(moment(form.expires_at, "/expires_at")),
+        expires_ms=api_keys.checked_end(moment(form.expires_at, "/expires_at")),
     )
     await change.note("key", key.key_id, detail={"role": form.role})
     context = await _listing(change.tx, visit, KeysQuery(mode=form.mode))
-    made = {"made": management.api_key(key), "text": text}
+    made = {"made": resources.api_key(key), "text": text}
     return Shown(template="accounts/api_keys.html", context=context | made)
 
 
 async def withdraw_key(visit: Visit[NoQuery], form: RevokeForm, change: Change) -> Redirect:
     """POST /keys/{key_id}/revoke: the key opens nothing any more."""
     change.org_id = await _world(change.tx, visit, form.mode)
-    key = await access.revoke_key_of_id(change.tx, change.org_id, visit.path["key_id"])
+    key = await api_keys.revoke_key_of_id(change.tx, change.org_id, visit.path["key_id"])
     await change.note("key", key.key_id)
     return Redirect(to=f"{KEYS}?mode={form.mode}", said=f"The key {key.display}… is revoked.")
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.core.accounts import authentication as sign_in
+from plaudit.core.accounts import authentication
 from plaudit.model.core import PersonRole
 from plaudit.store.accounts import organizations, sessions
 from plaudit.workspace.http import links
@@ -71,8 +71,10 @@ async def show_sign_in(visit: Visit[SignInQuery]) -> dict[str, Any] | Redirect:
 
 async def sign_in_person(visit: Visit[NoQuery], form: SignInForm) -> Redirect:
     """POST /sign-in: a new session, whatever cookie the browser had before."""
-    entry = sign_in.Entry(form.email.strip(), form.password, form.organization, visit.agent)
-    token = await sign_in.sign_in(visit.db, visit.secret, visit.desk.throttle, entry, visit.place)
+    entry = authentication.Entry(form.email.strip(), form.password, form.organization, visit.agent)
+    token = await authentication.sign_in(
+        visit.db, visit.secret, visit.desk.throttle, entry, visit.place
+    )
     return Redirect(to=links.safe_next(form.next, visit.desk.destinations), session=token)
 
 
@@ -83,7 +85,7 @@ async def show_welcome(visit: Visit[NoQuery]) -> dict[str, Any]:
 
 async def look_at_invitation(visit: Visit[NoQuery], body: Invitation) -> InvitedPerson:
     """POST /welcome/look: whom an invitation is for; changes nothing, the token is secret."""
-    found = await sign_in.look_at_invitation(visit.db, visit.secret, body.token)
+    found = await authentication.look_at_invitation(visit.db, visit.secret, body.token)
     return InvitedPerson(
         found.email, found.name, found.organization, is_known=found.status == "active"
     )
@@ -91,7 +93,7 @@ async def look_at_invitation(visit: Visit[NoQuery], body: Invitation) -> Invited
 
 async def accept_invitation(visit: Visit[NoQuery], form: WelcomeForm) -> Redirect:
     """POST /welcome: the password is set, and the person is in."""
-    token = await sign_in.accept_invitation(
+    token = await authentication.accept_invitation(
         visit.db,
         visit.secret,
         form.token.rpartition("#")[2].strip(),

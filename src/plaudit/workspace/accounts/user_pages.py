@@ -9,9 +9,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import Choice, NoQuery, Text
-from plaudit.core.accounts import authentication as sign_in
-from plaudit.core.accounts import permissions, registers
-from plaudit.core.accounts import users as people
+from plaudit.core.accounts import authentication, permissions, registers, users
 from plaudit.model.core import Person, PersonRole, PersonStatus
 from plaudit.store.accounts import credentials
 from plaudit.store.engine.engine import Transaction
@@ -54,10 +52,10 @@ async def show_people(visit: Visit[PeopleQuery]) -> dict[str, Any]:
 
 async def invite_person(visit: Visit[NoQuery], form: InviteForm, change: Change) -> Shown:
     """POST /people: somebody is invited; the link is shown this once."""
-    person = await people.invite(
+    person = await users.invite(
         change.tx, visit.user.account_id, email=form.email.strip(), name=form.name, role=form.role
     )
-    token = await sign_in.make_invitation(change.tx, visit.secret, person)
+    token = await authentication.make_invitation(change.tx, visit.secret, person)
     await change.note("user", person.user_id, detail={"role": person.role})
     return await _with_link(change.tx, visit, person, token)
 
@@ -66,8 +64,8 @@ async def invite_person_again(visit: Visit[NoQuery], form: NoFields, change: Cha
     """POST /people/{user_id}/invite: a new link, for a lost one or a lost password."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
-    person, token = await sign_in.invite_again(
+    await users.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
+    person, token = await authentication.invite_again(
         change.tx, visit.secret, visit.user.account_id, user_id
     )
     await change.note("user", user_id)
@@ -78,8 +76,8 @@ async def change_role(visit: Visit[NoQuery], form: RoleForm, change: Change) -> 
     """POST /people/{user_id}/role: holds from the person's next request on."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
-    person = await people.change(change.tx, visit.user.account_id, user_id, {"role": form.role})
+    await users.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
+    person = await users.change(change.tx, visit.user.account_id, user_id, {"role": form.role})
     await change.note("user", user_id, detail={"role": form.role})
     return Redirect(to=PEOPLE, said=f"{_called(person)} is now {form.role}.")
 
@@ -88,8 +86,8 @@ async def remove_person(visit: Visit[NoQuery], form: NoFields, change: Change) -
     """POST /people/{user_id}/remove: their sessions end at once; what they did stays."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await people.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
-    person = await people.change(
+    await users.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
+    person = await users.change(
         change.tx, visit.user.account_id, user_id, {"status": PersonStatus.removed}
     )
     await change.note("user", user_id, detail={"status": PersonStatus.removed})
@@ -122,7 +120,7 @@ async def _listing(tx: Transaction, visit: Visit[Any], query: PeopleQuery) -> di
 
 async def _with_link(tx: Transaction, visit: Visit[NoQuery], person: Person, token: str) -> Shown:
     """The page of people with a link at its top, which is stored nowhere and shown once."""
-    link = sign_in.link(visit.settings.public_url or visit.origin, token)
+    link = authentication.link(visit.settings.public_url or visit.origin, token)
     context = await _listing(tx, visit, PeopleQuery())
     context |= {"invited": person, "link": link}
     return Shown(template="accounts/users.html", context=context)

@@ -15,8 +15,7 @@ from msgspec import Struct
 from plaudit.api.http import problems
 from plaudit.api.http.operation import JSON, Answer
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import submissions as submission
+from plaudit.core.labeling import leases, submissions
 from plaudit.errors import AnswersRejected, DraftConflict, Fault, InvalidContent, LimitReached
 from plaudit.model.core import PersonRole, Project
 from plaudit.model.labeling import Hold, Lease
@@ -113,8 +112,8 @@ class _Rejected(Struct, omit_defaults=True, kw_only=True):
 async def save_draft(visit: Visit[NoQuery], sent: DraftSent) -> Kept | Answer:
     """POST …/draft: keep what was filled in so far."""
 
-    async def work(tx: Transaction, project: Project) -> assignment.Saved:
-        return await assignment.save_draft(
+    async def work(tx: Transaction, project: Project) -> leases.Saved:
+        return await leases.save_draft(
             tx,
             project,
             _hold(visit, sent.fence),
@@ -135,7 +134,7 @@ async def send_heartbeat(visit: Visit[NoQuery], sent: SignOfLife) -> Kept:
 
     async def work(tx: Transaction, project: Project) -> int:
         held = _hold(visit, sent.fence)
-        return await assignment.heartbeat(tx, project, held, active_ms=sent.active_ms)
+        return await leases.heartbeat(tx, project, held, active_ms=sent.active_ms)
 
     return Kept(expires_ms=await _run(visit, work))
 
@@ -145,8 +144,8 @@ async def submit(visit: Visit[NoQuery], sent: SubmissionSent) -> Submitted | Ans
     if not 0 < len(sent.client_key) <= CLIENT_KEY_CHARS_MAX:
         raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
 
-    async def work(tx: Transaction, project: Project) -> submission.Receipt:
-        return await submission.submit(
+    async def work(tx: Transaction, project: Project) -> submissions.Receipt:
+        return await submissions.submit(
             tx,
             project,
             _hold(visit, sent.fence),
@@ -172,7 +171,7 @@ async def undo(visit: Visit[NoQuery], sent: NothingSent) -> Onward:
     """POST …/undo: open the submission of a moment ago again."""
 
     async def work(tx: Transaction, project: Project) -> Lease:
-        return await submission.undo(tx, project, visit.user.user_id, visit.path["assignment_id"])
+        return await submissions.undo(tx, project, visit.user.user_id, visit.path["assignment_id"])
 
     lease = await _run(visit, work)
     return Onward(next=task_path(visit.path["project_id"], lease.assignment_id))
@@ -185,7 +184,7 @@ async def skip(visit: Visit[NoQuery], sent: Said) -> Onward:
 
     async def work(tx: Transaction, project: Project) -> None:
         held = _hold(visit, sent.fence)
-        await assignment.skip(tx, project, held, reason=sent.reason, note=sent.note)
+        await leases.skip(tx, project, held, reason=sent.reason, note=sent.note)
 
     await _run(visit, work)
     return await _onward(visit, goes_on=sent.goes_on)
@@ -196,7 +195,7 @@ async def flag(visit: Visit[NoQuery], sent: Said) -> Onward:
 
     async def work(tx: Transaction, project: Project) -> None:
         held = _hold(visit, sent.fence)
-        await assignment.flag(tx, project, held, reason=sent.reason, note=sent.note)
+        await leases.flag(tx, project, held, reason=sent.reason, note=sent.note)
 
     await _run(visit, work)
     return Onward(next=None)
@@ -207,7 +206,7 @@ async def report(visit: Visit[NoQuery], sent: Said) -> Onward:
 
     async def work(tx: Transaction, project: Project) -> None:
         held = _hold(visit, sent.fence)
-        await assignment.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
+        await leases.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
 
     await _run(visit, work)
     return await _onward(visit, goes_on=sent.goes_on)
@@ -217,7 +216,7 @@ async def release(visit: Visit[NoQuery], sent: HoldSent) -> Onward:
     """POST …/release: give the task back; the draft stays."""
 
     async def work(tx: Transaction, project: Project) -> None:
-        await assignment.release(tx, project, _hold(visit, sent.fence))
+        await leases.release(tx, project, _hold(visit, sent.fence))
 
     await _run(visit, work)
     return await _onward(visit, goes_on=False)
@@ -238,9 +237,9 @@ async def _next(visit: Visit[Any]) -> str | None:
     """Where the next task is, claimed; None if there is none, or the person may have no more."""
 
     async def work(tx: Transaction, project: Project) -> Lease | None:
-        held = await assignment.list_open(tx, project, visit.user.user_id)
+        held = await leases.list_open(tx, project, visit.user.user_id)
         # What somebody left open comes before anything new.
-        return held[0] if held else await assignment.claim(tx, project, visit.user.user_id)
+        return held[0] if held else await leases.claim(tx, project, visit.user.user_id)
 
     try:
         lease = await _run(visit, work)

@@ -15,13 +15,9 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import (
-    leases as assignment,
-)
-from plaudit.core.labeling import (
-    review_queue as reviews,
-)
-from plaudit.core.labeling import (
-    submissions as submission,
+    leases,
+    review_queue,
+    submissions,
 )
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
@@ -31,10 +27,10 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import MessageRole, Thread
-from plaudit.workspace.annotate import annotation_view as task_view
+from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.files import Files, find_files
 from plaudit.workspace.http.page import Page, Redirect, Visit
-from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render import rich_text
 
 COUNTED_MAX = 1000
 EXCERPT_CHARS = 120
@@ -56,7 +52,7 @@ class Opened(Struct):
     batch_name: str | None
     content: list[Thread]
     files: Files
-    returned: reviews.Returned | None = None
+    returned: review_queue.Returned | None = None
     """Why a reviewer sent it back, if one did and it was not submitted since."""
 
 
@@ -88,18 +84,18 @@ async def show_queue(visit: Visit[NoQuery]) -> Any:
     """GET /work/{project_id}: what somebody has open, and a button for the next task."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-        held = await assignment.list_open(tx, project, visit.user.user_id)
-        free_count = await assignment.count_open(tx, project, limit_max=COUNTED_MAX)
-        returned = await reviews.list_returned(tx, project, visit.user.user_id)
+        held = await leases.list_open(tx, project, visit.user.user_id)
+        free_count = await leases.count_open(tx, project, limit_max=COUNTED_MAX)
+        returned = await review_queue.list_returned(tx, project, visit.user.user_id)
     detail = project_detail(project)
-    guidelines = await asyncio.to_thread(rendering.render_markdown, detail.guidelines or "")
+    guidelines = await asyncio.to_thread(rich_text.render_markdown, detail.guidelines or "")
     return {
         "project": project,
         "held": held,
         "returned": returned,
         "free_count": free_count,
         "counted_max": COUNTED_MAX,
-        "held_max": assignment.OPEN_LEASES_MAX,
+        "held_max": leases.OPEN_LEASES_MAX,
         "guidelines": guidelines if detail.guidelines else None,
     }
 
@@ -109,7 +105,7 @@ async def claim_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
 
     async def work(tx: Transaction) -> Lease | None:
         project = await get_project(tx, visit)
-        return await assignment.claim(tx, project, visit.user.user_id)
+        return await leases.claim(tx, project, visit.user.user_id)
 
     project_id = visit.path["project_id"]
     try:
@@ -125,14 +121,12 @@ async def open_lease(visit: Visit[Any]) -> Opened:
     """Somebody's own lease with its task; raises NotFound."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-        lease = await assignment.get_lease(
-            tx, project, visit.user.user_id, visit.path["assignment_id"]
-        )
+        lease = await leases.get_lease(tx, project, visit.user.user_id, visit.path["assignment_id"])
         task = await tasks.get_task(tx, project.project_id, lease.seq)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.org_id, task.batch_id)
-        returned = await reviews.returned_with(tx, project, lease)
+        returned = await review_queue.returned_with(tx, project, lease)
         content = _decode_content(task.content or b"[]")
         files = await find_files(tx, project.org_id, content)
     batch_name = None if batch is None else batch.name
@@ -145,20 +139,20 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
     project, lease = opened.project, opened.lease
     detail = project_detail(project)
 
-    def render() -> tuple[task_view.TaskShown, Any]:
-        shown = task_view.build(
+    def render() -> tuple[annotation_view.TaskShown, Any]:
+        shown = annotation_view.build(
             form_of(detail),
             opened.content,
             _decode_display(lease.display),
             is_blind=detail.blind is not False,
             files=opened.files,
         )
-        return shown, rendering.render_markdown(detail.guidelines or "")
+        return shown, rich_text.render_markdown(detail.guidelines or "")
 
     shown, guidelines = await asyncio.to_thread(render)
     async with visit.db.read(snapshot=False) as tx:
-        done_count = await submission.count_done(tx, project, visit.user.user_id)
-        waiting_count = await assignment.count_open(tx, project, limit_max=COUNTED_MAX)
+        done_count = await submissions.count_done(tx, project, visit.user.user_id)
+        waiting_count = await leases.count_open(tx, project, limit_max=COUNTED_MAX)
     now_ms = clock.now_ms()
     is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
     return {
@@ -176,7 +170,7 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         "counted_max": COUNTED_MAX,
         "sections": sum(turn.is_asked for thread in shown.threads for turn in thread.turns),
         "guidelines": guidelines if detail.guidelines else None,
-        "state": task_view.as_json(
+        "state": annotation_view.as_json(
             _state(opened, shown, now_ms, detail.guidelines or "", is_open=is_open)
         ),
     }
@@ -184,12 +178,12 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
 
 async def resume_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
     """POST …/resume: claim a task again that ran out or was given back, with its draft."""
-    return await _back_to(visit, assignment.resume)
+    return await _back_to(visit, leases.resume)
 
 
 async def reopen_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
     """POST …/reopen: open one's own submission again, while that is allowed."""
-    return await _back_to(visit, submission.reopen)
+    return await _back_to(visit, submissions.reopen)
 
 
 async def _back_to(visit: Visit[NoQuery], open_again: Any) -> Redirect:
@@ -211,9 +205,9 @@ async def show_mine(visit: Visit[NoQuery]) -> dict[str, Any]:
     """GET /work/{project_id}/mine: one's own last submissions."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-        held = await assignment.list_open(tx, project, visit.user.user_id)
+        held = await leases.list_open(tx, project, visit.user.user_id)
         found = []
-        for one in await submission.list_recent(tx, project, visit.user.user_id):
+        for one in await submissions.list_recent(tx, project, visit.user.user_id):
             task = await tasks.get_task(tx, project.project_id, one.seq)
             content = _decode_content(task.content or b"[]")
             found.append(
@@ -222,7 +216,7 @@ async def show_mine(visit: Visit[NoQuery]) -> dict[str, Any]:
                     one.submitted_ms,
                     one.active_ms // 1000,
                     excerpt(content),
-                    await submission.why_final(tx, one, task),
+                    await submissions.why_final(tx, one, task),
                 )
             )
     return {"project": project, "held": held, "done": found}
@@ -258,7 +252,7 @@ def _ending(lease: Lease) -> str:
 
 
 def _state(
-    opened: Opened, shown: task_view.TaskShown, now_ms: int, guidelines: str, *, is_open: bool
+    opened: Opened, shown: annotation_view.TaskShown, now_ms: int, guidelines: str, *, is_open: bool
 ) -> dict[str, Any]:
     """What the page's scripts start from; field by field, so that nothing else gets out."""
     lease = opened.lease
@@ -273,10 +267,10 @@ def _state(
         "draft_ms": lease.draft_ms,
         "now_ms": now_ms,
         "expires_ms": lease.expires_ms,
-        "lease_ms": assignment.lease_ms(opened.project),
+        "lease_ms": leases.lease_ms(opened.project),
         "active_ms": lease.active_ms,
         "texts": shown.texts,
-        "guidelines": task_view.fingerprint(guidelines),
+        "guidelines": annotation_view.fingerprint(guidelines),
     }
 
 

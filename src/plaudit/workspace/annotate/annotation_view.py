@@ -27,7 +27,7 @@ from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.wire.v2.task import Attachment, Chunk, Message, MessageRole, Thread, Turn
 from plaudit.workspace.annotate.controls import Control, control_of, why_key
 from plaudit.workspace.annotate.files import Files
-from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render import rich_text
 
 _ROLES = {
     MessageRole.system: "Instructions to the assistant",
@@ -225,7 +225,7 @@ class _Builder:
             position=position,
             body=self._rendered(text),
             raw=text,
-            words=rendering.word_count(text),
+            words=rich_text.word_count(text),
             files=[file_shown(one, self._files) for one in message.content.attachments or ()],
             references=[
                 (one.category or "Reference", self._rendered(one.content or ""))
@@ -245,7 +245,7 @@ class _Builder:
         )
 
     def _rendered(self, text: str) -> Markup:
-        return rendering.render_markdown(self._files.put_into(text), self._files.is_shown)
+        return rich_text.render_markdown(self._files.put_into(text), self._files.is_shown)
 
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
         own = self._of(at, index=index, chunk=number, level=Level.chunk)

@@ -24,7 +24,7 @@ from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import Reject
 from plaudit.core.transfer.jobs import Progress
 from plaudit.errors import Problem, Unavailable
-from plaudit.store.engine import connect as opening
+from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction, Work
 from plaudit.store.transfer.jobs import Job, JobState
 
@@ -116,7 +116,7 @@ class Run:
         settings, main = self._services.settings, self._services.db
 
         async def opened() -> T:
-            own = opening.open_database(settings, patient=True)
+            own = connect.open_database(settings, patient=True)
             try:
                 return await work(own if settings.database is not None else _Beside(own, main))
             finally:

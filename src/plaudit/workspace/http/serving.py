@@ -39,8 +39,7 @@ from plaudit.errors import (
 from plaudit.model.core import PersonRole, SignedIn
 from plaudit.settings import BODY_BYTES_MAX, STREAM_BYTES_MAX
 from plaudit.store.engine.engine import Transaction
-from plaudit.workspace.http import form_data as forms
-from plaudit.workspace.http import links
+from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.browser import Browser
 from plaudit.workspace.http.job_runner import Jobs
@@ -150,20 +149,20 @@ class Workspace:
         if page.body is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
             raw = await read_body(visit.receive, BODY_BYTES_MAX)
-            sent = forms.read_json(raw, content_type, page.body)
+            sent = form_data.read_json(raw, content_type, page.body)
             return self._answer(page, visit, browser, await self._handle(page, visit, sent))
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
-            forms.require_type(content_type, page.streams)
+            form_data.require_type(content_type, page.streams)
             if int(browser.header("content-length") or 0) > STREAM_BYTES_MAX:
                 raise TooLarge(f"a file has at most {STREAM_BYTES_MAX} bytes here")
             return self._answer(page, visit, browser, await page.handler(visit))
         assert page.form is not None
-        raw = await read_body(visit.receive, forms.FORM_BYTES_MAX)
-        fields = forms.read_fields(raw, content_type)
-        browser.require_token(self.services.secret, fields.get(forms.TOKEN_FIELD, [""])[0])
+        raw = await read_body(visit.receive, form_data.FORM_BYTES_MAX)
+        fields = form_data.read_fields(raw, content_type)
+        browser.require_token(self.services.secret, fields.get(form_data.TOKEN_FIELD, [""])[0])
         try:
-            made = await self._handle(page, visit, forms.to_struct(fields, page.form))
+            made = await self._handle(page, visit, form_data.to_struct(fields, page.form))
         except _AGAIN as problem:
             if page.again is None or not browser.wants_page:
                 raise

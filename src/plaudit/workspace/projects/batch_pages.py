@@ -8,20 +8,19 @@ from msgspec import Struct
 
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import Choice, NoQuery, Text
-from plaudit.core.tasks import batches as batching
-from plaudit.core.tasks import work_queue as queue
+from plaudit.core.tasks import batches, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.tasks.resolve import ScopeWords
 from plaudit.errors import NotFound
 from plaudit.model.core import Batch, BatchStatus, PersonRole
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches
+from plaudit.store.tasks import batches as batches_store
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, Redirect, Visit
 from plaudit.workspace.projects.project_pages import PROJECT
-from plaudit.workspace.render import charts as drawing
+from plaudit.workspace.render import charts
 
 BATCHES = f"{PROJECT}/batches"
 BATCH = f"{BATCHES}/{{batch_id}}"
@@ -63,7 +62,7 @@ class BatchShown(Struct, frozen=True):
     batch: Batch
     counts: dict[str, int]
     total: int
-    parts: list[drawing.Share]
+    parts: list[charts.Share]
     actions: list[str]
 
 
@@ -90,7 +89,7 @@ async def show_batches(visit: Visit[BatchesQuery]) -> dict[str, Any]:
         "statuses": list(BatchStatus),
         "status": query.status,
         "next_token": token,
-        "priority_max": queue.PRIORITY_MAX,
+        "priority_max": work_queue.PRIORITY_MAX,
         "about": visit.path.get("batch_id"),
     }
 
@@ -98,7 +97,7 @@ async def show_batches(visit: Visit[BatchesQuery]) -> dict[str, Any]:
 async def create_batch(visit: Visit[NoQuery], sent: NewBatch, change: Change) -> Redirect:
     """POST /projects/{project_id}/batches: one batch, its name new in the organization."""
     project = await get_project(change.tx, visit)
-    batch = await batching.open_batch(
+    batch = await batches.open_batch(
         change.tx,
         project,
         name=sent.name,
@@ -112,7 +111,7 @@ async def create_batch(visit: Visit[NoQuery], sent: NewBatch, change: Change) ->
 
 async def _move(visit: Visit[NoQuery], change: Change, action: str) -> Redirect:
     before = await _named(change.tx, visit)
-    batch = await batching.move(change.tx, before, action)
+    batch = await batches.move(change.tx, before, action)
     await change.note(
         "batch",
         batch.batch_id,
@@ -145,7 +144,7 @@ async def cancel_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) ->
 async def prioritize_batch(visit: Visit[NoQuery], sent: PriorityForm, change: Change) -> Redirect:
     """POST …/priority: its tasks are given out earlier, or later."""
     batch = await _named(change.tx, visit)
-    priority = await queue.prioritize(change.tx, batch, sent.priority)
+    priority = await work_queue.prioritize(change.tx, batch, sent.priority)
     await change.note(
         "batch",
         batch.batch_id,
@@ -158,17 +157,17 @@ async def prioritize_batch(visit: Visit[NoQuery], sent: PriorityForm, change: Ch
 async def _named(tx: Transaction, visit: Visit[Any]) -> Batch:
     """The batch of the path, if the project of the path has it; raises NotFound."""
     project = await get_project(tx, visit)
-    batch = await batches.find_batch(tx, project.org_id, visit.path["batch_id"])
+    batch = await batches_store.find_batch(tx, project.org_id, visit.path["batch_id"])
     if batch is None or batch.project_id != project.project_id:
         raise NotFound("there is no such batch")
     return batch
 
 
 async def _shown(tx: Transaction, batch: Batch) -> BatchShown:
-    progress = await batches.find_progress(tx, batch.project_id, batch.batch_id)
+    progress = await batches_store.find_progress(tx, batch.project_id, batch.batch_id)
     counts = {status.value: progress[status] for status in sorted(progress, key=_order)}
-    actions = [name for name, (starts, _) in batching.MOVES.items() if batch.status in starts]
-    return BatchShown(batch, counts, sum(counts.values()), drawing.shares(counts), actions)
+    actions = [name for name, (starts, _) in batches.MOVES.items() if batch.status in starts]
+    return BatchShown(batch, counts, sum(counts.values()), charts.shares(counts), actions)
 
 
 def _order(status: str) -> int:

@@ -16,7 +16,7 @@ from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.task import Message, Thread, Turn
 from plaudit.workspace.annotate.annotation_view import FileShown, file_shown
 from plaudit.workspace.annotate.files import Files
-from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render import rich_text
 
 LONG_CHARS = 80
 """A value with more characters stands below its name, not beside it."""
@@ -95,7 +95,7 @@ def _turn(turn: Turn, number: int, files: Files) -> TurnDelivered:
 
 def _message(message: Message, criteria: dict[str, str], files: Files) -> MessageDelivered:
     def rendered(text: str | None) -> Markup:
-        return rendering.render_markdown(files.put_into(text or ""), files.is_shown)
+        return rich_text.render_markdown(files.put_into(text or ""), files.is_shown)
 
     parameters, said = message.model_parameters, message.content
     return MessageDelivered(

@@ -10,18 +10,16 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import Count, NoQuery
-from plaudit.core.labeling import dashboard as starting
-from plaudit.core.labeling import statistics
+from plaudit.core.labeling import dashboard, statistics
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS, form_of
 from plaudit.core.tasks.projects import OVERLAP_MAX
 from plaudit.model.core import PersonRole, Review
 from plaudit.wire.v2.resources import ProjectDetail, project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.http import form_data as forms
-from plaudit.workspace.http import links
+from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, Redirect, Visit
-from plaudit.workspace.render import charts as drawing
+from plaudit.workspace.render import charts
 
 PROJECTS = "/projects"
 NEW = "/new-project"
@@ -61,12 +59,12 @@ class NewProject(Struct, kw_only=True):
 async def show_projects(visit: Visit[ProjectsQuery]) -> dict[str, Any]:
     """GET /projects: all of them, the newest first."""
     async with visit.db.read() as tx:
-        found, pages = await starting.standings_page(tx, visit.user.org_id, visit.query.page)
+        found, pages = await dashboard.standings_page(tx, visit.user.org_id, visit.query.page)
     return {
         "standings": found,
         "page": visit.query.page,
         "pages": pages,
-        "most": starting.COUNTED_MAX,
+        "most": dashboard.COUNTED_MAX,
     }
 
 
@@ -99,10 +97,10 @@ def general_values(name: str, detail: ProjectDetail) -> dict[str, Any]:
 async def create_project(visit: Visit[NoQuery], sent: NewProject, change: Change) -> Redirect:
     """POST /projects: one project; its questions are looked at next."""
     detail = ProjectDetail(
-        types=forms.lines_in(sent.types),
-        models=forms.lines_in(sent.models),
+        types=form_data.lines_in(sent.types),
+        models=form_data.lines_in(sent.models),
         form=None if sent.form == EMPTY else sent.form,  # type: ignore[arg-type]
-        template=None if sent.template is None else forms.json_in(sent.template, "/template"),
+        template=None if sent.template is None else form_data.json_in(sent.template, "/template"),
         overlap=sent.overlap,
         guidelines=sent.guidelines,
         review=sent.review,
@@ -140,10 +138,10 @@ async def show_project(visit: Visit[NoQuery]) -> dict[str, Any]:
         "has_own_form": detail.form is not None,
         "progress": progress,
         "statuses": statuses,
-        "parts": drawing.shares(statuses),
+        "parts": charts.shares(statuses),
         "most": statistics.COUNTED_MAX,
         "pace": pace,
-        "pace_chart": drawing.days_chart(pace),
+        "pace_chart": charts.days_chart(pace),
     }
 
 
@@ -158,10 +156,10 @@ async def show_charts(visit: Visit[NoQuery]) -> dict[str, Any]:
     return {
         "project": project,
         "pace": pace,
-        "pace_chart": drawing.days_chart(pace),
+        "pace_chart": charts.days_chart(pace),
         "sampled": sampled,
-        "times_chart": drawing.bars_chart(sampled.times),
-        "spreads": [(one, drawing.row_widths(one.bars)) for one in sampled.spreads],
+        "times_chart": charts.bars_chart(sampled.times),
+        "spreads": [(one, charts.row_widths(one.bars)) for one in sampled.spreads],
         "sample": statistics.SAMPLE,
         "most": statistics.COUNTED_MAX,
     }

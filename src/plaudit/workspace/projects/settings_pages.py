@@ -34,14 +34,13 @@ from plaudit.model.core import PersonRole, Review
 from plaudit.wire.v2.annotation import POSSIBLE_VALUES
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import MessageRole
-from plaudit.workspace.annotate import annotation_view as task_view
+from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.http import form_data as forms
-from plaudit.workspace.http import links
+from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
 from plaudit.workspace.projects import sample
 from plaudit.workspace.projects.project_pages import EMPTY, PROJECT, general_values
-from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render import rich_text
 
 SETTINGS = f"{PROJECT}/settings"
 FORM = f"{SETTINGS}/form"
@@ -126,7 +125,7 @@ async def save_settings(visit: Visit[NoQuery], sent: GeneralForm, change: Change
     """POST …/settings: these fields, and nothing else."""
     changes = {name: getattr(sent, name) for name in sent.__struct_fields__}
     for name in ("types", "models"):
-        changes[name] = forms.lines_in(changes[name])
+        changes[name] = form_data.lines_in(changes[name])
     return await _save(visit, change, changes, SETTINGS, "The settings are saved.")
 
 
@@ -139,7 +138,7 @@ async def show_guidelines(visit: Visit[NoQuery]) -> dict[str, Any]:
         "project": project,
         "text": text,
         "chars_max": projects.GUIDELINES_CHARS_MAX,
-        "drawn": await asyncio.to_thread(rendering.render_markdown, text),
+        "drawn": await asyncio.to_thread(rich_text.render_markdown, text),
     }
 
 
@@ -153,7 +152,7 @@ async def preview_guidelines(visit: Visit[NoQuery], sent: GuidelinesTyped) -> Sh
     """POST …/settings/guidelines/preview: how the text looks. Changes nothing."""
     await _require_project(visit)
     text = sent.text[: projects.GUIDELINES_CHARS_MAX]
-    drawn = await asyncio.to_thread(rendering.render_markdown, text)
+    drawn = await asyncio.to_thread(rich_text.render_markdown, text)
     return _preview(markdown=drawn)
 
 
@@ -179,7 +178,7 @@ async def show_template(visit: Visit[NoQuery]) -> dict[str, Any]:
 
 async def save_template(visit: Visit[NoQuery], sent: TemplateForm, change: Change) -> Redirect:
     """POST …/settings/template: for tasks that are created from now on."""
-    value = None if sent.template is None else forms.json_in(sent.template, "/template")
+    value = None if sent.template is None else form_data.json_in(sent.template, "/template")
     return await _save(
         visit, change, {"template": value}, TEMPLATE, "The opening conversation is saved."
     )
@@ -191,17 +190,17 @@ async def preview_template(visit: Visit[NoQuery], sent: TemplateTyped) -> Shown:
 
     def draw() -> Any:
         try:
-            template = templates.read_template(forms.json_in(sent.template, ""))
+            template = templates.read_template(form_data.json_in(sent.template, ""))
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"/template{exc.pointer or ''}") from exc
-        values = forms.json_in(sent.variables, "/variables")
+        values = form_data.json_in(sent.variables, "/variables")
         if not isinstance(values, dict):
             raise InvalidContent("expected an object: a value for each name", pointer="/variables")
         try:
             content = templates.fill(template, values)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer="/variables") from exc
-        return task_view.build(Form(fields=[]), content or [], unshuffled(content or []))
+        return annotation_view.build(Form(fields=[]), content or [], unshuffled(content or []))
 
     try:
         return _preview(shown=await asyncio.to_thread(draw))
@@ -227,7 +226,7 @@ async def show_questions(visit: Visit[QuestionsQuery]) -> dict[str, Any]:
         "scales": list(ScaleDirection),
         "uses": list(TextUse),
         "presets": list(PRESETS),
-        "vocabulary": task_view.as_json(
+        "vocabulary": annotation_view.as_json(
             {
                 "rules": RULES,
                 "valued": list(POSSIBLE_VALUES),
@@ -240,7 +239,7 @@ async def show_questions(visit: Visit[QuestionsQuery]) -> dict[str, Any]:
 
 async def save_questions(visit: Visit[NoQuery], sent: QuestionsForm, change: Change) -> Redirect:
     """POST …/settings/form: what is asked from now on."""
-    value = None if sent.form is None else forms.json_in(sent.form, "/form")
+    value = None if sent.form is None else form_data.json_in(sent.form, "/form")
     said = "The questions are saved." if value is not None else "The usual questions are asked."
     return await _save(visit, change, {"form": value}, FORM, said)
 
@@ -255,7 +254,7 @@ async def preview_questions(visit: Visit[NoQuery], sent: QuestionsTyped) -> Show
         content = sample.conversation(form, count)
         asked = {id(one.field) for one in questions(form, content)}
         left = [one.title or one.key for one in form.fields if id(one) not in asked]
-        return task_view.build(form, content, unshuffled(content)), left
+        return annotation_view.build(form, content, unshuffled(content)), left
 
     try:
         shown, left = await asyncio.to_thread(draw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.labeling import dashboard as starting
+from plaudit.core.labeling import dashboard
 from plaudit.model.core import PersonRole
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, Visit
@@ -14,11 +14,11 @@ from plaudit.workspace.http.page import Page, Visit
 async def show_start(visit: Visit[NoQuery]) -> dict[str, Any]:
     """GET /work: every project with its counts."""
     async with visit.db.read() as tx:
-        standings, has_more = await starting.standings(tx, visit.user.org_id)
+        standings, has_more = await dashboard.standings(tx, visit.user.org_id)
     return {
         "standings": standings,
         "has_more": has_more,
-        "most": starting.COUNTED_MAX,
+        "most": dashboard.COUNTED_MAX,
     }
 
 

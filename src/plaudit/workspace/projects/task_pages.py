@@ -13,7 +13,7 @@ from plaudit import clock
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.common import names
-from plaudit.core.labeling import task_work as work_state
+from plaudit.core.labeling import task_work
 from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks import lifecycle, listing
 from plaudit.core.tasks.annotation_lookup import threads_of
@@ -87,7 +87,7 @@ async def show_tasks(visit: Visit[TasksQuery]) -> dict[str, Any]:
         project = await get_project(tx, visit)
         try:
             if query.q is not None:
-                found = await work_state.find_in_project(tx, project, query.q.strip())
+                found = await task_work.find_in_project(tx, project, query.q.strip())
                 rows = [] if found is None else [_row(found)]
             else:
                 rows, following = await _page(tx, visit, project, token)
@@ -178,7 +178,7 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         raw = await listing.one_task(
             tx, project.org_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
         )
-        work = await work_state.work_on(tx, task, visit.user.account_id)
+        work = await task_work.work_on(tx, task, visit.user.account_id)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.org_id, task.batch_id)

@@ -12,8 +12,7 @@ from msgspec import Struct
 
 from plaudit.api.http.operation import Answer, Change
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.labeling import review_decisions as review
-from plaudit.core.labeling import review_queue as reviews
+from plaudit.core.labeling import review_decisions, review_queue
 from plaudit.errors import AnswersRejected
 from plaudit.model.core import PersonRole
 from plaudit.store.engine.engine import Transaction
@@ -46,11 +45,11 @@ async def accept_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answer
     async def work(tx: Transaction) -> Onward:
         project = await get_project(tx, visit)
         task = await find_task(tx, visit, project)
-        await review.accept(
+        await review_decisions.accept(
             tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
         )
         await _note(tx, visit, "accept_task", task.task_id, project.project_id, len(sent.fixes))
-        following = await reviews.next_in_review(tx, project, task.seq)
+        following = await review_queue.next_in_review(tx, project, task.seq)
         if following is None:
             return Onward(next=links.filled(PROJECT, project_id=project.public_id))
         return Onward(next=task_path(project, following))
@@ -67,7 +66,7 @@ async def correct_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answe
     async def work(tx: Transaction) -> Onward:
         project = await get_project(tx, visit)
         task = await find_task(tx, visit, project)
-        await review.correct(
+        await review_decisions.correct(
             tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
         )
         await _note(tx, visit, "correct_task", task.task_id, project.project_id, len(sent.fixes))
@@ -83,7 +82,7 @@ async def send_back(visit: Visit[NoQuery], form: SendBackForm, change: Change) -
     """POST …/send-back: one person does it again, with a comment."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
-    await review.send_back(
+    await review_decisions.send_back(
         change.tx,
         project,
         task,
@@ -93,7 +92,7 @@ async def send_back(visit: Visit[NoQuery], form: SendBackForm, change: Change) -
         revision=form.revision,
     )
     await change.note("task", task.task_id, project_id=project.project_id)
-    names = await reviews.names_of(change.tx, visit.user.account_id, [form.user_id])
+    names = await review_queue.names_of(change.tx, visit.user.account_id, [form.user_id])
     to = links.filled(PROJECT, project_id=project.public_id)
     return Redirect(to=to, said=f"Sent back to {names[form.user_id]}.")
 
@@ -102,7 +101,7 @@ async def confirm_report(visit: Visit[NoQuery], form: NoFields, change: Change) 
     """POST …/confirm-report: the task ends with what was reported of it."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
-    await review.confirm_report(change.tx, project, task, visit.user.user_id)
+    await review_decisions.confirm_report(change.tx, project, task, visit.user.user_id)
     await change.note("task", task.task_id, project_id=project.project_id)
     return _to_reported(visit, "The report is confirmed; the task has ended without answers.")
 
@@ -111,7 +110,7 @@ async def dismiss_report(visit: Visit[NoQuery], form: NoFields, change: Change) 
     """POST …/dismiss-report: the task is back in the queue."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
-    await review.dismiss_report(change.tx, project, task, visit.user.user_id)
+    await review_decisions.dismiss_report(change.tx, project, task, visit.user.user_id)
     await change.note("task", task.task_id, project_id=project.project_id)
     return _to_reported(visit, "The report is dismissed; the task is back in the queue.")
 

@@ -14,26 +14,23 @@ from msgspec import Struct
 
 from plaudit.api.http.parameters import Choice, NoQuery, Text
 from plaudit.core.accounts import permissions
-from plaudit.core.common import page_tokens as paging
-from plaudit.core.labeling import question_results as outcomes
-from plaudit.core.labeling import review_queue as reviews
+from plaudit.core.common import page_tokens
+from plaudit.core.labeling import question_results, review_queue
 from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, Project, StoredTask, TaskStatus
 from plaudit.model.labeling import Work, WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches, tasks
-from plaudit.store.tasks import recent_completions as latest
-from plaudit.store.tasks import work_queue as work
+from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
 from plaudit.store.tasks.tasks import TaskPlace
 from plaudit.wire.v2.resources import project_detail
-from plaudit.workspace.annotate import annotation_view as task_view
+from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import excerpt, get_project
 from plaudit.workspace.annotate.files import find_files
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, Visit
-from plaudit.workspace.render import rich_text as rendering
+from plaudit.workspace.render import rich_text
 from plaudit.workspace.review import review_view
 
 REVIEW = "/review"
@@ -85,12 +82,12 @@ def task_path(project: Project, task_id: str) -> str:
 async def show_review(visit: Visit[NoQuery]) -> dict[str, Any]:
     """GET /review: the projects in which something waits."""
     async with visit.db.read() as tx:
-        waiting, has_more = await reviews.list_waiting(tx, visit.user.org_id)
+        waiting, has_more = await review_queue.list_waiting(tx, visit.user.org_id)
     is_manager = permissions.has_role(visit.user, PersonRole.manager)
     return {
         "waiting": [one for one in waiting if one.in_review or is_manager],
         "has_more": has_more,
-        "most": reviews.COUNTED_MAX,
+        "most": review_queue.COUNTED_MAX,
         "is_manager": is_manager,
     }
 
@@ -105,7 +102,7 @@ async def show_review_list(visit: Visit[ShelfQuery]) -> dict[str, Any]:
         rows, place = await _rows(tx, project, shelf, _start(visit, project, shelf))
     token = None
     if place is not None:
-        token = paging.encode(visit.secret, visit.user.org_id, place)
+        token = page_tokens.encode(visit.secret, visit.user.org_id, place)
     return {
         "project": project,
         "shelf": shelf.value,
@@ -128,15 +125,15 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
         task = await find_task(tx, visit, project)
-        found = await work.find_work(tx, task.project_id, task.seq)
+        found = await work_queue.find_work(tx, task.project_id, task.seq)
         if found is not None and found.state is WorkState.parked:
             permissions.require_role(visit.user, PersonRole.manager)
-        standing = await outcomes.standing_of(tx, project, task)
-        said = await reviews.list_said(tx, project, task.seq)
-        answered = await reviews.list_answered(tx, project, task.seq)
+        standing = await question_results.standing_of(tx, project, task)
+        said = await review_queue.list_said(tx, project, task.seq)
+        answered = await review_queue.list_answered(tx, project, task.seq)
         people = [one.user_id for one in [*said, *answered]]
         people += [one.about for one in said if one.about]
-        names = await reviews.names_of(tx, visit.user.account_id, people)
+        names = await review_queue.names_of(tx, visit.user.account_id, people)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.org_id, task.batch_id)
@@ -146,7 +143,7 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
     def render() -> tuple[review_view.ReviewShown, Any]:
         is_blind = detail.blind is not False
         shown = review_view.build(standing, names, files, is_blind=is_blind)
-        return shown, rendering.render_markdown(detail.guidelines or "")
+        return shown, rich_text.render_markdown(detail.guidelines or "")
 
     shown, guidelines = await asyncio.to_thread(render)
     state = _state_of(task, standing, found)
@@ -166,10 +163,10 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
         "revision": standing.revision,
         "guidelines": guidelines if detail.guidelines else None,
         "sections": sum(turn.is_asked for thread in shown.task.threads for turn in thread.turns),
-        "state": task_view.as_json(
+        "state": annotation_view.as_json(
             {
                 "project": project.public_id,
-                "guidelines": task_view.fingerprint(detail.guidelines or ""),
+                "guidelines": annotation_view.fingerprint(detail.guidelines or ""),
                 "path": task_path(project, task.task_id),
                 "standing": state,
                 "revision": standing.revision,
@@ -180,7 +177,7 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-def _state_of(task: StoredTask, standing: outcomes.Standing, found: Work | None) -> str:
+def _state_of(task: StoredTask, standing: question_results.Standing, found: Work | None) -> str:
     """What can be decided: in_review, completed, parked; or nothing: open, ended."""
     if task.status is TaskStatus.completed and standing.threads is not None:
         return "completed"
@@ -202,8 +199,8 @@ def _reason(found: Work | None) -> str:
 
 def _start(visit: Visit[ShelfQuery], project: Project, shelf: Shelf) -> TaskPlace:
     if visit.query.next_token is None:
-        return latest.NOWHERE if shelf is Shelf.completed else TaskPlace(0, 0)
-    place = paging.decode(visit.secret, visit.user.org_id, visit.query.next_token, _Place)
+        return recent_completions.NOWHERE if shelf is Shelf.completed else TaskPlace(0, 0)
+    place = page_tokens.decode(visit.secret, visit.user.org_id, visit.query.next_token, _Place)
     if (place.project_id, place.shelf) != (project.project_id, shelf):
         raise NotFound("this page belongs to another list")
     return TaskPlace(place.completed_ms, place.seq)
@@ -214,10 +211,10 @@ async def _rows(
 ) -> tuple[list[Row], _Place | None]:
     """One page of a list, and where the next one starts; None after the last."""
     if shelf is Shelf.completed:
-        done = await reviews.list_completed(tx, project, before=start, limit=PAGE_MAX + 1)
+        done = await review_queue.list_completed(tx, project, before=start, limit=PAGE_MAX + 1)
         rows = [_row(project, one, None) for one in done[:PAGE_MAX]]
         return rows, _after(project, shelf, done)
-    listing = reviews.list_parked if shelf is Shelf.reported else reviews.list_in_review
+    listing = review_queue.list_parked if shelf is Shelf.reported else review_queue.list_in_review
     found = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
     waiting = [await tasks.get_task(tx, project.project_id, one.seq) for one in found]
     rows = [

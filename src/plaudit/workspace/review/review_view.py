@@ -17,8 +17,7 @@ from plaudit.core.labeling.question_results import Outcome, Standing
 from plaudit.core.labeling.questions import Question, unshuffled
 from plaudit.core.labeling.review_queue import Said
 from plaudit.wire.v2.task import MessageRole, Thread
-from plaudit.workspace.annotate import annotation_view as task_view
-from plaudit.workspace.annotate import answer_words
+from plaudit.workspace.annotate import annotation_view, answer_words
 from plaudit.workspace.annotate.annotation_view import (
     MessageShown,
     TaskShown,
@@ -100,7 +99,9 @@ def build(
 ) -> ReviewShown:
     """Lay out a task for its reviewer. Renders every text, so call it outside the event loop."""
     display = unshuffled(standing.content)
-    bare = task_view.build(standing.form, standing.content, display, is_blind=is_blind, files=files)
+    bare = annotation_view.build(
+        standing.form, standing.content, display, is_blind=is_blind, files=files
+    )
     cards: dict[str, list[Card]] = {}
     answers = []
     for number, outcome in enumerate(standing.outcomes):

@@ -17,8 +17,7 @@ from msgspec import Struct
 from plaudit.api.http.operation import Answer
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.http.streams import Stream, content_disposition, wanted_range
-from plaudit.core.transfer import export as archive
-from plaudit.core.transfer import jobs
+from plaudit.core.transfer import export, jobs
 from plaudit.errors import Misconfigured, NotFound, Unavailable
 from plaudit.formats import files
 from plaudit.model.core import PersonRole
@@ -119,10 +118,10 @@ async def _prepare(visit: Visit[Any], run: Run, compression: Compression) -> int
     path = run.scratch(SUFFIXES[compression])
 
     async def work(db: Database) -> None:
-        tracker.tell(total=await archive.count_tasks(db, org_id))
+        tracker.tell(total=await export.count_tasks(db, org_id))
         written = 0
         with files.writing(path) as write:
-            async for line in archive.lines(db, org_id, objects):
+            async for line in export.lines(db, org_id, objects):
                 write(line + b"\n")
                 written += 1
                 if written % TOLD_LINES == 0:

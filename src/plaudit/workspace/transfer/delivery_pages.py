@@ -13,19 +13,14 @@ from plaudit.api.http.streams import Stream, content_disposition
 from plaudit.api.manage.deliveries import DiffDeliveries, ListChanges
 from plaudit.core.common import names
 from plaudit.core.deliveries import (
-    builder as deliveries,
-)
-from plaudit.core.deliveries import (
-    reports as delivery_reports,
-)
-from plaudit.core.deliveries import (
-    task_selection as delivery_selection,
+    builder,
+    reports,
+    task_selection,
 )
 from plaudit.core.deliveries.reports import ReportQuery
 from plaudit.core.tasks.resolve import ScopeWords, find_batch
 from plaudit.model.core import Batch, PersonRole, Project
-from plaudit.store.deliveries import delivered
-from plaudit.store.deliveries import deliveries as stored
+from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.tasks import batches, projects
 from plaudit.store.tasks.batches import BatchFilter
@@ -87,7 +82,7 @@ async def show_project_deliveries(visit: Visit[NoQuery]) -> dict[str, Any]:
     """GET /deliveries/projects/{project_id}: its deliveries, and the form for another one."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-        found = await stored.list_deliveries(tx, project.project_id)
+        found = await deliveries.list_deliveries(tx, project.project_id)
         where = BatchFilter(project_id=project.project_id)
         batches_here = await batches.list_batches(
             tx, visit.user.org_id, where, after=None, limit=BATCHES_MAX
@@ -135,7 +130,7 @@ async def show_delivery(visit: Visit[RowsQuery]) -> dict[str, Any]:
     """GET /deliveries/{delivery_id}: one delivery and a page of what is in it."""
     asked = _asked(visit, ROWS_MAX, visit.query.next_token)
     async with visit.db.read() as tx:
-        page = await delivery_reports.manifest(tx, visit.secret, visit.user.org_id, asked)
+        page = await reports.manifest(tx, visit.secret, visit.user.org_id, asked)
         context = await _around(tx, visit)
     return context | {"page": page}
 
@@ -145,9 +140,9 @@ async def show_delivery_diff(visit: Visit[DiffDeliveries]) -> dict[str, Any]:
     query = visit.query
     asked = _asked(visit, query.limit, query.next_token, other_id=query.other)
     async with visit.db.read() as tx:
-        page = await delivery_reports.diff(tx, visit.secret, visit.user.org_id, asked)
+        page = await reports.diff(tx, visit.secret, visit.user.org_id, asked)
         context = await _around(tx, visit)
-        other = await delivery_reports.get_delivery(tx, visit.user.org_id, query.other or "")
+        other = await reports.get_delivery(tx, visit.user.org_id, query.other or "")
     return context | {"page": page, "other": other, "other_path": _of(other.delivery_id)}
 
 
@@ -155,7 +150,7 @@ async def show_delivery_changes(visit: Visit[ListChanges]) -> dict[str, Any]:
     """GET /deliveries/{delivery_id}/changes: the delivered tasks that have changed since."""
     asked = _asked(visit, visit.query.limit, visit.query.next_token)
     async with visit.db.read() as tx:
-        page = await delivery_reports.changes(tx, visit.secret, visit.user.org_id, asked)
+        page = await reports.changes(tx, visit.secret, visit.user.org_id, asked)
         context = await _around(tx, visit)
     return context | {"page": page}
 
@@ -163,9 +158,7 @@ async def show_delivery_changes(visit: Visit[ListChanges]) -> dict[str, Any]:
 async def download_manifest(visit: Visit[NoQuery]) -> Stream:
     """GET /deliveries/{delivery_id}/manifest.txt: the lines that the manifest's hash is of."""
     async with visit.db.read() as tx:
-        found = await delivery_reports.get_delivery(
-            tx, visit.user.org_id, visit.path["delivery_id"]
-        )
+        found = await reports.get_delivery(tx, visit.user.org_id, visit.path["delivery_id"])
 
     async def lines() -> AsyncIterator[bytes]:
         for after in range(0, found.task_count, MANIFEST_ROWS):
@@ -193,8 +186,8 @@ async def _checked(tx: Transaction, project: Project, form: DeliveryForm) -> _Wa
     names.checked(form.name)
     after = moment(form.completed_after, "/completed_after")
     before = moment(form.completed_before, "/completed_before")
-    if await deliveries.is_taken(tx, project, form.name):
-        raise await deliveries.refusal(tx, project, form.name)
+    if await builder.is_taken(tx, project, form.name):
+        raise await builder.refusal(tx, project, form.name)
     words = ScopeWords(batch_id=form.batch_id)
     return _Wanted(
         name=form.name,
@@ -216,11 +209,11 @@ async def _make(visit: Visit[Any], run: Run, project: Project, wanted: _Wanted) 
             "completed_before": wanted.before,
         }
         if wanted.is_undelivered:
-            selection = await delivery_selection.select_undelivered(db, project, **bounds)
+            selection = await task_selection.select_undelivered(db, project, **bounds)
         else:
-            selection = await delivery_selection.select(db, project, **bounds, most=UNBOUNDED)
+            selection = await task_selection.select(db, project, **bounds, most=UNBOUNDED)
         tracker.tell(phase="freezing", total=len(selection.seqs))
-        made = await deliveries.deliver(
+        made = await builder.deliver(
             db,
             project,
             wanted.name,
@@ -238,10 +231,10 @@ async def _make(visit: Visit[Any], run: Run, project: Project, wanted: _Wanted) 
 
 async def _around(tx: Transaction, visit: Visit[Any]) -> dict[str, Any]:
     """What the pages of one delivery share: the delivery, its project, the others to compare."""
-    found = await delivery_reports.get_delivery(tx, visit.user.org_id, visit.path["delivery_id"])
+    found = await reports.get_delivery(tx, visit.user.org_id, visit.path["delivery_id"])
     project = await projects.find_project_by_key(tx, found.org_id, found.project_id)
     assert project is not None
-    others = await stored.list_deliveries(tx, found.project_id)
+    others = await deliveries.list_deliveries(tx, found.project_id)
     return {
         "delivery": wire.record(found, project.public_id),
         "project": project,

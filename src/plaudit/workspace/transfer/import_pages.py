@@ -29,7 +29,7 @@ from plaudit.model.core import PersonRole
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import projects
-from plaudit.store.transfer import jobs as stored
+from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.http.job_runner import Run
 from plaudit.workspace.http.page import Page, Visit
@@ -142,7 +142,7 @@ async def show_one_import(visit: Visit[NoQuery]) -> dict[str, Any]:
     """GET /import/{job_id}: one import, with the rows it refused."""
     async with visit.db.read() as tx:
         job = await job_pages.one(visit, tx, JobKind.import_)
-        rejects = await stored.list_rejects(
+        rejects = await jobs_store.list_rejects(
             tx, visit.user.org_id, job.job_id, limit=REJECTS_SHOWN_MAX
         )
     return {"job": job, "rejects": rejects, "kept_max": jobs.REJECTS_KEPT_MAX}
@@ -152,7 +152,7 @@ async def get_rejects(visit: Visit[NoQuery]) -> Answer:
     """GET /import/{job_id}/rejected.txt: the refused rows, as `plaudit import` reports them."""
     async with visit.db.read() as tx:
         job = await job_pages.one(visit, tx, JobKind.import_)
-        found = await stored.list_rejects(
+        found = await jobs_store.list_rejects(
             tx, visit.user.org_id, job.job_id, limit=jobs.REJECTS_KEPT_MAX
         )
     called = job.about["file"]

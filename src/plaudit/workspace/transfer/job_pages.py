@@ -10,7 +10,7 @@ from plaudit import clock
 from plaudit.core.common import audit
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import Progress
-from plaudit.store.accounts import users as people
+from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
 from plaudit.workspace.http.job_runner import Run
@@ -97,5 +97,5 @@ def shown(job: Job, by: str) -> ShownJob:
 
 
 async def _name_of(tx: Transaction, visit: Visit[Any], user_id: str) -> str:
-    person = await people.find_person(tx, visit.user.account_id, user_id)
+    person = await users.find_person(tx, visit.user.account_id, user_id)
     return "" if person is None else person.name or person.email

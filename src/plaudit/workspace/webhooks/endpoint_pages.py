@@ -11,11 +11,11 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.webhooks import endpoints as webhooks
+from plaudit.core.webhooks import endpoints
 from plaudit.model.core import PersonRole
 from plaudit.model.webhooks import CHOOSABLE, EVERY_EVENT
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.webhooks import endpoints as stored
+from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
@@ -48,7 +48,7 @@ class EndpointForm(Struct, kw_only=True):
 class RotateForm(Struct):
     """How many seconds the old secret stays valid."""
 
-    keep_old_s: int = webhooks.KEEP_OLD_S
+    keep_old_s: int = endpoints.KEEP_OLD_S
 
 
 class ShownEndpoint(Struct, frozen=True, kw_only=True):
@@ -72,13 +72,13 @@ async def show_webhooks(visit: Visit[NoQuery]) -> dict[str, Any]:
 
 async def check_url(visit: Visit[NoQuery], form: EndpointForm) -> None:
     """Refuse a URL that may never be called; before the transaction, for DNS takes time."""
-    webhooks.check_events(form.chosen)
+    endpoints.check_events(form.chosen)
     await visit.desk.services.egress.check_url(form.url.strip(), pointer="/url")
 
 
 async def add_webhook(visit: Visit[NoQuery], form: EndpointForm, change: Change) -> Shown:
     """POST /webhooks: one endpoint; its secret is shown this once."""
-    endpoint, secret = await webhooks.create_endpoint(
+    endpoint, secret = await endpoints.create_endpoint(
         change.tx, visit.secret, change.org_id, url=form.url.strip(), events=form.chosen
     )
     await change.note("webhook", endpoint.endpoint_id, detail=_detail(endpoint))
@@ -100,7 +100,7 @@ async def show_webhook(visit: Visit[NoQuery]) -> dict[str, Any]:
 async def edit_webhook(visit: Visit[NoQuery], form: EndpointForm, change: Change) -> Redirect:
     """POST /webhooks/{endpoint_id}: another URL, other events."""
     was = await _named(change.tx, visit)
-    endpoint = await webhooks.change_endpoint(
+    endpoint = await endpoints.change_endpoint(
         change.tx, was, url=form.url.strip(), events=form.chosen
     )
     await _note_change(change, was, endpoint)
@@ -110,21 +110,23 @@ async def edit_webhook(visit: Visit[NoQuery], form: EndpointForm, change: Change
 async def pause_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
     """POST /webhooks/{endpoint_id}/pause: nothing is sent to it any more."""
     was = await _named(change.tx, visit)
-    await _note_change(change, was, await webhooks.change_endpoint(change.tx, was, is_active=False))
+    await _note_change(
+        change, was, await endpoints.change_endpoint(change.tx, was, is_active=False)
+    )
     return Redirect(to=WEBHOOKS, said="The webhook is paused.")
 
 
 async def resume_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
     """POST /webhooks/{endpoint_id}/resume: events are sent to it again."""
     was = await _named(change.tx, visit)
-    await _note_change(change, was, await webhooks.change_endpoint(change.tx, was, is_active=True))
+    await _note_change(change, was, await endpoints.change_endpoint(change.tx, was, is_active=True))
     return Redirect(to=WEBHOOKS, said="The webhook is active again.")
 
 
 async def remove_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
     """POST /webhooks/{endpoint_id}/delete: what waits for it is given up."""
     endpoint_id = visit.path["endpoint_id"]
-    await webhooks.delete_endpoint(change.tx, change.org_id, endpoint_id)
+    await endpoints.delete_endpoint(change.tx, change.org_id, endpoint_id)
     await change.note("webhook", endpoint_id)
     return Redirect(to=WEBHOOKS, said="The webhook is deleted.")
 
@@ -132,7 +134,7 @@ async def remove_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) 
 async def ping_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
     """POST /webhooks/{endpoint_id}/ping: a test event is on its way."""
     endpoint = await _named(change.tx, visit)
-    event_id = await webhooks.ping(change.tx, endpoint)
+    event_id = await endpoints.ping(change.tx, endpoint)
     await change.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
     to = f"{WEBHOOKS}/notices?endpoint_id={quote(endpoint.endpoint_id, safe='')}"
     return Redirect(to=to, said="A ping is on its way. Load this page again to see how it went.")
@@ -140,7 +142,7 @@ async def ping_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) ->
 
 async def rotate_secret(visit: Visit[NoQuery], form: RotateForm, change: Change) -> Shown:
     """POST /webhooks/{endpoint_id}/rotate: a new secret, shown this once."""
-    endpoint, secret = await webhooks.rotate_endpoint(
+    endpoint, secret = await endpoints.rotate_endpoint(
         change.tx, visit.secret, await _named(change.tx, visit), keep_old_s=form.keep_old_s
     )
     await change.note("webhook", endpoint.endpoint_id, detail={"keep_old_s": form.keep_old_s})
@@ -149,18 +151,18 @@ async def rotate_secret(visit: Visit[NoQuery], form: RotateForm, change: Change)
 
 async def rotate_callbacks(visit: Visit[NoQuery], form: RotateForm, change: Change) -> Shown:
     """POST /webhooks/callback-secret: a new secret for callbacks, or the first one."""
-    _, secret = await webhooks.rotate_callback_secret(
+    _, secret = await endpoints.rotate_callback_secret(
         change.tx, visit.secret, change.org_id, keep_old_s=form.keep_old_s
     )
     await change.note("callback_secret", change.org_id, detail={"keep_old_s": form.keep_old_s})
     context = await _listing(change.tx, visit)
-    once = {"secret": secret, "callback_key": webhooks.callback_key(secret)}
+    once = {"secret": secret, "callback_key": endpoints.callback_key(secret)}
     return Shown(template="webhooks/endpoints.html", context=context | once)
 
 
 async def _listing(tx: Transaction, visit: Visit[Any]) -> dict[str, Any]:
-    found = await stored.list_endpoints(tx, visit.user.org_id)
-    callbacks = await stored.find_callback_secret(tx, visit.user.org_id)
+    found = await endpoints_store.list_endpoints(tx, visit.user.org_id)
+    callbacks = await endpoints_store.find_callback_secret(tx, visit.user.org_id)
     return {
         "endpoints": [_shown(one) for one in found],
         "choosable": list(CHOOSABLE),
@@ -184,7 +186,7 @@ async def _with_secret(
 
 
 async def _named(tx: Transaction, visit: Visit[Any]) -> WebhookEndpoint:
-    return await webhooks.get_endpoint(tx, visit.user.org_id, visit.path["endpoint_id"])
+    return await endpoints.get_endpoint(tx, visit.user.org_id, visit.path["endpoint_id"])
 
 
 async def _note_change(change: Change, was: WebhookEndpoint, now: WebhookEndpoint) -> None:

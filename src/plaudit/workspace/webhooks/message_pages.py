@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from plaudit.api.http.operation import Change
 from plaudit.api.http.parameters import Choice, NoQuery, Text
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks import messages
 from plaudit.core.webhooks.messages import NoticeQuery
 from plaudit.model.core import PersonRole
 from plaudit.model.webhooks import NoticeState
-from plaudit.store.webhooks import endpoints as stored
+from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.workspace.http.page import Page, Redirect, Visit
 from plaudit.workspace.webhooks.endpoint_pages import WEBHOOKS
 
@@ -46,8 +46,8 @@ async def show_notices(visit: Visit[NoticesQuery]) -> dict[str, Any]:
         next_token=query.next_token,
     )
     async with visit.db.read() as tx:
-        found, token = await notices.notice_page(tx, visit.secret, org_id, asked)
-        endpoints = await stored.list_endpoints(tx, org_id)
+        found, token = await messages.notice_page(tx, visit.secret, org_id, asked)
+        endpoints = await endpoints_store.list_endpoints(tx, org_id)
     return {
         "notices": found,
         "next_token": token,
@@ -60,14 +60,14 @@ async def show_notices(visit: Visit[NoticesQuery]) -> dict[str, Any]:
 
 async def send_again(visit: Visit[NoQuery], form: ReplayForm, change: Change) -> Redirect:
     """POST /webhooks/notices/{notice_id}/replay: one notice, with all its attempts anew."""
-    notice = await notices.replay(change.tx, change.org_id, visit.path["notice_id"])
+    notice = await messages.replay(change.tx, change.org_id, visit.path["notice_id"])
     await change.note("notice", notice.notice_id, project_id=notice.project_id)
     return Redirect(to=NOTICES, said="The notice is on its way again.")
 
 
 async def send_dead_again(visit: Visit[NoQuery], form: ReplayForm, change: Change) -> Redirect:
     """POST /webhooks/notices/replay: what was given up, as many as one request takes."""
-    again, before = await notices.replay_dead(change.tx, change.org_id, form.endpoint_id)
+    again, before = await messages.replay_dead(change.tx, change.org_id, form.endpoint_id)
     await change.note("webhook", form.endpoint_id or change.org_id, detail={"replayed": len(again)})
     said = f"{len(again)} dead notices are on their way again."
     if before is not None:

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from plaudit.core.labeling import leases, submissions
 from plaudit.errors import LeaseLost, LimitReached, Unavailable
-from plaudit.model.core import Project
+from plaudit.model.core import ProjectRow
 from plaudit.model.labeling import Hold, Lease
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
@@ -63,7 +63,7 @@ class Crew:
         how = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         self.acknowledged = os.open(config.acknowledged, how)
         self.claims = os.open(config.claims, how)
-        self.floors: list[Project] = []
+        self.floors: list[ProjectRow] = []
         names = ("claimed", "submitted", "lost", "left", "skipped", "released", "refused")
         self.counts = dict.fromkeys(names, 0)
         self.told = asyncio.Event()
@@ -116,7 +116,7 @@ class Crew:
             except Unavailable:
                 self.counts["refused"] += 1
 
-    async def claim(self, project: Project, user_id: str) -> Lease | None:
+    async def claim(self, project: ProjectRow, user_id: str) -> Lease | None:
         began = time.perf_counter()
         lease = await self.db.write(lambda tx: leases.claim(tx, project, user_id))
         if lease is not None:
@@ -132,7 +132,7 @@ class Crew:
             except TimeoutError:
                 pass
 
-    async def work(self, project: Project, lease: Lease) -> None:
+    async def work(self, project: ProjectRow, lease: Lease) -> None:
         chance = self.random.random()
         held = Hold(lease.user_id, lease.assignment_id, lease.fence)
         await self.think()
@@ -151,7 +151,7 @@ class Crew:
             await asyncio.sleep(self.config.lease_seconds + 0.2)
         await self.submit(project, lease, held)
 
-    async def submit(self, project: Project, lease: Lease, held: Hold) -> None:
+    async def submit(self, project: ProjectRow, lease: Lease, held: Hold) -> None:
         key = f"{lease.assignment_id}-{lease.fence}"
         receipt = await self.db.write(
             lambda tx: submissions.submit(tx, project, held, ANSWERS, client_key=key, active_ms=10)

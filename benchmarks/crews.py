@@ -14,7 +14,7 @@ import msgspec
 from benchmarks.annotators import FORM, SECONDS, Config
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.projects import create_project
-from plaudit.model.core import Project
+from plaudit.model.core import ProjectRow
 from plaudit.settings import Settings
 from plaudit.store.engine import checks
 from plaudit.store.engine.engine import Database, Transaction
@@ -33,7 +33,7 @@ PROCESSES = 4
 class Floor:
     """A project of a store, each of whose tasks needs `overlap` people."""
 
-    project: Project
+    project: ProjectRow
     overlap: int
 
 
@@ -80,11 +80,11 @@ async def make_floors(
     return found
 
 
-async def _make_project(db: Database, org_id: str, name: str, detail: ProjectDetail) -> Project:
+async def _make_project(db: Database, org_id: str, name: str, detail: ProjectDetail) -> ProjectRow:
     return await db.write(lambda tx: create_project(tx, org_id, name=name, detail=detail))
 
 
-async def _make_tasks(db: Database, project: Project, count: int) -> None:
+async def _make_tasks(db: Database, project: ProjectRow, count: int) -> None:
     messages = [_message("user", "A question?"), _message("assistant", "An answer.")]
     turn = {"id": "turn_0", "messages": messages, "annotations": []}
     thread = {"id": "thread_0", "turns": [turn], "annotations": []}

@@ -22,7 +22,7 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Args, Row, Transaction
 from plaudit.store.tasks import tasks
-from plaudit.store.tasks.tasks import FAR, TaskFilter, TaskPlace
+from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter
 from plaudit.wire.v2 import render
 
 SEED = 1
@@ -163,7 +163,7 @@ async def _list_completed(tx: Transaction, project_id: int, after: int) -> list[
     return await tasks.list_tasks(
         tx,
         TaskFilter(project_id, status=TaskStatus.completed),
-        after=TaskPlace(0, after),
+        after=HeadRefs(0, after),
         bound=FAR,
         limit=PAGE_TASKS,
         with_patches=False,

@@ -19,15 +19,15 @@ from plaudit import settings as limits
 from plaudit.core.common import idempotency, server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.labeling import leases
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.transfer import jobs
 from plaudit.core.webhooks import messages
-from plaudit.core.webhooks.dispatcher import Lines
-from plaudit.core.webhooks.sender import LEASE_MS, Ended, Sender
+from plaudit.core.webhooks.dispatcher import Dispatcher
+from plaudit.core.webhooks.sender import LEASE_MS, AttemptEnd, Sender
 from plaudit.errors import Problem, Unavailable
-from plaudit.model.webhooks import NoticeState
+from plaudit.model.webhooks import MessageState
 from plaudit.settings import Settings
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.labeling import leases as leases_store
@@ -59,14 +59,14 @@ class Worker:
         secret: ServerSecret,
         settings: Settings,
         *,
-        egress: Egress | None = None,
+        egress: HttpClient | None = None,
         lease_ms: int = LEASE_MS,
-        observe: Callable[[Ended], None] | None = None,
+        observe: Callable[[AttemptEnd], None] | None = None,
     ) -> None:
         self._db = db
-        self._objects = Objects(settings.attachments_place)
+        self._objects = BlobStore(settings.attachments_place)
         sender = Sender(db, secret, settings, egress=egress, lease_ms=lease_ms)
-        self._lines = Lines(sender, on_ended=self._note, on_fault=self._fault)
+        self._lines = Dispatcher(sender, on_ended=self._note, on_fault=self._fault)
         self._observe = observe
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -162,7 +162,7 @@ class Worker:
                     break
         return total
 
-    def _note(self, ended: Ended) -> None:
+    def _note(self, ended: AttemptEnd) -> None:
         notice = ended.notice
         about = {
             "event_id": notice.event_id,
@@ -175,10 +175,10 @@ class Worker:
         }
         if ended.state is None:
             self._log.warning("lease lost", **about)
-        elif ended.state is NoticeState.dead:
+        elif ended.state is MessageState.dead:
             self._log.warning("given up", **about)
         else:
-            self._log.info("sent" if ended.state is NoticeState.done else "not sent", **about)
+            self._log.info("sent" if ended.state is MessageState.done else "not sent", **about)
         if ended.disabled_endpoint:
             self._log.warning("webhook disabled", endpoint_id=notice.endpoint_id)
         if self._observe is not None:

@@ -15,7 +15,7 @@ import pytest
 from plaudit.core.datasets import attachments
 from plaudit.errors import Misconfigured
 from plaudit.settings import from_environment
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from tests.datasets.test_datasets import content, deliver, make_dataset
 from tests.support.attachments import link_of, upload
 from tests.support.harness import Server, World
@@ -200,7 +200,7 @@ def test_an_object_store_is_swept_of_what_no_row_names(remote, s3):
 def test_archives_carry_files_from_an_object_store_to_a_folder(remote, s3, tmp_path):
     load(remote, EVERYTHING)
     lines = lines_of(remote)
-    remote.objects = Objects(str(tmp_path / "elsewhere"))
+    remote.objects = BlobStore(str(tmp_path / "elsewhere"))
     load(remote, lines, "fresh")
 
     assert lines_of(remote, "fresh") == lines
@@ -227,7 +227,7 @@ def test_a_folder_may_be_named_as_a_path_or_a_url(settings, tmp_path, form):
 )
 def test_a_place_that_cannot_be_one_is_refused_at_the_start(place):
     with pytest.raises(Misconfigured):
-        Objects(place)
+        BlobStore(place)
 
 
 def test_a_folder_that_cannot_be_made_is_a_503(settings, tmp_path):

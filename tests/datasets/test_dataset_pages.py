@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import pytest
 
-from plaudit.model.deliveries import DatasetDelivery
+from plaudit.model.deliveries import DatasetDeliveryRow
 from plaudit.settings import Settings
 from plaudit.store.datasets import datasets
 from plaudit.store.engine import connect
@@ -45,7 +45,7 @@ def page(connection: apsw.Connection, shape: str, place: tuple[int, int]) -> Any
     """The seqs of a page after a place, the steps of the engine, and the plan."""
     key = connection.execute("SELECT dataset_key FROM dataset WHERE dataset_id = 'd'").fetchone()[0]
     tx = SqliteTransaction(connection)
-    delivery = DatasetDelivery("", "v7", key, "", 0)
+    delivery = DatasetDeliveryRow("", "v7", key, "", 0)
     work = {
         "by sequence": lambda: datasets.list_dataset_tasks(
             tx, key, after_seq=place[1], bound=FAR, limit=10

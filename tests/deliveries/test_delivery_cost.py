@@ -10,7 +10,7 @@ import pytest
 from plaudit.store.deliveries import delivered
 from plaudit.store.engine.connect import FILE_NAME
 from plaudit.store.engine.sqlite import SqliteTransaction, drive
-from plaudit.store.tasks.tasks import TaskFilter, TaskPlace
+from plaudit.store.tasks.tasks import HeadRefs, TaskFilter
 from tests.support.builders import make_tasks
 from tests.support.deliveries import begun, deliver, select
 from tests.support.harness import on_sqlite_alone, walk
@@ -76,10 +76,10 @@ def readers(project_id, begun_ms, times):
             tx, where, begun_ms, after=at, until=at + 1000, limit=10
         ),
         "rows of a project": lambda tx, at: delivered.list_rows_of_project(
-            tx, where, after=TaskPlace(0, at), bound=10**6, limit=10
+            tx, where, after=HeadRefs(0, at), bound=10**6, limit=10
         ),
         "rows by completion": lambda tx, at: delivered.list_rows_of_project(
-            tx, by_time, after=TaskPlace(times[at - 1] if at else 0, at), bound=2**60, limit=10
+            tx, by_time, after=HeadRefs(times[at - 1] if at else 0, at), bound=2**60, limit=10
         ),
     }
 
@@ -154,7 +154,7 @@ def test_the_latest_delivery_costs_the_same_however_many_there_are(world, client
 def readers_of_project(connection):
     (project_id,) = connection.execute("SELECT project_id FROM project").fetchone()
     return lambda tx: delivered.list_rows_of_project(
-        tx, TaskFilter(project_id), after=TaskPlace(0, 0), bound=10**6, limit=50
+        tx, TaskFilter(project_id), after=HeadRefs(0, 0), bound=10**6, limit=50
     )
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from plaudit.core.tasks import lifecycle
 from plaudit.core.webhooks import messages
-from plaudit.core.webhooks.messages import NoticeQuery
-from plaudit.model.webhooks import NoticeState
+from plaudit.core.webhooks.messages import MessageQuery
+from plaudit.model.webhooks import MessageState
 from plaudit.store.engine import checks
 from tests.support.receivers import OK, Receiver
 from tests.support.sender_process import senders
@@ -273,7 +273,7 @@ def test_a_sender_that_slept_past_its_lease_records_nothing_over_the_next_one(wo
 
     async def stored():
         async with world.db.read() as tx:
-            [one], _ = await messages.notice_page(tx, world.secret, org_id, NoticeQuery())
+            [one], _ = await messages.notice_page(tx, world.secret, org_id, MessageQuery())
         return one
 
     async def main():
@@ -297,5 +297,5 @@ def test_a_sender_that_slept_past_its_lease_records_nothing_over_the_next_one(wo
 
     assert after == before
     assert len(after.attempts) == 1
-    expected = NoticeState.waiting if answer is OK else NoticeState.done
+    expected = MessageState.waiting if answer is OK else MessageState.done
     assert after.notice.state is expected

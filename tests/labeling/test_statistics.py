@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from plaudit.core.labeling.statistics import Bar, Pace, sampled
+from plaudit.core.labeling.statistics import CompletionPace, ValueCount, sampled
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.workspace.render import charts
 
@@ -90,7 +90,7 @@ def test_the_same_key_at_several_levels_is_counted_apart():
 
     found = sampled(form, [given]).spreads
     assert [(one.field.level, one.bars) for one in found] == [
-        (level, [Bar(str(number), 1)]) for number, level in enumerate(levels, 1)
+        (level, [ValueCount(str(number), 1)]) for number, level in enumerate(levels, 1)
     ]
 
 
@@ -142,7 +142,7 @@ def test_without_submissions_there_is_no_middle():
 
 @pytest.mark.parametrize("counts", [[0], [1], [3, 0, 5], [7] * 30, [10**9, 1], [0] * 30])
 def test_columns_stand_inside_the_picture_and_the_tallest_fits(counts):
-    chart = charts.bars_chart([Bar(str(n), count) for n, count in enumerate(counts)])
+    chart = charts.bars_chart([ValueCount(str(n), count) for n, count in enumerate(counts)])
 
     for one in chart.columns:
         assert chart.left <= one.x
@@ -156,7 +156,7 @@ def test_columns_stand_inside_the_picture_and_the_tallest_fits(counts):
 
 
 def test_days_are_written_without_their_year_and_not_all_of_them():
-    chart = charts.days_chart(Pace([(n * DAY_MS, n) for n in range(30)], is_cut=False))
+    chart = charts.days_chart(CompletionPace([(n * DAY_MS, n) for n in range(30)], is_cut=False))
 
     captions = [one.caption for one in chart.columns if one.caption]
     assert len(captions) == 10

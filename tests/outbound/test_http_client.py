@@ -12,8 +12,8 @@ import pytest
 
 from plaudit import __version__
 from plaudit.core.outbound import http_client
-from plaudit.core.outbound.http_client import Egress
-from plaudit.model.webhooks import AttemptResult, Outcome
+from plaudit.core.outbound.http_client import HttpClient
+from plaudit.model.webhooks import AttemptResult, AttemptStatus
 from tests.support.harness import clean_environment
 from tests.support.receivers import LOOPBACK, OK, Receiver, Talk, abort, book
 
@@ -32,7 +32,7 @@ def post(
     async def main() -> tuple[AttemptResult, Receiver]:
         async with Receiver(talk).listening() as receiver:
             url = f"http://127.0.0.1:{receiver.port}{path}"
-            client = Egress(LOOPBACK, deadline_s=http_client.DEADLINE_SECONDS)
+            client = HttpClient(LOOPBACK, deadline_s=http_client.DEADLINE_SECONDS)
             return await client.post(url, body, headers or {}), receiver
 
     return asyncio.run(main())
@@ -56,7 +56,7 @@ def short_deadline(monkeypatch):
 def test_a_permitted_network_is_called_on_any_port():
     result, receiver = post(OK, body=b'{"task_id":"task_1"}')
 
-    assert result.outcome == Outcome.ok
+    assert result.outcome == AttemptStatus.ok
     assert (result.status, result.byte_count) == (200, 2)
     assert receiver.bodies == [b'{"task_id":"task_1"}']
 
@@ -82,12 +82,12 @@ def test_nothing_of_the_environment_is_heeded(monkeypatch):
         async with Receiver(OK).listening() as proxy, Receiver(OK).listening() as receiver:
             for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
                 monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-            result = await Egress(LOOPBACK).post(receiver.url, b"{}", {})
+            result = await HttpClient(LOOPBACK).post(receiver.url, b"{}", {})
             return result, proxy.connections, receiver.connections
 
     result, by_proxy, direct = asyncio.run(main())
 
-    assert (result.outcome, by_proxy, direct) == (Outcome.ok, 0, 1)
+    assert (result.outcome, by_proxy, direct) == (AttemptStatus.ok, 0, 1)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -98,18 +98,18 @@ def test_a_redirect_is_a_failed_attempt_and_is_not_followed(status):
                 f"HTTP/1.1 {status} Found\r\nLocation: {other.url}\r\nContent-Length: 0\r\n\r\n"
             ).encode()
             async with Receiver(answer).listening() as receiver:
-                return await Egress(LOOPBACK).post(receiver.url, b"{}", {}), other.connections
+                return await HttpClient(LOOPBACK).post(receiver.url, b"{}", {}), other.connections
 
     result, followed = asyncio.run(main())
 
-    assert (result.outcome, result.status, followed) == (Outcome.status, status, 0)
+    assert (result.outcome, result.status, followed) == (AttemptStatus.status, status, 0)
 
 
 def test_cookies_are_not_kept():
     async def main() -> list[bytes]:
         answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
         async with Receiver(answer).listening() as receiver:
-            client = Egress(LOOPBACK)
+            client = HttpClient(LOOPBACK)
             for _ in range(2):
                 await client.post(receiver.url, b"{}", {})
             return receiver.heads
@@ -124,14 +124,14 @@ def test_cookies_are_not_kept():
 def test_whatever_is_not_200_to_299_is_a_failed_attempt_with_its_status(status):
     result = answering(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
 
-    assert (result.outcome, result.status) == (Outcome.status, status)
+    assert (result.outcome, result.status) == (AttemptStatus.status, status)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_200_to_299_is_success(status):
     result = answering(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
 
-    assert (result.outcome, result.status) == (Outcome.ok, status)
+    assert (result.outcome, result.status) == (AttemptStatus.ok, status)
 
 
 def test_an_attempt_says_nothing_of_what_was_answered():
@@ -180,7 +180,7 @@ def test_an_answer_is_not_unpacked():
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n" + packed
     )
 
-    assert (result.outcome, result.byte_count) == (Outcome.ok, 100)
+    assert (result.outcome, result.byte_count) == (AttemptStatus.ok, 100)
 
 
 def test_an_endless_answer_is_cut_off_and_counts_as_answered():
@@ -193,7 +193,7 @@ def test_an_endless_answer_is_cut_off_and_counts_as_answered():
 
     result, _ = post(talk)
 
-    assert (result.outcome, result.byte_count) == (Outcome.ok, http_client.ANSWER_BYTES_MAX)
+    assert (result.outcome, result.byte_count) == (AttemptStatus.ok, http_client.ANSWER_BYTES_MAX)
     assert result.duration_ms < 5000
 
 
@@ -224,14 +224,14 @@ async def _only_continue(reader: asyncio.StreamReader, writer: asyncio.StreamWri
 def test_whoever_is_slow_is_cut_off_at_the_deadline(talk, short_deadline):
     result, _ = post(talk)
 
-    assert result.outcome == Outcome.timeout
+    assert result.outcome == AttemptStatus.timeout
     assert 500 <= result.duration_ms < 5000
 
 
 def test_a_receiver_that_reads_nothing_is_cut_off_at_the_deadline(short_deadline):
     result, _ = post(_silent, body=b"x" * 20_000_000)
 
-    assert result.outcome == Outcome.timeout
+    assert result.outcome == AttemptStatus.timeout
     assert result.duration_ms < 5000
 
 
@@ -261,7 +261,7 @@ async def _hang_up_in_the_head(reader: asyncio.StreamReader, writer: asyncio.Str
     "talk", [_reset_at_once, _reset_in_the_body, _hang_up, _hang_up_in_the_head]
 )
 def test_a_connection_that_ends_too_early_is_a_reset(talk):
-    assert post(talk)[0].outcome == Outcome.reset
+    assert post(talk)[0].outcome == AttemptStatus.reset
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_connection_that_ends_too_early_is_a_reset(talk):
     ],
 )
 def test_an_answer_that_is_not_http_is_a_protocol_error(answer):
-    assert answering(answer).outcome == Outcome.protocol_error
+    assert answering(answer).outcome == AttemptStatus.protocol_error
 
 
 def test_a_closed_port_is_connect_failed():
@@ -288,9 +288,9 @@ def test_a_closed_port_is_connect_failed():
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
 
-        result = asyncio.run(Egress(LOOPBACK).post(url, b"{}", {}))
+        result = asyncio.run(HttpClient(LOOPBACK).post(url, b"{}", {}))
 
-    assert (result.outcome, result.status) == (Outcome.connect_failed, None)
+    assert (result.outcome, result.status) == (AttemptStatus.connect_failed, None)
 
 
 def test_a_receiver_that_takes_no_connections_is_connect_timeout(short_deadline):
@@ -303,17 +303,17 @@ def test_a_receiver_that_takes_no_connections_is_connect_timeout(short_deadline)
             filler.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}/"
 
-        result = asyncio.run(Egress(LOOPBACK).post(url, b"{}", {}))
+        result = asyncio.run(HttpClient(LOOPBACK).post(url, b"{}", {}))
 
         for filler in fillers:
             filler.close()
-    assert result.outcome == Outcome.connect_timeout
+    assert result.outcome == AttemptStatus.connect_timeout
 
 
 def test_a_name_that_is_not_found_is_dns_failed():
-    result = asyncio.run(Egress(resolve=book()).post("http://gone.example/", b"{}", {}))
+    result = asyncio.run(HttpClient(resolve=book()).post("http://gone.example/", b"{}", {}))
 
-    assert result.outcome == Outcome.dns_failed
+    assert result.outcome == AttemptStatus.dns_failed
 
 
 def test_a_lookup_that_takes_too_long_is_dns_failed(monkeypatch):
@@ -323,9 +323,9 @@ def test_a_lookup_that_takes_too_long_is_dns_failed(monkeypatch):
         await never()
         return []
 
-    result = asyncio.run(Egress(resolve=resolve).post("http://slow.example/", b"{}", {}))
+    result = asyncio.run(HttpClient(resolve=resolve).post("http://slow.example/", b"{}", {}))
 
-    assert result.outcome == Outcome.dns_failed
+    assert result.outcome == AttemptStatus.dns_failed
     assert result.duration_ms < 1000
 
 
@@ -334,14 +334,14 @@ def test_another_address_is_tried_when_one_does_not_answer():
         async with Receiver(OK, "127.0.0.2").listening() as receiver:
             names = book(two_example=("127.0.0.1", "127.0.0.2"))
             url = f"http://two.example:{receiver.port}/"
-            return await Egress(LOOPBACK, resolve=names).post(url, b"{}", {})
+            return await HttpClient(LOOPBACK, resolve=names).post(url, b"{}", {})
 
-    assert asyncio.run(main()).outcome == Outcome.ok
+    assert asyncio.run(main()).outcome == AttemptStatus.ok
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http://u:p@127.0.0.1/", "http://127.1/", ""])
 def test_what_is_no_url_of_ours_is_bad_url(url):
-    assert asyncio.run(Egress(LOOPBACK).post(url, b"{}", {})).outcome == Outcome.bad_url
+    assert asyncio.run(HttpClient(LOOPBACK).post(url, b"{}", {})).outcome == AttemptStatus.bad_url
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_retry_after_is_seconds_or_a_date_and_bounded(value, seconds):
 def test_many_posts_at_once_do_not_wait_for_a_slow_one(short_deadline):
     async def main() -> tuple[list[AttemptResult], AttemptResult]:
         async with Receiver(_silent).listening() as slow, Receiver(OK).listening() as quick:
-            client = Egress(LOOPBACK)
+            client = HttpClient(LOOPBACK)
             waiting = asyncio.create_task(client.post(slow.url, b"{}", {}))
             done = await asyncio.gather(*(client.post(quick.url, b"{}", {}) for _ in range(50)))
             assert not waiting.done()
@@ -383,5 +383,5 @@ def test_many_posts_at_once_do_not_wait_for_a_slow_one(short_deadline):
 
     quick, slow = asyncio.run(main())
 
-    assert {result.outcome for result in quick} == {Outcome.ok}
-    assert slow.outcome == Outcome.timeout
+    assert {result.outcome for result in quick} == {AttemptStatus.ok}
+    assert slow.outcome == AttemptStatus.timeout

@@ -14,10 +14,10 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from plaudit.core.outbound import urls
-from plaudit.core.outbound.http_client import PORTS, Egress, resolve_host
+from plaudit.core.outbound.http_client import PORTS, HttpClient, resolve_host
 from plaudit.core.outbound.ip_addresses import is_among, is_public
 from plaudit.errors import InvalidContent
-from plaudit.model.webhooks import Outcome
+from plaudit.model.webhooks import AttemptStatus
 from tests.support.receivers import OK, Receiver, book
 
 HOSTS = [
@@ -84,18 +84,18 @@ async def resolve(host: str) -> Sequence[str]:
     return await _names(host)
 
 
-def hits(url: str) -> tuple[bool, Outcome, int]:
+def hits(url: str) -> tuple[bool, AttemptStatus, int]:
     """Whether it may be saved, what becomes of a post, and how often a canary was called.
 
     `{port}` in the URL becomes the canaries' port.
     """
 
-    async def main() -> tuple[bool, Outcome, int]:
+    async def main() -> tuple[bool, AttemptStatus, int]:
         canary, canary6 = Receiver(OK), Receiver(OK, "::1")
         async with canary.listening():
             canary6.port = canary.port
             async with canary6.listening():
-                client = Egress(resolve=resolve, ports=(*PORTS, canary.port))
+                client = HttpClient(resolve=resolve, ports=(*PORTS, canary.port))
                 text = url.replace("{port}", str(canary.port))
                 try:
                     await client.check_url(text)
@@ -118,7 +118,11 @@ def test_no_spelling_of_an_internal_host_leads_there(host):
     is_saved, outcome, connections = hits(f"http://{host}:{{port}}/")
 
     assert connections == 0
-    assert outcome in (Outcome.bad_url, Outcome.refused_address, Outcome.dns_failed)
+    assert outcome in (
+        AttemptStatus.bad_url,
+        AttemptStatus.refused_address,
+        AttemptStatus.dns_failed,
+    )
     assert not is_saved
 
 
@@ -127,7 +131,11 @@ def test_no_form_of_url_leads_to_an_internal_host(url):
     is_saved, outcome, connections = hits(url.replace("{host}", "127.0.0.1:{port}"))
 
     assert connections == 0
-    assert outcome in (Outcome.bad_url, Outcome.refused_address, Outcome.dns_failed)
+    assert outcome in (
+        AttemptStatus.bad_url,
+        AttemptStatus.refused_address,
+        AttemptStatus.dns_failed,
+    )
     assert not is_saved
 
 
@@ -135,7 +143,7 @@ def test_no_form_of_url_leads_to_an_internal_host(url):
 def test_a_canary_would_notice(host, listener):
     async def main() -> int:
         async with Receiver(OK, listener).listening() as canary:
-            client = Egress([ip_network(listener)])
+            client = HttpClient([ip_network(listener)])
             await client.check_url(f"http://{host}:{canary.port}/")
             await client.post(f"http://{host}:{canary.port}/", b"{}", {})
             return canary.connections
@@ -152,19 +160,19 @@ def test_the_address_that_was_checked_is_the_one_that_is_called():
         asked.append(host)
         return answers[len(asked) - 1]
 
-    async def main() -> tuple[list[Outcome], int, int]:
+    async def main() -> tuple[list[AttemptStatus], int, int]:
         good, canary = Receiver(OK, "127.0.0.2"), Receiver(OK)
         async with good.listening():
             canary.port = good.port
             async with canary.listening():
-                client = Egress([ip_network("127.0.0.2")], resolve=flip)
+                client = HttpClient([ip_network("127.0.0.2")], resolve=flip)
                 url = f"http://flip.example:{good.port}/"
                 found = [(await client.post(url, b"{}", {})).outcome for _ in range(20)]
                 return found, good.connections, canary.connections
 
     outcomes, called, canary_hits = asyncio.run(main())
 
-    assert outcomes == [Outcome.ok, Outcome.refused_address] * 10
+    assert outcomes == [AttemptStatus.ok, AttemptStatus.refused_address] * 10
     assert (called, canary_hits, len(asked)) == (10, 0, 20)
 
 
@@ -174,14 +182,14 @@ def test_a_name_that_was_fine_when_saved_is_checked_again_when_used():
     async def flip(host: str) -> Sequence[str]:
         return next(answers)
 
-    async def main() -> tuple[Outcome, int]:
+    async def main() -> tuple[AttemptStatus, int]:
         async with Receiver(OK).listening() as canary:
-            client = Egress([ip_network("127.0.0.2")], resolve=flip)
+            client = HttpClient([ip_network("127.0.0.2")], resolve=flip)
             url = f"http://flip.example:{canary.port}/"
             await client.check_url(url)
             return (await client.post(url, b"{}", {})).outcome, canary.connections
 
-    assert asyncio.run(main()) == (Outcome.refused_address, 0)
+    assert asyncio.run(main()) == (AttemptStatus.refused_address, 0)
 
 
 PUBLIC = book(hook_example=["93.184.216.34"], both_example=["1.1.1.1", "2606:4700::1111"])
@@ -198,20 +206,20 @@ PUBLIC = book(hook_example=["93.184.216.34"], both_example=["1.1.1.1", "2606:470
     ],
 )  # fmt: skip
 def test_a_public_url_may_be_saved(url):
-    asyncio.run(Egress(resolve=PUBLIC).check_url(url))
+    asyncio.run(HttpClient(resolve=PUBLIC).check_url(url))
 
 
 @pytest.mark.parametrize(
     "url", ["http://hook.example:8080/", "https://1.1.1.1:8443/", "https://unknown.example:22/"]
 )
 def test_a_public_address_is_called_on_the_usual_ports_alone(url):
-    client = Egress(resolve=PUBLIC)
+    client = HttpClient(resolve=PUBLIC)
 
     with pytest.raises(InvalidContent, match=r"on port 80 or 443.*PLAUDIT_EGRESS_ALLOW"):
         asyncio.run(client.check_url(url))
 
     outcome = asyncio.run(client.post(url, b"{}", {})).outcome
-    assert outcome in (Outcome.refused_address, Outcome.dns_failed)
+    assert outcome in (AttemptStatus.refused_address, AttemptStatus.dns_failed)
 
 
 @pytest.mark.parametrize(
@@ -233,19 +241,19 @@ def test_a_public_address_is_called_on_the_usual_ports_alone(url):
 )
 def test_a_refusal_says_what_to_change(url, message):
     with pytest.raises(InvalidContent, match=message):
-        asyncio.run(Egress(resolve=PUBLIC).check_url(url))
+        asyncio.run(HttpClient(resolve=PUBLIC).check_url(url))
 
 
 def test_a_refusal_points_at_the_field():
     for url in ("ftp://x/", "http://10.0.0.1/"):
         with pytest.raises(InvalidContent) as caught:
-            asyncio.run(Egress().check_url(url, pointer="/callback_url"))
+            asyncio.run(HttpClient().check_url(url, pointer="/callback_url"))
 
         assert caught.value.pointer == "/callback_url"
 
 
 def test_a_refusal_does_not_say_where_a_name_leads():
-    client = Egress(resolve=book(secret_example=["10.11.12.13"]))
+    client = HttpClient(resolve=book(secret_example=["10.11.12.13"]))
 
     with pytest.raises(InvalidContent) as caught:
         asyncio.run(client.check_url("https://secret.example/"))
@@ -304,6 +312,8 @@ def test_one_address_that_is_not_permitted_spoils_a_name():
 
     with pytest.raises(InvalidContent):
         asyncio.run(
-            Egress([ip_network("10.0.0.0/16")], resolve=names).check_url("http://two.example/")
+            HttpClient([ip_network("10.0.0.0/16")], resolve=names).check_url("http://two.example/")
         )
-    asyncio.run(Egress([ip_network("10.0.0.0/8")], resolve=names).check_url("http://two.example/"))
+    asyncio.run(
+        HttpClient([ip_network("10.0.0.0/8")], resolve=names).check_url("http://two.example/")
+    )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from plaudit.core.outbound.http_client import Egress
-from plaudit.model.webhooks import AttemptResult, Outcome
+from plaudit.core.outbound.http_client import HttpClient
+from plaudit.model.webhooks import AttemptResult, AttemptStatus
 from tests.support.receivers import LOOPBACK, OK, Authority, Receiver, abort, book
 
 
@@ -19,7 +19,7 @@ def tls_post(
 
     async def main() -> tuple[AttemptResult, Receiver]:
         async with Receiver(OK).listening(authority.server(*certificate)) as receiver:
-            client = Egress(
+            client = HttpClient(
                 LOOPBACK,
                 resolve=book(hook_example=("127.0.0.1",)),
                 tls=authority.client() if trusted else None,
@@ -36,9 +36,9 @@ def test_tls_verifies_the_name_and_not_the_address(tmp_path):
     by_name, receiver = tls_post(authority, certificate=("hook.example",), url_host="hook.example")
     by_address, _ = tls_post(authority, certificate=("127.0.0.1",), url_host="hook.example")
 
-    assert by_name.outcome == Outcome.ok
+    assert by_name.outcome == AttemptStatus.ok
     assert f"Host: hook.example:{receiver.port}".encode() in receiver.heads[0]
-    assert by_address.outcome == Outcome.tls_failed
+    assert by_address.outcome == AttemptStatus.tls_failed
 
 
 def test_tls_with_an_address_in_the_url_verifies_the_address(tmp_path):
@@ -47,7 +47,7 @@ def test_tls_with_an_address_in_the_url_verifies_the_address(tmp_path):
     good, _ = tls_post(authority, certificate=("127.0.0.1",), url_host="127.0.0.1")
     bad, _ = tls_post(authority, certificate=("hook.example",), url_host="127.0.0.1")
 
-    assert (good.outcome, bad.outcome) == (Outcome.ok, Outcome.tls_failed)
+    assert (good.outcome, bad.outcome) == (AttemptStatus.ok, AttemptStatus.tls_failed)
 
 
 def test_a_certificate_of_an_unknown_authority_is_tls_failed(tmp_path):
@@ -55,7 +55,7 @@ def test_a_certificate_of_an_unknown_authority_is_tls_failed(tmp_path):
         Authority(tmp_path), certificate=("hook.example",), url_host="hook.example", trusted=False
     )
 
-    assert (result.outcome, receiver.heads) == (Outcome.tls_failed, [])
+    assert (result.outcome, receiver.heads) == (AttemptStatus.tls_failed, [])
 
 
 @pytest.mark.parametrize("manner", ["answers", "hangs up", "resets"])
@@ -70,6 +70,6 @@ def test_a_receiver_that_speaks_no_tls_is_tls_failed(manner):
 
         async with Receiver(hello).listening() as receiver:
             url = f"https://127.0.0.1:{receiver.port}/"
-            return await Egress(LOOPBACK).post(url, b"{}", {})
+            return await HttpClient(LOOPBACK).post(url, b"{}", {})
 
-    assert asyncio.run(main()).outcome == Outcome.tls_failed
+    assert asyncio.run(main()).outcome == AttemptStatus.tls_failed

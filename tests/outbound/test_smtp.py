@@ -13,9 +13,9 @@ import pytest
 from plaudit import mailbox
 from plaudit.core.outbound import smtp
 from plaudit.core.outbound.callback_urls import check_callback, is_mail
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.errors import InvalidContent
-from plaudit.model.webhooks import AttemptResult, Outcome
+from plaudit.model.webhooks import AttemptResult, AttemptStatus
 from plaudit.settings import Settings, from_environment
 from tests.support.receivers import Authority, book
 from tests.support.smtp_receiver import CANARY, SmtpReceiver
@@ -75,7 +75,7 @@ def test_a_mail_arrives_with_its_headers_and_text():
     result = send(receiver, text="Fertig: \u00e4\u00f6\u00fc\n.\nMehr.\n")
 
     message = received(receiver)
-    assert (result.outcome, result.status) == (Outcome.ok, None)
+    assert (result.outcome, result.status) == (AttemptStatus.ok, None)
     assert message["From"] == "plaudit@mail.example"
     assert message["To"] == "ann@example.com"
     assert message["Subject"] == "Task task_1 is completed"
@@ -106,7 +106,7 @@ def test_no_text_ends_the_mail_early(text):
 
     result = send(receiver, text=text)
 
-    assert result.outcome == Outcome.ok
+    assert result.outcome == AttemptStatus.ok
     assert len(receiver.messages) == 1
     assert [line.partition(" ")[0] for line in receiver.commands].count("MAIL") == 1
 
@@ -120,7 +120,7 @@ def test_no_subject_becomes_another_header(subject):
     result = send(receiver, subject=subject)
 
     message = received(receiver)
-    assert result.outcome == Outcome.ok
+    assert result.outcome == AttemptStatus.ok
     assert message["Bcc"] is None
     assert len(message["Subject"]) <= smtp.SUBJECT_CHARS_MAX
     assert len([line for line in receiver.commands if line.startswith("RCPT")]) == 1
@@ -154,7 +154,7 @@ def test_mail_is_encrypted_before_anything_is_said(scheme, tmp_path):
 
     result = send(receiver, scheme, login="me:p%40ss%2Fword@", authority=authority)
 
-    assert result.outcome == Outcome.ok
+    assert result.outcome == AttemptStatus.ok
     assert len(receiver.messages) == 1
 
 
@@ -168,7 +168,7 @@ def test_a_certificate_that_does_not_fit_is_tls_failed_and_nothing_is_sent(schem
     trusted = authority if fault == "another name" else None
     result = send(receiver, scheme, login="me:secret@", authority=trusted)
 
-    assert result.outcome == Outcome.tls_failed
+    assert result.outcome == AttemptStatus.tls_failed
     assert not any(line.startswith(("AUTH", "MAIL")) for line in receiver.commands)
 
 
@@ -177,14 +177,14 @@ def test_without_starttls_on_the_other_side_no_password_is_sent():
 
     result = send(receiver, "smtp+starttls", login="me:secret@")
 
-    assert result.outcome == Outcome.protocol_error
+    assert result.outcome == AttemptStatus.protocol_error
     assert not any(line.startswith("AUTH") for line in receiver.commands)
 
 
 def test_a_wrong_password_is_a_refusal_with_its_code():
     result = send(SmtpReceiver(login=("me", "right")), login="me:wrong@")
 
-    assert (result.outcome, result.status) == (Outcome.status, 535)
+    assert (result.outcome, result.status) == (AttemptStatus.status, 535)
 
 
 @pytest.mark.parametrize(
@@ -200,13 +200,13 @@ def test_a_wrong_password_is_a_refusal_with_its_code():
 def test_a_refusal_keeps_its_code_and_nothing_of_its_text(replies: dict[str, Any], code):
     result = send(SmtpReceiver(replies))
 
-    assert (result.outcome, result.status) == (Outcome.status, code)
+    assert (result.outcome, result.status) == (AttemptStatus.status, code)
     assert CANARY not in repr(result)
 
 
 @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA", "message"])
 def test_a_server_that_hangs_up_is_a_reset(command):
-    assert send(SmtpReceiver({command: None})).outcome == Outcome.reset
+    assert send(SmtpReceiver({command: None})).outcome == AttemptStatus.reset
 
 
 @pytest.mark.parametrize("command", ["EHLO", "MAIL", "message"])
@@ -215,7 +215,7 @@ def test_a_silent_server_is_a_timeout(command, monkeypatch):
 
     result = send(SmtpReceiver({command: ""}))
 
-    assert result.outcome == Outcome.timeout
+    assert result.outcome == AttemptStatus.timeout
     assert result.duration_ms < 2000
 
 
@@ -223,20 +223,20 @@ def test_a_server_that_does_not_greet_is_connect_timeout(monkeypatch):
     monkeypatch.setattr(smtp, "DEADLINE_SECONDS", 0.4)
 
     assert send(SmtpReceiver({"greeting": ""})).outcome in (
-        Outcome.connect_timeout,
-        Outcome.timeout,
+        AttemptStatus.connect_timeout,
+        AttemptStatus.timeout,
     )
 
 
 @pytest.mark.parametrize("command", ["greeting", "MAIL"])
 def test_a_server_that_speaks_no_smtp_is_a_protocol_error(command):
-    assert send(SmtpReceiver({command: "HTTP/1.1 200 OK"})).outcome == Outcome.protocol_error
+    assert send(SmtpReceiver({command: "HTTP/1.1 200 OK"})).outcome == AttemptStatus.protocol_error
 
 
 def test_a_mail_that_was_taken_over_is_sent_whatever_follows():
     """Otherwise a server that is slow to say goodbye would get everything twice."""
     for replies in ({"QUIT": None}, {"QUIT": ""}, {"QUIT": "500 no"}):
-        assert send(SmtpReceiver(replies)).outcome == Outcome.ok
+        assert send(SmtpReceiver(replies)).outcome == AttemptStatus.ok
 
 
 def test_a_server_that_is_not_there_is_connect_failed_or_dns_failed():
@@ -249,14 +249,14 @@ def test_a_server_that_is_not_there_is_connect_failed_or_dns_failed():
     send(unused)
     closed = asyncio.run(main(f"smtp://127.0.0.1:{unused.port}?from=a@b.example"))
 
-    assert closed.outcome == Outcome.connect_failed
+    assert closed.outcome == AttemptStatus.connect_failed
 
 
 WITH_MAIL = Settings(smtp_url="smtp://127.0.0.1?from=a@b.example")
 
 
 def check(text: str, settings: Settings) -> None:
-    egress = Egress(resolve=book(hook_example=["93.184.216.34"]))
+    egress = HttpClient(resolve=book(hook_example=["93.184.216.34"]))
     asyncio.run(check_callback(text, egress=egress, settings=settings, pointer="/callback_url"))
 
 

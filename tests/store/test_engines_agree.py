@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from plaudit import clock, ids
-from plaudit.api.http.parameters import Choice, Choices, Count, Moment, parameters_of
+from plaudit.api.http.parameters import DateTime, Enum, EnumList, IntRange, parameters_of
 from plaudit.api.v2 import reads
 from plaudit.core.accounts import api_keys
 from plaudit.store.accounts import organizations
@@ -184,14 +184,14 @@ class Requests:
     def _piece(self, name: str, parameter) -> str:
         some, spoiled = self._random, self._random.random() < 0.08
         match parameter:
-            case Moment():
+            case DateTime():
                 return f"{name}={some.choice(HOSTILE_MOMENTS if spoiled else MOMENTS)}"
-            case Count():
+            case IntRange():
                 counts = ["0", "101", "-1", "1.0"] if spoiled else ["1", "2", "3", "100", "%2B4"]
                 return f"{name}={some.choice(counts)}"
-            case Choice():
+            case Enum():
                 return f"{name}={some.choice(HOSTILE if spoiled else list(parameter.words))}"
-            case Choices():
+            case EnumList():
                 words = some.sample(parameter.words, k=some.randint(0, len(parameter.words)))
                 if spoiled:
                     words.append("everything")

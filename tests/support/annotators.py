@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from plaudit.core.accounts import sessions, users
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.projects import create_project
-from plaudit.model.core import Batch, PersonRole, PersonStatus, Project
+from plaudit.model.core import BatchRow, PersonRole, PersonStatus, ProjectRow
 from plaudit.store.accounts import organizations
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.resources import ProjectDetail
@@ -57,7 +57,7 @@ class Shift:
     def __init__(self, world: World, name: str = "Eggs", **detail: Any) -> None:
         self.world, self.org_id = world, world.org()
         settings = ProjectDetail(**({"types": ["RLHF: Pref Ranking"]} | detail))
-        self.project: Project = self.write(
+        self.project: ProjectRow = self.write(
             lambda tx: create_project(tx, self.org_id, name=name, detail=settings)
         )
         self.path = f"/work/{self.project.public_id}"
@@ -66,7 +66,7 @@ class Shift:
         return self.world.run(self.world.db.write(work))
 
     def add(
-        self, content: list[Any] | None = None, count: int = 1, batch: Batch | None = None
+        self, content: list[Any] | None = None, count: int = 1, batch: BatchRow | None = None
     ) -> list[str]:
         """Add tasks; their ids."""
         threads: list[Thread] = convert(content or make_content(), list[Thread])

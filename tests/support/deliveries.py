@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plaudit.core.deliveries import builder, task_selection
 from plaudit.core.tasks import lifecycle
-from plaudit.core.tasks.resolve import ScopeWords, find_project
+from plaudit.core.tasks.resolve import ScopeNames, find_project
 from plaudit.errors import Conflict
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
@@ -75,7 +75,7 @@ def manifest_of(client, delivery_id, limit=1000):
 
 def project_of(world):
     org_id = world.org()
-    return world.run(world.db.write(lambda tx: find_project(tx, org_id, ScopeWords("project_123"))))
+    return world.run(world.db.write(lambda tx: find_project(tx, org_id, ScopeNames("project_123"))))
 
 
 def select(world, **bounds):
@@ -94,5 +94,5 @@ def make(world, name="January", **bounds):
 
 def begun(world, name="January", lease_ms=builder.LEASE_MS):
     """A run that has claimed the name."""
-    maker = builder.Maker(world.db.write, project_of(world), name, lease_ms=lease_ms)
+    maker = builder.DeliveryBuilder(world.db.write, project_of(world), name, lease_ms=lease_ms)
     return maker, world.run(maker.begin())

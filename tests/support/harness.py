@@ -30,9 +30,9 @@ from plaudit.core.tasks import projects
 from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
 from plaudit.errors import NotFound
 from plaudit.formats import files
-from plaudit.model.core import Project, Role
+from plaudit.model.core import ProjectRow, Role
 from plaudit.settings import Settings
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database
 from plaudit.wire.v2.resources import ProjectDetail
@@ -57,7 +57,7 @@ class World:
         self.secret = server_secret.load(settings.secret_path)
         self._runner = asyncio.Runner()
         self.db: Database = connect.open_database(settings)
-        self.objects = Objects(settings.attachments_place)
+        self.objects = BlobStore(settings.attachments_place)
         self.run(server_secret.bind(self.db, self.secret, settings.secret_path))
 
     def run(self, awaitable: Awaitable[T]) -> T:
@@ -95,7 +95,7 @@ class World:
 
     def project(
         self, name: str = "My Test Project", org: str = "default", **kwargs: Any
-    ) -> Project:
+    ) -> ProjectRow:
         """A new project; keywords are those of `create_project`, and types / models."""
         org_id = self.org(org)
         names = ("types", "models")

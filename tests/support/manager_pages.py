@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from plaudit.model.core import AuditEntry
+from plaudit.model.core import AuditEntryRow
 from plaudit.store.common import audit
 from plaudit.store.tasks import projects
 from plaudit.wire.v2.resources import ProjectDetail, project_detail
@@ -20,14 +20,14 @@ def all_projects(world: World) -> dict[str, ProjectDetail]:
     return {one.name: project_detail(one) for one in found}
 
 
-def entries(world: World) -> list[AuditEntry]:
+def entries(world: World) -> list[AuditEntryRow]:
     """What people did, as the audit log has it, the latest first; their signing in left out."""
     org_id = world.org()
 
-    async def read(tx: Any) -> list[AuditEntry]:
+    async def read(tx: Any) -> list[AuditEntryRow]:
         return await audit.list_entries(tx, org_id, before=None, object_id=None, limit=50)
 
-    found: list[AuditEntry] = world.run(world.db.write(read))
+    found: list[AuditEntryRow] = world.run(world.db.write(read))
     return [one for one in found if one.actor.kind == "user" and one.object_kind not in OWN_AFFAIRS]
 
 

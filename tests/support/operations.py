@@ -18,8 +18,8 @@ from plaudit.api.http import problems
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import JSON, Operation
 from plaudit.core.datasets import attachments
-from plaudit.model.core import ApiKey, Person, PersonRole, PersonStatus, Role
-from plaudit.model.webhooks import Event, EventType, Notice
+from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
+from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.settings import Settings
 from plaudit.store.accounts import organizations, users
 from plaudit.store.datasets import attachments as attachments_store
@@ -298,7 +298,7 @@ def add_ann_webhooks(world: Any) -> None:
         await outbox.insert_notices(
             tx,
             [
-                Notice(0, notice_id, org_id, "evt_1", None, url, queue, 1)
+                WebhookMessageRow(0, notice_id, org_id, "evt_1", None, url, queue, 1)
                 for notice_id, queue in ((NAMES["notice_id"], "ended"), ("notice_2", "waiting"))
             ],
         )
@@ -340,7 +340,7 @@ def add_ann_file(world: World) -> None:
     """A file that Ann uploaded."""
     attachment_id, org_id = NAMES["attachment_id"], world.org()
     world.objects.put_now(attachments.key_of(org_id, attachment_id), b"A")
-    received = attachments.Receiving()
+    received = attachments.IncomingFile()
     received.take(b"A")
     row = received.attachment(attachment_id, org_id, CANARY, None)
     world.run(world.db.write(lambda tx: attachments_store.insert_attachment(tx, row)))
@@ -363,7 +363,7 @@ def add_ann_people(world: Any) -> None:
             created_ms=1,
         )
         await users.insert_person(tx, person, person.email)
-        key = ApiKey(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
+        key = ApiKeyRow(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
         await organizations.insert_key(tx, key, CANARY.encode())
 
     world.run(world.db.write(work))

@@ -18,7 +18,7 @@ from collections import Counter
 from ipaddress import ip_address
 from pathlib import Path
 
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.errors import InvalidContent
 from tests.outbound.test_ip_addresses import HOSTS, URLS
 
@@ -118,7 +118,7 @@ def prepare() -> None:
             subprocess.run(["mount", "--bind", path, f"/etc/{name}"], check=True)
 
 
-async def attempt(client: Egress, url: str) -> dict[str, str | bool]:
+async def attempt(client: HttpClient, url: str) -> dict[str, str | bool]:
     """Try to save a URL, and post to it whether or not that worked."""
     try:
         await client.check_url(url)
@@ -137,7 +137,7 @@ async def main() -> None:
     for one in (public, *internal):
         await one.start()
 
-    client = Egress()
+    client = HttpClient()
     found: dict[str, object] = {}
     for name in NAMES:
         found[name] = await attempt(client, f"http://{name}/")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from plaudit.core.common import server_secret
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.worker import Worker
@@ -32,7 +32,7 @@ async def main(folder: str, database: str, waits: str, deadline_s: str, lease_s:
         db,
         server_secret.load(settings.secret_path),
         settings,
-        egress=Egress(LOOPBACK, deadline_s=float(deadline_s)),
+        egress=HttpClient(LOOPBACK, deadline_s=float(deadline_s)),
         lease_ms=round(float(lease_s) * 1000),
     )
     worker.start()

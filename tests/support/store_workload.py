@@ -20,9 +20,9 @@ from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export, jobs
 from plaudit.core.transfer.importer import Reject
-from plaudit.core.transfer.jobs import Progress
+from plaudit.core.transfer.jobs import JobProgress
 from plaudit.core.webhooks import endpoints, messages
-from plaudit.core.webhooks.messages import NoticeQuery
+from plaudit.core.webhooks.messages import MessageQuery
 from plaudit.model.core import TaskStatus
 from plaudit.store.accounts import organizations, sessions
 from plaudit.store.common import audit, idempotency
@@ -193,7 +193,7 @@ async def looked_after(tx, floor: Floor, task) -> None:
     await statistics.last_answers(tx, project)
     account_id, _ = await organizations.find_account(tx, floor.org_id)
     await task_work.work_on(tx, task, account_id)
-    words = resolve.ScopeWords(project_id=project.public_id)
+    words = resolve.ScopeNames(project_id=project.public_id)
     shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
     for batch_id, status, after in shapes:
         where = TaskFilter(project.project_id, batch_id, status, after)
@@ -261,7 +261,7 @@ async def put_through_telling(world: World, project) -> None:
 
         await world.db.write(change)
         async with world.db.read() as tx:
-            query = NoticeQuery(endpoint_id=ended.endpoint_id, limit=1)
+            query = MessageQuery(endpoint_id=ended.endpoint_id, limit=1)
             [one] = (await messages.notice_page(tx, world.secret, org_id, query))[0]
             await messages_store.find_notice(tx, org_id, one.notice.notice_id)
         await world.db.write(lambda tx: messages_store.replay(tx, one.notice, now=1))
@@ -277,8 +277,8 @@ async def put_through_jobs(world: World, project) -> None:
         job = await world.db.write(
             lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.archive, {}, "writing")
         )
-        await jobs.advance(world.db, job, Progress(done=1), [reject], 0)
-        await jobs.end(world.db, job, state, Progress(), [reject], 1, file_size=1)
+        await jobs.advance(world.db, job, JobProgress(done=1), [reject], 0)
+        await jobs.end(world.db, job, state, JobProgress(), [reject], 1, file_size=1)
     await jobs.drop_other_files(world.db, world.objects, job)
 
     async def work(tx):
@@ -354,12 +354,12 @@ def put_through_deliveries(world: World, key: str) -> None:
     org_id = world.org()
 
     async def runs(tx):
-        project = await resolve.find_project(tx, org_id, resolve.ScopeWords("project_123"))
-        taken = builder.Maker(lambda work: work(tx), project, "e", lease_ms=0)
+        project = await resolve.find_project(tx, org_id, resolve.ScopeNames("project_123"))
+        taken = builder.DeliveryBuilder(lambda work: work(tx), project, "e", lease_ms=0)
         await taken.begin()
         found = await frozen_tasks.list_completed(tx, project.project_id, [1])
         taken.took(await taken.add(tx, [*found.values()]))
-        anew = builder.Maker(lambda work: work(tx), project, "e")
+        anew = builder.DeliveryBuilder(lambda work: work(tx), project, "e")
         await anew.begin()
         await anew.withdraw()
 
@@ -388,7 +388,7 @@ def put_through_managing(world: World, key: str) -> None:
 
 async def live(tx, org_id, project):
     """Tasks through every move of their lives."""
-    batch = batches_store.Batch(
+    batch = batches_store.BatchRow(
         org_id,
         "b",
         project.project_id,

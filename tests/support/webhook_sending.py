@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 from standardwebhooks import Webhook
 
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.tasks import lifecycle
 from plaudit.core.webhooks import endpoints
-from plaudit.model.core import Project, StoredTask
+from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.settings import Settings
 from plaudit.store.tasks import tasks
 from plaudit.store.webhooks import endpoints as endpoints_store
@@ -55,7 +55,7 @@ async def working(
 ) -> AsyncIterator[Worker]:
     """A worker that may reach loopback and retries at once, until the block ends."""
     chosen = settings or msgspec.structs.replace(world.settings, webhook_retry_s=WAITS)
-    kwargs = {"egress": Egress(LOOPBACK)} | kwargs
+    kwargs = {"egress": HttpClient(LOOPBACK)} | kwargs
     worker = Worker(world.db, world.secret, chosen, **kwargs)
     worker.start()
     try:
@@ -84,7 +84,7 @@ async def add_endpoint(
     )
 
 
-async def store_task(world: World, project: Project, **fields: Any) -> StoredTask:
+async def store_task(world: World, project: ProjectRow, **fields: Any) -> StoredTask:
     """A pending task."""
     return await world.db.write(lambda tx: lifecycle.create_task(tx, project, **fields))
 

@@ -278,8 +278,8 @@ def test_a_chunk_that_found_its_batch_closing_is_stored_again(client, project, m
     assert len(listed(client)) == 2
 
 
-def row_in(batch_id: str) -> bulk_insert.Row:
-    return bulk_insert.Row(
+def row_in(batch_id: str) -> bulk_insert.NewTaskRow:
+    return bulk_insert.NewTaskRow(
         line=1, task_id="t", is_named=False, unique_id="u", batch_id=batch_id, batch_name=None,
         metadata=None, callback_url=None, content=None,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from plaudit import clock
 from plaudit.core.webhooks import endpoints, messages
-from plaudit.model.webhooks import NoticeState
+from plaudit.model.webhooks import MessageState
 from tests.support.harness import on_sqlite_alone
 from tests.support.receivers import OK, Receiver
 from tests.support.webhook_sending import (
@@ -108,7 +108,7 @@ def test_what_is_old_is_forgotten_with_its_attempts_and_event(world):
             await add_endpoint(world, "http://127.0.0.1:1/", org_id=org_id)
             for _ in range(3):
                 await store_task(world, project)
-            await settled(world, org_id, NoticeState.done, 3)
+            await settled(world, org_id, MessageState.done, 3)
             await worker.forget_old()
             before = [await count(table) for table in ("event", "notice")]
         old = clock.now_ms() - messages.KEPT_MS - 1000

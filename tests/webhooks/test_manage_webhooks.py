@@ -9,7 +9,7 @@ import pytest
 from plaudit.core.webhooks import endpoints as webhooks
 from plaudit.core.webhooks import signatures
 from plaudit.errors import Misconfigured, Unavailable
-from plaudit.model.webhooks import CHOOSABLE, Event, EventType, Notice
+from plaudit.model.webhooks import CHOOSABLE, Event, EventType, WebhookMessageRow
 from plaudit.settings import from_environment
 from plaudit.store.common import audit
 from plaudit.store.webhooks import outbox
@@ -35,8 +35,8 @@ def give_up(world, org_id, endpoint_id=None, count=1, url=URL):
         await outbox.insert_notices(
             tx,
             [
-                Notice(0, f"notice_{queue}_{n:04d}", org_id, f"evt_{queue}", endpoint_id, url,
-                       queue, 1)
+                WebhookMessageRow(0, f"notice_{queue}_{n:04d}", org_id, f"evt_{queue}", endpoint_id,
+                                  url, queue, 1)
                 for n in range(count)
             ],
         )  # fmt: skip

@@ -11,27 +11,27 @@ import pytest
 
 from plaudit import clock
 from plaudit.core.webhooks import retry_policy, signatures
-from plaudit.model.webhooks import AttemptResult, NoticeState, Outcome
-from plaudit.store.webhooks.outbox import LeasedNotice
+from plaudit.model.webhooks import AttemptResult, AttemptStatus, MessageState
+from plaudit.store.webhooks.outbox import LeasedMessage
 
 API = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 DAY_MS = 24 * 3600 * 1000
 
 
 def failed(status: int | None = 500, retry_after_s: int | None = None) -> AttemptResult:
-    outcome = Outcome.timeout if status is None else Outcome.status
+    outcome = AttemptStatus.timeout if status is None else AttemptStatus.status
     return AttemptResult(outcome=outcome, status=status, duration_ms=1, retry_after_s=retry_after_s)
 
 
 def walk(*answers: AttemptResult, waits_s=retry_policy.RETRY_S, start_ms: int = 1_000_000):
     """The times of a notice's attempts, if they go like this and the last one over and over."""
-    notice = LeasedNotice(1, "n", "o", "e", None, "https://x.test/", "q", 0, 0, 0, 1, 0)
+    notice = LeasedMessage(1, "n", "o", "e", None, "https://x.test/", "q", 0, 0, 0, 1, 0)
     times, now = [], start_ms
     for number in range(200):
         times.append(now)
         result = answers[min(number, len(answers) - 1)]
         settled = retry_policy.verdict(notice, result, at_ms=now, ended_ms=now, waits_s=waits_s)
-        if settled.state is not NoticeState.waiting:
+        if settled.state is not MessageState.waiting:
             return times, settled.state
         now = settled.next_ms
         notice = msgspec.structs.replace(
@@ -44,7 +44,7 @@ def test_there_are_twenty_attempts_within_a_day():
     for _ in range(50):
         times, state = walk(failed())
 
-        assert (len(times), state) == (20, NoticeState.dead)
+        assert (len(times), state) == (20, MessageState.dead)
         assert times[-1] - times[0] <= DAY_MS
         assert times[-1] - times[0] > DAY_MS * 0.85
 
@@ -64,7 +64,7 @@ def test_waits_grow_and_none_is_exactly_another_s():
 def test_a_receiver_that_asks_to_wait_still_gets_a_last_attempt_within_the_day(status, asked_s):
     times, state = walk(failed(status, asked_s))
 
-    assert state is NoticeState.dead
+    assert state is MessageState.dead
     assert times[1] - times[0] == asked_s * 1000
     assert times[-1] - times[0] <= DAY_MS
     assert len(times) <= 20
@@ -88,14 +88,16 @@ def test_as_many_waits_as_are_set_and_one_attempt_more(waits_s):
 
 
 def test_success_ends_it():
-    times, state = walk(failed(), AttemptResult(outcome=Outcome.ok, status=200, duration_ms=1))
+    times, state = walk(
+        failed(), AttemptResult(outcome=AttemptStatus.ok, status=200, duration_ms=1)
+    )
 
-    assert (len(times), state) == (2, NoticeState.done)
+    assert (len(times), state) == (2, MessageState.done)
 
 
 @pytest.mark.parametrize("outcome", ["mail_off", "endpoint_disabled", "endpoint_deleted"])
 def test_what_cannot_get_better_is_not_tried_again(outcome):
-    assert len(walk(AttemptResult(outcome=Outcome(outcome), duration_ms=0))[0]) == 1
+    assert len(walk(AttemptResult(outcome=AttemptStatus(outcome), duration_ms=0))[0]) == 1
 
 
 def test_the_table_of_waits_is_the_one_there_is():
@@ -114,7 +116,7 @@ def test_every_outcome_is_described():
 
     described = re.findall(r"`(\w+)`", "".join(re.findall(r"(?m)^\| ([^|]+) \|", table)))
 
-    assert sorted(described) == sorted(Outcome)
+    assert sorted(described) == sorted(AttemptStatus)
 
 
 def test_the_verification_shown_to_receivers_works():

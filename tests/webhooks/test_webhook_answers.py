@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
-from plaudit.model.webhooks import NoticeState
+from plaudit.model.webhooks import MessageState
 from plaudit.store.common import audit
 from tests.support.receivers import OK
 from tests.support.webhook_sending import (
@@ -49,7 +49,7 @@ def test_what_is_not_a_2xx_is_tried_as_often_as_set(world, answer, outcome, numb
         async with receiving(receiver), working(world, settings):
             await add_endpoint(world, receiver.url, org_id=project.org_id)
             await store_task(world, project)
-            [one] = await settled(world, project.org_id, NoticeState.dead)
+            [one] = await settled(world, project.org_id, MessageState.dead)
             return one
 
     one = world.run(main())
@@ -69,7 +69,7 @@ def test_every_2xx_is_success(world, number):
         async with receiving(receiver), working(world):
             await add_endpoint(world, receiver.url, org_id=project.org_id)
             await store_task(world, project)
-            await settled(world, project.org_id, NoticeState.done)
+            await settled(world, project.org_id, MessageState.done)
 
     world.run(main())
 
@@ -90,7 +90,7 @@ def test_410_disables_the_endpoint_and_gives_up_what_waits_for_it(world):
                     await store_task(world, project)
                 await until(lambda: receiver.connections == 4)
                 await store_task(world, project)
-                found = await settled(world, org_id, NoticeState.dead, 5)
+                found = await settled(world, org_id, MessageState.dead, 5)
                 calls = receiver.connections
                 await store_task(world, project)
                 await asyncio.sleep(0.2)
@@ -117,7 +117,7 @@ def test_410_ends_a_callback_at_once(world):
         async with receiving(receiver), working(world):
             task = await store_task(world, project, callback_url=receiver.url)
             await complete(world, task, project.org_id)
-            await settled(world, project.org_id, NoticeState.dead)
+            await settled(world, project.org_id, MessageState.dead)
             await asyncio.sleep(0.3)
 
     world.run(main())
@@ -153,7 +153,7 @@ def test_retry_after_counts_for_nothing_on_other_answers(world):
         async with receiving(receiver), working(world):
             await add_endpoint(world, receiver.url, org_id=project.org_id)
             await store_task(world, project)
-            await settled(world, project.org_id, NoticeState.done)
+            await settled(world, project.org_id, MessageState.done)
 
     world.run(main())
 
@@ -175,7 +175,7 @@ def test_nothing_of_a_receiver_s_answer_is_kept(world, settings):
         async with receiving(receiver), working(world, chosen):
             await add_endpoint(world, receiver.url, org_id=org_id)
             await store_task(world, project)
-            await settled(world, org_id, NoticeState.dead)
+            await settled(world, org_id, MessageState.dead)
 
     world.run(main())
     with world.client() as client:

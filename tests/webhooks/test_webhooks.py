@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from plaudit import clock
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.tasks import batches, lifecycle
 from plaudit.core.webhooks import endpoints, messages
-from plaudit.core.webhooks.messages import NoticeQuery
-from plaudit.model.webhooks import EventType, NoticeState
+from plaudit.core.webhooks.messages import MessageQuery
+from plaudit.model.webhooks import EventType, MessageState
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.receivers import OK, Receiver
 from tests.support.webhook_sending import (
@@ -33,7 +33,7 @@ from tests.support.webhook_sending import (
 
 async def listed(world, org_id, **query):
     async with world.db.read() as tx:
-        found, _ = await messages.notice_page(tx, world.secret, org_id, NoticeQuery(**query))
+        found, _ = await messages.notice_page(tx, world.secret, org_id, MessageQuery(**query))
     return found
 
 
@@ -204,7 +204,7 @@ def test_an_event_keeps_its_id_over_attempts_and_each_attempt_has_its_time(world
         async with receiving(receiver), working(world, settings):
             _, secret = await add_endpoint(world, receiver.url, org_id=project.org_id)
             await store_task(world, project)
-            [one] = await settled(world, project.org_id, NoticeState.done)
+            [one] = await settled(world, project.org_id, MessageState.done)
             return secret, one
 
     secret, one = world.run(main())
@@ -232,11 +232,11 @@ def test_a_dead_notice_is_replayed_with_all_its_tries_and_the_same_id(world):
         async with receiving(receiver), working(world, settings) as worker:
             await add_endpoint(world, receiver.url, org_id=org_id)
             await store_task(world, project)
-            [dead] = await settled(world, org_id, NoticeState.dead)
+            [dead] = await settled(world, org_id, MessageState.dead)
             name = dead.notice.notice_id
             await world.db.write(lambda tx: messages.replay(tx, org_id, name))
             worker.wake()
-            [done] = await settled(world, org_id, NoticeState.done)
+            [done] = await settled(world, org_id, MessageState.done)
             return done
 
     done = world.run(main())
@@ -304,7 +304,7 @@ def test_what_waits_goes_to_the_new_url_of_its_endpoint(world):
             await store_task(world, project)
             await until(lambda: old.connections >= 1)
             await world.db.write(lambda tx: endpoints.change_endpoint(tx, endpoint, url=new.url))
-            await settled(world, org_id, NoticeState.done)
+            await settled(world, org_id, MessageState.done)
 
     world.run(main())
 
@@ -331,7 +331,7 @@ def test_what_waits_for_an_endpoint_that_ended_is_given_up(world, ending):
                     lambda tx: endpoints.delete_endpoint(tx, org_id, endpoint.endpoint_id)
                 )
             async with working(world):
-                return await settled(world, org_id, NoticeState.dead, 20)
+                return await settled(world, org_id, MessageState.dead, 20)
 
     found = world.run(main())
 
@@ -350,14 +350,14 @@ def test_an_address_that_may_not_be_called_any_more_is_not_called(world):
         return answers[host]
 
     async def main():
-        egress = Egress((), resolve=resolve)
+        egress = HttpClient((), resolve=resolve)
         settings = msgspec.structs.replace(world.settings, webhook_retry_s=(0.0, 0.0))
         async with receiving(canary), working(world, settings, egress=egress):
             for url in (canary.url, f"http://flip.example.com:{canary.port}/", "http://[::1]/"):
                 await add_endpoint(world, url, org_id=org_id)
             task = await store_task(world, project, callback_url=canary.url)
             await complete(world, task, org_id)
-            return await settled(world, org_id, NoticeState.dead, 7)
+            return await settled(world, org_id, MessageState.dead, 7)
 
     found = world.run(main())
 

@@ -15,9 +15,9 @@ import httpx2
 import pytest
 
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.model.labeling import LeaseStatus
-from plaudit.model.webhooks import NoticeState
+from plaudit.model.webhooks import MessageState
 from plaudit.store.tasks import tasks
 from plaudit.worker import Worker
 from tests.support.builders import make_thread
@@ -187,7 +187,7 @@ def test_a_worker_that_is_stopped_finishes_what_it_sends_and_takes_nothing_more(
                 await until(lambda: receiver.connections >= 4)
                 process.send_signal(number)
                 code = await asyncio.to_thread(process.wait, 10)
-            return code, await listed(world, org_id, state=NoticeState.done)
+            return code, await listed(world, org_id, state=MessageState.done)
 
     code, done = world.run(main())
 
@@ -283,11 +283,11 @@ def test_a_worker_outlives_restarts_of_the_database(tmp_path):
                 await add_endpoint(world, receiver.url, org_id=org_id)
                 for number in range(3):
                     await store_task(world, project)
-                    await settled(world, org_id, NoticeState.done, number + 1)
+                    await settled(world, org_id, MessageState.done, number + 1)
                     await asyncio.to_thread(cluster.stop)
                     await asyncio.to_thread(cluster.start)
                 await store_task(world, project)
-                await settled(world, org_id, NoticeState.done, 4)
+                await settled(world, org_id, MessageState.done, 4)
 
         world.run(main())
         world.close()
@@ -305,17 +305,19 @@ def test_a_worker_that_cannot_open_a_secret_leaves_the_notice_to_one_that_can(wo
         async with receiving(receiver):
             await add_endpoint(world, receiver.url, org_id=org_id)
             await store_task(world, project)
-            blind = Worker(world.db, other, world.settings, egress=Egress(LOOPBACK), lease_ms=500)
+            blind = Worker(
+                world.db, other, world.settings, egress=HttpClient(LOOPBACK), lease_ms=500
+            )
             blind.start()
             await asyncio.sleep(1.5)
             await blind.stop(5)
             before = await listed(world, org_id)
             async with working(world):
-                await settled(world, org_id, NoticeState.done)
+                await settled(world, org_id, MessageState.done)
             return before
 
     [before] = world.run(main())
 
-    assert before.notice.state is NoticeState.waiting
+    assert before.notice.state is MessageState.waiting
     assert before.attempts == []
     assert len(receiver.bodies) == 1

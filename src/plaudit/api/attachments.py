@@ -14,14 +14,14 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.bodies import read_pieces, refuse_encoding
-from plaudit.api.http.operation import REPLAYED, Answer, Call, Operation, idempotency_key
+from plaudit.api.http.operation import REPLAYED, Call, Operation, Response, idempotency_key
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.http.streams import Stream, content_disposition, wanted_range
 from plaudit.core.common import audit, idempotency
 from plaudit.core.datasets import attachments
 from plaudit.errors import NotFound
 from plaudit.model.core import Role
-from plaudit.model.deliveries import Attachment
+from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.datasets import attachments as attachments_store
 from plaudit.store.engine.engine import Transaction
 
@@ -38,7 +38,7 @@ class FollowLink(Struct, frozen=True):
     signature: Annotated[str, Text(description="Proves that this server made the link.")] = ""
 
 
-class Upload(Struct, frozen=True):
+class AttachmentUpload(Struct, frozen=True):
     """Query of POST /manage/v1/attachments."""
 
     name: Annotated[
@@ -98,7 +98,7 @@ async def follow_link(call: Call[FollowLink]) -> Stream:
     )
 
 
-async def upload_attachment(call: Call[Upload]) -> Answer:
+async def upload_attachment(call: Call[AttachmentUpload]) -> Response:
     """POST /manage/v1/attachments: keep the body as a file."""
     services, org_id, headers = call.services, call.caller.org_id, dict(call.scope["headers"])
     refuse_encoding(headers)
@@ -131,10 +131,10 @@ async def upload_attachment(call: Call[Upload]) -> Answer:
     answer, is_replayed = await services.db.write(work)
     if is_replayed:
         await services.objects.delete([attachments.key_of(org_id, kept.attachment_id)])
-    return Answer(answer, headers=[REPLAYED] if is_replayed else [])
+    return Response(answer, headers=[REPLAYED] if is_replayed else [])
 
 
-async def get_attachment(call: Call[NoQuery]) -> Answer:
+async def get_attachment(call: Call[NoQuery]) -> Response:
     """GET /manage/v1/attachments/{attachment_id}: leads to the file."""
     async with call.services.db.read(snapshot=False) as tx:
         found = await attachments_store.find_attachment(
@@ -145,10 +145,10 @@ async def get_attachment(call: Call[NoQuery]) -> Answer:
     return redirect_to(call, found)
 
 
-def redirect_to(call: Call[Any], attachment: Attachment) -> Answer:
+def redirect_to(call: Call[Any], attachment: AttachmentRow) -> Response:
     """A redirect to a link that is valid for a few minutes."""
     location = _prefix(call) + attachments.link(call.services.secret, attachment)
-    return Answer(b"", 302, "text/plain", [(b"location", location.encode())])
+    return Response(b"", 302, "text/plain", [(b"location", location.encode())])
 
 
 def _prefix(call: Call[Any]) -> str:
@@ -156,7 +156,7 @@ def _prefix(call: Call[Any]) -> str:
     return urlsplit(call.services.settings.public_url or "").path.rstrip("/")
 
 
-def _uploaded(call: Call[Any], kept: Attachment) -> UploadedAttachment:
+def _uploaded(call: Call[Any], kept: AttachmentRow) -> UploadedAttachment:
     base = (call.services.settings.public_url or "").rstrip("/")
     return UploadedAttachment(
         id=kept.attachment_id,
@@ -168,7 +168,7 @@ def _uploaded(call: Call[Any], kept: Attachment) -> UploadedAttachment:
     )
 
 
-def _disposition(found: Attachment) -> bytes:
+def _disposition(found: AttachmentRow) -> bytes:
     return content_disposition("inline" if found.shown_as else "attachment", found.name)
 
 
@@ -206,7 +206,7 @@ OPERATIONS = (
         "organization.",
         tag="Attachments",
         role=Role.write,
-        query=Upload,
+        query=AttachmentUpload,
         streams=(DOWNLOAD,),
         answer=UploadedAttachment,
         answer_description="The file that is kept.",

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.metrics import Metrics
-from plaudit.api.http.operation import JSON, Answer, Call, Operation
+from plaudit.api.http.operation import JSON, Call, Operation, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.openapi import docs_page
 from plaudit.errors import NotFound
@@ -41,24 +41,24 @@ async def get_readiness(call: Call[NoQuery]) -> Health:
     return Health("ready")
 
 
-async def get_root(call: Call[NoQuery]) -> Answer:
+async def get_root(call: Call[NoQuery]) -> Response:
     """GET /: a browser is led to the workspace, anything else to the documentation."""
     accepted = dict(call.scope["headers"]).get(b"accept", b"")
     place = b"/work" if b"text/html" in accepted else b"/docs"
-    return Answer(b"", 302, "text/plain", [(b"location", place)])
+    return Response(b"", 302, "text/plain", [(b"location", place)])
 
 
 def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tuple[Operation, ...]:
     """The open operations; `document` makes the OpenAPI document once all routes are known."""
     pages: dict[str, bytes] = {}
 
-    async def get_openapi(call: Call[NoQuery]) -> Answer:
+    async def get_openapi(call: Call[NoQuery]) -> Response:
         """GET /openapi.json: this document."""
         if "openapi" not in pages:
             pages["openapi"] = msgspec.json.encode(document())
-        return Answer(pages["openapi"])
+        return Response(pages["openapi"])
 
-    async def get_docs(call: Call[NoQuery]) -> Answer:
+    async def get_docs(call: Call[NoQuery]) -> Response:
         """GET /docs: the documentation page."""
         if "docs" not in pages:
             pages["docs"] = docs_page.render(document()).encode()
@@ -66,21 +66,21 @@ def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tupl
             (b"content-security-policy", DOCS_POLICY),
             (b"referrer-policy", b"no-referrer"),
         ]
-        return Answer(pages["docs"], 200, "text/html; charset=utf-8", headers)
+        return Response(pages["docs"], 200, "text/html; charset=utf-8", headers)
 
-    async def get_static(call: Call[NoQuery]) -> Answer:
+    async def get_static(call: Call[NoQuery]) -> Response:
         """GET /docs/static/{name}: what the page loads."""
         name = call.path["name"]
         if name not in _STATIC_TYPES:
             raise NotFound
         headers = [(b"cache-control", b"public, max-age=300")]
-        return Answer((_STATIC / name).read_bytes(), 200, _STATIC_TYPES[name], headers)
+        return Response((_STATIC / name).read_bytes(), 200, _STATIC_TYPES[name], headers)
 
-    async def get_metrics(call: Call[NoQuery]) -> Answer:
+    async def get_metrics(call: Call[NoQuery]) -> Response:
         """GET /metrics: for loopback alone, unless configured otherwise."""
         if not (call.services.settings.metrics_public or _is_local(call.scope)):
             raise NotFound
-        return Answer(metrics.text(), 200, "text/plain; version=0.0.4; charset=utf-8")
+        return Response(metrics.text(), 200, "text/plain; version=0.0.4; charset=utf-8")
 
     def declare(
         operation_id: str, path: str, handler: Any, summary: str, answer: Any, *errors: int

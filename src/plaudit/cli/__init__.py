@@ -21,7 +21,7 @@ from plaudit.cli.data import import_files, write_archive
 from plaudit.cli.database import db
 from plaudit.cli.deliver import deliver
 from plaudit.cli.keys import keys, projects_app
-from plaudit.cli.place import DEFAULT_ORG, Place, refuse, say, with_store
+from plaudit.cli.place import DEFAULT_ORG, CliContext, refuse, say, with_store
 from plaudit.cli.users import users
 from plaudit.cli.webhooks import webhooks
 from plaudit.core.accounts import api_keys
@@ -45,9 +45,9 @@ app.command(deliver)
 
 
 @app.command
-def init(place: Place | None = None) -> None:
+def init(place: CliContext | None = None) -> None:
     """Create the store, or bring it up to date. Running it again does no harm."""
-    chosen = (place or Place()).settings()
+    chosen = (place or CliContext()).settings()
     applied = connect.prepare(chosen)
     made_secret = _make_secret(chosen)
 
@@ -71,7 +71,7 @@ def serve(
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8000,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
     worker: bool | None = None,
-    place: Place | None = None,
+    place: CliContext | None = None,
 ) -> None:
     """Run the server. It listens on loopback unless told otherwise.
 
@@ -86,7 +86,7 @@ def serve(
     worker
         Whether they also send callbacks; default $PLAUDIT_WORKER, else yes.
     """
-    chosen = (place or Place()).settings()
+    chosen = (place or CliContext()).settings()
     if worker is not None:
         chosen = msgspec.structs.replace(chosen, worker=worker)
     if workers != 1 and chosen.database is None:
@@ -98,9 +98,9 @@ def serve(
 
 
 @app.command(name="worker")
-def work(*, place: Place | None = None) -> None:
+def work(*, place: CliContext | None = None) -> None:
     """Send callbacks and forget what is old, without serving; beside `serve --no-worker`."""
-    chosen = (place or Place()).settings()
+    chosen = (place or CliContext()).settings()
     with_store(chosen, _nothing)
     server.configure_logs(chosen)
     background.run(chosen)

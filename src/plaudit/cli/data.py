@@ -23,7 +23,7 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer import export
 from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
 from plaudit.formats import files
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database
 
 
@@ -68,7 +68,7 @@ def import_files(
                 replace=replace,
                 strict=strict,
                 on_reject=_report,
-                objects=Objects(chosen.settings().attachments_place),
+                objects=BlobStore(chosen.settings().attachments_place),
             )
 
     summary = with_store(chosen.settings(), work)
@@ -94,7 +94,7 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
         written = 0
         with progress() as bars, files.writing(out) as write:
             bar = bars.add_task("writing", total=await export.count_tasks(db, org_id))
-            objects = Objects(chosen.settings().attachments_place)
+            objects = BlobStore(chosen.settings().attachments_place)
             async for line in export.lines(db, org_id, objects):
                 write(line + b"\n")
                 written += 1

@@ -12,10 +12,10 @@ from plaudit.cli.place import ExistingFile, World, progress, refuse, say, with_s
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.deliveries import builder, task_selection
-from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
+from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project
 from plaudit.errors import NotFound
-from plaudit.model.core import Actor, Batch, Project
-from plaudit.model.deliveries import Delivery
+from plaudit.model.core import Actor, BatchRow, ProjectRow
+from plaudit.model.deliveries import DeliveryRow
 from plaudit.store.engine.engine import Database, Transaction
 
 UNBOUNDED = 2**62
@@ -60,10 +60,10 @@ def deliver(
         refuse("--tasks names the tasks itself; leave the filters out", code=2)
     task_ids = None if tasks is None else _ids_of(tasks)
 
-    async def work(db: Database, secret: ServerSecret) -> Delivery:
+    async def work(db: Database, secret: ServerSecret) -> DeliveryRow:
         org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         async with db.read() as tx:
-            inside = await find_project(tx, org_id, ScopeWords(project_name=project))
+            inside = await find_project(tx, org_id, ScopeNames(project_name=project))
             assert inside is not None
             if await builder.is_taken(tx, inside, name):
                 raise await builder.refusal(tx, inside, name)
@@ -98,11 +98,11 @@ def deliver(
     )
 
 
-async def _find_batch(tx: Transaction, project: Project, batch: str) -> Batch | None:
+async def _find_batch(tx: Transaction, project: ProjectRow, batch: str) -> BatchRow | None:
     try:
-        return await find_batch(tx, project.org_id, ScopeWords(batch_name=batch), project)
+        return await find_batch(tx, project.org_id, ScopeNames(batch_name=batch), project)
     except NotFound:
-        return await find_batch(tx, project.org_id, ScopeWords(batch_id=batch), project)
+        return await find_batch(tx, project.org_id, ScopeNames(batch_id=batch), project)
 
 
 def _moment(option: str, text: str | None) -> int | None:

@@ -37,7 +37,7 @@ _PIPE_COLUMNS = 1_000_000
 
 @Parameter(name="*")
 @dataclass
-class Place:
+class CliContext:
     """Which store."""
 
     data: Path | None = None
@@ -54,7 +54,7 @@ class Place:
 
 @Parameter(name="*")
 @dataclass
-class Organization(Place):
+class Organization(CliContext):
     """Which store, and which organization in it."""
 
     org: str = DEFAULT_ORG
@@ -63,7 +63,7 @@ class Organization(Place):
 
 @Parameter(name="*")
 @dataclass
-class World(Place):
+class World(CliContext):
     """Which store, and whose data in it."""
 
     org: str = DEFAULT_ORG

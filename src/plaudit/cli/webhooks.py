@@ -16,7 +16,7 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.webhooks import endpoints as rules
 from plaudit.core.webhooks import messages as notices
 from plaudit.model.core import Actor
-from plaudit.model.webhooks import NoticeState
+from plaudit.model.webhooks import MessageState
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.webhooks import endpoints, messages
 
@@ -48,7 +48,7 @@ def list_webhooks(
         org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         async with db.read() as tx:
             if notices is not None:
-                return await _notices(tx, org_id, NoticeState(notices), limit)
+                return await _notices(tx, org_id, MessageState(notices), limit)
             return await _endpoints(tx, org_id)
 
     found = with_store(chosen.settings(), work)
@@ -140,7 +140,7 @@ async def _endpoints(tx: Transaction, org_id: str) -> Table:
     return table
 
 
-async def _notices(tx: Transaction, org_id: str, state: NoticeState, limit: int) -> Table:
+async def _notices(tx: Transaction, org_id: str, state: MessageState, limit: int) -> Table:
     table = Table("id", "event", "to", "created", "attempts", "outcome")
     found = await messages.list_notices(
         tx, org_id, state=state, endpoint_id=None, before=None, limit=limit

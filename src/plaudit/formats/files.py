@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from plaudit import guard
-from plaudit.core.transfer.importer import Entry
+from plaudit.core.transfer.importer import ImportEntry
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import archive, oasst, v2
 from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[Any], Iterator[archive.Found]]] = {
 
 def entries(
     path: Path, format_name: str, on_progress: Callable[[int], None], *, called: str | None = None
-) -> Iterator[Entry]:
+) -> Iterator[ImportEntry]:
     """The entries of a file, in order; a line that cannot be read becomes a problem.
 
     `on_progress` is told the position in the file, in bytes, now and then. `called` is what the
@@ -48,7 +48,7 @@ def entries(
         for number, line in _lines(path, most, on_progress):
             if line is None:
                 problem = InvalidContent(f"the line is longer than {most} bytes")
-                yield Entry("row", None, number, problem=problem)
+                yield ImportEntry("row", None, number, problem=problem)
             elif line.strip():
                 yield from _of_line(format_name, number, line)
     except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as exc:
@@ -57,7 +57,7 @@ def entries(
         raise Misconfigured(f"{called or path} cannot be read: {exc.strerror}") from exc
 
 
-def _of_line(format_name: str, number: int, line: bytes) -> Iterator[Entry]:
+def _of_line(format_name: str, number: int, line: bytes) -> Iterator[ImportEntry]:
     is_archive = format_name == "archive"
     try:
         content, depth = guard.check_deep(
@@ -66,9 +66,9 @@ def _of_line(format_name: str, number: int, line: bytes) -> Iterator[Entry]:
         for kind, value, pointer in READERS[format_name](content):
             if is_archive:
                 archive.check_depth(kind, depth)
-            yield Entry(kind, value, number, pointer, size=len(line))
+            yield ImportEntry(kind, value, number, pointer, size=len(line))
     except InvalidContent as problem:
-        yield Entry("row", None, number, problem=problem)
+        yield ImportEntry("row", None, number, problem=problem)
 
 
 def _lines(

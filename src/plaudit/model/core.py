@@ -108,7 +108,7 @@ SERVER = Actor("server", "server")
 """What happens by itself, such as the completion of a batch by its last task."""
 
 
-class AuditEntry(Struct, frozen=True):
+class AuditEntryRow(Struct, frozen=True):
     """One change, as the audit log keeps it. `project_id` is 0 for what no project holds."""
 
     project_id: int
@@ -123,7 +123,7 @@ class AuditEntry(Struct, frozen=True):
     """JSON object."""
 
 
-class ApiKey(Struct, frozen=True):
+class ApiKeyRow(Struct, frozen=True):
     """An API key without its secret; `display` is its beginning, enough to recognise it."""
 
     key_id: str
@@ -180,7 +180,7 @@ class Quota(Struct, frozen=True):
     seconds: int
 
 
-class Project(Struct, frozen=True):
+class ProjectRow(Struct, frozen=True):
     """A project. `project_id` is the store's number, `public_id` what clients see."""
 
     project_id: int
@@ -192,7 +192,7 @@ class Project(Struct, frozen=True):
     """JSON object: types, models, form, template, overlap, guidelines, review."""
 
 
-class Batch(Struct, frozen=True):
+class BatchRow(Struct, frozen=True):
     """A batch of one project, its ids unique in the organization."""
 
     org_id: str

@@ -7,7 +7,7 @@ from msgspec import Struct
 from plaudit.model.core import TaskStatus
 
 
-class Dataset(Struct, frozen=True):
+class DatasetRow(Struct, frozen=True):
     """A dataset. `dataset_key` is the store's number, `dataset_id` what clients see."""
 
     dataset_key: int
@@ -17,7 +17,7 @@ class Dataset(Struct, frozen=True):
     created_ms: int
 
 
-class DatasetDelivery(Struct, frozen=True):
+class DatasetDeliveryRow(Struct, frozen=True):
     """A named set of a dataset's tasks, frozen when it was made."""
 
     org_id: str
@@ -31,7 +31,7 @@ class DatasetDelivery(Struct, frozen=True):
     """JSON object of the counts as an archive gave them; None where they were counted here."""
 
 
-class DatasetTask(Struct, frozen=True):
+class DatasetTaskRow(Struct, frozen=True):
     """One task of a dataset and the JSON of its response."""
 
     dataset_key: int
@@ -44,7 +44,7 @@ class DatasetTask(Struct, frozen=True):
     """JSON list of pairs: the id that clients use, and the attachment's own."""
 
 
-class Attachment(Struct, frozen=True):
+class AttachmentRow(Struct, frozen=True):
     """A file without its bytes. Its name and type are what the uploader said, and never trusted."""
 
     attachment_id: str
@@ -59,7 +59,7 @@ class Attachment(Struct, frozen=True):
     created_ms: int
 
 
-class DeliverySchema(Struct, frozen=True):
+class DeliverySchemaRow(Struct, frozen=True):
     """What the responses of a delivery look like."""
 
     org_id: str
@@ -73,7 +73,7 @@ class DeliverySchema(Struct, frozen=True):
     updated_ms: int
 
 
-class Delivery(Struct, frozen=True):
+class DeliveryRow(Struct, frozen=True):
     """A frozen set of completed tasks of one project; `begun_ms` names it inside that project.
 
     While it is being made it has no `delivered_ms` and no `manifest_hash`, and nobody sees it.
@@ -134,5 +134,5 @@ class VersionNow(Struct, frozen=True):
 class DeliveryRun(Struct, frozen=True):
     """Who is making a delivery: the run of this number, until another one takes over."""
 
-    delivery: Delivery
+    delivery: DeliveryRow
     run_no: int

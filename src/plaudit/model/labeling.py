@@ -79,7 +79,7 @@ class Hold(Struct, frozen=True):
     fence: int
 
 
-class Submission(Struct, frozen=True):
+class SubmissionRow(Struct, frozen=True):
     """What one person answered; `answers` is JSON (see answers.py) and never changes."""
 
     project_id: int

@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class Outcome(StrEnum):
+class AttemptStatus(StrEnum):
     """What became of one attempt to send something, in words fit for customers to read."""
 
     ok = "ok"
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 class AttemptResult(Struct, frozen=True, kw_only=True):
     """One attempt, without a word of what the other side wrote."""
 
-    outcome: Outcome
+    outcome: AttemptStatus
     status: int | None = None
     """HTTP status, or code of the mail server's reply; None if it did not come to that."""
     duration_ms: int
@@ -61,7 +61,7 @@ EVERY_EVENT = "*"
 """Chosen instead of a list: all of them, those of later versions too."""
 
 
-class NoticeState(StrEnum):
+class MessageState(StrEnum):
     """Whether a notice is to be sent (again), has arrived, or was given up."""
 
     waiting = "waiting"
@@ -74,7 +74,7 @@ class NoticeState(StrEnum):
         return NOTICE_STATES.index(self)
 
 
-NOTICE_STATES = tuple(NoticeState)
+NOTICE_STATES = tuple(MessageState)
 
 
 class Event(Struct, frozen=True):
@@ -89,7 +89,7 @@ class Event(Struct, frozen=True):
     """JSON object."""
 
 
-class Notice(Struct, frozen=True):
+class WebhookMessageRow(Struct, frozen=True):
     """One receiver of one event: an endpoint, or the callback of a task or batch (no endpoint)."""
 
     project_id: int
@@ -102,7 +102,7 @@ class Notice(Struct, frozen=True):
     created_ms: int
 
 
-class StoredNotice(Struct, frozen=True):
+class StoredMessage(Struct, frozen=True):
     """A notice as it stands, with the type of its event."""
 
     project_id: int
@@ -110,7 +110,7 @@ class StoredNotice(Struct, frozen=True):
     event_id: str
     endpoint_id: str | None
     target: str
-    state: NoticeState
+    state: MessageState
     outcome: str | None
     created_ms: int
     next_ms: int

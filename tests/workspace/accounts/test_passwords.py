@@ -96,7 +96,7 @@ def test_hashing_keeps_nobody_waiting_and_never_runs_on_the_loop():
     """While passwords are hashed, the loop goes on."""
 
     async def work():
-        slow = passwords.Slow()
+        slow = passwords.HashingPool()
         ran_in = []
         turns = 0
         held = threading.Event()
@@ -122,7 +122,7 @@ def test_hashing_keeps_nobody_waiting_and_never_runs_on_the_loop():
 
 def test_who_comes_while_too_many_wait_is_told_to_come_again():
     async def work():
-        slow = passwords.Slow()
+        slow = passwords.HashingPool()
         held = threading.Event()
         tasks = [
             asyncio.ensure_future(slow.run(lambda: held.wait(5)))

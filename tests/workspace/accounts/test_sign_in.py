@@ -277,14 +277,14 @@ def test_a_removal_and_a_sign_in_at_once_leave_no_session(world):
     org_id = world.org()
 
     async def enter(who):
-        entry = authentication.Entry(who.email, who.password, None, "racer")
+        entry = authentication.SignInAttempt(who.email, who.password, None, "racer")
         try:
             await authentication.sign_in(
                 world.db,
                 world.secret,
                 authentication.Throttle(),
                 entry,
-                authentication.Place("x", 0),
+                authentication.ClientInfo("x", 0),
             )
         except SignInRefused:
             return

@@ -13,7 +13,7 @@ from markupsafe import escape
 
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS
-from plaudit.model.core import Project
+from plaudit.model.core import ProjectRow
 from plaudit.wire.v2.resources import ProjectDetail
 from tests.api.test_sweep import content_hash
 from tests.support.browser_client import Browser, Tags, add_person, signed_in
@@ -31,7 +31,7 @@ def mia(world: World) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def project(world: World) -> Project:
+def project(world: World) -> ProjectRow:
     """A project with something of everything set."""
     org_id = world.org()
     detail = ProjectDetail(
@@ -43,14 +43,14 @@ def project(world: World) -> Project:
         template={"messages": [{"role": "user", "text": "{{prompt}}"}]},
     )
 
-    async def run(tx: Any) -> Project:
+    async def run(tx: Any) -> ProjectRow:
         return await projects.create_project(tx, org_id, name="P", detail=detail)
 
-    found: Project = world.run(world.db.write(run))
+    found: ProjectRow = world.run(world.db.write(run))
     return found
 
 
-def path_of(project: Project, page: str = "") -> str:
+def path_of(project: ProjectRow, page: str = "") -> str:
     return f"/projects/{project.public_id}/settings{page}"
 
 

@@ -10,7 +10,7 @@ from markupsafe import escape
 
 from plaudit import clock, ids
 from plaudit.core.webhooks import endpoints as webhooks
-from plaudit.model.webhooks import Event, EventType, Notice
+from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks import outbox
 from tests.support.browser_client import add_person, signed_in
@@ -40,7 +40,7 @@ def dead_notice(world, endpoint) -> str:
 
     async def work(tx):
         event = Event(0, event_id, endpoint.org_id, EventType.task_completed, now, b"{}")
-        notice = Notice(
+        notice = WebhookMessageRow(
             project_id=0,
             notice_id=notice_id,
             org_id=endpoint.org_id,

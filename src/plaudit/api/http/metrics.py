@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from plaudit.core.webhooks.sender import Ended
+from plaudit.core.webhooks.sender import AttemptEnd
 from plaudit.settings import metrics_folder
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -51,7 +51,7 @@ class Metrics:
         pair[0].inc()
         pair[1].observe(seconds)
 
-    def observe_attempt(self, ended: Ended) -> None:
+    def observe_attempt(self, ended: AttemptEnd) -> None:
         """Note one attempt to tell a receiver."""
         self._attempts.labels(ended.result.outcome.value, ended.state or "lost").inc()
 

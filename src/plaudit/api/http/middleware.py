@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from plaudit.api.http import problems
 from plaudit.api.http.client_address import network_of
 from plaudit.api.http.metrics import Metrics
-from plaudit.api.http.operation import COMMON_HEADERS, JSON, Answer, Services, respond
+from plaudit.api.http.operation import COMMON_HEADERS, JSON, Response, Services, respond
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import rate_limits
 from plaudit.core.common.rate_limits import RateLimits
@@ -53,7 +53,7 @@ class Edge:
         *,
         open_paths: re.Pattern[str],
         stream_paths: re.Pattern[str],
-        show_problem: Callable[[Scope, Problem], Answer | None],
+        show_problem: Callable[[Scope, Problem], Response | None],
         long_paths: re.Pattern[str],
     ) -> None:
         self._inner = inner

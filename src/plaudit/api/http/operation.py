@@ -24,11 +24,11 @@ from plaudit.api.http.parameters import NoQuery, decode
 from plaudit.api.http.streams import Stream
 from plaudit.core.common import audit, idempotency
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.errors import Forbidden, MethodNotAllowed, NotFound, Problem
 from plaudit.model.core import Actor, Caller, Role
 from plaudit.settings import BODY_BYTES_MAX, Settings
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.v2.parse import convert
 
@@ -53,9 +53,9 @@ class Services:
     def __init__(self, settings: Settings, secret: ServerSecret) -> None:
         self.settings = settings
         self.secret = secret
-        self.egress = Egress(settings.egress_allow)
+        self.egress = HttpClient(settings.egress_allow)
         self.db: Database
-        self.objects = Objects(settings.attachments_place)
+        self.objects = BlobStore(settings.attachments_place)
         self.wake: Callable[[], None] = _nobody
         """Tells the worker of this process, if it has one, that something may be due."""
 
@@ -79,7 +79,7 @@ class Call(Struct, Generic[Q]):
         return Actor("key", self.caller.key_id, self.scope["plaudit.request_id"])
 
 
-class Change(Struct):
+class WriteContext(Struct):
     """One change on its way: its transaction, and who makes it."""
 
     tx: Transaction
@@ -110,7 +110,7 @@ class Change(Struct):
         )
 
 
-class Answer(Struct):
+class Response(Struct):
     """A response other than a struct sent as JSON with status 200."""
 
     body: bytes
@@ -203,14 +203,14 @@ class Endpoint:
             answer = await operation.handler(call)
         if type(answer) is list:
             await respond(send, 200, b"".join(answer), JSON)
-        elif type(answer) is Answer:
+        elif type(answer) is Response:
             await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
         elif type(answer) is Stream:
             await answer.respond(send)
         else:
             await respond(send, 200, _encode(answer), JSON)
 
-    async def _change(self, call: Call[Any], kind: type[Struct]) -> Answer:
+    async def _change(self, call: Call[Any], kind: type[Struct]) -> Response:
         """Run a handler that writes, in one transaction with all that belongs to a change."""
         operation, scope = self.operation, call.scope
         headers = dict(scope["headers"])
@@ -225,14 +225,14 @@ class Endpoint:
         )
 
         async def work(tx: Transaction) -> tuple[bytes, bool]:
-            change = Change(tx, call.caller.org_id, call.actor, operation.operation_id)
+            change = WriteContext(tx, call.caller.org_id, call.actor, operation.operation_id)
             shown = b""
 
             async def once() -> bytes:
                 nonlocal shown
                 answer = await operation.handler(call, body, change)
                 assert change.noted, f"{operation.operation_id} left no trace in the audit log"
-                shown = answer.body if isinstance(answer, Answer) else _encode(answer)
+                shown = answer.body if isinstance(answer, Response) else _encode(answer)
                 return shown if operation.kept is None else _encode(operation.kept(answer))
 
             if idem_key is None:
@@ -251,7 +251,7 @@ class Endpoint:
                     await operation.abandon(call)
             raise
         self._services.wake()
-        return Answer(answer, headers=[REPLAYED] if is_replayed else [])
+        return Response(answer, headers=[REPLAYED] if is_replayed else [])
 
 
 class Dispatch:

@@ -53,7 +53,7 @@ class Text(Parameter, frozen=True, kw_only=True):
     """Any text."""
 
 
-class Count(Parameter, frozen=True, kw_only=True):
+class IntRange(Parameter, frozen=True, kw_only=True):
     """A whole number between two bounds, both included."""
 
     least: int
@@ -76,7 +76,7 @@ class Count(Parameter, frozen=True, kw_only=True):
         }
 
 
-class Moment(Parameter, frozen=True, kw_only=True):
+class DateTime(Parameter, frozen=True, kw_only=True):
     """A date or date-time, read into milliseconds.
 
     `round_up` is for upper bounds, so that `< bound` keeps its meaning at millisecond precision.
@@ -97,7 +97,7 @@ class Moment(Parameter, frozen=True, kw_only=True):
         return {"type": "string", "format": "date-time"}
 
 
-class Choice(Parameter, frozen=True, kw_only=True):
+class Enum(Parameter, frozen=True, kw_only=True):
     """One of a closed set of words."""
 
     words: type[StrEnum]
@@ -114,7 +114,7 @@ class Choice(Parameter, frozen=True, kw_only=True):
         return {"type": "string", "enum": [word.value for word in self.words]}
 
 
-class Choices(Parameter, frozen=True, kw_only=True):
+class EnumList(Parameter, frozen=True, kw_only=True):
     """Any number of a closed set of words."""
 
     words: tuple[str, ...]

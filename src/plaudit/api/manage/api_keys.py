@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Struct
 
-from plaudit.api.http.operation import Call, Change
+from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.openapi import examples
@@ -25,7 +25,7 @@ class ListKeys(Struct, frozen=True):
     next_token: Annotated[str | None, NEXT_TOKEN] = None
 
 
-async def create_key(call: Call[NoQuery], body: CreateKey, change: Change) -> CreatedApiKey:
+async def create_key(call: Call[NoQuery], body: CreateKey, change: WriteContext) -> CreatedApiKey:
     """POST /manage/v1/keys: one key of the caller's world, its text shown once."""
     key, text = await api_keys.add_key_of(
         change.tx,
@@ -51,7 +51,7 @@ async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
         )
 
 
-async def revoke_key(call: Call[NoQuery], body: Nothing, change: Change) -> ApiKey:
+async def revoke_key(call: Call[NoQuery], body: Nothing, change: WriteContext) -> ApiKey:
     """POST /manage/v1/keys/{key_id}/revoke: the key opens nothing any more."""
     key = await api_keys.revoke_key_of_id(change.tx, change.org_id, call.path["key_id"])
     await change.note("key", key.key_id)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from plaudit.api.http.operation import Operation
-from plaudit.api.http.parameters import Count, Text
+from plaudit.api.http.parameters import IntRange, Text
 
 PAGE_MAX = 100
 
-LIMIT = Count(
+LIMIT = IntRange(
     description="How many to return at the most.", least=1, most=PAGE_MAX, default=PAGE_MAX
 )
 NEXT_TOKEN = Text(

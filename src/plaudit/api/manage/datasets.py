@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from plaudit.api.http.operation import Call, Change, Operation, idempotency_key
+from plaudit.api.http.operation import Call, Operation, WriteContext, idempotency_key
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.openapi import examples_datasets as examples
 from plaudit.core.common import idempotency
 from plaudit.core.datasets import attachments, datasets
-from plaudit.core.datasets.datasets import Attached, NewTask
+from plaudit.core.datasets.datasets import AttachedFile, NewTask
 from plaudit.core.deliveries import schemas
 from plaudit.errors import InvalidContent, Unavailable
 from plaudit.model.core import Role
@@ -36,7 +36,9 @@ _KEPT = "plaudit.kept"
 """Where a request's scope holds the tasks whose files are kept, for the transaction to add."""
 
 
-async def create_dataset(call: Call[NoQuery], body: CreateDataset, change: Change) -> wire.Dataset:
+async def create_dataset(
+    call: Call[NoQuery], body: CreateDataset, change: WriteContext
+) -> wire.Dataset:
     """POST /manage/v1/datasets: one empty dataset."""
     dataset = await datasets.create_dataset(change.tx, change.org_id, name=body.name)
     await change.note("dataset", dataset.dataset_id)
@@ -76,7 +78,7 @@ async def keep_files(call: Call[NoQuery], body: CreateDatasetDelivery) -> None:
 
 
 async def create_dataset_delivery(
-    call: Call[NoQuery], body: CreateDatasetDelivery, change: Change
+    call: Call[NoQuery], body: CreateDatasetDelivery, change: WriteContext
 ) -> CreatedDatasetDelivery:
     """POST /manage/v1/datasets/{dataset_id}/deliveries: one delivery with all its tasks."""
     tasks: list[NewTask] | None = call.scope.get(_KEPT)
@@ -102,7 +104,7 @@ async def create_dataset_delivery(
 
 
 async def create_schema(
-    call: Call[NoQuery], body: CreateSchema, change: Change
+    call: Call[NoQuery], body: CreateSchema, change: WriteContext
 ) -> wire.SchemaAnswer:
     """POST /manage/v1/schemas: one schema."""
     schema = await schemas.create_schema(
@@ -142,7 +144,7 @@ class _File(msgspec.Struct, frozen=True):
     public_id: str | None
     given: NewAttachment
     content: bytes = b""
-    uploaded: Attached | None = None
+    uploaded: AttachedFile | None = None
 
 
 async def _prepared(
@@ -165,7 +167,7 @@ async def _prepared(
         if row is None:
             raise InvalidContent("there is no such upload", pointer=f"{at}/upload")
         public_id = one.id or row.attachment_id
-        files.append(_File(public_id, one, uploaded=Attached(public_id, row, is_new=False)))
+        files.append(_File(public_id, one, uploaded=AttachedFile(public_id, row, is_new=False)))
     sizes = sum(
         len(one.content) if one.uploaded is None else one.uploaded.attachment.size for one in files
     )
@@ -177,7 +179,7 @@ async def _prepared(
     return files
 
 
-async def _kept(call: Call[NoQuery], file: _File) -> Attached:
+async def _kept(call: Call[NoQuery], file: _File) -> AttachedFile:
     if file.uploaded is not None:
         return file.uploaded
     row = await attachments.keep(
@@ -187,14 +189,14 @@ async def _kept(call: Call[NoQuery], file: _File) -> Attached:
         name=file.given.name,
         mime_type=file.given.mime_type,
     )
-    return Attached(file.public_id or row.attachment_id, row)
+    return AttachedFile(file.public_id or row.attachment_id, row)
 
 
 async def _one_piece(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-def _delivered(file: Attached) -> DeliveredAttachment:
+def _delivered(file: AttachedFile) -> DeliveredAttachment:
     return DeliveredAttachment(
         id=file.public_id,
         name=file.attachment.name,

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Call, Change, Operation, idempotency_key
-from plaudit.api.http.parameters import Count, NoQuery, Text
+from plaudit.api.http.operation import Call, Operation, WriteContext, idempotency_key
+from plaudit.api.http.parameters import IntRange, NoQuery, Text
 from plaudit.api.openapi import examples
 from plaudit.core.common import idempotency
 from plaudit.core.deliveries import (
@@ -16,9 +16,9 @@ from plaudit.core.deliveries import (
     task_selection,
 )
 from plaudit.core.deliveries.reports import ReportQuery
-from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
+from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project
 from plaudit.errors import Unavailable
-from plaudit.model.core import Project, Role
+from plaudit.model.core import ProjectRow, Role
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 
@@ -31,8 +31,8 @@ CHANGES_LIMIT_MAX = 100
 _NEXT_TOKEN = Text(description="Where the next page starts: `next_token` of the page before.")
 
 
-def _looked_at(most: int) -> Count:
-    return Count(
+def _looked_at(most: int) -> IntRange:
+    return IntRange(
         description="How many tasks of the delivery to look at for this page.",
         least=1,
         most=most,
@@ -67,8 +67,8 @@ class ListChanges(Struct, frozen=True):
 class _Prepared(Struct, frozen=True):
     """A delivery's project, and the delivery itself unless its name is not free."""
 
-    project: Project
-    maker: builder.Maker | None
+    project: ProjectRow
+    maker: builder.DeliveryBuilder | None
 
 
 async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Prepared | None:
@@ -81,11 +81,11 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
     async with db.read() as tx:
         if idem_key is not None and await idempotency.is_taken(tx, org_id, idem_key):
             return None
-        project = await find_project(tx, org_id, ScopeWords(call.path["project_id"]))
+        project = await find_project(tx, org_id, ScopeNames(call.path["project_id"]))
         assert project is not None
         if await builder.is_taken(tx, project, body.name):
             return _Prepared(project, None)
-        words = ScopeWords(batch_id=body.batch_id or None, batch_name=body.batch_name or None)
+        words = ScopeNames(batch_id=body.batch_id or None, batch_name=body.batch_name or None)
         batch = await find_batch(tx, org_id, words, project)
     selection = await task_selection.select(
         db,
@@ -104,7 +104,7 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
 
 
 async def create_delivery(
-    call: Call[NoQuery], body: wire.CreateDelivery, change: Change
+    call: Call[NoQuery], body: wire.CreateDelivery, change: WriteContext
 ) -> wire.DeliveryRecord:
     """POST …/deliveries: show the delivery that was prepared."""
     prepared: _Prepared | None = call.prepared

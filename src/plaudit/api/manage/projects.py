@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from plaudit.api.http.operation import Call, Change
+from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import declare
 from plaudit.api.openapi import examples
@@ -62,7 +62,7 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 async def create_project(
-    call: Call[NoQuery], body: CreateProject, change: Change
+    call: Call[NoQuery], body: CreateProject, change: WriteContext
 ) -> ManagedProject:
     """POST /manage/v1/projects: one project."""
     details = {name: _plain(getattr(body, name)) for name in ProjectDetail.__struct_fields__}
@@ -87,7 +87,7 @@ async def get_project(call: Call[NoQuery]) -> ManagedProject:
 
 
 async def change_project(
-    call: Call[NoQuery], body: ChangeProject, change: Change
+    call: Call[NoQuery], body: ChangeProject, change: WriteContext
 ) -> ManagedProject:
     """PATCH /manage/v1/projects/{project_id}: what is given, and nothing else."""
     changes = {

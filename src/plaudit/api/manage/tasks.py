@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from plaudit.api.http.bodies import read_lines, read_pieces, refuse_encoding
-from plaudit.api.http.operation import REPLAYED, Answer, Call, Change, idempotency_key
+from plaudit.api.http.operation import REPLAYED, Call, Response, WriteContext, idempotency_key
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import declare
 from plaudit.api.openapi import examples
 from plaudit.core.outbound.callback_urls import check_callback
 from plaudit.core.tasks import lifecycle, listing
-from plaudit.core.tasks.bulk_upload import Upload
+from plaudit.core.tasks.bulk_upload import BulkUpload
 from plaudit.errors import InvalidContent, NotFound
 from plaudit.model.core import Role, StoredTask
 from plaudit.settings import BODY_BYTES_MAX, STREAM_BYTES_MAX
@@ -35,7 +35,7 @@ ERRORS_MAX = 100
 _encode = msgspec.json.Encoder().encode
 
 
-async def upload_tasks(call: Call[NoQuery]) -> Answer:
+async def upload_tasks(call: Call[NoQuery]) -> Response:
     """POST /manage/v1/projects/{project_id}/tasks: one task for each line of the body."""
     services, headers = call.services, dict(call.scope["headers"])
     refuse_encoding(headers)
@@ -50,7 +50,7 @@ async def upload_tasks(call: Call[NoQuery]) -> Answer:
             callback, egress=services.egress, settings=services.settings, pointer="/callback_url"
         )
 
-    upload = Upload(
+    upload = BulkUpload(
         services.db,
         project,
         call.actor,
@@ -62,33 +62,33 @@ async def upload_tasks(call: Call[NoQuery]) -> Answer:
     async for line in read_lines(read_pieces(call.receive, STREAM_BYTES_MAX), BODY_BYTES_MAX):
         await upload.add(line)
     answer = await upload.finish()
-    return Answer(answer, headers=[REPLAYED] if upload.is_replayed else [])
+    return Response(answer, headers=[REPLAYED] if upload.is_replayed else [])
 
 
-async def get_content(call: Call[NoQuery]) -> Answer:
+async def get_content(call: Call[NoQuery]) -> Response:
     """GET /manage/v1/tasks/{task_id}/content: what annotators see before anybody has answered."""
     async with call.services.db.read() as tx:
         task = await tasks.find_task(tx, call.caller.org_id, call.path["task_id"])
     if task is None:
         raise NotFound("there is no such task")
-    return Answer(b'{"task_id":%b,"content":%b}' % (_encode(task.task_id), task.content or b"[]"))
+    return Response(b'{"task_id":%b,"content":%b}' % (_encode(task.task_id), task.content or b"[]"))
 
 
-async def complete_task(call: Call[NoQuery], body: CompleteTask, change: Change) -> Answer:
+async def complete_task(call: Call[NoQuery], body: CompleteTask, change: WriteContext) -> Response:
     """POST /manage/v1/tasks/{task_id}/complete: the task is done, with these threads."""
     task = await _named(call, change)
     await lifecycle.complete_task(change.tx, change.org_id, task, body.threads)
     return await _moved(call, change, task)
 
 
-async def cancel_task(call: Call[NoQuery], body: Nothing, change: Change) -> Answer:
+async def cancel_task(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Response:
     """POST /manage/v1/tasks/{task_id}/cancel: nobody is to work on the task any more."""
     task = await _named(call, change)
     await lifecycle.cancel_task(change.tx, change.org_id, task)
     return await _moved(call, change, task)
 
 
-async def fail_task(call: Call[NoQuery], body: FailTask, change: Change) -> Answer:
+async def fail_task(call: Call[NoQuery], body: FailTask, change: WriteContext) -> Response:
     """POST /manage/v1/tasks/{task_id}/error: the task cannot be done."""
     if not 0 < len(body.errors) <= ERRORS_MAX:
         raise InvalidContent(f"give 1 to {ERRORS_MAX} errors", pointer="/errors")
@@ -97,21 +97,21 @@ async def fail_task(call: Call[NoQuery], body: FailTask, change: Change) -> Answ
     return await _moved(call, change, task)
 
 
-async def reopen_task(call: Call[NoQuery], body: Nothing, change: Change) -> Answer:
+async def reopen_task(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Response:
     """POST /manage/v1/tasks/{task_id}/reopen: a completed task is to be done again."""
     task = await _named(call, change)
     await lifecycle.reopen_task(change.tx, change.org_id, task)
     return await _moved(call, change, task)
 
 
-async def _named(call: Call[NoQuery], change: Change) -> StoredTask:
+async def _named(call: Call[NoQuery], change: WriteContext) -> StoredTask:
     task = await tasks.find_task(change.tx, change.org_id, call.path["task_id"])
     if task is None:
         raise NotFound("there is no such task")
     return task
 
 
-async def _moved(call: Call[NoQuery], change: Change, task: StoredTask) -> Answer:
+async def _moved(call: Call[NoQuery], change: WriteContext, task: StoredTask) -> Response:
     """Note a move, and show the task as `GET /v2/task` does."""
     await change.note(
         "task", task.task_id, project_id=task.project_id, detail={"from": task.status}
@@ -124,7 +124,7 @@ async def _moved(call: Call[NoQuery], change: Change, task: StoredTask) -> Answe
         opts=int(call.services.settings.default_opts),
     )
     assert found is not None
-    return Answer(found)
+    return Response(found)
 
 
 def _move(operation_id: str, verb: str, **fields: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Struct
 
-from plaudit.api.http.operation import Call, Change
-from plaudit.api.http.parameters import Choice, NoQuery
+from plaudit.api.http.operation import Call, WriteContext
+from plaudit.api.http.parameters import Enum, NoQuery
 from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.openapi import examples
 from plaudit.core.accounts import authentication, registers, users
@@ -31,13 +31,13 @@ class ListUsers(Struct, frozen=True):
     """Query of GET /manage/v1/users."""
 
     status: Annotated[
-        PersonStatus | None, Choice(description="Only users in this status.", words=PersonStatus)
+        PersonStatus | None, Enum(description="Only users in this status.", words=PersonStatus)
     ] = None
     limit: Annotated[int, LIMIT] = PAGE_MAX
     next_token: Annotated[str | None, NEXT_TOKEN] = None
 
 
-async def create_user(call: Call[NoQuery], body: CreateUser, change: Change) -> InvitedUser:
+async def create_user(call: Call[NoQuery], body: CreateUser, change: WriteContext) -> InvitedUser:
     """POST /manage/v1/users: one person, invited."""
     account_id = await users.live_account(change.tx, change.org_id)
     if account_id is None:
@@ -50,7 +50,7 @@ async def create_user(call: Call[NoQuery], body: CreateUser, change: Change) -> 
     return resources.invited_user(person, authentication.link(base_url(call), token))
 
 
-async def invite_user(call: Call[NoQuery], body: Nothing, change: Change) -> InvitedUser:
+async def invite_user(call: Call[NoQuery], body: Nothing, change: WriteContext) -> InvitedUser:
     """POST /manage/v1/users/{user_id}/invite: a new link; the one before holds no more."""
     account_id = await users.live_account(change.tx, change.org_id)
     if account_id is None:
@@ -80,7 +80,7 @@ async def list_users(call: Call[ListUsers]) -> UserPage:
         )
 
 
-async def change_user(call: Call[NoQuery], body: ChangeUser, change: Change) -> User:
+async def change_user(call: Call[NoQuery], body: ChangeUser, change: WriteContext) -> User:
     """PATCH /manage/v1/users/{user_id}: what is given, and nothing else."""
     account_id = await users.live_account(change.tx, change.org_id)
     if account_id is None:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Call, Change, Operation
+from plaudit.api.http.operation import Call, Operation, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.webhooks import endpoints as webhooks
 from plaudit.core.webhooks import messages
@@ -107,7 +107,7 @@ async def check_url(call: Call[NoQuery], body: CreateWebhook | ChangeWebhook) ->
         await call.services.egress.check_url(body.url, pointer="/url")
 
 
-async def create_webhook(call: Call[NoQuery], body: CreateWebhook, change: Change) -> Webhook:
+async def create_webhook(call: Call[NoQuery], body: CreateWebhook, change: WriteContext) -> Webhook:
     """POST /manage/v1/webhooks: one endpoint, with a secret of its own."""
     endpoint, secret = await webhooks.create_endpoint(
         change.tx,
@@ -135,7 +135,7 @@ async def get_webhook(call: Call[NoQuery]) -> Webhook:
     return _shown(found)
 
 
-async def change_webhook(call: Call[NoQuery], body: ChangeWebhook, change: Change) -> Webhook:
+async def change_webhook(call: Call[NoQuery], body: ChangeWebhook, change: WriteContext) -> Webhook:
     """PATCH /manage/v1/webhooks/{endpoint_id}: another URL, other events, on or off."""
     was = await _named(call, change)
     is_active = None if body.status is None else body.status is WebhookStatus.active
@@ -153,14 +153,16 @@ async def change_webhook(call: Call[NoQuery], body: ChangeWebhook, change: Chang
     return _shown(endpoint)
 
 
-async def enable_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> Webhook:
+async def enable_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Webhook:
     """POST /manage/v1/webhooks/{endpoint_id}/enable: send it events again."""
     endpoint = await webhooks.change_endpoint(change.tx, await _named(call, change), is_active=True)
     await change.note("webhook", endpoint.endpoint_id)
     return _shown(endpoint)
 
 
-async def delete_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> DeletedWebhook:
+async def delete_webhook(
+    call: Call[NoQuery], body: Nothing, change: WriteContext
+) -> DeletedWebhook:
     """DELETE /manage/v1/webhooks/{endpoint_id}: send it nothing any more."""
     endpoint_id = call.path["endpoint_id"]
     await webhooks.delete_endpoint(change.tx, change.org_id, endpoint_id)
@@ -168,7 +170,9 @@ async def delete_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> 
     return DeletedWebhook(id=endpoint_id, deleted=True)
 
 
-async def rotate_webhook_secret(call: Call[NoQuery], body: RotateSecret, change: Change) -> Webhook:
+async def rotate_webhook_secret(
+    call: Call[NoQuery], body: RotateSecret, change: WriteContext
+) -> Webhook:
     """POST /manage/v1/webhooks/{endpoint_id}/rotate: a new secret beside the old one."""
     endpoint, secret = await webhooks.rotate_endpoint(
         change.tx, call.services.secret, await _named(call, change), keep_old_s=body.keep_old_s
@@ -177,7 +181,7 @@ async def rotate_webhook_secret(call: Call[NoQuery], body: RotateSecret, change:
     return _shown(endpoint, secret)
 
 
-async def test_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> Pinged:
+async def test_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Pinged:
     """POST /manage/v1/webhooks/{endpoint_id}/test: send it a `ping`."""
     endpoint = await _named(call, change)
     event_id = await webhooks.ping(change.tx, endpoint)
@@ -185,7 +189,7 @@ async def test_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> Pi
     return Pinged(event_id=event_id)
 
 
-async def replay_webhook(call: Call[NoQuery], body: Nothing, change: Change) -> Replayed:
+async def replay_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Replayed:
     """POST /manage/v1/webhooks/{endpoint_id}/replay: send again what was given up."""
     endpoint = await _named(call, change)
     again, before = await messages.replay_dead(change.tx, change.org_id, endpoint.endpoint_id)
@@ -203,7 +207,7 @@ async def get_callback_secret(call: Call[NoQuery]) -> CallbackSecret:
 
 
 async def rotate_callback_secret(
-    call: Call[NoQuery], body: RotateSecret, change: Change
+    call: Call[NoQuery], body: RotateSecret, change: WriteContext
 ) -> CallbackSecret:
     """POST /manage/v1/callback_secret/rotate: a new secret for callbacks, or the first one."""
     sealed, secret = await webhooks.rotate_callback_secret(
@@ -218,7 +222,7 @@ async def rotate_callback_secret(
     )
 
 
-async def _named(call: Call[Any], change: Change) -> WebhookEndpoint:
+async def _named(call: Call[Any], change: WriteContext) -> WebhookEndpoint:
     return await webhooks.get_endpoint(change.tx, change.org_id, call.path["endpoint_id"])
 
 

@@ -7,29 +7,29 @@ from typing import Annotated, Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Call, Change, Operation
-from plaudit.api.http.parameters import Choice, Count, NoQuery, Text
+from plaudit.api.http.operation import Call, Operation, WriteContext
+from plaudit.api.http.parameters import Enum, IntRange, NoQuery, Text
 from plaudit.core.webhooks import messages as notices
-from plaudit.core.webhooks.messages import NoticeQuery, ShownNotice
+from plaudit.core.webhooks.messages import MessageQuery, MessageWithAttempts
 from plaudit.model.core import Role
-from plaudit.model.webhooks import NoticeState
+from plaudit.model.webhooks import MessageState
 from plaudit.wire.manage.resources import Nothing
 
 LIMIT_MAX = 100
 
 
-class ListNotices(Struct, frozen=True):
+class ListWebhookMessages(Struct, frozen=True):
     """Query of GET /manage/v1/notices."""
 
     endpoint_id: Annotated[
         str | None, Text(description="Only what goes to this webhook endpoint.")
     ] = None
     state: Annotated[
-        NoticeState | None, Choice(description="Only notices in this state.", words=NoticeState)
+        MessageState | None, Enum(description="Only notices in this state.", words=MessageState)
     ] = None
     limit: Annotated[
         int,
-        Count(
+        IntRange(
             description="How many to return at the most.",
             least=1,
             most=LIMIT_MAX,
@@ -41,7 +41,7 @@ class ListNotices(Struct, frozen=True):
     ] = None
 
 
-class NoticeAttempt(Struct, kw_only=True, omit_defaults=True):
+class WebhookAttempt(Struct, kw_only=True, omit_defaults=True):
     """One try. `status` is what the receiver answered, if it came to that; nothing else is kept."""
 
     number: int
@@ -51,33 +51,33 @@ class NoticeAttempt(Struct, kw_only=True, omit_defaults=True):
     status: int | None = None
 
 
-class Notice(Struct, kw_only=True, omit_defaults=True):
+class WebhookMessage(Struct, kw_only=True, omit_defaults=True):
     """One receiver of one event. `endpoint_id` is absent where a callback is told."""
 
     id: str
     event_id: str
     event_type: str
     target: str
-    state: NoticeState
+    state: MessageState
     created_at: str
-    attempts: list[NoticeAttempt]
+    attempts: list[WebhookAttempt]
     endpoint_id: str | None = None
     outcome: str | None = None
     next_at: str | None = None
     ended_at: str | None = None
 
 
-class NoticePage(Struct, kw_only=True, omit_defaults=True):
+class WebhookMessagePage(Struct, kw_only=True, omit_defaults=True):
     """One page of notices, newest first; `next_token` is present while more follow."""
 
-    notices: list[Notice]
+    notices: list[WebhookMessage]
     next_token: str | None = None
 
 
-async def list_notices(call: Call[ListNotices]) -> NoticePage:
+async def list_notices(call: Call[ListWebhookMessages]) -> WebhookMessagePage:
     """GET /manage/v1/notices: one page."""
     query = call.query
-    asked = NoticeQuery(
+    asked = MessageQuery(
         endpoint_id=query.endpoint_id,
         state=query.state,
         limit=query.limit,
@@ -87,20 +87,20 @@ async def list_notices(call: Call[ListNotices]) -> NoticePage:
         found, token = await notices.notice_page(
             tx, call.services.secret, call.caller.org_id, asked
         )
-    return NoticePage(notices=[_shown(one) for one in found], next_token=token)
+    return WebhookMessagePage(notices=[_shown(one) for one in found], next_token=token)
 
 
-async def replay_notice(call: Call[NoQuery], body: Nothing, change: Change) -> Notice:
+async def replay_notice(call: Call[NoQuery], body: Nothing, change: WriteContext) -> WebhookMessage:
     """POST /manage/v1/notices/{notice_id}/replay: send it again, with all its tries."""
     notice = await notices.replay(change.tx, change.org_id, call.path["notice_id"])
     await change.note("notice", notice.notice_id, project_id=notice.project_id)
     return _shown(await notices.shown(change.tx, notice))
 
 
-def _shown(one: ShownNotice) -> Notice:
-    notice, is_waiting = one.notice, one.notice.state is NoticeState.waiting
+def _shown(one: MessageWithAttempts) -> WebhookMessage:
+    notice, is_waiting = one.notice, one.notice.state is MessageState.waiting
     next_at = clock.format_ms(notice.next_ms)
-    return Notice(
+    return WebhookMessage(
         id=notice.notice_id,
         event_id=notice.event_id,
         event_type=one.event_type,
@@ -112,7 +112,7 @@ def _shown(one: ShownNotice) -> Notice:
         next_at=next_at if is_waiting else None,
         ended_at=None if is_waiting else next_at,
         attempts=[
-            NoticeAttempt(
+            WebhookAttempt(
                 number=attempt.number,
                 attempted_at=clock.format_ms(attempt.at_ms),
                 outcome=attempt.outcome,
@@ -153,8 +153,8 @@ OPERATIONS = (
         description="Newest first, with every attempt. `dead` ones were given up; replay them.",
         tag="Webhooks",
         role=Role.admin,
-        query=ListNotices,
-        answer=NoticePage,
+        query=ListWebhookMessages,
+        answer=WebhookMessagePage,
         answer_description="One page of notices.",
         example={"notices": [_NOTICE]},
         errors=(403, 404),
@@ -171,7 +171,7 @@ OPERATIONS = (
         role=Role.admin,
         body=Nothing,
         body_example={},
-        answer=Notice,
+        answer=WebhookMessage,
         answer_description="The notice, which waits again.",
         example=_NOTICE | {"state": "waiting"},
         errors=(403, 404),

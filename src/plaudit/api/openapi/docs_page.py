@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from plaudit.api.openapi.docs_schema import (
-    Row,
+    SchemaRow,
     Word,
     anchor_of,
     examples_of,
@@ -45,27 +45,27 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ContentDoc:
     """What a body carries. `media_type` and `type` are empty when there is no body."""
 
     media_type: str = ""
     type: list[Word] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[SchemaRow] = field(default_factory=list)
     examples: list[tuple[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseDoc:
     """One status an operation answers with."""
 
     status: str
     description: str
     headers: list[str]
-    content: Content
+    content: ContentDoc
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class OperationDoc:
     """One method on one path. `curl` is the command before and after the server's address."""
 
     anchor: str
@@ -77,11 +77,11 @@ class Operation:
     role: str
     is_open: bool
     is_deprecated: bool
-    parameters: dict[str, list[Row]]
-    body: Content
+    parameters: dict[str, list[SchemaRow]]
+    body: ContentDoc
     body_description: str
-    answers: list[Answer]
-    errors: list[Answer]
+    answers: list[ResponseDoc]
+    errors: list[ResponseDoc]
     curl: tuple[str, str]
     search: str
 
@@ -100,12 +100,12 @@ def render(document: dict[str, Any]) -> str:
         groups=_groups(document, operations),
         errors=_errors(operations),
         error_codes=document.get("x-error-codes", []),
-        error_body=next((e.content for op in operations for e in op.errors), Content()),
+        error_body=next((e.content for op in operations for e in op.errors), ContentDoc()),
         schemas=read_schemas(document),
     )
 
 
-def read_operations(document: dict[str, Any]) -> list[Operation]:
+def read_operations(document: dict[str, Any]) -> list[OperationDoc]:
     """Read every operation, in the document's order."""
     operations = []
     for path, item in document.get("paths", {}).items():
@@ -120,9 +120,9 @@ def read_operations(document: dict[str, Any]) -> list[Operation]:
 
 def _operation(
     document: dict[str, Any], method: str, path: str, source: dict[str, Any]
-) -> Operation:
+) -> OperationDoc:
     parameters = [resolved(document, p) for p in source["parameters"]]
-    by_place: dict[str, list[Row]] = {}
+    by_place: dict[str, list[SchemaRow]] = {}
     for place in ("path", "query", "header", "cookie"):
         if rows := [_parameter(document, p) for p in parameters if p.get("in") == place]:
             by_place[place] = rows
@@ -136,7 +136,7 @@ def _operation(
     tag = next(iter(source.get("tags", [])), "Other")
     words = [name, method, path, tag, source.get("summary", ""), *(p["name"] for p in parameters)]
     content = _content(document, body, with_rows=True)
-    return Operation(
+    return OperationDoc(
         anchor=anchor_of("operation", name),
         method=method.upper(),
         path=path,
@@ -156,14 +156,14 @@ def _operation(
     )
 
 
-def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> Row:
+def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> SchemaRow:
     schema = parameter.get("schema", {})
     schema = schema if isinstance(schema, dict) else {}
     facts = facts_of(document, schema)
     if examples := examples_of(document, parameter):
         facts = [fact for fact in facts if fact[0] != "Example"]
         facts.append(("Example", [literal(value) for _, value in examples[:1]]))
-    return Row(
+    return SchemaRow(
         name=parameter["name"],
         is_required=parameter.get("required", False),
         is_deprecated=parameter.get("deprecated", False),
@@ -173,9 +173,9 @@ def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> Row:
     )
 
 
-def _answer(document: dict[str, Any], status: str, source: dict[str, Any]) -> Answer:
+def _answer(document: dict[str, Any], status: str, source: dict[str, Any]) -> ResponseDoc:
     source = resolved(document, source)
-    return Answer(
+    return ResponseDoc(
         status=str(status),
         description=source.get("description", ""),
         headers=list(source.get("headers", {})),
@@ -183,17 +183,17 @@ def _answer(document: dict[str, Any], status: str, source: dict[str, Any]) -> An
     )
 
 
-def _content(document: dict[str, Any], body: dict[str, Any], *, with_rows: bool) -> Content:
+def _content(document: dict[str, Any], body: dict[str, Any], *, with_rows: bool) -> ContentDoc:
     """Describe a body by its JSON form, or by its first when it has none."""
     forms = body.get("content", {})
     if not forms:
-        return Content()
+        return ContentDoc()
     media_type = JSON if JSON in forms else next(iter(forms))
     form = forms[media_type]
     schema = form.get("schema", {})
     is_named = isinstance(schema, dict) and "$ref" in schema
     rows = rows_of(document, resolved(document, schema)) if with_rows or not is_named else []
-    return Content(media_type, words_of(schema), rows, examples_of(document, form))
+    return ContentDoc(media_type, words_of(schema), rows, examples_of(document, form))
 
 
 def _curl(
@@ -201,7 +201,7 @@ def _curl(
     method: str,
     path: str,
     parameters: list[dict[str, Any]],
-    body: Content,
+    body: ContentDoc,
     *,
     is_open: bool,
 ) -> tuple[str, str]:
@@ -244,7 +244,7 @@ def _curl(
 
 
 def _logins(
-    document: dict[str, Any], operations: list[Operation]
+    document: dict[str, Any], operations: list[OperationDoc]
 ) -> list[tuple[str, str, tuple[str, str]]]:
     """Name, description and a command for each way to show a key."""
     reads = [op for op in operations if op.method == "GET" and not op.is_open]
@@ -261,8 +261,8 @@ def _logins(
 
 
 def _groups(
-    document: dict[str, Any], operations: list[Operation]
-) -> list[tuple[str, str, str, list[Operation]]]:
+    document: dict[str, Any], operations: list[OperationDoc]
+) -> list[tuple[str, str, str, list[OperationDoc]]]:
     """Anchor, name, description and operations of each tag; the document's order comes first."""
     texts = {tag["name"]: tag.get("description", "") for tag in document.get("tags", [])}
     names = dict.fromkeys([*texts, *(op.tag for op in operations)])
@@ -270,9 +270,11 @@ def _groups(
     return [(anchor_of("tag", n), n, texts.get(n, ""), ops) for n, ops in grouped.items() if ops]
 
 
-def _errors(operations: list[Operation]) -> list[tuple[str, list[str], list[Operation], bool]]:
+def _errors(
+    operations: list[OperationDoc],
+) -> list[tuple[str, list[str], list[OperationDoc], bool]]:
     """Status, distinct meanings, operations, and whether it is all of them, by status."""
-    found: dict[str, list[tuple[str, Operation]]] = {}
+    found: dict[str, list[tuple[str, OperationDoc]]] = {}
     for op in operations:
         for answer in op.errors:
             found.setdefault(answer.status, []).append((answer.description, op))

@@ -25,7 +25,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SchemaRow:
     """A parameter or a field. `facts` are pairs of a label and the literal values after it."""
 
     name: str
@@ -45,7 +45,7 @@ class Schema:
     description: str
     type: list[Word]
     facts: list[tuple[str, list[str]]]
-    rows: list[Row]
+    rows: list[SchemaRow]
     variants: list[tuple[str, list[Word]]]
     told_by: str
     examples: list[tuple[str, Any]]
@@ -78,7 +78,7 @@ def read_schemas(document: dict[str, Any]) -> list[Schema]:
     return schemas
 
 
-def rows_of(document: dict[str, Any], schema: Any, prefix: str = "") -> list[Row]:
+def rows_of(document: dict[str, Any], schema: Any, prefix: str = "") -> list[SchemaRow]:
     """List an object's fields. Objects without a name of their own are spelled out in place."""
     if not isinstance(schema, dict):
         return []
@@ -88,7 +88,7 @@ def rows_of(document: dict[str, Any], schema: Any, prefix: str = "") -> list[Row
     for name, value in schema.get("properties", {}).items():
         details = value if isinstance(value, dict) else {}
         rows.append(
-            Row(
+            SchemaRow(
                 name=prefix + name,
                 is_required=name in schema.get("required", []),
                 is_deprecated=details.get("deprecated", False),

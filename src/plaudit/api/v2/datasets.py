@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from msgspec import Struct
 
 from plaudit.api.attachments import redirect_to
-from plaudit.api.http.operation import Answer, Call, Operation
-from plaudit.api.http.parameters import Choices, Count, Moment, NoQuery, Text
+from plaudit.api.http.operation import Call, Operation, Response
+from plaudit.api.http.parameters import DateTime, EnumList, IntRange, NoQuery, Text
 from plaudit.api.openapi import examples_datasets as examples
 from plaudit.core.datasets import datasets, listing
 from plaudit.core.datasets.listing import DatasetTaskQuery
@@ -20,7 +20,7 @@ from plaudit.wire.v2 import datasets as wire
 
 LIMIT_MAX = 100
 
-_LIMIT = Count(
+_LIMIT = IntRange(
     description="How many tasks to return at the most.", least=1, most=LIMIT_MAX, default=LIMIT_MAX
 )
 _NEXT_TOKEN = Text(
@@ -29,9 +29,11 @@ _NEXT_TOKEN = Text(
 )
 _DATASET_ID = Text(description="The dataset's id.", example="dataset_123")
 _DELIVERY_ID = Text(description="The delivery's id.", example="delivery_123")
-_AFTER = Moment(description="Only what was delivered strictly after this moment.")
-_BEFORE = Moment(description="Only what was delivered strictly before this moment.", round_up=True)
-_EXPAND_TASK = Choices(
+_AFTER = DateTime(description="Only what was delivered strictly after this moment.")
+_BEFORE = DateTime(
+    description="Only what was delivered strictly before this moment.", round_up=True
+)
+_EXPAND_TASK = EnumList(
     description="Show these as objects instead of ids.", words=("dataset", "delivery")
 )
 
@@ -44,7 +46,9 @@ class ListDatasetDeliveries(Struct, frozen=True):
     delivered_before: Annotated[int | None, _BEFORE] = None
     expand: Annotated[
         frozenset[str],
-        Choices(description="Show the dataset as an object instead of its id.", words=("dataset",)),
+        EnumList(
+            description="Show the dataset as an object instead of its id.", words=("dataset",)
+        ),
     ] = frozenset()
 
 
@@ -145,7 +149,7 @@ async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
         return await listing.task_page(tx, call.services.secret, call.caller.org_id, asked)
 
 
-async def get_dataset_task(call: Call[GetDatasetTask]) -> Answer:
+async def get_dataset_task(call: Call[GetDatasetTask]) -> Response:
     """GET /v2/datasets/task: one task."""
     assert call.query.task_id is not None
     async with call.services.db.read() as tx:
@@ -154,10 +158,10 @@ async def get_dataset_task(call: Call[GetDatasetTask]) -> Answer:
         )
     if found is None:
         raise NotFound("there is no such dataset task")
-    return Answer(found)
+    return Response(found)
 
 
-async def get_dataset_task_attachment(call: Call[NoQuery]) -> Answer:
+async def get_dataset_task_attachment(call: Call[NoQuery]) -> Response:
     """GET /v2/datasets/task/{taskId}/response_url/{attachmentId}: leads to a file."""
     async with call.services.db.read() as tx:
         found = await datasets.find_attachment(

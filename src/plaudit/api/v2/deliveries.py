@@ -6,13 +6,13 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Answer, Call, Operation
-from plaudit.api.http.parameters import Choice, Choices, Count, Moment, Text
+from plaudit.api.http.operation import Call, Operation, Response
+from plaudit.api.http.parameters import DateTime, Enum, EnumList, IntRange, Text
 from plaudit.api.openapi import examples
 from plaudit.api.v2.reads import LIMIT_MAX
 from plaudit.core.deliveries import listing
-from plaudit.core.deliveries.listing import DeliveryQuery, DeliveryWords, RowQuery
-from plaudit.core.tasks.resolve import ScopeWords
+from plaudit.core.deliveries.listing import DeliveryQuery, DeliveryScope, RowQuery
+from plaudit.core.tasks.resolve import ScopeNames
 from plaudit.model.core import DEFAULT_OPTS, Opts, Role, TaskStatus
 from plaudit.wire.v2 import render
 from plaudit.wire.v2.deliveries import DeliveryList, DeliveryPage, DeliveryTaskPage
@@ -20,10 +20,10 @@ from plaudit.wire.v2.deliveries import DeliveryList, DeliveryPage, DeliveryTaskP
 _PROJECT_ID = Text(description="The project's id.")
 _PROJECT_NAME = Text(description="The project's name.", example="My Test Project")
 _DELIVERY_ID = Text(description="The delivery's id.")
-_LIMIT = Count(
+_LIMIT = IntRange(
     description="How many to return at the most.", least=1, most=LIMIT_MAX, default=LIMIT_MAX
 )
-_OPTS = Choices(
+_OPTS = EnumList(
     description="Which details of tasks to show, as with `GET /v2/tasks`.",
     words=tuple(Opts.__members__),
     default=tuple(opt.name or "" for opt in Opts if opt in DEFAULT_OPTS),
@@ -37,15 +37,17 @@ class ListDeliveries(Struct, frozen=True):
     project_id: Annotated[str | None, _PROJECT_ID] = None
     project_name: Annotated[str | None, _PROJECT_NAME] = None
     delivered_after: Annotated[
-        int | None, Moment(description="Only deliveries made strictly after this moment.")
+        int | None, DateTime(description="Only deliveries made strictly after this moment.")
     ] = None
     delivered_before: Annotated[
         int | None,
-        Moment(description="Only deliveries made strictly before this moment.", round_up=True),
+        DateTime(description="Only deliveries made strictly before this moment.", round_up=True),
     ] = None
     expand: Annotated[
         frozenset[str],
-        Choices(description="Show the project as an object instead of its id.", words=("project",)),
+        EnumList(
+            description="Show the project as an object instead of its id.", words=("project",)
+        ),
     ] = frozenset()
 
 
@@ -62,7 +64,7 @@ class GetDelivery(Struct, frozen=True):
     next_token: Annotated[str | None, _NEXT_TOKEN] = None
     expand: Annotated[
         frozenset[str],
-        Choices(
+        EnumList(
             description="Show these as objects instead of ids; `project` and `batch` concern the "
             "tasks.",
             words=("project", "batch", "delivery"),
@@ -81,14 +83,14 @@ class ListDeliveryTasks(Struct, frozen=True):
     project_name: Annotated[str | None, _PROJECT_NAME] = None
     status: Annotated[
         TaskStatus | None,
-        Choice(description="Only tasks that are in this status today.", words=TaskStatus),
+        Enum(description="Only tasks that are in this status today.", words=TaskStatus),
     ] = None
     completed_after: Annotated[
-        int | None, Moment(description="Only tasks completed strictly after this moment.")
+        int | None, DateTime(description="Only tasks completed strictly after this moment.")
     ] = None
     completed_before: Annotated[
         int | None,
-        Moment(description="Only tasks completed strictly before this moment.", round_up=True),
+        DateTime(description="Only tasks completed strictly before this moment.", round_up=True),
     ] = None
     limit: Annotated[int, _LIMIT] = LIMIT_MAX
     next_token: Annotated[str | None, _NEXT_TOKEN] = None
@@ -101,19 +103,19 @@ async def list_deliveries(call: Call[ListDeliveries]) -> DeliveryList:
         return await listing.delivery_list(
             tx,
             call.caller.org_id,
-            ScopeWords(query.project_id, query.project_name),
+            ScopeNames(query.project_id, query.project_name),
             delivered_after=query.delivered_after,
             delivered_before=query.delivered_before,
             expand=query.expand,
         )
 
 
-async def get_delivery(call: Call[GetDelivery]) -> Answer | list[bytes]:
+async def get_delivery(call: Call[GetDelivery]) -> Response | list[bytes]:
     """GET /v2/delivery: one page of a delivery's tasks, assembled from stored bytes."""
     query, services = call.query, call.services
     default = int(services.settings.default_opts)
     asked = DeliveryQuery(
-        words=DeliveryWords(
+        words=DeliveryScope(
             delivery_id=query.delivery_id,
             delivery_name=query.delivery_name,
             project_id=query.project_id,
@@ -127,7 +129,7 @@ async def get_delivery(call: Call[GetDelivery]) -> Answer | list[bytes]:
     async with services.db.read() as tx:
         parts = await listing.delivery_page(tx, services.secret, call.caller.org_id, asked)
     if services.settings.bare_annotations:
-        return Answer(render.without_ids_and_types(b"".join(parts)))
+        return Response(render.without_ids_and_types(b"".join(parts)))
     return parts
 
 
@@ -135,7 +137,7 @@ async def list_delivery_tasks(call: Call[ListDeliveryTasks]) -> list[bytes]:
     """GET /v2/delivery/tasks: one page of tasks with what was delivered of them."""
     query = call.query
     asked = RowQuery(
-        words=DeliveryWords(
+        words=DeliveryScope(
             delivery_id=query.delivery_id,
             project_id=query.project_id,
             project_name=query.project_name,

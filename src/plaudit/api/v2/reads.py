@@ -6,13 +6,13 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Answer, Call, Operation
-from plaudit.api.http.parameters import Choice, Choices, Count, Moment, Text
+from plaudit.api.http.operation import Call, Operation, Response
+from plaudit.api.http.parameters import DateTime, Enum, EnumList, IntRange, Text
 from plaudit.api.openapi import examples
 from plaudit.core.tasks import annotation_lookup as annotation_search
 from plaudit.core.tasks import listing
 from plaudit.core.tasks.listing import BatchQuery, TaskQuery
-from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project
+from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project
 from plaudit.errors import InvalidParameter, NotFound
 from plaudit.model.core import DEFAULT_OPTS, BatchStatus, Opts, Role, TaskStatus
 from plaudit.store.tasks import projects
@@ -26,20 +26,20 @@ _PROJECT_ID = Text(description="The project's id.")
 _PROJECT_NAME = Text(description="The project's name.", example="My Test Project")
 _BATCH_ID = Text(description="The batch's id.")
 _BATCH_NAME = Text(description="The batch's name.")
-_LIMIT = Count(
+_LIMIT = IntRange(
     description="How many to return at the most.", least=1, most=LIMIT_MAX, default=LIMIT_MAX
 )
 _NEXT_TOKEN = Text(
     description="Where the next page starts: `next_token` of the page before. Filters may be sent "
     "again, unchanged, or left out; `limit`, `expand` and `opts` may change."
 )
-_EXPAND_TASK = Choices(
+_EXPAND_TASK = EnumList(
     description="Show these as objects instead of ids.", words=("project", "batch")
 )
-_EXPAND_PROJECT = Choices(
+_EXPAND_PROJECT = EnumList(
     description="Show the project as an object instead of its id.", words=("project",)
 )
-_OPTS = Choices(
+_OPTS = EnumList(
     description="Which details to show. Absent, `model_parameters` are shown; present, exactly "
     "the listed ones. `submissions` also adds each annotation's `votes`.",
     words=tuple(Opts.__members__),
@@ -56,11 +56,11 @@ class ListTasks(Struct, frozen=True):
     batch_name: Annotated[str | None, _BATCH_NAME] = None
     status: Annotated[
         TaskStatus | None,
-        Choice(description="Only tasks in this status.", words=TaskStatus, example="completed"),
+        Enum(description="Only tasks in this status.", words=TaskStatus, example="completed"),
     ] = None
     completed_after: Annotated[
         int | None,
-        Moment(
+        DateTime(
             description="Only tasks completed strictly after this moment. Pages are then in order "
             "of completion, and no completion is ever missed by asking again with the greatest "
             "`completed_at` received."
@@ -68,7 +68,7 @@ class ListTasks(Struct, frozen=True):
     ] = None
     completed_before: Annotated[
         int | None,
-        Moment(
+        DateTime(
             description="Only tasks completed strictly before this moment; ordered likewise.",
             round_up=True,
         ),
@@ -100,11 +100,11 @@ class ListProjects(Struct, frozen=True):
     """Query of GET /v2/projects."""
 
     created_after: Annotated[
-        int | None, Moment(description="Only projects created strictly after this moment.")
+        int | None, DateTime(description="Only projects created strictly after this moment.")
     ] = None
     created_before: Annotated[
         int | None,
-        Moment(description="Only projects created strictly before this moment.", round_up=True),
+        DateTime(description="Only projects created strictly before this moment.", round_up=True),
     ] = None
 
 
@@ -124,21 +124,21 @@ class ListBatches(Struct, frozen=True):
     project_id: Annotated[str | None, _PROJECT_ID] = None
     project_name: Annotated[str | None, _PROJECT_NAME] = None
     status: Annotated[
-        BatchStatus | None, Choice(description="Only batches in this status.", words=BatchStatus)
+        BatchStatus | None, Enum(description="Only batches in this status.", words=BatchStatus)
     ] = None
     created_after: Annotated[
-        int | None, Moment(description="Only batches created strictly after this moment.")
+        int | None, DateTime(description="Only batches created strictly after this moment.")
     ] = None
     created_before: Annotated[
         int | None,
-        Moment(description="Only batches created strictly before this moment.", round_up=True),
+        DateTime(description="Only batches created strictly before this moment.", round_up=True),
     ] = None
     completed_after: Annotated[
-        int | None, Moment(description="Only batches completed strictly after this moment.")
+        int | None, DateTime(description="Only batches completed strictly after this moment.")
     ] = None
     completed_before: Annotated[
         int | None,
-        Moment(description="Only batches completed strictly before this moment.", round_up=True),
+        DateTime(description="Only batches completed strictly before this moment.", round_up=True),
     ] = None
     limit: Annotated[int, _LIMIT] = LIMIT_MAX
     next_token: Annotated[str | None, _NEXT_TOKEN] = None
@@ -154,11 +154,11 @@ class GetAnnotation(Struct, frozen=True):
     ] = None
 
 
-async def list_tasks(call: Call[ListTasks]) -> Answer | list[bytes]:
+async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
     """GET /v2/tasks: one page, assembled from stored bytes."""
     query, services = call.query, call.services
     asked = TaskQuery(
-        scope=ScopeWords(query.project_id, query.project_name, query.batch_id, query.batch_name),
+        scope=ScopeNames(query.project_id, query.project_name, query.batch_id, query.batch_name),
         status=query.status,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
@@ -172,7 +172,7 @@ async def list_tasks(call: Call[ListTasks]) -> Answer | list[bytes]:
     return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
 
 
-async def get_task(call: Call[GetTask]) -> Answer:
+async def get_task(call: Call[GetTask]) -> Response:
     """GET /v2/task: one task."""
     query = call.query
     assert query.task_id is not None
@@ -186,12 +186,12 @@ async def get_task(call: Call[GetTask]) -> Answer:
         )
     if found is None:
         raise NotFound("there is no such task")
-    return _bare(found) if call.services.settings.bare_annotations else Answer(found)
+    return _bare(found) if call.services.settings.bare_annotations else Response(found)
 
 
 async def get_project(call: Call[GetProject]) -> resources.Project:
     """GET /v2/project: one project."""
-    words = ScopeWords(call.query.project_id, call.query.project_name)
+    words = ScopeNames(call.query.project_id, call.query.project_name)
     async with call.services.db.read() as tx:
         project = await find_project(tx, call.caller.org_id, words)
     if project is None:
@@ -213,7 +213,7 @@ async def list_projects(call: Call[ListProjects]) -> resources.ProjectList:
 
 async def get_batch(call: Call[GetBatch]) -> resources.Batch:
     """GET /v2/batch: one batch."""
-    words = ScopeWords(batch_id=call.query.batch_id, batch_name=call.query.batch_name)
+    words = ScopeNames(batch_id=call.query.batch_id, batch_name=call.query.batch_name)
     async with call.services.db.read() as tx:
         batch = await find_batch(tx, call.caller.org_id, words, None)
         if batch is None:
@@ -225,7 +225,7 @@ async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
     """GET /v2/batches: one page, oldest first."""
     query = call.query
     asked = BatchQuery(
-        scope=ScopeWords(query.project_id, query.project_name),
+        scope=ScopeNames(query.project_id, query.project_name),
         status=query.status,
         created_after=query.created_after,
         created_before=query.created_before,
@@ -255,8 +255,8 @@ def _opts(call: Call[ListTasks] | Call[GetTask], names: frozenset[str] | None) -
     return sum(int(Opts[name]) for name in names)
 
 
-def _bare(page: bytes) -> Answer:
-    return Answer(render.without_ids_and_types(page))
+def _bare(page: bytes) -> Response:
+    return Response(render.without_ids_and_types(page))
 
 
 OPERATIONS = (

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Answer, Call, Change, Operation
+from plaudit.api.http.operation import Call, Operation, Response, WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.openapi import examples
 from plaudit.core.outbound.callback_urls import check_callback
 from plaudit.core.tasks import batches, lifecycle, listing, templates
-from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project, project_of
+from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project, project_of
 from plaudit.errors import InvalidContent, InvalidParameter, NotFound
 from plaudit.ids import is_usable
-from plaudit.model.core import Batch, Project, Role
+from plaudit.model.core import BatchRow, ProjectRow, Role
 from plaudit.wire.v2 import resources
 from plaudit.wire.v2.requests import (
     BatchResult,
@@ -36,10 +36,10 @@ class NameBatchInQuery(Struct, frozen=True):
     batch_name: Annotated[str | None, Text(description="As in the body.")] = None
 
 
-async def create_task(call: Call[NoQuery], body: CreateTask, change: Change) -> Answer:
+async def create_task(call: Call[NoQuery], body: CreateTask, change: WriteContext) -> Response:
     """POST /v2/task/chat: one pending task, from the project's template."""
     tx, org_id = change.tx, change.org_id
-    words = ScopeWords(body.project_id, body.project_name, body.batch_id, body.batch_name)
+    words = ScopeNames(body.project_id, body.project_name, body.batch_id, body.batch_name)
     project = await find_project(tx, org_id, words)
     batch = await find_batch(tx, org_id, words, project)
     if project is None:
@@ -64,7 +64,9 @@ async def create_task(call: Call[NoQuery], body: CreateTask, change: Change) -> 
     return await _shown(call, change, task.task_id)
 
 
-async def set_task_metadata(call: Call[NoQuery], body: SetTaskMetadata, change: Change) -> Answer:
+async def set_task_metadata(
+    call: Call[NoQuery], body: SetTaskMetadata, change: WriteContext
+) -> Response:
     """POST /v2/task/metadata: replace a task's metadata, or merge into it."""
     task = await lifecycle.set_metadata(
         change.tx, change.org_id, body.task_id, body.metadata, merge=body.merge or False
@@ -83,7 +85,9 @@ async def check_batch_callback(call: Call[NoQuery], body: CreateBatch) -> None:
     await _check_callback(call, body.callback, "/callback")
 
 
-async def create_batch(call: Call[NoQuery], body: CreateBatch, change: Change) -> resources.Batch:
+async def create_batch(
+    call: Call[NoQuery], body: CreateBatch, change: WriteContext
+) -> resources.Batch:
     """POST /v2/batch: one batch, in progress or staging."""
     project = await _project_for_batch(change, body)
     batch = await batches.open_batch(
@@ -98,31 +102,33 @@ async def create_batch(call: Call[NoQuery], body: CreateBatch, change: Change) -
     return resources.batch(batch, project.public_id)
 
 
-async def finalize_batch(call: Call[NoQuery], body: NameBatch, change: Change) -> resources.Batch:
+async def finalize_batch(
+    call: Call[NoQuery], body: NameBatch, change: WriteContext
+) -> resources.Batch:
     """POST /v2/batch/finalize: a staging batch goes to work."""
     return await _move(change, body, "finalize")
 
 
-async def pause_batch(call: Call[NoQuery], body: NameBatch, change: Change) -> BatchResult:
+async def pause_batch(call: Call[NoQuery], body: NameBatch, change: WriteContext) -> BatchResult:
     """POST /v2/batch/pause: nobody is given its tasks until it is resumed."""
     batch = await _move(change, body, "pause")
     return BatchResult(batch=batch, message="The batch has been paused.")
 
 
-async def resume_batch(call: Call[NoQuery], body: NameBatch, change: Change) -> BatchResult:
+async def resume_batch(call: Call[NoQuery], body: NameBatch, change: WriteContext) -> BatchResult:
     """POST /v2/batch/resume: a paused batch goes on."""
     batch = await _move(change, body, "resume")
     return BatchResult(batch=batch, message="The batch has been resumed.")
 
 
-async def cancel_batch(call: Call[NoQuery], body: NameBatch, change: Change) -> BatchResult:
+async def cancel_batch(call: Call[NoQuery], body: NameBatch, change: WriteContext) -> BatchResult:
     """POST /v2/batch/cancel: the batch ends, and its pending tasks with it."""
     batch = await _move(change, body, "cancel")
     return BatchResult(batch=batch, message="The batch has been cancelled.")
 
 
 async def set_batch_metadata(
-    call: Call[NameBatchInQuery], body: SetBatchMetadata, change: Change
+    call: Call[NameBatchInQuery], body: SetBatchMetadata, change: WriteContext
 ) -> resources.Batch:
     """POST /v2/batch/metadata: replace a batch's metadata, or merge into it."""
     name = NameBatch(
@@ -143,7 +149,7 @@ async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -
         )
 
 
-async def _move(change: Change, name: NameBatch, action: str) -> resources.Batch:
+async def _move(change: WriteContext, name: NameBatch, action: str) -> resources.Batch:
     before = await _named(change, name)
     batch = await batches.move(change.tx, before, action)
     await change.note(
@@ -155,30 +161,30 @@ async def _move(change: Change, name: NameBatch, action: str) -> resources.Batch
     return await listing.batch_as_shown(change.tx, batch, NOTHING)
 
 
-async def _named(change: Change, name: NameBatch) -> Batch:
-    words = ScopeWords(batch_id=name.batch_id or None, batch_name=name.batch_name or None)
+async def _named(change: WriteContext, name: NameBatch) -> BatchRow:
+    words = ScopeNames(batch_id=name.batch_id or None, batch_name=name.batch_name or None)
     batch = await find_batch(change.tx, change.org_id, words, None)
     if batch is None:
         raise InvalidParameter("give batch_id or batch_name", param="batch_id")
     return batch
 
 
-async def _project_for_batch(change: Change, body: CreateBatch) -> Project:
-    words = ScopeWords(body.project_id or None, body.project_name or None)
+async def _project_for_batch(change: WriteContext, body: CreateBatch) -> ProjectRow:
+    words = ScopeNames(body.project_id or None, body.project_name or None)
     project = await find_project(change.tx, change.org_id, words)
     if project is not None:
         return project
     if not body.project:
         raise InvalidParameter("give project_id or project_name", param="project_id")
     try:
-        by_id = await find_project(change.tx, change.org_id, ScopeWords(body.project))
+        by_id = await find_project(change.tx, change.org_id, ScopeNames(body.project))
     except NotFound:
-        by_id = await find_project(change.tx, change.org_id, ScopeWords(project_name=body.project))
+        by_id = await find_project(change.tx, change.org_id, ScopeNames(project_name=body.project))
     assert by_id is not None
     return by_id
 
 
-async def _shown(call: Call[Any], change: Change, task_id: str) -> Answer:
+async def _shown(call: Call[Any], change: WriteContext, task_id: str) -> Response:
     found = await listing.one_task(
         change.tx,
         change.org_id,
@@ -187,7 +193,7 @@ async def _shown(call: Call[Any], change: Change, task_id: str) -> Answer:
         opts=int(call.services.settings.default_opts),
     )
     assert found is not None
-    return Answer(found)
+    return Response(found)
 
 
 def _task(operation_id: str, path: str, **fields: Any) -> Operation:

@@ -18,7 +18,7 @@ from plaudit import clock, ids
 from plaudit.core.common import audit, names
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, Unauthenticated
-from plaudit.model.core import SERVER, Actor, ApiKey, Caller, Role
+from plaudit.model.core import SERVER, Actor, ApiKeyRow, Caller, Role
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Database, Transaction
 
@@ -97,7 +97,7 @@ async def add_key(
     name: str,
     role: Role,
     expires_ms: int | None,
-) -> tuple[ApiKey, str]:
+) -> tuple[ApiKeyRow, str]:
     """Make an API key; return it and its text, which cannot be shown again.
 
     Raises Conflict where a world has as many active keys as it may.
@@ -105,7 +105,7 @@ async def add_key(
     if name:
         names.checked(name)
     text = mint_key(mode)
-    key = ApiKey(
+    key = ApiKeyRow(
         key_id=ids.mint("key"),
         org_id=org_id,
         name=name,
@@ -130,7 +130,7 @@ async def add_key_of(
     name: str,
     role: Role,
     expires_ms: int | None,
-) -> tuple[ApiKey, str]:
+) -> tuple[ApiKeyRow, str]:
     """Make a key for the caller's world that may do no more than the caller may."""
     if role > caller.role:
         raise Forbidden("a key makes keys of its own role or below")
@@ -147,16 +147,16 @@ async def add_key_of(
     )
 
 
-async def list_keys(db: Database, org_id: str) -> list[ApiKey]:
+async def list_keys(db: Database, org_id: str) -> list[ApiKeyRow]:
     """All keys of a world, oldest first."""
     async with db.read() as tx:
         return await organizations.list_keys(tx, org_id)
 
 
-async def revoke_key(db: Database, *, org_id: str, key: str, actor: Actor = SERVER) -> ApiKey:
+async def revoke_key(db: Database, *, org_id: str, key: str, actor: Actor = SERVER) -> ApiKeyRow:
     """Revoke the key with this id or beginning; raises NotFound, or Conflict if several match."""
 
-    async def work(tx: Transaction) -> ApiKey:
+    async def work(tx: Transaction) -> ApiKeyRow:
         found = [
             candidate
             for candidate in await organizations.list_keys(tx, org_id)
@@ -176,7 +176,7 @@ async def revoke_key(db: Database, *, org_id: str, key: str, actor: Actor = SERV
     return await db.write(work)
 
 
-async def revoke_key_of_id(tx: Transaction, org_id: str, key_id: str) -> ApiKey:
+async def revoke_key_of_id(tx: Transaction, org_id: str, key_id: str) -> ApiKeyRow:
     """Revoke a key for good; raises NotFound, or Conflict if that was done before."""
     is_done = await organizations.revoke_key(tx, org_id=org_id, key_id=key_id, now=clock.now_ms())
     key = await organizations.find_key(tx, org_id, key_id)

@@ -28,7 +28,7 @@ from plaudit.model.core import Actor, Person, PersonStatus, Quota, SignedIn
 from plaudit.store.accounts import credentials
 from plaudit.store.accounts import sessions as sessions_store
 from plaudit.store.accounts import users as users_store
-from plaudit.store.accounts.credentials import Invited
+from plaudit.store.accounts.credentials import PendingInvitation
 from plaudit.store.engine.engine import Database, Transaction
 
 INVITATION_MS = 7 * 24 * 60 * 60 * 1000
@@ -74,14 +74,14 @@ class Throttle:
         self._client.give_back(client)
 
 
-class Place(Struct, frozen=True):
+class ClientInfo(Struct, frozen=True):
     """Where an attempt comes from, and when by a clock that never goes back."""
 
     client: str
     at: float
 
 
-class Entry(Struct, frozen=True):
+class SignInAttempt(Struct, frozen=True):
     """What somebody who wants to sign in gives."""
 
     email: str
@@ -126,7 +126,7 @@ def link(base: str | None, token: str) -> str:
     return f"{(base or DEFAULT_URL).rstrip('/')}/welcome#{token}"
 
 
-async def look_at_invitation(db: Database, secret: ServerSecret, token: str) -> Invited:
+async def look_at_invitation(db: Database, secret: ServerSecret, token: str) -> PendingInvitation:
     """Whom an invitation is for; raises InvalidContent if it holds no more, or never did."""
     async with db.read(snapshot=False) as tx:
         for digest in secret.invitation_digests(token[:_TOKEN_CHARS_MAX]):
@@ -176,7 +176,7 @@ async def accept_invitation(
 
 
 async def sign_in(
-    db: Database, secret: ServerSecret, throttle: Throttle, entry: Entry, place: Place
+    db: Database, secret: ServerSecret, throttle: Throttle, entry: SignInAttempt, place: ClientInfo
 ) -> str:
     """Check an address and a password, and begin a session; return its token.
 
@@ -220,7 +220,7 @@ async def change_password(
     db: Database,
     throttle: Throttle,
     user: SignedIn,
-    place: Place,
+    place: ClientInfo,
     *,
     old: str,
     new: str,

@@ -52,7 +52,7 @@ _RUNS = (
 _LOOKALIKES = str.maketrans("013457@$!", "oieastasi")
 
 
-class Slow:
+class HashingPool:
     """The threads that hash."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Slow:
             self._waiting -= 1
 
 
-_SLOW = Slow()
+_SLOW = HashingPool()
 
 
 async def hashed(password: str) -> str:

@@ -68,7 +68,7 @@ async def find(tx: Transaction, secret: ServerSecret, token: str) -> SignedIn | 
     return None
 
 
-class Touching:
+class SessionActivity:
     """Writes down which sessions are in use, every few minutes and beside the requests.
 
     So pages are read while the store cannot be written.

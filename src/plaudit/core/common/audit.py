@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.model.core import Actor, AuditEntry
+from plaudit.model.core import Actor, AuditEntryRow
 from plaudit.store.common import audit
 from plaudit.store.engine.engine import Transaction
 
@@ -58,8 +58,8 @@ def _entry(
     object_id: str,
     project_id: int,
     detail: dict[str, Any],
-) -> AuditEntry:
-    return AuditEntry(
+) -> AuditEntryRow:
+    return AuditEntryRow(
         project_id=project_id,
         entry_id=ids.mint("audit"),
         org_id=org_id,

@@ -21,7 +21,7 @@ WAIT_SECONDS_MAX = 60
 SWEPT_AT = 1000
 
 
-class Standing(Struct, frozen=True):
+class QuotaState(Struct, frozen=True):
     """Where a caller stands with one quota; what the RateLimit header says (IETF draft)."""
 
     name: str
@@ -58,10 +58,10 @@ class Bucket:
         if who in self._full_at:
             self._full_at[who] -= self._cost
 
-    def standing(self, who: str, now: float) -> Standing:
+    def standing(self, who: str, now: float) -> QuotaState:
         behind = max(self._full_at.get(who, now), now) - now
         left = (self.quota.seconds - behind) / self._cost
-        return Standing(self.name, max(0, math.floor(left + 0.001)), math.ceil(behind))
+        return QuotaState(self.name, max(0, math.floor(left + 0.001)), math.ceil(behind))
 
     def _sweep(self, now: float) -> None:
         """Forget whose bucket is full: they are as good as new."""
@@ -92,7 +92,7 @@ class RateLimits:
         for bucket, field in self._buckets:
             bucket.take(getattr(caller, field), now)
 
-    def standings(self, caller: Caller, now: float) -> list[Standing]:
+    def standings(self, caller: Caller, now: float) -> list[QuotaState]:
         """Where a caller stands now, quota by quota."""
         return [bucket.standing(getattr(caller, field), now) for bucket, field in self._buckets]
 

@@ -17,10 +17,10 @@ from plaudit import clock, ids
 from plaudit.core.common import names
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import InvalidContent, NotFound
-from plaudit.model.deliveries import Attachment
+from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.accounts import organizations
 from plaudit.store.datasets import attachments
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction
 
 LINK_SECONDS = 300
@@ -44,7 +44,7 @@ _MPEG_LAYER_3 = (b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xe3"
 _SIGNATURE_CHARS = 64
 
 
-class Receiving:
+class IncomingFile:
     """What is learned of a file while its bytes go by."""
 
     def __init__(self) -> None:
@@ -60,9 +60,9 @@ class Receiving:
 
     def attachment(
         self, attachment_id: str, org_id: str, name: str | None, mime_type: str | None
-    ) -> Attachment:
+    ) -> AttachmentRow:
         """The row, once all bytes have gone by."""
-        return Attachment(
+        return AttachmentRow(
             attachment_id=attachment_id,
             org_id=org_id,
             name=name,
@@ -75,15 +75,15 @@ class Receiving:
 
 
 async def keep(
-    objects: Objects,
+    objects: BlobStore,
     org_id: str,
     pieces: AsyncIterator[bytes],
     *,
     name: str | None,
     mime_type: str | None,
-) -> Attachment:
+) -> AttachmentRow:
     """Keep a file whose bytes arrive in pieces; return the row, which the caller adds."""
-    attachment_id, received = ids.mint("attachment"), Receiving()
+    attachment_id, received = ids.mint("attachment"), IncomingFile()
 
     async def passing() -> AsyncIterator[bytes]:
         async for piece in pieces:
@@ -95,10 +95,10 @@ async def keep(
 
 
 def keep_now(
-    objects: Objects, org_id: str, content: bytes, *, name: str | None, mime_type: str | None
-) -> Attachment:
+    objects: BlobStore, org_id: str, content: bytes, *, name: str | None, mime_type: str | None
+) -> AttachmentRow:
     """Keep a small file without an event loop; return the row, which the caller adds."""
-    attachment_id, received = ids.mint("attachment"), Receiving()
+    attachment_id, received = ids.mint("attachment"), IncomingFile()
     received.take(content)
     objects.put_now(key_of(org_id, attachment_id), content)
     return received.attachment(attachment_id, org_id, name, mime_type)
@@ -159,7 +159,7 @@ def _sniffed(first: bytes) -> str:
     return next((name for name, is_it in signs.items() if is_it), "")
 
 
-def link(secret: ServerSecret, attachment: Attachment) -> str:
+def link(secret: ServerSecret, attachment: AttachmentRow) -> str:
     """A path that leads to an attachment for `LINK_SECONDS`, whoever follows it."""
     expires = clock.now_ms() // 1000 + LINK_SECONDS
     mac = secret.link_macs(_signed(attachment.org_id, attachment.attachment_id, expires))[0]
@@ -168,7 +168,7 @@ def link(secret: ServerSecret, attachment: Attachment) -> str:
 
 async def find_linked(
     tx: Transaction, secret: ServerSecret, attachment_id: str, expires: str, signature: str
-) -> Attachment:
+) -> AttachmentRow:
     """The attachment that a link leads to; raises NotFound, whatever is wrong with the link."""
     refusal = NotFound("there is no such attachment, or the link to it is no longer valid")
     is_number = expires.isascii() and expires.isdecimal() and len(expires) <= 12
@@ -191,7 +191,7 @@ def _signed(org_id: str, attachment_id: str, expires: int) -> bytes:
     return f"{org_id}\0{attachment_id}\0{expires}".encode()
 
 
-async def sweep(db: Database, objects: Objects) -> int:
+async def sweep(db: Database, objects: BlobStore) -> int:
     """Delete the objects of more than a day that no row names; return how many.
 
     What lies under no organization of this store is another's and left alone.

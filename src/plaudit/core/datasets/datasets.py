@@ -11,7 +11,7 @@ from msgspec import Struct
 from plaudit import clock, ids
 from plaudit.core.common import names
 from plaudit.errors import Conflict, InvalidContent, NotFound
-from plaudit.model.deliveries import Attachment, Dataset, DatasetDelivery, DatasetTask
+from plaudit.model.deliveries import AttachmentRow, DatasetDeliveryRow, DatasetRow, DatasetTaskRow
 from plaudit.store.datasets import attachments, datasets
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2.datasets import turn_count
@@ -27,11 +27,11 @@ _encode = msgspec.json.Encoder().encode
 _pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
 
-class Attached(Struct, frozen=True):
+class AttachedFile(Struct, frozen=True):
     """A file of a task: the id that clients use, the row, and whether the row is new."""
 
     public_id: str
-    attachment: Attachment
+    attachment: AttachmentRow
     is_new: bool = True
 
 
@@ -40,7 +40,7 @@ class NewTask(Struct, frozen=True):
 
     task_id: str | None
     response: dict[str, Any]
-    attached: tuple[Attached, ...] = ()
+    attached: tuple[AttachedFile, ...] = ()
 
 
 async def create_dataset(
@@ -50,11 +50,11 @@ async def create_dataset(
     name: str,
     dataset_id: str | None = None,
     created_ms: int | None = None,
-) -> Dataset:
+) -> DatasetRow:
     """Add a dataset; raises Conflict if this world has one of that id or name."""
     name_key = names.checked(name)
     _check_id(dataset_id, "/id")
-    dataset = Dataset(
+    dataset = DatasetRow(
         dataset_key=ids.storage_key(),
         org_id=org_id,
         dataset_id=dataset_id or ids.mint("dataset"),
@@ -66,7 +66,7 @@ async def create_dataset(
     return dataset
 
 
-async def get_dataset(tx: Transaction, org_id: str, dataset_id: str) -> Dataset:
+async def get_dataset(tx: Transaction, org_id: str, dataset_id: str) -> DatasetRow:
     """A dataset of this world; raises NotFound."""
     dataset = await datasets.find_dataset(tx, org_id, dataset_id)
     if dataset is None:
@@ -75,7 +75,7 @@ async def get_dataset(tx: Transaction, org_id: str, dataset_id: str) -> Dataset:
 
 
 async def require_room(
-    tx: Transaction, dataset: Dataset, name: str, task_ids: Sequence[str]
+    tx: Transaction, dataset: DatasetRow, name: str, task_ids: Sequence[str]
 ) -> None:
     """Raise Conflict if a delivery of this name, or a task of these ids, is there already."""
     if await datasets.has_delivery_name(tx, dataset.dataset_key, names.checked(name)):
@@ -86,8 +86,8 @@ async def require_room(
 
 
 async def deliver(
-    tx: Transaction, dataset: Dataset, *, name: str, tasks: Sequence[NewTask]
-) -> tuple[DatasetDelivery, list[DatasetTask]]:
+    tx: Transaction, dataset: DatasetRow, *, name: str, tasks: Sequence[NewTask]
+) -> tuple[DatasetDeliveryRow, list[DatasetTaskRow]]:
     """Add a delivery with its tasks; raises Conflict if its name or a task's id is taken."""
     first_seq, delivered_ms = await datasets.take_place(
         tx, dataset, count=len(tasks), at_least=clock.now_ms()
@@ -103,17 +103,17 @@ async def deliver(
 
 async def create_delivery(
     tx: Transaction,
-    dataset: Dataset,
+    dataset: DatasetRow,
     *,
     name: str,
     delivered_ms: int,
     delivery_id: str | None = None,
     metadata: bytes | None = None,
-) -> DatasetDelivery:
+) -> DatasetDeliveryRow:
     """Add a delivery without tasks; raises Conflict if its id is taken, or its name here."""
     name_key = names.checked(name)
     _check_id(delivery_id, "/id")
-    delivery = DatasetDelivery(
+    delivery = DatasetDeliveryRow(
         org_id=dataset.org_id,
         delivery_id=delivery_id or ids.mint("delivery"),
         dataset_key=dataset.dataset_key,
@@ -127,8 +127,8 @@ async def create_delivery(
 
 
 async def add_tasks(
-    tx: Transaction, delivery: DatasetDelivery, tasks: Sequence[NewTask], first_seq: int
-) -> list[DatasetTask]:
+    tx: Transaction, delivery: DatasetDeliveryRow, tasks: Sequence[NewTask], first_seq: int
+) -> list[DatasetTaskRow]:
     """Add tasks to a delivery and count them; raises Conflict if the id of one is taken."""
     rows = []
     for seq, one in enumerate(tasks, first_seq):
@@ -142,7 +142,7 @@ async def add_tasks(
                 await attachments.insert_attachment(tx, file.attachment)
         pairs = [(file.public_id, file.attachment.attachment_id) for file in one.attached]
         rows.append(
-            DatasetTask(
+            DatasetTaskRow(
                 dataset_key=delivery.dataset_key,
                 seq=seq,
                 task_id=task_id,
@@ -163,7 +163,7 @@ async def add_tasks(
 
 
 async def add_imported_tasks(
-    tx: Transaction, delivery: DatasetDelivery, tasks: Sequence[NewTask]
+    tx: Transaction, delivery: DatasetDeliveryRow, tasks: Sequence[NewTask]
 ) -> None:
     """Add tasks that were delivered elsewhere; raises Conflict if the id of one is taken."""
     dataset = await datasets.find_dataset_by_key(tx, delivery.org_id, delivery.dataset_key)
@@ -174,12 +174,14 @@ async def add_imported_tasks(
     await add_tasks(tx, delivery, tasks, first_seq)
 
 
-def attachments_of(task: DatasetTask) -> list[tuple[str, str]]:
+def attachments_of(task: DatasetTaskRow) -> list[tuple[str, str]]:
     """The attachments of a task: the id that clients use, and the attachment's own."""
     return [] if task.attachments is None else _pairs(task.attachments)
 
 
-async def find_attachment(tx: Transaction, org_id: str, task_id: str, public_id: str) -> Attachment:
+async def find_attachment(
+    tx: Transaction, org_id: str, task_id: str, public_id: str
+) -> AttachmentRow:
     """An attachment of a dataset's task; raises NotFound, which says what is unknown."""
     task = await datasets.find_dataset_task(tx, org_id, task_id)
     if task is None:

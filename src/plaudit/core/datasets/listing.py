@@ -11,7 +11,7 @@ from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.datasets.datasets import get_dataset
 from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound, PageTokenExpired
-from plaudit.model.deliveries import Dataset, DatasetDelivery, DatasetTask
+from plaudit.model.deliveries import DatasetDeliveryRow, DatasetRow, DatasetTaskRow
 from plaudit.store.datasets import datasets
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2 import datasets as wire
@@ -111,7 +111,7 @@ async def one_task(
 
 async def _walk_of(
     tx: Transaction, secret: ServerSecret, org_id: str, query: DatasetTaskQuery
-) -> tuple[Dataset, DatasetDelivery | None, _Walk]:
+) -> tuple[DatasetRow, DatasetDeliveryRow | None, _Walk]:
     """The walk a request starts or continues, and where it is."""
     dataset, delivery = await _scope(tx, org_id, query)
     if query.next_token is not None:
@@ -144,8 +144,8 @@ async def _walk_of(
 
 def _must_agree(
     walk: _Walk,
-    dataset: Dataset | None,
-    delivery: DatasetDelivery | None,
+    dataset: DatasetRow | None,
+    delivery: DatasetDeliveryRow | None,
     query: DatasetTaskQuery,
 ) -> None:
     """Refuse filters that contradict the token; those not sent again are taken from it (A14)."""
@@ -164,7 +164,7 @@ def _must_agree(
 
 async def _scope(
     tx: Transaction, org_id: str, query: DatasetTaskQuery
-) -> tuple[Dataset | None, DatasetDelivery | None]:
+) -> tuple[DatasetRow | None, DatasetDeliveryRow | None]:
     """What a request names; a delivery is looked up inside the dataset where one is given."""
     dataset = None
     if query.dataset_id is not None:
@@ -181,8 +181,12 @@ async def _scope(
 
 
 async def _tasks(
-    tx: Transaction, dataset: Dataset, delivery: DatasetDelivery | None, walk: _Walk, limit: int
-) -> list[DatasetTask]:
+    tx: Transaction,
+    dataset: DatasetRow,
+    delivery: DatasetDeliveryRow | None,
+    walk: _Walk,
+    limit: int,
+) -> list[DatasetTaskRow]:
     if delivery is None:
         return await datasets.list_tasks_by_delivery_time(
             tx,
@@ -202,9 +206,9 @@ async def _tasks(
 async def _rest_of_page(
     tx: Transaction,
     secret: ServerSecret,
-    dataset: Dataset,
+    dataset: DatasetRow,
     walk: _Walk,
-    found: list[DatasetTask],
+    found: list[DatasetTaskRow],
     query: DatasetTaskQuery,
 ) -> list[bytes]:
     """Everything of a page that follows the bracket before its tasks."""
@@ -218,7 +222,7 @@ async def _rest_of_page(
 
 
 async def _shown(
-    tx: Transaction, dataset: Dataset, tasks: Sequence[DatasetTask], expand: frozenset[str]
+    tx: Transaction, dataset: DatasetRow, tasks: Sequence[DatasetTaskRow], expand: frozenset[str]
 ) -> list[bytes]:
     """Tasks of one dataset as JSON, with commas between them."""
     dataset_json = _encode(wire.dataset(dataset) if "dataset" in expand else dataset.dataset_id)

@@ -21,12 +21,12 @@ import msgspec
 
 from plaudit import clock, ids
 from plaudit.core.common import audit, names
-from plaudit.core.deliveries.task_selection import Selection
+from plaudit.core.deliveries.task_selection import TaskSelection
 from plaudit.core.transfer.references import Write
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model.core import Actor, Project, StoredTask
-from plaudit.model.deliveries import Delivery, DeliveryRun
+from plaudit.model.core import Actor, ProjectRow, StoredTask
+from plaudit.model.deliveries import DeliveryRow, DeliveryRun
 from plaudit.store.deliveries import deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database, Transaction
@@ -42,13 +42,13 @@ _encode = msgspec.json.Encoder().encode
 _LOST = "another run has taken over this delivery"
 
 
-class Maker:
+class DeliveryBuilder:
     """One run that makes one delivery: `begin`, then tasks, then `finish` or `withdraw`."""
 
     def __init__(
         self,
         write: Write,
-        project: Project,
+        project: ProjectRow,
         name: str,
         *,
         schema_id: str | None = None,
@@ -119,8 +119,8 @@ class Maker:
 
         self._run = await self._write(work)
 
-    def _begun(self, delivery_id: str, begun_ms: int) -> Delivery:
-        return Delivery(
+    def _begun(self, delivery_id: str, begun_ms: int) -> DeliveryRow:
+        return DeliveryRow(
             org_id=self._project.org_id,
             delivery_id=delivery_id,
             project_id=self._project.project_id,
@@ -132,7 +132,7 @@ class Maker:
             schema_id=self._schema_id,
         )
 
-    async def freeze(self, selection: Selection, on_progress: Callable[[int], object]) -> None:
+    async def freeze(self, selection: TaskSelection, on_progress: Callable[[int], object]) -> None:
         """Copy the selected tasks as they are now; tells `on_progress` how many were done.
 
         Takes everything back where it fails. A task that was named and is not completed any more
@@ -215,7 +215,7 @@ class Maker:
         """The hash of the manifest so far."""
         return self._manifest.digest()
 
-    async def publish(self, tx: Transaction, delivered_ms: int) -> Delivery:
+    async def publish(self, tx: Transaction, delivered_ms: int) -> DeliveryRow:
         """Show the delivery; raises Conflict if the run has lost it."""
         is_ours = await deliveries.publish(
             tx,
@@ -233,7 +233,7 @@ class Maker:
             manifest_hash=self.manifest_hash,
         )
 
-    async def finish(self, tx: Transaction) -> Delivery:
+    async def finish(self, tx: Transaction) -> DeliveryRow:
         """Show the delivery under the clock's next time, and tell of it."""
         project = self._project
         delivered_ms = await projects.tick(tx, project.project_id, clock.now_ms())
@@ -289,15 +289,15 @@ class Maker:
 
 async def make(
     db: Database,
-    project: Project,
+    project: ProjectRow,
     name: str,
-    selection: Selection,
+    selection: TaskSelection,
     *,
     schema_id: str | None = None,
     on_progress: Callable[[int], object] = lambda count: None,
-) -> Maker | None:
+) -> DeliveryBuilder | None:
     """Freeze a selection under a name, ready to be finished; None if the name is not free."""
-    maker = Maker(db.write, project, name, schema_id=schema_id)
+    maker = DeliveryBuilder(db.write, project, name, schema_id=schema_id)
     if not await maker.begin():
         return None
     await maker.freeze(selection, on_progress)
@@ -306,22 +306,22 @@ async def make(
 
 async def deliver(
     db: Database,
-    project: Project,
+    project: ProjectRow,
     name: str,
-    selection: Selection,
+    selection: TaskSelection,
     actor: Actor,
     action: str,
     *,
     schema_id: str | None = None,
     on_progress: Callable[[int], object],
-) -> Delivery:
+) -> DeliveryRow:
     """Freeze a selection under a name and show it; raises Conflict if the name is not free."""
     maker = await make(db, project, name, selection, schema_id=schema_id, on_progress=on_progress)
     if maker is None:
         async with db.read() as tx:
             raise await refusal(tx, project, name)
 
-    async def work(tx: Transaction) -> Delivery:
+    async def work(tx: Transaction) -> DeliveryRow:
         made = await maker.finish(tx)
         await audit.record(
             tx,
@@ -339,13 +339,13 @@ async def deliver(
         return await db.write(work)
 
 
-async def is_taken(tx: Transaction, project: Project, name: str) -> bool:
+async def is_taken(tx: Transaction, project: ProjectRow, name: str) -> bool:
     """Whether the project has a delivery of this name; not one that is being made."""
     name_key = names.key_of(name)
     return bool(await deliveries.find_delivery_by_name(tx, project.project_id, name_key))
 
 
-async def refusal(tx: Transaction, project: Project, name: str) -> Conflict:
+async def refusal(tx: Transaction, project: ProjectRow, name: str) -> Conflict:
     """Why a name is not free."""
     if await is_taken(tx, project, name):
         return Conflict(f"the project has a delivery named {name!r} already")

@@ -8,14 +8,14 @@ from msgspec import Struct
 from plaudit.core.common import names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.listing import must_agree, must_be_current, places_of
-from plaudit.core.tasks.resolve import ScopeWords, find_project
+from plaudit.core.tasks.resolve import ScopeNames, find_project
 from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound
-from plaudit.model.core import Project, TaskStatus
-from plaudit.model.deliveries import DeliveredRow, Delivery
+from plaudit.model.core import ProjectRow, TaskStatus
+from plaudit.model.deliveries import DeliveredRow, DeliveryRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
-from plaudit.store.tasks.tasks import TaskFilter, TaskPlace
+from plaudit.store.tasks.tasks import HeadRefs, TaskFilter
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2 import render, resources
 
@@ -25,7 +25,7 @@ SCANNED_MAX = 1000
 _encode = msgspec.json.Encoder().encode
 
 
-class DeliveryWords(Struct, frozen=True, kw_only=True):
+class DeliveryScope(Struct, frozen=True, kw_only=True):
     """How a request names a delivery, as given."""
 
     delivery_id: str | None = None
@@ -37,7 +37,7 @@ class DeliveryWords(Struct, frozen=True, kw_only=True):
 class DeliveryQuery(Struct, frozen=True, kw_only=True):
     """A request for a page of a delivery's tasks."""
 
-    words: DeliveryWords
+    words: DeliveryScope
     limit: int = 100
     next_token: str | None = None
     expand: frozenset[str] = frozenset()
@@ -47,7 +47,7 @@ class DeliveryQuery(Struct, frozen=True, kw_only=True):
 class RowQuery(Struct, frozen=True, kw_only=True):
     """A request for a page of tasks with their deliveries; times are exclusive bounds."""
 
-    words: DeliveryWords
+    words: DeliveryScope
     status: TaskStatus | None = None
     completed_after: int | None = None
     completed_before: int | None = None
@@ -72,13 +72,13 @@ class _RowToken(Struct, frozen=True, array_like=True, tag="delivery_tasks"):
     epoch: int
     delivery_id: str | None
     where: TaskFilter
-    place: TaskPlace
+    place: HeadRefs
     bound: int
 
 
-async def find_delivery(tx: Transaction, org_id: str, words: DeliveryWords) -> Delivery | None:
+async def find_delivery(tx: Transaction, org_id: str, words: DeliveryScope) -> DeliveryRow | None:
     """The delivery a request names, or None if it names none; raises NotFound, InvalidParameter."""
-    scope = ScopeWords(words.project_id, words.project_name)
+    scope = ScopeNames(words.project_id, words.project_name)
     project = await find_project(tx, org_id, scope)
     if words.delivery_id is not None:
         found = await deliveries.find_delivery(tx, org_id, words.delivery_id)
@@ -108,7 +108,7 @@ async def find_delivery(tx: Transaction, org_id: str, words: DeliveryWords) -> D
 async def delivery_list(
     tx: Transaction,
     org_id: str,
-    scope: ScopeWords,
+    scope: ScopeNames,
     *,
     delivered_after: int | None,
     delivered_before: int | None,
@@ -197,12 +197,12 @@ async def _rows_of_project(
     if len(rows) <= limit:
         return rows, None
     rows.pop()
-    place = TaskPlace(rows[-1].completed_ms or 0, rows[-1].place)
+    place = HeadRefs(rows[-1].completed_ms or 0, rows[-1].place)
     return rows, msgspec.structs.replace(walk, place=place)
 
 
 async def _rows_of_delivery(
-    tx: Transaction, walk: _RowToken, delivery: Delivery, limit: int
+    tx: Transaction, walk: _RowToken, delivery: DeliveryRow, limit: int
 ) -> tuple[list[DeliveredRow], _RowToken | None]:
     after = walk.place.seq
     until = min(after + SCANNED_MAX, delivery.task_count)
@@ -214,16 +214,16 @@ async def _rows_of_delivery(
         until = rows[-1].place
     if until >= delivery.task_count:
         return rows, None
-    return rows, msgspec.structs.replace(walk, place=TaskPlace(0, until))
+    return rows, msgspec.structs.replace(walk, place=HeadRefs(0, until))
 
 
 async def _row_walk(
     tx: Transaction, secret: ServerSecret, org_id: str, query: RowQuery
-) -> tuple[_RowToken, Delivery | None]:
+) -> tuple[_RowToken, DeliveryRow | None]:
     """The walk a request starts or continues, and the delivery it is inside of."""
     words = query.words
     delivery = await find_delivery(tx, org_id, words)
-    project = await find_project(tx, org_id, ScopeWords(words.project_id, words.project_name))
+    project = await find_project(tx, org_id, ScopeNames(words.project_id, words.project_name))
     if query.next_token is not None:
         walk = page_tokens.decode(secret, org_id, query.next_token, _RowToken)
         must_be_current(tx, walk.epoch)
@@ -235,7 +235,7 @@ async def _row_walk(
             (query.completed_before, walk.where.completed_before),
         )
         if walk.delivery_id is not None:
-            delivery = await _of_token(tx, org_id, DeliveryWords(delivery_id=walk.delivery_id))
+            delivery = await _of_token(tx, org_id, DeliveryScope(delivery_id=walk.delivery_id))
         elif await projects.find_project_by_key(tx, org_id, walk.where.project_id) is None:
             raise InvalidPageToken
         return walk, delivery
@@ -251,7 +251,7 @@ async def _row_walk(
         completed_before=query.completed_before,
     )
     if delivery is not None:
-        token = _RowToken(tx.epoch, delivery.delivery_id, where, TaskPlace(0, 0), 0)
+        token = _RowToken(tx.epoch, delivery.delivery_id, where, HeadRefs(0, 0), 0)
         return msgspec.structs.replace(token, bound=delivery.task_count), delivery
     if where.is_by_completion:
         bound = await projects.last_tick(tx, where.project_id)
@@ -260,7 +260,7 @@ async def _row_walk(
     return _RowToken(tx.epoch, None, where, where.start, bound), None
 
 
-async def _of_token(tx: Transaction, org_id: str, words: DeliveryWords) -> Delivery:
+async def _of_token(tx: Transaction, org_id: str, words: DeliveryScope) -> DeliveryRow:
     """The delivery that a token leads to; a project sent along must be its own."""
     try:
         found = await find_delivery(tx, org_id, words)
@@ -270,7 +270,7 @@ async def _of_token(tx: Transaction, org_id: str, words: DeliveryWords) -> Deliv
     return found
 
 
-async def _project_of(tx: Transaction, delivery: Delivery) -> Project:
+async def _project_of(tx: Transaction, delivery: DeliveryRow) -> ProjectRow:
     project = await projects.find_project_by_key(tx, delivery.org_id, delivery.project_id)
     assert project is not None
     return project

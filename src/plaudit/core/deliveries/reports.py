@@ -14,7 +14,7 @@ from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.listing import must_agree, must_be_current
 from plaudit.errors import InvalidParameter, NotFound
-from plaudit.model.deliveries import DeliveredVersion, Delivery
+from plaudit.model.deliveries import DeliveredVersion, DeliveryRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
@@ -41,7 +41,7 @@ class ReportQuery(Struct, frozen=True, kw_only=True):
     next_token: str | None = None
 
 
-async def get_delivery(tx: Transaction, org_id: str, delivery_id: str) -> Delivery:
+async def get_delivery(tx: Transaction, org_id: str, delivery_id: str) -> DeliveryRow:
     """A delivery of this world by its id; raises NotFound."""
     found = await deliveries.find_delivery(tx, org_id, delivery_id)
     if found is None:
@@ -49,7 +49,7 @@ async def get_delivery(tx: Transaction, org_id: str, delivery_id: str) -> Delive
     return found
 
 
-async def record_of(tx: Transaction, delivery: Delivery) -> wire.DeliveryRecord:
+async def record_of(tx: Transaction, delivery: DeliveryRow) -> wire.DeliveryRecord:
     """A delivery as the management API shows it."""
     project = await projects.find_project_by_key(tx, delivery.org_id, delivery.project_id)
     assert project is not None
@@ -125,7 +125,7 @@ async def diff(
 
 
 async def _versions(
-    tx: Transaction, delivery: Delivery, after: int, until: int, other: Delivery
+    tx: Transaction, delivery: DeliveryRow, after: int, until: int, other: DeliveryRow
 ) -> Sequence[DeliveredVersion]:
     return await delivered.list_versions(
         tx,
@@ -154,7 +154,7 @@ def _walk(
 
 
 def _token(
-    secret: ServerSecret, org_id: str, walk: _ReportToken, until: int, inside: Delivery
+    secret: ServerSecret, org_id: str, walk: _ReportToken, until: int, inside: DeliveryRow
 ) -> str | None:
     if until >= inside.task_count:
         return None

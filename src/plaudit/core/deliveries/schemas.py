@@ -11,7 +11,7 @@ from plaudit import clock, guard
 from plaudit.core.common import names
 from plaudit.errors import Conflict, InvalidContent, InvalidParameter, NotFound
 from plaudit.ids import ID_CHARS_MAX
-from plaudit.model.deliveries import DeliverySchema
+from plaudit.model.deliveries import DeliverySchemaRow
 from plaudit.store.deliveries import schemas
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2 import size_limits
@@ -22,10 +22,10 @@ _ID_RULE = "a schema id has 24 hexadecimal digits"
 
 async def create_schema(
     tx: Transaction, org_id: str, *, name: str, json: str | dict[str, object], actor_id: str
-) -> DeliverySchema:
+) -> DeliverySchemaRow:
     """Add a schema."""
     now = clock.now_ms()
-    schema = DeliverySchema(
+    schema = DeliverySchemaRow(
         org_id=org_id,
         schema_id=f"{now // 1000:08x}{secrets.randbits(64):016x}",
         name=name,
@@ -39,7 +39,7 @@ async def create_schema(
     return schema
 
 
-async def add_schema(tx: Transaction, schema: DeliverySchema) -> None:
+async def add_schema(tx: Transaction, schema: DeliverySchemaRow) -> None:
     """Add a schema as it is; raises Conflict if its id is taken."""
     names.checked(schema.name)
     if not _ID.fullmatch(schema.schema_id):
@@ -51,7 +51,7 @@ async def add_schema(tx: Transaction, schema: DeliverySchema) -> None:
         raise Conflict(f"there is a schema {schema.schema_id!r} already, with other content")
 
 
-async def get_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySchema:
+async def get_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySchemaRow:
     """A schema of this world; raises InvalidParameter for what is no id, NotFound."""
     if not _ID.fullmatch(schema_id):
         raise InvalidParameter(_ID_RULE, param="schema_id")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from plaudit.errors import InvalidContent
-from plaudit.model.core import Batch, Project, StoredTask, TaskStatus
+from plaudit.model.core import BatchRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database
@@ -18,7 +18,7 @@ from plaudit.store.tasks.tasks import TaskFilter
 LISTED_AT_ONCE = 10_000
 
 
-class Selection(Struct, frozen=True, kw_only=True):
+class TaskSelection(Struct, frozen=True, kw_only=True):
     """Which tasks to deliver: those at `seqs`, in that order, as one moment had them completed.
 
     `is_named` if they were named by id, else they are what `where` selected; eight bytes each.
@@ -37,15 +37,15 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 async def select(
     db: Database,
-    project: Project,
+    project: ProjectRow,
     *,
-    batch: Batch | None = None,
+    batch: BatchRow | None = None,
     completed_after: int | None = None,
     completed_before: int | None = None,
     task_ids: Sequence[str] | None = None,
     most: int,
     advice: str = "",
-) -> Selection:
+) -> TaskSelection:
     """Find what a delivery is to hold; raises InvalidContent if that is nothing, or over `most`.
 
     Ids are of completed tasks of the project, twice is once; with them there is no filter. Times
@@ -54,14 +54,14 @@ async def select(
     where = _filter(project, batch, completed_after, completed_before)
     if task_ids is None:
         seqs = await _list_seqs(db, where, most=most + 1)
-        selection = Selection(where=where, seqs=seqs)
+        selection = TaskSelection(where=where, seqs=seqs)
         count = len(seqs)
     else:
         if batch is not None or where.is_by_completion:
             raise InvalidContent("give task_ids or a filter, not both", pointer="/task_ids")
         count = len(set(task_ids))
         named = await _seqs_of(db, project, task_ids) if count <= most else []
-        selection = Selection(where=where, seqs=named, is_named=True)
+        selection = TaskSelection(where=where, seqs=named, is_named=True)
     if count == 0:
         raise InvalidContent(
             "there is nothing to deliver: no completed task of the project is selected",
@@ -74,12 +74,12 @@ async def select(
 
 async def select_undelivered(
     db: Database,
-    project: Project,
+    project: ProjectRow,
     *,
-    batch: Batch | None = None,
+    batch: BatchRow | None = None,
     completed_after: int | None = None,
     completed_before: int | None = None,
-) -> Selection:
+) -> TaskSelection:
     """What no delivery of the project holds of all within the filter; raises InvalidContent."""
     where = _filter(project, batch, completed_after, completed_before)
     seqs = await _list_seqs(db, where, most=tasks.FAR)
@@ -93,11 +93,14 @@ async def select_undelivered(
         raise InvalidContent(
             "there is nothing to deliver: every completed task that is selected was delivered"
         )
-    return Selection(where=where, seqs=kept)
+    return TaskSelection(where=where, seqs=kept)
 
 
 def _filter(
-    project: Project, batch: Batch | None, completed_after: int | None, completed_before: int | None
+    project: ProjectRow,
+    batch: BatchRow | None,
+    completed_after: int | None,
+    completed_before: int | None,
 ) -> TaskFilter:
     return TaskFilter(
         project_id=project.project_id,
@@ -121,7 +124,7 @@ async def _list_seqs(db: Database, where: TaskFilter, *, most: int) -> array[int
     return seqs
 
 
-async def _seqs_of(db: Database, project: Project, task_ids: Sequence[str]) -> list[int]:
+async def _seqs_of(db: Database, project: ProjectRow, task_ids: Sequence[str]) -> list[int]:
     """Where the named tasks stand, in order; raises InvalidContent for one that cannot be."""
     seqs: set[int] = set()
     for start in range(0, len(task_ids), FROZEN_AT_ONCE):

@@ -37,22 +37,22 @@ class Ballot(Struct, frozen=True):
         return not (self.not_applicable or self.cannot_assess)
 
 
-class Settled(Struct, frozen=True):
+class ConsolidatedValue(Struct, frozen=True):
     """What several answers come to; nothing, if `is_resolved` is false."""
 
     ballot: Ballot = Ballot()
     is_resolved: bool = True
 
 
-UNRESOLVED = Settled(is_resolved=False)
+UNRESOLVED = ConsolidatedValue(is_resolved=False)
 
 
-def settle(field: Field, ballots: Sequence[Ballot]) -> Settled:
+def settle(field: Field, ballots: Sequence[Ballot]) -> ConsolidatedValue:
     """Consolidate one question's answers, one or more, in the order in which they were given."""
     if len(ballots) == 1:
-        return Settled(ballots[0])
+        return ConsolidatedValue(ballots[0])
     if field.rule in (Consolidate.first, Consolidate.all):
-        return Settled(_first(field, ballots))
+        return ConsolidatedValue(_first(field, ballots))
     if field.rule is Consolidate.majority and field.type not in _BY_PARTS:
         return _most(ballots)
     kinds = _most([msgspec.structs.replace(one, value=None) for one in ballots])
@@ -103,48 +103,48 @@ def _first(field: Field, ballots: Sequence[Ballot]) -> Ballot:
     return Ballot(list(every.values()))
 
 
-def _most(ballots: Sequence[Ballot]) -> Settled:
+def _most(ballots: Sequence[Ballot]) -> ConsolidatedValue:
     """The answer that more people gave than any other."""
     counts = Counter(_encode(one) for one in ballots)
     (best, count), *rest = counts.most_common(2)
     if rest and rest[0][1] == count:
         return UNRESOLVED
-    return Settled(next(one for one in ballots if _encode(one) == best))
+    return ConsolidatedValue(next(one for one in ballots if _encode(one) == best))
 
 
-def _middle(field: Field, values: Sequence[int]) -> Settled:
+def _middle(field: Field, values: Sequence[int]) -> ConsolidatedValue:
     ordered = sorted(values)
     lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     if lower == upper:
-        return Settled(Ballot(lower))
+        return ConsolidatedValue(Ballot(lower))
     if field.scale is not None:
         possible = field.possible_values or LIKERT
         is_even_about_it = possible.index(lower) + possible.index(upper) == len(possible) - 1
         if is_even_about_it and len(possible) % 2:
-            return Settled(Ballot(possible[len(possible) // 2]))
+            return ConsolidatedValue(Ballot(possible[len(possible) // 2]))
     return UNRESOLVED
 
 
-def _middle_rating(values: Sequence[dict[str, Any]]) -> Settled:
+def _middle_rating(values: Sequence[dict[str, Any]]) -> ConsolidatedValue:
     """The rating with the middle score; between two of them there is always a score."""
     ordered = sorted(values, key=lambda one: float(one["score"]))
     lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     if lower["score"] == upper["score"]:
-        return Settled(Ballot(lower))
-    return Settled(Ballot({"score": (lower["score"] + upper["score"]) / 2}))
+        return ConsolidatedValue(Ballot(lower))
+    return ConsolidatedValue(Ballot({"score": (lower["score"] + upper["score"]) / 2}))
 
 
-def _most_choices(field: Field, values: Sequence[list[str]]) -> Settled:
+def _most_choices(field: Field, values: Sequence[list[str]]) -> ConsolidatedValue:
     """The choices that more than half made; one that exactly half made is open."""
     counts = Counter(choice for value in values for choice in value)
     if any(2 * count == len(values) for count in counts.values()):
         return UNRESOLVED
     chosen = [choice for choice, count in counts.items() if 2 * count > len(values)]
     order = {choice: number for number, choice in enumerate(field.possible_values or [])}
-    return Settled(Ballot(sorted(chosen, key=lambda one: order.get(one, len(order)))))
+    return ConsolidatedValue(Ballot(sorted(chosen, key=lambda one: order.get(one, len(order)))))
 
 
-def _most_ranked(field: Field, values: Sequence[Any]) -> Settled:
+def _most_ranked(field: Field, values: Sequence[Any]) -> ConsolidatedValue:
     """The ranking in which each pair stands as most people have it, if there is one."""
     ranks = [_ranks(value) for value in values]
     names = list(ranks[0])
@@ -167,10 +167,10 @@ def _most_ranked(field: Field, values: Sequence[Any]) -> Settled:
     if any(_standing(place, a, b) != said for (a, b), said in standings.items()):
         return UNRESOLVED  # most say that a beats b, b beats c and c beats a
     if field.type == AnnotationType.ranked_groups:
-        return Settled(Ballot(ordered))
+        return ConsolidatedValue(Ballot(ordered))
     if any(len(group) > 1 for group in ordered):
         return UNRESOLVED
-    return Settled(Ballot([group[0] for group in ordered]))
+    return ConsolidatedValue(Ballot([group[0] for group in ordered]))
 
 
 def _standing(ranks: dict[str, int], a: str, b: str) -> int:
@@ -184,7 +184,7 @@ def _ranks(value: Any) -> dict[str, int]:
 
 
 _FREE = (AnnotationType.text, AnnotationType.labeled_text)
-_BY_PARTS: dict[str, Callable[[Field, Sequence[Any]], Settled]] = {
+_BY_PARTS: dict[str, Callable[[Field, Sequence[Any]], ConsolidatedValue]] = {
     AnnotationType.category_multiple: _most_choices,
     AnnotationType.ranked_choices: _most_ranked,
     AnnotationType.ranked_groups: _most_ranked,

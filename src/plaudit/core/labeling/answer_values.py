@@ -14,7 +14,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling.questions import RANKED, Place, Question, names_response, responses
+from plaudit.core.labeling.questions import (
+    RANKED,
+    Question,
+    QuestionTarget,
+    names_response,
+    responses,
+)
 from plaudit.core.tasks.forms import LIKERT, TEXT_CHARS_MAX, Field
 from plaudit.guard import INT_MAX, INT_MIN
 from plaudit.wire.v2.annotation import AnnotationType
@@ -28,7 +34,7 @@ MENTION = re.compile(r"@Response (\d{1,3})(?!\d)")
 _UNFIT = re.compile(r"[\x00\ud800-\udfff]")
 
 
-class Wrong(Exception):
+class InvalidAnswer(Exception):
     """One thing that is wrong with an answer; `where` is a pointer below it."""
 
     def __init__(self, message: str, where: str = "/value") -> None:
@@ -81,7 +87,7 @@ def as_shown(question: Question, content: Sequence[Thread], value: Any) -> Any:
         return None
     try:
         stored_value(question, content, order, value)
-    except Wrong:
+    except InvalidAnswer:
         return None
     return value
 
@@ -96,14 +102,14 @@ def placed(positions: dict[str, int], value: Any) -> Any:
 
 def _typed(value: Any, kind: type, word: str, field: Field) -> Any:
     if type(value) is not kind:
-        raise Wrong(f"expected {word}")
+        raise InvalidAnswer(f"expected {word}")
     if isinstance(value, int) and not INT_MIN <= value <= INT_MAX:
-        raise Wrong("the number is too large")
+        raise InvalidAnswer("the number is too large")
     if isinstance(value, str):
         check_text(value, "/value")
     possible = possible_values(field)
     if possible is not None and value not in possible:
-        raise Wrong("this is not one of the possible values")
+        raise InvalidAnswer("this is not one of the possible values")
     return value
 
 
@@ -124,16 +130,16 @@ def _mirrored(field: Field, order: list[int], value: int) -> int:
 
 def _text(field: Field, order: list[int], value: Any) -> str | None:
     if type(value) is not str:
-        raise Wrong("expected a text")
+        raise InvalidAnswer("expected a text")
     check_text(value, "/value", ANSWER_CHARS_MAX)
     if not value.strip():
         return None
     if len(value.strip()) < (field.chars_min or 0):
-        raise Wrong(f"at least {field.chars_min} characters")
+        raise InvalidAnswer(f"at least {field.chars_min} characters")
     if field.names_responses and order:
         named = {int(number) for number in MENTION.findall(value)}
         if not named & set(range(1, len(order) + 1)):
-            raise Wrong("name a response, such as @Response 1")
+            raise InvalidAnswer("name a response, such as @Response 1")
     return value if field.use is not None else renumbered(value, order)
 
 
@@ -152,19 +158,19 @@ def renumbered(text: str, order: list[int]) -> str:
 
 def _several(field: Field, value: Any) -> list[str]:
     if not isinstance(value, list) or len(value) > SPANS_MAX:
-        raise Wrong("expected a list")
+        raise InvalidAnswer("expected a list")
     for number, one in enumerate(value):
         if type(one) is not str:
-            raise Wrong("expected a text", f"/value/{number}")
+            raise InvalidAnswer("expected a text", f"/value/{number}")
         check_text(one, f"/value/{number}")
         if field.possible_values is not None and one not in field.possible_values:
-            raise Wrong("this is not one of the possible values", f"/value/{number}")
+            raise InvalidAnswer("this is not one of the possible values", f"/value/{number}")
     if len(set(value)) != len(value):
-        raise Wrong("a value stands twice")
+        raise InvalidAnswer("a value stands twice")
     return value
 
 
-def _shown_sources(content: Sequence[Thread], place: Place, order: list[int]) -> list[str]:
+def _shown_sources(content: Sequence[Thread], place: QuestionTarget, order: list[int]) -> list[str]:
     assert place.turn is not None, "only turns have responses"
     messages = content[place.thread].turns[place.turn].messages
     return [messages[index].source_id for index in order]
@@ -175,16 +181,16 @@ def _named(field: Field, sources: list[str], value: Any) -> Any:
 
     def source(position: Any, where: str) -> str:
         if type(position) is not int or not 0 < position <= len(sources):
-            raise Wrong(f"expected a response, 1 to {len(sources)}", where)
+            raise InvalidAnswer(f"expected a response, 1 to {len(sources)}", where)
         return sources[position - 1]
 
     if field.type == AnnotationType.category:
         return source(value, "/value")
     if not isinstance(value, list) or len(value) > len(sources):
-        raise Wrong("expected a list of responses")
+        raise InvalidAnswer("expected a list of responses")
     if field.type == AnnotationType.ranked_groups:
         if not all(isinstance(group, list) and group for group in value):
-            raise Wrong("expected a list of groups, none of them empty")
+            raise InvalidAnswer("expected a list of groups, none of them empty")
         named: Any = [
             [source(one, f"/value/{g}/{n}") for n, one in enumerate(group)]
             for g, group in enumerate(value)
@@ -193,9 +199,9 @@ def _named(field: Field, sources: list[str], value: Any) -> Any:
     else:
         named = flat = [source(one, f"/value/{n}") for n, one in enumerate(value)]
     if len(set(flat)) != len(flat):
-        raise Wrong("a response stands twice")
+        raise InvalidAnswer("a response stands twice")
     if field.type in RANKED and len(flat) != len(sources):
-        raise Wrong("rank all responses")
+        raise InvalidAnswer("rank all responses")
     return named
 
 
@@ -210,30 +216,32 @@ class _Span(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 def _spans(field: Field, text: str | None, value: Any) -> list[Any]:
     """Marked pieces of a text. `start` and `end` count characters, as Python does."""
     if not isinstance(value, list) or len(value) > SPANS_MAX:
-        raise Wrong(f"expected a list of at most {SPANS_MAX} spans")
+        raise InvalidAnswer(f"expected a list of at most {SPANS_MAX} spans")
     for number, raw in enumerate(value):
         where = f"/value/{number}"
         try:
             span = msgspec.convert(raw, _Span)
         except msgspec.ValidationError as exc:
-            raise Wrong("expected label, text and perhaps start, end, comment", where) from exc
+            raise InvalidAnswer(
+                "expected label, text and perhaps start, end, comment", where
+            ) from exc
         if field.labels is not None and span.label not in field.labels:
-            raise Wrong("this is not one of the labels", where + "/label")
+            raise InvalidAnswer("this is not one of the labels", where + "/label")
         for name in ("label", "text", "comment"):
             check_text(getattr(span, name) or "", f"{where}/{name}", ANSWER_CHARS_MAX)
         if not span.text or (span.start is None) != (span.end is None):
-            raise Wrong("a span has a text, and start and end or neither", where)
+            raise InvalidAnswer("a span has a text, and start and end or neither", where)
         if text is None:
             continue
         if span.start is None or span.end is None:
             if span.text not in text:
-                raise Wrong("the message does not say that", where + "/text")
+                raise InvalidAnswer("the message does not say that", where + "/text")
         elif span.start < 0 or text[span.start : span.end] != span.text:
-            raise Wrong("this is not what stands between start and end", where)
+            raise InvalidAnswer("this is not what stands between start and end", where)
     return value
 
 
-def _text_at(content: Sequence[Thread], place: Place) -> str | None:
+def _text_at(content: Sequence[Thread], place: QuestionTarget) -> str | None:
     """What the message or chunk of a place says; None for turns and threads."""
     if place.turn is None or place.message is None:
         return None
@@ -252,9 +260,9 @@ def _rating(value: Any) -> Any:
     try:
         rating = msgspec.convert(value, _Rating)
     except msgspec.ValidationError as exc:
-        raise Wrong("expected a score and perhaps a justification") from exc
+        raise InvalidAnswer("expected a score and perhaps a justification") from exc
     if not math.isfinite(rating.score) or abs(rating.score) > SCORE_MAX:
-        raise Wrong(f"a score is -{SCORE_MAX} to {SCORE_MAX}", "/value/score")
+        raise InvalidAnswer(f"a score is -{SCORE_MAX} to {SCORE_MAX}", "/value/score")
     check_text(rating.justification or "", "/value/justification")
     return value
 
@@ -262,6 +270,6 @@ def _rating(value: Any) -> Any:
 def check_text(text: str, where: str, chars_max: int = TEXT_CHARS_MAX) -> None:
     """Refuse a text that is too long or cannot be written; raises Wrong."""
     if len(text) > chars_max:
-        raise Wrong(f"at most {chars_max} characters", where)
+        raise InvalidAnswer(f"at most {chars_max} characters", where)
     if _UNFIT.search(text):
-        raise Wrong("the text holds characters that no text has", where)
+        raise InvalidAnswer("the text holds characters that no text has", where)

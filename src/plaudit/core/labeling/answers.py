@@ -29,8 +29,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling.answer_values import Wrong, check_text, renumbered, stored_value
-from plaudit.core.labeling.questions import Display, Place, Question, questions
+from plaudit.core.labeling.answer_values import InvalidAnswer, check_text, renumbered, stored_value
+from plaudit.core.labeling.questions import Display, Question, QuestionTarget, questions
 from plaudit.core.tasks.forms import Form
 from plaudit.errors import AnswersRejected, Fault
 from plaudit.wire.v2.annotation import split_error
@@ -40,7 +40,7 @@ ANSWERS_MAX = 20_000
 FAULTS_MAX = 100
 
 
-class Given(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class GivenAnswer(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One answer, addressed as the page shows it. Positions count from 1, indexes from 0."""
 
     at: str
@@ -83,7 +83,7 @@ def check(
     """
     asked = {_address(one): one for one in questions(form, content)}
     faults: list[Fault] = []
-    tried: set[tuple[Place, str]] = set()
+    tried: set[tuple[QuestionTarget, str]] = set()
     found: list[Answer] = []
     for number, raw in enumerate(_listed(given)):
         one = None
@@ -92,10 +92,10 @@ def check(
             question = _question(asked, content, display, one)
             address = _address(question)
             if address in tried:
-                raise Wrong("the question is answered twice", "/key")
+                raise InvalidAnswer("the question is answered twice", "/key")
             tried.add(address)
             answer = _answer(question, content, display, one)
-        except Wrong as wrong:
+        except InvalidAnswer as wrong:
             faults.append(_fault(f"/{number}{wrong.where}", wrong.message, one))
             continue
         if answer is not None:
@@ -121,47 +121,47 @@ def _listed(given: Any) -> list[Any]:
     return given
 
 
-def _converted(raw: Any) -> Given:
+def _converted(raw: Any) -> GivenAnswer:
     try:
-        return msgspec.convert(raw, Given)
+        return msgspec.convert(raw, GivenAnswer)
     except msgspec.ValidationError as exc:
         text, path = split_error(exc)
         where = re.sub(r"[.\[]", "/", path.replace("]", ""))
-        raise Wrong(text[:1].lower() + text[1:].replace("`", "'"), where) from exc
+        raise InvalidAnswer(text[:1].lower() + text[1:].replace("`", "'"), where) from exc
 
 
-def _address(question: Question) -> tuple[Place, str]:
+def _address(question: Question) -> tuple[QuestionTarget, str]:
     return question.place, question.field.key
 
 
 def _question(
-    asked: dict[tuple[Place, str], Question],
+    asked: dict[tuple[QuestionTarget, str], Question],
     content: Sequence[Thread],
     display: Display,
-    one: Given,
+    one: GivenAnswer,
 ) -> Question:
     """The question that an answer is to; raises Wrong if there is none such."""
     found = re.fullmatch(r"t(\d{1,5})(?:u(\d{1,5}))?", one.at, re.ASCII)
     if found is None:
-        raise Wrong("expected a thread or turn, such as t0 or t0u1", "/at")
+        raise InvalidAnswer("expected a thread or turn, such as t0 or t0u1", "/at")
     thread, turn = int(found[1]), None if found[2] is None else int(found[2])
     message = one.message
     if one.position is not None:
         order = display.get(one.at, [])
         if not 0 < one.position <= len(order) or message is not None:
-            raise Wrong("there is no response at this position", "/position")
+            raise InvalidAnswer("there is no response at this position", "/position")
         message = order[one.position - 1]
     elif message is not None and message in display.get(one.at, ()):
-        raise Wrong("a response is named by its position", "/message")
-    place = Place(one.at, thread, turn, message, one.chunk, one.criterion)
+        raise InvalidAnswer("a response is named by its position", "/message")
+    place = QuestionTarget(one.at, thread, turn, message, one.chunk, one.criterion)
     question = asked.get((place, one.key))
     if question is None:
-        raise Wrong("nothing is asked there under this key", "/key")
+        raise InvalidAnswer("nothing is asked there under this key", "/key")
     return question
 
 
 def _answer(
-    question: Question, content: Sequence[Thread], display: Display, one: Given
+    question: Question, content: Sequence[Thread], display: Display, one: GivenAnswer
 ) -> Answer | None:
     """An answer as it is stored; None if it says nothing. Raises Wrong."""
     field, place = question.field, question.place
@@ -172,9 +172,9 @@ def _answer(
     for name in ("not_applicable", "cannot_assess"):
         if getattr(one, name):
             if not getattr(field, name):
-                raise Wrong("this question does not offer that", f"/{name}")
+                raise InvalidAnswer("this question does not offer that", f"/{name}")
             if one.value is not None or (one.not_applicable and one.cannot_assess):
-                raise Wrong(
+                raise InvalidAnswer(
                     "give a value, not_applicable or cannot_assess, one of them", f"/{name}"
                 )
     value = one.value
@@ -194,13 +194,13 @@ def _answer(
     return None if found.is_empty and not why else found
 
 
-def _source(content: Sequence[Thread], place: Place) -> str | None:
+def _source(content: Sequence[Thread], place: QuestionTarget) -> str | None:
     if place.turn is None or place.message is None:
         return None
     return content[place.thread].turns[place.turn].messages[place.message].source_id
 
 
-def _fault(pointer: str, message: str, one: Given | None) -> Fault:
+def _fault(pointer: str, message: str, one: GivenAnswer | None) -> Fault:
     if one is None:
         return Fault(pointer=pointer, message=message)
     return Fault(

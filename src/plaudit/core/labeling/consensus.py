@@ -14,13 +14,13 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.labeling.agreement import UNRESOLVED, Ballot, Settled, preferred, settle
+from plaudit.core.labeling.agreement import UNRESOLVED, Ballot, ConsolidatedValue, preferred, settle
 from plaudit.core.labeling.answer_values import as_shown, possible_values
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.questions import (
     SELECTED,
-    Place,
     Question,
+    QuestionTarget,
     deriving_field,
     questions,
     responses,
@@ -44,7 +44,7 @@ WRITER = "human"
 """The source of a response that a person wrote; further ones are human_2, human_3, …"""
 
 
-class Judged(Struct, frozen=True):
+class DecodedSubmission(Struct, frozen=True):
     """One person's submission, decoded."""
 
     user_id: str
@@ -52,17 +52,17 @@ class Judged(Struct, frozen=True):
     answers: list[Answer]
 
 
-class Consolidated(Struct, frozen=True):
+class ConsolidatedTask(Struct, frozen=True):
     """Threads to deliver, and the questions that they leave open."""
 
     threads: list[Thread]
     unresolved: list[Question]
 
 
-class Opinion(Struct, frozen=True):
+class AnnotatorAnswer(Struct, frozen=True):
     """What one person answered to one question."""
 
-    judged: Judged
+    judged: DecodedSubmission
     answer: Answer
 
 
@@ -70,8 +70,11 @@ Address = tuple[str, str | None, int | None, str | None, str]
 
 
 def consolidate(
-    form: Form, content: list[Thread], judged: Sequence[Judged], fixes: Sequence[Answer] = ()
-) -> Consolidated:
+    form: Form,
+    content: list[Thread],
+    judged: Sequence[DecodedSubmission],
+    fixes: Sequence[Answer] = (),
+) -> ConsolidatedTask:
     """Write the answers of a task into its content, which is changed and returned.
 
     `judged` is in the order of submission. A reviewer's `fixes` stand in the place of what the
@@ -89,7 +92,9 @@ def consolidate(
             continue
         counted = counted_of(question, content, given)
         settled = (
-            settled_of(question.field, given, counted) if fix is None else Settled(ballot_of(fix))
+            settled_of(question.field, given, counted)
+            if fix is None
+            else ConsolidatedValue(ballot_of(fix))
         )
         if not settled.is_resolved:
             unresolved.append(question)
@@ -101,14 +106,14 @@ def consolidate(
             Submission(submitted_at=clock.format_ms(one.submitted_ms), contributor_id=one.user_id)
             for one in judged
         ]
-    return Consolidated(content, unresolved)
+    return ConsolidatedTask(content, unresolved)
 
 
 def correct(
     form: Form,
     content: Sequence[Thread],
     threads: list[Thread],
-    judged: Sequence[Judged],
+    judged: Sequence[DecodedSubmission],
     fixes: Sequence[Answer],
 ) -> None:
     """Write a reviewer's fixes into threads that were delivered; all else in them stays.
@@ -146,11 +151,11 @@ class _Writer:
         self._content = content
         self._is_voted = is_voted
         self._keeps = keeps
-        self._written: list[tuple[Place, str]] = []
+        self._written: list[tuple[QuestionTarget, str]] = []
         self._scores: dict[tuple[int, int, int], dict[str, CriterionEvaluation]] = {}
 
     def write(
-        self, question: Question, ballot: Ballot, given: list[Opinion], fix: Answer | None
+        self, question: Question, ballot: Ballot, given: list[AnnotatorAnswer], fix: Answer | None
     ) -> None:
         """Write what one question came to."""
         field, place = question.field, question.place
@@ -208,7 +213,7 @@ class _Writer:
         listed[:] = [one for one in listed if one.key != annotation.key]
         listed.append(annotation)
 
-    def _annotations(self, place: Place) -> list[Annotation]:
+    def _annotations(self, place: QuestionTarget) -> list[Annotation]:
         thread = self._content[place.thread]
         if place.turn is None:
             return thread.annotations
@@ -220,7 +225,7 @@ class _Writer:
             return message.annotations
         return (message.content.chunks or [])[place.chunk].annotations
 
-    def _follow(self, field: Field, place: Place, ballot: Ballot) -> None:
+    def _follow(self, field: Field, place: QuestionTarget, ballot: Ballot) -> None:
         """Name the preferred response, if this is the answer that says which it is."""
         assert place.turn is not None
         turn = self._content[place.thread].turns[place.turn]
@@ -242,7 +247,7 @@ class _Writer:
         turn.annotations[:] = [one for one in turn.annotations if one.key != SELECTED]
         turn.annotations.insert(max(0, len(turn.annotations) - 1), chosen)
 
-    def _evaluate(self, field: Field, place: Place, annotation: Annotation) -> None:
+    def _evaluate(self, field: Field, place: QuestionTarget, annotation: Annotation) -> None:
         assert place.turn is not None
         assert place.message is not None
         assert place.criterion is not None
@@ -262,7 +267,7 @@ class _Writer:
                 return
         self._put(listed, annotation)
 
-    def _delivered_scores(self, place: Place) -> dict[str, CriterionEvaluation]:
+    def _delivered_scores(self, place: QuestionTarget) -> dict[str, CriterionEvaluation]:
         """A message's scores as they are, by criterion."""
         assert place.turn is not None
         assert place.message is not None
@@ -275,7 +280,7 @@ class _Writer:
         }
 
     def _write_responses(
-        self, question: Question, ballot: Ballot, given: list[Opinion], fix: Answer | None
+        self, question: Question, ballot: Ballot, given: list[AnnotatorAnswer], fix: Answer | None
     ) -> None:
         texts = [ballot.value]
         if fix is None and question.field.rule.value == "all":
@@ -284,7 +289,12 @@ class _Writer:
 
 
 def _annotation(
-    field: Field, ballot: Ballot, given: list[Opinion], fix: Answer | None, *, is_voted: bool
+    field: Field,
+    ballot: Ballot,
+    given: list[AnnotatorAnswer],
+    fix: Answer | None,
+    *,
+    is_voted: bool,
 ) -> Annotation:
     """One question's answer as the wire shows it."""
     return Annotation(
@@ -311,7 +321,7 @@ def _annotation(
     )
 
 
-def _justification(ballot: Ballot, given: list[Opinion], fix: Answer | None) -> str | None:
+def _justification(ballot: Ballot, given: list[AnnotatorAnswer], fix: Answer | None) -> str | None:
     """Why: in the words of the reviewer, else of the first who said the same and gave a reason."""
     if fix is not None:
         return fix.justification
@@ -326,8 +336,8 @@ def _justification(ballot: Ballot, given: list[Opinion], fix: Answer | None) -> 
 
 
 def counted_of(
-    question: Question, content: Sequence[Thread], given: Sequence[Opinion]
-) -> list[Opinion]:
+    question: Question, content: Sequence[Thread], given: Sequence[AnnotatorAnswer]
+) -> list[AnnotatorAnswer]:
     """The answers to one question that the form, which may have changed since, still takes."""
     return [
         one
@@ -336,7 +346,9 @@ def counted_of(
     ]
 
 
-def settled_of(field: Field, given: Sequence[Opinion], counted: Sequence[Opinion]) -> Settled:
+def settled_of(
+    field: Field, given: Sequence[AnnotatorAnswer], counted: Sequence[AnnotatorAnswer]
+) -> ConsolidatedValue:
     """What the answers to one question come to; it is open where all that was said counts no more.
 
     `counted` are those of the `given` answers that the form still takes.
@@ -344,7 +356,7 @@ def settled_of(field: Field, given: Sequence[Opinion], counted: Sequence[Opinion
     ballots = [ballot_of(one.answer) for one in counted if not one.answer.is_empty]
     if ballots:
         return settle(field, ballots)
-    return Settled() if all(one.answer.is_empty for one in given) else UNRESOLVED
+    return ConsolidatedValue() if all(one.answer.is_empty for one in given) else UNRESOLVED
 
 
 def _evaluation(
@@ -395,12 +407,12 @@ def ballot_of(answer: Answer) -> Ballot:
     return Ballot(answer.value, answer.not_applicable, answer.cannot_assess)
 
 
-def opinions_of(judged: Sequence[Judged]) -> dict[Address, list[Opinion]]:
+def opinions_of(judged: Sequence[DecodedSubmission]) -> dict[Address, list[AnnotatorAnswer]]:
     """What people answered, by what it is about, in the order of submission."""
-    found: dict[Address, list[Opinion]] = {}
+    found: dict[Address, list[AnnotatorAnswer]] = {}
     for one in judged:
         for answer in one.answers:
-            found.setdefault(address_of(answer), []).append(Opinion(one, answer))
+            found.setdefault(address_of(answer), []).append(AnnotatorAnswer(one, answer))
     return found
 
 

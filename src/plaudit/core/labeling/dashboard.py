@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from plaudit.model.core import Project, TaskStatus
+from plaudit.model.core import ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects, work_queue
 
@@ -15,23 +15,25 @@ COUNTED_MAX = 1000
 """More tasks than that are not counted one by one for a page that everybody opens."""
 
 
-class Standing(Struct, frozen=True):
+class ProjectSummary(Struct, frozen=True):
     """A project and how many of its tasks are so far, each counted up to COUNTED_MAX."""
 
-    project: Project
+    project: ProjectRow
     free: int
     """Tasks that somebody can take now: pending, and not held back, held, or in review."""
     pending: int
     completed: int
 
 
-async def standings(tx: Transaction, org_id: str) -> tuple[list[Standing], bool]:
+async def standings(tx: Transaction, org_id: str) -> tuple[list[ProjectSummary], bool]:
     """The newest projects of a world, and whether there are more than these."""
     found = await projects.list_newest_projects(tx, org_id, PROJECTS_MAX + 1)
     return await _standings_of(tx, found[:PROJECTS_MAX]), len(found) > PROJECTS_MAX
 
 
-async def standings_page(tx: Transaction, org_id: str, number: int) -> tuple[list[Standing], int]:
+async def standings_page(
+    tx: Transaction, org_id: str, number: int
+) -> tuple[list[ProjectSummary], int]:
     """One page of all projects, the newest first, counted from 1; and how many pages there are."""
     found = await projects.list_projects(tx, org_id)
     found.reverse()
@@ -40,9 +42,9 @@ async def standings_page(tx: Transaction, org_id: str, number: int) -> tuple[lis
     return await _standings_of(tx, found[first : first + PROJECTS_MAX]), pages
 
 
-async def _standings_of(tx: Transaction, found: Sequence[Project]) -> list[Standing]:
+async def _standings_of(tx: Transaction, found: Sequence[ProjectRow]) -> list[ProjectSummary]:
     return [
-        Standing(
+        ProjectSummary(
             one,
             await work_queue.count_free(tx, one.project_id, limit_max=COUNTED_MAX),
             await projects.count_tasks(tx, one.project_id, TaskStatus.pending, COUNTED_MAX),

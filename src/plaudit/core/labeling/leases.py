@@ -69,7 +69,7 @@ from plaudit.errors import (
     NotFound,
     TooLarge,
 )
-from plaudit.model.core import Project
+from plaudit.model.core import ProjectRow
 from plaudit.model.labeling import Hold, Lease, LeaseStatus, TaskNote, WorkState
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
@@ -101,7 +101,7 @@ _encode = msgspec.json.Encoder().encode
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 
 
-class Saved(Struct, frozen=True):
+class SavedDraft(Struct, frozen=True):
     """A draft that was saved, and how long the lease now lasts."""
 
     revision: int
@@ -109,7 +109,7 @@ class Saved(Struct, frozen=True):
     expires_ms: int
 
 
-async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None:
+async def claim(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | None:
     """Give somebody the next task; None if there is nothing for them. Raises LimitReached."""
     await enter(tx, project, user_id)
     now = await tx.now_ms()
@@ -149,7 +149,7 @@ async def claim(tx: Transaction, project: Project, user_id: str) -> Lease | None
     return lease
 
 
-async def resume(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
+async def resume(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:
     """Give somebody a task of theirs again; raises NotFound, LeaseLost, LimitReached."""
     await enter(tx, project, user_id)
     now = await tx.now_ms()
@@ -163,7 +163,7 @@ async def resume(tx: Transaction, project: Project, user_id: str, assignment_id:
     return found
 
 
-async def _why_not(tx: Transaction, project: Project, lease: Lease) -> str | None:
+async def _why_not(tx: Transaction, project: ProjectRow, lease: Lease) -> str | None:
     """Why a lease could not be claimed anew."""
     if await work_queue.is_held(tx, project.project_id, lease.seq):
         return "the batch of this task is paused; your draft is kept"
@@ -172,13 +172,15 @@ async def _why_not(tx: Transaction, project: Project, lease: Lease) -> str | Non
     return _LOST.get(lease.status)
 
 
-async def enter(tx: Transaction, project: Project, user_id: str) -> None:
+async def enter(tx: Transaction, project: ProjectRow, user_id: str) -> None:
     """Keep this person's other claims waiting, and so their removal; raises Forbidden after it."""
     await leases_store.enter(tx, project.project_id, user_id)
     await membership.require_present(tx, project.org_id, user_id)
 
 
-async def get_lease(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
+async def get_lease(
+    tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str
+) -> Lease:
     """Somebody's own lease, in any status; raises NotFound."""
     lease = await leases_store.find_lease(tx, project.project_id, user_id, assignment_id)
     if lease is None:
@@ -186,7 +188,7 @@ async def get_lease(tx: Transaction, project: Project, user_id: str, assignment_
     return lease
 
 
-async def list_open(tx: Transaction, project: Project, user_id: str) -> list[Lease]:
+async def list_open(tx: Transaction, project: ProjectRow, user_id: str) -> list[Lease]:
     """The tasks somebody has now, oldest first; those whose time has run out are not among them."""
     now = await tx.now_ms()
     found = await leases_store.list_leases(
@@ -195,12 +197,12 @@ async def list_open(tx: Transaction, project: Project, user_id: str) -> list[Lea
     return [one for one in found if _is_open(one, now)]
 
 
-async def count_open(tx: Transaction, project: Project, *, limit_max: int) -> int:
+async def count_open(tx: Transaction, project: ProjectRow, *, limit_max: int) -> int:
     """How many tasks have a free place, for anybody, counted no further than `limit_max`."""
     return await work_queue.count_free(tx, project.project_id, limit_max=limit_max)
 
 
-async def heartbeat(tx: Transaction, project: Project, held: Hold, *, active_ms: int) -> int:
+async def heartbeat(tx: Transaction, project: ProjectRow, held: Hold, *, active_ms: int) -> int:
     """A sign of life: renew a lease; its new end. Raises LeaseLost."""
     now = await tx.now_ms()
     expires_ms = now + lease_ms(project)
@@ -212,8 +214,8 @@ async def heartbeat(tx: Transaction, project: Project, held: Hold, *, active_ms:
 
 
 async def save_draft(
-    tx: Transaction, project: Project, held: Hold, *, revision: int, answers: Any, active_ms: int
-) -> Saved:
+    tx: Transaction, project: ProjectRow, held: Hold, *, revision: int, answers: Any, active_ms: int
+) -> SavedDraft:
     """Keep what somebody has filled in so far; raises LeaseLost, DraftConflict, TooLarge."""
     draft = _encode(answers)
     if len(draft) > DRAFT_BYTES_MAX:
@@ -230,18 +232,18 @@ async def save_draft(
         revision=revision,
         draft=draft,
     ):
-        return Saved(revision, now, expires_ms)
+        return SavedDraft(revision, now, expires_ms)
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
     if not is_held(lease, held, now):
         raise await lost(tx, project, held)
     if (lease.draft_revision, lease.draft) != (revision, draft):
         raise DraftConflict(revision=lease.draft_revision)
     expires_ms = await heartbeat(tx, project, held, active_ms=active_ms)
-    return Saved(revision, lease.draft_ms or now, expires_ms)
+    return SavedDraft(revision, lease.draft_ms or now, expires_ms)
 
 
 async def skip(
-    tx: Transaction, project: Project, held: Hold, *, reason: str, note: str | None = None
+    tx: Transaction, project: ProjectRow, held: Hold, *, reason: str, note: str | None = None
 ) -> None:
     """Leave a task to others for good; raises LeaseLost, LimitReached, InvalidContent."""
     now = await tx.now_ms()
@@ -255,13 +257,13 @@ async def skip(
     await _note(tx, project, held, seq, "skip", _said(reason, note))
 
 
-async def release(tx: Transaction, project: Project, held: Hold) -> None:
+async def release(tx: Transaction, project: ProjectRow, held: Hold) -> None:
     """Give a task back for now; the draft stays. Raises LeaseLost."""
     await _end(tx, project, held, LeaseStatus.released)
 
 
 async def flag(
-    tx: Transaction, project: Project, held: Hold, *, reason: str, note: str | None = None
+    tx: Transaction, project: ProjectRow, held: Hold, *, reason: str, note: str | None = None
 ) -> None:
     """Tell a manager that something is wrong with a task; raises LeaseLost, InvalidContent."""
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
@@ -271,7 +273,7 @@ async def flag(
 
 
 async def report_sensitive(
-    tx: Transaction, project: Project, held: Hold, *, kind: str, message: str | None = None
+    tx: Transaction, project: ProjectRow, held: Hold, *, kind: str, message: str | None = None
 ) -> None:
     """Take a task from everybody because of what it says; raises LeaseLost, InvalidContent."""
     said = _said(kind, message)
@@ -315,7 +317,7 @@ async def end_leases_of(tx: Transaction, account_id: str, user_id: str) -> int:
     return ended
 
 
-def lease_ms(project: Project) -> int:
+def lease_ms(project: ProjectRow) -> int:
     """How long a lease of this project lasts without a sign of life."""
     return (project_detail(project).lease_seconds or LEASE_SECONDS) * 1000
 
@@ -325,7 +327,7 @@ def is_held(lease: Lease, held: Hold, now: int) -> bool:
     return _is_open(lease, now) and lease.fence == held.fence
 
 
-async def lost(tx: Transaction, project: Project, held: Hold) -> LeaseLost:
+async def lost(tx: Transaction, project: ProjectRow, held: Hold) -> LeaseLost:
     """Say why a lease is lost; raises NotFound if it never was."""
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
     if lease.status is LeaseStatus.open:
@@ -337,7 +339,12 @@ async def lost(tx: Transaction, project: Project, held: Hold) -> LeaseLost:
 
 
 async def require_room(
-    tx: Transaction, project: Project, user_id: str, now: int, *, limit_max: int = OPEN_LEASES_MAX
+    tx: Transaction,
+    project: ProjectRow,
+    user_id: str,
+    now: int,
+    *,
+    limit_max: int = OPEN_LEASES_MAX,
 ) -> None:
     """Hold somebody to their cap of open tasks; raises LimitReached."""
     mine = await leases_store.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
@@ -354,7 +361,7 @@ def _is_open(lease: Lease, now: int) -> bool:
 
 
 async def _first_renewed(
-    tx: Transaction, project: Project, leases: Sequence[Lease], now: int
+    tx: Transaction, project: ProjectRow, leases: Sequence[Lease], now: int
 ) -> Lease | None:
     """The first of these leases that can be claimed anew: what holds its place, then the rest."""
     for lease in sorted(leases, key=lambda one: one.ended_ms is not None)[:RENEWALS_MAX]:
@@ -364,7 +371,7 @@ async def _first_renewed(
     return None
 
 
-async def _renewed(tx: Transaction, project: Project, lease: Lease, now: int) -> Lease | None:
+async def _renewed(tx: Transaction, project: ProjectRow, lease: Lease, now: int) -> Lease | None:
     """A lease claimed anew, None if that cannot be; one that holds no place takes one first.
 
     What a paused batch holds back is nobody's to begin or to take up again; who is at it may go on.
@@ -382,7 +389,7 @@ async def _renewed(tx: Transaction, project: Project, lease: Lease, now: int) ->
     return found
 
 
-async def _end(tx: Transaction, project: Project, held: Hold, status: LeaseStatus) -> int:
+async def _end(tx: Transaction, project: ProjectRow, held: Hold, status: LeaseStatus) -> int:
     """End a lease at its holder's word and free its place; its task. Raises LeaseLost."""
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
     await work_queue.lock_work(tx, project.project_id, lease.seq)
@@ -394,7 +401,7 @@ async def _end(tx: Transaction, project: Project, held: Hold, status: LeaseStatu
 
 
 async def _note(
-    tx: Transaction, project: Project, held: Hold, seq: int, kind: str, detail: dict[str, Any]
+    tx: Transaction, project: ProjectRow, held: Hold, seq: int, kind: str, detail: dict[str, Any]
 ) -> None:
     await leases_store.insert_note(
         tx,

@@ -17,20 +17,20 @@ from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.consensus import (
     SCORE,
     Address,
-    Judged,
-    Opinion,
+    AnnotatorAnswer,
+    DecodedSubmission,
     asked_at,
     ballot_of,
     counted_of,
     opinions_of,
     settled_of,
 )
-from plaudit.core.labeling.questions import Place, Question, questions
+from plaudit.core.labeling.questions import Question, QuestionTarget, questions
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.core.tasks.forms import Form, TextUse, form_of
 from plaudit.core.tasks.lifecycle import content_from_threads
-from plaudit.model.core import ALL_OPTS, Project, StoredTask
-from plaudit.model.labeling import Submission
+from plaudit.model.core import ALL_OPTS, ProjectRow, StoredTask
+from plaudit.model.labeling import SubmissionRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.wire.v2.annotation import Annotation, AnnotationType
@@ -41,7 +41,7 @@ _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
-class Outcome(Struct, frozen=True):
+class QuestionResult(Struct, frozen=True):
     """One question: what people said, and what it comes to (`answer`, None for nothing).
 
     It is disputed if people said different things; unresolved if the project's rule leaves open
@@ -50,30 +50,31 @@ class Outcome(Struct, frozen=True):
 
     question: Question
     address: Address
-    opinions: list[Opinion]
+    opinions: list[AnnotatorAnswer]
     answer: Answer | None
     is_disputed: bool
     is_unresolved: bool
 
 
-class Standing(Struct, frozen=True):
+class ReviewState(Struct, frozen=True):
     """A task as a reviewer finds it. `revision` changes with whatever a decision depends on."""
 
     form: Form
     content: list[Thread]
     threads: list[Thread] | None
     """What was delivered; None of a task that is not completed, or has no threads."""
-    judged: list[Judged]
+    judged: list[DecodedSubmission]
     submission_ids: list[str]
-    outcomes: list[Outcome]
+    outcomes: list[QuestionResult]
     revision: str
 
 
-async def standing_of(tx: Transaction, project: Project, task: StoredTask) -> Standing:
+async def standing_of(tx: Transaction, project: ProjectRow, task: StoredTask) -> ReviewState:
     """A task's questions with everything that was said, in the order of the conversation."""
     current = await submissions.list_current(tx, task.project_id, task.seq)
     judged = [
-        Judged(one.user_id, one.submitted_ms, _decode_answers(one.answers)) for one in current
+        DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
+        for one in current
     ]
     form = form_of(project_detail(project))
     threads = None if task.body is None else threads_of(task, int(ALL_OPTS))
@@ -93,7 +94,7 @@ async def standing_of(tx: Transaction, project: Project, task: StoredTask) -> St
             answer = _consolidated(address, given, settled.ballot)
         ballots = [ballot_of(one.answer) for one in given if not one.answer.is_empty]
         found.append(
-            Outcome(
+            QuestionResult(
                 question=question,
                 address=address,
                 opinions=given,
@@ -103,10 +104,10 @@ async def standing_of(tx: Transaction, project: Project, task: StoredTask) -> St
             )
         )
     ids = [one.submission_id for one in current]
-    return Standing(form, content, threads, judged, ids, found, revision_of(task, current))
+    return ReviewState(form, content, threads, judged, ids, found, revision_of(task, current))
 
 
-def revision_of(task: StoredTask, current: Sequence[Submission]) -> str:
+def revision_of(task: StoredTask, current: Sequence[SubmissionRow]) -> str:
     """What a decision is about, in short: the submissions that count, and the delivery."""
     said = [task.status.value, str(task.completed_ms), *(one.submission_id for one in current)]
     return hashlib.blake2b("\n".join(said).encode(), digest_size=12).hexdigest()
@@ -133,7 +134,7 @@ def _answer(address: Address, **said: object) -> Answer:
     return msgspec.convert(where | said, Answer)
 
 
-def _consolidated(address: Address, given: Sequence[Opinion], ballot: object) -> Answer:
+def _consolidated(address: Address, given: Sequence[AnnotatorAnswer], ballot: object) -> Answer:
     said = {name: getattr(ballot, name) for name in ("value", "not_applicable", "cannot_assess")}
     why = next(
         (
@@ -178,7 +179,7 @@ def _delivered(
     )
 
 
-def _annotations(threads: Sequence[Thread], place: Place) -> list[Annotation]:
+def _annotations(threads: Sequence[Thread], place: QuestionTarget) -> list[Annotation]:
     thread = threads[place.thread]
     if place.turn is None:
         return thread.annotations
@@ -193,7 +194,7 @@ def _annotations(threads: Sequence[Thread], place: Place) -> list[Annotation]:
     return (message.content.chunks or [])[place.chunk].annotations
 
 
-def _score(threads: Sequence[Thread], place: Place) -> CriterionEvaluation | None:
+def _score(threads: Sequence[Thread], place: QuestionTarget) -> CriterionEvaluation | None:
     assert place.turn is not None
     assert place.message is not None
     message = threads[place.thread].turns[place.turn].messages[place.message]

@@ -32,7 +32,7 @@ Display = dict[str, list[int]]
 """For each turn with responses, by its path: their indexes among its messages, as shown."""
 
 
-class Place(Struct, frozen=True):
+class QuestionTarget(Struct, frozen=True):
     """What a question is about. `at` is the path of a thread or turn, such as `t0u1`.
 
     `message` and `chunk` are indexes, `criterion` is an id.
@@ -50,7 +50,7 @@ class Question(Struct, frozen=True):
     """One field, asked about one place."""
 
     field: Field
-    place: Place
+    place: QuestionTarget
 
 
 def questions(form: Form, content: Sequence[Thread]) -> list[Question]:
@@ -58,9 +58,9 @@ def questions(form: Form, content: Sequence[Thread]) -> list[Question]:
     found: list[Question] = []
     for t, thread in enumerate(content):
         for u in asked_turns(thread):
-            found += _about_turn(form, thread.turns[u], Place(f"t{t}u{u}", t, u))
+            found += _about_turn(form, thread.turns[u], QuestionTarget(f"t{t}u{u}", t, u))
         found += [
-            Question(field, Place(f"t{t}", t))
+            Question(field, QuestionTarget(f"t{t}", t))
             for field in _fields(form, Level.thread)
             if field.type not in RANKED
         ]
@@ -122,7 +122,7 @@ def turns(content: Sequence[Thread]) -> Iterator[tuple[str, Turn]]:
             yield f"t{t}u{u}", turn
 
 
-def _about_turn(form: Form, turn: Turn, place: Place) -> Iterator[Question]:
+def _about_turn(form: Form, turn: Turn, place: QuestionTarget) -> Iterator[Question]:
     for m, message in enumerate(turn.messages):
         yield from _about_message(form, turn, message, _inside(place, message=m))
     for field in _fields(form, Level.turn):
@@ -131,7 +131,9 @@ def _about_turn(form: Form, turn: Turn, place: Place) -> Iterator[Question]:
             yield Question(field, place)
 
 
-def _about_message(form: Form, turn: Turn, message: Message, place: Place) -> Iterator[Question]:
+def _about_message(
+    form: Form, turn: Turn, message: Message, place: QuestionTarget
+) -> Iterator[Question]:
     for field in _fields(form, Level.message):
         if _applies(field, message) and field.type not in RANKED:
             yield Question(field, place)
@@ -166,13 +168,13 @@ def _fields(form: Form, level: Level) -> list[Field]:
 
 
 def _inside(
-    place: Place,
+    place: QuestionTarget,
     *,
     message: int | None = None,
     chunk: int | None = None,
     criterion: str | None = None,
-) -> Place:
-    return Place(
+) -> QuestionTarget:
+    return QuestionTarget(
         place.at,
         place.thread,
         place.turn,

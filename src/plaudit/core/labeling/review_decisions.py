@@ -35,12 +35,12 @@ from plaudit.core.common import membership
 from plaudit.core.labeling import consensus
 from plaudit.core.labeling.answers import Answer, check, missing
 from plaudit.core.labeling.consensus import address_of
-from plaudit.core.labeling.question_results import Standing, standing_of
+from plaudit.core.labeling.question_results import ReviewState, standing_of
 from plaudit.core.labeling.questions import unshuffled
 from plaudit.core.labeling.submissions import consolidated
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import AnswersRejected, Conflict, Fault, InvalidContent, NotFound
-from plaudit.model.core import Project, StoredTask
+from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import LeaseStatus, TaskNote, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
@@ -59,7 +59,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 async def accept(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     task: StoredTask,
     user_id: str,
     *,
@@ -82,7 +82,7 @@ async def accept(
 
 async def correct(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     task: StoredTask,
     user_id: str,
     *,
@@ -111,7 +111,7 @@ async def correct(
 
 async def send_back(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     task: StoredTask,
     reviewer_id: str,
     user_id: str,
@@ -142,7 +142,9 @@ async def send_back(
     await _note(tx, task, reviewer_id, "send_back", {"user_id": user_id, "comment": comment})
 
 
-async def dismiss_report(tx: Transaction, project: Project, task: StoredTask, user_id: str) -> None:
+async def dismiss_report(
+    tx: Transaction, project: ProjectRow, task: StoredTask, user_id: str
+) -> None:
     """Put a parked task back into the queue; raises Conflict."""
     await _lock(tx, task, WorkState.parked)
     await work_queue.change_state(
@@ -157,7 +159,9 @@ async def dismiss_report(tx: Transaction, project: Project, task: StoredTask, us
     await _note(tx, task, user_id, "dismiss_report", {})
 
 
-async def confirm_report(tx: Transaction, project: Project, task: StoredTask, user_id: str) -> None:
+async def confirm_report(
+    tx: Transaction, project: ProjectRow, task: StoredTask, user_id: str
+) -> None:
     """Complete a parked task with what was reported of it; raises Conflict."""
     await _lock(tx, task, WorkState.parked)
     notes = await leases.list_notes(tx, project.project_id, task.seq, limit=REPORTS_MAX)
@@ -168,8 +172,8 @@ async def confirm_report(tx: Transaction, project: Project, task: StoredTask, us
 
 
 async def _standing(
-    tx: Transaction, project: Project, task: StoredTask, revision: str | None
-) -> Standing:
+    tx: Transaction, project: ProjectRow, task: StoredTask, revision: str | None
+) -> ReviewState:
     """The task as it is, if that is how the reviewer saw it; raises Conflict."""
     standing = await standing_of(tx, project, task)
     if revision is not None and revision != standing.revision:
@@ -177,7 +181,7 @@ async def _standing(
     return standing
 
 
-def _checked(standing: Standing, fixes: Any) -> list[Answer]:
+def _checked(standing: ReviewState, fixes: Any) -> list[Answer]:
     """A reviewer's answers as they are stored; raises AnswersRejected."""
     given = list(fixes) if isinstance(fixes, (list, tuple)) else fixes
     display = unshuffled(standing.content)
@@ -189,7 +193,7 @@ def _checked(standing: Standing, fixes: Any) -> list[Answer]:
     return checked
 
 
-def _fixed(standing: Standing, fixes: Sequence[Answer]) -> dict[str, Any]:
+def _fixed(standing: ReviewState, fixes: Sequence[Answer]) -> dict[str, Any]:
     """What a note says of fixes: each, and what stood there before; None where nothing did."""
     before = {one.address: one.answer for one in standing.outcomes}
     return {

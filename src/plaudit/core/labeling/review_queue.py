@@ -12,14 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.answers import Answer
-from plaudit.model.core import Project, StoredTask
+from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus, TaskNote, Work, WorkState
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import projects, recent_completions, tasks, work_queue
-from plaudit.store.tasks.tasks import TaskPlace
+from plaudit.store.tasks.tasks import HeadRefs
 
 PROJECTS_MAX = 200
 COUNTED_MAX = 1000
@@ -29,15 +29,15 @@ UNFINISHED_MAX = 100
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Waiting(Struct, frozen=True):
+class ProjectBacklog(Struct, frozen=True):
     """A project and how many of its tasks wait, each counted no further than COUNTED_MAX."""
 
-    project: Project
+    project: ProjectRow
     in_review: int
     parked: int
 
 
-class Said(Struct, frozen=True):
+class ReviewAction(Struct, frozen=True):
     """One thing that somebody did about a task; `fixes` are pairs of before and after."""
 
     user_id: str
@@ -51,7 +51,7 @@ class Said(Struct, frozen=True):
     fixes: list[tuple[Answer | None, Answer]]
 
 
-class Returned(Struct, frozen=True):
+class ReturnedTask(Struct, frozen=True):
     """A task that a reviewer sent back to somebody, and why."""
 
     lease: Lease
@@ -59,7 +59,7 @@ class Returned(Struct, frozen=True):
     created_ms: int
 
 
-async def list_waiting(tx: Transaction, org_id: str) -> tuple[list[Waiting], bool]:
+async def list_waiting(tx: Transaction, org_id: str) -> tuple[list[ProjectBacklog], bool]:
     """Those of a world's newest projects in which something waits; whether there are older ones."""
     found = await projects.list_newest_projects(tx, org_id, PROJECTS_MAX + 1)
     listed = []
@@ -69,12 +69,12 @@ async def list_waiting(tx: Transaction, org_id: str) -> tuple[list[Waiting], boo
             for state in (WorkState.in_review, WorkState.parked)
         ]
         if any(counts):
-            listed.append(Waiting(one, *counts))
+            listed.append(ProjectBacklog(one, *counts))
     return listed, len(found) > PROJECTS_MAX
 
 
 async def list_in_review(
-    tx: Transaction, project: Project, *, after_seq: int = 0, limit: int = 100
+    tx: Transaction, project: ProjectRow, *, after_seq: int = 0, limit: int = 100
 ) -> list[Work]:
     """Tasks that wait for a reviewer."""
     return await work_queue.list_waiting(
@@ -83,7 +83,7 @@ async def list_in_review(
 
 
 async def list_parked(
-    tx: Transaction, project: Project, *, after_seq: int = 0, limit: int = 100
+    tx: Transaction, project: ProjectRow, *, after_seq: int = 0, limit: int = 100
 ) -> list[Work]:
     """Tasks whose content was reported."""
     return await work_queue.list_waiting(
@@ -93,9 +93,9 @@ async def list_parked(
 
 async def list_completed(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     *,
-    before: TaskPlace = recent_completions.NOWHERE,
+    before: HeadRefs = recent_completions.NOWHERE,
     limit: int = 100,
 ) -> list[StoredTask]:
     """Completed tasks, the last one first."""
@@ -105,7 +105,7 @@ async def list_completed(
     return [await tasks.get_task(tx, project.project_id, one.seq) for one in places]
 
 
-async def next_in_review(tx: Transaction, project: Project, after_seq: int) -> str | None:
+async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -> str | None:
     """The id of the next task that waits for a reviewer, from the start again after the last."""
     for start in (after_seq, 0):
         found = await list_in_review(tx, project, after_seq=start, limit=1)
@@ -114,17 +114,17 @@ async def next_in_review(tx: Transaction, project: Project, after_seq: int) -> s
     return None
 
 
-async def list_said(tx: Transaction, project: Project, seq: int) -> list[Said]:
+async def list_said(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
     """What was said and decided about a task, newest first; the last hundred."""
     notes = await leases_store.list_notes(tx, project.project_id, seq, limit=NOTES_MAX)
     return [_said(one) for one in notes]
 
 
-async def list_answered(tx: Transaction, project: Project, seq: int) -> list[Said]:
+async def list_answered(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
     """When people submitted a task, newest first; the last hundred times."""
     found = await submissions.list_all(tx, project.project_id, seq, limit=NOTES_MAX)
     return [
-        Said(
+        ReviewAction(
             user_id=one.user_id,
             kind="submit" if one.is_current else "submit_once",
             created_ms=one.submitted_ms,
@@ -136,7 +136,7 @@ async def list_answered(tx: Transaction, project: Project, seq: int) -> list[Sai
     ]
 
 
-async def list_returned(tx: Transaction, project: Project, user_id: str) -> list[Returned]:
+async def list_returned(tx: Transaction, project: ProjectRow, user_id: str) -> list[ReturnedTask]:
     """What was sent back to somebody and waits for them."""
     leases = await leases_store.list_leases(
         tx, project.project_id, user_id, LeaseStatus.returned, limit=UNFINISHED_MAX
@@ -149,7 +149,7 @@ async def list_returned(tx: Transaction, project: Project, user_id: str) -> list
     return found
 
 
-async def returned_with(tx: Transaction, project: Project, lease: Lease) -> Returned | None:
+async def returned_with(tx: Transaction, project: ProjectRow, lease: Lease) -> ReturnedTask | None:
     """Why a lease was sent back, until its holder submits again; None if it was not."""
     if lease.fence == 1 or lease.status is LeaseStatus.submitted:
         return None
@@ -161,7 +161,7 @@ async def returned_with(tx: Transaction, project: Project, lease: Lease) -> Retu
             continue
         detail = _decode(one.detail)
         if detail.get("user_id") == lease.user_id:
-            return Returned(lease, str(detail.get("comment") or ""), one.created_ms)
+            return ReturnedTask(lease, str(detail.get("comment") or ""), one.created_ms)
     return None
 
 
@@ -174,14 +174,14 @@ async def names_of(tx: Transaction, account_id: str, user_ids: Iterable[str]) ->
     return names
 
 
-def _said(note: TaskNote) -> Said:
+def _said(note: TaskNote) -> ReviewAction:
     detail = _decode(note.detail)
     fixes = detail.get("fixes") or []
     before = detail.get("before") or [None] * len(fixes)
     text = " – ".join(
         str(detail[name]) for name in ("reason", "note", "comment") if detail.get(name)
     )
-    return Said(
+    return ReviewAction(
         user_id=note.user_id,
         kind=note.kind,
         created_ms=note.created_ms,

@@ -17,7 +17,7 @@ from plaudit.core.labeling.answer_values import possible_values
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.questions import names_response
 from plaudit.core.tasks.forms import Field, Form, Level
-from plaudit.model.core import STORED_STATUSES, Project, TaskStatus
+from plaudit.model.core import STORED_STATUSES, ProjectRow, TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import statistics
@@ -44,7 +44,7 @@ _COUNTED_TYPES = (
 _decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class ProjectProgress(Struct, frozen=True, kw_only=True):
     """A project's tasks by status, and how the work on the pending ones stands.
 
     Each is counted up to COUNTED_MAX. `held` are leases that run at this moment, `waiting` tasks
@@ -58,7 +58,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     parked: int
 
 
-class Pace(Struct, frozen=True):
+class CompletionPace(Struct, frozen=True):
     """Completions on each of the last days, in UTC: its first moment and how many.
 
     If the last completion lies before them, they end with its day, and `is_past` is true.
@@ -70,38 +70,38 @@ class Pace(Struct, frozen=True):
     is_past: bool = False
 
 
-class Bar(Struct, frozen=True):
+class ValueCount(Struct, frozen=True):
     """One value and how often it was given."""
 
     label: str
     count: int
 
 
-class Spread(Struct, frozen=True):
+class ValueDistribution(Struct, frozen=True):
     """What people answered to one field."""
 
     field: Field
-    bars: list[Bar]
+    bars: list[ValueCount]
     answered: int
 
 
-class Sampled(Struct, frozen=True):
+class SubmissionSample(Struct, frozen=True):
     """What the last submissions show; `median_s` is None without any."""
 
     count: int
-    spreads: list[Spread]
-    times: list[Bar]
+    spreads: list[ValueDistribution]
+    times: list[ValueCount]
     median_s: float | None
 
 
-async def progress(tx: Transaction, project: Project) -> Progress:
+async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
     """The counts of one project."""
     key = project.project_id
     statuses = {
         status: await projects.count_tasks(tx, key, status, COUNTED_MAX)
         for status in STORED_STATUSES
     }
-    return Progress(
+    return ProjectProgress(
         statuses=statuses,
         waiting=await work_queue.count_free(tx, key, limit_max=COUNTED_MAX),
         held=await statistics.count_held(tx, key, now=await tx.now_ms(), most=COUNTED_MAX),
@@ -110,7 +110,7 @@ async def progress(tx: Transaction, project: Project) -> Progress:
     )
 
 
-async def pace(tx: Transaction, project: Project, now_ms: int) -> Pace:
+async def pace(tx: Transaction, project: ProjectRow, now_ms: int) -> CompletionPace:
     """Completions of the last DAYS days, today included, or the last on which there were any."""
     first = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
     newest = await recent_completions.list_latest(tx, project.project_id, limit=1)
@@ -121,15 +121,15 @@ async def pace(tx: Transaction, project: Project, now_ms: int) -> Pace:
         tx, project.project_id, since_ms=first, most=COUNTED_MAX
     )
     days = [(first + number * DAY_MS, counts.get(number, 0)) for number in range(DAYS)]
-    return Pace(days, sum(counts.values()) >= COUNTED_MAX, is_past)
+    return CompletionPace(days, sum(counts.values()) >= COUNTED_MAX, is_past)
 
 
-async def last_answers(tx: Transaction, project: Project) -> list[tuple[bytes, int, bool]]:
+async def last_answers(tx: Transaction, project: ProjectRow) -> list[tuple[bytes, int, bool]]:
     """The last SAMPLE submissions, for `sampled`."""
     return await statistics.list_last_answers(tx, project.project_id, limit=SAMPLE)
 
 
-def sampled(form: Form, rows: Sequence[tuple[bytes, int, bool]]) -> Sampled:
+def sampled(form: Form, rows: Sequence[tuple[bytes, int, bool]]) -> SubmissionSample:
     """What the submissions that count come to; decodes every one, so not on the event loop."""
     counting = [
         (_decode_answers(answers), active_ms) for answers, active_ms, counts in rows if counts
@@ -144,7 +144,7 @@ def sampled(form: Form, rows: Sequence[tuple[bytes, int, bool]]) -> Sampled:
         if field.type in _COUNTED_TYPES
     ]
     seconds = sorted(active_ms / 1000 for _, active_ms in counting)
-    return Sampled(
+    return SubmissionSample(
         count=len(counting),
         spreads=[one for one in spreads if one.answered or possible_values(one.field)],
         times=_times(seconds),
@@ -162,7 +162,7 @@ def _level_of(answer: Answer) -> Level:
     return Level.turn if "u" in answer.at else Level.thread
 
 
-def _spread(field: Field, answers: Sequence[Answer]) -> Spread:
+def _spread(field: Field, answers: Sequence[Answer]) -> ValueDistribution:
     counts: Counter[str] = Counter()
     for one in answers:
         if one.not_applicable:
@@ -176,13 +176,15 @@ def _spread(field: Field, answers: Sequence[Answer]) -> Spread:
     if given is None and field.type == AnnotationType.boolean:
         given = [True, False]
     names = _names(field, given or [])
-    bars = [Bar(names[_word(one)], counts.pop(_word(one), 0)) for one in given or []]
+    bars = [ValueCount(names[_word(one)], counts.pop(_word(one), 0)) for one in given or []]
     rest = counts.most_common()
     if given is None and not names_response(field) and field.type == AnnotationType.integer:
         rest.sort(key=lambda pair: (not pair[0].lstrip("-").isdigit(), _number(pair[0])))
-    bars += [Bar(word, count) for word, count in rest[:BARS_MAX]]
+    bars += [ValueCount(word, count) for word, count in rest[:BARS_MAX]]
     others = sum(count for _, count in rest[BARS_MAX:])
-    return Spread(field, [*bars, Bar("Others", others)] if others else bars, len(answers))
+    return ValueDistribution(
+        field, [*bars, ValueCount("Others", others)] if others else bars, len(answers)
+    )
 
 
 def _names(field: Field, values: Sequence[Any]) -> dict[str, str]:
@@ -206,7 +208,7 @@ def _number(word: str) -> int:
     return int(word) if word.lstrip("-").isdigit() else 0
 
 
-def _times(seconds: Sequence[float]) -> list[Bar]:
+def _times(seconds: Sequence[float]) -> list[ValueCount]:
     edges = [0, *TIMES]
     bars = []
     for number, low in enumerate(edges):
@@ -218,5 +220,5 @@ def _times(seconds: Sequence[float]) -> list[Bar]:
             label = f"{low}–{high} s"
         else:
             label = f"{low // 60}–{high // 60} min"
-        bars.append(Bar(label, count))
+        bars.append(ValueCount(label, count))
     return bars

@@ -42,13 +42,13 @@ from msgspec import Struct
 from plaudit import ids
 from plaudit.core.labeling import leases
 from plaudit.core.labeling.answers import Answer, check
-from plaudit.core.labeling.consensus import Consolidated, Judged, consolidate
+from plaudit.core.labeling.consensus import ConsolidatedTask, DecodedSubmission, consolidate
 from plaudit.core.labeling.questions import Display
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
-from plaudit.model.core import Project, Review, StoredTask, TaskStatus
-from plaudit.model.labeling import Hold, Lease, LeaseStatus, Submission, WorkState
+from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
+from plaudit.model.labeling import Hold, Lease, LeaseStatus, SubmissionRow, WorkState
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
@@ -80,7 +80,7 @@ class Receipt(Struct, frozen=True):
 
 async def submit(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     held: Hold,
     answers: Any,
     *,
@@ -114,7 +114,7 @@ async def submit(
     return _receipt(one, outcome)
 
 
-async def undo(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
+async def undo(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:
     """Take back one's own submission of the last 10 s; raises Conflict, NotFound, LimitReached."""
     one = await _reopenable(tx, project, user_id, assignment_id)
     if one.submitted_ms + UNDO_MS < await tx.now_ms():
@@ -123,25 +123,25 @@ async def undo(tx: Transaction, project: Project, user_id: str, assignment_id: s
     return await _reopen(tx, project, one, limit_max=leases.OPEN_LEASES_MAX + 1)
 
 
-async def reopen(tx: Transaction, project: Project, user_id: str, assignment_id: str) -> Lease:
+async def reopen(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:
     """Work again on what one submitted; raises Conflict, NotFound, LimitReached."""
     one = await _reopenable(tx, project, user_id, assignment_id)
     return await _reopen(tx, project, one, limit_max=leases.OPEN_LEASES_MAX)
 
 
-async def count_done(tx: Transaction, project: Project, user_id: str) -> int:
+async def count_done(tx: Transaction, project: ProjectRow, user_id: str) -> int:
     """How many tasks of a project somebody has submitted."""
     return await leases_store.count_recent(
         tx, project.project_id, user_id, LeaseStatus.submitted, 0
     )
 
 
-async def list_recent(tx: Transaction, project: Project, user_id: str) -> list[Submission]:
+async def list_recent(tx: Transaction, project: ProjectRow, user_id: str) -> list[SubmissionRow]:
     """Somebody's last submissions that count, newest first; at most twenty."""
     return await submissions.list_recent(tx, project.project_id, user_id, limit=REOPENABLE)
 
 
-async def why_final(tx: Transaction, one: Submission, task: StoredTask) -> str | None:
+async def why_final(tx: Transaction, one: SubmissionRow, task: StoredTask) -> str | None:
     """What has become of a submission, so that it cannot be opened again; None if it can."""
     if one.reviewed_ms is not None:
         return "reviewed"
@@ -153,11 +153,11 @@ async def why_final(tx: Transaction, one: Submission, task: StoredTask) -> str |
 
 
 async def consolidated(
-    tx: Transaction, project: Project, task: StoredTask, fixes: Sequence[Answer] = ()
-) -> Consolidated:
+    tx: Transaction, project: ProjectRow, task: StoredTask, fixes: Sequence[Answer] = ()
+) -> ConsolidatedTask:
     """The threads that a task's submissions come to, and what they leave open."""
     judged = [
-        Judged(one.user_id, one.submitted_ms, _decode_answers(one.answers))
+        DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
         for one in await submissions.list_current(tx, task.project_id, task.seq)
     ]
     return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
@@ -168,7 +168,7 @@ def content_of(task: StoredTask) -> list[Thread]:
     return _decode_content(task.content or b"[]")
 
 
-def review_reason(project: Project, task_id: str) -> str | None:
+def review_reason(project: ProjectRow, task_id: str) -> str | None:
     """Why a project's task is looked at before it is delivered; None if it is not.
 
     Which tasks are in a sample follows from their ids, so that nobody can try again.
@@ -206,13 +206,13 @@ async def _is_last(tx: Transaction, lease: Lease) -> bool:
 
 async def _keep(
     tx: Transaction, lease: Lease, client_key: str, given: bytes, answers: bytes
-) -> Submission:
+) -> SubmissionRow:
     """Store a submission for good."""
     last = None
     if lease.fence > 1:  # else it is the first time that this person has the task
         last = await submissions.find_last(tx, lease.project_id, lease.assignment_id)
     assert lease.ended_ms is not None
-    one = Submission(
+    one = SubmissionRow(
         project_id=lease.project_id,
         submission_id=ids.mint("submission"),
         assignment_id=lease.assignment_id,
@@ -233,7 +233,7 @@ async def _keep(
     return one
 
 
-async def _finish(tx: Transaction, project: Project, task: StoredTask) -> str:
+async def _finish(tx: Transaction, project: ProjectRow, task: StoredTask) -> str:
     """Complete a task that has all submissions it needs, or leave it to a reviewer."""
     found = await consolidated(tx, project, task)
     reason = "open questions" if found.unresolved else review_reason(project, task.task_id)
@@ -270,8 +270,8 @@ async def _repeated(tx: Transaction, lease: Lease, client_key: str, given: bytes
 
 
 async def _reopenable(
-    tx: Transaction, project: Project, user_id: str, assignment_id: str
-) -> Submission:
+    tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str
+) -> SubmissionRow:
     """The submission that somebody may work on again; raises NotFound, Conflict."""
     lease = await leases.get_lease(tx, project, user_id, assignment_id)
     if lease.status is not LeaseStatus.submitted:
@@ -283,7 +283,9 @@ async def _reopenable(
     return found
 
 
-async def _reopen(tx: Transaction, project: Project, one: Submission, *, limit_max: int) -> Lease:
+async def _reopen(
+    tx: Transaction, project: ProjectRow, one: SubmissionRow, *, limit_max: int
+) -> Lease:
     """Open a submission again, its answers as the draft."""
     await leases.enter(tx, project, one.user_id)
     await leases.require_room(tx, project, one.user_id, await tx.now_ms(), limit_max=limit_max)
@@ -308,7 +310,7 @@ async def _reopen(tx: Transaction, project: Project, one: Submission, *, limit_m
     return renewed
 
 
-def _receipt(one: Submission, outcome: str, *, is_repeated: bool = False) -> Receipt:
+def _receipt(one: SubmissionRow, outcome: str, *, is_repeated: bool = False) -> Receipt:
     return Receipt(
         submission_id=one.submission_id,
         assignment_id=one.assignment_id,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from plaudit.model.core import Project, StoredTask
-from plaudit.model.labeling import Lease, Submission, TaskNote, Work
+from plaudit.model.core import ProjectRow, StoredTask
+from plaudit.model.labeling import Lease, SubmissionRow, TaskNote, Work
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
@@ -24,7 +24,7 @@ class WorkOnTask(Struct, frozen=True):
 
     place: Work | None
     leases: list[Lease]
-    submissions: list[Submission]
+    submissions: list[SubmissionRow]
     notes: list[TaskNote]
     people: dict[str, str]
 
@@ -45,7 +45,7 @@ async def work_on(tx: Transaction, task: StoredTask, account_id: str) -> WorkOnT
     return WorkOnTask(await work_queue.find_work(tx, key, seq), leases, current, notes, people)
 
 
-async def find_in_project(tx: Transaction, project: Project, word: str) -> StoredTask | None:
+async def find_in_project(tx: Transaction, project: ProjectRow, word: str) -> StoredTask | None:
     """The task of a project that has this id or this `unique_id`; the id goes first."""
     task = await tasks.find_task(tx, project.org_id, word)
     if task is None:

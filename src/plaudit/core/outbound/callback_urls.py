@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plaudit import mailbox
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.errors import InvalidContent
 from plaudit.settings import Settings
 
@@ -14,7 +14,7 @@ def is_mail(callback: str) -> bool:
 
 
 async def check_callback(
-    text: str, *, egress: Egress, settings: Settings, pointer: str = ""
+    text: str, *, egress: HttpClient, settings: Settings, pointer: str = ""
 ) -> None:
     """Raise InvalidContent unless a callback may be saved; looks names up, see `check_url`."""
     if not is_mail(text):

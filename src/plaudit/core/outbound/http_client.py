@@ -27,7 +27,7 @@ from plaudit import __version__, clock
 from plaudit.core.outbound.ip_addresses import Address, Network, is_among, is_public
 from plaudit.core.outbound.urls import Target, parse_url
 from plaudit.errors import InvalidContent
-from plaudit.model.webhooks import AttemptResult, Outcome
+from plaudit.model.webhooks import AttemptResult, AttemptStatus
 
 PORTS = (80, 443)
 DEADLINE_SECONDS = 15.0
@@ -63,7 +63,7 @@ def _trusted() -> ssl.SSLContext:
     return httpcore2.default_ssl_context()
 
 
-class Egress:
+class HttpClient:
     """Checks URLs and posts to them. Public addresses on `ports`, and `allow` on any port."""
 
     def __init__(
@@ -114,7 +114,7 @@ class Egress:
             async with asyncio.timeout(self._deadline_s):
                 outcome = await self._post(url, body, headers, exchange)
         except TimeoutError:
-            outcome = Outcome.timeout
+            outcome = AttemptStatus.timeout
         return AttemptResult(
             outcome=outcome,
             status=exchange.status,
@@ -125,16 +125,16 @@ class Egress:
 
     async def _post(
         self, url: str, body: bytes, headers: Mapping[str, str], exchange: _Exchange
-    ) -> Outcome:
+    ) -> AttemptStatus:
         try:
             target = parse_url(url)
         except InvalidContent:
-            return Outcome.bad_url
+            return AttemptStatus.bad_url
         found = await self._find(target)
         if not found:
-            return Outcome.dns_failed
+            return AttemptStatus.dns_failed
         if not self._permits(found, target.port):
-            return Outcome.refused_address
+            return AttemptStatus.refused_address
         dialler = _Dialler(found[:ADDRESSES_TRIED_MAX])
         try:
             await exchange.run(target, body, headers, dialler, self._tls or _trusted())
@@ -142,8 +142,8 @@ class Egress:
             return _failure(exc, dialler.is_connected)
         except httpcore2.ProtocolError as exc:
             # An end before any answer has no cause; whatever h11 could not read has one.
-            return Outcome.protocol_error if exc.__cause__ else Outcome.reset
-        return Outcome.ok if exchange.status in range(200, 300) else Outcome.status
+            return AttemptStatus.protocol_error if exc.__cause__ else AttemptStatus.reset
+        return AttemptStatus.ok if exchange.status in range(200, 300) else AttemptStatus.status
 
     async def _find(self, target: Target) -> list[Address]:
         """The addresses of a target; none if they cannot be found."""
@@ -247,17 +247,17 @@ class _Dialler(httpcore2.AsyncNetworkBackend):
         raise httpcore2.ConnectError("there is no address")
 
 
-def _failure(exc: Exception, is_connected: bool) -> Outcome:
+def _failure(exc: Exception, is_connected: bool) -> AttemptStatus:
     match exc:
         case httpcore2.ConnectTimeout():
-            return Outcome.connect_timeout
+            return AttemptStatus.connect_timeout
         case httpcore2.ConnectError():
-            return Outcome.tls_failed if is_connected else Outcome.connect_failed
+            return AttemptStatus.tls_failed if is_connected else AttemptStatus.connect_failed
         case ssl.SSLError():
-            return Outcome.tls_failed
+            return AttemptStatus.tls_failed
         case httpcore2.TimeoutException():
-            return Outcome.timeout
-    return Outcome.reset
+            return AttemptStatus.timeout
+    return AttemptStatus.reset
 
 
 def _authority(target: Target) -> str:

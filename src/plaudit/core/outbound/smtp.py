@@ -12,7 +12,7 @@ from email.utils import formatdate
 import aiosmtplib
 
 from plaudit import clock, mailbox
-from plaudit.model.webhooks import AttemptResult, Outcome
+from plaudit.model.webhooks import AttemptResult, AttemptStatus
 from plaudit.settings import SmtpServer
 
 DEADLINE_SECONDS = 15.0
@@ -51,7 +51,7 @@ async def send(
         tls_context=tls,
     )
     started = asyncio.get_running_loop().time()
-    outcome, code = Outcome.ok, None
+    outcome, code = AttemptStatus.ok, None
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
             await client.connect()
@@ -92,23 +92,23 @@ def _domain(server: SmtpServer) -> str:
     return server.sender.rpartition("@")[2]
 
 
-def _failure(exc: Exception) -> tuple[Outcome, int | None]:
+def _failure(exc: Exception) -> tuple[AttemptStatus, int | None]:
     """The word for a failure, and the code of the mail server's reply if that was it."""
     match exc, exc.__cause__:
         case aiosmtplib.SMTPResponseException(code=code), _ if code > 0:
-            return Outcome.status, code
+            return AttemptStatus.status, code
         case aiosmtplib.SMTPRecipientsRefused(recipients=[first, *_]), _:
-            return Outcome.status, first.code
+            return AttemptStatus.status, first.code
         case aiosmtplib.SMTPConnectTimeoutError(), _:
-            return Outcome.connect_timeout, None
+            return AttemptStatus.connect_timeout, None
         case TimeoutError(), _:
-            return Outcome.timeout, None
+            return AttemptStatus.timeout, None
         case (ssl.SSLError(), _) | (_, ssl.SSLError()):
-            return Outcome.tls_failed, None
+            return AttemptStatus.tls_failed, None
         case aiosmtplib.SMTPConnectError(), socket.gaierror():
-            return Outcome.dns_failed, None
+            return AttemptStatus.dns_failed, None
         case aiosmtplib.SMTPConnectError(), _:
-            return Outcome.connect_failed, None
+            return AttemptStatus.connect_failed, None
         case OSError(), _:
-            return Outcome.reset, None
-    return Outcome.protocol_error, None
+            return AttemptStatus.reset, None
+    return AttemptStatus.protocol_error, None

@@ -16,7 +16,7 @@ from plaudit.core.tasks import lifecycle, work_queue
 from plaudit.core.tasks.projects import create_batch
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, IllegalMove, Unavailable
-from plaudit.model.core import Batch, BatchStatus, Project, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, tasks
 from plaudit.wire.v2 import render, size_limits
@@ -40,13 +40,13 @@ _encode = msgspec.json.Encoder().encode
 
 async def open_batch(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     *,
     name: str,
     is_staging: bool,
     metadata: dict[str, Any],
     callback: str | None,
-) -> Batch:
+) -> BatchRow:
     """Create a batch whose name is new in the whole world; raises Conflict (contract 3.5)."""
     name_key = names.checked(name)
     batch_id = ids.mint("batch")
@@ -63,7 +63,7 @@ async def open_batch(
     )
 
 
-async def move(tx: Transaction, batch: Batch, action: str) -> Batch:
+async def move(tx: Transaction, batch: BatchRow, action: str) -> BatchRow:
     """Do one of MOVES; return the batch as it now is. Raises IllegalMove."""
     await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
     starts, status = MOVES[action]
@@ -82,8 +82,8 @@ async def move(tx: Transaction, batch: Batch, action: str) -> Batch:
 
 
 async def set_metadata(
-    tx: Transaction, batch: Batch, metadata: dict[str, Any], *, merge: bool
-) -> Batch:
+    tx: Transaction, batch: BatchRow, metadata: dict[str, Any], *, merge: bool
+) -> BatchRow:
     """Replace a batch's metadata, or merge into it; return the batch as it now is.
 
     Raises InvalidContent for more than a batch may have afterwards.
@@ -98,13 +98,13 @@ async def set_metadata(
     raise Unavailable("the batch changes too often; try again")
 
 
-async def _current(tx: Transaction, batch: Batch) -> Batch:
+async def _current(tx: Transaction, batch: BatchRow) -> BatchRow:
     found = await batches.find_batch(tx, batch.org_id, batch.batch_id)
     assert found is not None
     return found
 
 
-async def cancel_pending(tx: Transaction, batch: Batch) -> None:
+async def cancel_pending(tx: Transaction, batch: BatchRow) -> None:
     """Cancel what has not ended of a batch that is cancelled; the caller has it locked."""
     canceled = 0
     while found := await tasks.list_pending_of_batch(

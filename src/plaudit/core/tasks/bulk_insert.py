@@ -18,10 +18,10 @@ from plaudit import clock
 from plaudit.core.common import audit
 from plaudit.core.tasks import work_queue
 from plaudit.core.tasks.lifecycle import CLOSED
-from plaudit.core.tasks.resolve import ScopeWords, find_batch
+from plaudit.core.tasks.resolve import ScopeNames, find_batch
 from plaudit.core.webhooks import events
 from plaudit.errors import InvalidParameter, NotFound
-from plaudit.model.core import Actor, Batch, Project, StoredTask, TaskStatus
+from plaudit.model.core import Actor, BatchRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
 from plaudit.store.tasks import unique_ids as unique_ids_store
@@ -36,7 +36,7 @@ ATTEMPTS_MAX = 1000
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 
 
-class Row(Struct, frozen=True):
+class NewTaskRow(Struct, frozen=True):
     """One line that was found good: the task it asks for. `is_named` if it chose the id itself."""
 
     line: int
@@ -55,7 +55,7 @@ class BatchClosed(Exception):
 
 
 async def store_rows(
-    tx: Transaction, project: Project, rows: Sequence[Row], actor: Actor, action: str
+    tx: Transaction, project: ProjectRow, rows: Sequence[NewTaskRow], actor: Actor, action: str
 ) -> list[RowResult]:
     """Create the tasks of one chunk; say of each row what became of it. Raises BatchClosed."""
     chunk = _Stored(tx, project)
@@ -70,23 +70,23 @@ async def store_rows(
 class _Stored:
     """One chunk on its way. Each step takes the rows that are still open and leaves fewer."""
 
-    def __init__(self, tx: Transaction, project: Project) -> None:
+    def __init__(self, tx: Transaction, project: ProjectRow) -> None:
         self._tx = tx
         self._project = project
         self._org_id = project.org_id
-        self._batches: dict[int, Batch] = {}
+        self._batches: dict[int, BatchRow] = {}
         self.results: list[RowResult] = []
 
-    async def place(self, rows: Sequence[Row]) -> list[Row]:
+    async def place(self, rows: Sequence[NewTaskRow]) -> list[NewTaskRow]:
         """Find the batch of each row; refuse those whose batch is not there."""
-        found: dict[tuple[str | None, str | None], Batch | str | None] = {}
+        found: dict[tuple[str | None, str | None], BatchRow | str | None] = {}
         placed = []
         for row in rows:
             words = (row.batch_id, row.batch_name)
             if words not in found:
                 try:
                     found[words] = await find_batch(
-                        self._tx, self._org_id, ScopeWords(None, None, *words), self._project
+                        self._tx, self._org_id, ScopeNames(None, None, *words), self._project
                     )
                 except (NotFound, InvalidParameter) as problem:
                     found[words] = problem.message
@@ -100,7 +100,7 @@ class _Stored:
             placed.append(row)
         return placed
 
-    async def settle_known(self, rows: list[Row]) -> list[Row]:
+    async def settle_known(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
         """Compare rows with the tasks that hold their ids; return those whose ids are free."""
         unique_ids = [row.unique_id for row in rows if row.unique_id is not None]
         holders = await unique_ids_store.list_holders(self._tx, self._org_id, unique_ids)
@@ -119,7 +119,7 @@ class _Stored:
                 free.append(row)
         return free
 
-    def refuse_closed(self, rows: list[Row]) -> list[Row]:
+    def refuse_closed(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
         """Refuse rows for batches that take no more tasks."""
         kept = []
         for row in rows:
@@ -133,13 +133,13 @@ class _Stored:
                 kept.append(row)
         return kept
 
-    async def claim(self, rows: list[Row]) -> list[Row]:
+    async def claim(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
         """Claim the ids of the rows; compare the rest with who has them.
 
         That is an earlier row of the chunk which is kept, or the task of whoever was quicker. A
         row whose forerunner lost its claim stands for itself.
         """
-        kept: list[Row] = []
+        kept: list[NewTaskRow] = []
         while rows:
             firsts, repeated = self._first_of_each(kept, rows)
             lost = await self._claim_unique_ids(firsts)
@@ -152,7 +152,7 @@ class _Stored:
             rows = [row for row in repeated if row.unique_id not in lost]
         return sorted(kept, key=lambda row: row.line)
 
-    async def create(self, rows: list[Row], actor: Actor, action: str) -> None:
+    async def create(self, rows: list[NewTaskRow], actor: Actor, action: str) -> None:
         """Add the tasks, count them in their batches, and tell of them."""
         if not rows:
             return
@@ -177,7 +177,9 @@ class _Stored:
             result = RowResult(line=row.line, outcome="created", task_id=row.task_id)
             self.results.append(result)
 
-    def _first_of_each(self, kept: list[Row], rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    def _first_of_each(
+        self, kept: list[NewTaskRow], rows: list[NewTaskRow]
+    ) -> tuple[list[NewTaskRow], list[NewTaskRow]]:
         """Part rows into those that are the first to ask for their task, and those after them.
 
         Rows that ask for the task of one that is kept are compared with it.
@@ -185,8 +187,8 @@ class _Stored:
         by_unique = {row.unique_id: row for row in kept if row.unique_id is not None}
         by_id = {row.task_id: row for row in kept}
         kept_lines = {row.line for row in kept}
-        firsts: list[Row] = []
-        repeated: list[Row] = []
+        firsts: list[NewTaskRow] = []
+        repeated: list[NewTaskRow] = []
         for row in rows:
             same = by_unique.get(row.unique_id or "")
             first = by_id.get(row.task_id) if same is None and row.is_named else same
@@ -204,7 +206,7 @@ class _Stored:
                 repeated.append(row)
         return firsts, repeated
 
-    async def _claim_unique_ids(self, rows: list[Row]) -> dict[str, str]:
+    async def _claim_unique_ids(self, rows: list[NewTaskRow]) -> dict[str, str]:
         """Claim the unique_ids of the rows; return those that others have, and their tasks."""
         wanted = {row.unique_id: row.task_id for row in rows if row.unique_id is not None}
         if not wanted:
@@ -228,7 +230,9 @@ class _Stored:
             found[one.task_id] = one
         return found
 
-    def _compare(self, row: Row, task_id: str, known: KnownTask | None, *, by_unique: bool) -> None:
+    def _compare(
+        self, row: NewTaskRow, task_id: str, known: KnownTask | None, *, by_unique: bool
+    ) -> None:
         """Say whether a row is what is stored already, or what is different about it."""
         batch = self._batches.get(row.line)
         if by_unique:
@@ -252,7 +256,7 @@ class _Stored:
         pointer = "/unique_id" if by_unique else "/task_id"
         self._reject(row, f"{whose} {reason}", pointer, task_id)
 
-    async def _count(self, rows: list[Row]) -> None:
+    async def _count(self, rows: list[NewTaskRow]) -> None:
         """Count the new tasks in their batches, which locks them; in one order, once a batch."""
         counts = Counter(
             self._batches[row.line].batch_id for row in rows if row.line in self._batches
@@ -265,7 +269,7 @@ class _Stored:
             if batch.status in CLOSED:
                 raise BatchClosed
 
-    def _task(self, row: Row, seq: int, now: int) -> StoredTask:
+    def _task(self, row: NewTaskRow, seq: int, now: int) -> StoredTask:
         fields = HeadFields(
             task_id=row.task_id,
             status=TaskStatus.pending,
@@ -287,7 +291,9 @@ class _Stored:
             callback_url=row.callback_url,
         )
 
-    def _reject(self, row: Row, error: str, pointer: str, task_id: str | None = None) -> None:
+    def _reject(
+        self, row: NewTaskRow, error: str, pointer: str, task_id: str | None = None
+    ) -> None:
         result = RowResult(
             line=row.line, outcome="rejected", task_id=task_id, error=error, pointer=pointer
         )

@@ -16,11 +16,11 @@ import msgspec
 from plaudit import guard
 from plaudit.core.common import idempotency
 from plaudit.core.tasks import bulk_insert, templates
-from plaudit.core.tasks.bulk_insert import Row
+from plaudit.core.tasks.bulk_insert import NewTaskRow
 from plaudit.core.tasks.templates import Template
 from plaudit.errors import InvalidContent, TooLarge
 from plaudit.ids import ID_CHARS_MAX, is_usable, mint
-from plaudit.model.core import Actor, Project
+from plaudit.model.core import Actor, ProjectRow
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.manage.resources import RowResult, TaskRow
 from plaudit.wire.v2 import resources, size_limits
@@ -38,13 +38,13 @@ _encode = msgspec.json.Encoder().encode
 _decode_results = msgspec.json.Decoder(list[RowResult]).decode
 
 
-class Upload:
+class BulkUpload:
     """One upload into one project: `add` each line, then `finish`."""
 
     def __init__(
         self,
         db: Database,
-        project: Project,
+        project: ProjectRow,
         actor: Actor,
         action: str,
         *,
@@ -109,7 +109,7 @@ class Upload:
         counts = _encode(self._counts)
         return counts[:-1] + b',"results":[' + b",".join(self._shown) + b"]}"
 
-    async def _read(self, line: bytes | None) -> Row:
+    async def _read(self, line: bytes | None) -> NewTaskRow:
         """What a line says, checked; raises InvalidContent."""
         if line is None:
             raise InvalidContent("the line is longer than a line may be")
@@ -126,7 +126,7 @@ class Upload:
             await self._check_callback(row.callback_url)
             if len(self._checked) < CHECKED_MAX:
                 self._checked.add(row.callback_url)
-        return Row(
+        return NewTaskRow(
             line=self._lines,
             task_id=row.task_id or mint("task"),
             is_named=row.task_id is not None,
@@ -179,7 +179,7 @@ class _Chunk:
     """The lines that wait to be stored together."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[NewTaskRow] = []
         self.rejected: list[RowResult] = []
         self.size = 0
         self.digest = hashlib.blake2b(digest_size=16)

@@ -21,7 +21,7 @@ from plaudit.core.tasks import work_queue
 from plaudit.core.tasks.annotation_lookup import id_hash, threads_of
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
-from plaudit.model.core import Batch, BatchStatus, Opts, Project, StoredTask, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, Opts, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import batches, projects, tasks
@@ -38,9 +38,9 @@ _encode = msgspec.json.Encoder().encode
 
 async def create_task(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     *,
-    batch: Batch | None = None,
+    batch: BatchRow | None = None,
     task_id: str | None = None,
     metadata: dict[str, Any] | None = None,
     content: list[Thread] | None = None,

@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.tasks.resolve import ScopeWords, find_batch, find_project, project_of
+from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project, project_of
 from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
-from plaudit.model.core import Batch, BatchStatus, Project, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, task_rows, tasks
 from plaudit.store.tasks.batches import BatchFilter
-from plaudit.store.tasks.task_rows import TaskRow
-from plaudit.store.tasks.tasks import FAR, TaskFilter, TaskPlace
+from plaudit.store.tasks.task_rows import TaskSummary
+from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter
 from plaudit.wire.v2 import render, resources
 
 SCANNED_MAX = 5000
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 class TaskQuery(Struct, frozen=True, kw_only=True):
     """A request for a page of tasks; times are exclusive bounds in milliseconds."""
 
-    scope: ScopeWords
+    scope: ScopeNames
     status: TaskStatus | None = None
     completed_after: int | None = None
     completed_before: int | None = None
@@ -44,14 +44,14 @@ class _TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
 
     epoch: int
     where: TaskFilter
-    place: TaskPlace
+    place: HeadRefs
     bound: int
 
 
 class BatchQuery(Struct, frozen=True, kw_only=True):
     """A request for a page of batches; times are exclusive bounds in milliseconds."""
 
-    scope: ScopeWords
+    scope: ScopeNames
     status: BatchStatus | None = None
     created_after: int | None = None
     created_before: int | None = None
@@ -106,7 +106,7 @@ async def task_page(
 
 async def _task_walk(
     tx: Transaction, secret: ServerSecret, org_id: str, query: TaskQuery
-) -> tuple[Project, Batch | None, _TaskToken]:
+) -> tuple[ProjectRow, BatchRow | None, _TaskToken]:
     """The walk a request starts or continues, and where it is."""
     project = await find_project(tx, org_id, query.scope)
     batch = await find_batch(tx, org_id, query.scope, project)
@@ -156,7 +156,7 @@ async def task_rows_page(
     *,
     created_after: int | None = None,
     created_before: int | None = None,
-) -> tuple[list[TaskRow], str | None]:
+) -> tuple[list[TaskSummary], str | None]:
     """One page of tasks without their texts, by the walk and the tokens of `task_page`.
 
     No index leads to times of creation, so a page between two of them may have fewer rows than
@@ -170,7 +170,7 @@ async def task_rows_page(
     )
     low = -FAR if created_after is None else created_after
     high = FAR if created_before is None else created_before
-    kept: list[TaskRow] = []
+    kept: list[TaskSummary] = []
     last = None
     for one in found:
         if len(kept) == query.limit:
@@ -187,7 +187,7 @@ async def task_rows_page(
 
 
 def _after(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
-    place = TaskPlace(completed_ms or 0, seq)
+    place = HeadRefs(completed_ms or 0, seq)
     return _TaskToken(walk.epoch, walk.where, place, walk.bound)
 
 
@@ -208,10 +208,10 @@ def must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
 
 async def places_of(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     batch_ids: Iterable[str | None],
     expand: frozenset[str],
-    known: Batch | None,
+    known: BatchRow | None,
 ) -> dict[str | None, bytes]:
     """What is written between id and status of a page's tasks, by batch."""
     project_json = _encode(resources.project(project) if "project" in expand else project.public_id)
@@ -254,7 +254,7 @@ async def batch_page(
 
 async def batch_rows_page(
     tx: Transaction, secret: ServerSecret, org_id: str, query: BatchQuery
-) -> tuple[list[Batch], str | None]:
+) -> tuple[list[BatchRow], str | None]:
     """The same as they are stored, and the token of the page after it."""
     project = await find_project(tx, org_id, query.scope)
     walk = _BatchToken(
@@ -295,7 +295,9 @@ async def batch_rows_page(
     return found, token
 
 
-async def batch_as_shown(tx: Transaction, batch: Batch, expand: frozenset[str]) -> resources.Batch:
+async def batch_as_shown(
+    tx: Transaction, batch: BatchRow, expand: frozenset[str]
+) -> resources.Batch:
     """A batch with its project as an id, or expanded."""
     project = await project_of(tx, batch)
     shown = resources.project(project) if "project" in expand else project.public_id

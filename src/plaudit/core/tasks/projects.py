@@ -12,7 +12,7 @@ from plaudit.core.common import names
 from plaudit.core.outbound import urls
 from plaudit.core.tasks import forms, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
-from plaudit.model.core import Batch, BatchStatus, Project
+from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, work_queue
 from plaudit.wire.v2 import size_limits
@@ -38,7 +38,7 @@ async def create_project(
     public_id: str | None = None,
     created_ms: int | None = None,
     detail: ProjectDetail | None = None,
-) -> Project:
+) -> ProjectRow:
     """Add a project; raises Conflict if this world has one of that id or name.
 
     `detail` has passed `checked_detail` where it comes from outside.
@@ -46,7 +46,7 @@ async def create_project(
     name_key = names.checked(name)
     if public_id is not None and not ids.is_usable(public_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
-    project = Project(
+    project = ProjectRow(
         project_id=ids.storage_key(),
         org_id=org_id,
         public_id=public_id or ids.mint("project"),
@@ -61,7 +61,7 @@ async def create_project(
 
 async def change_project(
     tx: Transaction, org_id: str, public_id: str, changes: Mapping[str, Any]
-) -> tuple[Project, Project]:
+) -> tuple[ProjectRow, ProjectRow]:
     """Set some of a project's name and details; return it as it was and as it now is.
 
     A value of None takes a detail away. Changes of other fields at the same moment are kept.
@@ -90,7 +90,7 @@ async def change_project(
     raise Unavailable("the project changes too often; try again")
 
 
-def change_note(was: Project, project: Project, changes: Mapping[str, Any]) -> dict[str, Any]:
+def change_note(was: ProjectRow, project: ProjectRow, changes: Mapping[str, Any]) -> dict[str, Any]:
     """What the audit log says of a change: which fields, and the names if it was renamed."""
     renamed = {} if was.name == project.name else {"name": {"from": was.name, "to": project.name}}
     return {"fields": sorted(changes)} | renamed
@@ -152,7 +152,7 @@ def check_batch(metadata: dict[str, Any] | None, callback: str | None) -> None:
 
 async def create_batch(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     *,
     name: str,
     batch_id: str | None = None,
@@ -161,13 +161,13 @@ async def create_batch(
     completed_ms: int | None = None,
     metadata: dict[str, Any] | None = None,
     callback: str | None = None,
-) -> Batch:
+) -> BatchRow:
     """Add a batch; raises Conflict if its id is taken, or its name within the project."""
     name_key = names.checked(name)
     if batch_id is not None and not ids.is_usable(batch_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
     check_batch(metadata, callback)
-    batch = Batch(
+    batch = BatchRow(
         org_id=project.org_id,
         batch_id=batch_id or ids.mint("batch"),
         project_id=project.project_id,

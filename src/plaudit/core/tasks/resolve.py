@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from plaudit.core.common import names
 from plaudit.errors import InvalidParameter, NotFound
-from plaudit.model.core import Batch, Project
+from plaudit.model.core import BatchRow, ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects
 
 
-class ScopeWords(Struct, frozen=True):
+class ScopeNames(Struct, frozen=True):
     """The scope parameters of a request, as given."""
 
     project_id: str | None = None
@@ -33,7 +33,7 @@ class ScopeWords(Struct, frozen=True):
         return self.batch_id is not None or self.batch_name is not None
 
 
-async def find_project(tx: Transaction, org_id: str, words: ScopeWords) -> Project | None:
+async def find_project(tx: Transaction, org_id: str, words: ScopeNames) -> ProjectRow | None:
     """The project a request names, or None if it names none; raises NotFound, InvalidParameter."""
     if words.project_id is not None:
         project = await projects.find_project(tx, org_id, words.project_id)
@@ -55,8 +55,8 @@ async def find_project(tx: Transaction, org_id: str, words: ScopeWords) -> Proje
 
 
 async def find_batch(
-    tx: Transaction, org_id: str, words: ScopeWords, project: Project | None
-) -> Batch | None:
+    tx: Transaction, org_id: str, words: ScopeNames, project: ProjectRow | None
+) -> BatchRow | None:
     """The batch a request names inside `project`, or None if it names none."""
     inside = None if project is None else project.project_id
     if words.batch_id is not None:
@@ -85,7 +85,7 @@ async def find_batch(
     return None
 
 
-async def project_of(tx: Transaction, batch: Batch) -> Project:
+async def project_of(tx: Transaction, batch: BatchRow) -> ProjectRow:
     """The project a batch belongs to."""
     project = await projects.find_project_by_key(tx, batch.org_id, batch.project_id)
     assert project is not None

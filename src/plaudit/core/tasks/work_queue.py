@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plaudit.errors import NotFound
-from plaudit.model.core import Batch, BatchStatus, Project, StoredTask, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import Work, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
@@ -24,7 +24,7 @@ _NOTHING = (None, b"", b"[]")
 
 
 async def open_work(
-    tx: Transaction, project: Project, tasks: Sequence[StoredTask], *, submitted_count: int = 0
+    tx: Transaction, project: ProjectRow, tasks: Sequence[StoredTask], *, submitted_count: int = 0
 ) -> None:
     """Put those of a project's tasks that are pending and have content into the queue.
 
@@ -39,7 +39,7 @@ async def open_work(
     # As it is now: an upload takes minutes, and the project may have changed since it began.
     current = await projects.find_project_by_key(tx, project.org_id, project.project_id)
     needed = submitted_count or project_detail(current or project).overlap or 1
-    found: dict[str | None, Batch | None] = {None: None}
+    found: dict[str | None, BatchRow | None] = {None: None}
     for one in wanted:
         if one.batch_id is not None and one.batch_id not in found:
             found[one.batch_id] = await batches.find_batch(tx, project.org_id, one.batch_id)
@@ -79,7 +79,7 @@ async def end_work(
             await submissions.mark_reviewed(tx, project_id, seq, now)
 
 
-async def end_work_of_batch(tx: Transaction, batch: Batch) -> None:
+async def end_work_of_batch(tx: Transaction, batch: BatchRow) -> None:
     """The same for all tasks of a batch that is cancelled."""
     # First the places, then the leases, in the order in which everybody else locks.
     await work_queue.lock_work_of_batch(tx, batch.project_id, batch.batch_id)
@@ -88,14 +88,14 @@ async def end_work_of_batch(tx: Transaction, batch: Batch) -> None:
     await work_queue.delete_work_of_batch(tx, batch.project_id, batch.batch_id)
 
 
-async def follow_batch(tx: Transaction, batch: Batch) -> None:
+async def follow_batch(tx: Transaction, batch: BatchRow) -> None:
     """Give out a batch's work or hold it back, as its status now is; the caller has it locked."""
     await work_queue.hold_batch(
         tx, batch.project_id, batch.batch_id, is_held=batch.status in HOLDING_BACK
     )
 
 
-async def begin_again(tx: Transaction, project: Project, task: StoredTask) -> None:
+async def begin_again(tx: Transaction, project: ProjectRow, task: StoredTask) -> None:
     """Let a task that was reopened be done anew by everybody; what was answered counts no more."""
     await submissions.retract_all(tx, task.project_id, task.seq)
     await leases.release_submitted(tx, task.project_id, task.seq)
@@ -103,7 +103,7 @@ async def begin_again(tx: Transaction, project: Project, task: StoredTask) -> No
     await open_work(tx, project, [task])
 
 
-async def prioritize(tx: Transaction, batch: Batch, priority: int) -> int:
+async def prioritize(tx: Transaction, batch: BatchRow, priority: int) -> int:
     """Give a batch's tasks out earlier (greater) or later; 0 unless set. Raises NotFound.
 
     Priorities are minus a million to a million; what lies beyond counts as the bound. Returns

@@ -10,10 +10,10 @@ import msgspec
 from plaudit import clock
 from plaudit.core.datasets import attachments, datasets
 from plaudit.errors import Misconfigured
-from plaudit.model.deliveries import Attachment, Dataset, DatasetTask
+from plaudit.model.deliveries import AttachmentRow, DatasetRow, DatasetTaskRow
 from plaudit.store.datasets import attachments as attachments_store
 from plaudit.store.datasets import datasets as datasets_store
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import schemas
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.v2 import datasets as wire
@@ -31,7 +31,9 @@ async def schema_lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
         yield line("schema", _encode(wire.schema(one)))
 
 
-async def dataset_lines(db: Database, org_id: str, objects: Objects | None) -> AsyncIterator[bytes]:
+async def dataset_lines(
+    db: Database, org_id: str, objects: BlobStore | None
+) -> AsyncIterator[bytes]:
     """The lines of all datasets, then their deliveries, then their tasks with their files.
 
     Tasks are read in short transactions, up to a bound taken at the start.
@@ -59,8 +61,8 @@ async def dataset_lines(db: Database, org_id: str, objects: Objects | None) -> A
 
 
 async def _tasks(
-    db: Database, dataset: Dataset, bound: int
-) -> AsyncIterator[tuple[DatasetTask, list[tuple[str, Attachment]]]]:
+    db: Database, dataset: DatasetRow, bound: int
+) -> AsyncIterator[tuple[DatasetTaskRow, list[tuple[str, AttachmentRow]]]]:
     """The tasks of a dataset in order, each with its files' ids and rows."""
     after_seq = 0
     while True:
@@ -77,7 +79,9 @@ async def _tasks(
         after_seq = found[-1][0].seq
 
 
-async def files_of(tx: Transaction, org_id: str, task: DatasetTask) -> list[tuple[str, Attachment]]:
+async def files_of(
+    tx: Transaction, org_id: str, task: DatasetTaskRow
+) -> list[tuple[str, AttachmentRow]]:
     """The files of a task, each with the id that clients use."""
     files = []
     for public_id, attachment_id in datasets.attachments_of(task):
@@ -88,7 +92,7 @@ async def files_of(tx: Transaction, org_id: str, task: DatasetTask) -> list[tupl
 
 
 async def _archived(
-    objects: Objects | None, public_id: str, row: Attachment
+    objects: BlobStore | None, public_id: str, row: AttachmentRow
 ) -> wire.ArchivedAttachment:
     if objects is None:
         raise nowhere()

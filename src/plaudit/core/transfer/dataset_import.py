@@ -17,14 +17,19 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core.common import names
 from plaudit.core.datasets import attachments, datasets
-from plaudit.core.datasets.datasets import Attached, NewTask
+from plaudit.core.datasets.datasets import AttachedFile, NewTask
 from plaudit.core.deliveries import schemas
 from plaudit.core.transfer.dataset_export import files_of, nowhere
 from plaudit.core.transfer.references import Write
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model.deliveries import Dataset, DatasetDelivery, DatasetTask, DeliverySchema
+from plaudit.model.deliveries import (
+    DatasetDeliveryRow,
+    DatasetRow,
+    DatasetTaskRow,
+    DeliverySchemaRow,
+)
 from plaudit.store.datasets import datasets as datasets_store
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import schemas as schemas_store
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2 import datasets as wire
@@ -46,7 +51,7 @@ class _Waiting(Struct, frozen=True):
 
     declared: wire.ArchivedDatasetTask
     files: tuple[bytes, ...]
-    delivery: DatasetDelivery
+    delivery: DatasetDeliveryRow
     place: Place
 
 
@@ -60,15 +65,15 @@ class DatasetIntake:
         self,
         write: Write,
         org_id: str,
-        objects: Objects | None,
+        objects: BlobStore | None,
         settle: Callable[[str, Place, str | Problem], None],
     ) -> None:
         self._write = write
         self._org_id = org_id
         self._objects = objects
         self._settle = settle
-        self._datasets: dict[str, Dataset] = {}
-        self._deliveries: dict[str, DatasetDelivery] = {}
+        self._datasets: dict[str, DatasetRow] = {}
+        self._deliveries: dict[str, DatasetDeliveryRow] = {}
         self._chunk: dict[str, _Waiting] = {}
         self._chunk_bytes = 0
 
@@ -108,19 +113,19 @@ class DatasetIntake:
         for one, outcome in zip(chunk, outcomes, strict=True):
             self._settle("dataset_task", one.place, outcome)
 
-    def _kept(self, one: _Waiting) -> Iterator[Attached]:
+    def _kept(self, one: _Waiting) -> Iterator[AttachedFile]:
         for file, content in zip(one.declared.attachments or [], one.files, strict=True):
             assert self._objects is not None
             row = attachments.keep_now(
                 self._objects, self._org_id, content, name=file.name, mime_type=file.mime_type
             )
-            yield Attached(file.id, row)
+            yield AttachedFile(file.id, row)
 
     async def _declare_schema(self, declared: wire.ArchivedSchema) -> str:
         created_ms = moment(declared.created_at, "/createdAt")
         updated_ms = moment(declared.updated_at, "/updatedAt")
         now = clock.now_ms() if created_ms is None else created_ms
-        wanted = DeliverySchema(
+        wanted = DeliverySchemaRow(
             org_id=self._org_id,
             schema_id=declared.id,
             name=declared.name,
@@ -147,7 +152,7 @@ class DatasetIntake:
     async def _declare_dataset(self, declared: wire.ArchivedDataset) -> str:
         created_ms = moment(declared.created_at, "/created_at")
 
-        async def work(tx: Transaction) -> tuple[str, Dataset]:
+        async def work(tx: Transaction) -> tuple[str, DatasetRow]:
             stored = await datasets_store.find_dataset(tx, self._org_id, declared.id)
             if stored is None:
                 return "added", await self._create_dataset(tx, declared)
@@ -175,7 +180,7 @@ class DatasetIntake:
             )
         dataset = await self._dataset_of(declared.dataset)
 
-        async def work(tx: Transaction) -> tuple[str, DatasetDelivery]:
+        async def work(tx: Transaction) -> tuple[str, DatasetDeliveryRow]:
             stored = await datasets_store.find_delivery(tx, self._org_id, declared.id)
             if stored is None:
                 return "added", await self._create_delivery(tx, declared, dataset)
@@ -220,11 +225,11 @@ class DatasetIntake:
         if len(self._chunk) >= CHUNK_TASKS or self._chunk_bytes >= CHUNK_BYTES:
             await self.flush()
 
-    async def _dataset_of(self, reference: str | wire.ArchivedDataset) -> Dataset:
+    async def _dataset_of(self, reference: str | wire.ArchivedDataset) -> DatasetRow:
         declared = wire.ArchivedDataset(id=reference) if isinstance(reference, str) else reference
         if declared.id not in self._datasets:
 
-            async def work(tx: Transaction) -> Dataset:
+            async def work(tx: Transaction) -> DatasetRow:
                 stored = await datasets_store.find_dataset(tx, self._org_id, declared.id)
                 return stored or await self._create_dataset(tx, declared)
 
@@ -235,7 +240,7 @@ class DatasetIntake:
         self,
         reference: str | wire.ArchivedDatasetDelivery,
         dataset_reference: str | wire.ArchivedDataset,
-    ) -> DatasetDelivery:
+    ) -> DatasetDeliveryRow:
         if isinstance(reference, str):
             declared = wire.ArchivedDatasetDelivery(id=reference, dataset=dataset_reference)
         else:
@@ -243,7 +248,7 @@ class DatasetIntake:
         dataset = await self._dataset_of(dataset_reference)
         if declared.id not in self._deliveries:
 
-            async def work(tx: Transaction) -> DatasetDelivery:
+            async def work(tx: Transaction) -> DatasetDeliveryRow:
                 stored = await datasets_store.find_delivery(tx, self._org_id, declared.id)
                 return stored or await self._create_delivery(tx, declared, dataset)
 
@@ -253,7 +258,7 @@ class DatasetIntake:
             raise Conflict(f"delivery {declared.id!r} belongs to another dataset")
         return delivery
 
-    async def _create_dataset(self, tx: Transaction, declared: wire.ArchivedDataset) -> Dataset:
+    async def _create_dataset(self, tx: Transaction, declared: wire.ArchivedDataset) -> DatasetRow:
         return await datasets.create_dataset(
             tx,
             self._org_id,
@@ -263,8 +268,8 @@ class DatasetIntake:
         )
 
     async def _create_delivery(
-        self, tx: Transaction, declared: wire.ArchivedDatasetDelivery, dataset: Dataset
-    ) -> DatasetDelivery:
+        self, tx: Transaction, declared: wire.ArchivedDatasetDelivery, dataset: DatasetRow
+    ) -> DatasetDeliveryRow:
         delivered_ms = moment(declared.delivered_at, "/delivered_at")
         if delivered_ms is None:
             _, delivered_ms = await datasets_store.take_place(
@@ -304,7 +309,9 @@ class DatasetIntake:
                 outcomes.append(await self._compared(tx, stored, one))
         return outcomes
 
-    async def _compared(self, tx: Transaction, stored: DatasetTask, one: _Waiting) -> str | Problem:
+    async def _compared(
+        self, tx: Transaction, stored: DatasetTaskRow, one: _Waiting
+    ) -> str | Problem:
         """What a line means for the stored task of its id: the same, or a conflict."""
         files = await files_of(tx, self._org_id, stored)
         listed = one.declared.attachments or []
@@ -325,8 +332,8 @@ class DatasetIntake:
 
 
 def _wanted(
-    stored: DatasetDelivery, declared: wire.ArchivedDatasetDelivery, delivered_ms: int | None
-) -> DatasetDelivery:
+    stored: DatasetDeliveryRow, declared: wire.ArchivedDatasetDelivery, delivered_ms: int | None
+) -> DatasetDeliveryRow:
     metadata = None if declared.metadata is None else _encode(declared.metadata)
     return msgspec.structs.replace(
         stored,
@@ -336,5 +343,5 @@ def _wanted(
     )
 
 
-def _shown(delivery: DatasetDelivery) -> bytes:
+def _shown(delivery: DatasetDeliveryRow) -> bytes:
     return _encode(wire.delivery(delivery, ""))

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.core.deliveries.builder import CHUNK_BYTES, Maker
+from plaudit.core.deliveries.builder import CHUNK_BYTES, DeliveryBuilder
 from plaudit.core.transfer.references import Write
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.model.core import PageRow, Project, StoredTask
-from plaudit.model.deliveries import Delivery, VersionNow
+from plaudit.model.core import PageRow, ProjectRow, StoredTask
+from plaudit.model.deliveries import DeliveryRow, VersionNow
 from plaudit.store.deliveries import delivered, deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database, Transaction
@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def lines(
-    db: Database, found: Sequence[tuple[Project, Sequence[Delivery]]]
+    db: Database, found: Sequence[tuple[ProjectRow, Sequence[DeliveryRow]]]
 ) -> AsyncIterator[bytes]:
     """The values of the lines of deliveries, in order; each stands for itself."""
     for project, listed in found:
@@ -48,7 +48,7 @@ async def lines(
 
 
 async def _held(
-    db: Database, project: Project, delivery: Delivery, start: int
+    db: Database, project: ProjectRow, delivery: DeliveryRow, start: int
 ) -> tuple[list[str], list[bytes]]:
     """What the line of the tasks after `start` holds: ids, and the versions of changed tasks."""
     task_ids: list[str] = []
@@ -70,8 +70,8 @@ async def _held(
 
 async def _part(
     db: Database,
-    project: Project,
-    delivery: Delivery,
+    project: ProjectRow,
+    delivery: DeliveryRow,
     after: int,
     until: int,
     *,
@@ -110,7 +110,7 @@ async def _part(
     ]
 
 
-def _frozen(project: Project, now: VersionNow, row: PageRow) -> bytes:
+def _frozen(project: ProjectRow, now: VersionNow, row: PageRow) -> bytes:
     _, completed_ms, batch_id, head, body, patches = row
     task = StoredTask(
         project.project_id, 0, now.task_id, batch_id, now.status, 0, completed_ms, head, body,
@@ -120,7 +120,11 @@ def _frozen(project: Project, now: VersionNow, row: PageRow) -> bytes:
 
 
 def _value(
-    project: Project, delivery: Delivery, start: int, task_ids: list[str], changed: list[bytes]
+    project: ProjectRow,
+    delivery: DeliveryRow,
+    start: int,
+    task_ids: list[str],
+    changed: list[bytes],
 ) -> bytes:
     assert delivery.delivered_ms is not None
     assert delivery.manifest_hash is not None
@@ -145,11 +149,11 @@ class DeliveryImport:
     def __init__(self, write: Write, org_id: str) -> None:
         self._write = write
         self._org_id = org_id
-        self._open: dict[str, Maker] = {}
+        self._open: dict[str, DeliveryBuilder] = {}
         self._places: dict[str, tuple[str, int]] = {}
 
     async def take(
-        self, declared: ArchivedDelivery, project: Project, place: tuple[str, int]
+        self, declared: ArchivedDelivery, project: ProjectRow, place: tuple[str, int]
     ) -> str | None:
         """Take a delivery, or a part of one; the outcome comes with its last part.
 
@@ -182,7 +186,7 @@ class DeliveryImport:
             await maker.withdraw()
         return [(*self._places[one], one) for one in unfinished]
 
-    async def _begin(self, declared: ArchivedDelivery, project: Project) -> Maker:
+    async def _begin(self, declared: ArchivedDelivery, project: ProjectRow) -> DeliveryBuilder:
         if not ids.is_usable(declared.id):
             raise InvalidContent(
                 "an id has 1 to 255 characters, no control characters", pointer="/id"
@@ -190,13 +194,17 @@ class DeliveryImport:
         if declared.position != 1:
             raise InvalidContent("the parts before this one are missing", pointer="/position")
         name = declared.id if declared.name is None else declared.name
-        maker = Maker(self._write, project, name, schema_id=declared.response_schema_id, lease_ms=0)
+        maker = DeliveryBuilder(
+            self._write, project, name, schema_id=declared.response_schema_id, lease_ms=0
+        )
         delivered_ms = _delivered_ms(declared)
         if not await maker.begin(declared.id, delivered_ms):
             raise Conflict(f"the project has a delivery named {name!r}, or of that id, already")
         return maker
 
-    async def _add(self, maker: Maker, declared: ArchivedDelivery, project: Project) -> str | None:
+    async def _add(
+        self, maker: DeliveryBuilder, declared: ArchivedDelivery, project: ProjectRow
+    ) -> str | None:
         if declared.position != maker.count + 1:
             raise InvalidContent(
                 f"expected the part that begins at {maker.count + 1}", pointer="/position"
@@ -234,7 +242,7 @@ class DeliveryImport:
         return "added"
 
     async def _compare(
-        self, stored: Delivery, declared: ArchivedDelivery, project: Project
+        self, stored: DeliveryRow, declared: ArchivedDelivery, project: ProjectRow
     ) -> str | None:
         """Whether what is stored is what the part says; a delivery never changes."""
         first = declared.position - 1
@@ -291,7 +299,7 @@ def _versions(given: list[Any]) -> dict[str, StoredTask]:
 
 async def _these(
     tx: Transaction,
-    project: Project,
+    project: ProjectRow,
     task_ids: list[str],
     start: int,
     versions: dict[str, StoredTask],

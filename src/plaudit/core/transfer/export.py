@@ -14,8 +14,8 @@ from msgspec import Struct
 from plaudit.core.transfer import dataset_export, delivery_archive
 from plaudit.core.transfer.dataset_export import line as _line
 from plaudit.errors import TooLarge
-from plaudit.model.core import Batch, Project
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.model.core import BatchRow, ProjectRow
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import deliveries
 from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import batches, projects, row_sizes, tasks
@@ -50,7 +50,9 @@ class _Line(Struct):
 _decode = msgspec.json.Decoder(_Line).decode
 
 
-async def lines(db: Database, org_id: str, objects: Objects | None = None) -> AsyncIterator[bytes]:
+async def lines(
+    db: Database, org_id: str, objects: BlobStore | None = None
+) -> AsyncIterator[bytes]:
     """The lines of an archive, without line ends, what is referred to before what refers to it.
 
     Tasks are read in short transactions up to a bound taken at the start, so a long archive
@@ -66,7 +68,7 @@ async def lines(db: Database, org_id: str, objects: Objects | None = None) -> As
         yield line
 
 
-async def _all_lines(db: Database, org_id: str, objects: Objects | None) -> AsyncIterator[bytes]:
+async def _all_lines(db: Database, org_id: str, objects: BlobStore | None) -> AsyncIterator[bytes]:
     yield _line("organization", _encode({"archive": "plaudit", "version": VERSION}))
     async with db.read() as tx:
         found = await projects.list_projects(tx, org_id)
@@ -97,7 +99,7 @@ async def count_tasks(db: Database, org_id: str) -> int:
         return sum([await projects.next_seq(tx, one.project_id) - 1 for one in found])
 
 
-async def _batches(db: Database, org_id: str) -> AsyncIterator[Batch]:
+async def _batches(db: Database, org_id: str) -> AsyncIterator[BatchRow]:
     after = None
     while True:
         async with db.read() as tx:
@@ -111,7 +113,7 @@ async def _batches(db: Database, org_id: str) -> AsyncIterator[Batch]:
         after = (found[-1].created_ms, found[-1].batch_id)
 
 
-async def _task_lines(db: Database, project: Project, bound: int) -> AsyncIterator[bytes]:
+async def _task_lines(db: Database, project: ProjectRow, bound: int) -> AsyncIterator[bytes]:
     project_json = _encode(project.public_id)
     after_seq = 0
     while True:

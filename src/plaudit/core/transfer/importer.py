@@ -22,9 +22,9 @@ from plaudit.core.transfer import dataset_import, merge
 from plaudit.core.transfer.dataset_import import DatasetIntake
 from plaudit.core.transfer.delivery_archive import DeliveryImport
 from plaudit.core.transfer.merge import Incoming, Outcome
-from plaudit.core.transfer.references import Declarations, Write
+from plaudit.core.transfer.references import ProjectReferences, Write
 from plaudit.errors import Conflict, InvalidContent, Problem
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.v2 import parse
 from plaudit.wire.v2.deliveries import ArchivedDelivery
@@ -42,7 +42,7 @@ PLURALS = {
 OUTCOMES = ("added", "updated", "unchanged", "rejected")
 
 
-class Entry(Struct, frozen=True):
+class ImportEntry(Struct, frozen=True):
     """One thing that a file holds: its kind, its value as decoded JSON, and where it stands.
 
     `pointer` leads from the line to the value; `problem` stands in for one that is not readable.
@@ -79,7 +79,7 @@ class Source(Struct, frozen=True):
     """A file to import and how to read it."""
 
     path: Path
-    entries: Callable[[], Iterator[Entry]]
+    entries: Callable[[], Iterator[ImportEntry]]
 
 
 class Summary:
@@ -123,7 +123,7 @@ class Importer:
         project_name: str | None,
         replace: bool,
         on_reject: Callable[[Reject], None],
-        objects: Objects | None = None,
+        objects: BlobStore | None = None,
     ) -> None:
         self.summary = Summary()
         self._write_in = write
@@ -132,7 +132,7 @@ class Importer:
         self._project_name = project_name
         self._replace = replace
         self._on_reject = on_reject
-        self._declared = Declarations(write, org_id, replace=replace)
+        self._declared = ProjectReferences(write, org_id, replace=replace)
         self._datasets = DatasetIntake(write, org_id, objects, self._settle)
         self._delivered = DeliveryImport(write, org_id)
         self._chunk: dict[str, _Waiting] = {}
@@ -162,7 +162,7 @@ class Importer:
             raise damage
         return self.summary
 
-    async def _take(self, entry: Entry, file: str) -> None:
+    async def _take(self, entry: ImportEntry, file: str) -> None:
         try:
             if entry.problem is not None:
                 raise entry.problem
@@ -184,7 +184,7 @@ class Importer:
         except (InvalidContent, Conflict) as problem:
             self._reject(entry.kind, file, entry.line, problem, entry.pointer)
 
-    async def _take_task(self, entry: Entry, file: str) -> None:
+    async def _take_task(self, entry: ImportEntry, file: str) -> None:
         read = parse.read_task(entry.value)
         task = read.task
         if read.completed_ms is not None and read.completed_ms > clock.now_ms() + FUTURE_MS_MAX:
@@ -203,7 +203,7 @@ class Importer:
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
             await self._flush()
 
-    async def _take_delivery(self, entry: Entry, file: str) -> None:
+    async def _take_delivery(self, entry: ImportEntry, file: str) -> None:
         await self._flush()
         await self._written()
         declared = parse.convert(entry.value, ArchivedDelivery)
@@ -280,7 +280,7 @@ async def import_sources(
     replace: bool = False,
     strict: bool = False,
     on_reject: Callable[[Reject], None],
-    objects: Objects | None = None,
+    objects: BlobStore | None = None,
 ) -> Summary:
     """Import files; the summary's counts say what happened. `objects` is where attachments go.
 

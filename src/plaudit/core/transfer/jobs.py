@@ -16,7 +16,7 @@ from msgspec import Struct
 from plaudit import clock, ids
 from plaudit.core.transfer.importer import Reject, printable
 from plaudit.errors import Conflict, NotFound
-from plaudit.store.datasets.blob_store import Objects
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.transfer import jobs
 from plaudit.store.transfer.jobs import Job, JobKind, JobState, RejectedRow
@@ -38,7 +38,7 @@ _CALLED = {
 _encode = msgspec.json.Encoder().encode
 
 
-class Progress(Struct, kw_only=True, omit_defaults=True):
+class JobProgress(Struct, kw_only=True, omit_defaults=True):
     """How far a job is. `total` is about how much there is to do, 0 as long as nobody knows."""
 
     phase: str = ""
@@ -50,10 +50,10 @@ class Progress(Struct, kw_only=True, omit_defaults=True):
     """The id of what was made, or a sentence on what was done."""
 
 
-_read_progress = msgspec.json.Decoder(Progress).decode
+_read_progress = msgspec.json.Decoder(JobProgress).decode
 
 
-def progress_of(job: Job) -> Progress:
+def progress_of(job: Job) -> JobProgress:
     """How far a job is, as it last wrote it down."""
     return _read_progress(job.progress)
 
@@ -79,7 +79,7 @@ async def begin(
         created_ms=now,
         lease_ms=now + LEASE_MS,
         about=_encode(asked),
-        progress=_encode(Progress(phase=phase)),
+        progress=_encode(JobProgress(phase=phase)),
     )
     if not await jobs.insert_job(tx, job):
         raise Conflict(
@@ -89,7 +89,7 @@ async def begin(
 
 
 async def advance(
-    db: Database, job: Job, progress: Progress, rejects: Sequence[Reject], reject_count: int
+    db: Database, job: Job, progress: JobProgress, rejects: Sequence[Reject], reject_count: int
 ) -> bool:
     """Write down how far a job is, and rows it refused, of which `reject_count` are written.
 
@@ -115,7 +115,7 @@ async def end(
     db: Database,
     job: Job,
     state: JobState,
-    progress: Progress,
+    progress: JobProgress,
     rejects: Sequence[Reject] = (),
     reject_count: int = 0,
     *,
@@ -176,14 +176,14 @@ def file_key(job: Job) -> str:
     return f"{job.org_id}/{job.job_id}"
 
 
-async def drop_other_files(db: Database, objects: Objects, job: Job) -> None:
+async def drop_other_files(db: Database, objects: BlobStore, job: Job) -> None:
     """Delete the files of the jobs of its world before this one."""
     async with db.read() as tx:
         found = await jobs.list_files_of(tx, job.org_id, limit=FILES_AT_ONCE)
     await _drop(db, objects, [one for one in found if one.job_id < job.job_id])
 
 
-async def drop_old_files(db: Database, objects: Objects) -> int:
+async def drop_old_files(db: Database, objects: BlobStore) -> int:
     """Delete some files that are kept no longer; return how many."""
     async with db.read() as tx:
         before = clock.now_ms() - FILE_KEPT_MS
@@ -197,7 +197,7 @@ async def forget_old(tx: Transaction, *, limit: int) -> int:
     return await jobs.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
 
 
-async def _drop(db: Database, objects: Objects, found: Sequence[Job]) -> None:
+async def _drop(db: Database, objects: BlobStore, found: Sequence[Job]) -> None:
     for job in found:
         await objects.delete([file_key(job)])
 

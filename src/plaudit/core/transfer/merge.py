@@ -16,7 +16,7 @@ from plaudit import clock
 from plaudit.core.tasks import work_queue
 from plaudit.core.tasks.annotation_lookup import id_hash
 from plaudit.errors import Conflict, Problem
-from plaudit.model.core import Batch, Project, StoredTask, TaskStatus
+from plaudit.model.core import BatchRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
 from plaudit.wire.v2 import render, size_limits
@@ -37,7 +37,7 @@ class Incoming(Struct, frozen=True):
     """
 
     read: ReadTask
-    project: Project
+    project: ProjectRow
     batch_id: str | None
     created_ms: int
     rendered: Rendered | None
@@ -48,7 +48,7 @@ class Incoming(Struct, frozen=True):
         return self.read.task.status is TaskStatus.completed and self.read.completed_ms is None
 
 
-def prepare(read: ReadTask, project: Project, batch: Batch | None, now: int) -> Incoming:
+def prepare(read: ReadTask, project: ProjectRow, batch: BatchRow | None, now: int) -> Incoming:
     """Render a task as far as that can be done before it has a place in the store.
 
     Raises InvalidContent for one that is too long to be kept.

@@ -16,7 +16,7 @@ from plaudit.core.common import names
 from plaudit.core.tasks import batches, work_queue
 from plaudit.core.tasks.projects import check_batch, checked_detail, create_batch, create_project
 from plaudit.errors import Conflict, InvalidContent
-from plaudit.model.core import Batch, BatchStatus, Project, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction, Work
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import projects
@@ -44,17 +44,17 @@ _FORWARD = {
 }
 
 
-class Declarations:
+class ProjectReferences:
     """The projects and batches one import has met. `write` runs work in a transaction."""
 
     def __init__(self, write: Write, org_id: str, *, replace: bool) -> None:
         self._write = write
         self._org_id = org_id
         self._replace = replace
-        self._projects: dict[str, Project] = {}
-        self._named: dict[str, Project] = {}
-        self._batches: dict[str, Batch] = {}
-        self._undeclared: dict[str, Batch] = {}
+        self._projects: dict[str, ProjectRow] = {}
+        self._named: dict[str, ProjectRow] = {}
+        self._batches: dict[str, BatchRow] = {}
+        self._undeclared: dict[str, BatchRow] = {}
         self._made: set[str] = set()
         """The batches that this import made because a task referred to them."""
 
@@ -68,7 +68,7 @@ class Declarations:
 
     async def project_for(
         self, reference: str | resources.Project | None, override: str | None
-    ) -> Project:
+    ) -> ProjectRow:
         """The project of a task: the one named on the command line, else the one it refers to."""
         if override is not None:
             return await self._project_named(override)
@@ -87,8 +87,8 @@ class Declarations:
             return await self._find_or_create(declared)
 
     async def batch_for(
-        self, reference: str | resources.Batch | None, project: Project
-    ) -> Batch | None:
+        self, reference: str | resources.Batch | None, project: ProjectRow
+    ) -> BatchRow | None:
         """The batch of a task, inside its project."""
         if reference is None:
             return None
@@ -179,7 +179,7 @@ class Declarations:
         if _wanted_batch(stored, declared, is_made=is_made) == stored:
             return "unchanged"
 
-        async def work(tx: Transaction) -> Batch | None:
+        async def work(tx: Transaction) -> BatchRow | None:
             await batches_store.add_progress(tx, stored.project_id, stored.batch_id, {})  # the lock
             current = await batches_store.find_batch(tx, self._org_id, stored.batch_id)
             assert current is not None
@@ -193,7 +193,7 @@ class Declarations:
         self._batches[declared.id] = changed
         return "updated"
 
-    async def _change_batch(self, tx: Transaction, stored: Batch, wanted: Batch) -> Batch:
+    async def _change_batch(self, tx: Transaction, stored: BatchRow, wanted: BatchRow) -> BatchRow:
         """Write a batch anew, which the caller has locked; raises Conflict where it may not be."""
         if not self._may_become(stored, wanted):
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
@@ -204,7 +204,7 @@ class Declarations:
             await batches.cancel_pending(tx, wanted)
         return wanted
 
-    def _may_become(self, stored: Batch, wanted: Batch) -> bool:
+    def _may_become(self, stored: BatchRow, wanted: BatchRow) -> bool:
         """Whether a batch may be changed so: it was merely referred to, or only moves on."""
         is_placeholder = stored.name == stored.batch_id != wanted.name
         if self._replace or is_placeholder or stored.batch_id in self._made:
@@ -214,26 +214,26 @@ class Declarations:
         )
         return moved == wanted and _FORWARD[wanted.status] > _FORWARD[stored.status]
 
-    async def _project_named(self, name: str) -> Project:
+    async def _project_named(self, name: str) -> ProjectRow:
         name_key = names.key_of(name)
         if name_key not in self._named:
 
-            async def work(tx: Transaction) -> Project:
+            async def work(tx: Transaction) -> ProjectRow:
                 found = await projects.find_project_by_name(tx, self._org_id, name_key)
                 return found or await create_project(tx, self._org_id, name=name)
 
             self._named[name_key] = await self._write(work)
         return self._named[name_key]
 
-    async def _find_or_create(self, declared: ArchivedProject) -> Project:
+    async def _find_or_create(self, declared: ArchivedProject) -> ProjectRow:
         project = await self._find_project(declared.id) or await self._create_project(declared)
         self._projects[project.public_id] = project
         return project
 
-    async def _create_project(self, declared: ArchivedProject) -> Project:
+    async def _create_project(self, declared: ArchivedProject) -> ProjectRow:
         created_ms = moment(declared.created_at, "/created_at")
 
-        async def work(tx: Transaction) -> Project:
+        async def work(tx: Transaction) -> ProjectRow:
             return await create_project(
                 tx,
                 self._org_id,
@@ -246,11 +246,11 @@ class Declarations:
         with _pointing("/id" if declared.name is None else None):
             return await self._write(work)
 
-    async def _create_batch(self, declared: ArchivedBatch, project: Project) -> Batch:
+    async def _create_batch(self, declared: ArchivedBatch, project: ProjectRow) -> BatchRow:
         created_ms = moment(declared.created_at, "/created_at")
         completed_ms = moment(declared.completed_at, "/completed_at")
 
-        async def work(tx: Transaction) -> Batch:
+        async def work(tx: Transaction) -> BatchRow:
             return await create_batch(
                 tx,
                 project,
@@ -266,10 +266,10 @@ class Declarations:
         with _pointing("/id" if declared.name is None else None):
             return await self._write(work)
 
-    async def _find_project(self, public_id: str) -> Project | None:
+    async def _find_project(self, public_id: str) -> ProjectRow | None:
         return await self._write(lambda tx: projects.find_project(tx, self._org_id, public_id))
 
-    async def _find_batch(self, batch_id: str) -> Batch | None:
+    async def _find_batch(self, batch_id: str) -> BatchRow | None:
         return await self._write(lambda tx: batches_store.find_batch(tx, self._org_id, batch_id))
 
 
@@ -290,7 +290,7 @@ def _detail(declared: ArchivedProject) -> ProjectDetail:
     )
 
 
-def _wanted_project(stored: Project, declared: ArchivedProject) -> Project:
+def _wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow:
     created_ms = moment(declared.created_at, "/created_at")
     return msgspec.structs.replace(
         stored,
@@ -300,7 +300,7 @@ def _wanted_project(stored: Project, declared: ArchivedProject) -> Project:
     )
 
 
-def _wanted_batch(stored: Batch, declared: ArchivedBatch, *, is_made: bool) -> Batch:
+def _wanted_batch(stored: BatchRow, declared: ArchivedBatch, *, is_made: bool) -> BatchRow:
     """What a declaration makes of a stored batch: what it does not say stays.
 
     A status that lies before the stored one is an older copy's, and is not taken; but for a batch

@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 from plaudit import clock
 from plaudit.core.webhooks import retry_policy
-from plaudit.core.webhooks.sender import Ended, Sender
+from plaudit.core.webhooks.sender import AttemptEnd, Sender
 from plaudit.errors import Unavailable
-from plaudit.model.webhooks import Outcome
+from plaudit.model.webhooks import AttemptStatus
 from plaudit.store.webhooks import outbox
 
 IN_FLIGHT_MAX = 64
@@ -37,7 +37,7 @@ ASKED_S_MAX = 60.0
 LOOK_ROWS = 100
 
 
-class _Line:
+class _ReceiverQueue:
     """One receiver, as this process has come to know it."""
 
     def __init__(self) -> None:
@@ -51,20 +51,20 @@ class _Line:
         return self.failures >= DOUBTED_AFTER
 
 
-class Lines:
+class Dispatcher:
     """All lines of one process."""
 
     def __init__(
         self,
         sender: Sender,
         *,
-        on_ended: Callable[[Ended], None],
+        on_ended: Callable[[AttemptEnd], None],
         on_fault: Callable[[BaseException], None],
     ) -> None:
         self._sender = sender
         self._on_ended = on_ended
         self._on_fault = on_fault
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _ReceiverQueue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._probes = asyncio.Semaphore(PROBES_MAX)
@@ -109,7 +109,7 @@ class Lines:
 
     def _staff(self, queue: str, due: int) -> None:
         """Set senders to work on a line that has something due."""
-        line = self._lines.setdefault(queue, _Line())
+        line = self._lines.setdefault(queue, _ReceiverQueue())
         if self._is_stopping or line.held_until > asyncio.get_running_loop().time():
             return
         wanted = min(due, 1 if line.is_doubted else IN_FLIGHT_PER_LINE)
@@ -119,7 +119,7 @@ class Lines:
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
-    async def _work_off(self, queue: str, line: _Line) -> None:
+    async def _work_off(self, queue: str, line: _ReceiverQueue) -> None:
         """Send what is due in a line, one after the other, until nothing is or it is held."""
         now = asyncio.get_running_loop().time
         try:
@@ -138,7 +138,7 @@ class Lines:
         finally:
             line.senders -= 1
 
-    async def _send_one(self, queue: str, line: _Line) -> bool:
+    async def _send_one(self, queue: str, line: _ReceiverQueue) -> bool:
         """One attempt; False if there was nothing to send."""
         notice = None if self._is_stopping else await self._sender.lease_next(queue)
         if notice is None:
@@ -149,10 +149,10 @@ class Lines:
             self._on_ended(ended)
         return True
 
-    def _learn(self, line: _Line, ended: Ended) -> None:
+    def _learn(self, line: _ReceiverQueue, ended: AttemptEnd) -> None:
         """Remember what an attempt says about its receiver."""
         result, now = ended.result, asyncio.get_running_loop().time()
-        if result.outcome is Outcome.ok:
+        if result.outcome is AttemptStatus.ok:
             line.failures = 0
             return
         line.failures += 1

@@ -17,7 +17,7 @@ from plaudit.core.common import encryption
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.webhooks import signatures
 from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
-from plaudit.model.webhooks import CHOOSABLE, EVERY_EVENT, Event, EventType, Notice
+from plaudit.model.webhooks import CHOOSABLE, EVERY_EVENT, Event, EventType, WebhookMessageRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
@@ -138,7 +138,7 @@ async def ping(tx: Transaction, endpoint: WebhookEndpoint) -> str:
     await outbox.insert_events(
         tx, [Event(OUTSIDE, event_id, endpoint.org_id, EventType.ping, now, payload)]
     )
-    notice = Notice(
+    notice = WebhookMessageRow(
         project_id=OUTSIDE,
         notice_id=ids.mint("notice"),
         org_id=endpoint.org_id,

@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock, ids
-from plaudit.model.core import ALL_OPTS, Batch, Project, StoredTask, TaskStatus
-from plaudit.model.webhooks import EVERY_EVENT, Event, EventType, Notice
+from plaudit.model.core import ALL_OPTS, BatchRow, ProjectRow, StoredTask, TaskStatus
+from plaudit.model.webhooks import EVERY_EVENT, Event, EventType, WebhookMessageRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
 from plaudit.store.webhooks import outbox
@@ -45,7 +45,7 @@ class _Happened(Struct, frozen=True):
 
 async def announce_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTask]) -> None:
     """Announce what tasks of one project have become, by their status."""
-    found: dict[int, Project] = {}
+    found: dict[int, ProjectRow] = {}
 
     async def payload(task: StoredTask) -> bytes:
         if task.project_id not in found:
@@ -66,7 +66,7 @@ async def announce_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTas
         await _announce(tx, org_id, tasks[0].project_id, happened)
 
 
-async def announce_batch(tx: Transaction, org_id: str, batch: Batch) -> None:
+async def announce_batch(tx: Transaction, org_id: str, batch: BatchRow) -> None:
     """Announce that a batch is completed."""
 
     async def payload() -> bytes:
@@ -98,7 +98,7 @@ async def announce_delivery(
     await _announce(tx, org_id, project_id, [_Happened(EventType.delivery_created, payload, None)])
 
 
-def task_payload(task: StoredTask, project: Project) -> bytes:
+def task_payload(task: StoredTask, project: ProjectRow) -> bytes:
     """What is told of a task (contract 7.4): the whole task with every option, and its threads."""
     batch_json = None if task.batch_id is None else _encode(task.batch_id)
     placed = render.place(_encode(project.public_id), batch_json)
@@ -119,7 +119,7 @@ async def _announce(
     ]
     now = clock.now_ms()
     events: list[Event] = []
-    notices: list[Notice] = []
+    notices: list[WebhookMessageRow] = []
     for one in happened:
         receivers: list[tuple[str | None, str, str]] = [
             (endpoint_id, url, endpoint_id)
@@ -133,7 +133,7 @@ async def _announce(
         event_id = ids.mint("evt")
         events.append(Event(project_id, event_id, org_id, one.type, now, await one.payload()))
         notices += [
-            Notice(
+            WebhookMessageRow(
                 project_id, ids.mint("notice"), org_id, event_id, endpoint_id, target, queue, now
             )
             for endpoint_id, target, queue in receivers

@@ -8,7 +8,7 @@ from plaudit import clock
 from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Conflict, InvalidPageToken, NotFound, PageTokenExpired
-from plaudit.model.webhooks import NOTICE_STATES, Attempt, NoticeState, StoredNotice
+from plaudit.model.webhooks import NOTICE_STATES, Attempt, MessageState, StoredMessage
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.webhooks import endpoints, messages
 
@@ -17,46 +17,46 @@ KEPT_MS = 30 * 24 * 3600 * 1000
 """How long a notice stays on record after it has arrived or was given up."""
 
 
-class NoticeQuery(Struct, frozen=True, kw_only=True):
+class MessageQuery(Struct, frozen=True, kw_only=True):
     """A request for a page of notices."""
 
     endpoint_id: str | None = None
-    state: NoticeState | None = None
+    state: MessageState | None = None
     limit: int = 100
     next_token: str | None = None
 
 
-class ShownNotice(Struct, frozen=True):
+class MessageWithAttempts(Struct, frozen=True):
     """A notice with what it tells of and every try."""
 
-    notice: StoredNotice
+    notice: StoredMessage
     event_type: str
     attempts: list[Attempt]
 
 
-class _NoticeToken(Struct, frozen=True, array_like=True, tag="notices"):
+class _MessageToken(Struct, frozen=True, array_like=True, tag="notices"):
     """Where a walk over notices goes on."""
 
     epoch: int
     endpoint_id: str | None
-    state: NoticeState | None
+    state: MessageState | None
     before: str
 
 
 async def notice_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: NoticeQuery
-) -> tuple[list[ShownNotice], str | None]:
+    tx: Transaction, secret: ServerSecret, org_id: str, query: MessageQuery
+) -> tuple[list[MessageWithAttempts], str | None]:
     """One page of notices, newest first, and the token of the next; raises NotFound."""
     endpoint_id, state, before = query.endpoint_id, query.state, None
     if query.next_token is not None:
-        pinned = page_tokens.decode(secret, org_id, query.next_token, _NoticeToken)
+        pinned = page_tokens.decode(secret, org_id, query.next_token, _MessageToken)
         if pinned.epoch != tx.epoch:
             raise PageTokenExpired
         for given, was in ((endpoint_id, pinned.endpoint_id), (state, pinned.state)):
             if given is not None and given != was:
                 raise InvalidPageToken("next_token belongs to a request with other filters")
         endpoint_id, state, before = pinned.endpoint_id, pinned.state, pinned.before
-    found: list[StoredNotice] = []
+    found: list[StoredMessage] = []
     for one in NOTICE_STATES if state is None else (state,):
         found += await messages.list_notices(
             tx,
@@ -71,21 +71,21 @@ async def notice_page(
     found.sort(key=lambda one: one.notice_id, reverse=True)
     page, token = found[: query.limit], None
     if len(found) > query.limit:
-        place = _NoticeToken(tx.epoch, endpoint_id, state, page[-1].notice_id)
+        place = _MessageToken(tx.epoch, endpoint_id, state, page[-1].notice_id)
         token = page_tokens.encode(secret, org_id, place)
     return [await shown(tx, one) for one in page], token
 
 
-async def shown(tx: Transaction, notice: StoredNotice) -> ShownNotice:
+async def shown(tx: Transaction, notice: StoredMessage) -> MessageWithAttempts:
     """A notice with what belongs to it."""
-    return ShownNotice(
+    return MessageWithAttempts(
         notice,
         await messages.get_event_type(tx, notice),
         await messages.list_attempts(tx, notice),
     )
 
 
-async def replay(tx: Transaction, org_id: str, notice_id: str) -> StoredNotice:
+async def replay(tx: Transaction, org_id: str, notice_id: str) -> StoredMessage:
     """Let a notice that has arrived or was given up be sent again; return it as it now is.
 
     Raises NotFound, and Conflict if it still waits or its endpoint takes nothing.
@@ -104,7 +104,7 @@ async def replay(tx: Transaction, org_id: str, notice_id: str) -> StoredNotice:
 
 async def replay_dead(
     tx: Transaction, org_id: str, endpoint_id: str | None, *, before: str | None = None
-) -> tuple[list[StoredNotice], str | None]:
+) -> tuple[list[StoredMessage], str | None]:
     """Let up to `REPLAYED_AT_ONCE` notices that were given up be sent again, newest first.
 
     Those of one endpoint, or of all receivers that take anything; older than `before`. Returns
@@ -118,7 +118,7 @@ async def replay_dead(
     found = await messages.list_notices(
         tx,
         org_id,
-        state=NoticeState.dead,
+        state=MessageState.dead,
         endpoint_id=endpoint_id,
         before=before,
         limit=REPLAYED_AT_ONCE,

@@ -19,7 +19,7 @@ from plaudit.core.common import audit
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.outbound import smtp
 from plaudit.core.outbound.callback_urls import is_mail
-from plaudit.core.outbound.http_client import Egress
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.webhooks import (
     endpoints,
     retry_policy,
@@ -27,12 +27,12 @@ from plaudit.core.webhooks import (
 )
 from plaudit.errors import Unavailable
 from plaudit.model.core import SERVER
-from plaudit.model.webhooks import Attempt, AttemptResult, Event, NoticeState, Outcome
+from plaudit.model.webhooks import Attempt, AttemptResult, AttemptStatus, Event, MessageState
 from plaudit.settings import Settings
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks import outbox
-from plaudit.store.webhooks.outbox import LeasedNotice
+from plaudit.store.webhooks.outbox import LeasedMessage
 
 LEASE_MS = 25_000
 """Longer than the 15 s that an attempt may take, with time to record it."""
@@ -46,12 +46,12 @@ _GONE = "the receiver answered 410 Gone"
 _JSON = {"Content-Type": "application/json"}
 
 
-class Ended(Struct, frozen=True):
+class AttemptEnd(Struct, frozen=True):
     """An attempt that is over, and what became of the notice; state None if it was lost to us."""
 
-    notice: LeasedNotice
+    notice: LeasedMessage
     result: AttemptResult
-    state: NoticeState | None
+    state: MessageState | None
     disabled_endpoint: bool = False
 
 
@@ -83,17 +83,17 @@ class Sender:
         secret: ServerSecret,
         settings: Settings,
         *,
-        egress: Egress | None = None,
+        egress: HttpClient | None = None,
         lease_ms: int = LEASE_MS,
     ) -> None:
         self.db = db
         self._secret = secret
         self._smtp = settings.smtp
         self._waits_s = settings.webhook_retry_s or retry_policy.RETRY_S
-        self._egress = egress or Egress(settings.egress_allow)
+        self._egress = egress or HttpClient(settings.egress_allow)
         self._lease_ms = lease_ms
 
-    async def lease_next(self, queue: str) -> LeasedNotice | None:
+    async def lease_next(self, queue: str) -> LeasedMessage | None:
         """Take one of a queue's notices that are due; None if there is none to be had."""
         async with self.db.read(snapshot=False) as tx:
             found = await outbox.list_due(tx, queue, now=clock.now_ms(), limit=CANDIDATES)
@@ -101,7 +101,7 @@ class Sender:
             return None
         random.shuffle(found)
 
-        async def work(tx: Transaction) -> LeasedNotice | None:
+        async def work(tx: Transaction) -> LeasedMessage | None:
             now = clock.now_ms()
             for one in found:
                 until = now + self._lease_ms
@@ -111,7 +111,7 @@ class Sender:
 
         return await self.db.write(work)
 
-    async def attempt(self, notice: LeasedNotice) -> Ended | None:
+    async def attempt(self, notice: LeasedMessage) -> AttemptEnd | None:
         """Send a leased notice and record how it went; None if the lease had run out before."""
         prepared = await self._prepared(notice)
         at_ms = clock.now_ms()
@@ -125,7 +125,7 @@ class Sender:
             result = await self._mail(notice, prepared)
         return await self._record(notice, at_ms, result)
 
-    async def _prepared(self, notice: LeasedNotice) -> _Post | Event | AttemptResult:
+    async def _prepared(self, notice: LeasedMessage) -> _Post | Event | AttemptResult:
         """What is to be posted, or mailed; or why there is nothing to send."""
         async with self.db.read(snapshot=False) as tx:
             event = await outbox.get_event(tx, notice.project_id, notice.event_id)
@@ -133,7 +133,7 @@ class Sender:
                 return await self._for_endpoint(tx, notice, notice.endpoint_id, event)
             sealed = await endpoints_store.find_callback_secret(tx, notice.org_id)
         if is_mail(notice.target):
-            return event if self._smtp is not None else _refused(Outcome.mail_off)
+            return event if self._smtp is not None else _refused(AttemptStatus.mail_off)
         if sealed is None:
             sealed = await self.db.write(
                 lambda tx: endpoints.ensure_callback_secret(tx, self._secret, notice.org_id)
@@ -144,13 +144,13 @@ class Sender:
         return _Post(notice.target, event.payload, headers | _signed(secrets, event, event.payload))
 
     async def _for_endpoint(
-        self, tx: Transaction, notice: LeasedNotice, endpoint_id: str, event: Event
+        self, tx: Transaction, notice: LeasedMessage, endpoint_id: str, event: Event
     ) -> _Post | AttemptResult:
         endpoint = await endpoints_store.find_endpoint(tx, notice.org_id, endpoint_id)
         if endpoint is None:
-            return _refused(Outcome.endpoint_deleted)
+            return _refused(AttemptStatus.endpoint_deleted)
         if not endpoint.is_active:
-            return _refused(Outcome.endpoint_disabled)
+            return _refused(AttemptStatus.endpoint_disabled)
         body = b'{"type":"%b","timestamp":"%b","data":%b}' % (
             event.type.encode(),
             clock.format_ms(event.created_ms).encode(),
@@ -159,7 +159,7 @@ class Sender:
         secrets = endpoints.endpoint_secrets(self._secret, endpoint)
         return _Post(endpoint.url, body, _signed(secrets, event, body))
 
-    async def _mail(self, notice: LeasedNotice, event: Event) -> AttemptResult:
+    async def _mail(self, notice: LeasedMessage, event: Event) -> AttemptResult:
         """Say in words what happened; the content of tasks does not go out by mail."""
         assert self._smtp is not None
         named = _named(event.payload)
@@ -175,7 +175,7 @@ class Sender:
             message_id=event.event_id,
         )
 
-    async def _record(self, notice: LeasedNotice, at_ms: int, result: AttemptResult) -> Ended:
+    async def _record(self, notice: LeasedMessage, at_ms: int, result: AttemptResult) -> AttemptEnd:
         """Write down an attempt; tries again while the store is away and the lease is ours."""
         by_mail = notice.endpoint_id is None and is_mail(notice.target)
         settled = retry_policy.verdict(
@@ -191,11 +191,11 @@ class Sender:
         )
         is_gone = notice.endpoint_id is not None and retry_policy.is_gone(result, is_mail=False)
 
-        async def work(tx: Transaction) -> Ended:
+        async def work(tx: Transaction) -> AttemptEnd:
             if not await outbox.settle(tx, notice, attempt, settled):
-                return Ended(notice, result, None)
+                return AttemptEnd(notice, result, None)
             disabled = is_gone and await self._disable(tx, notice)
-            return Ended(notice, result, settled.state, disabled_endpoint=disabled)
+            return AttemptEnd(notice, result, settled.state, disabled_endpoint=disabled)
 
         while True:
             try:
@@ -203,13 +203,16 @@ class Sender:
                 break
             except Unavailable:
                 if clock.now_ms() >= notice.until_ms:
-                    return Ended(notice, result, None)
+                    return AttemptEnd(notice, result, None)
                 await asyncio.sleep(RECORD_AGAIN_S)
-        if is_gone or result.outcome in (Outcome.endpoint_disabled, Outcome.endpoint_deleted):
-            await self._bury(notice, Outcome.endpoint_disabled if is_gone else result.outcome)
+        if is_gone or result.outcome in (
+            AttemptStatus.endpoint_disabled,
+            AttemptStatus.endpoint_deleted,
+        ):
+            await self._bury(notice, AttemptStatus.endpoint_disabled if is_gone else result.outcome)
         return ended
 
-    async def _disable(self, tx: Transaction, notice: LeasedNotice) -> bool:
+    async def _disable(self, tx: Transaction, notice: LeasedMessage) -> bool:
         assert notice.endpoint_id is not None
         if not await endpoints_store.disable_endpoint(
             tx, notice.org_id, notice.endpoint_id, reason=_GONE
@@ -226,7 +229,7 @@ class Sender:
         )
         return True
 
-    async def _bury(self, notice: LeasedNotice, outcome: Outcome) -> None:
+    async def _bury(self, notice: LeasedMessage, outcome: AttemptStatus) -> None:
         """Give up all that waits for an endpoint which is not there any more."""
         org_id, endpoint_id = notice.org_id, notice.endpoint_id
         assert endpoint_id is not None
@@ -244,5 +247,5 @@ def _signed(secrets: list[str], event: Event, body: bytes) -> dict[str, str]:
     )
 
 
-def _refused(outcome: Outcome) -> AttemptResult:
+def _refused(outcome: AttemptStatus) -> AttemptResult:
     return AttemptResult(outcome=outcome, duration_ms=0)

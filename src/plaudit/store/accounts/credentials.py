@@ -8,7 +8,7 @@ from plaudit.model.core import PersonStatus
 from plaudit.store.engine.engine import Transaction
 
 
-class Known(Struct, frozen=True):
+class StoredCredential(Struct, frozen=True):
     """Somebody who may sign in with a password, and the hash it must have."""
 
     account_id: str
@@ -16,7 +16,7 @@ class Known(Struct, frozen=True):
     hash: str
 
 
-class Invited(Struct, frozen=True):
+class PendingInvitation(Struct, frozen=True):
     """Whom an invitation is for, and until when it holds."""
 
     org_id: str
@@ -80,7 +80,7 @@ async def find_password(tx: Transaction, account_id: str, user_id: str) -> str |
 
 async def list_known(
     tx: Transaction, email_key: str, *, account_key: str | None, limit: int
-) -> list[Known]:
+) -> list[StoredCredential]:
     """Active people with a password and this address, of one account by name or of any."""
     condition = "" if account_key is None else " AND account.name_key = :account_key"
     args = {"email_key": email_key, "active": PersonStatus.active.value, "row_limit": limit}
@@ -93,7 +93,7 @@ async def list_known(
         " ORDER BY person.account_id LIMIT :row_limit",
         args if account_key is None else args | {"account_key": account_key},
     )
-    return [Known(*row) for row in rows]
+    return [StoredCredential(*row) for row in rows]
 
 
 async def put_invitation(
@@ -115,7 +115,7 @@ async def put_invitation(
     )
 
 
-async def find_invited(tx: Transaction, digest: bytes, now: int) -> Invited | None:
+async def find_invited(tx: Transaction, digest: bytes, now: int) -> PendingInvitation | None:
     """Whom an invitation that still holds is for."""
     row = await tx.one(
         "SELECT org.org_id, person.account_id, account.name, person.user_id, person.email,"
@@ -131,7 +131,7 @@ async def find_invited(tx: Transaction, digest: bytes, now: int) -> Invited | No
     if row is None:
         return None
     org_id, account_id, organization, user_id, email, name, status, expires_ms = row
-    return Invited(
+    return PendingInvitation(
         org_id, account_id, organization, user_id, email, name, PersonStatus(status), expires_ms
     )
 

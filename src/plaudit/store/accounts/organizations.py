@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model.core import ApiKey, Role
+from plaudit.model.core import ApiKeyRow, Role
 from plaudit.store.engine.engine import Row, Transaction
 
 _KEY_COLUMNS = "key_id, org_id, name, role, display, created_ms, expires_ms, revoked_ms"
@@ -75,7 +75,7 @@ async def lock_org(tx: Transaction, org_id: str) -> None:
     await tx.run("UPDATE org SET mode = mode WHERE org_id = :org_id", {"org_id": org_id})
 
 
-async def insert_key(tx: Transaction, key: ApiKey, digest: bytes) -> None:
+async def insert_key(tx: Transaction, key: ApiKeyRow, digest: bytes) -> None:
     """Add an API key by the digest of its secret."""
     await tx.run(
         f"INSERT INTO api_key ({_KEY_COLUMNS}, digest) VALUES (:key_id, :org_id, :name, :role,"
@@ -93,7 +93,7 @@ async def insert_key(tx: Transaction, key: ApiKey, digest: bytes) -> None:
     )
 
 
-async def find_key_by_digest(tx: Transaction, digest: bytes) -> ApiKey | None:
+async def find_key_by_digest(tx: Transaction, digest: bytes) -> ApiKeyRow | None:
     """The key with this digest, revoked and expired ones included."""
     row = await tx.one(
         f"SELECT {_KEY_COLUMNS} FROM api_key WHERE digest = :digest", {"digest": digest}
@@ -101,7 +101,7 @@ async def find_key_by_digest(tx: Transaction, digest: bytes) -> ApiKey | None:
     return _api_key(row) if row else None
 
 
-async def find_key(tx: Transaction, org_id: str, key_id: str) -> ApiKey | None:
+async def find_key(tx: Transaction, org_id: str, key_id: str) -> ApiKeyRow | None:
     """A key of this world by its id, revoked and expired ones included."""
     row = await tx.one(
         f"SELECT {_KEY_COLUMNS} FROM api_key WHERE org_id = :org_id AND key_id = :key_id",
@@ -110,7 +110,7 @@ async def find_key(tx: Transaction, org_id: str, key_id: str) -> ApiKey | None:
     return _api_key(row) if row else None
 
 
-async def list_keys(tx: Transaction, org_id: str) -> list[ApiKey]:
+async def list_keys(tx: Transaction, org_id: str) -> list[ApiKeyRow]:
     """All keys of a world, oldest first."""
     rows = await tx.all(
         f"SELECT {_KEY_COLUMNS} FROM api_key WHERE org_id = :org_id ORDER BY created_ms, key_id",
@@ -121,7 +121,7 @@ async def list_keys(tx: Transaction, org_id: str) -> list[ApiKey]:
 
 async def list_keys_after(
     tx: Transaction, org_id: str, *, after: tuple[int, str], limit: int
-) -> list[ApiKey]:
+) -> list[ApiKeyRow]:
     """Up to `limit` keys of a world by (created_ms, key_id), starting after that place."""
     rows = await tx.all(
         f"SELECT {_KEY_COLUMNS} FROM api_key WHERE org_id = :org_id"
@@ -168,9 +168,9 @@ async def insert_secret_fingerprint(tx: Transaction, fingerprint: str, now: int)
     )
 
 
-def _api_key(row: Row) -> ApiKey:
+def _api_key(row: Row) -> ApiKeyRow:
     key_id, org_id, name, role, display, created_ms, expires_ms, revoked_ms = row
-    return ApiKey(key_id, org_id, name, Role(role), display, created_ms, expires_ms, revoked_ms)
+    return ApiKeyRow(key_id, org_id, name, Role(role), display, created_ms, expires_ms, revoked_ms)
 
 
 async def list_org_ids(tx: Transaction) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plaudit.model.core import Actor, AuditEntry
+from plaudit.model.core import Actor, AuditEntryRow
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -13,7 +13,7 @@ _COLUMNS = (
 )
 
 
-async def insert_entry(tx: Transaction, entry: AuditEntry) -> None:
+async def insert_entry(tx: Transaction, entry: AuditEntryRow) -> None:
     """Add an entry."""
     await tx.run(
         f"INSERT INTO audit_entry ({_COLUMNS}) VALUES (:project_id, :entry_id, :org_id, :at_ms,"
@@ -34,7 +34,7 @@ async def insert_entry(tx: Transaction, entry: AuditEntry) -> None:
     )
 
 
-async def insert_entries(tx: Transaction, entries: Sequence[AuditEntry]) -> None:
+async def insert_entries(tx: Transaction, entries: Sequence[AuditEntryRow]) -> None:
     """Add many entries by the fastest way there is."""
     await tx.add(
         "audit_entry",
@@ -60,7 +60,7 @@ async def insert_entries(tx: Transaction, entries: Sequence[AuditEntry]) -> None
 
 async def list_entries(
     tx: Transaction, org_id: str, *, before: str | None, object_id: str | None, limit: int
-) -> list[AuditEntry]:
+) -> list[AuditEntryRow]:
     """Up to `limit` entries of a world, newest first, older than the entry `before`."""
     conditions = "org_id = :org_id"
     args: dict[str, object] = {"org_id": org_id, "row_limit": limit}
@@ -78,6 +78,8 @@ async def list_entries(
     return [_entry(row) for row in rows]
 
 
-def _entry(row: Row) -> AuditEntry:
+def _entry(row: Row) -> AuditEntryRow:
     project_id, entry_id, org_id, at_ms, kind, actor_id, request_id, *rest = row
-    return AuditEntry(project_id, entry_id, org_id, at_ms, Actor(kind, actor_id, request_id), *rest)
+    return AuditEntryRow(
+        project_id, entry_id, org_id, at_ms, Actor(kind, actor_id, request_id), *rest
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from plaudit.model.deliveries import Attachment
+from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.engine.engine import Transaction
 
 _COLUMNS = "attachment_id, org_id, name, mime_type, shown_as, size, digest, created_ms"
 
 
-async def insert_attachment(tx: Transaction, attachment: Attachment) -> None:
+async def insert_attachment(tx: Transaction, attachment: AttachmentRow) -> None:
     """Add an attachment whose object is kept already."""
     await tx.run(
         f"INSERT INTO attachment ({_COLUMNS}) VALUES (:attachment_id, :org_id, :name, :mime_type,"
@@ -26,20 +26,20 @@ async def insert_attachment(tx: Transaction, attachment: Attachment) -> None:
     )
 
 
-async def find_attachment(tx: Transaction, org_id: str, attachment_id: str) -> Attachment | None:
+async def find_attachment(tx: Transaction, org_id: str, attachment_id: str) -> AttachmentRow | None:
     """An attachment of this world by its id."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM attachment"
         " WHERE attachment_id = :attachment_id AND org_id = :org_id",
         {"attachment_id": attachment_id, "org_id": org_id},
     )
-    return Attachment(*row) if row else None
+    return AttachmentRow(*row) if row else None
 
 
-async def find_attachment_of_any_world(tx: Transaction, attachment_id: str) -> Attachment | None:
+async def find_attachment_of_any_world(tx: Transaction, attachment_id: str) -> AttachmentRow | None:
     """An attachment by its id alone: for whoever then checks a signature over its world."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM attachment WHERE attachment_id = :attachment_id",
         {"attachment_id": attachment_id},
     )
-    return Attachment(*row) if row else None
+    return AttachmentRow(*row) if row else None

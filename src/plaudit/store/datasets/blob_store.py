@@ -43,7 +43,7 @@ _threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="plaudit-object
 """Threads of their own: a slow object store keeps nothing else waiting."""
 
 
-class Objects:
+class BlobStore:
     """The objects of a store. `place` is a folder, a file:// URL, or s3://, gs:// or az://.
 
     A folder is made when it is first needed. The credentials of an object store are looked for by

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plaudit.model.deliveries import Dataset, DatasetDelivery, DatasetTask
+from plaudit.model.deliveries import DatasetDeliveryRow, DatasetRow, DatasetTaskRow
 from plaudit.store.engine.engine import Transaction
 
 _DATASET = "dataset_key, org_id, dataset_id, name, created_ms"
@@ -20,7 +20,7 @@ _TASK_COLUMNS = (
 _TASK = ", ".join(f"t.{column}" for column in _TASK_COLUMNS)
 
 
-async def insert_dataset(tx: Transaction, dataset: Dataset, name_key: str) -> bool:
+async def insert_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) -> bool:
     """Add a dataset; False if its id or its name is taken."""
     return bool(
         await tx.run(
@@ -38,34 +38,34 @@ async def insert_dataset(tx: Transaction, dataset: Dataset, name_key: str) -> bo
     )
 
 
-async def find_dataset(tx: Transaction, org_id: str, dataset_id: str) -> Dataset | None:
+async def find_dataset(tx: Transaction, org_id: str, dataset_id: str) -> DatasetRow | None:
     """A dataset of this world by its id."""
     row = await tx.one(
         f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id AND dataset_id = :dataset_id",
         {"org_id": org_id, "dataset_id": dataset_id},
     )
-    return Dataset(*row) if row else None
+    return DatasetRow(*row) if row else None
 
 
-async def find_dataset_by_key(tx: Transaction, org_id: str, dataset_key: int) -> Dataset | None:
+async def find_dataset_by_key(tx: Transaction, org_id: str, dataset_key: int) -> DatasetRow | None:
     """A dataset of this world by the store's own number."""
     row = await tx.one(
         f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id AND dataset_key = :dataset_key",
         {"org_id": org_id, "dataset_key": dataset_key},
     )
-    return Dataset(*row) if row else None
+    return DatasetRow(*row) if row else None
 
 
-async def list_datasets(tx: Transaction, org_id: str) -> list[Dataset]:
+async def list_datasets(tx: Transaction, org_id: str) -> list[DatasetRow]:
     """All datasets of this world, oldest first."""
     rows = await tx.all(
         f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id ORDER BY created_ms, dataset_id",
         {"org_id": org_id},
     )
-    return [Dataset(*row) for row in rows]
+    return [DatasetRow(*row) for row in rows]
 
 
-async def update_dataset(tx: Transaction, dataset: Dataset, name_key: str) -> bool:
+async def update_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) -> bool:
     """Write a dataset's name and time; False if another dataset has the name."""
     row = await tx.one(
         "SELECT dataset_id FROM dataset WHERE org_id = :org_id AND name_key = :name_key",
@@ -89,7 +89,7 @@ async def update_dataset(tx: Transaction, dataset: Dataset, name_key: str) -> bo
 
 
 async def take_place(
-    tx: Transaction, dataset: Dataset, *, count: int, at_least: int
+    tx: Transaction, dataset: DatasetRow, *, count: int, at_least: int
 ) -> tuple[int, int]:
     """Reserve `count` sequence numbers and a time of delivery: the first number, and the time.
 
@@ -112,7 +112,7 @@ async def take_place(
 
 
 async def take_imported_place(
-    tx: Transaction, dataset: Dataset, *, count: int, delivered_ms: int
+    tx: Transaction, dataset: DatasetRow, *, count: int, delivered_ms: int
 ) -> int:
     """Reserve `count` sequence numbers for what was delivered elsewhere; return the first."""
     row = await tx.one(
@@ -130,7 +130,7 @@ async def take_imported_place(
     return int(row[0]) - count
 
 
-async def bounds_of(tx: Transaction, dataset: Dataset) -> tuple[int, int]:
+async def bounds_of(tx: Transaction, dataset: DatasetRow) -> tuple[int, int]:
     """The greatest sequence number and the greatest time of delivery handed out so far."""
     row = await tx.one(
         "SELECT next_seq, last_ms FROM dataset WHERE org_id = :org_id AND dataset_id = :dataset_id",
@@ -140,7 +140,7 @@ async def bounds_of(tx: Transaction, dataset: Dataset) -> tuple[int, int]:
     return int(row[0]) - 1, int(row[1])
 
 
-async def insert_delivery(tx: Transaction, delivery: DatasetDelivery, name_key: str) -> bool:
+async def insert_delivery(tx: Transaction, delivery: DatasetDeliveryRow, name_key: str) -> bool:
     """Add a delivery; False if its id is taken, or its name within the dataset."""
     return bool(
         await tx.run(
@@ -162,7 +162,7 @@ async def insert_delivery(tx: Transaction, delivery: DatasetDelivery, name_key: 
     )
 
 
-async def update_delivery(tx: Transaction, delivery: DatasetDelivery, name_key: str) -> None:
+async def update_delivery(tx: Transaction, delivery: DatasetDeliveryRow, name_key: str) -> None:
     """Write a delivery's name, time and metadata, and its tasks' time with it."""
     await tx.run(
         "UPDATE dataset_delivery SET name = :name, name_key = :name_key, metadata = :metadata,"
@@ -188,7 +188,7 @@ async def update_delivery(tx: Transaction, delivery: DatasetDelivery, name_key: 
 
 
 async def count_tasks(
-    tx: Transaction, delivery: DatasetDelivery, *, task_count: int, turn_count: int
+    tx: Transaction, delivery: DatasetDeliveryRow, *, task_count: int, turn_count: int
 ) -> None:
     """Add to the counts of a delivery."""
     await tx.run(
@@ -204,14 +204,16 @@ async def count_tasks(
     )
 
 
-async def find_delivery(tx: Transaction, org_id: str, delivery_id: str) -> DatasetDelivery | None:
+async def find_delivery(
+    tx: Transaction, org_id: str, delivery_id: str
+) -> DatasetDeliveryRow | None:
     """A delivery of this world by its id."""
     row = await tx.one(
         f"SELECT {_DELIVERY} FROM dataset_delivery"
         " WHERE org_id = :org_id AND delivery_id = :delivery_id",
         {"org_id": org_id, "delivery_id": delivery_id},
     )
-    return DatasetDelivery(*row) if row else None
+    return DatasetDeliveryRow(*row) if row else None
 
 
 async def has_delivery_name(tx: Transaction, dataset_key: int, name_key: str) -> bool:
@@ -230,7 +232,7 @@ async def list_deliveries(
     dataset_key: int | None = None,
     delivered_after: int | None = None,
     delivered_before: int | None = None,
-) -> list[DatasetDelivery]:
+) -> list[DatasetDeliveryRow]:
     """All deliveries of this world, or of one dataset, strictly between the bounds, in order."""
     conditions = ["org_id = :org_id"]
     args: dict[str, object] = {"org_id": org_id}
@@ -248,7 +250,7 @@ async def list_deliveries(
         " ORDER BY delivered_ms, delivery_id",
         args,
     )
-    return [DatasetDelivery(*row) for row in rows]
+    return [DatasetDeliveryRow(*row) for row in rows]
 
 
 async def claim_task_id(
@@ -264,7 +266,7 @@ async def claim_task_id(
     )
 
 
-async def insert_dataset_tasks(tx: Transaction, tasks: Sequence[DatasetTask]) -> None:
+async def insert_dataset_tasks(tx: Transaction, tasks: Sequence[DatasetTaskRow]) -> None:
     """Add tasks whose ids are claimed."""
     rows = [
         (
@@ -296,7 +298,7 @@ async def find_known(tx: Transaction, org_id: str, task_ids: Sequence[str]) -> s
     return {one for one in task_ids if await find_task_place(tx, org_id, one) is not None}
 
 
-async def find_dataset_task(tx: Transaction, org_id: str, task_id: str) -> DatasetTask | None:
+async def find_dataset_task(tx: Transaction, org_id: str, task_id: str) -> DatasetTaskRow | None:
     """A task of this world by its id."""
     place = await find_task_place(tx, org_id, task_id)
     if place is None:
@@ -306,24 +308,24 @@ async def find_dataset_task(tx: Transaction, org_id: str, task_id: str) -> Datas
         " WHERE t.dataset_key = :dataset_key AND t.seq = :seq",
         {"dataset_key": place[0], "seq": place[1]},
     )
-    return None if row is None else DatasetTask(*row)
+    return None if row is None else DatasetTaskRow(*row)
 
 
 async def list_dataset_tasks(
     tx: Transaction, dataset_key: int, *, after_seq: int, bound: int, limit: int
-) -> list[DatasetTask]:
+) -> list[DatasetTaskRow]:
     """Up to `limit` tasks of a dataset in `seq` order, after one and up to another."""
     rows = await tx.all(
         f"SELECT {_TASK} FROM dataset_task AS t WHERE t.dataset_key = :dataset_key"
         " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit",
         {"dataset_key": dataset_key, "after_seq": after_seq, "bound": bound, "row_limit": limit},
     )
-    return [DatasetTask(*row) for row in rows]
+    return [DatasetTaskRow(*row) for row in rows]
 
 
 async def list_tasks_by_delivery_time(
     tx: Transaction, dataset_key: int, *, after: tuple[int, int], bound: int, limit: int
-) -> list[DatasetTask]:
+) -> list[DatasetTaskRow]:
     """Up to `limit` tasks of a dataset by (delivered_ms, seq), after a place, up to a time."""
     rows = await tx.all(
         f"SELECT {_TASK} FROM (SELECT delivered_ms, seq FROM dataset_task"
@@ -339,13 +341,13 @@ async def list_tasks_by_delivery_time(
             "row_limit": limit,
         },
     )
-    found = [DatasetTask(*row) for row in rows]
+    found = [DatasetTaskRow(*row) for row in rows]
     return sorted(found, key=lambda one: (one.delivered_ms, one.seq))
 
 
 async def list_tasks_of_delivery(
-    tx: Transaction, delivery: DatasetDelivery, *, after_seq: int, limit: int
-) -> list[DatasetTask]:
+    tx: Transaction, delivery: DatasetDeliveryRow, *, after_seq: int, limit: int
+) -> list[DatasetTaskRow]:
     """Up to `limit` tasks of a delivery in `seq` order, after one."""
     rows = await tx.all(
         f"SELECT {_TASK} FROM (SELECT seq FROM dataset_task WHERE dataset_key = :dataset_key"
@@ -359,4 +361,4 @@ async def list_tasks_of_delivery(
             "row_limit": limit,
         },
     )
-    return sorted((DatasetTask(*row) for row in rows), key=lambda one: one.seq)
+    return sorted((DatasetTaskRow(*row) for row in rows), key=lambda one: one.seq)

@@ -11,7 +11,7 @@ from typing import cast
 from plaudit.model.core import PageRow, TaskStatus
 from plaudit.model.deliveries import DeliveredRow, DeliveredVersion, VersionNow
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import FAR, TaskFilter, TaskPlace, keys_sql
+from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter, keys_sql
 
 _RANGE = (
     "d.project_id = :project_id AND d.begun_ms = :begun_ms"
@@ -111,7 +111,7 @@ async def list_rows_of_delivery(
 
 
 async def list_rows_of_project(
-    tx: Transaction, where: TaskFilter, *, after: TaskPlace, bound: int, limit: int
+    tx: Transaction, where: TaskFilter, *, after: HeadRefs, bound: int, limit: int
 ) -> list[DeliveredRow]:
     """Up to `limit` tasks of a project, each with its latest delivery if it has one.
 

@@ -7,7 +7,7 @@ nothing any more once another one has taken over.
 
 from __future__ import annotations
 
-from plaudit.model.deliveries import Delivery, DeliveryRun
+from plaudit.model.deliveries import DeliveryRow, DeliveryRun
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -22,7 +22,7 @@ _OF_RUN = (
 
 
 async def insert_delivery(
-    tx: Transaction, delivery: Delivery, name_key: str, *, lease_ms: int
+    tx: Transaction, delivery: DeliveryRow, name_key: str, *, lease_ms: int
 ) -> bool:
     """Begin a delivery as its first run; False if its id, name or beginning is taken."""
     return bool(
@@ -57,7 +57,7 @@ async def take_over(
         f" AND delivered_ms IS NULL AND lease_ms <= :now RETURNING {_COLUMNS}, run_no",
         {"project_id": project_id, "name_key": name_key, "now": now, "lease_ms": lease_ms},
     )
-    return None if row is None else DeliveryRun(Delivery(*row[:-1]), row[-1])
+    return None if row is None else DeliveryRun(DeliveryRow(*row[:-1]), row[-1])
 
 
 async def restart(tx: Transaction, run: DeliveryRun, begun_ms: int) -> bool:
@@ -126,24 +126,26 @@ async def withdraw(tx: Transaction, run: DeliveryRun) -> bool:
     return bool(await tx.run(f"DELETE FROM delivery {_OF_RUN} AND task_count = 0", _of_run(run)))
 
 
-async def find_delivery(tx: Transaction, org_id: str, delivery_id: str) -> Delivery | None:
+async def find_delivery(tx: Transaction, org_id: str, delivery_id: str) -> DeliveryRow | None:
     """A delivery of this world by its id."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM delivery WHERE org_id = :org_id AND delivery_id = :delivery_id"
         " AND delivered_ms IS NOT NULL",
         {"org_id": org_id, "delivery_id": delivery_id},
     )
-    return Delivery(*row) if row else None
+    return DeliveryRow(*row) if row else None
 
 
-async def find_delivery_by_name(tx: Transaction, project_id: int, name_key: str) -> Delivery | None:
+async def find_delivery_by_name(
+    tx: Transaction, project_id: int, name_key: str
+) -> DeliveryRow | None:
     """A delivery of a project by the key form of its name."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM delivery WHERE project_id = :project_id"
         " AND name_key = :name_key AND delivered_ms IS NOT NULL",
         {"project_id": project_id, "name_key": name_key},
     )
-    return Delivery(*row) if row else None
+    return DeliveryRow(*row) if row else None
 
 
 async def list_deliveries(
@@ -152,7 +154,7 @@ async def list_deliveries(
     *,
     delivered_after: int | None = None,
     delivered_before: int | None = None,
-) -> list[Delivery]:
+) -> list[DeliveryRow]:
     """All deliveries of a project made strictly between the bounds, oldest first."""
     rows: list[Row] = await tx.all(
         f"SELECT {_COLUMNS} FROM delivery WHERE project_id = :project_id"
@@ -164,7 +166,7 @@ async def list_deliveries(
             "before": _FAR if delivered_before is None else delivered_before,
         },
     )
-    return [Delivery(*row) for row in rows]
+    return [DeliveryRow(*row) for row in rows]
 
 
 def _of_run(run: DeliveryRun) -> dict[str, object]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from plaudit.model.deliveries import DeliverySchema
+from plaudit.model.deliveries import DeliverySchemaRow
 from plaudit.store.engine.engine import Transaction
 
 _COLUMNS = "org_id, schema_id, name, json, created_by, created_ms, updated_by, updated_ms"
 
 
-async def insert_schema(tx: Transaction, schema: DeliverySchema) -> bool:
+async def insert_schema(tx: Transaction, schema: DeliverySchemaRow) -> bool:
     """Add a schema; False if its id is taken."""
     return bool(
         await tx.run(
@@ -28,20 +28,20 @@ async def insert_schema(tx: Transaction, schema: DeliverySchema) -> bool:
     )
 
 
-async def find_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySchema | None:
+async def find_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySchemaRow | None:
     """A schema of this world by its id."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM delivery_schema WHERE org_id = :org_id AND schema_id = :schema_id",
         {"org_id": org_id, "schema_id": schema_id},
     )
-    return DeliverySchema(*row) if row else None
+    return DeliverySchemaRow(*row) if row else None
 
 
-async def list_schemas(tx: Transaction, org_id: str) -> list[DeliverySchema]:
+async def list_schemas(tx: Transaction, org_id: str) -> list[DeliverySchemaRow]:
     """All schemas of this world, oldest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM delivery_schema WHERE org_id = :org_id"
         " ORDER BY created_ms, schema_id",
         {"org_id": org_id},
     )
-    return [DeliverySchema(*row) for row in rows]
+    return [DeliverySchemaRow(*row) for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model.labeling import Submission
+from plaudit.model.labeling import SubmissionRow
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -11,7 +11,7 @@ _COLUMNS = (
 )
 
 
-async def insert_submission(tx: Transaction, one: Submission) -> None:
+async def insert_submission(tx: Transaction, one: SubmissionRow) -> None:
     """Add a submission that counts; none of this person on this task does."""
     row = (
         one.project_id,
@@ -35,7 +35,7 @@ async def insert_submission(tx: Transaction, one: Submission) -> None:
 
 async def find_by_key(
     tx: Transaction, project_id: int, assignment_id: str, client_key: str
-) -> Submission | None:
+) -> SubmissionRow | None:
     """What was submitted under this key of the page's making."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM submission WHERE project_id = :project_id"
@@ -45,7 +45,7 @@ async def find_by_key(
     return _submission(row) if row else None
 
 
-async def find_last(tx: Transaction, project_id: int, assignment_id: str) -> Submission | None:
+async def find_last(tx: Transaction, project_id: int, assignment_id: str) -> SubmissionRow | None:
     """The latest submission of a lease, whether it counts or not."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM submission WHERE project_id = :project_id"
@@ -55,7 +55,7 @@ async def find_last(tx: Transaction, project_id: int, assignment_id: str) -> Sub
     return _submission(row) if row else None
 
 
-async def list_current(tx: Transaction, project_id: int, seq: int) -> list[Submission]:
+async def list_current(tx: Transaction, project_id: int, seq: int) -> list[SubmissionRow]:
     """The submissions of a task that count, earliest first; as many as it needed, at most."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM submission WHERE project_id = :project_id AND seq = :seq"
@@ -65,7 +65,9 @@ async def list_current(tx: Transaction, project_id: int, seq: int) -> list[Submi
     return [_submission(row) for row in rows]
 
 
-async def list_all(tx: Transaction, project_id: int, seq: int, *, limit: int) -> list[Submission]:
+async def list_all(
+    tx: Transaction, project_id: int, seq: int, *, limit: int
+) -> list[SubmissionRow]:
     """The last `limit` submissions of a task, whether they count or not, newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM submission WHERE project_id = :project_id AND seq = :seq"
@@ -77,7 +79,7 @@ async def list_all(tx: Transaction, project_id: int, seq: int, *, limit: int) ->
 
 async def list_recent(
     tx: Transaction, project_id: int, user_id: str, *, limit: int
-) -> list[Submission]:
+) -> list[SubmissionRow]:
     """The last `limit` submissions of a person that count, newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM submission WHERE project_id = :project_id"
@@ -98,7 +100,7 @@ async def count_current(tx: Transaction, project_id: int, seq: int) -> int:
     return int(row[0]) if row else 0
 
 
-async def retract(tx: Transaction, one: Submission) -> bool:
+async def retract(tx: Transaction, one: SubmissionRow) -> bool:
     """Let a submission count no more; False if it does not, or was reviewed."""
     return bool(
         await tx.run(
@@ -127,7 +129,7 @@ async def mark_reviewed(tx: Transaction, project_id: int, seq: int, now: int) ->
     )
 
 
-def _submission(row: Row) -> Submission:
+def _submission(row: Row) -> SubmissionRow:
     values = list(row)
     values[-2] = bool(values[-2])
-    return Submission(*values)
+    return SubmissionRow(*values)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from plaudit.model.core import Batch, BatchStatus, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, TaskStatus
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -27,7 +27,7 @@ class BatchFilter(Struct, frozen=True):
     completed_before: int | None = None
 
 
-async def insert_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
+async def insert_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
     """Add a batch; False if its id is taken, or its name within the project."""
     inserted = await tx.run(
         f"INSERT INTO batch ({_COLUMNS}, name_key) VALUES (:org_id, :batch_id, :project_id, :name,"
@@ -56,7 +56,7 @@ async def insert_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
     return bool(inserted)
 
 
-async def update_batch(tx: Transaction, batch: Batch, name_key: str) -> bool:
+async def update_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
     """Write a batch anew; False if another batch of the project has the name."""
     for other in await list_batches_by_name(tx, batch.org_id, name_key, batch.project_id):
         if other.batch_id != batch.batch_id:
@@ -96,7 +96,7 @@ async def claim_name(tx: Transaction, org_id: str, name_key: str, batch_id: str)
     return row is not None and row[0] == batch_id
 
 
-async def find_batch(tx: Transaction, org_id: str, batch_id: str) -> Batch | None:
+async def find_batch(tx: Transaction, org_id: str, batch_id: str) -> BatchRow | None:
     """A batch of this world by its id."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM batch WHERE org_id = :org_id AND batch_id = :batch_id",
@@ -107,7 +107,7 @@ async def find_batch(tx: Transaction, org_id: str, batch_id: str) -> Batch | Non
 
 async def list_batches_by_name(
     tx: Transaction, org_id: str, name_key: str, project_id: int | None
-) -> list[Batch]:
+) -> list[BatchRow]:
     """Up to two batches of this name, in one project or in the whole world."""
     condition = "" if project_id is None else " AND project_id = :project_id"
     args = {"org_id": org_id, "name_key": name_key}
@@ -121,7 +121,7 @@ async def list_batches_by_name(
 
 async def list_batches(
     tx: Transaction, org_id: str, where: BatchFilter, *, after: tuple[int, str] | None, limit: int
-) -> list[Batch]:
+) -> list[BatchRow]:
     """Up to `limit` batches by (created_ms, batch_id), starting after that place."""
     conditions = ["org_id = :org_id"]
     args: dict[str, object] = {"org_id": org_id, "row_limit": limit}
@@ -201,7 +201,7 @@ async def complete_batch(tx: Transaction, project_id: int, batch_id: str, now: i
 
 
 async def move_batch(
-    tx: Transaction, batch: Batch, *, expected: BatchStatus, status: BatchStatus
+    tx: Transaction, batch: BatchRow, *, expected: BatchStatus, status: BatchStatus
 ) -> bool:
     """Move a batch from the expected status to another; False if it had moved already."""
     return bool(
@@ -218,7 +218,7 @@ async def move_batch(
     )
 
 
-async def set_priority(tx: Transaction, batch: Batch, priority: int) -> None:
+async def set_priority(tx: Transaction, batch: BatchRow, priority: int) -> None:
     """Write how early a batch's tasks are given out."""
     await tx.run(
         "UPDATE batch SET priority = :priority WHERE org_id = :org_id AND batch_id = :batch_id",
@@ -226,7 +226,7 @@ async def set_priority(tx: Transaction, batch: Batch, priority: int) -> None:
     )
 
 
-async def replace_metadata(tx: Transaction, batch: Batch, metadata: bytes) -> bool:
+async def replace_metadata(tx: Transaction, batch: BatchRow, metadata: bytes) -> bool:
     """Write a batch's metadata; False if it is no longer what `batch` says."""
     return bool(
         await tx.run(
@@ -242,7 +242,7 @@ async def replace_metadata(tx: Transaction, batch: Batch, metadata: bytes) -> bo
     )
 
 
-async def _move_name(tx: Transaction, batch: Batch, name_key: str) -> None:
+async def _move_name(tx: Transaction, batch: BatchRow, name_key: str) -> None:
     """Let go of a batch's old name, which another batch may bear as well, and take the new one."""
     args = {"org_id": batch.org_id, "batch_id": batch.batch_id, "name_key": name_key}
     row = await tx.one(
@@ -261,6 +261,6 @@ async def _move_name(tx: Transaction, batch: Batch, name_key: str) -> None:
     await claim_name(tx, batch.org_id, name_key, batch.batch_id)
 
 
-def _batch(row: Row) -> Batch:
+def _batch(row: Row) -> BatchRow:
     org_id, batch_id, project_id, name, status, *rest = row
-    return Batch(org_id, batch_id, project_id, name, BatchStatus(status), *rest)
+    return BatchRow(org_id, batch_id, project_id, name, BatchStatus(status), *rest)

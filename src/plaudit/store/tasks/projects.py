@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from plaudit.model.core import Project, TaskStatus
+from plaudit.model.core import ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 
 _COLUMNS = "project_id, org_id, public_id, name, created_ms, detail"
 
 
-async def insert_project(tx: Transaction, project: Project, name_key: str) -> bool:
+async def insert_project(tx: Transaction, project: ProjectRow, name_key: str) -> bool:
     """Add a project with its clock and sequence; False if the id or the name is taken."""
     inserted = await tx.run(
         f"INSERT INTO project ({_COLUMNS}, name_key) VALUES (:project_id, :org_id, :public_id,"
@@ -31,7 +31,7 @@ async def insert_project(tx: Transaction, project: Project, name_key: str) -> bo
     return True
 
 
-async def update_project(tx: Transaction, project: Project, name_key: str) -> bool:
+async def update_project(tx: Transaction, project: ProjectRow, name_key: str) -> bool:
     """Write a project's name, time and details; False if another project has the name."""
     other = await find_project_by_name(tx, project.org_id, name_key)
     if other is not None and other.public_id != project.public_id:
@@ -52,7 +52,9 @@ async def update_project(tx: Transaction, project: Project, name_key: str) -> bo
     )
 
 
-async def replace_project(tx: Transaction, was: Project, project: Project, name_key: str) -> bool:
+async def replace_project(
+    tx: Transaction, was: ProjectRow, project: ProjectRow, name_key: str
+) -> bool:
     """Write a project's name and details; False if they are no longer what `was` says."""
     return bool(
         await tx.run(
@@ -72,31 +74,31 @@ async def replace_project(tx: Transaction, was: Project, project: Project, name_
     )
 
 
-async def find_project(tx: Transaction, org_id: str, public_id: str) -> Project | None:
+async def find_project(tx: Transaction, org_id: str, public_id: str) -> ProjectRow | None:
     """A project of this world by its id."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id AND public_id = :public_id",
         {"org_id": org_id, "public_id": public_id},
     )
-    return Project(*row) if row else None
+    return ProjectRow(*row) if row else None
 
 
-async def find_project_by_name(tx: Transaction, org_id: str, name_key: str) -> Project | None:
+async def find_project_by_name(tx: Transaction, org_id: str, name_key: str) -> ProjectRow | None:
     """A project of this world by the key form of its name."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id AND name_key = :name_key",
         {"org_id": org_id, "name_key": name_key},
     )
-    return Project(*row) if row else None
+    return ProjectRow(*row) if row else None
 
 
-async def find_project_by_key(tx: Transaction, org_id: str, project_id: int) -> Project | None:
+async def find_project_by_key(tx: Transaction, org_id: str, project_id: int) -> ProjectRow | None:
     """A project of this world by the store's own number."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id AND project_id = :project_id",
         {"org_id": org_id, "project_id": project_id},
     )
-    return Project(*row) if row else None
+    return ProjectRow(*row) if row else None
 
 
 async def list_projects(
@@ -105,7 +107,7 @@ async def list_projects(
     *,
     created_after: int | None = None,
     created_before: int | None = None,
-) -> list[Project]:
+) -> list[ProjectRow]:
     """All projects of this world created strictly between the bounds, oldest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id"
@@ -116,17 +118,17 @@ async def list_projects(
             "before": 2**62 if created_before is None else created_before,
         },
     )
-    return [Project(*row) for row in rows]
+    return [ProjectRow(*row) for row in rows]
 
 
-async def list_newest_projects(tx: Transaction, org_id: str, limit: int) -> list[Project]:
+async def list_newest_projects(tx: Transaction, org_id: str, limit: int) -> list[ProjectRow]:
     """Up to `limit` projects of this world, the newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id"
         " ORDER BY created_ms DESC, public_id LIMIT :row_limit",
         {"org_id": org_id, "row_limit": limit},
     )
-    return [Project(*row) for row in rows]
+    return [ProjectRow(*row) for row in rows]
 
 
 async def count_tasks(tx: Transaction, project_id: int, status: TaskStatus, most: int) -> int:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import TaskPlace
+from plaudit.store.tasks.tasks import HeadRefs
 
-NOWHERE = TaskPlace(2**62, 2**62)
+NOWHERE = HeadRefs(2**62, 2**62)
 """A place after every completion."""
 
 
 async def list_latest(
-    tx: Transaction, project_id: int, *, before: TaskPlace = NOWHERE, limit: int
-) -> list[TaskPlace]:
+    tx: Transaction, project_id: int, *, before: HeadRefs = NOWHERE, limit: int
+) -> list[HeadRefs]:
     """The places of the last `limit` completions before a place, newest first."""
     rows = await tx.all(
         "SELECT completed_ms, seq FROM task WHERE project_id = :project_id AND status = :status"
@@ -26,4 +26,4 @@ async def list_latest(
             "row_limit": limit,
         },
     )
-    return [TaskPlace(completed_ms, seq) for completed_ms, seq in rows]
+    return [HeadRefs(completed_ms, seq) for completed_ms, seq in rows]

@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import TaskFilter, TaskPlace, keys_sql
+from plaudit.store.tasks.tasks import HeadRefs, TaskFilter, keys_sql
 
 
-class TaskRow(Struct, frozen=True):
+class TaskSummary(Struct, frozen=True):
     """One task without what was said in it."""
 
     seq: int
@@ -23,8 +23,8 @@ class TaskRow(Struct, frozen=True):
 
 
 async def list_rows(
-    tx: Transaction, where: TaskFilter, *, after: TaskPlace, bound: int, limit: int
-) -> list[TaskRow]:
+    tx: Transaction, where: TaskFilter, *, after: HeadRefs, bound: int, limit: int
+) -> list[TaskSummary]:
     """Up to `limit` tasks in the order and between the bounds of `tasks.list_tasks`."""
     if where.status is TaskStatus.deleted:
         return []
@@ -50,7 +50,7 @@ async def list_rows(
         args,
     )
     found = [
-        TaskRow(seq, task_id, batch_id, TaskStatus.from_code(status), created_ms, completed_ms)
+        TaskSummary(seq, task_id, batch_id, TaskStatus.from_code(status), created_ms, completed_ms)
         for seq, task_id, batch_id, status, created_ms, completed_ms in rows
     ]
     # The join keeps the order of the keys on every engine we know, but none promises it.

@@ -23,7 +23,7 @@ FAR = 2**62
 LOCATED_AT_ONCE = 50
 
 
-class TaskPlace(Struct, frozen=True):
+class HeadRefs(Struct, frozen=True):
     """A place between two tasks of a listing; `completed_ms` plays no part in `seq` order."""
 
     completed_ms: int
@@ -45,18 +45,18 @@ class TaskFilter(Struct, frozen=True):
         return self.completed_after is not None or self.completed_before is not None
 
     @property
-    def start(self) -> TaskPlace:
+    def start(self) -> HeadRefs:
         """The place before the first task of the listing."""
         if self.completed_after is not None:
-            return TaskPlace(self.completed_after, FAR)
-        return TaskPlace(-FAR, 0)
+            return HeadRefs(self.completed_after, FAR)
+        return HeadRefs(-FAR, 0)
 
 
 async def list_tasks(
     tx: Transaction,
     where: TaskFilter,
     *,
-    after: TaskPlace,
+    after: HeadRefs,
     bound: int,
     limit: int,
     with_patches: bool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plaudit.model.webhooks import NOTICE_STATES, Attempt, NoticeState, StoredNotice
+from plaudit.model.webhooks import NOTICE_STATES, Attempt, MessageState, StoredMessage
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -15,11 +15,11 @@ async def list_notices(
     tx: Transaction,
     org_id: str,
     *,
-    state: NoticeState,
+    state: MessageState,
     endpoint_id: str | None,
     before: str | None,
     limit: int,
-) -> list[StoredNotice]:
+) -> list[StoredMessage]:
     """Up to `limit` notices of a world in one state, newest first, older than `before`."""
     conditions = "org_id = :org_id AND state = :state"
     args: dict[str, object] = {"org_id": org_id, "state": state.code, "row_limit": limit}
@@ -37,7 +37,7 @@ async def list_notices(
     return [_notice(row) for row in rows]
 
 
-async def find_notice(tx: Transaction, org_id: str, notice_id: str) -> StoredNotice | None:
+async def find_notice(tx: Transaction, org_id: str, notice_id: str) -> StoredMessage | None:
     """A notice of this world by its id."""
     for state in NOTICE_STATES:
         row = await tx.one(
@@ -50,7 +50,7 @@ async def find_notice(tx: Transaction, org_id: str, notice_id: str) -> StoredNot
     return None
 
 
-async def list_attempts(tx: Transaction, notice: StoredNotice) -> list[Attempt]:
+async def list_attempts(tx: Transaction, notice: StoredMessage) -> list[Attempt]:
     """All attempts of a notice, in their order."""
     rows = await tx.all(
         "SELECT number, at_ms, outcome, status, duration_ms FROM notice_attempt"
@@ -60,7 +60,7 @@ async def list_attempts(tx: Transaction, notice: StoredNotice) -> list[Attempt]:
     return [Attempt(*row) for row in rows]
 
 
-async def get_event_type(tx: Transaction, notice: StoredNotice) -> str:
+async def get_event_type(tx: Transaction, notice: StoredMessage) -> str:
     """What a notice tells of."""
     row = await tx.one(
         "SELECT type FROM event WHERE project_id = :project_id AND event_id = :event_id",
@@ -70,7 +70,7 @@ async def get_event_type(tx: Transaction, notice: StoredNotice) -> str:
     return str(row[0])
 
 
-async def replay(tx: Transaction, notice: StoredNotice, *, now: int) -> bool:
+async def replay(tx: Transaction, notice: StoredMessage, *, now: int) -> bool:
     """Let a notice that is over wait again, with all its tries; False if it is not over."""
     return bool(
         await tx.run(
@@ -111,8 +111,8 @@ async def forget(tx: Transaction, *, before: int, limit: int) -> int:
     return len(rows)
 
 
-def _notice(row: Row) -> StoredNotice:
+def _notice(row: Row) -> StoredMessage:
     project_id, notice_id, event_id, endpoint_id, target, state, *rest = row
-    return StoredNotice(
+    return StoredMessage(
         project_id, notice_id, event_id, endpoint_id, target, NOTICE_STATES[state], *rest
     )

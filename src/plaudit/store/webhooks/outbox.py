@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from plaudit.model.webhooks import Attempt, Event, EventType, Notice, NoticeState
+from plaudit.model.webhooks import Attempt, Event, EventType, MessageState, WebhookMessageRow
 from plaudit.store.engine.engine import Transaction
 
 _LEASED = (
@@ -21,7 +21,7 @@ _LEASED = (
 )
 
 
-class LeasedNotice(Struct, frozen=True):
+class LeasedMessage(Struct, frozen=True):
     """A notice that somebody may send until `until_ms`; what was tried so far in this round."""
 
     project_id: int
@@ -39,10 +39,10 @@ class LeasedNotice(Struct, frozen=True):
     until_ms: int
 
 
-class Settled(Struct, frozen=True):
+class RecordedResult(Struct, frozen=True):
     """What is written of a notice after an attempt."""
 
-    state: NoticeState
+    state: MessageState
     next_ms: int
     retry_no: int
     since_ms: int
@@ -70,7 +70,7 @@ async def insert_events(tx: Transaction, events: Sequence[Event]) -> None:
     )
 
 
-async def insert_notices(tx: Transaction, notices: Sequence[Notice]) -> None:
+async def insert_notices(tx: Transaction, notices: Sequence[WebhookMessageRow]) -> None:
     """Add notices that wait for their first attempt."""
     await tx.add(
         "notice",
@@ -126,17 +126,17 @@ async def list_lines(tx: Transaction, *, after: str, limit: int) -> list[tuple[s
     return [(row[0], row[1]) for row in rows]
 
 
-async def list_due(tx: Transaction, queue: str, *, now: int, limit: int) -> list[LeasedNotice]:
+async def list_due(tx: Transaction, queue: str, *, now: int, limit: int) -> list[LeasedMessage]:
     """Up to `limit` notices of a queue that are due, as they stand; nobody has leased them yet."""
     rows = await tx.all(
         f"SELECT {_LEASED} FROM notice WHERE state = 0 AND queue = :queue AND next_ms <= :now"
         " ORDER BY next_ms LIMIT :row_limit",
         {"queue": queue, "now": now, "row_limit": limit},
     )
-    return [LeasedNotice(*(*row, 0)) for row in rows]
+    return [LeasedMessage(*(*row, 0)) for row in rows]
 
 
-async def lease(tx: Transaction, notice: LeasedNotice, *, now: int, until: int) -> bool:
+async def lease(tx: Transaction, notice: LeasedMessage, *, now: int, until: int) -> bool:
     """Take a notice until a moment; False if somebody else has, or it is not due any more."""
     return bool(
         await tx.run(
@@ -154,7 +154,9 @@ async def lease(tx: Transaction, notice: LeasedNotice, *, now: int, until: int) 
     )
 
 
-async def settle(tx: Transaction, notice: LeasedNotice, attempt: Attempt, settled: Settled) -> bool:
+async def settle(
+    tx: Transaction, notice: LeasedMessage, attempt: Attempt, settled: RecordedResult
+) -> bool:
     """Record an attempt and what follows from it; False, and no change, if the lease is gone."""
     key = {"project_id": notice.project_id, "notice_id": notice.notice_id}
     is_ours = await tx.run(

@@ -194,7 +194,7 @@ class AuditPage(Struct, omit_defaults=True, kw_only=True):
     next_token: str | None = None
 
 
-def project(row: core.Project) -> ManagedProject:
+def project(row: core.ProjectRow) -> ManagedProject:
     """A stored project with everything that is set for it."""
     detail = project_detail(row)
     return ManagedProject(
@@ -226,17 +226,17 @@ def _user_fields(row: core.Person) -> dict[str, Any]:
     }
 
 
-def api_key(row: core.ApiKey) -> ApiKey:
+def api_key(row: core.ApiKeyRow) -> ApiKey:
     """A stored key as clients see it."""
     return ApiKey(**_key_fields(row))
 
 
-def created_key(row: core.ApiKey, text: str) -> CreatedApiKey:
+def created_key(row: core.ApiKeyRow, text: str) -> CreatedApiKey:
     """A new key, with its text."""
     return CreatedApiKey(**_key_fields(row), key=text)
 
 
-def _key_fields(row: core.ApiKey) -> dict[str, Any]:
+def _key_fields(row: core.ApiKeyRow) -> dict[str, Any]:
     def moment(ms: int | None) -> str | None:
         return None if ms is None else clock.format_ms(ms)
 

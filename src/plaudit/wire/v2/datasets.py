@@ -140,12 +140,12 @@ class ArchivedSchema(Struct, omit_defaults=True, kw_only=True, rename="camel"):
     updated_at: str | None = None
 
 
-def dataset(row: model_deliveries.Dataset) -> Dataset:
+def dataset(row: model_deliveries.DatasetRow) -> Dataset:
     """A stored dataset as clients see it."""
     return Dataset(id=row.dataset_id, name=row.name)
 
 
-def delivery(row: model_deliveries.DatasetDelivery, dataset: str | Dataset) -> DatasetDelivery:
+def delivery(row: model_deliveries.DatasetDeliveryRow, dataset: str | Dataset) -> DatasetDelivery:
     """A stored delivery as clients see it, with its dataset as an id or expanded."""
     if row.metadata is None:
         metadata = DatasetDeliveryMetadata(task_count=row.task_count, turn_count=row.turn_count)
@@ -160,7 +160,7 @@ def delivery(row: model_deliveries.DatasetDelivery, dataset: str | Dataset) -> D
     )
 
 
-def task(row: model_deliveries.DatasetTask, dataset_json: bytes, delivery_json: bytes) -> bytes:
+def task(row: model_deliveries.DatasetTaskRow, dataset_json: bytes, delivery_json: bytes) -> bytes:
     """A stored task as clients see it, with its response as the bytes that are stored."""
     return b'{"task_id":%b,"dataset":%b,"delivery":%b,"response":%b}' % (
         _encode(row.task_id),
@@ -170,7 +170,7 @@ def task(row: model_deliveries.DatasetTask, dataset_json: bytes, delivery_json: 
     )
 
 
-def schema(row: model_deliveries.DeliverySchema) -> DeliverySchema:
+def schema(row: model_deliveries.DeliverySchemaRow) -> DeliverySchema:
     """A stored schema as clients see it."""
     return DeliverySchema(
         id=row.schema_id,

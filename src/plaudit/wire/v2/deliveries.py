@@ -155,7 +155,7 @@ class ArchivedDelivery(Struct, omit_defaults=True, kw_only=True):
     frozen: list[Any] = []
 
 
-def delivery(row: model_deliveries.Delivery, project: str | Project) -> Delivery:
+def delivery(row: model_deliveries.DeliveryRow, project: str | Project) -> Delivery:
     """A delivery as clients see it, with its project as an id or expanded."""
     assert row.delivered_ms is not None
     return Delivery(
@@ -167,7 +167,7 @@ def delivery(row: model_deliveries.Delivery, project: str | Project) -> Delivery
     )
 
 
-def record(row: model_deliveries.Delivery, public_id: str) -> DeliveryRecord:
+def record(row: model_deliveries.DeliveryRow, public_id: str) -> DeliveryRecord:
     """A delivery as the management API shows it."""
     assert row.delivered_ms is not None
     assert row.manifest_hash is not None

@@ -110,7 +110,7 @@ _DETAIL = msgspec.json.Decoder(ProjectDetail)
 _METADATA = msgspec.json.Decoder(dict[str, Any])
 
 
-def project(row: core.Project) -> Project:
+def project(row: core.ProjectRow) -> Project:
     """A stored project as clients see it."""
     detail = project_detail(row)
     return Project(
@@ -122,19 +122,19 @@ def project(row: core.Project) -> Project:
     )
 
 
-def project_detail(row: core.Project) -> ProjectDetail:
+def project_detail(row: core.ProjectRow) -> ProjectDetail:
     """The rest of a stored project."""
     return _DETAIL.decode(row.detail)
 
 
-def archived_project(row: core.Project) -> dict[str, Any]:
+def archived_project(row: core.ProjectRow) -> dict[str, Any]:
     """A stored project as archives carry it."""
     value = {"id": row.public_id, "name": row.name, "created_at": clock.format_ms(row.created_ms)}
     details: dict[str, Any] = msgspec.to_builtins(project_detail(row))
     return value | details
 
 
-def batch(row: core.Batch, project: str | Project) -> Batch:
+def batch(row: core.BatchRow, project: str | Project) -> Batch:
     """A stored batch as clients see it, with its project as an id or expanded."""
     return Batch(
         id=row.batch_id,

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Change
+from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts import authentication, sessions, users
 from plaudit.errors import NotFound
@@ -15,7 +15,7 @@ from plaudit.store.accounts import organizations
 from plaudit.store.accounts import sessions as sessions_store
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http import links
-from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 
 ACCOUNT = "/account"
 
@@ -33,7 +33,7 @@ class PasswordForm(Struct):
     new_password: str
 
 
-async def show_account(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_account(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /account: who you are here, and where you are signed in."""
     async with visit.db.read() as tx:
         organization = await organizations.account_name(tx, visit.user.account_id)
@@ -44,7 +44,9 @@ async def show_account(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def change_own_name(visit: Visit[NoQuery], form: NameForm, change: Change) -> Redirect:
+async def change_own_name(
+    visit: PageRequest[NoQuery], form: NameForm, change: WriteContext
+) -> Redirect:
     """POST /account/name."""
     user = visit.user
     await users.change(change.tx, user.account_id, user.user_id, {"name": form.name})
@@ -52,7 +54,7 @@ async def change_own_name(visit: Visit[NoQuery], form: NameForm, change: Change)
     return Redirect(to=ACCOUNT, said="Your name is changed.")
 
 
-async def change_own_password(visit: Visit[NoQuery], form: PasswordForm) -> Redirect:
+async def change_own_password(visit: PageRequest[NoQuery], form: PasswordForm) -> Redirect:
     """POST /account/password: the other sessions end."""
     await authentication.change_password(
         visit.db,
@@ -68,7 +70,9 @@ async def change_own_password(visit: Visit[NoQuery], form: PasswordForm) -> Redi
     )
 
 
-async def end_session(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def end_session(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST /account/sessions/{session_id}/end: one browser is signed out."""
     user, session_id = visit.user, visit.path["session_id"]
     if not await sessions_store.delete_session(
@@ -81,7 +85,9 @@ async def end_session(visit: Visit[NoQuery], form: NoFields, change: Change) -> 
     return Redirect(to=ACCOUNT, said="That browser is signed out.")
 
 
-async def end_all_sessions(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def end_all_sessions(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST /account/sign-out-everywhere: all browsers are signed out, this one too."""
     user = visit.user
     count = await sessions_store.delete_sessions(change.tx, user.account_id, user.user_id)

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Change
-from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.api.http.operation import WriteContext
+from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.core.accounts import api_keys, registers
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, Role
@@ -17,7 +17,7 @@ from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.manage import resources
 from plaudit.wire.v2.parse import moment
-from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 
 KEYS = "/keys"
 PAGE_MAX = 50
@@ -33,7 +33,7 @@ class Mode(StrEnum):
 class KeysQuery(Struct, frozen=True):
     """Query of GET /keys."""
 
-    mode: Annotated[Mode, Choice(description="Keys of this world.", words=Mode)] = Mode.live
+    mode: Annotated[Mode, Enum(description="Keys of this world.", words=Mode)] = Mode.live
     next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
 
@@ -52,13 +52,15 @@ class RevokeForm(Struct):
     mode: Mode
 
 
-async def show_keys(visit: Visit[KeysQuery]) -> dict[str, Any]:
+async def show_keys(visit: PageRequest[KeysQuery]) -> dict[str, Any]:
     """GET /keys: one page of a world's keys, oldest first."""
     async with visit.db.read() as tx:
         return await _listing(tx, visit, visit.query)
 
 
-async def make_key(visit: Visit[NoQuery], form: KeyForm, change: Change) -> Shown:
+async def make_key(
+    visit: PageRequest[NoQuery], form: KeyForm, change: WriteContext
+) -> TemplateResponse:
     """POST /keys: a new key, its text shown this once."""
     change.org_id = await _world(change.tx, visit, form.mode)
     key, text = await api_keys.add_key(
@@ -73,10 +75,12 @@ async def make_key(visit: Visit[NoQuery], form: KeyForm, change: Change) -> Show
     await change.note("key", key.key_id, detail={"role": form.role})
     context = await _listing(change.tx, visit, KeysQuery(mode=form.mode))
     made = {"made": resources.api_key(key), "text": text}
-    return Shown(template="accounts/api_keys.html", context=context | made)
+    return TemplateResponse(template="accounts/api_keys.html", context=context | made)
 
 
-async def withdraw_key(visit: Visit[NoQuery], form: RevokeForm, change: Change) -> Redirect:
+async def withdraw_key(
+    visit: PageRequest[NoQuery], form: RevokeForm, change: WriteContext
+) -> Redirect:
     """POST /keys/{key_id}/revoke: the key opens nothing any more."""
     change.org_id = await _world(change.tx, visit, form.mode)
     key = await api_keys.revoke_key_of_id(change.tx, change.org_id, visit.path["key_id"])
@@ -84,7 +88,7 @@ async def withdraw_key(visit: Visit[NoQuery], form: RevokeForm, change: Change) 
     return Redirect(to=f"{KEYS}?mode={form.mode}", said=f"The key {key.display}… is revoked.")
 
 
-async def _listing(tx: Transaction, visit: Visit[Any], query: KeysQuery) -> dict[str, Any]:
+async def _listing(tx: Transaction, visit: PageRequest[Any], query: KeysQuery) -> dict[str, Any]:
     org_id = await _world(tx, visit, query.mode)
     page = await registers.key_page(
         tx, visit.secret, org_id, limit=PAGE_MAX, next_token=query.next_token
@@ -104,7 +108,7 @@ async def _listing(tx: Transaction, visit: Visit[Any], query: KeysQuery) -> dict
     }
 
 
-async def _world(tx: Transaction, visit: Visit[Any], mode: Mode) -> str:
+async def _world(tx: Transaction, visit: PageRequest[Any], mode: Mode) -> str:
     """The world of the person's account that a key is of."""
     for org_id in await organizations.list_orgs(tx, visit.user.account_id):
         found = await organizations.find_account(tx, org_id)

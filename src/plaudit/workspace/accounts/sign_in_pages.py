@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Change
+from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.accounts import authentication
 from plaudit.model.core import PersonRole
 from plaudit.store.accounts import organizations, sessions
 from plaudit.workspace.http import links
-from plaudit.workspace.http.page import ANYONE, Page, Redirect, Visit
+from plaudit.workspace.http.page import ANYONE, Page, PageRequest, Redirect
 
 
 class SignInQuery(Struct, frozen=True):
@@ -60,7 +60,7 @@ class NoFields(Struct):
     """A form that is only a button."""
 
 
-async def show_sign_in(visit: Visit[SignInQuery]) -> dict[str, Any] | Redirect:
+async def show_sign_in(visit: PageRequest[SignInQuery]) -> dict[str, Any] | Redirect:
     """GET /sign-in: the form; who is signed in already goes on."""
     if visit.user is not None:
         return Redirect(to=links.safe_next(visit.query.next, visit.desk.destinations))
@@ -69,21 +69,23 @@ async def show_sign_in(visit: Visit[SignInQuery]) -> dict[str, Any] | Redirect:
     return {"next": visit.query.next or "", "asks_organization": asks_organization}
 
 
-async def sign_in_person(visit: Visit[NoQuery], form: SignInForm) -> Redirect:
+async def sign_in_person(visit: PageRequest[NoQuery], form: SignInForm) -> Redirect:
     """POST /sign-in: a new session, whatever cookie the browser had before."""
-    entry = authentication.Entry(form.email.strip(), form.password, form.organization, visit.agent)
+    entry = authentication.SignInAttempt(
+        form.email.strip(), form.password, form.organization, visit.agent
+    )
     token = await authentication.sign_in(
         visit.db, visit.secret, visit.desk.throttle, entry, visit.place
     )
     return Redirect(to=links.safe_next(form.next, visit.desk.destinations), session=token)
 
 
-async def show_welcome(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_welcome(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /welcome: where an invited person chooses a password."""
     return {}
 
 
-async def look_at_invitation(visit: Visit[NoQuery], body: Invitation) -> InvitedPerson:
+async def look_at_invitation(visit: PageRequest[NoQuery], body: Invitation) -> InvitedPerson:
     """POST /welcome/look: whom an invitation is for; changes nothing, the token is secret."""
     found = await authentication.look_at_invitation(visit.db, visit.secret, body.token)
     return InvitedPerson(
@@ -91,7 +93,7 @@ async def look_at_invitation(visit: Visit[NoQuery], body: Invitation) -> Invited
     )
 
 
-async def accept_invitation(visit: Visit[NoQuery], form: WelcomeForm) -> Redirect:
+async def accept_invitation(visit: PageRequest[NoQuery], form: WelcomeForm) -> Redirect:
     """POST /welcome: the password is set, and the person is in."""
     token = await authentication.accept_invitation(
         visit.db,
@@ -105,7 +107,7 @@ async def accept_invitation(visit: Visit[NoQuery], form: WelcomeForm) -> Redirec
     return Redirect(to=links.START, session=token)
 
 
-async def sign_out(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def sign_out(visit: PageRequest[NoQuery], form: NoFields, change: WriteContext) -> Redirect:
     """POST /sign-out: this session ends."""
     user = visit.user
     await sessions.delete_session(change.tx, user.account_id, user.user_id, user.session_id)

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Change
-from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.api.http.operation import WriteContext
+from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.core.accounts import authentication, permissions, registers, users
 from plaudit.model.core import Person, PersonRole, PersonStatus
 from plaudit.store.accounts import credentials
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 
 PEOPLE = "/people"
 PAGE_MAX = 50
@@ -25,7 +25,7 @@ class PeopleQuery(Struct, frozen=True):
     """Query of GET /people."""
 
     status: Annotated[
-        PersonStatus | None, Choice(description="Only people in this status.", words=PersonStatus)
+        PersonStatus | None, Enum(description="Only people in this status.", words=PersonStatus)
     ] = None
     next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
@@ -44,13 +44,15 @@ class RoleForm(Struct):
     role: PersonRole
 
 
-async def show_people(visit: Visit[PeopleQuery]) -> dict[str, Any]:
+async def show_people(visit: PageRequest[PeopleQuery]) -> dict[str, Any]:
     """GET /people: one page of them, oldest first."""
     async with visit.db.read() as tx:
         return await _listing(tx, visit, visit.query)
 
 
-async def invite_person(visit: Visit[NoQuery], form: InviteForm, change: Change) -> Shown:
+async def invite_person(
+    visit: PageRequest[NoQuery], form: InviteForm, change: WriteContext
+) -> TemplateResponse:
     """POST /people: somebody is invited; the link is shown this once."""
     person = await users.invite(
         change.tx, visit.user.account_id, email=form.email.strip(), name=form.name, role=form.role
@@ -60,7 +62,9 @@ async def invite_person(visit: Visit[NoQuery], form: InviteForm, change: Change)
     return await _with_link(change.tx, visit, person, token)
 
 
-async def invite_person_again(visit: Visit[NoQuery], form: NoFields, change: Change) -> Shown:
+async def invite_person_again(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> TemplateResponse:
     """POST /people/{user_id}/invite: a new link, for a lost one or a lost password."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
@@ -72,7 +76,9 @@ async def invite_person_again(visit: Visit[NoQuery], form: NoFields, change: Cha
     return await _with_link(change.tx, visit, person, token)
 
 
-async def change_role(visit: Visit[NoQuery], form: RoleForm, change: Change) -> Redirect:
+async def change_role(
+    visit: PageRequest[NoQuery], form: RoleForm, change: WriteContext
+) -> Redirect:
     """POST /people/{user_id}/role: holds from the person's next request on."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
@@ -82,7 +88,9 @@ async def change_role(visit: Visit[NoQuery], form: RoleForm, change: Change) -> 
     return Redirect(to=PEOPLE, said=f"{_called(person)} is now {form.role}.")
 
 
-async def remove_person(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def remove_person(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST /people/{user_id}/remove: their sessions end at once; what they did stays."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
@@ -94,7 +102,7 @@ async def remove_person(visit: Visit[NoQuery], form: NoFields, change: Change) -
     return Redirect(to=PEOPLE, said=f"{_called(person)} is removed and signed out.")
 
 
-async def _listing(tx: Transaction, visit: Visit[Any], query: PeopleQuery) -> dict[str, Any]:
+async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery) -> dict[str, Any]:
     account_id = visit.user.account_id
     page = await registers.person_page(
         tx,
@@ -118,12 +126,14 @@ async def _listing(tx: Transaction, visit: Visit[Any], query: PeopleQuery) -> di
     }
 
 
-async def _with_link(tx: Transaction, visit: Visit[NoQuery], person: Person, token: str) -> Shown:
+async def _with_link(
+    tx: Transaction, visit: PageRequest[NoQuery], person: Person, token: str
+) -> TemplateResponse:
     """The page of people with a link at its top, which is stored nowhere and shown once."""
     link = authentication.link(visit.settings.public_url or visit.origin, token)
     context = await _listing(tx, visit, PeopleQuery())
     context |= {"invited": person, "link": link}
-    return Shown(template="accounts/users.html", context=context)
+    return TemplateResponse(template="accounts/users.html", context=context)
 
 
 def _called(person: Person) -> str:

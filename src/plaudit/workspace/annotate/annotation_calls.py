@@ -13,15 +13,15 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.api.http import problems
-from plaudit.api.http.operation import JSON, Answer
+from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions
 from plaudit.errors import AnswersRejected, DraftConflict, Fault, InvalidContent, LimitReached
-from plaudit.model.core import PersonRole, Project
+from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.model.labeling import Hold, Lease
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
-from plaudit.workspace.http.page import Page, Visit
+from plaudit.workspace.http.page import Page, PageRequest
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class DraftSent(Struct, forbid_unknown_fields=True, kw_only=True):
     active_ms: int
 
 
-class SignOfLife(Struct, forbid_unknown_fields=True, kw_only=True):
+class HeartbeatSent(Struct, forbid_unknown_fields=True, kw_only=True):
     """The page is still open and somebody is at it."""
 
     fence: int
@@ -57,7 +57,7 @@ class SubmissionSent(Struct, forbid_unknown_fields=True, kw_only=True):
     goes_on: bool = False
 
 
-class Said(Struct, forbid_unknown_fields=True, kw_only=True):
+class ReasonSent(Struct, forbid_unknown_fields=True, kw_only=True):
     """Why a task is skipped, flagged or reported."""
 
     fence: int
@@ -76,7 +76,7 @@ class NothingSent(Struct, forbid_unknown_fields=True):
     """No more than the path says."""
 
 
-class Kept(Struct, omit_defaults=True, kw_only=True):
+class DraftSaved(Struct, omit_defaults=True, kw_only=True):
     """A draft is kept, or a lease renewed."""
 
     expires_ms: int
@@ -94,7 +94,7 @@ class Submitted(Struct, kw_only=True):
     next: str | None
 
 
-class Onward(Struct, kw_only=True):
+class NextTask(Struct, kw_only=True):
     """It is done; `next` is where to go."""
 
     next: str | None
@@ -109,10 +109,10 @@ class _Rejected(Struct, omit_defaults=True, kw_only=True):
     revision: int | None = None
 
 
-async def save_draft(visit: Visit[NoQuery], sent: DraftSent) -> Kept | Answer:
+async def save_draft(visit: PageRequest[NoQuery], sent: DraftSent) -> DraftSaved | Response:
     """POST …/draft: keep what was filled in so far."""
 
-    async def work(tx: Transaction, project: Project) -> leases.Saved:
+    async def work(tx: Transaction, project: ProjectRow) -> leases.SavedDraft:
         return await leases.save_draft(
             tx,
             project,
@@ -126,25 +126,25 @@ async def save_draft(visit: Visit[NoQuery], sent: DraftSent) -> Kept | Answer:
         saved = await _run(visit, work)
     except DraftConflict as problem:
         return refusal(problem, revision=problem.revision)
-    return Kept(expires_ms=saved.expires_ms, revision=saved.revision, saved_ms=saved.saved_ms)
+    return DraftSaved(expires_ms=saved.expires_ms, revision=saved.revision, saved_ms=saved.saved_ms)
 
 
-async def send_heartbeat(visit: Visit[NoQuery], sent: SignOfLife) -> Kept:
+async def send_heartbeat(visit: PageRequest[NoQuery], sent: HeartbeatSent) -> DraftSaved:
     """POST …/heartbeat: renew the lease."""
 
-    async def work(tx: Transaction, project: Project) -> int:
+    async def work(tx: Transaction, project: ProjectRow) -> int:
         held = _hold(visit, sent.fence)
         return await leases.heartbeat(tx, project, held, active_ms=sent.active_ms)
 
-    return Kept(expires_ms=await _run(visit, work))
+    return DraftSaved(expires_ms=await _run(visit, work))
 
 
-async def submit(visit: Visit[NoQuery], sent: SubmissionSent) -> Submitted | Answer:
+async def submit(visit: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted | Response:
     """POST …/submit: hand in the answers, and take the next task."""
     if not 0 < len(sent.client_key) <= CLIENT_KEY_CHARS_MAX:
         raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
 
-    async def work(tx: Transaction, project: Project) -> submissions.Receipt:
+    async def work(tx: Transaction, project: ProjectRow) -> submissions.Receipt:
         return await submissions.submit(
             tx,
             project,
@@ -167,22 +167,22 @@ async def submit(visit: Visit[NoQuery], sent: SubmissionSent) -> Submitted | Ans
     )
 
 
-async def undo(visit: Visit[NoQuery], sent: NothingSent) -> Onward:
+async def undo(visit: PageRequest[NoQuery], sent: NothingSent) -> NextTask:
     """POST …/undo: open the submission of a moment ago again."""
 
-    async def work(tx: Transaction, project: Project) -> Lease:
+    async def work(tx: Transaction, project: ProjectRow) -> Lease:
         return await submissions.undo(tx, project, visit.user.user_id, visit.path["assignment_id"])
 
     lease = await _run(visit, work)
-    return Onward(next=task_path(visit.path["project_id"], lease.assignment_id))
+    return NextTask(next=task_path(visit.path["project_id"], lease.assignment_id))
 
 
-async def skip(visit: Visit[NoQuery], sent: Said) -> Onward:
+async def skip(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
     """POST …/skip: leave the task to others, with a reason."""
     if sent.reason not in SKIP_REASONS:
         raise InvalidContent(f"one of {', '.join(SKIP_REASONS)}", pointer="/reason")
 
-    async def work(tx: Transaction, project: Project) -> None:
+    async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(visit, sent.fence)
         await leases.skip(tx, project, held, reason=sent.reason, note=sent.note)
 
@@ -190,21 +190,21 @@ async def skip(visit: Visit[NoQuery], sent: Said) -> Onward:
     return await _onward(visit, goes_on=sent.goes_on)
 
 
-async def flag(visit: Visit[NoQuery], sent: Said) -> Onward:
+async def flag(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
     """POST …/flag: tell a manager, and go on with the task."""
 
-    async def work(tx: Transaction, project: Project) -> None:
+    async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(visit, sent.fence)
         await leases.flag(tx, project, held, reason=sent.reason, note=sent.note)
 
     await _run(visit, work)
-    return Onward(next=None)
+    return NextTask(next=None)
 
 
-async def report(visit: Visit[NoQuery], sent: Said) -> Onward:
+async def report(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
     """POST …/report: take the task from everybody because of what it says."""
 
-    async def work(tx: Transaction, project: Project) -> None:
+    async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(visit, sent.fence)
         await leases.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
 
@@ -212,31 +212,33 @@ async def report(visit: Visit[NoQuery], sent: Said) -> Onward:
     return await _onward(visit, goes_on=sent.goes_on)
 
 
-async def release(visit: Visit[NoQuery], sent: HoldSent) -> Onward:
+async def release(visit: PageRequest[NoQuery], sent: HoldSent) -> NextTask:
     """POST …/release: give the task back; the draft stays."""
 
-    async def work(tx: Transaction, project: Project) -> None:
+    async def work(tx: Transaction, project: ProjectRow) -> None:
         await leases.release(tx, project, _hold(visit, sent.fence))
 
     await _run(visit, work)
     return await _onward(visit, goes_on=False)
 
 
-def _hold(visit: Visit[Any], fence: int) -> Hold:
+def _hold(visit: PageRequest[Any], fence: int) -> Hold:
     return Hold(visit.user.user_id, visit.path["assignment_id"], fence)
 
 
-async def _run(visit: Visit[Any], work: Callable[[Transaction, Project], Awaitable[T]]) -> T:
+async def _run(
+    visit: PageRequest[Any], work: Callable[[Transaction, ProjectRow], Awaitable[T]]
+) -> T:
     async def whole(tx: Transaction) -> T:
         return await work(tx, await get_project(tx, visit))
 
     return await visit.db.write(whole)
 
 
-async def _next(visit: Visit[Any]) -> str | None:
+async def _next(visit: PageRequest[Any]) -> str | None:
     """Where the next task is, claimed; None if there is none, or the person may have no more."""
 
-    async def work(tx: Transaction, project: Project) -> Lease | None:
+    async def work(tx: Transaction, project: ProjectRow) -> Lease | None:
         held = await leases.list_open(tx, project, visit.user.user_id)
         # What somebody left open comes before anything new.
         return held[0] if held else await leases.claim(tx, project, visit.user.user_id)
@@ -248,15 +250,15 @@ async def _next(visit: Visit[Any]) -> str | None:
     return None if lease is None else task_path(visit.path["project_id"], lease.assignment_id)
 
 
-async def _onward(visit: Visit[Any], *, goes_on: bool) -> Onward:
+async def _onward(visit: PageRequest[Any], *, goes_on: bool) -> NextTask:
     following = await _next(visit) if goes_on else None
-    return Onward(next=following or f"/work/{visit.path['project_id']}")
+    return NextTask(next=following or f"/work/{visit.path['project_id']}")
 
 
-def refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Answer:
+def refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Response:
     """A refusal as a page's script gets it, with what the page needs to show it."""
     body = _Rejected(error=problem.message, code=problem.code, **more)
-    return Answer(_encode(body), problems.STATUSES[type(problem)], JSON, [(b"vary", b"Cookie")])
+    return Response(_encode(body), problems.STATUSES[type(problem)], JSON, [(b"vary", b"Cookie")])
 
 
 PAGES = tuple(
@@ -271,12 +273,12 @@ PAGES = tuple(
     )
     for page_id, verb, handler, body in (
         ("save_draft", "draft", save_draft, DraftSent),
-        ("send_heartbeat", "heartbeat", send_heartbeat, SignOfLife),
+        ("send_heartbeat", "heartbeat", send_heartbeat, HeartbeatSent),
         ("submit_answers", "submit", submit, SubmissionSent),
         ("undo_submission", "undo", undo, NothingSent),
-        ("skip_task", "skip", skip, Said),
-        ("flag_task", "flag", flag, Said),
-        ("report_task", "report", report, Said),
+        ("skip_task", "skip", skip, ReasonSent),
+        ("flag_task", "flag", flag, ReasonSent),
+        ("report_task", "report", report, ReasonSent),
         ("release_task", "release", release, HoldSent),
     )
 )

@@ -21,7 +21,7 @@ from plaudit.core.labeling import (
 )
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
-from plaudit.model.core import PersonRole, Project, StoredTask
+from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
@@ -29,7 +29,7 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.files import Files, find_files
-from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.render import rich_text
 
 COUNTED_MAX = 1000
@@ -39,24 +39,24 @@ _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
 
 
-class Nothing(Struct):
+class EmptyForm(Struct):
     """A form without fields of its own."""
 
 
-class Opened(Struct):
+class OpenTask(Struct):
     """A lease and the task it is on, read together."""
 
-    project: Project
+    project: ProjectRow
     lease: Lease
     task: StoredTask
     batch_name: str | None
     content: list[Thread]
     files: Files
-    returned: review_queue.Returned | None = None
+    returned: review_queue.ReturnedTask | None = None
     """Why a reviewer sent it back, if one did and it was not submitted since."""
 
 
-class Done(Struct, frozen=True):
+class RecentSubmission(Struct, frozen=True):
     """One of somebody's own submissions, as their page lists it."""
 
     assignment_id: str
@@ -72,7 +72,7 @@ def task_path(project_id: str, assignment_id: str) -> str:
     return f"/work/{project_id}/tasks/{assignment_id}"
 
 
-async def get_project(tx: Transaction, visit: Visit[Any]) -> Project:
+async def get_project(tx: Transaction, visit: PageRequest[Any]) -> ProjectRow:
     """The project of the path, if the person's organization has it; raises NotFound."""
     found = await projects.find_project(tx, visit.user.org_id, visit.path["project_id"])
     if found is None:
@@ -80,7 +80,7 @@ async def get_project(tx: Transaction, visit: Visit[Any]) -> Project:
     return found
 
 
-async def show_queue(visit: Visit[NoQuery]) -> Any:
+async def show_queue(visit: PageRequest[NoQuery]) -> Any:
     """GET /work/{project_id}: what somebody has open, and a button for the next task."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -100,7 +100,7 @@ async def show_queue(visit: Visit[NoQuery]) -> Any:
     }
 
 
-async def claim_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
+async def claim_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
     """POST /work/{project_id}: take the next task and go there."""
 
     async def work(tx: Transaction) -> Lease | None:
@@ -117,7 +117,7 @@ async def claim_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
     return Redirect(to=task_path(project_id, lease.assignment_id))
 
 
-async def open_lease(visit: Visit[Any]) -> Opened:
+async def open_lease(visit: PageRequest[Any]) -> OpenTask:
     """Somebody's own lease with its task; raises NotFound."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -130,10 +130,10 @@ async def open_lease(visit: Visit[Any]) -> Opened:
         content = _decode_content(task.content or b"[]")
         files = await find_files(tx, project.org_id, content)
     batch_name = None if batch is None else batch.name
-    return Opened(project, lease, task, batch_name, content, files, returned)
+    return OpenTask(project, lease, task, batch_name, content, files, returned)
 
 
-async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work/{project_id}/tasks/{assignment_id}: the annotation page."""
     opened = await open_lease(visit)
     project, lease = opened.project, opened.lease
@@ -176,17 +176,17 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def resume_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
+async def resume_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
     """POST …/resume: claim a task again that ran out or was given back, with its draft."""
     return await _back_to(visit, leases.resume)
 
 
-async def reopen_task(visit: Visit[NoQuery], sent: Nothing) -> Redirect:
+async def reopen_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
     """POST …/reopen: open one's own submission again, while that is allowed."""
     return await _back_to(visit, submissions.reopen)
 
 
-async def _back_to(visit: Visit[NoQuery], open_again: Any) -> Redirect:
+async def _back_to(visit: PageRequest[NoQuery], open_again: Any) -> Redirect:
     project_id, assignment_id = visit.path["project_id"], visit.path["assignment_id"]
 
     async def work(tx: Transaction) -> Lease:
@@ -201,7 +201,7 @@ async def _back_to(visit: Visit[NoQuery], open_again: Any) -> Redirect:
     return Redirect(to=task_path(project_id, assignment_id))
 
 
-async def show_mine(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_mine(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work/{project_id}/mine: one's own last submissions."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -211,7 +211,7 @@ async def show_mine(visit: Visit[NoQuery]) -> dict[str, Any]:
             task = await tasks.get_task(tx, project.project_id, one.seq)
             content = _decode_content(task.content or b"[]")
             found.append(
-                Done(
+                RecentSubmission(
                     one.assignment_id,
                     one.submitted_ms,
                     one.active_ms // 1000,
@@ -252,7 +252,12 @@ def _ending(lease: Lease) -> str:
 
 
 def _state(
-    opened: Opened, shown: annotation_view.TaskShown, now_ms: int, guidelines: str, *, is_open: bool
+    opened: OpenTask,
+    shown: annotation_view.TaskShown,
+    now_ms: int,
+    guidelines: str,
+    *,
+    is_open: bool,
 ) -> dict[str, Any]:
     """What the page's scripts start from; field by field, so that nothing else gets out."""
     lease = opened.lease
@@ -291,7 +296,7 @@ PAGES = (
         method="POST",
         role=PersonRole.annotator,
         handler=claim_task,
-        form=Nothing,
+        form=EmptyForm,
         opens_own=True,
     ),
     Page(
@@ -315,7 +320,7 @@ PAGES = (
             method="POST",
             role=PersonRole.annotator,
             handler=handler,
-            form=Nothing,
+            form=EmptyForm,
             opens_own=True,
         )
         for page_id, verb, handler in (

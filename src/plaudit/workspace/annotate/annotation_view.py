@@ -77,7 +77,7 @@ class MessageShown(Struct, frozen=True):
     """Who wrote it, where the project is not blind."""
 
 
-class Row(Struct, frozen=True):
+class GridRow(Struct, frozen=True):
     """One question about each response: a line of the rating grid. `weight` is a criterion's."""
 
     title: str
@@ -97,8 +97,8 @@ class TurnShown(Struct, frozen=True, kw_only=True):
     responses: list[MessageShown]
     continued: MessageShown | None = None
     """The response with which the conversation went on, where that is known."""
-    rows: list[Row] = []
-    criteria: list[Row] = []
+    rows: list[GridRow] = []
+    criteria: list[GridRow] = []
     controls: list[Control] = []
 
 
@@ -253,7 +253,7 @@ class _Builder:
             self._texts[one.text_key] = chunk.text
         return Step(number + 1, self._rendered(chunk.text), own)
 
-    def _rows(self, at: str, order: list[int]) -> list[Row]:
+    def _rows(self, at: str, order: list[int]) -> list[GridRow]:
         fields = [one for one in self._form.fields if one.level is Level.message]
         whys = {why_key(one, fields) for one in fields} - {None}
         found = []
@@ -263,10 +263,10 @@ class _Builder:
                 continue
             why = next((one for one in fields if one.key == why_key(field, fields)), None)
             extra = [] if why is None else self._cells(at, order, why)
-            found.append(Row(field.title or field.key, field.description, cells, extra))
+            found.append(GridRow(field.title or field.key, field.description, cells, extra))
         return found
 
-    def _criteria(self, at: str, turn: Turn, order: list[int]) -> list[Row]:
+    def _criteria(self, at: str, turn: Turn, order: list[int]) -> list[GridRow]:
         fields = [one for one in self._form.fields if one.level is Level.criterion]
         whys = {why_key(one, fields) for one in fields} - {None}
         found = []
@@ -280,7 +280,7 @@ class _Builder:
                     extra = [] if why is None else self._cells(at, order, why, criterion.id)
                     title = criterion.criterion
                     about = field.title if len(fields) - len(whys) > 1 else None
-                    found.append(Row(title, about, cells, extra, criterion.weight))
+                    found.append(GridRow(title, about, cells, extra, criterion.weight))
         return found
 
     def _cells(

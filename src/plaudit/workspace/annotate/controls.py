@@ -22,7 +22,7 @@ SELECT_FROM = 13
 _WHYS = ("_justification", "_reason", "_why")
 
 
-class Choice(Struct, frozen=True):
+class Option(Struct, frozen=True):
     """One value that can be chosen. `mark` is what stands on its button, `name` says it whole.
 
     `digit` is the number key that chooses it, 0 if none does.
@@ -48,7 +48,7 @@ class Control(Struct, frozen=True, kw_only=True):
     is_required: bool
     about: str
     """What it is about, such as "Response 1"; empty for the turn or thread."""
-    choices: list[Choice] = []
+    choices: list[Option] = []
     """In the order of the screen. Those of a scale go from the first response to the second,
     whichever end of its values that is."""
     labels: list[str] = []
@@ -141,13 +141,13 @@ def _kind(field: Field) -> str:
     return kinds.get(AnnotationType(field.type), "rating")
 
 
-def _choices(field: Field, kind: str, count: int) -> list[Choice]:
+def _choices(field: Field, kind: str, count: int) -> list[Option]:
     if kind in ("pick", "pick_several"):
-        return [Choice(str(n), str(n), f"Response {n}") for n in range(1, count + 1)]
+        return [Option(str(n), str(n), f"Response {n}") for n in range(1, count + 1)]
     if kind == "boolean":
         names = dict(zip(field.possible_values or [], field.labels or [], strict=False))
         return [
-            Choice(word, names.get(value, mark), names.get(value, mark))
+            Option(word, names.get(value, mark), names.get(value, mark))
             for value, word, mark in ((True, "true", "Yes"), (False, "false", "No"))
             if field.possible_values is None or value in field.possible_values
         ]
@@ -157,19 +157,19 @@ def _choices(field: Field, kind: str, count: int) -> list[Choice]:
     for number, value in enumerate(values):
         name = names_given[number] if names_given else str(value)
         mark = str(value) if isinstance(value, int) else name
-        found.append(Choice(str(value), mark, name))
+        found.append(Option(str(value), mark, name))
     if field.scale is ScaleDirection.high_is_first:
         found.reverse()
     if kind == "scale" and names_given is None and found:
         ends = {0: "Response 1 is much better", len(found) - 1: "Response 2 is much better"}
         found = [
-            Choice(one.value, one.mark, ends.get(number, one.mark))
+            Option(one.value, one.mark, ends.get(number, one.mark))
             for number, one in enumerate(found)
         ]
     return found
 
 
-def _with_digits(kind: str, choices: list[Choice]) -> list[Choice]:
+def _with_digits(kind: str, choices: list[Option]) -> list[Option]:
     """Choices with their keys: places, but on a scale the numbers that stand on its buttons."""
     keys = list(range(1, len(choices) + 1))
     marks = [one.mark for one in choices]

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Answer
+from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.datasets import attachments
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
-from plaudit.model.deliveries import Attachment
+from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.datasets.attachments import find_attachment
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2.task import Message, Thread
-from plaudit.workspace.http.page import Page, Visit
+from plaudit.workspace.http.page import Page, PageRequest
 
 FILES_MAX = 100
 """Of one task; further ones stay links."""
@@ -34,9 +34,9 @@ _SHOWN = re.compile(r"/files/(\w+)", re.ASCII)
 class Files(Struct, frozen=True):
     """The files of a task that are kept here, by id."""
 
-    known: dict[str, Attachment] = {}
+    known: dict[str, AttachmentRow] = {}
 
-    def find(self, url: str) -> Attachment | None:
+    def find(self, url: str) -> AttachmentRow | None:
         """The file that a URL of a task means; None if it is none of ours."""
         found = _KEPT.fullmatch(url)
         return None if found is None else self.known.get(found["id"])
@@ -85,14 +85,16 @@ def _texts_of(message: Message) -> Iterator[str]:
     yield from (one.text for one in said.chunks or ())
 
 
-async def show_file(visit: Visit[NoQuery]) -> Answer:
+async def show_file(visit: PageRequest[NoQuery]) -> Response:
     """GET /files/{attachment_id}: leads to a file of the person's own organization."""
     async with visit.db.read(snapshot=False) as tx:
         found = await find_attachment(tx, visit.user.org_id, visit.path["attachment_id"])
     if found is None:
         raise NotFound("there is no such file")
     location = attachments.link(visit.secret, found)
-    return Answer(b"", 302, "text/plain", [(b"location", location.encode()), (b"vary", b"Cookie")])
+    return Response(
+        b"", 302, "text/plain", [(b"location", location.encode()), (b"vary", b"Cookie")]
+    )
 
 
 PAGES = (

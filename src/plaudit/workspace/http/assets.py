@@ -10,7 +10,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from plaudit.api.http.operation import Answer
+from plaudit.api.http.operation import Response
 from plaudit.errors import NotFound
 
 _FOLDER = Path(__file__).parents[1] / "static"
@@ -50,7 +50,7 @@ class Assets:
         self._files[name]
         return f"/static/{self.version}/{name}"
 
-    def answer(self, version: str, name: str) -> Answer:
+    def answer(self, version: str, name: str) -> Response:
         """A file; raises NotFound.
 
         While servers are upgraded one after the other, one may be asked for a version of
@@ -66,4 +66,4 @@ class Assets:
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"content-security-policy", b"default-src 'none'; sandbox"),
         ]
-        return Answer(content, 200, content_type, headers)
+        return Response(content, 200, content_type, headers)

@@ -22,7 +22,7 @@ from plaudit import clock
 from plaudit.api.http.operation import Services
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import Reject
-from plaudit.core.transfer.jobs import Progress
+from plaudit.core.transfer.jobs import JobProgress
 from plaudit.errors import Problem, Unavailable
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction, Work
@@ -42,7 +42,7 @@ class Tracker:
     """What a job and its server tell one another; used by both threads."""
 
     def __init__(self, phase: str) -> None:
-        self.progress = Progress(phase=phase)
+        self.progress = JobProgress(phase=phase)
         self.reject_count = 0
         """How many refused rows were taken down; those beyond are only counted."""
         self._rejects: deque[Reject] = deque()
@@ -82,7 +82,7 @@ class Tracker:
         return [self._rejects.popleft() for _ in range(len(self._rejects))]
 
 
-class Run:
+class JobRun:
     """One job under way in this process: its tracker, and the beat that keeps it alive."""
 
     def __init__(self, services: Services, threads: ThreadPoolExecutor, job: Job) -> None:
@@ -118,7 +118,7 @@ class Run:
         async def opened() -> T:
             own = connect.open_database(settings, patient=True)
             try:
-                return await work(own if settings.database is not None else _Beside(own, main))
+                return await work(own if settings.database is not None else _JobThread(own, main))
             finally:
                 await own.close()
 
@@ -187,28 +187,28 @@ class Run:
                 return
 
 
-class Jobs:
+class JobRunner:
     """The jobs of one process. Belongs to the event loop of the application."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._threads = ThreadPoolExecutor(THREADS_MAX, "job")
-        self._runs: set[Run] = set()
+        self._runs: set[JobRun] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, job: Job) -> Run:
+    def open(self, job: Job) -> JobRun:
         """Keep a job that was begun alive, until it is ended or handed to `go`."""
-        run = Run(self._services, self._threads, job)
+        run = JobRun(self._services, self._threads, job)
         self._runs.add(run)
         return run
 
-    def go(self, run: Run, work: Coroutine[Any, Any, int | None]) -> None:
+    def go(self, run: JobRun, work: Coroutine[Any, Any, int | None]) -> None:
         """Do the job's work while the request that began it is answered."""
         task = asyncio.create_task(self._whole(run, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def close(self, run: Run, state: JobState, reason: str) -> None:
+    async def close(self, run: JobRun, state: JobState, reason: str) -> None:
         """End a job that was opened and cannot be handed to `go`."""
         await run.end(state, reason=reason)
         self._runs.discard(run)
@@ -223,14 +223,14 @@ class Jobs:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _whole(self, run: Run, work: Coroutine[Any, Any, int | None]) -> None:
+    async def _whole(self, run: JobRun, work: Coroutine[Any, Any, int | None]) -> None:
         try:
             await run.to_end(work)
         finally:
             self._runs.discard(run)
 
 
-class _Beside:
+class _JobThread:
     """The embedded store for another thread: it reads on a connection of its own.
 
     What it writes passes through the server's one writer, which takes turns; with a connection of

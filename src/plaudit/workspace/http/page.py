@@ -23,12 +23,12 @@ from starlette.types import Receive
 from plaudit.api.http.client_address import network_of
 from plaudit.api.http.operation import Services
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.accounts.authentication import Place, Throttle
+from plaudit.core.accounts.authentication import ClientInfo, Throttle
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.model.core import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
 from plaudit.store.engine.engine import Database
-from plaudit.workspace.http.job_runner import Jobs
+from plaudit.workspace.http.job_runner import JobRunner
 
 Q = TypeVar("Q", bound=Struct)
 
@@ -36,20 +36,20 @@ ANYONE: Literal["anyone"] = "anyone"
 """The role of a page that is open to people who are not signed in."""
 
 
-class Desk(Struct, frozen=True):
+class PageServices(Struct, frozen=True):
     """What all pages of a process share."""
 
     services: Services
     throttle: Throttle
     destinations: re.Pattern[str]
     """The paths that a sign-in may lead to."""
-    jobs: Jobs
+    jobs: JobRunner
 
 
-class Visit(Struct, Generic[Q]):
+class PageRequest(Struct, Generic[Q]):
     """One request of a browser, decoded."""
 
-    desk: Desk
+    desk: PageServices
     user: SignedIn
     """Who is signed in. On open pages it may be None."""
     query: Q
@@ -78,10 +78,10 @@ class Visit(Struct, Generic[Q]):
         return self.desk.services.settings
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ClientInfo:
         """Where the request comes from, for the throttle."""
         client = network_of(self.scope, self.settings.trusted_proxies)
-        return Place(client, time.monotonic())
+        return ClientInfo(client, time.monotonic())
 
     @property
     def request_id(self) -> str:
@@ -110,7 +110,7 @@ class Redirect(Struct, kw_only=True):
     """What the session's cookie holds from now on; empty takes the cookie away."""
 
 
-class Shown(Struct, kw_only=True):
+class TemplateResponse(Struct, kw_only=True):
     """A template filled in, where a handler answers with another one than its page declares."""
 
     template: str

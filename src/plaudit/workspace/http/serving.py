@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from plaudit.api.http import problems
 from plaudit.api.http.bodies import read_body, refuse_encoding
-from plaudit.api.http.operation import JSON, Answer, Change, Services, path_parts, respond
+from plaudit.api.http.operation import JSON, Response, Services, WriteContext, path_parts, respond
 from plaudit.api.http.parameters import decode
 from plaudit.api.http.streams import Stream
 from plaudit.core.accounts import permissions, sessions
@@ -42,9 +42,16 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.browser import Browser
-from plaudit.workspace.http.job_runner import Jobs
-from plaudit.workspace.http.page import ANYONE, Desk, Page, Redirect, Shown, Visit
-from plaudit.workspace.http.views import Frame, Views
+from plaudit.workspace.http.job_runner import JobRunner
+from plaudit.workspace.http.page import (
+    ANYONE,
+    Page,
+    PageRequest,
+    PageServices,
+    Redirect,
+    TemplateResponse,
+)
+from plaudit.workspace.http.views import LayoutContext, Views
 
 _AGAIN = (InvalidContent, Conflict, IllegalMove, SignInRefused, TooManyRequests, Unavailable)
 _encode = msgspec.json.Encoder().encode
@@ -63,11 +70,11 @@ class Workspace:
         for page in pages:
             self._by_path.setdefault(page.path, []).append(page)
         shown = [page.path for page in pages if page.method == "GET" and page.template]
-        self.jobs = Jobs(services)
+        self.jobs = JobRunner(services)
         """Long work that pages start; to be stopped before the database is closed."""
-        self.touching = sessions.Touching()
+        self.touching = sessions.SessionActivity()
         """The same holds for it."""
-        self._desk = Desk(services, Throttle(), links.pattern_of(shown), self.jobs)
+        self._desk = PageServices(services, Throttle(), links.pattern_of(shown), self.jobs)
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
         """Everything here is ours to answer, also what does not exist."""
@@ -81,7 +88,7 @@ class Workspace:
         files = Route("/static/{version}/{name:path}", _Files(self.assets))
         return [*found, files, *(Route(f"/{one}/{{rest:path}}", _Nothing(self)) for one in firsts)]
 
-    def show_problem(self, scope: Scope, problem: Problem) -> Answer | None:
+    def show_problem(self, scope: Scope, problem: Problem) -> Response | None:
         """How a person is told of a problem; None where a script asks, or an API client."""
         if self.paths.fullmatch(scope["path"]) is None:
             return None
@@ -92,10 +99,10 @@ class Workspace:
             return self._redirect(browser, Redirect(to=links.to_sign_in(scope)))
         return self.views.draw_problem(self.frame(scope, browser), problem)
 
-    def frame(self, scope: Scope, browser: Browser) -> Frame:
+    def frame(self, scope: Scope, browser: Browser) -> LayoutContext:
         """What a page is drawn with for this request."""
         tokens = self.services.secret.form_tokens(browser.session) if browser.session else [""]
-        return Frame(
+        return LayoutContext(
             user=scope.get("plaudit.user"),
             path=scope["path"],
             token=tokens[0],
@@ -115,7 +122,7 @@ class Workspace:
                 raise SignedOut
             permissions.require_role(user, page.role)
             self.touching.touch(self.services.db, user)
-        visit = Visit(
+        visit = PageRequest(
             desk=self._desk,
             user=user,
             query=decode(page.query, scope["query_string"]),
@@ -142,7 +149,9 @@ class Workspace:
         async with self.services.db.read(snapshot=False) as tx:
             return await sessions.find(tx, self.services.secret, browser.session)
 
-    async def _change(self, page: Page, visit: Visit[Any], browser: Browser) -> Answer | Stream:
+    async def _change(
+        self, page: Page, visit: PageRequest[Any], browser: Browser
+    ) -> Response | Stream:
         browser.require_own_page()
         refuse_encoding(dict(visit.scope["headers"]))
         content_type = browser.header("content-type")
@@ -169,14 +178,14 @@ class Workspace:
             return await self._draw_again(self.by_id[page.again], visit, browser, problem, fields)
         return self._answer(page, visit, browser, made)
 
-    async def _handle(self, page: Page, visit: Visit[Any], sent: Struct) -> Any:
+    async def _handle(self, page: Page, visit: PageRequest[Any], sent: Struct) -> Any:
         if page.before is not None:
             await page.before(visit, sent)
         if page.opens_own:
             return await page.handler(visit, sent)
 
         async def work(tx: Transaction) -> Any:
-            change = Change(tx, visit.user.org_id, visit.actor, page.page_id)
+            change = WriteContext(tx, visit.user.org_id, visit.actor, page.page_id)
             made = await page.handler(visit, sent, change)
             assert change.noted, f"{page.page_id} left no trace in the audit log"
             return made
@@ -188,11 +197,11 @@ class Workspace:
     async def _draw_again(
         self,
         page: Page,
-        visit: Visit[Any],
+        visit: PageRequest[Any],
         browser: Browser,
         problem: Problem,
         fields: dict[str, list[str]],
-    ) -> Answer:
+    ) -> Response:
         """The page that a form stands on, with what was wrong and what was typed."""
         assert page.template is not None
         context = await page.handler(msgspec.structs.replace(visit, query=decode(page.query, b"")))
@@ -206,24 +215,24 @@ class Workspace:
         )
 
     def _answer(
-        self, page: Page, visit: Visit[Any], browser: Browser, made: Any
-    ) -> Answer | Stream:
+        self, page: Page, visit: PageRequest[Any], browser: Browser, made: Any
+    ) -> Response | Stream:
         match made:
-            case Answer() | Stream():
+            case Response() | Stream():
                 return made
             case Redirect():
                 return self._redirect(browser, made)
-            case Shown():
+            case TemplateResponse():
                 frame = self.frame(visit.scope, browser)
                 return self.views.draw(frame, made.template, made.context, status=made.status)
             case dict():
                 assert page.template is not None, f"{page.page_id} has no template"
                 return self._page(page.template, visit, browser, made)
-        return Answer(_encode(made), 200, JSON, [(b"vary", b"Cookie")])
+        return Response(_encode(made), 200, JSON, [(b"vary", b"Cookie")])
 
     def _page(
-        self, template: str, visit: Visit[Any], browser: Browser, context: dict[str, Any]
-    ) -> Answer:
+        self, template: str, visit: PageRequest[Any], browser: Browser, context: dict[str, Any]
+    ) -> Response:
         """A page that is looked at: what was to be said is said, and a stranger gets a cookie.
 
         The cookie of somebody who is not signed in is random and stored nowhere; the forms that
@@ -244,13 +253,13 @@ class Workspace:
         return answer
 
     @staticmethod
-    def _redirect(browser: Browser, redirect: Redirect) -> Answer:
+    def _redirect(browser: Browser, redirect: Redirect) -> Response:
         headers = [(b"location", redirect.to.encode("ascii")), (b"vary", b"Cookie")]
         if redirect.said:
             headers.append(browser.set_said(redirect.said))
         if redirect.session is not None:
             headers.append(browser.set_session(redirect.session))
-        return Answer(b"", 303, "text/plain", headers)
+        return Response(b"", 303, "text/plain", headers)
 
 
 class _Dispatch:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.api.http import problems
-from plaudit.api.http.operation import Answer
+from plaudit.api.http.operation import Response
 from plaudit.core.accounts import permissions
 from plaudit.errors import Problem
 from plaudit.model.core import SignedIn
@@ -50,7 +50,7 @@ class Link(Struct, frozen=True):
     is_here: bool
 
 
-class Frame(Struct, frozen=True, kw_only=True):
+class LayoutContext(Struct, frozen=True, kw_only=True):
     """What every page is drawn with, whatever its handler says."""
 
     user: SignedIn | None
@@ -62,16 +62,16 @@ class Frame(Struct, frozen=True, kw_only=True):
     request_id: str
 
 
-class Trouble(Struct, frozen=True):
+class FormError(Struct, frozen=True):
     """A problem as templates see it; `pointer` names the field it is about, if it is about one."""
 
     message: str
     pointer: str
 
     @staticmethod
-    def of(problem: Problem) -> Trouble:
+    def of(problem: Problem) -> FormError:
         """What to say of this problem."""
-        return Trouble(problem.message, getattr(problem, "pointer", None) or "")
+        return FormError(problem.message, getattr(problem, "pointer", None) or "")
 
 
 class Views:
@@ -102,14 +102,14 @@ class Views:
 
     def draw(
         self,
-        frame: Frame,
+        frame: LayoutContext,
         template: str,
         context: dict[str, Any],
         *,
         status: int = 200,
         problem: Problem | None = None,
         given: dict[str, list[str]] | None = None,
-    ) -> Answer:
+    ) -> Response:
         """A whole page.
 
         Templates find the frame's members, the handler's context, and after a form was refused
@@ -124,7 +124,7 @@ class Views:
                 "theme": frame.theme,
                 "said": frame.said,
                 "request_id": frame.request_id,
-                "problem": None if problem is None else Trouble.of(problem),
+                "problem": None if problem is None else FormError.of(problem),
                 "given": {name: values[-1] for name, values in (given or {}).items()},
                 "given_lists": given or {},
             }
@@ -133,15 +133,15 @@ class Views:
         headers = list(_HEADERS)
         if problem is not None:
             headers += problems.headers(problem)
-        return Answer(body.encode(), status, HTML, headers)
+        return Response(body.encode(), status, HTML, headers)
 
-    def draw_problem(self, frame: Frame, problem: Problem) -> Answer:
+    def draw_problem(self, frame: LayoutContext, problem: Problem) -> Response:
         """The page of an error."""
         status = problems.STATUSES[type(problem)]
         context = {"status": status}
         return self.draw(frame, "shared/problem.html", context, status=status, problem=problem)
 
-    def _links(self, frame: Frame) -> list[Link]:
+    def _links(self, frame: LayoutContext) -> list[Link]:
         user = frame.user
         if user is None:
             return []

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Change
-from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.api.http.operation import WriteContext
+from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.core.tasks import batches, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
-from plaudit.core.tasks.resolve import ScopeWords
+from plaudit.core.tasks.resolve import ScopeNames
 from plaudit.errors import NotFound
-from plaudit.model.core import Batch, BatchStatus, PersonRole
+from plaudit.model.core import BatchRow, BatchStatus, PersonRole
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches as batches_store
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
-from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.render import charts
 
@@ -38,7 +38,7 @@ class BatchesQuery(Struct, frozen=True):
     """Query of the page of batches."""
 
     status: Annotated[
-        BatchStatus | None, Choice(description="Only batches in this status.", words=BatchStatus)
+        BatchStatus | None, Enum(description="Only batches in this status.", words=BatchStatus)
     ] = None
     next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
@@ -56,17 +56,17 @@ class PriorityForm(Struct):
     priority: int
 
 
-class BatchShown(Struct, frozen=True):
+class BatchRowView(Struct, frozen=True):
     """A batch with its counts, and what may be done to it."""
 
-    batch: Batch
+    batch: BatchRow
     counts: dict[str, int]
     total: int
     parts: list[charts.Share]
     actions: list[str]
 
 
-async def show_batches(visit: Visit[BatchesQuery]) -> dict[str, Any]:
+async def show_batches(visit: PageRequest[BatchesQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/batches: one page of them, oldest first."""
     query = visit.query
     async with visit.db.read() as tx:
@@ -76,7 +76,7 @@ async def show_batches(visit: Visit[BatchesQuery]) -> dict[str, Any]:
             visit.secret,
             project.org_id,
             BatchQuery(
-                scope=ScopeWords(project_id=project.public_id),
+                scope=ScopeNames(project_id=project.public_id),
                 status=query.status,
                 limit=PAGE_MAX,
                 next_token=query.next_token,
@@ -94,7 +94,9 @@ async def show_batches(visit: Visit[BatchesQuery]) -> dict[str, Any]:
     }
 
 
-async def create_batch(visit: Visit[NoQuery], sent: NewBatch, change: Change) -> Redirect:
+async def create_batch(
+    visit: PageRequest[NoQuery], sent: NewBatch, change: WriteContext
+) -> Redirect:
     """POST /projects/{project_id}/batches: one batch, its name new in the organization."""
     project = await get_project(change.tx, visit)
     batch = await batches.open_batch(
@@ -109,7 +111,7 @@ async def create_batch(visit: Visit[NoQuery], sent: NewBatch, change: Change) ->
     return _back(visit, f"Batch {batch.name} is there.")
 
 
-async def _move(visit: Visit[NoQuery], change: Change, action: str) -> Redirect:
+async def _move(visit: PageRequest[NoQuery], change: WriteContext, action: str) -> Redirect:
     before = await _named(change.tx, visit)
     batch = await batches.move(change.tx, before, action)
     await change.note(
@@ -121,27 +123,37 @@ async def _move(visit: Visit[NoQuery], change: Change, action: str) -> Redirect:
     return _back(visit, f"Batch {batch.name} {_DONE[action]}.")
 
 
-async def finalize_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+async def finalize_batch(
+    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+) -> Redirect:
     """POST …/finalize: a staging batch goes to work."""
     return await _move(visit, change, "finalize")
 
 
-async def pause_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+async def pause_batch(
+    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+) -> Redirect:
     """POST …/pause: nobody is given its tasks until it is resumed."""
     return await _move(visit, change, "pause")
 
 
-async def resume_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+async def resume_batch(
+    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+) -> Redirect:
     """POST …/resume: a paused batch goes on."""
     return await _move(visit, change, "resume")
 
 
-async def cancel_batch(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+async def cancel_batch(
+    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+) -> Redirect:
     """POST …/cancel: the batch ends, and its pending tasks with it."""
     return await _move(visit, change, "cancel")
 
 
-async def prioritize_batch(visit: Visit[NoQuery], sent: PriorityForm, change: Change) -> Redirect:
+async def prioritize_batch(
+    visit: PageRequest[NoQuery], sent: PriorityForm, change: WriteContext
+) -> Redirect:
     """POST …/priority: its tasks are given out earlier, or later."""
     batch = await _named(change.tx, visit)
     priority = await work_queue.prioritize(change.tx, batch, sent.priority)
@@ -154,7 +166,7 @@ async def prioritize_batch(visit: Visit[NoQuery], sent: PriorityForm, change: Ch
     return _back(visit, f"The priority of batch {batch.name} is changed.")
 
 
-async def _named(tx: Transaction, visit: Visit[Any]) -> Batch:
+async def _named(tx: Transaction, visit: PageRequest[Any]) -> BatchRow:
     """The batch of the path, if the project of the path has it; raises NotFound."""
     project = await get_project(tx, visit)
     batch = await batches_store.find_batch(tx, project.org_id, visit.path["batch_id"])
@@ -163,18 +175,18 @@ async def _named(tx: Transaction, visit: Visit[Any]) -> Batch:
     return batch
 
 
-async def _shown(tx: Transaction, batch: Batch) -> BatchShown:
+async def _shown(tx: Transaction, batch: BatchRow) -> BatchRowView:
     progress = await batches_store.find_progress(tx, batch.project_id, batch.batch_id)
     counts = {status.value: progress[status] for status in sorted(progress, key=_order)}
     actions = [name for name, (starts, _) in batches.MOVES.items() if batch.status in starts]
-    return BatchShown(batch, counts, sum(counts.values()), charts.shares(counts), actions)
+    return BatchRowView(batch, counts, sum(counts.values()), charts.shares(counts), actions)
 
 
 def _order(status: str) -> int:
     return ("completed", "error", "canceled", "pending").index(status)
 
 
-def _back(visit: Visit[Any], said: str) -> Redirect:
+def _back(visit: PageRequest[Any], said: str) -> Redirect:
     return Redirect(to=links.filled(BATCHES, project_id=visit.path["project_id"]), said=said)
 
 

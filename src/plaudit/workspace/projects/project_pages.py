@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Change
-from plaudit.api.http.parameters import Count, NoQuery
+from plaudit.api.http.operation import WriteContext
+from plaudit.api.http.parameters import IntRange, NoQuery
 from plaudit.core.labeling import dashboard, statistics
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS, form_of
@@ -18,7 +18,7 @@ from plaudit.model.core import PersonRole, Review
 from plaudit.wire.v2.resources import ProjectDetail, project_detail
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
-from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.render import charts
 
 PROJECTS = "/projects"
@@ -34,7 +34,7 @@ class ProjectsQuery(Struct, frozen=True):
 
     page: Annotated[
         int,
-        Count(description="Which page, counted from 1.", least=1, most=PAGES_MAX, default=1),
+        IntRange(description="Which page, counted from 1.", least=1, most=PAGES_MAX, default=1),
     ] = 1
 
 
@@ -56,7 +56,7 @@ class NewProject(Struct, kw_only=True):
     template: str | None = None
 
 
-async def show_projects(visit: Visit[ProjectsQuery]) -> dict[str, Any]:
+async def show_projects(visit: PageRequest[ProjectsQuery]) -> dict[str, Any]:
     """GET /projects: all of them, the newest first."""
     async with visit.db.read() as tx:
         found, pages = await dashboard.standings_page(tx, visit.user.org_id, visit.query.page)
@@ -68,7 +68,7 @@ async def show_projects(visit: Visit[ProjectsQuery]) -> dict[str, Any]:
     }
 
 
-async def show_new_project(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_new_project(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /new-project: the form for one."""
     return {
         "presets": list(PRESETS),
@@ -94,7 +94,9 @@ def general_values(name: str, detail: ProjectDetail) -> dict[str, Any]:
     }
 
 
-async def create_project(visit: Visit[NoQuery], sent: NewProject, change: Change) -> Redirect:
+async def create_project(
+    visit: PageRequest[NoQuery], sent: NewProject, change: WriteContext
+) -> Redirect:
     """POST /projects: one project; its questions are looked at next."""
     detail = ProjectDetail(
         types=form_data.lines_in(sent.types),
@@ -122,7 +124,7 @@ async def create_project(visit: Visit[NoQuery], sent: NewProject, change: Change
     )
 
 
-async def show_project(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_project(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}: how it comes on, and what is set for it."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -145,7 +147,7 @@ async def show_project(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def show_charts(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_charts(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/charts: pace, times and values as pictures."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)

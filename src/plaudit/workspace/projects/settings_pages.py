@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Struct
 
-from plaudit.api.http.operation import Change
+from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.labeling.questions import questions, unshuffled
 from plaudit.core.tasks import projects, templates
@@ -37,7 +37,7 @@ from plaudit.wire.v2.task import MessageRole
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import form_data, links
-from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.projects import sample
 from plaudit.workspace.projects.project_pages import EMPTY, PROJECT, general_values
 from plaudit.workspace.render import rich_text
@@ -110,7 +110,7 @@ class QuestionsTyped(Struct, forbid_unknown_fields=True):
     responses: int = 2
 
 
-async def show_settings(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_settings(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/settings: the name and the rules of working."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -121,7 +121,9 @@ async def show_settings(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def save_settings(visit: Visit[NoQuery], sent: GeneralForm, change: Change) -> Redirect:
+async def save_settings(
+    visit: PageRequest[NoQuery], sent: GeneralForm, change: WriteContext
+) -> Redirect:
     """POST …/settings: these fields, and nothing else."""
     changes = {name: getattr(sent, name) for name in sent.__struct_fields__}
     for name in ("types", "models"):
@@ -129,7 +131,7 @@ async def save_settings(visit: Visit[NoQuery], sent: GeneralForm, change: Change
     return await _save(visit, change, changes, SETTINGS, "The settings are saved.")
 
 
-async def show_guidelines(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_guidelines(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/settings/guidelines: the text, and how it looks."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -142,13 +144,17 @@ async def show_guidelines(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def save_guidelines(visit: Visit[NoQuery], sent: GuidelinesForm, change: Change) -> Redirect:
+async def save_guidelines(
+    visit: PageRequest[NoQuery], sent: GuidelinesForm, change: WriteContext
+) -> Redirect:
     """POST …/settings/guidelines: what annotators read from now on."""
     changes = {"guidelines": sent.guidelines}
     return await _save(visit, change, changes, GUIDELINES, "The guidelines are saved.")
 
 
-async def preview_guidelines(visit: Visit[NoQuery], sent: GuidelinesTyped) -> Shown:
+async def preview_guidelines(
+    visit: PageRequest[NoQuery], sent: GuidelinesTyped
+) -> TemplateResponse:
     """POST …/settings/guidelines/preview: how the text looks. Changes nothing."""
     await _require_project(visit)
     text = sent.text[: projects.GUIDELINES_CHARS_MAX]
@@ -156,7 +162,7 @@ async def preview_guidelines(visit: Visit[NoQuery], sent: GuidelinesTyped) -> Sh
     return _preview(markdown=drawn)
 
 
-async def show_template(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_template(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET …/settings/template: from `template_variables` to the opening conversation."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -176,7 +182,9 @@ async def show_template(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def save_template(visit: Visit[NoQuery], sent: TemplateForm, change: Change) -> Redirect:
+async def save_template(
+    visit: PageRequest[NoQuery], sent: TemplateForm, change: WriteContext
+) -> Redirect:
     """POST …/settings/template: for tasks that are created from now on."""
     value = None if sent.template is None else form_data.json_in(sent.template, "/template")
     return await _save(
@@ -184,7 +192,7 @@ async def save_template(visit: Visit[NoQuery], sent: TemplateForm, change: Chang
     )
 
 
-async def preview_template(visit: Visit[NoQuery], sent: TemplateTyped) -> Shown:
+async def preview_template(visit: PageRequest[NoQuery], sent: TemplateTyped) -> TemplateResponse:
     """POST …/settings/template/preview: the conversation it makes. Changes nothing."""
     await _require_project(visit)
 
@@ -208,7 +216,7 @@ async def preview_template(visit: Visit[NoQuery], sent: TemplateTyped) -> Shown:
         return _preview(fault=exc)
 
 
-async def show_questions(visit: Visit[QuestionsQuery]) -> dict[str, Any]:
+async def show_questions(visit: PageRequest[QuestionsQuery]) -> dict[str, Any]:
     """GET …/settings/form: the editor of the questions, with a preview beside it."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -237,14 +245,16 @@ async def show_questions(visit: Visit[QuestionsQuery]) -> dict[str, Any]:
     }
 
 
-async def save_questions(visit: Visit[NoQuery], sent: QuestionsForm, change: Change) -> Redirect:
+async def save_questions(
+    visit: PageRequest[NoQuery], sent: QuestionsForm, change: WriteContext
+) -> Redirect:
     """POST …/settings/form: what is asked from now on."""
     value = None if sent.form is None else form_data.json_in(sent.form, "/form")
     said = "The questions are saved." if value is not None else "The usual questions are asked."
     return await _save(visit, change, {"form": value}, FORM, said)
 
 
-async def preview_questions(visit: Visit[NoQuery], sent: QuestionsTyped) -> Shown:
+async def preview_questions(visit: PageRequest[NoQuery], sent: QuestionsTyped) -> TemplateResponse:
     """POST …/settings/form/preview: the page that annotators would see. Changes nothing."""
     await _require_project(visit)
     count = max(0, min(sample.RESPONSES_MAX, sent.responses))
@@ -264,7 +274,7 @@ async def preview_questions(visit: Visit[NoQuery], sent: QuestionsTyped) -> Show
 
 
 async def _save(
-    visit: Visit[NoQuery], change: Change, changes: dict[str, Any], path: str, said: str
+    visit: PageRequest[NoQuery], change: WriteContext, changes: dict[str, Any], path: str, said: str
 ) -> Redirect:
     public_id = visit.path["project_id"]
     was, project = await projects.change_project(change.tx, change.org_id, public_id, changes)
@@ -277,7 +287,7 @@ async def _save(
     return Redirect(to=links.filled(path, project_id=public_id), said=said)
 
 
-async def _require_project(visit: Visit[NoQuery]) -> None:
+async def _require_project(visit: PageRequest[NoQuery]) -> None:
     async with visit.db.read(snapshot=False) as tx:
         await get_project(tx, visit)
 
@@ -288,9 +298,9 @@ def _preview(
     markdown: Any = None,
     fault: InvalidContent | None = None,
     left: list[str] | None = None,
-) -> Shown:
+) -> TemplateResponse:
     context = {"shown": shown, "markdown": markdown, "fault": fault, "left": left or []}
-    return Shown(template=PREVIEW, context=context)
+    return TemplateResponse(template=PREVIEW, context=context)
 
 
 def _pretty(value: Any) -> str:

@@ -8,10 +8,10 @@ from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import dashboard
 from plaudit.model.core import PersonRole
 from plaudit.workspace.http import links
-from plaudit.workspace.http.page import Page, Visit
+from plaudit.workspace.http.page import Page, PageRequest
 
 
-async def show_start(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_start(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work: every project with its counts."""
     async with visit.db.read() as tx:
         standings, has_more = await dashboard.standings(tx, visit.user.org_id)

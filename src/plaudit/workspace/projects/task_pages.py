@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Change
+from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.common import names
 from plaudit.core.labeling import task_work
@@ -18,20 +18,20 @@ from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks import lifecycle, listing
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.core.tasks.listing import TaskQuery
-from plaudit.core.tasks.resolve import ScopeWords
+from plaudit.core.tasks.resolve import ScopeNames
 from plaudit.errors import InvalidContent, NotFound
 from plaudit.model.core import (
     ALL_OPTS,
     STORED_STATUSES,
-    Batch,
+    BatchRow,
     PersonRole,
-    Project,
+    ProjectRow,
     StoredTask,
     TaskStatus,
 )
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, tasks
-from plaudit.store.tasks.task_rows import TaskRow
+from plaudit.store.tasks.task_rows import TaskSummary
 from plaudit.wire.v2 import render as wire_rendering
 from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.task import ErrorDetail
@@ -39,8 +39,8 @@ from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.annotate.files import find_files
 from plaudit.workspace.http import links
-from plaudit.workspace.http.page import Page, Redirect, Visit
-from plaudit.workspace.http.views import Trouble
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
+from plaudit.workspace.http.views import FormError
 from plaudit.workspace.projects import delivered_view
 from plaudit.workspace.projects.project_pages import PROJECT
 
@@ -76,12 +76,12 @@ class ErrorForm(Struct):
     message: str
 
 
-async def show_tasks(visit: Visit[TasksQuery]) -> dict[str, Any]:
+async def show_tasks(visit: PageRequest[TasksQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/tasks: those that the filters leave, in order of creation."""
     query = visit.query
     given = {name: value for name in query.__struct_fields__ if (value := getattr(query, name))}
     token = given.pop("next_token", None)
-    rows: list[TaskRow] = []
+    rows: list[TaskSummary] = []
     following, trouble = None, None
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -92,7 +92,7 @@ async def show_tasks(visit: Visit[TasksQuery]) -> dict[str, Any]:
             else:
                 rows, following = await _page(tx, visit, project, token)
         except InvalidContent as problem:
-            trouble = Trouble.of(problem)
+            trouble = FormError.of(problem)
         known = await _batch_names(tx, project, rows)
         listed = await batches.list_batches(
             tx,
@@ -118,8 +118,8 @@ async def show_tasks(visit: Visit[TasksQuery]) -> dict[str, Any]:
 
 
 async def _page(
-    tx: Transaction, visit: Visit[TasksQuery], project: Project, token: str | None
-) -> tuple[list[TaskRow], str | None]:
+    tx: Transaction, visit: PageRequest[TasksQuery], project: ProjectRow, token: str | None
+) -> tuple[list[TaskSummary], str | None]:
     """The rows that the filters leave; raises InvalidContent with the field as pointer."""
     query = visit.query
     times = {name: moment(getattr(query, name), f"/{name}") for name in _BOUNDS}
@@ -134,7 +134,7 @@ async def _page(
         visit.secret,
         project.org_id,
         TaskQuery(
-            scope=ScopeWords(
+            scope=ScopeNames(
                 project_id=project.public_id, batch_id=None if batch is None else batch.batch_id
             ),
             status=status,
@@ -149,7 +149,7 @@ async def _page(
     )
 
 
-async def _batch_called(tx: Transaction, project: Project, word: str) -> Batch:
+async def _batch_called(tx: Transaction, project: ProjectRow, word: str) -> BatchRow:
     found = await batches.find_batch(tx, project.org_id, word)
     if found is None or found.project_id != project.project_id:
         by_name = await batches.list_batches_by_name(
@@ -162,7 +162,7 @@ async def _batch_called(tx: Transaction, project: Project, word: str) -> Batch:
 
 
 async def _batch_names(
-    tx: Transaction, project: Project, rows: list[TaskRow]
+    tx: Transaction, project: ProjectRow, rows: list[TaskSummary]
 ) -> dict[str | None, str]:
     found: dict[str | None, str] = {}
     for batch_id in {one.batch_id for one in rows if one.batch_id is not None}:
@@ -171,7 +171,7 @@ async def _batch_names(
     return found
 
 
-async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/tasks/{task_id}: what is in it, as JSON, and the work on it."""
     async with visit.db.read() as tx:
         project, task = await _named(tx, visit)
@@ -199,14 +199,16 @@ async def show_task(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def cancel_task(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+async def cancel_task(
+    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+) -> Redirect:
     """POST …/cancel: nobody is to work on the task any more."""
     _, task = await _named(change.tx, visit)
     await lifecycle.cancel_task(change.tx, change.org_id, task)
     return await _moved(visit, change, task, "The task is canceled.")
 
 
-async def fail_task(visit: Visit[NoQuery], sent: ErrorForm, change: Change) -> Redirect:
+async def fail_task(visit: PageRequest[NoQuery], sent: ErrorForm, change: WriteContext) -> Redirect:
     """POST …/error: the task cannot be done, and why."""
     text = sent.message.strip()
     if not 0 < len(text) <= MESSAGE_CHARS_MAX:
@@ -216,14 +218,16 @@ async def fail_task(visit: Visit[NoQuery], sent: ErrorForm, change: Change) -> R
     return await _moved(visit, change, task, "The task is in error.")
 
 
-async def reopen_task(visit: Visit[NoQuery], sent: NoFields, change: Change) -> Redirect:
+async def reopen_task(
+    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+) -> Redirect:
     """POST …/reopen: a completed task is to be done again."""
     _, task = await _named(change.tx, visit)
     await lifecycle.reopen_task(change.tx, change.org_id, task)
     return await _moved(visit, change, task, "The task is pending again.")
 
 
-async def _named(tx: Transaction, visit: Visit[Any]) -> tuple[Project, StoredTask]:
+async def _named(tx: Transaction, visit: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
     """The project and the task of the path; raises NotFound."""
     project = await get_project(tx, visit)
     task = await tasks.find_task(tx, project.org_id, visit.path["task_id"])
@@ -232,15 +236,17 @@ async def _named(tx: Transaction, visit: Visit[Any]) -> tuple[Project, StoredTas
     return project, task
 
 
-async def _moved(visit: Visit[Any], change: Change, task: StoredTask, said: str) -> Redirect:
+async def _moved(
+    visit: PageRequest[Any], change: WriteContext, task: StoredTask, said: str
+) -> Redirect:
     await change.note(
         "task", task.task_id, project_id=task.project_id, detail={"from": task.status}
     )
     return Redirect(to=links.filled(TASK, **visit.path), said=said)
 
 
-def _row(task: StoredTask) -> TaskRow:
-    return TaskRow(
+def _row(task: StoredTask) -> TaskSummary:
+    return TaskSummary(
         task.seq, task.task_id, task.batch_id, task.status, task.created_ms, task.completed_ms
     )
 

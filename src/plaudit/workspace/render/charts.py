@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.labeling.statistics import Bar, Pace
+from plaudit.core.labeling.statistics import CompletionPace, ValueCount
 
 WIDTH = 720
 HEIGHT = 200
@@ -67,12 +67,12 @@ class Share(Struct, frozen=True):
     width: float
 
 
-def days_chart(pace: Pace) -> Chart:
+def days_chart(pace: CompletionPace) -> Chart:
     """Completions by day."""
-    return bars_chart([Bar(clock.format_ms(ms)[:10], count) for ms, count in pace.days])
+    return bars_chart([ValueCount(clock.format_ms(ms)[:10], count) for ms, count in pace.days])
 
 
-def bars_chart(bars: Sequence[Bar]) -> Chart:
+def bars_chart(bars: Sequence[ValueCount]) -> Chart:
     """A column for each bar; so many captions as there is room for."""
     top, step = _scale(max((one.count for one in bars), default=0))
     base = HEIGHT - BOTTOM
@@ -102,7 +102,7 @@ def bars_chart(bars: Sequence[Bar]) -> Chart:
     return Chart(WIDTH, HEIGHT, LEFT, base, columns, ticks, sum(one.count for one in bars))
 
 
-def row_widths(bars: Sequence[Bar]) -> list[tuple[Bar, float, float]]:
+def row_widths(bars: Sequence[ValueCount]) -> list[tuple[ValueCount, float, float]]:
     """Each bar with its length in a row of a table, and its share of all in percent."""
     most = max((one.count for one in bars), default=0) or 1
     total = sum(one.count for one in bars) or 1

@@ -22,7 +22,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from plaudit.workspace.render.render_budget import Allowance
+from plaudit.workspace.render.render_budget import RenderBudget
 from plaudit.workspace.render.sanitize import TAGS, escaped, is_allowed
 
 CHARACTERS_MAX = 2_000
@@ -114,7 +114,7 @@ def _write(
     _renderer: Any, tokens: Sequence[Token], place: int, _options: OptionsDict, env: EnvType
 ) -> str:
     token = tokens[place]
-    allowance: Allowance = env["allowance"]
+    allowance: RenderBudget = env["allowance"]
     latex = token.content
     cost = max(len(latex), COST_AT_LEAST)
     is_display = token.markup in _DISPLAYED

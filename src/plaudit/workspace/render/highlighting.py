@@ -9,7 +9,7 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
-from plaudit.workspace.render.render_budget import Allowance
+from plaudit.workspace.render.render_budget import RenderBudget
 from plaudit.workspace.render.sanitize import CODE_CLASSES, escaped
 
 CHARACTERS_MAX = 10_000
@@ -33,7 +33,7 @@ def language_of(info: str) -> str:
     return name if name in LANGUAGES else ""
 
 
-def highlighted(code: str, language: str, allowance: Allowance) -> str:
+def highlighted(code: str, language: str, allowance: RenderBudget) -> str:
     """Return HTML of code, coloured as far as the allowance goes; `language` may be ""."""
     is_small = (
         len(code) <= min(CHARACTERS_MAX, allowance.code_characters)
@@ -46,7 +46,7 @@ def highlighted(code: str, language: str, allowance: Allowance) -> str:
     return _coloured(code, _lexer(language), allowance)
 
 
-def _coloured(code: str, lexer: Lexer, allowance: Allowance) -> str:
+def _coloured(code: str, lexer: Lexer, allowance: RenderBudget) -> str:
     pieces = []
     end = 0
     for place, kind, text in lexer.get_tokens_unprocessed(code):

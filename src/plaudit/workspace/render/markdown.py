@@ -18,7 +18,7 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from plaudit.workspace.render.formulas import read_formulas
 from plaudit.workspace.render.highlighting import highlighted, language_of
-from plaudit.workspace.render.render_budget import Allowance
+from plaudit.workspace.render.render_budget import RenderBudget
 from plaudit.workspace.render.sanitize import (
     LINK,
     SCHEMES,
@@ -53,7 +53,7 @@ class _Reader(MarkdownIt):
 
 def to_html(text: str, is_attachment: IsAttachment) -> str:
     """Convert markdown to HTML, which is then to be cleaned."""
-    env = {"allowance": Allowance(), "is_attachment": is_attachment}
+    env = {"allowance": RenderBudget(), "is_attachment": is_attachment}
     return str(_READER.render(text, env))
 
 

@@ -10,7 +10,7 @@ FORMULA_CHARACTERS_MAX = 20_000
 
 
 @dataclass(slots=True)
-class Allowance:
+class RenderBudget:
     """What is left for one text. Lexers and the LaTeX reader are not linear in hostile hands."""
 
     code_characters: int = CODE_CHARACTERS_MAX

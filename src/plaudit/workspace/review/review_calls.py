@@ -10,17 +10,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Answer, Change
+from plaudit.api.http.operation import Response, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import review_decisions, review_queue
 from plaudit.errors import AnswersRejected
 from plaudit.model.core import PersonRole
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.annotate.annotation_calls import Onward, refusal
+from plaudit.workspace.annotate.annotation_calls import NextTask, refusal
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http import links
-from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.review.review_pages import PROJECT, TASK, find_task, task_path
 
 
@@ -39,10 +39,10 @@ class SendBackForm(Struct, kw_only=True):
     comment: str
 
 
-async def accept_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answer:
+async def accept_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
     """POST …/accept: deliver the task, with the reviewer's fixes; leads to the next one."""
 
-    async def work(tx: Transaction) -> Onward:
+    async def work(tx: Transaction) -> NextTask:
         project = await get_project(tx, visit)
         task = await find_task(tx, visit, project)
         await review_decisions.accept(
@@ -51,8 +51,8 @@ async def accept_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answer
         await _note(tx, visit, "accept_task", task.task_id, project.project_id, len(sent.fixes))
         following = await review_queue.next_in_review(tx, project, task.seq)
         if following is None:
-            return Onward(next=links.filled(PROJECT, project_id=project.public_id))
-        return Onward(next=task_path(project, following))
+            return NextTask(next=links.filled(PROJECT, project_id=project.public_id))
+        return NextTask(next=task_path(project, following))
 
     try:
         return await visit.db.write(work)
@@ -60,17 +60,17 @@ async def accept_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answer
         return refusal(problem, faults=problem.faults)
 
 
-async def correct_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answer:
+async def correct_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
     """POST …/correct: deliver a completed task anew."""
 
-    async def work(tx: Transaction) -> Onward:
+    async def work(tx: Transaction) -> NextTask:
         project = await get_project(tx, visit)
         task = await find_task(tx, visit, project)
         await review_decisions.correct(
             tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
         )
         await _note(tx, visit, "correct_task", task.task_id, project.project_id, len(sent.fixes))
-        return Onward(next=task_path(project, task.task_id))
+        return NextTask(next=task_path(project, task.task_id))
 
     try:
         return await visit.db.write(work)
@@ -78,7 +78,9 @@ async def correct_task(visit: Visit[NoQuery], sent: FixesSent) -> Onward | Answe
         return refusal(problem, faults=problem.faults)
 
 
-async def send_back(visit: Visit[NoQuery], form: SendBackForm, change: Change) -> Redirect:
+async def send_back(
+    visit: PageRequest[NoQuery], form: SendBackForm, change: WriteContext
+) -> Redirect:
     """POST …/send-back: one person does it again, with a comment."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
@@ -97,7 +99,9 @@ async def send_back(visit: Visit[NoQuery], form: SendBackForm, change: Change) -
     return Redirect(to=to, said=f"Sent back to {names[form.user_id]}.")
 
 
-async def confirm_report(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def confirm_report(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST …/confirm-report: the task ends with what was reported of it."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
@@ -106,7 +110,9 @@ async def confirm_report(visit: Visit[NoQuery], form: NoFields, change: Change) 
     return _to_reported(visit, "The report is confirmed; the task has ended without answers.")
 
 
-async def dismiss_report(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def dismiss_report(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST …/dismiss-report: the task is back in the queue."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
@@ -115,20 +121,20 @@ async def dismiss_report(visit: Visit[NoQuery], form: NoFields, change: Change) 
     return _to_reported(visit, "The report is dismissed; the task is back in the queue.")
 
 
-def _to_reported(visit: Visit[Any], said: str) -> Redirect:
+def _to_reported(visit: PageRequest[Any], said: str) -> Redirect:
     to = links.filled(PROJECT, project_id=visit.path["project_id"])
     return Redirect(to=f"{to}?show=reported", said=said)
 
 
 async def _note(
     tx: Transaction,
-    visit: Visit[Any],
+    visit: PageRequest[Any],
     action: str,
     task_id: str,
     project_id: int,
     fix_count: int,
 ) -> None:
-    change = Change(tx, visit.user.org_id, visit.actor, action)
+    change = WriteContext(tx, visit.user.org_id, visit.actor, action)
     await change.note("task", task_id, project_id=project_id, detail={"fixes": fix_count})
 
 

@@ -12,24 +12,24 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.core.accounts import permissions
 from plaudit.core.common import page_tokens
 from plaudit.core.labeling import question_results, review_queue
 from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
-from plaudit.model.core import PersonRole, Project, StoredTask, TaskStatus
+from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import Work, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
-from plaudit.store.tasks.tasks import TaskPlace
+from plaudit.store.tasks.tasks import HeadRefs
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import excerpt, get_project
 from plaudit.workspace.annotate.files import find_files
 from plaudit.workspace.http import links
-from plaudit.workspace.http.page import Page, Visit
+from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.review import review_view
 
@@ -39,7 +39,7 @@ TASK = "/review/{project_id}/tasks/{task_id}"
 PAGE_MAX = 50
 
 
-class Shelf(StrEnum):
+class ReviewList(StrEnum):
     """What a project's list shows."""
 
     waiting = "waiting"
@@ -47,10 +47,10 @@ class Shelf(StrEnum):
     completed = "completed"
 
 
-class ShelfQuery(Struct, frozen=True):
+class ReviewListQuery(Struct, frozen=True):
     """Query of GET /review/{project_id}."""
 
-    show: Annotated[Shelf | None, Choice(description="What to list.", words=Shelf)] = None
+    show: Annotated[ReviewList | None, Enum(description="What to list.", words=ReviewList)] = None
     next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
 
@@ -58,12 +58,12 @@ class _Place(Struct, frozen=True, array_like=True, tag="review"):
     """The task after which a page starts, and the walk that it belongs to."""
 
     project_id: int
-    shelf: Shelf
+    shelf: ReviewList
     completed_ms: int
     seq: int
 
 
-class Row(Struct, frozen=True):
+class ReviewTaskRow(Struct, frozen=True):
     """One task of a list."""
 
     path: str
@@ -74,12 +74,12 @@ class Row(Struct, frozen=True):
     completed_ms: int | None
 
 
-def task_path(project: Project, task_id: str) -> str:
+def task_path(project: ProjectRow, task_id: str) -> str:
     """Where a task is reviewed."""
     return links.filled(TASK, project_id=project.public_id, task_id=task_id)
 
 
-async def show_review(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_review(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review: the projects in which something waits."""
     async with visit.db.read() as tx:
         waiting, has_more = await review_queue.list_waiting(tx, visit.user.org_id)
@@ -92,12 +92,12 @@ async def show_review(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def show_review_list(visit: Visit[ShelfQuery]) -> dict[str, Any]:
+async def show_review_list(visit: PageRequest[ReviewListQuery]) -> dict[str, Any]:
     """GET /review/{project_id}: one page of what waits, was reported or is completed."""
-    shelf = visit.query.show or Shelf.waiting
+    shelf = visit.query.show or ReviewList.waiting
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-        if shelf is Shelf.reported:
+        if shelf is ReviewList.reported:
             permissions.require_role(visit.user, PersonRole.manager)
         rows, place = await _rows(tx, project, shelf, _start(visit, project, shelf))
     token = None
@@ -112,7 +112,7 @@ async def show_review_list(visit: Visit[ShelfQuery]) -> dict[str, Any]:
     }
 
 
-async def find_task(tx: Transaction, visit: Visit[Any], project: Project) -> StoredTask:
+async def find_task(tx: Transaction, visit: PageRequest[Any], project: ProjectRow) -> StoredTask:
     """The task of the path, if the project has it; raises NotFound."""
     found = await tasks.find_task(tx, visit.user.org_id, visit.path["task_id"])
     if found is None or found.project_id != project.project_id:
@@ -120,7 +120,7 @@ async def find_task(tx: Transaction, visit: Visit[Any], project: Project) -> Sto
     return found
 
 
-async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review/{project_id}/tasks/{task_id}: the conversation with every answer."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -177,7 +177,7 @@ async def show_review_task(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-def _state_of(task: StoredTask, standing: question_results.Standing, found: Work | None) -> str:
+def _state_of(task: StoredTask, standing: question_results.ReviewState, found: Work | None) -> str:
     """What can be decided: in_review, completed, parked; or nothing: open, ended."""
     if task.status is TaskStatus.completed and standing.threads is not None:
         return "completed"
@@ -197,24 +197,26 @@ def _reason(found: Work | None) -> str:
     return words.get(found.reason or "", found.reason or "")
 
 
-def _start(visit: Visit[ShelfQuery], project: Project, shelf: Shelf) -> TaskPlace:
+def _start(visit: PageRequest[ReviewListQuery], project: ProjectRow, shelf: ReviewList) -> HeadRefs:
     if visit.query.next_token is None:
-        return recent_completions.NOWHERE if shelf is Shelf.completed else TaskPlace(0, 0)
+        return recent_completions.NOWHERE if shelf is ReviewList.completed else HeadRefs(0, 0)
     place = page_tokens.decode(visit.secret, visit.user.org_id, visit.query.next_token, _Place)
     if (place.project_id, place.shelf) != (project.project_id, shelf):
         raise NotFound("this page belongs to another list")
-    return TaskPlace(place.completed_ms, place.seq)
+    return HeadRefs(place.completed_ms, place.seq)
 
 
 async def _rows(
-    tx: Transaction, project: Project, shelf: Shelf, start: TaskPlace
-) -> tuple[list[Row], _Place | None]:
+    tx: Transaction, project: ProjectRow, shelf: ReviewList, start: HeadRefs
+) -> tuple[list[ReviewTaskRow], _Place | None]:
     """One page of a list, and where the next one starts; None after the last."""
-    if shelf is Shelf.completed:
+    if shelf is ReviewList.completed:
         done = await review_queue.list_completed(tx, project, before=start, limit=PAGE_MAX + 1)
         rows = [_row(project, one, None) for one in done[:PAGE_MAX]]
         return rows, _after(project, shelf, done)
-    listing = review_queue.list_parked if shelf is Shelf.reported else review_queue.list_in_review
+    listing = (
+        review_queue.list_parked if shelf is ReviewList.reported else review_queue.list_in_review
+    )
     found = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
     waiting = [await tasks.get_task(tx, project.project_id, one.seq) for one in found]
     rows = [
@@ -224,17 +226,17 @@ async def _rows(
     return rows, _after(project, shelf, waiting)
 
 
-def _after(project: Project, shelf: Shelf, found: Sequence[StoredTask]) -> _Place | None:
+def _after(project: ProjectRow, shelf: ReviewList, found: Sequence[StoredTask]) -> _Place | None:
     if len(found) <= PAGE_MAX:
         return None
     last = found[PAGE_MAX - 1]
     return _Place(project.project_id, shelf, last.completed_ms or 0, last.seq)
 
 
-def _row(project: Project, task: StoredTask, found: Work | None) -> Row:
+def _row(project: ProjectRow, task: StoredTask, found: Work | None) -> ReviewTaskRow:
     is_hidden = found is not None and found.state is WorkState.parked
     said = content_of(task) or ([] if task.body is None else threads_of(task, 0))
-    return Row(
+    return ReviewTaskRow(
         path=task_path(project, task.task_id),
         excerpt="" if is_hidden else excerpt(said),
         task_id=task.task_id,
@@ -259,7 +261,7 @@ PAGES = (
         path=PROJECT,
         role=PersonRole.reviewer,
         handler=show_review_list,
-        query=ShelfQuery,
+        query=ReviewListQuery,
         template="review/list.html",
     ),
     Page(

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.consensus import SCORE, Address, address_of, ballot_of
-from plaudit.core.labeling.question_results import Outcome, Standing
+from plaudit.core.labeling.question_results import QuestionResult, ReviewState
 from plaudit.core.labeling.questions import Question, unshuffled
-from plaudit.core.labeling.review_queue import Said
+from plaudit.core.labeling.review_queue import ReviewAction
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
 from plaudit.workspace.annotate.annotation_view import (
@@ -44,7 +44,7 @@ _DONE = {
 }
 
 
-class Voice(Struct, frozen=True):
+class AnswerRow(Struct, frozen=True):
     """What one person answered to a question; it stands out if it is not what comes out."""
 
     name: str
@@ -53,19 +53,19 @@ class Voice(Struct, frozen=True):
     is_other: bool
 
 
-class Card(Struct, frozen=True):
+class QuestionCard(Struct, frozen=True):
     """One question: who answered what, what it comes to, and the control that fixes it."""
 
     control: Control
     title: str
     about: str
     state: str
-    voices: list[Voice]
+    voices: list[AnswerRow]
     outcome: str | None
     """What is or would be delivered; None for nothing."""
 
 
-class Change(Struct, frozen=True):
+class AnswerChange(Struct, frozen=True):
     """One answer that a reviewer changed."""
 
     title: str
@@ -73,7 +73,7 @@ class Change(Struct, frozen=True):
     after: str
 
 
-class Event(Struct, frozen=True):
+class HistoryEntry(Struct, frozen=True):
     """One line of a task's history."""
 
     name: str
@@ -81,28 +81,28 @@ class Event(Struct, frozen=True):
     about: str
     text: str
     created_ms: int
-    changes: list[Change]
+    changes: list[AnswerChange]
 
 
 class ReviewShown(Struct, frozen=True):
     """Everything on the page. `cards` are by the path of the turn or thread that they are about."""
 
     task: TaskShown
-    cards: dict[str, list[Card]]
+    cards: dict[str, list[QuestionCard]]
     counts: dict[str, int]
     answers: list[dict[str, Any]]
     """What is or would be delivered, as the page's scripts hold it."""
 
 
 def build(
-    standing: Standing, names: Mapping[str, str], files: Files, *, is_blind: bool
+    standing: ReviewState, names: Mapping[str, str], files: Files, *, is_blind: bool
 ) -> ReviewShown:
     """Lay out a task for its reviewer. Renders every text, so call it outside the event loop."""
     display = unshuffled(standing.content)
     bare = annotation_view.build(
         standing.form, standing.content, display, is_blind=is_blind, files=files
     )
-    cards: dict[str, list[Card]] = {}
+    cards: dict[str, list[QuestionCard]] = {}
     answers = []
     for number, outcome in enumerate(standing.outcomes):
         control = control_of(number, outcome.question, display)
@@ -124,11 +124,13 @@ def build(
     )
 
 
-def events(standing: Standing, said: Sequence[Said], names: Mapping[str, str]) -> list[Event]:
+def events(
+    standing: ReviewState, said: Sequence[ReviewAction], names: Mapping[str, str]
+) -> list[HistoryEntry]:
     """A task's history in words, newest first."""
     asked = {one.address: one for one in standing.outcomes}
     return [
-        Event(
+        HistoryEntry(
             name=names[one.user_id],
             done=_DONE.get(one.kind, one.kind),
             about=names[one.about] if one.about else "",
@@ -140,7 +142,9 @@ def events(standing: Standing, said: Sequence[Said], names: Mapping[str, str]) -
     ]
 
 
-def _card(control: Control, outcome: Outcome, standing: Standing, names: Mapping[str, str]) -> Card:
+def _card(
+    control: Control, outcome: QuestionResult, standing: ReviewState, names: Mapping[str, str]
+) -> QuestionCard:
     question, content = outcome.question, standing.content
     if outcome.is_unresolved:
         state = "unresolved"
@@ -151,7 +155,7 @@ def _card(control: Control, outcome: Outcome, standing: Standing, names: Mapping
     else:
         state = "unanswered"
     voices = [
-        Voice(
+        AnswerRow(
             name=names[one.judged.user_id],
             text=answer_words.said(question, control, one.answer, content),
             why=one.answer.justification,
@@ -163,7 +167,7 @@ def _card(control: Control, outcome: Outcome, standing: Standing, names: Mapping
     if outcome.answer is not None:
         comes_to = answer_words.said(question, control, outcome.answer, content)
     title, about = _heading(question, control, content)
-    return Card(control, title, about, state, voices, comes_to)
+    return QuestionCard(control, title, about, state, voices, comes_to)
 
 
 def _heading(question: Question, control: Control, content: Sequence[Thread]) -> tuple[str, str]:
@@ -187,11 +191,11 @@ def _heading(question: Question, control: Control, content: Sequence[Thread]) ->
 
 
 def _change(
-    was: Answer | None, now: Answer, asked: Mapping[Address, Outcome], standing: Standing
-) -> Change:
+    was: Answer | None, now: Answer, asked: Mapping[Address, QuestionResult], standing: ReviewState
+) -> AnswerChange:
     outcome = asked.get(address_of(now))
     if outcome is None:
-        return Change(now.key, "", "a question that is not asked any more")
+        return AnswerChange(now.key, "", "a question that is not asked any more")
     control = control_of(0, outcome.question, unshuffled(standing.content))
 
     def words(answer: Answer | None) -> str:
@@ -200,7 +204,7 @@ def _change(
         return answer_words.said(outcome.question, control, answer, standing.content)
 
     title, about = _heading(outcome.question, control, standing.content)
-    return Change(f"{title} ({about})" if about else title, words(was), words(now))
+    return AnswerChange(f"{title} ({about})" if about else title, words(was), words(now))
 
 
 def _quiet_thread(thread: ThreadShown) -> ThreadShown:

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Answer
+from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.http.streams import Stream, content_disposition, wanted_range
 from plaudit.core.transfer import export, jobs
@@ -24,8 +24,8 @@ from plaudit.model.core import PersonRole
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Database
 from plaudit.store.transfer.jobs import JobKind, JobState
-from plaudit.workspace.http.job_runner import Run
-from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.http.job_runner import JobRun
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import ShownJob
 
@@ -60,7 +60,7 @@ class ArchiveForm(Struct):
     compression: Compression = Compression.zstd
 
 
-async def show_archive(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_archive(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /archive: the form, and the latest archives."""
     async with visit.db.read() as tx:
         found = await job_pages.latest(visit, tx, JobKind.archive)
@@ -71,7 +71,7 @@ async def show_archive(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def prepare_archive(visit: Visit[NoQuery], form: ArchiveForm) -> Redirect:
+async def prepare_archive(visit: PageRequest[NoQuery], form: ArchiveForm) -> Redirect:
     """POST /archive: begin to write one."""
     asked = {"compression": form.compression}
     run = await job_pages.begin(visit, JobKind.archive, "prepare_archive", asked, "writing")
@@ -79,13 +79,13 @@ async def prepare_archive(visit: Visit[NoQuery], form: ArchiveForm) -> Redirect:
     return Redirect(to=ARCHIVE)
 
 
-async def ask_archive(visit: Visit[NoQuery]) -> ShownJob:
+async def ask_archive(visit: PageRequest[NoQuery]) -> ShownJob:
     """GET /archive/{job_id}/progress: how far it is."""
     async with visit.db.read() as tx:
         return await job_pages.one(visit, tx, JobKind.archive)
 
 
-async def download_archive(visit: Visit[NoQuery]) -> Answer | Stream:
+async def download_archive(visit: PageRequest[NoQuery]) -> Response | Stream:
     """GET /archive/{job_id}/file: the file, or a range of it (RFC 9110, 14)."""
     async with visit.db.read() as tx:
         job = await jobs.get(tx, visit.user.org_id, JobKind.archive, visit.path["job_id"])
@@ -112,7 +112,7 @@ async def download_archive(visit: Visit[NoQuery]) -> Answer | Stream:
     return Stream(pieces, end - start, TYPES[compression], headers, status)
 
 
-async def _prepare(visit: Visit[Any], run: Run, compression: Compression) -> int:
+async def _prepare(visit: PageRequest[Any], run: JobRun, compression: Compression) -> int:
     tracker, org_id, objects = run.tracker, visit.user.org_id, visit.desk.services.objects
 
     path = run.scratch(SUFFIXES[compression])

@@ -18,8 +18,8 @@ from plaudit.core.deliveries import (
     task_selection,
 )
 from plaudit.core.deliveries.reports import ReportQuery
-from plaudit.core.tasks.resolve import ScopeWords, find_batch
-from plaudit.model.core import Batch, PersonRole, Project
+from plaudit.core.tasks.resolve import ScopeNames, find_batch
+from plaudit.model.core import BatchRow, PersonRole, ProjectRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.tasks import batches, projects
@@ -28,8 +28,8 @@ from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.http.job_runner import Run
-from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.http.job_runner import JobRun
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import ShownJob
 
@@ -63,14 +63,14 @@ class _Wanted(Struct, frozen=True, kw_only=True):
     """A form, checked."""
 
     name: str
-    batch: Batch | None
+    batch: BatchRow | None
     after: int | None
     before: int | None
     schema_id: str | None
     is_undelivered: bool
 
 
-async def show_deliveries(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_deliveries(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /deliveries: the projects, whose deliveries are one click away."""
     async with visit.db.read() as tx:
         found = await projects.list_projects(tx, visit.user.org_id)
@@ -78,7 +78,7 @@ async def show_deliveries(visit: Visit[NoQuery]) -> dict[str, Any]:
     return {"projects": shown, "has_more": len(found) > SHOWN_MAX}
 
 
-async def show_project_deliveries(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_project_deliveries(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /deliveries/projects/{project_id}: its deliveries, and the form for another one."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -102,7 +102,7 @@ async def show_project_deliveries(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def make_delivery(visit: Visit[NoQuery], form: DeliveryForm) -> Redirect:
+async def make_delivery(visit: PageRequest[NoQuery], form: DeliveryForm) -> Redirect:
     """POST /deliveries/projects/{project_id}: begin to make one."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
@@ -120,13 +120,13 @@ async def make_delivery(visit: Visit[NoQuery], form: DeliveryForm) -> Redirect:
     return Redirect(to=_of_project(project))
 
 
-async def ask_delivery(visit: Visit[NoQuery]) -> ShownJob:
+async def ask_delivery(visit: PageRequest[NoQuery]) -> ShownJob:
     """GET /deliveries/jobs/{job_id}/progress: how far it is."""
     async with visit.db.read() as tx:
         return await job_pages.one(visit, tx, JobKind.delivery)
 
 
-async def show_delivery(visit: Visit[RowsQuery]) -> dict[str, Any]:
+async def show_delivery(visit: PageRequest[RowsQuery]) -> dict[str, Any]:
     """GET /deliveries/{delivery_id}: one delivery and a page of what is in it."""
     asked = _asked(visit, ROWS_MAX, visit.query.next_token)
     async with visit.db.read() as tx:
@@ -135,7 +135,7 @@ async def show_delivery(visit: Visit[RowsQuery]) -> dict[str, Any]:
     return context | {"page": page}
 
 
-async def show_delivery_diff(visit: Visit[DiffDeliveries]) -> dict[str, Any]:
+async def show_delivery_diff(visit: PageRequest[DiffDeliveries]) -> dict[str, Any]:
     """GET /deliveries/{delivery_id}/diff: what another delivery has more, less, and otherwise."""
     query = visit.query
     asked = _asked(visit, query.limit, query.next_token, other_id=query.other)
@@ -146,7 +146,7 @@ async def show_delivery_diff(visit: Visit[DiffDeliveries]) -> dict[str, Any]:
     return context | {"page": page, "other": other, "other_path": _of(other.delivery_id)}
 
 
-async def show_delivery_changes(visit: Visit[ListChanges]) -> dict[str, Any]:
+async def show_delivery_changes(visit: PageRequest[ListChanges]) -> dict[str, Any]:
     """GET /deliveries/{delivery_id}/changes: the delivered tasks that have changed since."""
     asked = _asked(visit, visit.query.limit, visit.query.next_token)
     async with visit.db.read() as tx:
@@ -155,7 +155,7 @@ async def show_delivery_changes(visit: Visit[ListChanges]) -> dict[str, Any]:
     return context | {"page": page}
 
 
-async def download_manifest(visit: Visit[NoQuery]) -> Stream:
+async def download_manifest(visit: PageRequest[NoQuery]) -> Stream:
     """GET /deliveries/{delivery_id}/manifest.txt: the lines that the manifest's hash is of."""
     async with visit.db.read() as tx:
         found = await reports.get_delivery(tx, visit.user.org_id, visit.path["delivery_id"])
@@ -181,14 +181,14 @@ async def download_manifest(visit: Visit[NoQuery]) -> Stream:
     return Stream(lines(), None, "text/plain; charset=utf-8", headers)
 
 
-async def _checked(tx: Transaction, project: Project, form: DeliveryForm) -> _Wanted:
+async def _checked(tx: Transaction, project: ProjectRow, form: DeliveryForm) -> _Wanted:
     """What a form says; raises InvalidContent at the field, Conflict, NotFound."""
     names.checked(form.name)
     after = moment(form.completed_after, "/completed_after")
     before = moment(form.completed_before, "/completed_before")
     if await builder.is_taken(tx, project, form.name):
         raise await builder.refusal(tx, project, form.name)
-    words = ScopeWords(batch_id=form.batch_id)
+    words = ScopeNames(batch_id=form.batch_id)
     return _Wanted(
         name=form.name,
         batch=await find_batch(tx, project.org_id, words, project),
@@ -199,7 +199,7 @@ async def _checked(tx: Transaction, project: Project, form: DeliveryForm) -> _Wa
     )
 
 
-async def _make(visit: Visit[Any], run: Run, project: Project, wanted: _Wanted) -> None:
+async def _make(visit: PageRequest[Any], run: JobRun, project: ProjectRow, wanted: _Wanted) -> None:
     tracker, actor = run.tracker, visit.actor
 
     async def work(db: Database) -> None:
@@ -229,7 +229,7 @@ async def _make(visit: Visit[Any], run: Run, project: Project, wanted: _Wanted) 
     visit.desk.services.wake()
 
 
-async def _around(tx: Transaction, visit: Visit[Any]) -> dict[str, Any]:
+async def _around(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
     """What the pages of one delivery share: the delivery, its project, the others to compare."""
     found = await reports.get_delivery(tx, visit.user.org_id, visit.path["delivery_id"])
     project = await projects.find_project_by_key(tx, found.org_id, found.project_id)
@@ -247,7 +247,7 @@ async def _around(tx: Transaction, visit: Visit[Any]) -> dict[str, Any]:
 
 
 def _asked(
-    visit: Visit[Any], limit: int, next_token: str | None, *, other_id: str | None = None
+    visit: PageRequest[Any], limit: int, next_token: str | None, *, other_id: str | None = None
 ) -> ReportQuery:
     return ReportQuery(
         delivery_id=visit.path["delivery_id"],
@@ -257,7 +257,7 @@ def _asked(
     )
 
 
-def _of_project(project: Project) -> str:
+def _of_project(project: ProjectRow) -> str:
     return f"{DELIVERIES}/projects/{quote(project.public_id, safe='')}"
 
 

@@ -17,12 +17,19 @@ from typing import Annotated, Any
 from msgspec import Struct
 
 from plaudit.api.http.bodies import read_pieces
-from plaudit.api.http.operation import Answer
-from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.api.http.operation import Response
+from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.api.http.streams import content_disposition
 from plaudit.core.common import names
 from plaudit.core.transfer import jobs
-from plaudit.core.transfer.importer import OUTCOMES, Entry, Importer, Reject, Source, printable
+from plaudit.core.transfer.importer import (
+    OUTCOMES,
+    ImportEntry,
+    Importer,
+    Reject,
+    Source,
+    printable,
+)
 from plaudit.errors import BadRequest, InvalidContent, InvalidParameter, Problem, Unavailable
 from plaudit.formats import files
 from plaudit.model.core import PersonRole
@@ -31,8 +38,8 @@ from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
-from plaudit.workspace.http.job_runner import Run
-from plaudit.workspace.http.page import Page, Visit
+from plaudit.workspace.http.job_runner import JobRun
+from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import ShownJob
 
@@ -66,23 +73,23 @@ class ImportQuery(Struct, frozen=True):
     name: Annotated[str | None, Text(description="What the file is called.", required=True)] = None
     format: Annotated[
         ImportFormat | None,
-        Choice(description="What its lines are.", words=ImportFormat, required=True),
+        Enum(description="What its lines are.", words=ImportFormat, required=True),
     ] = None
     project: Annotated[
         str | None, Text(description="Put every task into the project of this name.")
     ] = None
     replace: Annotated[
-        Replacing, Choice(description="Overwrite what is stored otherwise.", words=Replacing)
+        Replacing, Enum(description="Overwrite what is stored otherwise.", words=Replacing)
     ] = Replacing.no
 
 
-class Begun(Struct):
+class StartedJob(Struct):
     """The job that a script asks after from now on."""
 
     job_id: str
 
 
-async def show_import(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_import(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /import: the form, and the latest imports."""
     async with visit.db.read() as tx:
         found = await job_pages.latest(visit, tx, JobKind.import_)
@@ -95,7 +102,7 @@ async def show_import(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def receive_file(visit: Visit[ImportQuery]) -> Begun:
+async def receive_file(visit: PageRequest[ImportQuery]) -> StartedJob:
     """POST /import/file: take the file in, and import it once it is here whole."""
     query = visit.query
     project = query.project
@@ -129,16 +136,16 @@ async def receive_file(visit: Visit[ImportQuery]) -> Begun:
     visit.desk.jobs.go(run, _import(visit, run, path, asked))
     with suppress(Problem):  # the next beat says it too
         await run.save()
-    return Begun(job_id=run.job.job_id)
+    return StartedJob(job_id=run.job.job_id)
 
 
-async def ask_import(visit: Visit[NoQuery]) -> ShownJob:
+async def ask_import(visit: PageRequest[NoQuery]) -> ShownJob:
     """GET /import/{job_id}/progress: how far it is."""
     async with visit.db.read() as tx:
         return await job_pages.one(visit, tx, JobKind.import_)
 
 
-async def show_one_import(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_one_import(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /import/{job_id}: one import, with the rows it refused."""
     async with visit.db.read() as tx:
         job = await job_pages.one(visit, tx, JobKind.import_)
@@ -148,7 +155,7 @@ async def show_one_import(visit: Visit[NoQuery]) -> dict[str, Any]:
     return {"job": job, "rejects": rejects, "kept_max": jobs.REJECTS_KEPT_MAX}
 
 
-async def get_rejects(visit: Visit[NoQuery]) -> Answer:
+async def get_rejects(visit: PageRequest[NoQuery]) -> Response:
     """GET /import/{job_id}/rejected.txt: the refused rows, as `plaudit import` reports them."""
     async with visit.db.read() as tx:
         job = await job_pages.one(visit, tx, JobKind.import_)
@@ -157,7 +164,7 @@ async def get_rejects(visit: Visit[NoQuery]) -> Answer:
         )
     called = job.about["file"]
     lines = [str(Reject(called, one.line, one.pointer, one.message)) for one in found]
-    return Answer(
+    return Response(
         "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"),
         content_type="text/plain; charset=utf-8",
         headers=[
@@ -168,7 +175,7 @@ async def get_rejects(visit: Visit[NoQuery]) -> Answer:
     )
 
 
-async def _received(visit: Visit[ImportQuery], run: Run) -> Path:
+async def _received(visit: PageRequest[ImportQuery], run: JobRun) -> Path:
     """The body in a file of its own; nothing is left of it where it does not come whole."""
     path, done, is_whole = run.scratch(".upload"), 0, False
     headers = dict(visit.scope["headers"])
@@ -202,7 +209,7 @@ async def _gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield bytes(held)
 
 
-async def _import(visit: Visit[Any], run: Run, path: Path, asked: dict[str, Any]) -> None:
+async def _import(visit: PageRequest[Any], run: JobRun, path: Path, asked: dict[str, Any]) -> None:
     tracker, org_id, objects = run.tracker, visit.user.org_id, visit.desk.services.objects
     called = str(asked["file"])
 
@@ -220,7 +227,7 @@ async def _import(visit: Visit[Any], run: Run, path: Path, asked: dict[str, Any]
         def counts() -> dict[str, int]:
             return {outcome: importer.summary.total(outcome) for outcome in OUTCOMES}
 
-        def entries() -> Iterator[Entry]:
+        def entries() -> Iterator[ImportEntry]:
             found = files.entries(
                 path, asked["format"], lambda at: tracker.tell(done=at), called=called
             )

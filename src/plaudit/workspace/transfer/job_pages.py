@@ -9,12 +9,12 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core.common import audit
 from plaudit.core.transfer import jobs
-from plaudit.core.transfer.jobs import Progress
+from plaudit.core.transfer.jobs import JobProgress
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
-from plaudit.workspace.http.job_runner import Run
-from plaudit.workspace.http.page import Visit
+from plaudit.workspace.http.job_runner import JobRun
+from plaudit.workspace.http.page import PageRequest
 
 LISTED_MAX = 10
 
@@ -42,8 +42,8 @@ class ShownJob(Struct, frozen=True, kw_only=True):
 
 
 async def begin(
-    visit: Visit[Any], kind: JobKind, action: str, asked: dict[str, Any], phase: str
-) -> Run:
+    visit: PageRequest[Any], kind: JobKind, action: str, asked: dict[str, Any], phase: str
+) -> JobRun:
     """Start a job in the name of whoever asks; raises Conflict while another one runs."""
     user = visit.user
 
@@ -55,7 +55,7 @@ async def begin(
     return visit.desk.jobs.open(await visit.db.write(work))
 
 
-async def latest(visit: Visit[Any], tx: Transaction, kind: JobKind) -> list[ShownJob]:
+async def latest(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> list[ShownJob]:
     """The latest jobs of a kind, newest first."""
     found = await jobs.latest(tx, visit.user.org_id, kind, LISTED_MAX)
     names: dict[str, str] = {}
@@ -65,7 +65,7 @@ async def latest(visit: Visit[Any], tx: Transaction, kind: JobKind) -> list[Show
     return [shown(job, names[job.user_id]) for job in found]
 
 
-async def one(visit: Visit[Any], tx: Transaction, kind: JobKind) -> ShownJob:
+async def one(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> ShownJob:
     """The job that the path names; raises NotFound."""
     job = await jobs.get(tx, visit.user.org_id, kind, visit.path["job_id"])
     return shown(job, await _name_of(tx, visit, job.user_id))
@@ -73,7 +73,7 @@ async def one(visit: Visit[Any], tx: Transaction, kind: JobKind) -> ShownJob:
 
 def shown(job: Job, by: str) -> ShownJob:
     """A job as it is shown."""
-    progress: Progress = jobs.progress_of(job)
+    progress: JobProgress = jobs.progress_of(job)
     until = clock.now_ms() if job.ended_ms is None else job.ended_ms
     has_file = jobs.has_file(job)
     return ShownJob(
@@ -96,6 +96,6 @@ def shown(job: Job, by: str) -> ShownJob:
     )
 
 
-async def _name_of(tx: Transaction, visit: Visit[Any], user_id: str) -> str:
+async def _name_of(tx: Transaction, visit: PageRequest[Any], user_id: str) -> str:
     person = await users.find_person(tx, visit.user.account_id, user_id)
     return "" if person is None else person.name or person.email

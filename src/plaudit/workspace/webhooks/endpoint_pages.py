@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.api.http.operation import Change
+from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.webhooks import endpoints
 from plaudit.model.core import PersonRole
@@ -18,7 +18,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.http.page import Page, Redirect, Shown, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 
 WEBHOOKS = "/webhooks"
 KEPT_CHOICES = (
@@ -64,19 +64,21 @@ class ShownEndpoint(Struct, frozen=True, kw_only=True):
     old_until: str | None
 
 
-async def show_webhooks(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_webhooks(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /webhooks: all endpoints, and whether callbacks have a secret."""
     async with visit.db.read() as tx:
         return await _listing(tx, visit)
 
 
-async def check_url(visit: Visit[NoQuery], form: EndpointForm) -> None:
+async def check_url(visit: PageRequest[NoQuery], form: EndpointForm) -> None:
     """Refuse a URL that may never be called; before the transaction, for DNS takes time."""
     endpoints.check_events(form.chosen)
     await visit.desk.services.egress.check_url(form.url.strip(), pointer="/url")
 
 
-async def add_webhook(visit: Visit[NoQuery], form: EndpointForm, change: Change) -> Shown:
+async def add_webhook(
+    visit: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
+) -> TemplateResponse:
     """POST /webhooks: one endpoint; its secret is shown this once."""
     endpoint, secret = await endpoints.create_endpoint(
         change.tx, visit.secret, change.org_id, url=form.url.strip(), events=form.chosen
@@ -85,7 +87,7 @@ async def add_webhook(visit: Visit[NoQuery], form: EndpointForm, change: Change)
     return await _with_secret(change.tx, visit, endpoint, secret)
 
 
-async def show_webhook(visit: Visit[NoQuery]) -> dict[str, Any]:
+async def show_webhook(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /webhooks/{endpoint_id}: one endpoint, to be changed."""
     async with visit.db.read() as tx:
         endpoint = await _named(tx, visit)
@@ -97,7 +99,9 @@ async def show_webhook(visit: Visit[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def edit_webhook(visit: Visit[NoQuery], form: EndpointForm, change: Change) -> Redirect:
+async def edit_webhook(
+    visit: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
+) -> Redirect:
     """POST /webhooks/{endpoint_id}: another URL, other events."""
     was = await _named(change.tx, visit)
     endpoint = await endpoints.change_endpoint(
@@ -107,7 +111,9 @@ async def edit_webhook(visit: Visit[NoQuery], form: EndpointForm, change: Change
     return Redirect(to=WEBHOOKS, said="The webhook is changed.")
 
 
-async def pause_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def pause_webhook(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST /webhooks/{endpoint_id}/pause: nothing is sent to it any more."""
     was = await _named(change.tx, visit)
     await _note_change(
@@ -116,14 +122,18 @@ async def pause_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -
     return Redirect(to=WEBHOOKS, said="The webhook is paused.")
 
 
-async def resume_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def resume_webhook(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST /webhooks/{endpoint_id}/resume: events are sent to it again."""
     was = await _named(change.tx, visit)
     await _note_change(change, was, await endpoints.change_endpoint(change.tx, was, is_active=True))
     return Redirect(to=WEBHOOKS, said="The webhook is active again.")
 
 
-async def remove_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def remove_webhook(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST /webhooks/{endpoint_id}/delete: what waits for it is given up."""
     endpoint_id = visit.path["endpoint_id"]
     await endpoints.delete_endpoint(change.tx, change.org_id, endpoint_id)
@@ -131,7 +141,9 @@ async def remove_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) 
     return Redirect(to=WEBHOOKS, said="The webhook is deleted.")
 
 
-async def ping_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) -> Redirect:
+async def ping_webhook(
+    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+) -> Redirect:
     """POST /webhooks/{endpoint_id}/ping: a test event is on its way."""
     endpoint = await _named(change.tx, visit)
     event_id = await endpoints.ping(change.tx, endpoint)
@@ -140,7 +152,9 @@ async def ping_webhook(visit: Visit[NoQuery], form: NoFields, change: Change) ->
     return Redirect(to=to, said="A ping is on its way. Load this page again to see how it went.")
 
 
-async def rotate_secret(visit: Visit[NoQuery], form: RotateForm, change: Change) -> Shown:
+async def rotate_secret(
+    visit: PageRequest[NoQuery], form: RotateForm, change: WriteContext
+) -> TemplateResponse:
     """POST /webhooks/{endpoint_id}/rotate: a new secret, shown this once."""
     endpoint, secret = await endpoints.rotate_endpoint(
         change.tx, visit.secret, await _named(change.tx, visit), keep_old_s=form.keep_old_s
@@ -149,7 +163,9 @@ async def rotate_secret(visit: Visit[NoQuery], form: RotateForm, change: Change)
     return await _with_secret(change.tx, visit, endpoint, secret)
 
 
-async def rotate_callbacks(visit: Visit[NoQuery], form: RotateForm, change: Change) -> Shown:
+async def rotate_callbacks(
+    visit: PageRequest[NoQuery], form: RotateForm, change: WriteContext
+) -> TemplateResponse:
     """POST /webhooks/callback-secret: a new secret for callbacks, or the first one."""
     _, secret = await endpoints.rotate_callback_secret(
         change.tx, visit.secret, change.org_id, keep_old_s=form.keep_old_s
@@ -157,10 +173,10 @@ async def rotate_callbacks(visit: Visit[NoQuery], form: RotateForm, change: Chan
     await change.note("callback_secret", change.org_id, detail={"keep_old_s": form.keep_old_s})
     context = await _listing(change.tx, visit)
     once = {"secret": secret, "callback_key": endpoints.callback_key(secret)}
-    return Shown(template="webhooks/endpoints.html", context=context | once)
+    return TemplateResponse(template="webhooks/endpoints.html", context=context | once)
 
 
-async def _listing(tx: Transaction, visit: Visit[Any]) -> dict[str, Any]:
+async def _listing(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
     found = await endpoints_store.list_endpoints(tx, visit.user.org_id)
     callbacks = await endpoints_store.find_callback_secret(tx, visit.user.org_id)
     return {
@@ -177,19 +193,19 @@ async def _listing(tx: Transaction, visit: Visit[Any]) -> dict[str, Any]:
 
 
 async def _with_secret(
-    tx: Transaction, visit: Visit[Any], endpoint: WebhookEndpoint, secret: str
-) -> Shown:
+    tx: Transaction, visit: PageRequest[Any], endpoint: WebhookEndpoint, secret: str
+) -> TemplateResponse:
     """The page of webhooks with a secret at its top, which is shown nowhere else."""
     context = await _listing(tx, visit)
     made = {"made": _shown(endpoint), "secret": secret}
-    return Shown(template="webhooks/endpoints.html", context=context | made)
+    return TemplateResponse(template="webhooks/endpoints.html", context=context | made)
 
 
-async def _named(tx: Transaction, visit: Visit[Any]) -> WebhookEndpoint:
+async def _named(tx: Transaction, visit: PageRequest[Any]) -> WebhookEndpoint:
     return await endpoints.get_endpoint(tx, visit.user.org_id, visit.path["endpoint_id"])
 
 
-async def _note_change(change: Change, was: WebhookEndpoint, now: WebhookEndpoint) -> None:
+async def _note_change(change: WriteContext, was: WebhookEndpoint, now: WebhookEndpoint) -> None:
     detail = {"from": _detail(was), "to": _detail(now)}
     await change.note("webhook", now.endpoint_id, detail=detail)
 

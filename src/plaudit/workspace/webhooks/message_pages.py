@@ -6,25 +6,25 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from plaudit.api.http.operation import Change
-from plaudit.api.http.parameters import Choice, NoQuery, Text
+from plaudit.api.http.operation import WriteContext
+from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.core.webhooks import messages
-from plaudit.core.webhooks.messages import NoticeQuery
+from plaudit.core.webhooks.messages import MessageQuery
 from plaudit.model.core import PersonRole
-from plaudit.model.webhooks import NoticeState
+from plaudit.model.webhooks import MessageState
 from plaudit.store.webhooks import endpoints as endpoints_store
-from plaudit.workspace.http.page import Page, Redirect, Visit
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.webhooks.endpoint_pages import WEBHOOKS
 
 NOTICES = f"{WEBHOOKS}/notices"
 PAGE_MAX = 50
 
 
-class NoticesQuery(Struct, frozen=True):
+class MessagesQuery(Struct, frozen=True):
     """Query of GET /webhooks/notices."""
 
     state: Annotated[
-        NoticeState | None, Choice(description="Only notices in this state.", words=NoticeState)
+        MessageState | None, Enum(description="Only notices in this state.", words=MessageState)
     ] = None
     endpoint_id: Annotated[str | None, Text(description="Only those to this endpoint.")] = None
     next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
@@ -36,10 +36,10 @@ class ReplayForm(Struct):
     endpoint_id: str | None = None
 
 
-async def show_notices(visit: Visit[NoticesQuery]) -> dict[str, Any]:
+async def show_notices(visit: PageRequest[MessagesQuery]) -> dict[str, Any]:
     """GET /webhooks/notices: one page, newest first."""
     query, org_id = visit.query, visit.user.org_id
-    asked = NoticeQuery(
+    asked = MessageQuery(
         endpoint_id=query.endpoint_id,
         state=query.state,
         limit=PAGE_MAX,
@@ -52,20 +52,24 @@ async def show_notices(visit: Visit[NoticesQuery]) -> dict[str, Any]:
         "notices": found,
         "next_token": token,
         "state": query.state,
-        "states": list(NoticeState),
+        "states": list(MessageState),
         "endpoint_id": query.endpoint_id or "",
         "endpoints": endpoints,
     }
 
 
-async def send_again(visit: Visit[NoQuery], form: ReplayForm, change: Change) -> Redirect:
+async def send_again(
+    visit: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
+) -> Redirect:
     """POST /webhooks/notices/{notice_id}/replay: one notice, with all its attempts anew."""
     notice = await messages.replay(change.tx, change.org_id, visit.path["notice_id"])
     await change.note("notice", notice.notice_id, project_id=notice.project_id)
     return Redirect(to=NOTICES, said="The notice is on its way again.")
 
 
-async def send_dead_again(visit: Visit[NoQuery], form: ReplayForm, change: Change) -> Redirect:
+async def send_dead_again(
+    visit: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
+) -> Redirect:
     """POST /webhooks/notices/replay: what was given up, as many as one request takes."""
     again, before = await messages.replay_dead(change.tx, change.org_id, form.endpoint_id)
     await change.note("webhook", form.endpoint_id or change.org_id, detail={"replayed": len(again)})
@@ -81,7 +85,7 @@ PAGES = (
         path=NOTICES,
         role=PersonRole.admin,
         handler=show_notices,
-        query=NoticesQuery,
+        query=MessagesQuery,
         template="webhooks/messages.html",
     ),
     Page(

@@ -37,7 +37,7 @@ class Config(Struct, kw_only=True):
 
     data: str
     database: str | None
-    org_id: str
+    environment_id: str
     projects: list[int]
     users: list[str]
     lease_seconds: int
@@ -71,7 +71,9 @@ class Crew:
     async def run(self) -> dict[str, int]:
         async with self.db.read() as tx:
             for project_id in self.config.projects:
-                found = await projects.find_project_by_key(tx, self.config.org_id, project_id)
+                found = await projects.find_project_by_key(
+                    tx, self.config.environment_id, project_id
+                )
                 assert found is not None
                 self.floors.append(found)
         await asyncio.gather(*(self.person(user) for user in self.config.users), self.watch())
@@ -86,11 +88,11 @@ class Crew:
         self.told.set()
 
     async def is_work_left(self) -> bool:
-        sql = "SELECT 1 FROM task_work WHERE project_id = :project_id LIMIT 1"
+        sql = "SELECT 1 FROM task_work WHERE project_key = :project_key LIMIT 1"
         try:
             async with self.db.read(snapshot=False) as tx:
                 for one in self.floors:
-                    if await tx.one(sql, {"project_id": one.project_id}):
+                    if await tx.one(sql, {"project_id": one.project_key}):
                         return True
         except Unavailable:  # too many wait for a connection, so there is
             return True

@@ -70,17 +70,17 @@ def _measure(plan: Plan, place: Place) -> Iterable[Section]:
         db = connect.open_database(place.settings)
         stack.callback(lambda: runner.run(db.close()))
         runner.run(api_keys.create_account(db, "default"))
-        org_id = runner.run(api_keys.get_org(db, "default", "live"))
-        yield runner.run(_bare(plan, place, db, org_id))
-        yield _paced(plan, place, runner, db, org_id)
-        yield _flat_out(plan, place, runner, db, org_id)
+        environment_id = runner.run(api_keys.get_org(db, "default", "live"))
+        yield runner.run(_bare(plan, place, db, environment_id))
+        yield _paced(plan, place, runner, db, environment_id)
+        yield _flat_out(plan, place, runner, db, environment_id)
 
 
-async def _bare(plan: Plan, place: Place, db: Database, org_id: str) -> Section:
+async def _bare(plan: Plan, place: Place, db: Database, environment_id: str) -> Section:
     """Compare one claim with the least that a queue in the same store could do."""
     count = plan.claim_rounds * plan.claim_trials
     [floor] = await make_floors(
-        db, org_id, name="Bare", tasks=count, overlaps=(1,), lease_seconds=LEASE_SECONDS
+        db, environment_id, name="Bare", tasks=count, overlaps=(1,), lease_seconds=LEASE_SECONDS
     )
     await _make_queue(db, count)
     users = itertools.count()
@@ -139,13 +139,20 @@ def _claim_ours(db: Database, floor: Floor) -> Callable[[str], Awaitable[None]]:
     return claim
 
 
-def _paced(plan: Plan, place: Place, runner: asyncio.Runner, db: Database, org_id: str) -> Section:
+def _paced(
+    plan: Plan, place: Place, runner: asyncio.Runner, db: Database, environment_id: str
+) -> Section:
     """Claims of people who take their time."""
     think_seconds = plan.claim_people / CLAIMS_A_SECOND
     tasks = int(2 * CLAIMS_A_SECOND * (plan.claim_seconds + think_seconds))
     floors = runner.run(
         make_floors(
-            db, org_id, name="Paced", tasks=tasks, overlaps=(1,), lease_seconds=LEASE_SECONDS
+            db,
+            environment_id,
+            name="Paced",
+            tasks=tasks,
+            overlaps=(1,),
+            lease_seconds=LEASE_SECONDS,
         )
     )
     crews = Crews(
@@ -184,13 +191,13 @@ def _paced(plan: Plan, place: Place, runner: asyncio.Runner, db: Database, org_i
 
 
 def _flat_out(
-    plan: Plan, place: Place, runner: asyncio.Runner, db: Database, org_id: str
+    plan: Plan, place: Place, runner: asyncio.Runner, db: Database, environment_id: str
 ) -> Section:
     """Everybody at once without a thought, with kills and expiries, until no task is left."""
     floors = runner.run(
         make_floors(
             db,
-            org_id,
+            environment_id,
             name="Flat out",
             tasks=plan.claim_tasks,
             overlaps=OVERLAPS,

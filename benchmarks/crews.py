@@ -66,22 +66,30 @@ class Outcome:
 
 
 async def make_floors(
-    db: Database, org_id: str, *, name: str, tasks: int, overlaps: Sequence[int], lease_seconds: int
+    db: Database,
+    environment_id: str,
+    *,
+    name: str,
+    tasks: int,
+    overlaps: Sequence[int],
+    lease_seconds: int,
 ) -> list[Floor]:
     """One project for each overlap, with its share of the tasks."""
     found = []
     for number, overlap in enumerate(overlaps):
         detail = ProjectDetail(form=FORM, overlap=overlap, lease_seconds=lease_seconds)
         count = tasks // len(overlaps) + (number < tasks % len(overlaps))
-        project = await _make_project(db, org_id, f"{name}, overlap {overlap}", detail)
+        project = await _make_project(db, environment_id, f"{name}, overlap {overlap}", detail)
         for left in range(count, 0, -CREATED_AT_ONCE):
             await _make_tasks(db, project, min(left, CREATED_AT_ONCE))
         found.append(Floor(project, overlap))
     return found
 
 
-async def _make_project(db: Database, org_id: str, name: str, detail: ProjectDetail) -> ProjectRow:
-    return await db.write(lambda tx: create_project(tx, org_id, name=name, detail=detail))
+async def _make_project(
+    db: Database, environment_id: str, name: str, detail: ProjectDetail
+) -> ProjectRow:
+    return await db.write(lambda tx: create_project(tx, environment_id, name=name, detail=detail))
 
 
 async def _make_tasks(db: Database, project: ProjectRow, count: int) -> None:
@@ -119,8 +127,8 @@ class Crews:
         self.config = Config(
             data=str(settings.data),
             database=settings.database,
-            org_id=floors[0].project.org_id,
-            projects=[one.project.project_id for one in floors],
+            environment_id=floors[0].project.environment_id,
+            projects=[one.project.project_key for one in floors],
             users=[],
             lease_seconds=lease_seconds,
             acknowledged=str(settings.data / "acknowledged"),
@@ -220,16 +228,16 @@ async def _count_tasks(tx: Transaction, floor: Floor) -> list[tuple[int, int, in
     """For each task its status, its submissions that count, and the people who made them."""
     rows = await tx.all(
         "SELECT t.status, COUNT(s.submission_id), COUNT(DISTINCT s.user_id) FROM task AS t"
-        " LEFT JOIN submission AS s ON s.project_id = t.project_id AND s.seq = t.seq"
-        " AND s.is_current = 1 WHERE t.project_id = :project_id GROUP BY t.seq, t.status",
-        {"project_id": floor.project.project_id},
+        " LEFT JOIN submission AS s ON s.project_key = t.project_key AND s.seq = t.seq"
+        " AND s.is_current = 1 WHERE t.project_key = :project_key GROUP BY t.seq, t.status",
+        {"project_id": floor.project.project_key},
     )
     return [(int(status), int(count), int(people)) for status, count, people in rows]
 
 
 async def _list_submissions(tx: Transaction, floor: Floor) -> set[str]:
     rows = await tx.all(
-        "SELECT submission_id FROM submission WHERE project_id = :project_id AND is_current = 1",
-        {"project_id": floor.project.project_id},
+        "SELECT submission_id FROM submission WHERE project_key = :project_key AND is_current = 1",
+        {"project_id": floor.project.project_key},
     )
     return {str(row[0]) for row in rows}

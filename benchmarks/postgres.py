@@ -77,17 +77,17 @@ async def _measure(plan: Plan, url: str) -> list[Section]:
         ]
 
 
-async def _pages(plan: Plan, store: Store, project_id: int) -> Section:
+async def _pages(plan: Plan, store: Store, project_key: int) -> Section:
     """Compare a page of large tasks with the same page of `jsonb` documents."""
-    await _make_documents(store, project_id)
-    seqs = await store.raw.fetch("SELECT seq FROM task WHERE project_id = $1", project_id)
+    await _make_documents(store, project_key)
+    seqs = await store.raw.fetch("SELECT seq FROM task WHERE project_key = $1", project_key)
     first, last = min(seqs)[0], max(seqs)[0]
     rng, count = random.Random(SEED), min(PAGES_PER_ROUND, plan.large_tasks // 10)
     starts = [rng.randrange(first - 1, last - PAGE_TASKS) for _ in range(count)]
-    trials: dict[str, Page] = {"plaudit": _own_page(store, project_id)}
+    trials: dict[str, Page] = {"plaudit": _own_page(store, project_key)}
     for name, table in JSONB_TABLES.items():
-        trials[name] = _jsonb_page(store, project_id, table)
-    trials |= {FINDING: _found_rows(store, project_id), MOVING: _moved_bytes(store)}
+        trials[name] = _jsonb_page(store, project_key, table)
+    trials |= {FINDING: _found_rows(store, project_key), MOVING: _moved_bytes(store)}
     costs = await interleave({name: (page, starts) for name, page in trials.items()}, plan.rounds)
     own = costs["plaudit"].seconds
     return Section(
@@ -119,19 +119,19 @@ async def _pages(plan: Plan, store: Store, project_id: int) -> Section:
     )
 
 
-async def _make_documents(store: Store, project_id: int) -> None:
+async def _make_documents(store: Store, project_key: int) -> None:
     """Copy every task as it is answered into tables of `jsonb` documents."""
     for table in JSONB_TABLES.values():
         await store.raw.execute(
-            f"CREATE TABLE {table} (project_id BIGINT, seq BIGINT, status SMALLINT, doc JSONB,"
-            " PRIMARY KEY (project_id, seq))"
+            f"CREATE TABLE {table} (project_key BIGINT, seq BIGINT, status SMALLINT, doc JSONB,"
+            " PRIMARY KEY (project_key, seq))"
         )
-        await store.raw.execute(f"CREATE INDEX ON {table} (project_id, status, seq)")
+        await store.raw.execute(f"CREATE INDEX ON {table} (project_key, status, seq)")
     plain = JSONB_TABLES[JSONB_PLAIN]
     await store.raw.execute(f"ALTER TABLE {plain} ALTER COLUMN doc SET STORAGE EXTERNAL")
     after = 0
-    while found := await stored(store, project_id, after=after, limit=CHUNK_ROWS):
-        rows = [(project_id, one.seq, one.status.code, _document(one)) for one in found]
+    while found := await stored(store, project_key, after=after, limit=CHUNK_ROWS):
+        rows = [(project_key, one.seq, one.status.code, _document(one)) for one in found]
         for table in JSONB_TABLES.values():
             await store.raw.copy_records_to_table(table, records=rows)
         after = found[-1].seq
@@ -146,10 +146,10 @@ def _placed(batch_id: str | None) -> bytes:
     return render.place(b'"project_1"', msgspec.json.encode(batch_id))
 
 
-def _own_page(store: Store, project_id: int) -> Page:
+def _own_page(store: Store, project_key: int) -> Page:
     async def fetch(after: int) -> bytes:
         async with store.db.read(snapshot=False) as tx:
-            rows = await _list_completed(tx, project_id, after)
+            rows = await _list_completed(tx, project_key, after)
         parts = [b'{"tasks":[']
         places = {batch_id: _placed(batch_id) for batch_id in {row[2] for row in rows}}
         render.assemble(rows, places, int(DEFAULT_OPTS), parts)
@@ -159,10 +159,10 @@ def _own_page(store: Store, project_id: int) -> Page:
     return fetch
 
 
-async def _list_completed(tx: Transaction, project_id: int, after: int) -> list[PageRow]:
+async def _list_completed(tx: Transaction, project_key: int, after: int) -> list[PageRow]:
     return await tasks.list_tasks(
         tx,
-        TaskFilter(project_id, status=TaskStatus.completed),
+        TaskFilter(project_key, status=TaskStatus.completed),
         after=HeadRefs(0, after),
         bound=FAR,
         limit=PAGE_TASKS,
@@ -180,10 +180,10 @@ class _WithoutBodies:
         return await self._tx.all(sql.replace("b.body", "length(b.body)"), args)
 
 
-def _found_rows(store: Store, project_id: int) -> Page:
+def _found_rows(store: Store, project_key: int) -> Page:
     async def fetch(after: int) -> bytes:
         async with store.db.read(snapshot=False) as tx:
-            rows = await _list_completed(_WithoutBodies(tx), project_id, after)
+            rows = await _list_completed(_WithoutBodies(tx), project_key, after)
         return b"%d}]}" % len(rows)
 
     return fetch
@@ -198,15 +198,15 @@ def _moved_bytes(store: Store) -> Page:
     return fetch
 
 
-def _jsonb_page(store: Store, project_id: int, table: str) -> Page:
+def _jsonb_page(store: Store, project_key: int, table: str) -> Page:
     sql = (
-        f"SELECT doc FROM {table} WHERE project_id = $1 AND status = $2 AND seq > $3"
+        f"SELECT doc FROM {table} WHERE project_key = $1 AND status = $2 AND seq > $3"
         " AND seq <= $4 ORDER BY seq LIMIT $5"
     )
     status = TaskStatus.completed.code
 
     async def fetch(after: int) -> bytes:
-        rows = await store.raw.fetch(sql, project_id, status, after, FAR, PAGE_TASKS)
+        rows = await store.raw.fetch(sql, project_key, status, after, FAR, PAGE_TASKS)
         return b'{"tasks":[%b]}' % ",".join([row[0] for row in rows]).encode()
 
     return fetch
@@ -217,15 +217,15 @@ async def _depth(plan: Plan, store: Store, few_id: int) -> Section:
     few, many = plan.shallow_tasks, plan.deep_tasks
     await _multiply(store, few_id, few, many)
     trials = {}
-    for count, project_id in ((few, few_id), (many, COPIED_PROJECT_ID)):
+    for count, project_key in ((few, few_id), (many, COPIED_PROJECT_ID)):
         first = await store.raw.fetchval(
-            "SELECT min(seq) - 1 FROM task WHERE project_id = $1", project_id
+            "SELECT min(seq) - 1 FROM task WHERE project_key = $1", project_key
         )
         for place, share in (("first", 0.0), ("90 % deep", DEEP)):
             start = int(first + count * share)
             starts = [start + PAGE_TASKS * number for number in range(PAGES_AT_ONE_PLACE)]
             repeats = max(1, PAGES_PER_ROUND // PAGES_AT_ONE_PLACE)
-            trials[f"{place} {count}"] = (_own_page(store, project_id), starts * repeats)
+            trials[f"{place} {count}"] = (_own_page(store, project_key), starts * repeats)
     costs = await interleave(trials, plan.rounds)
     section = Section(
         f"{store.name}: pages of {PAGE_TASKS} × 1 kB in {few:,} and {many:,} tasks",
@@ -244,21 +244,23 @@ async def _depth(plan: Plan, store: Store, few_id: int) -> Section:
     return section
 
 
-async def _multiply(store: Store, project_id: int, few: int, many: int) -> None:
+async def _multiply(store: Store, project_key: int, few: int, many: int) -> None:
     """Fill the larger project with copies of a smaller one, in `seq` order."""
-    first = await store.raw.fetchval("SELECT min(seq) FROM task WHERE project_id = $1", project_id)
-    args = (project_id, COPIED_PROJECT_ID, few, many // few - 1, first)
+    first = await store.raw.fetchval(
+        "SELECT min(seq) FROM task WHERE project_key = $1", project_key
+    )
+    args = (project_key, COPIED_PROJECT_ID, few, many // few - 1, first)
     moved = "$2::bigint, t.seq - $5::bigint + 1 + copy * $3::bigint"
     copies = "generate_series(0, $4::int) AS copy"
     await store.raw.execute(
-        "INSERT INTO task (project_id, seq, task_id, batch_id, status, created_ms, completed_ms,"
+        "INSERT INTO task (project_key, seq, task_id, batch_id, status, created_ms, completed_ms,"
         f" head) SELECT {moved}, t.task_id, t.batch_id, t.status, t.created_ms, t.completed_ms,"
-        f" t.head FROM {copies}, task AS t WHERE t.project_id = $1 ORDER BY copy, t.seq",
+        f" t.head FROM {copies}, task AS t WHERE t.project_key = $1 ORDER BY copy, t.seq",
         *args,
     )
     await store.raw.execute(
-        f"INSERT INTO task_body (project_id, seq, body, patches) SELECT {moved}, t.body, t.patches"
-        f" FROM {copies}, task_body AS t WHERE t.project_id = $1 ORDER BY copy, t.seq",
+        f"INSERT INTO task_body (project_key, seq, body, patches) SELECT {moved}, t.body, t.patches"
+        f" FROM {copies}, task_body AS t WHERE t.project_key = $1 ORDER BY copy, t.seq",
         *args,
     )
     await store.raw.execute("VACUUM ANALYZE task, task_body")

@@ -42,8 +42,8 @@ async def measure_copies(plan: Plan, store: Store, large_id: int, small_id: int)
         ("20 kB", large_id, plan.import_large_tasks),
         ("1 kB", small_id, plan.import_small_tasks),
     )
-    for size, project_id, count in counts:
-        found = await stored(store, project_id, after=0, limit=min(count, plan.shallow_tasks))
+    for size, project_key, count in counts:
+        found = await stored(store, project_key, after=0, limit=min(count, plan.shallow_tasks))
         costs = await _copy_rounds(store, list(islice(cycle(found), count)), plan.import_rounds)
         for name, cost in costs.items():
             cells = (f"{count:,} × {size}", name, f"{count / cost.seconds:,.0f}")
@@ -73,11 +73,11 @@ async def _copy_rounds(store: Store, found: Sequence[StoredTask], rounds: int) -
     """Insert the tasks as those of a new project, each round into both kinds of tables."""
     times: dict[str, list[float]] = {"with indexes": [], "without indexes": []}
     for number in range(rounds + 1):
-        base = await store.raw.fetchval("SELECT max(project_id) + 1 FROM task")
-        project_id = max(FIRST_IMPORT_PROJECT_ID, base)
+        base = await store.raw.fetchval("SELECT max(project_key) + 1 FROM task")
+        project_key = max(FIRST_IMPORT_PROJECT_ID, base)
         rows = [
             msgspec.structs.replace(
-                one, project_id=project_id, seq=seq, task_id=f"task_{project_id}_{seq:08d}"
+                one, project_key=project_key, seq=seq, task_id=f"task_{project_key}_{seq:08d}"
             )
             for seq, one in enumerate(found, 1)
         ]
@@ -97,7 +97,7 @@ async def _copy(store: Store, rows: Sequence[StoredTask], *, is_bare: bool) -> f
         chunk = rows[start : start + CHUNK_ROWS]
 
         async def work(tx: Transaction, chunk: Sequence[StoredTask] = chunk) -> None:
-            await tasks.insert_tasks(_Bare(tx) if is_bare else tx, store.org_id, chunk)
+            await tasks.insert_tasks(_Bare(tx) if is_bare else tx, store.environment_id, chunk)
 
         await store.db.write(work)
     return time.perf_counter() - began

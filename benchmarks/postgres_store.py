@@ -39,7 +39,7 @@ class Store:
     settings: Settings
     db: Database
     raw: Any
-    org_id: str
+    environment_id: str
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ async def new_store(url: str) -> AsyncIterator[Store]:
         db, raw = connect.open_database(settings), await asyncpg.connect(url)
         try:
             await api_keys.create_account(db, "default")
-            org_id = await api_keys.get_org(db, "default", "live")
-            yield Store(await _name(raw), settings, db, raw, org_id)
+            environment_id = await api_keys.get_org(db, "default", "live")
+            yield Store(await _name(raw), settings, db, raw, environment_id)
         finally:
             await raw.close()
             await db.close()
@@ -88,11 +88,11 @@ async def fill(plan: Plan, store: Store, shape: Shape, count: int) -> int:
     patient = connect.open_database(store.settings, patient=True)
     try:
         await import_sources(
-            patient, store.org_id, lambda: [source], project_name=name, on_reject=_refuse
+            patient, store.environment_id, lambda: [source], project_name=name, on_reject=_refuse
         )
     finally:
         await patient.close()
-    found = await store.raw.fetchval("SELECT project_id FROM project WHERE name = $1", name)
+    found = await store.raw.fetchval("SELECT project_key FROM project WHERE name = $1", name)
     return int(found)
 
 
@@ -100,10 +100,10 @@ def _refuse(reject: Reject) -> None:
     raise AssertionError(f"the generated data is not sound: {reject}")
 
 
-async def stored(store: Store, project_id: int, *, after: int, limit: int) -> list[StoredTask]:
+async def stored(store: Store, project_key: int, *, after: int, limit: int) -> list[StoredTask]:
     """Return tasks of a project, whole, in `seq` order."""
     async with store.db.read(snapshot=False) as tx:
-        return await tasks.list_whole_tasks(tx, project_id, after_seq=after, limit=limit)
+        return await tasks.list_whole_tasks(tx, project_key, after_seq=after, limit=limit)
 
 
 async def interleave(

@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "plaudit"
 FILES = sorted(SOURCE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
 
-FILE_LINES_MAX = 420
+FILE_LINES_MAX = 440
 FUNCTION_LINES_MAX = 60
 
 LAYERS = (

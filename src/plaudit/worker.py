@@ -133,10 +133,10 @@ class Worker:
                 tx, now=await tx.now_ms(), limit=PROJECTS_AT_ONCE
             )
         total = 0
-        for project_id in found:
+        for project_key in found:
 
-            async def work(tx: Transaction, project_id: int = project_id) -> int:
-                return await leases.sweep(tx, project_id)
+            async def work(tx: Transaction, project_key: int = project_key) -> int:
+                return await leases.sweep(tx, project_key)
 
             for _ in range(SWEEPS_MAX):
                 count = await self._db.write(work)

@@ -136,9 +136,9 @@ def test_a_key_cannot_be_tried_against_a_stolen_database_without_the_secret(worl
 
 def test_all_who_are_refused_get_one_and_the_same_answer(world):
     """Missing, malformed, unknown, revoked, expired and misspelled are told apart by nothing."""
-    org_id = world.org()
+    environment_id = world.org()
     revoked, expired = world.key(), expiring(world, clock.now_ms() - 1)
-    world.run(api_keys.revoke_key(world.db, org_id=org_id, key=revoked))
+    world.run(api_keys.revoke_key(world.db, environment_id=environment_id, key=revoked))
     valid = world.key()
     headers = [
         None, "", "Bearer", "Bearer ", "Basic", "Basic ", "Basic !!!", "Basic 77+9",
@@ -167,7 +167,8 @@ def test_all_who_are_refused_get_one_and_the_same_answer(world):
 def expiring(world: World, expires_ms: int) -> str:
     return world.run(
         api_keys.create_key(
-            world.db, world.secret, org_id=world.org(), mode="live", name="", role=Role.admin,
+            world.db, world.secret, environment_id=world.org(), mode="live", name="",
+            role=Role.admin,
             expires_ms=expires_ms,
         )
     )  # fmt: skip
@@ -209,13 +210,13 @@ def test_a_revoked_key_is_refused_from_the_next_request_on(world):
     with world.client(key) as client:
         assert client.get("/v2/projects").status_code == 200
 
-        world.run(api_keys.revoke_key(world.db, org_id=world.org(), key=key))
+        world.run(api_keys.revoke_key(world.db, environment_id=world.org(), key=key))
 
         assert client.get("/v2/projects").status_code == 401
         headers = {"Authorization": f"Bearer {other}"}
         assert client.get("/v2/projects", headers=headers).status_code == 200
     with pytest.raises(NotFound):
-        world.run(api_keys.revoke_key(world.db, org_id=world.org(), key=key))
+        world.run(api_keys.revoke_key(world.db, environment_id=world.org(), key=key))
 
 
 def test_a_key_can_be_revoked_only_in_its_own_world(world):
@@ -223,7 +224,7 @@ def test_a_key_can_be_revoked_only_in_its_own_world(world):
 
     for org in (world.org("other"), world.org(mode="test")):
         with pytest.raises(NotFound):
-            world.run(api_keys.revoke_key(world.db, org_id=org, key=key))
+            world.run(api_keys.revoke_key(world.db, environment_id=org, key=key))
 
     with world.client(key) as client:
         assert client.get("/v2/projects").status_code == 200
@@ -233,7 +234,7 @@ def test_live_and_test_keys_see_separate_worlds(world):
     live = world.project("Shared name")
     with world.client(world.key(mode="test")) as tester:
         assert tester.get("/v2/projects").json() == {"projects": []}
-        for params in ({"project_id": live.public_id}, {"project_name": "Shared name"}):
+        for params in ({"project_id": live.project_id}, {"project_name": "Shared name"}):
             assert tester.get("/v2/project", params=params).status_code == 404
             assert tester.get("/v2/tasks", params=params).status_code == 404
     with world.client(world.key()) as client:

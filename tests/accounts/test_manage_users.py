@@ -91,7 +91,7 @@ def test_what_can_be_nobodys_address_is_refused(client, email):
         ({"name": ""}, "visible"),
         ({"status": "active"}, "'status'"),
         ({"user_id": "user_1"}, "'user_id'"),
-        ({"account_id": "x"}, "'account_id'"),
+        ({"organization_id": "x"}, "'organization_id'"),
     ],
 )
 def test_a_user_that_cannot_be_is_refused_by_name(client, fields, word):
@@ -202,10 +202,10 @@ def test_a_key_makes_keys_of_its_own_world_alone(world, mode):
 
 def test_no_key_makes_one_that_may_do_more_than_itself(world):
     """Whoever comes to be allowed to make keys, this holds."""
-    org_id = world.org()
+    environment_id = world.org()
 
     def make(caller_role: Role, role: Role) -> Any:
-        caller = Caller(org_id, "key_1", caller_role)
+        caller = Caller(environment_id, "key_1", caller_role)
         return world.run(world.db.write(lambda tx: api_keys.add_key_of(
             tx, world.secret, caller, name="", role=role, expires_ms=None)))  # fmt: skip
 
@@ -228,7 +228,7 @@ def test_no_key_makes_one_that_may_do_more_than_itself(world):
         ({"name": "a\u0000b"}, "/name", "NUL"),
         ({"name": "x" * 256}, "/name", "255"),
         ({"key": "live_x"}, None, "'key'"),
-        ({"org_id": "x"}, None, "'org_id'"),
+        ({"environment_id": "x"}, None, "'environment_id'"),
         ({"key_id": "x"}, None, "'key_id'"),
     ],
 )
@@ -318,7 +318,7 @@ def at_once(url: str, key: str, sends: list[tuple[str, str, Any]]) -> list[Any]:
 
 def test_keys_made_at_once_never_exceed_what_a_world_may_have(world, client, monkeypatch):
     monkeypatch.setattr(api_keys, "ACTIVE_KEYS_MAX", 10)
-    org_id, revoked = world.org(), client.post(KEYS, json={"role": "read"}).json()["key_id"]
+    environment_id, revoked = world.org(), client.post(KEYS, json={"role": "read"}).json()["key_id"]
     client.post(f"{KEYS}/{revoked}/revoke")
     client.post(KEYS, json={"role": "read"})
 
@@ -326,7 +326,8 @@ def test_keys_made_at_once_never_exceed_what_a_world_may_have(world, client, mon
         own = World(world.settings)
         try:
             return own.run(api_keys.create_key(
-                own.db, own.secret, org_id=org_id, mode="live", name="", role=Role.read
+                own.db, own.secret, environment_id=environment_id, mode="live", name="",
+                role=Role.read
             ))  # fmt: skip
         except Exception as problem:
             return type(problem).__name__
@@ -396,7 +397,7 @@ def test_the_log_says_who_did_what_to_what_newest_first(world, client):
 
 
 def test_the_log_of_one_thing_is_its_own_alone_and_of_one_world(world, client):
-    world.project(public_id="project_1")
+    world.project(project_id="project_1")
     rows = b'{"task_id":"t1"}\n{"task_id":"t2"}\n'
     client.post("/manage/v1/projects/project_1/tasks", content=rows)
     client.post("/manage/v1/tasks/t1/cancel")
@@ -417,7 +418,7 @@ def test_the_log_of_one_thing_is_its_own_alone_and_of_one_world(world, client):
 def test_the_log_of_one_thing_is_found_by_an_index(world):
     connection = apsw.Connection(str(world.settings.data / FILE_NAME))
     plan = str(connection.execute(
-        "EXPLAIN QUERY PLAN SELECT * FROM audit_entry WHERE org_id = 'o' AND entry_id < 'e'"
+        "EXPLAIN QUERY PLAN SELECT * FROM audit_entry WHERE environment_id = 'o' AND entry_id < 'e'"
         " AND object_id = 'x' ORDER BY entry_id DESC LIMIT 9"
     ).fetchall())  # fmt: skip
 

@@ -90,12 +90,12 @@ def test_every_flipped_bit_of_a_token_is_refused(shelf, client, token):
 def test_every_flipped_bit_of_a_token_s_text_is_refused(shelf, token):
     """Some of the flips change nothing but bits that decoding drops; they are refused as well."""
     accepted = []
-    org_id = shelf.org()
+    environment_id = shelf.org()
     for place in range(len(token) * 7):
         changed = list(token)
         changed[place // 7] = chr(ord(changed[place // 7]) ^ 1 << place % 7)
         try:
-            page_tokens.decode(shelf.secret, org_id, "".join(changed), msgspec.Struct)
+            page_tokens.decode(shelf.secret, environment_id, "".join(changed), msgspec.Struct)
         except page_tokens.InvalidPageToken:
             continue
         accepted.append(place)
@@ -302,7 +302,7 @@ def test_a_revoked_key_cannot_go_on_with_its_walk(shelf):
     key = shelf.key()
     with shelf.client(key) as client:
         token = first_token(client)
-        shelf.run(api_keys.revoke_key(shelf.db, org_id=shelf.org(), key=key))
+        shelf.run(api_keys.revoke_key(shelf.db, environment_id=shelf.org(), key=key))
 
         answer = client.get("/v2/tasks", params={"next_token": token})
 

@@ -35,19 +35,19 @@ SCOPES = ("project", "batch_a", "batch_b", "project and batch_a")
 _names = itertools.count()
 
 
-async def move(tx, org_id, task_id, kind):
+async def move(tx, environment_id, task_id, kind):
     """Do one move of the lifecycle; the completion time if it has one."""
-    task = await tasks.find_task(tx, org_id, task_id)
+    task = await tasks.find_task(tx, environment_id, task_id)
     assert task is not None
     match kind:
         case "complete":
-            return await lifecycle.complete_task(tx, org_id, task, THREADS)
+            return await lifecycle.complete_task(tx, environment_id, task, THREADS)
         case "cancel":
-            await lifecycle.cancel_task(tx, org_id, task)
+            await lifecycle.cancel_task(tx, environment_id, task)
         case "fail":
-            await lifecycle.fail_task(tx, org_id, task, ERRORS)
+            await lifecycle.fail_task(tx, environment_id, task, ERRORS)
         case "reopen":
-            await lifecycle.reopen_task(tx, org_id, task)
+            await lifecycle.reopen_task(tx, environment_id, task)
 
 
 class Shelf:
@@ -55,7 +55,7 @@ class Shelf:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.org_id = world.org()
+        self.environment_id = world.org()
         self.project = world.project(f"Project {next(_names)}")
         self.batches: dict[str | None, Any] = {None: None}
         for name in ("batch_a", "batch_b"):
@@ -84,7 +84,7 @@ class Shelf:
         able = [task_id for task_id, one in self.books.items() if one["status"] is expected]
         if able:
             task_id = able[pick % len(able)]
-            completed_ms = self._write(lambda tx: move(tx, self.org_id, task_id, kind))
+            completed_ms = self._write(lambda tx: move(tx, self.environment_id, task_id, kind))
             self.books[task_id] |= {"status": status, "completed_ms": completed_ms}
 
     def apply(self, step: tuple[str, str | None, int]) -> None:
@@ -111,7 +111,7 @@ class Shelf:
     def parameters(self, scope, status, after, before) -> dict[str, str]:
         found = {}
         if "project" in scope:
-            found["project_id"] = self.project.public_id
+            found["project_id"] = self.project.project_id
         if "batch" in scope:
             found["batch_id"] = self.batches[scope.rpartition(" ")[2]].batch_id
         if status is not None:
@@ -251,7 +251,7 @@ def test_walks_beside_busy_writers_list_every_task_at_rest_exactly_once(world, r
                 if kind == "create":
                     work = _created(shelf)
                 else:
-                    work = _moved(shelf.org_id, task_id, kind, dice.random() / 500)
+                    work = _moved(shelf.environment_id, task_id, kind, dice.random() / 500)
                 writer.run(writer.db.write(work))
                 moves += 1
             except (Conflict, Unavailable):
@@ -264,7 +264,7 @@ def test_walks_beside_busy_writers_list_every_task_at_rest_exactly_once(world, r
         with world.client(key) as client:
             while not stop.is_set():
                 which = filters[walks % len(filters)]
-                found = walk(client, project_id=shelf.project.public_id, limit=limit, **which)
+                found = walk(client, project_id=shelf.project.project_id, limit=limit, **which)
                 listed = [task["task_id"] for task in found]
                 by_completion = any("completed_" in name for name in which)
                 status = TaskStatus.completed if by_completion else which.get("status")
@@ -306,7 +306,7 @@ def _settled_and_busy(shelf: Shelf) -> tuple[dict[TaskStatus, list[str]], list[s
                 continue
             kind, status = ends[number // 2 % 4]
             if kind is not None:
-                await move(tx, shelf.org_id, task.task_id, kind)
+                await move(tx, shelf.environment_id, task.task_id, kind)
             at_rest.setdefault(status, []).append(task.task_id)
         return at_rest, busy
 
@@ -320,9 +320,9 @@ def _created(shelf: Shelf):
     return work
 
 
-def _moved(org_id: str, task_id: str, kind: str, pause: float):
+def _moved(environment_id: str, task_id: str, kind: str, pause: float):
     async def work(tx):
-        await move(tx, org_id, task_id, kind)
+        await move(tx, environment_id, task_id, kind)
         time.sleep(pause)
 
     return work

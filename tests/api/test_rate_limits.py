@@ -205,7 +205,7 @@ class FromElsewhere:
 def test_who_fails_too_often_is_told_to_wait_and_a_valid_key_is_not(world):
     limited(world, rate_failed_auth=SLOW)
     key, revoked = world.key(), world.key()
-    world.run(api_keys.revoke_key(world.db, org_id=world.org(), key=revoked))
+    world.run(api_keys.revoke_key(world.db, environment_id=world.org(), key=revoked))
     made = FromElsewhere(app.create_app(world.settings, world.secret))
     with TestClient(made) as client:
 

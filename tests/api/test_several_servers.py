@@ -90,15 +90,15 @@ def write(world: World, work):
 
 
 def test_a_key_that_was_revoked_is_refused_by_every_process_at_once(world, urls):
-    org_id = world.org()
+    environment_id = world.org()
     for _ in range(5):
         key = world.key(role="read")
         for _ in range(4):
             for url in urls:
                 assert get(url, key).status_code == 200
 
-        key_id = world.run(api_keys.list_keys(world.db, org_id))[-1].key_id
-        world.run(api_keys.revoke_key(world.db, org_id=org_id, key=key_id))
+        key_id = world.run(api_keys.list_keys(world.db, environment_id))[-1].key_id
+        world.run(api_keys.revoke_key(world.db, environment_id=environment_id, key=key_id))
 
         assert [get(url, key).status_code for url in urls * 4] == [401] * 8
 
@@ -114,13 +114,15 @@ def test_a_completion_is_seen_through_every_process_at_once(world, urls):
         ] == ["pending"] * 2
 
         async def work(tx, task=task):
-            found = await tasks.find_task(tx, project.org_id, task.task_id)
-            return await lifecycle.complete_task(tx, project.org_id, found, THREADS)
+            found = await tasks.find_task(tx, project.environment_id, task.task_id)
+            return await lifecycle.complete_task(tx, project.environment_id, found, THREADS)
 
         completed_at = clock.format_ms(write(world, work))
 
         for url in urls:
-            answer = get(url, key, "/v2/tasks", project_id=project.public_id, completed_after=after)
+            answer = get(
+                url, key, "/v2/tasks", project_id=project.project_id, completed_after=after
+            )
             [listed] = answer.json()["tasks"]
             assert (listed["task_id"], listed["completed_at"]) == (task.task_id, completed_at)
         after = completed_at
@@ -134,7 +136,7 @@ def test_a_walk_goes_on_in_another_process(world, urls):
         return [(await lifecycle.create_task(tx, project)).task_id for _ in range(30)]
 
     task_ids = write(world, work)
-    found, params = [], {"project_id": project.public_id, "limit": "1"}
+    found, params = [], {"project_id": project.project_id, "limit": "1"}
     for number in range(30):
         page = get(urls[number % 2], key, "/v2/tasks", **params).json()
         found += [task["task_id"] for task in page["tasks"]]

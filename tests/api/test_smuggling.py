@@ -17,7 +17,16 @@ from tests.support.operations import GOOD, NAMES, NEEDED, WRITING, ask, calling
 
 SMUGGLED = "smuggled-7c31"
 SCHEMAS = document.document(app.all_operations(Settings(), Metrics()), Settings())["components"]
-INSIDE = {"org_id", "account_id", "seq", "is_admin", "created_ms", "head", "digest", "lease_no"}
+INSIDE = {
+    "environment_id",
+    "organization_id",
+    "seq",
+    "is_admin",
+    "created_ms",
+    "head",
+    "digest",
+    "lease_no",
+}
 FIELDS = INSIDE | {
     name for one in SCHEMAS["schemas"].values() for name in one.get("properties", ())
 }

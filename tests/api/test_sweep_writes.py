@@ -11,13 +11,13 @@ from tests.support.operations import GOOD, WRITING, ask, assert_is_error, callin
 
 @pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
 def test_every_change_leaves_its_trace_and_every_refusal_leaves_none(world, ann, operation):
-    org_id = world.org()
+    environment_id = world.org()
 
     def trace() -> list[tuple[str, str, str]]:
         async def read():
             async with world.db.read() as tx:
                 found = await audit.list_entries(
-                    tx, org_id, before=None, object_id=None, limit=1000
+                    tx, environment_id, before=None, object_id=None, limit=1000
                 )
                 return [(one.action, one.actor.kind, one.actor.request_id) for one in found]
 

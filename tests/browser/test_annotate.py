@@ -171,7 +171,7 @@ def test_three_people_work_on_three_places_of_each_task_at_once(world, start_ser
     done = tasks_of(desks[0])
     assert [task.status for task in done] == ["completed"] * 2
     with world.client() as client:
-        query = {"project_id": shift.project.public_id, "opts": "submissions"}
+        query = {"project_id": shift.project.project_id, "opts": "submissions"}
         told = client.get("/v2/tasks", params=query).json()["tasks"]
     for task in told:
         people = {one["contributor_id"] for one in task["threads"][0]["submissions"]}
@@ -283,7 +283,9 @@ def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(shi
 
 def change_guidelines(shift: Shift, text: str) -> None:
     shift.write(
-        lambda tx: change_project(tx, shift.org_id, shift.project.public_id, {"guidelines": text})
+        lambda tx: change_project(
+            tx, shift.environment_id, shift.project.project_key, {"guidelines": text}
+        )
     )
 
 

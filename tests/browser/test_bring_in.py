@@ -103,10 +103,10 @@ def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, of
     download = desk.page._run(_downloaded, desk.page)
     download.save_as(str(saved))
 
-    org_id = world.org()
+    environment_id = world.org()
 
     async def lines() -> list[bytes]:
-        return [line async for line in export.lines(world.db, org_id, world.objects)]
+        return [line async for line in export.lines(world.db, environment_id, world.objects)]
 
     written = world.run(lines())
     entries = list(files.entries(saved, "archive", lambda at: None))

@@ -36,7 +36,7 @@ class Office:
         return context.new_page(), seen
 
     def open_editor(self) -> Remote:
-        self.page.goto(f"{self.server.url}/projects/{self.shift.project.public_id}/settings/form")
+        self.page.goto(f"{self.server.url}/projects/{self.shift.project.project_id}/settings/form")
         return self.drawn()
 
     def drawn(self) -> Remote:
@@ -133,12 +133,12 @@ def test_a_manager_puts_questions_together_and_an_annotator_is_asked_them(office
 
 def asked_of_annotator(office: Office, name: str) -> set[str]:
     """What somebody who takes a task of this project is asked."""
-    org_id = office.shift.org_id
-    found = office.shift.write(lambda tx: projects.list_projects(tx, org_id))
+    environment_id = office.shift.environment_id
+    found = office.shift.write(lambda tx: projects.list_projects(tx, environment_id))
     office.shift.project = next(one for one in found if one.name == name)
     office.shift.add()
     page, _ = office.browser("Ann")
-    page.goto(f"{office.server.url}/work/{office.shift.project.public_id}")
+    page.goto(f"{office.server.url}/work/{office.shift.project.project_id}")
     page.click("#claim")
     page.wait_for_selector("#task[data-ready]")
     return set(
@@ -256,7 +256,7 @@ def test_axe_finds_nothing_on_pictures_and_on_an_editor_with_faults(office, sche
     floor = Floor(office.world)
     floor.create(3, batch=floor.batch("First"))
     floor.work_on("ann")
-    path = f"{office.server.url}/projects/{floor.project.public_id}"
+    path = f"{office.server.url}/projects/{floor.project.project_id}"
     page = office.page
     page.emulate_media(color_scheme=scheme)
     found = {}

@@ -56,7 +56,7 @@ def ann(shift: Shift, server: Any, open_context: Callable[..., Any]) -> Desk:
 def submitted(shift: Shift) -> dict[tuple[str, str], Any]:
     """What was delivered: the values by source and key, the turn's under an empty source."""
     with shift.world.client() as client:
-        query = {"project_id": shift.project.public_id, "status": "completed"}
+        query = {"project_id": shift.project.project_id, "status": "completed"}
         (task,) = client.get("/v2/tasks", params=query).json()["tasks"]
     turn = task["threads"][0]["turns"][1]
     found = {("", one["key"]): one.get("value") for one in turn["annotations"]}
@@ -139,7 +139,7 @@ def test_a_tab_that_is_closed_at_random_moments_comes_back_as_it_was(short, serv
 def source_of(shift: Shift, shown: str) -> str:
     """Which response it is whose text a page showed."""
     with shift.world.client() as client:
-        query = {"project_id": shift.project.public_id, "status": "completed"}
+        query = {"project_id": shift.project.project_id, "status": "completed"}
         (task,) = client.get("/v2/tasks", params=query).json()["tasks"]
     for message in task["threads"][0]["turns"][1]["messages"]:
         if message["content"]["text"].replace("**", "") == shown:

@@ -35,7 +35,7 @@ class Chair(Desk):
         self.page = self.context.new_page()
 
     def open(self, task_id: str) -> None:
-        path = f"/review/{self.shift.project.public_id}/tasks/{task_id}"
+        path = f"/review/{self.shift.project.project_id}/tasks/{task_id}"
         self.page.goto(self.server.url + path)
         self.ready()
 
@@ -128,7 +128,7 @@ def test_a_reviewer_fixes_by_mouse_and_a_reload_loses_nothing(shift, server, rae
     rae.ready()
     kept = rae.page.inner_text("#progress")
     rae.page.click("#submit")
-    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
 
     assert kept == "1 fix"
     messages = task_of(server, shift, task_id).threads[0].turns[1].messages[1:]
@@ -165,7 +165,7 @@ def test_what_people_leave_undecided_must_be_decided(world, start_server, open_c
     for position in (1, 2):
         rae.pick("safety", "2", position)
     rae.page.keyboard.press("Control+Enter")
-    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
 
     assert states[:2] == ["unresolved", "unresolved"]
     assert "unresolved" not in states[2:]
@@ -188,7 +188,7 @@ def test_work_goes_back_to_its_author_who_reads_why_and_does_it_again(
     rae.page.keyboard.press("r")
     rae.page.fill("#comment", "Response 1 is wrong about eggs.")
     rae.page.locator("#send-back button.main").press("Enter")
-    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
     said = rae.page.inner_text(".notice.good")
     ann.page.goto(server.url + shift.path)
     on_queue = ann.page.inner_text(".returned blockquote")
@@ -214,7 +214,7 @@ def test_what_was_delivered_is_corrected_and_read_again(shift, server, rae):
     judged(shift, ("Ann", 2))
     rae.open(task_id)
     rae.page.keyboard.press("Control+Enter")
-    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
     was = task_of(server, shift, task_id)
     rae.page.click("text=Completed")
     rae.page.locator("table a").first.click()
@@ -244,7 +244,7 @@ def test_a_decision_that_comes_too_late_says_so_and_keeps_the_fixes(
     rae.open(task_id)
     other.open(task_id)
     other.page.click("#submit")
-    other.page.wait_for_url(f"**/review/{shift.project.public_id}")
+    other.page.wait_for_url(f"**/review/{shift.project.project_id}")
 
     rae.page.click(f"{rae.card('likert_value')} .fix summary")
     rae.pick("likert_value", "7")
@@ -303,9 +303,9 @@ def test_axe_finds_nothing_on_the_pages_of_review(world, start_server, open_cont
     base = f"{server.url}/review"
     for what, path in (
         ("review", ""),
-        ("list", f"/{shift.project.public_id}"),
-        ("reported", f"/{shift.project.public_id}?show=reported"),
-        ("completed", f"/{shift.project.public_id}?show=completed"),
+        ("list", f"/{shift.project.project_id}"),
+        ("reported", f"/{shift.project.project_id}?show=reported"),
+        ("completed", f"/{shift.project.project_id}?show=completed"),
     ):
         rae.page.goto(base + path)
         look(what)
@@ -361,7 +361,7 @@ def test_a_reviewer_prefers_what_stands_there_whichever_way_the_scale_goes(
     page.focus('[data-key="tags"] textarea')
     page.keyboard.type("New\nNew York")
     page.click("#submit")
-    page.wait_for_url(f"**/review/{shift.project.public_id}")
+    page.wait_for_url(f"**/review/{shift.project.project_id}")
 
     task = task_of(server, shift, task_id)
     turn = task.threads[0].turns[1]
@@ -397,7 +397,7 @@ def test_no_kind_of_question_is_fixed_by_being_looked_at(world, start_server, op
     shift = Shift(world, types=[name], review="all")
     [task_id] = shift.add(conversation(name))
     floor = Floor.__new__(Floor)
-    floor.__dict__.update(world=world, org_id=shift.org_id, project=shift.project)
+    floor.__dict__.update(world=world, environment_id=shift.environment_id, project=shift.project)
     lease = floor.take("ann")
     floor.submit(lease)
     server = start_server()
@@ -411,7 +411,7 @@ def test_no_kind_of_question_is_fixed_by_being_looked_at(world, start_server, op
         summary.click()
     before = rae.page.inner_text("#progress")
     rae.page.click("#submit")
-    rae.page.wait_for_url(f"**/review/{shift.project.public_id}")
+    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
 
     assert before == "no fixes"
     assert rae.seen.errors == rae.seen.violations == []

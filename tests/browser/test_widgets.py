@@ -209,7 +209,7 @@ def test_what_cannot_be_judged_is_said_so_and_why(seat):
     ann.submit()
 
     with ann.shift.world.client() as client:
-        query = {"project_id": ann.shift.project.public_id, "opts": "annotation_details"}
+        query = {"project_id": ann.shift.project.project_id, "opts": "annotation_details"}
         (done,) = client.get("/v2/tasks", params=query).json()["tasks"]
     given = [one["annotations"][0] for one in done["threads"][0]["turns"][1]["messages"][1:]]
     assert sorted("not_applicable" in one for one in given) == [False, True]

@@ -124,27 +124,29 @@ def test_a_sound_store_holds_every_statement(run, store):
 def _delivery(delivered_ms: str, manifest_hash: str) -> str:
     """A statement that adds a delivery of one task, which has none."""
     return (
-        "INSERT INTO delivery (org_id, delivery_id, project_id, begun_ms, name, name_key,"
-        " delivered_ms, task_count, manifest_hash, run_no, lease_ms) SELECT org_id, 'd',"
-        f" project_id, 1, 'd', 'd', {delivered_ms}, 1, {manifest_hash}, 1, 0 FROM project"
+        "INSERT INTO delivery (environment_id, delivery_id, project_key, begun_ms, name, name_key,"
+        " delivered_ms, task_count, manifest_hash, run_no, lease_ms) SELECT environment_id, 'd',"
+        f" project_key, 1, 'd', 'd', {delivered_ms}, 1, {manifest_hash}, 1, 0 FROM project"
     )
 
 
 _DELIVERED = (
-    "INSERT INTO delivered_task (project_id, begun_ms, position, seq, task_id, digest)"
-    " SELECT project_id, 1, 1, seq, task_id, head FROM task WHERE task_id = 'task_plain'"
+    "INSERT INTO delivered_task (project_key, begun_ms, position, seq, task_id, digest)"
+    " SELECT project_key, 1, 1, seq, task_id, head FROM task WHERE task_id = 'task_plain'"
 )
 _FROZEN = (
-    "INSERT INTO frozen_task (project_id, seq, digest, completed_ms, head)"
-    " SELECT project_id, seq, head, 1, head FROM task WHERE task_id = 'task_plain'"
+    "INSERT INTO frozen_task (project_key, seq, digest, completed_ms, head)"
+    " SELECT project_key, seq, head, 1, head FROM task WHERE task_id = 'task_plain'"
 )
 _DATASET = (
-    "INSERT INTO dataset (org_id, dataset_id, dataset_key, name, name_key, created_ms, next_seq,"
-    " last_ms) SELECT org_id, 's', 1, 's', 's', 1, 2, 1 FROM project"
+    "INSERT INTO dataset (environment_id, dataset_id, dataset_key, name, name_key, created_ms,"
+    " next_seq,"
+    " last_ms) SELECT environment_id, 's', 1, 's', 's', 1, 2, 1 FROM project"
 )
 _DATASET_DELIVERY = (
-    "INSERT INTO dataset_delivery (org_id, delivery_id, dataset_key, name, name_key, delivered_ms,"
-    " task_count, turn_count) SELECT org_id, 'v', 1, 'v', 'v', 1, 1, 0 FROM project"
+    "INSERT INTO dataset_delivery (environment_id, delivery_id, dataset_key, name, name_key,"
+    " delivered_ms,"
+    " task_count, turn_count) SELECT environment_id, 'v', 1, 'v', 'v', 1, 1, 0 FROM project"
 )
 _DATASET_TASK = (
     "INSERT INTO dataset_task (dataset_key, seq, task_id, delivery_id, delivered_ms, response)"
@@ -156,8 +158,8 @@ _OF_PLAIN = "FROM task WHERE task_id = 'task_plain'"
 def _queued(submitted_count: int, task_id: str) -> str:
     """A statement that puts a task into the queue."""
     return (
-        "INSERT INTO task_work (project_id, seq, rank, since_ms, needed, submitted_count,"
-        f" open_count, state, is_held) SELECT project_id, seq, 0, 0, 1, {submitted_count}, 0,"
+        "INSERT INTO task_work (project_key, seq, rank, since_ms, needed, submitted_count,"
+        f" open_count, state, is_held) SELECT project_key, seq, 0, 0, 1, {submitted_count}, 0,"
         f" 'open', 0 FROM task WHERE task_id = '{task_id}'"
     )
 
@@ -167,11 +169,12 @@ DAMAGE = {
         "DELETE FROM task_locator WHERE task_id = 'task_pending'",
     ),
     "every id leads to a task": (
-        "INSERT INTO task_locator (task_id, org_id, project_id, seq)"
-        " SELECT 'lost', org_id, project_id, 999 FROM task_locator WHERE task_id = 'task_plain'",
+        "INSERT INTO task_locator (task_id, environment_id, project_key, seq)"
+        " SELECT 'lost', environment_id, project_key, 999 FROM task_locator WHERE task_id ="
+        " 'task_plain'",
     ),
     "only completed tasks have threads": (
-        "INSERT INTO task_body (project_id, seq, body) SELECT project_id, seq, head FROM task"
+        "INSERT INTO task_body (project_key, seq, body) SELECT project_key, seq, head FROM task"
         " WHERE task_id = 'task_canceled'",
     ),
     "completed tasks, and no others, have a time of completion": (
@@ -185,15 +188,15 @@ DAMAGE = {
     ),
     "each batch counts its tasks": ("UPDATE batch_progress SET completed = completed + 1",),
     "every claimed unique_id names a task": (
-        "INSERT INTO unique_claim (unique_id, org_id, task_id)"
-        " SELECT 'u', org_id, 'gone' FROM task_locator WHERE task_id = 'task_plain'",
+        "INSERT INTO unique_claim (unique_id, environment_id, task_id)"
+        " SELECT 'u', environment_id, 'gone' FROM task_locator WHERE task_id = 'task_plain'",
     ),
     "each delivery counts its tasks": (_delivery("1", "detail"),),
     "every delivered task belongs to a delivery": (_FROZEN, _DELIVERED),
     "every delivered task is kept as it was delivered": (_delivery("NULL", "NULL"), _DELIVERED),
     "every delivered task is a task": (
         _delivery("NULL", "NULL"),
-        _FROZEN.replace("SELECT project_id, seq", "SELECT project_id, seq + 1000"),
+        _FROZEN.replace("SELECT project_key, seq", "SELECT project_key, seq + 1000"),
         _DELIVERED.replace("seq, task_id, head", "seq + 1000, task_id, head"),
     ),
     "a delivery has the hash of its manifest exactly if it is made": (_delivery("NULL", "detail"),),
@@ -203,14 +206,14 @@ DAMAGE = {
         _queued(1, "task_pending"),
     ),
     "nobody holds a task that is not in the queue": (
-        "INSERT INTO assignment (project_id, assignment_id, seq, user_id, status, fence,"
+        "INSERT INTO assignment (project_key, assignment_id, seq, user_id, status, fence,"
         " created_ms, claimed_ms, expires_ms, active_ms, display, draft_revision) SELECT"
-        f" project_id, 'a', seq, 'u', 'open', 1, 1, 1, 1, 0, head, 0 {_OF_PLAIN}",
+        f" project_key, 'a', seq, 'u', 'open', 1, 1, 1, 1, 0, head, 0 {_OF_PLAIN}",
     ),
     "what counts was submitted by somebody who has submitted": (
-        "INSERT INTO submission (project_id, submission_id, assignment_id, seq, user_id, revision,"
+        "INSERT INTO submission (project_key, submission_id, assignment_id, seq, user_id, revision,"
         " client_key, given_hash, answers, display, submitted_ms, active_ms, is_current) SELECT"
-        f" project_id, 's', 'a', seq, 'u', 1, 'k', head, head, head, 1, 0, 1 {_OF_PLAIN}",
+        f" project_key, 's', 'a', seq, 'u', 1, 'k', head, head, head, 1, 0, 1 {_OF_PLAIN}",
     ),
     "every dataset task can be found by its id": (_DATASET, _DATASET_DELIVERY, _DATASET_TASK),
     "each delivery of a dataset counts its tasks": (_DATASET, _DATASET_DELIVERY),
@@ -254,7 +257,7 @@ class Writer:
 
     def _write(self, settings: Settings) -> None:
         world = World(settings)
-        project = world.project("Busy", public_id="busy")
+        project = world.project("Busy", project_id="busy")
         while not self._is_over.is_set():
             task_id = f"busy_{len(self.acknowledged):06d}"
             work = partial(lifecycle.create_task, project=project, task_id=task_id)

@@ -73,7 +73,7 @@ def calls(settings) -> list[str]:
 
 
 def expected_calls() -> list[str]:
-    by_project = [table for table, by in DISTRIBUTED.items() if by == "project_id"]
+    by_project = [table for table, by in DISTRIBUTED.items() if by == "project_key"]
     found = [f"{table} everywhere" for table in REFERENCE]
     for table, by in DISTRIBUTED.items():
         beside = "default" if table == "task" else "task" if table in by_project else "none"

@@ -43,11 +43,11 @@ class Pipeline:
         return self.v2.create_chat_task(request)
 
     def complete(self, task_id: str) -> None:
-        org_id = self.world.org()
+        environment_id = self.world.org()
 
         async def work(tx):
-            task = await tasks.find_task(tx, org_id, task_id)
-            await lifecycle.complete_task(tx, org_id, task, [make_thread()])
+            task = await tasks.find_task(tx, environment_id, task_id)
+            await lifecycle.complete_task(tx, environment_id, task, [make_thread()])
 
         self.world.run(self.world.db.write(work))
 

@@ -88,7 +88,9 @@ def test_a_signature_is_for_one_attachment_of_one_organization_until_one_moment(
     assert [nobody.get(one).status_code for one in crossed] == [404, 404]
     row = world.run(found_by_id(world, ours["id"]))
     # Even whoever could have the server sign for another world gets nothing of this one.
-    forged = attachments.link(world.secret, msgspec.structs.replace(row, org_id="org_other"))
+    forged = attachments.link(
+        world.secret, msgspec.structs.replace(row, environment_id="org_other")
+    )
     assert nobody.get(forged).status_code == 404
     assert nobody.get(attachments.link(world.secret, row)).status_code == 200
 

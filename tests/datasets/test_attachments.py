@@ -336,11 +336,14 @@ def test_a_server_killed_between_file_and_row_shows_nothing_and_leaves_what_is_s
     held, let_go = threading.Event(), threading.Event()
 
     async def hold(tx: Any) -> None:
-        await tx.run("UPDATE dataset SET name = name WHERE org_id = :org_id", {"org_id": org_id})
+        await tx.run(
+            "UPDATE dataset SET name = name WHERE environment_id = :environment_id",
+            {"environment_id": environment_id},
+        )
         held.set()
         let_go.wait(20)
 
-    org_id = world.org()
+    environment_id = world.org()
     other = threading.Thread(target=lambda: asyncio.run(_write(world.settings, hold)))
     other.start()
     assert held.wait(10)

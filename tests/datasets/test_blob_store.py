@@ -188,13 +188,16 @@ def test_an_object_store_that_refuses_is_a_503_and_nothing_is_half_done(remote, 
 def test_an_object_store_is_swept_of_what_no_row_names(remote, s3):
     with remote.client() as client:
         kept = upload(client)
-    org_id = remote.org()
-    s3.objects |= {f"plaudit/{org_id}/attachment_x": b"orphan", "plaudit/org_other/x": b"theirs"}
+    environment_id = remote.org()
+    s3.objects |= {
+        f"plaudit/{environment_id}/attachment_x": b"orphan",
+        "plaudit/org_other/x": b"theirs",
+    }
 
     deleted = remote.run(attachments.sweep(remote.db, remote.objects))
 
     assert deleted == 1
-    assert set(s3.objects) == {f"plaudit/{org_id}/{kept['id']}", "plaudit/org_other/x"}
+    assert set(s3.objects) == {f"plaudit/{environment_id}/{kept['id']}", "plaudit/org_other/x"}
 
 
 def test_archives_carry_files_from_an_object_store_to_a_folder(remote, s3, tmp_path):

@@ -331,12 +331,12 @@ def test_a_repeated_request_under_its_idempotency_key_delivers_once(client, worl
 
 def test_twenty_deliveries_of_one_task_at_once_give_one(world):
     """In twenty datasets, so that no row of theirs makes them wait for each other."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def race() -> list[Any]:
         made = [
             await world.db.write(
-                lambda tx, n=number: datasets.create_dataset(tx, org_id, name=f"d{n}")
+                lambda tx, n=number: datasets.create_dataset(tx, environment_id, name=f"d{n}")
             )
             for number in range(20)
         ]
@@ -357,11 +357,11 @@ def test_twenty_deliveries_of_one_task_at_once_give_one(world):
 
 
 def test_deliveries_of_one_dataset_at_once_all_go_in_each_at_its_own_time(world):
-    org_id = world.org()
+    environment_id = world.org()
 
     async def race() -> Any:
         dataset = await world.db.write(
-            lambda tx: datasets.create_dataset(tx, org_id, name="Oceans")
+            lambda tx: datasets.create_dataset(tx, environment_id, name="Oceans")
         )
         tasks = [NewTask(None, {}), NewTask(None, {})]
         return await asyncio.gather(
@@ -479,11 +479,13 @@ def test_every_change_is_in_the_audit_log_with_who_made_it(world, client, datase
     schema = client.post("/manage/v1/schemas", json={"name": "s", "json": {}}).json()["schema"]
     upload = client.post("/manage/v1/attachments", content=b"x").json()
 
-    org_id = world.org()
+    environment_id = world.org()
 
     async def entries() -> list[Any]:
         async with world.db.read() as tx:
-            return await audit.list_entries(tx, org_id, before=None, object_id=None, limit=10)
+            return await audit.list_entries(
+                tx, environment_id, before=None, object_id=None, limit=10
+            )
 
     assert {(one.action, one.object_id, one.actor.kind) for one in world.run(entries())} >= {
         ("create_dataset", dataset, "key"),

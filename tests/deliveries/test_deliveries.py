@@ -159,7 +159,7 @@ def test_a_request_that_is_refused_for_its_key_leaves_the_name_free(
     headers = {"Idempotency-Key": "once"}
     client.post(PATH, json={"name": "one", "task_ids": ["task_full"]}, headers=headers)
 
-    async def not_yet(tx, org_id, key):
+    async def not_yet(tx, environment_id, key):
         return False
 
     if not is_seen:

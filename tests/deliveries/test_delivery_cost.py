@@ -59,14 +59,14 @@ def cost(connection, read):
     return plan, steps, rows
 
 
-def readers(project_id, begun_ms, times):
+def readers(project_key, begun_ms, times):
     """What reads pages, each from a place; `times` are those of the tasks' completion."""
-    where = TaskFilter(project_id)
-    by_time = TaskFilter(project_id, None, None, 0)
+    where = TaskFilter(project_key)
+    by_time = TaskFilter(project_key, None, None, 0)
 
     def ranged(name, **more):
         function = getattr(delivered, name)
-        return lambda tx, at: function(tx, project_id, begun_ms, after=at, until=at + 10, **more)
+        return lambda tx, at: function(tx, project_key, begun_ms, after=at, until=at + 10, **more)
 
     return {
         "frozen": ranged("list_frozen", with_patches=True),
@@ -90,7 +90,7 @@ def readers(project_id, begun_ms, times):
     ["frozen", "versions", "now", "rows of a delivery", "rows of a project", "rows by completion"],
 )
 def test_a_page_is_found_through_indexes_and_costs_the_same_at_any_depth(shelf, name):
-    place = shelf.execute("SELECT project_id, begun_ms FROM delivery WHERE name = 'b'").fetchone()
+    place = shelf.execute("SELECT project_key, begun_ms FROM delivery WHERE name = 'b'").fetchone()
     times = [row[0] for row in shelf.execute("SELECT completed_ms FROM task ORDER BY 1")]
     read = readers(*place, times)[name]
 
@@ -121,7 +121,9 @@ def test_postgresql_finds_every_page_through_indexes(world, client):
 
     async def explain():
         async with world.db.read() as tx:
-            found = [await tx.all("SELECT project_id, begun_ms FROM delivery WHERE name = 'b'", {})]
+            found = [
+                await tx.all("SELECT project_key, begun_ms FROM delivery WHERE name = 'b'", {})
+            ]
             found += [await tx.all("SELECT completed_ms FROM task ORDER BY 1", {})]
             for read in readers(*found[0][0], [row[0] for row in found[1]]).values():
                 await read(Explaining(tx), 1500)
@@ -152,9 +154,9 @@ def test_the_latest_delivery_costs_the_same_however_many_there_are(world, client
 
 
 def readers_of_project(connection):
-    (project_id,) = connection.execute("SELECT project_id FROM project").fetchone()
+    (project_key,) = connection.execute("SELECT project_key FROM project").fetchone()
     return lambda tx: delivered.list_rows_of_project(
-        tx, TaskFilter(project_id), after=HeadRefs(0, 0), bound=10**6, limit=50
+        tx, TaskFilter(project_key), after=HeadRefs(0, 0), bound=10**6, limit=50
     )
 
 

@@ -196,7 +196,7 @@ def test_a_run_that_was_only_slow_cannot_touch_what_its_successor_makes(many, cl
     slow, _ = begun(many, lease_ms=0)
     project = project_of(many)
     some = many.run(
-        many.db.write(lambda tx: frozen_tasks.list_completed(tx, project.project_id, [1, 2, 3]))
+        many.db.write(lambda tx: frozen_tasks.list_completed(tx, project.project_key, [1, 2, 3]))
     )
     slow.took(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
     made = make(many)
@@ -221,7 +221,7 @@ def test_a_run_that_was_taken_over_stops_although_its_successor_has_come_as_far(
     slow, _ = begun(many, lease_ms=0)
     project = project_of(many)
     some = many.run(
-        many.db.write(lambda tx: frozen_tasks.list_completed(tx, project.project_id, [1, 2, 3]))
+        many.db.write(lambda tx: frozen_tasks.list_completed(tx, project.project_key, [1, 2, 3]))
     )
     slow.took(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
     quick, _ = begun(many)
@@ -315,9 +315,9 @@ def test_large_tasks_are_frozen_a_few_at_a_time(world, client, monkeypatch):
     sizes = []
     listed = frozen_tasks.list_completed
 
-    async def noting(tx, project_id, seqs):
+    async def noting(tx, project_key, seqs):
         sizes.append(len(seqs))
-        return await listed(tx, project_id, seqs)
+        return await listed(tx, project_key, seqs)
 
     monkeypatch.setattr(frozen_tasks, "list_completed", noting)
     long = [make_thread(annotations=[{"key": "k", "value": "x" * 5000}])]
@@ -456,14 +456,16 @@ def test_the_command_refuses_in_one_line(world, client, tmp_path, arguments, cod
 
 def test_the_command_s_delivery_is_in_the_audit_log_and_its_event_in_the_outbox(many, client):
     """The event is written with the delivery, for an endpoint that chose its type."""
-    org_id = many.org()
+    environment_id = many.org()
 
     async def subscribe(tx):
         await tx.run(
-            "INSERT INTO webhook_endpoint (org_id, endpoint_id, url, events, status, reason,"
-            " secret, created_ms) VALUES (:org_id, 'ep', 'https://example.com', :events, 'active',"
+            "INSERT INTO webhook_endpoint (environment_id, endpoint_id, url, events, status,"
+            " reason,"
+            " secret, created_ms) VALUES (:environment_id, 'ep', 'https://example.com', :events,"
+            " 'active',"
             " '', :secret, 0)",
-            {"org_id": org_id, "events": b'["delivery.created"]', "secret": b""},
+            {"environment_id": environment_id, "events": b'["delivery.created"]', "secret": b""},
         )
 
     async def read(tx):

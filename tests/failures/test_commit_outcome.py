@@ -76,7 +76,7 @@ def hasty(monkeypatch, request):
 def stored(cluster: Cluster, project) -> dict[str, tuple[int, int | None]]:
     """Status and completion time by id of a project's tasks; fails if an id is there twice."""
     rows = cluster.run(
-        "SELECT task_id, status, completed_ms FROM task WHERE project_id = $1", project.project_id
+        "SELECT task_id, status, completed_ms FROM task WHERE project_key = $1", project.project_key
     )
     found = {task_id: (status, completed_ms) for task_id, status, completed_ms in rows}
     assert len(found) == len(rows)
@@ -90,8 +90,8 @@ def create(db, project):
 
 def complete(db, project, task_id):
     async def work(tx):
-        task = await tasks.find_task(tx, project.org_id, task_id)
-        return await lifecycle.complete_task(tx, project.org_id, task, THREADS)
+        task = await tasks.find_task(tx, project.environment_id, task_id)
+        return await lifecycle.complete_task(tx, project.environment_id, task, THREADS)
 
     return db.write(work)
 

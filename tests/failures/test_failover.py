@@ -39,7 +39,7 @@ class Place:
         self.settings = make_store(folder, primary.url(self.proxy.port))
         self.world = World(self.settings)
         self.world.org()
-        self.project = self.world.project("Kept", public_id="project_123")
+        self.project = self.world.project("Kept", project_id="project_123")
         self.databases: list[PostgresDatabase] = []
 
     def database(self, url: str) -> PostgresDatabase:
@@ -62,8 +62,8 @@ class Place:
 
     def complete(self, task_id: str) -> int:
         async def work(tx):
-            task = await tasks.find_task(tx, self.project.org_id, task_id)
-            return await lifecycle.complete_task(tx, self.project.org_id, task, THREADS)
+            task = await tasks.find_task(tx, self.project.environment_id, task_id)
+            return await lifecycle.complete_task(tx, self.project.environment_id, task, THREADS)
 
         return self.patiently(lambda: self.world.run(self.world.db.write(work)))
 
@@ -98,7 +98,7 @@ class Consumer:
     def poll(self) -> list[str]:
         found = walk(
             self.client,
-            project_id=self.project.public_id,
+            project_id=self.project.project_id,
             completed_after=self.watermark,
             limit=7,
         )
@@ -138,7 +138,7 @@ def test_a_standby_that_lacks_the_last_commits_takes_over_and_consumers_miss_not
     with serving(place) as client:
         place.primary.wait_for_standby()
         consumer = Consumer(client, place.project)
-        asked = {"project_id": place.project.public_id, "limit": "3"}
+        asked = {"project_id": place.project.project_id, "limit": "3"}
         tokens = [
             client.get("/v2/tasks", params=asked | more).json()["next_token"]
             for more in ({}, {"status": "completed"}, {"completed_after": EPOCH})
@@ -169,7 +169,7 @@ def test_a_standby_that_lacks_the_last_commits_takes_over_and_consumers_miss_not
         assert consumer.poll() == kept[15:]
         assert [watermark, *times] == sorted({watermark, *times}), "no time goes backwards"
         assert times[-1] < watermark + 10 * 60_000, "nor far ahead"
-        assert len(walk(client, limit=3, project_id=place.project.public_id)) == 20
+        assert len(walk(client, limit=3, project_id=place.project.project_id)) == 20
 
     print(f"the API was back {seconds:.2f} s after the standby had taken over")
     assert seconds < RECOVERY_SECONDS_MAX

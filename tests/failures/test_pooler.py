@@ -120,7 +120,7 @@ def test_imports_completions_and_walks_by_twenty_clients_are_all_right(world, cl
         received, watermark = [], EPOCH
         while True:
             is_last = is_over.is_set()
-            asked = {"project_id": raced.public_id, "completed_after": watermark, "limit": 7}
+            asked = {"project_id": raced.project_id, "completed_after": watermark, "limit": 7}
             found = walk(client, **asked)
             received += [one["task_id"] for one in found]
             watermark = max([watermark, *(one["completed_at"] for one in found)])

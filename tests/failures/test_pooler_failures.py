@@ -159,7 +159,7 @@ def test_a_session_that_falls_asleep_in_its_transaction_is_ended_there_too(world
 
 
 def test_a_stopped_pooler_is_a_503_with_retry_after_until_it_is_back(world, pooler, project):
-    asked = {"project_id": project.public_id}
+    asked = {"project_id": project.project_id}
     with serving(world) as client:
         assert client.get("/v2/tasks", params=asked).status_code == 200
         pooler.stop()
@@ -178,7 +178,7 @@ def test_a_stopped_pooler_is_a_503_with_retry_after_until_it_is_back(world, pool
 
 
 def test_a_pooler_that_hangs_or_is_full_is_a_503_within_the_stated_limits(world, pooler, project):
-    asked = {"project_id": project.public_id}
+    asked = {"project_id": project.project_id}
     limit = postgres.WAIT_SECONDS_MAX + postgres.CONNECT_SECONDS_MAX + SLACK_SECONDS
 
     def timed(client):
@@ -225,7 +225,7 @@ def test_a_promotion_behind_the_pooler_is_noticed_by_connections_that_outlive_it
     ):
         world = World(make_store(tmp_path, pooler.url, behind_pooler=True))
         world.org()
-        project = world.project("Kept", public_id="project_123")
+        project = world.project("Kept", project_id="project_123")
         task_ids = [world.run(create(world.db, project)).task_id for _ in range(9)]
         before = [world.run(complete(world.db, project, one)) for one in task_ids[:5]]
 

@@ -89,12 +89,12 @@ class Load:
         await db.close()
 
     async def _complete(self, tx, task_id: str) -> int:
-        task = await tasks.find_task(tx, self.project.org_id, task_id)
-        return await lifecycle.complete_task(tx, self.project.org_id, task, THREADS)
+        task = await tasks.find_task(tx, self.project.environment_id, task_id)
+        return await lifecycle.complete_task(tx, self.project.environment_id, task, THREADS)
 
     def read(self, number: int) -> None:
         headers = {"Authorization": f"Bearer {self.key}"}
-        asked = {"project_id": self.project.public_id, "limit": str(1 + number * 10)}
+        asked = {"project_id": self.project.project_id, "limit": str(1 + number * 10)}
         with httpx2.Client(base_url=self.url, headers=headers, timeout=30) as client:
             while not self.stop.is_set():
                 answer = client.get("/v2/tasks", params=asked)
@@ -151,7 +151,7 @@ def test_twenty_crashes_under_load_lose_no_acknowledged_write(world, cluster):
         server.stop(9)
 
     rows = cluster.run(
-        "SELECT task_id, status, completed_ms FROM task WHERE project_id = $1", project.project_id
+        "SELECT task_id, status, completed_ms FROM task WHERE project_key = $1", project.project_key
     )
     found = {task_id: (status, completed_ms) for task_id, status, completed_ms in rows}
     print(
@@ -192,7 +192,7 @@ def test_a_crash_of_one_connection_alone_loses_no_acknowledged_write(world, clus
 
     made = world.run(work())
 
-    rows = cluster.run("SELECT task_id FROM task WHERE project_id = $1", project.project_id)
+    rows = cluster.run("SELECT task_id FROM task WHERE project_key = $1", project.project_key)
     assert len(made) == 6
     assert {row[0] for row in rows} == set(made)
     assert len(rows) == 6
@@ -211,8 +211,8 @@ def test_a_session_that_falls_asleep_in_its_transaction_stops_others_for_seconds
 
     async def complete(db, task, pause=0.0):
         async def work(tx):
-            found = await tasks.find_task(tx, project.org_id, task.task_id)
-            completed_ms = await lifecycle.complete_task(tx, project.org_id, found, THREADS)
+            found = await tasks.find_task(tx, project.environment_id, task.task_id)
+            completed_ms = await lifecycle.complete_task(tx, project.environment_id, found, THREADS)
             runs.append(task.task_id)
             if runs.count(task.task_id) == 1:
                 has_ticked.set()
@@ -242,7 +242,7 @@ def test_a_session_that_falls_asleep_in_its_transaction_stops_others_for_seconds
     longest = max(seconds for _, seconds in done[1:])
     print(f"others waited {longest:.1f} s")
     rows = cluster.run(
-        "SELECT task_id, completed_ms FROM task WHERE project_id = $1", project.project_id
+        "SELECT task_id, completed_ms FROM task WHERE project_key = $1", project.project_key
     )
     assert dict(rows) == {
         one: completed_ms for one, (completed_ms, _) in zip(task_ids, done, strict=True)

@@ -49,15 +49,17 @@ class Dawdler:
         """Do one move of the lifecycle; returns the completion time if it has one."""
 
         async def work(tx):
-            task = await tasks.find_task(tx, self.project.org_id, task_id)
+            task = await tasks.find_task(tx, self.project.environment_id, task_id)
             await self.dawdle(tx)
             match kind:
                 case "complete":
-                    moved = await lifecycle.complete_task(tx, self.project.org_id, task, THREADS)
+                    moved = await lifecycle.complete_task(
+                        tx, self.project.environment_id, task, THREADS
+                    )
                 case "cancel":
-                    moved = await lifecycle.cancel_task(tx, self.project.org_id, task)
+                    moved = await lifecycle.cancel_task(tx, self.project.environment_id, task)
                 case "reopen":
-                    moved = await lifecycle.reopen_task(tx, self.project.org_id, task)
+                    moved = await lifecycle.reopen_task(tx, self.project.environment_id, task)
             await self.dawdle(tx)
             return moved
 
@@ -67,7 +69,7 @@ class Dawdler:
         """Take a time that nobody will ever see."""
 
         async def work(tx):
-            await projects.tick(tx, self.project.project_id, clock.now_ms())
+            await projects.tick(tx, self.project.project_key, clock.now_ms())
             await asyncio.sleep(0.3)
             raise Conflict("changed my mind")
 
@@ -135,7 +137,7 @@ def race(world: World) -> tuple[dict[str, str], dict[str, int]]:
 
         def poll() -> None:
             nonlocal watermark
-            found = walk(client, project_id=project.public_id, completed_after=watermark, limit=5)
+            found = walk(client, project_id=project.project_id, completed_after=watermark, limit=5)
             for task in found:
                 assert task["task_id"] not in received
                 received[task["task_id"]] = task["completed_at"]
@@ -160,11 +162,11 @@ def test_a_poller_misses_no_completion_of_eight_dawdling_writers(world):
 def test_times_taken_without_locking_the_clock_do_lose_completions(world, monkeypatch, time_of):
     """The control: the same race is lost by any time that is not handed out under the lock."""
 
-    async def tick(tx, project_id: int, now: int) -> int:
+    async def tick(tx, project_key: int, now: int) -> int:
         [ms] = await tx.one(f"SELECT (extract(epoch FROM {time_of}) * 1000)::bigint", {})
         return ms
 
-    async def no_bound(tx, project_id: int) -> int:
+    async def no_bound(tx, project_key: int) -> int:
         return 2**62  # walks are bounded by the clock, which does not move here
 
     monkeypatch.setattr(projects, "tick", tick)
@@ -214,8 +216,8 @@ def test_walks_beside_dawdling_writers_list_every_task_at_rest_exactly_once(worl
         return moves
 
     async def finish(tx, task_id: str) -> None:
-        task = await tasks.find_task(tx, project.org_id, task_id)
-        await lifecycle.complete_task(tx, project.org_id, task, THREADS)
+        task = await tasks.find_task(tx, project.environment_id, task_id)
+        await lifecycle.complete_task(tx, project.environment_id, task, THREADS)
 
     def judge(found, owed) -> None:
         listed = [task["task_id"] for task in found]
@@ -228,7 +230,7 @@ def test_walks_beside_dawdling_writers_list_every_task_at_rest_exactly_once(worl
         try:
             assert is_ready.wait(30)
             for limit in (1, 7, 100):
-                asked = {"project_id": project.public_id, "limit": limit}
+                asked = {"project_id": project.project_id, "limit": limit}
                 judge(walk(client, **asked), at_rest)
                 judge(walk(client, status="pending", **asked), at_rest[25:])
                 judge(walk(client, status="completed", **asked), at_rest[:25])

@@ -119,7 +119,7 @@ def percentile(values, part):
 @pytest.mark.slow
 def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     first, second, healthy, dead = flaky(1), flaky(2), always(), answering(silent)
     made_at: dict[str, float] = {}
 
@@ -156,7 +156,7 @@ def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
         async with receiving(first, second, healthy, dead):
             for receiver in (first, second, healthy, dead):
                 endpoint, secret = await add_endpoint(
-                    world, receiver.url, "task.created", org_id=org_id
+                    world, receiver.url, "task.created", environment_id=environment_id
                 )
                 found[receiver] = (endpoint, secret)
             with senders(
@@ -196,14 +196,16 @@ def test_no_event_is_lost_when_receivers_fail_and_the_sender_is_killed(world):
 def test_a_healthy_receiver_beside_a_dead_and_a_failing_one_is_not_delayed(world):
     """Nobody is killed here; the healthy one hears within a second or two of the commit."""
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     failing, healthy, dead = flaky(3), always(), answering(silent)
     made_at: dict[str, float] = {}
 
     async def main():
         async with receiving(failing, healthy, dead):
             for receiver in (failing, healthy, dead):
-                await add_endpoint(world, receiver.url, "task.created", org_id=org_id)
+                await add_endpoint(
+                    world, receiver.url, "task.created", environment_id=environment_id
+                )
             with senders(world.settings, waits=WAITS, deadline_s=5, lease_s=8) as started:
                 started.start()
                 await asyncio.sleep(1.5)
@@ -226,13 +228,15 @@ def test_a_healthy_receiver_beside_a_dead_and_a_failing_one_is_not_delayed(world
 @pytest.mark.slow
 def test_several_senders_never_send_a_notice_twice(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = always()
 
     async def main():
         async with receiving(receiver):
             for _ in range(5):
-                await add_endpoint(world, receiver.url, "task.created", org_id=org_id)
+                await add_endpoint(
+                    world, receiver.url, "task.created", environment_id=environment_id
+                )
 
             async def work(tx):
                 for _ in range(50):
@@ -260,7 +264,7 @@ def test_several_senders_never_send_a_notice_twice(world):
 @pytest.mark.parametrize("answer", [OK, status(500)], ids=["yes", "no"])
 def test_a_sender_that_slept_past_its_lease_records_nothing_over_the_next_one(world, answer):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     let_go = asyncio.Event()
 
     async def hold(receiver, reader, writer):
@@ -273,12 +277,12 @@ def test_a_sender_that_slept_past_its_lease_records_nothing_over_the_next_one(wo
 
     async def stored():
         async with world.db.read() as tx:
-            [one], _ = await messages.notice_page(tx, world.secret, org_id, MessageQuery())
+            [one], _ = await messages.notice_page(tx, world.secret, environment_id, MessageQuery())
         return one
 
     async def main():
         async with receiving(receiver):
-            await add_endpoint(world, receiver.url, "task.created", org_id=org_id)
+            await add_endpoint(world, receiver.url, "task.created", environment_id=environment_id)
             with senders(world.settings, waits="600", deadline_s=10, lease_s=1.5) as started:
                 sleeper = started.start()
                 await store_task(world, project)

@@ -49,7 +49,7 @@ def test_a_poller_sees_a_corrected_task_again(floor):
     correct(floor, task_ids[0], [LIKERT_2])
 
     with floor.world.client() as client:
-        asked = {"project_id": floor.project.public_id, "completed_after": seen}
+        asked = {"project_id": floor.project.project_id, "completed_after": seen}
         found = walk(client, "/v2/tasks", **asked)
 
     assert [one["task_id"] for one in found] == [task_ids[0]]
@@ -62,7 +62,7 @@ def test_a_correction_is_announced_and_called_back_again(floor):
         lambda tx: endpoints.create_endpoint(
             tx,
             floor.world.secret,
-            floor.org_id,
+            floor.environment_id,
             url="http://127.0.0.1:1/",
             events=["task.completed"],
         )
@@ -89,7 +89,7 @@ def test_a_frozen_delivery_stays_what_it_was(floor):
     judge(floor, "ann", 6)
     with floor.world.client() as client:
         made = client.post(
-            f"/manage/v1/projects/{floor.project.public_id}/deliveries", json={"name": "January"}
+            f"/manage/v1/projects/{floor.project.project_id}/deliveries", json={"name": "January"}
         ).json()
         where = {"delivery_id": made["id"]}
         was = walk(client, "/v2/delivery", **where)
@@ -145,7 +145,7 @@ def test_what_was_completed_by_an_import_can_be_corrected(world):
     ]
     row = {
         "task_id": "task_elsewhere",
-        "project": floor.project.public_id,
+        "project": floor.project.project_id,
         "status": "completed",
         "created_at": "2025-01-01T00:00:00Z",
         "completed_at": "2025-01-02T00:00:00Z",

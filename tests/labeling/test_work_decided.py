@@ -17,14 +17,17 @@ from tests.support.labeling_project import Floor, make_content
 def complete(floor: Floor, task_id: str) -> None:
     """As a machine annotator does, over the API."""
     threads = msgspec.to_builtins(make_content())
-    floor.move(lambda tx, org_id, task: lifecycle.complete_task(tx, org_id, task, threads), task_id)
+    floor.move(
+        lambda tx, environment_id, task: lifecycle.complete_task(tx, environment_id, task, threads),
+        task_id,
+    )
 
 
 def invite(floor: Floor, name: str) -> tuple[str, str]:
     """Somebody who is there; their account and id."""
 
     async def run(tx):
-        account = await organizations.find_account(tx, floor.org_id)
+        account = await organizations.find_account(tx, floor.environment_id)
         one = await users.invite(
             tx, account[0], email=f"{name}@example.org", name=name, role=PersonRole.annotator
         )
@@ -34,9 +37,9 @@ def invite(floor: Floor, name: str) -> tuple[str, str]:
     return floor.write(run)
 
 
-def remove(floor: Floor, account_id: str, user_id: str) -> None:
+def remove(floor: Floor, organization_id: str, user_id: str) -> None:
     gone = {"status": PersonStatus.removed}
-    floor.write(lambda tx: users.change(tx, account_id, user_id, gone))
+    floor.write(lambda tx: users.change(tx, organization_id, user_id, gone))
 
 
 def test_a_report_that_was_confirmed_is_not_taken_back_by_who_had_submitted_before(world):
@@ -67,7 +70,7 @@ def test_threads_that_the_api_delivered_are_not_taken_back_by_who_had_submitted_
 
 
 def deliver(floor: Floor, name: str) -> None:
-    path = f"/manage/v1/projects/{floor.project.public_id}/deliveries"
+    path = f"/manage/v1/projects/{floor.project.project_id}/deliveries"
     with floor.world.client() as client:
         assert client.post(path, json={"name": name}).status_code == 200
 
@@ -130,10 +133,10 @@ def test_who_is_at_a_task_of_a_paused_batch_goes_on(floor):
 
 def test_nothing_is_sent_back_to_somebody_who_was_removed(world):
     floor = Floor(world, review="all")
-    account_id, user_id = invite(floor, "ann")
+    organization_id, user_id = invite(floor, "ann")
     [task_id] = floor.create()
     floor.submit(floor.take(user_id))
-    remove(floor, account_id, user_id)
+    remove(floor, organization_id, user_id)
 
     with pytest.raises(Conflict, match="fix the answers"):
         floor.decide(
@@ -144,12 +147,12 @@ def test_nothing_is_sent_back_to_somebody_who_was_removed(world):
 
 
 def test_somebody_who_was_removed_while_their_request_was_under_way_gets_no_task(floor):
-    account_id, user_id = invite(floor, "ann")
+    organization_id, user_id = invite(floor, "ann")
     floor.create(2)
     held = floor.take(user_id)
     done = floor.take(user_id)
     floor.submit(done)
-    remove(floor, account_id, user_id)
+    remove(floor, organization_id, user_id)
 
     for verb in (
         lambda: floor.claim(user_id),

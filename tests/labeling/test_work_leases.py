@@ -133,14 +133,14 @@ def test_a_task_that_ends_otherwise_is_taken_from_whoever_has_it(floor, how):
     floor.draft(lease, 1, ["half"])
     threads = json.loads(floor.task(task_id).content)
 
-    async def end(tx, org_id, task):
+    async def end(tx, environment_id, task):
         match how:
             case "complete":
-                await lifecycle.complete_task(tx, org_id, task, threads)
+                await lifecycle.complete_task(tx, environment_id, task, threads)
             case "cancel":
-                await lifecycle.cancel_task(tx, org_id, task)
+                await lifecycle.cancel_task(tx, environment_id, task)
             case "fail":
-                await lifecycle.fail_task(tx, org_id, task, [ErrorDetail(message="No.")])
+                await lifecycle.fail_task(tx, environment_id, task, [ErrorDetail(message="No.")])
 
     floor.move(end, task_id)
 
@@ -397,17 +397,19 @@ def test_a_lease_of_somebody_else_is_not_found(floor):
 
 def test_somebody_who_is_removed_has_no_task_any_more(floor):
     async def invite(tx):
-        account_id, _ = await organizations.find_account(tx, floor.org_id)
+        organization_id, _ = await organizations.find_account(tx, floor.environment_id)
         person = await users.invite(
-            tx, account_id, email="ann@example.com", name=None, role=PersonRole.annotator
+            tx, organization_id, email="ann@example.com", name=None, role=PersonRole.annotator
         )
-        return account_id, person.user_id
+        return organization_id, person.user_id
 
-    account_id, user_id = floor.write(invite)
+    organization_id, user_id = floor.write(invite)
     floor.create(2)
     leases = [floor.take(user_id), floor.take(user_id)]
 
-    floor.write(lambda tx: users.change(tx, account_id, user_id, {"status": PersonStatus.removed}))
+    floor.write(
+        lambda tx: users.change(tx, organization_id, user_id, {"status": PersonStatus.removed})
+    )
 
     for lease in leases:
         with pytest.raises(LeaseLost):
@@ -446,7 +448,7 @@ def test_uploads_and_imports_fill_the_queue(floor):
     with floor.world.client() as client:
         line = json.dumps({"task_id": "uploaded", "content": content})
         answer = client.post(
-            f"/manage/v1/projects/{floor.project.public_id}/tasks",
+            f"/manage/v1/projects/{floor.project.project_id}/tasks",
             content=line,
             headers={"content-type": "application/x-ndjson"},
         )
@@ -467,7 +469,7 @@ def test_an_import_that_pauses_a_batch_holds_its_tasks_back(floor):
     value = {
         "id": batch.batch_id,
         "name": "batch_1",
-        "project": floor.project.public_id,
+        "project": floor.project.project_id,
         "status": "paused",
     }
 

@@ -72,8 +72,8 @@ def test_a_process_that_was_stopped_for_longer_than_its_lease_comes_too_late(wor
     config = {
         "data": str(world.settings.data),
         "database": world.settings.database,
-        "org_id": floor.org_id,
-        "project_id": floor.project.project_id,
+        "environment_id": floor.environment_id,
+        "project_id": floor.project.project_key,
         "user_id": "slow",
         "lease": lease.assignment_id,
         "answers": ANSWERS,

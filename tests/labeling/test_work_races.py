@@ -241,20 +241,20 @@ def test_a_paused_batch_that_is_cancelled_while_somebody_undoes_leaves_no_lease(
 
 def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, at_once):
     async def invite(tx, number):
-        account_id, _ = await organizations.find_account(tx, floor.org_id)
+        organization_id, _ = await organizations.find_account(tx, floor.environment_id)
         person = await users.invite(
-            tx, account_id, email=f"{number}@example.com", name=None, role=PersonRole.annotator
+            tx, organization_id, email=f"{number}@example.com", name=None, role=PersonRole.annotator
         )
-        return account_id, person.user_id
+        return organization_id, person.user_id
 
     floor.create(3)
     for number in range(ROUNDS):
-        account_id, user_id = floor.write(lambda tx, number=number: invite(tx, number))
+        organization_id, user_id = floor.write(lambda tx, number=number: invite(tx, number))
         lease = floor.take(user_id)
 
         at_once(
             floor,
-            lambda own, a=account_id, u=user_id: own.write(
+            lambda own, a=organization_id, u=user_id: own.write(
                 lambda tx: users.change(tx, a, u, REMOVAL)
             ),
             lambda own, of=lease: own.do(assignment.heartbeat, of, active_ms=0),

@@ -22,7 +22,7 @@ LIKERT_2 = {"at": "t0u0", "key": "likert_value", "value": 2}
 
 def standing(floor: Floor, task_id: str):
     async def run(tx):
-        task = await tasks.find_task(tx, floor.org_id, task_id)
+        task = await tasks.find_task(tx, floor.environment_id, task_id)
         return await question_results.standing_of(tx, floor.project, task)
 
     return floor.write(run)

@@ -303,7 +303,7 @@ def test_a_completed_task_reads_the_same_through_every_door(floor):
     judge(floor, "ann", 6)
 
     with floor.world.client() as client:
-        asked = {"project_id": floor.project.public_id, "opts": OPTS}
+        asked = {"project_id": floor.project.project_id, "opts": OPTS}
         [listed] = client.get("/v2/tasks", params=asked).json()["tasks"]
 
     assert listed == delivered(floor, task_id)

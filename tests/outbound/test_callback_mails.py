@@ -24,8 +24,8 @@ def test_a_callback_that_is_an_e_mail_address_gets_a_mail(world):
             settings = msgspec.structs.replace(world.settings, smtp_url=url)
             async with working(world, settings):
                 task = await store_task(world, project, callback_url="ann@example.com")
-                await complete(world, task, project.org_id)
-                [one] = await settled(world, project.org_id, MessageState.done)
+                await complete(world, task, project.environment_id)
+                [one] = await settled(world, project.environment_id, MessageState.done)
                 return task, one
 
     task, one = world.run(main())
@@ -52,8 +52,8 @@ def test_a_mail_that_cannot_be_sent_is_tried_again(world):
             )
             async with working(world, settings):
                 task = await store_task(world, project, callback_url="ann@example.com")
-                await complete(world, task, project.org_id)
-                [one] = await settled(world, project.org_id, MessageState.dead)
+                await complete(world, task, project.environment_id)
+                [one] = await settled(world, project.environment_id, MessageState.dead)
                 return one
 
     one = world.run(main())
@@ -67,8 +67,8 @@ def test_without_a_mail_server_a_mail_is_given_up_with_a_word_that_says_so(world
     async def main():
         async with working(world):
             task = await store_task(world, project, callback_url="ann@example.com")
-            await complete(world, task, project.org_id)
-            [one] = await settled(world, project.org_id, MessageState.dead)
+            await complete(world, task, project.environment_id)
+            [one] = await settled(world, project.environment_id, MessageState.dead)
             return one
 
     one = world.run(main())

@@ -34,7 +34,7 @@ NAMES = ["p1", "p2", "p3", "p4"]
 """Projects that no test changes."""
 CHANGED = [f"c{number}" for number in range(12)]
 """Projects that tests change, enough to be on every shard: all on one is 1 in 2,048."""
-CUT_BY_PROJECT = [table for table, column in DISTRIBUTED.items() if column == "project_id"]
+CUT_BY_PROJECT = [table for table, column in DISTRIBUTED.items() if column == "project_key"]
 TASKS = 30 * (len(NAMES) + len(CHANGED))
 OPTS = "model_parameters,annotation_details,submissions"
 QUESTIONS = [
@@ -110,29 +110,29 @@ def single(tmp_path_factory):
 def stored(sharded):
     """The projects by name."""
 
-    org_id = sharded.org()
+    environment_id = sharded.org()
 
     async def read():
         async with sharded.db.read() as tx:
-            return await projects.list_projects(tx, org_id)
+            return await projects.list_projects(tx, environment_id)
 
-    return {one.public_id: one for one in sharded.run(read())}
+    return {one.project_id: one for one in sharded.run(read())}
 
 
 @pytest.fixture(scope="module")
 def homes(nodes, stored):
     """A project that may be changed on each shard, in the order of the shards."""
-    found = {nodes.shard_of(stored[name].project_id): stored[name] for name in CHANGED}
+    found = {nodes.shard_of(stored[name].project_key): stored[name] for name in CHANGED}
     assert len(found) == len(nodes.shards)
     return [found[number] for number in sorted(found)]
 
 
 def test_everything_of_a_project_is_on_one_shard_and_only_there(nodes, sharded, stored):
-    homes_of = {one.project_id: nodes.shard_of(one.project_id) for one in stored.values()}
+    homes_of = {one.project_key: nodes.shard_of(one.project_key) for one in stored.values()}
 
     for table in CUT_BY_PROJECT:
         for number, shard in enumerate(nodes.shards):
-            found = shard.all(f"SELECT DISTINCT project_id FROM {table}")
+            found = shard.all(f"SELECT DISTINCT project_key FROM {table}")
             strangers = [one for (one,) in found if homes_of[one] != number]
             assert strangers == [], table
     counts = [shard.all("SELECT count(*) FROM task")[0][0] for shard in nodes.shards]
@@ -171,10 +171,10 @@ def test_single_objects_are_the_same_as_on_one_machine(sharded, single):
 
 def test_an_archive_is_the_same_from_shards_as_from_one_machine(sharded, single):
     def lines(world):
-        org_id = world.org()
+        environment_id = world.org()
 
         async def read():
-            return [line async for line in export.lines(world.db, org_id)]
+            return [line async for line in export.lines(world.db, environment_id)]
 
         values = [(line, json.loads(line)["value"]) for line in world.run(read())]
         return [line for line, value in values if value.get("project", value.get("id")) in NAMES]
@@ -206,7 +206,7 @@ class Recorder:
 
 async def ask_everything(tx, project, batch_id):
     """Each hot statement of the store, about one project: pages in every shape, and changes."""
-    key = project.project_id
+    key = project.project_key
     for in_batch in (None, batch_id):
         for status in (None, TaskStatus.completed, TaskStatus.pending):
             for after, before in ((None, None), (0, None), (None, 2**50), (0, 2**50)):
@@ -230,8 +230,10 @@ async def ask_everything(tx, project, batch_id):
     )  # fmt: skip
     await tasks.delete_body(tx, key, task.seq)
     await tasks.insert_body(tx, key, task.seq, task.body, task.patches)
-    await tasks.list_annotation_places(tx, project.org_id, id_hash(f"foreign_{project.public_id}"))
-    await tasks.claim_unique_id(tx, project.org_id, "unique_1", task.task_id)
+    await tasks.list_annotation_places(
+        tx, project.environment_id, id_hash(f"foreign_{project.project_id}")
+    )
+    await tasks.claim_unique_id(tx, project.environment_id, "unique_1", task.task_id)
 
 
 async def shards_of(tx, sql, args):
@@ -249,7 +251,7 @@ def test_every_hot_statement_reaches_exactly_one_shard(nodes, sharded, homes):
         found = []
         for number, project in enumerate(homes):
             recorder = Recorder(tx)
-            await ask_everything(recorder, project, f"batch_{project.public_id}")
+            await ask_everything(recorder, project, f"batch_{project.project_id}")
             for sql, args in recorder.asked:
                 found.append((sql, await shards_of(tx, sql, args), number))
         return found
@@ -260,7 +262,7 @@ def test_every_hot_statement_reaches_exactly_one_shard(nodes, sharded, homes):
     for sql, reached, number in found:
         if sql.startswith("INSERT"):  # goes where its row belongs; its plan names no partition
             continue
-        is_cut_by_project = "project_id = :project_id" in sql
+        is_cut_by_project = "project_key = :project_key" in sql
         assert len(reached) == 1, sql
         assert not is_cut_by_project or reached == {str(number)}, sql
 
@@ -278,23 +280,23 @@ def test_a_statement_without_the_shard_column_reaches_every_shard(sharded):
 
 async def finish(world, project, task_id):
     async def find(tx):
-        task = await tasks.find_task(tx, project.org_id, task_id)
-        return await lifecycle.complete_task(tx, project.org_id, task, [make_thread()])
+        task = await tasks.find_task(tx, project.environment_id, task_id)
+        return await lifecycle.complete_task(tx, project.environment_id, task, [make_thread()])
 
     return await world.db.write(find)
 
 
 def test_tasks_are_added_and_completed_on_their_own_shard(nodes, sharded, homes):
     for number, project in enumerate(homes):
-        world, task_id = sharded, f"new_{project.public_id}"
+        world, task_id = sharded, f"new_{project.project_id}"
         world.run(
             world.db.write(lambda tx, p=project, t=task_id: lifecycle.create_task(tx, p, task_id=t))
         )
         completed_ms = world.run(finish(world, project, task_id))
 
         sql = "SELECT t.status, t.completed_ms, b.body IS NOT NULL, c.last_ms FROM task AS t"
-        sql += " JOIN task_body AS b USING (project_id, seq) JOIN project_clock AS c"
-        sql += " USING (project_id) WHERE task_id = $1"
+        sql += " JOIN task_body AS b USING (project_key, seq) JOIN project_clock AS c"
+        sql += " USING (project_key) WHERE task_id = $1"
         expected = [(TaskStatus.completed.code, completed_ms, True, completed_ms)]
         found = [shard.all(sql, task_id) for shard in nodes.shards]
         assert found[number] == expected
@@ -320,13 +322,13 @@ def test_completions_at_the_same_moment_have_times_of_their_own(sharded, homes):
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_shard_that_is_gone_is_a_503_for_its_projects_and_no_others(nodes, sharded, homes, lost):
     gone, there = homes[lost], homes[1 - lost]
-    pages = [{"project_id": there.public_id, "limit": 7} | question for question in QUESTIONS]
+    pages = [{"project_id": there.project_id, "limit": 7} | question for question in QUESTIONS]
     with sharded.client() as client:
         nodes.shards[lost].stop()
         try:
             # More often than PostgreSQL plans anew: plans for any project must prune as well.
             for _ in range(7):
-                answer = client.get("/v2/tasks", params={"project_id": gone.public_id})
+                answer = client.get("/v2/tasks", params={"project_id": gone.project_id})
                 assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
                 assert int(answer.headers["retry-after"]) > 0
                 for params in pages:
@@ -336,7 +338,7 @@ def test_a_shard_that_is_gone_is_a_503_for_its_projects_and_no_others(nodes, sha
             assert client.get("/readyz").status_code == 200
         finally:
             nodes.shards[lost].start()
-        answer = client.get("/v2/tasks", params={"project_id": gone.public_id})
+        answer = client.get("/v2/tasks", params={"project_id": gone.project_id})
 
     assert answer.status_code == 200
 
@@ -347,11 +349,11 @@ def test_a_write_to_a_shard_that_is_gone_is_refused_and_leaves_nothing(nodes, sh
     async def pending(project, task_id):
         await sharded.db.write(lambda tx: lifecycle.create_task(tx, project, task_id=task_id))
         async with sharded.db.read() as tx:
-            return await tasks.find_task(tx, project.org_id, task_id)
+            return await tasks.find_task(tx, project.environment_id, task_id)
 
     async def finish_stored(task):
         return await sharded.db.write(
-            lambda tx: lifecycle.complete_task(tx, gone.org_id, task, [make_thread()])
+            lambda tx: lifecycle.complete_task(tx, gone.environment_id, task, [make_thread()])
         )
 
     lost, kept = sharded.run(pending(gone, "lost_1")), sharded.run(pending(there, "kept_1"))
@@ -372,9 +374,9 @@ def test_a_write_to_a_shard_that_is_gone_is_refused_and_leaves_nothing(nodes, sh
 def test_a_shard_that_goes_in_the_middle_of_a_read_is_unavailable(nodes, sharded, homes, snapshot):
     async def read():
         async with sharded.db.read(snapshot=snapshot) as tx:
-            await projects.last_tick(tx, homes[0].project_id)
+            await projects.last_tick(tx, homes[0].project_key)
             nodes.shards[0].stop()
-            await projects.last_tick(tx, homes[0].project_id)
+            await projects.last_tick(tx, homes[0].project_key)
 
     try:
         with pytest.raises(Unavailable):

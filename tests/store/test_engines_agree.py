@@ -104,11 +104,13 @@ def filled(settings, monkeypatch, now: int) -> tuple[World, dict[str, str]]:
 
 
 async def revoke(world: World, key: str) -> None:
-    org_id = await api_keys.get_org(world.db, "default", "live")
+    environment_id = await api_keys.get_org(world.db, "default", "live")
 
     async def work(tx):
         found = await organizations.find_key_by_digest(tx, world.secret.key_digests(key)[0])
-        await organizations.revoke_key(tx, org_id=org_id, key_id=found.key_id, now=1)
+        await organizations.revoke_key(
+            tx, environment_id=environment_id, key_id=found.key_id, now=1
+        )
 
     await world.db.write(work)
 

@@ -267,7 +267,7 @@ def page(
     status=TaskStatus.completed,
 ):
     """Read one page of this shape after `depth` of its tasks; rows and steps of the engine."""
-    (project_id,) = connection.execute("SELECT project_id FROM project").fetchone()
+    (project_key,) = connection.execute("SELECT project_key FROM project").fetchone()
     order = "completed_ms, seq" if shape["by_completion"] else "seq"
     keys = connection.execute(
         "SELECT completed_ms, seq FROM task WHERE"
@@ -278,7 +278,7 @@ def page(
     ).fetchall()
     times = [ms for ms, _ in keys if ms is not None]
     where = tasks.TaskFilter(
-        project_id,
+        project_key,
         "batch_1" if shape["in_batch"] else None,
         status if shape["one_status"] else None,
         (times[-limit] if low else 0) if shape["by_completion"] else None,
@@ -319,7 +319,7 @@ def test_a_page_is_found_through_an_index_at_any_depth(shelf, shape):
     assert walked == []
     assert not any("TEMP B-TREE" in line or "AUTOMATIC" in line for line in plan)
     used = [line for line in plan if line.startswith("SEARCH")]
-    assert all(" INDEX " in line and "project_id=?" in line for line in used)
+    assert all(" INDEX " in line and "project_key=?" in line for line in used)
 
     deep, at_depth, _ = page(shelf, shape, depth=len(keys) - 15)
     assert [row[0] for row in first] == [seq for _, seq in keys[:10]]

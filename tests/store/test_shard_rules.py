@@ -248,33 +248,34 @@ def test_only_the_engines_begin_transactions_and_open_connections():
     assert [fault for fault in found if not fault.startswith("backup.py")] == []
 
 
-GOOD = "SELECT body FROM task_body WHERE project_id = :p AND seq = :seq"
+GOOD = "SELECT body FROM task_body WHERE project_key = :p AND seq = :seq"
 
 
 @pytest.mark.parametrize(
     ("sql", "word"),
     [
-        ("SELECT head FROM task WHERE task_id = :id", "says nothing of project_id"),
-        ("SELECT head FROM task WHERE project_id > :p", "says nothing"),
-        ("SELECT head FROM task WHERE project_id = :p OR seq = :seq", "says nothing"),
-        ("SELECT head FROM task WHERE NOT project_id = :p", "says nothing"),
-        ("SELECT head FROM task WHERE (project_id = :p OR seq = 1)", "says nothing"),
-        ("SELECT 1 FROM task AS t, task_body AS b WHERE t.project_id = :p", "of task_body"),
-        ("SELECT 1 FROM task AS t JOIN task_body AS b ON b.seq = t.seq WHERE t.project_id = :p",
+        ("SELECT head FROM task WHERE task_id = :id", "says nothing of project_key"),
+        ("SELECT head FROM task WHERE project_key > :p", "says nothing"),
+        ("SELECT head FROM task WHERE project_key = :p OR seq = :seq", "says nothing"),
+        ("SELECT head FROM task WHERE NOT project_key = :p", "says nothing"),
+        ("SELECT head FROM task WHERE (project_key = :p OR seq = 1)", "says nothing"),
+        ("SELECT 1 FROM task AS t, task_body AS b WHERE t.project_key = :p", "of task_body"),
+        ("SELECT 1 FROM task AS t JOIN task_body AS b ON b.seq = t.seq WHERE t.project_key = :p",
          "SELECT of task_body says nothing"),
         ("SELECT 1 FROM (SELECT seq FROM task WHERE status = 1) AS k", "says nothing"),
-        ("SELECT seq FROM task WHERE project_id = :p UNION ALL SELECT seq FROM task",
+        ("SELECT seq FROM task WHERE project_key = :p UNION ALL SELECT seq FROM task",
          "says nothing"),
         ("WITH k AS (SELECT 1) SELECT seq FROM task", "says nothing"),
         ("SELECT 1 FROM batch WHERE batch_id IN (SELECT batch_id FROM task)", "says nothing"),
         ("UPDATE project_clock SET last_ms = :now", "UPDATE of project_clock says nothing"),
-        ("UPDATE task SET project_id = :p WHERE project_id = :q", "changes task.project_id"),
-        ("UPDATE task SET project_id = :p", "says nothing"),
+        ("UPDATE task SET project_key = :p WHERE project_key = :q", "changes task.project_key"),
+        ("UPDATE task SET project_key = :p", "says nothing"),
         ("DELETE FROM task_body WHERE seq = :seq", "DELETE of task_body"),
         ("INSERT INTO task_body (seq, body) VALUES (:seq, :body)", "INSERT of task_body"),
-        ("INSERT INTO task_content (project_id, seq) VALUES (:p, :s)"
+        ("INSERT INTO task_content (project_key, seq) VALUES (:p, :s)"
          " ON CONFLICT (seq) DO UPDATE SET seq = :s", "ON CONFLICT"),
-        ("SELECT seq FROM task_locator WHERE org_id = :org_id", "says nothing of task_id"),
+        ("SELECT seq FROM task_locator WHERE environment_id = :environment_id",
+         "says nothing of task_id"),
         ("SELECT pg_advisory_xact_lock(1)", "uses pg_advisory_xact_lock"),
         ("SELECT pg_notify('a', 'b')", "uses pg_notify"),
         ("LISTEN done", "uses LISTEN"), ("NOTIFY done", "uses NOTIFY"),
@@ -296,13 +297,14 @@ def test_a_statement_that_breaks_a_rule_is_noticed(sql, word):
         ("CREATE TABLE extra (a INTEGER PRIMARY KEY)", "extra is in 0 places"),
         ("DROP TABLE unique_claim", "unique_claim does not exist"),
         ("CREATE UNIQUE INDEX u ON task (task_id)", "task: unique index ('task_id',) is without"),
-        ("DROP TABLE task_body; CREATE TABLE task_body (project_id BIGINT, seq BIGINT)",
+        ("DROP TABLE task_body; CREATE TABLE task_body (project_key BIGINT, seq BIGINT)",
          "task_body has no primary key"),
-        ("DROP TABLE task_body; CREATE TABLE task_body (project_id BIGINT, seq BIGINT PRIMARY KEY)",
-         "task_body: primary key ('seq',) is without project_id"),
-        ("DROP TABLE task_body; CREATE TABLE task_body (project_id BIGINT, seq BIGINT,"
-         " b TEXT REFERENCES account (account_id), PRIMARY KEY (project_id, seq))",
-         "task_body: foreign key ('b',) is without project_id"),
+        ("DROP TABLE task_body;"
+         " CREATE TABLE task_body (project_key BIGINT, seq BIGINT PRIMARY KEY)",
+         "task_body: primary key ('seq',) is without project_key"),
+        ("DROP TABLE task_body; CREATE TABLE task_body (project_key BIGINT, seq BIGINT,"
+         " b TEXT REFERENCES organization (organization_id), PRIMARY KEY (project_key, seq))",
+         "task_body: foreign key ('b',) is without project_key"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])

@@ -97,7 +97,7 @@ def tasks_of(desk: Desk) -> list[Any]:
     """The project's tasks as the official client reads them."""
     client = ScaleClient(desk.shift.world.key())
     client.v2.api_client.configuration.host = desk.server.url
-    return list(client.v2.get_tasks(project_id=desk.shift.project.public_id).tasks)
+    return list(client.v2.get_tasks(project_id=desk.shift.project.project_id).tasks)
 
 
 def values(annotations: Any) -> dict[str, Any]:

@@ -55,12 +55,12 @@ class Shift:
     """A project of the organization "default" on which people work."""
 
     def __init__(self, world: World, name: str = "Eggs", **detail: Any) -> None:
-        self.world, self.org_id = world, world.org()
+        self.world, self.environment_id = world, world.org()
         settings = ProjectDetail(**({"types": ["RLHF: Pref Ranking"]} | detail))
         self.project: ProjectRow = self.write(
-            lambda tx: create_project(tx, self.org_id, name=name, detail=settings)
+            lambda tx: create_project(tx, self.environment_id, name=name, detail=settings)
         )
-        self.path = f"/work/{self.project.public_id}"
+        self.path = f"/work/{self.project.project_id}"
 
     def write(self, work: Any) -> Any:
         return self.world.run(self.world.db.write(work))
@@ -92,17 +92,17 @@ class Shift:
         """Somebody who is signed in; what their session's cookie holds."""
 
         async def run(tx: Any) -> str:
-            account = await organizations.find_account(tx, self.org_id)
+            account = await organizations.find_account(tx, self.environment_id)
             assert account is not None
-            account_id = account[0]
+            organization_id = account[0]
             one = await users.invite(
-                tx, account_id, email=f"{name.lower()}@example.org", name=name, role=role
+                tx, organization_id, email=f"{name.lower()}@example.org", name=name, role=role
             )
-            await users.change(tx, account_id, one.user_id, {"status": PersonStatus.active})
+            await users.change(tx, organization_id, one.user_id, {"status": PersonStatus.active})
             return await sessions.begin(
                 tx,
                 self.world.secret,
-                account_id=account_id,
+                organization_id=organization_id,
                 user_id=one.user_id,
                 agent="test",
             )

@@ -35,7 +35,7 @@ class Somebody:
     user_id: str
     email: str
     password: str
-    account_id: str = ""
+    organization_id: str = ""
 
 
 def invite(
@@ -47,12 +47,14 @@ def invite(
     org: str = "default",
 ) -> tuple[str, str]:
     """A new person's id, and the token of their invitation."""
-    org_id = world.org(org)
+    environment_id = world.org(org)
 
     async def work(tx: Any) -> tuple[str, str]:
-        account_id = await users.live_account(tx, org_id)
-        assert account_id is not None
-        person = await users.invite(tx, account_id, email=email, name=name, role=PersonRole(role))
+        organization_id = await users.live_account(tx, environment_id)
+        assert organization_id is not None
+        person = await users.invite(
+            tx, organization_id, email=email, name=name, role=PersonRole(role)
+        )
         return person.user_id, await sign_in.make_invitation(tx, world.secret, person)
 
     return world.run(world.db.write(work))
@@ -70,14 +72,14 @@ def add_person(
     """A new person who has chosen a password."""
     email = email or f"{role}@example.com"
     user_id, _ = invite(world, email, role, name=name, org=org)
-    org_id, password_hash = world.org(org), _hash_of(password)
+    environment_id, password_hash = world.org(org), _hash_of(password)
 
     async def work(tx: Any) -> str:
-        account_id = await users.live_account(tx, org_id)
-        assert account_id is not None
-        await users.change(tx, account_id, user_id, {"status": PersonStatus.active})
-        await credentials.put_password(tx, account_id, user_id, password_hash, clock.now_ms())
-        return account_id
+        organization_id = await users.live_account(tx, environment_id)
+        assert organization_id is not None
+        await users.change(tx, organization_id, user_id, {"status": PersonStatus.active})
+        await credentials.put_password(tx, organization_id, user_id, password_hash, clock.now_ms())
+        return organization_id
 
     return Somebody(user_id, email, password, world.run(world.db.write(work)))
 
@@ -187,7 +189,7 @@ def signed_in(world: World, who: Somebody) -> Iterator[Browser]:
 
     async def work(tx: Any) -> str:
         return await sessions.begin(
-            tx, world.secret, account_id=who.account_id, user_id=who.user_id, agent="test"
+            tx, world.secret, organization_id=who.organization_id, user_id=who.user_id, agent="test"
         )
 
     with browsing(world) as browser:

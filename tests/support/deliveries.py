@@ -34,18 +34,18 @@ def rows_of(client, **params):
 
 def move(world, kind, task_id, threads=None):
     """Reopen, cancel, correct or complete a task, as the management API does."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx):
-        task = await tasks.find_task(tx, org_id, task_id)
+        task = await tasks.find_task(tx, environment_id, task_id)
         if kind == "reopen":
-            await lifecycle.reopen_task(tx, org_id, task)
+            await lifecycle.reopen_task(tx, environment_id, task)
         elif kind == "cancel":
-            await lifecycle.cancel_task(tx, org_id, task)
+            await lifecycle.cancel_task(tx, environment_id, task)
         elif kind == "correct":
-            await lifecycle.correct_task(tx, org_id, task, threads or [make_thread()])
+            await lifecycle.correct_task(tx, environment_id, task, threads or [make_thread()])
         else:
-            await lifecycle.complete_task(tx, org_id, task, threads or [make_thread()])
+            await lifecycle.complete_task(tx, environment_id, task, threads or [make_thread()])
 
     world.run(world.db.write(work))
 
@@ -74,8 +74,10 @@ def manifest_of(client, delivery_id, limit=1000):
 
 
 def project_of(world):
-    org_id = world.org()
-    return world.run(world.db.write(lambda tx: find_project(tx, org_id, ScopeNames("project_123"))))
+    environment_id = world.org()
+    return world.run(
+        world.db.write(lambda tx: find_project(tx, environment_id, ScopeNames("project_123")))
+    )
 
 
 def select(world, **bounds):

@@ -73,7 +73,7 @@ class World:
         self._runner.close()
 
     def org(self, name: str = "default", mode: str = "live") -> str:
-        """The org_id of an organization's world, which is made if absent."""
+        """The environment_id of an organization's world, which is made if absent."""
         try:
             return self.run(api_keys.get_org(self.db, name, mode))
         except NotFound:
@@ -86,7 +86,7 @@ class World:
             api_keys.create_key(
                 self.db,
                 self.secret,
-                org_id=self.org(org, mode),
+                environment_id=self.org(org, mode),
                 mode=mode,
                 name="test",
                 role=Role[role],
@@ -97,12 +97,14 @@ class World:
         self, name: str = "My Test Project", org: str = "default", **kwargs: Any
     ) -> ProjectRow:
         """A new project; keywords are those of `create_project`, and types / models."""
-        org_id = self.org(org)
+        environment_id = self.org(org)
         names = ("types", "models")
         detail = ProjectDetail(**{name: kwargs.pop(name, None) for name in names})
         return self.run(
             self.db.write(
-                lambda tx: projects.create_project(tx, org_id, name=name, detail=detail, **kwargs)
+                lambda tx: projects.create_project(
+                    tx, environment_id, name=name, detail=detail, **kwargs
+                )
             )
         )
 

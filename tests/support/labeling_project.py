@@ -107,10 +107,10 @@ class Floor:
     """A project that people work on. `on(world)` is the same floor through another engine."""
 
     def __init__(self, world: World, name: str = "Floor", **detail: Any) -> None:
-        self.world, self.org_id = world, world.org()
+        self.world, self.environment_id = world, world.org()
         settings = ProjectDetail(**({"form": FORM} | detail))
         self.project = self.write(
-            lambda tx: create_project(tx, self.org_id, name=name, detail=settings)
+            lambda tx: create_project(tx, self.environment_id, name=name, detail=settings)
         )
 
     def on(self, world: World) -> Floor:
@@ -123,7 +123,7 @@ class Floor:
 
     def set(self, **changes: Any) -> None:
         _, self.project = self.write(
-            lambda tx: change_project(tx, self.org_id, self.project.public_id, changes)
+            lambda tx: change_project(tx, self.environment_id, self.project.project_id, changes)
         )
 
     def batch(self, name: str = "First", status: BatchStatus = BatchStatus.in_progress) -> Any:
@@ -158,7 +158,7 @@ class Floor:
 
     def shown(self, lease: Lease) -> ShownTask:
         async def run(tx: Any) -> ShownTask:
-            task = await tasks.get_task(tx, lease.project_id, lease.seq)
+            task = await tasks.get_task(tx, lease.project_key, lease.seq)
             form = form_of(project_detail(self.project))
             content = _decode_content(task.content)
             return show(form, content, _decode_display(lease.display), is_blind=True)
@@ -209,27 +209,27 @@ class Floor:
 
     def accept(self, task_id: str, fixes: Any = (), user_id: str = "rev") -> None:
         async def run(tx: Any) -> None:
-            task = await tasks.find_task(tx, self.org_id, task_id)
+            task = await tasks.find_task(tx, self.environment_id, task_id)
             await review_decisions.accept(tx, self.project, task, user_id, fixes=fixes)
 
         self.write(run)
 
     def decide(self, verb: Any, task_id: str, *args: Any, **fields: Any) -> Any:
         async def run(tx: Any) -> Any:
-            task = await tasks.find_task(tx, self.org_id, task_id)
+            task = await tasks.find_task(tx, self.environment_id, task_id)
             return await verb(tx, self.project, task, *args, **fields)
 
         return self.write(run)
 
     def move(self, verb: Any, task_id: str) -> Any:
         async def run(tx: Any) -> Any:
-            task = await tasks.find_task(tx, self.org_id, task_id)
-            return await verb(tx, self.org_id, task)
+            task = await tasks.find_task(tx, self.environment_id, task_id)
+            return await verb(tx, self.environment_id, task)
 
         return self.write(run)
 
     def task(self, task_id: str) -> Any:
-        return self.write(lambda tx: tasks.find_task(tx, self.org_id, task_id))
+        return self.write(lambda tx: tasks.find_task(tx, self.environment_id, task_id))
 
     def status(self, task_id: str) -> TaskStatus:
         return self.task(task_id).status
@@ -242,44 +242,44 @@ class Floor:
     def lease_on(self, task_id: str, user_id: str) -> Lease | None:
         seq = self.task(task_id).seq
         return self.write(
-            lambda tx: leases_store.find_lease_of(tx, self.project.project_id, seq, user_id)
+            lambda tx: leases_store.find_lease_of(tx, self.project.project_key, seq, user_id)
         )
 
     def place(self, task_id: str) -> Any:
         """How the work on a task stands; None if it is not in the queue."""
         seq = self.task(task_id).seq
-        return self.write(lambda tx: work.find_work(tx, self.project.project_id, seq))
+        return self.write(lambda tx: work.find_work(tx, self.project.project_key, seq))
 
     def counting(self, task_id: str) -> list[Any]:
         """The submissions of a task that count."""
         seq = self.task(task_id).seq
         return self.write(
-            lambda tx: submissions_store.list_current(tx, self.project.project_id, seq)
+            lambda tx: submissions_store.list_current(tx, self.project.project_key, seq)
         )
 
     def sweep(self) -> int:
-        return self.write(lambda tx: leases.sweep(tx, self.project.project_id))
+        return self.write(lambda tx: leases.sweep(tx, self.project.project_key))
 
     def age(self, lease: Lease, ms: int = 3_600_000) -> None:
         """Let a lease and what was submitted under it be as if that much time had passed."""
-        args = {"project_id": lease.project_id, "id": lease.assignment_id, "ms": ms}
+        args = {"project_key": lease.project_key, "id": lease.assignment_id, "ms": ms}
 
         async def run(tx: Any) -> None:
             await tx.run(
                 "UPDATE assignment SET expires_ms = expires_ms - :ms, created_ms = created_ms - :ms"
-                " WHERE project_id = :project_id AND assignment_id = :id",
+                " WHERE project_key = :project_key AND assignment_id = :id",
                 args,
             )
             await tx.run(
                 "UPDATE submission SET submitted_ms = submitted_ms - :ms"
-                " WHERE project_id = :project_id AND assignment_id = :id",
+                " WHERE project_key = :project_key AND assignment_id = :id",
                 args,
             )
 
         self.write(run)
 
     def fresh_batch(self, batch: Any) -> Any:
-        return self.write(lambda tx: batches.find_batch(tx, self.org_id, batch.batch_id))
+        return self.write(lambda tx: batches.find_batch(tx, self.environment_id, batch.batch_id))
 
     def violations(self) -> dict[str, int]:
         """What contradicts the store's rules; empty if all is well."""

@@ -15,17 +15,17 @@ from tests.support.harness import World
 
 def all_projects(world: World) -> dict[str, ProjectDetail]:
     """What is set for each project of the organization "default", by name."""
-    org_id = world.org()
-    found = world.run(world.db.write(lambda tx: projects.list_projects(tx, org_id)))
+    environment_id = world.org()
+    found = world.run(world.db.write(lambda tx: projects.list_projects(tx, environment_id)))
     return {one.name: project_detail(one) for one in found}
 
 
 def entries(world: World) -> list[AuditEntryRow]:
     """What people did, as the audit log has it, the latest first; their signing in left out."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def read(tx: Any) -> list[AuditEntryRow]:
-        return await audit.list_entries(tx, org_id, before=None, object_id=None, limit=50)
+        return await audit.list_entries(tx, environment_id, before=None, object_id=None, limit=50)
 
     found: list[AuditEntryRow] = world.run(world.db.write(read))
     return [one for one in found if one.actor.kind == "user" and one.object_kind not in OWN_AFFAIRS]

@@ -283,22 +283,39 @@ def make_ann_rows() -> list[Any]:
 
 def add_ann_webhooks(world: Any) -> None:
     """Two endpoints of Ann's, one notice that was given up and one that waits."""
-    org_id = world.org()
+    environment_id = world.org()
     url = f"https://93.184.216.34/{CANARY}"
 
     async def work(tx: Any) -> None:
         for name in ("endpoint_id", "ended_endpoint_id"):
             endpoint = WebhookEndpoint(
-                org_id, NAMES[name], url, b'["task.error"]', True, "", 1, SealedSecret(b"unused")
+                environment_id,
+                NAMES[name],
+                url,
+                b'["task.error"]',
+                True,
+                "",
+                1,
+                SealedSecret(b"unused"),
             )
             await endpoints.insert_endpoint(tx, endpoint)
         await outbox.insert_events(
-            tx, [Event(0, "evt_1", org_id, EventType.ping, 1, b'{"text":"%b"}' % CANARY.encode())]
+            tx,
+            [
+                Event(
+                    0,
+                    "evt_1",
+                    environment_id,
+                    EventType.ping,
+                    1,
+                    b'{"text":"%b"}' % CANARY.encode(),
+                )
+            ],
         )
         await outbox.insert_notices(
             tx,
             [
-                WebhookMessageRow(0, notice_id, org_id, "evt_1", None, url, queue, 1)
+                WebhookMessageRow(0, notice_id, environment_id, "evt_1", None, url, queue, 1)
                 for notice_id, queue in ((NAMES["notice_id"], "ended"), ("notice_2", "waiting"))
             ],
         )
@@ -338,23 +355,23 @@ def fill(world: World) -> None:
 
 def add_ann_file(world: World) -> None:
     """A file that Ann uploaded."""
-    attachment_id, org_id = NAMES["attachment_id"], world.org()
-    world.objects.put_now(attachments.key_of(org_id, attachment_id), b"A")
+    attachment_id, environment_id = NAMES["attachment_id"], world.org()
+    world.objects.put_now(attachments.key_of(environment_id, attachment_id), b"A")
     received = attachments.IncomingFile()
     received.take(b"A")
-    row = received.attachment(attachment_id, org_id, CANARY, None)
+    row = received.attachment(attachment_id, environment_id, CANARY, None)
     world.run(world.db.write(lambda tx: attachments_store.insert_attachment(tx, row)))
 
 
 def add_ann_people(world: Any) -> None:
     """Somebody of Ann's, and a key that nobody uses."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx: Any) -> None:
-        found = await organizations.find_account(tx, org_id)
+        found = await organizations.find_account(tx, environment_id)
         assert found is not None
         person = Person(
-            account_id=found[0],
+            organization_id=found[0],
             user_id=NAMES["user_id"],
             email=f"{CANARY}@example.com",
             name=CANARY,
@@ -363,7 +380,9 @@ def add_ann_people(world: Any) -> None:
             created_ms=1,
         )
         await users.insert_person(tx, person, person.email)
-        key = ApiKeyRow(NAMES["key_id"], org_id, CANARY, Role.read, "live_unused0", 1, None, None)
+        key = ApiKeyRow(
+            NAMES["key_id"], environment_id, CANARY, Role.read, "live_unused0", 1, None, None
+        )
         await organizations.insert_key(tx, key, CANARY.encode())
 
     world.run(world.db.write(work))

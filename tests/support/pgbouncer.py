@@ -124,8 +124,8 @@ def create(db: Any, project: Any) -> Any:
 
 def complete(db: Any, project: Any, task_id: str) -> Any:
     async def work(tx: Any) -> int:
-        task = await tasks.find_task(tx, project.org_id, task_id)
-        return await lifecycle.complete_task(tx, project.org_id, task, [make_thread()])
+        task = await tasks.find_task(tx, project.environment_id, task_id)
+        return await lifecycle.complete_task(tx, project.environment_id, task, [make_thread()])
 
     return db.write(work)
 
@@ -166,7 +166,7 @@ def serving(world: World) -> Iterator[httpx2.Client]:
 def stored(cluster: Cluster, project: Any) -> dict[str, int | None]:
     """Completion time by id of a project's tasks; fails if an id is there twice."""
     rows = cluster.run(
-        "SELECT task_id, completed_ms FROM task WHERE project_id = $1", project.project_id
+        "SELECT task_id, completed_ms FROM task WHERE project_key = $1", project.project_key
     )
     assert len(rows) == len(dict(rows))
     return dict(rows)

@@ -95,10 +95,10 @@ class Nodes:
         for statement in self._cut():
             self.router.run(statement)
 
-    def shard_of(self, project_id: int) -> int:
+    def shard_of(self, project_key: int) -> int:
         """Which shard has a project's clock."""
-        sql = "SELECT 1 FROM project_clock WHERE project_id = $1"
-        (found,) = [n for n, shard in enumerate(self.shards) if shard.all(sql, project_id)]
+        sql = "SELECT 1 FROM project_clock WHERE project_key = $1"
+        (found,) = [n for n, shard in enumerate(self.shards) if shard.all(sql, project_key)]
         return found
 
     def _cut(self) -> list[str]:

@@ -23,7 +23,9 @@ async def main(config: dict[str, Any]) -> None:
     place = Settings(data=Path(config["data"]), database=config["database"])
     db = connect.open_database(place)
     async with db.read() as tx:
-        project = await projects.find_project_by_key(tx, config["org_id"], config["project_id"])
+        project = await projects.find_project_by_key(
+            tx, config["environment_id"], config["project_id"]
+        )
         lease = await leases.get_lease(tx, project, config["user_id"], config["lease"])
     print("ready", flush=True)
     sys.stdin.readline()

@@ -53,7 +53,7 @@ from tests.support.webhook_sending import status as answer_of
 
 
 def put_through_everything(world: World) -> None:
-    org_id = world.org()
+    environment_id = world.org()
     project = world.project("Named")
     note = make_annotation(id="foreign", type="integer")
     threads = [make_thread(turns=[make_turn(messages=[make_message(annotations=[note])])])]
@@ -90,12 +90,14 @@ def put_through_everything(world: World) -> None:
     world.run(put_through_jobs(world, project))
 
     async def keys(tx):
-        (found, *_) = await organizations.list_keys(tx, org_id)
-        await organizations.revoke_key(tx, org_id=org_id, key_id=found.key_id, now=1)
+        (found, *_) = await organizations.list_keys(tx, environment_id)
+        await organizations.revoke_key(
+            tx, environment_id=environment_id, key_id=found.key_id, now=1
+        )
 
     world.run(world.db.write(keys))
-    world.run(world.db.write(lambda tx: live(tx, org_id, project)))
-    world.run(read_everything(world, org_id, project.project_id))
+    world.run(world.db.write(lambda tx: live(tx, environment_id, project)))
+    world.run(read_everything(world, environment_id, project.project_key))
     world.run(world.db.write(lambda tx: epochs.begin(tx, was_timeline=0, timeline=0, now=1)))
 
 
@@ -116,11 +118,13 @@ def put_through_writing(world: World, key: str) -> None:
             headers = {"Idempotency-Key": f"key-{min(number, len(asked) - 1)}"}
             answer = client.post(path, json=body, headers=headers)
             assert answer.status_code == 200, (path, answer.text)
-    org_id = world.org()
+    environment_id = world.org()
 
     async def late(tx):
         for before, object_id in ((None, None), ("z", "loose")):
-            await audit.list_entries(tx, org_id, before=before, object_id=object_id, limit=9)
+            await audit.list_entries(
+                tx, environment_id, before=before, object_id=object_id, limit=9
+            )
         await idempotency.forget(tx, before=FAR, limit=10)
 
     world.run(world.db.write(late))
@@ -129,7 +133,7 @@ def put_through_writing(world: World, key: str) -> None:
 def put_through_work(world: World) -> None:
     """Everything that people do with tasks, and what becomes of their leases."""
     floor = Floor(world, review="all", overlap=2)
-    batch, project_id = floor.batch(), floor.project.project_id
+    batch, project_key = floor.batch(), floor.project.project_key
     [first, *_] = task_ids = floor.create(5, batch=batch)
     floor.write(lambda tx: work_queue.prioritize(tx, batch, 1))
     floor.set(overlap=1)
@@ -143,7 +147,7 @@ def put_through_work(world: World) -> None:
     lease = floor.undo(lease)
     floor.submit(lease, key="again")
     floor.write(lambda tx: review_queue.list_in_review(tx, floor.project))
-    floor.write(lambda tx: review_queue.list_waiting(tx, floor.org_id))
+    floor.write(lambda tx: review_queue.list_waiting(tx, floor.environment_id))
     floor.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
     floor.write(lambda tx: review_queue.list_returned(tx, floor.project, "ann"))
     floor.submit(floor.take(), key="third")
@@ -170,12 +174,12 @@ def put_through_work(world: World) -> None:
     floor.decide(review_decisions.confirm_report, parked, "rev")
 
     async def late(tx):
-        account_id, _ = await organizations.find_account(tx, floor.org_id)
-        await leases.end_leases_of(tx, account_id, "dan")
+        organization_id, _ = await organizations.find_account(tx, floor.environment_id)
+        await leases.end_leases_of(tx, organization_id, "dan")
         await leases.list_open(tx, floor.project, "ann")
         await leases.count_open(tx, floor.project, limit_max=10)
         await leases_store.list_projects_due(tx, now=FAR, limit=10)
-        await leases.sweep(tx, project_id)
+        await leases.sweep(tx, project_key)
 
     floor.age(floor.take("gil"))
     floor.write(late)
@@ -191,16 +195,16 @@ async def looked_after(tx, floor: Floor, task) -> None:
     await statistics.progress(tx, project)
     await statistics.pace(tx, project, FAR // 10**6)
     await statistics.last_answers(tx, project)
-    account_id, _ = await organizations.find_account(tx, floor.org_id)
-    await task_work.work_on(tx, task, account_id)
-    words = resolve.ScopeNames(project_id=project.public_id)
+    organization_id, _ = await organizations.find_account(tx, floor.environment_id)
+    await task_work.work_on(tx, task, organization_id)
+    words = resolve.ScopeNames(project_id=project.project_id)
     shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
     for batch_id, status, after in shapes:
-        where = TaskFilter(project.project_id, batch_id, status, after)
+        where = TaskFilter(project.project_key, batch_id, status, after)
         await task_rows.list_rows(tx, where, after=where.start, bound=9, limit=2)
     query = BatchQuery(scope=words)
-    for batch in (await batch_rows_page(tx, secret, floor.org_id, query))[0]:
-        await batches_store.find_progress(tx, project.project_id, batch.batch_id)
+    for batch in (await batch_rows_page(tx, secret, floor.environment_id, query))[0]:
+        await batches_store.find_progress(tx, project.project_key, batch.batch_id)
 
 
 def put_through_people(world: World) -> None:
@@ -237,14 +241,14 @@ def put_through_people(world: World) -> None:
 
 async def put_through_telling(world: World, project) -> None:
     """Endpoints and callbacks: told, refused, ended, replayed, forgotten."""
-    org_id, url = project.org_id, "http://127.0.0.1:1/"
+    environment_id, url = project.environment_id, "http://127.0.0.1:1/"
     gone = answering(answer_of(410))
     async with gone.listening(), working(world) as worker:
         for told in (url, gone.url):
-            await add_endpoint(world, told, "task.created", org_id=org_id)
+            await add_endpoint(world, told, "task.created", environment_id=environment_id)
         task = await store_task(world, project, callback_url=url)
-        await complete(world, task, org_id)
-        ended, _ = await add_endpoint(world, url, "task.error", org_id=org_id)
+        await complete(world, task, environment_id)
+        ended, _ = await add_endpoint(world, url, "task.error", environment_id=environment_id)
         await until(lambda: gone.connections)
         await asyncio.sleep(0.5)
 
@@ -253,17 +257,21 @@ async def put_through_telling(world: World, project) -> None:
             changed = await endpoints.change_endpoint(tx, ended, url=gone.url)
             await endpoints.rotate_endpoint(tx, world.secret, changed, keep_old_s=1)
             for _ in range(2):
-                await endpoints.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=1)
-            await endpoints.delete_endpoint(tx, org_id, ended.endpoint_id)
-            await endpoints.bury_if_inactive(tx, org_id, ended.endpoint_id, "endpoint_deleted")
+                await endpoints.rotate_callback_secret(
+                    tx, world.secret, environment_id, keep_old_s=1
+                )
+            await endpoints.delete_endpoint(tx, environment_id, ended.endpoint_id)
+            await endpoints.bury_if_inactive(
+                tx, environment_id, ended.endpoint_id, "endpoint_deleted"
+            )
             for before in (None, "z"):
-                await messages.replay_dead(tx, org_id, None, before=before)
+                await messages.replay_dead(tx, environment_id, None, before=before)
 
         await world.db.write(change)
         async with world.db.read() as tx:
             query = MessageQuery(endpoint_id=ended.endpoint_id, limit=1)
-            [one] = (await messages.notice_page(tx, world.secret, org_id, query))[0]
-            await messages_store.find_notice(tx, org_id, one.notice.notice_id)
+            [one] = (await messages.notice_page(tx, world.secret, environment_id, query))[0]
+            await messages_store.find_notice(tx, environment_id, one.notice.notice_id)
         await world.db.write(lambda tx: messages_store.replay(tx, one.notice, now=1))
         await world.db.write(lambda tx: messages_store.forget(tx, before=FAR, limit=9))
         await worker.forget_old()
@@ -271,22 +279,22 @@ async def put_through_telling(world: World, project) -> None:
 
 async def put_through_jobs(world: World, project) -> None:
     """Jobs of the workspace: begun, broken off, advanced, ended, forgotten; what is undelivered."""
-    org_id = project.org_id
+    environment_id = project.environment_id
     reject = Reject("x", 1, "", "no")
     for state in (JobState.failed, JobState.done):
         job = await world.db.write(
-            lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.archive, {}, "writing")
+            lambda tx: jobs.begin(tx, environment_id, "user_x", JobKind.archive, {}, "writing")
         )
         await jobs.advance(world.db, job, JobProgress(done=1), [reject], 0)
         await jobs.end(world.db, job, state, JobProgress(), [reject], 1, file_size=1)
     await jobs.drop_other_files(world.db, world.objects, job)
 
     async def work(tx):
-        await jobs.get(tx, org_id, JobKind.archive, job.job_id)
-        await jobs.latest(tx, org_id, JobKind.archive, 9)
-        await jobs_store.list_rejects(tx, org_id, job.job_id, limit=9)
+        await jobs.get(tx, environment_id, JobKind.archive, job.job_id)
+        await jobs.latest(tx, environment_id, JobKind.archive, 9)
+        await jobs_store.list_rejects(tx, environment_id, job.job_id, limit=9)
         await jobs_store.list_files(tx, before=FAR, limit=9)
-        await jobs_store.drop_file(tx, org_id, job.job_id)
+        await jobs_store.drop_file(tx, environment_id, job.job_id)
         await jobs_store.forget(tx, before=FAR, limit=9)
 
     await world.db.write(work)
@@ -351,13 +359,13 @@ def put_through_deliveries(world: World, key: str) -> None:
             assert client.get(one, params=params).status_code == 200, (one, params)
         changed = {"task_id": "task_full", "metadata": {"since": "delivered"}}
         assert client.post("/v2/task/metadata", json=changed).status_code == 200
-    org_id = world.org()
+    environment_id = world.org()
 
     async def runs(tx):
-        project = await resolve.find_project(tx, org_id, resolve.ScopeNames("project_123"))
+        project = await resolve.find_project(tx, environment_id, resolve.ScopeNames("project_123"))
         taken = builder.DeliveryBuilder(lambda work: work(tx), project, "e", lease_ms=0)
         await taken.begin()
-        found = await frozen_tasks.list_completed(tx, project.project_id, [1])
+        found = await frozen_tasks.list_completed(tx, project.project_key, [1])
         taken.took(await taken.add(tx, [*found.values()]))
         anew = builder.DeliveryBuilder(lambda work: work(tx), project, "e")
         await anew.begin()
@@ -386,12 +394,12 @@ def put_through_managing(world: World, key: str) -> None:
             assert client.get(f"{root}/{path}").status_code == 200, path
 
 
-async def live(tx, org_id, project):
+async def live(tx, environment_id, project):
     """Tasks through every move of their lives."""
     batch = batches_store.BatchRow(
-        org_id,
+        environment_id,
         "b",
-        project.project_id,
+        project.project_key,
         "b",
         batches_store.BatchStatus.in_progress,
         1,
@@ -401,25 +409,25 @@ async def live(tx, org_id, project):
     )
     await batches_store.insert_batch(tx, batch, "b")
     made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(3)]
-    await lifecycle.fail_task(tx, org_id, made[0], [ErrorDetail(message="No.")])
-    await lifecycle.cancel_task(tx, org_id, made[1])
-    await lifecycle.complete_task(tx, org_id, made[2], [make_thread()])
-    done = await tasks.find_task(tx, org_id, made[2].task_id)
-    await lifecycle.reopen_task(tx, org_id, done)
+    await lifecycle.fail_task(tx, environment_id, made[0], [ErrorDetail(message="No.")])
+    await lifecycle.cancel_task(tx, environment_id, made[1])
+    await lifecycle.complete_task(tx, environment_id, made[2], [make_thread()])
+    done = await tasks.find_task(tx, environment_id, made[2].task_id)
+    await lifecycle.reopen_task(tx, environment_id, done)
 
 
-async def read_everything(world, org_id, project_id):
+async def read_everything(world, environment_id, project_key):
     """Pages in every shape, an archive, and the checks."""
     shapes = itertools.product(
         (None, "b"), (None, TaskStatus.pending), (None, 0), (None, 9), (False, True)
     )
     for batch_id, status, after, before, with_patches in shapes:
-        where = TaskFilter(project_id, batch_id, status, after, before)
+        where = TaskFilter(project_key, batch_id, status, after, before)
         async with world.db.read() as tx:
             await tasks.list_tasks(
                 tx, where, after=where.start, bound=9, limit=2, with_patches=with_patches
             )
-    async for _ in export.lines(world.db, org_id, world.objects):
+    async for _ in export.lines(world.db, environment_id, world.objects):
         pass
     await checks.violations(world.db)
     await world.db.check()

@@ -74,12 +74,12 @@ async def receiving(*receivers: Receiver) -> AsyncIterator[None]:
 
 
 async def add_endpoint(
-    world: World, url: str, *events: str, org_id: str
+    world: World, url: str, *events: str, environment_id: str
 ) -> tuple[WebhookEndpoint, str]:
     """A webhook endpoint and its secret."""
     return await world.db.write(
         lambda tx: endpoints.create_endpoint(
-            tx, world.secret, org_id, url=url, events=events or ("*",)
+            tx, world.secret, environment_id, url=url, events=events or ("*",)
         )
     )
 
@@ -89,13 +89,13 @@ async def store_task(world: World, project: ProjectRow, **fields: Any) -> Stored
     return await world.db.write(lambda tx: lifecycle.create_task(tx, project, **fields))
 
 
-async def complete(world: World, task: StoredTask, org_id: str) -> None:
+async def complete(world: World, task: StoredTask, environment_id: str) -> None:
     """Complete a task with one thread."""
 
     async def work(tx: Any) -> None:
-        found = await tasks.find_task(tx, org_id, task.task_id)
+        found = await tasks.find_task(tx, environment_id, task.task_id)
         assert found is not None
-        await lifecycle.complete_task(tx, org_id, found, [make_thread()])
+        await lifecycle.complete_task(tx, environment_id, found, [make_thread()])
 
     await world.db.write(work)
 
@@ -103,7 +103,9 @@ async def complete(world: World, task: StoredTask, org_id: str) -> None:
 async def endpoint_of(world: World, endpoint: WebhookEndpoint) -> WebhookEndpoint:
     """An endpoint as it is stored now."""
     async with world.db.read() as tx:
-        found = await endpoints_store.find_endpoint(tx, endpoint.org_id, endpoint.endpoint_id)
+        found = await endpoints_store.find_endpoint(
+            tx, endpoint.environment_id, endpoint.endpoint_id
+        )
     assert found is not None
     return found
 

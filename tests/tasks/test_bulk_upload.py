@@ -29,7 +29,7 @@ OTHER = [make_thread(turns=[make_turn(messages=[make_message("user", "Another on
 
 @pytest.fixture
 def project(world):
-    return world.project(public_id="project_1")
+    return world.project(project_id="project_1")
 
 
 def jsonl(*rows: Any) -> bytes:
@@ -48,11 +48,11 @@ def outcomes(answer: Any) -> list[str]:
 
 
 def stored(world: World, task_id: str) -> Any:
-    org_id = world.org()
+    environment_id = world.org()
 
     async def read():
         async with world.db.read() as tx:
-            return await tasks_store.find_task(tx, org_id, task_id)
+            return await tasks_store.find_task(tx, environment_id, task_id)
 
     return world.run(read())
 
@@ -62,11 +62,11 @@ def listed(client) -> list[Any]:
 
 
 def counts_of(world: World, batch_id: str) -> dict[str, int]:
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx):
-        batch = await batches.find_batch(tx, org_id, batch_id)
-        return await batches.add_progress(tx, batch.project_id, batch_id, {})
+        batch = await batches.find_batch(tx, environment_id, batch_id)
+        return await batches.add_progress(tx, batch.project_key, batch_id, {})
 
     return {status.value: n for status, n in world.run(world.db.write(work)).items() if n}
 
@@ -282,7 +282,7 @@ CLASHES: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_a_line_that_says_something_else_of_a_stored_task_is_refused(world, client, project, clash):
     row, pointer, word = CLASHES[clash]
     world.run(world.db.write(lambda tx: create_batch(tx, project, name="B")))
-    world.project("Other", public_id="project_2")
+    world.project("Other", project_id="project_2")
     upload(client, {"unique_id": "u", "content": CONTENT}, {"task_id": "named", "content": OTHER})
     other = "/manage/v1/projects/project_2/tasks"
     upload(client, {"task_id": "elsewhere", "unique_id": "elsewhere"}, path=other)
@@ -344,7 +344,7 @@ def test_a_line_like_one_that_was_refused_is_judged_for_itself(world, client, ba
 
 
 def test_two_organizations_may_use_the_same_ids(world, client, project):
-    world.project(org="Stranger", public_id="project_1")
+    world.project(org="Stranger", project_id="project_1")
     row = {"unique_id": "u", "task_id": "t", "content": CONTENT}
 
     with world.client(world.key("Stranger")) as stranger:
@@ -355,11 +355,13 @@ def test_two_organizations_may_use_the_same_ids(world, client, project):
 
 def test_each_created_task_has_one_entry_in_the_audit_log(world, client, project):
     answer = upload(client, *({} for _ in range(450)), b"{", {"content": []})
-    org_id = world.org()
+    environment_id = world.org()
 
     async def read():
         async with world.db.read() as tx:
-            return await audit.list_entries(tx, org_id, before=None, object_id=None, limit=10_000)
+            return await audit.list_entries(
+                tx, environment_id, before=None, object_id=None, limit=10_000
+            )
 
     entries = [one for one in world.run(read()) if one.action == "upload_tasks"]
     made = [one["task_id"] for one in answer.json()["results"] if one["outcome"] == "created"]
@@ -368,13 +370,13 @@ def test_each_created_task_has_one_entry_in_the_audit_log(world, client, project
 
 
 def test_whoever_wants_to_hear_of_new_tasks_hears_of_each(world, client, project):
-    org_id = world.org()
+    environment_id = world.org()
 
     async def subscribe(tx):
         await tx.run(
-            "INSERT INTO webhook_endpoint VALUES (:org_id, 'e', 'https://x.test/', :events,"
+            "INSERT INTO webhook_endpoint VALUES (:environment_id, 'e', 'https://x.test/', :events,"
             " 'active', '', :secret, NULL, NULL, 1)",
-            {"org_id": org_id, "events": b'["task.created"]', "secret": b"s"},
+            {"environment_id": environment_id, "events": b'["task.created"]', "secret": b"s"},
         )
 
     world.run(world.db.write(subscribe))

@@ -24,7 +24,7 @@ from tests.tasks.test_bulk_upload import CONTENT, PATH, jsonl, listed, outcomes,
 
 @pytest.fixture
 def project(world):
-    return world.project(public_id="project_1")
+    return world.project(project_id="project_1")
 
 
 def mixed_rows(count: int) -> list[Any]:
@@ -198,8 +198,8 @@ def test_a_batch_that_closes_between_look_and_lock_refuses_its_lines(
     batch = world.run(world.db.write(lambda tx: create_batch(tx, project, name="B")))
     real, looks = bulk_insert.find_batch, []
 
-    async def stale(tx, org_id, words, inside):
-        found = await real(tx, org_id, words, inside)
+    async def stale(tx, environment_id, words, inside):
+        found = await real(tx, environment_id, words, inside)
         looks.append(found.status)
         if len(looks) == 1:
             await batches_store.move_batch(
@@ -222,9 +222,9 @@ def look_too_early(monkeypatch) -> None:
     """What a race on PostgreSQL comes to: the first look finds nothing yet, the claim is lost."""
     real, looks = bulk_insert.unique_ids_store.list_holders, []
 
-    async def too_early(tx, org_id, unique_ids):
+    async def too_early(tx, environment_id, unique_ids):
         looks.append(unique_ids)
-        return {} if len(looks) == 1 else await real(tx, org_id, unique_ids)
+        return {} if len(looks) == 1 else await real(tx, environment_id, unique_ids)
 
     monkeypatch.setattr(bulk_insert.unique_ids_store, "list_holders", too_early)
 

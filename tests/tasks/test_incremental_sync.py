@@ -40,7 +40,7 @@ class Poller:
         """One finished walk; returns the ids it brought."""
         found = walk(
             self.client,
-            project_id=self.project.public_id,
+            project_id=self.project.project_id,
             completed_after=self.watermark,
             limit=self.limit,
         )
@@ -57,8 +57,8 @@ class ClockReadTooEarly:
     def __init__(self) -> None:
         self.noted = threading.local()
 
-    async def tick(self, tx, project_id: int, now: int) -> int:
-        await projects.raise_clock(tx, project_id, self.noted.ms)
+    async def tick(self, tx, project_key: int, now: int) -> int:
+        await projects.raise_clock(tx, project_key, self.noted.ms)
         return self.noted.ms
 
 
@@ -70,20 +70,22 @@ def make_pending(world: World, project, count: int) -> list[str]:
 
 
 def complete(world: World, task_id: str) -> int:
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx):
-        task = await tasks.find_task(tx, org_id, task_id)
-        return await lifecycle.complete_task(tx, org_id, task, THREADS)
+        task = await tasks.find_task(tx, environment_id, task_id)
+        return await lifecycle.complete_task(tx, environment_id, task, THREADS)
 
     return world.run(world.db.write(work))
 
 
 def reopen(world: World, task_id: str) -> None:
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx):
-        await lifecycle.reopen_task(tx, org_id, await tasks.find_task(tx, org_id, task_id))
+        await lifecycle.reopen_task(
+            tx, environment_id, await tasks.find_task(tx, environment_id, task_id)
+        )
 
     world.run(world.db.write(work))
 
@@ -101,7 +103,7 @@ def race(world: World, client, early: ClockReadTooEarly | None) -> tuple[Poller,
     rows certainly happens.
     """
     project = world.project("Raced")
-    org_id = world.org()
+    environment_id = world.org()
     task_ids = make_pending(world, project, WRITERS * TASKS_EACH)
     poller = Poller(client, project)
     overtaken = threading.Event()
@@ -121,8 +123,8 @@ def race(world: World, client, early: ClockReadTooEarly | None) -> tuple[Poller,
                 if early is not None:
                     early.noted.ms = read_at
                 time.sleep(dice.random() / 500)
-                task = await tasks.find_task(tx, org_id, task_id)
-                completed_ms = await lifecycle.complete_task(tx, org_id, task, THREADS)
+                task = await tasks.find_task(tx, environment_id, task_id)
+                completed_ms = await lifecycle.complete_task(tx, environment_id, task, THREADS)
                 time.sleep(dice.random() / 200)
                 return completed_ms
 
@@ -170,7 +172,7 @@ def test_a_clock_that_is_read_before_the_lock_does_lose_completions(world, clien
 @pytest.mark.parametrize("limit", [1, 7, 100])
 def test_tasks_that_one_import_completed_at_the_same_moment_are_all_received(world, client, limit):
     """Ties stand within one import only, and appear together."""
-    project = world.project("Tied", public_id="project_123")
+    project = world.project("Tied", project_id="project_123")
     rejects = world.load(make_tasks(30) + untimed(40, "tied"))[1]
     poller = Poller(client, project, limit=limit)
 
@@ -223,7 +225,7 @@ def test_a_clock_set_back_or_standing_still_loses_no_completion(
 
 def test_a_completion_after_an_import_from_the_near_future_is_received(world, client):
     """An import raises the project's clock to the greatest time it brings."""
-    project = world.project("Ahead", public_id="project_123")
+    project = world.project("Ahead", project_id="project_123")
     ahead = clock.now_ms() + 4 * 60_000
     poller = Poller(client, project)
     assert world.load([make_task("imported", completed_at=clock.format_ms(ahead))])[1] == []
@@ -237,7 +239,7 @@ def test_a_completion_after_an_import_from_the_near_future_is_received(world, cl
 
 
 def test_an_import_that_completes_a_stored_task_raises_the_clock_as_well(world, client):
-    project = world.project("Ahead", public_id="project_123")
+    project = world.project("Ahead", project_id="project_123")
     world.load([make_task("imported", "pending")])
     ahead = clock.now_ms() + 4 * 60_000
     poller = Poller(client, project)
@@ -252,7 +254,7 @@ def test_an_import_that_completes_a_stored_task_raises_the_clock_as_well(world, 
 
 def test_old_completions_imported_without_a_time_are_received(world, client):
     """Rows without `completed_at` take theirs from the project's clock, however late they come."""
-    project = world.project("Untimed", public_id="project_123")
+    project = world.project("Untimed", project_id="project_123")
     poller = Poller(client, project)
     world.load(make_tasks(3))
     poller.poll()
@@ -268,7 +270,7 @@ def test_completions_between_the_pages_of_a_walk_are_received_by_the_next_walk(w
     task_ids = make_pending(world, project, 6)
     for task_id in task_ids[:3]:
         complete(world, task_id)
-    asked = {"project_id": project.public_id, "completed_after": EPOCH, "limit": "1"}
+    asked = {"project_id": project.project_id, "completed_after": EPOCH, "limit": "1"}
     received, greatest = [], EPOCH
     late = iter(task_ids[3:])
 
@@ -280,7 +282,7 @@ def test_completions_between_the_pages_of_a_walk_are_received_by_the_next_walk(w
         if "next_token" not in body:
             break
         asked = asked | {"next_token": body["next_token"]}
-    rest = walk(client, project_id=project.public_id, completed_after=greatest)
+    rest = walk(client, project_id=project.project_id, completed_after=greatest)
 
     assert received == task_ids[:3]
     assert [task["task_id"] for task in rest] == task_ids[3:]

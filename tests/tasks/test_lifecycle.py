@@ -42,7 +42,7 @@ class Desk:
     """A project with a batch in progress, and short words for what tests do with its tasks."""
 
     def __init__(self, world: World, status: BatchStatus = BatchStatus.in_progress) -> None:
-        self.world, self.org_id = world, world.org()
+        self.world, self.environment_id = world, world.org()
         self.project = world.project()
         self.batch = self.write(
             lambda tx: create_batch(tx, self.project, name="First batch", status=status)
@@ -58,16 +58,16 @@ class Desk:
 
     def move(self, kind: str, task_id: str, threads=THREADS, world: World | None = None):
         async def work(tx):
-            task = await tasks.find_task(tx, self.org_id, task_id)
+            task = await tasks.find_task(tx, self.environment_id, task_id)
             match kind:
                 case "complete":
-                    return await lifecycle.complete_task(tx, self.org_id, task, threads)
+                    return await lifecycle.complete_task(tx, self.environment_id, task, threads)
                 case "cancel":
-                    return await lifecycle.cancel_task(tx, self.org_id, task)
+                    return await lifecycle.cancel_task(tx, self.environment_id, task)
                 case "fail":
-                    return await lifecycle.fail_task(tx, self.org_id, task, ERRORS)
+                    return await lifecycle.fail_task(tx, self.environment_id, task, ERRORS)
                 case "reopen":
-                    return await lifecycle.reopen_task(tx, self.org_id, task)
+                    return await lifecycle.reopen_task(tx, self.environment_id, task)
 
         return self.write(work, world)
 
@@ -85,17 +85,19 @@ class Desk:
 
     def stored_many(self, task_ids: list[str]):
         async def work(tx):
-            return [await tasks.find_task(tx, self.org_id, task_id) for task_id in task_ids]
+            return [await tasks.find_task(tx, self.environment_id, task_id) for task_id in task_ids]
 
         return self.write(work)
 
     def fresh_batch(self):
-        return self.write(lambda tx: batches_store.find_batch(tx, self.org_id, self.batch.batch_id))
+        return self.write(
+            lambda tx: batches_store.find_batch(tx, self.environment_id, self.batch.batch_id)
+        )
 
     def counts(self) -> dict[str, int]:
         found = self.write(
             lambda tx: batches_store.add_progress(
-                tx, self.project.project_id, self.batch.batch_id, {}
+                tx, self.project.project_key, self.batch.batch_id, {}
             )
         )
         return {status.value: count for status, count in found.items() if count}
@@ -316,7 +318,7 @@ def test_a_reopened_task_that_was_prepared_keeps_the_very_content(world, client)
     content = [make_thread(turns=[make_turn(messages=[make_message("user", "As prepared?")])])]
     assert world.load([make_task("task_1", "pending", content=content)])[1] == []
     desk = object.__new__(Desk)
-    desk.world, desk.org_id = world, world.org()
+    desk.world, desk.environment_id = world, world.org()
     was = desk.stored("task_1").content
     desk.move("complete", "task_1")
 
@@ -348,23 +350,23 @@ def test_what_a_move_changes_is_shown_at_once(desk, client):
 WRITERS = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from builders import make_thread
-from harness import World
+from tests.support.builders import make_thread
+from tests.support.harness import World
 from plaudit.core.tasks import lifecycle
 from plaudit.settings import Settings
 from plaudit.store.tasks import tasks
 
-async def complete(world, org_id, task_ids):
+async def complete(world, environment_id, task_ids):
     for task_id in task_ids:
         async def work(tx):
-            task = await tasks.find_task(tx, org_id, task_id)
-            return await lifecycle.complete_task(tx, org_id, task, [make_thread()])
+            task = await tasks.find_task(tx, environment_id, task_id)
+            return await lifecycle.complete_task(tx, environment_id, task, [make_thread()])
         completed_ms = await world.db.write(work)
         # one write(2), so that a kill leaves no half of a line, with PYTHONUNBUFFERED too
         os.write(1, f"{task_id} {completed_ms}\\n".encode())
 
-async def four_at_once(world, org_id, task_ids):
-    await asyncio.gather(*(complete(world, org_id, task_ids[n::4]) for n in range(4)))
+async def four_at_once(world, environment_id, task_ids):
+    await asyncio.gather(*(complete(world, environment_id, task_ids[n::4]) for n in range(4)))
 
 while task_ids := sys.stdin.readline().split():
     child = os.fork()

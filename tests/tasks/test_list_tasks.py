@@ -351,7 +351,7 @@ def test_a_walk_gives_the_same_list_with_any_limit(mixed, scope, status):
 )
 def test_only_a_page_that_is_followed_by_another_has_a_token(world, client, count, limit, pages):
     """A full last page has none; the key is left out rather than null or empty (A13)."""
-    world.project("My Test Project", public_id="project_123")
+    world.project("My Test Project", project_id="project_123")
     world.load(make_tasks(count))
     params = {"project_id": "project_123", "limit": limit}
 

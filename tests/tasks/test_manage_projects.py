@@ -115,8 +115,8 @@ BAD: dict[str, tuple[dict[str, Any], str | None, str]] = {
         "/form/fields/0/type", "category",
     ),
     "a field's own member": (
-        {"form": {"fields": [FORM["fields"][0] | {"org_id": "x"}]}},
-        "/form/fields/0", "'org_id'",
+        {"form": {"fields": [FORM["fields"][0] | {"environment_id": "x"}]}},
+        "/form/fields/0", "'environment_id'",
     ),
     "labels that do not match": (
         {"form": {"fields": [FORM["fields"][0] | {"labels": ["a"]}]}},

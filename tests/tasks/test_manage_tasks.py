@@ -29,7 +29,7 @@ BODIES: dict[str, Any] = {
 
 @pytest.fixture
 def project(world):
-    project = world.project(public_id="project_1")
+    project = world.project(project_id="project_1")
     world.run(world.db.write(lambda tx: create_batch(tx, project, name="B", batch_id="batch_1")))
     return project
 
@@ -56,11 +56,11 @@ def shown(client, task_id: str) -> Any:
 
 
 def batch_of(world) -> tuple[str, dict[str, int]]:
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx):
-        batch = await batches.find_batch(tx, org_id, "batch_1")
-        counts = await batches.add_progress(tx, batch.project_id, "batch_1", {})
+        batch = await batches.find_batch(tx, environment_id, "batch_1")
+        counts = await batches.add_progress(tx, batch.project_key, "batch_1", {})
         return batch.status.value, {one.value: n for one, n in counts.items() if n}
 
     return world.run(world.db.write(work))

@@ -44,7 +44,7 @@ def row(task_id, **fields):
 
 @pytest.fixture
 def project(world):
-    return world.project(public_id="project_123")
+    return world.project(project_id="project_123")
 
 
 def load(world, rows, **options):
@@ -295,14 +295,14 @@ def test_whoever_made_an_imported_schema_has_a_name_of_bounded_length(world):
 def outgrow(world, task_id):
     """Make a stored task longer than any import takes, as no request could."""
     content = compact(said(size_limits.ARCHIVE_LINE_BYTES_MAX))
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx):
-        task = await tasks.find_task(tx, org_id, task_id)
+        task = await tasks.find_task(tx, environment_id, task_id)
         await tx.run(
             "UPDATE task_content SET content = :content"
-            " WHERE project_id = :project_id AND seq = :seq",
-            {"content": content, "project_id": task.project_id, "seq": task.seq},
+            " WHERE project_key = :project_key AND seq = :seq",
+            {"content": content, "project_key": task.project_key, "seq": task.seq},
         )
 
     world.run(world.db.write(work))

@@ -28,11 +28,11 @@ def project(world):
 
 
 def complete(world, task_id: str) -> None:
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx):
-        task = await tasks.find_task(tx, org_id, task_id)
-        await lifecycle.complete_task(tx, org_id, task, [make_thread()])
+        task = await tasks.find_task(tx, environment_id, task_id)
+        await lifecycle.complete_task(tx, environment_id, task, [make_thread()])
 
     world.run(world.db.write(work))
 
@@ -83,7 +83,7 @@ def test_what_is_asked_of_a_new_batch_is_what_it_has(client, project):
     assert made.status_code == 200
     assert made.json() == client.get("/v2/batch", params={"batch_name": "Nächste"}).json()
     shown = made.json()
-    assert shown["project"] == project.public_id
+    assert shown["project"] == project.project_id
     assert shown["status"] == "staging"
     assert shown["metadata"] == {"a": [1]}
     assert "completed_at" not in shown
@@ -92,11 +92,11 @@ def test_what_is_asked_of_a_new_batch_is_what_it_has(client, project):
 
 @pytest.mark.parametrize("spelling", ["id", "name"])
 def test_the_older_word_for_the_project_is_understood(client, project, spelling):
-    value = project.public_id if spelling == "id" else project.name
+    value = project.project_id if spelling == "id" else project.name
 
     made = post(client, "/v2/batch", name="Old", project=value)
 
-    assert made.json()["project"] == project.public_id
+    assert made.json()["project"] == project.project_id
 
 
 BAD_BATCHES = {
@@ -136,7 +136,7 @@ def test_a_batch_s_name_is_new_in_the_whole_organization_and_free_in_others(worl
 
 
 def test_a_name_that_an_import_brought_is_taken(world, client, project):
-    rows = [{"kind": "batch", "value": {"id": "b", "name": "Taken", "project": project.public_id}}]
+    rows = [{"kind": "batch", "value": {"id": "b", "name": "Taken", "project": project.project_id}}]
     world.load(rows, "archive")
 
     assert post(client, "/v2/batch", name="Taken", **PROJECT).status_code == 409
@@ -145,10 +145,10 @@ def test_a_name_that_an_import_brought_is_taken(world, client, project):
 def test_a_cancelled_batch_takes_every_pending_task_along_and_no_other(world, client, project):
     """More tasks than are canceled in one go."""
     assert post(client, "/v2/batch", name="Big", **PROJECT).status_code == 200
-    org_id = world.org()
+    environment_id = world.org()
 
     async def fill(tx):
-        from_batch = await lifecycle.batches.list_batches_by_name(tx, org_id, "Big", None)
+        from_batch = await lifecycle.batches.list_batches_by_name(tx, environment_id, "Big", None)
         for number in range(620):
             await lifecycle.create_task(tx, project, batch=from_batch[0], metadata={"n": number})
 

@@ -117,7 +117,7 @@ def test_metadata_that_many_merge_at_once_loses_nothing(world, start_server, pro
 
 def test_metadata_set_beside_the_moves_of_a_task_is_kept(world, project):
     """A move writes the task's small fields anew, and must not write old metadata over new."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work() -> None:
         for number in range(60):
@@ -126,13 +126,15 @@ def test_metadata_set_beside_the_moves_of_a_task_is_kept(world, project):
             await asyncio.gather(
                 world.db.write(
                     lambda tx, made=made, number=number: lifecycle.set_metadata(
-                        tx, org_id, made.task_id, {"n": number}, merge=True
+                        tx, environment_id, made.task_id, {"n": number}, merge=True
                     )
                 ),
-                world.db.write(lambda tx, made=made, move=move: moved(tx, org_id, made, move)),
+                world.db.write(
+                    lambda tx, made=made, move=move: moved(tx, environment_id, made, move)
+                ),
             )
             async with world.db.read() as tx:
-                found = await tasks.find_task(tx, org_id, made.task_id)
+                found = await tasks.find_task(tx, environment_id, made.task_id)
             assert b'"metadata":{"n":%d}' % number in found.head
             assert b'"status":"pending"' not in found.head
 
@@ -140,7 +142,7 @@ def test_metadata_set_beside_the_moves_of_a_task_is_kept(world, project):
 
 
 def test_metadata_set_beside_the_cancelling_of_a_batch_is_kept(world, project):
-    org_id = world.org()
+    environment_id = world.org()
 
     async def fill(tx, number: int):
         batch = await batches.open_batch(
@@ -153,7 +155,7 @@ def test_metadata_set_beside_the_cancelling_of_a_batch_is_kept(world, project):
         for task_id in task_ids:
             await world.db.write(
                 lambda tx, one=task_id: lifecycle.set_metadata(
-                    tx, org_id, one, {"kept": 1}, merge=False
+                    tx, environment_id, one, {"kept": 1}, merge=False
                 )
             )
 
@@ -166,7 +168,7 @@ def test_metadata_set_beside_the_cancelling_of_a_batch_is_kept(world, project):
                 world.db.write(lambda tx, b=batch: batches.move(tx, b, "cancel")),
             )
             async with world.db.read() as tx:
-                heads = [(await tasks.find_task(tx, org_id, one)).head for one in task_ids]
+                heads = [(await tasks.find_task(tx, environment_id, one)).head for one in task_ids]
             assert all(b'"metadata":{"kept":1}' in head for head in heads)
             assert all(b'"status":"canceled"' in head for head in heads)
 
@@ -175,7 +177,7 @@ def test_metadata_set_beside_the_cancelling_of_a_batch_is_kept(world, project):
 
 def test_a_task_reopened_beside_the_cancelling_of_its_batch_is_never_left_pending(world, project):
     """It is reopened and then cancelled with the rest, or stays completed with its threads."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def fill(tx, number: int):
         batch = await batches.open_batch(
@@ -183,12 +185,12 @@ def test_a_task_reopened_beside_the_cancelling_of_its_batch_is_never_left_pendin
         )
         made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(4)]
         for task in made[:3]:
-            await lifecycle.complete_task(tx, org_id, task, THREADS)
-        return batch, [await tasks.find_task(tx, org_id, one.task_id) for one in made[:3]]
+            await lifecycle.complete_task(tx, environment_id, task, THREADS)
+        return batch, [await tasks.find_task(tx, environment_id, one.task_id) for one in made[:3]]
 
     async def reopen(task) -> None:
         with suppress(Conflict):
-            await world.db.write(lambda tx: lifecycle.reopen_task(tx, org_id, task))
+            await world.db.write(lambda tx: lifecycle.reopen_task(tx, environment_id, task))
 
     async def work() -> Counter[tuple[str, bool]]:
         found: Counter[tuple[str, bool]] = Counter()
@@ -201,7 +203,7 @@ def test_a_task_reopened_beside_the_cancelling_of_its_batch_is_never_left_pendin
             random.shuffle(contenders)
             await asyncio.gather(*contenders)
             async with world.db.read() as tx:
-                stored = [await tasks.find_task(tx, org_id, one.task_id) for one in done]
+                stored = [await tasks.find_task(tx, environment_id, one.task_id) for one in done]
             found.update((one.status.value, one.body is not None) for one in stored)
         return found
 
@@ -211,21 +213,21 @@ def test_a_task_reopened_beside_the_cancelling_of_its_batch_is_never_left_pendin
     assert world.run(violations(world.db)) == {}
 
 
-async def moved(tx, org_id: str, task, move: str) -> None:
+async def moved(tx, environment_id: str, task, move: str) -> None:
     """Do one move of a task as it was read before."""
     match move:
         case "complete":
-            await lifecycle.complete_task(tx, org_id, task, THREADS)
+            await lifecycle.complete_task(tx, environment_id, task, THREADS)
         case "cancel":
-            await lifecycle.cancel_task(tx, org_id, task)
+            await lifecycle.cancel_task(tx, environment_id, task)
         case "error":
-            await lifecycle.fail_task(tx, org_id, task, [])
+            await lifecycle.fail_task(tx, environment_id, task, [])
 
 
 @pytest.mark.slow
 def test_of_ten_thousand_cancels_and_completions_each_has_exactly_one_winner(world, project):
     """One of the two, or the cancelling of the whole batch, ends each task; the counts agree."""
-    org_id = world.org()
+    environment_id = world.org()
     ended: dict[str, list[str]] = {}
 
     async def attempt(work, name: str, task_id: str) -> None:
@@ -250,8 +252,12 @@ def test_of_ten_thousand_cancels_and_completions_each_has_exactly_one_winner(wor
         whole = dice.randrange(TASKS_PER_BATCH) if number % 2 else None
         for place, task in enumerate(made):
             contenders = [
-                attempt(lambda tx, t=task: moved(tx, org_id, t, "complete"), "c", task.task_id),
-                attempt(lambda tx, t=task: moved(tx, org_id, t, "cancel"), "x", task.task_id),
+                attempt(
+                    lambda tx, t=task: moved(tx, environment_id, t, "complete"), "c", task.task_id
+                ),
+                attempt(
+                    lambda tx, t=task: moved(tx, environment_id, t, "cancel"), "x", task.task_id
+                ),
             ]
             dice.shuffle(contenders)
             if place == whole:
@@ -265,9 +271,11 @@ def test_of_ten_thousand_cancels_and_completions_each_has_exactly_one_winner(wor
 
     async def judge(batch, made, *, was_cancelled: bool) -> None:
         async with world.db.read() as tx:
-            stored = [await tasks.find_task(tx, org_id, one.task_id) for one in made]
+            stored = [await tasks.find_task(tx, environment_id, one.task_id) for one in made]
             counts = await world_counts(tx, batch)
-            status = (await batches_store.find_batch(tx, org_id, batch.batch_id)).status.value
+            status = (
+                await batches_store.find_batch(tx, environment_id, batch.batch_id)
+            ).status.value
         for task in stored:
             winners = ended.get(task.task_id, [])
             expected = {"completed": ["c"], "canceled": ["x"]}[task.status.value]
@@ -292,8 +300,8 @@ def test_of_ten_thousand_cancels_and_completions_each_has_exactly_one_winner(wor
 async def world_counts(tx, batch) -> tuple[int, int]:
     row = await tx.one(
         "SELECT pending, completed, canceled FROM batch_progress"
-        " WHERE project_id = :project_id AND batch_id = :batch_id",
-        {"project_id": batch.project_id, "batch_id": batch.batch_id},
+        " WHERE project_key = :project_key AND batch_id = :batch_id",
+        {"project_id": batch.project_key, "batch_id": batch.batch_id},
     )
     assert row[0] == 0
     return row[1], row[2]

@@ -15,11 +15,11 @@ TEMPLATE = {"messages": [{"role": "user", "text": "Summarise: {{text}}"}]}
 
 @pytest.fixture
 def project(world):
-    org_id = world.org()
+    environment_id = world.org()
     detail = ProjectDetail(template=TEMPLATE)
     return world.run(
         world.db.write(
-            lambda tx: projects.create_project(tx, org_id, name="Summaries", detail=detail)
+            lambda tx: projects.create_project(tx, environment_id, name="Summaries", detail=detail)
         )
     )
 
@@ -30,11 +30,11 @@ def create(client, path: str = "/v2/task/chat", **fields):
 
 
 def stored(world, task_id: str):
-    org_id = world.org()
+    environment_id = world.org()
 
     async def read():
         async with world.db.read() as tx:
-            return await tasks.find_task(tx, org_id, task_id)
+            return await tasks.find_task(tx, environment_id, task_id)
 
     return world.run(read())
 
@@ -47,7 +47,11 @@ def test_a_created_task_is_pending_and_asks_what_the_template_makes(world, clien
     assert answer.status_code == 200
     assert task == client.get("/v2/task", params={"task_id": task["task_id"]}).json()
     assert set(task) == {"task_id", "project", "status", "created_at", "metadata", "threads"}
-    assert (task["project"], task["status"], task["threads"]) == (project.public_id, "pending", [])
+    assert (task["project"], task["status"], task["threads"]) == (
+        project.project_id,
+        "pending",
+        [],
+    )
     content = msgspec.json.decode(stored(world, task["task_id"]).content)
     assert [one["content"]["text"] for one in content[0]["turns"][0]["messages"]] == [
         "Summarise: A book."
@@ -88,7 +92,7 @@ def test_the_project_may_be_left_to_the_batch(client, project):
 
     answer = create(client, project_name=None, batch_name="First")
 
-    assert answer.json()["project"] == project.public_id
+    assert answer.json()["project"] == project.project_id
 
 
 def test_a_batch_of_another_project_is_not_found(world, client, project):

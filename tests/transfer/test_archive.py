@@ -49,10 +49,10 @@ _numbers = itertools.count()
 
 def lines_of(world: World, org: str = "default") -> list[bytes]:
     """The archive of an organization."""
-    org_id = world.org(org)
+    environment_id = world.org(org)
 
     async def read() -> list[bytes]:
-        return [line async for line in export.lines(world.db, org_id)]
+        return [line async for line in export.lines(world.db, environment_id)]
 
     return world.run(read())
 
@@ -248,7 +248,7 @@ def test_nothing_secret_is_in_an_archive(world):
 @pytest.mark.parametrize("at", [2, 3, 300])
 def test_an_archive_ends_with_the_tasks_that_were_there_when_it_began(world, tmp_path, at):
     world.load(make_tasks(450, "old", batch="batch_old"))
-    org_id = world.org()
+    environment_id = world.org()
     added = tmp_path / "added.jsonl"
     found = [*make_tasks(3, "new", batch="batch_old"), make_task("far", project="p2", batch="b2")]
     added.write_text("".join(json.dumps(task) + "\n" for task in found))
@@ -256,10 +256,12 @@ def test_an_archive_ends_with_the_tasks_that_were_there_when_it_began(world, tmp
 
     async def read() -> list[bytes]:
         lines = []
-        async for line in export.lines(world.db, org_id):
+        async for line in export.lines(world.db, environment_id):
             lines.append(line)
             if len(lines) == at:
-                await import_sources(world.db, org_id, lambda: [source], on_reject=pytest.fail)
+                await import_sources(
+                    world.db, environment_id, lambda: [source], on_reject=pytest.fail
+                )
         return lines
 
     lines = world.run(read())
@@ -300,12 +302,12 @@ def test_an_import_that_was_killed_is_finished_by_running_it_again(settings, tmp
 
 def count_of(world: World, org: str) -> int:
     """How many tasks an organization has."""
-    org_id = world.org(org)
+    environment_id = world.org(org)
 
     async def read() -> int:
         async with world.db.read() as tx:
-            sql = "SELECT count(*) FROM task_locator WHERE org_id = :org_id"
-            return int((await tx.all(sql, {"org_id": org_id}))[0][0])
+            sql = "SELECT count(*) FROM task_locator WHERE environment_id = :environment_id"
+            return int((await tx.all(sql, {"environment_id": environment_id}))[0][0])
 
     return world.run(read())
 

@@ -75,10 +75,10 @@ EVERYTHING = [
 
 
 def lines_of(world: World, org: str = "default") -> list[bytes]:
-    org_id = world.org(org)
+    environment_id = world.org(org)
 
     async def read() -> list[bytes]:
-        return [one async for one in export.lines(world.db, org_id, world.objects)]
+        return [one async for one in export.lines(world.db, environment_id, world.objects)]
 
     return world.run(read())
 

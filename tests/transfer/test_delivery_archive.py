@@ -240,11 +240,11 @@ def test_a_strict_import_takes_a_delivery_back_with_the_rest(world):
 
 def test_a_delivery_made_while_an_archive_is_written_is_not_half_in_it(full):
     """The list of deliveries is that of the beginning, as the tasks are."""
-    org_id, lines = full.org(), []
+    environment_id, lines = full.org(), []
     maker, _ = begun(full, "meanwhile")
 
     async def read():
-        async for line in export.lines(full.db, org_id):
+        async for line in export.lines(full.db, environment_id):
             lines.append(line)
             if len(lines) == 2:
                 await maker.freeze(selection, lambda count: None)

@@ -36,10 +36,10 @@ def rows_of(world: World) -> dict[str, list[Any]]:
 def stored(world: World, kind: str = "task", org: str = "default") -> dict[str, Any]:
     """What an archive says of the organization's things of one kind, by id."""
 
-    org_id = world.org(org)
+    environment_id = world.org(org)
 
     async def read() -> list[Any]:
-        return [json.loads(line) async for line in export.lines(world.db, org_id)]
+        return [json.loads(line) async for line in export.lines(world.db, environment_id)]
 
     values = [line["value"] for line in world.run(read()) if line["kind"] == kind]
     return {value["task_id" if kind == "task" else "id"]: value for value in values}

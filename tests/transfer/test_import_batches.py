@@ -23,10 +23,10 @@ def make_batch(world: World, **fields: Any) -> None:
 
 def move_batch(world: World, action: str) -> None:
     """Pause, resume or cancel batch_1, as the API does."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def work(tx: Any) -> None:
-        batch = await batches_store.find_batch(tx, org_id, "batch_1")
+        batch = await batches_store.find_batch(tx, environment_id, "batch_1")
         assert batch is not None
         await batches.move(tx, batch, action)
 
@@ -131,7 +131,7 @@ def test_a_line_that_cancels_a_batch_cancels_its_pending_tasks(world, client):
 
 
 def test_a_line_beside_the_cancelling_of_its_batch_never_brings_it_back(world):
-    org_id = world.org()
+    environment_id = world.org()
     for number in range(12):
         batch_id = f"batch_{number}"
         world.load([project_row("project_123"),
@@ -140,7 +140,7 @@ def test_a_line_beside_the_cancelling_of_its_batch_never_brings_it_back(world):
         line = batch_row(batch_id, name=f"B{number}", status="in_progress")
 
         async def cancel(tx: Any, batch_id: str = batch_id) -> None:
-            batch = await batches_store.find_batch(tx, org_id, batch_id)
+            batch = await batches_store.find_batch(tx, environment_id, batch_id)
             assert batch is not None
             await batches.move(tx, batch, "cancel")
 

@@ -31,7 +31,7 @@ async def never(receiver, reader, writer):
 def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world):
     """The dead one takes connections and never answers."""
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     dead, healthy = answering(never), Receiver(OK)
     delays = []
 
@@ -40,12 +40,13 @@ def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world
             await endpoints.ping(tx, endpoint)
             [event] = await tx.all("SELECT event_id FROM event LIMIT 1", {})
             rows = [
-                (0, f"n{number:06d}", org_id, event[0], endpoint.endpoint_id, "x",
+                (0, f"n{number:06d}", environment_id, event[0], endpoint.endpoint_id, "x",
                  endpoint.endpoint_id, 0, 1, 1, 1, 0, 0, 0)
                 for number in range(100_000)
             ]  # fmt: skip
             columns = (
-                "project_id", "notice_id", "org_id", "event_id", "endpoint_id", "target", "queue",
+                "project_key", "notice_id", "environment_id", "event_id", "endpoint_id", "target",
+        "queue",
                 "state", "created_ms", "next_ms", "since_ms", "retry_no", "attempt_count",
                 "lease_no",
             )  # fmt: skip
@@ -55,8 +56,10 @@ def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world
 
     async def main():
         async with receiving(dead, healthy):
-            first, _ = await add_endpoint(world, dead.url, "batch.completed", org_id=org_id)
-            await add_endpoint(world, healthy.url, "task.created", org_id=org_id)
+            first, _ = await add_endpoint(
+                world, dead.url, "batch.completed", environment_id=environment_id
+            )
+            await add_endpoint(world, healthy.url, "task.created", environment_id=environment_id)
             await fill(first)
             now = asyncio.get_running_loop().time
             async with working(world) as worker:
@@ -78,14 +81,14 @@ def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world
 @on_sqlite_alone
 def test_a_full_line_is_found_by_a_range_of_the_index_and_not_by_reading_it(world):
     """The statement that looks for lines reads the next one's beginning, whatever stands before."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def plan():
         async with world.db.read() as tx:
             rows = await tx.all(
                 "EXPLAIN QUERY PLAN SELECT queue, next_ms FROM notice WHERE state = 0"
                 " AND queue > :after ORDER BY queue, next_ms LIMIT :row_limit",
-                {"after": org_id, "row_limit": 5},
+                {"after": environment_id, "row_limit": 5},
             )
         return " ".join(str(row[-1]) for row in rows)
 
@@ -94,7 +97,7 @@ def test_a_full_line_is_found_by_a_range_of_the_index_and_not_by_reading_it(worl
 
 def test_what_is_old_is_forgotten_with_its_attempts_and_event(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = Receiver(OK)
 
     async def count(table):
@@ -104,11 +107,11 @@ def test_what_is_old_is_forgotten_with_its_attempts_and_event(world):
 
     async def main():
         async with receiving(receiver), working(world) as worker:
-            await add_endpoint(world, receiver.url, org_id=org_id)
-            await add_endpoint(world, "http://127.0.0.1:1/", org_id=org_id)
+            await add_endpoint(world, receiver.url, environment_id=environment_id)
+            await add_endpoint(world, "http://127.0.0.1:1/", environment_id=environment_id)
             for _ in range(3):
                 await store_task(world, project)
-            await settled(world, org_id, MessageState.done, 3)
+            await settled(world, environment_id, MessageState.done, 3)
             await worker.forget_old()
             before = [await count(table) for table in ("event", "notice")]
         old = clock.now_ms() - messages.KEPT_MS - 1000

@@ -26,17 +26,19 @@ def add(client, **body):
     return answer.json()
 
 
-def give_up(world, org_id, endpoint_id=None, count=1, url=URL):
+def give_up(world, environment_id, endpoint_id=None, count=1, url=URL):
     """Notices that were given up, for tests of what is done with them."""
     queue = endpoint_id or "callbacks"
 
     async def work(tx):
-        await outbox.insert_events(tx, [Event(0, f"evt_{queue}", org_id, EventType.ping, 1, b"{}")])
+        await outbox.insert_events(
+            tx, [Event(0, f"evt_{queue}", environment_id, EventType.ping, 1, b"{}")]
+        )
         await outbox.insert_notices(
             tx,
             [
-                WebhookMessageRow(0, f"notice_{queue}_{n:04d}", org_id, f"evt_{queue}", endpoint_id,
-                                  url, queue, 1)
+                WebhookMessageRow(0, f"notice_{queue}_{n:04d}", environment_id, f"evt_{queue}",
+                                  endpoint_id, url, queue, 1)
                 for n in range(count)
             ],
         )  # fmt: skip
@@ -189,10 +191,10 @@ def test_only_administrators_see_and_change_webhooks(world, client, role):
 
 
 def test_notices_are_listed_page_by_page_each_once_newest_first(world, client):
-    org_id = world.org()
+    environment_id = world.org()
     one = add(client)["id"]
-    give_up(world, org_id, one, 30)
-    give_up(world, org_id, None, 25)
+    give_up(world, environment_id, one, 30)
+    give_up(world, environment_id, None, 25)
     for number in range(0, 30, 3):
         client.post(f"/manage/v1/notices/notice_{one}_{number:04d}/replay")
 
@@ -277,11 +279,13 @@ def test_all_that_was_given_up_for_an_endpoint_is_replayed_in_bounded_steps(worl
 
 def test_a_change_over_one_that_was_made_meanwhile_is_refused(world):
     """It says so instead of writing back what it had read."""
-    org_id = world.org()
+    environment_id = world.org()
 
     async def main():
         made, _ = await world.db.write(
-            lambda tx: webhooks.create_endpoint(tx, world.secret, org_id, url=URL, events=["*"])
+            lambda tx: webhooks.create_endpoint(
+                tx, world.secret, environment_id, url=URL, events=["*"]
+            )
         )
         await world.db.write(lambda tx: webhooks.change_endpoint(tx, made, is_active=False))
         with pytest.raises(Unavailable):
@@ -295,10 +299,12 @@ def test_a_change_over_one_that_was_made_meanwhile_is_refused(world):
     assert not world.run(main()).is_active
 
 
-def trace(world, org_id):
+def trace(world, environment_id):
     async def read():
         async with world.db.read() as tx:
-            return await audit.list_entries(tx, org_id, before=None, object_id=None, limit=100)
+            return await audit.list_entries(
+                tx, environment_id, before=None, object_id=None, limit=100
+            )
 
     return [(one.action, one.actor.kind) for one in world.run(read())]
 
@@ -336,11 +342,11 @@ def test_the_command_lists_endpoints_and_notices(world, client, command):
 
 @pytest.mark.slow
 def test_the_command_replays_one_or_all_and_leaves_its_trace(world, client, command):
-    org_id = world.org()
+    environment_id = world.org()
     first, second = add(client), add(client)
     for made in (first, second):
-        give_up(world, org_id, made["id"], 3)
-    give_up(world, org_id, None, 700)
+        give_up(world, environment_id, made["id"], 3)
+    give_up(world, environment_id, None, 700)
     client.patch(f"{ALL}/{second['id']}", json={"status": "disabled"})
 
     one = command("replay", "--notice", f"notice_{first['id']}_0001")
@@ -351,8 +357,8 @@ def test_the_command_replays_one_or_all_and_leaves_its_trace(world, client, comm
     assert [re.match(r"\d+", text)[0] for text in (one, rest, every, nothing)] == [
         "1", "2", "700", "0",
     ]  # fmt: skip
-    assert ("replay_notice", "command") in trace(world, org_id)
-    assert ("replay_webhook", "command") in trace(world, org_id)
+    assert ("replay_notice", "command") in trace(world, environment_id)
+    assert ("replay_webhook", "command") in trace(world, environment_id)
     command("replay", "--notice", "nobody", code=1)
     command("replay", "--webhook", "nobody", code=1)
     command("replay", "--webhook", "a", "--notice", "b", code=2)
@@ -360,7 +366,7 @@ def test_the_command_replays_one_or_all_and_leaves_its_trace(world, client, comm
 
 @pytest.mark.slow
 def test_the_command_prints_and_rotates_secrets(world, client, command):
-    org_id = world.org()
+    environment_id = world.org()
     made = add(client)
 
     shown = dict(line.split("\t") for line in command("secrets").splitlines())
@@ -372,7 +378,7 @@ def test_the_command_prints_and_rotates_secrets(world, client, command):
     assert shown["scale-callback-auth"] == webhooks.callback_key(shown["callbacks"])
     assert again[made["id"]] == rotated != made["secret"]
     assert again["callbacks"] == callback != shown["callbacks"]
-    actions = [action for action, kind in trace(world, org_id) if kind == "command"]
+    actions = [action for action, kind in trace(world, environment_id) if kind == "command"]
     assert actions == [
         "show_webhook_secrets", "rotate_callback_secret", "rotate_webhook_secret",
         "show_webhook_secrets",

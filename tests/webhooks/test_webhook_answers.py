@@ -47,9 +47,9 @@ def test_what_is_not_a_2xx_is_tried_as_often_as_set(world, answer, outcome, numb
     async def main():
         settings = msgspec.structs.replace(world.settings, webhook_retry_s=(0.0,) * 3)
         async with receiving(receiver), working(world, settings):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
+            await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            [one] = await settled(world, project.org_id, MessageState.dead)
+            [one] = await settled(world, project.environment_id, MessageState.dead)
             return one
 
     one = world.run(main())
@@ -67,9 +67,9 @@ def test_every_2xx_is_success(world, number):
 
     async def main():
         async with receiving(receiver), working(world):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
+            await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            await settled(world, project.org_id, MessageState.done)
+            await settled(world, project.environment_id, MessageState.done)
 
     world.run(main())
 
@@ -78,25 +78,25 @@ def test_every_2xx_is_success(world, number):
 
 def test_410_disables_the_endpoint_and_gives_up_what_waits_for_it(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = answering(*[status(500)] * 4, status(410))
 
     async def main():
         settings = msgspec.structs.replace(world.settings, webhook_retry_s=(600.0,) * 5)
         async with receiving(receiver):
-            endpoint, _ = await add_endpoint(world, receiver.url, org_id=org_id)
+            endpoint, _ = await add_endpoint(world, receiver.url, environment_id=environment_id)
             async with working(world, settings):
                 for _ in range(4):
                     await store_task(world, project)
                 await until(lambda: receiver.connections == 4)
                 await store_task(world, project)
-                found = await settled(world, org_id, MessageState.dead, 5)
+                found = await settled(world, environment_id, MessageState.dead, 5)
                 calls = receiver.connections
                 await store_task(world, project)
                 await asyncio.sleep(0.2)
             async with world.db.read() as tx:
                 entries = await audit.list_entries(
-                    tx, org_id, before=None, object_id=endpoint.endpoint_id, limit=9
+                    tx, environment_id, before=None, object_id=endpoint.endpoint_id, limit=9
                 )
             return await endpoint_of(world, endpoint), found, calls, entries
 
@@ -116,8 +116,8 @@ def test_410_ends_a_callback_at_once(world):
     async def main():
         async with receiving(receiver), working(world):
             task = await store_task(world, project, callback_url=receiver.url)
-            await complete(world, task, project.org_id)
-            await settled(world, project.org_id, MessageState.dead)
+            await complete(world, task, project.environment_id)
+            await settled(world, project.environment_id, MessageState.dead)
             await asyncio.sleep(0.3)
 
     world.run(main())
@@ -133,7 +133,7 @@ def test_retry_after_is_obeyed(world, number):
 
     async def main():
         async with receiving(receiver), working(world):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
+            await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
             now = asyncio.get_running_loop().time
             for count in (1, 2):
@@ -151,9 +151,9 @@ def test_retry_after_counts_for_nothing_on_other_answers(world):
 
     async def main():
         async with receiving(receiver), working(world):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
+            await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            await settled(world, project.org_id, MessageState.done)
+            await settled(world, project.environment_id, MessageState.done)
 
     world.run(main())
 
@@ -163,7 +163,7 @@ def test_retry_after_counts_for_nothing_on_other_answers(world):
 def test_nothing_of_a_receiver_s_answer_is_kept(world, settings):
     canary = "canary-6ab1"
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     text = f"{canary}".encode()
     receiver = answering(
         b"HTTP/1.1 500 %b\r\nX-Canary: %b\r\nContent-Length: %d\r\n\r\n%b"
@@ -173,9 +173,9 @@ def test_nothing_of_a_receiver_s_answer_is_kept(world, settings):
     async def main():
         chosen = msgspec.structs.replace(world.settings, webhook_retry_s=(0.0,))
         async with receiving(receiver), working(world, chosen):
-            await add_endpoint(world, receiver.url, org_id=org_id)
+            await add_endpoint(world, receiver.url, environment_id=environment_id)
             await store_task(world, project)
-            await settled(world, org_id, MessageState.dead)
+            await settled(world, environment_id, MessageState.dead)
 
     world.run(main())
     with world.client() as client:

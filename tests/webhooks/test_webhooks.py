@@ -31,38 +31,44 @@ from tests.support.webhook_sending import (
 )
 
 
-async def listed(world, org_id, **query):
+async def listed(world, environment_id, **query):
     async with world.db.read() as tx:
-        found, _ = await messages.notice_page(tx, world.secret, org_id, MessageQuery(**query))
+        found, _ = await messages.notice_page(
+            tx, world.secret, environment_id, MessageQuery(**query)
+        )
     return found
 
 
-async def states(world, org_id):
-    return [one.notice.state for one in await listed(world, org_id)]
+async def states(world, environment_id):
+    return [one.notice.state for one in await listed(world, environment_id)]
 
 
-async def settled(world, org_id, state, count=1):
+async def settled(world, environment_id, state, count=1):
     """Wait until so many notices are in a state; return them, newest first."""
     async with asyncio.timeout(20):
-        while len(found := await listed(world, org_id, state=state)) < count:
+        while len(found := await listed(world, environment_id, state=state)) < count:
             await asyncio.sleep(0.02)
     return found
 
 
 def test_an_endpoint_is_told_of_the_events_it_chose_and_of_no_others(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     some, every = Receiver(OK), Receiver(OK)
 
     async def main():
         async with receiving(some, every), working(world):
-            _, secret = await add_endpoint(world, some.url, "task.completed", org_id=org_id)
-            _, other = await add_endpoint(world, every.url, org_id=org_id)
+            _, secret = await add_endpoint(
+                world, some.url, "task.completed", environment_id=environment_id
+            )
+            _, other = await add_endpoint(world, every.url, environment_id=environment_id)
             task = await store_task(world, project)
-            await complete(world, task, org_id)
+            await complete(world, task, environment_id)
             failed = await store_task(world, project)
             await world.db.write(
-                lambda tx: lifecycle.fail_task(tx, org_id, failed, [ErrorDetail(message="No.")])
+                lambda tx: lifecycle.fail_task(
+                    tx, environment_id, failed, [ErrorDetail(message="No.")]
+                )
             )
             await until(lambda: len(every.bodies) == 4 and len(some.bodies) == 1)
             return task, secret, other
@@ -81,16 +87,18 @@ def test_an_endpoint_is_told_of_the_events_it_chose_and_of_no_others(world):
 
 def test_a_callback_is_the_payload_alone_with_the_callback_key(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = Receiver(OK)
 
     async def main():
         async with receiving(receiver), working(world):
             _, secret = await world.db.write(
-                lambda tx: endpoints.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=0)
+                lambda tx: endpoints.rotate_callback_secret(
+                    tx, world.secret, environment_id, keep_old_s=0
+                )
             )
             task = await store_task(world, project, callback_url=receiver.url)
-            await complete(world, task, org_id)
+            await complete(world, task, environment_id)
             await until(lambda: len(receiver.bodies) == 1)
             return task, secret
 
@@ -114,7 +122,7 @@ def test_a_callback_needs_no_secret_to_be_made_first(world):
         async with receiving(receiver), working(world):
             for _ in range(3):
                 task = await store_task(world, project, callback_url=receiver.url)
-                await complete(world, task, project.org_id)
+                await complete(world, task, project.environment_id)
             await until(lambda: len(receiver.bodies) == 3)
 
     world.run(main())
@@ -124,7 +132,7 @@ def test_a_callback_needs_no_secret_to_be_made_first(world):
 
 def test_the_last_task_calls_the_callback_of_its_batch(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = Receiver(OK)
 
     async def main():
@@ -136,7 +144,7 @@ def test_the_last_task_calls_the_callback_of_its_batch(world):
             )
             made = [await store_task(world, project, batch=batch) for _ in range(2)]
             for task in made:
-                await complete(world, task, org_id)
+                await complete(world, task, environment_id)
             await until(lambda: len(receiver.bodies) == 1)
             await asyncio.sleep(0.1)
             return batch
@@ -146,22 +154,22 @@ def test_the_last_task_calls_the_callback_of_its_batch(world):
     [body] = receiver.bodies
     told = json.loads(body)
     assert (told["batch_id"], told["status"]) == (batch.batch_id, "completed")
-    assert told["batch"]["project"] == project.public_id
+    assert told["batch"]["project"] == project.project_id
 
 
 def test_a_change_that_is_rolled_back_is_told_to_nobody(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = Receiver(OK)
 
     async def refuse(tx):
         task = await lifecycle.create_task(tx, project, callback_url=receiver.url)
-        await lifecycle.cancel_task(tx, org_id, task)
+        await lifecycle.cancel_task(tx, environment_id, task)
         raise ValueError("after all, no")
 
     async def main():
         async with receiving(receiver), working(world) as worker:
-            await add_endpoint(world, receiver.url, org_id=org_id)
+            await add_endpoint(world, receiver.url, environment_id=environment_id)
             for _ in range(5):
                 with pytest.raises(ValueError, match="after all"):
                     await world.db.write(refuse)
@@ -183,9 +191,9 @@ def test_another_organization_hears_nothing(world):
 
     async def main():
         async with receiving(theirs, ours), working(world):
-            for org_id in strangers:
-                await add_endpoint(world, theirs.url, org_id=org_id)
-            await add_endpoint(world, ours.url, org_id=project.org_id)
+            for environment_id in strangers:
+                await add_endpoint(world, theirs.url, environment_id=environment_id)
+            await add_endpoint(world, ours.url, environment_id=project.environment_id)
             await store_task(world, project)
             await until(lambda: len(ours.bodies) == 1)
             await asyncio.sleep(0.2)
@@ -202,9 +210,11 @@ def test_an_event_keeps_its_id_over_attempts_and_each_attempt_has_its_time(world
     async def main():
         settings = msgspec.structs.replace(world.settings, webhook_retry_s=(0.6,) * 3)
         async with receiving(receiver), working(world, settings):
-            _, secret = await add_endpoint(world, receiver.url, org_id=project.org_id)
+            _, secret = await add_endpoint(
+                world, receiver.url, environment_id=project.environment_id
+            )
             await store_task(world, project)
-            [one] = await settled(world, project.org_id, MessageState.done)
+            [one] = await settled(world, project.environment_id, MessageState.done)
             return secret, one
 
     secret, one = world.run(main())
@@ -224,19 +234,19 @@ def test_an_event_keeps_its_id_over_attempts_and_each_attempt_has_its_time(world
 
 def test_a_dead_notice_is_replayed_with_all_its_tries_and_the_same_id(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = answering(status(500), status(500), status(500), OK)
 
     async def main():
         settings = msgspec.structs.replace(world.settings, webhook_retry_s=(0.01,))
         async with receiving(receiver), working(world, settings) as worker:
-            await add_endpoint(world, receiver.url, org_id=org_id)
+            await add_endpoint(world, receiver.url, environment_id=environment_id)
             await store_task(world, project)
-            [dead] = await settled(world, org_id, MessageState.dead)
+            [dead] = await settled(world, environment_id, MessageState.dead)
             name = dead.notice.notice_id
-            await world.db.write(lambda tx: messages.replay(tx, org_id, name))
+            await world.db.write(lambda tx: messages.replay(tx, environment_id, name))
             worker.wake()
-            [done] = await settled(world, org_id, MessageState.done)
+            [done] = await settled(world, environment_id, MessageState.done)
             return done
 
     done = world.run(main())
@@ -248,7 +258,7 @@ def test_a_dead_notice_is_replayed_with_all_its_tries_and_the_same_id(world):
 
 def test_both_secrets_sign_while_one_is_being_replaced(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver, called = Receiver(OK), Receiver(OK)
 
     async def told(keep_old_s):
@@ -259,22 +269,24 @@ def test_both_secrets_sign_while_one_is_being_replaced(world):
         )
         _, callback = await world.db.write(
             lambda tx: endpoints.rotate_callback_secret(
-                tx, world.secret, org_id, keep_old_s=keep_old_s
+                tx, world.secret, environment_id, keep_old_s=keep_old_s
             )
         )
         count = len(receiver.bodies)
         task = await store_task(world, project, callback_url=called.url)
-        await complete(world, task, org_id)
+        await complete(world, task, environment_id)
         await until(lambda: len(receiver.bodies) > count and len(called.bodies) > count)
         return secret, callback
 
     async def main():
         async with receiving(receiver, called), working(world):
             told.endpoint, first = await add_endpoint(
-                world, receiver.url, "task.completed", org_id=org_id
+                world, receiver.url, "task.completed", environment_id=environment_id
             )
             _, first_callback = await world.db.write(
-                lambda tx: endpoints.rotate_callback_secret(tx, world.secret, org_id, keep_old_s=0)
+                lambda tx: endpoints.rotate_callback_secret(
+                    tx, world.secret, environment_id, keep_old_s=0
+                )
             )
             return [(first, first_callback), await told(3600), await told(0)]
 
@@ -295,16 +307,16 @@ def test_both_secrets_sign_while_one_is_being_replaced(world):
 
 def test_what_waits_goes_to_the_new_url_of_its_endpoint(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     old, new = answering(status(500)), Receiver(OK)
 
     async def main():
         async with receiving(old, new), working(world):
-            endpoint, _ = await add_endpoint(world, old.url, org_id=org_id)
+            endpoint, _ = await add_endpoint(world, old.url, environment_id=environment_id)
             await store_task(world, project)
             await until(lambda: old.connections >= 1)
             await world.db.write(lambda tx: endpoints.change_endpoint(tx, endpoint, url=new.url))
-            await settled(world, org_id, MessageState.done)
+            await settled(world, environment_id, MessageState.done)
 
     world.run(main())
 
@@ -314,12 +326,12 @@ def test_what_waits_goes_to_the_new_url_of_its_endpoint(world):
 @pytest.mark.parametrize("ending", ["disabled", "deleted"])
 def test_what_waits_for_an_endpoint_that_ended_is_given_up(world, ending):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = Receiver(OK)
 
     async def main():
         async with receiving(receiver):
-            endpoint, _ = await add_endpoint(world, receiver.url, org_id=org_id)
+            endpoint, _ = await add_endpoint(world, receiver.url, environment_id=environment_id)
             for _ in range(20):
                 await store_task(world, project)
             if ending == "disabled":
@@ -328,10 +340,10 @@ def test_what_waits_for_an_endpoint_that_ended_is_given_up(world, ending):
                 )
             else:
                 await world.db.write(
-                    lambda tx: endpoints.delete_endpoint(tx, org_id, endpoint.endpoint_id)
+                    lambda tx: endpoints.delete_endpoint(tx, environment_id, endpoint.endpoint_id)
                 )
             async with working(world):
-                return await settled(world, org_id, MessageState.dead, 20)
+                return await settled(world, environment_id, MessageState.dead, 20)
 
     found = world.run(main())
 
@@ -342,7 +354,7 @@ def test_what_waits_for_an_endpoint_that_ended_is_given_up(world, ending):
 def test_an_address_that_may_not_be_called_any_more_is_not_called(world):
     """What was saved while it was permitted is checked again at each attempt."""
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     canary = Receiver(OK)
     answers = {"flip.example.com": ["127.0.0.1"]}
 
@@ -354,10 +366,10 @@ def test_an_address_that_may_not_be_called_any_more_is_not_called(world):
         settings = msgspec.structs.replace(world.settings, webhook_retry_s=(0.0, 0.0))
         async with receiving(canary), working(world, settings, egress=egress):
             for url in (canary.url, f"http://flip.example.com:{canary.port}/", "http://[::1]/"):
-                await add_endpoint(world, url, org_id=org_id)
+                await add_endpoint(world, url, environment_id=environment_id)
             task = await store_task(world, project, callback_url=canary.url)
-            await complete(world, task, org_id)
-            return await settled(world, org_id, MessageState.dead, 7)
+            await complete(world, task, environment_id)
+            return await settled(world, environment_id, MessageState.dead, 7)
 
     found = world.run(main())
 
@@ -366,13 +378,15 @@ def test_an_address_that_may_not_be_called_any_more_is_not_called(world):
 
 
 def test_a_ping_goes_to_the_one_endpoint(world):
-    org_id = world.org()
+    environment_id = world.org()
     receiver, other = Receiver(OK), Receiver(OK)
 
     async def main():
         async with receiving(receiver, other), working(world):
-            endpoint, secret = await add_endpoint(world, receiver.url, org_id=org_id)
-            await add_endpoint(world, other.url, org_id=org_id)
+            endpoint, secret = await add_endpoint(
+                world, receiver.url, environment_id=environment_id
+            )
+            await add_endpoint(world, other.url, environment_id=environment_id)
             await world.db.write(lambda tx: endpoints.ping(tx, endpoint))
             await until(lambda: len(receiver.bodies) == 1)
             await asyncio.sleep(0.1)

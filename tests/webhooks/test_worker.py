@@ -81,11 +81,11 @@ def test_a_task_made_over_http_calls_back_when_it_is_completed(world, start_serv
                 server,
                 key,
                 "/v2/task/chat",
-                {"project_id": project.public_id, "callback_url": receiver.url},
+                {"project_id": project.project_id, "callback_url": receiver.url},
             )
-            stored = await task_of(world, project.org_id, made["task_id"])
+            stored = await task_of(world, project.environment_id, made["task_id"])
             began = time.monotonic()
-            await complete(world, stored, project.org_id)
+            await complete(world, stored, project.environment_id)
             await until(lambda: len(receiver.bodies) == 1)
             return secret, made, time.monotonic() - began
 
@@ -103,9 +103,9 @@ def test_a_task_made_over_http_calls_back_when_it_is_completed(world, start_serv
     assert server.stop() == 0
 
 
-async def task_of(world, org_id, task_id):
+async def task_of(world, environment_id, task_id):
     async with world.db.read() as tx:
-        return await tasks.find_task(tx, org_id, task_id)
+        return await tasks.find_task(tx, environment_id, task_id)
 
 
 def test_what_a_server_commits_itself_is_told_at_once(world, start_server):
@@ -117,10 +117,10 @@ def test_what_a_server_commits_itself_is_told_at_once(world, start_server):
 
     async def main():
         async with receiving(receiver):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
+            await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             for number in range(10):
                 await asyncio.to_thread(
-                    post, server, key, "/v2/task/chat", {"project_id": project.public_id}
+                    post, server, key, "/v2/task/chat", {"project_id": project.project_id}
                 )
                 began = time.monotonic()
                 await until(lambda number=number: len(receiver.bodies) == number + 1)
@@ -140,7 +140,7 @@ def test_a_server_may_leave_the_sending_to_a_worker_beside_it(world, start_serve
 
     async def main():
         async with receiving(receiver):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
+            await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
             await asyncio.sleep(2)
             before = receiver.connections
@@ -168,7 +168,7 @@ def test_serve_knows_the_option_that_leaves_the_worker_out(world):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_that_is_stopped_finishes_what_it_sends_and_takes_nothing_more(world, number):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
 
     async def slow(reader, writer):
         await receiver.read_request(reader)
@@ -180,14 +180,14 @@ def test_a_worker_that_is_stopped_finishes_what_it_sends_and_takes_nothing_more(
 
     async def main():
         async with receiving(receiver):
-            await add_endpoint(world, receiver.url, org_id=project.org_id)
+            await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             for _ in range(12):
                 await store_task(world, project)
             with worker_process(world.settings) as (process, _):
                 await until(lambda: receiver.connections >= 4)
                 process.send_signal(number)
                 code = await asyncio.to_thread(process.wait, 10)
-            return code, await listed(world, org_id, state=MessageState.done)
+            return code, await listed(world, environment_id, state=MessageState.done)
 
     code, done = world.run(main())
 
@@ -221,7 +221,7 @@ def test_workers_that_take_back_at_the_same_time_take_each_lease_once(world):
     for floor in floors:
         floor.create(70)
         leases = [floor.take(f"{name}{n}") for n in range(70) for name in ("ann", "ben")]
-        floor.write(lambda tx, project=floor.project: run_out(tx, project.project_id))
+        floor.write(lambda tx, project=floor.project: run_out(tx, project.project_key))
     workers = [Worker(world.db, world.secret, world.settings) for _ in range(4)]
 
     async def main():
@@ -236,10 +236,10 @@ def test_workers_that_take_back_at_the_same_time_take_each_lease_once(world):
     assert {floor.claim("cem").fence for floor in floors} == {1}
 
 
-async def run_out(tx, project_id):
+async def run_out(tx, project_key):
     await tx.run(
-        "UPDATE assignment SET expires_ms = 0 WHERE project_id = :project_id",
-        {"project_id": project_id},
+        "UPDATE assignment SET expires_ms = 0 WHERE project_key = :project_key",
+        {"project_key": project_key},
     )
 
 
@@ -276,18 +276,18 @@ def test_a_worker_outlives_restarts_of_the_database(tmp_path):
         world = World(make_store(tmp_path, cluster.url()))
         world.org()
         project = world.project()
-        org_id = project.org_id
+        environment_id = project.environment_id
 
         async def main():
             async with receiving(receiver), working(world):
-                await add_endpoint(world, receiver.url, org_id=org_id)
+                await add_endpoint(world, receiver.url, environment_id=environment_id)
                 for number in range(3):
                     await store_task(world, project)
-                    await settled(world, org_id, MessageState.done, number + 1)
+                    await settled(world, environment_id, MessageState.done, number + 1)
                     await asyncio.to_thread(cluster.stop)
                     await asyncio.to_thread(cluster.start)
                 await store_task(world, project)
-                await settled(world, org_id, MessageState.done, 4)
+                await settled(world, environment_id, MessageState.done, 4)
 
         world.run(main())
         world.close()
@@ -297,13 +297,13 @@ def test_a_worker_outlives_restarts_of_the_database(tmp_path):
 
 def test_a_worker_that_cannot_open_a_secret_leaves_the_notice_to_one_that_can(world):
     project = world.project()
-    org_id = project.org_id
+    environment_id = project.environment_id
     receiver = Receiver(OK)
     other = ServerSecret([bytes(range(32))])
 
     async def main():
         async with receiving(receiver):
-            await add_endpoint(world, receiver.url, org_id=org_id)
+            await add_endpoint(world, receiver.url, environment_id=environment_id)
             await store_task(world, project)
             blind = Worker(
                 world.db, other, world.settings, egress=HttpClient(LOOPBACK), lease_ms=500
@@ -311,9 +311,9 @@ def test_a_worker_that_cannot_open_a_secret_leaves_the_notice_to_one_that_can(wo
             blind.start()
             await asyncio.sleep(1.5)
             await blind.stop(5)
-            before = await listed(world, org_id)
+            before = await listed(world, environment_id)
             async with working(world):
-                await settled(world, org_id, MessageState.done)
+                await settled(world, environment_id, MessageState.done)
             return before
 
     [before] = world.run(main())

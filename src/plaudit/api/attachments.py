@@ -87,7 +87,7 @@ async def follow_link(call: Call[FollowLink]) -> Stream:
     if scope["method"] == "HEAD":
         pieces = _none()
     else:
-        key = attachments.key_of(found.org_id, found.attachment_id)
+        key = attachments.key_of(found.environment_id, found.attachment_id)
         pieces = await services.objects.open(key, start, end)
     return Stream(
         pieces=pieces,
@@ -100,14 +100,18 @@ async def follow_link(call: Call[FollowLink]) -> Stream:
 
 async def upload_attachment(call: Call[AttachmentUpload]) -> Response:
     """POST /manage/v1/attachments: keep the body as a file."""
-    services, org_id, headers = call.services, call.caller.org_id, dict(call.scope["headers"])
+    services, environment_id, headers = (
+        call.services,
+        call.caller.environment_id,
+        dict(call.scope["headers"]),
+    )
     refuse_encoding(headers)
     mime_type = headers.get(b"content-type", b"").decode("latin-1").strip() or None
     attachments.checked(call.query.name, mime_type)
     idem_key = idempotency_key(headers)
     kept = await attachments.keep(
         services.objects,
-        org_id,
+        environment_id,
         read_pieces(call.receive, attachments.UPLOAD_BYTES_MAX),
         name=call.query.name,
         mime_type=mime_type,
@@ -120,17 +124,22 @@ async def upload_attachment(call: Call[AttachmentUpload]) -> Response:
         async def once() -> bytes:
             await attachments_store.insert_attachment(tx, kept)
             await audit.record(
-                tx, org_id, call.actor, "upload_attachment", "attachment", kept.attachment_id
+                tx,
+                environment_id,
+                call.actor,
+                "upload_attachment",
+                "attachment",
+                kept.attachment_id,
             )
             return _encode(_uploaded(call, kept))
 
         if idem_key is None:
             return await once(), False
-        return await idempotency.once(tx, org_id, idem_key, request_hash, once)
+        return await idempotency.once(tx, environment_id, idem_key, request_hash, once)
 
     answer, is_replayed = await services.db.write(work)
     if is_replayed:
-        await services.objects.delete([attachments.key_of(org_id, kept.attachment_id)])
+        await services.objects.delete([attachments.key_of(environment_id, kept.attachment_id)])
     return Response(answer, headers=[REPLAYED] if is_replayed else [])
 
 
@@ -138,7 +147,7 @@ async def get_attachment(call: Call[NoQuery]) -> Response:
     """GET /manage/v1/attachments/{attachment_id}: leads to the file."""
     async with call.services.db.read(snapshot=False) as tx:
         found = await attachments_store.find_attachment(
-            tx, call.caller.org_id, call.path["attachment_id"]
+            tx, call.caller.environment_id, call.path["attachment_id"]
         )
     if found is None:
         raise NotFound("there is no such attachment")

@@ -57,12 +57,12 @@ def import_files(
         refuse("an archive says itself which projects its tasks belong to", code=2)
 
     async def work(db: Database, secret: ServerSecret) -> Summary:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
 
         with progress() as bars:
             return await import_sources(
                 db,
-                org_id,
+                environment_id,
                 lambda: _sources(paths, format_name, bars),
                 project_name=project,
                 replace=replace,
@@ -90,12 +90,12 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
     require_writable(out)
 
     async def work(db: Database, secret: ServerSecret) -> int:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         written = 0
         with progress() as bars, files.writing(out) as write:
-            bar = bars.add_task("writing", total=await export.count_tasks(db, org_id))
+            bar = bars.add_task("writing", total=await export.count_tasks(db, environment_id))
             objects = BlobStore(chosen.settings().attachments_place)
-            async for line in export.lines(db, org_id, objects):
+            async for line in export.lines(db, environment_id, objects):
                 write(line + b"\n")
                 written += 1
                 bars.advance(bar)

@@ -61,9 +61,9 @@ def deliver(
     task_ids = None if tasks is None else _ids_of(tasks)
 
     async def work(db: Database, secret: ServerSecret) -> DeliveryRow:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         async with db.read() as tx:
-            inside = await find_project(tx, org_id, ScopeNames(project_name=project))
+            inside = await find_project(tx, environment_id, ScopeNames(project_name=project))
             assert inside is not None
             if await builder.is_taken(tx, inside, name):
                 raise await builder.refusal(tx, inside, name)
@@ -100,9 +100,9 @@ def deliver(
 
 async def _find_batch(tx: Transaction, project: ProjectRow, batch: str) -> BatchRow | None:
     try:
-        return await find_batch(tx, project.org_id, ScopeNames(batch_name=batch), project)
+        return await find_batch(tx, project.environment_id, ScopeNames(batch_name=batch), project)
     except NotFound:
-        return await find_batch(tx, project.org_id, ScopeNames(batch_id=batch), project)
+        return await find_batch(tx, project.environment_id, ScopeNames(batch_id=batch), project)
 
 
 def _moment(option: str, text: str | None) -> int | None:

@@ -57,16 +57,16 @@ def create_key(
 
     async def work(db: Database, secret: ServerSecret) -> str:
         try:
-            org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+            environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         except NotFound:
             if not create:
                 raise
             await api_keys.create_account(db, chosen.org)
-            org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+            environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         return await api_keys.create_key(
             db,
             secret,
-            org_id=org_id,
+            environment_id=environment_id,
             mode=chosen.mode,
             name=name,
             role=Role[role],
@@ -83,8 +83,8 @@ def list_keys(*, world: World | None = None) -> None:
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> list[Any]:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
-        return await api_keys.list_keys(db, org_id)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        return await api_keys.list_keys(db, environment_id)
 
     found = with_store(chosen.settings(), work)
     if not found:
@@ -110,9 +110,11 @@ def revoke_key(key: str, *, world: World | None = None) -> None:
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         actor = Actor("command", "keys revoke")
-        return (await api_keys.revoke_key(db, org_id=org_id, key=key, actor=actor)).key_id
+        return (
+            await api_keys.revoke_key(db, environment_id=environment_id, key=key, actor=actor)
+        ).key_id
 
     say.print(f"Revoked {with_store(chosen.settings(), work)}.")
 
@@ -144,23 +146,23 @@ def create_project(
     fields = None if form is None else _fields_of(form)
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
 
         async def create(tx: Transaction) -> str:
             detail = projects.checked_detail(
                 ProjectDetail(types=types or None, models=models or None, form=fields)
             )
-            made = await projects.create_project(tx, org_id, name=name, detail=detail)
+            made = await projects.create_project(tx, environment_id, name=name, detail=detail)
             await audit.record(
                 tx,
-                org_id,
+                environment_id,
                 Actor("command", "projects create"),
                 "create_project",
                 "project",
-                made.public_id,
-                project_id=made.project_id,
+                made.project_id,
+                project_key=made.project_key,
             )
-            return made.public_id
+            return made.project_id
 
         return await db.write(create)
 

@@ -47,17 +47,23 @@ def create_user(
     chosen = organization or Organization()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        org_id = await api_keys.get_org(db, chosen.org, "live")
+        environment_id = await api_keys.get_org(db, chosen.org, "live")
 
         async def create(tx: Transaction) -> str:
-            account_id = await _account(tx, org_id)
+            organization_id = await _account(tx, environment_id)
             made = await people.invite(
-                tx, account_id, email=email, name=name, role=PersonRole(role)
+                tx, organization_id, email=email, name=name, role=PersonRole(role)
             )
             token = await authentication.make_invitation(tx, secret, made)
             actor = Actor("command", "users create")
             await audit.record(
-                tx, org_id, actor, "create_user", "user", made.user_id, detail={"role": role}
+                tx,
+                environment_id,
+                actor,
+                "create_user",
+                "user",
+                made.user_id,
+                detail={"role": role},
             )
             return token
 
@@ -79,16 +85,18 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
     chosen = organization or Organization()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        org_id = await api_keys.get_org(db, chosen.org, "live")
+        environment_id = await api_keys.get_org(db, chosen.org, "live")
 
         async def invite(tx: Transaction) -> str:
-            account_id = await _account(tx, org_id)
-            person = await find_person_by_email(tx, account_id, people.email_key(email))
+            organization_id = await _account(tx, environment_id)
+            person = await find_person_by_email(tx, organization_id, people.email_key(email))
             if person is None:
                 raise NotFound(f"nobody of {chosen.org!r} has the e-mail address {email!r}")
-            _, token = await authentication.invite_again(tx, secret, account_id, person.user_id)
+            _, token = await authentication.invite_again(
+                tx, secret, organization_id, person.user_id
+            )
             actor = Actor("command", "users invite")
-            await audit.record(tx, org_id, actor, "invite_user", "user", person.user_id)
+            await audit.record(tx, environment_id, actor, "invite_user", "user", person.user_id)
             return token
 
         return await db.write(invite)
@@ -114,12 +122,14 @@ def list_users(
     wanted = None if status is None else PersonStatus(status)
 
     async def work(db: Database, secret: ServerSecret) -> list[Person]:
-        org_id = await api_keys.get_org(db, chosen.org, "live")
+        environment_id = await api_keys.get_org(db, chosen.org, "live")
         found: list[Person] = []
         after = (-1, "")
         async with db.read() as tx:
-            account_id = await _account(tx, org_id)
-            while some := await list_people(tx, account_id, status=wanted, after=after, limit=PAGE):
+            organization_id = await _account(tx, environment_id)
+            while some := await list_people(
+                tx, organization_id, status=wanted, after=after, limit=PAGE
+            ):
                 found += some
                 after = (some[-1].created_ms, some[-1].user_id)
         return found
@@ -135,7 +145,7 @@ def list_users(
     show(table)
 
 
-async def _account(tx: Transaction, org_id: str) -> str:
-    account_id = await people.live_account(tx, org_id)
-    assert account_id is not None  # the commands name live worlds alone
-    return account_id
+async def _account(tx: Transaction, environment_id: str) -> str:
+    organization_id = await people.live_account(tx, environment_id)
+    assert organization_id is not None  # the commands name live worlds alone
+    return organization_id

@@ -45,11 +45,11 @@ def list_webhooks(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> Table:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         async with db.read() as tx:
             if notices is not None:
-                return await _notices(tx, org_id, MessageState(notices), limit)
-            return await _endpoints(tx, org_id)
+                return await _notices(tx, environment_id, MessageState(notices), limit)
+            return await _endpoints(tx, environment_id)
 
     found = with_store(chosen.settings(), work)
     if not found.row_count:
@@ -78,14 +78,14 @@ def replay(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> int:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         if notice is not None:
-            await db.write(lambda tx: _replay_one(tx, org_id, notice))
+            await db.write(lambda tx: _replay_one(tx, environment_id, notice))
             return 1
         total, before = 0, None
         while True:
             count, before = await db.write(
-                lambda tx, before=before: _replay_some(tx, org_id, webhook, before)  # type: ignore[misc]
+                lambda tx, before=before: _replay_some(tx, environment_id, webhook, before)  # type: ignore[misc]
             )
             total += count
             if before is None:
@@ -116,19 +116,21 @@ def secrets(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> list[str]:
-        org_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
         if rotate is not None:
             name = rotate
-            return [await db.write(lambda tx: _rotate(tx, secret, org_id, name, keep_old_s))]
-        return await db.write(lambda tx: _secrets(tx, secret, org_id))
+            return [
+                await db.write(lambda tx: _rotate(tx, secret, environment_id, name, keep_old_s))
+            ]
+        return await db.write(lambda tx: _secrets(tx, secret, environment_id))
 
     for line in with_store(chosen.settings(), work):
         print(line)
 
 
-async def _endpoints(tx: Transaction, org_id: str) -> Table:
+async def _endpoints(tx: Transaction, environment_id: str) -> Table:
     table = Table("id", "url", "events", "status", "created", "reason")
-    for one in await endpoints.list_endpoints(tx, org_id):
+    for one in await endpoints.list_endpoints(tx, environment_id):
         table.add_row(
             one.endpoint_id,
             one.url,
@@ -140,10 +142,10 @@ async def _endpoints(tx: Transaction, org_id: str) -> Table:
     return table
 
 
-async def _notices(tx: Transaction, org_id: str, state: MessageState, limit: int) -> Table:
+async def _notices(tx: Transaction, environment_id: str, state: MessageState, limit: int) -> Table:
     table = Table("id", "event", "to", "created", "attempts", "outcome")
     found = await messages.list_notices(
-        tx, org_id, state=state, endpoint_id=None, before=None, limit=limit
+        tx, environment_id, state=state, endpoint_id=None, before=None, limit=limit
     )
     for one in found:
         table.add_row(
@@ -157,50 +159,60 @@ async def _notices(tx: Transaction, org_id: str, state: MessageState, limit: int
     return table
 
 
-async def _replay_one(tx: Transaction, org_id: str, notice_id: str) -> None:
-    found = await notices.replay(tx, org_id, notice_id)
+async def _replay_one(tx: Transaction, environment_id: str, notice_id: str) -> None:
+    found = await notices.replay(tx, environment_id, notice_id)
     await audit.record(
-        tx, org_id, _ACTOR, "replay_notice", "notice", notice_id, project_id=found.project_id
+        tx,
+        environment_id,
+        _ACTOR,
+        "replay_notice",
+        "notice",
+        notice_id,
+        project_key=found.project_key,
     )
 
 
 async def _replay_some(
-    tx: Transaction, org_id: str, endpoint_id: str | None, before: str | None
+    tx: Transaction, environment_id: str, endpoint_id: str | None, before: str | None
 ) -> tuple[int, str | None]:
-    again, before = await notices.replay_dead(tx, org_id, endpoint_id, before=before)
+    again, before = await notices.replay_dead(tx, environment_id, endpoint_id, before=before)
     if again:
-        name = endpoint_id or org_id
+        name = endpoint_id or environment_id
         kind = "organization" if endpoint_id is None else "webhook"
         detail = {"replayed": len(again)}
-        await audit.record(tx, org_id, _ACTOR, "replay_webhook", kind, name, detail=detail)
+        await audit.record(tx, environment_id, _ACTOR, "replay_webhook", kind, name, detail=detail)
     return len(again), before
 
 
 async def _rotate(
-    tx: Transaction, secret: ServerSecret, org_id: str, name: str, keep_old_s: int
+    tx: Transaction, secret: ServerSecret, environment_id: str, name: str, keep_old_s: int
 ) -> str:
     detail = {"keep_old_s": keep_old_s}
     if name == CALLBACKS:
-        _, text = await rules.rotate_callback_secret(tx, secret, org_id, keep_old_s=keep_old_s)
-        action, kind, name = "rotate_callback_secret", "callback_secret", org_id
+        _, text = await rules.rotate_callback_secret(
+            tx, secret, environment_id, keep_old_s=keep_old_s
+        )
+        action, kind, name = "rotate_callback_secret", "callback_secret", environment_id
     else:
-        was = await rules.get_endpoint(tx, org_id, name)
+        was = await rules.get_endpoint(tx, environment_id, name)
         _, text = await rules.rotate_endpoint(tx, secret, was, keep_old_s=keep_old_s)
         action, kind = "rotate_webhook_secret", "webhook"
-    await audit.record(tx, org_id, _ACTOR, action, kind, name, detail=detail)
+    await audit.record(tx, environment_id, _ACTOR, action, kind, name, detail=detail)
     return text
 
 
-async def _secrets(tx: Transaction, secret: ServerSecret, org_id: str) -> list[str]:
+async def _secrets(tx: Transaction, secret: ServerSecret, environment_id: str) -> list[str]:
     """One line for each secret: whose it is, a tab, the secret."""
     found = [
         f"{one.endpoint_id}\t{text}"
-        for one in await endpoints.list_endpoints(tx, org_id)
+        for one in await endpoints.list_endpoints(tx, environment_id)
         for text in rules.endpoint_secrets(secret, one)
     ]
-    sealed = await rules.ensure_callback_secret(tx, secret, org_id)
-    texts = rules.callback_secrets(secret, org_id, sealed)
+    sealed = await rules.ensure_callback_secret(tx, secret, environment_id)
+    texts = rules.callback_secrets(secret, environment_id, sealed)
     found += [f"{CALLBACKS}\t{text}" for text in texts]
     found.append(f"{rules.CALLBACK_HEADER}\t{rules.callback_key(texts[-1])}")
-    await audit.record(tx, org_id, _ACTOR, "show_webhook_secrets", "organization", org_id)
+    await audit.record(
+        tx, environment_id, _ACTOR, "show_webhook_secrets", "organization", environment_id
+    )
     return found

@@ -78,29 +78,31 @@ async def _fill(chosen: Settings) -> dict[str, Any]:
     try:
         await server_secret.bind(db, secret, chosen.secret_path)
         await api_keys.create_account(db, "default")
-        org_id = await api_keys.get_org(db, "default", "live")
+        environment_id = await api_keys.get_org(db, "default", "live")
         with as_file(files("plaudit.demo") / "sample.jsonl") as path:
             source = Source(path, lambda: format_files.entries(path, "archive", lambda at: None))
-            await import_sources(db, org_id, lambda: [source], on_reject=_refuse_sample)
+            await import_sources(db, environment_id, lambda: [source], on_reject=_refuse_sample)
         return {
             "key": await api_keys.create_key(
-                db, secret, org_id=org_id, mode="live", name="demo", role=Role.admin
+                db, secret, environment_id=environment_id, mode="live", name="demo", role=Role.admin
             ),
-            "admin": await _add_person(db, secret, org_id, PersonRole.admin),
-            "annotator": await _add_person(db, secret, org_id, PersonRole.annotator),
+            "admin": await _add_person(db, secret, environment_id, PersonRole.admin),
+            "annotator": await _add_person(db, secret, environment_id, PersonRole.annotator),
         }
     finally:
         await db.close()
 
 
-async def _add_person(db: Database, secret: ServerSecret, org_id: str, role: PersonRole) -> Login:
+async def _add_person(
+    db: Database, secret: ServerSecret, environment_id: str, role: PersonRole
+) -> Login:
     """Invite somebody and accept for them, with a password nobody else knows."""
     login = Login(f"{role}@example.com", _random_password())
 
     async def invite(tx: Transaction) -> str:
-        account_id = await users.live_account(tx, org_id)
-        assert account_id is not None
-        person = await users.invite(tx, account_id, email=login.email, name=None, role=role)
+        organization_id = await users.live_account(tx, environment_id)
+        assert organization_id is not None
+        person = await users.invite(tx, organization_id, email=login.email, name=None, role=role)
         return await authentication.make_invitation(tx, secret, person)
 
     token = await db.write(invite)

@@ -89,9 +89,9 @@ ALL_OPTS = Opts(15)
 
 
 class Caller(Struct, frozen=True):
-    """Whoever is asking, after authentication. `org_id` names one world (live or test)."""
+    """Whoever is asking, after authentication. `environment_id` names one world (live or test)."""
 
-    org_id: str
+    environment_id: str
     key_id: str
     role: Role
 
@@ -109,11 +109,11 @@ SERVER = Actor("server", "server")
 
 
 class AuditEntryRow(Struct, frozen=True):
-    """One change, as the audit log keeps it. `project_id` is 0 for what no project holds."""
+    """One change, as the audit log keeps it. `project_key` is 0 for what no project holds."""
 
-    project_id: int
+    project_key: int
     entry_id: str
-    org_id: str
+    environment_id: str
     at_ms: int
     actor: Actor
     action: str
@@ -127,7 +127,7 @@ class ApiKeyRow(Struct, frozen=True):
     """An API key without its secret; `display` is its beginning, enough to recognise it."""
 
     key_id: str
-    org_id: str
+    environment_id: str
     name: str
     role: Role
     display: str
@@ -139,7 +139,7 @@ class ApiKeyRow(Struct, frozen=True):
 class Person(Struct, frozen=True):
     """Somebody of an account. `email` is as it was given; two are the same by their key forms."""
 
-    account_id: str
+    organization_id: str
     user_id: str
     email: str
     name: str | None
@@ -149,10 +149,10 @@ class Person(Struct, frozen=True):
 
 
 class SignedIn(Struct, frozen=True):
-    """A person whose browser has a session. `org_id` is their account's live world."""
+    """A person whose browser has a session. `environment_id` is their account's live world."""
 
-    org_id: str
-    account_id: str
+    environment_id: str
+    organization_id: str
     user_id: str
     email: str
     name: str | None
@@ -181,11 +181,11 @@ class Quota(Struct, frozen=True):
 
 
 class ProjectRow(Struct, frozen=True):
-    """A project. `project_id` is the store's number, `public_id` what clients see."""
+    """A project. `project_key` is the store's number, `project_id` what clients see."""
 
-    project_id: int
-    org_id: str
-    public_id: str
+    project_key: int
+    environment_id: str
+    project_id: str
     name: str
     created_ms: int
     detail: bytes
@@ -195,9 +195,9 @@ class ProjectRow(Struct, frozen=True):
 class BatchRow(Struct, frozen=True):
     """A batch of one project, its ids unique in the organization."""
 
-    org_id: str
+    environment_id: str
     batch_id: str
-    project_id: int
+    project_key: int
     name: str
     status: BatchStatus
     created_ms: int
@@ -211,7 +211,7 @@ class BatchRow(Struct, frozen=True):
 class StoredTask(Struct, frozen=True):
     """One task's row and the JSON it is answered with; see `wire.rendering`."""
 
-    project_id: int
+    project_key: int
     seq: int
     task_id: str
     batch_id: str | None

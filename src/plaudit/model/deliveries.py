@@ -11,7 +11,7 @@ class DatasetRow(Struct, frozen=True):
     """A dataset. `dataset_key` is the store's number, `dataset_id` what clients see."""
 
     dataset_key: int
-    org_id: str
+    environment_id: str
     dataset_id: str
     name: str
     created_ms: int
@@ -20,7 +20,7 @@ class DatasetRow(Struct, frozen=True):
 class DatasetDeliveryRow(Struct, frozen=True):
     """A named set of a dataset's tasks, frozen when it was made."""
 
-    org_id: str
+    environment_id: str
     delivery_id: str
     dataset_key: int
     name: str
@@ -48,7 +48,7 @@ class AttachmentRow(Struct, frozen=True):
     """A file without its bytes. Its name and type are what the uploader said, and never trusted."""
 
     attachment_id: str
-    org_id: str
+    environment_id: str
     name: str | None
     mime_type: str | None
     shown_as: str
@@ -62,7 +62,7 @@ class AttachmentRow(Struct, frozen=True):
 class DeliverySchemaRow(Struct, frozen=True):
     """What the responses of a delivery look like."""
 
-    org_id: str
+    environment_id: str
     schema_id: str
     name: str
     json: bytes
@@ -79,9 +79,9 @@ class DeliveryRow(Struct, frozen=True):
     While it is being made it has no `delivered_ms` and no `manifest_hash`, and nobody sees it.
     """
 
-    org_id: str
+    environment_id: str
     delivery_id: str
-    project_id: int
+    project_key: int
     begun_ms: int
     name: str
     delivered_ms: int | None

@@ -34,7 +34,7 @@ class LeaseStatus(StrEnum):
 class Work(Struct, frozen=True):
     """A pending task that people can work on."""
 
-    project_id: int
+    project_key: int
     seq: int
     batch_id: str | None
     rank: int
@@ -54,7 +54,7 @@ class Lease(Struct, frozen=True):
     `draft` is the JSON that the page saved last, None if it never did.
     """
 
-    project_id: int
+    project_key: int
     assignment_id: str
     seq: int
     user_id: str
@@ -82,7 +82,7 @@ class Hold(Struct, frozen=True):
 class SubmissionRow(Struct, frozen=True):
     """What one person answered; `answers` is JSON (see answers.py) and never changes."""
 
-    project_id: int
+    project_key: int
     submission_id: str
     assignment_id: str
     seq: int
@@ -102,7 +102,7 @@ class SubmissionRow(Struct, frozen=True):
 class TaskNote(Struct, frozen=True):
     """What somebody said about a task: kind is skip, flag, report or a reviewer's verdict."""
 
-    project_id: int
+    project_key: int
     note_id: str
     seq: int
     user_id: str

@@ -80,9 +80,9 @@ NOTICE_STATES = tuple(MessageState)
 class Event(Struct, frozen=True):
     """Something that happened; its id is the same in every attempt to tell of it."""
 
-    project_id: int
+    project_key: int
     event_id: str
-    org_id: str
+    environment_id: str
     type: EventType
     created_ms: int
     payload: bytes
@@ -92,9 +92,9 @@ class Event(Struct, frozen=True):
 class WebhookMessageRow(Struct, frozen=True):
     """One receiver of one event: an endpoint, or the callback of a task or batch (no endpoint)."""
 
-    project_id: int
+    project_key: int
     notice_id: str
-    org_id: str
+    environment_id: str
     event_id: str
     endpoint_id: str | None
     target: str
@@ -105,7 +105,7 @@ class WebhookMessageRow(Struct, frozen=True):
 class StoredMessage(Struct, frozen=True):
     """A notice as it stands, with the type of its event."""
 
-    project_id: int
+    project_key: int
     notice_id: str
     event_id: str
     endpoint_id: str | None

@@ -83,7 +83,7 @@ def test_a_key_that_cannot_be_is_refused_beside_its_field(world, fields, field):
     assert world.run(api_keys.list_keys(world.db, world.org())) == []
 
 
-@pytest.mark.parametrize("fields", [{"role": "owner"}, {"mode": "other"}, {"org_id": "x"}])
+@pytest.mark.parametrize("fields", [{"role": "owner"}, {"mode": "other"}, {"environment_id": "x"}])
 def test_a_key_of_no_role_or_world_is_not_made(world, fields):
     with signed_in(world, add_person(world, "admin")) as browser:
         browser.get("/keys")

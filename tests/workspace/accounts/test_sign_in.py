@@ -274,7 +274,7 @@ def test_the_store_holds_neither_password_nor_session_nor_invitation(world):
 def test_a_removal_and_a_sign_in_at_once_leave_no_session(world):
     """Whichever comes first, a person who is removed has no session afterwards."""
     crowd = [add_person(world, email=f"{number}@example.com") for number in range(8)]
-    org_id = world.org()
+    environment_id = world.org()
 
     async def enter(who):
         entry = authentication.SignInAttempt(who.email, who.password, None, "racer")
@@ -291,8 +291,8 @@ def test_a_removal_and_a_sign_in_at_once_leave_no_session(world):
 
     async def leave(who, seconds):
         async def work(tx):
-            account_id = await users.live_account(tx, org_id)
-            await users.change(tx, account_id, who.user_id, {"status": PersonStatus.removed})
+            organization_id = await users.live_account(tx, environment_id)
+            await users.change(tx, organization_id, who.user_id, {"status": PersonStatus.removed})
 
         await asyncio.sleep(seconds)
         await world.db.write(work)

@@ -155,7 +155,7 @@ def test_what_was_submitted_stands_in_the_listing(shift: Shift, ann: Worker, cli
     ann.take()
     submit(ann)
 
-    (task,) = client.get("/v2/tasks", params={"project_id": shift.project.public_id}).json()[
+    (task,) = client.get("/v2/tasks", params={"project_id": shift.project.project_id}).json()[
         "tasks"
     ]
 
@@ -205,7 +205,7 @@ def test_what_was_delivered_is_listed_as_such_and_not_to_be_opened(
     shift.add()
     ann.take()
     submit(ann)
-    path = f"/manage/v1/projects/{shift.project.public_id}/deliveries"
+    path = f"/manage/v1/projects/{shift.project.project_id}/deliveries"
     with world.client() as manager:
         assert manager.post(path, json={"name": "January"}).status_code == 200
 

@@ -30,7 +30,7 @@ def mia(world: World) -> Iterator[Browser]:
 
 
 def path_of(floor: Floor, rest: str = "") -> str:
-    return f"/projects/{floor.project.public_id}/batches{rest}"
+    return f"/projects/{floor.project.project_id}/batches{rest}"
 
 
 def rows_of(text: str) -> dict[str, str]:
@@ -106,7 +106,7 @@ def test_a_batch_that_cannot_be_is_refused_at_its_field(floor, mia, name):
 def test_a_name_that_a_batch_of_another_project_has_is_refused(floor, mia):
     floor.batch("Taken")
     other = floor.world.project("Other")
-    path = f"/projects/{other.public_id}/batches"
+    path = f"/projects/{other.project_id}/batches"
     mia.get(path)
     answer = mia.post(path, {"name": "Taken"})
 
@@ -188,8 +188,8 @@ def test_a_batch_of_another_project_is_not_moved_from_here(floor, mia):
     answers = [
         mia.post(f"/projects/{project}/batches/{one}/{verb}", fields).status_code
         for project, one in (
-            (other.public_id, batch.batch_id),
-            (floor.project.public_id, "absent"),
+            (other.project_id, batch.batch_id),
+            (floor.project.project_id, "absent"),
             ("absent", batch.batch_id),
         )
         for verb, fields in (("cancel", {}), ("priority", {"priority": "1"}))

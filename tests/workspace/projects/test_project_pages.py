@@ -149,7 +149,7 @@ def test_a_name_that_is_taken_is_said_and_nothing_is_created(world, mia):
 
 def test_annotators_and_reviewers_see_nothing_of_it(world):
     project = world.project("Closed")
-    path = f"/projects/{project.public_id}"
+    path = f"/projects/{project.project_id}"
     for role in ("annotator", "reviewer"):
         with signed_in(world, add_person(world, role)) as browser:
             found = [
@@ -163,7 +163,7 @@ def test_annotators_and_reviewers_see_nothing_of_it(world):
 
 def test_a_project_of_another_organization_is_not_there(world, mia):
     theirs = world.project("Theirs", org="Other")
-    path = f"/projects/{theirs.public_id}"
+    path = f"/projects/{theirs.project_id}"
 
     statuses = {
         one: mia.get(f"{path}{one}").status_code
@@ -185,7 +185,7 @@ def test_the_overview_counts_tasks_by_status_and_the_work_on_them(world, mia):
     floor.take("ben")
     floor.move(lifecycle.cancel_task, ids[5])
 
-    text = mia.get(f"/projects/{floor.project.public_id}").text
+    text = mia.get(f"/projects/{floor.project.project_id}").text
 
     figures = {
         re.sub(r"<[^>]+>", "", name).strip(): count
@@ -201,7 +201,7 @@ def test_what_others_named_is_shown_and_never_run(world, mia, name):
     floor = Floor(world, types=[name], models=[name], guidelines=name)
     floor.set(name=name)
     floor.create(1, batch=floor.batch(name), unique_id=name, metadata={name: name})
-    path = f"/projects/{floor.project.public_id}"
+    path = f"/projects/{floor.project.project_id}"
 
     for page in ("", "/charts", "/batches", "/tasks", "/settings", "/settings/form",
                  "/settings/guidelines", "/settings/template"):  # fmt: skip
@@ -217,7 +217,7 @@ def test_what_others_named_is_shown_and_never_run(world, mia, name):
 def test_every_form_that_changes_something_carries_the_token(world, mia):
     floor = Floor(world)
     floor.create(1, batch=floor.batch("First"))
-    path = f"/projects/{floor.project.public_id}"
+    path = f"/projects/{floor.project.project_id}"
 
     for page in ("/batches", "/settings", "/settings/form", "/settings/guidelines",
                  "/settings/template"):  # fmt: skip
@@ -228,11 +228,13 @@ def test_every_form_that_changes_something_carries_the_token(world, mia):
 
 
 def test_ids_with_odd_characters_lead_to_their_pages(world, mia):
-    public_id = "a/b?c#d e"
-    org_id = world.org()
+    project_id = "a/b?c#d e"
+    environment_id = world.org()
     world.run(
         world.db.write(
-            lambda tx: projects.create_project(tx, org_id, name="Odd", public_id=public_id)
+            lambda tx: projects.create_project(
+                tx, environment_id, name="Odd", project_id=project_id
+            )
         )
     )
 
@@ -260,7 +262,7 @@ def test_completions_are_drawn_by_day_and_stand_in_a_table(world, mia):
     floor.work_on("ann")
     floor.work_on("ann")
 
-    text = mia.get(f"/projects/{floor.project.public_id}/charts").text
+    text = mia.get(f"/projects/{floor.project.project_id}/charts").text
 
     days = numbers_of(text, "pace")
     columns = re.findall(r'<rect class="column"[^>]*height="([\d.]+)"><title>(\S+): (\d+)<', text)
@@ -277,7 +279,7 @@ def test_a_project_of_long_ago_shows_the_days_until_its_last_completion(world, m
     project = world.project("Long ago")
     world.load(made, project="Long ago")
 
-    text = mia.get(f"/projects/{project.public_id}/charts").text
+    text = mia.get(f"/projects/{project.project_id}/charts").text
 
     drawn = numbers_of(text, "pace")
     assert "Nothing was completed after 2025-01-02." in text
@@ -291,7 +293,7 @@ def test_values_are_counted_for_each_question_from_what_people_submitted(world, 
     for value in (1, 1, 7):
         floor.work_on("ann", lambda possible, value=value: possible[min(value, len(possible)) - 1])
 
-    text = mia.get(f"/projects/{floor.project.public_id}/charts").text
+    text = mia.get(f"/projects/{floor.project.project_id}/charts").text
 
     tables = {
         re.search(r"<caption><bdi>([^<]+)<", one)[1]: {
@@ -317,7 +319,7 @@ def test_answers_that_were_taken_back_are_not_counted(world, mia):
     floor.submit(lease)
     floor.undo(lease)
 
-    text = mia.get(f"/projects/{floor.project.public_id}/charts").text
+    text = mia.get(f"/projects/{floor.project.project_id}/charts").text
 
     assert "; 1 of them count" in text
 
@@ -327,7 +329,7 @@ def test_times_are_drawn_as_a_histogram(world, mia):
     floor.create(1)
     floor.work_on("ann")
 
-    text = mia.get(f"/projects/{floor.project.public_id}/charts").text
+    text = mia.get(f"/projects/{floor.project.project_id}/charts").text
 
     times = numbers_of(text, "times")
     assert times["0–30 s"] == 1
@@ -337,7 +339,7 @@ def test_times_are_drawn_as_a_histogram(world, mia):
 def test_the_charts_of_an_empty_project_say_that_nothing_is_there(world, mia):
     project = world.project("Quiet")
 
-    text = mia.get(f"/projects/{project.public_id}/charts").text
+    text = mia.get(f"/projects/{project.project_id}/charts").text
 
     assert "Nobody has submitted anything yet" in text
 
@@ -353,7 +355,7 @@ def test_statuses_of_tasks_lead_to_the_tasks_in_them(world, mia):
     floor = Floor(world)
     floor.create(1)
 
-    text = mia.get(f"/projects/{floor.project.public_id}").text
+    text = mia.get(f"/projects/{floor.project.project_id}").text
 
     for status in ("pending", "completed", "canceled", "error"):
         assert f"/tasks?status={status}" in text

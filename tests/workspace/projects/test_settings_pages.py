@@ -33,7 +33,7 @@ def mia(world: World) -> Iterator[Browser]:
 @pytest.fixture
 def project(world: World) -> ProjectRow:
     """A project with something of everything set."""
-    org_id = world.org()
+    environment_id = world.org()
     detail = ProjectDetail(
         types=["Old"],
         models=["model-a"],
@@ -44,14 +44,14 @@ def project(world: World) -> ProjectRow:
     )
 
     async def run(tx: Any) -> ProjectRow:
-        return await projects.create_project(tx, org_id, name="P", detail=detail)
+        return await projects.create_project(tx, environment_id, name="P", detail=detail)
 
     found: ProjectRow = world.run(world.db.write(run))
     return found
 
 
 def path_of(project: ProjectRow, page: str = "") -> str:
-    return f"/projects/{project.public_id}/settings{page}"
+    return f"/projects/{project.project_id}/settings{page}"
 
 
 def drawn(browser: Browser, path: str, **body: Any) -> Any:
@@ -82,7 +82,7 @@ def test_saving_settings_changes_them_and_nothing_else(world, mia, project):
     assert (detail.review, detail.blind) == ("all", False)
     assert (detail.form, detail.guidelines) == (FORM, "# Old")
     (entry,) = entries(world)
-    assert (entry.action, entry.object_id) == ("save_settings", project.public_id)
+    assert (entry.action, entry.object_id) == ("save_settings", project.project_id)
     assert json.loads(entry.detail)["name"] == {"from": "P", "to": "Q"}
 
 

@@ -36,7 +36,7 @@ def mia(world: World) -> Iterator[Browser]:
 
 
 def path_of(floor: Floor, task_id: str = "", verb: str = "") -> str:
-    return "/".join(filter(None, (f"/projects/{floor.project.public_id}/tasks", task_id, verb)))
+    return "/".join(filter(None, (f"/projects/{floor.project.project_id}/tasks", task_id, verb)))
 
 
 def listed(browser: Browser, path: str, **params: str) -> list[str]:
@@ -89,8 +89,8 @@ def test_tasks_are_filtered_by_completion_and_creation(world, mia):
         for name, day in times.items()
     ]
     project = world.project("Dated")
-    world.load([one | {"project": project.public_id} for one in rows], project="Dated")
-    path = f"/projects/{project.public_id}/tasks"
+    world.load([one | {"project": project.project_id} for one in rows], project="Dated")
+    path = f"/projects/{project.project_id}/tasks"
 
     assert listed(mia, path, completed_after="2025-01-15") == ["b", "c"]
     assert listed(mia, path, completed_before="2025-02-01T12:00:00Z") == ["a"]
@@ -109,7 +109,7 @@ def test_a_task_is_found_by_its_id_and_by_its_unique_id(floor, mia):
     assert listed(mia, path, q=wanted) == [wanted]
     assert listed(mia, path, q=" mine ☃ ") == [wanted]
     assert listed(mia, path, q="absent") == []
-    assert listed(mia, f"/projects/{other.public_id}/tasks", q=wanted) == []
+    assert listed(mia, f"/projects/{other.project_id}/tasks", q=wanted) == []
 
 
 @pytest.mark.parametrize(
@@ -221,10 +221,10 @@ def test_a_completed_task_shows_what_people_said_beside_each_message(world, mia)
         ],
         annotations=[make_annotation("why", "A reason.", type="text", justification="It is so.")],
     )  # fmt: skip
-    task = make_task("shown", threads=[make_thread(turns=[turn])], project=project.public_id)
+    task = make_task("shown", threads=[make_thread(turns=[turn])], project=project.project_id)
     world.load([task], project="Imported")
 
-    text = mia.get(f"/projects/{project.public_id}/tasks/shown").text
+    text = mia.get(f"/projects/{project.project_id}/tasks/shown").text
 
     said = re.findall(r"<dt><bdi>([^<]+)</bdi></dt><dd[^>]*>(.*?)</dd>", text, re.S)
     assert "<strong>this</strong>" in text
@@ -359,9 +359,9 @@ def test_only_the_moves_that_a_task_can_make_are_offered(floor, mia):
 
 
 async def _complete(tx: Any, floor: Floor, task_id: str) -> None:
-    task = await tasks.find_task(tx, floor.org_id, task_id)
+    task = await tasks.find_task(tx, floor.environment_id, task_id)
     assert task is not None
-    await lifecycle.complete_task(tx, floor.org_id, task, [make_thread()])
+    await lifecycle.complete_task(tx, floor.environment_id, task, [make_thread()])
 
 
 def test_a_task_of_another_project_or_organization_is_not_there(floor, mia):
@@ -369,7 +369,7 @@ def test_a_task_of_another_project_or_organization_is_not_there(floor, mia):
     other = floor.world.project("Other")
     theirs = floor.world.project("Theirs", org="Else")
     for project in (other, theirs):
-        path = f"/projects/{project.public_id}/tasks/{task_id}"
+        path = f"/projects/{project.project_id}/tasks/{task_id}"
         statuses = [mia.get(path).status_code] + [
             mia.post(f"{path}/{verb}", fields).status_code
             for verb, fields in (("cancel", {}), ("reopen", {}), ("error", {"message": "x"}))

@@ -39,7 +39,7 @@ def reviewer(shift: Shift, client: TestClient, name: str = "Rae", role: str = "r
 
 
 def path_of(shift: Shift, task_id: str = "") -> str:
-    base = f"/review/{shift.project.public_id}"
+    base = f"/review/{shift.project.project_id}"
     return f"{base}/tasks/{quote(task_id, safe='')}" if task_id else base
 
 
@@ -331,7 +331,7 @@ def test_another_organization_sees_and_changes_nothing(
     answer(shift.worker(client))
     world.org("stranger")
     elsewhere = object.__new__(Shift)
-    elsewhere.__dict__.update(shift.__dict__, org_id=world.org("stranger"))
+    elsewhere.__dict__.update(shift.__dict__, environment_id=world.org("stranger"))
     eve = elsewhere.worker(client, "Eve", role=PersonRole.admin)
     eve.at = path_of(shift, task_id)
 

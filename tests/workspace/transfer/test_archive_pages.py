@@ -35,10 +35,10 @@ def written(browser, compression="none"):
 
 
 def lines_of(world, org="default"):
-    org_id = world.org(org)
+    environment_id = world.org(org)
 
     async def read():
-        return [line async for line in export.lines(world.db, org_id, world.objects)]
+        return [line async for line in export.lines(world.db, environment_id, world.objects)]
 
     return world.run(read())
 
@@ -133,10 +133,12 @@ def test_old_jobs_are_forgotten_with_their_rows_and_running_ones_are_not(world, 
     written(browser)
     age = {"by": jobs.KEPT_MS + 1}
     world.run(world.db.write(lambda tx: tx.run("UPDATE job SET ended_ms = ended_ms - :by", age)))
-    org_id = world.org()
+    environment_id = world.org()
     world.run(
         world.db.write(
-            lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.import_, {"file": "x"}, "storing")
+            lambda tx: jobs.begin(
+                tx, environment_id, "user_x", JobKind.import_, {"file": "x"}, "storing"
+            )
         )
     )
 
@@ -148,11 +150,11 @@ def test_old_jobs_are_forgotten_with_their_rows_and_running_ones_are_not(world, 
 
 
 def test_a_second_archive_is_refused_while_one_is_written(world, browser):
-    org_id = world.org()
+    environment_id = world.org()
     world.run(
         world.db.write(
             lambda tx: jobs.begin(
-                tx, org_id, "user_x", JobKind.archive, {"compression": "none"}, "writing"
+                tx, environment_id, "user_x", JobKind.archive, {"compression": "none"}, "writing"
             )
         )
     )

@@ -39,9 +39,9 @@ def started(browser, name="First", **fields):
 def job_of(world, browser):
     async def read():
         async with world.db.read() as tx:
-            return await jobs.latest(tx, org_id, JobKind.delivery, 1)
+            return await jobs.latest(tx, environment_id, JobKind.delivery, 1)
 
-    org_id = world.org()
+    environment_id = world.org()
     (job,) = world.run(read())
     return ended(browser, f"/deliveries/jobs/{job.job_id}/progress")
 
@@ -163,10 +163,10 @@ def test_bounds_narrow_a_delivery_down(world, browser):
 
 def test_a_second_delivery_is_refused_while_one_is_made(world, browser):
     asked = {"project_id": "project_x", "name": "Theirs"}
-    org_id = world.org()
+    environment_id = world.org()
     world.run(
         world.db.write(
-            lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.delivery, asked, "freezing")
+            lambda tx: jobs.begin(tx, environment_id, "user_x", JobKind.delivery, asked, "freezing")
         )
     )
 

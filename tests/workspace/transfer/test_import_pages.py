@@ -65,14 +65,19 @@ def task_ids(world, key):
 
 def under_way(world, org="default", lease_ms=jobs.LEASE_MS):
     """An import that another process runs, or ran until its lease ended."""
-    org_id = world.org(org)
+    environment_id = world.org(org)
 
     async def work(tx):
         asked = {"file": "theirs.jsonl", "format": "v2", "project": None, "replace": False}
-        job = await jobs.begin(tx, org_id, "user_x", JobKind.import_, asked, "storing")
+        job = await jobs.begin(tx, environment_id, "user_x", JobKind.import_, asked, "storing")
         await tx.run(
-            "UPDATE job SET lease_ms = :lease_ms WHERE org_id = :org_id AND job_id = :job_id",
-            {"lease_ms": clock.now_ms() + lease_ms, "org_id": org_id, "job_id": job.job_id},
+            "UPDATE job SET lease_ms = :lease_ms WHERE environment_id = :environment_id AND job_id"
+            " = :job_id",
+            {
+                "lease_ms": clock.now_ms() + lease_ms,
+                "environment_id": environment_id,
+                "job_id": job.job_id,
+            },
         )
         return job
 
@@ -184,13 +189,15 @@ def test_a_second_import_is_refused_while_one_runs_and_stores_nothing(world, bro
 def test_of_jobs_that_are_begun_at_once_one_runs_and_the_others_are_refused(
     world, is_after_a_dead_one
 ):
-    org_id = world.org()
+    environment_id = world.org()
     if is_after_a_dead_one:
         under_way(world, lease_ms=-1)
 
     async def one():
         return await world.db.write(
-            lambda tx: jobs.begin(tx, org_id, "user_x", JobKind.import_, {"file": "x"}, "storing")
+            lambda tx: jobs.begin(
+                tx, environment_id, "user_x", JobKind.import_, {"file": "x"}, "storing"
+            )
         )
 
     async def all_at_once():

@@ -21,11 +21,11 @@ URL = "https://93.184.215.14/hook"
 
 
 def endpoints(world, org="default"):
-    org_id = world.org(org)
+    environment_id = world.org(org)
 
     async def read():
         async with world.db.read() as tx:
-            return await endpoints_store.list_endpoints(tx, org_id)
+            return await endpoints_store.list_endpoints(tx, environment_id)
 
     return world.run(read())
 
@@ -39,11 +39,11 @@ def dead_notice(world, endpoint) -> str:
     now, event_id, notice_id = clock.now_ms(), ids.mint("evt"), ids.mint("notice")
 
     async def work(tx):
-        event = Event(0, event_id, endpoint.org_id, EventType.task_completed, now, b"{}")
+        event = Event(0, event_id, endpoint.environment_id, EventType.task_completed, now, b"{}")
         notice = WebhookMessageRow(
-            project_id=0,
+            project_key=0,
             notice_id=notice_id,
-            org_id=endpoint.org_id,
+            environment_id=endpoint.environment_id,
             event_id=event_id,
             endpoint_id=endpoint.endpoint_id,
             target=endpoint.url,
@@ -65,7 +65,7 @@ def states(text: str) -> list[str]:
 @pytest.fixture
 def endpoint(world):
     """An endpoint of the default organization, as the store has it."""
-    return world.run(add_endpoint(world, URL, org_id=world.org()))[0]
+    return world.run(add_endpoint(world, URL, environment_id=world.org()))[0]
 
 
 def test_a_webhook_is_added_changed_paused_resumed_and_deleted_with_a_trace_of_each(world):
@@ -180,7 +180,7 @@ def test_a_paused_webhook_is_not_pinged_and_the_page_says_why(world, endpoint):
 
 
 def test_notices_are_filtered_by_state_and_receiver(world, endpoint):
-    other = world.run(add_endpoint(world, f"{URL}/other", org_id=world.org()))[0]
+    other = world.run(add_endpoint(world, f"{URL}/other", environment_id=world.org()))[0]
     dead_notice(world, endpoint)
     with signed_in(world, add_person(world, "admin")) as browser:
         browser.get("/webhooks")
@@ -217,7 +217,7 @@ def test_a_dead_notice_is_sent_again_alone_and_with_all_the_others(world, endpoi
 
 
 def test_an_admin_reaches_no_webhook_and_no_notice_of_another_organization(world):
-    theirs = world.run(add_endpoint(world, URL, org_id=world.org("Other")))[0]
+    theirs = world.run(add_endpoint(world, URL, environment_id=world.org("Other")))[0]
     notice_id = dead_notice(world, theirs)
     path = f"/webhooks/{theirs.endpoint_id}"
     with signed_in(world, add_person(world, "admin")) as browser:
@@ -239,7 +239,7 @@ def test_an_admin_reaches_no_webhook_and_no_notice_of_another_organization(world
 
 def test_hostile_urls_of_webhooks_are_shown_and_never_run(world):
     hostile = "https://93.184.215.14/\"><img/src=x onerror=alert(1)>'"
-    world.run(add_endpoint(world, hostile, org_id=world.org()))
+    world.run(add_endpoint(world, hostile, environment_id=world.org()))
     (one,) = endpoints(world)
     dead_notice(world, one)
     with signed_in(world, add_person(world, "admin")) as browser:

@@ -83,7 +83,7 @@ class WriteContext(Struct):
     """One change on its way: its transaction, and who makes it."""
 
     tx: Transaction
-    org_id: str
+    environment_id: str
     actor: Actor
     action: str
     noted: int = 0
@@ -93,19 +93,19 @@ class WriteContext(Struct):
         object_kind: str,
         object_id: str,
         *,
-        project_id: int = audit.OUTSIDE,
+        project_key: int = audit.OUTSIDE,
         detail: dict[str, Any] | None = None,
     ) -> None:
         """Write into the audit log what was changed; every change does so at least once."""
         self.noted += 1
         await audit.record(
             self.tx,
-            self.org_id,
+            self.environment_id,
             self.actor,
             self.action,
             object_kind,
             object_id,
-            project_id=project_id,
+            project_key=project_key,
             detail=detail,
         )
 
@@ -225,7 +225,9 @@ class Endpoint:
         )
 
         async def work(tx: Transaction) -> tuple[bytes, bool]:
-            change = WriteContext(tx, call.caller.org_id, call.actor, operation.operation_id)
+            change = WriteContext(
+                tx, call.caller.environment_id, call.actor, operation.operation_id
+            )
             shown = b""
 
             async def once() -> bytes:
@@ -239,7 +241,7 @@ class Endpoint:
                 await once()
                 return shown, False
             kept, is_replayed = await idempotency.once(
-                tx, change.org_id, idem_key, request_hash, once
+                tx, change.environment_id, idem_key, request_hash, once
             )
             return kept if is_replayed else shown, is_replayed
 

@@ -45,7 +45,7 @@ async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
         return await registers.key_page(
             tx,
             call.services.secret,
-            call.caller.org_id,
+            call.caller.environment_id,
             limit=call.query.limit,
             next_token=call.query.next_token,
         )
@@ -53,7 +53,7 @@ async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
 
 async def revoke_key(call: Call[NoQuery], body: Nothing, change: WriteContext) -> ApiKey:
     """POST /manage/v1/keys/{key_id}/revoke: the key opens nothing any more."""
-    key = await api_keys.revoke_key_of_id(change.tx, change.org_id, call.path["key_id"])
+    key = await api_keys.revoke_key_of_id(change.tx, change.environment_id, call.path["key_id"])
     await change.note("key", key.key_id)
     return resources.api_key(key)
 

@@ -31,7 +31,7 @@ async def list_audit(call: Call[ListAudit]) -> AuditPage:
         return await registers.audit_page(
             tx,
             call.services.secret,
-            call.caller.org_id,
+            call.caller.environment_id,
             object_id=call.query.object_id,
             limit=call.query.limit,
             next_token=call.query.next_token,

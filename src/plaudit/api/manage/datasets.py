@@ -40,7 +40,7 @@ async def create_dataset(
     call: Call[NoQuery], body: CreateDataset, change: WriteContext
 ) -> wire.Dataset:
     """POST /manage/v1/datasets: one empty dataset."""
-    dataset = await datasets.create_dataset(change.tx, change.org_id, name=body.name)
+    dataset = await datasets.create_dataset(change.tx, change.environment_id, name=body.name)
     await change.note("dataset", dataset.dataset_id)
     return wire.dataset(dataset)
 
@@ -51,18 +51,18 @@ async def keep_files(call: Call[NoQuery], body: CreateDatasetDelivery) -> None:
     What the transaction would refuse is refused here already, so that no file is kept for it. A
     request that was answered before, by its Idempotency-Key, keeps nothing again.
     """
-    org_id, services = call.caller.org_id, call.services
+    environment_id, services = call.caller.environment_id, call.services
     if len(body.tasks) > datasets.TASKS_MAX:
         raise InvalidContent(
             f"a delivery takes at most {datasets.TASKS_MAX} tasks in one request", pointer="/tasks"
         )
     idem_key = idempotency_key(dict(call.scope["headers"]))
     async with services.db.read() as tx:
-        if idem_key is not None and await idempotency.is_taken(tx, org_id, idem_key):
+        if idem_key is not None and await idempotency.is_taken(tx, environment_id, idem_key):
             return
-        dataset = await datasets.get_dataset(tx, org_id, call.path["dataset_id"])
+        dataset = await datasets.get_dataset(tx, environment_id, call.path["dataset_id"])
         prepared = [
-            await _prepared(tx, org_id, task, f"/tasks/{number}")
+            await _prepared(tx, environment_id, task, f"/tasks/{number}")
             for number, task in enumerate(body.tasks)
         ]
         task_ids = _task_ids(body)
@@ -84,7 +84,7 @@ async def create_dataset_delivery(
     tasks: list[NewTask] | None = call.scope.get(_KEPT)
     if tasks is None:  # its Idempotency-Key was forgotten between the two looks at it
         raise Unavailable("the server cannot tell whether this was done before; try again")
-    dataset = await datasets.get_dataset(change.tx, change.org_id, call.path["dataset_id"])
+    dataset = await datasets.get_dataset(change.tx, change.environment_id, call.path["dataset_id"])
     delivery, added = await datasets.deliver(change.tx, dataset, name=body.name, tasks=tasks)
     await change.note(
         "dataset_delivery",
@@ -108,7 +108,7 @@ async def create_schema(
 ) -> wire.SchemaAnswer:
     """POST /manage/v1/schemas: one schema."""
     schema = await schemas.create_schema(
-        change.tx, change.org_id, name=body.name, json=body.json, actor_id=change.actor.id
+        change.tx, change.environment_id, name=body.name, json=body.json, actor_id=change.actor.id
     )
     await change.note("schema", schema.schema_id)
     return wire.SchemaAnswer(schema=wire.schema(schema))
@@ -117,7 +117,7 @@ async def create_schema(
 async def list_schemas(call: Call[NoQuery]) -> SchemaList:
     """GET /manage/v1/schemas: all schemas, without their text."""
     async with call.services.db.read() as tx:
-        found = await schemas_store.list_schemas(tx, call.caller.org_id)
+        found = await schemas_store.list_schemas(tx, call.caller.environment_id)
     shown = [msgspec.structs.asdict(wire.schema(one)) for one in found]
     return SchemaList(
         schemas=[
@@ -148,7 +148,7 @@ class _File(msgspec.Struct, frozen=True):
 
 
 async def _prepared(
-    tx: Transaction, org_id: str, task: NewDatasetTask, pointer: str
+    tx: Transaction, environment_id: str, task: NewDatasetTask, pointer: str
 ) -> list[_File]:
     """The files of a task, checked; raises InvalidContent."""
     files = []
@@ -163,7 +163,7 @@ async def _prepared(
             continue
         if one.name is not None or one.mime_type is not None:
             raise InvalidContent("an upload has its name and type already", pointer=at)
-        row = await attachments_store.find_attachment(tx, org_id, one.upload or "")
+        row = await attachments_store.find_attachment(tx, environment_id, one.upload or "")
         if row is None:
             raise InvalidContent("there is no such upload", pointer=f"{at}/upload")
         public_id = one.id or row.attachment_id
@@ -184,7 +184,7 @@ async def _kept(call: Call[NoQuery], file: _File) -> AttachedFile:
         return file.uploaded
     row = await attachments.keep(
         call.services.objects,
-        call.caller.org_id,
+        call.caller.environment_id,
         _one_piece(file.content),
         name=file.given.name,
         mime_type=file.given.mime_type,

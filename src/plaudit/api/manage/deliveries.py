@@ -76,17 +76,17 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
 
     None, and nothing is copied, where the Idempotency-Key has been used.
     """
-    db, org_id = call.services.db, call.caller.org_id
+    db, environment_id = call.services.db, call.caller.environment_id
     idem_key = idempotency_key(dict(call.scope["headers"]))
     async with db.read() as tx:
-        if idem_key is not None and await idempotency.is_taken(tx, org_id, idem_key):
+        if idem_key is not None and await idempotency.is_taken(tx, environment_id, idem_key):
             return None
-        project = await find_project(tx, org_id, ScopeNames(call.path["project_id"]))
+        project = await find_project(tx, environment_id, ScopeNames(call.path["project_id"]))
         assert project is not None
         if await builder.is_taken(tx, project, body.name):
             return _Prepared(project, None)
         words = ScopeNames(batch_id=body.batch_id or None, batch_name=body.batch_name or None)
-        batch = await find_batch(tx, org_id, words, project)
+        batch = await find_batch(tx, environment_id, words, project)
     selection = await task_selection.select(
         db,
         project,
@@ -117,10 +117,10 @@ async def create_delivery(
     await change.note(
         "delivery",
         made.delivery_id,
-        project_id=project.project_id,
+        project_key=project.project_key,
         detail={"name": made.name, "task_count": made.task_count},
     )
-    return wire.record(made, project.public_id)
+    return wire.record(made, project.project_id)
 
 
 async def withdraw_delivery(call: Call[NoQuery]) -> None:
@@ -133,7 +133,7 @@ async def withdraw_delivery(call: Call[NoQuery]) -> None:
 async def get_delivery_record(call: Call[NoQuery]) -> wire.DeliveryRecord:
     """GET /manage/v1/deliveries/{delivery_id}: one delivery with the hash of its manifest."""
     async with call.services.db.read() as tx:
-        found = await reports.get_delivery(tx, call.caller.org_id, call.path["delivery_id"])
+        found = await reports.get_delivery(tx, call.caller.environment_id, call.path["delivery_id"])
         return await reports.record_of(tx, found)
 
 
@@ -141,21 +141,21 @@ async def get_manifest(call: Call[GetManifest]) -> wire.DeliveryManifest:
     """GET …/manifest: the hash of each delivered task."""
     asked = _asked(call, call.query)
     async with call.services.db.read() as tx:
-        return await reports.manifest(tx, call.services.secret, call.caller.org_id, asked)
+        return await reports.manifest(tx, call.services.secret, call.caller.environment_id, asked)
 
 
 async def diff_deliveries(call: Call[DiffDeliveries]) -> wire.DeliveryDiff:
     """GET …/diff: what another delivery has more, less, and in another version."""
     asked = _asked(call, call.query, other_id=call.query.other)
     async with call.services.db.read() as tx:
-        return await reports.diff(tx, call.services.secret, call.caller.org_id, asked)
+        return await reports.diff(tx, call.services.secret, call.caller.environment_id, asked)
 
 
 async def list_changes(call: Call[ListChanges]) -> wire.DeliveryChanges:
     """GET …/changes: the delivered tasks that have changed since."""
     asked = _asked(call, call.query)
     async with call.services.db.read() as tx:
-        return await reports.changes(tx, call.services.secret, call.caller.org_id, asked)
+        return await reports.changes(tx, call.services.secret, call.caller.environment_id, asked)
 
 
 def _asked(call: Call[Any], query: Any, *, other_id: str | None = None) -> ReportQuery:

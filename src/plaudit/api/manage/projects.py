@@ -68,19 +68,19 @@ async def create_project(
     details = {name: _plain(getattr(body, name)) for name in ProjectDetail.__struct_fields__}
     project = await projects.create_project(
         change.tx,
-        change.org_id,
+        change.environment_id,
         name=body.name,
-        public_id=body.id,
+        project_id=body.id,
         detail=projects.checked_detail(ProjectDetail(**details)),
     )
-    await change.note("project", project.public_id, project_id=project.project_id)
+    await change.note("project", project.project_id, project_key=project.project_key)
     return resources.project(project)
 
 
 async def get_project(call: Call[NoQuery]) -> ManagedProject:
     """GET /manage/v1/projects/{project_id}: one project."""
     async with call.services.db.read() as tx:
-        project = await find_project(tx, call.caller.org_id, call.path["project_id"])
+        project = await find_project(tx, call.caller.environment_id, call.path["project_id"])
     if project is None:
         raise NotFound("there is no such project")
     return resources.project(project)
@@ -96,12 +96,12 @@ async def change_project(
         if (value := getattr(body, name)) is not UNSET
     }
     was, project = await projects.change_project(
-        change.tx, change.org_id, call.path["project_id"], changes
+        change.tx, change.environment_id, call.path["project_id"], changes
     )
     await change.note(
         "project",
-        project.public_id,
-        project_id=project.project_id,
+        project.project_id,
+        project_key=project.project_key,
         detail=projects.change_note(was, project, changes),
     )
     return resources.project(project)

@@ -41,7 +41,7 @@ async def upload_tasks(call: Call[NoQuery]) -> Response:
     refuse_encoding(headers)
     idem_key = idempotency_key(headers)
     async with services.db.read() as tx:
-        project = await find_project(tx, call.caller.org_id, call.path["project_id"])
+        project = await find_project(tx, call.caller.environment_id, call.path["project_id"])
     if project is None:
         raise NotFound("there is no such project")
 
@@ -68,7 +68,7 @@ async def upload_tasks(call: Call[NoQuery]) -> Response:
 async def get_content(call: Call[NoQuery]) -> Response:
     """GET /manage/v1/tasks/{task_id}/content: what annotators see before anybody has answered."""
     async with call.services.db.read() as tx:
-        task = await tasks.find_task(tx, call.caller.org_id, call.path["task_id"])
+        task = await tasks.find_task(tx, call.caller.environment_id, call.path["task_id"])
     if task is None:
         raise NotFound("there is no such task")
     return Response(b'{"task_id":%b,"content":%b}' % (_encode(task.task_id), task.content or b"[]"))
@@ -77,14 +77,14 @@ async def get_content(call: Call[NoQuery]) -> Response:
 async def complete_task(call: Call[NoQuery], body: CompleteTask, change: WriteContext) -> Response:
     """POST /manage/v1/tasks/{task_id}/complete: the task is done, with these threads."""
     task = await _named(call, change)
-    await lifecycle.complete_task(change.tx, change.org_id, task, body.threads)
+    await lifecycle.complete_task(change.tx, change.environment_id, task, body.threads)
     return await _moved(call, change, task)
 
 
 async def cancel_task(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Response:
     """POST /manage/v1/tasks/{task_id}/cancel: nobody is to work on the task any more."""
     task = await _named(call, change)
-    await lifecycle.cancel_task(change.tx, change.org_id, task)
+    await lifecycle.cancel_task(change.tx, change.environment_id, task)
     return await _moved(call, change, task)
 
 
@@ -93,19 +93,19 @@ async def fail_task(call: Call[NoQuery], body: FailTask, change: WriteContext) -
     if not 0 < len(body.errors) <= ERRORS_MAX:
         raise InvalidContent(f"give 1 to {ERRORS_MAX} errors", pointer="/errors")
     task = await _named(call, change)
-    await lifecycle.fail_task(change.tx, change.org_id, task, body.errors)
+    await lifecycle.fail_task(change.tx, change.environment_id, task, body.errors)
     return await _moved(call, change, task)
 
 
 async def reopen_task(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Response:
     """POST /manage/v1/tasks/{task_id}/reopen: a completed task is to be done again."""
     task = await _named(call, change)
-    await lifecycle.reopen_task(change.tx, change.org_id, task)
+    await lifecycle.reopen_task(change.tx, change.environment_id, task)
     return await _moved(call, change, task)
 
 
 async def _named(call: Call[NoQuery], change: WriteContext) -> StoredTask:
-    task = await tasks.find_task(change.tx, change.org_id, call.path["task_id"])
+    task = await tasks.find_task(change.tx, change.environment_id, call.path["task_id"])
     if task is None:
         raise NotFound("there is no such task")
     return task
@@ -114,11 +114,11 @@ async def _named(call: Call[NoQuery], change: WriteContext) -> StoredTask:
 async def _moved(call: Call[NoQuery], change: WriteContext, task: StoredTask) -> Response:
     """Note a move, and show the task as `GET /v2/task` does."""
     await change.note(
-        "task", task.task_id, project_id=task.project_id, detail={"from": task.status}
+        "task", task.task_id, project_key=task.project_key, detail={"from": task.status}
     )
     found = await listing.one_task(
         change.tx,
-        change.org_id,
+        change.environment_id,
         task.task_id,
         expand=frozenset(),
         opts=int(call.services.settings.default_opts),

@@ -39,11 +39,11 @@ class ListUsers(Struct, frozen=True):
 
 async def create_user(call: Call[NoQuery], body: CreateUser, change: WriteContext) -> InvitedUser:
     """POST /manage/v1/users: one person, invited."""
-    account_id = await users.live_account(change.tx, change.org_id)
-    if account_id is None:
+    organization_id = await users.live_account(change.tx, change.environment_id)
+    if organization_id is None:
         raise Forbidden(_LIVE_ALONE)
     person = await users.invite(
-        change.tx, account_id, email=body.email, name=body.name, role=body.role
+        change.tx, organization_id, email=body.email, name=body.name, role=body.role
     )
     token = await authentication.make_invitation(change.tx, call.services.secret, person)
     await change.note("user", person.user_id, detail={"role": person.role})
@@ -52,11 +52,11 @@ async def create_user(call: Call[NoQuery], body: CreateUser, change: WriteContex
 
 async def invite_user(call: Call[NoQuery], body: Nothing, change: WriteContext) -> InvitedUser:
     """POST /manage/v1/users/{user_id}/invite: a new link; the one before holds no more."""
-    account_id = await users.live_account(change.tx, change.org_id)
-    if account_id is None:
+    organization_id = await users.live_account(change.tx, change.environment_id)
+    if organization_id is None:
         raise NotFound("there is no such user")
     person, token = await authentication.invite_again(
-        change.tx, call.services.secret, account_id, call.path["user_id"]
+        change.tx, call.services.secret, organization_id, call.path["user_id"]
     )
     await change.note("user", person.user_id)
     return resources.invited_user(person, authentication.link(base_url(call), token))
@@ -64,16 +64,16 @@ async def invite_user(call: Call[NoQuery], body: Nothing, change: WriteContext) 
 
 async def list_users(call: Call[ListUsers]) -> UserPage:
     """GET /manage/v1/users: one page, oldest first."""
-    query, org_id = call.query, call.caller.org_id
+    query, environment_id = call.query, call.caller.environment_id
     async with call.services.db.read() as tx:
-        account_id = await users.live_account(tx, org_id)
-        if account_id is None:
+        organization_id = await users.live_account(tx, environment_id)
+        if organization_id is None:
             raise Forbidden(_LIVE_ALONE)
         return await registers.person_page(
             tx,
             call.services.secret,
-            org_id,
-            account_id,
+            environment_id,
+            organization_id,
             status=query.status,
             limit=query.limit,
             next_token=query.next_token,
@@ -82,15 +82,15 @@ async def list_users(call: Call[ListUsers]) -> UserPage:
 
 async def change_user(call: Call[NoQuery], body: ChangeUser, change: WriteContext) -> User:
     """PATCH /manage/v1/users/{user_id}: what is given, and nothing else."""
-    account_id = await users.live_account(change.tx, change.org_id)
-    if account_id is None:
+    organization_id = await users.live_account(change.tx, change.environment_id)
+    if organization_id is None:
         raise NotFound("there is no such user")
     changes = {
         name: value
         for name in body.__struct_fields__
         if (value := getattr(body, name)) is not UNSET
     }
-    person = await users.change(change.tx, account_id, call.path["user_id"], changes)
+    person = await users.change(change.tx, organization_id, call.path["user_id"], changes)
     told = {name: value for name, value in changes.items() if name != "name"}
     await change.note("user", person.user_id, detail={"fields": sorted(changes)} | told)
     return resources.user(person)

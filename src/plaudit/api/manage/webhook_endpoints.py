@@ -112,7 +112,7 @@ async def create_webhook(call: Call[NoQuery], body: CreateWebhook, change: Write
     endpoint, secret = await webhooks.create_endpoint(
         change.tx,
         call.services.secret,
-        change.org_id,
+        change.environment_id,
         url=body.url,
         events=[EVERY_EVENT] if body.events is None else body.events,
     )
@@ -124,14 +124,16 @@ async def create_webhook(call: Call[NoQuery], body: CreateWebhook, change: Write
 async def list_webhooks(call: Call[NoQuery]) -> WebhookList:
     """GET /manage/v1/webhooks: all endpoints."""
     async with call.services.db.read() as tx:
-        found = await endpoints.list_endpoints(tx, call.caller.org_id)
+        found = await endpoints.list_endpoints(tx, call.caller.environment_id)
     return WebhookList(webhooks=[_shown(one) for one in found])
 
 
 async def get_webhook(call: Call[NoQuery]) -> Webhook:
     """GET /manage/v1/webhooks/{endpoint_id}: one endpoint."""
     async with call.services.db.read() as tx:
-        found = await webhooks.get_endpoint(tx, call.caller.org_id, call.path["endpoint_id"])
+        found = await webhooks.get_endpoint(
+            tx, call.caller.environment_id, call.path["endpoint_id"]
+        )
     return _shown(found)
 
 
@@ -165,7 +167,7 @@ async def delete_webhook(
 ) -> DeletedWebhook:
     """DELETE /manage/v1/webhooks/{endpoint_id}: send it nothing any more."""
     endpoint_id = call.path["endpoint_id"]
-    await webhooks.delete_endpoint(change.tx, change.org_id, endpoint_id)
+    await webhooks.delete_endpoint(change.tx, change.environment_id, endpoint_id)
     await change.note("webhook", endpoint_id)
     return DeletedWebhook(id=endpoint_id, deleted=True)
 
@@ -192,7 +194,9 @@ async def test_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext)
 async def replay_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Replayed:
     """POST /manage/v1/webhooks/{endpoint_id}/replay: send again what was given up."""
     endpoint = await _named(call, change)
-    again, before = await messages.replay_dead(change.tx, change.org_id, endpoint.endpoint_id)
+    again, before = await messages.replay_dead(
+        change.tx, change.environment_id, endpoint.endpoint_id
+    )
     await change.note("webhook", endpoint.endpoint_id, detail={"replayed": len(again)})
     return Replayed(replayed=len(again), has_more=before is not None)
 
@@ -200,7 +204,7 @@ async def replay_webhook(call: Call[NoQuery], body: Nothing, change: WriteContex
 async def get_callback_secret(call: Call[NoQuery]) -> CallbackSecret:
     """GET /manage/v1/callback_secret: whether there is one, and whether an old one is valid."""
     async with call.services.db.read() as tx:
-        sealed = await endpoints.find_callback_secret(tx, call.caller.org_id)
+        sealed = await endpoints.find_callback_secret(tx, call.caller.environment_id)
     if sealed is None:
         return CallbackSecret(exists=False)
     return CallbackSecret(exists=True, old_secret_until=_old_until(sealed))
@@ -211,9 +215,11 @@ async def rotate_callback_secret(
 ) -> CallbackSecret:
     """POST /manage/v1/callback_secret/rotate: a new secret for callbacks, or the first one."""
     sealed, secret = await webhooks.rotate_callback_secret(
-        change.tx, call.services.secret, change.org_id, keep_old_s=body.keep_old_s
+        change.tx, call.services.secret, change.environment_id, keep_old_s=body.keep_old_s
     )
-    await change.note("callback_secret", change.org_id, detail={"keep_old_s": body.keep_old_s})
+    await change.note(
+        "callback_secret", change.environment_id, detail={"keep_old_s": body.keep_old_s}
+    )
     return CallbackSecret(
         exists=True,
         old_secret_until=_old_until(sealed),
@@ -223,7 +229,7 @@ async def rotate_callback_secret(
 
 
 async def _named(call: Call[Any], change: WriteContext) -> WebhookEndpoint:
-    return await webhooks.get_endpoint(change.tx, change.org_id, call.path["endpoint_id"])
+    return await webhooks.get_endpoint(change.tx, change.environment_id, call.path["endpoint_id"])
 
 
 def _shown(endpoint: WebhookEndpoint, secret: str | None = None) -> Webhook:

@@ -85,15 +85,15 @@ async def list_notices(call: Call[ListWebhookMessages]) -> WebhookMessagePage:
     )
     async with call.services.db.read() as tx:
         found, token = await notices.notice_page(
-            tx, call.services.secret, call.caller.org_id, asked
+            tx, call.services.secret, call.caller.environment_id, asked
         )
     return WebhookMessagePage(notices=[_shown(one) for one in found], next_token=token)
 
 
 async def replay_notice(call: Call[NoQuery], body: Nothing, change: WriteContext) -> WebhookMessage:
     """POST /manage/v1/notices/{notice_id}/replay: send it again, with all its tries."""
-    notice = await notices.replay(change.tx, change.org_id, call.path["notice_id"])
-    await change.note("notice", notice.notice_id, project_id=notice.project_id)
+    notice = await notices.replay(change.tx, change.environment_id, call.path["notice_id"])
+    await change.note("notice", notice.notice_id, project_key=notice.project_key)
     return _shown(await notices.shown(change.tx, notice))
 
 

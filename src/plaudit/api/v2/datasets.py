@@ -101,7 +101,7 @@ class GetSchema(Struct, frozen=True):
 async def list_datasets(call: Call[NoQuery]) -> wire.DatasetList:
     """GET /v2/datasets: all datasets, oldest first."""
     async with call.services.db.read() as tx:
-        found = await datasets_store.list_datasets(tx, call.caller.org_id)
+        found = await datasets_store.list_datasets(tx, call.caller.environment_id)
     return wire.DatasetList(datasets=[wire.dataset(one) for one in found])
 
 
@@ -112,7 +112,7 @@ async def list_dataset_deliveries(
     async with call.services.db.read() as tx:
         return await listing.delivery_list(
             tx,
-            call.caller.org_id,
+            call.caller.environment_id,
             dataset_id=call.query.dataset_id,
             delivered_after=call.query.delivered_after,
             delivered_before=call.query.delivered_before,
@@ -130,7 +130,9 @@ async def get_dataset_delivery(call: Call[GetDatasetDelivery]) -> list[bytes]:
         expand=query.expand,
     )
     async with call.services.db.read() as tx:
-        return await listing.delivery_page(tx, call.services.secret, call.caller.org_id, asked)
+        return await listing.delivery_page(
+            tx, call.services.secret, call.caller.environment_id, asked
+        )
 
 
 async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
@@ -146,7 +148,7 @@ async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
         expand=query.expand,
     )
     async with call.services.db.read() as tx:
-        return await listing.task_page(tx, call.services.secret, call.caller.org_id, asked)
+        return await listing.task_page(tx, call.services.secret, call.caller.environment_id, asked)
 
 
 async def get_dataset_task(call: Call[GetDatasetTask]) -> Response:
@@ -154,7 +156,7 @@ async def get_dataset_task(call: Call[GetDatasetTask]) -> Response:
     assert call.query.task_id is not None
     async with call.services.db.read() as tx:
         found = await listing.one_task(
-            tx, call.caller.org_id, call.query.task_id, call.query.expand
+            tx, call.caller.environment_id, call.query.task_id, call.query.expand
         )
     if found is None:
         raise NotFound("there is no such dataset task")
@@ -165,7 +167,7 @@ async def get_dataset_task_attachment(call: Call[NoQuery]) -> Response:
     """GET /v2/datasets/task/{taskId}/response_url/{attachmentId}: leads to a file."""
     async with call.services.db.read() as tx:
         found = await datasets.find_attachment(
-            tx, call.caller.org_id, call.path["taskId"], call.path["attachmentId"]
+            tx, call.caller.environment_id, call.path["taskId"], call.path["attachmentId"]
         )
     return redirect_to(call, found)
 
@@ -174,7 +176,7 @@ async def get_schema(call: Call[GetSchema]) -> wire.SchemaAnswer:
     """GET /v2/schema: one schema."""
     assert call.query.schema_id is not None
     async with call.services.db.read() as tx:
-        found = await schemas.get_schema(tx, call.caller.org_id, call.query.schema_id)
+        found = await schemas.get_schema(tx, call.caller.environment_id, call.query.schema_id)
     return wire.SchemaAnswer(schema=wire.schema(found))
 
 

@@ -102,7 +102,7 @@ async def list_deliveries(call: Call[ListDeliveries]) -> DeliveryList:
     async with call.services.db.read() as tx:
         return await listing.delivery_list(
             tx,
-            call.caller.org_id,
+            call.caller.environment_id,
             ScopeNames(query.project_id, query.project_name),
             delivered_after=query.delivered_after,
             delivered_before=query.delivered_before,
@@ -127,7 +127,7 @@ async def get_delivery(call: Call[GetDelivery]) -> Response | list[bytes]:
         opts=default if query.opts is None else sum(int(Opts[name]) for name in query.opts),
     )
     async with services.db.read() as tx:
-        parts = await listing.delivery_page(tx, services.secret, call.caller.org_id, asked)
+        parts = await listing.delivery_page(tx, services.secret, call.caller.environment_id, asked)
     if services.settings.bare_annotations:
         return Response(render.without_ids_and_types(b"".join(parts)))
     return parts
@@ -149,7 +149,7 @@ async def list_delivery_tasks(call: Call[ListDeliveryTasks]) -> list[bytes]:
         next_token=query.next_token,
     )
     async with call.services.db.read() as tx:
-        return await listing.row_page(tx, call.services.secret, call.caller.org_id, asked)
+        return await listing.row_page(tx, call.services.secret, call.caller.environment_id, asked)
 
 
 OPERATIONS = (

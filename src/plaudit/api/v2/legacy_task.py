@@ -17,14 +17,16 @@ from plaudit.wire.v2.legacy import TYPE, LegacyOutput, LegacyResponse, LegacyTas
 
 async def get_legacy_task(call: Call[NoQuery]) -> LegacyTask:
     """GET /v1/task/{taskId}: one task in the older shape."""
-    org_id = call.caller.org_id
+    environment_id = call.caller.environment_id
     async with call.services.db.read() as tx:
-        task = await tasks.find_task(tx, org_id, call.path["taskId"])
+        task = await tasks.find_task(tx, environment_id, call.path["taskId"])
         if task is None:
             raise NotFound("there is no such task")
-        project = await projects.find_project_by_key(tx, org_id, task.project_id)
+        project = await projects.find_project_by_key(tx, environment_id, task.project_key)
         batch = (
-            None if task.batch_id is None else await batches.find_batch(tx, org_id, task.batch_id)
+            None
+            if task.batch_id is None
+            else await batches.find_batch(tx, environment_id, task.batch_id)
         )
     assert project is not None
     fields = render.read_head(task.head)

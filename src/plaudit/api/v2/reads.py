@@ -168,7 +168,7 @@ async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
         opts=_opts(call, query.opts),
     )
     async with services.db.read(snapshot=False) as tx:
-        parts = await listing.task_page(tx, services.secret, call.caller.org_id, asked)
+        parts = await listing.task_page(tx, services.secret, call.caller.environment_id, asked)
     return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
 
 
@@ -179,7 +179,7 @@ async def get_task(call: Call[GetTask]) -> Response:
     async with call.services.db.read() as tx:
         found = await listing.one_task(
             tx,
-            call.caller.org_id,
+            call.caller.environment_id,
             query.task_id,
             expand=query.expand,
             opts=_opts(call, query.opts),
@@ -193,7 +193,7 @@ async def get_project(call: Call[GetProject]) -> resources.Project:
     """GET /v2/project: one project."""
     words = ScopeNames(call.query.project_id, call.query.project_name)
     async with call.services.db.read() as tx:
-        project = await find_project(tx, call.caller.org_id, words)
+        project = await find_project(tx, call.caller.environment_id, words)
     if project is None:
         raise InvalidParameter("give project_id or project_name", param="project_id")
     return resources.project(project)
@@ -204,7 +204,7 @@ async def list_projects(call: Call[ListProjects]) -> resources.ProjectList:
     async with call.services.db.read() as tx:
         found = await projects.list_projects(
             tx,
-            call.caller.org_id,
+            call.caller.environment_id,
             created_after=call.query.created_after,
             created_before=call.query.created_before,
         )
@@ -215,7 +215,7 @@ async def get_batch(call: Call[GetBatch]) -> resources.Batch:
     """GET /v2/batch: one batch."""
     words = ScopeNames(batch_id=call.query.batch_id, batch_name=call.query.batch_name)
     async with call.services.db.read() as tx:
-        batch = await find_batch(tx, call.caller.org_id, words, None)
+        batch = await find_batch(tx, call.caller.environment_id, words, None)
         if batch is None:
             raise InvalidParameter("give batch_id or batch_name", param="batch_id")
         return await listing.batch_as_shown(tx, batch, call.query.expand)
@@ -236,14 +236,16 @@ async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
         expand=query.expand,
     )
     async with call.services.db.read() as tx:
-        return await listing.batch_page(tx, call.services.secret, call.caller.org_id, asked)
+        return await listing.batch_page(tx, call.services.secret, call.caller.environment_id, asked)
 
 
 async def get_annotation(call: Call[GetAnnotation]) -> Annotation:
     """GET /v2/annotation: one annotation with all its details."""
     assert call.query.annotation_id is not None
     async with call.services.db.read() as tx:
-        found = await annotation_search.find(tx, call.caller.org_id, call.query.annotation_id)
+        found = await annotation_search.find(
+            tx, call.caller.environment_id, call.query.annotation_id
+        )
     if found is None:
         raise NotFound("there is no such annotation")
     return found

@@ -38,10 +38,10 @@ class NameBatchInQuery(Struct, frozen=True):
 
 async def create_task(call: Call[NoQuery], body: CreateTask, change: WriteContext) -> Response:
     """POST /v2/task/chat: one pending task, from the project's template."""
-    tx, org_id = change.tx, change.org_id
+    tx, environment_id = change.tx, change.environment_id
     words = ScopeNames(body.project_id, body.project_name, body.batch_id, body.batch_name)
-    project = await find_project(tx, org_id, words)
-    batch = await find_batch(tx, org_id, words, project)
+    project = await find_project(tx, environment_id, words)
+    batch = await find_batch(tx, environment_id, words, project)
     if project is None:
         if batch is None:
             raise InvalidParameter("give project_id or project_name", param="project_id")
@@ -60,7 +60,7 @@ async def create_task(call: Call[NoQuery], body: CreateTask, change: WriteContex
         unique_id=body.unique_id,
         callback_url=body.callback_url or None,
     )
-    await change.note("task", task.task_id, project_id=project.project_id)
+    await change.note("task", task.task_id, project_key=project.project_key)
     return await _shown(call, change, task.task_id)
 
 
@@ -69,9 +69,9 @@ async def set_task_metadata(
 ) -> Response:
     """POST /v2/task/metadata: replace a task's metadata, or merge into it."""
     task = await lifecycle.set_metadata(
-        change.tx, change.org_id, body.task_id, body.metadata, merge=body.merge or False
+        change.tx, change.environment_id, body.task_id, body.metadata, merge=body.merge or False
     )
-    await change.note("task", task.task_id, project_id=task.project_id)
+    await change.note("task", task.task_id, project_key=task.project_key)
     return await _shown(call, change, task.task_id)
 
 
@@ -98,8 +98,8 @@ async def create_batch(
         metadata=body.metadata or {},
         callback=body.callback or None,
     )
-    await change.note("batch", batch.batch_id, project_id=project.project_id)
-    return resources.batch(batch, project.public_id)
+    await change.note("batch", batch.batch_id, project_key=project.project_key)
+    return resources.batch(batch, project.project_id)
 
 
 async def finalize_batch(
@@ -137,7 +137,7 @@ async def set_batch_metadata(
     )
     batch = await _named(change, name)
     batch = await batches.set_metadata(change.tx, batch, body.metadata, merge=body.merge or False)
-    await change.note("batch", batch.batch_id, project_id=batch.project_id)
+    await change.note("batch", batch.batch_id, project_key=batch.project_key)
     return await listing.batch_as_shown(change.tx, batch, NOTHING)
 
 
@@ -155,7 +155,7 @@ async def _move(change: WriteContext, name: NameBatch, action: str) -> resources
     await change.note(
         "batch",
         batch.batch_id,
-        project_id=batch.project_id,
+        project_key=batch.project_key,
         detail={"from": before.status, "to": batch.status},
     )
     return await listing.batch_as_shown(change.tx, batch, NOTHING)
@@ -163,7 +163,7 @@ async def _move(change: WriteContext, name: NameBatch, action: str) -> resources
 
 async def _named(change: WriteContext, name: NameBatch) -> BatchRow:
     words = ScopeNames(batch_id=name.batch_id or None, batch_name=name.batch_name or None)
-    batch = await find_batch(change.tx, change.org_id, words, None)
+    batch = await find_batch(change.tx, change.environment_id, words, None)
     if batch is None:
         raise InvalidParameter("give batch_id or batch_name", param="batch_id")
     return batch
@@ -171,15 +171,17 @@ async def _named(change: WriteContext, name: NameBatch) -> BatchRow:
 
 async def _project_for_batch(change: WriteContext, body: CreateBatch) -> ProjectRow:
     words = ScopeNames(body.project_id or None, body.project_name or None)
-    project = await find_project(change.tx, change.org_id, words)
+    project = await find_project(change.tx, change.environment_id, words)
     if project is not None:
         return project
     if not body.project:
         raise InvalidParameter("give project_id or project_name", param="project_id")
     try:
-        by_id = await find_project(change.tx, change.org_id, ScopeNames(body.project))
+        by_id = await find_project(change.tx, change.environment_id, ScopeNames(body.project))
     except NotFound:
-        by_id = await find_project(change.tx, change.org_id, ScopeNames(project_name=body.project))
+        by_id = await find_project(
+            change.tx, change.environment_id, ScopeNames(project_name=body.project)
+        )
     assert by_id is not None
     return by_id
 
@@ -187,7 +189,7 @@ async def _project_for_batch(change: WriteContext, body: CreateBatch) -> Project
 async def _shown(call: Call[Any], change: WriteContext, task_id: str) -> Response:
     found = await listing.one_task(
         change.tx,
-        change.org_id,
+        change.environment_id,
         task_id,
         expand=NOTHING,
         opts=int(call.services.settings.default_opts),

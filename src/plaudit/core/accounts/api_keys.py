@@ -36,33 +36,33 @@ async def create_account(db: Database, name: str) -> None:
     name_key = names.checked(name)
 
     async def work(tx: Transaction) -> None:
-        account_id = ids.mint("account")
+        organization_id = ids.mint("account")
         if not await organizations.insert_account(
-            tx, account_id=account_id, name=name, name_key=name_key, now=clock.now_ms()
+            tx, organization_id=organization_id, name=name, name_key=name_key, now=clock.now_ms()
         ):
             raise Conflict(f"there is an organization {name!r} already")
         for mode in ("live", "test"):
             await organizations.insert_org(
-                tx, org_id=ids.mint("org"), account_id=account_id, mode=mode
+                tx, environment_id=ids.mint("org"), organization_id=organization_id, mode=mode
             )
 
     await db.write(work)
 
 
 async def get_org(db: Database, name: str, mode: str) -> str:
-    """The org_id of an account's world; raises NotFound."""
+    """The environment_id of an account's world; raises NotFound."""
     async with db.read() as tx:
-        org_id = await organizations.find_org(tx, name_key=names.key_of(name), mode=mode)
-    if org_id is None:
+        environment_id = await organizations.find_org(tx, name_key=names.key_of(name), mode=mode)
+    if environment_id is None:
         raise NotFound(f"there is no organization {name!r}")
-    return org_id
+    return environment_id
 
 
 async def create_key(
     db: Database,
     secret: ServerSecret,
     *,
-    org_id: str,
+    environment_id: str,
     mode: str,
     name: str,
     role: Role,
@@ -73,9 +73,15 @@ async def create_key(
 
     async def work(tx: Transaction) -> str:
         key, text = await add_key(
-            tx, secret, org_id=org_id, mode=mode, name=name, role=role, expires_ms=expires_ms
+            tx,
+            secret,
+            environment_id=environment_id,
+            mode=mode,
+            name=name,
+            role=role,
+            expires_ms=expires_ms,
         )
-        await audit.record(tx, org_id, actor, "create_key", "key", key.key_id)
+        await audit.record(tx, environment_id, actor, "create_key", "key", key.key_id)
         return text
 
     return await db.write(work)
@@ -92,7 +98,7 @@ async def add_key(
     tx: Transaction,
     secret: ServerSecret,
     *,
-    org_id: str,
+    environment_id: str,
     mode: str,
     name: str,
     role: Role,
@@ -107,7 +113,7 @@ async def add_key(
     text = mint_key(mode)
     key = ApiKeyRow(
         key_id=ids.mint("key"),
-        org_id=org_id,
+        environment_id=environment_id,
         name=name,
         role=role,
         display=text[:DISPLAY_CHARS],
@@ -115,8 +121,8 @@ async def add_key(
         expires_ms=expires_ms,
         revoked_ms=None,
     )
-    await organizations.lock_org(tx, org_id)
-    if await organizations.count_active_keys(tx, org_id, key.created_ms) >= ACTIVE_KEYS_MAX:
+    await organizations.lock_org(tx, environment_id)
+    if await organizations.count_active_keys(tx, environment_id, key.created_ms) >= ACTIVE_KEYS_MAX:
         raise Conflict(f"there are {ACTIVE_KEYS_MAX} active keys already; revoke some first")
     await organizations.insert_key(tx, key, secret.key_digests(text)[0])
     return key, text
@@ -134,12 +140,12 @@ async def add_key_of(
     """Make a key for the caller's world that may do no more than the caller may."""
     if role > caller.role:
         raise Forbidden("a key makes keys of its own role or below")
-    account = await organizations.find_account(tx, caller.org_id)
+    account = await organizations.find_account(tx, caller.environment_id)
     assert account is not None
     return await add_key(
         tx,
         secret,
-        org_id=caller.org_id,
+        environment_id=caller.environment_id,
         mode=account[1],
         name=name,
         role=role,
@@ -147,19 +153,21 @@ async def add_key_of(
     )
 
 
-async def list_keys(db: Database, org_id: str) -> list[ApiKeyRow]:
+async def list_keys(db: Database, environment_id: str) -> list[ApiKeyRow]:
     """All keys of a world, oldest first."""
     async with db.read() as tx:
-        return await organizations.list_keys(tx, org_id)
+        return await organizations.list_keys(tx, environment_id)
 
 
-async def revoke_key(db: Database, *, org_id: str, key: str, actor: Actor = SERVER) -> ApiKeyRow:
+async def revoke_key(
+    db: Database, *, environment_id: str, key: str, actor: Actor = SERVER
+) -> ApiKeyRow:
     """Revoke the key with this id or beginning; raises NotFound, or Conflict if several match."""
 
     async def work(tx: Transaction) -> ApiKeyRow:
         found = [
             candidate
-            for candidate in await organizations.list_keys(tx, org_id)
+            for candidate in await organizations.list_keys(tx, environment_id)
             if candidate.revoked_ms is None
             and (candidate.key_id == key or candidate.display == key[:DISPLAY_CHARS])
         ]
@@ -169,17 +177,19 @@ async def revoke_key(db: Database, *, org_id: str, key: str, actor: Actor = SERV
             )
         if len(found) > 1:
             raise Conflict("several keys begin like that; name one by its id")
-        revoked = await revoke_key_of_id(tx, org_id, found[0].key_id)
-        await audit.record(tx, org_id, actor, "revoke_key", "key", revoked.key_id)
+        revoked = await revoke_key_of_id(tx, environment_id, found[0].key_id)
+        await audit.record(tx, environment_id, actor, "revoke_key", "key", revoked.key_id)
         return revoked
 
     return await db.write(work)
 
 
-async def revoke_key_of_id(tx: Transaction, org_id: str, key_id: str) -> ApiKeyRow:
+async def revoke_key_of_id(tx: Transaction, environment_id: str, key_id: str) -> ApiKeyRow:
     """Revoke a key for good; raises NotFound, or Conflict if that was done before."""
-    is_done = await organizations.revoke_key(tx, org_id=org_id, key_id=key_id, now=clock.now_ms())
-    key = await organizations.find_key(tx, org_id, key_id)
+    is_done = await organizations.revoke_key(
+        tx, environment_id=environment_id, key_id=key_id, now=clock.now_ms()
+    )
+    key = await organizations.find_key(tx, environment_id, key_id)
     if key is None:
         raise NotFound("there is no such key")
     if not is_done:
@@ -202,7 +212,7 @@ async def authenticate(tx: Transaction, secret: ServerSecret, header: str | None
             continue
         is_expired = key.expires_ms is not None and key.expires_ms <= clock.now_ms()
         if key.revoked_ms is None and not is_expired:
-            return Caller(org_id=key.org_id, key_id=key.key_id, role=key.role)
+            return Caller(environment_id=key.environment_id, key_id=key.key_id, role=key.role)
     raise Unauthenticated
 
 

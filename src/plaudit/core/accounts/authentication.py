@@ -97,7 +97,7 @@ async def make_invitation(tx: Transaction, secret: ServerSecret, person: Person)
     now = clock.now_ms()
     await credentials.put_invitation(
         tx,
-        person.account_id,
+        person.organization_id,
         person.user_id,
         digest=secret.invitation_digests(token)[0],
         now=now,
@@ -107,17 +107,17 @@ async def make_invitation(tx: Transaction, secret: ServerSecret, person: Person)
 
 
 async def invite_again(
-    tx: Transaction, secret: ServerSecret, account_id: str, user_id: str
+    tx: Transaction, secret: ServerSecret, organization_id: str, user_id: str
 ) -> tuple[Person, str]:
     """Make a new invitation for somebody: who has lost theirs, or their password, or was removed.
 
     Who is active stays so, with their password, until they choose another one. Raises NotFound.
     """
-    person = await users_store.find_person(tx, account_id, user_id)
+    person = await users_store.find_person(tx, organization_id, user_id)
     if person is None:
         raise NotFound("there is no such user")
     if person.status == PersonStatus.removed:
-        person = await users.change(tx, account_id, user_id, {"status": PersonStatus.invited})
+        person = await users.change(tx, organization_id, user_id, {"status": PersonStatus.invited})
     return person, await make_invitation(tx, secret, person)
 
 
@@ -164,12 +164,18 @@ async def accept_invitation(
         if not any(used):
             raise InvalidContent(_LOST, pointer="/token")
         changes = {"status": PersonStatus.active} | ({} if name is None else {"name": name})
-        await users.change(tx, invited.account_id, invited.user_id, changes)
-        await credentials.put_password(tx, invited.account_id, invited.user_id, password_hash, now)
-        await sessions_store.delete_sessions(tx, invited.account_id, invited.user_id)
-        await _record(tx, invited.org_id, invited.user_id, request_id, "accept_invitation")
+        await users.change(tx, invited.organization_id, invited.user_id, changes)
+        await credentials.put_password(
+            tx, invited.organization_id, invited.user_id, password_hash, now
+        )
+        await sessions_store.delete_sessions(tx, invited.organization_id, invited.user_id)
+        await _record(tx, invited.environment_id, invited.user_id, request_id, "accept_invitation")
         return await sessions.begin(
-            tx, secret, account_id=invited.account_id, user_id=invited.user_id, agent=agent
+            tx,
+            secret,
+            organization_id=invited.organization_id,
+            user_id=invited.user_id,
+            agent=agent,
         )
 
     return await db.write(work)
@@ -197,18 +203,18 @@ async def sign_in(
 
     async def work(tx: Transaction) -> str:
         # Between the look and now they may have been removed, or their password changed.
-        is_active = await users_store.hold_active(tx, known.account_id, known.user_id)
-        current = await credentials.find_password(tx, known.account_id, known.user_id)
+        is_active = await users_store.hold_active(tx, known.organization_id, known.user_id)
+        current = await credentials.find_password(tx, known.organization_id, known.user_id)
         if not is_active or current != known.hash:
             raise SignInRefused
         if fresh is not None:
             await credentials.put_password(
-                tx, known.account_id, known.user_id, fresh, clock.now_ms()
+                tx, known.organization_id, known.user_id, fresh, clock.now_ms()
             )
         return await sessions.begin(
             tx,
             secret,
-            account_id=known.account_id,
+            organization_id=known.organization_id,
             user_id=known.user_id,
             agent=entry.agent,
         )
@@ -232,7 +238,7 @@ async def change_password(
     """
     throttle.admit(user.user_id, place.client, place.at)
     async with db.read(snapshot=False) as tx:
-        was = await credentials.find_password(tx, user.account_id, user.user_id)
+        was = await credentials.find_password(tx, user.organization_id, user.user_id)
     if was is None or not await passwords.matches(was, old):
         raise InvalidContent("this is not your password", pointer="/old_password")
     throttle.succeeded(user.user_id, place.client)
@@ -240,25 +246,27 @@ async def change_password(
     password_hash = await passwords.hashed(new)
 
     async def work(tx: Transaction) -> None:
-        await users_store.hold_active(tx, user.account_id, user.user_id)
+        await users_store.hold_active(tx, user.organization_id, user.user_id)
         if not await credentials.replace_password(
             tx,
-            user.account_id,
+            user.organization_id,
             user.user_id,
             was=was,
             password_hash=password_hash,
             now=clock.now_ms(),
         ):
             raise Conflict("the password was changed in another window at the same time")
-        await credentials.delete_invitation_of(tx, user.account_id, user.user_id)
+        await credentials.delete_invitation_of(tx, user.organization_id, user.user_id)
         await sessions_store.delete_sessions(
-            tx, user.account_id, user.user_id, keep=user.session_id
+            tx, user.organization_id, user.user_id, keep=user.session_id
         )
-        await _record(tx, user.org_id, user.user_id, request_id, "change_password")
+        await _record(tx, user.environment_id, user.user_id, request_id, "change_password")
 
     await db.write(work)
 
 
-async def _record(tx: Transaction, org_id: str, user_id: str, request_id: str, action: str) -> None:
+async def _record(
+    tx: Transaction, environment_id: str, user_id: str, request_id: str, action: str
+) -> None:
     actor = Actor("user", user_id, request_id)
-    await audit.record(tx, org_id, actor, action, "user", user_id)
+    await audit.record(tx, environment_id, actor, action, "user", user_id)

@@ -41,19 +41,24 @@ class _AuditPlace(Struct, frozen=True, array_like=True, tag="audit"):
 
 
 async def key_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, *, limit: int, next_token: str | None
+    tx: Transaction,
+    secret: ServerSecret,
+    environment_id: str,
+    *,
+    limit: int,
+    next_token: str | None,
 ) -> resources.ApiKeyPage:
     """One page of a world's keys, oldest first."""
     after = _START
     if next_token is not None:
-        place = page_tokens.decode(secret, org_id, next_token, _KeyPlace)
+        place = page_tokens.decode(secret, environment_id, next_token, _KeyPlace)
         after = (place.created_ms, place.key_id)
-    found = await organizations.list_keys_after(tx, org_id, after=after, limit=limit + 1)
+    found = await organizations.list_keys_after(tx, environment_id, after=after, limit=limit + 1)
     token = None
     if len(found) > limit:
         found.pop()
         token = page_tokens.encode(
-            secret, org_id, _KeyPlace(found[-1].created_ms, found[-1].key_id)
+            secret, environment_id, _KeyPlace(found[-1].created_ms, found[-1].key_id)
         )
     return resources.ApiKeyPage(keys=[resources.api_key(one) for one in found], next_token=token)
 
@@ -61,8 +66,8 @@ async def key_page(
 async def person_page(
     tx: Transaction,
     secret: ServerSecret,
-    org_id: str,
-    account_id: str,
+    environment_id: str,
+    organization_id: str,
     *,
     status: PersonStatus | None,
     limit: int,
@@ -71,23 +76,25 @@ async def person_page(
     """One page of an account's people, oldest first."""
     after = _START
     if next_token is not None:
-        place = page_tokens.decode(secret, org_id, next_token, _PersonPlace)
+        place = page_tokens.decode(secret, environment_id, next_token, _PersonPlace)
         if status not in (None, place.status):
             raise InvalidPageToken
         status, after = place.status, (place.created_ms, place.user_id)
-    found = await users.list_people(tx, account_id, status=status, after=after, limit=limit + 1)
+    found = await users.list_people(
+        tx, organization_id, status=status, after=after, limit=limit + 1
+    )
     token = None
     if len(found) > limit:
         found.pop()
         place = _PersonPlace(status, found[-1].created_ms, found[-1].user_id)
-        token = page_tokens.encode(secret, org_id, place)
+        token = page_tokens.encode(secret, environment_id, place)
     return resources.UserPage(users=[resources.user(one) for one in found], next_token=token)
 
 
 async def audit_page(
     tx: Transaction,
     secret: ServerSecret,
-    org_id: str,
+    environment_id: str,
     *,
     object_id: str | None,
     limit: int,
@@ -96,17 +103,19 @@ async def audit_page(
     """One page of a world's audit log, newest first."""
     before = None
     if next_token is not None:
-        place = page_tokens.decode(secret, org_id, next_token, _AuditPlace)
+        place = page_tokens.decode(secret, environment_id, next_token, _AuditPlace)
         if object_id not in (None, place.object_id):
             raise InvalidPageToken
         object_id, before = place.object_id, place.entry_id
     found = await audit.list_entries(
-        tx, org_id, before=before, object_id=object_id, limit=limit + 1
+        tx, environment_id, before=before, object_id=object_id, limit=limit + 1
     )
     token = None
     if len(found) > limit:
         found.pop()
-        token = page_tokens.encode(secret, org_id, _AuditPlace(object_id, found[-1].entry_id))
+        token = page_tokens.encode(
+            secret, environment_id, _AuditPlace(object_id, found[-1].entry_id)
+        )
     entries = [
         resources.AuditEntry(
             entry_id=one.entry_id,

@@ -33,7 +33,7 @@ def mint_token() -> str:
 
 
 async def begin(
-    tx: Transaction, secret: ServerSecret, *, account_id: str, user_id: str, agent: str
+    tx: Transaction, secret: ServerSecret, *, organization_id: str, user_id: str, agent: str
 ) -> str:
     """Begin a session and return what its cookie holds; it cannot be shown again."""
     now = clock.now_ms()
@@ -46,12 +46,12 @@ async def begin(
         expires_ms=now + WHOLE_MS,
     )
     await sessions.delete_expired_sessions(
-        tx, account_id, user_id, now=now, seen_before=now - IDLE_MS
+        tx, organization_id, user_id, now=now, seen_before=now - IDLE_MS
     )
     await sessions.insert_session(
         tx,
         session,
-        account_id=account_id,
+        organization_id=organization_id,
         user_id=user_id,
         digest=secret.session_digests(token)[0],
     )
@@ -100,7 +100,7 @@ async def list_of(tx: Transaction, user: SignedIn) -> list[Session]:
     now = clock.now_ms()
     return await sessions.list_sessions(
         tx,
-        user.account_id,
+        user.organization_id,
         user.user_id,
         now=now,
         seen_after=now - IDLE_MS,

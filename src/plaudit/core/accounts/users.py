@@ -25,19 +25,19 @@ EMAIL_CHARS_MAX = 254
 """The longest address that mail can be sent to (RFC 5321)."""
 
 
-async def live_account(tx: Transaction, org_id: str) -> str | None:
+async def live_account(tx: Transaction, environment_id: str) -> str | None:
     """The account whose live world this is; None for a test world."""
-    found = await organizations.find_account(tx, org_id)
+    found = await organizations.find_account(tx, environment_id)
     return found[0] if found is not None and found[1] == "live" else None
 
 
 async def invite(
-    tx: Transaction, account_id: str, *, email: str, name: str | None, role: PersonRole
+    tx: Transaction, organization_id: str, *, email: str, name: str | None, role: PersonRole
 ) -> Person:
     """Add a person; raises Conflict, naming who has the address already."""
     email_key = checked_email(email)
     person = Person(
-        account_id=account_id,
+        organization_id=organization_id,
         user_id=ids.mint("user"),
         email=email,
         name=checked_name(name),
@@ -46,7 +46,7 @@ async def invite(
         created_ms=clock.now_ms(),
     )
     if not await users.insert_person(tx, person, email_key):
-        other = await users.find_person_by_email(tx, account_id, email_key)
+        other = await users.find_person_by_email(tx, organization_id, email_key)
         assert other is not None
         raise Conflict(
             f"user {other.user_id!r} has this e-mail address already, with status {other.status}"
@@ -55,7 +55,7 @@ async def invite(
 
 
 async def change(
-    tx: Transaction, account_id: str, user_id: str, changes: Mapping[str, Any]
+    tx: Transaction, organization_id: str, user_id: str, changes: Mapping[str, Any]
 ) -> Person:
     """Set some of name, role and status; return the person as they now are. Raises NotFound.
 
@@ -65,29 +65,29 @@ async def change(
     if "name" in changes:
         changes = {**changes, "name": checked_name(changes["name"])}
     for _ in range(ATTEMPTS_MAX):
-        was = await users.find_person(tx, account_id, user_id)
+        was = await users.find_person(tx, organization_id, user_id)
         if was is None:
             raise NotFound("there is no such user")
         wanted = msgspec.structs.replace(was, **changes)
         if await users.replace_person(tx, was, wanted):
             if wanted.status != PersonStatus.active:
-                await sessions.delete_sessions(tx, account_id, user_id)
+                await sessions.delete_sessions(tx, organization_id, user_id)
             if wanted.status == PersonStatus.removed:
-                await credentials.delete_password(tx, account_id, user_id)
-                await credentials.delete_invitation_of(tx, account_id, user_id)
-                await leases.end_leases_of(tx, account_id, user_id)
+                await credentials.delete_password(tx, organization_id, user_id)
+                await credentials.delete_invitation_of(tx, organization_id, user_id)
+                await leases.end_leases_of(tx, organization_id, user_id)
             return wanted
     raise Unavailable("the user changes too often; try again")
 
 
-async def hold_access(tx: Transaction, account_id: str, admin_id: str, user_id: str) -> None:
+async def hold_access(tx: Transaction, organization_id: str, admin_id: str, user_id: str) -> None:
     """Keep an admin and whom they change as they are; raises Forbidden if they are admin no more.
 
     Two admins who take each other's role away at the same moment follow one another thereby.
     """
     for one in sorted((admin_id, user_id)):
-        await users.hold_active(tx, account_id, one)
-    admin = await users.find_person(tx, account_id, admin_id)
+        await users.hold_active(tx, organization_id, one)
+    admin = await users.find_person(tx, organization_id, admin_id)
     if admin is None or (admin.role, admin.status) != (PersonRole.admin, PersonStatus.active):
         raise Forbidden("you are not an admin any more")
 

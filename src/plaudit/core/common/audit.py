@@ -18,51 +18,51 @@ OUTSIDE = 0
 
 async def record(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     actor: Actor,
     action: str,
     object_kind: str,
     object_id: str,
     *,
-    project_id: int = OUTSIDE,
+    project_key: int = OUTSIDE,
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Note one change: who, when, what. `detail` says what was before and after, no secrets."""
-    entry = _entry(org_id, actor, action, object_kind, object_id, project_id, detail or {})
+    entry = _entry(environment_id, actor, action, object_kind, object_id, project_key, detail or {})
     await audit.insert_entry(tx, entry)
 
 
 async def record_many(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     actor: Actor,
     action: str,
     object_kind: str,
     object_ids: Sequence[str],
     *,
-    project_id: int = OUTSIDE,
+    project_key: int = OUTSIDE,
 ) -> None:
     """Note the same change of each of several things."""
     entries = [
-        _entry(org_id, actor, action, object_kind, object_id, project_id, {})
+        _entry(environment_id, actor, action, object_kind, object_id, project_key, {})
         for object_id in object_ids
     ]
     await audit.insert_entries(tx, entries)
 
 
 def _entry(
-    org_id: str,
+    environment_id: str,
     actor: Actor,
     action: str,
     object_kind: str,
     object_id: str,
-    project_id: int,
+    project_key: int,
     detail: dict[str, Any],
 ) -> AuditEntryRow:
     return AuditEntryRow(
-        project_id=project_id,
+        project_key=project_key,
         entry_id=ids.mint("audit"),
-        org_id=org_id,
+        environment_id=environment_id,
         at_ms=clock.now_ms(),
         actor=actor,
         action=action,

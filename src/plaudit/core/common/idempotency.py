@@ -39,19 +39,21 @@ def hash_of(*parts: bytes) -> bytes:
 
 async def once(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     key: str,
     request_hash: bytes,
     work: Callable[[], Awaitable[bytes]],
 ) -> tuple[bytes, bool]:
     """The answer of `work`, and whether it was given before; raises IdempotencyMismatch."""
-    if not await idempotency.claim(tx, org_id, key, request_hash=request_hash, now=clock.now_ms()):
-        found = await idempotency.find(tx, org_id, key)
+    if not await idempotency.claim(
+        tx, environment_id, key, request_hash=request_hash, now=clock.now_ms()
+    ):
+        found = await idempotency.find(tx, environment_id, key)
         if found is None or found[1] is None or found[0] != request_hash:
             raise IdempotencyMismatch
         return found[1], True
     answer = await work()
-    await idempotency.keep_answer(tx, org_id, key, answer)
+    await idempotency.keep_answer(tx, environment_id, key, answer)
     return answer, False
 
 
@@ -60,6 +62,6 @@ async def forget_old(tx: Transaction, *, limit: int) -> int:
     return await idempotency.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
 
 
-async def is_taken(tx: Transaction, org_id: str, key: str) -> bool:
+async def is_taken(tx: Transaction, environment_id: str, key: str) -> bool:
     """Whether a request has used the key; for what comes before the transaction."""
-    return await idempotency.find(tx, org_id, key) is not None
+    return await idempotency.find(tx, environment_id, key) is not None

@@ -8,14 +8,14 @@ from plaudit.store.accounts import organizations, users
 from plaudit.store.engine.engine import Transaction
 
 
-async def is_removed(tx: Transaction, org_id: str, user_id: str) -> bool:
+async def is_removed(tx: Transaction, environment_id: str, user_id: str) -> bool:
     """Whether a person of this world's organization was removed from it."""
-    account = await organizations.find_account(tx, org_id)
+    account = await organizations.find_account(tx, environment_id)
     person = None if account is None else await users.find_person(tx, account[0], user_id)
     return person is not None and person.status is PersonStatus.removed
 
 
-async def require_present(tx: Transaction, org_id: str, user_id: str) -> None:
+async def require_present(tx: Transaction, environment_id: str, user_id: str) -> None:
     """Raise Forbidden for somebody who was removed, perhaps since their request was admitted."""
-    if await is_removed(tx, org_id, user_id):
+    if await is_removed(tx, environment_id, user_id):
         raise Forbidden("you do not belong to this organization any more")

@@ -33,14 +33,14 @@ TOKEN_CHARS_MAX = 2048
 _MAC_BYTES = 16
 
 
-def encode(secret: ServerSecret, org_id: str, place: Struct) -> str:
+def encode(secret: ServerSecret, environment_id: str, place: Struct) -> str:
     """Write a token for a place; the struct's tag names the endpoint."""
     payload = bytes([VERSION]) + msgspec.msgpack.encode(place)
-    mac = secret.token_macs(_bound(payload, org_id))[0]
+    mac = secret.token_macs(_bound(payload, environment_id))[0]
     return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode()
 
 
-def decode(secret: ServerSecret, org_id: str, token: str, kind: type[T]) -> T:
+def decode(secret: ServerSecret, environment_id: str, token: str, kind: type[T]) -> T:
     """Read a token of this organization and endpoint; raises InvalidPageToken."""
     if len(token) > TOKEN_CHARS_MAX:
         raise InvalidPageToken
@@ -52,7 +52,7 @@ def decode(secret: ServerSecret, org_id: str, token: str, kind: type[T]) -> T:
     if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != token:
         raise InvalidPageToken
     payload, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
-    expected = secret.token_macs(_bound(payload, org_id))
+    expected = secret.token_macs(_bound(payload, environment_id))
     if not any(hmac.compare_digest(mac, one) for one in expected) or payload[:1] != bytes(
         [VERSION]
     ):
@@ -63,5 +63,5 @@ def decode(secret: ServerSecret, org_id: str, token: str, kind: type[T]) -> T:
         raise InvalidPageToken from exc
 
 
-def _bound(payload: bytes, org_id: str) -> bytes:
-    return org_id.encode() + b"\x00" + payload
+def _bound(payload: bytes, environment_id: str) -> bytes:
+    return environment_id.encode() + b"\x00" + payload

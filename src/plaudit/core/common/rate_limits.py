@@ -77,7 +77,7 @@ class RateLimits:
         if per_key is not None:
             self._buckets.append((Bucket("key", per_key), "key_id"))
         if per_org is not None:
-            self._buckets.append((Bucket("org", per_org), "org_id"))
+            self._buckets.append((Bucket("org", per_org), "environment_id"))
         self.policies = [(bucket.name, bucket.quota) for bucket, _ in self._buckets]
 
     def admit(self, caller: Caller, now: float) -> None:

@@ -59,12 +59,12 @@ class IncomingFile:
         self._size += len(piece)
 
     def attachment(
-        self, attachment_id: str, org_id: str, name: str | None, mime_type: str | None
+        self, attachment_id: str, environment_id: str, name: str | None, mime_type: str | None
     ) -> AttachmentRow:
         """The row, once all bytes have gone by."""
         return AttachmentRow(
             attachment_id=attachment_id,
-            org_id=org_id,
+            environment_id=environment_id,
             name=name,
             mime_type=mime_type,
             shown_as=shown_as(mime_type, self._first),
@@ -76,7 +76,7 @@ class IncomingFile:
 
 async def keep(
     objects: BlobStore,
-    org_id: str,
+    environment_id: str,
     pieces: AsyncIterator[bytes],
     *,
     name: str | None,
@@ -90,18 +90,23 @@ async def keep(
             received.take(piece)
             yield piece
 
-    await objects.put(key_of(org_id, attachment_id), passing())
-    return received.attachment(attachment_id, org_id, name, mime_type)
+    await objects.put(key_of(environment_id, attachment_id), passing())
+    return received.attachment(attachment_id, environment_id, name, mime_type)
 
 
 def keep_now(
-    objects: BlobStore, org_id: str, content: bytes, *, name: str | None, mime_type: str | None
+    objects: BlobStore,
+    environment_id: str,
+    content: bytes,
+    *,
+    name: str | None,
+    mime_type: str | None,
 ) -> AttachmentRow:
     """Keep a small file without an event loop; return the row, which the caller adds."""
     attachment_id, received = ids.mint("attachment"), IncomingFile()
     received.take(content)
-    objects.put_now(key_of(org_id, attachment_id), content)
-    return received.attachment(attachment_id, org_id, name, mime_type)
+    objects.put_now(key_of(environment_id, attachment_id), content)
+    return received.attachment(attachment_id, environment_id, name, mime_type)
 
 
 def digest_of(content: bytes) -> bytes:
@@ -109,9 +114,9 @@ def digest_of(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def key_of(org_id: str, attachment_id: str) -> str:
+def key_of(environment_id: str, attachment_id: str) -> str:
     """The key of an attachment's object."""
-    return f"{org_id}/{attachment_id}"
+    return f"{environment_id}/{attachment_id}"
 
 
 def checked(name: str | None, mime_type: str | None, pointer: str = "") -> None:
@@ -162,7 +167,7 @@ def _sniffed(first: bytes) -> str:
 def link(secret: ServerSecret, attachment: AttachmentRow) -> str:
     """A path that leads to an attachment for `LINK_SECONDS`, whoever follows it."""
     expires = clock.now_ms() // 1000 + LINK_SECONDS
-    mac = secret.link_macs(_signed(attachment.org_id, attachment.attachment_id, expires))[0]
+    mac = secret.link_macs(_signed(attachment.environment_id, attachment.attachment_id, expires))[0]
     return f"/attachments/{attachment.attachment_id}?expires={expires}&signature={mac.hex()}"
 
 
@@ -178,17 +183,17 @@ async def find_linked(
     if int(expires) * 1000 <= clock.now_ms():
         raise refusal
     found = await attachments.find_attachment_of_any_world(tx, attachment_id)
-    org_id = "" if found is None else found.org_id
+    environment_id = "" if found is None else found.environment_id
     given = signature.encode("utf-8", "replace")
-    codes = secret.link_macs(_signed(org_id, attachment_id, int(expires)))
+    codes = secret.link_macs(_signed(environment_id, attachment_id, int(expires)))
     is_ours = [hmac.compare_digest(given, code.hex().encode()) for code in codes]
     if found is None or not any(is_ours):
         raise refusal
     return found
 
 
-def _signed(org_id: str, attachment_id: str, expires: int) -> bytes:
-    return f"{org_id}\0{attachment_id}\0{expires}".encode()
+def _signed(environment_id: str, attachment_id: str, expires: int) -> bytes:
+    return f"{environment_id}\0{attachment_id}\0{expires}".encode()
 
 
 async def sweep(db: Database, objects: BlobStore) -> int:
@@ -197,16 +202,16 @@ async def sweep(db: Database, objects: BlobStore) -> int:
     What lies under no organization of this store is another's and left alone.
     """
     async with db.read() as tx:
-        org_ids = await organizations.list_org_ids(tx)
+        environment_ids = await organizations.list_org_ids(tx)
     deleted = 0
     async for keys in objects.list_older(clock.now_ms() - SWEPT_AFTER_MS):
         orphans = []
         async with db.read() as tx:
             for key in keys:
-                org_id, _, attachment_id = key.partition("/")
-                if org_id not in org_ids:
+                environment_id, _, attachment_id = key.partition("/")
+                if environment_id not in environment_ids:
                     continue
-                if await attachments.find_attachment(tx, org_id, attachment_id) is None:
+                if await attachments.find_attachment(tx, environment_id, attachment_id) is None:
                     orphans.append(key)
         if orphans:
             await objects.delete(orphans)

@@ -45,7 +45,7 @@ class NewTask(Struct, frozen=True):
 
 async def create_dataset(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     *,
     name: str,
     dataset_id: str | None = None,
@@ -56,7 +56,7 @@ async def create_dataset(
     _check_id(dataset_id, "/id")
     dataset = DatasetRow(
         dataset_key=ids.storage_key(),
-        org_id=org_id,
+        environment_id=environment_id,
         dataset_id=dataset_id or ids.mint("dataset"),
         name=name,
         created_ms=clock.now_ms() if created_ms is None else created_ms,
@@ -66,9 +66,9 @@ async def create_dataset(
     return dataset
 
 
-async def get_dataset(tx: Transaction, org_id: str, dataset_id: str) -> DatasetRow:
+async def get_dataset(tx: Transaction, environment_id: str, dataset_id: str) -> DatasetRow:
     """A dataset of this world; raises NotFound."""
-    dataset = await datasets.find_dataset(tx, org_id, dataset_id)
+    dataset = await datasets.find_dataset(tx, environment_id, dataset_id)
     if dataset is None:
         raise NotFound("there is no such dataset")
     return dataset
@@ -81,7 +81,7 @@ async def require_room(
     if await datasets.has_delivery_name(tx, dataset.dataset_key, names.checked(name)):
         raise Conflict(f"the dataset has a delivery named {name!r} already (or of that id)")
     for task_id in task_ids:
-        if await datasets.find_task_place(tx, dataset.org_id, task_id) is not None:
+        if await datasets.find_task_place(tx, dataset.environment_id, task_id) is not None:
             raise Conflict(f"a dataset has a task {task_id!r} already")
 
 
@@ -114,7 +114,7 @@ async def create_delivery(
     name_key = names.checked(name)
     _check_id(delivery_id, "/id")
     delivery = DatasetDeliveryRow(
-        org_id=dataset.org_id,
+        environment_id=dataset.environment_id,
         delivery_id=delivery_id or ids.mint("delivery"),
         dataset_key=dataset.dataset_key,
         name=name,
@@ -134,7 +134,7 @@ async def add_tasks(
     for seq, one in enumerate(tasks, first_seq):
         task_id = one.task_id or ids.mint("task")
         if not await datasets.claim_task_id(
-            tx, delivery.org_id, task_id, dataset_key=delivery.dataset_key, seq=seq
+            tx, delivery.environment_id, task_id, dataset_key=delivery.dataset_key, seq=seq
         ):
             raise Conflict(f"a dataset has a task {task_id!r} already")
         for file in one.attached:
@@ -166,7 +166,7 @@ async def add_imported_tasks(
     tx: Transaction, delivery: DatasetDeliveryRow, tasks: Sequence[NewTask]
 ) -> None:
     """Add tasks that were delivered elsewhere; raises Conflict if the id of one is taken."""
-    dataset = await datasets.find_dataset_by_key(tx, delivery.org_id, delivery.dataset_key)
+    dataset = await datasets.find_dataset_by_key(tx, delivery.environment_id, delivery.dataset_key)
     assert dataset is not None
     first_seq = await datasets.take_imported_place(
         tx, dataset, count=len(tasks), delivered_ms=delivery.delivered_ms
@@ -180,15 +180,15 @@ def attachments_of(task: DatasetTaskRow) -> list[tuple[str, str]]:
 
 
 async def find_attachment(
-    tx: Transaction, org_id: str, task_id: str, public_id: str
+    tx: Transaction, environment_id: str, task_id: str, public_id: str
 ) -> AttachmentRow:
     """An attachment of a dataset's task; raises NotFound, which says what is unknown."""
-    task = await datasets.find_dataset_task(tx, org_id, task_id)
+    task = await datasets.find_dataset_task(tx, environment_id, task_id)
     if task is None:
         raise NotFound("there is no such dataset task")
     for known, attachment_id in attachments_of(task):
         if known == public_id:
-            found = await attachments.find_attachment(tx, org_id, attachment_id)
+            found = await attachments.find_attachment(tx, environment_id, attachment_id)
             assert found is not None
             return found
     raise NotFound("the task has no such attachment")

@@ -48,7 +48,7 @@ class _Walk(Struct, frozen=True, array_like=True, tag="dataset tasks"):
 
 async def delivery_list(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     *,
     dataset_id: str | None,
     delivered_after: int | None,
@@ -57,12 +57,12 @@ async def delivery_list(
 ) -> wire.DatasetDeliveryList:
     """All deliveries of a dataset, or of all datasets (A17), by time."""
     if dataset_id is None:
-        owners = await datasets.list_datasets(tx, org_id)
+        owners = await datasets.list_datasets(tx, environment_id)
     else:
-        owners = [await get_dataset(tx, org_id, dataset_id)]
+        owners = [await get_dataset(tx, environment_id, dataset_id)]
     found = await datasets.list_deliveries(
         tx,
-        org_id,
+        environment_id,
         dataset_key=None if dataset_id is None else owners[0].dataset_key,
         delivered_after=delivered_after,
         delivered_before=delivered_before,
@@ -77,19 +77,19 @@ async def delivery_list(
 
 
 async def task_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: DatasetTaskQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: DatasetTaskQuery
 ) -> list[bytes]:
     """One page of tasks as JSON, in pieces to be joined once."""
-    dataset, delivery, walk = await _walk_of(tx, secret, org_id, query)
+    dataset, delivery, walk = await _walk_of(tx, secret, environment_id, query)
     found = await _tasks(tx, dataset, delivery, walk, query.limit + 1)
     return [b'{"tasks":[', *await _rest_of_page(tx, secret, dataset, walk, found, query)]
 
 
 async def delivery_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: DatasetTaskQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: DatasetTaskQuery
 ) -> list[bytes]:
     """A delivery as an object (A18) and one page of its tasks as JSON, in pieces."""
-    dataset, delivery, walk = await _walk_of(tx, secret, org_id, query)
+    dataset, delivery, walk = await _walk_of(tx, secret, environment_id, query)
     assert delivery is not None
     found = await _tasks(tx, dataset, delivery, walk, query.limit + 1)
     shown = _encode(wire.delivery(delivery, dataset.dataset_id))
@@ -98,30 +98,30 @@ async def delivery_page(
 
 
 async def one_task(
-    tx: Transaction, org_id: str, task_id: str, expand: frozenset[str]
+    tx: Transaction, environment_id: str, task_id: str, expand: frozenset[str]
 ) -> bytes | None:
     """One task as JSON; None if this world has none of that id."""
-    task = await datasets.find_dataset_task(tx, org_id, task_id)
+    task = await datasets.find_dataset_task(tx, environment_id, task_id)
     if task is None:
         return None
-    dataset = await datasets.find_dataset_by_key(tx, org_id, task.dataset_key)
+    dataset = await datasets.find_dataset_by_key(tx, environment_id, task.dataset_key)
     assert dataset is not None
     return b"".join(await _shown(tx, dataset, [task], expand))
 
 
 async def _walk_of(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: DatasetTaskQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: DatasetTaskQuery
 ) -> tuple[DatasetRow, DatasetDeliveryRow | None, _Walk]:
     """The walk a request starts or continues, and where it is."""
-    dataset, delivery = await _scope(tx, org_id, query)
+    dataset, delivery = await _scope(tx, environment_id, query)
     if query.next_token is not None:
-        walk = page_tokens.decode(secret, org_id, query.next_token, _Walk)
+        walk = page_tokens.decode(secret, environment_id, query.next_token, _Walk)
         if walk.epoch != tx.epoch:
             raise PageTokenExpired
         _must_agree(walk, dataset, delivery, query)
         if delivery is None and walk.delivery_id is not None:
-            delivery = await datasets.find_delivery(tx, org_id, walk.delivery_id)
-        dataset = await datasets.find_dataset_by_key(tx, org_id, walk.dataset_key)
+            delivery = await datasets.find_delivery(tx, environment_id, walk.delivery_id)
+        dataset = await datasets.find_dataset_by_key(tx, environment_id, walk.dataset_key)
         if dataset is None:
             raise InvalidPageToken
         return dataset, delivery, walk
@@ -163,21 +163,21 @@ def _must_agree(
 
 
 async def _scope(
-    tx: Transaction, org_id: str, query: DatasetTaskQuery
+    tx: Transaction, environment_id: str, query: DatasetTaskQuery
 ) -> tuple[DatasetRow | None, DatasetDeliveryRow | None]:
     """What a request names; a delivery is looked up inside the dataset where one is given."""
     dataset = None
     if query.dataset_id is not None:
-        dataset = await get_dataset(tx, org_id, query.dataset_id)
+        dataset = await get_dataset(tx, environment_id, query.dataset_id)
     if query.delivery_id is None:
         return dataset, None
-    delivery = await datasets.find_delivery(tx, org_id, query.delivery_id)
+    delivery = await datasets.find_delivery(tx, environment_id, query.delivery_id)
     is_outside = dataset is not None and (
         delivery is None or delivery.dataset_key != dataset.dataset_key
     )
     if delivery is None or is_outside:
         raise NotFound("there is no such delivery")
-    return await datasets.find_dataset_by_key(tx, org_id, delivery.dataset_key), delivery
+    return await datasets.find_dataset_by_key(tx, environment_id, delivery.dataset_key), delivery
 
 
 async def _tasks(
@@ -216,7 +216,7 @@ async def _rest_of_page(
         return [*await _shown(tx, dataset, found, query.expand), b"]}"]
     last = found[query.limit - 1]
     place = msgspec.structs.replace(walk, after_ms=last.delivered_ms, after_seq=last.seq)
-    token = page_tokens.encode(secret, dataset.org_id, place)
+    token = page_tokens.encode(secret, dataset.environment_id, place)
     parts = await _shown(tx, dataset, found[: query.limit], query.expand)
     return [*parts, b'],"next_token":"%b"}' % token.encode()]
 
@@ -232,7 +232,7 @@ async def _shown(
         if task.delivery_id not in deliveries:
             shown: object = task.delivery_id
             if "delivery" in expand:
-                row = await datasets.find_delivery(tx, dataset.org_id, task.delivery_id)
+                row = await datasets.find_delivery(tx, dataset.environment_id, task.delivery_id)
                 assert row is not None
                 shown = wire.delivery(row, dataset.dataset_id)
             deliveries[task.delivery_id] = _encode(shown)

@@ -74,19 +74,19 @@ class DeliveryBuilder:
 
         `begun_ms` is for a delivery that was made elsewhere; its own is taken from the clock.
         """
-        project_id = self._project.project_id
+        project_key = self._project.project_key
 
         async def work(tx: Transaction) -> tuple[DeliveryRun | None, bool]:
-            if await deliveries.find_delivery_by_name(tx, project_id, self._name_key):
+            if await deliveries.find_delivery_by_name(tx, project_key, self._name_key):
                 return None, False
             now = clock.now_ms()
             lease_ms = now + self._lease_ms
             taken = await deliveries.take_over(
-                tx, project_id, self._name_key, now=now, lease_ms=lease_ms
+                tx, project_key, self._name_key, now=now, lease_ms=lease_ms
             )
             if taken is not None:
                 return taken, True
-            first = begun_ms or await projects.tick(tx, project_id, now)
+            first = begun_ms or await projects.tick(tx, project_key, now)
             # Only times from elsewhere can be taken; those of the clock are each handed out once.
             for beginning in range(first, first + (BEGINNINGS_TRIED_MAX if begun_ms else 1)):
                 begun = self._begun(delivery_id or ids.mint("delivery"), beginning)
@@ -110,7 +110,7 @@ class DeliveryBuilder:
 
         async def work(tx: Transaction) -> DeliveryRun:
             beginning = begun_ms and left.begun_ms
-            beginning = beginning or await projects.tick(tx, left.project_id, clock.now_ms())
+            beginning = beginning or await projects.tick(tx, left.project_key, clock.now_ms())
             begun = self._begun(left.delivery_id, beginning)
             run = DeliveryRun(begun, self._run.run_no)
             if not await deliveries.restart(tx, run, beginning):
@@ -121,9 +121,9 @@ class DeliveryBuilder:
 
     def _begun(self, delivery_id: str, begun_ms: int) -> DeliveryRow:
         return DeliveryRow(
-            org_id=self._project.org_id,
+            environment_id=self._project.environment_id,
             delivery_id=delivery_id,
-            project_id=self._project.project_id,
+            project_key=self._project.project_key,
             begun_ms=begun_ms,
             name=self._name,
             delivered_ms=None,
@@ -148,7 +148,7 @@ class DeliveryBuilder:
                     tx: Transaction, wanted: Sequence[int] = wanted
                 ) -> tuple[list[tuple[str, bytes]], int]:
                     some = await self._within_bytes(tx, wanted)
-                    found = await frozen_tasks.list_completed(tx, self._project.project_id, some)
+                    found = await frozen_tasks.list_completed(tx, self._project.project_key, some)
                     if selection.is_named and len(found) < len(some):
                         raise Conflict("a task is no longer completed; look which, and try again")
                     here = [found[seq] for seq in some if seq in found]
@@ -173,7 +173,7 @@ class DeliveryBuilder:
 
     async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
         """As many of the tasks as fit into one transaction; at least one."""
-        found = await frozen_tasks.list_sizes(tx, self._project.project_id, seqs)
+        found = await frozen_tasks.list_sizes(tx, self._project.project_key, seqs)
         return seqs[: row_sizes.fitting([found.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
 
     async def add(self, tx: Transaction, some: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
@@ -190,7 +190,7 @@ class DeliveryBuilder:
         )
         if not is_ours:
             raise Conflict(_LOST)
-        pairs = [(task, wire.digest(task, self._project.public_id)) for task in some]
+        pairs = [(task, wire.digest(task, self._project.project_id)) for task in some]
         if pairs:
             await frozen_tasks.insert_frozen(tx, self._run.delivery.begun_ms, self.count + 1, pairs)
         return [(task.task_id, digest) for task, digest in pairs]
@@ -200,7 +200,7 @@ class DeliveryBuilder:
         delivery, seqs = self._run.delivery, [task.seq for task in some]
         is_twice = len(set(seqs)) < len(seqs)
         if is_twice or await frozen_tasks.list_present(
-            tx, delivery.project_id, delivery.begun_ms, seqs
+            tx, delivery.project_key, delivery.begun_ms, seqs
         ):
             raise InvalidContent("a task stands twice in the delivery", pointer="/task_ids")
 
@@ -236,11 +236,11 @@ class DeliveryBuilder:
     async def finish(self, tx: Transaction) -> DeliveryRow:
         """Show the delivery under the clock's next time, and tell of it."""
         project = self._project
-        delivered_ms = await projects.tick(tx, project.project_id, clock.now_ms())
+        delivered_ms = await projects.tick(tx, project.project_key, clock.now_ms())
         done = await self.publish(tx, delivered_ms)
-        shown = _encode(wire.delivery(done, project.public_id))
+        shown = _encode(wire.delivery(done, project.project_id))
         await events.announce_delivery(
-            tx, project.org_id, project.project_id, done.delivery_id, shown
+            tx, project.environment_id, project.project_key, done.delivery_id, shown
         )
         return done
 
@@ -278,7 +278,7 @@ class DeliveryBuilder:
                 delivery = self._run.delivery
                 await frozen_tasks.delete_delivered(
                     tx,
-                    delivery.project_id,
+                    delivery.project_key,
                     delivery.begun_ms,
                     after=after,
                     until=after + CLEARED_AT_ONCE,
@@ -325,12 +325,12 @@ async def deliver(
         made = await maker.finish(tx)
         await audit.record(
             tx,
-            project.org_id,
+            project.environment_id,
             actor,
             action,
             "delivery",
             made.delivery_id,
-            project_id=project.project_id,
+            project_key=project.project_key,
             detail={"name": made.name, "task_count": made.task_count},
         )
         return made
@@ -342,7 +342,7 @@ async def deliver(
 async def is_taken(tx: Transaction, project: ProjectRow, name: str) -> bool:
     """Whether the project has a delivery of this name; not one that is being made."""
     name_key = names.key_of(name)
-    return bool(await deliveries.find_delivery_by_name(tx, project.project_id, name_key))
+    return bool(await deliveries.find_delivery_by_name(tx, project.project_key, name_key))
 
 
 async def refusal(tx: Transaction, project: ProjectRow, name: str) -> Conflict:

@@ -76,13 +76,15 @@ class _RowToken(Struct, frozen=True, array_like=True, tag="delivery_tasks"):
     bound: int
 
 
-async def find_delivery(tx: Transaction, org_id: str, words: DeliveryScope) -> DeliveryRow | None:
+async def find_delivery(
+    tx: Transaction, environment_id: str, words: DeliveryScope
+) -> DeliveryRow | None:
     """The delivery a request names, or None if it names none; raises NotFound, InvalidParameter."""
     scope = ScopeNames(words.project_id, words.project_name)
-    project = await find_project(tx, org_id, scope)
+    project = await find_project(tx, environment_id, scope)
     if words.delivery_id is not None:
-        found = await deliveries.find_delivery(tx, org_id, words.delivery_id)
-        if found is None or (project is not None and found.project_id != project.project_id):
+        found = await deliveries.find_delivery(tx, environment_id, words.delivery_id)
+        if found is None or (project is not None and found.project_key != project.project_key):
             raise NotFound("there is no such delivery")
         name = words.delivery_name
         if name is not None and names.key_of(name) != names.key_of(found.name):
@@ -98,7 +100,7 @@ async def find_delivery(tx: Transaction, org_id: str, words: DeliveryScope) -> D
             param="delivery_name",
         )
     found = await deliveries.find_delivery_by_name(
-        tx, project.project_id, names.key_of(words.delivery_name)
+        tx, project.project_key, names.key_of(words.delivery_name)
     )
     if found is None:
         raise NotFound("there is no such delivery")
@@ -107,7 +109,7 @@ async def find_delivery(tx: Transaction, org_id: str, words: DeliveryScope) -> D
 
 async def delivery_list(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     scope: ScopeNames,
     *,
     delivered_after: int | None,
@@ -115,32 +117,32 @@ async def delivery_list(
     expand: frozenset[str],
 ) -> wire.DeliveryList:
     """All deliveries of a project, oldest first."""
-    project = await find_project(tx, org_id, scope)
+    project = await find_project(tx, environment_id, scope)
     if project is None:
         raise InvalidParameter("give project_id or project_name", param="project_id")
     found = await deliveries.list_deliveries(
         tx,
-        project.project_id,
+        project.project_key,
         delivered_after=delivered_after,
         delivered_before=delivered_before,
     )
-    shown = resources.project(project) if "project" in expand else project.public_id
+    shown = resources.project(project) if "project" in expand else project.project_id
     return wire.DeliveryList(deliveries=[wire.delivery(one, shown) for one in found])
 
 
 async def delivery_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: DeliveryQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: DeliveryQuery
 ) -> list[bytes]:
     """One page of a delivery's tasks as JSON, in pieces to be joined once."""
-    delivery = await find_delivery(tx, org_id, query.words)
+    delivery = await find_delivery(tx, environment_id, query.words)
     position = 0
     if query.next_token is not None:
-        pinned = page_tokens.decode(secret, org_id, query.next_token, _DeliveryToken)
+        pinned = page_tokens.decode(secret, environment_id, query.next_token, _DeliveryToken)
         must_be_current(tx, pinned.epoch)
         must_agree((None if delivery is None else delivery.delivery_id, pinned.delivery_id))
         if delivery is None:
             words = msgspec.structs.replace(query.words, delivery_id=pinned.delivery_id)
-            delivery = await _of_token(tx, org_id, words)
+            delivery = await _of_token(tx, environment_id, words)
         position = pinned.position
     if delivery is None:
         raise InvalidParameter(
@@ -150,14 +152,14 @@ async def delivery_page(
     until = min(position + query.limit, delivery.task_count)
     rows = await delivered.list_frozen(
         tx,
-        delivery.project_id,
+        delivery.project_key,
         delivery.begun_ms,
         after=position,
         until=until,
         with_patches=render.needs_patches(query.opts),
     )
     shown = (
-        wire.delivery(delivery, project.public_id)
+        wire.delivery(delivery, project.project_id)
         if "delivery" in query.expand
         else delivery.delivery_id
     )
@@ -166,24 +168,28 @@ async def delivery_page(
     render.assemble(rows, places, query.opts, parts)
     if until < delivery.task_count:
         token = _DeliveryToken(tx.epoch, delivery.delivery_id, until)
-        parts.append(b'],"next_token":"%b"}' % page_tokens.encode(secret, org_id, token).encode())
+        parts.append(
+            b'],"next_token":"%b"}' % page_tokens.encode(secret, environment_id, token).encode()
+        )
     else:
         parts.append(b"]}")
     return parts
 
 
 async def row_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: RowQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: RowQuery
 ) -> list[bytes]:
     """One page of tasks with their deliveries as JSON, in pieces to be joined once."""
-    walk, delivery = await _row_walk(tx, secret, org_id, query)
+    walk, delivery = await _row_walk(tx, secret, environment_id, query)
     if delivery is None:
         rows, after = await _rows_of_project(tx, walk, query.limit)
     else:
         rows, after = await _rows_of_delivery(tx, walk, delivery, query.limit)
     parts = [b'{"docs":[', b",".join(map(wire.delivery_task, rows)), b'],"total":%d' % len(rows)]
     if after is not None:
-        parts.append(b',"next_token":"%b"' % page_tokens.encode(secret, org_id, after).encode())
+        parts.append(
+            b',"next_token":"%b"' % page_tokens.encode(secret, environment_id, after).encode()
+        )
     parts.append(b"}")
     return parts
 
@@ -218,25 +224,29 @@ async def _rows_of_delivery(
 
 
 async def _row_walk(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: RowQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: RowQuery
 ) -> tuple[_RowToken, DeliveryRow | None]:
     """The walk a request starts or continues, and the delivery it is inside of."""
     words = query.words
-    delivery = await find_delivery(tx, org_id, words)
-    project = await find_project(tx, org_id, ScopeNames(words.project_id, words.project_name))
+    delivery = await find_delivery(tx, environment_id, words)
+    project = await find_project(
+        tx, environment_id, ScopeNames(words.project_id, words.project_name)
+    )
     if query.next_token is not None:
-        walk = page_tokens.decode(secret, org_id, query.next_token, _RowToken)
+        walk = page_tokens.decode(secret, environment_id, query.next_token, _RowToken)
         must_be_current(tx, walk.epoch)
         must_agree(
             (None if delivery is None else delivery.delivery_id, walk.delivery_id),
-            (None if project is None else project.project_id, walk.where.project_id),
+            (None if project is None else project.project_key, walk.where.project_key),
             (query.status, walk.where.status),
             (query.completed_after, walk.where.completed_after),
             (query.completed_before, walk.where.completed_before),
         )
         if walk.delivery_id is not None:
-            delivery = await _of_token(tx, org_id, DeliveryScope(delivery_id=walk.delivery_id))
-        elif await projects.find_project_by_key(tx, org_id, walk.where.project_id) is None:
+            delivery = await _of_token(
+                tx, environment_id, DeliveryScope(delivery_id=walk.delivery_id)
+            )
+        elif await projects.find_project_by_key(tx, environment_id, walk.where.project_key) is None:
             raise InvalidPageToken
         return walk, delivery
     inside = delivery or project
@@ -245,7 +255,7 @@ async def _row_walk(
             "name what to list: project_id, project_name or delivery_id", param="project_id"
         )
     where = TaskFilter(
-        project_id=inside.project_id,
+        project_key=inside.project_key,
         status=query.status,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
@@ -254,16 +264,16 @@ async def _row_walk(
         token = _RowToken(tx.epoch, delivery.delivery_id, where, HeadRefs(0, 0), 0)
         return msgspec.structs.replace(token, bound=delivery.task_count), delivery
     if where.is_by_completion:
-        bound = await projects.last_tick(tx, where.project_id)
+        bound = await projects.last_tick(tx, where.project_key)
     else:
-        bound = await projects.next_seq(tx, where.project_id) - 1
+        bound = await projects.next_seq(tx, where.project_key) - 1
     return _RowToken(tx.epoch, None, where, where.start, bound), None
 
 
-async def _of_token(tx: Transaction, org_id: str, words: DeliveryScope) -> DeliveryRow:
+async def _of_token(tx: Transaction, environment_id: str, words: DeliveryScope) -> DeliveryRow:
     """The delivery that a token leads to; a project sent along must be its own."""
     try:
-        found = await find_delivery(tx, org_id, words)
+        found = await find_delivery(tx, environment_id, words)
     except NotFound as exc:
         raise InvalidPageToken from exc
     assert found is not None
@@ -271,6 +281,6 @@ async def _of_token(tx: Transaction, org_id: str, words: DeliveryScope) -> Deliv
 
 
 async def _project_of(tx: Transaction, delivery: DeliveryRow) -> ProjectRow:
-    project = await projects.find_project_by_key(tx, delivery.org_id, delivery.project_id)
+    project = await projects.find_project_by_key(tx, delivery.environment_id, delivery.project_key)
     assert project is not None
     return project

@@ -41,9 +41,9 @@ class ReportQuery(Struct, frozen=True, kw_only=True):
     next_token: str | None = None
 
 
-async def get_delivery(tx: Transaction, org_id: str, delivery_id: str) -> DeliveryRow:
+async def get_delivery(tx: Transaction, environment_id: str, delivery_id: str) -> DeliveryRow:
     """A delivery of this world by its id; raises NotFound."""
-    found = await deliveries.find_delivery(tx, org_id, delivery_id)
+    found = await deliveries.find_delivery(tx, environment_id, delivery_id)
     if found is None:
         raise NotFound("there is no such delivery")
     return found
@@ -51,35 +51,35 @@ async def get_delivery(tx: Transaction, org_id: str, delivery_id: str) -> Delive
 
 async def record_of(tx: Transaction, delivery: DeliveryRow) -> wire.DeliveryRecord:
     """A delivery as the management API shows it."""
-    project = await projects.find_project_by_key(tx, delivery.org_id, delivery.project_id)
+    project = await projects.find_project_by_key(tx, delivery.environment_id, delivery.project_key)
     assert project is not None
-    return wire.record(delivery, project.public_id)
+    return wire.record(delivery, project.project_id)
 
 
 async def manifest(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: ReportQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: ReportQuery
 ) -> wire.DeliveryManifest:
     """One page of a delivery's manifest."""
-    delivery = await get_delivery(tx, org_id, query.delivery_id)
-    walk = _walk(tx, secret, org_id, "manifest", query)
+    delivery = await get_delivery(tx, environment_id, query.delivery_id)
+    walk = _walk(tx, secret, environment_id, "manifest", query)
     until = min(walk.position + query.limit, delivery.task_count)
     found = await _versions(tx, delivery, walk.position, until, delivery)
     return wire.DeliveryManifest(
         delivery=await record_of(tx, delivery),
         tasks=[wire.ManifestEntry(task_id=one.task_id, sha256=one.digest.hex()) for one in found],
-        next_token=_token(secret, org_id, walk, until, delivery),
+        next_token=_token(secret, environment_id, walk, until, delivery),
     )
 
 
 async def changes(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: ReportQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: ReportQuery
 ) -> wire.DeliveryChanges:
     """One page of the delivered tasks that are not what they were."""
-    delivery = await get_delivery(tx, org_id, query.delivery_id)
-    walk = _walk(tx, secret, org_id, "changes", query)
+    delivery = await get_delivery(tx, environment_id, query.delivery_id)
+    walk = _walk(tx, secret, environment_id, "changes", query)
     until = min(walk.position + query.limit, delivery.task_count)
     found = await delivered.list_versions_now(
-        tx, delivery.project_id, delivery.begun_ms, after=walk.position, until=until
+        tx, delivery.project_key, delivery.begun_ms, after=walk.position, until=until
     )
     return wire.DeliveryChanges(
         tasks=[
@@ -89,20 +89,20 @@ async def changes(
             for one in found
             if one.is_changed
         ],
-        next_token=_token(secret, org_id, walk, until, delivery),
+        next_token=_token(secret, environment_id, walk, until, delivery),
     )
 
 
 async def diff(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: ReportQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: ReportQuery
 ) -> wire.DeliveryDiff:
     """One page of what the other delivery has more, less, or in another version."""
     assert query.other_id is not None
-    delivery = await get_delivery(tx, org_id, query.delivery_id)
-    other = await get_delivery(tx, org_id, query.other_id)
-    if other.project_id != delivery.project_id:
+    delivery = await get_delivery(tx, environment_id, query.delivery_id)
+    other = await get_delivery(tx, environment_id, query.other_id)
+    if other.project_key != delivery.project_key:
         raise InvalidParameter("the deliveries are of different projects", param="other")
-    walk = _walk(tx, secret, org_id, "diff", query)
+    walk = _walk(tx, secret, environment_id, "diff", query)
     page = wire.DeliveryDiff(added=[], removed=[], changed=[])
     left = query.limit
     if not walk.is_in_other:
@@ -112,7 +112,7 @@ async def diff(
                 page.removed.append(one.task_id)
             elif one.other_digest != one.digest:
                 page.changed.append(one.task_id)
-        page.next_token = _token(secret, org_id, walk, until, delivery)
+        page.next_token = _token(secret, environment_id, walk, until, delivery)
         if page.next_token is not None:
             return page
         left -= until - walk.position
@@ -120,7 +120,7 @@ async def diff(
     until = min(walk.position + left, other.task_count)
     found = await _versions(tx, other, walk.position, until, delivery)
     page.added += [one.task_id for one in found if one.other_digest is None]
-    page.next_token = _token(secret, org_id, walk, until, other)
+    page.next_token = _token(secret, environment_id, walk, until, other)
     return page
 
 
@@ -129,7 +129,7 @@ async def _versions(
 ) -> Sequence[DeliveredVersion]:
     return await delivered.list_versions(
         tx,
-        delivery.project_id,
+        delivery.project_key,
         delivery.begun_ms,
         after=after,
         until=until,
@@ -138,12 +138,12 @@ async def _versions(
 
 
 def _walk(
-    tx: Transaction, secret: ServerSecret, org_id: str, report: str, query: ReportQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, report: str, query: ReportQuery
 ) -> _ReportToken:
     """Where the request starts or goes on."""
     if query.next_token is None:
         return _ReportToken(tx.epoch, report, query.delivery_id, query.other_id, False, 0)
-    walk = page_tokens.decode(secret, org_id, query.next_token, _ReportToken)
+    walk = page_tokens.decode(secret, environment_id, query.next_token, _ReportToken)
     must_be_current(tx, walk.epoch)
     must_agree(
         (report, walk.report),
@@ -154,8 +154,8 @@ def _walk(
 
 
 def _token(
-    secret: ServerSecret, org_id: str, walk: _ReportToken, until: int, inside: DeliveryRow
+    secret: ServerSecret, environment_id: str, walk: _ReportToken, until: int, inside: DeliveryRow
 ) -> str | None:
     if until >= inside.task_count:
         return None
-    return page_tokens.encode(secret, org_id, msgspec.structs.replace(walk, position=until))
+    return page_tokens.encode(secret, environment_id, msgspec.structs.replace(walk, position=until))

@@ -21,12 +21,12 @@ _ID_RULE = "a schema id has 24 hexadecimal digits"
 
 
 async def create_schema(
-    tx: Transaction, org_id: str, *, name: str, json: str | dict[str, object], actor_id: str
+    tx: Transaction, environment_id: str, *, name: str, json: str | dict[str, object], actor_id: str
 ) -> DeliverySchemaRow:
     """Add a schema."""
     now = clock.now_ms()
     schema = DeliverySchemaRow(
-        org_id=org_id,
+        environment_id=environment_id,
         schema_id=f"{now // 1000:08x}{secrets.randbits(64):016x}",
         name=name,
         json=checked_json(json),
@@ -51,11 +51,11 @@ async def add_schema(tx: Transaction, schema: DeliverySchemaRow) -> None:
         raise Conflict(f"there is a schema {schema.schema_id!r} already, with other content")
 
 
-async def get_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySchemaRow:
+async def get_schema(tx: Transaction, environment_id: str, schema_id: str) -> DeliverySchemaRow:
     """A schema of this world; raises InvalidParameter for what is no id, NotFound."""
     if not _ID.fullmatch(schema_id):
         raise InvalidParameter(_ID_RULE, param="schema_id")
-    schema = await schemas.find_schema(tx, org_id, schema_id)
+    schema = await schemas.find_schema(tx, environment_id, schema_id)
     if schema is None:
         raise NotFound("there is no such schema")
     return schema

@@ -87,7 +87,7 @@ async def select_undelivered(
     for start in range(0, len(seqs), FROZEN_AT_ONCE):
         some = seqs[start : start + FROZEN_AT_ONCE]
         async with db.read() as tx:
-            held = await frozen_tasks.list_delivered(tx, project.project_id, some)
+            held = await frozen_tasks.list_delivered(tx, project.project_key, some)
         kept.extend(seq for seq in some if seq not in held)
     if not kept:
         raise InvalidContent(
@@ -103,7 +103,7 @@ def _filter(
     completed_before: int | None,
 ) -> TaskFilter:
     return TaskFilter(
-        project_id=project.project_id,
+        project_key=project.project_key,
         batch_id=None if batch is None else batch.batch_id,
         completed_after=completed_after,
         completed_before=completed_before,
@@ -130,15 +130,15 @@ async def _seqs_of(db: Database, project: ProjectRow, task_ids: Sequence[str]) -
     for start in range(0, len(task_ids), FROZEN_AT_ONCE):
         some = task_ids[start : start + FROZEN_AT_ONCE]
         async with db.read() as tx:
-            places = await tasks.locate_tasks(tx, project.org_id, some)
+            places = await tasks.locate_tasks(tx, project.environment_id, some)
             here = {
                 task_id: seq
-                for task_id, (project_id, seq) in places.items()
-                if project_id == project.project_id
+                for task_id, (project_key, seq) in places.items()
+                if project_key == project.project_key
             }
             states = {}
             if here:
-                states = await frozen_tasks.list_states(tx, project.project_id, [*here.values()])
+                states = await frozen_tasks.list_states(tx, project.project_key, [*here.values()])
         for number, task_id in enumerate(some, start):
             if task_id not in here:
                 raise InvalidContent(

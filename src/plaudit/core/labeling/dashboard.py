@@ -25,17 +25,17 @@ class ProjectSummary(Struct, frozen=True):
     completed: int
 
 
-async def standings(tx: Transaction, org_id: str) -> tuple[list[ProjectSummary], bool]:
+async def standings(tx: Transaction, environment_id: str) -> tuple[list[ProjectSummary], bool]:
     """The newest projects of a world, and whether there are more than these."""
-    found = await projects.list_newest_projects(tx, org_id, PROJECTS_MAX + 1)
+    found = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
     return await _standings_of(tx, found[:PROJECTS_MAX]), len(found) > PROJECTS_MAX
 
 
 async def standings_page(
-    tx: Transaction, org_id: str, number: int
+    tx: Transaction, environment_id: str, number: int
 ) -> tuple[list[ProjectSummary], int]:
     """One page of all projects, the newest first, counted from 1; and how many pages there are."""
-    found = await projects.list_projects(tx, org_id)
+    found = await projects.list_projects(tx, environment_id)
     found.reverse()
     first = (number - 1) * PROJECTS_MAX
     pages = max(1, -(-len(found) // PROJECTS_MAX))
@@ -46,9 +46,9 @@ async def _standings_of(tx: Transaction, found: Sequence[ProjectRow]) -> list[Pr
     return [
         ProjectSummary(
             one,
-            await work_queue.count_free(tx, one.project_id, limit_max=COUNTED_MAX),
-            await projects.count_tasks(tx, one.project_id, TaskStatus.pending, COUNTED_MAX),
-            await projects.count_tasks(tx, one.project_id, TaskStatus.completed, COUNTED_MAX),
+            await work_queue.count_free(tx, one.project_key, limit_max=COUNTED_MAX),
+            await projects.count_tasks(tx, one.project_key, TaskStatus.pending, COUNTED_MAX),
+            await projects.count_tasks(tx, one.project_key, TaskStatus.completed, COUNTED_MAX),
         )
         for one in found
     ]

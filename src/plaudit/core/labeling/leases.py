@@ -40,8 +40,8 @@ a Problem that is raised takes the whole transaction back. Times are the databas
 
     For the worker and for people management:
 
-    sweep(tx, project_id)                        takes back what has run out; how many it was
-    end_leases_of(tx, account_id, user_id)       a person is gone: their places are free again
+    sweep(tx, project_key)                        takes back what has run out; how many it was
+    end_leases_of(tx, organization_id, user_id)       a person is gone: their places are free again
 
 `answers` is decoded JSON that the page makes up; give it the shape of answers.py, because work
 that is opened again comes back with the submitted answers as its draft.
@@ -113,23 +113,25 @@ async def claim(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | N
     """Give somebody the next task; None if there is nothing for them. Raises LimitReached."""
     await enter(tx, project, user_id)
     now = await tx.now_ms()
-    mine = await leases_store.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
+    mine = await leases_store.list_unfinished(
+        tx, project.project_key, user_id, limit=UNFINISHED_MAX
+    )
     _require_room(mine, now, OPEN_LEASES_MAX)
     own = await _first_renewed(tx, project, [one for one in mine if not _is_open(one, now)], now)
     if own is not None:
         return own
-    seq = await work_queue.claim_free(tx, project.project_id, user_id)
-    if seq is None and await sweep(tx, project.project_id):
-        seq = await work_queue.claim_free(tx, project.project_id, user_id)
+    seq = await work_queue.claim_free(tx, project.project_key, user_id)
+    if seq is None and await sweep(tx, project.project_key):
+        seq = await work_queue.claim_free(tx, project.project_key, user_id)
     if seq is None:
         released = await leases_store.list_leases(
-            tx, project.project_id, user_id, LeaseStatus.released, limit=UNFINISHED_MAX
+            tx, project.project_key, user_id, LeaseStatus.released, limit=UNFINISHED_MAX
         )
         return await _first_renewed(tx, project, released, now)
-    task = await tasks.get_task(tx, project.project_id, seq)
+    task = await tasks.get_task(tx, project.project_key, seq)
     assert task.content is not None, "only tasks with content are in the queue"
     lease = Lease(
-        project_id=project.project_id,
+        project_key=project.project_key,
         assignment_id=ids.mint("assignment"),
         seq=seq,
         user_id=user_id,
@@ -165,7 +167,7 @@ async def resume(tx: Transaction, project: ProjectRow, user_id: str, assignment_
 
 async def _why_not(tx: Transaction, project: ProjectRow, lease: Lease) -> str | None:
     """Why a lease could not be claimed anew."""
-    if await work_queue.is_held(tx, project.project_id, lease.seq):
+    if await work_queue.is_held(tx, project.project_key, lease.seq):
         return "the batch of this task is paused; your draft is kept"
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
         return "somebody else has this task now; your draft is kept"
@@ -174,15 +176,15 @@ async def _why_not(tx: Transaction, project: ProjectRow, lease: Lease) -> str | 
 
 async def enter(tx: Transaction, project: ProjectRow, user_id: str) -> None:
     """Keep this person's other claims waiting, and so their removal; raises Forbidden after it."""
-    await leases_store.enter(tx, project.project_id, user_id)
-    await membership.require_present(tx, project.org_id, user_id)
+    await leases_store.enter(tx, project.project_key, user_id)
+    await membership.require_present(tx, project.environment_id, user_id)
 
 
 async def get_lease(
     tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str
 ) -> Lease:
     """Somebody's own lease, in any status; raises NotFound."""
-    lease = await leases_store.find_lease(tx, project.project_id, user_id, assignment_id)
+    lease = await leases_store.find_lease(tx, project.project_key, user_id, assignment_id)
     if lease is None:
         raise NotFound("there is no such assignment")
     return lease
@@ -192,14 +194,14 @@ async def list_open(tx: Transaction, project: ProjectRow, user_id: str) -> list[
     """The tasks somebody has now, oldest first; those whose time has run out are not among them."""
     now = await tx.now_ms()
     found = await leases_store.list_leases(
-        tx, project.project_id, user_id, LeaseStatus.open, limit=UNFINISHED_MAX
+        tx, project.project_key, user_id, LeaseStatus.open, limit=UNFINISHED_MAX
     )
     return [one for one in found if _is_open(one, now)]
 
 
 async def count_open(tx: Transaction, project: ProjectRow, *, limit_max: int) -> int:
     """How many tasks have a free place, for anybody, counted no further than `limit_max`."""
-    return await work_queue.count_free(tx, project.project_id, limit_max=limit_max)
+    return await work_queue.count_free(tx, project.project_key, limit_max=limit_max)
 
 
 async def heartbeat(tx: Transaction, project: ProjectRow, held: Hold, *, active_ms: int) -> int:
@@ -207,7 +209,7 @@ async def heartbeat(tx: Transaction, project: ProjectRow, held: Hold, *, active_
     now = await tx.now_ms()
     expires_ms = now + lease_ms(project)
     if not await leases_store.touch(
-        tx, project.project_id, held, now=now, expires_ms=expires_ms, active_ms=active_ms
+        tx, project.project_key, held, now=now, expires_ms=expires_ms, active_ms=active_ms
     ):
         raise await lost(tx, project, held)
     return expires_ms
@@ -224,7 +226,7 @@ async def save_draft(
     expires_ms = now + lease_ms(project)
     if await leases_store.write_draft(
         tx,
-        project.project_id,
+        project.project_key,
         held,
         now=now,
         expires_ms=expires_ms,
@@ -247,9 +249,9 @@ async def skip(
 ) -> None:
     """Leave a task to others for good; raises LeaseLost, LimitReached, InvalidContent."""
     now = await tx.now_ms()
-    await leases_store.enter(tx, project.project_id, held.user_id)
+    await leases_store.enter(tx, project.project_key, held.user_id)
     skipped = await leases_store.count_recent(
-        tx, project.project_id, held.user_id, LeaseStatus.skipped, now - 3_600_000
+        tx, project.project_key, held.user_id, LeaseStatus.skipped, now - 3_600_000
     )
     if skipped >= SKIPS_PER_HOUR_MAX:
         raise LimitReached(f"you skipped {skipped} tasks within an hour; ask a manager")
@@ -278,11 +280,11 @@ async def report_sensitive(
     """Take a task from everybody because of what it says; raises LeaseLost, InvalidContent."""
     said = _said(kind, message)
     seq = await _end(tx, project, held, LeaseStatus.skipped)
-    await leases_store.close_all(tx, project.project_id, seq, await tx.now_ms())
-    await work_queue.free_all_places(tx, project.project_id, seq)
+    await leases_store.close_all(tx, project.project_key, seq, await tx.now_ms())
+    await work_queue.free_all_places(tx, project.project_key, seq)
     await work_queue.change_state(
         tx,
-        project.project_id,
+        project.project_key,
         seq,
         expected=WorkState.open,
         state=WorkState.parked,
@@ -291,28 +293,28 @@ async def report_sensitive(
     await _note(tx, project, held, seq, "report", said)
 
 
-async def sweep(tx: Transaction, project_id: int, *, limit: int = SWEPT_AT_ONCE) -> int:
+async def sweep(tx: Transaction, project_key: int, *, limit: int = SWEPT_AT_ONCE) -> int:
     """Take back leases of a project that have run out; how many it was."""
     now = await tx.now_ms()
     swept = 0
-    for seq in await leases_store.list_due(tx, project_id, now=now, limit=limit):
-        count = await leases_store.expire(tx, project_id, seq, now)
-        await work_queue.give_back(tx, project_id, seq, count=count)
+    for seq in await leases_store.list_due(tx, project_key, now=now, limit=limit):
+        count = await leases_store.expire(tx, project_key, seq, now)
+        await work_queue.give_back(tx, project_key, seq, count=count)
         swept += count
     return swept
 
 
-async def end_leases_of(tx: Transaction, account_id: str, user_id: str) -> int:
+async def end_leases_of(tx: Transaction, organization_id: str, user_id: str) -> int:
     """End everything that somebody who was removed has open; how many it was."""
     ended, now = 0, await tx.now_ms()
-    for org_id in await organizations.list_orgs(tx, account_id):
-        for project in await projects.list_projects(tx, org_id):
-            project_id = project.project_id
-            await leases_store.enter(tx, project_id, user_id)
-            for seq in await leases_store.list_held(tx, project_id, user_id):
-                await work_queue.lock_work(tx, project_id, seq)
-                count = await leases_store.close_of_person(tx, project_id, seq, user_id, now)
-                await work_queue.give_back(tx, project_id, seq, count=count)
+    for environment_id in await organizations.list_orgs(tx, organization_id):
+        for project in await projects.list_projects(tx, environment_id):
+            project_key = project.project_key
+            await leases_store.enter(tx, project_key, user_id)
+            for seq in await leases_store.list_held(tx, project_key, user_id):
+                await work_queue.lock_work(tx, project_key, seq)
+                count = await leases_store.close_of_person(tx, project_key, seq, user_id, now)
+                await work_queue.give_back(tx, project_key, seq, count=count)
                 ended += count
     return ended
 
@@ -347,7 +349,9 @@ async def require_room(
     limit_max: int = OPEN_LEASES_MAX,
 ) -> None:
     """Hold somebody to their cap of open tasks; raises LimitReached."""
-    mine = await leases_store.list_unfinished(tx, project.project_id, user_id, limit=UNFINISHED_MAX)
+    mine = await leases_store.list_unfinished(
+        tx, project.project_key, user_id, limit=UNFINISHED_MAX
+    )
     _require_room(mine, now, limit_max)
 
 
@@ -376,27 +380,27 @@ async def _renewed(tx: Transaction, project: ProjectRow, lease: Lease, now: int)
 
     What a paused batch holds back is nobody's to begin or to take up again; who is at it may go on.
     """
-    if not _is_open(lease, now) and await work_queue.is_held(tx, project.project_id, lease.seq):
+    if not _is_open(lease, now) and await work_queue.is_held(tx, project.project_key, lease.seq):
         return None
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
-        if not await work_queue.take_place(tx, project.project_id, lease.seq):
+        if not await work_queue.take_place(tx, project.project_key, lease.seq):
             return None
     elif lease.status not in (LeaseStatus.open, LeaseStatus.returned):
         return None
     found = await leases_store.renew(tx, lease, now=now, expires_ms=now + lease_ms(project))
     if found is None and lease.status in (LeaseStatus.expired, LeaseStatus.released):
-        await work_queue.give_back(tx, project.project_id, lease.seq)
+        await work_queue.give_back(tx, project.project_key, lease.seq)
     return found
 
 
 async def _end(tx: Transaction, project: ProjectRow, held: Hold, status: LeaseStatus) -> int:
     """End a lease at its holder's word and free its place; its task. Raises LeaseLost."""
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
-    await work_queue.lock_work(tx, project.project_id, lease.seq)
+    await work_queue.lock_work(tx, project.project_key, lease.seq)
     now = await tx.now_ms()
-    if not await leases_store.end(tx, project.project_id, held, now=now, status=status):
+    if not await leases_store.end(tx, project.project_key, held, now=now, status=status):
         raise await lost(tx, project, held)
-    await work_queue.give_back(tx, project.project_id, lease.seq)
+    await work_queue.give_back(tx, project.project_key, lease.seq)
     return lease.seq
 
 
@@ -406,7 +410,7 @@ async def _note(
     await leases_store.insert_note(
         tx,
         TaskNote(
-            project_id=project.project_id,
+            project_key=project.project_key,
             note_id=ids.mint("note"),
             seq=seq,
             user_id=held.user_id,

@@ -71,7 +71,7 @@ class ReviewState(Struct, frozen=True):
 
 async def standing_of(tx: Transaction, project: ProjectRow, task: StoredTask) -> ReviewState:
     """A task's questions with everything that was said, in the order of the conversation."""
-    current = await submissions.list_current(tx, task.project_id, task.seq)
+    current = await submissions.list_current(tx, task.project_key, task.seq)
     judged = [
         DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
         for one in current

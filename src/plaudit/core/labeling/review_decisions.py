@@ -74,10 +74,10 @@ async def accept(
     if found.unresolved:
         display = unshuffled(standing.content)
         raise AnswersRejected([missing(one, display) for one in found.unresolved])
-    await submissions.mark_reviewed(tx, task.project_id, task.seq, await tx.now_ms())
+    await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     await _note(tx, task, user_id, "accept", _fixed(standing, checked))
     threads = msgspec.to_builtins(found.threads)
-    await lifecycle.complete_task(tx, project.org_id, task, threads)
+    await lifecycle.complete_task(tx, project.environment_id, task, threads)
 
 
 async def correct(
@@ -91,8 +91,8 @@ async def correct(
 ) -> int:
     """Deliver a completed task anew; its new completion time. Raises AnswersRejected, Conflict."""
     if task.batch_id is not None:
-        await batches.add_progress(tx, task.project_id, task.batch_id, {})  # the lock
-    task = await tasks.get_task(tx, task.project_id, task.seq)
+        await batches.add_progress(tx, task.project_key, task.batch_id, {})  # the lock
+    task = await tasks.get_task(tx, task.project_key, task.seq)
     standing = await _standing(tx, project, task, revision)
     if standing.threads is None:
         raise Conflict("only a completed task with threads can be corrected")
@@ -102,8 +102,8 @@ async def correct(
     noted = _fixed(standing, checked)
     consensus.correct(standing.form, standing.content, standing.threads, standing.judged, checked)
     threads = msgspec.to_builtins(standing.threads)
-    completed_ms = await lifecycle.correct_task(tx, project.org_id, task, threads)
-    await submissions.mark_reviewed(tx, task.project_id, task.seq, await tx.now_ms())
+    completed_ms = await lifecycle.correct_task(tx, project.environment_id, task, threads)
+    await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     times = {"was_completed_ms": task.completed_ms, "completed_ms": completed_ms}
     await _note(tx, task, user_id, "correct", noted | times)
     return completed_ms
@@ -127,15 +127,15 @@ async def send_back(
         )
     await _lock(tx, task, WorkState.in_review)
     await _standing(tx, project, task, revision)
-    current = await submissions.list_current(tx, project.project_id, task.seq)
+    current = await submissions.list_current(tx, project.project_key, task.seq)
     one = next((one for one in current if one.user_id == user_id), None)
-    lease = await leases.find_lease_of(tx, project.project_id, task.seq, user_id)
+    lease = await leases.find_lease_of(tx, project.project_key, task.seq, user_id)
     if one is None or lease is None or lease.status is not LeaseStatus.submitted:
         raise NotFound("this person has not submitted the task")
-    if await membership.is_removed(tx, project.org_id, user_id):
+    if await membership.is_removed(tx, project.environment_id, user_id):
         raise Conflict("this person was removed and cannot do it again; fix the answers instead")
     await submissions.retract(tx, one)
-    await work_queue.count_retraction(tx, project.project_id, task.seq)
+    await work_queue.count_retraction(tx, project.project_key, task.seq)
     now = await tx.now_ms()
     if not await leases.return_lease(tx, lease, now=now, expires_ms=now + RETURNED_MS):
         raise Conflict("this task changes at this moment; try again")
@@ -149,13 +149,13 @@ async def dismiss_report(
     await _lock(tx, task, WorkState.parked)
     await work_queue.change_state(
         tx,
-        project.project_id,
+        project.project_key,
         task.seq,
         expected=WorkState.parked,
         state=WorkState.open,
         reason=None,
     )
-    await leases.release_closed(tx, project.project_id, task.seq)
+    await leases.release_closed(tx, project.project_key, task.seq)
     await _note(tx, task, user_id, "dismiss_report", {})
 
 
@@ -164,11 +164,11 @@ async def confirm_report(
 ) -> None:
     """Complete a parked task with what was reported of it; raises Conflict."""
     await _lock(tx, task, WorkState.parked)
-    notes = await leases.list_notes(tx, project.project_id, task.seq, limit=REPORTS_MAX)
+    notes = await leases.list_notes(tx, project.project_key, task.seq, limit=REPORTS_MAX)
     said = [_decode(one.detail) for one in reversed(notes) if one.kind == "report"]
     reports = [SensitiveContentReport(type=one["reason"], message=one.get("note")) for one in said]
     await _note(tx, task, user_id, "confirm_report", {})
-    await lifecycle.complete_reported(tx, project.org_id, task, reports)
+    await lifecycle.complete_reported(tx, project.environment_id, task, reports)
 
 
 async def _standing(
@@ -205,8 +205,8 @@ def _fixed(standing: ReviewState, fixes: Sequence[Answer]) -> dict[str, Any]:
 async def _lock(tx: Transaction, task: StoredTask, state: WorkState) -> None:
     """Keep everybody else from a task that waits; raises Conflict if it does not."""
     if task.batch_id is not None:
-        await batches.add_progress(tx, task.project_id, task.batch_id, {})
-    found = await work_queue.lock_work(tx, task.project_id, task.seq)
+        await batches.add_progress(tx, task.project_key, task.batch_id, {})
+    found = await work_queue.lock_work(tx, task.project_key, task.seq)
     if found is None or found.state is not state:
         word = "in review" if state is WorkState.in_review else "parked"
         raise Conflict(f"the task is not {word} any more")
@@ -216,7 +216,7 @@ async def _note(
     tx: Transaction, task: StoredTask, user_id: str, kind: str, detail: dict[str, Any]
 ) -> None:
     note = TaskNote(
-        project_id=task.project_id,
+        project_key=task.project_key,
         note_id=ids.mint("note"),
         seq=task.seq,
         user_id=user_id,

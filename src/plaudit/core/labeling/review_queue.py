@@ -59,13 +59,13 @@ class ReturnedTask(Struct, frozen=True):
     created_ms: int
 
 
-async def list_waiting(tx: Transaction, org_id: str) -> tuple[list[ProjectBacklog], bool]:
+async def list_waiting(tx: Transaction, environment_id: str) -> tuple[list[ProjectBacklog], bool]:
     """Those of a world's newest projects in which something waits; whether there are older ones."""
-    found = await projects.list_newest_projects(tx, org_id, PROJECTS_MAX + 1)
+    found = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
     listed = []
     for one in found[:PROJECTS_MAX]:
         counts = [
-            await work_queue.count_waiting(tx, one.project_id, state, limit_max=COUNTED_MAX)
+            await work_queue.count_waiting(tx, one.project_key, state, limit_max=COUNTED_MAX)
             for state in (WorkState.in_review, WorkState.parked)
         ]
         if any(counts):
@@ -78,7 +78,7 @@ async def list_in_review(
 ) -> list[Work]:
     """Tasks that wait for a reviewer."""
     return await work_queue.list_waiting(
-        tx, project.project_id, WorkState.in_review, after_seq=after_seq, limit=limit
+        tx, project.project_key, WorkState.in_review, after_seq=after_seq, limit=limit
     )
 
 
@@ -87,7 +87,7 @@ async def list_parked(
 ) -> list[Work]:
     """Tasks whose content was reported."""
     return await work_queue.list_waiting(
-        tx, project.project_id, WorkState.parked, after_seq=after_seq, limit=limit
+        tx, project.project_key, WorkState.parked, after_seq=after_seq, limit=limit
     )
 
 
@@ -100,9 +100,9 @@ async def list_completed(
 ) -> list[StoredTask]:
     """Completed tasks, the last one first."""
     places = await recent_completions.list_latest(
-        tx, project.project_id, before=before, limit=limit
+        tx, project.project_key, before=before, limit=limit
     )
-    return [await tasks.get_task(tx, project.project_id, one.seq) for one in places]
+    return [await tasks.get_task(tx, project.project_key, one.seq) for one in places]
 
 
 async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -> str | None:
@@ -110,19 +110,19 @@ async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -
     for start in (after_seq, 0):
         found = await list_in_review(tx, project, after_seq=start, limit=1)
         if found:
-            return (await tasks.get_task(tx, project.project_id, found[0].seq)).task_id
+            return (await tasks.get_task(tx, project.project_key, found[0].seq)).task_id
     return None
 
 
 async def list_said(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
     """What was said and decided about a task, newest first; the last hundred."""
-    notes = await leases_store.list_notes(tx, project.project_id, seq, limit=NOTES_MAX)
+    notes = await leases_store.list_notes(tx, project.project_key, seq, limit=NOTES_MAX)
     return [_said(one) for one in notes]
 
 
 async def list_answered(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
     """When people submitted a task, newest first; the last hundred times."""
-    found = await submissions.list_all(tx, project.project_id, seq, limit=NOTES_MAX)
+    found = await submissions.list_all(tx, project.project_key, seq, limit=NOTES_MAX)
     return [
         ReviewAction(
             user_id=one.user_id,
@@ -139,7 +139,7 @@ async def list_answered(tx: Transaction, project: ProjectRow, seq: int) -> list[
 async def list_returned(tx: Transaction, project: ProjectRow, user_id: str) -> list[ReturnedTask]:
     """What was sent back to somebody and waits for them."""
     leases = await leases_store.list_leases(
-        tx, project.project_id, user_id, LeaseStatus.returned, limit=UNFINISHED_MAX
+        tx, project.project_key, user_id, LeaseStatus.returned, limit=UNFINISHED_MAX
     )
     found = []
     for lease in leases:
@@ -153,8 +153,8 @@ async def returned_with(tx: Transaction, project: ProjectRow, lease: Lease) -> R
     """Why a lease was sent back, until its holder submits again; None if it was not."""
     if lease.fence == 1 or lease.status is LeaseStatus.submitted:
         return None
-    last = await submissions.find_last(tx, project.project_id, lease.assignment_id)
-    notes = await leases_store.list_notes(tx, project.project_id, lease.seq, limit=NOTES_MAX)
+    last = await submissions.find_last(tx, project.project_key, lease.assignment_id)
+    notes = await leases_store.list_notes(tx, project.project_key, lease.seq, limit=NOTES_MAX)
     for one in notes:
         is_older = last is not None and one.created_ms < last.submitted_ms
         if one.kind != "send_back" or is_older:
@@ -165,11 +165,13 @@ async def returned_with(tx: Transaction, project: ProjectRow, lease: Lease) -> R
     return None
 
 
-async def names_of(tx: Transaction, account_id: str, user_ids: Iterable[str]) -> dict[str, str]:
+async def names_of(
+    tx: Transaction, organization_id: str, user_ids: Iterable[str]
+) -> dict[str, str]:
     """What to call people, removed ones too; an id that is nobody's stands for itself."""
     names = {}
     for user_id in set(user_ids):
-        person = await users.find_person(tx, account_id, user_id)
+        person = await users.find_person(tx, organization_id, user_id)
         names[user_id] = user_id if person is None else person.name or person.email
     return names
 

@@ -96,7 +96,7 @@ class SubmissionSample(Struct, frozen=True):
 
 async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
     """The counts of one project."""
-    key = project.project_id
+    key = project.project_key
     statuses = {
         status: await projects.count_tasks(tx, key, status, COUNTED_MAX)
         for status in STORED_STATUSES
@@ -113,12 +113,12 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
 async def pace(tx: Transaction, project: ProjectRow, now_ms: int) -> CompletionPace:
     """Completions of the last DAYS days, today included, or the last on which there were any."""
     first = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
-    newest = await recent_completions.list_latest(tx, project.project_id, limit=1)
+    newest = await recent_completions.list_latest(tx, project.project_key, limit=1)
     is_past = bool(newest) and newest[0].completed_ms < first
     if is_past:
         first = (newest[0].completed_ms // DAY_MS - DAYS + 1) * DAY_MS
     counts = await statistics.count_completed_by_day(
-        tx, project.project_id, since_ms=first, most=COUNTED_MAX
+        tx, project.project_key, since_ms=first, most=COUNTED_MAX
     )
     days = [(first + number * DAY_MS, counts.get(number, 0)) for number in range(DAYS)]
     return CompletionPace(days, sum(counts.values()) >= COUNTED_MAX, is_past)
@@ -126,7 +126,7 @@ async def pace(tx: Transaction, project: ProjectRow, now_ms: int) -> CompletionP
 
 async def last_answers(tx: Transaction, project: ProjectRow) -> list[tuple[bytes, int, bool]]:
     """The last SAMPLE submissions, for `sampled`."""
-    return await statistics.list_last_answers(tx, project.project_id, limit=SAMPLE)
+    return await statistics.list_last_answers(tx, project.project_key, limit=SAMPLE)
 
 
 def sampled(form: Form, rows: Sequence[tuple[bytes, int, bool]]) -> SubmissionSample:

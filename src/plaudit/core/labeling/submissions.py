@@ -97,7 +97,7 @@ async def submit(
         return known
     if not leases.is_held(lease, held, await tx.now_ms()):
         raise await leases.lost(tx, project, held)
-    task = await tasks.get_task(tx, lease.project_id, lease.seq)
+    task = await tasks.get_task(tx, lease.project_key, lease.seq)
     form = form_of(project_detail(project))
     checked = check(form, content_of(task), _decode_display(lease.display), answers)
     done = await _end(tx, held, task, lease, given, active_ms)
@@ -107,7 +107,7 @@ async def submit(
             return known
         raise await leases.lost(tx, project, held)
     one = await _keep(tx, done, client_key, given, _encode(checked))
-    counted = await work_queue.count_submission(tx, lease.project_id, lease.seq)
+    counted = await work_queue.count_submission(tx, lease.project_key, lease.seq)
     outcome = "waiting"
     if counted.submitted_count >= counted.needed:
         outcome = await _finish(tx, project, task)
@@ -132,13 +132,13 @@ async def reopen(tx: Transaction, project: ProjectRow, user_id: str, assignment_
 async def count_done(tx: Transaction, project: ProjectRow, user_id: str) -> int:
     """How many tasks of a project somebody has submitted."""
     return await leases_store.count_recent(
-        tx, project.project_id, user_id, LeaseStatus.submitted, 0
+        tx, project.project_key, user_id, LeaseStatus.submitted, 0
     )
 
 
 async def list_recent(tx: Transaction, project: ProjectRow, user_id: str) -> list[SubmissionRow]:
     """Somebody's last submissions that count, newest first; at most twenty."""
-    return await submissions.list_recent(tx, project.project_id, user_id, limit=REOPENABLE)
+    return await submissions.list_recent(tx, project.project_key, user_id, limit=REOPENABLE)
 
 
 async def why_final(tx: Transaction, one: SubmissionRow, task: StoredTask) -> str | None:
@@ -147,7 +147,7 @@ async def why_final(tx: Transaction, one: SubmissionRow, task: StoredTask) -> st
         return "reviewed"
     completed_ms = task.completed_ms
     is_delivered = completed_ms is not None and await frozen_tasks.is_delivered_since(
-        tx, one.project_id, one.seq, completed_ms
+        tx, one.project_key, one.seq, completed_ms
     )
     return "delivered" if is_delivered else None
 
@@ -158,7 +158,7 @@ async def consolidated(
     """The threads that a task's submissions come to, and what they leave open."""
     judged = [
         DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
-        for one in await submissions.list_current(tx, task.project_id, task.seq)
+        for one in await submissions.list_current(tx, task.project_key, task.seq)
     ]
     return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
 
@@ -190,17 +190,17 @@ async def _end(
         # Completing counts in the batch; its lock comes before those of its tasks. If somebody
         # submits at this moment, this may be the last one unforeseen. Then the locks are taken in
         # another order, and should that ever tie two transactions up, one of them is run again.
-        await batches.add_progress(tx, lease.project_id, task.batch_id, {})
-    if await work_queue.lock_work(tx, lease.project_id, lease.seq) is None:
+        await batches.add_progress(tx, lease.project_key, task.batch_id, {})
+    if await work_queue.lock_work(tx, lease.project_key, lease.seq) is None:
         return None
     return await leases_store.end_submitted(
-        tx, lease.project_id, held, now=await tx.now_ms(), active_ms=active_ms, draft=given
+        tx, lease.project_key, held, now=await tx.now_ms(), active_ms=active_ms, draft=given
     )
 
 
 async def _is_last(tx: Transaction, lease: Lease) -> bool:
     """Whether one submission more is all that a task needs, as far as one can see."""
-    found = await work_queue.find_work(tx, lease.project_id, lease.seq)
+    found = await work_queue.find_work(tx, lease.project_key, lease.seq)
     return found is not None and found.submitted_count + 1 >= found.needed
 
 
@@ -210,10 +210,10 @@ async def _keep(
     """Store a submission for good."""
     last = None
     if lease.fence > 1:  # else it is the first time that this person has the task
-        last = await submissions.find_last(tx, lease.project_id, lease.assignment_id)
+        last = await submissions.find_last(tx, lease.project_key, lease.assignment_id)
     assert lease.ended_ms is not None
     one = SubmissionRow(
-        project_id=lease.project_id,
+        project_key=lease.project_key,
         submission_id=ids.mint("submission"),
         assignment_id=lease.assignment_id,
         seq=lease.seq,
@@ -239,11 +239,13 @@ async def _finish(tx: Transaction, project: ProjectRow, task: StoredTask) -> str
     reason = "open questions" if found.unresolved else review_reason(project, task.task_id)
     if reason is None:
         threads = msgspec.to_builtins(found.threads)
-        await lifecycle.complete_task(tx, project.org_id, task, threads, by_submissions=True)
+        await lifecycle.complete_task(
+            tx, project.environment_id, task, threads, by_submissions=True
+        )
         return "completed"
     await work_queue.change_state(
         tx,
-        task.project_id,
+        task.project_key,
         task.seq,
         expected=WorkState.open,
         state=WorkState.in_review,
@@ -254,13 +256,13 @@ async def _finish(tx: Transaction, project: ProjectRow, task: StoredTask) -> str
 
 async def _repeated(tx: Transaction, lease: Lease, client_key: str, given: bytes) -> Receipt | None:
     """The receipt of what was submitted under this key; raises IdempotencyMismatch."""
-    one = await submissions.find_by_key(tx, lease.project_id, lease.assignment_id, client_key)
+    one = await submissions.find_by_key(tx, lease.project_key, lease.assignment_id, client_key)
     if one is None:
         return None
     if one.given_hash != _hash(given):
         raise IdempotencyMismatch("other answers were submitted under this key")
-    task = await tasks.get_task(tx, lease.project_id, lease.seq)
-    found = await work_queue.find_work(tx, lease.project_id, lease.seq)
+    task = await tasks.get_task(tx, lease.project_key, lease.seq)
+    found = await work_queue.find_work(tx, lease.project_key, lease.seq)
     if task.status is TaskStatus.completed:
         outcome = "completed"
     else:
@@ -289,18 +291,18 @@ async def _reopen(
     """Open a submission again, its answers as the draft."""
     await leases.enter(tx, project, one.user_id)
     await leases.require_room(tx, project, one.user_id, await tx.now_ms(), limit_max=limit_max)
-    task = await tasks.get_task(tx, one.project_id, one.seq)
+    task = await tasks.get_task(tx, one.project_key, one.seq)
     if task.status is TaskStatus.completed:
-        await lifecycle.reopen_task(tx, project.org_id, task, keeps_submissions=True)
+        await lifecycle.reopen_task(tx, project.environment_id, task, keeps_submissions=True)
     if (word := await why_final(tx, one, task)) is not None:
         raise Conflict(f"this task has been {word}")
-    found = await work_queue.lock_work(tx, one.project_id, one.seq)
+    found = await work_queue.lock_work(tx, one.project_key, one.seq)
     if found is None or found.state is WorkState.parked:
         raise Conflict("this task was taken off the queue")
     lease = await leases.get_lease(tx, project, one.user_id, one.assignment_id)
     if not await submissions.retract(tx, one):
         raise Conflict("this task has been reviewed")
-    await work_queue.count_retraction(tx, one.project_id, one.seq)
+    await work_queue.count_retraction(tx, one.project_key, one.seq)
     now = await tx.now_ms()
     renewed = await leases_store.renew(
         tx, lease, now=now, expires_ms=now + leases.lease_ms(project)

@@ -29,9 +29,9 @@ class WorkOnTask(Struct, frozen=True):
     people: dict[str, str]
 
 
-async def work_on(tx: Transaction, task: StoredTask, account_id: str) -> WorkOnTask:
+async def work_on(tx: Transaction, task: StoredTask, organization_id: str) -> WorkOnTask:
     """How the work on a task stands; up to LISTED_MAX leases and notes, the latest first."""
-    key, seq = task.project_id, task.seq
+    key, seq = task.project_key, task.seq
     leases = await leases_store.list_leases_on(tx, key, seq, limit=LISTED_MAX)
     current = await submissions.list_current(tx, key, seq)
     notes = await leases_store.list_notes(tx, key, seq, limit=LISTED_MAX)
@@ -39,7 +39,7 @@ async def work_on(tx: Transaction, task: StoredTask, account_id: str) -> WorkOnT
     involved = {one.user_id for one in leases}
     involved |= {one.user_id for one in current} | {one.user_id for one in notes}
     for user_id in involved:
-        person = await users.find_person(tx, account_id, user_id)
+        person = await users.find_person(tx, organization_id, user_id)
         if person is not None:
             people[user_id] = person.name or person.email
     return WorkOnTask(await work_queue.find_work(tx, key, seq), leases, current, notes, people)
@@ -47,8 +47,8 @@ async def work_on(tx: Transaction, task: StoredTask, account_id: str) -> WorkOnT
 
 async def find_in_project(tx: Transaction, project: ProjectRow, word: str) -> StoredTask | None:
     """The task of a project that has this id or this `unique_id`; the id goes first."""
-    task = await tasks.find_task(tx, project.org_id, word)
+    task = await tasks.find_task(tx, project.environment_id, word)
     if task is None:
-        holder = (await unique_ids.list_holders(tx, project.org_id, [word])).get(word)
-        task = None if holder is None else await tasks.find_task(tx, project.org_id, holder)
-    return task if task is not None and task.project_id == project.project_id else None
+        holder = (await unique_ids.list_holders(tx, project.environment_id, [word])).get(word)
+        task = None if holder is None else await tasks.find_task(tx, project.environment_id, holder)
+    return task if task is not None and task.project_key == project.project_key else None

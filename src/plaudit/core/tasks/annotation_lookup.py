@@ -28,7 +28,7 @@ def id_hash(annotation_id: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-async def find(tx: Transaction, org_id: str, annotation_id: str) -> Annotation | None:
+async def find(tx: Transaction, environment_id: str, annotation_id: str) -> Annotation | None:
     """The annotation with all its details.
 
     An id of our making names its task; any other is looked up by its hash, which may lead to
@@ -36,11 +36,11 @@ async def find(tx: Transaction, org_id: str, annotation_id: str) -> Annotation |
     """
     task_id = task_id_of_annotation(annotation_id)
     if task_id is not None:
-        task = await tasks.find_task(tx, org_id, task_id)
+        task = await tasks.find_task(tx, environment_id, task_id)
         found = None if task is None else _pick(task, annotation_id)
         if found is not None:
             return found
-    for place in await tasks.list_annotation_places(tx, org_id, id_hash(annotation_id)):
+    for place in await tasks.list_annotation_places(tx, environment_id, id_hash(annotation_id)):
         found = _pick(await tasks.get_task(tx, *place), annotation_id)
         if found is not None:
             return found

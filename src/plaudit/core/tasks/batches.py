@@ -50,7 +50,7 @@ async def open_batch(
     """Create a batch whose name is new in the whole world; raises Conflict (contract 3.5)."""
     name_key = names.checked(name)
     batch_id = ids.mint("batch")
-    if not await batches.claim_name(tx, project.org_id, name_key, batch_id):
+    if not await batches.claim_name(tx, project.environment_id, name_key, batch_id):
         raise Conflict(f"there is a batch named {name!r} already")
     return await create_batch(
         tx,
@@ -65,7 +65,7 @@ async def open_batch(
 
 async def move(tx: Transaction, batch: BatchRow, action: str) -> BatchRow:
     """Do one of MOVES; return the batch as it now is. Raises IllegalMove."""
-    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
+    await batches.add_progress(tx, batch.project_key, batch.batch_id, {})  # the lock
     starts, status = MOVES[action]
     current = await _current(tx, batch)
     if current.status not in starts or not await batches.move_batch(
@@ -77,7 +77,7 @@ async def move(tx: Transaction, batch: BatchRow, action: str) -> BatchRow:
     if status is BatchStatus.cancelled:
         await cancel_pending(tx, batch)
     elif status is BatchStatus.in_progress:
-        await lifecycle.settle_batch(tx, batch.org_id, batch.project_id, batch.batch_id)
+        await lifecycle.settle_batch(tx, batch.environment_id, batch.project_key, batch.batch_id)
     return await _current(tx, batch)
 
 
@@ -88,7 +88,7 @@ async def set_metadata(
 
     Raises InvalidContent for more than a batch may have afterwards.
     """
-    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # an import's lock
+    await batches.add_progress(tx, batch.project_key, batch.batch_id, {})  # an import's lock
     for _ in range(lifecycle.ATTEMPTS_MAX):
         current = await _current(tx, batch)
         wanted = json_merge_patch.merged(_decode(current.metadata), metadata) if merge else metadata
@@ -99,7 +99,7 @@ async def set_metadata(
 
 
 async def _current(tx: Transaction, batch: BatchRow) -> BatchRow:
-    found = await batches.find_batch(tx, batch.org_id, batch.batch_id)
+    found = await batches.find_batch(tx, batch.environment_id, batch.batch_id)
     assert found is not None
     return found
 
@@ -108,7 +108,7 @@ async def cancel_pending(tx: Transaction, batch: BatchRow) -> None:
     """Cancel what has not ended of a batch that is cancelled; the caller has it locked."""
     canceled = 0
     while found := await tasks.list_pending_of_batch(
-        tx, batch.project_id, batch.batch_id, limit=CANCELED_AT_ONCE
+        tx, batch.project_key, batch.batch_id, limit=CANCELED_AT_ONCE
     ):
         moved = []
         for task in found:
@@ -118,7 +118,7 @@ async def cancel_pending(tx: Transaction, batch: BatchRow) -> None:
         await tasks.cancel_tasks(tx, moved)
         await events.announce_tasks(
             tx,
-            batch.org_id,
+            batch.environment_id,
             [
                 msgspec.structs.replace(task, status=TaskStatus.canceled, head=head)
                 for task, head in moved
@@ -127,5 +127,5 @@ async def cancel_pending(tx: Transaction, batch: BatchRow) -> None:
         canceled += len(moved)
     await work_queue.end_work_of_batch(tx, batch)
     change = {TaskStatus.pending: -canceled, TaskStatus.canceled: canceled}
-    counts = await batches.add_progress(tx, batch.project_id, batch.batch_id, change)
+    counts = await batches.add_progress(tx, batch.project_key, batch.batch_id, change)
     assert counts[TaskStatus.pending] == 0, "the lock keeps everybody else from its tasks"

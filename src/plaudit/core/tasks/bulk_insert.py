@@ -73,7 +73,7 @@ class _Stored:
     def __init__(self, tx: Transaction, project: ProjectRow) -> None:
         self._tx = tx
         self._project = project
-        self._org_id = project.org_id
+        self._org_id = project.environment_id
         self._batches: dict[int, BatchRow] = {}
         self.results: list[RowResult] = []
 
@@ -159,7 +159,7 @@ class _Stored:
         tx, project = self._tx, self._project
         await self._count(rows)
         now = clock.now_ms()
-        first = await projects.take_seqs(tx, project.project_id, len(rows))
+        first = await projects.take_seqs(tx, project.project_key, len(rows))
         made = [self._task(row, first + number, now) for number, row in enumerate(rows)]
         await tasks.insert_tasks(tx, self._org_id, made)
         await work_queue.open_work(tx, project, made)
@@ -171,7 +171,7 @@ class _Stored:
             action,
             "task",
             [one.task_id for one in made],
-            project_id=project.project_id,
+            project_key=project.project_key,
         )
         for row in rows:
             result = RowResult(line=row.line, outcome="created", task_id=row.task_id)
@@ -225,8 +225,10 @@ class _Stored:
             return {}
         places = await tasks.locate_tasks(self._tx, self._org_id, sorted(set(task_ids)))
         found: dict[str, KnownTask | None] = dict.fromkeys(places)
-        own = [seq for project_id, seq in places.values() if project_id == self._project.project_id]
-        for one in await unique_ids_store.list_known(self._tx, self._project.project_id, own):
+        own = [
+            seq for project_key, seq in places.values() if project_key == self._project.project_key
+        ]
+        for one in await unique_ids_store.list_known(self._tx, self._project.project_key, own):
             found[one.task_id] = one
         return found
 
@@ -263,7 +265,7 @@ class _Stored:
         )
         for batch_id in sorted(counts):
             change = {TaskStatus.pending: counts[batch_id]}
-            await batches.add_progress(self._tx, self._project.project_id, batch_id, change)
+            await batches.add_progress(self._tx, self._project.project_key, batch_id, change)
             batch = await batches.find_batch(self._tx, self._org_id, batch_id)
             assert batch is not None
             if batch.status in CLOSED:
@@ -278,7 +280,7 @@ class _Stored:
         )
         batch = self._batches.get(row.line)
         return StoredTask(
-            project_id=self._project.project_id,
+            project_key=self._project.project_key,
             seq=seq,
             task_id=row.task_id,
             batch_id=None if batch is None else batch.batch_id,

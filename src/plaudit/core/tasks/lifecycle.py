@@ -57,16 +57,16 @@ async def create_task(
     size_limits.check_conversation(len(content_json or b""), "/template_variables")
     is_given = task_id is not None
     task_id = task_id or ids.mint("task")
-    if is_given and await tasks.find_task(tx, project.org_id, task_id) is not None:
+    if is_given and await tasks.find_task(tx, project.environment_id, task_id) is not None:
         raise Conflict(f"there is a task {task_id!r} already")
     if unique_id is not None:
-        holder = await tasks.claim_unique_id(tx, project.org_id, unique_id, task_id)
+        holder = await tasks.claim_unique_id(tx, project.environment_id, unique_id, task_id)
         if holder != task_id:
             raise Conflict(f"unique_id {unique_id!r} belongs to task {holder!r}")
     if batch is not None:
         # Counting locks the batch's progress, so its status, read after, cannot change any more.
-        await batches.add_progress(tx, project.project_id, batch.batch_id, {TaskStatus.pending: 1})
-        now_stored = await batches.find_batch(tx, project.org_id, batch.batch_id)
+        await batches.add_progress(tx, project.project_key, batch.batch_id, {TaskStatus.pending: 1})
+        now_stored = await batches.find_batch(tx, project.environment_id, batch.batch_id)
         assert now_stored is not None
         if now_stored.status in CLOSED:
             raise IllegalMove(f"the batch is {now_stored.status}; it takes no more tasks")
@@ -78,8 +78,8 @@ async def create_task(
         metadata=metadata,
     )
     task = StoredTask(
-        project_id=project.project_id,
-        seq=await projects.take_seqs(tx, project.project_id, 1),
+        project_key=project.project_key,
+        seq=await projects.take_seqs(tx, project.project_key, 1),
         task_id=task_id,
         batch_id=None if batch is None else batch.batch_id,
         status=TaskStatus.pending,
@@ -90,14 +90,19 @@ async def create_task(
         unique_id=unique_id,
         callback_url=callback_url,
     )
-    await tasks.insert_tasks(tx, project.org_id, [task])
+    await tasks.insert_tasks(tx, project.environment_id, [task])
     await work_queue.open_work(tx, project, [task])
-    await events.announce_tasks(tx, project.org_id, [task])
+    await events.announce_tasks(tx, project.environment_id, [task])
     return task
 
 
 async def complete_task(
-    tx: Transaction, org_id: str, task: StoredTask, threads: Any, *, by_submissions: bool = False
+    tx: Transaction,
+    environment_id: str,
+    task: StoredTask,
+    threads: Any,
+    *,
+    by_submissions: bool = False,
 ) -> int:
     """Complete a pending task with its delivered threads; return its completion time.
 
@@ -109,42 +114,44 @@ async def complete_task(
     if not read.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
-    completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
+    completed_ms = await projects.tick(tx, task.project_key, clock.now_ms())
     rendered = render.render(read.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 
     done = await _move(tx, task, TaskStatus.completed, completed_ms, _completed_head(completed_ms))
     done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
-    await tasks.insert_body(tx, task.project_id, task.seq, rendered.body, rendered.patches)
+    await tasks.insert_body(tx, task.project_key, task.seq, rendered.body, rendered.patches)
     await tasks.insert_annotation_places(
         tx,
-        org_id,
-        [(id_hash(one), task.project_id, task.seq) for one in read.foreign_annotation_ids],
+        environment_id,
+        [(id_hash(one), task.project_key, task.seq) for one in read.foreign_annotation_ids],
     )
-    await _settle(tx, org_id, done, by_submissions=by_submissions)
+    await _settle(tx, environment_id, done, by_submissions=by_submissions)
     return completed_ms
 
 
 async def complete_reported(
-    tx: Transaction, org_id: str, task: StoredTask, reports: list[SensitiveContentReport]
+    tx: Transaction, environment_id: str, task: StoredTask, reports: list[SensitiveContentReport]
 ) -> int:
     """Complete a pending task whose content must not be worked on: it has reports, no threads.
 
     Returns its completion time; raises Conflict if the task is no longer pending.
     """
     await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
-    completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
+    completed_ms = await projects.tick(tx, task.project_key, clock.now_ms())
 
     def head(fields: HeadFields) -> bytes:
         fields.completed_at = clock.format_ms(completed_ms)
         fields.sensitive_content_reports = reports
         return _plain_head(fields)
 
-    await _settle(tx, org_id, await _move(tx, task, TaskStatus.completed, completed_ms, head))
+    await _settle(
+        tx, environment_id, await _move(tx, task, TaskStatus.completed, completed_ms, head)
+    )
     return completed_ms
 
 
-async def correct_task(tx: Transaction, org_id: str, task: StoredTask, threads: Any) -> int:
+async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, threads: Any) -> int:
     """Deliver a completed task anew with corrected threads; return its new completion time.
 
     It is announced again, and who asks for what was completed since gets it again. Deliveries that
@@ -155,8 +162,8 @@ async def correct_task(tx: Transaction, org_id: str, task: StoredTask, threads: 
     if not read.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     if task.batch_id is not None:
-        await batches.add_progress(tx, task.project_id, task.batch_id, {})  # the lock
-    completed_ms = await projects.tick(tx, task.project_id, clock.now_ms())
+        await batches.add_progress(tx, task.project_key, task.batch_id, {})  # the lock
+    completed_ms = await projects.tick(tx, task.project_key, clock.now_ms())
     rendered = render.render(read.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 
@@ -169,26 +176,26 @@ async def correct_task(tx: Transaction, org_id: str, task: StoredTask, threads: 
         expected=TaskStatus.completed,
         expected_ms=task.completed_ms,
     )
-    await tasks.delete_body(tx, task.project_id, task.seq)
-    await tasks.insert_body(tx, task.project_id, task.seq, rendered.body, rendered.patches)
+    await tasks.delete_body(tx, task.project_key, task.seq)
+    await tasks.insert_body(tx, task.project_key, task.seq, rendered.body, rendered.patches)
     await tasks.insert_annotation_places(
         tx,
-        org_id,
-        [(id_hash(one), task.project_id, task.seq) for one in read.foreign_annotation_ids],
+        environment_id,
+        [(id_hash(one), task.project_key, task.seq) for one in read.foreign_annotation_ids],
     )
     done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
-    await events.announce_tasks(tx, org_id, [done])
+    await events.announce_tasks(tx, environment_id, [done])
     return completed_ms
 
 
-async def cancel_task(tx: Transaction, org_id: str, task: StoredTask) -> None:
+async def cancel_task(tx: Transaction, environment_id: str, task: StoredTask) -> None:
     """Cancel a pending task; raises Conflict if it is no longer pending."""
     await _count(tx, task, TaskStatus.pending, TaskStatus.canceled)
-    await _settle(tx, org_id, await _move(tx, task, TaskStatus.canceled, None, _plain_head))
+    await _settle(tx, environment_id, await _move(tx, task, TaskStatus.canceled, None, _plain_head))
 
 
 async def fail_task(
-    tx: Transaction, org_id: str, task: StoredTask, errors: list[ErrorDetail]
+    tx: Transaction, environment_id: str, task: StoredTask, errors: list[ErrorDetail]
 ) -> None:
     """Put a pending task in status error, saying why; raises Conflict if it is not pending."""
 
@@ -197,11 +204,11 @@ async def fail_task(
         return _plain_head(fields)
 
     await _count(tx, task, TaskStatus.pending, TaskStatus.error)
-    await _settle(tx, org_id, await _move(tx, task, TaskStatus.error, None, head))
+    await _settle(tx, environment_id, await _move(tx, task, TaskStatus.error, None, head))
 
 
 async def reopen_task(
-    tx: Transaction, org_id: str, task: StoredTask, *, keeps_submissions: bool = False
+    tx: Transaction, environment_id: str, task: StoredTask, *, keeps_submissions: bool = False
 ) -> None:
     """Make a completed task pending again. Its threads go; what they asked stays as content.
 
@@ -210,7 +217,7 @@ async def reopen_task(
     """
     await _count(tx, task, TaskStatus.completed, TaskStatus.pending)
     if task.batch_id is not None:  # locked by counting, so its status cannot change any more
-        batch = await batches.find_batch(tx, org_id, task.batch_id)
+        batch = await batches.find_batch(tx, environment_id, task.batch_id)
         assert batch is not None
         if batch.status is BatchStatus.cancelled:
             raise Conflict("the batch of this task is cancelled; its tasks are not reopened")
@@ -221,35 +228,35 @@ async def reopen_task(
         return _plain_head(fields)
 
     await _move(tx, task, TaskStatus.pending, None, head, expected=TaskStatus.completed)
-    task = await tasks.get_task(tx, task.project_id, task.seq)
+    task = await tasks.get_task(tx, task.project_key, task.seq)
     if task.body is not None and task.content is None:
         content = _encode(content_from_threads(task))
-        await tasks.set_content(tx, task.project_id, task.seq, content)
-        task = await tasks.get_task(tx, task.project_id, task.seq)
-    await tasks.delete_body(tx, task.project_id, task.seq)
-    project = await projects.find_project_by_key(tx, org_id, task.project_id)
+        await tasks.set_content(tx, task.project_key, task.seq, content)
+        task = await tasks.get_task(tx, task.project_key, task.seq)
+    await tasks.delete_body(tx, task.project_key, task.seq)
+    project = await projects.find_project_by_key(tx, environment_id, task.project_key)
     assert project is not None
     if keeps_submissions:
-        count = await submissions.count_current(tx, task.project_id, task.seq)
+        count = await submissions.count_current(tx, task.project_key, task.seq)
         await work_queue.open_work(tx, project, [task], submitted_count=count)
     else:
         await work_queue.begin_again(tx, project, task)
 
 
 async def set_metadata(
-    tx: Transaction, org_id: str, task_id: str, metadata: dict[str, Any], *, merge: bool
+    tx: Transaction, environment_id: str, task_id: str, metadata: dict[str, Any], *, merge: bool
 ) -> StoredTask:
     """Replace a task's metadata, or merge into it (contract 3.4).
 
     Raises NotFound, or InvalidContent for more than a task may have afterwards.
     """
     for _ in range(ATTEMPTS_MAX):
-        task = await tasks.find_task(tx, org_id, task_id)
+        task = await tasks.find_task(tx, environment_id, task_id)
         if task is None:
             raise NotFound("there is no such task")
         if task.batch_id is not None:  # waits for a batch that is just being cancelled
-            await batches.add_progress(tx, task.project_id, task.batch_id, {})
-            task = await tasks.get_task(tx, task.project_id, task.seq)
+            await batches.add_progress(tx, task.project_key, task.batch_id, {})
+            task = await tasks.get_task(tx, task.project_key, task.seq)
         fields = render.read_head(task.head)
         fields.metadata = (
             json_merge_patch.merged(fields.metadata or {}, metadata) if merge else metadata
@@ -267,7 +274,7 @@ async def _count(
     """Count a move in the batch. It comes first, for the lock; the move may still be refused."""
     if task.batch_id is not None:
         change = {expected: -1, status: 1}
-        await batches.add_progress(tx, task.project_id, task.batch_id, change)
+        await batches.add_progress(tx, task.project_key, task.batch_id, change)
 
 
 async def _move(
@@ -295,7 +302,7 @@ async def _move(
             return msgspec.structs.replace(
                 task, status=status, completed_ms=completed_ms, head=new_head
             )
-        task = await tasks.get_task(tx, task.project_id, task.seq)
+        task = await tasks.get_task(tx, task.project_key, task.seq)
         if task.status is not expected:
             raise Conflict(f"the task is no longer {expected}; it is {task.status}")
         if expected_ms is not None and task.completed_ms != expected_ms:
@@ -304,25 +311,27 @@ async def _move(
 
 
 async def _settle(
-    tx: Transaction, org_id: str, task: StoredTask, *, by_submissions: bool = False
+    tx: Transaction, environment_id: str, task: StoredTask, *, by_submissions: bool = False
 ) -> None:
     """Let nobody work on what has ended, tell of it, and complete its batch if it was the last."""
-    await work_queue.end_work(tx, task.project_id, task.seq, by_submissions=by_submissions)
-    await events.announce_tasks(tx, org_id, [task])
+    await work_queue.end_work(tx, task.project_key, task.seq, by_submissions=by_submissions)
+    await events.announce_tasks(tx, environment_id, [task])
     if task.batch_id is not None:
-        await settle_batch(tx, org_id, task.project_id, task.batch_id)
+        await settle_batch(tx, environment_id, task.project_key, task.batch_id)
 
 
-async def settle_batch(tx: Transaction, org_id: str, project_id: int, batch_id: str) -> bool:
+async def settle_batch(
+    tx: Transaction, environment_id: str, project_key: int, batch_id: str
+) -> bool:
     """Complete a batch in progress that has tasks, none of them pending; False if it has not."""
-    counts = await batches.add_progress(tx, project_id, batch_id, {})
+    counts = await batches.add_progress(tx, project_key, batch_id, {})
     if counts[TaskStatus.pending] or not any(counts.values()):
         return False
-    if not await batches.complete_batch(tx, project_id, batch_id, clock.now_ms()):
+    if not await batches.complete_batch(tx, project_key, batch_id, clock.now_ms()):
         return False
-    batch = await batches.find_batch(tx, org_id, batch_id)
+    batch = await batches.find_batch(tx, environment_id, batch_id)
     assert batch is not None
-    await events.announce_batch(tx, org_id, batch)
+    await events.announce_batch(tx, environment_id, batch)
     return True
 
 

@@ -66,7 +66,7 @@ class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
     """Where a walk over batches goes on."""
 
     epoch: int
-    project_id: int | None
+    project_key: int | None
     status: str | None
     created_after: int | None
     created_before: int | None
@@ -77,10 +77,10 @@ class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
 
 
 async def task_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: TaskQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
 ) -> list[bytes]:
     """One page of tasks as JSON, in pieces to be joined once."""
-    project, batch, walk = await _task_walk(tx, secret, org_id, query)
+    project, batch, walk = await _task_walk(tx, secret, environment_id, query)
     rows = await tasks.list_tasks(
         tx,
         walk.where,
@@ -97,7 +97,7 @@ async def task_page(
     render.assemble(rows, places, query.opts, parts)
     if has_more:
         seq, completed_ms = rows[-1][:2]
-        token = page_tokens.encode(secret, org_id, _after(walk, seq, completed_ms))
+        token = page_tokens.encode(secret, environment_id, _after(walk, seq, completed_ms))
         parts.append(b'],"next_token":"%b"}' % token.encode())
     else:
         parts.append(b"]}")
@@ -105,25 +105,25 @@ async def task_page(
 
 
 async def _task_walk(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: TaskQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
 ) -> tuple[ProjectRow, BatchRow | None, _TaskToken]:
     """The walk a request starts or continues, and where it is."""
-    project = await find_project(tx, org_id, query.scope)
-    batch = await find_batch(tx, org_id, query.scope, project)
+    project = await find_project(tx, environment_id, query.scope)
+    batch = await find_batch(tx, environment_id, query.scope, project)
     if query.next_token is not None:
-        walk = page_tokens.decode(secret, org_id, query.next_token, _TaskToken)
+        walk = page_tokens.decode(secret, environment_id, query.next_token, _TaskToken)
         pinned = walk.where
         must_be_current(tx, walk.epoch)
         must_agree(
-            (None if project is None else project.project_id, pinned.project_id),
-            (None if batch is None else batch.project_id, pinned.project_id),
+            (None if project is None else project.project_key, pinned.project_key),
+            (None if batch is None else batch.project_key, pinned.project_key),
             (None if batch is None else batch.batch_id, pinned.batch_id),
             (query.status, pinned.status),
             (query.completed_after, pinned.completed_after),
             (query.completed_before, pinned.completed_before),
         )
         if project is None:
-            project = await projects.find_project_by_key(tx, org_id, pinned.project_id)
+            project = await projects.find_project_by_key(tx, environment_id, pinned.project_key)
             if project is None:
                 raise InvalidPageToken
         return project, batch, walk
@@ -135,11 +135,11 @@ async def _task_walk(
             )
         project = await project_of(tx, batch)
     if query.completed_after is not None or query.completed_before is not None:
-        bound = await projects.last_tick(tx, project.project_id)
+        bound = await projects.last_tick(tx, project.project_key)
     else:
-        bound = await projects.next_seq(tx, project.project_id) - 1
+        bound = await projects.next_seq(tx, project.project_key) - 1
     where = TaskFilter(
-        project_id=project.project_id,
+        project_key=project.project_key,
         batch_id=None if batch is None else batch.batch_id,
         status=query.status,
         completed_after=query.completed_after,
@@ -151,7 +151,7 @@ async def _task_walk(
 async def task_rows_page(
     tx: Transaction,
     secret: ServerSecret,
-    org_id: str,
+    environment_id: str,
     query: TaskQuery,
     *,
     created_after: int | None = None,
@@ -162,7 +162,7 @@ async def task_rows_page(
     No index leads to times of creation, so a page between two of them may have fewer rows than
     its limit, or none, and still go on: SCANNED_MAX tasks are looked through for it.
     """
-    _, _, walk = await _task_walk(tx, secret, org_id, query)
+    _, _, walk = await _task_walk(tx, secret, environment_id, query)
     is_filtered = created_after is not None or created_before is not None
     most = SCANNED_MAX if is_filtered else query.limit + 1
     found = await task_rows.list_rows(
@@ -183,7 +183,9 @@ async def task_rows_page(
             last = None
     if last is None:
         return kept, None
-    return kept, page_tokens.encode(secret, org_id, _after(walk, last.seq, last.completed_ms))
+    return kept, page_tokens.encode(
+        secret, environment_id, _after(walk, last.seq, last.completed_ms)
+    )
 
 
 def _after(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
@@ -214,38 +216,40 @@ async def places_of(
     known: BatchRow | None,
 ) -> dict[str | None, bytes]:
     """What is written between id and status of a page's tasks, by batch."""
-    project_json = _encode(resources.project(project) if "project" in expand else project.public_id)
+    project_json = _encode(
+        resources.project(project) if "project" in expand else project.project_id
+    )
     places: dict[str | None, bytes] = {}
     for batch_id in batch_ids:
         batch_json = None
         if batch_id is not None:
             batch_json = _encode(batch_id)
             if "batch" in expand:
-                batch = known or await batches.find_batch(tx, project.org_id, batch_id)
+                batch = known or await batches.find_batch(tx, project.environment_id, batch_id)
                 assert batch is not None
-                batch_json = _encode(resources.batch(batch, project.public_id))
+                batch_json = _encode(resources.batch(batch, project.project_id))
         places[batch_id] = render.place(project_json, batch_json)
     return places
 
 
 async def one_task(
-    tx: Transaction, org_id: str, task_id: str, *, expand: frozenset[str], opts: int
+    tx: Transaction, environment_id: str, task_id: str, *, expand: frozenset[str], opts: int
 ) -> bytes | None:
     """One task as JSON; None if this world has none of that id."""
-    task = await tasks.find_task(tx, org_id, task_id)
+    task = await tasks.find_task(tx, environment_id, task_id)
     if task is None:
         return None
-    project = await projects.find_project_by_key(tx, org_id, task.project_id)
+    project = await projects.find_project_by_key(tx, environment_id, task.project_key)
     assert project is not None
     places = await places_of(tx, project, [task.batch_id], expand, None)
     return render.whole(task, places[task.batch_id], opts)
 
 
 async def batch_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: BatchQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: BatchQuery
 ) -> resources.BatchPage:
     """One page of batches, by creation time."""
-    found, token = await batch_rows_page(tx, secret, org_id, query)
+    found, token = await batch_rows_page(tx, secret, environment_id, query)
     return resources.BatchPage(
         batches=[await batch_as_shown(tx, batch, query.expand) for batch in found],
         next_token=token,
@@ -253,13 +257,13 @@ async def batch_page(
 
 
 async def batch_rows_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: BatchQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: BatchQuery
 ) -> tuple[list[BatchRow], str | None]:
     """The same as they are stored, and the token of the page after it."""
-    project = await find_project(tx, org_id, query.scope)
+    project = await find_project(tx, environment_id, query.scope)
     walk = _BatchToken(
         epoch=tx.epoch,
-        project_id=None if project is None else project.project_id,
+        project_key=None if project is None else project.project_key,
         status=query.status,
         created_after=query.created_after,
         created_before=query.created_before,
@@ -269,13 +273,13 @@ async def batch_rows_page(
         place_id="",
     )
     if query.next_token is not None:
-        pinned = page_tokens.decode(secret, org_id, query.next_token, _BatchToken)
+        pinned = page_tokens.decode(secret, environment_id, query.next_token, _BatchToken)
         must_be_current(tx, pinned.epoch)
         names = _BatchToken.__struct_fields__[1:-2]
         must_agree(*((getattr(walk, name), getattr(pinned, name)) for name in names))
         walk = pinned
     where = BatchFilter(
-        project_id=walk.project_id,
+        project_key=walk.project_key,
         status=None if walk.status is None else BatchStatus(walk.status),
         created_after=walk.created_after,
         created_before=walk.created_before,
@@ -283,7 +287,7 @@ async def batch_rows_page(
         completed_before=walk.completed_before,
     )
     found = await batches.list_batches(
-        tx, org_id, where, after=(walk.place_ms, walk.place_id), limit=query.limit + 1
+        tx, environment_id, where, after=(walk.place_ms, walk.place_id), limit=query.limit + 1
     )
     token = None
     if len(found) > query.limit:
@@ -291,7 +295,7 @@ async def batch_rows_page(
         last = msgspec.structs.replace(
             walk, place_ms=found[-1].created_ms, place_id=found[-1].batch_id
         )
-        token = page_tokens.encode(secret, org_id, last)
+        token = page_tokens.encode(secret, environment_id, last)
     return found, token
 
 
@@ -300,5 +304,5 @@ async def batch_as_shown(
 ) -> resources.Batch:
     """A batch with its project as an id, or expanded."""
     project = await project_of(tx, batch)
-    shown = resources.project(project) if "project" in expand else project.public_id
+    shown = resources.project(project) if "project" in expand else project.project_id
     return resources.batch(batch, shown)

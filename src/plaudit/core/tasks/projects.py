@@ -32,10 +32,10 @@ _encode = msgspec.json.Encoder().encode
 
 async def create_project(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     *,
     name: str,
-    public_id: str | None = None,
+    project_id: str | None = None,
     created_ms: int | None = None,
     detail: ProjectDetail | None = None,
 ) -> ProjectRow:
@@ -44,12 +44,12 @@ async def create_project(
     `detail` has passed `checked_detail` where it comes from outside.
     """
     name_key = names.checked(name)
-    if public_id is not None and not ids.is_usable(public_id):
+    if project_id is not None and not ids.is_usable(project_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
     project = ProjectRow(
-        project_id=ids.storage_key(),
-        org_id=org_id,
-        public_id=public_id or ids.mint("project"),
+        project_key=ids.storage_key(),
+        environment_id=environment_id,
+        project_id=project_id or ids.mint("project"),
         name=name,
         created_ms=clock.now_ms() if created_ms is None else created_ms,
         detail=_encode(detail or ProjectDetail()),
@@ -60,7 +60,7 @@ async def create_project(
 
 
 async def change_project(
-    tx: Transaction, org_id: str, public_id: str, changes: Mapping[str, Any]
+    tx: Transaction, environment_id: str, project_id: str, changes: Mapping[str, Any]
 ) -> tuple[ProjectRow, ProjectRow]:
     """Set some of a project's name and details; return it as it was and as it now is.
 
@@ -70,7 +70,7 @@ async def change_project(
     details = {name: value for name, value in changes.items() if name != "name"}
     checked = checked_detail(ProjectDetail(**details))
     for _ in range(ATTEMPTS_MAX):
-        was = await projects.find_project(tx, org_id, public_id)
+        was = await projects.find_project(tx, environment_id, project_id)
         if was is None:
             raise NotFound("there is no such project")
         detail = msgspec.structs.replace(
@@ -79,13 +79,13 @@ async def change_project(
         _check_size(detail)
         name = changes.get("name", was.name)
         name_key = names.checked(name)
-        other = await projects.find_project_by_name(tx, org_id, name_key)
-        if other is not None and other.project_id != was.project_id:
+        other = await projects.find_project_by_name(tx, environment_id, name_key)
+        if other is not None and other.project_key != was.project_key:
             raise Conflict(f"there is a project named {name!r} already")
         wanted = msgspec.structs.replace(was, name=name, detail=_encode(detail))
         if await projects.replace_project(tx, was, wanted, name_key):
             if detail.overlap != project_detail(was).overlap:
-                await work_queue.set_needed(tx, was.project_id, detail.overlap or 1)
+                await work_queue.set_needed(tx, was.project_key, detail.overlap or 1)
             return was, wanted
     raise Unavailable("the project changes too often; try again")
 
@@ -168,9 +168,9 @@ async def create_batch(
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
     check_batch(metadata, callback)
     batch = BatchRow(
-        org_id=project.org_id,
+        environment_id=project.environment_id,
         batch_id=batch_id or ids.mint("batch"),
-        project_id=project.project_id,
+        project_key=project.project_key,
         name=name,
         status=status,
         created_ms=clock.now_ms() if created_ms is None else created_ms,

@@ -33,10 +33,12 @@ class ScopeNames(Struct, frozen=True):
         return self.batch_id is not None or self.batch_name is not None
 
 
-async def find_project(tx: Transaction, org_id: str, words: ScopeNames) -> ProjectRow | None:
+async def find_project(
+    tx: Transaction, environment_id: str, words: ScopeNames
+) -> ProjectRow | None:
     """The project a request names, or None if it names none; raises NotFound, InvalidParameter."""
     if words.project_id is not None:
-        project = await projects.find_project(tx, org_id, words.project_id)
+        project = await projects.find_project(tx, environment_id, words.project_id)
         if project is None:
             raise NotFound("there is no such project")
         if words.project_name is not None and names.key_of(words.project_name) != names.key_of(
@@ -47,7 +49,9 @@ async def find_project(tx: Transaction, org_id: str, words: ScopeNames) -> Proje
             )
         return project
     if words.project_name is not None:
-        project = await projects.find_project_by_name(tx, org_id, names.key_of(words.project_name))
+        project = await projects.find_project_by_name(
+            tx, environment_id, names.key_of(words.project_name)
+        )
         if project is None:
             raise NotFound("there is no such project")
         return project
@@ -55,13 +59,13 @@ async def find_project(tx: Transaction, org_id: str, words: ScopeNames) -> Proje
 
 
 async def find_batch(
-    tx: Transaction, org_id: str, words: ScopeNames, project: ProjectRow | None
+    tx: Transaction, environment_id: str, words: ScopeNames, project: ProjectRow | None
 ) -> BatchRow | None:
     """The batch a request names inside `project`, or None if it names none."""
-    inside = None if project is None else project.project_id
+    inside = None if project is None else project.project_key
     if words.batch_id is not None:
-        batch = await batches.find_batch(tx, org_id, words.batch_id)
-        if batch is None or inside not in (None, batch.project_id):
+        batch = await batches.find_batch(tx, environment_id, words.batch_id)
+        if batch is None or inside not in (None, batch.project_key):
             raise NotFound("there is no such batch")
         if words.batch_name is not None and names.key_of(words.batch_name) != names.key_of(
             batch.name
@@ -72,7 +76,7 @@ async def find_batch(
         return batch
     if words.batch_name is not None:
         found = await batches.list_batches_by_name(
-            tx, org_id, names.key_of(words.batch_name), inside
+            tx, environment_id, names.key_of(words.batch_name), inside
         )
         if not found:
             raise NotFound("there is no such batch")
@@ -87,6 +91,6 @@ async def find_batch(
 
 async def project_of(tx: Transaction, batch: BatchRow) -> ProjectRow:
     """The project a batch belongs to."""
-    project = await projects.find_project_by_key(tx, batch.org_id, batch.project_id)
+    project = await projects.find_project_by_key(tx, batch.environment_id, batch.project_key)
     assert project is not None
     return project

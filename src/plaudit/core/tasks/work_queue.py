@@ -37,18 +37,18 @@ async def open_work(
     if not wanted:
         return
     # As it is now: an upload takes minutes, and the project may have changed since it began.
-    current = await projects.find_project_by_key(tx, project.org_id, project.project_id)
+    current = await projects.find_project_by_key(tx, project.environment_id, project.project_key)
     needed = submitted_count or project_detail(current or project).overlap or 1
     found: dict[str | None, BatchRow | None] = {None: None}
     for one in wanted:
         if one.batch_id is not None and one.batch_id not in found:
-            found[one.batch_id] = await batches.find_batch(tx, project.org_id, one.batch_id)
+            found[one.batch_id] = await batches.find_batch(tx, project.environment_id, one.batch_id)
     rows = []
     for one in wanted:
         batch = found[one.batch_id]
         rows.append(
             Work(
-                project_id=one.project_id,
+                project_key=one.project_key,
                 seq=one.seq,
                 batch_id=one.batch_id,
                 rank=0 if batch is None else -batch.priority,
@@ -65,41 +65,41 @@ async def open_work(
 
 
 async def end_work(
-    tx: Transaction, project_id: int, seq: int, *, by_submissions: bool = False
+    tx: Transaction, project_key: int, seq: int, *, by_submissions: bool = False
 ) -> None:
     """Take a task that ends out of the queue, and from everybody who holds it.
 
     Unless it is their submissions that end it, somebody else has decided, and nobody takes a
     submission back any more.
     """
-    if await work_queue.delete_work(tx, project_id, seq):
+    if await work_queue.delete_work(tx, project_key, seq):
         now = await tx.now_ms()
-        await leases.close_all(tx, project_id, seq, now)
+        await leases.close_all(tx, project_key, seq, now)
         if not by_submissions:
-            await submissions.mark_reviewed(tx, project_id, seq, now)
+            await submissions.mark_reviewed(tx, project_key, seq, now)
 
 
 async def end_work_of_batch(tx: Transaction, batch: BatchRow) -> None:
     """The same for all tasks of a batch that is cancelled."""
     # First the places, then the leases, in the order in which everybody else locks.
-    await work_queue.lock_work_of_batch(tx, batch.project_id, batch.batch_id)
+    await work_queue.lock_work_of_batch(tx, batch.project_key, batch.batch_id)
     now = await tx.now_ms()
-    await leases.close_of_batch(tx, batch.project_id, batch.batch_id, now)
-    await work_queue.delete_work_of_batch(tx, batch.project_id, batch.batch_id)
+    await leases.close_of_batch(tx, batch.project_key, batch.batch_id, now)
+    await work_queue.delete_work_of_batch(tx, batch.project_key, batch.batch_id)
 
 
 async def follow_batch(tx: Transaction, batch: BatchRow) -> None:
     """Give out a batch's work or hold it back, as its status now is; the caller has it locked."""
     await work_queue.hold_batch(
-        tx, batch.project_id, batch.batch_id, is_held=batch.status in HOLDING_BACK
+        tx, batch.project_key, batch.batch_id, is_held=batch.status in HOLDING_BACK
     )
 
 
 async def begin_again(tx: Transaction, project: ProjectRow, task: StoredTask) -> None:
     """Let a task that was reopened be done anew by everybody; what was answered counts no more."""
-    await submissions.retract_all(tx, task.project_id, task.seq)
-    await leases.release_submitted(tx, task.project_id, task.seq)
-    await leases.release_closed(tx, task.project_id, task.seq)
+    await submissions.retract_all(tx, task.project_key, task.seq)
+    await leases.release_submitted(tx, task.project_key, task.seq)
+    await leases.release_closed(tx, task.project_key, task.seq)
     await open_work(tx, project, [task])
 
 
@@ -110,9 +110,9 @@ async def prioritize(tx: Transaction, batch: BatchRow, priority: int) -> int:
     the one that is set.
     """
     priority = max(-PRIORITY_MAX, min(PRIORITY_MAX, priority))
-    if await batches.find_batch(tx, batch.org_id, batch.batch_id) is None:
+    if await batches.find_batch(tx, batch.environment_id, batch.batch_id) is None:
         raise NotFound("there is no such batch")
-    await batches.add_progress(tx, batch.project_id, batch.batch_id, {})  # the lock
+    await batches.add_progress(tx, batch.project_key, batch.batch_id, {})  # the lock
     await batches.set_priority(tx, batch, priority)
-    await work_queue.rank_batch(tx, batch.project_id, batch.batch_id, -priority)
+    await work_queue.rank_batch(tx, batch.project_key, batch.batch_id, -priority)
     return priority

@@ -23,24 +23,24 @@ TASKS_PER_READ = 100
 _encode = msgspec.json.Encoder().encode
 
 
-async def schema_lines(db: Database, org_id: str) -> AsyncIterator[bytes]:
+async def schema_lines(db: Database, environment_id: str) -> AsyncIterator[bytes]:
     """The lines of all schemas, oldest first."""
     async with db.read() as tx:
-        found = await schemas.list_schemas(tx, org_id)
+        found = await schemas.list_schemas(tx, environment_id)
     for one in found:
         yield line("schema", _encode(wire.schema(one)))
 
 
 async def dataset_lines(
-    db: Database, org_id: str, objects: BlobStore | None
+    db: Database, environment_id: str, objects: BlobStore | None
 ) -> AsyncIterator[bytes]:
     """The lines of all datasets, then their deliveries, then their tasks with their files.
 
     Tasks are read in short transactions, up to a bound taken at the start.
     """
     async with db.read() as tx:
-        found = await datasets_store.list_datasets(tx, org_id)
-        deliveries = await datasets_store.list_deliveries(tx, org_id)
+        found = await datasets_store.list_datasets(tx, environment_id)
+        deliveries = await datasets_store.list_deliveries(tx, environment_id)
         bounds = [(await datasets_store.bounds_of(tx, one))[0] for one in found]
     public_ids = {one.dataset_key: one.dataset_id for one in found}
     for one in found:
@@ -71,7 +71,7 @@ async def _tasks(
             for task in await datasets_store.list_dataset_tasks(
                 tx, dataset.dataset_key, after_seq=after_seq, bound=bound, limit=TASKS_PER_READ
             ):
-                found.append((task, await files_of(tx, dataset.org_id, task)))
+                found.append((task, await files_of(tx, dataset.environment_id, task)))
         for one in found:
             yield one
         if len(found) < TASKS_PER_READ:
@@ -80,12 +80,12 @@ async def _tasks(
 
 
 async def files_of(
-    tx: Transaction, org_id: str, task: DatasetTaskRow
+    tx: Transaction, environment_id: str, task: DatasetTaskRow
 ) -> list[tuple[str, AttachmentRow]]:
     """The files of a task, each with the id that clients use."""
     files = []
     for public_id, attachment_id in datasets.attachments_of(task):
-        row = await attachments_store.find_attachment(tx, org_id, attachment_id)
+        row = await attachments_store.find_attachment(tx, environment_id, attachment_id)
         assert row is not None
         files.append((public_id, row))
     return files
@@ -96,7 +96,9 @@ async def _archived(
 ) -> wire.ArchivedAttachment:
     if objects is None:
         raise nowhere()
-    content = await objects.read(attachments.key_of(row.org_id, row.attachment_id), row.size)
+    content = await objects.read(
+        attachments.key_of(row.environment_id, row.attachment_id), row.size
+    )
     return wire.ArchivedAttachment(
         id=public_id,
         name=row.name,

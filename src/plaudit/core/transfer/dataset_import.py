@@ -64,12 +64,12 @@ class DatasetIntake:
     def __init__(
         self,
         write: Write,
-        org_id: str,
+        environment_id: str,
         objects: BlobStore | None,
         settle: Callable[[str, Place, str | Problem], None],
     ) -> None:
         self._write = write
-        self._org_id = org_id
+        self._org_id = environment_id
         self._objects = objects
         self._settle = settle
         self._datasets: dict[str, DatasetRow] = {}
@@ -126,7 +126,7 @@ class DatasetIntake:
         updated_ms = moment(declared.updated_at, "/updatedAt")
         now = clock.now_ms() if created_ms is None else created_ms
         wanted = DeliverySchemaRow(
-            org_id=self._org_id,
+            environment_id=self._org_id,
             schema_id=declared.id,
             name=declared.name,
             json=schemas.checked_json(declared.json),

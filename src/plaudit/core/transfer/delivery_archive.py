@@ -83,7 +83,7 @@ async def _part(
     Ends before a version that passes `room` bytes, which is not read then; only the one that
     begins a line is taken, however long.
     """
-    place = (delivery.project_id, delivery.begun_ms)
+    place = (delivery.project_key, delivery.begun_ms)
     kept: list[VersionNow] = []
     rows: dict[int, PageRow] = {}
     async with db.read() as tx:
@@ -113,10 +113,10 @@ async def _part(
 def _frozen(project: ProjectRow, now: VersionNow, row: PageRow) -> bytes:
     _, completed_ms, batch_id, head, body, patches = row
     task = StoredTask(
-        project.project_id, 0, now.task_id, batch_id, now.status, 0, completed_ms, head, body,
+        project.project_key, 0, now.task_id, batch_id, now.status, 0, completed_ms, head, body,
         patches,
     )  # fmt: skip
-    return wire.frozen_task(task, project.public_id)
+    return wire.frozen_task(task, project.project_id)
 
 
 def _value(
@@ -131,7 +131,7 @@ def _value(
     value = ArchivedDelivery(
         id=delivery.delivery_id,
         name=delivery.name,
-        project=project.public_id,
+        project=project.project_id,
         delivered_at=clock.format_ms(delivery.delivered_ms),
         task_count=delivery.task_count,
         response_schema_id=delivery.schema_id,
@@ -146,9 +146,9 @@ def _value(
 class DeliveryImport:
     """The deliveries that one import has met; a part follows the one before it."""
 
-    def __init__(self, write: Write, org_id: str) -> None:
+    def __init__(self, write: Write, environment_id: str) -> None:
         self._write = write
-        self._org_id = org_id
+        self._org_id = environment_id
         self._open: dict[str, DeliveryBuilder] = {}
         self._places: dict[str, tuple[str, int]] = {}
 
@@ -234,7 +234,7 @@ class DeliveryImport:
         delivered_ms = _delivered_ms(declared)
 
         async def publish(tx: Transaction) -> None:
-            await projects.raise_clock(tx, project.project_id, delivered_ms)
+            await projects.raise_clock(tx, project.project_key, delivered_ms)
             await maker.publish(tx, delivered_ms)
 
         await self._write(publish)
@@ -250,7 +250,7 @@ class DeliveryImport:
 
         async def work(tx: Transaction) -> list[str]:
             found = await delivered.list_versions(
-                tx, stored.project_id, stored.begun_ms,
+                tx, stored.project_key, stored.begun_ms,
                 after=first, until=until, other_ms=stored.begun_ms,
             )  # fmt: skip
             return [one.task_id for one in found]
@@ -259,7 +259,7 @@ class DeliveryImport:
         manifest_hash = stored.manifest_hash and stored.manifest_hash.hex()
         whole = until if declared.task_count is None else declared.task_count
         is_same = (
-            stored.project_id == project.project_id
+            stored.project_key == project.project_key
             and declared.name in (None, stored.name)
             and given_ms in (None, stored.delivered_ms)
             and whole == stored.task_count
@@ -308,22 +308,22 @@ async def _these(
 
     As many as may be held at once; at least one.
     """
-    places = await tasks.locate_tasks(tx, project.org_id, task_ids)
-    seqs = [seq for project_id, seq in places.values() if project_id == project.project_id]
-    lengths = await frozen_tasks.list_sizes(tx, project.project_id, seqs) if seqs else {}
+    places = await tasks.locate_tasks(tx, project.environment_id, task_ids)
+    seqs = [seq for project_key, seq in places.values() if project_key == project.project_key]
+    lengths = await frozen_tasks.list_sizes(tx, project.project_key, seqs) if seqs else {}
     stored_bytes = [lengths.get(places.get(one, (0, 0))[1], 0) for one in task_ids]
     task_ids = task_ids[: row_sizes.fitting(stored_bytes, CHUNK_BYTES)]
-    seqs = [places[one][1] for one in task_ids if places.get(one, (0,))[0] == project.project_id]
-    states = await frozen_tasks.list_states(tx, project.project_id, seqs) if seqs else {}
-    found = await frozen_tasks.list_completed(tx, project.project_id, seqs) if seqs else {}
+    seqs = [places[one][1] for one in task_ids if places.get(one, (0,))[0] == project.project_key]
+    states = await frozen_tasks.list_states(tx, project.project_key, seqs) if seqs else {}
+    found = await frozen_tasks.list_completed(tx, project.project_key, seqs) if seqs else {}
     listed = []
     for number, task_id in enumerate(task_ids, start):
-        project_id, seq = places.get(task_id, (None, 0))
+        project_key, seq = places.get(task_id, (None, 0))
         problem = None
-        if project_id != project.project_id:
+        if project_key != project.project_key:
             problem = f"the project has no task {task_id!r}"
         elif task_id in versions:
-            version = msgspec.structs.replace(versions[task_id], project_id=project_id, seq=seq)
+            version = msgspec.structs.replace(versions[task_id], project_key=project_key, seq=seq)
             listed.append(version)
             if version.batch_id != states[seq][1]:
                 problem = f"task {task_id!r} is stored in another batch than it was delivered in"

@@ -51,7 +51,7 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 async def lines(
-    db: Database, org_id: str, objects: BlobStore | None = None
+    db: Database, environment_id: str, objects: BlobStore | None = None
 ) -> AsyncIterator[bytes]:
     """The lines of an archive, without line ends, what is referred to before what refers to it.
 
@@ -59,7 +59,7 @@ async def lines(
     holds nothing up and ends while tasks are being added. Raises TooLarge, naming what it is, for
     a line that could not be read back.
     """
-    async for line in _all_lines(db, org_id, objects):
+    async for line in _all_lines(db, environment_id, objects):
         if len(line) > bounds.ARCHIVE_LINE_BYTES_MAX:
             raise TooLarge(
                 f"{_name(line)} has {len(line)} bytes in an archive, and an import takes at most "
@@ -68,43 +68,45 @@ async def lines(
         yield line
 
 
-async def _all_lines(db: Database, org_id: str, objects: BlobStore | None) -> AsyncIterator[bytes]:
+async def _all_lines(
+    db: Database, environment_id: str, objects: BlobStore | None
+) -> AsyncIterator[bytes]:
     yield _line("organization", _encode({"archive": "plaudit", "version": VERSION}))
     async with db.read() as tx:
-        found = await projects.list_projects(tx, org_id)
-        bounds = {one.project_id: await projects.next_seq(tx, one.project_id) for one in found}
-        made = [(one, await deliveries.list_deliveries(tx, one.project_id)) for one in found]
+        found = await projects.list_projects(tx, environment_id)
+        bounds = {one.project_key: await projects.next_seq(tx, one.project_key) for one in found}
+        made = [(one, await deliveries.list_deliveries(tx, one.project_key)) for one in found]
     for project in found:
         yield _line("project", _encode(resources.archived_project(project)))
-    async for batch in _batches(db, org_id):
-        owner = next((one for one in found if one.project_id == batch.project_id), None)
+    async for batch in _batches(db, environment_id):
+        owner = next((one for one in found if one.project_key == batch.project_key), None)
         if owner is None:
             continue  # its project was created after the list was taken
-        yield _line("batch", _encode(resources.batch(batch, owner.public_id)))
-    async for line in dataset_export.schema_lines(db, org_id):
+        yield _line("batch", _encode(resources.batch(batch, owner.project_id)))
+    async for line in dataset_export.schema_lines(db, environment_id):
         yield line
     for project in found:
-        async for line in _task_lines(db, project, bounds[project.project_id]):
+        async for line in _task_lines(db, project, bounds[project.project_key]):
             yield line
     async for value in delivery_archive.lines(db, made):
         yield _line("delivery", value)
-    async for line in dataset_export.dataset_lines(db, org_id, objects):
+    async for line in dataset_export.dataset_lines(db, environment_id, objects):
         yield line
 
 
-async def count_tasks(db: Database, org_id: str) -> int:
+async def count_tasks(db: Database, environment_id: str) -> int:
     """About how many task lines an archive will have: sequence numbers handed out so far."""
     async with db.read() as tx:
-        found = await projects.list_projects(tx, org_id)
-        return sum([await projects.next_seq(tx, one.project_id) - 1 for one in found])
+        found = await projects.list_projects(tx, environment_id)
+        return sum([await projects.next_seq(tx, one.project_key) - 1 for one in found])
 
 
-async def _batches(db: Database, org_id: str) -> AsyncIterator[BatchRow]:
+async def _batches(db: Database, environment_id: str) -> AsyncIterator[BatchRow]:
     after = None
     while True:
         async with db.read() as tx:
             found = await batches.list_batches(
-                tx, org_id, BatchFilter(), after=after, limit=BATCHES_PER_READ
+                tx, environment_id, BatchFilter(), after=after, limit=BATCHES_PER_READ
             )
         for batch in found:
             yield batch
@@ -114,18 +116,18 @@ async def _batches(db: Database, org_id: str) -> AsyncIterator[BatchRow]:
 
 
 async def _task_lines(db: Database, project: ProjectRow, bound: int) -> AsyncIterator[bytes]:
-    project_json = _encode(project.public_id)
+    project_json = _encode(project.project_id)
     after_seq = 0
     while True:
         async with db.read() as tx:
             listed = await row_sizes.list_task_sizes(
-                tx, project.project_id, after_seq=after_seq, limit=TASKS_PER_READ
+                tx, project.project_key, after_seq=after_seq, limit=TASKS_PER_READ
             )
             found = []
             if listed:
                 found = await tasks.list_whole_tasks(
                     tx,
-                    project.project_id,
+                    project.project_key,
                     after_seq=after_seq,
                     limit=row_sizes.fitting(listed, READ_BYTES),
                 )

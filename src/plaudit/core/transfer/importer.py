@@ -117,7 +117,7 @@ class Importer:
     def __init__(
         self,
         write: Write,
-        org_id: str,
+        environment_id: str,
         *,
         in_one: bool,
         project_name: str | None,
@@ -128,13 +128,13 @@ class Importer:
         self.summary = Summary()
         self._write_in = write
         self._in_one = in_one
-        self._org_id = org_id
+        self._org_id = environment_id
         self._project_name = project_name
         self._replace = replace
         self._on_reject = on_reject
-        self._declared = ProjectReferences(write, org_id, replace=replace)
-        self._datasets = DatasetIntake(write, org_id, objects, self._settle)
-        self._delivered = DeliveryImport(write, org_id)
+        self._declared = ProjectReferences(write, environment_id, replace=replace)
+        self._datasets = DatasetIntake(write, environment_id, objects, self._settle)
+        self._delivered = DeliveryImport(write, environment_id)
         self._chunk: dict[str, _Waiting] = {}
         self._chunk_bytes = 0
         self._writing: asyncio.Task[None] | None = None
@@ -273,7 +273,7 @@ class _Refused(Exception):
 
 async def import_sources(
     db: Database,
-    org_id: str,
+    environment_id: str,
     sources: Callable[[], Iterable[Source]],
     *,
     project_name: str | None = None,
@@ -291,7 +291,7 @@ async def import_sources(
     def importer(write: Write) -> Importer:
         return Importer(
             write,
-            org_id,
+            environment_id,
             in_one=strict,
             project_name=project_name,
             replace=replace,

@@ -65,13 +65,18 @@ def about(job: Job) -> dict[str, Any]:
 
 
 async def begin(
-    tx: Transaction, org_id: str, user_id: str, kind: JobKind, asked: dict[str, Any], phase: str
+    tx: Transaction,
+    environment_id: str,
+    user_id: str,
+    kind: JobKind,
+    asked: dict[str, Any],
+    phase: str,
 ) -> Job:
     """Start a job; raises Conflict while another one of its kind is under way."""
     now = clock.now_ms()
-    await jobs.break_off(tx, org_id, kind, now=now)
+    await jobs.break_off(tx, environment_id, kind, now=now)
     job = Job(
-        org_id=org_id,
+        environment_id=environment_id,
         job_id=ids.mint("job"),
         kind=kind,
         state=JobState.running,
@@ -99,7 +104,7 @@ async def advance(
     async def work(tx: Transaction) -> bool:
         is_ours = await jobs.advance(
             tx,
-            job.org_id,
+            job.environment_id,
             job.job_id,
             progress=_encode(progress),
             lease_ms=clock.now_ms() + LEASE_MS,
@@ -127,7 +132,7 @@ async def end(
     async def work(tx: Transaction) -> bool:
         is_ours = await jobs.end(
             tx,
-            job.org_id,
+            job.environment_id,
             job.job_id,
             state,
             now=clock.now_ms(),
@@ -142,17 +147,17 @@ async def end(
     return await db.write(work)
 
 
-async def get(tx: Transaction, org_id: str, kind: JobKind, job_id: str) -> Job:
+async def get(tx: Transaction, environment_id: str, kind: JobKind, job_id: str) -> Job:
     """A job of this world, broken off if its lease has ended; raises NotFound."""
-    found = await jobs.find_job(tx, org_id, job_id)
+    found = await jobs.find_job(tx, environment_id, job_id)
     if found is None or found.kind is not kind:
         raise NotFound
     return as_it_is(found)
 
 
-async def latest(tx: Transaction, org_id: str, kind: JobKind, limit: int) -> list[Job]:
+async def latest(tx: Transaction, environment_id: str, kind: JobKind, limit: int) -> list[Job]:
     """The latest jobs of a kind, newest first."""
-    return [as_it_is(one) for one in await jobs.list_jobs(tx, org_id, kind, limit=limit)]
+    return [as_it_is(one) for one in await jobs.list_jobs(tx, environment_id, kind, limit=limit)]
 
 
 def as_it_is(job: Job) -> Job:
@@ -173,13 +178,13 @@ def file_key(job: Job) -> str:
 
     No row of attachments names it, so the sweep of objects deletes what is left behind.
     """
-    return f"{job.org_id}/{job.job_id}"
+    return f"{job.environment_id}/{job.job_id}"
 
 
 async def drop_other_files(db: Database, objects: BlobStore, job: Job) -> None:
     """Delete the files of the jobs of its world before this one."""
     async with db.read() as tx:
-        found = await jobs.list_files_of(tx, job.org_id, limit=FILES_AT_ONCE)
+        found = await jobs.list_files_of(tx, job.environment_id, limit=FILES_AT_ONCE)
     await _drop(db, objects, [one for one in found if one.job_id < job.job_id])
 
 
@@ -202,7 +207,7 @@ async def _drop(db: Database, objects: BlobStore, found: Sequence[Job]) -> None:
         await objects.delete([file_key(job)])
 
         async def work(tx: Transaction, job: Job = job) -> None:
-            await jobs.drop_file(tx, job.org_id, job.job_id)
+            await jobs.drop_file(tx, job.environment_id, job.job_id)
 
         await db.write(work)
 
@@ -211,4 +216,4 @@ async def _keep(tx: Transaction, job: Job, rejects: Sequence[Reject], number: in
     rows = [
         RejectedRow(one.line, printable(one.pointer), printable(one.message)) for one in rejects
     ]
-    await jobs.insert_rejects(tx, job.org_id, job.job_id, number, rows)
+    await jobs.insert_rejects(tx, job.environment_id, job.job_id, number, rows)

@@ -71,62 +71,64 @@ def prepare(read: ReadTask, project: ProjectRow, batch: BatchRow | None, now: in
 
 
 async def merge(
-    tx: Transaction, org_id: str, incoming: Sequence[Incoming], *, replace: bool
+    tx: Transaction, environment_id: str, incoming: Sequence[Incoming], *, replace: bool
 ) -> list[Outcome]:
     """Store a chunk of tasks, no id twice; return what became of each."""
-    places = await tasks.locate_tasks(tx, org_id, [one.read.task.task_id for one in incoming])
+    places = await tasks.locate_tasks(
+        tx, environment_id, [one.read.task.task_id for one in incoming]
+    )
     outcomes: list[Outcome] = []
     fresh: dict[int, list[Incoming]] = {}
     for one in incoming:
         place = places.get(one.read.task.task_id)
         if place is not None:
-            outcomes.append(await _merge_stored(tx, org_id, one, place, replace=replace))
+            outcomes.append(await _merge_stored(tx, environment_id, one, place, replace=replace))
             continue
-        refusal = await _claim(tx, org_id, one)
+        refusal = await _claim(tx, environment_id, one)
         outcomes.append(refusal or "added")
         if refusal is None:
-            fresh.setdefault(one.project.project_id, []).append(one)
+            fresh.setdefault(one.project.project_key, []).append(one)
     # In a fixed order, so that two imports never wait for each other's clocks crosswise.
-    for project_id in sorted(fresh):
-        await _insert(tx, org_id, project_id, fresh[project_id])
+    for project_key in sorted(fresh):
+        await _insert(tx, environment_id, project_key, fresh[project_key])
     return outcomes
 
 
-async def _claim(tx: Transaction, org_id: str, one: Incoming) -> Conflict | None:
+async def _claim(tx: Transaction, environment_id: str, one: Incoming) -> Conflict | None:
     unique_id, task_id = one.read.task.unique_id, one.read.task.task_id
     if unique_id is None:
         return None
-    holder = await tasks.claim_unique_id(tx, org_id, unique_id, task_id)
+    holder = await tasks.claim_unique_id(tx, environment_id, unique_id, task_id)
     if holder == task_id:
         return None
     return Conflict(f"unique_id {unique_id!r} belongs to task {holder!r}")
 
 
 async def _insert(
-    tx: Transaction, org_id: str, project_id: int, incoming: Sequence[Incoming]
+    tx: Transaction, environment_id: str, project_key: int, incoming: Sequence[Incoming]
 ) -> None:
-    seq = await projects.take_seqs(tx, project_id, len(incoming))
+    seq = await projects.take_seqs(tx, project_key, len(incoming))
     given = [one.read.completed_ms for one in incoming if one.read.completed_ms is not None]
     if given:
-        await projects.raise_clock(tx, project_id, max(given))
+        await projects.raise_clock(tx, project_key, max(given))
     tick = 0
     if any(one.needs_tick for one in incoming):
-        tick = await projects.tick(tx, project_id, clock.now_ms())
+        tick = await projects.tick(tx, project_key, clock.now_ms())
     rows, annotation_places = [], []
     progress: dict[str, dict[TaskStatus, int]] = {}
     for number, one in enumerate(incoming, seq):
         rows.append(_row(one, number, tick if one.needs_tick else one.read.completed_ms))
         annotation_places += [
-            (id_hash(one_id), project_id, number) for one_id in one.read.foreign_annotation_ids
+            (id_hash(one_id), project_key, number) for one_id in one.read.foreign_annotation_ids
         ]
         if one.batch_id is not None:
             counts = progress.setdefault(one.batch_id, {})
             counts[one.read.task.status] = counts.get(one.read.task.status, 0) + 1
-    await tasks.insert_tasks(tx, org_id, rows)
+    await tasks.insert_tasks(tx, environment_id, rows)
     if annotation_places:
-        await tasks.insert_annotation_places(tx, org_id, annotation_places)
+        await tasks.insert_annotation_places(tx, environment_id, annotation_places)
     for batch_id in sorted(progress):
-        await batches.add_progress(tx, project_id, batch_id, progress[batch_id])
+        await batches.add_progress(tx, project_key, batch_id, progress[batch_id])
     await work_queue.open_work(tx, incoming[0].project, rows)
 
 
@@ -134,14 +136,14 @@ def _row(one: Incoming, seq: int, completed_ms: int | None) -> StoredTask:
     task = one.read.task
     rendered = one.rendered or render.render(task, one.created_ms, completed_ms)
     return StoredTask(
-        one.project.project_id, seq, task.task_id, one.batch_id, task.status, one.created_ms,
+        one.project.project_key, seq, task.task_id, one.batch_id, task.status, one.created_ms,
         completed_ms, rendered.head, rendered.body, rendered.patches, one.content,
         task.unique_id, task.callback_url,
     )  # fmt: skip
 
 
 async def _merge_stored(
-    tx: Transaction, org_id: str, one: Incoming, place: tuple[int, int], *, replace: bool
+    tx: Transaction, environment_id: str, one: Incoming, place: tuple[int, int], *, replace: bool
 ) -> Outcome:
     stored = await tasks.get_task(tx, *place)
     verdict = _verdict(stored, one, replace=replace)
@@ -153,9 +155,9 @@ async def _merge_stored(
         if is_same_work:
             completed_ms = stored.completed_ms
         else:
-            completed_ms = await projects.tick(tx, stored.project_id, clock.now_ms())
+            completed_ms = await projects.tick(tx, stored.project_key, clock.now_ms())
     elif completed_ms is not None:
-        await projects.raise_clock(tx, stored.project_id, completed_ms)
+        await projects.raise_clock(tx, stored.project_key, completed_ms)
     wanted = _beside(stored, one, completed_ms)
     moved = await tasks.change_status(
         tx,
@@ -166,30 +168,30 @@ async def _merge_stored(
         head=wanted.head,
     )
     if not moved:  # on PostgreSQL another transaction was quicker; what it left is judged anew
-        return await _merge_stored(tx, org_id, one, place, replace=replace)
+        return await _merge_stored(tx, environment_id, one, place, replace=replace)
     if wanted.status is not stored.status:
-        await work_queue.end_work(tx, stored.project_id, stored.seq)
+        await work_queue.end_work(tx, stored.project_key, stored.seq)
     if (wanted.body, wanted.patches) != (stored.body, stored.patches):
-        await tasks.delete_body(tx, stored.project_id, stored.seq)
+        await tasks.delete_body(tx, stored.project_key, stored.seq)
         if wanted.body is not None:
-            await tasks.insert_body(tx, stored.project_id, stored.seq, wanted.body, wanted.patches)
+            await tasks.insert_body(tx, stored.project_key, stored.seq, wanted.body, wanted.patches)
         await tasks.insert_annotation_places(
             tx,
-            org_id,
-            [(id_hash(a), stored.project_id, stored.seq) for a in one.read.foreign_annotation_ids],
+            environment_id,
+            [(id_hash(a), stored.project_key, stored.seq) for a in one.read.foreign_annotation_ids],
         )
     if stored.batch_id is not None and wanted.status is not stored.status:
         change = {stored.status: -1, wanted.status: 1}
-        counts = await batches.add_progress(tx, stored.project_id, stored.batch_id, change)
+        counts = await batches.add_progress(tx, stored.project_key, stored.batch_id, change)
         if counts[TaskStatus.pending] == 0:
-            await batches.complete_batch(tx, stored.project_id, stored.batch_id, clock.now_ms())
+            await batches.complete_batch(tx, stored.project_key, stored.batch_id, clock.now_ms())
     return "updated"
 
 
 def _verdict(stored: StoredTask, one: Incoming, *, replace: bool) -> Outcome:
     """What an incoming task means for the stored one of the same id."""
     task_id = repr(stored.task_id)
-    if stored.project_id != one.project.project_id:
+    if stored.project_key != one.project.project_key:
         return Conflict(f"task {task_id} is stored in another project")
     if stored.batch_id != one.batch_id:
         return Conflict(f"task {task_id} is stored in batch {stored.batch_id!r}")

@@ -47,9 +47,9 @@ _FORWARD = {
 class ProjectReferences:
     """The projects and batches one import has met. `write` runs work in a transaction."""
 
-    def __init__(self, write: Write, org_id: str, *, replace: bool) -> None:
+    def __init__(self, write: Write, environment_id: str, *, replace: bool) -> None:
         self._write = write
-        self._org_id = org_id
+        self._org_id = environment_id
         self._replace = replace
         self._projects: dict[str, ProjectRow] = {}
         self._named: dict[str, ProjectRow] = {}
@@ -76,12 +76,12 @@ class ProjectReferences:
             raise InvalidContent(
                 "the task names no project; name one with --project", pointer="/project"
             )
-        public_id = reference if isinstance(reference, str) else reference.id
-        if (known := self._projects.get(public_id)) is not None:
+        project_id = reference if isinstance(reference, str) else reference.id
+        if (known := self._projects.get(project_id)) is not None:
             return known
         if isinstance(reference, str):
             with _pointing("/project"):
-                return await self._find_or_create(ArchivedProject(id=public_id))
+                return await self._find_or_create(ArchivedProject(id=project_id))
         with _pointing(None, "/project"):
             declared = convert(msgspec.to_builtins(reference), ArchivedProject)
             return await self._find_or_create(declared)
@@ -98,7 +98,7 @@ class ProjectReferences:
             batch = await self._find_batch(batch_id)
         if batch is None:
             if isinstance(reference, str):
-                declared = ArchivedBatch(id=batch_id, project=project.public_id)
+                declared = ArchivedBatch(id=batch_id, project=project.project_id)
                 with _pointing("/batch"):
                     batch = await self._create_batch(declared, project)
                 self._undeclared[batch_id] = batch
@@ -110,7 +110,7 @@ class ProjectReferences:
         elif batch.name == batch_id and batch_id not in self._batches:
             self._undeclared[batch_id] = batch
         self._batches[batch_id] = batch
-        if batch.project_id != project.project_id:
+        if batch.project_key != project.project_key:
             raise Conflict(f"batch {batch_id!r} belongs to another project")
         return batch
 
@@ -122,11 +122,11 @@ class ProjectReferences:
     ) -> None:
         """Raise Conflict for a stored batch with a project that is not, before that is created."""
         batch_id = batch.id if isinstance(batch, resources.Batch) else batch
-        public_id = project.id if isinstance(project, resources.Project) else project
-        is_known = batch_id is None or batch_id in self._batches or public_id in self._projects
-        if is_known or override is not None or public_id is None:
+        project_id = project.id if isinstance(project, resources.Project) else project
+        is_known = batch_id is None or batch_id in self._batches or project_id in self._projects
+        if is_known or override is not None or project_id is None:
             return
-        if await self._find_batch(batch_id or "") and not await self._find_project(public_id):
+        if await self._find_batch(batch_id or "") and not await self._find_project(project_id):
             raise Conflict(f"batch {batch_id!r} belongs to another project")
 
     async def settle_batches(self) -> None:
@@ -134,10 +134,10 @@ class ProjectReferences:
 
         async def work(tx: Transaction) -> None:
             for batch in self._undeclared.values():
-                counts = await batches_store.add_progress(tx, batch.project_id, batch.batch_id, {})
+                counts = await batches_store.add_progress(tx, batch.project_key, batch.batch_id, {})
                 if counts[TaskStatus.pending] == 0 and any(counts.values()):
                     await batches_store.complete_batch(
-                        tx, batch.project_id, batch.batch_id, clock.now_ms()
+                        tx, batch.project_key, batch.batch_id, clock.now_ms()
                     )
 
         if self._undeclared:
@@ -152,7 +152,7 @@ class ProjectReferences:
         if wanted == stored:
             self._projects[declared.id] = stored
             return "unchanged"
-        is_placeholder = stored.name == stored.public_id and stored.detail == b"{}"
+        is_placeholder = stored.name == stored.project_id and stored.detail == b"{}"
         if not (self._replace or is_placeholder):
             raise Conflict(f"project {declared.id!r} is stored with other values; see --replace")
         name_key = names.checked(wanted.name)
@@ -172,7 +172,7 @@ class ProjectReferences:
         if stored is None:
             self._batches[declared.id] = await self._create_batch(declared, project)
             return "added"
-        if stored.project_id != project.project_id:
+        if stored.project_key != project.project_key:
             raise Conflict(f"batch {declared.id!r} belongs to another project")
         self._batches[declared.id] = stored
         is_made = declared.id in self._made
@@ -180,7 +180,9 @@ class ProjectReferences:
             return "unchanged"
 
         async def work(tx: Transaction) -> BatchRow | None:
-            await batches_store.add_progress(tx, stored.project_id, stored.batch_id, {})  # the lock
+            await batches_store.add_progress(
+                tx, stored.project_key, stored.batch_id, {}
+            )  # the lock
             current = await batches_store.find_batch(tx, self._org_id, stored.batch_id)
             assert current is not None
             wanted = _wanted_batch(current, declared, is_made=is_made)
@@ -227,7 +229,7 @@ class ProjectReferences:
 
     async def _find_or_create(self, declared: ArchivedProject) -> ProjectRow:
         project = await self._find_project(declared.id) or await self._create_project(declared)
-        self._projects[project.public_id] = project
+        self._projects[project.project_id] = project
         return project
 
     async def _create_project(self, declared: ArchivedProject) -> ProjectRow:
@@ -238,7 +240,7 @@ class ProjectReferences:
                 tx,
                 self._org_id,
                 name=declared.id if declared.name is None else declared.name,
-                public_id=declared.id,
+                project_id=declared.id,
                 created_ms=created_ms,
                 detail=_detail(declared),
             )
@@ -266,8 +268,8 @@ class ProjectReferences:
         with _pointing("/id" if declared.name is None else None):
             return await self._write(work)
 
-    async def _find_project(self, public_id: str) -> ProjectRow | None:
-        return await self._write(lambda tx: projects.find_project(tx, self._org_id, public_id))
+    async def _find_project(self, project_id: str) -> ProjectRow | None:
+        return await self._write(lambda tx: projects.find_project(tx, self._org_id, project_id))
 
     async def _find_batch(self, batch_id: str) -> BatchRow | None:
         return await self._write(lambda tx: batches_store.find_batch(tx, self._org_id, batch_id))

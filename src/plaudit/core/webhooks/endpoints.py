@@ -58,15 +58,15 @@ def check_keep_old(keep_old_s: int) -> None:
 
 
 async def create_endpoint(
-    tx: Transaction, secret: ServerSecret, org_id: str, *, url: str, events: Sequence[str]
+    tx: Transaction, secret: ServerSecret, environment_id: str, *, url: str, events: Sequence[str]
 ) -> tuple[WebhookEndpoint, str]:
     """Add an endpoint; return it and its secret, which is not to be had again."""
     check_events(events)
-    if await endpoints.count_endpoints(tx, org_id) >= ENDPOINTS_MAX:
+    if await endpoints.count_endpoints(tx, environment_id) >= ENDPOINTS_MAX:
         raise Conflict(f"there are {ENDPOINTS_MAX} endpoints already; delete one first")
     endpoint_id, text = ids.mint("webhook"), signatures.mint_secret()
     endpoint = WebhookEndpoint(
-        org_id=org_id,
+        environment_id=environment_id,
         endpoint_id=endpoint_id,
         url=url,
         events=_encode(list(events)),
@@ -79,9 +79,9 @@ async def create_endpoint(
     return endpoint, text
 
 
-async def get_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> WebhookEndpoint:
+async def get_endpoint(tx: Transaction, environment_id: str, endpoint_id: str) -> WebhookEndpoint:
     """An endpoint of this world; raises NotFound."""
-    found = await endpoints.find_endpoint(tx, org_id, endpoint_id)
+    found = await endpoints.find_endpoint(tx, environment_id, endpoint_id)
     if found is None:
         raise NotFound("there is no webhook of that id here")
     return found
@@ -123,9 +123,9 @@ async def rotate_endpoint(
     return await _replace(tx, was, msgspec.structs.replace(was, secret=rotated)), text
 
 
-async def delete_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> None:
+async def delete_endpoint(tx: Transaction, environment_id: str, endpoint_id: str) -> None:
     """Delete an endpoint. Its notices stay on record; those that wait will be given up."""
-    if not await endpoints.delete_endpoint(tx, org_id, endpoint_id):
+    if not await endpoints.delete_endpoint(tx, environment_id, endpoint_id):
         raise NotFound("there is no webhook of that id here")
 
 
@@ -136,12 +136,12 @@ async def ping(tx: Transaction, endpoint: WebhookEndpoint) -> str:
     now, event_id = clock.now_ms(), ids.mint("evt")
     payload = b'{"webhook_id":%b}' % _encode(endpoint.endpoint_id)
     await outbox.insert_events(
-        tx, [Event(OUTSIDE, event_id, endpoint.org_id, EventType.ping, now, payload)]
+        tx, [Event(OUTSIDE, event_id, endpoint.environment_id, EventType.ping, now, payload)]
     )
     notice = WebhookMessageRow(
-        project_id=OUTSIDE,
+        project_key=OUTSIDE,
         notice_id=ids.mint("notice"),
-        org_id=endpoint.org_id,
+        environment_id=endpoint.environment_id,
         event_id=event_id,
         endpoint_id=endpoint.endpoint_id,
         target=endpoint.url,
@@ -153,32 +153,32 @@ async def ping(tx: Transaction, endpoint: WebhookEndpoint) -> str:
 
 
 async def rotate_callback_secret(
-    tx: Transaction, secret: ServerSecret, org_id: str, *, keep_old_s: int
+    tx: Transaction, secret: ServerSecret, environment_id: str, *, keep_old_s: int
 ) -> tuple[SealedSecret, str]:
     """Give a world a new secret for its callbacks, or the first one; return it and its text."""
     check_keep_old(keep_old_s)
-    was = await endpoints.find_callback_secret(tx, org_id)
-    row, text = _callback_row(org_id), signatures.mint_secret()
+    was = await endpoints.find_callback_secret(tx, environment_id)
+    row, text = _callback_row(environment_id), signatures.mint_secret()
     if was is None:
         first = SealedSecret(encryption.seal(secret, text.encode(), row=row))
-        is_done = await endpoints.insert_callback_secret(tx, org_id, first)
+        is_done = await endpoints.insert_callback_secret(tx, environment_id, first)
         made = first
     else:
         made = _rotated(secret, was, text, row=row, keep_old_s=keep_old_s)
-        is_done = await endpoints.replace_callback_secret(tx, org_id, was, made)
+        is_done = await endpoints.replace_callback_secret(tx, environment_id, was, made)
     if not is_done:
         raise Unavailable("the secret was changed at the same moment; try again")
     return made, text
 
 
 async def ensure_callback_secret(
-    tx: Transaction, secret: ServerSecret, org_id: str
+    tx: Transaction, secret: ServerSecret, environment_id: str
 ) -> SealedSecret:
     """The secret of a world's callbacks, which is made if there is none."""
-    row = _callback_row(org_id)
+    row = _callback_row(environment_id)
     first = SealedSecret(encryption.seal(secret, signatures.mint_secret().encode(), row=row))
-    await endpoints.insert_callback_secret(tx, org_id, first)
-    found = await endpoints.find_callback_secret(tx, org_id)
+    await endpoints.insert_callback_secret(tx, environment_id, first)
+    found = await endpoints.find_callback_secret(tx, environment_id)
     assert found is not None
     return found
 
@@ -188,9 +188,9 @@ def endpoint_secrets(secret: ServerSecret, endpoint: WebhookEndpoint) -> list[st
     return _valid(secret, endpoint.secret, row=_endpoint_row(endpoint.endpoint_id))
 
 
-def callback_secrets(secret: ServerSecret, org_id: str, sealed: SealedSecret) -> list[str]:
+def callback_secrets(secret: ServerSecret, environment_id: str, sealed: SealedSecret) -> list[str]:
     """The secrets that sign a world's callbacks now: the current one, then the old one."""
-    return _valid(secret, sealed, row=_callback_row(org_id))
+    return _valid(secret, sealed, row=_callback_row(environment_id))
 
 
 def callback_key(text: str) -> str:
@@ -199,9 +199,11 @@ def callback_key(text: str) -> str:
     return hmac.digest(key, CALLBACK_HEADER.encode(), "sha256").hex()
 
 
-async def bury_if_inactive(tx: Transaction, org_id: str, endpoint_id: str, outcome: str) -> int:
+async def bury_if_inactive(
+    tx: Transaction, environment_id: str, endpoint_id: str, outcome: str
+) -> int:
     """Give up some of what waits for an endpoint that is not active; return how many."""
-    endpoint = await endpoints.find_endpoint(tx, org_id, endpoint_id)
+    endpoint = await endpoints.find_endpoint(tx, environment_id, endpoint_id)
     if endpoint is not None and endpoint.is_active:
         return 0
     return await outbox.bury(
@@ -237,5 +239,5 @@ def _endpoint_row(endpoint_id: str) -> str:
     return f"webhook_endpoint:{endpoint_id}"
 
 
-def _callback_row(org_id: str) -> str:
-    return f"callback_secret:{org_id}"
+def _callback_row(environment_id: str) -> str:
+    return f"callback_secret:{environment_id}"

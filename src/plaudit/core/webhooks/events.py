@@ -43,16 +43,16 @@ class _Happened(Struct, frozen=True):
     callback: str | None
 
 
-async def announce_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTask]) -> None:
+async def announce_tasks(tx: Transaction, environment_id: str, tasks: Sequence[StoredTask]) -> None:
     """Announce what tasks of one project have become, by their status."""
     found: dict[int, ProjectRow] = {}
 
     async def payload(task: StoredTask) -> bytes:
-        if task.project_id not in found:
-            project = await projects.find_project_by_key(tx, org_id, task.project_id)
+        if task.project_key not in found:
+            project = await projects.find_project_by_key(tx, environment_id, task.project_key)
             assert project is not None
-            found[task.project_id] = project
-        return task_payload(task, found[task.project_id])
+            found[task.project_key] = project
+        return task_payload(task, found[task.project_key])
 
     happened = [
         _Happened(
@@ -63,16 +63,16 @@ async def announce_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTas
         for task in tasks
     ]
     if tasks:
-        await _announce(tx, org_id, tasks[0].project_id, happened)
+        await _announce(tx, environment_id, tasks[0].project_key, happened)
 
 
-async def announce_batch(tx: Transaction, org_id: str, batch: BatchRow) -> None:
+async def announce_batch(tx: Transaction, environment_id: str, batch: BatchRow) -> None:
     """Announce that a batch is completed."""
 
     async def payload() -> bytes:
-        project = await projects.find_project_by_key(tx, org_id, batch.project_id)
+        project = await projects.find_project_by_key(tx, environment_id, batch.project_key)
         assert project is not None
-        shown = _encode(resources.batch(batch, project.public_id))
+        shown = _encode(resources.batch(batch, project.project_id))
         return b'{"batch_id":%b,"status":"%b","batch":%b}' % (
             _encode(batch.batch_id),
             batch.status.encode(),
@@ -81,27 +81,29 @@ async def announce_batch(tx: Transaction, org_id: str, batch: BatchRow) -> None:
 
     await _announce(
         tx,
-        org_id,
-        batch.project_id,
+        environment_id,
+        batch.project_key,
         [_Happened(EventType.batch_completed, payload, batch.callback)],
     )
 
 
 async def announce_delivery(
-    tx: Transaction, org_id: str, project_id: int, delivery_id: str, delivery_json: bytes
+    tx: Transaction, environment_id: str, project_key: int, delivery_id: str, delivery_json: bytes
 ) -> None:
     """Announce that a delivery was frozen; `delivery_json` is the Delivery object."""
 
     async def payload() -> bytes:
         return b'{"delivery_id":%b,"delivery":%b}' % (_encode(delivery_id), delivery_json)
 
-    await _announce(tx, org_id, project_id, [_Happened(EventType.delivery_created, payload, None)])
+    await _announce(
+        tx, environment_id, project_key, [_Happened(EventType.delivery_created, payload, None)]
+    )
 
 
 def task_payload(task: StoredTask, project: ProjectRow) -> bytes:
     """What is told of a task (contract 7.4): the whole task with every option, and its threads."""
     batch_json = None if task.batch_id is None else _encode(task.batch_id)
-    placed = render.place(_encode(project.public_id), batch_json)
+    placed = render.place(_encode(project.project_id), batch_json)
     return b'{"task_id":%b,"status":"%b","task":%b,"response":%b}' % (
         _encode(task.task_id),
         task.status.encode(),
@@ -111,11 +113,11 @@ def task_payload(task: StoredTask, project: ProjectRow) -> bytes:
 
 
 async def _announce(
-    tx: Transaction, org_id: str, project_id: int, happened: Sequence[_Happened]
+    tx: Transaction, environment_id: str, project_key: int, happened: Sequence[_Happened]
 ) -> None:
     endpoints = [
         (endpoint_id, url, frozenset(_events(chosen)))
-        for endpoint_id, url, chosen in await outbox.list_subscribed(tx, org_id)
+        for endpoint_id, url, chosen in await outbox.list_subscribed(tx, environment_id)
     ]
     now = clock.now_ms()
     events: list[Event] = []
@@ -127,14 +129,23 @@ async def _announce(
             if one.type in chosen or EVERY_EVENT in chosen
         ]
         if one.callback is not None:
-            receivers.append((None, one.callback, callback_queue(org_id, one.callback)))
+            receivers.append((None, one.callback, callback_queue(environment_id, one.callback)))
         if not receivers:
             continue
         event_id = ids.mint("evt")
-        events.append(Event(project_id, event_id, org_id, one.type, now, await one.payload()))
+        events.append(
+            Event(project_key, event_id, environment_id, one.type, now, await one.payload())
+        )
         notices += [
             WebhookMessageRow(
-                project_id, ids.mint("notice"), org_id, event_id, endpoint_id, target, queue, now
+                project_key,
+                ids.mint("notice"),
+                environment_id,
+                event_id,
+                endpoint_id,
+                target,
+                queue,
+                now,
             )
             for endpoint_id, target, queue in receivers
         ]
@@ -143,7 +154,7 @@ async def _announce(
         await outbox.insert_notices(tx, notices)
 
 
-def callback_queue(org_id: str, target: str) -> str:
+def callback_queue(environment_id: str, target: str) -> str:
     """What the callbacks to one receiver wait in: the organization's line to that host."""
     host = target.rpartition("@")[2] if "://" not in target else urlsplit(target).netloc
-    return f"{org_id} {host.lower()}"[:255]
+    return f"{environment_id} {host.lower()}"[:255]

@@ -44,12 +44,12 @@ class _MessageToken(Struct, frozen=True, array_like=True, tag="notices"):
 
 
 async def notice_page(
-    tx: Transaction, secret: ServerSecret, org_id: str, query: MessageQuery
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: MessageQuery
 ) -> tuple[list[MessageWithAttempts], str | None]:
     """One page of notices, newest first, and the token of the next; raises NotFound."""
     endpoint_id, state, before = query.endpoint_id, query.state, None
     if query.next_token is not None:
-        pinned = page_tokens.decode(secret, org_id, query.next_token, _MessageToken)
+        pinned = page_tokens.decode(secret, environment_id, query.next_token, _MessageToken)
         if pinned.epoch != tx.epoch:
             raise PageTokenExpired
         for given, was in ((endpoint_id, pinned.endpoint_id), (state, pinned.state)):
@@ -60,19 +60,19 @@ async def notice_page(
     for one in NOTICE_STATES if state is None else (state,):
         found += await messages.list_notices(
             tx,
-            org_id,
+            environment_id,
             state=one,
             endpoint_id=endpoint_id,
             before=before,
             limit=query.limit + 1,
         )
     if not found and before is None and endpoint_id is not None:
-        await _require_endpoint(tx, org_id, endpoint_id)
+        await _require_endpoint(tx, environment_id, endpoint_id)
     found.sort(key=lambda one: one.notice_id, reverse=True)
     page, token = found[: query.limit], None
     if len(found) > query.limit:
         place = _MessageToken(tx.epoch, endpoint_id, state, page[-1].notice_id)
-        token = page_tokens.encode(secret, org_id, place)
+        token = page_tokens.encode(secret, environment_id, place)
     return [await shown(tx, one) for one in page], token
 
 
@@ -85,25 +85,25 @@ async def shown(tx: Transaction, notice: StoredMessage) -> MessageWithAttempts:
     )
 
 
-async def replay(tx: Transaction, org_id: str, notice_id: str) -> StoredMessage:
+async def replay(tx: Transaction, environment_id: str, notice_id: str) -> StoredMessage:
     """Let a notice that has arrived or was given up be sent again; return it as it now is.
 
     Raises NotFound, and Conflict if it still waits or its endpoint takes nothing.
     """
-    notice = await messages.find_notice(tx, org_id, notice_id)
+    notice = await messages.find_notice(tx, environment_id, notice_id)
     if notice is None:
         raise NotFound("there is no notice of that id here")
     if notice.endpoint_id is not None:
-        await _require_active(tx, org_id, notice.endpoint_id)
+        await _require_active(tx, environment_id, notice.endpoint_id)
     if not await messages.replay(tx, notice, now=clock.now_ms()):
         raise Conflict("the notice still waits to be sent")
-    again = await messages.find_notice(tx, org_id, notice_id)
+    again = await messages.find_notice(tx, environment_id, notice_id)
     assert again is not None
     return again
 
 
 async def replay_dead(
-    tx: Transaction, org_id: str, endpoint_id: str | None, *, before: str | None = None
+    tx: Transaction, environment_id: str, endpoint_id: str | None, *, before: str | None = None
 ) -> tuple[list[StoredMessage], str | None]:
     """Let up to `REPLAYED_AT_ONCE` notices that were given up be sent again, newest first.
 
@@ -111,13 +111,13 @@ async def replay_dead(
     them, and the `before` to go on with if there may be more.
     """
     if endpoint_id is not None:
-        await _require_endpoint(tx, org_id, endpoint_id)
-        await _require_active(tx, org_id, endpoint_id)
-    listed = await endpoints.list_endpoints(tx, org_id)
+        await _require_endpoint(tx, environment_id, endpoint_id)
+        await _require_active(tx, environment_id, endpoint_id)
+    listed = await endpoints.list_endpoints(tx, environment_id)
     taking = {None, *(one.endpoint_id for one in listed if one.is_active)}
     found = await messages.list_notices(
         tx,
-        org_id,
+        environment_id,
         state=MessageState.dead,
         endpoint_id=endpoint_id,
         before=before,
@@ -137,13 +137,13 @@ async def forget_old(tx: Transaction, *, limit: int) -> int:
     return await messages.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
 
 
-async def _require_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> None:
-    if await endpoints.find_endpoint(tx, org_id, endpoint_id) is None:
+async def _require_endpoint(tx: Transaction, environment_id: str, endpoint_id: str) -> None:
+    if await endpoints.find_endpoint(tx, environment_id, endpoint_id) is None:
         raise NotFound("there is no webhook of that id here")
 
 
-async def _require_active(tx: Transaction, org_id: str, endpoint_id: str) -> None:
-    endpoint = await endpoints.find_endpoint(tx, org_id, endpoint_id)
+async def _require_active(tx: Transaction, environment_id: str, endpoint_id: str) -> None:
+    endpoint = await endpoints.find_endpoint(tx, environment_id, endpoint_id)
     if endpoint is None:
         raise Conflict("the webhook of this notice was deleted")
     if not endpoint.is_active:

@@ -128,17 +128,17 @@ class Sender:
     async def _prepared(self, notice: LeasedMessage) -> _Post | Event | AttemptResult:
         """What is to be posted, or mailed; or why there is nothing to send."""
         async with self.db.read(snapshot=False) as tx:
-            event = await outbox.get_event(tx, notice.project_id, notice.event_id)
+            event = await outbox.get_event(tx, notice.project_key, notice.event_id)
             if notice.endpoint_id is not None:
                 return await self._for_endpoint(tx, notice, notice.endpoint_id, event)
-            sealed = await endpoints_store.find_callback_secret(tx, notice.org_id)
+            sealed = await endpoints_store.find_callback_secret(tx, notice.environment_id)
         if is_mail(notice.target):
             return event if self._smtp is not None else _refused(AttemptStatus.mail_off)
         if sealed is None:
             sealed = await self.db.write(
-                lambda tx: endpoints.ensure_callback_secret(tx, self._secret, notice.org_id)
+                lambda tx: endpoints.ensure_callback_secret(tx, self._secret, notice.environment_id)
             )
-        secrets = endpoints.callback_secrets(self._secret, notice.org_id, sealed)
+        secrets = endpoints.callback_secrets(self._secret, notice.environment_id, sealed)
         # A header that is compared has one value: the old one for as long as it is valid.
         headers = {endpoints.CALLBACK_HEADER: endpoints.callback_key(secrets[-1])}
         return _Post(notice.target, event.payload, headers | _signed(secrets, event, event.payload))
@@ -146,7 +146,7 @@ class Sender:
     async def _for_endpoint(
         self, tx: Transaction, notice: LeasedMessage, endpoint_id: str, event: Event
     ) -> _Post | AttemptResult:
-        endpoint = await endpoints_store.find_endpoint(tx, notice.org_id, endpoint_id)
+        endpoint = await endpoints_store.find_endpoint(tx, notice.environment_id, endpoint_id)
         if endpoint is None:
             return _refused(AttemptStatus.endpoint_deleted)
         if not endpoint.is_active:
@@ -215,12 +215,12 @@ class Sender:
     async def _disable(self, tx: Transaction, notice: LeasedMessage) -> bool:
         assert notice.endpoint_id is not None
         if not await endpoints_store.disable_endpoint(
-            tx, notice.org_id, notice.endpoint_id, reason=_GONE
+            tx, notice.environment_id, notice.endpoint_id, reason=_GONE
         ):
             return False
         await audit.record(
             tx,
-            notice.org_id,
+            notice.environment_id,
             SERVER,
             "disable_webhook",
             "webhook",
@@ -231,11 +231,11 @@ class Sender:
 
     async def _bury(self, notice: LeasedMessage, outcome: AttemptStatus) -> None:
         """Give up all that waits for an endpoint which is not there any more."""
-        org_id, endpoint_id = notice.org_id, notice.endpoint_id
+        environment_id, endpoint_id = notice.environment_id, notice.endpoint_id
         assert endpoint_id is not None
 
         async def work(tx: Transaction) -> int:
-            return await endpoints.bury_if_inactive(tx, org_id, endpoint_id, outcome)
+            return await endpoints.bury_if_inactive(tx, environment_id, endpoint_id, outcome)
 
         while await self.db.write(work):
             pass

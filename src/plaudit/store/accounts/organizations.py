@@ -5,61 +5,68 @@ from __future__ import annotations
 from plaudit.model.core import ApiKeyRow, Role
 from plaudit.store.engine.engine import Row, Transaction
 
-_KEY_COLUMNS = "key_id, org_id, name, role, display, created_ms, expires_ms, revoked_ms"
+_KEY_COLUMNS = "key_id, environment_id, name, role, display, created_ms, expires_ms, revoked_ms"
 
 
 async def insert_account(
-    tx: Transaction, *, account_id: str, name: str, name_key: str, now: int
+    tx: Transaction, *, organization_id: str, name: str, name_key: str, now: int
 ) -> bool:
     """Add an account; False if the name is taken."""
     return bool(
         await tx.run(
-            "INSERT INTO account (account_id, name, name_key, created_ms)"
-            " VALUES (:account_id, :name, :name_key, :now) ON CONFLICT DO NOTHING",
-            {"account_id": account_id, "name": name, "name_key": name_key, "now": now},
+            "INSERT INTO organization (organization_id, name, name_key, created_ms)"
+            " VALUES (:organization_id, :name, :name_key, :now) ON CONFLICT DO NOTHING",
+            {"organization_id": organization_id, "name": name, "name_key": name_key, "now": now},
         )
     )
 
 
-async def insert_org(tx: Transaction, *, org_id: str, account_id: str, mode: str) -> None:
+async def insert_org(
+    tx: Transaction, *, environment_id: str, organization_id: str, mode: str
+) -> None:
     """Add a world of an account."""
     await tx.run(
-        "INSERT INTO org (org_id, account_id, mode) VALUES (:org_id, :account_id, :mode)",
-        {"org_id": org_id, "account_id": account_id, "mode": mode},
+        "INSERT INTO environment (environment_id, organization_id, mode) VALUES (:environment_id,"
+        " :organization_id, :mode)",
+        {"environment_id": environment_id, "organization_id": organization_id, "mode": mode},
     )
 
 
 async def find_org(tx: Transaction, *, name_key: str, mode: str) -> str | None:
-    """The org_id of an account's live or test world."""
+    """The environment_id of an account's live or test world."""
     row = await tx.one(
-        "SELECT org_id FROM org JOIN account ON account.account_id = org.account_id"
+        "SELECT environment_id FROM environment JOIN organization ON organization.organization_id"
+        " = environment.organization_id"
         " WHERE name_key = :name_key AND mode = :mode",
         {"name_key": name_key, "mode": mode},
     )
     return row[0] if row else None
 
 
-async def find_account(tx: Transaction, org_id: str) -> tuple[str, str] | None:
+async def find_account(tx: Transaction, environment_id: str) -> tuple[str, str] | None:
     """The account that a world belongs to, and which of its worlds it is: live or test."""
     row = await tx.one(
-        "SELECT account_id, mode FROM org WHERE org_id = :org_id", {"org_id": org_id}
+        "SELECT organization_id, mode FROM environment WHERE environment_id = :environment_id",
+        {"environment_id": environment_id},
     )
     return (row[0], row[1]) if row else None
 
 
-async def list_orgs(tx: Transaction, account_id: str) -> list[str]:
+async def list_orgs(tx: Transaction, organization_id: str) -> list[str]:
     """The worlds of an account."""
     rows = await tx.all(
-        "SELECT org_id FROM org WHERE account_id = :account_id ORDER BY mode",
-        {"account_id": account_id},
+        "SELECT environment_id FROM environment WHERE organization_id = :organization_id ORDER BY"
+        " mode",
+        {"organization_id": organization_id},
     )
     return [row[0] for row in rows]
 
 
-async def account_name(tx: Transaction, account_id: str) -> str:
+async def account_name(tx: Transaction, organization_id: str) -> str:
     """What an account is called."""
     row = await tx.one(
-        "SELECT name FROM account WHERE account_id = :account_id", {"account_id": account_id}
+        "SELECT name FROM organization WHERE organization_id = :organization_id",
+        {"organization_id": organization_id},
     )
     assert row is not None
     return str(row[0])
@@ -67,22 +74,26 @@ async def account_name(tx: Transaction, account_id: str) -> str:
 
 async def has_several_accounts(tx: Transaction) -> bool:
     """Whether more than one account shares this server."""
-    return len(await tx.all("SELECT account_id FROM account LIMIT 2", {})) > 1
+    return len(await tx.all("SELECT organization_id FROM organization LIMIT 2", {})) > 1
 
 
-async def lock_org(tx: Transaction, org_id: str) -> None:
+async def lock_org(tx: Transaction, environment_id: str) -> None:
     """Wait for whoever holds this world's row, and hold it until the transaction ends."""
-    await tx.run("UPDATE org SET mode = mode WHERE org_id = :org_id", {"org_id": org_id})
+    await tx.run(
+        "UPDATE environment SET mode = mode WHERE environment_id = :environment_id",
+        {"environment_id": environment_id},
+    )
 
 
 async def insert_key(tx: Transaction, key: ApiKeyRow, digest: bytes) -> None:
     """Add an API key by the digest of its secret."""
     await tx.run(
-        f"INSERT INTO api_key ({_KEY_COLUMNS}, digest) VALUES (:key_id, :org_id, :name, :role,"
+        f"INSERT INTO api_key ({_KEY_COLUMNS}, digest) VALUES (:key_id, :environment_id, :name,"
+        " :role,"
         " :display, :created_ms, :expires_ms, NULL, :digest)",
         {
             "key_id": key.key_id,
-            "org_id": key.org_id,
+            "environment_id": key.environment_id,
             "name": key.name,
             "role": int(key.role),
             "display": key.display,
@@ -101,55 +112,62 @@ async def find_key_by_digest(tx: Transaction, digest: bytes) -> ApiKeyRow | None
     return _api_key(row) if row else None
 
 
-async def find_key(tx: Transaction, org_id: str, key_id: str) -> ApiKeyRow | None:
+async def find_key(tx: Transaction, environment_id: str, key_id: str) -> ApiKeyRow | None:
     """A key of this world by its id, revoked and expired ones included."""
     row = await tx.one(
-        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE org_id = :org_id AND key_id = :key_id",
-        {"org_id": org_id, "key_id": key_id},
+        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE environment_id = :environment_id AND key_id ="
+        " :key_id",
+        {"environment_id": environment_id, "key_id": key_id},
     )
     return _api_key(row) if row else None
 
 
-async def list_keys(tx: Transaction, org_id: str) -> list[ApiKeyRow]:
+async def list_keys(tx: Transaction, environment_id: str) -> list[ApiKeyRow]:
     """All keys of a world, oldest first."""
     rows = await tx.all(
-        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE org_id = :org_id ORDER BY created_ms, key_id",
-        {"org_id": org_id},
+        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE environment_id = :environment_id ORDER BY"
+        " created_ms, key_id",
+        {"environment_id": environment_id},
     )
     return [_api_key(row) for row in rows]
 
 
 async def list_keys_after(
-    tx: Transaction, org_id: str, *, after: tuple[int, str], limit: int
+    tx: Transaction, environment_id: str, *, after: tuple[int, str], limit: int
 ) -> list[ApiKeyRow]:
     """Up to `limit` keys of a world by (created_ms, key_id), starting after that place."""
     rows = await tx.all(
-        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE org_id = :org_id"
+        f"SELECT {_KEY_COLUMNS} FROM api_key WHERE environment_id = :environment_id"
         " AND (created_ms, key_id) > (:after_ms, :after_id)"
         " ORDER BY created_ms, key_id LIMIT :row_limit",
-        {"org_id": org_id, "after_ms": after[0], "after_id": after[1], "row_limit": limit},
+        {
+            "environment_id": environment_id,
+            "after_ms": after[0],
+            "after_id": after[1],
+            "row_limit": limit,
+        },
     )
     return [_api_key(row) for row in rows]
 
 
-async def count_active_keys(tx: Transaction, org_id: str, now: int) -> int:
+async def count_active_keys(tx: Transaction, environment_id: str, now: int) -> int:
     """How many keys of a world are neither revoked nor expired."""
     row = await tx.one(
-        "SELECT COUNT(*) FROM api_key WHERE org_id = :org_id AND revoked_ms IS NULL"
+        "SELECT COUNT(*) FROM api_key WHERE environment_id = :environment_id AND revoked_ms IS NULL"
         " AND (expires_ms IS NULL OR expires_ms > :now)",
-        {"org_id": org_id, "now": now},
+        {"environment_id": environment_id, "now": now},
     )
     assert row is not None
     return int(row[0])
 
 
-async def revoke_key(tx: Transaction, *, org_id: str, key_id: str, now: int) -> bool:
+async def revoke_key(tx: Transaction, *, environment_id: str, key_id: str, now: int) -> bool:
     """Revoke a key for good; False if there is no such key that is not revoked."""
     return bool(
         await tx.run(
             "UPDATE api_key SET revoked_ms = :now"
-            " WHERE org_id = :org_id AND key_id = :key_id AND revoked_ms IS NULL",
-            {"org_id": org_id, "key_id": key_id, "now": now},
+            " WHERE environment_id = :environment_id AND key_id = :key_id AND revoked_ms IS NULL",
+            {"environment_id": environment_id, "key_id": key_id, "now": now},
         )
     )
 
@@ -169,10 +187,12 @@ async def insert_secret_fingerprint(tx: Transaction, fingerprint: str, now: int)
 
 
 def _api_key(row: Row) -> ApiKeyRow:
-    key_id, org_id, name, role, display, created_ms, expires_ms, revoked_ms = row
-    return ApiKeyRow(key_id, org_id, name, Role(role), display, created_ms, expires_ms, revoked_ms)
+    key_id, environment_id, name, role, display, created_ms, expires_ms, revoked_ms = row
+    return ApiKeyRow(
+        key_id, environment_id, name, Role(role), display, created_ms, expires_ms, revoked_ms
+    )
 
 
 async def list_org_ids(tx: Transaction) -> set[str]:
-    """The org_ids of all worlds."""
-    return {row[0] for row in await tx.all("SELECT org_id FROM org", {})}
+    """The environment_ids of all worlds."""
+    return {row[0] for row in await tx.all("SELECT environment_id FROM environment", {})}

@@ -9,19 +9,19 @@ _COLUMNS = "session_id, agent, created_ms, seen_ms, expires_ms"
 
 
 async def insert_session(
-    tx: Transaction, session: Session, *, account_id: str, user_id: str, digest: bytes
+    tx: Transaction, session: Session, *, organization_id: str, user_id: str, digest: bytes
 ) -> None:
     """Add a session by the digest of what its cookie holds."""
     await tx.run(
-        f"INSERT INTO session ({_COLUMNS}, account_id, user_id, digest) VALUES (:session_id,"
-        " :agent, :created_ms, :seen_ms, :expires_ms, :account_id, :user_id, :digest)",
+        f"INSERT INTO session ({_COLUMNS}, organization_id, user_id, digest) VALUES (:session_id,"
+        " :agent, :created_ms, :seen_ms, :expires_ms, :organization_id, :user_id, :digest)",
         {
             "session_id": session.session_id,
             "agent": session.agent,
             "created_ms": session.created_ms,
             "seen_ms": session.seen_ms,
             "expires_ms": session.expires_ms,
-            "account_id": account_id,
+            "organization_id": organization_id,
             "user_id": user_id,
             "digest": digest,
         },
@@ -33,11 +33,13 @@ async def find_signed_in(
 ) -> SignedIn | None:
     """Who has this session, if it has not run out and they are active at this moment."""
     row = await tx.one(
-        "SELECT org.org_id, person.account_id, person.user_id, person.email, person.name,"
+        "SELECT environment.environment_id, person.organization_id, person.user_id, person.email,"
+        " person.name,"
         " person.role, session.session_id, session.seen_ms FROM session"
-        " JOIN person ON person.account_id = session.account_id"
+        " JOIN person ON person.organization_id = session.organization_id"
         " AND person.user_id = session.user_id"
-        " JOIN org ON org.account_id = session.account_id AND org.mode = 'live'"
+        " JOIN environment ON environment.organization_id = session.organization_id AND"
+        " environment.mode = 'live'"
         " WHERE session.digest = :digest AND session.expires_ms > :now"
         " AND session.seen_ms > :seen_after AND person.status = :active",
         {
@@ -49,20 +51,23 @@ async def find_signed_in(
     )
     if row is None:
         return None
-    org_id, account_id, user_id, email, name, role, session_id, seen_ms = row
-    return SignedIn(org_id, account_id, user_id, email, name, PersonRole(role), session_id, seen_ms)
+    environment_id, organization_id, user_id, email, name, role, session_id, seen_ms = row
+    return SignedIn(
+        environment_id, organization_id, user_id, email, name, PersonRole(role), session_id, seen_ms
+    )
 
 
 async def list_sessions(
-    tx: Transaction, account_id: str, user_id: str, *, now: int, seen_after: int, limit: int
+    tx: Transaction, organization_id: str, user_id: str, *, now: int, seen_after: int, limit: int
 ) -> list[Session]:
     """A person's sessions that have not run out, the newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM session WHERE account_id = :account_id AND user_id = :user_id"
+        f"SELECT {_COLUMNS} FROM session WHERE organization_id = :organization_id AND user_id ="
+        " :user_id"
         " AND expires_ms > :now AND seen_ms > :seen_after"
         " ORDER BY created_ms DESC, session_id LIMIT :row_limit",
         {
-            "account_id": account_id,
+            "organization_id": organization_id,
             "user_id": user_id,
             "now": now,
             "seen_after": seen_after,
@@ -80,37 +85,39 @@ async def touch_session(tx: Transaction, session_id: str, now: int) -> None:
     )
 
 
-async def delete_session(tx: Transaction, account_id: str, user_id: str, session_id: str) -> bool:
+async def delete_session(
+    tx: Transaction, organization_id: str, user_id: str, session_id: str
+) -> bool:
     """End one of a person's sessions; False if they have none of this id."""
     return bool(
         await tx.run(
-            "DELETE FROM session WHERE account_id = :account_id AND user_id = :user_id"
+            "DELETE FROM session WHERE organization_id = :organization_id AND user_id = :user_id"
             " AND session_id = :session_id",
-            {"account_id": account_id, "user_id": user_id, "session_id": session_id},
+            {"organization_id": organization_id, "user_id": user_id, "session_id": session_id},
         )
     )
 
 
 async def delete_sessions(
-    tx: Transaction, account_id: str, user_id: str, *, keep: str | None = None
+    tx: Transaction, organization_id: str, user_id: str, *, keep: str | None = None
 ) -> int:
     """End all of a person's sessions but the one to keep; return how many there were."""
     return await tx.run(
-        "DELETE FROM session WHERE account_id = :account_id AND user_id = :user_id"
+        "DELETE FROM session WHERE organization_id = :organization_id AND user_id = :user_id"
         " AND session_id <> :keep",
-        {"account_id": account_id, "user_id": user_id, "keep": keep or ""},
+        {"organization_id": organization_id, "user_id": user_id, "keep": keep or ""},
     )
 
 
 async def delete_expired_sessions(
-    tx: Transaction, account_id: str, user_id: str, *, now: int, seen_before: int
+    tx: Transaction, organization_id: str, user_id: str, *, now: int, seen_before: int
 ) -> None:
     """Forget a person's sessions that have run out."""
     await tx.run(
-        "DELETE FROM session WHERE account_id = :account_id AND user_id = :user_id"
+        "DELETE FROM session WHERE organization_id = :organization_id AND user_id = :user_id"
         " AND (expires_ms <= :now OR seen_ms <= :seen_before)",
         {
-            "account_id": account_id,
+            "organization_id": organization_id,
             "user_id": user_id,
             "now": now,
             "seen_before": seen_before,

@@ -5,17 +5,18 @@ from __future__ import annotations
 from plaudit.model.core import Person, PersonRole, PersonStatus
 from plaudit.store.engine.engine import Row, Transaction
 
-_COLUMNS = "account_id, user_id, email, name, role, status, created_ms"
+_COLUMNS = "organization_id, user_id, email, name, role, status, created_ms"
 
 
 async def insert_person(tx: Transaction, person: Person, email_key: str) -> bool:
     """Add a person; False if the account has one with this e-mail address."""
     return bool(
         await tx.run(
-            f"INSERT INTO person ({_COLUMNS}, email_key) VALUES (:account_id, :user_id, :email,"
+            f"INSERT INTO person ({_COLUMNS}, email_key) VALUES (:organization_id, :user_id,"
+            " :email,"
             " :name, :role, :status, :created_ms, :email_key) ON CONFLICT DO NOTHING",
             {
-                "account_id": person.account_id,
+                "organization_id": person.organization_id,
                 "user_id": person.user_id,
                 "email": person.email,
                 "name": person.name,
@@ -33,10 +34,10 @@ async def replace_person(tx: Transaction, was: Person, person: Person) -> bool:
     return bool(
         await tx.run(
             "UPDATE person SET name = :name, role = :role, status = :status"
-            " WHERE account_id = :account_id AND user_id = :user_id"
+            " WHERE organization_id = :organization_id AND user_id = :user_id"
             " AND COALESCE(name, '') = :was_name AND role = :was_role AND status = :was_status",
             {
-                "account_id": was.account_id,
+                "organization_id": was.organization_id,
                 "user_id": was.user_id,
                 "name": person.name,
                 "role": person.role.value,
@@ -49,7 +50,7 @@ async def replace_person(tx: Transaction, was: Person, person: Person) -> bool:
     )
 
 
-async def hold_active(tx: Transaction, account_id: str, user_id: str) -> bool:
+async def hold_active(tx: Transaction, organization_id: str, user_id: str) -> bool:
     """Wait for whoever changes this person, and hold them until the transaction ends.
 
     False if they are not active. A sign-in and a change of the password, or a removal, thereby
@@ -57,10 +58,10 @@ async def hold_active(tx: Transaction, account_id: str, user_id: str) -> bool:
     """
     return bool(
         await tx.run(
-            "UPDATE person SET status = status WHERE account_id = :account_id"
+            "UPDATE person SET status = status WHERE organization_id = :organization_id"
             " AND user_id = :user_id AND status = :active",
             {
-                "account_id": account_id,
+                "organization_id": organization_id,
                 "user_id": user_id,
                 "active": PersonStatus.active.value,
             },
@@ -68,27 +69,31 @@ async def hold_active(tx: Transaction, account_id: str, user_id: str) -> bool:
     )
 
 
-async def find_person(tx: Transaction, account_id: str, user_id: str) -> Person | None:
+async def find_person(tx: Transaction, organization_id: str, user_id: str) -> Person | None:
     """A person of this account by their id."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM person WHERE account_id = :account_id AND user_id = :user_id",
-        {"account_id": account_id, "user_id": user_id},
+        f"SELECT {_COLUMNS} FROM person WHERE organization_id = :organization_id AND user_id ="
+        " :user_id",
+        {"organization_id": organization_id, "user_id": user_id},
     )
     return _person(row) if row else None
 
 
-async def find_person_by_email(tx: Transaction, account_id: str, email_key: str) -> Person | None:
+async def find_person_by_email(
+    tx: Transaction, organization_id: str, email_key: str
+) -> Person | None:
     """A person of this account by the key form of their e-mail address."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM person WHERE account_id = :account_id AND email_key = :email_key",
-        {"account_id": account_id, "email_key": email_key},
+        f"SELECT {_COLUMNS} FROM person WHERE organization_id = :organization_id AND email_key ="
+        " :email_key",
+        {"organization_id": organization_id, "email_key": email_key},
     )
     return _person(row) if row else None
 
 
 async def list_people(
     tx: Transaction,
-    account_id: str,
+    organization_id: str,
     *,
     status: PersonStatus | None,
     after: tuple[int, str],
@@ -97,13 +102,13 @@ async def list_people(
     """Up to `limit` people by (created_ms, user_id), starting after that place."""
     condition = "" if status is None else " AND status = :status"
     args = {
-        "account_id": account_id,
+        "organization_id": organization_id,
         "after_ms": after[0],
         "after_id": after[1],
         "row_limit": limit,
     }
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM person WHERE account_id = :account_id{condition}"
+        f"SELECT {_COLUMNS} FROM person WHERE organization_id = :organization_id{condition}"
         " AND (created_ms, user_id) > (:after_ms, :after_id)"
         " ORDER BY created_ms, user_id LIMIT :row_limit",
         args if status is None else args | {"status": status.value},
@@ -112,7 +117,7 @@ async def list_people(
 
 
 def _person(row: Row) -> Person:
-    account_id, user_id, email, name, role, status, created_ms = row
+    organization_id, user_id, email, name, role, status, created_ms = row
     return Person(
-        account_id, user_id, email, name, PersonRole(role), PersonStatus(status), created_ms
+        organization_id, user_id, email, name, PersonRole(role), PersonStatus(status), created_ms
     )

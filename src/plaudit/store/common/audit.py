@@ -8,7 +8,8 @@ from plaudit.model.core import Actor, AuditEntryRow
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "project_id, entry_id, org_id, at_ms, actor_kind, actor_id, request_id, action, object_kind,"
+    "project_key, entry_id, environment_id, at_ms, actor_kind, actor_id, request_id, action,"
+    " object_kind,"
     " object_id, detail"
 )
 
@@ -16,12 +17,13 @@ _COLUMNS = (
 async def insert_entry(tx: Transaction, entry: AuditEntryRow) -> None:
     """Add an entry."""
     await tx.run(
-        f"INSERT INTO audit_entry ({_COLUMNS}) VALUES (:project_id, :entry_id, :org_id, :at_ms,"
+        f"INSERT INTO audit_entry ({_COLUMNS}) VALUES (:project_key, :entry_id, :environment_id,"
+        " :at_ms,"
         " :actor_kind, :actor_id, :request_id, :action, :object_kind, :object_id, :detail)",
         {
-            "project_id": entry.project_id,
+            "project_key": entry.project_key,
             "entry_id": entry.entry_id,
-            "org_id": entry.org_id,
+            "environment_id": entry.environment_id,
             "at_ms": entry.at_ms,
             "actor_kind": entry.actor.kind,
             "actor_id": entry.actor.id,
@@ -41,9 +43,9 @@ async def insert_entries(tx: Transaction, entries: Sequence[AuditEntryRow]) -> N
         _COLUMNS.split(", "),
         [
             (
-                one.project_id,
+                one.project_key,
                 one.entry_id,
-                one.org_id,
+                one.environment_id,
                 one.at_ms,
                 one.actor.kind,
                 one.actor.id,
@@ -59,11 +61,11 @@ async def insert_entries(tx: Transaction, entries: Sequence[AuditEntryRow]) -> N
 
 
 async def list_entries(
-    tx: Transaction, org_id: str, *, before: str | None, object_id: str | None, limit: int
+    tx: Transaction, environment_id: str, *, before: str | None, object_id: str | None, limit: int
 ) -> list[AuditEntryRow]:
     """Up to `limit` entries of a world, newest first, older than the entry `before`."""
-    conditions = "org_id = :org_id"
-    args: dict[str, object] = {"org_id": org_id, "row_limit": limit}
+    conditions = "environment_id = :environment_id"
+    args: dict[str, object] = {"environment_id": environment_id, "row_limit": limit}
     if before is not None:
         conditions += " AND entry_id < :before"
         args["before"] = before
@@ -79,7 +81,7 @@ async def list_entries(
 
 
 def _entry(row: Row) -> AuditEntryRow:
-    project_id, entry_id, org_id, at_ms, kind, actor_id, request_id, *rest = row
+    project_key, entry_id, environment_id, at_ms, kind, actor_id, request_id, *rest = row
     return AuditEntryRow(
-        project_id, entry_id, org_id, at_ms, Actor(kind, actor_id, request_id), *rest
+        project_key, entry_id, environment_id, at_ms, Actor(kind, actor_id, request_id), *rest
     )

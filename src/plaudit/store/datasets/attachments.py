@@ -5,17 +5,18 @@ from __future__ import annotations
 from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.engine.engine import Transaction
 
-_COLUMNS = "attachment_id, org_id, name, mime_type, shown_as, size, digest, created_ms"
+_COLUMNS = "attachment_id, environment_id, name, mime_type, shown_as, size, digest, created_ms"
 
 
 async def insert_attachment(tx: Transaction, attachment: AttachmentRow) -> None:
     """Add an attachment whose object is kept already."""
     await tx.run(
-        f"INSERT INTO attachment ({_COLUMNS}) VALUES (:attachment_id, :org_id, :name, :mime_type,"
+        f"INSERT INTO attachment ({_COLUMNS}) VALUES (:attachment_id, :environment_id, :name,"
+        " :mime_type,"
         " :shown_as, :size, :digest, :created_ms)",
         {
             "attachment_id": attachment.attachment_id,
-            "org_id": attachment.org_id,
+            "environment_id": attachment.environment_id,
             "name": attachment.name,
             "mime_type": attachment.mime_type,
             "shown_as": attachment.shown_as,
@@ -26,12 +27,14 @@ async def insert_attachment(tx: Transaction, attachment: AttachmentRow) -> None:
     )
 
 
-async def find_attachment(tx: Transaction, org_id: str, attachment_id: str) -> AttachmentRow | None:
+async def find_attachment(
+    tx: Transaction, environment_id: str, attachment_id: str
+) -> AttachmentRow | None:
     """An attachment of this world by its id."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM attachment"
-        " WHERE attachment_id = :attachment_id AND org_id = :org_id",
-        {"attachment_id": attachment_id, "org_id": org_id},
+        " WHERE attachment_id = :attachment_id AND environment_id = :environment_id",
+        {"attachment_id": attachment_id, "environment_id": environment_id},
     )
     return AttachmentRow(*row) if row else None
 

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from plaudit.model.deliveries import DatasetDeliveryRow, DatasetRow, DatasetTaskRow
 from plaudit.store.engine.engine import Transaction
 
-_DATASET = "dataset_key, org_id, dataset_id, name, created_ms"
-_DELIVERY = "org_id, delivery_id, dataset_key, name, delivered_ms, task_count, turn_count, metadata"
+_DATASET = "dataset_key, environment_id, dataset_id, name, created_ms"
+_DELIVERY = (
+    "environment_id, delivery_id, dataset_key, name, delivered_ms, task_count, turn_count, metadata"
+)
 _TASK_COLUMNS = (
     "dataset_key", "seq", "task_id", "delivery_id", "delivered_ms", "response", "attachments",
 )  # fmt: skip
@@ -25,10 +27,11 @@ async def insert_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) ->
     return bool(
         await tx.run(
             f"INSERT INTO dataset ({_DATASET}, name_key, next_seq, last_ms) VALUES (:dataset_key,"
-            " :org_id, :dataset_id, :name, :created_ms, :name_key, 1, 0) ON CONFLICT DO NOTHING",
+            " :environment_id, :dataset_id, :name, :created_ms, :name_key, 1, 0) ON CONFLICT DO"
+            " NOTHING",
             {
                 "dataset_key": dataset.dataset_key,
-                "org_id": dataset.org_id,
+                "environment_id": dataset.environment_id,
                 "dataset_id": dataset.dataset_id,
                 "name": dataset.name,
                 "created_ms": dataset.created_ms,
@@ -38,29 +41,34 @@ async def insert_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) ->
     )
 
 
-async def find_dataset(tx: Transaction, org_id: str, dataset_id: str) -> DatasetRow | None:
+async def find_dataset(tx: Transaction, environment_id: str, dataset_id: str) -> DatasetRow | None:
     """A dataset of this world by its id."""
     row = await tx.one(
-        f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id AND dataset_id = :dataset_id",
-        {"org_id": org_id, "dataset_id": dataset_id},
+        f"SELECT {_DATASET} FROM dataset WHERE environment_id = :environment_id AND dataset_id ="
+        " :dataset_id",
+        {"environment_id": environment_id, "dataset_id": dataset_id},
     )
     return DatasetRow(*row) if row else None
 
 
-async def find_dataset_by_key(tx: Transaction, org_id: str, dataset_key: int) -> DatasetRow | None:
+async def find_dataset_by_key(
+    tx: Transaction, environment_id: str, dataset_key: int
+) -> DatasetRow | None:
     """A dataset of this world by the store's own number."""
     row = await tx.one(
-        f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id AND dataset_key = :dataset_key",
-        {"org_id": org_id, "dataset_key": dataset_key},
+        f"SELECT {_DATASET} FROM dataset WHERE environment_id = :environment_id AND dataset_key ="
+        " :dataset_key",
+        {"environment_id": environment_id, "dataset_key": dataset_key},
     )
     return DatasetRow(*row) if row else None
 
 
-async def list_datasets(tx: Transaction, org_id: str) -> list[DatasetRow]:
+async def list_datasets(tx: Transaction, environment_id: str) -> list[DatasetRow]:
     """All datasets of this world, oldest first."""
     rows = await tx.all(
-        f"SELECT {_DATASET} FROM dataset WHERE org_id = :org_id ORDER BY created_ms, dataset_id",
-        {"org_id": org_id},
+        f"SELECT {_DATASET} FROM dataset WHERE environment_id = :environment_id ORDER BY"
+        " created_ms, dataset_id",
+        {"environment_id": environment_id},
     )
     return [DatasetRow(*row) for row in rows]
 
@@ -68,17 +76,18 @@ async def list_datasets(tx: Transaction, org_id: str) -> list[DatasetRow]:
 async def update_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) -> bool:
     """Write a dataset's name and time; False if another dataset has the name."""
     row = await tx.one(
-        "SELECT dataset_id FROM dataset WHERE org_id = :org_id AND name_key = :name_key",
-        {"org_id": dataset.org_id, "name_key": name_key},
+        "SELECT dataset_id FROM dataset WHERE environment_id = :environment_id AND name_key ="
+        " :name_key",
+        {"environment_id": dataset.environment_id, "name_key": name_key},
     )
     if row is not None and row[0] != dataset.dataset_id:
         return False
     return bool(
         await tx.run(
             "UPDATE dataset SET name = :name, name_key = :name_key, created_ms = :created_ms"
-            " WHERE org_id = :org_id AND dataset_id = :dataset_id",
+            " WHERE environment_id = :environment_id AND dataset_id = :dataset_id",
             {
-                "org_id": dataset.org_id,
+                "environment_id": dataset.environment_id,
                 "dataset_id": dataset.dataset_id,
                 "name": dataset.name,
                 "name_key": name_key,
@@ -99,9 +108,10 @@ async def take_place(
     row = await tx.one(
         "UPDATE dataset SET next_seq = next_seq + :count,"
         " last_ms = CASE WHEN last_ms < :at_least THEN :at_least ELSE last_ms + 1 END"
-        " WHERE org_id = :org_id AND dataset_id = :dataset_id RETURNING next_seq, last_ms",
+        " WHERE environment_id = :environment_id AND dataset_id = :dataset_id RETURNING next_seq,"
+        " last_ms",
         {
-            "org_id": dataset.org_id,
+            "environment_id": dataset.environment_id,
             "dataset_id": dataset.dataset_id,
             "count": count,
             "at_least": at_least,
@@ -118,9 +128,9 @@ async def take_imported_place(
     row = await tx.one(
         "UPDATE dataset SET next_seq = next_seq + :count,"
         " last_ms = CASE WHEN last_ms < :delivered_ms THEN :delivered_ms ELSE last_ms END"
-        " WHERE org_id = :org_id AND dataset_id = :dataset_id RETURNING next_seq",
+        " WHERE environment_id = :environment_id AND dataset_id = :dataset_id RETURNING next_seq",
         {
-            "org_id": dataset.org_id,
+            "environment_id": dataset.environment_id,
             "dataset_id": dataset.dataset_id,
             "count": count,
             "delivered_ms": delivered_ms,
@@ -133,8 +143,9 @@ async def take_imported_place(
 async def bounds_of(tx: Transaction, dataset: DatasetRow) -> tuple[int, int]:
     """The greatest sequence number and the greatest time of delivery handed out so far."""
     row = await tx.one(
-        "SELECT next_seq, last_ms FROM dataset WHERE org_id = :org_id AND dataset_id = :dataset_id",
-        {"org_id": dataset.org_id, "dataset_id": dataset.dataset_id},
+        "SELECT next_seq, last_ms FROM dataset WHERE environment_id = :environment_id AND"
+        " dataset_id = :dataset_id",
+        {"environment_id": dataset.environment_id, "dataset_id": dataset.dataset_id},
     )
     assert row is not None
     return int(row[0]) - 1, int(row[1])
@@ -144,11 +155,12 @@ async def insert_delivery(tx: Transaction, delivery: DatasetDeliveryRow, name_ke
     """Add a delivery; False if its id is taken, or its name within the dataset."""
     return bool(
         await tx.run(
-            f"INSERT INTO dataset_delivery ({_DELIVERY}, name_key) VALUES (:org_id, :delivery_id,"
+            f"INSERT INTO dataset_delivery ({_DELIVERY}, name_key) VALUES (:environment_id,"
+            " :delivery_id,"
             " :dataset_key, :name, :delivered_ms, :task_count, :turn_count, :metadata, :name_key)"
             " ON CONFLICT DO NOTHING",
             {
-                "org_id": delivery.org_id,
+                "environment_id": delivery.environment_id,
                 "delivery_id": delivery.delivery_id,
                 "dataset_key": delivery.dataset_key,
                 "name": delivery.name,
@@ -166,9 +178,10 @@ async def update_delivery(tx: Transaction, delivery: DatasetDeliveryRow, name_ke
     """Write a delivery's name, time and metadata, and its tasks' time with it."""
     await tx.run(
         "UPDATE dataset_delivery SET name = :name, name_key = :name_key, metadata = :metadata,"
-        " delivered_ms = :delivered_ms WHERE org_id = :org_id AND delivery_id = :delivery_id",
+        " delivered_ms = :delivered_ms WHERE environment_id = :environment_id AND delivery_id ="
+        " :delivery_id",
         {
-            "org_id": delivery.org_id,
+            "environment_id": delivery.environment_id,
             "delivery_id": delivery.delivery_id,
             "name": delivery.name,
             "name_key": name_key,
@@ -194,9 +207,9 @@ async def count_tasks(
     await tx.run(
         "UPDATE dataset_delivery SET task_count = task_count + :task_count,"
         " turn_count = turn_count + :turn_count"
-        " WHERE org_id = :org_id AND delivery_id = :delivery_id",
+        " WHERE environment_id = :environment_id AND delivery_id = :delivery_id",
         {
-            "org_id": delivery.org_id,
+            "environment_id": delivery.environment_id,
             "delivery_id": delivery.delivery_id,
             "task_count": task_count,
             "turn_count": turn_count,
@@ -205,13 +218,13 @@ async def count_tasks(
 
 
 async def find_delivery(
-    tx: Transaction, org_id: str, delivery_id: str
+    tx: Transaction, environment_id: str, delivery_id: str
 ) -> DatasetDeliveryRow | None:
     """A delivery of this world by its id."""
     row = await tx.one(
         f"SELECT {_DELIVERY} FROM dataset_delivery"
-        " WHERE org_id = :org_id AND delivery_id = :delivery_id",
-        {"org_id": org_id, "delivery_id": delivery_id},
+        " WHERE environment_id = :environment_id AND delivery_id = :delivery_id",
+        {"environment_id": environment_id, "delivery_id": delivery_id},
     )
     return DatasetDeliveryRow(*row) if row else None
 
@@ -227,15 +240,15 @@ async def has_delivery_name(tx: Transaction, dataset_key: int, name_key: str) ->
 
 async def list_deliveries(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     *,
     dataset_key: int | None = None,
     delivered_after: int | None = None,
     delivered_before: int | None = None,
 ) -> list[DatasetDeliveryRow]:
     """All deliveries of this world, or of one dataset, strictly between the bounds, in order."""
-    conditions = ["org_id = :org_id"]
-    args: dict[str, object] = {"org_id": org_id}
+    conditions = ["environment_id = :environment_id"]
+    args: dict[str, object] = {"environment_id": environment_id}
     given: dict[str, int | None] = {
         "dataset_key = :dataset_key": dataset_key,
         "delivered_ms > :delivered_after": delivered_after,
@@ -254,14 +267,19 @@ async def list_deliveries(
 
 
 async def claim_task_id(
-    tx: Transaction, org_id: str, task_id: str, *, dataset_key: int, seq: int
+    tx: Transaction, environment_id: str, task_id: str, *, dataset_key: int, seq: int
 ) -> bool:
     """Lead from a task's id to its place; False if the id is taken."""
     return bool(
         await tx.run(
-            "INSERT INTO dataset_task_locator (task_id, org_id, dataset_key, seq)"
-            " VALUES (:task_id, :org_id, :dataset_key, :seq) ON CONFLICT DO NOTHING",
-            {"task_id": task_id, "org_id": org_id, "dataset_key": dataset_key, "seq": seq},
+            "INSERT INTO dataset_task_locator (task_id, environment_id, dataset_key, seq)"
+            " VALUES (:task_id, :environment_id, :dataset_key, :seq) ON CONFLICT DO NOTHING",
+            {
+                "task_id": task_id,
+                "environment_id": environment_id,
+                "dataset_key": dataset_key,
+                "seq": seq,
+            },
         )
     )
 
@@ -283,24 +301,28 @@ async def insert_dataset_tasks(tx: Transaction, tasks: Sequence[DatasetTaskRow])
     await tx.add("dataset_task", _TASK_COLUMNS, rows)
 
 
-async def find_task_place(tx: Transaction, org_id: str, task_id: str) -> tuple[int, int] | None:
+async def find_task_place(
+    tx: Transaction, environment_id: str, task_id: str
+) -> tuple[int, int] | None:
     """Where a task of this world is: (dataset_key, seq)."""
     row = await tx.one(
         "SELECT dataset_key, seq FROM dataset_task_locator"
-        " WHERE task_id = :task_id AND org_id = :org_id",
-        {"task_id": task_id, "org_id": org_id},
+        " WHERE task_id = :task_id AND environment_id = :environment_id",
+        {"task_id": task_id, "environment_id": environment_id},
     )
     return None if row is None else (row[0], row[1])
 
 
-async def find_known(tx: Transaction, org_id: str, task_ids: Sequence[str]) -> set[str]:
+async def find_known(tx: Transaction, environment_id: str, task_ids: Sequence[str]) -> set[str]:
     """Those of the ids that tasks of this world have."""
-    return {one for one in task_ids if await find_task_place(tx, org_id, one) is not None}
+    return {one for one in task_ids if await find_task_place(tx, environment_id, one) is not None}
 
 
-async def find_dataset_task(tx: Transaction, org_id: str, task_id: str) -> DatasetTaskRow | None:
+async def find_dataset_task(
+    tx: Transaction, environment_id: str, task_id: str
+) -> DatasetTaskRow | None:
     """A task of this world by its id."""
-    place = await find_task_place(tx, org_id, task_id)
+    place = await find_task_place(tx, environment_id, task_id)
     if place is None:
         return None
     row = await tx.one(

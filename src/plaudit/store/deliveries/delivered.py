@@ -14,14 +14,14 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter, keys_sql
 
 _RANGE = (
-    "d.project_id = :project_id AND d.begun_ms = :begun_ms"
+    "d.project_key = :project_key AND d.begun_ms = :begun_ms"
     " AND d.position > :after AND d.position <= :until"
 )
-_FROZEN = "f.project_id = :project_id AND f.seq = d.seq AND f.digest = d.digest"
+_FROZEN = "f.project_key = :project_key AND f.seq = d.seq AND f.digest = d.digest"
 
 
 async def list_frozen(
-    tx: Transaction, project_id: int, begun_ms: int, *, after: int, until: int, with_patches: bool
+    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int, with_patches: bool
 ) -> list[PageRow]:
     """The tasks at the positions after `after` and up to `until`, as they were delivered.
 
@@ -32,26 +32,26 @@ async def list_frozen(
         f"SELECT d.position, f.completed_ms, f.batch_id, f.head, f.body, {patches}"
         f" FROM delivered_task AS d CROSS JOIN frozen_task AS f WHERE {_RANGE} AND {_FROZEN}"
         " ORDER BY d.position",
-        _of_range(project_id, begun_ms, after, until),
+        _of_range(project_key, begun_ms, after, until),
     )
     return cast("list[PageRow]", rows)
 
 
 async def list_versions(
-    tx: Transaction, project_id: int, begun_ms: int, *, after: int, until: int, other_ms: int
+    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int, other_ms: int
 ) -> list[DeliveredVersion]:
     """Which version of each task was delivered, and which in another delivery of the project."""
     rows = await tx.all(
         "SELECT d.position, d.task_id, d.digest, o.digest FROM delivered_task AS d"
-        " LEFT JOIN delivered_task AS o ON o.project_id = :project_id AND o.seq = d.seq"
+        " LEFT JOIN delivered_task AS o ON o.project_key = :project_key AND o.seq = d.seq"
         f" AND o.begun_ms = :other_ms WHERE {_RANGE} ORDER BY d.position",
-        _of_range(project_id, begun_ms, after, until) | {"other_ms": other_ms},
+        _of_range(project_key, begun_ms, after, until) | {"other_ms": other_ms},
     )
     return [DeliveredVersion(*row) for row in rows]
 
 
 async def list_versions_now(
-    tx: Transaction, project_id: int, begun_ms: int, *, after: int, until: int
+    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int
 ) -> list[VersionNow]:
     """How each delivered task stands today: its status, and whether it is as it was delivered."""
     rows = await tx.all(
@@ -59,10 +59,10 @@ async def list_versions_now(
         " COALESCE(b.body = f.body, b.body IS NULL AND f.body IS NULL),"
         " COALESCE(b.patches = f.patches, b.patches IS NULL AND f.patches IS NULL)"
         " FROM delivered_task AS d CROSS JOIN frozen_task AS f CROSS JOIN task AS t"
-        " LEFT JOIN task_body AS b ON b.project_id = :project_id AND b.seq = t.seq"
-        f" WHERE {_RANGE} AND {_FROZEN} AND t.project_id = :project_id AND t.seq = d.seq"
+        " LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = t.seq"
+        f" WHERE {_RANGE} AND {_FROZEN} AND t.project_key = :project_key AND t.seq = d.seq"
         " ORDER BY d.position",
-        _of_range(project_id, begun_ms, after, until),
+        _of_range(project_key, begun_ms, after, until),
     )
     return [
         VersionNow(
@@ -90,7 +90,7 @@ async def list_rows_of_delivery(
     Their position stands in the place of `seq`.
     """
     conditions = _RANGE
-    args = _of_range(where.project_id, begun_ms, after, until) | {"row_limit": limit}
+    args = _of_range(where.project_key, begun_ms, after, until) | {"row_limit": limit}
     if where.status is not None:
         conditions += " AND t.status = :status"
         args["status"] = where.status.code
@@ -102,8 +102,8 @@ async def list_rows_of_delivery(
         "SELECT d.position, t.completed_ms, d.task_id, t.created_ms, v.delivery_id,"
         " v.delivered_ms, v.schema_id, f.body, f.patches FROM delivered_task AS d"
         " CROSS JOIN task AS t CROSS JOIN frozen_task AS f CROSS JOIN delivery AS v"
-        f" WHERE {conditions} AND t.project_id = :project_id AND t.seq = d.seq AND {_FROZEN}"
-        " AND v.project_id = :project_id AND v.begun_ms = d.begun_ms"
+        f" WHERE {conditions} AND t.project_key = :project_key AND t.seq = d.seq AND {_FROZEN}"
+        " AND v.project_key = :project_key AND v.begun_ms = d.begun_ms"
         " ORDER BY d.position LIMIT :row_limit",
         args,
     )
@@ -119,7 +119,7 @@ async def list_rows_of_project(
     the end of an index; what is passed over there is only what is being made at this moment.
     """
     args: dict[str, object] = {
-        "project_id": where.project_id,
+        "project_key": where.project_key,
         "after_seq": after.seq,
         "bound": bound,
         "row_limit": limit,
@@ -137,10 +137,10 @@ async def list_rows_of_project(
         "SELECT n.seq, t.completed_ms, t.task_id, t.created_ms, v.delivery_id, v.delivered_ms,"
         f" v.schema_id, f.body, f.patches FROM (SELECT k.seq AS seq, ({_LATEST}) AS begun_ms"
         f" FROM ({keys}) AS k) AS n CROSS JOIN task AS t"
-        " LEFT JOIN delivered_task AS d ON d.project_id = :project_id AND d.seq = n.seq"
+        " LEFT JOIN delivered_task AS d ON d.project_key = :project_key AND d.seq = n.seq"
         f" AND d.begun_ms = n.begun_ms LEFT JOIN frozen_task AS f ON {_FROZEN}"
-        " LEFT JOIN delivery AS v ON v.project_id = :project_id AND v.begun_ms = d.begun_ms"
-        " WHERE t.project_id = :project_id AND t.seq = n.seq",
+        " LEFT JOIN delivery AS v ON v.project_key = :project_key AND v.begun_ms = d.begun_ms"
+        " WHERE t.project_key = :project_key AND t.seq = n.seq",
         args,
     )
     found = [DeliveredRow(*row) for row in rows]
@@ -150,12 +150,12 @@ async def list_rows_of_project(
 
 
 _KEYS = (
-    "SELECT seq FROM task WHERE project_id = :project_id AND seq > :after_seq AND seq <= :bound"
+    "SELECT seq FROM task WHERE project_key = :project_key AND seq > :after_seq AND seq <= :bound"
     " ORDER BY seq LIMIT :row_limit"
 )
 _LATEST = (
     "SELECT l.begun_ms FROM delivered_task AS l CROSS JOIN delivery AS w"
-    " WHERE l.project_id = :project_id AND l.seq = k.seq AND w.project_id = :project_id"
+    " WHERE l.project_key = :project_key AND l.seq = k.seq AND w.project_key = :project_key"
     " AND w.begun_ms = l.begun_ms AND w.delivered_ms IS NOT NULL"
     " ORDER BY l.begun_ms DESC LIMIT 1"
 )
@@ -169,5 +169,5 @@ def _by_completion(row: DeliveredRow) -> tuple[int, int]:
     return row.completed_ms or 0, row.place
 
 
-def _of_range(project_id: int, begun_ms: int, after: int, until: int) -> dict[str, object]:
-    return {"project_id": project_id, "begun_ms": begun_ms, "after": after, "until": until}
+def _of_range(project_key: int, begun_ms: int, after: int, until: int) -> dict[str, object]:
+    return {"project_key": project_key, "begun_ms": begun_ms, "after": after, "until": until}

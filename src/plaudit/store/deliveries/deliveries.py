@@ -11,12 +11,13 @@ from plaudit.model.deliveries import DeliveryRow, DeliveryRun
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "org_id, delivery_id, project_id, begun_ms, name, delivered_ms, task_count, manifest_hash,"
+    "environment_id, delivery_id, project_key, begun_ms, name, delivered_ms, task_count,"
+    " manifest_hash,"
     " schema_id"
 )
 _FAR = 2**62
 _OF_RUN = (
-    "WHERE org_id = :org_id AND delivery_id = :delivery_id AND run_no = :run_no"
+    "WHERE environment_id = :environment_id AND delivery_id = :delivery_id AND run_no = :run_no"
     " AND delivered_ms IS NULL"
 )
 
@@ -27,13 +28,15 @@ async def insert_delivery(
     """Begin a delivery as its first run; False if its id, name or beginning is taken."""
     return bool(
         await tx.run(
-            "INSERT INTO delivery (org_id, delivery_id, project_id, begun_ms, name, name_key,"
-            " task_count, schema_id, run_no, lease_ms) VALUES (:org_id, :delivery_id, :project_id,"
+            "INSERT INTO delivery (environment_id, delivery_id, project_key, begun_ms, name,"
+            " name_key,"
+            " task_count, schema_id, run_no, lease_ms) VALUES (:environment_id, :delivery_id,"
+            " :project_key,"
             " :begun_ms, :name, :name_key, 0, :schema_id, 1, :lease_ms) ON CONFLICT DO NOTHING",
             {
-                "org_id": delivery.org_id,
+                "environment_id": delivery.environment_id,
                 "delivery_id": delivery.delivery_id,
-                "project_id": delivery.project_id,
+                "project_key": delivery.project_key,
                 "begun_ms": delivery.begun_ms,
                 "name": delivery.name,
                 "name_key": name_key,
@@ -45,7 +48,7 @@ async def insert_delivery(
 
 
 async def take_over(
-    tx: Transaction, project_id: int, name_key: str, *, now: int, lease_ms: int
+    tx: Transaction, project_key: int, name_key: str, *, now: int, lease_ms: int
 ) -> DeliveryRun | None:
     """Take over the making of a delivery whose run is gone; None if it is not, or is done.
 
@@ -53,9 +56,9 @@ async def take_over(
     """
     row = await tx.one(
         "UPDATE delivery SET run_no = run_no + 1, lease_ms = :lease_ms"
-        " WHERE project_id = :project_id AND name_key = :name_key"
+        " WHERE project_key = :project_key AND name_key = :name_key"
         f" AND delivered_ms IS NULL AND lease_ms <= :now RETURNING {_COLUMNS}, run_no",
-        {"project_id": project_id, "name_key": name_key, "now": now, "lease_ms": lease_ms},
+        {"project_key": project_key, "name_key": name_key, "now": now, "lease_ms": lease_ms},
     )
     return None if row is None else DeliveryRun(DeliveryRow(*row[:-1]), row[-1])
 
@@ -126,42 +129,45 @@ async def withdraw(tx: Transaction, run: DeliveryRun) -> bool:
     return bool(await tx.run(f"DELETE FROM delivery {_OF_RUN} AND task_count = 0", _of_run(run)))
 
 
-async def find_delivery(tx: Transaction, org_id: str, delivery_id: str) -> DeliveryRow | None:
+async def find_delivery(
+    tx: Transaction, environment_id: str, delivery_id: str
+) -> DeliveryRow | None:
     """A delivery of this world by its id."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM delivery WHERE org_id = :org_id AND delivery_id = :delivery_id"
+        f"SELECT {_COLUMNS} FROM delivery WHERE environment_id = :environment_id AND delivery_id ="
+        " :delivery_id"
         " AND delivered_ms IS NOT NULL",
-        {"org_id": org_id, "delivery_id": delivery_id},
+        {"environment_id": environment_id, "delivery_id": delivery_id},
     )
     return DeliveryRow(*row) if row else None
 
 
 async def find_delivery_by_name(
-    tx: Transaction, project_id: int, name_key: str
+    tx: Transaction, project_key: int, name_key: str
 ) -> DeliveryRow | None:
     """A delivery of a project by the key form of its name."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM delivery WHERE project_id = :project_id"
+        f"SELECT {_COLUMNS} FROM delivery WHERE project_key = :project_key"
         " AND name_key = :name_key AND delivered_ms IS NOT NULL",
-        {"project_id": project_id, "name_key": name_key},
+        {"project_key": project_key, "name_key": name_key},
     )
     return DeliveryRow(*row) if row else None
 
 
 async def list_deliveries(
     tx: Transaction,
-    project_id: int,
+    project_key: int,
     *,
     delivered_after: int | None = None,
     delivered_before: int | None = None,
 ) -> list[DeliveryRow]:
     """All deliveries of a project made strictly between the bounds, oldest first."""
     rows: list[Row] = await tx.all(
-        f"SELECT {_COLUMNS} FROM delivery WHERE project_id = :project_id"
+        f"SELECT {_COLUMNS} FROM delivery WHERE project_key = :project_key"
         " AND delivered_ms > :after AND delivered_ms < :before"
         " ORDER BY delivered_ms, delivery_id",
         {
-            "project_id": project_id,
+            "project_key": project_key,
             "after": -_FAR if delivered_after is None else delivered_after,
             "before": _FAR if delivered_before is None else delivered_before,
         },
@@ -171,7 +177,7 @@ async def list_deliveries(
 
 def _of_run(run: DeliveryRun) -> dict[str, object]:
     return {
-        "org_id": run.delivery.org_id,
+        "environment_id": run.delivery.environment_id,
         "delivery_id": run.delivery.delivery_id,
         "run_no": run.run_no,
     }

@@ -29,72 +29,74 @@ async def list_selected(
 
 
 async def list_states(
-    tx: Transaction, project_id: int, seqs: Sequence[int]
+    tx: Transaction, project_key: int, seqs: Sequence[int]
 ) -> dict[int, tuple[TaskStatus, str | None]]:
     """Status and batch of each of up to FROZEN_AT_ONCE tasks of a project, by sequence number."""
     rows = await tx.all(
-        f"SELECT seq, status, batch_id FROM task WHERE project_id = :project_id AND seq {_THESE}",
-        _asking(project_id, seqs),
+        f"SELECT seq, status, batch_id FROM task WHERE project_key = :project_key AND seq {_THESE}",
+        _asking(project_key, seqs),
     )
     return {seq: (TaskStatus.from_code(code), batch_id) for seq, code, batch_id in rows}
 
 
 async def list_present(
-    tx: Transaction, project_id: int, begun_ms: int, seqs: Sequence[int]
+    tx: Transaction, project_key: int, begun_ms: int, seqs: Sequence[int]
 ) -> list[str]:
     """Those of up to FROZEN_AT_ONCE tasks that are in a delivery already, by id."""
     rows = await tx.all(
-        "SELECT task_id FROM delivered_task WHERE project_id = :project_id"
+        "SELECT task_id FROM delivered_task WHERE project_key = :project_key"
         f" AND seq {_THESE} AND begun_ms = :begun_ms",
-        _asking(project_id, seqs) | {"begun_ms": begun_ms},
+        _asking(project_key, seqs) | {"begun_ms": begun_ms},
     )
     return [row[0] for row in rows]
 
 
-async def list_delivered(tx: Transaction, project_id: int, seqs: Sequence[int]) -> set[int]:
+async def list_delivered(tx: Transaction, project_key: int, seqs: Sequence[int]) -> set[int]:
     """Those of up to FROZEN_AT_ONCE tasks that a delivery holds; runs under way do not count."""
     rows = await tx.all(
         "SELECT DISTINCT t.seq FROM delivered_task AS t JOIN delivery AS d"
-        " ON d.project_id = t.project_id AND d.begun_ms = t.begun_ms"
-        " WHERE t.project_id = :project_id AND d.delivered_ms IS NOT NULL"
+        " ON d.project_key = t.project_key AND d.begun_ms = t.begun_ms"
+        " WHERE t.project_key = :project_key AND d.delivered_ms IS NOT NULL"
         f" AND t.seq {_THESE}",
-        _asking(project_id, seqs),
+        _asking(project_key, seqs),
     )
     return {row[0] for row in rows}
 
 
-async def is_delivered_since(tx: Transaction, project_id: int, seq: int, completed_ms: int) -> bool:
+async def is_delivered_since(
+    tx: Transaction, project_key: int, seq: int, completed_ms: int
+) -> bool:
     """Whether a delivery holds a task as it was completed at this time, or later."""
     row = await tx.one(
         "SELECT 1 FROM delivered_task AS t JOIN delivery AS d"
-        " ON d.project_id = t.project_id AND d.begun_ms = t.begun_ms"
-        " WHERE t.project_id = :project_id AND t.seq = :seq AND t.begun_ms > :completed_ms"
+        " ON d.project_key = t.project_key AND d.begun_ms = t.begun_ms"
+        " WHERE t.project_key = :project_key AND t.seq = :seq AND t.begun_ms > :completed_ms"
         " AND d.delivered_ms IS NOT NULL LIMIT 1",
-        {"project_id": project_id, "seq": seq, "completed_ms": completed_ms},
+        {"project_key": project_key, "seq": seq, "completed_ms": completed_ms},
     )
     return row is not None
 
 
-async def list_sizes(tx: Transaction, project_id: int, seqs: Sequence[int]) -> dict[int, int]:
+async def list_sizes(tx: Transaction, project_key: int, seqs: Sequence[int]) -> dict[int, int]:
     """How many bytes each of up to FROZEN_AT_ONCE tasks has; those without threads are left out."""
     rows = await tx.all(
         "SELECT seq, LENGTH(body) + COALESCE(LENGTH(patches), 0) FROM task_body"
-        f" WHERE project_id = :project_id AND seq {_THESE}",
-        _asking(project_id, seqs),
+        f" WHERE project_key = :project_key AND seq {_THESE}",
+        _asking(project_key, seqs),
     )
     return dict(rows)
 
 
 async def list_completed(
-    tx: Transaction, project_id: int, seqs: Sequence[int]
+    tx: Transaction, project_key: int, seqs: Sequence[int]
 ) -> dict[int, StoredTask]:
     """Those of up to FROZEN_AT_ONCE tasks that are completed, by sequence number."""
     rows = await tx.all(
-        "SELECT t.project_id, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+        "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
         " t.completed_ms, t.head, b.body, b.patches FROM task AS t"
-        " LEFT JOIN task_body AS b ON b.project_id = t.project_id AND b.seq = t.seq"
-        f" WHERE t.project_id = :project_id AND t.seq {_THESE} AND t.status = :status",
-        _asking(project_id, seqs) | {"status": TaskStatus.completed.code},
+        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
+        f" WHERE t.project_key = :project_key AND t.seq {_THESE} AND t.status = :status",
+        _asking(project_key, seqs) | {"status": TaskStatus.completed.code},
     )
     return {row[1]: _stored(row) for row in rows}
 
@@ -106,19 +108,19 @@ async def insert_frozen(
 
     `position` is that of the first; a version that was delivered before is not stored again.
     """
-    project_id = tasks[0][0].project_id
+    project_key = tasks[0][0].project_key
     rows = await tx.all(
-        f"SELECT seq, digest FROM frozen_task WHERE project_id = :project_id AND seq {_THESE}",
-        _asking(project_id, [task.seq for task, _ in tasks]),
+        f"SELECT seq, digest FROM frozen_task WHERE project_key = :project_key AND seq {_THESE}",
+        _asking(project_key, [task.seq for task, _ in tasks]),
     )
     known = {(seq, bytes(digest)) for seq, digest in rows}
     await tx.many(
-        "INSERT INTO frozen_task (project_id, seq, digest, batch_id, completed_ms, head, body,"
-        " patches) VALUES (:project_id, :seq, :digest, :batch_id, :completed_ms, :head, :body,"
+        "INSERT INTO frozen_task (project_key, seq, digest, batch_id, completed_ms, head, body,"
+        " patches) VALUES (:project_key, :seq, :digest, :batch_id, :completed_ms, :head, :body,"
         " :patches) ON CONFLICT DO NOTHING",
         [
             {
-                "project_id": project_id,
+                "project_key": project_key,
                 "seq": task.seq,
                 "digest": digest,
                 "batch_id": task.batch_id,
@@ -133,31 +135,31 @@ async def insert_frozen(
     )
     await tx.add(
         "delivered_task",
-        ("project_id", "begun_ms", "position", "seq", "task_id", "digest"),
+        ("project_key", "begun_ms", "position", "seq", "task_id", "digest"),
         [
-            (project_id, begun_ms, number, task.seq, task.task_id, digest)
+            (project_key, begun_ms, number, task.seq, task.task_id, digest)
             for number, (task, digest) in enumerate(tasks, position)
         ],
     )
 
 
 async def delete_delivered(
-    tx: Transaction, project_id: int, begun_ms: int, *, after: int, until: int
+    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int
 ) -> None:
     """Take out the tasks at the positions after `after` and up to `until`.
 
     Their frozen rows stay: another delivery may be about to share them.
     """
     await tx.run(
-        "DELETE FROM delivered_task WHERE project_id = :project_id AND begun_ms = :begun_ms"
+        "DELETE FROM delivered_task WHERE project_key = :project_key AND begun_ms = :begun_ms"
         " AND position > :after AND position <= :until",
-        {"project_id": project_id, "begun_ms": begun_ms, "after": after, "until": until},
+        {"project_key": project_key, "begun_ms": begun_ms, "after": after, "until": until},
     )
 
 
 def _selecting(where: TaskFilter, after: HeadRefs) -> dict[str, object]:
     args: dict[str, object] = {
-        "project_id": where.project_id,
+        "project_key": where.project_key,
         "status": TaskStatus.completed.code,
         "after_seq": after.seq,
         "bound": FAR,
@@ -171,12 +173,12 @@ def _selecting(where: TaskFilter, after: HeadRefs) -> dict[str, object]:
     return args
 
 
-def _asking(project_id: int, seqs: Sequence[int]) -> dict[str, object]:
+def _asking(project_key: int, seqs: Sequence[int]) -> dict[str, object]:
     # One statement for every number of tasks: the last one fills the places left over.
     some = [*seqs, *[seqs[-1]] * (FROZEN_AT_ONCE - len(seqs))]
-    return {**dict(zip(_NAMES, some, strict=True)), "project_id": project_id}
+    return {**dict(zip(_NAMES, some, strict=True)), "project_key": project_key}
 
 
 def _stored(row: Row) -> StoredTask:
-    project_id, seq, task_id, batch_id, status, *rest = row
-    return StoredTask(project_id, seq, task_id, batch_id, TaskStatus.from_code(status), *rest)
+    project_key, seq, task_id, batch_id, status, *rest = row
+    return StoredTask(project_key, seq, task_id, batch_id, TaskStatus.from_code(status), *rest)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from plaudit.model.deliveries import DeliverySchemaRow
 from plaudit.store.engine.engine import Transaction
 
-_COLUMNS = "org_id, schema_id, name, json, created_by, created_ms, updated_by, updated_ms"
+_COLUMNS = "environment_id, schema_id, name, json, created_by, created_ms, updated_by, updated_ms"
 
 
 async def insert_schema(tx: Transaction, schema: DeliverySchemaRow) -> bool:
     """Add a schema; False if its id is taken."""
     return bool(
         await tx.run(
-            f"INSERT INTO delivery_schema ({_COLUMNS}) VALUES (:org_id, :schema_id, :name, :json,"
+            f"INSERT INTO delivery_schema ({_COLUMNS}) VALUES (:environment_id, :schema_id, :name,"
+            " :json,"
             " :created_by, :created_ms, :updated_by, :updated_ms) ON CONFLICT DO NOTHING",
             {
-                "org_id": schema.org_id,
+                "environment_id": schema.environment_id,
                 "schema_id": schema.schema_id,
                 "name": schema.name,
                 "json": schema.json,
@@ -28,20 +29,23 @@ async def insert_schema(tx: Transaction, schema: DeliverySchemaRow) -> bool:
     )
 
 
-async def find_schema(tx: Transaction, org_id: str, schema_id: str) -> DeliverySchemaRow | None:
+async def find_schema(
+    tx: Transaction, environment_id: str, schema_id: str
+) -> DeliverySchemaRow | None:
     """A schema of this world by its id."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM delivery_schema WHERE org_id = :org_id AND schema_id = :schema_id",
-        {"org_id": org_id, "schema_id": schema_id},
+        f"SELECT {_COLUMNS} FROM delivery_schema WHERE environment_id = :environment_id AND"
+        " schema_id = :schema_id",
+        {"environment_id": environment_id, "schema_id": schema_id},
     )
     return DeliverySchemaRow(*row) if row else None
 
 
-async def list_schemas(tx: Transaction, org_id: str) -> list[DeliverySchemaRow]:
+async def list_schemas(tx: Transaction, environment_id: str) -> list[DeliverySchemaRow]:
     """All schemas of this world, oldest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM delivery_schema WHERE org_id = :org_id"
+        f"SELECT {_COLUMNS} FROM delivery_schema WHERE environment_id = :environment_id"
         " ORDER BY created_ms, schema_id",
-        {"org_id": org_id},
+        {"environment_id": environment_id},
     )
     return [DeliverySchemaRow(*row) for row in rows]

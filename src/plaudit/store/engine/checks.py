@@ -10,88 +10,88 @@ from plaudit.store.engine.engine import Database
 
 CHECKS: dict[str, str] = {
     "every task can be found by its id": (
-        "WITH l AS MATERIALIZED (SELECT task_id, project_id, seq FROM task_locator)"
+        "WITH l AS MATERIALIZED (SELECT task_id, project_key, seq FROM task_locator)"
         " SELECT COUNT(*) FROM task AS t LEFT JOIN l ON l.task_id = t.task_id"
-        " AND l.project_id = t.project_id AND l.seq = t.seq WHERE l.seq IS NULL"
+        " AND l.project_key = t.project_key AND l.seq = t.seq WHERE l.seq IS NULL"
     ),
     "every id leads to a task": (
-        "WITH t AS MATERIALIZED (SELECT project_id, seq FROM task)"
+        "WITH t AS MATERIALIZED (SELECT project_key, seq FROM task)"
         " SELECT COUNT(*) FROM task_locator AS l LEFT JOIN t"
-        " ON t.project_id = l.project_id AND t.seq = l.seq WHERE t.seq IS NULL"
+        " ON t.project_key = l.project_key AND t.seq = l.seq WHERE t.seq IS NULL"
     ),
     "only completed tasks have threads": (
         "SELECT COUNT(*) FROM task_body AS b LEFT JOIN task AS t"
-        " ON t.project_id = b.project_id AND t.seq = b.seq WHERE t.seq IS NULL OR t.status <> 1"
+        " ON t.project_key = b.project_key AND t.seq = b.seq WHERE t.seq IS NULL OR t.status <> 1"
     ),
     "completed tasks, and no others, have a time of completion": (
         "SELECT COUNT(*) FROM task WHERE (status = 1) <> (completed_ms IS NOT NULL)"
     ),
     "no completion lies beyond its project's clock": (
-        "SELECT COUNT(*) FROM task AS t JOIN project_clock AS c ON c.project_id = t.project_id"
+        "SELECT COUNT(*) FROM task AS t JOIN project_clock AS c ON c.project_key = t.project_key"
         " WHERE t.completed_ms > c.last_ms"
     ),
     "no task lies beyond its project's sequence": (
-        "SELECT COUNT(*) FROM task AS t JOIN project_sequence AS s ON s.project_id = t.project_id"
+        "SELECT COUNT(*) FROM task AS t JOIN project_sequence AS s ON s.project_key = t.project_key"
         " WHERE t.seq >= s.next_seq"
     ),
     "each batch counts its tasks": (
         "SELECT COUNT(*) FROM batch_progress AS p"
         " WHERE p.pending <> (SELECT COUNT(*) FROM task AS t"
-        " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 0)"
+        " WHERE t.project_key = p.project_key AND t.batch_id = p.batch_id AND t.status = 0)"
         " OR p.completed <> (SELECT COUNT(*) FROM task AS t"
-        " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 1)"
+        " WHERE t.project_key = p.project_key AND t.batch_id = p.batch_id AND t.status = 1)"
         " OR p.canceled <> (SELECT COUNT(*) FROM task AS t"
-        " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 2)"
+        " WHERE t.project_key = p.project_key AND t.batch_id = p.batch_id AND t.status = 2)"
         " OR p.error <> (SELECT COUNT(*) FROM task AS t"
-        " WHERE t.project_id = p.project_id AND t.batch_id = p.batch_id AND t.status = 3)"
+        " WHERE t.project_key = p.project_key AND t.batch_id = p.batch_id AND t.status = 3)"
     ),
     "only pending tasks are in the queue": (
         "SELECT COUNT(*) FROM task_work AS w LEFT JOIN task AS t"
-        " ON t.project_id = w.project_id AND t.seq = w.seq WHERE t.seq IS NULL OR t.status <> 0"
+        " ON t.project_key = w.project_key AND t.seq = w.seq WHERE t.seq IS NULL OR t.status <> 0"
     ),
     "a task in the queue counts its submissions and leases": (
         "SELECT COUNT(*) FROM task_work AS w WHERE w.submitted_count <> (SELECT COUNT(*)"
-        " FROM submission AS s WHERE s.project_id = w.project_id AND s.seq = w.seq"
+        " FROM submission AS s WHERE s.project_key = w.project_key AND s.seq = w.seq"
         " AND s.is_current = 1) OR w.open_count <> (SELECT COUNT(*) FROM assignment AS a"
-        " WHERE a.project_id = w.project_id AND a.seq = w.seq AND a.ended_ms IS NULL)"
+        " WHERE a.project_key = w.project_key AND a.seq = w.seq AND a.ended_ms IS NULL)"
         " OR w.submitted_count + w.open_count > w.needed"
     ),
     "nobody holds a task that is not in the queue": (
         "SELECT COUNT(*) FROM assignment AS a LEFT JOIN task_work AS w"
-        " ON w.project_id = a.project_id AND w.seq = a.seq"
+        " ON w.project_key = a.project_key AND w.seq = a.seq"
         " WHERE a.ended_ms IS NULL AND w.seq IS NULL"
     ),
     "what counts was submitted by somebody who has submitted": (
         "SELECT COUNT(*) FROM submission AS s LEFT JOIN assignment AS a"
-        " ON a.project_id = s.project_id AND a.assignment_id = s.assignment_id"
+        " ON a.project_key = s.project_key AND a.assignment_id = s.assignment_id"
         " WHERE s.is_current = 1 AND (a.seq IS NULL OR a.status <> 'submitted')"
     ),
     "each delivery counts its tasks": (
-        "WITH d AS MATERIALIZED (SELECT project_id, begun_ms, COUNT(*) AS n FROM delivered_task"
-        " GROUP BY project_id, begun_ms) SELECT COUNT(*) FROM delivery AS v LEFT JOIN d"
-        " ON d.project_id = v.project_id AND d.begun_ms = v.begun_ms"
+        "WITH d AS MATERIALIZED (SELECT project_key, begun_ms, COUNT(*) AS n FROM delivered_task"
+        " GROUP BY project_key, begun_ms) SELECT COUNT(*) FROM delivery AS v LEFT JOIN d"
+        " ON d.project_key = v.project_key AND d.begun_ms = v.begun_ms"
         " WHERE v.delivered_ms IS NOT NULL AND COALESCE(d.n, 0) <> v.task_count"
     ),
     "every delivered task belongs to a delivery": (
         "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN delivery AS v"
-        " ON v.project_id = d.project_id AND v.begun_ms = d.begun_ms WHERE v.begun_ms IS NULL"
+        " ON v.project_key = d.project_key AND v.begun_ms = d.begun_ms WHERE v.begun_ms IS NULL"
     ),
     "every delivered task is kept as it was delivered": (
         "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN frozen_task AS f"
-        " ON f.project_id = d.project_id AND f.seq = d.seq AND f.digest = d.digest"
+        " ON f.project_key = d.project_key AND f.seq = d.seq AND f.digest = d.digest"
         " WHERE f.seq IS NULL"
     ),
     "every delivered task is a task": (
         "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN task AS t"
-        " ON t.project_id = d.project_id AND t.seq = d.seq WHERE t.seq IS NULL"
+        " ON t.project_key = d.project_key AND t.seq = d.seq WHERE t.seq IS NULL"
     ),
     "a delivery has the hash of its manifest exactly if it is made": (
         "SELECT COUNT(*) FROM delivery WHERE (delivered_ms IS NULL) <> (manifest_hash IS NULL)"
     ),
     "every claimed unique_id names a task": (
-        "WITH l AS MATERIALIZED (SELECT task_id, org_id, seq FROM task_locator)"
+        "WITH l AS MATERIALIZED (SELECT task_id, environment_id, seq FROM task_locator)"
         " SELECT COUNT(*) FROM unique_claim AS u LEFT JOIN l"
-        " ON l.task_id = u.task_id AND l.org_id = u.org_id WHERE l.seq IS NULL"
+        " ON l.task_id = u.task_id AND l.environment_id = u.environment_id WHERE l.seq IS NULL"
     ),
     "every dataset task can be found by its id": (
         "WITH l AS MATERIALIZED (SELECT task_id, dataset_key, seq FROM dataset_task_locator)"

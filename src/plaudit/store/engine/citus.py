@@ -1,7 +1,7 @@
 """Spread the tables over a Citus cluster: which table goes where, and the statements for it.
 
 Small tables that everything refers to are copied to every worker. The tables that grow with the
-number of tasks are cut by `project_id` and kept together, so that a page, a completion and an
+number of tasks are cut by `project_key` and kept together, so that a page, a completion and an
 import of one project touch one worker. Claim tables are cut by the value that is claimed.
 """
 
@@ -13,8 +13,8 @@ from plaudit.store.engine.engine import Transaction
 REFERENCE = (
     "server_secret",
     "store_epoch",
-    "account",
-    "org",
+    "organization",
+    "environment",
     "api_key",
     "person",
     "person_password",
@@ -35,23 +35,23 @@ REFERENCE = (
 """Copied to every worker, in the order of their foreign keys."""
 
 DISTRIBUTED = {
-    "task": "project_id",
-    "task_body": "project_id",
-    "task_content": "project_id",
-    "project_clock": "project_id",
-    "project_sequence": "project_id",
-    "batch_progress": "project_id",
-    "audit_entry": "project_id",
-    "event": "project_id",
-    "notice": "project_id",
-    "notice_attempt": "project_id",
-    "task_work": "project_id",
-    "assignment": "project_id",
-    "claimant": "project_id",
-    "submission": "project_id",
-    "task_note": "project_id",
-    "delivered_task": "project_id",
-    "frozen_task": "project_id",
+    "task": "project_key",
+    "task_body": "project_key",
+    "task_content": "project_key",
+    "project_clock": "project_key",
+    "project_sequence": "project_key",
+    "batch_progress": "project_key",
+    "audit_entry": "project_key",
+    "event": "project_key",
+    "notice": "project_key",
+    "notice_attempt": "project_key",
+    "task_work": "project_key",
+    "assignment": "project_key",
+    "claimant": "project_key",
+    "submission": "project_key",
+    "task_note": "project_key",
+    "delivered_task": "project_key",
+    "frozen_task": "project_key",
     "task_locator": "task_id",
     "unique_claim": "unique_id",
     "annotation_locator": "id_hash",
@@ -60,7 +60,7 @@ DISTRIBUTED = {
     "dataset_task_locator": "task_id",
     "attachment": "attachment_id",
 }
-"""The column each large table is cut by. Those cut by project_id are kept with `task`."""
+"""The column each large table is cut by. Those cut by project_key are kept with `task`."""
 
 LOCAL = ("schema_migration",)
 """Stays on the coordinator."""
@@ -71,8 +71,8 @@ def statement_for(table: str) -> str:
     if table in REFERENCE:
         return f"SELECT create_reference_table('{table}')"
     column = DISTRIBUTED[table]
-    together = ", colocate_with => 'task'" if column == "project_id" and table != "task" else ""
-    apart = ", colocate_with => 'none'" if column != "project_id" else ""
+    together = ", colocate_with => 'task'" if column == "project_key" and table != "task" else ""
+    apart = ", colocate_with => 'none'" if column != "project_key" else ""
     return f"SELECT create_distributed_table('{table}', '{column}'{together}{apart})"
 
 

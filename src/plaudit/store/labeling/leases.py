@@ -6,11 +6,11 @@ from plaudit.model.labeling import Hold, Lease, LeaseStatus, TaskNote
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "project_id, assignment_id, seq, user_id, status, fence, created_ms, claimed_ms, expires_ms,"
+    "project_key, assignment_id, seq, user_id, status, fence, created_ms, claimed_ms, expires_ms,"
     " ended_ms, active_ms, display, draft, draft_revision, draft_ms"
 )
 _HELD = (
-    "project_id = :project_id AND assignment_id = :assignment_id AND user_id = :user_id"
+    "project_key = :project_key AND assignment_id = :assignment_id AND user_id = :user_id"
     " AND status = 'open' AND fence = :fence AND expires_ms > :now"
 )
 """The one condition under which somebody still has a task; `now` is the database's time."""
@@ -21,20 +21,20 @@ _ACTIVE = (
 """Active time only grows, and is never longer than the time since the first claim."""
 
 
-async def enter(tx: Transaction, project_id: int, user_id: str) -> None:
+async def enter(tx: Transaction, project_key: int, user_id: str) -> None:
     """Keep this person's other claims in the project waiting until the transaction ends."""
     await tx.run(
-        "INSERT INTO claimant (project_id, user_id, claim_count)"
-        " VALUES (:project_id, :user_id, 1) ON CONFLICT (project_id, user_id)"
+        "INSERT INTO claimant (project_key, user_id, claim_count)"
+        " VALUES (:project_key, :user_id, 1) ON CONFLICT (project_key, user_id)"
         " DO UPDATE SET claim_count = claimant.claim_count + 1",
-        {"project_id": project_id, "user_id": user_id},
+        {"project_key": project_key, "user_id": user_id},
     )
 
 
 async def insert_lease(tx: Transaction, lease: Lease) -> None:
     """Add a lease; this person never had one on this task."""
     row = (
-        lease.project_id,
+        lease.project_key,
         lease.assignment_id,
         lease.seq,
         lease.user_id,
@@ -54,36 +54,36 @@ async def insert_lease(tx: Transaction, lease: Lease) -> None:
 
 
 async def find_lease(
-    tx: Transaction, project_id: int, user_id: str, assignment_id: str
+    tx: Transaction, project_key: int, user_id: str, assignment_id: str
 ) -> Lease | None:
     """A person's own lease, in any status."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM assignment WHERE project_id = :project_id"
+        f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key"
         " AND assignment_id = :assignment_id AND user_id = :user_id",
-        {"project_id": project_id, "assignment_id": assignment_id, "user_id": user_id},
+        {"project_key": project_key, "assignment_id": assignment_id, "user_id": user_id},
     )
     return _lease(row) if row else None
 
 
-async def find_lease_of(tx: Transaction, project_id: int, seq: int, user_id: str) -> Lease | None:
+async def find_lease_of(tx: Transaction, project_key: int, seq: int, user_id: str) -> Lease | None:
     """The lease that a person has or had on a task."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM assignment WHERE project_id = :project_id AND seq = :seq"
+        f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key AND seq = :seq"
         " AND user_id = :user_id",
-        {"project_id": project_id, "seq": seq, "user_id": user_id},
+        {"project_key": project_key, "seq": seq, "user_id": user_id},
     )
     return _lease(row) if row else None
 
 
 async def list_leases(
-    tx: Transaction, project_id: int, user_id: str, status: LeaseStatus, *, limit: int
+    tx: Transaction, project_key: int, user_id: str, status: LeaseStatus, *, limit: int
 ) -> list[Lease]:
     """Up to `limit` leases of a person in one status, the earliest claimed first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM assignment WHERE project_id = :project_id"
+        f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key"
         " AND user_id = :user_id AND status = :status ORDER BY claimed_ms LIMIT :row_limit",
         {
-            "project_id": project_id,
+            "project_key": project_key,
             "user_id": user_id,
             "status": status.value,
             "row_limit": limit,
@@ -92,37 +92,37 @@ async def list_leases(
     return [_lease(row) for row in rows]
 
 
-async def list_leases_on(tx: Transaction, project_id: int, seq: int, *, limit: int) -> list[Lease]:
+async def list_leases_on(tx: Transaction, project_key: int, seq: int, *, limit: int) -> list[Lease]:
     """Up to `limit` leases that anybody has or had on a task, the latest claimed first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM assignment WHERE project_id = :project_id AND seq = :seq"
+        f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key AND seq = :seq"
         " ORDER BY claimed_ms DESC LIMIT :row_limit",
-        {"project_id": project_id, "seq": seq, "row_limit": limit},
+        {"project_key": project_key, "seq": seq, "row_limit": limit},
     )
     return [_lease(row) for row in rows]
 
 
 async def list_unfinished(
-    tx: Transaction, project_id: int, user_id: str, *, limit: int
+    tx: Transaction, project_key: int, user_id: str, *, limit: int
 ) -> list[Lease]:
     """Up to `limit` leases that a person may go on with, and did not give back; earliest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM assignment WHERE project_id = :project_id AND user_id = :user_id"
+        f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key AND user_id = :user_id"
         " AND status IN ('open', 'returned', 'expired') ORDER BY claimed_ms LIMIT :row_limit",
-        {"project_id": project_id, "user_id": user_id, "row_limit": limit},
+        {"project_key": project_key, "user_id": user_id, "row_limit": limit},
     )
     return [_lease(row) for row in rows]
 
 
 async def count_recent(
-    tx: Transaction, project_id: int, user_id: str, status: LeaseStatus, since_ms: int
+    tx: Transaction, project_key: int, user_id: str, status: LeaseStatus, since_ms: int
 ) -> int:
     """How many leases of a person came into this status since then, of those claimed since then."""
     row = await tx.one(
-        "SELECT COUNT(*) FROM assignment WHERE project_id = :project_id AND user_id = :user_id"
+        "SELECT COUNT(*) FROM assignment WHERE project_key = :project_key AND user_id = :user_id"
         " AND status = :status AND claimed_ms > :since_ms",
         {
-            "project_id": project_id,
+            "project_key": project_key,
             "user_id": user_id,
             "status": status.value,
             "since_ms": since_ms,
@@ -136,10 +136,10 @@ async def renew(tx: Transaction, lease: Lease, *, now: int, expires_ms: int) -> 
     row = await tx.one(
         "UPDATE assignment SET status = 'open', fence = fence + 1, claimed_ms = :now,"
         " expires_ms = :expires_ms, ended_ms = NULL"
-        " WHERE project_id = :project_id AND assignment_id = :assignment_id"
+        " WHERE project_key = :project_key AND assignment_id = :assignment_id"
         f" AND status = :status AND fence = :fence RETURNING {_COLUMNS}",
         {
-            "project_id": lease.project_id,
+            "project_key": lease.project_key,
             "assignment_id": lease.assignment_id,
             "status": lease.status.value,
             "fence": lease.fence,
@@ -151,20 +151,20 @@ async def renew(tx: Transaction, lease: Lease, *, now: int, expires_ms: int) -> 
 
 
 async def touch(
-    tx: Transaction, project_id: int, held: Hold, *, now: int, expires_ms: int, active_ms: int
+    tx: Transaction, project_key: int, held: Hold, *, now: int, expires_ms: int, active_ms: int
 ) -> bool:
     """Move the end of a lease; False if it is lost."""
     return bool(
         await tx.run(
             f"UPDATE assignment SET expires_ms = :expires_ms, {_ACTIVE} WHERE {_HELD}",
-            _args(project_id, held, now) | {"expires_ms": expires_ms, "active_ms": active_ms},
+            _args(project_key, held, now) | {"expires_ms": expires_ms, "active_ms": active_ms},
         )
     )
 
 
 async def write_draft(
     tx: Transaction,
-    project_id: int,
+    project_key: int,
     held: Hold,
     *,
     now: int,
@@ -179,7 +179,7 @@ async def write_draft(
             f"UPDATE assignment SET expires_ms = :expires_ms, {_ACTIVE}, draft = :draft,"
             f" draft_revision = :revision, draft_ms = :now WHERE {_HELD}"
             " AND draft_revision = :revision - 1",
-            _args(project_id, held, now)
+            _args(project_key, held, now)
             | {
                 "expires_ms": expires_ms,
                 "active_ms": active_ms,
@@ -191,25 +191,25 @@ async def write_draft(
 
 
 async def end(
-    tx: Transaction, project_id: int, held: Hold, *, now: int, status: LeaseStatus
+    tx: Transaction, project_key: int, held: Hold, *, now: int, status: LeaseStatus
 ) -> bool:
     """End a lease of which its holder says so; False if it is lost."""
     return bool(
         await tx.run(
             f"UPDATE assignment SET status = :status, ended_ms = :now WHERE {_HELD}",
-            _args(project_id, held, now) | {"status": status.value},
+            _args(project_key, held, now) | {"status": status.value},
         )
     )
 
 
 async def end_submitted(
-    tx: Transaction, project_id: int, held: Hold, *, now: int, active_ms: int, draft: bytes
+    tx: Transaction, project_key: int, held: Hold, *, now: int, active_ms: int, draft: bytes
 ) -> Lease | None:
     """End a lease with its work done, the answers as its draft; None if it is lost."""
     row = await tx.one(
         f"UPDATE assignment SET status = 'submitted', ended_ms = :now, {_ACTIVE}, draft = :draft,"
         f" draft_revision = draft_revision + 1, draft_ms = :now WHERE {_HELD} RETURNING {_COLUMNS}",
-        _args(project_id, held, now) | {"active_ms": active_ms, "draft": draft},
+        _args(project_key, held, now) | {"active_ms": active_ms, "draft": draft},
     )
     return _lease(row) if row else None
 
@@ -220,10 +220,10 @@ async def return_lease(tx: Transaction, lease: Lease, *, now: int, expires_ms: i
         await tx.run(
             "UPDATE assignment SET status = 'returned', fence = fence + 1, claimed_ms = :now,"
             " expires_ms = :expires_ms, ended_ms = NULL"
-            " WHERE project_id = :project_id AND assignment_id = :assignment_id"
+            " WHERE project_key = :project_key AND assignment_id = :assignment_id"
             " AND status = 'submitted' AND fence = :fence",
             {
-                "project_id": lease.project_id,
+                "project_key": lease.project_key,
                 "assignment_id": lease.assignment_id,
                 "fence": lease.fence,
                 "now": now,
@@ -233,17 +233,17 @@ async def return_lease(tx: Transaction, lease: Lease, *, now: int, expires_ms: i
     )
 
 
-async def list_due(tx: Transaction, project_id: int, *, now: int, limit: int) -> list[int]:
+async def list_due(tx: Transaction, project_key: int, *, now: int, limit: int) -> list[int]:
     """Up to `limit` tasks of which leases have run out, locked, in `seq` order.
 
     Passes over tasks that others are at; those will be seen the next time.
     """
     rows = await tx.all(
-        "SELECT w.seq FROM task_work AS w WHERE w.project_id = :project_id AND w.seq IN"
-        " (SELECT a.seq FROM assignment AS a WHERE a.project_id = :project_id"
+        "SELECT w.seq FROM task_work AS w WHERE w.project_key = :project_key AND w.seq IN"
+        " (SELECT a.seq FROM assignment AS a WHERE a.project_key = :project_key"
         " AND a.ended_ms IS NULL AND a.expires_ms <= :now ORDER BY a.expires_ms LIMIT :row_limit)"
         f" ORDER BY w.seq{tx.skip_locked}",
-        {"project_id": project_id, "now": now, "row_limit": limit},
+        {"project_key": project_key, "now": now, "row_limit": limit},
     )
     return [int(row[0]) for row in rows]
 
@@ -251,90 +251,90 @@ async def list_due(tx: Transaction, project_id: int, *, now: int, limit: int) ->
 async def list_projects_due(tx: Transaction, *, now: int, limit: int) -> list[int]:
     """Up to `limit` projects in which leases have run out."""
     rows = await tx.all(
-        "SELECT DISTINCT project_id FROM assignment"
+        "SELECT DISTINCT project_key FROM assignment"
         " WHERE ended_ms IS NULL AND expires_ms <= :now LIMIT :row_limit",
         {"now": now, "row_limit": limit},
     )
     return [int(row[0]) for row in rows]
 
 
-async def expire(tx: Transaction, project_id: int, seq: int, now: int) -> int:
+async def expire(tx: Transaction, project_key: int, seq: int, now: int) -> int:
     """End the leases of a task that have run out; how many it were."""
     return await tx.run(
-        "UPDATE assignment SET status = 'expired', ended_ms = :now WHERE project_id = :project_id"
+        "UPDATE assignment SET status = 'expired', ended_ms = :now WHERE project_key = :project_key"
         " AND seq = :seq AND ended_ms IS NULL AND expires_ms <= :now",
-        {"project_id": project_id, "seq": seq, "now": now},
+        {"project_key": project_key, "seq": seq, "now": now},
     )
 
 
-async def list_held(tx: Transaction, project_id: int, user_id: str) -> list[int]:
+async def list_held(tx: Transaction, project_key: int, user_id: str) -> list[int]:
     """The tasks of which a person holds a place, in `seq` order."""
     rows = await tx.all(
-        "SELECT seq FROM assignment WHERE project_id = :project_id AND user_id = :user_id"
+        "SELECT seq FROM assignment WHERE project_key = :project_key AND user_id = :user_id"
         " AND status IN ('open', 'returned') ORDER BY seq",
-        {"project_id": project_id, "user_id": user_id},
+        {"project_key": project_key, "user_id": user_id},
     )
     return [int(row[0]) for row in rows]
 
 
 async def close_of_person(
-    tx: Transaction, project_id: int, seq: int, user_id: str, now: int
+    tx: Transaction, project_key: int, seq: int, user_id: str, now: int
 ) -> int:
     """End a person's lease of a task from outside; how many it were."""
     return await tx.run(
-        "UPDATE assignment SET status = 'closed', ended_ms = :now WHERE project_id = :project_id"
+        "UPDATE assignment SET status = 'closed', ended_ms = :now WHERE project_key = :project_key"
         " AND seq = :seq AND user_id = :user_id AND ended_ms IS NULL",
-        {"project_id": project_id, "seq": seq, "user_id": user_id, "now": now},
+        {"project_key": project_key, "seq": seq, "user_id": user_id, "now": now},
     )
 
 
-async def close_all(tx: Transaction, project_id: int, seq: int, now: int) -> None:
+async def close_all(tx: Transaction, project_key: int, seq: int, now: int) -> None:
     """End every lease of a task that is not done, and let none be claimed again."""
     await tx.run(
         "UPDATE assignment SET status = 'closed', ended_ms = COALESCE(ended_ms, :now)"
-        " WHERE project_id = :project_id AND seq = :seq"
+        " WHERE project_key = :project_key AND seq = :seq"
         " AND status IN ('open', 'returned', 'expired', 'released')",
-        {"project_id": project_id, "seq": seq, "now": now},
+        {"project_key": project_key, "seq": seq, "now": now},
     )
 
 
-async def close_of_batch(tx: Transaction, project_id: int, batch_id: str, now: int) -> None:
+async def close_of_batch(tx: Transaction, project_key: int, batch_id: str, now: int) -> None:
     """The same for every task of a batch that is in the queue."""
     await tx.run(
         "UPDATE assignment SET status = 'closed', ended_ms = COALESCE(ended_ms, :now)"
-        " WHERE project_id = :project_id"
+        " WHERE project_key = :project_key"
         " AND status IN ('open', 'returned', 'expired', 'released')"
         " AND seq IN (SELECT w.seq FROM task_work AS w"
-        " WHERE w.project_id = :project_id AND w.batch_id = :batch_id)",
-        {"project_id": project_id, "batch_id": batch_id, "now": now},
+        " WHERE w.project_key = :project_key AND w.batch_id = :batch_id)",
+        {"project_key": project_key, "batch_id": batch_id, "now": now},
     )
 
 
-async def release_submitted(tx: Transaction, project_id: int, seq: int) -> None:
+async def release_submitted(tx: Transaction, project_key: int, seq: int) -> None:
     """Let everybody who had submitted a task have it again; what they had filled in stays."""
     await tx.run(
         "UPDATE assignment SET status = 'released', fence = fence + 1"
-        " WHERE project_id = :project_id AND seq = :seq AND status = 'submitted'",
-        {"project_id": project_id, "seq": seq},
+        " WHERE project_key = :project_key AND seq = :seq AND status = 'submitted'",
+        {"project_key": project_key, "seq": seq},
     )
 
 
-async def release_closed(tx: Transaction, project_id: int, seq: int) -> None:
+async def release_closed(tx: Transaction, project_key: int, seq: int) -> None:
     """Let everybody whose lease of a task was ended from outside have it again."""
     await tx.run(
         "UPDATE assignment SET status = 'released', fence = fence + 1"
-        " WHERE project_id = :project_id AND seq = :seq AND status = 'closed'",
-        {"project_id": project_id, "seq": seq},
+        " WHERE project_key = :project_key AND seq = :seq AND status = 'closed'",
+        {"project_key": project_key, "seq": seq},
     )
 
 
 async def insert_note(tx: Transaction, note: TaskNote) -> None:
     """Keep what somebody said about a task."""
     await tx.run(
-        "INSERT INTO task_note (project_id, note_id, seq, user_id, kind, detail, created_ms)"
-        " VALUES (:project_id, :note_id, :seq, :user_id, :kind, :detail, :created_ms)",
+        "INSERT INTO task_note (project_key, note_id, seq, user_id, kind, detail, created_ms)"
+        " VALUES (:project_key, :note_id, :seq, :user_id, :kind, :detail, :created_ms)",
         {
-            "project_id": note.project_id,
+            "project_key": note.project_key,
             "note_id": note.note_id,
             "seq": note.seq,
             "user_id": note.user_id,
@@ -345,19 +345,19 @@ async def insert_note(tx: Transaction, note: TaskNote) -> None:
     )
 
 
-async def list_notes(tx: Transaction, project_id: int, seq: int, *, limit: int) -> list[TaskNote]:
+async def list_notes(tx: Transaction, project_key: int, seq: int, *, limit: int) -> list[TaskNote]:
     """The last `limit` things said about a task, newest first."""
     rows = await tx.all(
-        "SELECT project_id, note_id, seq, user_id, kind, detail, created_ms FROM task_note"
-        " WHERE project_id = :project_id AND seq = :seq ORDER BY note_id DESC LIMIT :row_limit",
-        {"project_id": project_id, "seq": seq, "row_limit": limit},
+        "SELECT project_key, note_id, seq, user_id, kind, detail, created_ms FROM task_note"
+        " WHERE project_key = :project_key AND seq = :seq ORDER BY note_id DESC LIMIT :row_limit",
+        {"project_key": project_key, "seq": seq, "row_limit": limit},
     )
     return [TaskNote(*row) for row in rows]
 
 
-def _args(project_id: int, held: Hold, now: int) -> dict[str, object]:
+def _args(project_key: int, held: Hold, now: int) -> dict[str, object]:
     return {
-        "project_id": project_id,
+        "project_key": project_key,
         "assignment_id": held.assignment_id,
         "user_id": held.user_id,
         "fence": held.fence,
@@ -366,5 +366,5 @@ def _args(project_id: int, held: Hold, now: int) -> dict[str, object]:
 
 
 def _lease(row: Row) -> Lease:
-    project_id, assignment_id, seq, user_id, status, *rest = row
-    return Lease(project_id, assignment_id, seq, user_id, LeaseStatus(status), *rest)
+    project_key, assignment_id, seq, user_id, status, *rest = row
+    return Lease(project_key, assignment_id, seq, user_id, LeaseStatus(status), *rest)

@@ -8,7 +8,7 @@ from plaudit.store.engine.engine import Transaction
 
 
 async def count_completed_by_day(
-    tx: Transaction, project_id: int, *, since_ms: int, most: int
+    tx: Transaction, project_key: int, *, since_ms: int, most: int
 ) -> dict[int, int]:
     """How many tasks were completed on each day since then, days counted from 0.
 
@@ -16,11 +16,11 @@ async def count_completed_by_day(
     """
     rows = await tx.all(
         "SELECT day, COUNT(*) FROM (SELECT (completed_ms - :since_ms) / 86400000 AS day FROM task"
-        " WHERE project_id = :project_id AND status = :status AND completed_ms IS NOT NULL"
+        " WHERE project_key = :project_key AND status = :status AND completed_ms IS NOT NULL"
         " AND completed_ms >= :since_ms ORDER BY completed_ms DESC LIMIT :most) AS found"
         " GROUP BY day",
         {
-            "project_id": project_id,
+            "project_key": project_key,
             "status": TaskStatus.completed.code,
             "since_ms": since_ms,
             "most": most,
@@ -30,35 +30,35 @@ async def count_completed_by_day(
 
 
 async def list_last_answers(
-    tx: Transaction, project_id: int, *, limit: int
+    tx: Transaction, project_key: int, *, limit: int
 ) -> list[tuple[bytes, int, bool]]:
     """The last `limit` submissions, newest first: answers, active time in ms, whether it counts.
 
     Their ids sort by time, so the primary key leads to them.
     """
     rows = await tx.all(
-        "SELECT answers, active_ms, is_current FROM submission WHERE project_id = :project_id"
+        "SELECT answers, active_ms, is_current FROM submission WHERE project_key = :project_key"
         " ORDER BY submission_id DESC LIMIT :row_limit",
-        {"project_id": project_id, "row_limit": limit},
+        {"project_key": project_key, "row_limit": limit},
     )
     return [(answers, int(active_ms), bool(counts)) for answers, active_ms, counts in rows]
 
 
-async def count_held(tx: Transaction, project_id: int, *, now: int, most: int) -> int:
+async def count_held(tx: Transaction, project_key: int, *, now: int, most: int) -> int:
     """How many leases of a project run at this moment; it stops counting at `most`."""
     row = await tx.one(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM assignment WHERE project_id = :project_id"
+        "SELECT COUNT(*) FROM (SELECT 1 FROM assignment WHERE project_key = :project_key"
         " AND ended_ms IS NULL AND expires_ms > :now LIMIT :most) AS found",
-        {"project_id": project_id, "now": now, "most": most},
+        {"project_key": project_key, "now": now, "most": most},
     )
     return int(row[0]) if row else 0
 
 
-async def count_waiting(tx: Transaction, project_id: int, state: WorkState, *, most: int) -> int:
+async def count_waiting(tx: Transaction, project_key: int, state: WorkState, *, most: int) -> int:
     """How many tasks are in review, or parked; it stops counting at `most`."""
     row = await tx.one(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_id = :project_id"
+        "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key"
         " AND state = :state AND state <> 'open' LIMIT :most) AS found",
-        {"project_id": project_id, "state": state.value, "most": most},
+        {"project_key": project_key, "state": state.value, "most": most},
     )
     return int(row[0]) if row else 0

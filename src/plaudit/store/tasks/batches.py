@@ -10,7 +10,8 @@ from plaudit.model.core import BatchRow, BatchStatus, TaskStatus
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "org_id, batch_id, project_id, name, status, created_ms, completed_ms, metadata, callback,"
+    "environment_id, batch_id, project_key, name, status, created_ms, completed_ms, metadata,"
+    " callback,"
     " priority"
 )
 _FAR = 2**62
@@ -19,7 +20,7 @@ _FAR = 2**62
 class BatchFilter(Struct, frozen=True):
     """Which batches to list; times are exclusive bounds in milliseconds."""
 
-    project_id: int | None = None
+    project_key: int | None = None
     status: BatchStatus | None = None
     created_after: int | None = None
     created_before: int | None = None
@@ -30,13 +31,14 @@ class BatchFilter(Struct, frozen=True):
 async def insert_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
     """Add a batch; False if its id is taken, or its name within the project."""
     inserted = await tx.run(
-        f"INSERT INTO batch ({_COLUMNS}, name_key) VALUES (:org_id, :batch_id, :project_id, :name,"
+        f"INSERT INTO batch ({_COLUMNS}, name_key) VALUES (:environment_id, :batch_id,"
+        " :project_key, :name,"
         " :status, :created_ms, :completed_ms, :metadata, :callback, :priority, :name_key)"
         " ON CONFLICT DO NOTHING",
         {
-            "org_id": batch.org_id,
+            "environment_id": batch.environment_id,
             "batch_id": batch.batch_id,
-            "project_id": batch.project_id,
+            "project_key": batch.project_key,
             "name": batch.name,
             "status": batch.status.value,
             "created_ms": batch.created_ms,
@@ -48,17 +50,17 @@ async def insert_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
         },
     )
     if inserted:
-        await claim_name(tx, batch.org_id, name_key, batch.batch_id)
+        await claim_name(tx, batch.environment_id, name_key, batch.batch_id)
         await tx.run(
-            "INSERT INTO batch_progress (project_id, batch_id) VALUES (:project_id, :batch_id)",
-            {"project_id": batch.project_id, "batch_id": batch.batch_id},
+            "INSERT INTO batch_progress (project_key, batch_id) VALUES (:project_key, :batch_id)",
+            {"project_key": batch.project_key, "batch_id": batch.batch_id},
         )
     return bool(inserted)
 
 
 async def update_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
     """Write a batch anew; False if another batch of the project has the name."""
-    for other in await list_batches_by_name(tx, batch.org_id, name_key, batch.project_id):
+    for other in await list_batches_by_name(tx, batch.environment_id, name_key, batch.project_key):
         if other.batch_id != batch.batch_id:
             return False
     await _move_name(tx, batch, name_key)
@@ -66,9 +68,9 @@ async def update_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
         await tx.run(
             "UPDATE batch SET name = :name, name_key = :name_key, status = :status,"
             " created_ms = :created_ms, completed_ms = :completed_ms, metadata = :metadata,"
-            " callback = :callback WHERE org_id = :org_id AND batch_id = :batch_id",
+            " callback = :callback WHERE environment_id = :environment_id AND batch_id = :batch_id",
             {
-                "org_id": batch.org_id,
+                "environment_id": batch.environment_id,
                 "batch_id": batch.batch_id,
                 "name": batch.name,
                 "name_key": name_key,
@@ -82,52 +84,61 @@ async def update_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
     )
 
 
-async def claim_name(tx: Transaction, org_id: str, name_key: str, batch_id: str) -> bool:
+async def claim_name(tx: Transaction, environment_id: str, name_key: str, batch_id: str) -> bool:
     """Take a name for a batch in the whole world; False if another batch has it."""
-    key = {"org_id": org_id, "name_key": name_key}
+    key = {"environment_id": environment_id, "name_key": name_key}
     await tx.run(
-        "INSERT INTO batch_name (org_id, name_key, batch_id)"
-        " VALUES (:org_id, :name_key, :batch_id) ON CONFLICT DO NOTHING",
+        "INSERT INTO batch_name (environment_id, name_key, batch_id)"
+        " VALUES (:environment_id, :name_key, :batch_id) ON CONFLICT DO NOTHING",
         key | {"batch_id": batch_id},
     )
     row = await tx.one(
-        "SELECT batch_id FROM batch_name WHERE org_id = :org_id AND name_key = :name_key", key
+        "SELECT batch_id FROM batch_name WHERE environment_id = :environment_id AND name_key ="
+        " :name_key",
+        key,
     )
     return row is not None and row[0] == batch_id
 
 
-async def find_batch(tx: Transaction, org_id: str, batch_id: str) -> BatchRow | None:
+async def find_batch(tx: Transaction, environment_id: str, batch_id: str) -> BatchRow | None:
     """A batch of this world by its id."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM batch WHERE org_id = :org_id AND batch_id = :batch_id",
-        {"org_id": org_id, "batch_id": batch_id},
+        f"SELECT {_COLUMNS} FROM batch WHERE environment_id = :environment_id AND batch_id ="
+        " :batch_id",
+        {"environment_id": environment_id, "batch_id": batch_id},
     )
     return _batch(row) if row else None
 
 
 async def list_batches_by_name(
-    tx: Transaction, org_id: str, name_key: str, project_id: int | None
+    tx: Transaction, environment_id: str, name_key: str, project_key: int | None
 ) -> list[BatchRow]:
     """Up to two batches of this name, in one project or in the whole world."""
-    condition = "" if project_id is None else " AND project_id = :project_id"
-    args = {"org_id": org_id, "name_key": name_key}
+    condition = "" if project_key is None else " AND project_key = :project_key"
+    args = {"environment_id": environment_id, "name_key": name_key}
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM batch WHERE org_id = :org_id AND name_key = :name_key{condition}"
-        " ORDER BY project_id LIMIT 2",
-        args if project_id is None else args | {"project_id": project_id},
+        f"SELECT {_COLUMNS} FROM batch WHERE environment_id = :environment_id AND name_key ="
+        f" :name_key{condition}"
+        " ORDER BY project_key LIMIT 2",
+        args if project_key is None else args | {"project_key": project_key},
     )
     return [_batch(row) for row in rows]
 
 
 async def list_batches(
-    tx: Transaction, org_id: str, where: BatchFilter, *, after: tuple[int, str] | None, limit: int
+    tx: Transaction,
+    environment_id: str,
+    where: BatchFilter,
+    *,
+    after: tuple[int, str] | None,
+    limit: int,
 ) -> list[BatchRow]:
     """Up to `limit` batches by (created_ms, batch_id), starting after that place."""
-    conditions = ["org_id = :org_id"]
-    args: dict[str, object] = {"org_id": org_id, "row_limit": limit}
-    if where.project_id is not None:
-        conditions.append("project_id = :project_id")
-        args["project_id"] = where.project_id
+    conditions = ["environment_id = :environment_id"]
+    args: dict[str, object] = {"environment_id": environment_id, "row_limit": limit}
+    if where.project_key is not None:
+        conditions.append("project_key = :project_key")
+        args["project_key"] = where.project_key
     if where.status is not None:
         conditions.append("status = :status")
         args["status"] = where.status.value
@@ -151,7 +162,7 @@ async def list_batches(
 
 
 async def add_progress(
-    tx: Transaction, project_id: int, batch_id: str, change: Mapping[TaskStatus, int]
+    tx: Transaction, project_key: int, batch_id: str, change: Mapping[TaskStatus, int]
 ) -> dict[TaskStatus, int]:
     """Count tasks into and out of statuses; return the batch's new totals.
 
@@ -162,10 +173,10 @@ async def add_progress(
         "UPDATE batch_progress SET pending = pending + :pending,"
         " completed = completed + :completed, canceled = canceled + :canceled,"
         " error = error + :error"
-        " WHERE project_id = :project_id AND batch_id = :batch_id"
+        " WHERE project_key = :project_key AND batch_id = :batch_id"
         " RETURNING pending, completed, canceled, error",
         {
-            "project_id": project_id,
+            "project_key": project_key,
             "batch_id": batch_id,
             "pending": change.get(TaskStatus.pending, 0),
             "completed": change.get(TaskStatus.completed, 0),
@@ -178,24 +189,24 @@ async def add_progress(
     return dict(zip(statuses, row, strict=True))
 
 
-async def find_progress(tx: Transaction, project_id: int, batch_id: str) -> dict[TaskStatus, int]:
+async def find_progress(tx: Transaction, project_key: int, batch_id: str) -> dict[TaskStatus, int]:
     """How many of a batch's tasks are in each status."""
     row = await tx.one(
         "SELECT pending, completed, canceled, error FROM batch_progress"
-        " WHERE project_id = :project_id AND batch_id = :batch_id",
-        {"project_id": project_id, "batch_id": batch_id},
+        " WHERE project_key = :project_key AND batch_id = :batch_id",
+        {"project_key": project_key, "batch_id": batch_id},
     )
     statuses = (TaskStatus.pending, TaskStatus.completed, TaskStatus.canceled, TaskStatus.error)
     return dict(zip(statuses, row or (0, 0, 0, 0), strict=True))
 
 
-async def complete_batch(tx: Transaction, project_id: int, batch_id: str, now: int) -> bool:
+async def complete_batch(tx: Transaction, project_key: int, batch_id: str, now: int) -> bool:
     """Complete a batch that is in progress; False if it is in another status."""
     return bool(
         await tx.run(
             "UPDATE batch SET status = 'completed', completed_ms = :now"
-            " WHERE project_id = :project_id AND batch_id = :batch_id AND status = 'in_progress'",
-            {"project_id": project_id, "batch_id": batch_id, "now": now},
+            " WHERE project_key = :project_key AND batch_id = :batch_id AND status = 'in_progress'",
+            {"project_key": project_key, "batch_id": batch_id, "now": now},
         )
     )
 
@@ -207,9 +218,10 @@ async def move_batch(
     return bool(
         await tx.run(
             "UPDATE batch SET status = :status"
-            " WHERE org_id = :org_id AND batch_id = :batch_id AND status = :expected",
+            " WHERE environment_id = :environment_id AND batch_id = :batch_id AND status ="
+            " :expected",
             {
-                "org_id": batch.org_id,
+                "environment_id": batch.environment_id,
                 "batch_id": batch.batch_id,
                 "expected": expected.value,
                 "status": status.value,
@@ -221,8 +233,9 @@ async def move_batch(
 async def set_priority(tx: Transaction, batch: BatchRow, priority: int) -> None:
     """Write how early a batch's tasks are given out."""
     await tx.run(
-        "UPDATE batch SET priority = :priority WHERE org_id = :org_id AND batch_id = :batch_id",
-        {"org_id": batch.org_id, "batch_id": batch.batch_id, "priority": priority},
+        "UPDATE batch SET priority = :priority WHERE environment_id = :environment_id AND batch_id"
+        " = :batch_id",
+        {"environment_id": batch.environment_id, "batch_id": batch.batch_id, "priority": priority},
     )
 
 
@@ -231,9 +244,9 @@ async def replace_metadata(tx: Transaction, batch: BatchRow, metadata: bytes) ->
     return bool(
         await tx.run(
             "UPDATE batch SET metadata = :metadata"
-            " WHERE org_id = :org_id AND batch_id = :batch_id AND metadata = :was",
+            " WHERE environment_id = :environment_id AND batch_id = :batch_id AND metadata = :was",
             {
-                "org_id": batch.org_id,
+                "environment_id": batch.environment_id,
                 "batch_id": batch.batch_id,
                 "metadata": metadata,
                 "was": batch.metadata,
@@ -244,23 +257,29 @@ async def replace_metadata(tx: Transaction, batch: BatchRow, metadata: bytes) ->
 
 async def _move_name(tx: Transaction, batch: BatchRow, name_key: str) -> None:
     """Let go of a batch's old name, which another batch may bear as well, and take the new one."""
-    args = {"org_id": batch.org_id, "batch_id": batch.batch_id, "name_key": name_key}
+    args = {
+        "environment_id": batch.environment_id,
+        "batch_id": batch.batch_id,
+        "name_key": name_key,
+    }
     row = await tx.one(
         "SELECT name_key FROM batch_name"
-        " WHERE org_id = :org_id AND batch_id = :batch_id AND name_key <> :name_key",
+        " WHERE environment_id = :environment_id AND batch_id = :batch_id AND name_key <>"
+        " :name_key",
         args,
     )
     if row is not None:
         await tx.run(
-            "DELETE FROM batch_name WHERE org_id = :org_id AND name_key = :name_key",
-            {"org_id": batch.org_id, "name_key": row[0]},
+            "DELETE FROM batch_name WHERE environment_id = :environment_id AND name_key ="
+            " :name_key",
+            {"environment_id": batch.environment_id, "name_key": row[0]},
         )
-        for other in await list_batches_by_name(tx, batch.org_id, row[0], None):
+        for other in await list_batches_by_name(tx, batch.environment_id, row[0], None):
             if other.batch_id != batch.batch_id:
-                await claim_name(tx, batch.org_id, row[0], other.batch_id)
-    await claim_name(tx, batch.org_id, name_key, batch.batch_id)
+                await claim_name(tx, batch.environment_id, row[0], other.batch_id)
+    await claim_name(tx, batch.environment_id, name_key, batch.batch_id)
 
 
 def _batch(row: Row) -> BatchRow:
-    org_id, batch_id, project_id, name, status, *rest = row
-    return BatchRow(org_id, batch_id, project_id, name, BatchStatus(status), *rest)
+    environment_id, batch_id, project_key, name, status, *rest = row
+    return BatchRow(environment_id, batch_id, project_key, name, BatchStatus(status), *rest)

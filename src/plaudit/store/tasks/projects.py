@@ -5,18 +5,19 @@ from __future__ import annotations
 from plaudit.model.core import ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 
-_COLUMNS = "project_id, org_id, public_id, name, created_ms, detail"
+_COLUMNS = "project_key, environment_id, project_id, name, created_ms, detail"
 
 
 async def insert_project(tx: Transaction, project: ProjectRow, name_key: str) -> bool:
     """Add a project with its clock and sequence; False if the id or the name is taken."""
     inserted = await tx.run(
-        f"INSERT INTO project ({_COLUMNS}, name_key) VALUES (:project_id, :org_id, :public_id,"
+        f"INSERT INTO project ({_COLUMNS}, name_key) VALUES (:project_key, :environment_id,"
+        " :project_id,"
         " :name, :created_ms, :detail, :name_key) ON CONFLICT DO NOTHING",
         {
+            "project_key": project.project_key,
+            "environment_id": project.environment_id,
             "project_id": project.project_id,
-            "org_id": project.org_id,
-            "public_id": project.public_id,
             "name": project.name,
             "created_ms": project.created_ms,
             "detail": project.detail,
@@ -25,24 +26,26 @@ async def insert_project(tx: Transaction, project: ProjectRow, name_key: str) ->
     )
     if not inserted:
         return False
-    key = {"project_id": project.project_id}
-    await tx.run("INSERT INTO project_clock (project_id, last_ms) VALUES (:project_id, 0)", key)
-    await tx.run("INSERT INTO project_sequence (project_id, next_seq) VALUES (:project_id, 1)", key)
+    key = {"project_key": project.project_key}
+    await tx.run("INSERT INTO project_clock (project_key, last_ms) VALUES (:project_key, 0)", key)
+    await tx.run(
+        "INSERT INTO project_sequence (project_key, next_seq) VALUES (:project_key, 1)", key
+    )
     return True
 
 
 async def update_project(tx: Transaction, project: ProjectRow, name_key: str) -> bool:
     """Write a project's name, time and details; False if another project has the name."""
-    other = await find_project_by_name(tx, project.org_id, name_key)
-    if other is not None and other.public_id != project.public_id:
+    other = await find_project_by_name(tx, project.environment_id, name_key)
+    if other is not None and other.project_id != project.project_id:
         return False
     return bool(
         await tx.run(
             "UPDATE project SET name = :name, name_key = :name_key, created_ms = :created_ms,"
-            " detail = :detail WHERE org_id = :org_id AND public_id = :public_id",
+            " detail = :detail WHERE environment_id = :environment_id AND project_id = :project_id",
             {
-                "org_id": project.org_id,
-                "public_id": project.public_id,
+                "environment_id": project.environment_id,
+                "project_id": project.project_id,
                 "name": project.name,
                 "name_key": name_key,
                 "created_ms": project.created_ms,
@@ -59,11 +62,11 @@ async def replace_project(
     return bool(
         await tx.run(
             "UPDATE project SET name = :name, name_key = :name_key, detail = :detail"
-            " WHERE org_id = :org_id AND public_id = :public_id"
+            " WHERE environment_id = :environment_id AND project_id = :project_id"
             " AND name = :was_name AND detail = :was_detail",
             {
-                "org_id": was.org_id,
-                "public_id": was.public_id,
+                "environment_id": was.environment_id,
+                "project_id": was.project_id,
                 "name": project.name,
                 "name_key": name_key,
                 "detail": project.detail,
@@ -74,46 +77,53 @@ async def replace_project(
     )
 
 
-async def find_project(tx: Transaction, org_id: str, public_id: str) -> ProjectRow | None:
+async def find_project(tx: Transaction, environment_id: str, project_id: str) -> ProjectRow | None:
     """A project of this world by its id."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id AND public_id = :public_id",
-        {"org_id": org_id, "public_id": public_id},
+        f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id AND project_id ="
+        " :project_id",
+        {"environment_id": environment_id, "project_id": project_id},
     )
     return ProjectRow(*row) if row else None
 
 
-async def find_project_by_name(tx: Transaction, org_id: str, name_key: str) -> ProjectRow | None:
+async def find_project_by_name(
+    tx: Transaction, environment_id: str, name_key: str
+) -> ProjectRow | None:
     """A project of this world by the key form of its name."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id AND name_key = :name_key",
-        {"org_id": org_id, "name_key": name_key},
+        f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id AND name_key ="
+        " :name_key",
+        {"environment_id": environment_id, "name_key": name_key},
     )
     return ProjectRow(*row) if row else None
 
 
-async def find_project_by_key(tx: Transaction, org_id: str, project_id: int) -> ProjectRow | None:
+async def find_project_by_key(
+    tx: Transaction, environment_id: str, project_key: int
+) -> ProjectRow | None:
     """A project of this world by the store's own number."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id AND project_id = :project_id",
-        {"org_id": org_id, "project_id": project_id},
+        f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id AND project_key ="
+        " :project_key",
+        {"environment_id": environment_id, "project_key": project_key},
     )
     return ProjectRow(*row) if row else None
 
 
 async def list_projects(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     *,
     created_after: int | None = None,
     created_before: int | None = None,
 ) -> list[ProjectRow]:
     """All projects of this world created strictly between the bounds, oldest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id"
-        " AND created_ms > :after AND created_ms < :before ORDER BY created_ms, public_id",
+        f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id"
+        " AND created_ms > :after AND created_ms < :before ORDER BY created_ms, project_id",
         {
-            "org_id": org_id,
+            "environment_id": environment_id,
             "after": -(2**62) if created_after is None else created_after,
             "before": 2**62 if created_before is None else created_before,
         },
@@ -121,28 +131,30 @@ async def list_projects(
     return [ProjectRow(*row) for row in rows]
 
 
-async def list_newest_projects(tx: Transaction, org_id: str, limit: int) -> list[ProjectRow]:
+async def list_newest_projects(
+    tx: Transaction, environment_id: str, limit: int
+) -> list[ProjectRow]:
     """Up to `limit` projects of this world, the newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM project WHERE org_id = :org_id"
-        " ORDER BY created_ms DESC, public_id LIMIT :row_limit",
-        {"org_id": org_id, "row_limit": limit},
+        f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id"
+        " ORDER BY created_ms DESC, project_id LIMIT :row_limit",
+        {"environment_id": environment_id, "row_limit": limit},
     )
     return [ProjectRow(*row) for row in rows]
 
 
-async def count_tasks(tx: Transaction, project_id: int, status: TaskStatus, most: int) -> int:
+async def count_tasks(tx: Transaction, project_key: int, status: TaskStatus, most: int) -> int:
     """How many tasks of a project are in a status; it stops counting at `most`."""
     row = await tx.one(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM task WHERE project_id = :project_id"
+        "SELECT COUNT(*) FROM (SELECT 1 FROM task WHERE project_key = :project_key"
         " AND status = :status LIMIT :most) AS found",
-        {"project_id": project_id, "status": status.code, "most": most},
+        {"project_key": project_key, "status": status.code, "most": most},
     )
     assert row is not None
     return int(row[0])
 
 
-async def tick(tx: Transaction, project_id: int, now: int) -> int:
+async def tick(tx: Transaction, project_key: int, now: int) -> int:
     """Take the next completion time, greater than every one before it in this project.
 
     The update locks the clock's row until commit, so completion times become visible in their
@@ -151,48 +163,48 @@ async def tick(tx: Transaction, project_id: int, now: int) -> int:
     row = await tx.one(
         "UPDATE project_clock SET last_ms ="
         " CASE WHEN last_ms + 1 > :now THEN last_ms + 1 ELSE :now END"
-        " WHERE project_id = :project_id RETURNING last_ms",
-        {"project_id": project_id, "now": now},
+        " WHERE project_key = :project_key RETURNING last_ms",
+        {"project_key": project_key, "now": now},
     )
     assert row is not None
     return int(row[0])
 
 
-async def raise_clock(tx: Transaction, project_id: int, at_least: int) -> None:
+async def raise_clock(tx: Transaction, project_key: int, at_least: int) -> None:
     """Let no later completion take a time that is not greater than an imported one."""
     await tx.run(
         "UPDATE project_clock SET last_ms = :at_least"
-        " WHERE project_id = :project_id AND last_ms < :at_least",
-        {"project_id": project_id, "at_least": at_least},
+        " WHERE project_key = :project_key AND last_ms < :at_least",
+        {"project_key": project_key, "at_least": at_least},
     )
 
 
-async def last_tick(tx: Transaction, project_id: int) -> int:
+async def last_tick(tx: Transaction, project_key: int) -> int:
     """The greatest completion time handed out or imported so far."""
     row = await tx.one(
-        "SELECT last_ms FROM project_clock WHERE project_id = :project_id",
-        {"project_id": project_id},
+        "SELECT last_ms FROM project_clock WHERE project_key = :project_key",
+        {"project_key": project_key},
     )
     assert row is not None
     return int(row[0])
 
 
-async def take_seqs(tx: Transaction, project_id: int, count: int) -> int:
+async def take_seqs(tx: Transaction, project_key: int, count: int) -> int:
     """Reserve `count` consecutive sequence numbers; return the first. Gaps are fine."""
     row = await tx.one(
         "UPDATE project_sequence SET next_seq = next_seq + :count"
-        " WHERE project_id = :project_id RETURNING next_seq",
-        {"project_id": project_id, "count": count},
+        " WHERE project_key = :project_key RETURNING next_seq",
+        {"project_key": project_key, "count": count},
     )
     assert row is not None
     return int(row[0]) - count
 
 
-async def next_seq(tx: Transaction, project_id: int) -> int:
+async def next_seq(tx: Transaction, project_key: int) -> int:
     """The sequence number that the next task will get."""
     row = await tx.one(
-        "SELECT next_seq FROM project_sequence WHERE project_id = :project_id",
-        {"project_id": project_id},
+        "SELECT next_seq FROM project_sequence WHERE project_key = :project_key",
+        {"project_key": project_key},
     )
     assert row is not None
     return int(row[0])

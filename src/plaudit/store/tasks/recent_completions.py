@@ -11,15 +11,15 @@ NOWHERE = HeadRefs(2**62, 2**62)
 
 
 async def list_latest(
-    tx: Transaction, project_id: int, *, before: HeadRefs = NOWHERE, limit: int
+    tx: Transaction, project_key: int, *, before: HeadRefs = NOWHERE, limit: int
 ) -> list[HeadRefs]:
     """The places of the last `limit` completions before a place, newest first."""
     rows = await tx.all(
-        "SELECT completed_ms, seq FROM task WHERE project_id = :project_id AND status = :status"
+        "SELECT completed_ms, seq FROM task WHERE project_key = :project_key AND status = :status"
         " AND completed_ms IS NOT NULL AND (completed_ms, seq) < (:before_ms, :before_seq)"
         " ORDER BY completed_ms DESC, seq DESC LIMIT :row_limit",
         {
-            "project_id": project_id,
+            "project_key": project_key,
             "status": TaskStatus.completed.code,
             "before_ms": before.completed_ms,
             "before_seq": before.seq,

@@ -11,32 +11,33 @@ from plaudit.store.engine.engine import Transaction
 
 
 async def list_task_sizes(
-    tx: Transaction, project_id: int, *, after_seq: int, limit: int
+    tx: Transaction, project_key: int, *, after_seq: int, limit: int
 ) -> list[int]:
     """The bytes of up to `limit` whole tasks of a project, in `seq` order."""
     rows = await tx.all(
         "SELECT t.seq, LENGTH(t.head) + COALESCE(LENGTH(b.body), 0)"
         " + COALESCE(LENGTH(b.patches), 0) + COALESCE(LENGTH(c.content), 0) FROM task AS t"
-        " LEFT JOIN task_body AS b ON b.project_id = t.project_id AND b.seq = t.seq"
-        " LEFT JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq"
-        " WHERE t.project_id = :project_id AND t.seq > :after_seq ORDER BY t.seq LIMIT :row_limit",
-        {"project_id": project_id, "after_seq": after_seq, "row_limit": limit},
+        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
+        " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
+        " WHERE t.project_key = :project_key AND t.seq > :after_seq ORDER BY t.seq LIMIT"
+        " :row_limit",
+        {"project_key": project_key, "after_seq": after_seq, "row_limit": limit},
     )
     return [size for _, size in rows]
 
 
 async def list_frozen_sizes(
-    tx: Transaction, project_id: int, begun_ms: int, *, after: int, until: int
+    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int
 ) -> dict[int, int]:
     """The bytes of the tasks of a range of a delivery, as they were delivered, by position."""
     rows = await tx.all(
         "SELECT d.position, LENGTH(f.head) + COALESCE(LENGTH(f.body), 0)"
         " + COALESCE(LENGTH(f.patches), 0)"
         " FROM delivered_task AS d CROSS JOIN frozen_task AS f"
-        " WHERE d.project_id = :project_id AND d.begun_ms = :begun_ms"
+        " WHERE d.project_key = :project_key AND d.begun_ms = :begun_ms"
         " AND d.position > :after AND d.position <= :until"
-        " AND f.project_id = :project_id AND f.seq = d.seq AND f.digest = d.digest",
-        {"project_id": project_id, "begun_ms": begun_ms, "after": after, "until": until},
+        " AND f.project_key = :project_key AND f.seq = d.seq AND f.digest = d.digest",
+        {"project_key": project_key, "begun_ms": begun_ms, "after": after, "until": until},
     )
     return dict(rows)
 

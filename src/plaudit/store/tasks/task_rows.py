@@ -30,7 +30,7 @@ async def list_rows(
         return []
     keys = keys_sql(where.batch_id is not None, where.status is not None, where.is_by_completion)
     args: dict[str, Any] = {
-        "project_id": where.project_id,
+        "project_key": where.project_key,
         "after_seq": after.seq,
         "bound": bound,
         "row_limit": limit,
@@ -46,7 +46,7 @@ async def list_rows(
     rows = await tx.all(
         "SELECT t.seq, t.task_id, t.batch_id, t.status, t.created_ms, t.completed_ms"
         f" FROM ({keys}) AS k CROSS JOIN task AS t"
-        " WHERE t.project_id = :project_id AND t.seq = k.seq",
+        " WHERE t.project_key = :project_key AND t.seq = k.seq",
         args,
     )
     found = [

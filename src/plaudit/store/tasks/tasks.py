@@ -33,7 +33,7 @@ class HeadRefs(Struct, frozen=True):
 class TaskFilter(Struct, frozen=True):
     """Which tasks of one project to list; completion bounds are exclusive, in milliseconds."""
 
-    project_id: int
+    project_key: int
     batch_id: str | None = None
     status: TaskStatus | None = None
     completed_after: int | None = None
@@ -72,7 +72,7 @@ async def list_tasks(
         where.batch_id is not None, where.status is not None, where.is_by_completion, with_patches
     )
     args: dict[str, Any] = {
-        "project_id": where.project_id,
+        "project_key": where.project_key,
         "after_seq": after.seq,
         "bound": bound,
         "row_limit": limit,
@@ -100,17 +100,17 @@ def _page_sql(in_batch: bool, one_status: bool, by_completion: bool, with_patche
     """
     patches = "b.patches" if with_patches else "NULL"
     columns = f"t.seq, t.completed_ms, t.batch_id, t.head, b.body, {patches}"
-    bodies = "LEFT JOIN task_body AS b ON b.project_id = :project_id AND b.seq = t.seq"
+    bodies = "LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = t.seq"
     if not (in_batch or one_status or by_completion):
         # Every status is wanted and every stored task has one: the primary key serves as it is.
         return (
-            f"SELECT {columns} FROM task AS t {bodies} WHERE t.project_id = :project_id"
+            f"SELECT {columns} FROM task AS t {bodies} WHERE t.project_key = :project_key"
             " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit"
         )
     keys = keys_sql(in_batch, one_status, by_completion)
     return (
         f"SELECT {columns} FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
-        " WHERE t.project_id = :project_id AND t.seq = k.seq"
+        " WHERE t.project_key = :project_key AND t.seq = k.seq"
     )
 
 
@@ -119,7 +119,7 @@ def keys_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
 
     Takes the parameters of `list_tasks`; the columns are `seq`, or `completed_ms, seq`.
     """
-    scope = "project_id = :project_id" + (" AND batch_id = :batch_id" if in_batch else "")
+    scope = "project_key = :project_key" + (" AND batch_id = :batch_id" if in_batch else "")
     if by_completion:
         columns = "completed_ms, seq"
         place = (
@@ -141,72 +141,74 @@ def keys_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
     return f"{' UNION ALL '.join(ranges)} ORDER BY {columns} LIMIT :row_limit"
 
 
-async def find_task(tx: Transaction, org_id: str, task_id: str) -> StoredTask | None:
+async def find_task(tx: Transaction, environment_id: str, task_id: str) -> StoredTask | None:
     """A task of this world with everything that is stored of it."""
     place = await tx.one(
-        "SELECT project_id, seq FROM task_locator WHERE task_id = :task_id AND org_id = :org_id",
-        {"task_id": task_id, "org_id": org_id},
+        "SELECT project_key, seq FROM task_locator WHERE task_id = :task_id AND environment_id ="
+        " :environment_id",
+        {"task_id": task_id, "environment_id": environment_id},
     )
     return await get_task(tx, *place) if place else None
 
 
-async def get_task(tx: Transaction, project_id: int, seq: int) -> StoredTask:
+async def get_task(tx: Transaction, project_key: int, seq: int) -> StoredTask:
     """A task by its place, with everything that is stored of it."""
     row = await tx.one(
-        "SELECT t.project_id, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+        "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
         " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
         " FROM task AS t"
-        " LEFT JOIN task_body AS b ON b.project_id = t.project_id AND b.seq = t.seq"
-        " LEFT JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq"
-        " WHERE t.project_id = :project_id AND t.seq = :seq",
-        {"project_id": project_id, "seq": seq},
+        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
+        " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
+        " WHERE t.project_key = :project_key AND t.seq = :seq",
+        {"project_key": project_key, "seq": seq},
     )
     assert row is not None
     return _stored(row)
 
 
 async def list_whole_tasks(
-    tx: Transaction, project_id: int, *, after_seq: int, limit: int
+    tx: Transaction, project_key: int, *, after_seq: int, limit: int
 ) -> list[StoredTask]:
     """Up to `limit` tasks of a project in `seq` order, with everything that is stored of them."""
     rows = await tx.all(
-        "SELECT t.project_id, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+        "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
         " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
         " FROM task AS t"
-        " LEFT JOIN task_body AS b ON b.project_id = t.project_id AND b.seq = t.seq"
-        " LEFT JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq"
-        " WHERE t.project_id = :project_id AND t.seq > :after_seq ORDER BY t.seq LIMIT :row_limit",
-        {"project_id": project_id, "after_seq": after_seq, "row_limit": limit},
+        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
+        " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
+        " WHERE t.project_key = :project_key AND t.seq > :after_seq ORDER BY t.seq LIMIT"
+        " :row_limit",
+        {"project_key": project_key, "after_seq": after_seq, "row_limit": limit},
     )
     return [_stored(row) for row in rows]
 
 
 async def locate_tasks(
-    tx: Transaction, org_id: str, task_ids: Sequence[str]
+    tx: Transaction, environment_id: str, task_ids: Sequence[str]
 ) -> dict[str, tuple[int, int]]:
-    """Where the named tasks of this world are: (project_id, seq) by id."""
+    """Where the named tasks of this world are: (project_key, seq) by id."""
     found: dict[str, tuple[int, int]] = {}
     names = [f"id_{number}" for number in range(LOCATED_AT_ONCE)]
     sql = (
-        "SELECT task_id, project_id, seq FROM task_locator WHERE org_id = :org_id"
+        "SELECT task_id, project_key, seq FROM task_locator WHERE environment_id = :environment_id"
         f" AND task_id IN ({', '.join(f':{name}' for name in names)})"
     )
     for start in range(0, len(task_ids), LOCATED_AT_ONCE):
         some = list(task_ids[start : start + LOCATED_AT_ONCE])
         # One statement for every number of ids: the last one fills the places left over.
         some += [some[-1]] * (LOCATED_AT_ONCE - len(some))
-        args = dict(zip(names, some, strict=True)) | {"org_id": org_id}
-        for task_id, project_id, seq in await tx.all(sql, args):
-            found[task_id] = (project_id, seq)
+        args = dict(zip(names, some, strict=True)) | {"environment_id": environment_id}
+        for task_id, project_key, seq in await tx.all(sql, args):
+            found[task_id] = (project_key, seq)
     return found
 
 
-async def insert_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTask]) -> None:
+async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[StoredTask]) -> None:
     """Add tasks whose ids are free and whose sequence numbers are reserved."""
     await tx.add(
         "task",
         (
-            "project_id",
+            "project_key",
             "seq",
             "task_id",
             "batch_id",
@@ -217,7 +219,7 @@ async def insert_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTask]
         ),
         [
             (
-                one.project_id,
+                one.project_key,
                 one.seq,
                 one.task_id,
                 one.batch_id,
@@ -231,63 +233,67 @@ async def insert_tasks(tx: Transaction, org_id: str, tasks: Sequence[StoredTask]
     )
     await tx.add(
         "task_locator",
-        ("task_id", "org_id", "project_id", "seq"),
-        [(one.task_id, org_id, one.project_id, one.seq) for one in tasks],
+        ("task_id", "environment_id", "project_key", "seq"),
+        [(one.task_id, environment_id, one.project_key, one.seq) for one in tasks],
     )
     bodies = [
-        (one.project_id, one.seq, one.body, one.patches) for one in tasks if one.body is not None
+        (one.project_key, one.seq, one.body, one.patches) for one in tasks if one.body is not None
     ]
     if bodies:
-        await tx.add("task_body", ("project_id", "seq", "body", "patches"), bodies)
+        await tx.add("task_body", ("project_key", "seq", "body", "patches"), bodies)
     contents = [
-        (one.project_id, one.seq, one.content, one.unique_id, one.callback_url)
+        (one.project_key, one.seq, one.content, one.unique_id, one.callback_url)
         for one in tasks
         if (one.content, one.unique_id, one.callback_url) != (None, None, None)
     ]
     if contents:
-        columns = ("project_id", "seq", "content", "unique_id", "callback_url")
+        columns = ("project_key", "seq", "content", "unique_id", "callback_url")
         await tx.add("task_content", columns, contents)
 
 
 async def insert_body(
-    tx: Transaction, project_id: int, seq: int, body: bytes, patches: bytes | None
+    tx: Transaction, project_key: int, seq: int, body: bytes, patches: bytes | None
 ) -> None:
     """Add a task's rendered threads."""
     await tx.run(
-        "INSERT INTO task_body (project_id, seq, body, patches)"
-        " VALUES (:project_id, :seq, :body, :patches)",
-        {"project_id": project_id, "seq": seq, "body": body, "patches": patches},
+        "INSERT INTO task_body (project_key, seq, body, patches)"
+        " VALUES (:project_key, :seq, :body, :patches)",
+        {"project_key": project_key, "seq": seq, "body": body, "patches": patches},
     )
 
 
-async def delete_body(tx: Transaction, project_id: int, seq: int) -> None:
+async def delete_body(tx: Transaction, project_key: int, seq: int) -> None:
     """Remove a task's rendered threads."""
     await tx.run(
-        "DELETE FROM task_body WHERE project_id = :project_id AND seq = :seq",
-        {"project_id": project_id, "seq": seq},
+        "DELETE FROM task_body WHERE project_key = :project_key AND seq = :seq",
+        {"project_key": project_key, "seq": seq},
     )
 
 
-async def set_content(tx: Transaction, project_id: int, seq: int, content: bytes) -> None:
+async def set_content(tx: Transaction, project_key: int, seq: int, content: bytes) -> None:
     """Keep a task's prepared conversation, unless it has one: content never changes."""
     await tx.run(
-        "INSERT INTO task_content (project_id, seq, content) VALUES (:project_id, :seq, :content)"
-        " ON CONFLICT (project_id, seq) DO UPDATE SET content = :content"
+        "INSERT INTO task_content (project_key, seq, content) VALUES (:project_key, :seq, :content)"
+        " ON CONFLICT (project_key, seq) DO UPDATE SET content = :content"
         " WHERE task_content.content IS NULL",
-        {"project_id": project_id, "seq": seq, "content": content},
+        {"project_key": project_key, "seq": seq, "content": content},
     )
 
 
-async def claim_unique_id(tx: Transaction, org_id: str, unique_id: str, task_id: str) -> str:
+async def claim_unique_id(
+    tx: Transaction, environment_id: str, unique_id: str, task_id: str
+) -> str:
     """Claim a unique_id for a task; return the id of the task that holds it."""
-    key = {"unique_id": unique_id, "org_id": org_id}
+    key = {"unique_id": unique_id, "environment_id": environment_id}
     await tx.run(
-        "INSERT INTO unique_claim (unique_id, org_id, task_id)"
-        " VALUES (:unique_id, :org_id, :task_id) ON CONFLICT DO NOTHING",
+        "INSERT INTO unique_claim (unique_id, environment_id, task_id)"
+        " VALUES (:unique_id, :environment_id, :task_id) ON CONFLICT DO NOTHING",
         key | {"task_id": task_id},
     )
     row = await tx.one(
-        "SELECT task_id FROM unique_claim WHERE unique_id = :unique_id AND org_id = :org_id", key
+        "SELECT task_id FROM unique_claim WHERE unique_id = :unique_id AND environment_id ="
+        " :environment_id",
+        key,
     )
     assert row is not None
     return str(row[0])
@@ -309,10 +315,10 @@ async def change_status(
     return bool(
         await tx.run(
             "UPDATE task SET status = :status, completed_ms = :completed_ms, head = :head"
-            " WHERE project_id = :project_id AND seq = :seq AND status = :expected"
+            " WHERE project_key = :project_key AND seq = :seq AND status = :expected"
             " AND head = :was",
             {
-                "project_id": task.project_id,
+                "project_key": task.project_key,
                 "seq": task.seq,
                 "expected": expected.code,
                 "was": task.head,
@@ -329,24 +335,24 @@ async def replace_head(tx: Transaction, task: StoredTask, head: bytes) -> bool:
     return bool(
         await tx.run(
             "UPDATE task SET head = :head"
-            " WHERE project_id = :project_id AND seq = :seq AND head = :was",
-            {"project_id": task.project_id, "seq": task.seq, "head": head, "was": task.head},
+            " WHERE project_key = :project_key AND seq = :seq AND head = :was",
+            {"project_key": task.project_key, "seq": task.seq, "head": head, "was": task.head},
         )
     )
 
 
 async def list_pending_of_batch(
-    tx: Transaction, project_id: int, batch_id: str, *, limit: int
+    tx: Transaction, project_key: int, batch_id: str, *, limit: int
 ) -> list[StoredTask]:
     """Up to `limit` pending tasks of a batch, without their content."""
     rows = await tx.all(
-        "SELECT t.project_id, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+        "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
         " t.completed_ms, t.head, NULL, NULL, NULL, c.unique_id, c.callback_url FROM task AS t"
-        " LEFT JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq"
-        " WHERE t.project_id = :project_id AND t.batch_id = :batch_id AND t.status = :status"
+        " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
+        " WHERE t.project_key = :project_key AND t.batch_id = :batch_id AND t.status = :status"
         " ORDER BY t.seq LIMIT :row_limit",
         {
-            "project_id": project_id,
+            "project_key": project_key,
             "batch_id": batch_id,
             "status": TaskStatus.pending.code,
             "row_limit": limit,
@@ -359,10 +365,10 @@ async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]
     """Cancel pending tasks, each with its new head; the caller holds their batch's progress."""
     await tx.many(
         "UPDATE task SET status = :status, head = :head"
-        " WHERE project_id = :project_id AND seq = :seq AND status = :expected",
+        " WHERE project_key = :project_key AND seq = :seq AND status = :expected",
         [
             {
-                "project_id": task.project_id,
+                "project_key": task.project_key,
                 "seq": task.seq,
                 "status": TaskStatus.canceled.code,
                 "expected": TaskStatus.pending.code,
@@ -374,27 +380,33 @@ async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]
 
 
 async def insert_annotation_places(
-    tx: Transaction, org_id: str, places: Iterable[tuple[int, int, int]]
+    tx: Transaction, environment_id: str, places: Iterable[tuple[int, int, int]]
 ) -> None:
-    """Index foreign annotation ids: (hash of the id, project_id, seq)."""
+    """Index foreign annotation ids: (hash of the id, project_key, seq)."""
     await tx.many(
-        "INSERT INTO annotation_locator (id_hash, org_id, project_id, seq)"
-        " VALUES (:id_hash, :org_id, :project_id, :seq) ON CONFLICT DO NOTHING",
+        "INSERT INTO annotation_locator (id_hash, environment_id, project_key, seq)"
+        " VALUES (:id_hash, :environment_id, :project_key, :seq) ON CONFLICT DO NOTHING",
         [
-            {"id_hash": id_hash, "org_id": org_id, "project_id": project_id, "seq": seq}
-            for id_hash, project_id, seq in places
+            {
+                "id_hash": id_hash,
+                "environment_id": environment_id,
+                "project_key": project_key,
+                "seq": seq,
+            }
+            for id_hash, project_key, seq in places
         ],
     )
 
 
 async def list_annotation_places(
-    tx: Transaction, org_id: str, id_hash: int
+    tx: Transaction, environment_id: str, id_hash: int
 ) -> list[tuple[int, int]]:
-    """Up to 100 tasks that may hold an annotation with this hashed id: (project_id, seq)."""
+    """Up to 100 tasks that may hold an annotation with this hashed id: (project_key, seq)."""
     rows = await tx.all(
-        "SELECT project_id, seq FROM annotation_locator"
-        " WHERE id_hash = :id_hash AND org_id = :org_id ORDER BY project_id, seq LIMIT 100",
-        {"id_hash": id_hash, "org_id": org_id},
+        "SELECT project_key, seq FROM annotation_locator"
+        " WHERE id_hash = :id_hash AND environment_id = :environment_id ORDER BY project_key, seq"
+        " LIMIT 100",
+        {"id_hash": id_hash, "environment_id": environment_id},
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -408,5 +420,5 @@ def _by_completion(row: Row) -> tuple[int, int]:
 
 
 def _stored(row: Row) -> StoredTask:
-    project_id, seq, task_id, batch_id, status, *rest = row
-    return StoredTask(project_id, seq, task_id, batch_id, TaskStatus.from_code(status), *rest)
+    project_key, seq, task_id, batch_id, status, *rest = row
+    return StoredTask(project_key, seq, task_id, batch_id, TaskStatus.from_code(status), *rest)

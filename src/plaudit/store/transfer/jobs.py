@@ -10,10 +10,10 @@ from msgspec import Struct
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "org_id, job_id, kind, state, user_id, created_ms, lease_ms, ended_ms, about, progress,"
+    "environment_id, job_id, kind, state, user_id, created_ms, lease_ms, ended_ms, about, progress,"
     " reason, file_size"
 )
-_ONE = "WHERE org_id = :org_id AND job_id = :job_id"
+_ONE = "WHERE environment_id = :environment_id AND job_id = :job_id"
 
 
 class JobKind(StrEnum):
@@ -38,7 +38,7 @@ class JobState(StrEnum):
 class Job(Struct, frozen=True, kw_only=True):
     """One job as it stands; `about` and `progress` are JSON objects."""
 
-    org_id: str
+    environment_id: str
     job_id: str
     kind: JobKind
     state: JobState
@@ -65,11 +65,13 @@ async def insert_job(tx: Transaction, job: Job) -> bool:
     """Add a job that runs; False if one of its kind runs in its world."""
     return bool(
         await tx.run(
-            "INSERT INTO job (org_id, job_id, kind, state, user_id, created_ms, lease_ms, about,"
-            " progress, reason) VALUES (:org_id, :job_id, :kind, 'running', :user_id, :created_ms,"
+            "INSERT INTO job (environment_id, job_id, kind, state, user_id, created_ms, lease_ms,"
+            " about,"
+            " progress, reason) VALUES (:environment_id, :job_id, :kind, 'running', :user_id,"
+            " :created_ms,"
             " :lease_ms, :about, :progress, '') ON CONFLICT DO NOTHING",
             {
-                "org_id": job.org_id,
+                "environment_id": job.environment_id,
                 "job_id": job.job_id,
                 "kind": job.kind.value,
                 "user_id": job.user_id,
@@ -83,21 +85,26 @@ async def insert_job(tx: Transaction, job: Job) -> bool:
 
 
 async def advance(
-    tx: Transaction, org_id: str, job_id: str, *, progress: bytes, lease_ms: int
+    tx: Transaction, environment_id: str, job_id: str, *, progress: bytes, lease_ms: int
 ) -> bool:
     """Write down how far a running job is; False if it does not run any more."""
     return bool(
         await tx.run(
             "UPDATE job SET progress = :progress, lease_ms = :lease_ms"
             f" {_ONE} AND state = 'running'",
-            {"org_id": org_id, "job_id": job_id, "progress": progress, "lease_ms": lease_ms},
+            {
+                "environment_id": environment_id,
+                "job_id": job_id,
+                "progress": progress,
+                "lease_ms": lease_ms,
+            },
         )
     )
 
 
 async def end(
     tx: Transaction,
-    org_id: str,
+    environment_id: str,
     job_id: str,
     state: JobState,
     *,
@@ -112,7 +119,7 @@ async def end(
             "UPDATE job SET state = :state, ended_ms = :now, progress = :progress,"
             f" reason = :reason, file_size = :file_size {_ONE} AND state = 'running'",
             {
-                "org_id": org_id,
+                "environment_id": environment_id,
                 "job_id": job_id,
                 "state": state.value,
                 "now": now,
@@ -124,41 +131,47 @@ async def end(
     )
 
 
-async def break_off(tx: Transaction, org_id: str, kind: JobKind, *, now: int) -> int:
+async def break_off(tx: Transaction, environment_id: str, kind: JobKind, *, now: int) -> int:
     """End the jobs of a kind whose lease has ended; return how many."""
     return await tx.run(
         "UPDATE job SET state = 'broken', ended_ms = lease_ms"
-        " WHERE org_id = :org_id AND kind = :kind AND state = 'running' AND lease_ms <= :now",
-        {"org_id": org_id, "kind": kind.value, "now": now},
+        " WHERE environment_id = :environment_id AND kind = :kind AND state = 'running' AND"
+        " lease_ms <= :now",
+        {"environment_id": environment_id, "kind": kind.value, "now": now},
     )
 
 
-async def find_job(tx: Transaction, org_id: str, job_id: str) -> Job | None:
+async def find_job(tx: Transaction, environment_id: str, job_id: str) -> Job | None:
     """A job of this world by its id."""
-    row = await tx.one(f"SELECT {_COLUMNS} FROM job {_ONE}", {"org_id": org_id, "job_id": job_id})
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM job {_ONE}", {"environment_id": environment_id, "job_id": job_id}
+    )
     return None if row is None else _job(row)
 
 
-async def list_jobs(tx: Transaction, org_id: str, kind: JobKind, *, limit: int) -> list[Job]:
+async def list_jobs(
+    tx: Transaction, environment_id: str, kind: JobKind, *, limit: int
+) -> list[Job]:
     """The latest jobs of a kind, newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM job WHERE org_id = :org_id AND kind = :kind"
+        f"SELECT {_COLUMNS} FROM job WHERE environment_id = :environment_id AND kind = :kind"
         " ORDER BY job_id DESC LIMIT :limit",
-        {"org_id": org_id, "kind": kind.value, "limit": limit},
+        {"environment_id": environment_id, "kind": kind.value, "limit": limit},
     )
     return [_job(row) for row in rows]
 
 
 async def insert_rejects(
-    tx: Transaction, org_id: str, job_id: str, number: int, rows: Sequence[RejectedRow]
+    tx: Transaction, environment_id: str, job_id: str, number: int, rows: Sequence[RejectedRow]
 ) -> None:
     """Add refused rows of a job, the first of them under this number."""
     await tx.many(
-        "INSERT INTO job_reject (org_id, job_id, number, line, pointer, message)"
-        " VALUES (:org_id, :job_id, :number, :line, :pointer, :message) ON CONFLICT DO NOTHING",
+        "INSERT INTO job_reject (environment_id, job_id, number, line, pointer, message)"
+        " VALUES (:environment_id, :job_id, :number, :line, :pointer, :message) ON CONFLICT DO"
+        " NOTHING",
         [
             {
-                "org_id": org_id,
+                "environment_id": environment_id,
                 "job_id": job_id,
                 "number": number + offset,
                 "line": one.line,
@@ -171,13 +184,13 @@ async def insert_rejects(
 
 
 async def list_rejects(
-    tx: Transaction, org_id: str, job_id: str, *, after: int = -1, limit: int
+    tx: Transaction, environment_id: str, job_id: str, *, after: int = -1, limit: int
 ) -> list[RejectedRow]:
     """Refused rows of a job with a number greater than `after`, in the order of the file."""
     rows = await tx.all(
         f"SELECT line, pointer, message FROM job_reject {_ONE} AND number > :after"
         " ORDER BY number LIMIT :limit",
-        {"org_id": org_id, "job_id": job_id, "after": after, "limit": limit},
+        {"environment_id": environment_id, "job_id": job_id, "after": after, "limit": limit},
     )
     return [RejectedRow(*row) for row in rows]
 
@@ -186,46 +199,49 @@ async def list_files(tx: Transaction, *, before: int, limit: int) -> list[Job]:
     """Jobs of every world that ended before a moment and whose file is still kept."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM job WHERE ended_ms < :before AND file_size IS NOT NULL"
-        " ORDER BY ended_ms, org_id, job_id LIMIT :limit",
+        " ORDER BY ended_ms, environment_id, job_id LIMIT :limit",
         {"before": before, "limit": limit},
     )
     return [_job(row) for row in rows]
 
 
-async def list_files_of(tx: Transaction, org_id: str, *, limit: int) -> list[Job]:
+async def list_files_of(tx: Transaction, environment_id: str, *, limit: int) -> list[Job]:
     """Jobs of one world whose file is kept, newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM job WHERE org_id = :org_id AND kind = 'archive'"
+        f"SELECT {_COLUMNS} FROM job WHERE environment_id = :environment_id AND kind = 'archive'"
         " AND file_size IS NOT NULL ORDER BY job_id DESC LIMIT :limit",
-        {"org_id": org_id, "limit": limit},
+        {"environment_id": environment_id, "limit": limit},
     )
     return [_job(row) for row in rows]
 
 
-async def drop_file(tx: Transaction, org_id: str, job_id: str) -> None:
+async def drop_file(tx: Transaction, environment_id: str, job_id: str) -> None:
     """Note that the file of a job is not kept any more."""
-    await tx.run(f"UPDATE job SET file_size = NULL {_ONE}", {"org_id": org_id, "job_id": job_id})
+    await tx.run(
+        f"UPDATE job SET file_size = NULL {_ONE}",
+        {"environment_id": environment_id, "job_id": job_id},
+    )
 
 
 async def forget(tx: Transaction, *, before: int, limit: int) -> int:
     """Delete up to `limit` jobs that ended before a moment, with their rows; return how many."""
     rows = await tx.all(
-        "SELECT org_id, job_id FROM job WHERE ended_ms < :before AND file_size IS NULL"
-        " ORDER BY ended_ms, org_id, job_id LIMIT :limit",
+        "SELECT environment_id, job_id FROM job WHERE ended_ms < :before AND file_size IS NULL"
+        " ORDER BY ended_ms, environment_id, job_id LIMIT :limit",
         {"before": before, "limit": limit},
     )
-    for org_id, job_id in rows:
-        args = {"org_id": org_id, "job_id": job_id}
+    for environment_id, job_id in rows:
+        args = {"environment_id": environment_id, "job_id": job_id}
         await tx.run(f"DELETE FROM job_reject {_ONE}", args)
         await tx.run(f"DELETE FROM job {_ONE}", args)
     return len(rows)
 
 
 def _job(row: Row) -> Job:
-    org_id, job_id, kind, state, user_id, created_ms, lease_ms, ended_ms, *rest = row
+    environment_id, job_id, kind, state, user_id, created_ms, lease_ms, ended_ms, *rest = row
     about, progress, reason, file_size = rest
     return Job(
-        org_id=org_id,
+        environment_id=environment_id,
         job_id=job_id,
         kind=JobKind(kind),
         state=JobState(state),

@@ -7,7 +7,8 @@ from msgspec import Struct
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "org_id, endpoint_id, url, events, status, reason, created_ms, secret, old_secret, old_until_ms"
+    "environment_id, endpoint_id, url, events, status, reason, created_ms, secret, old_secret,"
+    " old_until_ms"
 )
 
 
@@ -22,7 +23,7 @@ class SealedSecret(Struct, frozen=True):
 class WebhookEndpoint(Struct, frozen=True):
     """Where an organization wants to be told of events."""
 
-    org_id: str
+    environment_id: str
     endpoint_id: str
     url: str
     events: bytes
@@ -37,36 +38,41 @@ class WebhookEndpoint(Struct, frozen=True):
 async def insert_endpoint(tx: Transaction, endpoint: WebhookEndpoint) -> None:
     """Add an endpoint."""
     await tx.run(
-        f"INSERT INTO webhook_endpoint ({_COLUMNS}) VALUES (:org_id, :endpoint_id, :url, :events,"
+        f"INSERT INTO webhook_endpoint ({_COLUMNS}) VALUES (:environment_id, :endpoint_id, :url,"
+        " :events,"
         " :status, :reason, :created_ms, :secret, :old_secret, :old_until_ms)",
         _args(endpoint),
     )
 
 
-async def count_endpoints(tx: Transaction, org_id: str) -> int:
+async def count_endpoints(tx: Transaction, environment_id: str) -> int:
     """How many endpoints a world has, disabled ones included."""
     row = await tx.one(
-        "SELECT COUNT(*) FROM webhook_endpoint WHERE org_id = :org_id", {"org_id": org_id}
+        "SELECT COUNT(*) FROM webhook_endpoint WHERE environment_id = :environment_id",
+        {"environment_id": environment_id},
     )
     assert row is not None
     return int(row[0])
 
 
-async def list_endpoints(tx: Transaction, org_id: str) -> list[WebhookEndpoint]:
+async def list_endpoints(tx: Transaction, environment_id: str) -> list[WebhookEndpoint]:
     """All endpoints of a world, oldest first; their number is bounded when they are made."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM webhook_endpoint WHERE org_id = :org_id ORDER BY endpoint_id",
-        {"org_id": org_id},
+        f"SELECT {_COLUMNS} FROM webhook_endpoint WHERE environment_id = :environment_id ORDER BY"
+        " endpoint_id",
+        {"environment_id": environment_id},
     )
     return [_endpoint(row) for row in rows]
 
 
-async def find_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> WebhookEndpoint | None:
+async def find_endpoint(
+    tx: Transaction, environment_id: str, endpoint_id: str
+) -> WebhookEndpoint | None:
     """An endpoint of this world by its id."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM webhook_endpoint"
-        " WHERE org_id = :org_id AND endpoint_id = :endpoint_id",
-        {"org_id": org_id, "endpoint_id": endpoint_id},
+        " WHERE environment_id = :environment_id AND endpoint_id = :endpoint_id",
+        {"environment_id": environment_id, "endpoint_id": endpoint_id},
     )
     return _endpoint(row) if row else None
 
@@ -86,66 +92,81 @@ async def replace_endpoint(
             "UPDATE webhook_endpoint SET url = :url, events = :events, status = :status,"
             " reason = :reason, secret = :secret, old_secret = :old_secret,"
             " old_until_ms = :old_until_ms"
-            f" WHERE org_id = :org_id AND endpoint_id = :endpoint_id AND {conditions}",
+            " WHERE environment_id = :environment_id AND endpoint_id = :endpoint_id AND"
+            f" {conditions}",
             wanted
             | {
                 name: args[name]
-                for name in ("org_id", "endpoint_id", "reason", "old_secret", "old_until_ms")
+                for name in (
+                    "environment_id",
+                    "endpoint_id",
+                    "reason",
+                    "old_secret",
+                    "old_until_ms",
+                )
             },
         )
     )
 
 
-async def disable_endpoint(tx: Transaction, org_id: str, endpoint_id: str, *, reason: str) -> bool:
+async def disable_endpoint(
+    tx: Transaction, environment_id: str, endpoint_id: str, *, reason: str
+) -> bool:
     """Send an active endpoint nothing more; False if it is not active."""
     return bool(
         await tx.run(
             "UPDATE webhook_endpoint SET status = 'disabled', reason = :reason"
-            " WHERE org_id = :org_id AND endpoint_id = :endpoint_id AND status = 'active'",
-            {"org_id": org_id, "endpoint_id": endpoint_id, "reason": reason},
+            " WHERE environment_id = :environment_id AND endpoint_id = :endpoint_id AND status ="
+            " 'active'",
+            {"environment_id": environment_id, "endpoint_id": endpoint_id, "reason": reason},
         )
     )
 
 
-async def delete_endpoint(tx: Transaction, org_id: str, endpoint_id: str) -> bool:
+async def delete_endpoint(tx: Transaction, environment_id: str, endpoint_id: str) -> bool:
     """Delete an endpoint; False if there is none. What was told to it stays on record."""
     return bool(
         await tx.run(
-            "DELETE FROM webhook_endpoint WHERE org_id = :org_id AND endpoint_id = :endpoint_id",
-            {"org_id": org_id, "endpoint_id": endpoint_id},
+            "DELETE FROM webhook_endpoint WHERE environment_id = :environment_id AND endpoint_id ="
+            " :endpoint_id",
+            {"environment_id": environment_id, "endpoint_id": endpoint_id},
         )
     )
 
 
-async def find_callback_secret(tx: Transaction, org_id: str) -> SealedSecret | None:
+async def find_callback_secret(tx: Transaction, environment_id: str) -> SealedSecret | None:
     """The secret that a world's callbacks are signed with."""
     row = await tx.one(
-        "SELECT secret, old_secret, old_until_ms FROM callback_secret WHERE org_id = :org_id",
-        {"org_id": org_id},
+        "SELECT secret, old_secret, old_until_ms FROM callback_secret WHERE environment_id ="
+        " :environment_id",
+        {"environment_id": environment_id},
     )
     return SealedSecret(*row) if row else None
 
 
-async def insert_callback_secret(tx: Transaction, org_id: str, sealed: SealedSecret) -> bool:
+async def insert_callback_secret(
+    tx: Transaction, environment_id: str, sealed: SealedSecret
+) -> bool:
     """Give a world its first secret; False if it has one."""
     return bool(
         await tx.run(
-            "INSERT INTO callback_secret (org_id, secret, old_secret, old_until_ms)"
-            " VALUES (:org_id, :secret, :old_secret, :old_until_ms) ON CONFLICT DO NOTHING",
-            {"org_id": org_id, **_secret_args(sealed)},
+            "INSERT INTO callback_secret (environment_id, secret, old_secret, old_until_ms)"
+            " VALUES (:environment_id, :secret, :old_secret, :old_until_ms) ON CONFLICT DO NOTHING",
+            {"environment_id": environment_id, **_secret_args(sealed)},
         )
     )
 
 
 async def replace_callback_secret(
-    tx: Transaction, org_id: str, was: SealedSecret, sealed: SealedSecret
+    tx: Transaction, environment_id: str, was: SealedSecret, sealed: SealedSecret
 ) -> bool:
     """Put another secret in the place of one; False if it is no longer the one that is there."""
     return bool(
         await tx.run(
             "UPDATE callback_secret SET secret = :secret, old_secret = :old_secret,"
-            " old_until_ms = :old_until_ms WHERE org_id = :org_id AND secret = :was",
-            {"org_id": org_id, "was": was.secret, **_secret_args(sealed)},
+            " old_until_ms = :old_until_ms WHERE environment_id = :environment_id AND secret ="
+            " :was",
+            {"environment_id": environment_id, "was": was.secret, **_secret_args(sealed)},
         )
     )
 
@@ -160,7 +181,7 @@ def _secret_args(sealed: SealedSecret) -> dict[str, object]:
 
 def _args(endpoint: WebhookEndpoint) -> dict[str, object]:
     return {
-        "org_id": endpoint.org_id,
+        "environment_id": endpoint.environment_id,
         "endpoint_id": endpoint.endpoint_id,
         "url": endpoint.url,
         "events": endpoint.events,
@@ -172,9 +193,9 @@ def _args(endpoint: WebhookEndpoint) -> dict[str, object]:
 
 
 def _endpoint(row: Row) -> WebhookEndpoint:
-    org_id, endpoint_id, url, events, status, reason, created_ms, *secret = row
+    environment_id, endpoint_id, url, events, status, reason, created_ms, *secret = row
     return WebhookEndpoint(
-        org_id=org_id,
+        environment_id=environment_id,
         endpoint_id=endpoint_id,
         url=url,
         events=events,

@@ -16,7 +16,8 @@ from plaudit.model.webhooks import Attempt, Event, EventType, MessageState, Webh
 from plaudit.store.engine.engine import Transaction
 
 _LEASED = (
-    "project_id, notice_id, org_id, event_id, endpoint_id, target, queue, attempt_count, retry_no,"
+    "project_key, notice_id, environment_id, event_id, endpoint_id, target, queue, attempt_count,"
+    " retry_no,"
     " since_ms, lease_no"
 )
 
@@ -24,9 +25,9 @@ _LEASED = (
 class LeasedMessage(Struct, frozen=True):
     """A notice that somebody may send until `until_ms`; what was tried so far in this round."""
 
-    project_id: int
+    project_key: int
     notice_id: str
-    org_id: str
+    environment_id: str
     event_id: str
     endpoint_id: str | None
     target: str
@@ -48,12 +49,12 @@ class RecordedResult(Struct, frozen=True):
     since_ms: int
 
 
-async def list_subscribed(tx: Transaction, org_id: str) -> list[tuple[str, str, bytes]]:
+async def list_subscribed(tx: Transaction, environment_id: str) -> list[tuple[str, str, bytes]]:
     """The active endpoints of a world: id, URL, and the chosen events as a JSON list."""
     rows = await tx.all(
         "SELECT endpoint_id, url, events FROM webhook_endpoint"
-        " WHERE org_id = :org_id AND status = 'active' ORDER BY endpoint_id",
-        {"org_id": org_id},
+        " WHERE environment_id = :environment_id AND status = 'active' ORDER BY endpoint_id",
+        {"environment_id": environment_id},
     )
     return [(row[0], row[1], row[2]) for row in rows]
 
@@ -62,9 +63,16 @@ async def insert_events(tx: Transaction, events: Sequence[Event]) -> None:
     """Add events to the outbox."""
     await tx.add(
         "event",
-        ("project_id", "event_id", "org_id", "type", "created_ms", "payload"),
+        ("project_key", "event_id", "environment_id", "type", "created_ms", "payload"),
         [
-            (one.project_id, one.event_id, one.org_id, one.type, one.created_ms, one.payload)
+            (
+                one.project_key,
+                one.event_id,
+                one.environment_id,
+                one.type,
+                one.created_ms,
+                one.payload,
+            )
             for one in events
         ],
     )
@@ -75,9 +83,9 @@ async def insert_notices(tx: Transaction, notices: Sequence[WebhookMessageRow]) 
     await tx.add(
         "notice",
         (
-            "project_id",
+            "project_key",
             "notice_id",
-            "org_id",
+            "environment_id",
             "event_id",
             "endpoint_id",
             "target",
@@ -92,9 +100,9 @@ async def insert_notices(tx: Transaction, notices: Sequence[WebhookMessageRow]) 
         ),
         [
             (
-                one.project_id,
+                one.project_key,
                 one.notice_id,
-                one.org_id,
+                one.environment_id,
                 one.event_id,
                 one.endpoint_id,
                 one.target,
@@ -141,10 +149,10 @@ async def lease(tx: Transaction, notice: LeasedMessage, *, now: int, until: int)
     return bool(
         await tx.run(
             "UPDATE notice SET lease_no = lease_no + 1, next_ms = :until"
-            " WHERE project_id = :project_id AND notice_id = :notice_id AND state = 0"
+            " WHERE project_key = :project_key AND notice_id = :notice_id AND state = 0"
             " AND lease_no = :lease_no AND next_ms <= :now",
             {
-                "project_id": notice.project_id,
+                "project_key": notice.project_key,
                 "notice_id": notice.notice_id,
                 "lease_no": notice.lease_no,
                 "now": now,
@@ -158,11 +166,11 @@ async def settle(
     tx: Transaction, notice: LeasedMessage, attempt: Attempt, settled: RecordedResult
 ) -> bool:
     """Record an attempt and what follows from it; False, and no change, if the lease is gone."""
-    key = {"project_id": notice.project_id, "notice_id": notice.notice_id}
+    key = {"project_key": notice.project_key, "notice_id": notice.notice_id}
     is_ours = await tx.run(
         "UPDATE notice SET state = :state, outcome = :outcome, next_ms = :next_ms,"
         " since_ms = :since_ms, retry_no = :retry_no, attempt_count = :number"
-        " WHERE project_id = :project_id AND notice_id = :notice_id AND state = 0"
+        " WHERE project_key = :project_key AND notice_id = :notice_id AND state = 0"
         " AND lease_no = :lease_no",
         key
         | {
@@ -177,8 +185,8 @@ async def settle(
     )
     if is_ours:
         await tx.run(
-            "INSERT INTO notice_attempt (project_id, notice_id, number, at_ms, outcome, status,"
-            " duration_ms) VALUES (:project_id, :notice_id, :number, :at_ms, :outcome, :status,"
+            "INSERT INTO notice_attempt (project_key, notice_id, number, at_ms, outcome, status,"
+            " duration_ms) VALUES (:project_key, :notice_id, :number, :at_ms, :outcome, :status,"
             " :duration_ms)",
             key
             | {
@@ -195,27 +203,27 @@ async def settle(
 async def bury(tx: Transaction, queue: str, *, outcome: str, now: int, limit: int) -> int:
     """Give up to `limit` waiting notices of a queue up, leased ones too; return how many."""
     rows = await tx.all(
-        "SELECT project_id, notice_id FROM notice WHERE state = 0 AND queue = :queue"
+        "SELECT project_key, notice_id FROM notice WHERE state = 0 AND queue = :queue"
         " ORDER BY next_ms LIMIT :row_limit",
         {"queue": queue, "row_limit": limit},
     )
     await tx.many(
         "UPDATE notice SET state = 2, outcome = :outcome, next_ms = :now, lease_no = lease_no + 1"
-        " WHERE project_id = :project_id AND notice_id = :notice_id AND state = 0",
+        " WHERE project_key = :project_key AND notice_id = :notice_id AND state = 0",
         [
-            {"project_id": row[0], "notice_id": row[1], "outcome": outcome, "now": now}
+            {"project_key": row[0], "notice_id": row[1], "outcome": outcome, "now": now}
             for row in rows
         ],
     )
     return len(rows)
 
 
-async def get_event(tx: Transaction, project_id: int, event_id: str) -> Event:
+async def get_event(tx: Transaction, project_key: int, event_id: str) -> Event:
     """An event of which a notice tells, so that it must be there."""
     row = await tx.one(
-        "SELECT project_id, event_id, org_id, type, created_ms, payload FROM event"
-        " WHERE project_id = :project_id AND event_id = :event_id",
-        {"project_id": project_id, "event_id": event_id},
+        "SELECT project_key, event_id, environment_id, type, created_ms, payload FROM event"
+        " WHERE project_key = :project_key AND event_id = :event_id",
+        {"project_key": project_key, "event_id": event_id},
     )
     assert row is not None
     return Event(row[0], row[1], row[2], EventType(row[3]), row[4], row[5])

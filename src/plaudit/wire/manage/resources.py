@@ -198,7 +198,7 @@ def project(row: core.ProjectRow) -> ManagedProject:
     """A stored project with everything that is set for it."""
     detail = project_detail(row)
     return ManagedProject(
-        id=row.public_id,
+        id=row.project_id,
         name=row.name,
         created_at=clock.format_ms(row.created_ms),
         **{name: getattr(detail, name) for name in detail.__struct_fields__},

@@ -114,7 +114,7 @@ def project(row: core.ProjectRow) -> Project:
     """A stored project as clients see it."""
     detail = project_detail(row)
     return Project(
-        id=row.public_id,
+        id=row.project_id,
         name=row.name,
         created_at=clock.format_ms(row.created_ms),
         types=detail.types,
@@ -129,7 +129,7 @@ def project_detail(row: core.ProjectRow) -> ProjectDetail:
 
 def archived_project(row: core.ProjectRow) -> dict[str, Any]:
     """A stored project as archives carry it."""
-    value = {"id": row.public_id, "name": row.name, "created_at": clock.format_ms(row.created_ms)}
+    value = {"id": row.project_id, "name": row.name, "created_at": clock.format_ms(row.created_ms)}
     details: dict[str, Any] = msgspec.to_builtins(project_detail(row))
     return value | details
 

@@ -36,7 +36,7 @@ class PasswordForm(Struct):
 async def show_account(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /account: who you are here, and where you are signed in."""
     async with visit.db.read() as tx:
-        organization = await organizations.account_name(tx, visit.user.account_id)
+        organization = await organizations.account_name(tx, visit.user.organization_id)
         listed = await sessions.list_of(tx, visit.user)
     return {
         "organization": organization,
@@ -49,7 +49,7 @@ async def change_own_name(
 ) -> Redirect:
     """POST /account/name."""
     user = visit.user
-    await users.change(change.tx, user.account_id, user.user_id, {"name": form.name})
+    await users.change(change.tx, user.organization_id, user.user_id, {"name": form.name})
     await change.note("user", user.user_id, detail={"fields": ["name"]})
     return Redirect(to=ACCOUNT, said="Your name is changed.")
 
@@ -76,7 +76,7 @@ async def end_session(
     """POST /account/sessions/{session_id}/end: one browser is signed out."""
     user, session_id = visit.user, visit.path["session_id"]
     if not await sessions_store.delete_session(
-        change.tx, user.account_id, user.user_id, session_id
+        change.tx, user.organization_id, user.user_id, session_id
     ):
         raise NotFound("this browser is signed out already")
     await change.note("session", session_id)
@@ -90,7 +90,7 @@ async def end_all_sessions(
 ) -> Redirect:
     """POST /account/sign-out-everywhere: all browsers are signed out, this one too."""
     user = visit.user
-    count = await sessions_store.delete_sessions(change.tx, user.account_id, user.user_id)
+    count = await sessions_store.delete_sessions(change.tx, user.organization_id, user.user_id)
     await change.note("user", user.user_id, detail={"sessions": count})
     return Redirect(to=links.SIGN_IN, said="You are signed out everywhere.", session="")
 

@@ -62,11 +62,11 @@ async def make_key(
     visit: PageRequest[NoQuery], form: KeyForm, change: WriteContext
 ) -> TemplateResponse:
     """POST /keys: a new key, its text shown this once."""
-    change.org_id = await _world(change.tx, visit, form.mode)
+    change.environment_id = await _world(change.tx, visit, form.mode)
     key, text = await api_keys.add_key(
         change.tx,
         visit.secret,
-        org_id=change.org_id,
+        environment_id=change.environment_id,
         mode=form.mode,
         name=form.name or "",
         role=Role[form.role],
@@ -82,16 +82,16 @@ async def withdraw_key(
     visit: PageRequest[NoQuery], form: RevokeForm, change: WriteContext
 ) -> Redirect:
     """POST /keys/{key_id}/revoke: the key opens nothing any more."""
-    change.org_id = await _world(change.tx, visit, form.mode)
-    key = await api_keys.revoke_key_of_id(change.tx, change.org_id, visit.path["key_id"])
+    change.environment_id = await _world(change.tx, visit, form.mode)
+    key = await api_keys.revoke_key_of_id(change.tx, change.environment_id, visit.path["key_id"])
     await change.note("key", key.key_id)
     return Redirect(to=f"{KEYS}?mode={form.mode}", said=f"The key {key.display}… is revoked.")
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any], query: KeysQuery) -> dict[str, Any]:
-    org_id = await _world(tx, visit, query.mode)
+    environment_id = await _world(tx, visit, query.mode)
     page = await registers.key_page(
-        tx, visit.secret, org_id, limit=PAGE_MAX, next_token=query.next_token
+        tx, visit.secret, environment_id, limit=PAGE_MAX, next_token=query.next_token
     )
     now = clock.format_ms(clock.now_ms())
     return {
@@ -110,10 +110,10 @@ async def _listing(tx: Transaction, visit: PageRequest[Any], query: KeysQuery) -
 
 async def _world(tx: Transaction, visit: PageRequest[Any], mode: Mode) -> str:
     """The world of the person's account that a key is of."""
-    for org_id in await organizations.list_orgs(tx, visit.user.account_id):
-        found = await organizations.find_account(tx, org_id)
+    for environment_id in await organizations.list_orgs(tx, visit.user.organization_id):
+        found = await organizations.find_account(tx, environment_id)
         if found is not None and found[1] == mode:
-            return org_id
+            return environment_id
     raise NotFound
 
 

@@ -110,7 +110,7 @@ async def accept_invitation(visit: PageRequest[NoQuery], form: WelcomeForm) -> R
 async def sign_out(visit: PageRequest[NoQuery], form: NoFields, change: WriteContext) -> Redirect:
     """POST /sign-out: this session ends."""
     user = visit.user
-    await sessions.delete_session(change.tx, user.account_id, user.user_id, user.session_id)
+    await sessions.delete_session(change.tx, user.organization_id, user.user_id, user.session_id)
     await change.note("session", user.session_id)
     return Redirect(to=links.SIGN_IN, said="You are signed out.", session="")
 

@@ -55,7 +55,11 @@ async def invite_person(
 ) -> TemplateResponse:
     """POST /people: somebody is invited; the link is shown this once."""
     person = await users.invite(
-        change.tx, visit.user.account_id, email=form.email.strip(), name=form.name, role=form.role
+        change.tx,
+        visit.user.organization_id,
+        email=form.email.strip(),
+        name=form.name,
+        role=form.role,
     )
     token = await authentication.make_invitation(change.tx, visit.secret, person)
     await change.note("user", person.user_id, detail={"role": person.role})
@@ -68,9 +72,9 @@ async def invite_person_again(
     """POST /people/{user_id}/invite: a new link, for a lost one or a lost password."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await users.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
+    await users.hold_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
     person, token = await authentication.invite_again(
-        change.tx, visit.secret, visit.user.account_id, user_id
+        change.tx, visit.secret, visit.user.organization_id, user_id
     )
     await change.note("user", user_id)
     return await _with_link(change.tx, visit, person, token)
@@ -82,8 +86,8 @@ async def change_role(
     """POST /people/{user_id}/role: holds from the person's next request on."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await users.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
-    person = await users.change(change.tx, visit.user.account_id, user_id, {"role": form.role})
+    await users.hold_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
+    person = await users.change(change.tx, visit.user.organization_id, user_id, {"role": form.role})
     await change.note("user", user_id, detail={"role": form.role})
     return Redirect(to=PEOPLE, said=f"{_called(person)} is now {form.role}.")
 
@@ -94,26 +98,26 @@ async def remove_person(
     """POST /people/{user_id}/remove: their sessions end at once; what they did stays."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await users.hold_access(change.tx, visit.user.account_id, visit.user.user_id, user_id)
+    await users.hold_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
     person = await users.change(
-        change.tx, visit.user.account_id, user_id, {"status": PersonStatus.removed}
+        change.tx, visit.user.organization_id, user_id, {"status": PersonStatus.removed}
     )
     await change.note("user", user_id, detail={"status": PersonStatus.removed})
     return Redirect(to=PEOPLE, said=f"{_called(person)} is removed and signed out.")
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery) -> dict[str, Any]:
-    account_id = visit.user.account_id
+    organization_id = visit.user.organization_id
     page = await registers.person_page(
         tx,
         visit.secret,
-        visit.user.org_id,
-        account_id,
+        visit.user.environment_id,
+        organization_id,
         status=query.status,
         limit=PAGE_MAX,
         next_token=query.next_token,
     )
-    invitations = await credentials.list_invitations(tx, account_id, limit=INVITATIONS_MAX)
+    invitations = await credentials.list_invitations(tx, organization_id, limit=INVITATIONS_MAX)
     now = clock.now_ms()
     return {
         "people": page.users,

@@ -74,7 +74,7 @@ def task_path(project_id: str, assignment_id: str) -> str:
 
 async def get_project(tx: Transaction, visit: PageRequest[Any]) -> ProjectRow:
     """The project of the path, if the person's organization has it; raises NotFound."""
-    found = await projects.find_project(tx, visit.user.org_id, visit.path["project_id"])
+    found = await projects.find_project(tx, visit.user.environment_id, visit.path["project_id"])
     if found is None:
         raise NotFound("there is no such project")
     return found
@@ -122,13 +122,13 @@ async def open_lease(visit: PageRequest[Any]) -> OpenTask:
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
         lease = await leases.get_lease(tx, project, visit.user.user_id, visit.path["assignment_id"])
-        task = await tasks.get_task(tx, project.project_id, lease.seq)
+        task = await tasks.get_task(tx, project.project_key, lease.seq)
         batch = None
         if task.batch_id is not None:
-            batch = await batches.find_batch(tx, project.org_id, task.batch_id)
+            batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
         returned = await review_queue.returned_with(tx, project, lease)
         content = _decode_content(task.content or b"[]")
-        files = await find_files(tx, project.org_id, content)
+        files = await find_files(tx, project.environment_id, content)
     batch_name = None if batch is None else batch.name
     return OpenTask(project, lease, task, batch_name, content, files, returned)
 
@@ -208,7 +208,7 @@ async def show_mine(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         held = await leases.list_open(tx, project, visit.user.user_id)
         found = []
         for one in await submissions.list_recent(tx, project, visit.user.user_id):
-            task = await tasks.get_task(tx, project.project_id, one.seq)
+            task = await tasks.get_task(tx, project.project_key, one.seq)
             content = _decode_content(task.content or b"[]")
             found.append(
                 RecentSubmission(
@@ -262,7 +262,7 @@ def _state(
     """What the page's scripts start from; field by field, so that nothing else gets out."""
     lease = opened.lease
     return {
-        "project": opened.project.public_id,
+        "project": opened.project.project_id,
         "assignment": lease.assignment_id,
         "status": lease.status.value,
         "is_open": is_open,

@@ -55,7 +55,7 @@ class Files(Struct, frozen=True):
         return found is not None and found[1] in self.known
 
 
-async def find_files(tx: Transaction, org_id: str, content: Sequence[Thread]) -> Files:
+async def find_files(tx: Transaction, environment_id: str, content: Sequence[Thread]) -> Files:
     """Look up the files that a conversation names, the first `FILES_MAX` of them."""
     wanted: dict[str, None] = {}
     for text in _texts(content):
@@ -64,7 +64,7 @@ async def find_files(tx: Transaction, org_id: str, content: Sequence[Thread]) ->
             break
     known = {}
     for attachment_id in list(wanted)[:FILES_MAX]:
-        found = await find_attachment(tx, org_id, attachment_id)
+        found = await find_attachment(tx, environment_id, attachment_id)
         if found is not None:
             known[attachment_id] = found
     return Files(known)
@@ -88,7 +88,7 @@ def _texts_of(message: Message) -> Iterator[str]:
 async def show_file(visit: PageRequest[NoQuery]) -> Response:
     """GET /files/{attachment_id}: leads to a file of the person's own organization."""
     async with visit.db.read(snapshot=False) as tx:
-        found = await find_attachment(tx, visit.user.org_id, visit.path["attachment_id"])
+        found = await find_attachment(tx, visit.user.environment_id, visit.path["attachment_id"])
     if found is None:
         raise NotFound("there is no such file")
     location = attachments.link(visit.secret, found)

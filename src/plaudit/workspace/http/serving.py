@@ -185,7 +185,7 @@ class Workspace:
             return await page.handler(visit, sent)
 
         async def work(tx: Transaction) -> Any:
-            change = WriteContext(tx, visit.user.org_id, visit.actor, page.page_id)
+            change = WriteContext(tx, visit.user.environment_id, visit.actor, page.page_id)
             made = await page.handler(visit, sent, change)
             assert change.noted, f"{page.page_id} left no trace in the audit log"
             return made

@@ -74,9 +74,9 @@ async def show_batches(visit: PageRequest[BatchesQuery]) -> dict[str, Any]:
         found, token = await batch_rows_page(
             tx,
             visit.secret,
-            project.org_id,
+            project.environment_id,
             BatchQuery(
-                scope=ScopeNames(project_id=project.public_id),
+                scope=ScopeNames(project_id=project.project_id),
                 status=query.status,
                 limit=PAGE_MAX,
                 next_token=query.next_token,
@@ -107,7 +107,7 @@ async def create_batch(
         metadata={},
         callback=None,
     )
-    await change.note("batch", batch.batch_id, project_id=project.project_id)
+    await change.note("batch", batch.batch_id, project_key=project.project_key)
     return _back(visit, f"Batch {batch.name} is there.")
 
 
@@ -117,7 +117,7 @@ async def _move(visit: PageRequest[NoQuery], change: WriteContext, action: str) 
     await change.note(
         "batch",
         batch.batch_id,
-        project_id=batch.project_id,
+        project_key=batch.project_key,
         detail={"from": before.status, "to": batch.status},
     )
     return _back(visit, f"Batch {batch.name} {_DONE[action]}.")
@@ -160,7 +160,7 @@ async def prioritize_batch(
     await change.note(
         "batch",
         batch.batch_id,
-        project_id=batch.project_id,
+        project_key=batch.project_key,
         detail={"priority": {"from": batch.priority, "to": priority}},
     )
     return _back(visit, f"The priority of batch {batch.name} is changed.")
@@ -169,14 +169,14 @@ async def prioritize_batch(
 async def _named(tx: Transaction, visit: PageRequest[Any]) -> BatchRow:
     """The batch of the path, if the project of the path has it; raises NotFound."""
     project = await get_project(tx, visit)
-    batch = await batches_store.find_batch(tx, project.org_id, visit.path["batch_id"])
-    if batch is None or batch.project_id != project.project_id:
+    batch = await batches_store.find_batch(tx, project.environment_id, visit.path["batch_id"])
+    if batch is None or batch.project_key != project.project_key:
         raise NotFound("there is no such batch")
     return batch
 
 
 async def _shown(tx: Transaction, batch: BatchRow) -> BatchRowView:
-    progress = await batches_store.find_progress(tx, batch.project_id, batch.batch_id)
+    progress = await batches_store.find_progress(tx, batch.project_key, batch.batch_id)
     counts = {status.value: progress[status] for status in sorted(progress, key=_order)}
     actions = [name for name, (starts, _) in batches.MOVES.items() if batch.status in starts]
     return BatchRowView(batch, counts, sum(counts.values()), charts.shares(counts), actions)

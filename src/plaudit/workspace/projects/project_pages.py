@@ -59,7 +59,9 @@ class NewProject(Struct, kw_only=True):
 async def show_projects(visit: PageRequest[ProjectsQuery]) -> dict[str, Any]:
     """GET /projects: all of them, the newest first."""
     async with visit.db.read() as tx:
-        found, pages = await dashboard.standings_page(tx, visit.user.org_id, visit.query.page)
+        found, pages = await dashboard.standings_page(
+            tx, visit.user.environment_id, visit.query.page
+        )
     return {
         "standings": found,
         "page": visit.query.page,
@@ -112,12 +114,12 @@ async def create_project(
     )
     project = await projects.create_project(
         change.tx,
-        change.org_id,
+        change.environment_id,
         name=sent.name,
         detail=projects.checked_detail(detail),
     )
-    await change.note("project", project.public_id, project_id=project.project_id)
-    to = links.filled(f"{PROJECT}/settings/form", project_id=project.public_id)
+    await change.note("project", project.project_id, project_key=project.project_key)
+    to = links.filled(f"{PROJECT}/settings/form", project_id=project.project_id)
     return Redirect(
         to=f"{to}?start={EMPTY}" if sent.form == EMPTY else to,
         said="The project is there. Now look at its questions.",

@@ -277,11 +277,13 @@ async def _save(
     visit: PageRequest[NoQuery], change: WriteContext, changes: dict[str, Any], path: str, said: str
 ) -> Redirect:
     public_id = visit.path["project_id"]
-    was, project = await projects.change_project(change.tx, change.org_id, public_id, changes)
+    was, project = await projects.change_project(
+        change.tx, change.environment_id, public_id, changes
+    )
     await change.note(
         "project",
-        project.public_id,
-        project_id=project.project_id,
+        project.project_id,
+        project_key=project.project_key,
         detail=projects.change_note(was, project, changes),
     )
     return Redirect(to=links.filled(path, project_id=public_id), said=said)

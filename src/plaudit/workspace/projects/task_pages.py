@@ -96,8 +96,8 @@ async def show_tasks(visit: PageRequest[TasksQuery]) -> dict[str, Any]:
         known = await _batch_names(tx, project, rows)
         listed = await batches.list_batches(
             tx,
-            project.org_id,
-            batches.BatchFilter(project_id=project.project_id),
+            project.environment_id,
+            batches.BatchFilter(project_key=project.project_key),
             after=None,
             limit=BATCHES_MAX,
         )
@@ -132,10 +132,10 @@ async def _page(
     return await listing.task_rows_page(
         tx,
         visit.secret,
-        project.org_id,
+        project.environment_id,
         TaskQuery(
             scope=ScopeNames(
-                project_id=project.public_id, batch_id=None if batch is None else batch.batch_id
+                project_id=project.project_id, batch_id=None if batch is None else batch.batch_id
             ),
             status=status,
             completed_after=times["completed_after"],
@@ -150,10 +150,10 @@ async def _page(
 
 
 async def _batch_called(tx: Transaction, project: ProjectRow, word: str) -> BatchRow:
-    found = await batches.find_batch(tx, project.org_id, word)
-    if found is None or found.project_id != project.project_id:
+    found = await batches.find_batch(tx, project.environment_id, word)
+    if found is None or found.project_key != project.project_key:
         by_name = await batches.list_batches_by_name(
-            tx, project.org_id, names.key_of(word), project.project_id
+            tx, project.environment_id, names.key_of(word), project.project_key
         )
         found = next(iter(by_name), None)
     if found is None:
@@ -166,7 +166,7 @@ async def _batch_names(
 ) -> dict[str | None, str]:
     found: dict[str | None, str] = {}
     for batch_id in {one.batch_id for one in rows if one.batch_id is not None}:
-        batch = await batches.find_batch(tx, project.org_id, batch_id)
+        batch = await batches.find_batch(tx, project.environment_id, batch_id)
         found[batch_id] = batch_id if batch is None else batch.name
     return found
 
@@ -176,14 +176,14 @@ async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     async with visit.db.read() as tx:
         project, task = await _named(tx, visit)
         raw = await listing.one_task(
-            tx, project.org_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
+            tx, project.environment_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
         )
-        work = await task_work.work_on(tx, task, visit.user.account_id)
+        work = await task_work.work_on(tx, task, visit.user.organization_id)
         batch = None
         if task.batch_id is not None:
-            batch = await batches.find_batch(tx, project.org_id, task.batch_id)
+            batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
         threads = content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS))
-        files = await find_files(tx, project.org_id, threads)
+        files = await find_files(tx, project.environment_id, threads)
     assert raw is not None
 
     return {
@@ -204,7 +204,7 @@ async def cancel_task(
 ) -> Redirect:
     """POST …/cancel: nobody is to work on the task any more."""
     _, task = await _named(change.tx, visit)
-    await lifecycle.cancel_task(change.tx, change.org_id, task)
+    await lifecycle.cancel_task(change.tx, change.environment_id, task)
     return await _moved(visit, change, task, "The task is canceled.")
 
 
@@ -214,7 +214,7 @@ async def fail_task(visit: PageRequest[NoQuery], sent: ErrorForm, change: WriteC
     if not 0 < len(text) <= MESSAGE_CHARS_MAX:
         raise InvalidContent(f"say why, in 1 to {MESSAGE_CHARS_MAX} characters", pointer="/message")
     _, task = await _named(change.tx, visit)
-    await lifecycle.fail_task(change.tx, change.org_id, task, [ErrorDetail(message=text)])
+    await lifecycle.fail_task(change.tx, change.environment_id, task, [ErrorDetail(message=text)])
     return await _moved(visit, change, task, "The task is in error.")
 
 
@@ -223,15 +223,15 @@ async def reopen_task(
 ) -> Redirect:
     """POST …/reopen: a completed task is to be done again."""
     _, task = await _named(change.tx, visit)
-    await lifecycle.reopen_task(change.tx, change.org_id, task)
+    await lifecycle.reopen_task(change.tx, change.environment_id, task)
     return await _moved(visit, change, task, "The task is pending again.")
 
 
 async def _named(tx: Transaction, visit: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
     """The project and the task of the path; raises NotFound."""
     project = await get_project(tx, visit)
-    task = await tasks.find_task(tx, project.org_id, visit.path["task_id"])
-    if task is None or task.project_id != project.project_id:
+    task = await tasks.find_task(tx, project.environment_id, visit.path["task_id"])
+    if task is None or task.project_key != project.project_key:
         raise NotFound("there is no such task")
     return project, task
 
@@ -240,7 +240,7 @@ async def _moved(
     visit: PageRequest[Any], change: WriteContext, task: StoredTask, said: str
 ) -> Redirect:
     await change.note(
-        "task", task.task_id, project_id=task.project_id, detail={"from": task.status}
+        "task", task.task_id, project_key=task.project_key, detail={"from": task.status}
     )
     return Redirect(to=links.filled(TASK, **visit.path), said=said)
 

@@ -48,10 +48,10 @@ async def accept_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask 
         await review_decisions.accept(
             tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
         )
-        await _note(tx, visit, "accept_task", task.task_id, project.project_id, len(sent.fixes))
+        await _note(tx, visit, "accept_task", task.task_id, project.project_key, len(sent.fixes))
         following = await review_queue.next_in_review(tx, project, task.seq)
         if following is None:
-            return NextTask(next=links.filled(PROJECT, project_id=project.public_id))
+            return NextTask(next=links.filled(PROJECT, project_id=project.project_id))
         return NextTask(next=task_path(project, following))
 
     try:
@@ -69,7 +69,7 @@ async def correct_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask
         await review_decisions.correct(
             tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
         )
-        await _note(tx, visit, "correct_task", task.task_id, project.project_id, len(sent.fixes))
+        await _note(tx, visit, "correct_task", task.task_id, project.project_key, len(sent.fixes))
         return NextTask(next=task_path(project, task.task_id))
 
     try:
@@ -93,9 +93,9 @@ async def send_back(
         comment=form.comment,
         revision=form.revision,
     )
-    await change.note("task", task.task_id, project_id=project.project_id)
-    names = await review_queue.names_of(change.tx, visit.user.account_id, [form.user_id])
-    to = links.filled(PROJECT, project_id=project.public_id)
+    await change.note("task", task.task_id, project_key=project.project_key)
+    names = await review_queue.names_of(change.tx, visit.user.organization_id, [form.user_id])
+    to = links.filled(PROJECT, project_id=project.project_id)
     return Redirect(to=to, said=f"Sent back to {names[form.user_id]}.")
 
 
@@ -106,7 +106,7 @@ async def confirm_report(
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
     await review_decisions.confirm_report(change.tx, project, task, visit.user.user_id)
-    await change.note("task", task.task_id, project_id=project.project_id)
+    await change.note("task", task.task_id, project_key=project.project_key)
     return _to_reported(visit, "The report is confirmed; the task has ended without answers.")
 
 
@@ -117,7 +117,7 @@ async def dismiss_report(
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
     await review_decisions.dismiss_report(change.tx, project, task, visit.user.user_id)
-    await change.note("task", task.task_id, project_id=project.project_id)
+    await change.note("task", task.task_id, project_key=project.project_key)
     return _to_reported(visit, "The report is dismissed; the task is back in the queue.")
 
 
@@ -131,11 +131,11 @@ async def _note(
     visit: PageRequest[Any],
     action: str,
     task_id: str,
-    project_id: int,
+    project_key: int,
     fix_count: int,
 ) -> None:
-    change = WriteContext(tx, visit.user.org_id, visit.actor, action)
-    await change.note("task", task_id, project_id=project_id, detail={"fixes": fix_count})
+    change = WriteContext(tx, visit.user.environment_id, visit.actor, action)
+    await change.note("task", task_id, project_key=project_key, detail={"fixes": fix_count})
 
 
 PAGES = (

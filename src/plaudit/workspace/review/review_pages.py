@@ -57,7 +57,7 @@ class ReviewListQuery(Struct, frozen=True):
 class _Place(Struct, frozen=True, array_like=True, tag="review"):
     """The task after which a page starts, and the walk that it belongs to."""
 
-    project_id: int
+    project_key: int
     shelf: ReviewList
     completed_ms: int
     seq: int
@@ -76,13 +76,13 @@ class ReviewTaskRow(Struct, frozen=True):
 
 def task_path(project: ProjectRow, task_id: str) -> str:
     """Where a task is reviewed."""
-    return links.filled(TASK, project_id=project.public_id, task_id=task_id)
+    return links.filled(TASK, project_id=project.project_id, task_id=task_id)
 
 
 async def show_review(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review: the projects in which something waits."""
     async with visit.db.read() as tx:
-        waiting, has_more = await review_queue.list_waiting(tx, visit.user.org_id)
+        waiting, has_more = await review_queue.list_waiting(tx, visit.user.environment_id)
     is_manager = permissions.has_role(visit.user, PersonRole.manager)
     return {
         "waiting": [one for one in waiting if one.in_review or is_manager],
@@ -102,7 +102,7 @@ async def show_review_list(visit: PageRequest[ReviewListQuery]) -> dict[str, Any
         rows, place = await _rows(tx, project, shelf, _start(visit, project, shelf))
     token = None
     if place is not None:
-        token = page_tokens.encode(visit.secret, visit.user.org_id, place)
+        token = page_tokens.encode(visit.secret, visit.user.environment_id, place)
     return {
         "project": project,
         "shelf": shelf.value,
@@ -114,8 +114,8 @@ async def show_review_list(visit: PageRequest[ReviewListQuery]) -> dict[str, Any
 
 async def find_task(tx: Transaction, visit: PageRequest[Any], project: ProjectRow) -> StoredTask:
     """The task of the path, if the project has it; raises NotFound."""
-    found = await tasks.find_task(tx, visit.user.org_id, visit.path["task_id"])
-    if found is None or found.project_id != project.project_id:
+    found = await tasks.find_task(tx, visit.user.environment_id, visit.path["task_id"])
+    if found is None or found.project_key != project.project_key:
         raise NotFound("there is no such task")
     return found
 
@@ -125,7 +125,7 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
         task = await find_task(tx, visit, project)
-        found = await work_queue.find_work(tx, task.project_id, task.seq)
+        found = await work_queue.find_work(tx, task.project_key, task.seq)
         if found is not None and found.state is WorkState.parked:
             permissions.require_role(visit.user, PersonRole.manager)
         standing = await question_results.standing_of(tx, project, task)
@@ -133,11 +133,11 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         answered = await review_queue.list_answered(tx, project, task.seq)
         people = [one.user_id for one in [*said, *answered]]
         people += [one.about for one in said if one.about]
-        names = await review_queue.names_of(tx, visit.user.account_id, people)
+        names = await review_queue.names_of(tx, visit.user.organization_id, people)
         batch = None
         if task.batch_id is not None:
-            batch = await batches.find_batch(tx, project.org_id, task.batch_id)
-        files = await find_files(tx, project.org_id, standing.content)
+            batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
+        files = await find_files(tx, project.environment_id, standing.content)
     detail = project_detail(project)
 
     def render() -> tuple[review_view.ReviewShown, Any]:
@@ -165,7 +165,7 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         "sections": sum(turn.is_asked for thread in shown.task.threads for turn in thread.turns),
         "state": annotation_view.as_json(
             {
-                "project": project.public_id,
+                "project": project.project_id,
                 "guidelines": annotation_view.fingerprint(detail.guidelines or ""),
                 "path": task_path(project, task.task_id),
                 "standing": state,
@@ -200,8 +200,10 @@ def _reason(found: Work | None) -> str:
 def _start(visit: PageRequest[ReviewListQuery], project: ProjectRow, shelf: ReviewList) -> HeadRefs:
     if visit.query.next_token is None:
         return recent_completions.NOWHERE if shelf is ReviewList.completed else HeadRefs(0, 0)
-    place = page_tokens.decode(visit.secret, visit.user.org_id, visit.query.next_token, _Place)
-    if (place.project_id, place.shelf) != (project.project_id, shelf):
+    place = page_tokens.decode(
+        visit.secret, visit.user.environment_id, visit.query.next_token, _Place
+    )
+    if (place.project_key, place.shelf) != (project.project_key, shelf):
         raise NotFound("this page belongs to another list")
     return HeadRefs(place.completed_ms, place.seq)
 
@@ -218,7 +220,7 @@ async def _rows(
         review_queue.list_parked if shelf is ReviewList.reported else review_queue.list_in_review
     )
     found = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
-    waiting = [await tasks.get_task(tx, project.project_id, one.seq) for one in found]
+    waiting = [await tasks.get_task(tx, project.project_key, one.seq) for one in found]
     rows = [
         _row(project, task, place)
         for task, place in zip(waiting[:PAGE_MAX], found[:PAGE_MAX], strict=True)
@@ -230,7 +232,7 @@ def _after(project: ProjectRow, shelf: ReviewList, found: Sequence[StoredTask]) 
     if len(found) <= PAGE_MAX:
         return None
     last = found[PAGE_MAX - 1]
-    return _Place(project.project_id, shelf, last.completed_ms or 0, last.seq)
+    return _Place(project.project_key, shelf, last.completed_ms or 0, last.seq)
 
 
 def _row(project: ProjectRow, task: StoredTask, found: Work | None) -> ReviewTaskRow:

@@ -88,8 +88,8 @@ async def ask_archive(visit: PageRequest[NoQuery]) -> ShownJob:
 async def download_archive(visit: PageRequest[NoQuery]) -> Response | Stream:
     """GET /archive/{job_id}/file: the file, or a range of it (RFC 9110, 14)."""
     async with visit.db.read() as tx:
-        job = await jobs.get(tx, visit.user.org_id, JobKind.archive, visit.path["job_id"])
-        name = await organizations.account_name(tx, visit.user.account_id)
+        job = await jobs.get(tx, visit.user.environment_id, JobKind.archive, visit.path["job_id"])
+        name = await organizations.account_name(tx, visit.user.organization_id)
     if not jobs.has_file(job) or job.file_size is None:
         raise NotFound("the file of this archive is not kept any more; prepare another one")
     size, compression = job.file_size, Compression(jobs.about(job)["compression"])
@@ -113,15 +113,19 @@ async def download_archive(visit: PageRequest[NoQuery]) -> Response | Stream:
 
 
 async def _prepare(visit: PageRequest[Any], run: JobRun, compression: Compression) -> int:
-    tracker, org_id, objects = run.tracker, visit.user.org_id, visit.desk.services.objects
+    tracker, environment_id, objects = (
+        run.tracker,
+        visit.user.environment_id,
+        visit.desk.services.objects,
+    )
 
     path = run.scratch(SUFFIXES[compression])
 
     async def work(db: Database) -> None:
-        tracker.tell(total=await export.count_tasks(db, org_id))
+        tracker.tell(total=await export.count_tasks(db, environment_id))
         written = 0
         with files.writing(path) as write:
-            async for line in export.lines(db, org_id, objects):
+            async for line in export.lines(db, environment_id, objects):
                 write(line + b"\n")
                 written += 1
                 if written % TOLD_LINES == 0:

@@ -73,7 +73,7 @@ class _Wanted(Struct, frozen=True, kw_only=True):
 async def show_deliveries(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /deliveries: the projects, whose deliveries are one click away."""
     async with visit.db.read() as tx:
-        found = await projects.list_projects(tx, visit.user.org_id)
+        found = await projects.list_projects(tx, visit.user.environment_id)
     shown = [(one, _of_project(one)) for one in reversed(found[-SHOWN_MAX:])]
     return {"projects": shown, "has_more": len(found) > SHOWN_MAX}
 
@@ -82,23 +82,23 @@ async def show_project_deliveries(visit: PageRequest[NoQuery]) -> dict[str, Any]
     """GET /deliveries/projects/{project_id}: its deliveries, and the form for another one."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-        found = await deliveries.list_deliveries(tx, project.project_id)
-        where = BatchFilter(project_id=project.project_id)
+        found = await deliveries.list_deliveries(tx, project.project_key)
+        where = BatchFilter(project_key=project.project_key)
         batches_here = await batches.list_batches(
-            tx, visit.user.org_id, where, after=None, limit=BATCHES_MAX
+            tx, visit.user.environment_id, where, after=None, limit=BATCHES_MAX
         )
         jobs = await job_pages.latest(visit, tx, JobKind.delivery)
     return {
         "project": project,
         "path": _of_project(project),
         "deliveries": [
-            (wire.record(one, project.public_id), _of(one.delivery_id))
+            (wire.record(one, project.project_id), _of(one.delivery_id))
             for one in reversed(found[-SHOWN_MAX:])
         ],
         "has_more": len(found) > SHOWN_MAX,
         "batches": batches_here,
         "running": next((one for one in jobs if one.state is JobState.running), None),
-        "jobs": [one for one in jobs if one.about["project_id"] == project.public_id],
+        "jobs": [one for one in jobs if one.about["project_id"] == project.project_id],
     }
 
 
@@ -108,7 +108,7 @@ async def make_delivery(visit: PageRequest[NoQuery], form: DeliveryForm) -> Redi
         project = await get_project(tx, visit)
         wanted = await _checked(tx, project, form)
     asked = {
-        "project_id": project.public_id,
+        "project_id": project.project_id,
         "name": wanted.name,
         "batch": None if wanted.batch is None else wanted.batch.name,
         "completed_after": form.completed_after,
@@ -130,7 +130,7 @@ async def show_delivery(visit: PageRequest[RowsQuery]) -> dict[str, Any]:
     """GET /deliveries/{delivery_id}: one delivery and a page of what is in it."""
     asked = _asked(visit, ROWS_MAX, visit.query.next_token)
     async with visit.db.read() as tx:
-        page = await reports.manifest(tx, visit.secret, visit.user.org_id, asked)
+        page = await reports.manifest(tx, visit.secret, visit.user.environment_id, asked)
         context = await _around(tx, visit)
     return context | {"page": page}
 
@@ -140,9 +140,9 @@ async def show_delivery_diff(visit: PageRequest[DiffDeliveries]) -> dict[str, An
     query = visit.query
     asked = _asked(visit, query.limit, query.next_token, other_id=query.other)
     async with visit.db.read() as tx:
-        page = await reports.diff(tx, visit.secret, visit.user.org_id, asked)
+        page = await reports.diff(tx, visit.secret, visit.user.environment_id, asked)
         context = await _around(tx, visit)
-        other = await reports.get_delivery(tx, visit.user.org_id, query.other or "")
+        other = await reports.get_delivery(tx, visit.user.environment_id, query.other or "")
     return context | {"page": page, "other": other, "other_path": _of(other.delivery_id)}
 
 
@@ -150,7 +150,7 @@ async def show_delivery_changes(visit: PageRequest[ListChanges]) -> dict[str, An
     """GET /deliveries/{delivery_id}/changes: the delivered tasks that have changed since."""
     asked = _asked(visit, visit.query.limit, visit.query.next_token)
     async with visit.db.read() as tx:
-        page = await reports.changes(tx, visit.secret, visit.user.org_id, asked)
+        page = await reports.changes(tx, visit.secret, visit.user.environment_id, asked)
         context = await _around(tx, visit)
     return context | {"page": page}
 
@@ -158,14 +158,14 @@ async def show_delivery_changes(visit: PageRequest[ListChanges]) -> dict[str, An
 async def download_manifest(visit: PageRequest[NoQuery]) -> Stream:
     """GET /deliveries/{delivery_id}/manifest.txt: the lines that the manifest's hash is of."""
     async with visit.db.read() as tx:
-        found = await reports.get_delivery(tx, visit.user.org_id, visit.path["delivery_id"])
+        found = await reports.get_delivery(tx, visit.user.environment_id, visit.path["delivery_id"])
 
     async def lines() -> AsyncIterator[bytes]:
         for after in range(0, found.task_count, MANIFEST_ROWS):
             async with visit.db.read() as tx:
                 rows = await delivered.list_versions(
                     tx,
-                    found.project_id,
+                    found.project_key,
                     found.begun_ms,
                     after=after,
                     until=after + MANIFEST_ROWS,
@@ -191,7 +191,7 @@ async def _checked(tx: Transaction, project: ProjectRow, form: DeliveryForm) -> 
     words = ScopeNames(batch_id=form.batch_id)
     return _Wanted(
         name=form.name,
-        batch=await find_batch(tx, project.org_id, words, project),
+        batch=await find_batch(tx, project.environment_id, words, project),
         after=after,
         before=before,
         schema_id=form.response_schema_id,
@@ -231,12 +231,12 @@ async def _make(visit: PageRequest[Any], run: JobRun, project: ProjectRow, wante
 
 async def _around(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
     """What the pages of one delivery share: the delivery, its project, the others to compare."""
-    found = await reports.get_delivery(tx, visit.user.org_id, visit.path["delivery_id"])
-    project = await projects.find_project_by_key(tx, found.org_id, found.project_id)
+    found = await reports.get_delivery(tx, visit.user.environment_id, visit.path["delivery_id"])
+    project = await projects.find_project_by_key(tx, found.environment_id, found.project_key)
     assert project is not None
-    others = await deliveries.list_deliveries(tx, found.project_id)
+    others = await deliveries.list_deliveries(tx, found.project_key)
     return {
-        "delivery": wire.record(found, project.public_id),
+        "delivery": wire.record(found, project.project_id),
         "project": project,
         "project_path": _of_project(project),
         "path": _of(found.delivery_id),
@@ -258,7 +258,7 @@ def _asked(
 
 
 def _of_project(project: ProjectRow) -> str:
-    return f"{DELIVERIES}/projects/{quote(project.public_id, safe='')}"
+    return f"{DELIVERIES}/projects/{quote(project.project_id, safe='')}"
 
 
 def _of(delivery_id: str) -> str:

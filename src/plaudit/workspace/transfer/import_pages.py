@@ -93,7 +93,7 @@ async def show_import(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /import: the form, and the latest imports."""
     async with visit.db.read() as tx:
         found = await job_pages.latest(visit, tx, JobKind.import_)
-        projects_here = await projects.list_projects(tx, visit.user.org_id)
+        projects_here = await projects.list_projects(tx, visit.user.environment_id)
     return {
         "jobs": found,
         "running": next((one for one in found if one.state is JobState.running), None),
@@ -150,7 +150,7 @@ async def show_one_import(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     async with visit.db.read() as tx:
         job = await job_pages.one(visit, tx, JobKind.import_)
         rejects = await jobs_store.list_rejects(
-            tx, visit.user.org_id, job.job_id, limit=REJECTS_SHOWN_MAX
+            tx, visit.user.environment_id, job.job_id, limit=REJECTS_SHOWN_MAX
         )
     return {"job": job, "rejects": rejects, "kept_max": jobs.REJECTS_KEPT_MAX}
 
@@ -160,7 +160,7 @@ async def get_rejects(visit: PageRequest[NoQuery]) -> Response:
     async with visit.db.read() as tx:
         job = await job_pages.one(visit, tx, JobKind.import_)
         found = await jobs_store.list_rejects(
-            tx, visit.user.org_id, job.job_id, limit=jobs.REJECTS_KEPT_MAX
+            tx, visit.user.environment_id, job.job_id, limit=jobs.REJECTS_KEPT_MAX
         )
     called = job.about["file"]
     lines = [str(Reject(called, one.line, one.pointer, one.message)) for one in found]
@@ -210,13 +210,17 @@ async def _gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _import(visit: PageRequest[Any], run: JobRun, path: Path, asked: dict[str, Any]) -> None:
-    tracker, org_id, objects = run.tracker, visit.user.org_id, visit.desk.services.objects
+    tracker, environment_id, objects = (
+        run.tracker,
+        visit.user.environment_id,
+        visit.desk.services.objects,
+    )
     called = str(asked["file"])
 
     async def work(db: Database) -> None:
         importer = Importer(
             db.write,
-            org_id,
+            environment_id,
             in_one=False,
             project_name=asked["project"],
             replace=asked["replace"],

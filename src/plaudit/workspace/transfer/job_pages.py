@@ -48,8 +48,10 @@ async def begin(
     user = visit.user
 
     async def work(tx: Transaction) -> Job:
-        job = await jobs.begin(tx, user.org_id, user.user_id, kind, asked, phase)
-        await audit.record(tx, user.org_id, visit.actor, action, "job", job.job_id, detail=asked)
+        job = await jobs.begin(tx, user.environment_id, user.user_id, kind, asked, phase)
+        await audit.record(
+            tx, user.environment_id, visit.actor, action, "job", job.job_id, detail=asked
+        )
         return job
 
     return visit.desk.jobs.open(await visit.db.write(work))
@@ -57,7 +59,7 @@ async def begin(
 
 async def latest(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> list[ShownJob]:
     """The latest jobs of a kind, newest first."""
-    found = await jobs.latest(tx, visit.user.org_id, kind, LISTED_MAX)
+    found = await jobs.latest(tx, visit.user.environment_id, kind, LISTED_MAX)
     names: dict[str, str] = {}
     for job in found:
         if job.user_id not in names:
@@ -67,7 +69,7 @@ async def latest(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> lis
 
 async def one(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> ShownJob:
     """The job that the path names; raises NotFound."""
-    job = await jobs.get(tx, visit.user.org_id, kind, visit.path["job_id"])
+    job = await jobs.get(tx, visit.user.environment_id, kind, visit.path["job_id"])
     return shown(job, await _name_of(tx, visit, job.user_id))
 
 
@@ -97,5 +99,5 @@ def shown(job: Job, by: str) -> ShownJob:
 
 
 async def _name_of(tx: Transaction, visit: PageRequest[Any], user_id: str) -> str:
-    person = await users.find_person(tx, visit.user.account_id, user_id)
+    person = await users.find_person(tx, visit.user.organization_id, user_id)
     return "" if person is None else person.name or person.email

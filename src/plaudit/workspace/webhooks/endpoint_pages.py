@@ -81,7 +81,7 @@ async def add_webhook(
 ) -> TemplateResponse:
     """POST /webhooks: one endpoint; its secret is shown this once."""
     endpoint, secret = await endpoints.create_endpoint(
-        change.tx, visit.secret, change.org_id, url=form.url.strip(), events=form.chosen
+        change.tx, visit.secret, change.environment_id, url=form.url.strip(), events=form.chosen
     )
     await change.note("webhook", endpoint.endpoint_id, detail=_detail(endpoint))
     return await _with_secret(change.tx, visit, endpoint, secret)
@@ -136,7 +136,7 @@ async def remove_webhook(
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/delete: what waits for it is given up."""
     endpoint_id = visit.path["endpoint_id"]
-    await endpoints.delete_endpoint(change.tx, change.org_id, endpoint_id)
+    await endpoints.delete_endpoint(change.tx, change.environment_id, endpoint_id)
     await change.note("webhook", endpoint_id)
     return Redirect(to=WEBHOOKS, said="The webhook is deleted.")
 
@@ -168,17 +168,19 @@ async def rotate_callbacks(
 ) -> TemplateResponse:
     """POST /webhooks/callback-secret: a new secret for callbacks, or the first one."""
     _, secret = await endpoints.rotate_callback_secret(
-        change.tx, visit.secret, change.org_id, keep_old_s=form.keep_old_s
+        change.tx, visit.secret, change.environment_id, keep_old_s=form.keep_old_s
     )
-    await change.note("callback_secret", change.org_id, detail={"keep_old_s": form.keep_old_s})
+    await change.note(
+        "callback_secret", change.environment_id, detail={"keep_old_s": form.keep_old_s}
+    )
     context = await _listing(change.tx, visit)
     once = {"secret": secret, "callback_key": endpoints.callback_key(secret)}
     return TemplateResponse(template="webhooks/endpoints.html", context=context | once)
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
-    found = await endpoints_store.list_endpoints(tx, visit.user.org_id)
-    callbacks = await endpoints_store.find_callback_secret(tx, visit.user.org_id)
+    found = await endpoints_store.list_endpoints(tx, visit.user.environment_id)
+    callbacks = await endpoints_store.find_callback_secret(tx, visit.user.environment_id)
     return {
         "endpoints": [_shown(one) for one in found],
         "choosable": list(CHOOSABLE),
@@ -202,7 +204,7 @@ async def _with_secret(
 
 
 async def _named(tx: Transaction, visit: PageRequest[Any]) -> WebhookEndpoint:
-    return await endpoints.get_endpoint(tx, visit.user.org_id, visit.path["endpoint_id"])
+    return await endpoints.get_endpoint(tx, visit.user.environment_id, visit.path["endpoint_id"])
 
 
 async def _note_change(change: WriteContext, was: WebhookEndpoint, now: WebhookEndpoint) -> None:

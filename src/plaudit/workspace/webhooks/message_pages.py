@@ -38,7 +38,7 @@ class ReplayForm(Struct):
 
 async def show_notices(visit: PageRequest[MessagesQuery]) -> dict[str, Any]:
     """GET /webhooks/notices: one page, newest first."""
-    query, org_id = visit.query, visit.user.org_id
+    query, environment_id = visit.query, visit.user.environment_id
     asked = MessageQuery(
         endpoint_id=query.endpoint_id,
         state=query.state,
@@ -46,8 +46,8 @@ async def show_notices(visit: PageRequest[MessagesQuery]) -> dict[str, Any]:
         next_token=query.next_token,
     )
     async with visit.db.read() as tx:
-        found, token = await messages.notice_page(tx, visit.secret, org_id, asked)
-        endpoints = await endpoints_store.list_endpoints(tx, org_id)
+        found, token = await messages.notice_page(tx, visit.secret, environment_id, asked)
+        endpoints = await endpoints_store.list_endpoints(tx, environment_id)
     return {
         "notices": found,
         "next_token": token,
@@ -62,8 +62,8 @@ async def send_again(
     visit: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/notices/{notice_id}/replay: one notice, with all its attempts anew."""
-    notice = await messages.replay(change.tx, change.org_id, visit.path["notice_id"])
-    await change.note("notice", notice.notice_id, project_id=notice.project_id)
+    notice = await messages.replay(change.tx, change.environment_id, visit.path["notice_id"])
+    await change.note("notice", notice.notice_id, project_key=notice.project_key)
     return Redirect(to=NOTICES, said="The notice is on its way again.")
 
 
@@ -71,8 +71,10 @@ async def send_dead_again(
     visit: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/notices/replay: what was given up, as many as one request takes."""
-    again, before = await messages.replay_dead(change.tx, change.org_id, form.endpoint_id)
-    await change.note("webhook", form.endpoint_id or change.org_id, detail={"replayed": len(again)})
+    again, before = await messages.replay_dead(change.tx, change.environment_id, form.endpoint_id)
+    await change.note(
+        "webhook", form.endpoint_id or change.environment_id, detail={"replayed": len(again)}
+    )
     said = f"{len(again)} dead notices are on their way again."
     if before is not None:
         said += " There may be more; press the button once more."

@@ -1,7 +1,7 @@
 -- The people of an account, and a way into the audit log by what was changed.
 
 CREATE TABLE person (
-    account_id ${id} NOT NULL REFERENCES account (account_id),
+    organization_id ${id} NOT NULL REFERENCES organization (organization_id),
     user_id ${id} NOT NULL,
     email TEXT NOT NULL,
     email_key ${id} NOT NULL,
@@ -9,9 +9,9 @@ CREATE TABLE person (
     role ${id} NOT NULL,
     status ${id} NOT NULL,
     created_ms BIGINT NOT NULL,
-    PRIMARY KEY (account_id, user_id),
-    UNIQUE (account_id, email_key)
+    PRIMARY KEY (organization_id, user_id),
+    UNIQUE (organization_id, email_key)
 );
-CREATE INDEX person_by_age ON person (account_id, created_ms, user_id);
+CREATE INDEX person_by_age ON person (organization_id, created_ms, user_id);
 
-CREATE INDEX audit_entry_of_object ON audit_entry (org_id, object_id, entry_id);
+CREATE INDEX audit_entry_of_object ON audit_entry (environment_id, object_id, entry_id);

@@ -5,9 +5,9 @@
 -- for anyone. `run_no` tells the run that makes it from one that was given up; until `lease_ms` no
 -- other run takes it over.
 CREATE TABLE delivery (
-    org_id ${id} NOT NULL REFERENCES org (org_id),
+    environment_id ${id} NOT NULL REFERENCES environment (environment_id),
     delivery_id ${id} NOT NULL,
-    project_id BIGINT NOT NULL REFERENCES project (project_id),
+    project_key BIGINT NOT NULL REFERENCES project (project_key),
     begun_ms BIGINT NOT NULL,
     name TEXT NOT NULL,
     name_key ${id} NOT NULL,
@@ -17,26 +17,26 @@ CREATE TABLE delivery (
     schema_id ${id},
     run_no INTEGER NOT NULL,
     lease_ms BIGINT NOT NULL,
-    PRIMARY KEY (org_id, delivery_id)
+    PRIMARY KEY (environment_id, delivery_id)
 );
-CREATE UNIQUE INDEX delivery_by_name ON delivery (project_id, name_key);
-CREATE UNIQUE INDEX delivery_by_beginning ON delivery (project_id, begun_ms);
+CREATE UNIQUE INDEX delivery_by_name ON delivery (project_key, name_key);
+CREATE UNIQUE INDEX delivery_by_beginning ON delivery (project_key, begun_ms);
 
 -- Which tasks, in which version. Positions are 1, 2, 3, …, so that a page is a range of them.
 CREATE TABLE delivered_task (
-    project_id BIGINT NOT NULL,
+    project_key BIGINT NOT NULL,
     begun_ms BIGINT NOT NULL,
     position BIGINT NOT NULL,
     seq BIGINT NOT NULL,
     task_id ${id} NOT NULL,
     digest ${bytes} NOT NULL,
-    PRIMARY KEY (project_id, begun_ms, position)
+    PRIMARY KEY (project_key, begun_ms, position)
 )${clustered};
-CREATE UNIQUE INDEX delivered_task_of_task ON delivered_task (project_id, seq, begun_ms);
+CREATE UNIQUE INDEX delivered_task_of_task ON delivered_task (project_key, seq, begun_ms);
 
 -- A task as it was delivered. Deliveries of the same version share its row.
 CREATE TABLE frozen_task (
-    project_id BIGINT NOT NULL,
+    project_key BIGINT NOT NULL,
     seq BIGINT NOT NULL,
     digest ${bytes} NOT NULL,
     batch_id ${id},
@@ -44,5 +44,5 @@ CREATE TABLE frozen_task (
     head ${bytes} NOT NULL,
     body ${packed},
     patches ${packed},
-    PRIMARY KEY (project_id, seq, digest)
+    PRIMARY KEY (project_key, seq, digest)
 );

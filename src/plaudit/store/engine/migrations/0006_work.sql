@@ -7,7 +7,7 @@ ALTER TABLE batch ADD COLUMN priority BIGINT NOT NULL DEFAULT 0;
 -- free while submissions and places that are held are fewer than needed. `is_held` is 1 while the
 -- task's batch gives out no work. Lower ranks come first, then older batches (since_ms), then seq.
 CREATE TABLE task_work (
-    project_id BIGINT NOT NULL,
+    project_key BIGINT NOT NULL,
     seq BIGINT NOT NULL,
     batch_id ${id},
     rank BIGINT NOT NULL,
@@ -18,29 +18,29 @@ CREATE TABLE task_work (
     state ${id} NOT NULL,
     is_held SMALLINT NOT NULL,
     reason TEXT,
-    PRIMARY KEY (project_id, seq)
+    PRIMARY KEY (project_key, seq)
 );
-CREATE INDEX task_work_free ON task_work (project_id, rank, since_ms, seq)
+CREATE INDEX task_work_free ON task_work (project_key, rank, since_ms, seq)
     WHERE state = 'open' AND is_held = 0 AND open_count + submitted_count < needed;
-CREATE INDEX task_work_of_batch ON task_work (project_id, batch_id, seq)
+CREATE INDEX task_work_of_batch ON task_work (project_key, batch_id, seq)
     WHERE batch_id IS NOT NULL;
-CREATE INDEX task_work_waiting ON task_work (project_id, state, seq) WHERE state <> 'open';
+CREATE INDEX task_work_waiting ON task_work (project_key, state, seq) WHERE state <> 'open';
 
-INSERT INTO task_work (project_id, seq, batch_id, rank, since_ms, needed, submitted_count,
+INSERT INTO task_work (project_key, seq, batch_id, rank, since_ms, needed, submitted_count,
     open_count, state, is_held)
-    SELECT t.project_id, t.seq, t.batch_id, 0, COALESCE(b.created_ms, t.created_ms), ${overlap},
+    SELECT t.project_key, t.seq, t.batch_id, 0, COALESCE(b.created_ms, t.created_ms), ${overlap},
         0, 0, 'open', CASE WHEN b.status IN ('staging', 'paused', 'cancelled') THEN 1 ELSE 0 END
     FROM task AS t
-    JOIN task_content AS c ON c.project_id = t.project_id AND c.seq = t.seq
-    JOIN project AS p ON p.project_id = t.project_id
-    LEFT JOIN batch AS b ON b.project_id = t.project_id AND b.batch_id = t.batch_id
+    JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq
+    JOIN project AS p ON p.project_key = t.project_key
+    LEFT JOIN batch AS b ON b.project_key = t.project_key AND b.batch_id = t.batch_id
     WHERE t.status = 0 AND length(c.content) > 2;
 
 -- One person's hold on one task, for good: whoever had a task once never gets it as a new one.
 -- `ended_ms` is absent exactly while it takes up a place (status open or returned). `fence` counts
 -- how often it was claimed; what carries an older number comes too late.
 CREATE TABLE assignment (
-    project_id BIGINT NOT NULL,
+    project_key BIGINT NOT NULL,
     assignment_id ${id} NOT NULL,
     seq BIGINT NOT NULL,
     user_id ${id} NOT NULL,
@@ -55,23 +55,23 @@ CREATE TABLE assignment (
     draft ${packed},
     draft_revision BIGINT NOT NULL,
     draft_ms BIGINT,
-    PRIMARY KEY (project_id, assignment_id)
+    PRIMARY KEY (project_key, assignment_id)
 );
-CREATE UNIQUE INDEX assignment_of_task ON assignment (project_id, seq, user_id);
-CREATE INDEX assignment_of_person ON assignment (project_id, user_id, status, claimed_ms);
-CREATE INDEX assignment_due ON assignment (expires_ms, project_id) WHERE ended_ms IS NULL;
+CREATE UNIQUE INDEX assignment_of_task ON assignment (project_key, seq, user_id);
+CREATE INDEX assignment_of_person ON assignment (project_key, user_id, status, claimed_ms);
+CREATE INDEX assignment_due ON assignment (expires_ms, project_key) WHERE ended_ms IS NULL;
 
 -- One row for each person and project; its lock keeps a person's claims apart.
 CREATE TABLE claimant (
-    project_id BIGINT NOT NULL,
+    project_key BIGINT NOT NULL,
     user_id ${id} NOT NULL,
     claim_count BIGINT NOT NULL,
-    PRIMARY KEY (project_id, user_id)
+    PRIMARY KEY (project_key, user_id)
 );
 
 -- What one person answered. Rows are only added; `is_current` tells which of them count.
 CREATE TABLE submission (
-    project_id BIGINT NOT NULL,
+    project_key BIGINT NOT NULL,
     submission_id ${id} NOT NULL,
     assignment_id ${id} NOT NULL,
     seq BIGINT NOT NULL,
@@ -86,23 +86,23 @@ CREATE TABLE submission (
     active_ms BIGINT NOT NULL,
     is_current SMALLINT NOT NULL,
     reviewed_ms BIGINT,
-    PRIMARY KEY (project_id, submission_id)
+    PRIMARY KEY (project_key, submission_id)
 );
-CREATE UNIQUE INDEX submission_by_key ON submission (project_id, assignment_id, client_key);
-CREATE UNIQUE INDEX submission_that_counts ON submission (project_id, seq, user_id)
+CREATE UNIQUE INDEX submission_by_key ON submission (project_key, assignment_id, client_key);
+CREATE UNIQUE INDEX submission_that_counts ON submission (project_key, seq, user_id)
     WHERE is_current = 1;
-CREATE INDEX submission_of_person ON submission (project_id, user_id, submitted_ms);
+CREATE INDEX submission_of_person ON submission (project_key, user_id, submitted_ms);
 
 -- What people say about a task beside its questions: why they skipped, flagged or reported it, and
 -- what a reviewer decided. `detail` is a JSON object.
 CREATE TABLE task_note (
-    project_id BIGINT NOT NULL,
+    project_key BIGINT NOT NULL,
     note_id ${id} NOT NULL,
     seq BIGINT NOT NULL,
     user_id ${id} NOT NULL,
     kind ${id} NOT NULL,
     detail ${packed} NOT NULL,
     created_ms BIGINT NOT NULL,
-    PRIMARY KEY (project_id, note_id)
+    PRIMARY KEY (project_key, note_id)
 );
-CREATE INDEX task_note_of_task ON task_note (project_id, seq, note_id);
+CREATE INDEX task_note_of_task ON task_note (project_key, seq, note_id);

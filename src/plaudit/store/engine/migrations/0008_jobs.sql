@@ -3,7 +3,7 @@
 -- and whose lease has ended has broken off. `about` is what was asked for and `progress` how far it
 -- is, both JSON objects. `file_size` is there while the file that the job made is kept.
 CREATE TABLE job (
-    org_id ${id} NOT NULL REFERENCES org (org_id),
+    environment_id ${id} NOT NULL REFERENCES environment (environment_id),
     job_id ${id} NOT NULL,
     kind ${id} NOT NULL,
     state ${id} NOT NULL,
@@ -15,19 +15,19 @@ CREATE TABLE job (
     progress ${bytes} NOT NULL,
     reason TEXT NOT NULL,
     file_size BIGINT,
-    PRIMARY KEY (org_id, job_id)
+    PRIMARY KEY (environment_id, job_id)
 );
-CREATE UNIQUE INDEX job_that_runs ON job (org_id, kind) WHERE state = 'running';
-CREATE INDEX job_of_kind ON job (org_id, kind, job_id);
-CREATE INDEX job_by_end ON job (ended_ms, org_id, job_id) WHERE ended_ms IS NOT NULL;
+CREATE UNIQUE INDEX job_that_runs ON job (environment_id, kind) WHERE state = 'running';
+CREATE INDEX job_of_kind ON job (environment_id, kind, job_id);
+CREATE INDEX job_by_end ON job (ended_ms, environment_id, job_id) WHERE ended_ms IS NOT NULL;
 
 -- Rows of an import that were refused, the first ones in the order of their file.
 CREATE TABLE job_reject (
-    org_id ${id} NOT NULL,
+    environment_id ${id} NOT NULL,
     job_id ${id} NOT NULL,
     number INTEGER NOT NULL,
     line BIGINT NOT NULL,
     pointer TEXT NOT NULL,
     message TEXT NOT NULL,
-    PRIMARY KEY (org_id, job_id, number)
+    PRIMARY KEY (environment_id, job_id, number)
 );

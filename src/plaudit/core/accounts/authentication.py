@@ -151,8 +151,8 @@ async def accept_invitation(
     Raises InvalidContent for an invitation that holds no more, or a bad password or name.
     """
     invited = await look_at_invitation(db, secret, token)
-    passwords.require_good(password, email=invited.email)
     users.checked_name(name)
+    await passwords.require_good(password, about=(invited.email, name))
     password_hash = await passwords.hashed(password)
 
     async def work(tx: Transaction) -> str:
@@ -242,7 +242,7 @@ async def change_password(
     if was is None or not await passwords.matches(was, old):
         raise InvalidContent("this is not your password", pointer="/old_password")
     throttle.succeeded(user.user_id, place.client)
-    passwords.require_good(new, email=user.email, pointer="/new_password")
+    await passwords.require_good(new, about=(user.email, user.name), pointer="/new_password")
     password_hash = await passwords.hashed(new)
 
     async def work(tx: Transaction) -> None:

@@ -1,8 +1,9 @@
 """Passwords: which ones may be chosen, and their hashes.
 
 A password is at least 12 characters long and otherwise free, as NIST SP 800-63B recommends: no
-rules about kinds of characters, but none that everybody tries first. Hashing is meant to be slow
-and takes memory, so it is done in two threads, never on the event loop and never in a
+rules about kinds of characters, but none that is guessed soon, by the estimate of zxcvbn (Wheeler,
+USENIX Security 2016). Hashing is meant to be slow and takes memory, and an estimate takes up to
+some tenths of a second, so both are done in two threads, never on the event loop and never in a
 transaction; who comes while many wait is told to come again.
 """
 
@@ -10,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from importlib.resources import files
-from typing import TypeVar
+from importlib import import_module
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -28,28 +30,37 @@ CHARS_MIN = 12
 CHARS_MAX = 256
 THREADS = 2
 WAITING_MAX = 64
-DISTINCT_CHARS_MIN = 5
+GUESSES_MIN = 10**10
+"""zxcvbn's highest score: beyond what is tried against a slow hash."""
 
 # argon2id with the least memory that OWASP recommends: an attempt costs about 30 ms.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
-_COMMON_WORDS = frozenset(
-    (files("plaudit.core") / "common_passwords.txt").read_text("utf-8").split()
-)
-"""Words of which the passwords that are tried first are made, alone and together."""
+_ESTIMATED_CHARS = 32
+# Time grows with the ways to read signs as letters; these are read as one sign of their kind.
+_FEWER_SIGNS = str.maketrans("{[<|", "(((!")
 
-_RUNS = (
-    "01234567890123456789",
-    "98765432109876543210",
-    "abcdefghijklmnopqrstuvwxyz",
-    "zyxwvutsrqponmlkjihgfedcba",
-    "qwertyuiopasdfghjklzxcvbnm",
-    "qwertzuiopasdfghjklyxcvbnm",
-    "1q2w3e4r5t6y7u8i9o0p",
-    "1qaz2wsx3edc4rfv5tgb6yhn",
-    "qazwsxedcrfvtgbyhnujm",
+_OUR_WORDS = (
+    "plaudit",
+    "annotator",
+    "reviewer",
+    "manager",
+    "workspace",
+    "correcthorsebatterystaple",
 )
-_LOOKALIKES = str.maketrans("013457@$!", "oieastasi")
+"""Words that are tried early here, beside those of zxcvbn and of the person."""
+
+_PATTERNS = {
+    "dictionary": "it is made of common words or passwords",
+    "spatial": "it is a run of keys beside each other",
+    "repeat": "it repeats itself",
+    "sequence": "it is a sequence such as abc or 6543",
+    "regex": "it is made of common words and a year",
+    "date": "it holds a date",
+}
+"""What each of zxcvbn's patterns means to a person."""
+
+_ESTIMATING = threading.Lock()
 
 
 class HashingPool:
@@ -89,8 +100,13 @@ def needs_new_hash(password_hash: str) -> bool:
     return _HASHER.check_needs_rehash(password_hash)
 
 
-def require_good(password: str, *, email: str, pointer: str = "/password") -> None:
-    """Raise InvalidContent for a password that is too short, or that is tried by everybody."""
+async def require_good(
+    password: str, *, about: Iterable[str | None], pointer: str = "/password"
+) -> None:
+    """Raise InvalidContent for a password that is too short, too long, or soon guessed.
+
+    `about` is what is known of the person: their e-mail address, their name.
+    """
     text = _prepared(password)
     if len(text) < CHARS_MIN:
         raise InvalidContent(
@@ -101,56 +117,57 @@ def require_good(password: str, *, email: str, pointer: str = "/password") -> No
         raise InvalidContent(
             f"the password must have at most {CHARS_MAX} characters", pointer=pointer
         )
-    if is_easy(text, email=email):
+    known = [one for one in about if one]
+    weakness = await _SLOW.run(lambda: find_weakness(text, known))
+    if weakness is not None:
         raise InvalidContent(
-            "the password is too easy to guess: it is a common one, a run of keys, or close to "
-            "the e-mail address; a few unrelated words do",
+            f"the password is too easy to guess: {weakness}; a few unrelated words do",
             pointer=pointer,
         )
 
 
-def is_easy(password: str, *, email: str) -> bool:
-    """Whether a password is among the first that somebody would try.
+def find_weakness(password: str, about: Iterable[str]) -> str | None:
+    """Say why a password takes fewer than GUESSES_MIN guesses; None if it takes more.
 
-    Capitals, digits that stand for letters, and digits and signs at the ends do not make a common
-    word uncommon; neither does writing it twice.
+    Time grows faster than length, so a long password is estimated piece by piece: it is as hard
+    to guess as its hardest piece at the least.
     """
-    plain = password.casefold()
-    if len(set(plain)) < DISTINCT_CHARS_MIN or _is_run(plain):
-        return True
-    bare = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", plain)
-    for text in {plain, bare, plain.translate(_LOOKALIKES), bare.translate(_LOOKALIKES)}:
-        letters = re.sub(r"[\W\d_]+", "", text)
-        if _is_made_of_common_words(letters):
-            return True
-    address = email.casefold()
-    local = address.partition("@")[0]
-    names = {address, local, *re.split(r"[._+@-]", local)}
-    left = plain
-    for name in sorted((one for one in names if len(one) >= 4), key=len, reverse=True):
-        left = left.replace(name, "")
-    return len(plain) != len(left) and len(set(left)) < DISTINCT_CHARS_MIN
+    words = [word for text in about for word in _words_of(text)]
+    weakness = None
+    for start in range(0, len(password), _ESTIMATED_CHARS):
+        piece = password[start : start + _ESTIMATED_CHARS].translate(_FEWER_SIGNS)
+        # It keeps the person's words in a variable of its module.
+        with _ESTIMATING:
+            estimate = _estimator()(piece, user_inputs=[*words, *_OUR_WORDS])
+        if estimate["guesses"] >= GUESSES_MIN:
+            return None
+        weakness = weakness or _weakness_of(estimate["sequence"], words)
+    return weakness
 
 
-def _is_run(text: str) -> bool:
-    """Whether a text is a piece of a row of keys or of the alphabet, or such pieces repeated."""
-    for size in range(1, len(text) // 2 + 1):
-        if len(text) % size == 0 and text[:size] * (len(text) // size) == text:
-            text = text[:size]
-            break
-    return any(text in run or text in run * 2 for run in _RUNS)
+def _weakness_of(sequence: list[dict[str, Any]], words: list[str]) -> str:
+    """What the longest part that was recognised is."""
+    known = [part for part in sequence if part["pattern"] in _PATTERNS]
+    longest = max(known, key=lambda part: len(part["token"]), default=None)
+    if longest is None:
+        return "it is too simple"
+    if longest.get("matched_word") in words:
+        return "it is close to the name or the e-mail address"
+    return _PATTERNS[longest["pattern"]]
 
 
-def _is_made_of_common_words(letters: str) -> bool:
-    """Whether nothing but common words stands here, one to three of them."""
-    reachable = {0: 0}
-    for at in range(len(letters)):
-        if at not in reachable or reachable[at] == 3:
-            continue
-        for end in range(at + 3, len(letters) + 1):
-            if letters[at:end] in _COMMON_WORDS:
-                reachable[end] = min(reachable.get(end, 9), reachable[at] + 1)
-    return not letters or len(letters) in reachable
+def _words_of(text: str) -> list[str]:
+    """An address or a name, and its parts, as they might stand in a password."""
+    whole = _prepared(text).casefold()[:CHARS_MAX]
+    parts = [part for part in re.split(r"[\W_]+", whole) if len(part) >= 3]
+    return list(dict.fromkeys([whole, whole.partition("@")[0], "".join(parts), *parts]))
+
+
+@cache
+def _estimator() -> Callable[..., dict[str, Any]]:
+    """zxcvbn, loaded with its lists when the first password is chosen."""
+    estimator: Callable[..., dict[str, Any]] = import_module("zxcvbn").zxcvbn
+    return estimator
 
 
 def _prepared(password: str) -> str:

@@ -16,12 +16,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.workspace.render import rich_text
-from plaudit.workspace.render.rich_text import render_markdown, render_plain
+from plaudit.workspace.render.rich_text import render_markdown
 from plaudit.workspace.render.sanitize import cleaned
 from plaudit.workspace.render.text_diff import diff
 from tests.support.chromium import Pages, Remote, Seen
 from tests.support.hostile_texts import CANARY, PAYLOADS, RUN
-from tests.support.markup import ATTRIBUTES, TAGS
+from tests.support.markup import ATTRIBUTES, TAGS, render_too_long
 
 Open = Callable[..., tuple[Remote, Seen]]
 
@@ -84,7 +84,7 @@ def views_of(payload: str) -> list[str]:
     """All that is ever made of a text, and what the cleaner alone makes of it."""
     return [
         render_markdown(payload, is_attachment),
-        render_plain(payload),
+        render_too_long(payload),
         diff("a word", payload),
         *map(
             cleaned, (payload, f"<math><mtext>{payload}</mtext></math>", f"<p title='{payload}'>")
@@ -173,7 +173,7 @@ def test_the_policy_is_seen_at_work(pages, open_context):
 def test_the_text_on_the_page_is_the_text_that_was_written(show):
     """Nothing of it was taken for markup on the way through two parsers."""
     texts = [payload for payload in PAYLOADS if not {"\x00", "\r"} & set(payload)]
-    page, _ = show([render_plain(text) for text in texts])
+    page, _ = show([render_too_long(text) for text in texts])
 
     shown = page.locator(".plain").all_text_contents()
 
@@ -227,7 +227,7 @@ $$
 def sample(request: pytest.FixtureRequest, pages: Pages, open_context: Open) -> Remote:
     """A page with one of everything, in each colour scheme."""
     pages.add("/rendered.css", STYLE, "text/css")
-    views = [render_markdown(SAMPLE), render_plain(SAMPLE), diff("a b c", "a d c")]
+    views = [render_markdown(SAMPLE), render_too_long(SAMPLE), diff("a b c", "a d c")]
     url = pages.add("/sample", page_of(["<h1>a</h1><h2>b</h2>", *views]))
     context, _ = open_context(color_scheme=request.param)
     page = context.new_page()

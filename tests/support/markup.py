@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from unittest import mock
+
+from markupsafe import Markup
+
+from plaudit.workspace.render import rich_text
 
 VOID = {"br", "hr", "img"}
 TAGS = {
@@ -27,6 +32,12 @@ ATTRIBUTES = {
 }
 LINK = re.compile(r"(https?://|mailto:)[^\s\x00-\x1f]*", re.IGNORECASE)
 RELATION = "noopener noreferrer nofollow ugc"
+
+
+def render_too_long(text: str) -> Markup:
+    """A text as it is shown where it is too long for markdown, however short it is."""
+    with mock.patch.object(rich_text, "MARKDOWN_CHARACTERS_MAX", -1):
+        return rich_text.render_markdown(text)
 
 
 class Reading(HTMLParser):

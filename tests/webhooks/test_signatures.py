@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from plaudit import clock
 from plaudit.core.webhooks import signatures
-from plaudit.errors import InvalidContent
+
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
+"""As Standard Webhooks has it: the prefix, and the base64 of 24 to 64 bytes; ours are of 32."""
 
 BODY = json.dumps({"task_id": "task_1", "text": "\u00e4\u2028\U0001f600"}, ensure_ascii=False)
 
@@ -99,30 +102,4 @@ def test_minted_secrets_have_the_form_and_differ():
     minted = {signatures.mint_secret() for _ in range(100)}
 
     assert len(minted) == 100
-    for secret in minted:
-        signatures.check_secret(secret)
-
-
-def encoded(size: int) -> str:
-    return "whsec_" + base64.b64encode(bytes(range(256))[:size]).decode()
-
-
-@pytest.mark.parametrize("size", [24, 32, 64])
-def test_a_secret_that_somebody_brings_is_taken(size):
-    signatures.check_secret(encoded(size))
-
-
-@pytest.mark.parametrize(
-    "secret",
-    [
-        encoded(23), encoded(65), "", "whsec_", encoded(32)[6:], "whsec_" + "%" * 44,
-        encoded(32) + "\n", "whsec_" + "\u00e4" * 44, encoded(32).replace("=", ""),
-        encoded(32).upper(), " " + encoded(32), "whsk_" + encoded(32)[6:],
-    ],
-)  # fmt: skip
-def test_a_secret_of_another_form_is_refused_and_not_repeated(secret):
-    with pytest.raises(InvalidContent, match="24 to 64 random bytes") as caught:
-        signatures.check_secret(secret, pointer="/secret")
-
-    assert caught.value.pointer == "/secret"
-    assert len(secret) < 10 or secret not in caught.value.message
+    assert all(SECRET.fullmatch(secret) for secret in minted)

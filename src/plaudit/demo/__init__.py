@@ -26,8 +26,6 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 
-PROJECT = "My Test Project"
-
 _LETTERS = "abcdefghijkmnopqrstuvwxyz2345679"
 _WELCOME = """
 Plaudit is running with sample data at {url}

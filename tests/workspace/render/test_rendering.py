@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plaudit.workspace.render import rich_text
-from plaudit.workspace.render.rich_text import render_markdown, render_plain, word_count
+from plaudit.workspace.render.rich_text import render_markdown, word_count
 from plaudit.workspace.render.sanitize import cleaned
 from plaudit.workspace.render.text_diff import diff
 from tests.support.harness import SHARED_DATA
 from tests.support.hostile_texts import PAYLOADS
-from tests.support.markup import Reading
+from tests.support.markup import Reading, render_too_long
 
 PIECES = [
     *("*", "**", "_", "`", "```", "~~~", "~~", "[", "]", "(", ")", "![", "](", "<", ">", "<!--"),
@@ -57,7 +57,7 @@ def outline(text: str) -> list[str]:
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_a_hostile_text_becomes_listed_elements_alone(payload):
     assert shown(payload).faults == []
-    assert Reading(render_plain(payload)).faults == []
+    assert Reading(render_too_long(payload)).faults == []
     assert Reading(diff("a word", payload)).faults == []
 
 
@@ -72,13 +72,13 @@ def test_the_cleaner_alone_stands_against_a_hostile_text(payload):
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_cleaning_what_is_clean_changes_nothing(payload):
-    for found in (render_markdown(payload, is_attachment), render_plain(payload)):
+    for found in (render_markdown(payload, is_attachment), render_too_long(payload)):
         assert cleaned(found, is_attachment) == found
 
 
 @given(st.text())
 def test_every_text_can_be_rendered(text):
-    for found in (render_markdown(text, is_attachment), render_plain(text)):
+    for found in (render_markdown(text, is_attachment), render_too_long(text)):
         assert Reading(found).faults == []
         assert cleaned(found, is_attachment) == found
 
@@ -109,8 +109,9 @@ def test_no_plain_word_is_lost(words, random):
     gaps = [" ", "\n", "\n\n", " *", "* ", "\n- ", "\n> ", "\n# ", ", ", ". ", ", `", "`, "]
     text = "".join(word + random.choice(gaps) for word in words)
 
-    for found in (render_markdown(text), render_plain(text)):
-        assert re.findall("[a-z]+", Reading(found).text) == words
+    for found in (render_markdown(text), render_too_long(text)):
+        said = Reading(found).text.removeprefix(rich_text.TOO_LONG)
+        assert re.findall("[a-z]+", said) == words
 
 
 def test_html_is_shown_as_it_was_written():
@@ -232,20 +233,21 @@ def test_characters_that_turn_the_order_around_are_written_out():
 def test_code_and_raw_text_show_what_is_hidden_in_them():
     hidden = "a\u200b\u2066\ufeff\U000e0041b"
 
-    for found in (render_plain(hidden), render_markdown(f"`{hidden}`")):
-        assert Reading(found).text.strip() == "a⟨U+200B⟩⟨U+2066⟩⟨U+FEFF⟩⟨U+E0041⟩b"
+    for found in (render_too_long(hidden), render_markdown(f"`{hidden}`")):
+        said = Reading(found).text.removeprefix(rich_text.TOO_LONG)
+        assert said.strip() == "a⟨U+200B⟩⟨U+2066⟩⟨U+FEFF⟩⟨U+E0041⟩b"
 
 
 def test_joiners_that_scripts_and_emoji_need_stay():
     for text in ("می\u200cخواهم", "\U0001f469\u200d\U0001f680"):
-        assert Reading(render_plain(text)).text == text
+        assert Reading(render_too_long(text)).text == rich_text.TOO_LONG + text
         assert shown(text).text == text + "\n"
 
 
 def test_raw_text_keeps_every_character():
     text = "  *a*\n\n\t<b> &amp; $x$\n"
 
-    assert Reading(render_plain(text)).text == text
+    assert Reading(render_too_long(text)).text == rich_text.TOO_LONG + text
 
 
 def test_a_text_too_long_for_markdown_is_shown_plain_with_a_note():

@@ -64,7 +64,6 @@ class ReviewState(Struct, frozen=True):
     threads: list[Thread] | None
     """What was delivered; None of a task that is not completed, or has no threads."""
     judged: list[DecodedSubmission]
-    submission_ids: list[str]
     outcomes: list[QuestionResult]
     revision: str
 
@@ -103,8 +102,7 @@ async def standing_of(tx: Transaction, project: ProjectRow, task: StoredTask) ->
                 is_unresolved=threads is None and not settled.is_resolved,
             )
         )
-    ids = [one.submission_id for one in current]
-    return ReviewState(form, content, threads, judged, ids, found, revision_of(task, current))
+    return ReviewState(form, content, threads, judged, found, revision_of(task, current))
 
 
 def revision_of(task: StoredTask, current: Sequence[SubmissionRow]) -> str:

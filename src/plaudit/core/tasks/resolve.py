@@ -24,14 +24,6 @@ class ScopeNames(Struct, frozen=True):
     batch_id: str | None = None
     batch_name: str | None = None
 
-    @property
-    def names_project(self) -> bool:
-        return self.project_id is not None or self.project_name is not None
-
-    @property
-    def names_batch(self) -> bool:
-        return self.batch_id is not None or self.batch_name is not None
-
 
 async def find_project(
     tx: Transaction, environment_id: str, words: ScopeNames

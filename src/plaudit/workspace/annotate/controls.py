@@ -17,8 +17,6 @@ from plaudit.core.labeling.questions import RANKED, Display, Question, names_res
 from plaudit.core.tasks.forms import Field, Level, ScaleDirection, TextUse
 from plaudit.wire.v2.annotation import AnnotationType
 
-SELECT_FROM = 13
-"""With so many choices or more, a question is a list to open instead of buttons."""
 _WHYS = ("_justification", "_reason", "_why")
 
 

@@ -44,17 +44,13 @@ def render_markdown(text: str, is_attachment: IsAttachment = no_attachment) -> M
     return _wrapped(markdown.to_html(text, is_attachment), is_attachment)
 
 
-def render_plain(text: str) -> Markup:
-    """Render a text exactly as it was written, with what is hidden in it made visible."""
-    return _wrapped(_plain(_tidy(text)))
-
-
 def word_count(text: str) -> int:
     """Count words as people do: "don't" and "1,000.5" are one, an ideograph is one."""
     return sum(1 for _ in _WORD.finditer(text))
 
 
 def _plain(text: str) -> str:
+    """A text exactly as it was written, with what is hidden in it made visible."""
     return f'<div class="plain" dir="auto">{escaped(with_hidden_shown(text))}</div>'
 
 

@@ -51,22 +51,24 @@ def decode_any(data: bytes) -> Any:
         return _ANY.decode(data)
     except RecursionError as exc:
         raise InvalidContent(f"nested deeper than {DEPTH_MAX} levels") from exc
-    except UnicodeDecodeError as exc:
-        raise InvalidContent("text is not valid UTF-8") from exc
-    except msgspec.DecodeError as exc:
-        raise InvalidContent(malformed(exc)) from exc
+    # Versions of msgspec differ in whether text that is not UTF-8 is an error of its own.
+    except (UnicodeDecodeError, msgspec.DecodeError) as exc:
+        raise InvalidContent(_malformed(data, str(exc))) from exc
 
 
-def malformed(exc: msgspec.DecodeError) -> str:
-    """Say what is wrong with JSON that does not decode, in words of ours."""
-    text = str(exc)
+def _malformed(data: bytes, text: str) -> str:
+    """Say in words of ours what is wrong with JSON of which msgspec says `text`."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "text is not valid UTF-8"
     if "truncated" in text:
         return "the JSON ends too early (or holds half of a surrogate pair)"
     if "surrogate" in text:
         return "text holds an unpaired surrogate"
     if "out of range" in text:
         return "a number is outside the range of a 64-bit integer or double"
-    return text.replace("JSON is malformed", "not valid JSON")
+    return "not valid JSON: " + text.removeprefix("JSON is malformed: ")
 
 
 def _walk(value: Any, depth_max: int) -> tuple[int, int]:

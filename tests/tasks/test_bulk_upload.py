@@ -99,7 +99,7 @@ def test_each_line_becomes_a_pending_task_with_its_own_content(world, client, pr
 
 
 BAD_ROWS: dict[str, tuple[Any, str | None, str]] = {
-    "not JSON": (b"{", None, "ends too early"),
+    "not JSON": (b"{", None, "JSON"),
     "not UTF-8": (b'{"unique_id":"\xff"}', None, "UTF-8"),
     "a list": ([], None, "object"),
     "a number": (b"7", None, "object"),

@@ -68,11 +68,11 @@ REFUSED = {
         400,
         "unknown template variables: tone",
     ),
-    "variables that are a list": ({"template_variables": []}, 400, "expected"),
+    "variables that are a list": ({"template_variables": []}, 400, "object"),
     "an empty unique_id": ({"unique_id": ""}, 400, "unique_id"),
     "a long unique_id": ({"unique_id": "x" * 256}, 400, "unique_id"),
     "a unique_id with a line end": ({"unique_id": "a\nb"}, 400, "unique_id"),
-    "metadata that is text": ({"metadata": "x"}, 400, "expected"),
+    "metadata that is text": ({"metadata": "x"}, 400, "object"),
 }
 
 

@@ -136,7 +136,7 @@ class Crew:
 
     async def work(self, project: ProjectRow, lease: Lease) -> None:
         chance = self.random.random()
-        held = Hold(lease.user_id, lease.assignment_id, lease.fence)
+        held = Hold(lease.user_id, lease.assignment_id, lease.lease_version)
         await self.think()
         if chance < 0.03:
             self.counts["left"] += 1
@@ -154,7 +154,7 @@ class Crew:
         await self.submit(project, lease, held)
 
     async def submit(self, project: ProjectRow, lease: Lease, held: Hold) -> None:
-        key = f"{lease.assignment_id}-{lease.fence}"
+        key = f"{lease.assignment_id}-{lease.lease_version}"
         receipt = await self.db.write(
             lambda tx: submissions.submit(tx, project, held, ANSWERS, client_key=key, active_ms=10)
         )

@@ -98,7 +98,7 @@ async def _bare(plan: Plan, place: Place, db: Database, environment_id: str) -> 
         "a committed transaction of another person's. The bare queue is a table with an index of "
         "what is free, and one UPDATE of its first row, locked as ours is. A claim of ours also "
         "holds a person to their cap, honours overlap and the order of batches, reads the task and "
-        "writes a lease with its fence and its order of display.",
+        "writes a lease with its lease_version and its order of display.",
         ("queue", "ms", "× bare"),
         rows=[
             ("bare", f"{bare * 1e3:.2f}", "1.00"),

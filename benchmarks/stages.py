@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from plaudit import guard
+from plaudit import json_guard
 from plaudit.cli import main as plaudit
 from plaudit.core.transfer import merge
 from plaudit.wire.v2 import parse
@@ -57,7 +57,7 @@ def _timed(stages: Seconds, stage: str) -> Iterator[None]:
 def _clock_functions(stages: Seconds) -> None:
     """Put a clock around the pure stages."""
     for module, name, stage in (
-        (guard, "check", "parse"),
+        (json_guard, "check", "parse"),
         (parse, "read_task", "validate"),
         (merge, "prepare", "render"),
     ):

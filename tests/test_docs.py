@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from plaudit import cli, guard, ids, mailbox, settings
+from plaudit import cli, ids, json_guard, mailbox, settings
 from plaudit.api.http import parameters, problems
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import Operation
@@ -289,7 +289,7 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "10 MiB", size_limits.TEXT_BYTES_MAX / 1024**2),
         ("operate.md", "10,000", parse.MESSAGES_PER_TASK_MAX),
         ("operate.md", "10,000", oasst.THREADS_PER_TREE_MAX),
-        ("operate.md", "64 levels", guard.DEPTH_MAX),
+        ("operate.md", "64 levels", json_guard.DEPTH_MAX),
         ("operate.md", "255 characters, no control", ids.ID_CHARS_MAX),
         ("operate.md", "255 characters and 1,020 bytes", names.CODE_POINTS_MAX),
         ("operate.md", "1,020 bytes", names.BYTES_MAX),

@@ -28,7 +28,7 @@ LAYERS = (
         "ids",
         "clock",
         "settings",
-        "guard",
+        "json_guard",
         "mailbox",
     ),
     ("wire",),

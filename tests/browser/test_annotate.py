@@ -284,7 +284,7 @@ def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(shi
 def change_guidelines(shift: Shift, text: str) -> None:
     shift.write(
         lambda tx: change_project(
-            tx, shift.environment_id, shift.project.project_key, {"guidelines": text}
+            tx, shift.environment_id, shift.project.project_id, {"guidelines": text}
         )
     )
 

@@ -64,7 +64,10 @@ def judged(shift: Shift, *people: tuple[str, int], key: str = "k") -> None:
     with shift.world.client() as client:
         for name, likert in people:
             worker = shift.worker(client, name)
-            body = {"fence": worker.take()["fence"], "answers": good_answers(likert)}
+            body = {
+                "lease_version": worker.take()["lease_version"],
+                "answers": good_answers(likert),
+            }
             told = worker.call("submit", client_key=key, active_ms=1000, **body)
             assert told.status_code == 200, told.text
 
@@ -150,8 +153,10 @@ def test_what_people_leave_undecided_must_be_decided(world, start_server, open_c
                 elif one["key"] == "overall":
                     one["value"] = 3
             worker = shift.worker(client, name)
-            fence = worker.take()["fence"]
-            told = worker.call("submit", fence=fence, answers=answers, client_key="k", active_ms=10)
+            lease_version = worker.take()["lease_version"]
+            told = worker.call(
+                "submit", lease_version=lease_version, answers=answers, client_key="k", active_ms=10
+            )
             assert told.status_code == 200, told.text
     rae.open(task_id)
 
@@ -260,7 +265,12 @@ def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(shift, ser
     [task_id] = shift.add()
     with shift.world.client() as client:
         ann = shift.worker(client)
-        ann.call("report", fence=ann.take()["fence"], reason="harmful", note="It is cruel.")
+        ann.call(
+            "report",
+            lease_version=ann.take()["lease_version"],
+            reason="harmful",
+            note="It is cruel.",
+        )
     boss = Chair(open_context, server, shift, "manager")
     boss.open(task_id)
 
@@ -284,7 +294,12 @@ def test_axe_finds_nothing_on_the_pages_of_review(world, start_server, open_cont
     judged(shift, ("Ann", 2), ("Ben", 3))
     with shift.world.client() as client:
         cem = shift.worker(client, "Cem")
-        cem.call("report", fence=cem.take()["fence"], reason="harmful", note="It is cruel.")
+        cem.call(
+            "report",
+            lease_version=cem.take()["lease_version"],
+            reason="harmful",
+            note="It is cruel.",
+        )
     rae = Chair(open_context, server, shift, "admin")
     rae.page.emulate_media(color_scheme=scheme)
     found: list[str] = []
@@ -347,7 +362,11 @@ def test_a_reviewer_prefers_what_stands_there_whichever_way_the_scale_goes(
         state = worker.take()
         given = [{"at": "t0u1", "key": "better", "value": 4}]
         told = worker.call(
-            "submit", fence=state["fence"], answers=given, client_key="k", active_ms=1
+            "submit",
+            lease_version=state["lease_version"],
+            answers=given,
+            client_key="k",
+            active_ms=1,
         )
         assert told.status_code == 200, told.text
     server = start_server()

@@ -62,8 +62,8 @@ def elsewhere(ann: Desk, open_context: Any, url: str, *, text: str) -> None:
     ann.ready(page)
     page.evaluate("path => import(path).then(({ post }) => post(location.pathname + '/resume'))",
                   notice_script(page))  # fmt: skip
-    page.wait_for_function("fence => JSON.parse(document.getElementById('task')?.dataset.task"
-                           " ?? '{}').fence > fence", arg=1)  # fmt: skip
+    page.wait_for_function("known => JSON.parse(document.getElementById('task')?.dataset.task"
+                           " ?? '{}').lease_version > known", arg=1)  # fmt: skip
     ann.working(page)
     page.fill(BOX, text)
     ann.saved(page)

@@ -124,14 +124,15 @@ def test_a_sound_store_holds_every_statement(run, store):
 def _delivery(delivered_ms: str, manifest_hash: str) -> str:
     """A statement that adds a delivery of one task, which has none."""
     return (
-        "INSERT INTO delivery (environment_id, delivery_id, project_key, begun_ms, name, name_key,"
+        "INSERT INTO delivery (environment_id, delivery_id, project_key, delivery_seq, name,"
+        " name_key,"
         " delivered_ms, task_count, manifest_hash, run_no, lease_ms) SELECT environment_id, 'd',"
         f" project_key, 1, 'd', 'd', {delivered_ms}, 1, {manifest_hash}, 1, 0 FROM project"
     )
 
 
 _DELIVERED = (
-    "INSERT INTO delivered_task (project_key, begun_ms, position, seq, task_id, digest)"
+    "INSERT INTO delivered_task (project_key, delivery_seq, position, seq, task_id, digest)"
     " SELECT project_key, 1, 1, seq, task_id, head FROM task WHERE task_id = 'task_plain'"
 )
 _FROZEN = (
@@ -159,7 +160,7 @@ def _queued(submitted_count: int, task_id: str) -> str:
     """A statement that puts a task into the queue."""
     return (
         "INSERT INTO task_work (project_key, seq, rank, since_ms, needed, submitted_count,"
-        f" open_count, state, is_held) SELECT project_key, seq, 0, 0, 1, {submitted_count}, 0,"
+        f" open_count, state, is_on_hold) SELECT project_key, seq, 0, 0, 1, {submitted_count}, 0,"
         f" 'open', 0 FROM task WHERE task_id = '{task_id}'"
     )
 
@@ -206,7 +207,7 @@ DAMAGE = {
         _queued(1, "task_pending"),
     ),
     "nobody holds a task that is not in the queue": (
-        "INSERT INTO assignment (project_key, assignment_id, seq, user_id, status, fence,"
+        "INSERT INTO assignment (project_key, assignment_id, seq, user_id, status, lease_version,"
         " created_ms, claimed_ms, expires_ms, active_ms, display, draft_revision) SELECT"
         f" project_key, 'a', seq, 'u', 'open', 1, 1, 1, 1, 0, head, 0 {_OF_PLAIN}",
     ),

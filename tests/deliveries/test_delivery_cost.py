@@ -59,21 +59,23 @@ def cost(connection, read):
     return plan, steps, rows
 
 
-def readers(project_key, begun_ms, times):
+def readers(project_key, delivery_seq, times):
     """What reads pages, each from a place; `times` are those of the tasks' completion."""
     where = TaskFilter(project_key)
     by_time = TaskFilter(project_key, None, None, 0)
 
     def ranged(name, **more):
         function = getattr(delivered, name)
-        return lambda tx, at: function(tx, project_key, begun_ms, after=at, until=at + 10, **more)
+        return lambda tx, at: function(
+            tx, project_key, delivery_seq, after=at, until=at + 10, **more
+        )
 
     return {
         "frozen": ranged("list_frozen", with_patches=True),
-        "versions": ranged("list_versions", other_ms=begun_ms),
+        "versions": ranged("list_versions", other_ms=delivery_seq),
         "now": ranged("list_versions_now"),
         "rows of a delivery": lambda tx, at: delivered.list_rows_of_delivery(
-            tx, where, begun_ms, after=at, until=at + 1000, limit=10
+            tx, where, delivery_seq, after=at, until=at + 1000, limit=10
         ),
         "rows of a project": lambda tx, at: delivered.list_rows_of_project(
             tx, where, after=HeadRefs(0, at), bound=10**6, limit=10
@@ -90,7 +92,9 @@ def readers(project_key, begun_ms, times):
     ["frozen", "versions", "now", "rows of a delivery", "rows of a project", "rows by completion"],
 )
 def test_a_page_is_found_through_indexes_and_costs_the_same_at_any_depth(shelf, name):
-    place = shelf.execute("SELECT project_key, begun_ms FROM delivery WHERE name = 'b'").fetchone()
+    place = shelf.execute(
+        "SELECT project_key, delivery_seq FROM delivery WHERE name = 'b'"
+    ).fetchone()
     times = [row[0] for row in shelf.execute("SELECT completed_ms FROM task ORDER BY 1")]
     read = readers(*place, times)[name]
 
@@ -122,7 +126,7 @@ def test_postgresql_finds_every_page_through_indexes(world, client):
     async def explain():
         async with world.db.read() as tx:
             found = [
-                await tx.all("SELECT project_key, begun_ms FROM delivery WHERE name = 'b'", {})
+                await tx.all("SELECT project_key, delivery_seq FROM delivery WHERE name = 'b'", {})
             ]
             found += [await tx.all("SELECT completed_ms FROM task ORDER BY 1", {})]
             for read in readers(*found[0][0], [row[0] for row in found[1]]).values():

@@ -383,7 +383,7 @@ def progress_of(world) -> tuple[int, int]:
 
     async def read():
         async with world.db.read() as tx:
-            row = await tx.one("SELECT run_no, task_count, begun_ms FROM delivery", {})
+            row = await tx.one("SELECT run_no, task_count, delivery_seq FROM delivery", {})
             return (0, 0) if row is None else row[:2]
 
     return world.run(read())

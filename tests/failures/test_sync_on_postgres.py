@@ -69,7 +69,7 @@ class Dawdler:
         """Take a time that nobody will ever see."""
 
         async def work(tx):
-            await projects.tick(tx, self.project.project_key, clock.now_ms())
+            await projects.next_completion_time(tx, self.project.project_key, clock.now_ms())
             await asyncio.sleep(0.3)
             raise Conflict("changed my mind")
 

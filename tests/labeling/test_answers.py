@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plaudit import guard
+from plaudit import json_guard
 from plaudit.core.labeling.answer_values import ANSWER_CHARS_MAX
 from plaudit.core.labeling.answers import ANSWERS_MAX, FAULTS_MAX, check
 from plaudit.core.labeling.questions import questions, shuffled, unshuffled
@@ -293,7 +293,7 @@ def test_whatever_is_sent_is_taken_or_refused_and_what_is_taken_can_be_written(g
     except AnswersRejected:
         return
 
-    guard.check(msgspec.json.encode(found))
+    json_guard.check(msgspec.json.encode(found))
 
 
 @settings(max_examples=100, deadline=None)

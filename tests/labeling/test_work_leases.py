@@ -218,7 +218,11 @@ def test_whoever_comes_back_gets_their_own_task_with_its_draft_under_a_new_fence
 
     again = floor.take()
 
-    assert (again.assignment_id, again.fence, again.draft) == (lease.assignment_id, 2, b'["half"]')
+    assert (again.assignment_id, again.lease_version, again.draft) == (
+        lease.assignment_id,
+        2,
+        b'["half"]',
+    )
     assert again.display == lease.display
     with pytest.raises(LeaseLost, match="somewhere else"):
         floor.draft(lease, 2, [])
@@ -230,7 +234,7 @@ def test_a_lease_that_is_open_can_be_taken_over_by_another_page(floor):
 
     again = floor.resume(lease)
 
-    assert again.fence == lease.fence + 1
+    assert again.lease_version == lease.lease_version + 1
     with pytest.raises(LeaseLost, match="somewhere else"):
         floor.submit(lease)
     floor.submit(again)
@@ -298,7 +302,7 @@ def test_a_task_reported_as_sensitive_is_taken_from_everybody_until_it_is_decide
 
     assert floor.claim("cem") is None
     assert floor.lease(leases[1]).status is LeaseStatus.closed
-    assert floor.place(task_id).state is WorkState.parked
+    assert floor.place(task_id).state is WorkState.quarantined
     assert floor.violations() == {}
     with pytest.raises(Conflict, match="not in review"):
         floor.accept(task_id)
@@ -321,7 +325,7 @@ def test_a_report_that_is_confirmed_completes_the_task_without_threads(floor):
     assert task["status"] == "completed"
     assert task["sensitive_content_reports"] == [{"type": "violence", "message": "No."}]
     assert "threads" not in task
-    with pytest.raises(Conflict, match="not parked"):
+    with pytest.raises(Conflict, match="not quarantined"):
         floor.decide(review_decisions.dismiss_report, task_id, "boss")
 
 
@@ -390,7 +394,7 @@ def test_a_lease_of_somebody_else_is_not_found(floor):
 
     with pytest.raises(NotFound):
         floor.write(lambda tx: assignment.get_lease(tx, floor.project, "ben", lease.assignment_id))
-    stolen = hold(lease).__class__("ben", lease.assignment_id, lease.fence)
+    stolen = hold(lease).__class__("ben", lease.assignment_id, lease.lease_version)
     with pytest.raises(NotFound):
         floor.write(lambda tx: assignment.release(tx, floor.project, stolen))
 

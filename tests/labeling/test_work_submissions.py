@@ -210,7 +210,10 @@ def test_work_that_is_sent_back_waits_for_its_author_alone(floor):
 
     assert floor.claim("ben") is None
     again = floor.take("ann")
-    assert (again.assignment_id, again.fence > lease.fence) == (lease.assignment_id, True)
+    assert (again.assignment_id, again.lease_version > lease.lease_version) == (
+        lease.assignment_id,
+        True,
+    )
     assert json.loads(again.draft)
     floor.submit(again, key="second")
     [one] = floor.counting(task_id)

@@ -218,9 +218,9 @@ async def ask_everything(tx, project, batch_id):
                     )  # fmt: skip
     task = (await tasks.list_whole_tasks(tx, key, after_seq=0, limit=1))[0]
     await tasks.get_task(tx, key, task.seq)
-    await projects.last_tick(tx, key)
+    await projects.last_completion_time(tx, key)
     await projects.next_seq(tx, key)
-    await projects.tick(tx, key, 1)
+    await projects.next_completion_time(tx, key, 1)
     await projects.raise_clock(tx, key, 1)
     await projects.take_seqs(tx, key, 1)
     await batches.add_progress(tx, key, batch_id, {TaskStatus.pending: 0})
@@ -374,9 +374,9 @@ def test_a_write_to_a_shard_that_is_gone_is_refused_and_leaves_nothing(nodes, sh
 def test_a_shard_that_goes_in_the_middle_of_a_read_is_unavailable(nodes, sharded, homes, snapshot):
     async def read():
         async with sharded.db.read(snapshot=snapshot) as tx:
-            await projects.last_tick(tx, homes[0].project_key)
+            await projects.last_completion_time(tx, homes[0].project_key)
             nodes.shards[0].stop()
-            await projects.last_tick(tx, homes[0].project_key)
+            await projects.last_completion_time(tx, homes[0].project_key)
 
     try:
         with pytest.raises(Unavailable):

@@ -288,4 +288,4 @@ class Floor:
 
 
 def hold(lease: Lease) -> Hold:
-    return Hold(lease.user_id, lease.assignment_id, lease.fence)
+    return Hold(lease.user_id, lease.assignment_id, lease.lease_version)

@@ -25,7 +25,16 @@ TAGS = {
 ATTRIBUTES = {
     *("alt", "class", "data-copy", "data-language", "dir", "href", "loading", "rel", "src"),
     *("start", "tabindex", "target", "title"),
-    *("accent", "columnalign", "columnlines", "depth", "display", "displaystyle", "fence", "form"),
+    *(
+        "accent",
+        "columnalign",
+        "columnlines",
+        "depth",
+        "display",
+        "displaystyle",
+        "fence",
+        "form",
+    ),
     *("height", "largeop", "linethickness", "lspace", "mathvariant", "maxsize", "minsize"),
     *("movablelimits", "notation", "rowlines", "rspace", "scriptlevel", "separator", "stretchy"),
     *("voffset", "width"),

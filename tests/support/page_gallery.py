@@ -176,7 +176,7 @@ def hand_in(client: httpx2.Client, at: str, verb: str, **body: Any) -> None:
         body["active_ms"] = 1000
     answer = client.post(
         f"{at}/{verb}",
-        json={"fence": state_of(page.text)["fence"]} | body,
+        json={"lease_version": state_of(page.text)["lease_version"]} | body,
         headers={"X-CSRF-Token": token_in(page), "Accept": "application/json"},
     )
     assert answer.status_code == 200, answer.text

@@ -170,8 +170,8 @@ def put_through_work(world: World) -> None:
     floor.decide(review_decisions.dismiss_report, reported, "rev")
     floor.do(leases.report_sensitive, floor.take("fay"), kind="violence")
     floor.write(lambda tx: review_queue.list_parked(tx, floor.project))
-    [parked] = [one for one in task_ids if (place := floor.place(one)) and place.reason]
-    floor.decide(review_decisions.confirm_report, parked, "rev")
+    [quarantined] = [one for one in task_ids if (place := floor.place(one)) and place.reason]
+    floor.decide(review_decisions.confirm_report, quarantined, "rev")
 
     async def late(tx):
         organization_id, _ = await organizations.find_account(tx, floor.environment_id)

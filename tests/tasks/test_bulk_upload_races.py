@@ -280,6 +280,6 @@ def test_a_chunk_that_found_its_batch_closing_is_stored_again(client, project, m
 
 def row_in(batch_id: str) -> bulk_insert.NewTaskRow:
     return bulk_insert.NewTaskRow(
-        line=1, task_id="t", is_named=False, unique_id="u", batch_id=batch_id, batch_name=None,
+        line=1, task_id="t", has_own_id=False, unique_id="u", batch_id=batch_id, batch_name=None,
         metadata=None, callback_url=None, content=None,
     )  # fmt: skip

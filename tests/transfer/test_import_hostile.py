@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from plaudit import guard
+from plaudit import json_guard
 from plaudit.errors import InvalidContent
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
@@ -101,7 +101,7 @@ def test_what_some_reader_would_trip_over_is_refused_quickly(data, message, poin
     began = time.perf_counter()
 
     with pytest.raises(InvalidContent) as caught:
-        guard.check(data)
+        json_guard.check(data)
 
     assert re.search(message, caught.value.message)
     assert caught.value.pointer == pointer
@@ -110,7 +110,7 @@ def test_what_some_reader_would_trip_over_is_refused_quickly(data, message, poin
 
 @pytest.mark.parametrize(("data", "value"), ACCEPTED)
 def test_what_only_looks_dangerous_is_accepted_as_it_is(data, value):
-    assert guard.check(data) == (json.loads(data) if value is None else value)
+    assert json_guard.check(data) == (json.loads(data) if value is None else value)
 
 
 class Members(list[tuple[str, Any]]):
@@ -153,7 +153,7 @@ def first_repeat(tree: Any, pointer: str = "") -> str | None:
     seen: set[str] = set()
     steps = tree if isinstance(tree, Members) else enumerate(tree) if isinstance(tree, list) else ()
     for step, value in steps:
-        here = f"{pointer}/{guard.escape(str(step))}"
+        here = f"{pointer}/{json_guard.escape(str(step))}"
         if step in seen:
             return here
         seen.add(step)
@@ -172,7 +172,7 @@ def leaves(value: Any) -> list[Any]:
 def checked(data: bytes) -> tuple[Any, InvalidContent | None]:
     """What the guard makes of a document: its value, or why it is refused."""
     try:
-        return guard.check(data), None
+        return json_guard.check(data), None
     except InvalidContent as problem:
         return None, problem
 

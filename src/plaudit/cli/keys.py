@@ -9,7 +9,7 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from plaudit import clock, guard
+from plaudit import clock, json_guard
 from plaudit.cli.place import World, refuse, say, show, with_store
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import audit
@@ -175,7 +175,7 @@ def _fields_of(form: str) -> dict[str, Any]:
         return cast("dict[str, Any]", msgspec.to_builtins(forms.preset(form)))
     path = Path(form)
     try:
-        return cast("dict[str, Any]", convert(guard.check(path.read_bytes()), dict[str, Any]))
+        return cast("dict[str, Any]", convert(json_guard.check(path.read_bytes()), dict[str, Any]))
     except OSError as exc:
         presets = ", ".join(repr(one) for one in forms.PRESETS)
         refuse(f"--form takes a file that can be read, or {presets}; not {form!r} ({exc.strerror})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from plaudit import guard
+from plaudit import json_guard
 from plaudit.errors import InvalidContent
 
 Found = tuple[str, Any, str]
@@ -15,12 +15,12 @@ _LEVELS = 1
 _LEVELS_OF_DELIVERY = 3
 """How many levels a line puts around a task that may be as deep itself as any document."""
 
-DEPTH_MAX = guard.DEPTH_MAX + _LEVELS_OF_DELIVERY
+DEPTH_MAX = json_guard.DEPTH_MAX + _LEVELS_OF_DELIVERY
 
 
 def check_depth(kind: str, depth: int) -> None:
     """Raise InvalidContent for a line of so many levels, if its kind has no place for them."""
-    most = guard.DEPTH_MAX + (_LEVELS_OF_DELIVERY if kind == "delivery" else _LEVELS)
+    most = json_guard.DEPTH_MAX + (_LEVELS_OF_DELIVERY if kind == "delivery" else _LEVELS)
     if depth > most:
         raise InvalidContent(f"nested deeper than {most} levels")
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from plaudit import guard
+from plaudit import json_guard
 from plaudit.core.transfer.importer import ImportEntry
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import archive, oasst, v2
@@ -60,8 +60,8 @@ def entries(
 def _of_line(format_name: str, number: int, line: bytes) -> Iterator[ImportEntry]:
     is_archive = format_name == "archive"
     try:
-        content, depth = guard.check_deep(
-            line, archive.DEPTH_MAX if is_archive else guard.DEPTH_MAX
+        content, depth = json_guard.check_deep(
+            line, archive.DEPTH_MAX if is_archive else json_guard.DEPTH_MAX
         )
         for kind, value, pointer in READERS[format_name](content):
             if is_archive:

@@ -74,7 +74,7 @@ class DeliverySchemaRow(Struct, frozen=True):
 
 
 class DeliveryRow(Struct, frozen=True):
-    """A frozen set of completed tasks of one project; `begun_ms` names it inside that project.
+    """A frozen set of completed tasks of one project; `delivery_seq` names it inside that project.
 
     While it is being made it has no `delivered_ms` and no `manifest_hash`, and nobody sees it.
     """
@@ -82,7 +82,7 @@ class DeliveryRow(Struct, frozen=True):
     environment_id: str
     delivery_id: str
     project_key: int
-    begun_ms: int
+    delivery_seq: int
     name: str
     delivered_ms: int | None
     task_count: int

@@ -13,7 +13,7 @@ class WorkState(StrEnum):
     open = "open"
     in_review = "in_review"
     """Everybody has answered; a reviewer decides."""
-    parked = "parked"
+    quarantined = "quarantined"
     """Reported as sensitive; a manager decides."""
 
 
@@ -43,7 +43,7 @@ class Work(Struct, frozen=True):
     submitted_count: int
     open_count: int
     state: WorkState
-    is_held: bool
+    is_on_hold: bool
     reason: str | None
 
 
@@ -59,7 +59,7 @@ class Lease(Struct, frozen=True):
     seq: int
     user_id: str
     status: LeaseStatus
-    fence: int
+    lease_version: int
     created_ms: int
     claimed_ms: int
     expires_ms: int
@@ -72,11 +72,11 @@ class Lease(Struct, frozen=True):
 
 
 class Hold(Struct, frozen=True):
-    """What somebody who works on a task sends with everything: whose lease, and its fence."""
+    """Which lease a request of an annotator is about: whose, and its lease_version."""
 
     user_id: str
     assignment_id: str
-    fence: int
+    lease_version: int
 
 
 class SubmissionRow(Struct, frozen=True):

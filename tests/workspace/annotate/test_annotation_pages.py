@@ -25,8 +25,13 @@ def ann(shift: Shift, client: TestClient) -> Worker:
     return shift.worker(client)
 
 
-def submit(worker: Worker, fence: int = 1, **more: Any) -> Any:
-    body = {"fence": fence, "answers": good_answers(), "client_key": "k1", "active_ms": 5000}
+def submit(worker: Worker, lease_version: int = 1, **more: Any) -> Any:
+    body = {
+        "lease_version": lease_version,
+        "answers": good_answers(),
+        "client_key": "k1",
+        "active_ms": 5000,
+    }
     return worker.call("submit", **(body | more))
 
 
@@ -43,7 +48,7 @@ def test_taking_a_task_leads_to_its_page(shift: Shift, ann: Worker):
 
     state = ann.take()
 
-    assert (state["is_open"], state["revision"], state["fence"]) == (True, 0, 1)
+    assert (state["is_open"], state["revision"], state["lease_version"]) == (True, 0, 1)
 
 
 def test_nothing_can_be_typed_into_a_page_before_its_draft_is_there(shift: Shift, ann: Worker):
@@ -52,7 +57,7 @@ def test_nothing_can_be_typed_into_a_page_before_its_draft_is_there(shift: Shift
     state = ann.take()
 
     before = '<div id="task" inert' in ann.get(ann.at).text
-    ann.call("release", fence=state["fence"])
+    ann.call("release", lease_version=state["lease_version"])
     after = '<div id="task" inert' in ann.get(ann.at).text
 
     assert (before, after) == (True, False)
@@ -82,7 +87,9 @@ def test_somebody_elses_task_is_not_there(shift: Shift, ann: Worker, client: Tes
     bob.at = ann.at
 
     assert bob.get(ann.at).status_code == 404
-    assert bob.call("draft", fence=1, revision=1, answers=[], active_ms=0).status_code == 404
+    assert (
+        bob.call("draft", lease_version=1, revision=1, answers=[], active_ms=0).status_code == 404
+    )
     assert submit(bob).status_code == 404
 
 
@@ -91,7 +98,7 @@ def test_a_draft_comes_back_as_it_was_saved(shift: Shift, ann: Worker):
     ann.take()
     answers = good_answers()[:3]
 
-    kept = ann.call("draft", fence=1, revision=1, answers=answers, active_ms=1234).json()
+    kept = ann.call("draft", lease_version=1, revision=1, answers=answers, active_ms=1234).json()
 
     assert kept["revision"] == 1
     state = ann.state()
@@ -103,10 +110,10 @@ def test_the_same_revision_with_other_answers_is_a_conflict_that_says_where_we_a
 ):
     shift.add()
     ann.take()
-    ann.call("draft", fence=1, revision=1, answers=good_answers()[:1], active_ms=0)
+    ann.call("draft", lease_version=1, revision=1, answers=good_answers()[:1], active_ms=0)
 
-    again = ann.call("draft", fence=1, revision=1, answers=good_answers()[:1], active_ms=0)
-    other = ann.call("draft", fence=1, revision=1, answers=[], active_ms=0)
+    again = ann.call("draft", lease_version=1, revision=1, answers=good_answers()[:1], active_ms=0)
+    other = ann.call("draft", lease_version=1, revision=1, answers=[], active_ms=0)
 
     assert again.status_code == 200
     assert (other.status_code, other.json()["code"], other.json()["revision"]) == (
@@ -235,8 +242,8 @@ def test_a_skipped_task_needs_a_reason_and_does_not_come_back(shift: Shift, ann:
     shift.add()
     ann.take()
 
-    wrong = ann.call("skip", fence=1, reason="bored")
-    right = ann.call("skip", fence=1, reason="too_hard", note="Chemistry", goes_on=True)
+    wrong = ann.call("skip", lease_version=1, reason="bored")
+    right = ann.call("skip", lease_version=1, reason="too_hard", note="Chemistry", goes_on=True)
 
     assert (wrong.status_code, wrong.json()["pointer"]) == (400, "/reason")
     assert right.json()["next"] == shift.path
@@ -247,7 +254,7 @@ def test_a_flag_leaves_the_task_with_its_holder(shift: Shift, ann: Worker):
     shift.add()
     ann.take()
 
-    answer = ann.call("flag", fence=1, reason="flagged", note="The prompt is cut off.")
+    answer = ann.call("flag", lease_version=1, reason="flagged", note="The prompt is cut off.")
 
     assert answer.status_code == 200
     assert ann.state()["is_open"]
@@ -259,7 +266,7 @@ def test_a_reported_task_is_off_the_queue_for_everybody(
     shift.add()
     ann.take()
 
-    answer = ann.call("report", fence=1, reason="harmful")
+    answer = ann.call("report", lease_version=1, reason="harmful")
 
     assert answer.status_code == 200
     bob = shift.worker(client, "Bob")
@@ -271,22 +278,26 @@ def test_a_task_given_back_keeps_its_draft_for_the_one_who_takes_it_again(
 ):
     shift.add()
     ann.take()
-    ann.call("draft", fence=1, revision=1, answers=good_answers()[:2], active_ms=0)
-    ann.call("release", fence=1)
+    ann.call("draft", lease_version=1, revision=1, answers=good_answers()[:2], active_ms=0)
+    ann.call("release", lease_version=1)
 
-    lost = ann.call("draft", fence=1, revision=2, answers=[], active_ms=0)
+    lost = ann.call("draft", lease_version=1, revision=2, answers=[], active_ms=0)
     ann.form(f"{ann.at}/resume")
 
     assert (lost.status_code, lost.json()["code"]) == (409, "lease_lost")
     state = ann.state()
-    assert (state["is_open"], state["fence"], state["draft"]) == (True, 2, good_answers()[:2])
+    assert (state["is_open"], state["lease_version"], state["draft"]) == (
+        True,
+        2,
+        good_answers()[:2],
+    )
 
 
 def test_a_heartbeat_renews_the_lease(shift: Shift, ann: Worker):
     shift.add()
     before = ann.take()["expires_ms"]
 
-    after = ann.call("heartbeat", fence=1, active_ms=1000).json()["expires_ms"]
+    after = ann.call("heartbeat", lease_version=1, active_ms=1000).json()["expires_ms"]
 
     assert after >= before
 
@@ -294,12 +305,12 @@ def test_a_heartbeat_renews_the_lease(shift: Shift, ann: Worker):
 @pytest.mark.parametrize(
     "body",
     [
-        {"fence": 1},
-        {"fence": "1", "answers": [], "client_key": "k", "active_ms": 0},
-        {"fence": 1, "answers": {}, "client_key": "k", "active_ms": 0},
-        {"fence": 1, "answers": [], "client_key": "", "active_ms": 0},
-        {"fence": 1, "answers": [], "client_key": "k", "active_ms": 0, "user_id": "bob"},
-        {"fence": 1, "answers": [7, None, "x"], "client_key": "k", "active_ms": 0},
+        {"lease_version": 1},
+        {"lease_version": "1", "answers": [], "client_key": "k", "active_ms": 0},
+        {"lease_version": 1, "answers": {}, "client_key": "k", "active_ms": 0},
+        {"lease_version": 1, "answers": [], "client_key": "", "active_ms": 0},
+        {"lease_version": 1, "answers": [], "client_key": "k", "active_ms": 0, "user_id": "bob"},
+        {"lease_version": 1, "answers": [7, None, "x"], "client_key": "k", "active_ms": 0},
     ],
 )
 def test_a_hostile_submission_is_refused_and_changes_nothing(
@@ -318,7 +329,9 @@ def test_a_blind_page_says_nothing_that_tells_the_models_apart(shift: Shift, ann
     shift.add(count=2)
     ann.take()
     seen = [ann.get(shift.path).text, ann.get(ann.at).text]
-    seen.append(ann.call("draft", fence=1, revision=1, answers=good_answers(), active_ms=0).text)
+    seen.append(
+        ann.call("draft", lease_version=1, revision=1, answers=good_answers(), active_ms=0).text
+    )
     seen.append(submit(ann, answers=[]).text)
     seen.append(submit(ann, goes_on=True, client_key="k2").text)
     seen.append(ann.call("undo").text)

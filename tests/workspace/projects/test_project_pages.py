@@ -193,7 +193,7 @@ def test_the_overview_counts_tasks_by_status_and_the_work_on_them(world, mia):
     }
     assert figures | {"pending": "5", "completed": "0", "canceled": "1", "error": "0"} == figures
     assert (figures["held by people"], figures["in review"]) == ("1", "1")
-    assert (figures["waiting for somebody"], figures["reported and parked"]) == ("3", "0")
+    assert (figures["waiting for somebody"], figures["reported and quarantined"]) == ("3", "0")
 
 
 @pytest.mark.parametrize("name", HOSTILE)

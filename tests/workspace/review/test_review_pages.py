@@ -28,8 +28,13 @@ def shift(world: World) -> Shift:
 
 def answer(worker: Worker, likert: int = 2, key: str = "k1", **more: Any) -> None:
     """Take the next task and submit it; `likert` is said as the page shows the responses."""
-    fence = worker.take()["fence"]
-    body = {"fence": fence, "answers": good_answers(likert), "client_key": key, "active_ms": 5}
+    lease_version = worker.take()["lease_version"]
+    body = {
+        "lease_version": lease_version,
+        "answers": good_answers(likert),
+        "client_key": key,
+        "active_ms": 5,
+    }
     told = worker.call("submit", **(body | more))
     assert told.status_code == 200, told.text
 
@@ -213,7 +218,11 @@ def test_a_decision_on_a_page_that_is_no_longer_true_is_refused(shift: Shift, cl
     answer(ann)
     _, state = open_task(rae, shift, task_id)
     ann.call("undo")
-    again = {"fence": ann.state()["fence"], "answers": good_answers(6), "client_key": "k2"}
+    again = {
+        "lease_version": ann.state()["lease_version"],
+        "answers": good_answers(6),
+        "client_key": "k2",
+    }
     assert ann.call("submit", active_ms=5, **again).status_code == 200
 
     told = rae.call("accept", revision=state["revision"], fixes=[])
@@ -248,7 +257,11 @@ def test_work_goes_back_with_a_comment_that_its_author_reads(shift: Shift, clien
     assert "sent it back to" in history
     assert "this was done again, or counts no more" in history
     assert HOSTILE in unescape(history)
-    again = {"fence": ann.state()["fence"], "answers": good_answers(), "client_key": "k2"}
+    again = {
+        "lease_version": ann.state()["lease_version"],
+        "answers": good_answers(),
+        "client_key": "k2",
+    }
     assert ann.call("submit", active_ms=5, **again).status_code == 200
     assert HOSTILE not in unescape(ann.get(ann.at).text)
 
@@ -299,8 +312,10 @@ def test_what_was_reported_is_for_managers_who_confirm_or_dismiss_it(
     ann, rae = shift.worker(client), reviewer(shift, client)
     bo = reviewer(shift, client, "Bo", "manager")
     for _ in range(2):
-        fence = ann.take()["fence"]
-        told = ann.call("report", fence=fence, reason="harmful", note="It is cruel.")
+        lease_version = ann.take()["lease_version"]
+        told = ann.call(
+            "report", lease_version=lease_version, reason="harmful", note="It is cruel."
+        )
         assert told.status_code == 200
 
     assert rae.get("/review").text.count("Eggs") == 0

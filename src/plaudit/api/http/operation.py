@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from plaudit import guard
+from plaudit import json_guard
 from plaudit.api.http.bodies import read_body, refuse_encoding
 from plaudit.api.http.parameters import NoQuery, decode
 from plaudit.api.http.streams import Stream
@@ -216,7 +216,7 @@ class Endpoint:
         headers = dict(scope["headers"])
         refuse_encoding(headers)
         raw = await read_body(call.receive, BODY_BYTES_MAX)
-        body = convert(guard.check(raw or b"{}"), kind)
+        body = convert(json_guard.check(raw or b"{}"), kind)
         idem_key = idempotency_key(headers)
         if operation.before is not None:
             call.prepared = await operation.before(call, body)

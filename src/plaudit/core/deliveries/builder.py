@@ -69,10 +69,10 @@ class DeliveryBuilder:
         self._run: DeliveryRun
         self.count = 0
 
-    async def begin(self, delivery_id: str | None = None, begun_ms: int | None = None) -> bool:
+    async def begin(self, delivery_id: str | None = None, delivery_seq: int | None = None) -> bool:
         """Claim the name; False if a delivery has it, or a run that is alive is making one.
 
-        `begun_ms` is for a delivery that was made elsewhere; its own is taken from the clock.
+        `delivery_seq` is for a delivery that was made elsewhere; its own is taken from the clock.
         """
         project_key = self._project.project_key
 
@@ -86,9 +86,9 @@ class DeliveryBuilder:
             )
             if taken is not None:
                 return taken, True
-            first = begun_ms or await projects.tick(tx, project_key, now)
+            first = delivery_seq or await projects.next_completion_time(tx, project_key, now)
             # Only times from elsewhere can be taken; those of the clock are each handed out once.
-            for beginning in range(first, first + (BEGINNINGS_TRIED_MAX if begun_ms else 1)):
+            for beginning in range(first, first + (BEGINNINGS_TRIED_MAX if delivery_seq else 1)):
                 begun = self._begun(delivery_id or ids.mint("delivery"), beginning)
                 if await deliveries.insert_delivery(tx, begun, self._name_key, lease_ms=lease_ms):
                     return DeliveryRun(begun, 1), False
@@ -101,16 +101,18 @@ class DeliveryBuilder:
         if delivery_id not in (None, run.delivery.delivery_id):
             return False
         if is_taken_over:
-            await self._begin_anew(begun_ms)
+            await self._begin_anew(delivery_seq)
         return True
 
-    async def _begin_anew(self, begun_ms: int | None) -> None:
+    async def _begin_anew(self, delivery_seq: int | None) -> None:
         left = self._run.delivery
         await self._clear(left.task_count)
 
         async def work(tx: Transaction) -> DeliveryRun:
-            beginning = begun_ms and left.begun_ms
-            beginning = beginning or await projects.tick(tx, left.project_key, clock.now_ms())
+            beginning = delivery_seq and left.delivery_seq
+            beginning = beginning or await projects.next_completion_time(
+                tx, left.project_key, clock.now_ms()
+            )
             begun = self._begun(left.delivery_id, beginning)
             run = DeliveryRun(begun, self._run.run_no)
             if not await deliveries.restart(tx, run, beginning):
@@ -119,12 +121,12 @@ class DeliveryBuilder:
 
         self._run = await self._write(work)
 
-    def _begun(self, delivery_id: str, begun_ms: int) -> DeliveryRow:
+    def _begun(self, delivery_id: str, delivery_seq: int) -> DeliveryRow:
         return DeliveryRow(
             environment_id=self._project.environment_id,
             delivery_id=delivery_id,
             project_key=self._project.project_key,
-            begun_ms=begun_ms,
+            delivery_seq=delivery_seq,
             name=self._name,
             delivered_ms=None,
             task_count=0,
@@ -149,7 +151,7 @@ class DeliveryBuilder:
                 ) -> tuple[list[tuple[str, bytes]], int]:
                     some = await self._within_bytes(tx, wanted)
                     found = await frozen_tasks.list_completed(tx, self._project.project_key, some)
-                    if selection.is_named and len(found) < len(some):
+                    if selection.is_by_id and len(found) < len(some):
                         raise Conflict("a task is no longer completed; look which, and try again")
                     here = [found[seq] for seq in some if seq in found]
                     return await self.add(tx, [*filter(selection.takes, here)]), len(some)
@@ -192,7 +194,9 @@ class DeliveryBuilder:
             raise Conflict(_LOST)
         pairs = [(task, wire.digest(task, self._project.project_id)) for task in some]
         if pairs:
-            await frozen_tasks.insert_frozen(tx, self._run.delivery.begun_ms, self.count + 1, pairs)
+            await frozen_tasks.insert_frozen(
+                tx, self._run.delivery.delivery_seq, self.count + 1, pairs
+            )
         return [(task.task_id, digest) for task, digest in pairs]
 
     async def refuse_present(self, tx: Transaction, some: Sequence[StoredTask]) -> None:
@@ -200,7 +204,7 @@ class DeliveryBuilder:
         delivery, seqs = self._run.delivery, [task.seq for task in some]
         is_twice = len(set(seqs)) < len(seqs)
         if is_twice or await frozen_tasks.list_present(
-            tx, delivery.project_key, delivery.begun_ms, seqs
+            tx, delivery.project_key, delivery.delivery_seq, seqs
         ):
             raise InvalidContent("a task stands twice in the delivery", pointer="/task_ids")
 
@@ -236,7 +240,7 @@ class DeliveryBuilder:
     async def finish(self, tx: Transaction) -> DeliveryRow:
         """Show the delivery under the clock's next time, and tell of it."""
         project = self._project
-        delivered_ms = await projects.tick(tx, project.project_key, clock.now_ms())
+        delivered_ms = await projects.next_completion_time(tx, project.project_key, clock.now_ms())
         done = await self.publish(tx, delivered_ms)
         shown = _encode(wire.delivery(done, project.project_id))
         await events.announce_delivery(
@@ -279,7 +283,7 @@ class DeliveryBuilder:
                 await frozen_tasks.delete_delivered(
                     tx,
                     delivery.project_key,
-                    delivery.begun_ms,
+                    delivery.delivery_seq,
                     after=after,
                     until=after + CLEARED_AT_ONCE,
                 )

@@ -153,7 +153,7 @@ async def delivery_page(
     rows = await delivered.list_frozen(
         tx,
         delivery.project_key,
-        delivery.begun_ms,
+        delivery.delivery_seq,
         after=position,
         until=until,
         with_patches=render.needs_patches(query.opts),
@@ -213,7 +213,7 @@ async def _rows_of_delivery(
     after = walk.place.seq
     until = min(after + SCANNED_MAX, delivery.task_count)
     rows = await delivered.list_rows_of_delivery(
-        tx, walk.where, delivery.begun_ms, after=after, until=until, limit=limit + 1
+        tx, walk.where, delivery.delivery_seq, after=after, until=until, limit=limit + 1
     )
     if len(rows) > limit:
         rows.pop()
@@ -264,7 +264,7 @@ async def _row_walk(
         token = _RowToken(tx.epoch, delivery.delivery_id, where, HeadRefs(0, 0), 0)
         return msgspec.structs.replace(token, bound=delivery.task_count), delivery
     if where.is_by_completion:
-        bound = await projects.last_tick(tx, where.project_key)
+        bound = await projects.last_completion_time(tx, where.project_key)
     else:
         bound = await projects.next_seq(tx, where.project_key) - 1
     return _RowToken(tx.epoch, None, where, where.start, bound), None

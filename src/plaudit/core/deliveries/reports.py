@@ -79,7 +79,7 @@ async def changes(
     walk = _walk(tx, secret, environment_id, "changes", query)
     until = min(walk.position + query.limit, delivery.task_count)
     found = await delivered.list_versions_now(
-        tx, delivery.project_key, delivery.begun_ms, after=walk.position, until=until
+        tx, delivery.project_key, delivery.delivery_seq, after=walk.position, until=until
     )
     return wire.DeliveryChanges(
         tasks=[
@@ -130,10 +130,10 @@ async def _versions(
     return await delivered.list_versions(
         tx,
         delivery.project_key,
-        delivery.begun_ms,
+        delivery.delivery_seq,
         after=after,
         until=until,
-        other_ms=other.begun_ms,
+        other_ms=other.delivery_seq,
     )
 
 

@@ -7,7 +7,7 @@ import secrets
 
 import msgspec
 
-from plaudit import clock, guard
+from plaudit import clock, json_guard
 from plaudit.core.common import names
 from plaudit.errors import Conflict, InvalidContent, InvalidParameter, NotFound
 from plaudit.ids import ID_CHARS_MAX
@@ -69,7 +69,7 @@ def checked_json(json: str | dict[str, object]) -> bytes:
             f"a JSON Schema has at most {size_limits.TEXT_BYTES_MAX} bytes", pointer="/json"
         )
     try:
-        value = guard.check(text)
+        value = json_guard.check(text)
     except InvalidContent as exc:
         raise InvalidContent(f"not a JSON Schema: {exc.message}", pointer="/json") from exc
     if not isinstance(value, dict):

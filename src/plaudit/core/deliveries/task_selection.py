@@ -21,12 +21,12 @@ LISTED_AT_ONCE = 10_000
 class TaskSelection(Struct, frozen=True, kw_only=True):
     """Which tasks to deliver: those at `seqs`, in that order, as one moment had them completed.
 
-    `is_named` if they were named by id, else they are what `where` selected; eight bytes each.
+    `is_by_id` if they were named by id, else they are what `where` selected; eight bytes each.
     """
 
     where: TaskFilter
     seqs: Sequence[int]
-    is_named: bool = False
+    is_by_id: bool = False
 
     def takes(self, task: StoredTask) -> bool:
         """Whether a completed task is still within the times that were asked for."""
@@ -61,7 +61,7 @@ async def select(
             raise InvalidContent("give task_ids or a filter, not both", pointer="/task_ids")
         count = len(set(task_ids))
         named = await _seqs_of(db, project, task_ids) if count <= most else []
-        selection = TaskSelection(where=where, seqs=named, is_named=True)
+        selection = TaskSelection(where=where, seqs=named, is_by_id=True)
     if count == 0:
         raise InvalidContent(
             "there is nothing to deliver: no completed task of the project is selected",

@@ -22,7 +22,7 @@ from plaudit.core.labeling.questions import (
     responses,
 )
 from plaudit.core.tasks.forms import LIKERT, TEXT_CHARS_MAX, Field
-from plaudit.guard import INT_MAX, INT_MIN
+from plaudit.json_guard import INT_MAX, INT_MIN
 from plaudit.wire.v2.annotation import AnnotationType
 from plaudit.wire.v2.task import Thread
 

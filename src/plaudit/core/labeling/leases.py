@@ -9,7 +9,7 @@ a Problem that is raised takes the whole transaction back. Times are the databas
                                                  run out while one was at it
                                                  LimitReached: too many open leases
     resume(tx, project, user_id, assignment_id)  Lease: one's own, run out, given back or sent back,
-                                                 again, with its draft and under a new fence. One
+                                                 again, with its draft and a new version. One
                                                  that is still open is taken over by this page.
                                                  NotFound; LeaseLost: no place is free any more, its
                                                  batch is paused, or it ended for good; LimitReached
@@ -18,7 +18,7 @@ a Problem that is raised takes the whole transaction back. Times are the databas
     list_open(tx, project, user_id)              open leases of this person, oldest first
     count_open(tx, project, limit_max=…)         tasks with a free place, counted up to limit_max
 
-    With `held` = Hold(user_id, assignment_id, fence), as the lease said. Each of these raises
+    With `held` = Hold(user_id, assignment_id, lease_version), as the lease said. Each raises
     LeaseLost if the lease has run out, ended, or was claimed anew; the stored draft stays:
 
     heartbeat(tx, project, held, active_ms=…)    expires_ms, renewed
@@ -136,7 +136,7 @@ async def claim(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | N
         seq=seq,
         user_id=user_id,
         status=LeaseStatus.open,
-        fence=1,
+        lease_version=1,
         created_ms=now,
         claimed_ms=now,
         expires_ms=now + lease_ms(project),
@@ -167,7 +167,7 @@ async def resume(tx: Transaction, project: ProjectRow, user_id: str, assignment_
 
 async def _why_not(tx: Transaction, project: ProjectRow, lease: Lease) -> str | None:
     """Why a lease could not be claimed anew."""
-    if await work_queue.is_held(tx, project.project_key, lease.seq):
+    if await work_queue.is_on_hold(tx, project.project_key, lease.seq):
         return "the batch of this task is paused; your draft is kept"
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
         return "somebody else has this task now; your draft is kept"
@@ -236,7 +236,7 @@ async def save_draft(
     ):
         return SavedDraft(revision, now, expires_ms)
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
-    if not is_held(lease, held, now):
+    if not is_on_hold(lease, held, now):
         raise await lost(tx, project, held)
     if (lease.draft_revision, lease.draft) != (revision, draft):
         raise DraftConflict(revision=lease.draft_revision)
@@ -269,7 +269,7 @@ async def flag(
 ) -> None:
     """Tell a manager that something is wrong with a task; raises LeaseLost, InvalidContent."""
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
-    if not is_held(lease, held, await tx.now_ms()):
+    if not is_on_hold(lease, held, await tx.now_ms()):
         raise await lost(tx, project, held)
     await _note(tx, project, held, lease.seq, "flag", _said(reason, note))
 
@@ -287,7 +287,7 @@ async def report_sensitive(
         project.project_key,
         seq,
         expected=WorkState.open,
-        state=WorkState.parked,
+        state=WorkState.quarantined,
         reason=said["reason"],
     )
     await _note(tx, project, held, seq, "report", said)
@@ -324,16 +324,16 @@ def lease_ms(project: ProjectRow) -> int:
     return (project_detail(project).lease_seconds or LEASE_SECONDS) * 1000
 
 
-def is_held(lease: Lease, held: Hold, now: int) -> bool:
+def is_on_hold(lease: Lease, held: Hold, now: int) -> bool:
     """Whether somebody still has the task that they say they have."""
-    return _is_open(lease, now) and lease.fence == held.fence
+    return _is_open(lease, now) and lease.lease_version == held.lease_version
 
 
 async def lost(tx: Transaction, project: ProjectRow, held: Hold) -> LeaseLost:
     """Say why a lease is lost; raises NotFound if it never was."""
     lease = await get_lease(tx, project, held.user_id, held.assignment_id)
     if lease.status is LeaseStatus.open:
-        is_older = lease.fence != held.fence
+        is_older = lease.lease_version != held.lease_version
         return LeaseLost(
             "you opened this task again somewhere else" if is_older else _LOST[LeaseStatus.expired]
         )
@@ -380,7 +380,7 @@ async def _renewed(tx: Transaction, project: ProjectRow, lease: Lease, now: int)
 
     What a paused batch holds back is nobody's to begin or to take up again; who is at it may go on.
     """
-    if not _is_open(lease, now) and await work_queue.is_held(tx, project.project_key, lease.seq):
+    if not _is_open(lease, now) and await work_queue.is_on_hold(tx, project.project_key, lease.seq):
         return None
     if lease.status in (LeaseStatus.expired, LeaseStatus.released):
         if not await work_queue.take_place(tx, project.project_key, lease.seq):

@@ -12,8 +12,8 @@
     send_back(tx, project, task, reviewer_id, user_id, comment=…, revision=…)
         One person's submission counts no more; the task waits for them, for three days.
         Conflict; NotFound: they have not submitted it; InvalidContent: no comment
-    dismiss_report(tx, project, task, user_id)   a parked task is back in the queue; Conflict
-    confirm_report(tx, project, task, user_id)   a parked task completes with what was reported, and
+    dismiss_report(tx, project, task, user_id)   a quarantined task is back in the queue; Conflict
+    confirm_report(tx, project, task, user_id)   a quarantined task completes as reported, and
                                                  without threads (contract 7.1); Conflict
 
 `revision` is that of question_results.py, as the reviewer saw it: if anything has changed since,
@@ -145,13 +145,13 @@ async def send_back(
 async def dismiss_report(
     tx: Transaction, project: ProjectRow, task: StoredTask, user_id: str
 ) -> None:
-    """Put a parked task back into the queue; raises Conflict."""
-    await _lock(tx, task, WorkState.parked)
+    """Put a quarantined task back into the queue; raises Conflict."""
+    await _lock(tx, task, WorkState.quarantined)
     await work_queue.change_state(
         tx,
         project.project_key,
         task.seq,
-        expected=WorkState.parked,
+        expected=WorkState.quarantined,
         state=WorkState.open,
         reason=None,
     )
@@ -162,8 +162,8 @@ async def dismiss_report(
 async def confirm_report(
     tx: Transaction, project: ProjectRow, task: StoredTask, user_id: str
 ) -> None:
-    """Complete a parked task with what was reported of it; raises Conflict."""
-    await _lock(tx, task, WorkState.parked)
+    """Complete a quarantined task with what was reported of it; raises Conflict."""
+    await _lock(tx, task, WorkState.quarantined)
     notes = await leases.list_notes(tx, project.project_key, task.seq, limit=REPORTS_MAX)
     said = [_decode(one.detail) for one in reversed(notes) if one.kind == "report"]
     reports = [SensitiveContentReport(type=one["reason"], message=one.get("note")) for one in said]
@@ -208,7 +208,7 @@ async def _lock(tx: Transaction, task: StoredTask, state: WorkState) -> None:
         await batches.add_progress(tx, task.project_key, task.batch_id, {})
     found = await work_queue.lock_work(tx, task.project_key, task.seq)
     if found is None or found.state is not state:
-        word = "in review" if state is WorkState.in_review else "parked"
+        word = "in review" if state is WorkState.in_review else "quarantined"
         raise Conflict(f"the task is not {word} any more")
 
 

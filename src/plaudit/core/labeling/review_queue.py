@@ -34,7 +34,7 @@ class ProjectBacklog(Struct, frozen=True):
 
     project: ProjectRow
     in_review: int
-    parked: int
+    quarantined: int
 
 
 class ReviewAction(Struct, frozen=True):
@@ -66,7 +66,7 @@ async def list_waiting(tx: Transaction, environment_id: str) -> tuple[list[Proje
     for one in found[:PROJECTS_MAX]:
         counts = [
             await work_queue.count_waiting(tx, one.project_key, state, limit_max=COUNTED_MAX)
-            for state in (WorkState.in_review, WorkState.parked)
+            for state in (WorkState.in_review, WorkState.quarantined)
         ]
         if any(counts):
             listed.append(ProjectBacklog(one, *counts))
@@ -87,7 +87,7 @@ async def list_parked(
 ) -> list[Work]:
     """Tasks whose content was reported."""
     return await work_queue.list_waiting(
-        tx, project.project_key, WorkState.parked, after_seq=after_seq, limit=limit
+        tx, project.project_key, WorkState.quarantined, after_seq=after_seq, limit=limit
     )
 
 
@@ -151,7 +151,7 @@ async def list_returned(tx: Transaction, project: ProjectRow, user_id: str) -> l
 
 async def returned_with(tx: Transaction, project: ProjectRow, lease: Lease) -> ReturnedTask | None:
     """Why a lease was sent back, until its holder submits again; None if it was not."""
-    if lease.fence == 1 or lease.status is LeaseStatus.submitted:
+    if lease.lease_version == 1 or lease.status is LeaseStatus.submitted:
         return None
     last = await submissions.find_last(tx, project.project_key, lease.assignment_id)
     notes = await leases_store.list_notes(tx, project.project_key, lease.seq, limit=NOTES_MAX)

@@ -55,7 +55,7 @@ class ProjectProgress(Struct, frozen=True, kw_only=True):
     waiting: int
     held: int
     in_review: int
-    parked: int
+    quarantined: int
 
 
 class CompletionPace(Struct, frozen=True):
@@ -106,7 +106,9 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
         waiting=await work_queue.count_free(tx, key, limit_max=COUNTED_MAX),
         held=await statistics.count_held(tx, key, now=await tx.now_ms(), most=COUNTED_MAX),
         in_review=await statistics.count_waiting(tx, key, WorkState.in_review, most=COUNTED_MAX),
-        parked=await statistics.count_waiting(tx, key, WorkState.parked, most=COUNTED_MAX),
+        quarantined=await statistics.count_waiting(
+            tx, key, WorkState.quarantined, most=COUNTED_MAX
+        ),
     )
 
 

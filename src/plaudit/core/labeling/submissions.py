@@ -95,7 +95,7 @@ async def submit(
     known = await _repeated(tx, lease, client_key, given)
     if known is not None:
         return known
-    if not leases.is_held(lease, held, await tx.now_ms()):
+    if not leases.is_on_hold(lease, held, await tx.now_ms()):
         raise await leases.lost(tx, project, held)
     task = await tasks.get_task(tx, lease.project_key, lease.seq)
     form = form_of(project_detail(project))
@@ -209,7 +209,7 @@ async def _keep(
 ) -> SubmissionRow:
     """Store a submission for good."""
     last = None
-    if lease.fence > 1:  # else it is the first time that this person has the task
+    if lease.lease_version > 1:  # else it is the first time that this person has the task
         last = await submissions.find_last(tx, lease.project_key, lease.assignment_id)
     assert lease.ended_ms is not None
     one = SubmissionRow(
@@ -297,7 +297,7 @@ async def _reopen(
     if (word := await why_final(tx, one, task)) is not None:
         raise Conflict(f"this task has been {word}")
     found = await work_queue.lock_work(tx, one.project_key, one.seq)
-    if found is None or found.state is WorkState.parked:
+    if found is None or found.state is WorkState.quarantined:
         raise Conflict("this task was taken off the queue")
     lease = await leases.get_lease(tx, project, one.user_id, one.assignment_id)
     if not await submissions.retract(tx, one):

@@ -37,11 +37,11 @@ _decode_content = msgspec.json.Decoder(list[Thread]).decode
 
 
 class NewTaskRow(Struct, frozen=True):
-    """One line that was found good: the task it asks for. `is_named` if it chose the id itself."""
+    """The task that a valid line asks for; `has_own_id` if the line chose its id."""
 
     line: int
     task_id: str
-    is_named: bool
+    has_own_id: bool
     unique_id: str | None
     batch_id: str | None
     batch_name: str | None
@@ -105,7 +105,7 @@ class _Stored:
         unique_ids = [row.unique_id for row in rows if row.unique_id is not None]
         holders = await unique_ids_store.list_holders(self._tx, self._org_id, unique_ids)
         in_the_way = {
-            row.line: holders.get(row.unique_id or "", row.task_id if row.is_named else "")
+            row.line: holders.get(row.unique_id or "", row.task_id if row.has_own_id else "")
             for row in rows
         }
         known = await self._known([one for one in in_the_way.values() if one])
@@ -191,7 +191,7 @@ class _Stored:
         repeated: list[NewTaskRow] = []
         for row in rows:
             same = by_unique.get(row.unique_id or "")
-            first = by_id.get(row.task_id) if same is None and row.is_named else same
+            first = by_id.get(row.task_id) if same is None and row.has_own_id else same
             if first is None:
                 firsts.append(row)
                 by_id[row.task_id] = row
@@ -243,7 +243,7 @@ class _Stored:
             whose = f"there is a task {task_id!r} already, which"
         if known is None:
             reason = "is of another project"
-        elif row.is_named and row.task_id != known.task_id:
+        elif row.has_own_id and row.task_id != known.task_id:
             reason = "has another task_id"
         elif row.unique_id is not None and row.unique_id != known.unique_id:
             reason = "has another unique_id"

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from plaudit import guard
+from plaudit import json_guard
 from plaudit.core.common import idempotency
 from plaudit.core.tasks import bulk_insert, templates
 from plaudit.core.tasks.bulk_insert import NewTaskRow
@@ -113,7 +113,7 @@ class BulkUpload:
         """What a line says, checked; raises InvalidContent."""
         if line is None:
             raise InvalidContent("the line is longer than a line may be")
-        row: TaskRow = convert(guard.check(line), TaskRow)
+        row: TaskRow = convert(json_guard.check(line), TaskRow)
         for name in ("task_id", "unique_id"):
             value = getattr(row, name)
             if value is not None and not is_usable(value):
@@ -129,7 +129,7 @@ class BulkUpload:
         return NewTaskRow(
             line=self._lines,
             task_id=row.task_id or mint("task"),
-            is_named=row.task_id is not None,
+            has_own_id=row.task_id is not None,
             unique_id=row.unique_id,
             batch_id=row.batch_id,
             batch_name=row.batch_name,

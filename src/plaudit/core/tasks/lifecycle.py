@@ -114,7 +114,7 @@ async def complete_task(
     if not read.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
-    completed_ms = await projects.tick(tx, task.project_key, clock.now_ms())
+    completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
     rendered = render.render(read.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 
@@ -138,7 +138,7 @@ async def complete_reported(
     Returns its completion time; raises Conflict if the task is no longer pending.
     """
     await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
-    completed_ms = await projects.tick(tx, task.project_key, clock.now_ms())
+    completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
 
     def head(fields: HeadFields) -> bytes:
         fields.completed_at = clock.format_ms(completed_ms)
@@ -163,7 +163,7 @@ async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, t
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     if task.batch_id is not None:
         await batches.add_progress(tx, task.project_key, task.batch_id, {})  # the lock
-    completed_ms = await projects.tick(tx, task.project_key, clock.now_ms())
+    completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
     rendered = render.render(read.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 

@@ -135,7 +135,7 @@ async def _task_walk(
             )
         project = await project_of(tx, batch)
     if query.completed_after is not None or query.completed_before is not None:
-        bound = await projects.last_tick(tx, project.project_key)
+        bound = await projects.last_completion_time(tx, project.project_key)
     else:
         bound = await projects.next_seq(tx, project.project_key) - 1
     where = TaskFilter(

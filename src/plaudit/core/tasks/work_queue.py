@@ -57,7 +57,7 @@ async def open_work(
                 submitted_count=submitted_count,
                 open_count=0,
                 state=WorkState.open,
-                is_held=batch is not None and batch.status in HOLDING_BACK,
+                is_on_hold=batch is not None and batch.status in HOLDING_BACK,
                 reason=None,
             )
         )
@@ -91,7 +91,7 @@ async def end_work_of_batch(tx: Transaction, batch: BatchRow) -> None:
 async def follow_batch(tx: Transaction, batch: BatchRow) -> None:
     """Give out a batch's work or hold it back, as its status now is; the caller has it locked."""
     await work_queue.hold_batch(
-        tx, batch.project_key, batch.batch_id, is_held=batch.status in HOLDING_BACK
+        tx, batch.project_key, batch.batch_id, is_on_hold=batch.status in HOLDING_BACK
     )
 
 

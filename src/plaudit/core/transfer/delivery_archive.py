@@ -83,7 +83,7 @@ async def _part(
     Ends before a version that passes `room` bytes, which is not read then; only the one that
     begins a line is taken, however long.
     """
-    place = (delivery.project_key, delivery.begun_ms)
+    place = (delivery.project_key, delivery.delivery_seq)
     kept: list[VersionNow] = []
     rows: dict[int, PageRow] = {}
     async with db.read() as tx:
@@ -250,8 +250,8 @@ class DeliveryImport:
 
         async def work(tx: Transaction) -> list[str]:
             found = await delivered.list_versions(
-                tx, stored.project_key, stored.begun_ms,
-                after=first, until=until, other_ms=stored.begun_ms,
+                tx, stored.project_key, stored.delivery_seq,
+                after=first, until=until, other_ms=stored.delivery_seq,
             )  # fmt: skip
             return [one.task_id for one in found]
 

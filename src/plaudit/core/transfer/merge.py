@@ -113,7 +113,7 @@ async def _insert(
         await projects.raise_clock(tx, project_key, max(given))
     tick = 0
     if any(one.needs_tick for one in incoming):
-        tick = await projects.tick(tx, project_key, clock.now_ms())
+        tick = await projects.next_completion_time(tx, project_key, clock.now_ms())
     rows, annotation_places = [], []
     progress: dict[str, dict[TaskStatus, int]] = {}
     for number, one in enumerate(incoming, seq):
@@ -155,7 +155,9 @@ async def _merge_stored(
         if is_same_work:
             completed_ms = stored.completed_ms
         else:
-            completed_ms = await projects.tick(tx, stored.project_key, clock.now_ms())
+            completed_ms = await projects.next_completion_time(
+                tx, stored.project_key, clock.now_ms()
+            )
     elif completed_ms is not None:
         await projects.raise_clock(tx, stored.project_key, completed_ms)
     wanted = _beside(stored, one, completed_ms)

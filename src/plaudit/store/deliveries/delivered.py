@@ -14,14 +14,20 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter, keys_sql
 
 _RANGE = (
-    "d.project_key = :project_key AND d.begun_ms = :begun_ms"
+    "d.project_key = :project_key AND d.delivery_seq = :delivery_seq"
     " AND d.position > :after AND d.position <= :until"
 )
 _FROZEN = "f.project_key = :project_key AND f.seq = d.seq AND f.digest = d.digest"
 
 
 async def list_frozen(
-    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int, with_patches: bool
+    tx: Transaction,
+    project_key: int,
+    delivery_seq: int,
+    *,
+    after: int,
+    until: int,
+    with_patches: bool,
 ) -> list[PageRow]:
     """The tasks at the positions after `after` and up to `until`, as they were delivered.
 
@@ -32,26 +38,26 @@ async def list_frozen(
         f"SELECT d.position, f.completed_ms, f.batch_id, f.head, f.body, {patches}"
         f" FROM delivered_task AS d CROSS JOIN frozen_task AS f WHERE {_RANGE} AND {_FROZEN}"
         " ORDER BY d.position",
-        _of_range(project_key, begun_ms, after, until),
+        _of_range(project_key, delivery_seq, after, until),
     )
     return cast("list[PageRow]", rows)
 
 
 async def list_versions(
-    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int, other_ms: int
+    tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int, other_ms: int
 ) -> list[DeliveredVersion]:
     """Which version of each task was delivered, and which in another delivery of the project."""
     rows = await tx.all(
         "SELECT d.position, d.task_id, d.digest, o.digest FROM delivered_task AS d"
         " LEFT JOIN delivered_task AS o ON o.project_key = :project_key AND o.seq = d.seq"
-        f" AND o.begun_ms = :other_ms WHERE {_RANGE} ORDER BY d.position",
-        _of_range(project_key, begun_ms, after, until) | {"other_ms": other_ms},
+        f" AND o.delivery_seq = :other_ms WHERE {_RANGE} ORDER BY d.position",
+        _of_range(project_key, delivery_seq, after, until) | {"other_ms": other_ms},
     )
     return [DeliveredVersion(*row) for row in rows]
 
 
 async def list_versions_now(
-    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int
+    tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int
 ) -> list[VersionNow]:
     """How each delivered task stands today: its status, and whether it is as it was delivered."""
     rows = await tx.all(
@@ -62,7 +68,7 @@ async def list_versions_now(
         " LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = t.seq"
         f" WHERE {_RANGE} AND {_FROZEN} AND t.project_key = :project_key AND t.seq = d.seq"
         " ORDER BY d.position",
-        _of_range(project_key, begun_ms, after, until),
+        _of_range(project_key, delivery_seq, after, until),
     )
     return [
         VersionNow(
@@ -79,7 +85,7 @@ async def list_versions_now(
 async def list_rows_of_delivery(
     tx: Transaction,
     where: TaskFilter,
-    begun_ms: int,
+    delivery_seq: int,
     *,
     after: int,
     until: int,
@@ -90,7 +96,7 @@ async def list_rows_of_delivery(
     Their position stands in the place of `seq`.
     """
     conditions = _RANGE
-    args = _of_range(where.project_key, begun_ms, after, until) | {"row_limit": limit}
+    args = _of_range(where.project_key, delivery_seq, after, until) | {"row_limit": limit}
     if where.status is not None:
         conditions += " AND t.status = :status"
         args["status"] = where.status.code
@@ -103,7 +109,7 @@ async def list_rows_of_delivery(
         " v.delivered_ms, v.schema_id, f.body, f.patches FROM delivered_task AS d"
         " CROSS JOIN task AS t CROSS JOIN frozen_task AS f CROSS JOIN delivery AS v"
         f" WHERE {conditions} AND t.project_key = :project_key AND t.seq = d.seq AND {_FROZEN}"
-        " AND v.project_key = :project_key AND v.begun_ms = d.begun_ms"
+        " AND v.project_key = :project_key AND v.delivery_seq = d.delivery_seq"
         " ORDER BY d.position LIMIT :row_limit",
         args,
     )
@@ -135,11 +141,12 @@ async def list_rows_of_project(
             args["bound"] = min(bound, where.completed_before - 1)
     rows = await tx.all(
         "SELECT n.seq, t.completed_ms, t.task_id, t.created_ms, v.delivery_id, v.delivered_ms,"
-        f" v.schema_id, f.body, f.patches FROM (SELECT k.seq AS seq, ({_LATEST}) AS begun_ms"
+        f" v.schema_id, f.body, f.patches FROM (SELECT k.seq AS seq, ({_LATEST}) AS delivery_seq"
         f" FROM ({keys}) AS k) AS n CROSS JOIN task AS t"
         " LEFT JOIN delivered_task AS d ON d.project_key = :project_key AND d.seq = n.seq"
-        f" AND d.begun_ms = n.begun_ms LEFT JOIN frozen_task AS f ON {_FROZEN}"
-        " LEFT JOIN delivery AS v ON v.project_key = :project_key AND v.begun_ms = d.begun_ms"
+        f" AND d.delivery_seq = n.delivery_seq LEFT JOIN frozen_task AS f ON {_FROZEN}"
+        " LEFT JOIN delivery AS v ON v.project_key = :project_key AND v.delivery_seq ="
+        " d.delivery_seq"
         " WHERE t.project_key = :project_key AND t.seq = n.seq",
         args,
     )
@@ -154,10 +161,10 @@ _KEYS = (
     " ORDER BY seq LIMIT :row_limit"
 )
 _LATEST = (
-    "SELECT l.begun_ms FROM delivered_task AS l CROSS JOIN delivery AS w"
+    "SELECT l.delivery_seq FROM delivered_task AS l CROSS JOIN delivery AS w"
     " WHERE l.project_key = :project_key AND l.seq = k.seq AND w.project_key = :project_key"
-    " AND w.begun_ms = l.begun_ms AND w.delivered_ms IS NOT NULL"
-    " ORDER BY l.begun_ms DESC LIMIT 1"
+    " AND w.delivery_seq = l.delivery_seq AND w.delivered_ms IS NOT NULL"
+    " ORDER BY l.delivery_seq DESC LIMIT 1"
 )
 
 
@@ -169,5 +176,10 @@ def _by_completion(row: DeliveredRow) -> tuple[int, int]:
     return row.completed_ms or 0, row.place
 
 
-def _of_range(project_key: int, begun_ms: int, after: int, until: int) -> dict[str, object]:
-    return {"project_key": project_key, "begun_ms": begun_ms, "after": after, "until": until}
+def _of_range(project_key: int, delivery_seq: int, after: int, until: int) -> dict[str, object]:
+    return {
+        "project_key": project_key,
+        "delivery_seq": delivery_seq,
+        "after": after,
+        "until": until,
+    }

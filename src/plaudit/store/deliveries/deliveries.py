@@ -11,7 +11,7 @@ from plaudit.model.deliveries import DeliveryRow, DeliveryRun
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "environment_id, delivery_id, project_key, begun_ms, name, delivered_ms, task_count,"
+    "environment_id, delivery_id, project_key, delivery_seq, name, delivered_ms, task_count,"
     " manifest_hash,"
     " schema_id"
 )
@@ -28,16 +28,16 @@ async def insert_delivery(
     """Begin a delivery as its first run; False if its id, name or beginning is taken."""
     return bool(
         await tx.run(
-            "INSERT INTO delivery (environment_id, delivery_id, project_key, begun_ms, name,"
+            "INSERT INTO delivery (environment_id, delivery_id, project_key, delivery_seq, name,"
             " name_key,"
             " task_count, schema_id, run_no, lease_ms) VALUES (:environment_id, :delivery_id,"
             " :project_key,"
-            " :begun_ms, :name, :name_key, 0, :schema_id, 1, :lease_ms) ON CONFLICT DO NOTHING",
+            " :delivery_seq, :name, :name_key, 0, :schema_id, 1, :lease_ms) ON CONFLICT DO NOTHING",
             {
                 "environment_id": delivery.environment_id,
                 "delivery_id": delivery.delivery_id,
                 "project_key": delivery.project_key,
-                "begun_ms": delivery.begun_ms,
+                "delivery_seq": delivery.delivery_seq,
                 "name": delivery.name,
                 "name_key": name_key,
                 "schema_id": delivery.schema_id,
@@ -63,15 +63,15 @@ async def take_over(
     return None if row is None else DeliveryRun(DeliveryRow(*row[:-1]), row[-1])
 
 
-async def restart(tx: Transaction, run: DeliveryRun, begun_ms: int) -> bool:
+async def restart(tx: Transaction, run: DeliveryRun, delivery_seq: int) -> bool:
     """Begin a delivery that was taken over anew, with the run's words; False if the run lost it."""
     return bool(
         await tx.run(
-            "UPDATE delivery SET begun_ms = :begun_ms, task_count = 0, name = :name,"
+            "UPDATE delivery SET delivery_seq = :delivery_seq, task_count = 0, name = :name,"
             f" schema_id = :schema_id {_OF_RUN}",
             _of_run(run)
             | {
-                "begun_ms": begun_ms,
+                "delivery_seq": delivery_seq,
                 "name": run.delivery.name,
                 "schema_id": run.delivery.schema_id,
             },

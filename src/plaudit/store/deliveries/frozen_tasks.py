@@ -40,13 +40,13 @@ async def list_states(
 
 
 async def list_present(
-    tx: Transaction, project_key: int, begun_ms: int, seqs: Sequence[int]
+    tx: Transaction, project_key: int, delivery_seq: int, seqs: Sequence[int]
 ) -> list[str]:
     """Those of up to FROZEN_AT_ONCE tasks that are in a delivery already, by id."""
     rows = await tx.all(
         "SELECT task_id FROM delivered_task WHERE project_key = :project_key"
-        f" AND seq {_THESE} AND begun_ms = :begun_ms",
-        _asking(project_key, seqs) | {"begun_ms": begun_ms},
+        f" AND seq {_THESE} AND delivery_seq = :delivery_seq",
+        _asking(project_key, seqs) | {"delivery_seq": delivery_seq},
     )
     return [row[0] for row in rows]
 
@@ -55,7 +55,7 @@ async def list_delivered(tx: Transaction, project_key: int, seqs: Sequence[int])
     """Those of up to FROZEN_AT_ONCE tasks that a delivery holds; runs under way do not count."""
     rows = await tx.all(
         "SELECT DISTINCT t.seq FROM delivered_task AS t JOIN delivery AS d"
-        " ON d.project_key = t.project_key AND d.begun_ms = t.begun_ms"
+        " ON d.project_key = t.project_key AND d.delivery_seq = t.delivery_seq"
         " WHERE t.project_key = :project_key AND d.delivered_ms IS NOT NULL"
         f" AND t.seq {_THESE}",
         _asking(project_key, seqs),
@@ -69,8 +69,8 @@ async def is_delivered_since(
     """Whether a delivery holds a task as it was completed at this time, or later."""
     row = await tx.one(
         "SELECT 1 FROM delivered_task AS t JOIN delivery AS d"
-        " ON d.project_key = t.project_key AND d.begun_ms = t.begun_ms"
-        " WHERE t.project_key = :project_key AND t.seq = :seq AND t.begun_ms > :completed_ms"
+        " ON d.project_key = t.project_key AND d.delivery_seq = t.delivery_seq"
+        " WHERE t.project_key = :project_key AND t.seq = :seq AND t.delivery_seq > :completed_ms"
         " AND d.delivered_ms IS NOT NULL LIMIT 1",
         {"project_key": project_key, "seq": seq, "completed_ms": completed_ms},
     )
@@ -102,7 +102,7 @@ async def list_completed(
 
 
 async def insert_frozen(
-    tx: Transaction, begun_ms: int, position: int, tasks: Sequence[tuple[StoredTask, bytes]]
+    tx: Transaction, delivery_seq: int, position: int, tasks: Sequence[tuple[StoredTask, bytes]]
 ) -> None:
     """Put up to FROZEN_AT_ONCE tasks of one project, each with its digest, into a delivery.
 
@@ -135,25 +135,26 @@ async def insert_frozen(
     )
     await tx.add(
         "delivered_task",
-        ("project_key", "begun_ms", "position", "seq", "task_id", "digest"),
+        ("project_key", "delivery_seq", "position", "seq", "task_id", "digest"),
         [
-            (project_key, begun_ms, number, task.seq, task.task_id, digest)
+            (project_key, delivery_seq, number, task.seq, task.task_id, digest)
             for number, (task, digest) in enumerate(tasks, position)
         ],
     )
 
 
 async def delete_delivered(
-    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int
+    tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int
 ) -> None:
     """Take out the tasks at the positions after `after` and up to `until`.
 
     Their frozen rows stay: another delivery may be about to share them.
     """
     await tx.run(
-        "DELETE FROM delivered_task WHERE project_key = :project_key AND begun_ms = :begun_ms"
+        "DELETE FROM delivered_task WHERE project_key = :project_key AND delivery_seq ="
+        " :delivery_seq"
         " AND position > :after AND position <= :until",
-        {"project_key": project_key, "begun_ms": begun_ms, "after": after, "until": until},
+        {"project_key": project_key, "delivery_seq": delivery_seq, "after": after, "until": until},
     )
 
 

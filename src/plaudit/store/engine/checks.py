@@ -67,14 +67,16 @@ CHECKS: dict[str, str] = {
         " WHERE s.is_current = 1 AND (a.seq IS NULL OR a.status <> 'submitted')"
     ),
     "each delivery counts its tasks": (
-        "WITH d AS MATERIALIZED (SELECT project_key, begun_ms, COUNT(*) AS n FROM delivered_task"
-        " GROUP BY project_key, begun_ms) SELECT COUNT(*) FROM delivery AS v LEFT JOIN d"
-        " ON d.project_key = v.project_key AND d.begun_ms = v.begun_ms"
+        "WITH d AS MATERIALIZED (SELECT project_key, delivery_seq, COUNT(*) AS n FROM"
+        " delivered_task"
+        " GROUP BY project_key, delivery_seq) SELECT COUNT(*) FROM delivery AS v LEFT JOIN d"
+        " ON d.project_key = v.project_key AND d.delivery_seq = v.delivery_seq"
         " WHERE v.delivered_ms IS NOT NULL AND COALESCE(d.n, 0) <> v.task_count"
     ),
     "every delivered task belongs to a delivery": (
         "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN delivery AS v"
-        " ON v.project_key = d.project_key AND v.begun_ms = d.begun_ms WHERE v.begun_ms IS NULL"
+        " ON v.project_key = d.project_key AND v.delivery_seq = d.delivery_seq WHERE"
+        " v.delivery_seq IS NULL"
     ),
     "every delivered task is kept as it was delivered": (
         "SELECT COUNT(*) FROM delivered_task AS d LEFT JOIN frozen_task AS f"

@@ -1,4 +1,4 @@
-"""Leases: who holds which task until when, under which fence, with which draft."""
+"""Leases: who holds which task until when, under which lease_version, with which draft."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from plaudit.model.labeling import Hold, Lease, LeaseStatus, TaskNote
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "project_key, assignment_id, seq, user_id, status, fence, created_ms, claimed_ms, expires_ms,"
+    "project_key, assignment_id, seq, user_id, status, lease_version, created_ms, claimed_ms,"
+    " expires_ms,"
     " ended_ms, active_ms, display, draft, draft_revision, draft_ms"
 )
 _HELD = (
     "project_key = :project_key AND assignment_id = :assignment_id AND user_id = :user_id"
-    " AND status = 'open' AND fence = :fence AND expires_ms > :now"
+    " AND status = 'open' AND lease_version = :lease_version AND expires_ms > :now"
 )
 """The one condition under which somebody still has a task; `now` is the database's time."""
 _ACTIVE = (
@@ -39,7 +40,7 @@ async def insert_lease(tx: Transaction, lease: Lease) -> None:
         lease.seq,
         lease.user_id,
         lease.status.value,
-        lease.fence,
+        lease.lease_version,
         lease.created_ms,
         lease.claimed_ms,
         lease.expires_ms,
@@ -132,17 +133,18 @@ async def count_recent(
 
 
 async def renew(tx: Transaction, lease: Lease, *, now: int, expires_ms: int) -> Lease | None:
-    """Claim a lease anew, under the next fence; None if it is no longer what `lease` says."""
+    """Take a lease again, with its version raised by one; None if it has changed since."""
     row = await tx.one(
-        "UPDATE assignment SET status = 'open', fence = fence + 1, claimed_ms = :now,"
+        "UPDATE assignment SET status = 'open', lease_version = lease_version + 1, claimed_ms ="
+        " :now,"
         " expires_ms = :expires_ms, ended_ms = NULL"
         " WHERE project_key = :project_key AND assignment_id = :assignment_id"
-        f" AND status = :status AND fence = :fence RETURNING {_COLUMNS}",
+        f" AND status = :status AND lease_version = :lease_version RETURNING {_COLUMNS}",
         {
             "project_key": lease.project_key,
             "assignment_id": lease.assignment_id,
             "status": lease.status.value,
-            "fence": lease.fence,
+            "lease_version": lease.lease_version,
             "now": now,
             "expires_ms": expires_ms,
         },
@@ -218,14 +220,15 @@ async def return_lease(tx: Transaction, lease: Lease, *, now: int, expires_ms: i
     """Give submitted work back to its author, who has until then; False if it has moved."""
     return bool(
         await tx.run(
-            "UPDATE assignment SET status = 'returned', fence = fence + 1, claimed_ms = :now,"
+            "UPDATE assignment SET status = 'returned', lease_version = lease_version + 1,"
+            " claimed_ms = :now,"
             " expires_ms = :expires_ms, ended_ms = NULL"
             " WHERE project_key = :project_key AND assignment_id = :assignment_id"
-            " AND status = 'submitted' AND fence = :fence",
+            " AND status = 'submitted' AND lease_version = :lease_version",
             {
                 "project_key": lease.project_key,
                 "assignment_id": lease.assignment_id,
-                "fence": lease.fence,
+                "lease_version": lease.lease_version,
                 "now": now,
                 "expires_ms": expires_ms,
             },
@@ -313,7 +316,7 @@ async def close_of_batch(tx: Transaction, project_key: int, batch_id: str, now: 
 async def release_submitted(tx: Transaction, project_key: int, seq: int) -> None:
     """Let everybody who had submitted a task have it again; what they had filled in stays."""
     await tx.run(
-        "UPDATE assignment SET status = 'released', fence = fence + 1"
+        "UPDATE assignment SET status = 'released', lease_version = lease_version + 1"
         " WHERE project_key = :project_key AND seq = :seq AND status = 'submitted'",
         {"project_key": project_key, "seq": seq},
     )
@@ -322,7 +325,7 @@ async def release_submitted(tx: Transaction, project_key: int, seq: int) -> None
 async def release_closed(tx: Transaction, project_key: int, seq: int) -> None:
     """Let everybody whose lease of a task was ended from outside have it again."""
     await tx.run(
-        "UPDATE assignment SET status = 'released', fence = fence + 1"
+        "UPDATE assignment SET status = 'released', lease_version = lease_version + 1"
         " WHERE project_key = :project_key AND seq = :seq AND status = 'closed'",
         {"project_key": project_key, "seq": seq},
     )
@@ -360,7 +363,7 @@ def _args(project_key: int, held: Hold, now: int) -> dict[str, object]:
         "project_key": project_key,
         "assignment_id": held.assignment_id,
         "user_id": held.user_id,
-        "fence": held.fence,
+        "lease_version": held.lease_version,
         "now": now,
     }
 

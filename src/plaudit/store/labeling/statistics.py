@@ -55,7 +55,7 @@ async def count_held(tx: Transaction, project_key: int, *, now: int, most: int) 
 
 
 async def count_waiting(tx: Transaction, project_key: int, state: WorkState, *, most: int) -> int:
-    """How many tasks are in review, or parked; it stops counting at `most`."""
+    """How many tasks are in review, or quarantined; it stops counting at `most`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key"
         " AND state = :state AND state <> 'open' LIMIT :most) AS found",

@@ -154,7 +154,7 @@ async def count_tasks(tx: Transaction, project_key: int, status: TaskStatus, mos
     return int(row[0])
 
 
-async def tick(tx: Transaction, project_key: int, now: int) -> int:
+async def next_completion_time(tx: Transaction, project_key: int, now: int) -> int:
     """Take the next completion time, greater than every one before it in this project.
 
     The update locks the clock's row until commit, so completion times become visible in their
@@ -179,7 +179,7 @@ async def raise_clock(tx: Transaction, project_key: int, at_least: int) -> None:
     )
 
 
-async def last_tick(tx: Transaction, project_key: int) -> int:
+async def last_completion_time(tx: Transaction, project_key: int) -> int:
     """The greatest completion time handed out or imported so far."""
     row = await tx.one(
         "SELECT last_ms FROM project_clock WHERE project_key = :project_key",

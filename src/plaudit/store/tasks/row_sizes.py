@@ -27,17 +27,17 @@ async def list_task_sizes(
 
 
 async def list_frozen_sizes(
-    tx: Transaction, project_key: int, begun_ms: int, *, after: int, until: int
+    tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int
 ) -> dict[int, int]:
     """The bytes of the tasks of a range of a delivery, as they were delivered, by position."""
     rows = await tx.all(
         "SELECT d.position, LENGTH(f.head) + COALESCE(LENGTH(f.body), 0)"
         " + COALESCE(LENGTH(f.patches), 0)"
         " FROM delivered_task AS d CROSS JOIN frozen_task AS f"
-        " WHERE d.project_key = :project_key AND d.begun_ms = :begun_ms"
+        " WHERE d.project_key = :project_key AND d.delivery_seq = :delivery_seq"
         " AND d.position > :after AND d.position <= :until"
         " AND f.project_key = :project_key AND f.seq = d.seq AND f.digest = d.digest",
-        {"project_key": project_key, "begun_ms": begun_ms, "after": after, "until": until},
+        {"project_key": project_key, "delivery_seq": delivery_seq, "after": after, "until": until},
     )
     return dict(rows)
 

@@ -14,9 +14,9 @@ from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
     "project_key, seq, batch_id, rank, since_ms, needed, submitted_count, open_count, state,"
-    " is_held, reason"
+    " is_on_hold, reason"
 )
-FREE = "state = 'open' AND is_held = 0 AND open_count + submitted_count < needed"
+FREE = "state = 'open' AND is_on_hold = 0 AND open_count + submitted_count < needed"
 """What the index of free places is made for; its words stand in every statement that uses it."""
 
 
@@ -36,7 +36,7 @@ async def insert_work(tx: Transaction, rows: Sequence[Work]) -> None:
                 one.submitted_count,
                 one.open_count,
                 one.state.value,
-                int(one.is_held),
+                int(one.is_on_hold),
                 one.reason,
             )
             for one in rows
@@ -169,28 +169,28 @@ async def delete_work_of_batch(tx: Transaction, project_key: int, batch_id: str)
     )
 
 
-async def hold_batch(tx: Transaction, project_key: int, batch_id: str, *, is_held: bool) -> None:
+async def hold_batch(tx: Transaction, project_key: int, batch_id: str, *, is_on_hold: bool) -> None:
     """Give out no work of a batch, or do so again. Waits for claims that are being made."""
     await tx.run(
-        "UPDATE task_work SET is_held = :is_held"
-        " WHERE project_key = :project_key AND batch_id = :batch_id AND is_held <> :is_held",
-        {"project_key": project_key, "batch_id": batch_id, "is_held": int(is_held)},
+        "UPDATE task_work SET is_on_hold = :is_on_hold"
+        " WHERE project_key = :project_key AND batch_id = :batch_id AND is_on_hold <> :is_on_hold",
+        {"project_key": project_key, "batch_id": batch_id, "is_on_hold": int(is_on_hold)},
     )
 
 
 async def lock_work_of_batch(tx: Transaction, project_key: int, batch_id: str) -> None:
     """Keep everybody from a batch's tasks until the transaction ends, held back or not."""
     await tx.run(
-        "UPDATE task_work SET is_held = 1 WHERE project_key = :project_key AND batch_id ="
+        "UPDATE task_work SET is_on_hold = 1 WHERE project_key = :project_key AND batch_id ="
         " :batch_id",
         {"project_key": project_key, "batch_id": batch_id},
     )
 
 
-async def is_held(tx: Transaction, project_key: int, seq: int) -> bool:
+async def is_on_hold(tx: Transaction, project_key: int, seq: int) -> bool:
     """Whether a task's batch holds it back."""
     row = await tx.one(
-        "SELECT is_held FROM task_work WHERE project_key = :project_key AND seq = :seq",
+        "SELECT is_on_hold FROM task_work WHERE project_key = :project_key AND seq = :seq",
         {"project_key": project_key, "seq": seq},
     )
     return bool(row and row[0])
@@ -227,7 +227,7 @@ async def count_free(tx: Transaction, project_key: int, *, limit_max: int) -> in
 async def count_waiting(
     tx: Transaction, project_key: int, state: WorkState, *, limit_max: int
 ) -> int:
-    """How many tasks are in review, or parked, counted no further than `limit_max`."""
+    """How many tasks are in review, or quarantined, counted no further than `limit_max`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key"
         " AND state = :state AND state <> 'open' LIMIT :row_limit) AS found",
@@ -239,7 +239,7 @@ async def count_waiting(
 async def list_waiting(
     tx: Transaction, project_key: int, state: WorkState, *, after_seq: int, limit: int
 ) -> list[Work]:
-    """Up to `limit` tasks in review, or parked, in `seq` order."""
+    """Up to `limit` tasks in review, or quarantined, in `seq` order."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND state = :state"
         " AND state <> 'open' AND seq > :after_seq ORDER BY seq LIMIT :row_limit",
@@ -254,8 +254,10 @@ async def list_waiting(
 
 
 def _work(row: Row) -> Work:
-    project_key, seq, batch_id, rank, since_ms, needed, submitted, held, state, is_held, why = row
+    project_key, seq, batch_id, rank, since_ms, needed, submitted, held, state, is_on_hold, why = (
+        row
+    )
     return Work(
         project_key, seq, batch_id, rank, since_ms, needed, submitted, held,
-        WorkState(state), bool(is_held), why,
+        WorkState(state), bool(is_on_hold), why,
     )  # fmt: skip

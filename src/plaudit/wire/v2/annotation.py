@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from plaudit.guard import INT_MAX, INT_MIN
+from plaudit.json_guard import INT_MAX, INT_MIN
 
 Int64 = Annotated[int, Meta(ge=INT_MIN, le=INT_MAX)]
 Number = float | Int64

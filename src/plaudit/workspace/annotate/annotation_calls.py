@@ -34,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 class DraftSent(Struct, forbid_unknown_fields=True, kw_only=True):
     """A draft: the answers so far, and the revision they are."""
 
-    fence: int
+    lease_version: int
     revision: int
     answers: list[Any]
     active_ms: int
@@ -43,14 +43,14 @@ class DraftSent(Struct, forbid_unknown_fields=True, kw_only=True):
 class HeartbeatSent(Struct, forbid_unknown_fields=True, kw_only=True):
     """The page is still open and somebody is at it."""
 
-    fence: int
+    lease_version: int
     active_ms: int
 
 
 class SubmissionSent(Struct, forbid_unknown_fields=True, kw_only=True):
     """The answers, for good. `goes_on` takes the next task as well."""
 
-    fence: int
+    lease_version: int
     answers: list[Any]
     client_key: str
     active_ms: int
@@ -60,7 +60,7 @@ class SubmissionSent(Struct, forbid_unknown_fields=True, kw_only=True):
 class ReasonSent(Struct, forbid_unknown_fields=True, kw_only=True):
     """Why a task is skipped, flagged or reported."""
 
-    fence: int
+    lease_version: int
     reason: str
     note: str | None = None
     goes_on: bool = False
@@ -69,7 +69,7 @@ class ReasonSent(Struct, forbid_unknown_fields=True, kw_only=True):
 class HoldSent(Struct, forbid_unknown_fields=True, kw_only=True):
     """Which lease is meant."""
 
-    fence: int
+    lease_version: int
 
 
 class NothingSent(Struct, forbid_unknown_fields=True):
@@ -116,7 +116,7 @@ async def save_draft(visit: PageRequest[NoQuery], sent: DraftSent) -> DraftSaved
         return await leases.save_draft(
             tx,
             project,
-            _hold(visit, sent.fence),
+            _hold(visit, sent.lease_version),
             revision=sent.revision,
             answers=sent.answers,
             active_ms=sent.active_ms,
@@ -133,7 +133,7 @@ async def send_heartbeat(visit: PageRequest[NoQuery], sent: HeartbeatSent) -> Dr
     """POST …/heartbeat: renew the lease."""
 
     async def work(tx: Transaction, project: ProjectRow) -> int:
-        held = _hold(visit, sent.fence)
+        held = _hold(visit, sent.lease_version)
         return await leases.heartbeat(tx, project, held, active_ms=sent.active_ms)
 
     return DraftSaved(expires_ms=await _run(visit, work))
@@ -148,7 +148,7 @@ async def submit(visit: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted
         return await submissions.submit(
             tx,
             project,
-            _hold(visit, sent.fence),
+            _hold(visit, sent.lease_version),
             sent.answers,
             client_key=sent.client_key,
             active_ms=sent.active_ms,
@@ -183,7 +183,7 @@ async def skip(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
         raise InvalidContent(f"one of {', '.join(SKIP_REASONS)}", pointer="/reason")
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(visit, sent.fence)
+        held = _hold(visit, sent.lease_version)
         await leases.skip(tx, project, held, reason=sent.reason, note=sent.note)
 
     await _run(visit, work)
@@ -194,7 +194,7 @@ async def flag(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
     """POST …/flag: tell a manager, and go on with the task."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(visit, sent.fence)
+        held = _hold(visit, sent.lease_version)
         await leases.flag(tx, project, held, reason=sent.reason, note=sent.note)
 
     await _run(visit, work)
@@ -205,7 +205,7 @@ async def report(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
     """POST …/report: take the task from everybody because of what it says."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(visit, sent.fence)
+        held = _hold(visit, sent.lease_version)
         await leases.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
 
     await _run(visit, work)
@@ -216,14 +216,14 @@ async def release(visit: PageRequest[NoQuery], sent: HoldSent) -> NextTask:
     """POST …/release: give the task back; the draft stays."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        await leases.release(tx, project, _hold(visit, sent.fence))
+        await leases.release(tx, project, _hold(visit, sent.lease_version))
 
     await _run(visit, work)
     return await _onward(visit, goes_on=False)
 
 
-def _hold(visit: PageRequest[Any], fence: int) -> Hold:
-    return Hold(visit.user.user_id, visit.path["assignment_id"], fence)
+def _hold(visit: PageRequest[Any], lease_version: int) -> Hold:
+    return Hold(visit.user.user_id, visit.path["assignment_id"], lease_version)
 
 
 async def _run(

@@ -266,7 +266,7 @@ def _state(
         "assignment": lease.assignment_id,
         "status": lease.status.value,
         "is_open": is_open,
-        "fence": lease.fence,
+        "lease_version": lease.lease_version,
         "revision": lease.draft_revision,
         "draft": None if lease.draft is None else msgspec.Raw(lease.draft),
         "draft_ms": lease.draft_ms,

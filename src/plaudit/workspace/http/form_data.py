@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Struct
 
-from plaudit import guard
+from plaudit import json_guard
 from plaudit.errors import BadRequest, InvalidContent
 from plaudit.wire.v2.parse import convert
 
@@ -75,13 +75,13 @@ def to_struct(fields: dict[str, list[str]], kind: type[Struct]) -> Any:
 def read_json(raw: bytes, content_type: str, kind: type[Struct]) -> Any:
     """JSON as a struct; raises BadRequest unless it says that it is JSON, or InvalidContent."""
     require_type(content_type, _JSON)
-    return convert(guard.check(raw), kind)
+    return convert(json_guard.check(raw), kind)
 
 
 def json_in(text: str, pointer: str) -> Any:
     """JSON that somebody typed into a field; raises InvalidContent with a pointer from there."""
     try:
-        return guard.check(text.encode())
+        return json_guard.check(text.encode())
     except InvalidContent as exc:
         raise InvalidContent(exc.message, pointer=pointer + (exc.pointer or "")) from exc
 

@@ -126,7 +126,7 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         project = await get_project(tx, visit)
         task = await find_task(tx, visit, project)
         found = await work_queue.find_work(tx, task.project_key, task.seq)
-        if found is not None and found.state is WorkState.parked:
+        if found is not None and found.state is WorkState.quarantined:
             permissions.require_role(visit.user, PersonRole.manager)
         standing = await question_results.standing_of(tx, project, task)
         said = await review_queue.list_said(tx, project, task.seq)
@@ -178,7 +178,7 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 def _state_of(task: StoredTask, standing: question_results.ReviewState, found: Work | None) -> str:
-    """What can be decided: in_review, completed, parked; or nothing: open, ended."""
+    """What can be decided: in_review, completed, quarantined; or nothing: open, ended."""
     if task.status is TaskStatus.completed and standing.threads is not None:
         return "completed"
     if task.status is not TaskStatus.pending:
@@ -236,7 +236,7 @@ def _after(project: ProjectRow, shelf: ReviewList, found: Sequence[StoredTask]) 
 
 
 def _row(project: ProjectRow, task: StoredTask, found: Work | None) -> ReviewTaskRow:
-    is_hidden = found is not None and found.state is WorkState.parked
+    is_hidden = found is not None and found.state is WorkState.quarantined
     said = content_of(task) or ([] if task.body is None else threads_of(task, 0))
     return ReviewTaskRow(
         path=task_path(project, task.task_id),

@@ -166,10 +166,10 @@ async def download_manifest(visit: PageRequest[NoQuery]) -> Stream:
                 rows = await delivered.list_versions(
                     tx,
                     found.project_key,
-                    found.begun_ms,
+                    found.delivery_seq,
                     after=after,
                     until=after + MANIFEST_ROWS,
-                    other_ms=found.begun_ms,
+                    other_ms=found.delivery_seq,
                 )
             yield b"".join(wire.manifest_line(one.task_id, one.digest) for one in rows)
 

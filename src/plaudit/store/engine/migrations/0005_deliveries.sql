@@ -1,6 +1,6 @@
 -- Deliveries: named sets of completed tasks, kept as they were when they were handed over.
 
--- `begun_ms` is a time of the project's completion clock and names the delivery inside its project.
+-- `delivery_seq` is a time of the project's completion clock and names the delivery inside its project.
 -- `delivered_ms` is absent while the delivery is being made, and so the delivery is not there yet
 -- for anyone. `run_no` tells the run that makes it from one that was given up; until `lease_ms` no
 -- other run takes it over.
@@ -8,7 +8,7 @@ CREATE TABLE delivery (
     environment_id ${id} NOT NULL REFERENCES environment (environment_id),
     delivery_id ${id} NOT NULL,
     project_key BIGINT NOT NULL REFERENCES project (project_key),
-    begun_ms BIGINT NOT NULL,
+    delivery_seq BIGINT NOT NULL,
     name TEXT NOT NULL,
     name_key ${id} NOT NULL,
     delivered_ms BIGINT,
@@ -20,19 +20,19 @@ CREATE TABLE delivery (
     PRIMARY KEY (environment_id, delivery_id)
 );
 CREATE UNIQUE INDEX delivery_by_name ON delivery (project_key, name_key);
-CREATE UNIQUE INDEX delivery_by_beginning ON delivery (project_key, begun_ms);
+CREATE UNIQUE INDEX delivery_by_beginning ON delivery (project_key, delivery_seq);
 
 -- Which tasks, in which version. Positions are 1, 2, 3, …, so that a page is a range of them.
 CREATE TABLE delivered_task (
     project_key BIGINT NOT NULL,
-    begun_ms BIGINT NOT NULL,
+    delivery_seq BIGINT NOT NULL,
     position BIGINT NOT NULL,
     seq BIGINT NOT NULL,
     task_id ${id} NOT NULL,
     digest ${bytes} NOT NULL,
-    PRIMARY KEY (project_key, begun_ms, position)
+    PRIMARY KEY (project_key, delivery_seq, position)
 )${clustered};
-CREATE UNIQUE INDEX delivered_task_of_task ON delivered_task (project_key, seq, begun_ms);
+CREATE UNIQUE INDEX delivered_task_of_task ON delivered_task (project_key, seq, delivery_seq);
 
 -- A task as it was delivered. Deliveries of the same version share its row.
 CREATE TABLE frozen_task (

@@ -4,7 +4,7 @@
 ALTER TABLE batch ADD COLUMN priority BIGINT NOT NULL DEFAULT 0;
 
 -- One row for each pending task that people can work on; it goes when the task ends. A place is
--- free while submissions and places that are held are fewer than needed. `is_held` is 1 while the
+-- free while submissions and places that are held are fewer than needed. `is_on_hold` is 1 while the
 -- task's batch gives out no work. Lower ranks come first, then older batches (since_ms), then seq.
 CREATE TABLE task_work (
     project_key BIGINT NOT NULL,
@@ -16,18 +16,18 @@ CREATE TABLE task_work (
     submitted_count INTEGER NOT NULL,
     open_count INTEGER NOT NULL,
     state ${id} NOT NULL,
-    is_held SMALLINT NOT NULL,
+    is_on_hold SMALLINT NOT NULL,
     reason TEXT,
     PRIMARY KEY (project_key, seq)
 );
 CREATE INDEX task_work_free ON task_work (project_key, rank, since_ms, seq)
-    WHERE state = 'open' AND is_held = 0 AND open_count + submitted_count < needed;
+    WHERE state = 'open' AND is_on_hold = 0 AND open_count + submitted_count < needed;
 CREATE INDEX task_work_of_batch ON task_work (project_key, batch_id, seq)
     WHERE batch_id IS NOT NULL;
 CREATE INDEX task_work_waiting ON task_work (project_key, state, seq) WHERE state <> 'open';
 
 INSERT INTO task_work (project_key, seq, batch_id, rank, since_ms, needed, submitted_count,
-    open_count, state, is_held)
+    open_count, state, is_on_hold)
     SELECT t.project_key, t.seq, t.batch_id, 0, COALESCE(b.created_ms, t.created_ms), ${overlap},
         0, 0, 'open', CASE WHEN b.status IN ('staging', 'paused', 'cancelled') THEN 1 ELSE 0 END
     FROM task AS t
@@ -37,7 +37,7 @@ INSERT INTO task_work (project_key, seq, batch_id, rank, since_ms, needed, submi
     WHERE t.status = 0 AND length(c.content) > 2;
 
 -- One person's hold on one task, for good: whoever had a task once never gets it as a new one.
--- `ended_ms` is absent exactly while it takes up a place (status open or returned). `fence` counts
+-- `ended_ms` is absent exactly while it takes up a place (status open or returned). `lease_version` counts
 -- how often it was claimed; what carries an older number comes too late.
 CREATE TABLE assignment (
     project_key BIGINT NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE assignment (
     seq BIGINT NOT NULL,
     user_id ${id} NOT NULL,
     status ${id} NOT NULL,
-    fence BIGINT NOT NULL,
+    lease_version BIGINT NOT NULL,
     created_ms BIGINT NOT NULL,
     claimed_ms BIGINT NOT NULL,
     expires_ms BIGINT NOT NULL,

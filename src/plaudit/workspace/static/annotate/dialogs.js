@@ -55,13 +55,13 @@ export function bindDialogs(task, sync, journal) {
     }
     const isReport = reason() === "harmful" && find("skip-report-it").checked;
     const note = find("skip-note").value || null;
-    const body = { fence: task.fence, reason: reason(), note, goes_on: true };
+    const body = { lease_version: task.lease_version, reason: reason(), note, goes_on: true };
     ask(skip, `${sync.path}/${isReport ? "report" : "skip"}`, body, away);
   });
 
   flag.querySelector("[data-send]").addEventListener("click", () => {
     const note = find("flag-note").value || null;
-    const body = { fence: task.fence, reason: "flagged", note };
+    const body = { lease_version: task.lease_version, reason: "flagged", note };
     ask(flag, `${sync.path}/flag`, body, () => {
       flag.close();
       find("flag-note").value = "";
@@ -73,7 +73,7 @@ export function bindDialogs(task, sync, journal) {
   find("release").addEventListener("click", async () => {
     await sync.flush();
     try {
-      await send("POST", `${sync.path}/release`, { fence: task.fence });
+      await send("POST", `${sync.path}/release`, { lease_version: task.lease_version });
     } finally {
       location.assign(`/work/${task.project}`);
     }

@@ -79,7 +79,7 @@ export class Journal {
         if (Date.now() - one.writtenMs > KEPT_MS) drafts.delete(one.id);
       }
     } catch {
-      // What stays is not sent by itself: it belongs to an older fence or revision.
+      // What stays is not sent by itself: it belongs to an older lease_version or revision.
     }
   }
 

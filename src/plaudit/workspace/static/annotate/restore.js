@@ -22,7 +22,7 @@ export function choose(task, kept) {
   const isNewest = isSame || isOurs || kept.revision === task.revision;
   if (kept.submit) {
     // What was submitted before somebody else went on with the task must not undo what they did.
-    if (isNewest && kept.submit.fence === task.fence) {
+    if (isNewest && kept.submit.lease_version === task.lease_version) {
       return { ...fromHere, answers: kept.submit.answers, submit: kept.submit };
     }
     if (!isNewest) {

@@ -74,13 +74,13 @@ export class Countdown {
     }, 1000);
     setInterval(async () => {
       if (isStopped() || !active.isActive) return;
-      const { fence } = task;
+      const { lease_version } = task;
       try {
-        const kept = await send("POST", `${path}/heartbeat`, { fence, active_ms: Math.round(active.ms) });
+        const kept = await send("POST", `${path}/heartbeat`, { lease_version, active_ms: Math.round(active.ms) });
         this.renew(kept.expires_ms);
       } catch (refused) {
         // Meanwhile it may have been submitted here, or taken up anew.
-        if (refused.code === "lease_lost" && fence === task.fence && !isStopped()) onLost(refused.message);
+        if (refused.code === "lease_lost" && lease_version === task.lease_version && !isStopped()) onLost(refused.message);
       }
     }, Math.min(BEAT_MS, task.lease_ms / 4));
     this.lease_ms = task.lease_ms;

@@ -44,7 +44,7 @@ export class Submit {
       showFaults(found);
       return;
     }
-    await this.#go({ client_key: newKey(), fence: this.#task.fence, answers: this.#store.list() });
+    await this.#go({ client_key: newKey(), lease_version: this.#task.lease_version, answers: this.#store.list() });
   }
 
   /** Go on with a submission that this browser does not know to have arrived. */

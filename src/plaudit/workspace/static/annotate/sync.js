@@ -112,17 +112,17 @@ export class Sync {
     }
   }
 
-  /** Take the task up anew, under another fence: a submission that was called off and is still on its
+  /** Take the task up anew, under another lease_version: a submission that was called off and is still on its
    * way is then refused. If it has arrived, this is refused, and so is the draft, which tells why. */
   async #takeAnew() {
     const now = await taskAt(`${this.path}/resume`, "POST");
     if (now === null) return;
-    this.#task.fence = now.fence;
+    this.#task.lease_version = now.lease_version;
     this.isUnsure = false;
   }
 
   #body() {
-    return { fence: this.#task.fence, ...this.pending, active_ms: Math.round(this.activeMs()) };
+    return { lease_version: this.#task.lease_version, ...this.pending, active_ms: Math.round(this.activeMs()) };
   }
 
   /** Say what a refusal means, and try again if that may help. */

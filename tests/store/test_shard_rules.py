@@ -47,9 +47,9 @@ FILLING = {"0006_work.sql": "INSERT INTO task_work"}
 HOT = {
     "list_tasks", "get_task", "find_task", "change_status", "insert_body", "delete_body",
     "set_content", "next_completion_time", "raise_clock", "last_completion_time", "take_seqs",
-    "next_seq", "add_progress", "insert_tasks", "claim_unique_id", "locate_tasks", "insert_annotation_places",
-    "list_annotation_places", "list_whole_tasks", "insert_project", "insert_batch",
-    "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
+    "next_seq", "add_progress", "insert_tasks", "claim_unique_id", "locate_tasks",
+    "insert_annotation_places", "list_annotation_places", "list_whole_tasks", "insert_project",
+    "insert_batch", "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
     "list_tasks_of_delivery", "find_attachment", "find_attachment_of_any_world",
     "claim_unique_ids", "list_holders", "list_known", "insert_entry", "insert_entries",
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -396,17 +397,34 @@ def test_targets_of_make_that_are_named_exist():
     assert {"demo", "test"} <= named
 
 
-def test_the_code_map_has_every_module_and_no_other():
+def rooms() -> dict[str, str]:
+    """Each package, and each module that stands beside packages, with its first sentence."""
     source = ROOT / "src" / "plaudit"
-    rows = re.findall(r"^\| (`[^|]+`) \|", section_of("ARCHITECTURE.md", "Code map"), re.M)
-    mapped = {name for row in rows for name in re.findall(r"`([^`]+)`", row)} - {"src/plaudit/"}
-    folders = tuple(name for name in mapped if name.endswith("/"))
-    real = {str(path.relative_to(source)) for path in source.rglob("[!_]*.py")}
+    found = {}
+    for path in source.rglob("*.py"):
+        name = path.relative_to(source).as_posix()
+        is_package = path.name == "__init__.py" and path.parent != source
+        stands_alone = path.parent in (source, source / "api") and path.name[0] != "_"
+        if is_package or stands_alone:
+            text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+            sentence = text.partition("\n\n")[0].replace("\n", " ")
+            found[name.removesuffix("__init__.py")] = sentence
+    return found
 
-    unmapped = {name for name in real - mapped if not name.startswith(folders)}
 
-    assert unmapped == set()
-    assert [name for name in sorted(mapped) if not (source / name).exists()] == []
+def test_the_map_of_rooms_has_each_room_with_the_sentence_that_it_says_itself():
+    section = section_of("ARCHITECTURE.md", "Map of rooms")
+
+    assert dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", section, re.M)) == rooms()
+
+
+def test_files_that_the_flows_name_exist():
+    text = text_of("ARCHITECTURE.md")
+    named = set(re.findall(r"^ *([a-z_]+/[\w/]+(?:\.py|/)) ", text, re.M))
+    named |= set(re.findall(r"`((?:api|cli|core|formats|store|wire|workspace)/[\w/.]*)`", text))
+
+    assert len(named) > 40
+    assert [name for name in sorted(named) if not (ROOT / "src/plaudit" / name).exists()] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/adr").glob("0*.md")), ids=lambda p: p.stem)

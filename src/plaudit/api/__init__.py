@@ -1,0 +1,1 @@
+"""The HTTP API: Scale's v2 routes and our own for management."""

@@ -1,0 +1,1 @@
+"""The rules of the product, without HTTP and without SQL."""

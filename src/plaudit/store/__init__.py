@@ -1,0 +1,1 @@
+"""The database: every SQL statement, and the engines that run them."""

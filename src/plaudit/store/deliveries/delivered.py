@@ -11,7 +11,7 @@ from typing import cast
 from plaudit.model.core import PageRow, TaskStatus
 from plaudit.model.deliveries import DeliveredRow, DeliveredVersion, VersionNow
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter, keys_sql
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, keys_sql
 
 _RANGE = (
     "d.project_key = :project_key AND d.delivery_seq = :delivery_seq"
@@ -117,7 +117,7 @@ async def list_rows_of_delivery(
 
 
 async def list_rows_of_project(
-    tx: Transaction, where: TaskFilter, *, after: HeadRefs, bound: int, limit: int
+    tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
 ) -> list[DeliveredRow]:
     """Up to `limit` tasks of a project, each with its latest delivery if it has one.
 
@@ -152,7 +152,7 @@ async def list_rows_of_project(
     )
     found = [DeliveredRow(*row) for row in rows]
     # The join keeps the order of the keys on every engine we know, but none promises it.
-    found.sort(key=_by_completion if where.is_by_completion else _by_place)
+    found.sort(key=_by_completion if where.is_by_completion else _by_ordinal)
     return found
 
 
@@ -168,12 +168,12 @@ _LATEST = (
 )
 
 
-def _by_place(row: DeliveredRow) -> int:
-    return row.place
+def _by_ordinal(row: DeliveredRow) -> int:
+    return row.ordinal
 
 
 def _by_completion(row: DeliveredRow) -> tuple[int, int]:
-    return row.completed_ms or 0, row.place
+    return row.completed_ms or 0, row.ordinal
 
 
 def _of_range(project_key: int, delivery_seq: int, after: int, until: int) -> dict[str, object]:

@@ -79,7 +79,7 @@ async def restart(tx: Transaction, run: DeliveryRun, delivery_seq: int) -> bool:
     )
 
 
-async def hold(
+async def set_task_count(
     tx: Transaction, run: DeliveryRun, *, was_count: int, task_count: int, lease_ms: int
 ) -> bool:
     """Count tasks into a delivery and renew its lease; False if the run has lost it."""
@@ -92,7 +92,7 @@ async def hold(
     )
 
 
-async def recount(tx: Transaction, run: DeliveryRun, *, lease_ms: int) -> int | None:
+async def renew_lease(tx: Transaction, run: DeliveryRun, *, lease_ms: int) -> int | None:
     """How many tasks the run has put in, as it renews its lease; None if it has lost it."""
     row = await tx.one(
         f"UPDATE delivery SET lease_ms = :lease_ms {_OF_RUN} RETURNING task_count",
@@ -124,7 +124,7 @@ async def publish(
     )
 
 
-async def withdraw(tx: Transaction, run: DeliveryRun) -> bool:
+async def delete_delivery(tx: Transaction, run: DeliveryRun) -> bool:
     """Take back a delivery that has no tasks left; False if the run has lost it."""
     return bool(await tx.run(f"DELETE FROM delivery {_OF_RUN} AND task_count = 0", _of_run(run)))
 

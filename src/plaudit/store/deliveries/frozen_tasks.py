@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from plaudit.model.core import StoredTask, TaskStatus
 from plaudit.store.engine.engine import Row, Transaction
-from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter, keys_sql
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, keys_sql
 
 FROZEN_AT_ONCE = 200
 """How many tasks one statement asks for; each has a place in the statement's text."""
@@ -16,16 +16,16 @@ _THESE = f"IN ({', '.join(f':{name}' for name in _NAMES)})"
 
 
 async def list_selected(
-    tx: Transaction, where: TaskFilter, *, after: HeadRefs, limit: int
-) -> list[HeadRefs]:
+    tx: Transaction, where: TaskFilter, *, after: TaskCursor, limit: int
+) -> list[TaskCursor]:
     """The places of up to `limit` completed tasks, in the order of a listing with this filter."""
     rows = await tx.all(
         keys_sql(where.batch_id is not None, True, where.is_by_completion),
         _selecting(where, after) | {"row_limit": limit},
     )
     if where.is_by_completion:
-        return [HeadRefs(completed_ms, seq) for completed_ms, seq in rows]
-    return [HeadRefs(0, row[0]) for row in rows]
+        return [TaskCursor(completed_ms, seq) for completed_ms, seq in rows]
+    return [TaskCursor(0, row[0]) for row in rows]
 
 
 async def list_states(
@@ -158,7 +158,7 @@ async def delete_delivered(
     )
 
 
-def _selecting(where: TaskFilter, after: HeadRefs) -> dict[str, object]:
+def _selecting(where: TaskFilter, after: TaskCursor) -> dict[str, object]:
     args: dict[str, object] = {
         "project_key": where.project_key,
         "status": TaskStatus.completed.code,

@@ -22,11 +22,11 @@ from plaudit.store.engine import connect
 PAGES_PER_STEP = 1024
 READ_BYTES = 1024 * 1024
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Told how much is done, of how much."""
 
 
-def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
+def write_backup(settings: Settings, out: Path, on_progress: ProgressCallback) -> str:
     """Write a backup that has been checked; return its SHA-256 in hexadecimal."""
     draft = out.with_name(f".{out.name}.part")
     draft.unlink(missing_ok=True)
@@ -35,7 +35,7 @@ def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
             _copy_sqlite(settings.data / connect.FILE_NAME, draft, on_progress)
             _check_sqlite(draft)
         else:
-            url = _past_pooler(settings)
+            url = _direct_url(settings)
             _run(["pg_dump", "--format=custom", f"--file={draft}", url])
             _run(["pg_restore", "--list", str(draft)])
         with draft.open("rb") as file:
@@ -54,7 +54,7 @@ def read_backup(settings: Settings, source: Path) -> None:
     verify(source)
     if settings.database is not None:
         command = ["pg_restore", "--exit-on-error", "--no-owner", "--single-transaction"]
-        _run([*command, f"--dbname={_past_pooler(settings)}", str(source)])
+        _run([*command, f"--dbname={_direct_url(settings)}", str(source)])
         return
     target = settings.data / connect.FILE_NAME
     for there in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
@@ -95,7 +95,7 @@ def _sidecar(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _copy_sqlite(source: Path, target: Path, on_progress: Progress) -> None:
+def _copy_sqlite(source: Path, target: Path, on_progress: ProgressCallback) -> None:
     if not source.exists():
         raise StoreRefused(f"there is no store at {source}")
     reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
@@ -127,7 +127,7 @@ def _check_sqlite(path: Path) -> None:
         raise StoreRefused(f"{path} is not a sound database: {found and found[0]}")
 
 
-def _past_pooler(settings: Settings) -> str:
+def _direct_url(settings: Settings) -> str:
     """The URL of a PostgreSQL that is no pooler's.
 
     What pg_dump and pg_restore set for their session would reach the pooler's other clients, and

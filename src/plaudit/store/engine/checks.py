@@ -90,9 +90,9 @@ CHECKS: dict[str, str] = {
     "a delivery has the hash of its manifest exactly if it is made": (
         "SELECT COUNT(*) FROM delivery WHERE (delivered_ms IS NULL) <> (manifest_hash IS NULL)"
     ),
-    "every claimed unique_id names a task": (
+    "every reserved unique_id names a task": (
         "WITH l AS MATERIALIZED (SELECT task_id, environment_id, seq FROM task_locator)"
-        " SELECT COUNT(*) FROM unique_claim AS u LEFT JOIN l"
+        " SELECT COUNT(*) FROM reserved_unique_id AS u LEFT JOIN l"
         " ON l.task_id = u.task_id AND l.environment_id = u.environment_id WHERE l.seq IS NULL"
     ),
     "every dataset task can be found by its id": (

@@ -53,7 +53,7 @@ DISTRIBUTED = {
     "delivered_task": "project_key",
     "frozen_task": "project_key",
     "task_locator": "task_id",
-    "unique_claim": "unique_id",
+    "reserved_unique_id": "unique_id",
     "annotation_locator": "id_hash",
     "idempotency": "idem_key",
     "dataset_task": "dataset_key",

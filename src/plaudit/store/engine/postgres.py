@@ -35,7 +35,7 @@ STATEMENT_SECONDS_MAX = 10.0
 WAIT_SECONDS_MAX = 2.0
 OUTCOME_SECONDS_MAX = 8.0
 ATTEMPTS_MAX = 10
-SETTLINGS_MAX = 5
+HISTORY_READS_MAX = 5
 """How often a transaction behind a pooler looks which history it is in before it gives up."""
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
@@ -118,9 +118,9 @@ class PostgresDatabase:
         self._statement_seconds = None if patient else STATEMENT_SECONDS_MAX
         self._settings = postgres_session.settings(self._statement_seconds)
         self._idle: list[Any] = []
-        self._places = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
         self._is_closed = False
-        self._history = postgres_session.UNSETTLED
+        self._history = postgres_session.UNKNOWN_HISTORY
 
     def read(self, *, snapshot: bool = True) -> _Read:
         """A read; a snapshot is a REPEATABLE READ transaction."""
@@ -155,7 +155,7 @@ class PostgresDatabase:
             raise Unavailable("the store is closing")
         try:
             async with asyncio.timeout(WAIT_SECONDS_MAX):
-                await self._places.acquire()
+                await self._slots.acquire()
         except TimeoutError as exc:
             raise Unavailable("the store is busy", detail="no free connection") from exc
         try:
@@ -165,7 +165,7 @@ class PostgresDatabase:
                     return connection
             return await self._connect()
         except BaseException as exc:
-            self._places.release()
+            self._slots.release()
             _fail(exc)
 
     def release(self, connection: Any, *, broken: bool = False) -> None:
@@ -174,7 +174,7 @@ class PostgresDatabase:
             connection.terminate()
         else:
             self._idle.append(connection)
-        self._places.release()
+        self._slots.release()
 
     async def _connect(self) -> Any:
         options: dict[str, Any] = {"command_timeout": self._statement_seconds}
@@ -186,7 +186,7 @@ class PostgresDatabase:
         connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX, **options)
         if not self.behind_pooler:
             try:
-                await self._settle(connection)
+                await self._read_history(connection)
             except BaseException:
                 connection.terminate()
                 raise
@@ -198,24 +198,24 @@ class PostgresDatabase:
             await connection.execute(f"BEGIN {mode}")
             return self.without_begin(connection)
         seconds = None if self._statement_seconds is None else WAIT_SECONDS_MAX
-        for _ in range(SETTLINGS_MAX):
+        for _ in range(HISTORY_READS_MAX):
             history = self._history
-            if not history.is_settled:
-                history = await self._settle(connection)
+            if not history.is_known:
+                history = await self._read_history(connection)
             if await postgres_session.open_behind_pooler(
                 connection, mode, self._settings, history, seconds
             ):
                 return PostgresTransaction(connection, history.epoch)
             if self._history is history:  # else another transaction has settled it by now
-                self._history = postgres_session.UNSETTLED
+                self._history = postgres_session.UNKNOWN_HISTORY
         raise Unavailable("the store is changing hands")
 
     def without_begin(self, connection: Any) -> PostgresTransaction:
         """Statements that each are a transaction; not behind a pooler, which may part them."""
         return PostgresTransaction(connection, self._history.epoch)
 
-    async def _settle(self, connection: Any) -> postgres_session.History:
-        self._history = await postgres_session.settle(
+    async def _read_history(self, connection: Any) -> postgres_session.History:
+        self._history = await postgres_session.read_history(
             connection, PostgresTransaction(connection, 0)
         )
         return self._history

@@ -42,12 +42,12 @@ class History(Struct, frozen=True):
     timeline: int
 
     @property
-    def is_settled(self) -> bool:
+    def is_known(self) -> bool:
         """Whether there is a store to have a history."""
         return self.epoch > 0
 
 
-UNSETTLED = History(0, 0)
+UNKNOWN_HISTORY = History(0, 0)
 
 
 def settings(statement_seconds: float | None) -> dict[str, str]:
@@ -67,19 +67,19 @@ async def open_behind_pooler(
     The pooler may let it wait for a free connection to the server, for that many seconds.
     """
     parts = [f"BEGIN {mode}", *(f"SET LOCAL {name} = '{value}'" for name, value in local.items())]
-    if history.is_settled:
+    if history.is_known:
         parts.append(
             f"SELECT FROM store_epoch WHERE id = 1 AND epoch = {history.epoch}"
             f" AND timeline = {history.timeline} AND {_TIMELINE_SQL} = '{history.timeline:08X}'"
         )
     done = await connection.execute("; ".join(parts), timeout=seconds)
-    if not history.is_settled or done == _IS_SAME:
+    if not history.is_known or done == _IS_SAME:
         return True
     await connection.execute("ROLLBACK")
     return False
 
 
-async def settle(connection: Any, transaction: Transaction) -> History:
+async def read_history(connection: Any, transaction: Transaction) -> History:
     """The store's history, after a new epoch has begun where the database changed its timeline.
 
     A standby that is promoted writes its log on a new timeline, which is how one sees that the
@@ -87,12 +87,12 @@ async def settle(connection: Any, transaction: Transaction) -> History:
     """
     try:
         async with connection.transaction(isolation="read_committed"):
-            return await _settled(transaction)
+            return await _read_history(transaction)
     except asyncpg.UndefinedTableError:  # no schema yet
-        return UNSETTLED
+        return UNKNOWN_HISTORY
 
 
-async def _settled(transaction: Transaction) -> History:
+async def _read_history(transaction: Transaction) -> History:
     epoch, was_timeline = await epochs.current(transaction)
     row = await transaction.one(f"SELECT pg_is_in_recovery(), {_TIMELINE_SQL}", {})
     assert row is not None

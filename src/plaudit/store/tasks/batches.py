@@ -50,7 +50,7 @@ async def insert_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
         },
     )
     if inserted:
-        await claim_name(tx, batch.environment_id, name_key, batch.batch_id)
+        await reserve_name(tx, batch.environment_id, name_key, batch.batch_id)
         await tx.run(
             "INSERT INTO batch_progress (project_key, batch_id) VALUES (:project_key, :batch_id)",
             {"project_key": batch.project_key, "batch_id": batch.batch_id},
@@ -84,7 +84,7 @@ async def update_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
     )
 
 
-async def claim_name(tx: Transaction, environment_id: str, name_key: str, batch_id: str) -> bool:
+async def reserve_name(tx: Transaction, environment_id: str, name_key: str, batch_id: str) -> bool:
     """Take a name for a batch in the whole world; False if another batch has it."""
     key = {"environment_id": environment_id, "name_key": name_key}
     await tx.run(
@@ -276,8 +276,8 @@ async def _move_name(tx: Transaction, batch: BatchRow, name_key: str) -> None:
         )
         for other in await list_batches_by_name(tx, batch.environment_id, row[0], None):
             if other.batch_id != batch.batch_id:
-                await claim_name(tx, batch.environment_id, row[0], other.batch_id)
-    await claim_name(tx, batch.environment_id, name_key, batch.batch_id)
+                await reserve_name(tx, batch.environment_id, row[0], other.batch_id)
+    await reserve_name(tx, batch.environment_id, name_key, batch.batch_id)
 
 
 def _batch(row: Row) -> BatchRow:

@@ -170,7 +170,7 @@ async def next_completion_time(tx: Transaction, project_key: int, now: int) -> i
     return int(row[0])
 
 
-async def raise_clock(tx: Transaction, project_key: int, at_least: int) -> None:
+async def advance_clock(tx: Transaction, project_key: int, at_least: int) -> None:
     """Let no later completion take a time that is not greater than an imported one."""
     await tx.run(
         "UPDATE project_clock SET last_ms = :at_least"
@@ -189,7 +189,7 @@ async def last_completion_time(tx: Transaction, project_key: int) -> int:
     return int(row[0])
 
 
-async def take_seqs(tx: Transaction, project_key: int, count: int) -> int:
+async def reserve_seqs(tx: Transaction, project_key: int, count: int) -> int:
     """Reserve `count` consecutive sequence numbers; return the first. Gaps are fine."""
     row = await tx.one(
         "UPDATE project_sequence SET next_seq = next_seq + :count"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import HeadRefs
+from plaudit.store.tasks.tasks import TaskCursor
 
-NOWHERE = HeadRefs(2**62, 2**62)
+LAST_CURSOR = TaskCursor(2**62, 2**62)
 """A place after every completion."""
 
 
-async def list_latest(
-    tx: Transaction, project_key: int, *, before: HeadRefs = NOWHERE, limit: int
-) -> list[HeadRefs]:
+async def list_latest_completions(
+    tx: Transaction, project_key: int, *, before: TaskCursor = LAST_CURSOR, limit: int
+) -> list[TaskCursor]:
     """The places of the last `limit` completions before a place, newest first."""
     rows = await tx.all(
         "SELECT completed_ms, seq FROM task WHERE project_key = :project_key AND status = :status"
@@ -26,4 +26,4 @@ async def list_latest(
             "row_limit": limit,
         },
     )
-    return [HeadRefs(completed_ms, seq) for completed_ms, seq in rows]
+    return [TaskCursor(completed_ms, seq) for completed_ms, seq in rows]

@@ -42,7 +42,7 @@ async def list_frozen_sizes(
     return dict(rows)
 
 
-def fitting(sizes: Sequence[int], most: int) -> int:
+def count_fitting(sizes: Sequence[int], most: int) -> int:
     """How many of the first rows have at most `most` bytes together; at least one."""
     total = 0
     for number, size in enumerate(sizes):

@@ -23,7 +23,7 @@ FAR = 2**62
 LOCATED_AT_ONCE = 50
 
 
-class HeadRefs(Struct, frozen=True):
+class TaskCursor(Struct, frozen=True):
     """A place between two tasks of a listing; `completed_ms` plays no part in `seq` order."""
 
     completed_ms: int
@@ -45,18 +45,18 @@ class TaskFilter(Struct, frozen=True):
         return self.completed_after is not None or self.completed_before is not None
 
     @property
-    def start(self) -> HeadRefs:
+    def start(self) -> TaskCursor:
         """The place before the first task of the listing."""
         if self.completed_after is not None:
-            return HeadRefs(self.completed_after, FAR)
-        return HeadRefs(-FAR, 0)
+            return TaskCursor(self.completed_after, FAR)
+        return TaskCursor(-FAR, 0)
 
 
 async def list_tasks(
     tx: Transaction,
     where: TaskFilter,
     *,
-    after: HeadRefs,
+    after: TaskCursor,
     bound: int,
     limit: int,
     with_patches: bool,
@@ -280,25 +280,6 @@ async def set_content(tx: Transaction, project_key: int, seq: int, content: byte
     )
 
 
-async def claim_unique_id(
-    tx: Transaction, environment_id: str, unique_id: str, task_id: str
-) -> str:
-    """Claim a unique_id for a task; return the id of the task that holds it."""
-    key = {"unique_id": unique_id, "environment_id": environment_id}
-    await tx.run(
-        "INSERT INTO unique_claim (unique_id, environment_id, task_id)"
-        " VALUES (:unique_id, :environment_id, :task_id) ON CONFLICT DO NOTHING",
-        key | {"task_id": task_id},
-    )
-    row = await tx.one(
-        "SELECT task_id FROM unique_claim WHERE unique_id = :unique_id AND environment_id ="
-        " :environment_id",
-        key,
-    )
-    assert row is not None
-    return str(row[0])
-
-
 async def change_status(
     tx: Transaction,
     task: StoredTask,
@@ -379,7 +360,7 @@ async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]
     )
 
 
-async def insert_annotation_places(
+async def insert_annotation_locators(
     tx: Transaction, environment_id: str, places: Iterable[tuple[int, int, int]]
 ) -> None:
     """Index foreign annotation ids: (hash of the id, project_key, seq)."""
@@ -398,7 +379,7 @@ async def insert_annotation_places(
     )
 
 
-async def list_annotation_places(
+async def list_annotation_locators(
     tx: Transaction, environment_id: str, id_hash: int
 ) -> list[tuple[int, int]]:
     """Up to 100 tasks that may hold an annotation with this hashed id: (project_key, seq)."""

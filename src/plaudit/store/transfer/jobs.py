@@ -84,7 +84,7 @@ async def insert_job(tx: Transaction, job: Job) -> bool:
     )
 
 
-async def advance(
+async def save_progress(
     tx: Transaction, environment_id: str, job_id: str, *, progress: bytes, lease_ms: int
 ) -> bool:
     """Write down how far a running job is; False if it does not run any more."""
@@ -102,7 +102,7 @@ async def advance(
     )
 
 
-async def end(
+async def end_job(
     tx: Transaction,
     environment_id: str,
     job_id: str,
@@ -131,7 +131,7 @@ async def end(
     )
 
 
-async def break_off(tx: Transaction, environment_id: str, kind: JobKind, *, now: int) -> int:
+async def end_expired_jobs(tx: Transaction, environment_id: str, kind: JobKind, *, now: int) -> int:
     """End the jobs of a kind whose lease has ended; return how many."""
     return await tx.run(
         "UPDATE job SET state = 'broken', ended_ms = lease_ms"
@@ -195,7 +195,7 @@ async def list_rejects(
     return [RejectedRow(*row) for row in rows]
 
 
-async def list_files(tx: Transaction, *, before: int, limit: int) -> list[Job]:
+async def list_expired_files(tx: Transaction, *, before: int, limit: int) -> list[Job]:
     """Jobs of every world that ended before a moment and whose file is still kept."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM job WHERE ended_ms < :before AND file_size IS NOT NULL"
@@ -205,7 +205,7 @@ async def list_files(tx: Transaction, *, before: int, limit: int) -> list[Job]:
     return [_job(row) for row in rows]
 
 
-async def list_files_of(tx: Transaction, environment_id: str, *, limit: int) -> list[Job]:
+async def list_kept_archives(tx: Transaction, environment_id: str, *, limit: int) -> list[Job]:
     """Jobs of one world whose file is kept, newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM job WHERE environment_id = :environment_id AND kind = 'archive'"
@@ -215,7 +215,7 @@ async def list_files_of(tx: Transaction, environment_id: str, *, limit: int) -> 
     return [_job(row) for row in rows]
 
 
-async def drop_file(tx: Transaction, environment_id: str, job_id: str) -> None:
+async def clear_file(tx: Transaction, environment_id: str, job_id: str) -> None:
     """Note that the file of a job is not kept any more."""
     await tx.run(
         f"UPDATE job SET file_size = NULL {_ONE}",
@@ -223,7 +223,7 @@ async def drop_file(tx: Transaction, environment_id: str, job_id: str) -> None:
     )
 
 
-async def forget(tx: Transaction, *, before: int, limit: int) -> int:
+async def delete_ended_jobs(tx: Transaction, *, before: int, limit: int) -> int:
     """Delete up to `limit` jobs that ended before a moment, with their rows; return how many."""
     rows = await tx.all(
         "SELECT environment_id, job_id FROM job WHERE ended_ms < :before AND file_size IS NULL"

@@ -140,7 +140,7 @@ CREATE TABLE task_locator (
     PRIMARY KEY (task_id, environment_id)
 )${clustered};
 
-CREATE TABLE unique_claim (
+CREATE TABLE reserved_unique_id (
     unique_id ${id} NOT NULL,
     environment_id ${id} NOT NULL,
     task_id ${id} NOT NULL,

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import HeadRefs, TaskFilter, keys_sql
+from plaudit.store.tasks.tasks import TaskCursor, TaskFilter, keys_sql
 
 
 class TaskSummary(Struct, frozen=True):
@@ -22,8 +22,8 @@ class TaskSummary(Struct, frozen=True):
     completed_ms: int | None
 
 
-async def list_rows(
-    tx: Transaction, where: TaskFilter, *, after: HeadRefs, bound: int, limit: int
+async def list_summaries(
+    tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
 ) -> list[TaskSummary]:
     """Up to `limit` tasks in the order and between the bounds of `tasks.list_tasks`."""
     if where.status is TaskStatus.deleted:

@@ -72,7 +72,7 @@ def readers(project_key, delivery_seq, times):
 
     return {
         "frozen": ranged("list_frozen", with_patches=True),
-        "versions": ranged("list_versions", other_ms=delivery_seq),
+        "versions": ranged("list_versions", other_seq=delivery_seq),
         "now": ranged("list_versions_now"),
         "rows of a delivery": lambda tx, at: delivered.list_rows_of_delivery(
             tx, where, delivery_seq, after=at, until=at + 1000, limit=10

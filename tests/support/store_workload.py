@@ -98,7 +98,7 @@ def put_through_everything(world: World) -> None:
     world.run(world.db.write(keys))
     world.run(world.db.write(lambda tx: live(tx, environment_id, project)))
     world.run(read_everything(world, environment_id, project.project_key))
-    world.run(world.db.write(lambda tx: epochs.begin(tx, was_timeline=0, timeline=0, now=1)))
+    world.run(world.db.write(lambda tx: epochs.begin(tx, old_timeline=0, timeline=0, now=1)))
 
 
 def put_through_writing(world: World, key: str) -> None:

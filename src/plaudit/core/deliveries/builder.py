@@ -185,7 +185,7 @@ class DeliveryBuilder:
         is_ours = await deliveries.set_task_count(
             tx,
             self._run,
-            was_count=self.count,
+            old_count=self.count,
             task_count=self.count + len(some),
             lease_ms=clock.now_ms() + self._lease_ms,
         )
@@ -262,7 +262,7 @@ class DeliveryBuilder:
 
         async def work(tx: Transaction) -> None:
             if await deliveries.set_task_count(
-                tx, self._run, was_count=count, task_count=0, lease_ms=clock.now_ms()
+                tx, self._run, old_count=count, task_count=0, lease_ms=clock.now_ms()
             ):
                 await deliveries.delete_delivery(tx, self._run)
 
@@ -275,7 +275,7 @@ class DeliveryBuilder:
             async def work(tx: Transaction, after: int = after) -> None:
                 lease_ms = clock.now_ms() + self._lease_ms
                 if not await deliveries.set_task_count(
-                    tx, self._run, was_count=count, task_count=count, lease_ms=lease_ms
+                    tx, self._run, old_count=count, task_count=count, lease_ms=lease_ms
                 ):
                     raise Conflict(_LOST)
                 delivery = self._run.delivery

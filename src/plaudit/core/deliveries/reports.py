@@ -42,7 +42,7 @@ class ReportQuery(Struct, frozen=True, kw_only=True):
 
 
 async def get_delivery(tx: Transaction, environment_id: str, delivery_id: str) -> DeliveryRow:
-    """A delivery of this world by its id; raises NotFound."""
+    """A delivery of this environment by its id; raises NotFound."""
     found = await deliveries.find_delivery(tx, environment_id, delivery_id)
     if found is None:
         raise NotFound("there is no such delivery")
@@ -133,7 +133,7 @@ async def _versions(
         delivery.delivery_seq,
         after=after,
         until=until,
-        other_ms=other.delivery_seq,
+        other_seq=other.delivery_seq,
     )
 
 

@@ -47,7 +47,7 @@ async def open_batch(
     metadata: dict[str, Any],
     callback: str | None,
 ) -> BatchRow:
-    """Create a batch whose name is new in the whole world; raises Conflict (contract 3.5)."""
+    """Create a batch whose name is new in the whole environment; raises Conflict (contract 3.5)."""
     name_key = names.checked(name)
     batch_id = ids.mint("batch")
     if not await batches.reserve_name(tx, project.environment_id, name_key, batch_id):

@@ -235,7 +235,7 @@ async def head_refs_by_batch(
 async def find_task_json(
     tx: Transaction, environment_id: str, task_id: str, *, expand: frozenset[str], opts: int
 ) -> bytes | None:
-    """One task as JSON; None if this world has none of that id."""
+    """One task as JSON; None if this environment has none of that id."""
     task = await tasks.find_task(tx, environment_id, task_id)
     if task is None:
         return None

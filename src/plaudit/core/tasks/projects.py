@@ -39,7 +39,7 @@ async def create_project(
     created_ms: int | None = None,
     detail: ProjectDetail | None = None,
 ) -> ProjectRow:
-    """Add a project; raises Conflict if this world has one of that id or name.
+    """Add a project; raises Conflict if this environment has one of that id or name.
 
     `detail` has passed `checked_detail` where it comes from outside.
     """

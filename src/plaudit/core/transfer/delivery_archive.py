@@ -252,7 +252,7 @@ class DeliveryImport:
         async def work(tx: Transaction) -> list[str]:
             found = await delivered.list_versions(
                 tx, stored.project_key, stored.delivery_seq,
-                after=first, until=until, other_ms=stored.delivery_seq,
+                after=first, until=until, other_seq=stored.delivery_seq,
             )  # fmt: skip
             return [one.task_id for one in found]
 

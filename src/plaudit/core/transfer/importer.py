@@ -108,7 +108,7 @@ class Summary:
 
 
 class Importer:
-    """One import into one world. Use it once: `run` over the sources.
+    """One import into one environment. Use it once: `run` over the sources.
 
     `write` runs a piece of work in a transaction. While it is a transaction of its own, the next
     chunk is read meanwhile; `in_one` says that all work shares one, which must never be left.

@@ -148,7 +148,7 @@ async def end_job(
 
 
 async def get_job(tx: Transaction, environment_id: str, kind: JobKind, job_id: str) -> Job:
-    """A job of this world, broken off if its lease has ended; raises NotFound."""
+    """A job of this environment, broken off if its lease has ended; raises NotFound."""
     found = await jobs.find_job(tx, environment_id, job_id)
     if found is None or found.kind is not kind:
         raise NotFound
@@ -187,7 +187,7 @@ def file_key(job: Job) -> str:
 
 
 async def delete_earlier_files(db: Database, objects: BlobStore, job: Job) -> None:
-    """Delete the files of the jobs of its world before this one."""
+    """Delete the files of the jobs of its environment before this one."""
     async with db.read() as tx:
         found = await jobs.list_kept_archives(tx, job.environment_id, limit=FILES_AT_ONCE)
     await _delete_files(db, objects, [one for one in found if one.job_id < job.job_id])

@@ -1,7 +1,7 @@
-"""What must always be true of the stored data, as queries that count what contradicts it.
+"""Consistency checks of the store: statements, each with a query that counts violations.
 
-Tables that a cluster cuts by different columns are joined through a materialized copy, because
-Citus refuses to join them where they are.
+Tables that a cluster distributes by different columns are joined through a materialized copy,
+because Citus refuses to join them directly.
 """
 
 from __future__ import annotations
@@ -110,11 +110,11 @@ CHECKS: dict[str, str] = {
 
 
 async def violations(db: Database) -> dict[str, int]:
-    """How many rows contradict each statement that does not hold. Reads the whole store."""
-    found = {}
+    """Number of violating rows by statement; empty if all hold. Reads every table."""
+    counts = {}
     for statement, sql in CHECKS.items():
         async with db.read() as tx:
             row = await tx.one(sql, {})
         if row is not None and row[0]:
-            found[statement] = int(row[0])
-    return found
+            counts[statement] = int(row[0])
+    return counts

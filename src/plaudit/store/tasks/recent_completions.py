@@ -1,4 +1,4 @@
-"""Completed tasks as people look for them: the last one first."""
+"""Completed tasks of a project, newest completion first."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.tasks import TaskCursor
 
 LAST_CURSOR = TaskCursor(2**62, 2**62)
-"""A place after every completion."""
+"""Cursor after every completion."""
 
 
 async def list_latest_completions(
     tx: Transaction, project_key: int, *, before: TaskCursor = LAST_CURSOR, limit: int
 ) -> list[TaskCursor]:
-    """The places of the last `limit` completions before a place, newest first."""
+    """Cursors of up to `limit` completed tasks before the cursor `before`, newest first."""
     rows = await tx.all(
         "SELECT completed_ms, seq FROM task WHERE project_key = :project_key AND status = :status"
         " AND completed_ms IS NOT NULL AND (completed_ms, seq) < (:before_ms, :before_seq)"

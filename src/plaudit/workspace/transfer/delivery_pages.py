@@ -169,7 +169,7 @@ async def download_manifest(visit: PageRequest[NoQuery]) -> Stream:
                     found.delivery_seq,
                     after=after,
                     until=after + MANIFEST_ROWS,
-                    other_ms=found.delivery_seq,
+                    other_seq=found.delivery_seq,
                 )
             yield b"".join(wire.manifest_line(one.task_id, one.digest) for one in rows)
 

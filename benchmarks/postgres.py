@@ -22,7 +22,7 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Args, Row, Transaction
 from plaudit.store.tasks import tasks
-from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
 from plaudit.wire.v2 import render
 
 SEED = 1
@@ -139,11 +139,11 @@ async def _make_documents(store: Store, project_key: int) -> None:
 
 
 def _document(task: StoredTask) -> str:
-    return render.whole(task, _placed(task.batch_id), int(DEFAULT_OPTS)).decode()
+    return render.task_json(task, _placed(task.batch_id), int(DEFAULT_OPTS)).decode()
 
 
 def _placed(batch_id: str | None) -> bytes:
-    return render.place(b'"project_1"', msgspec.json.encode(batch_id))
+    return render.head_refs(b'"project_1"', msgspec.json.encode(batch_id))
 
 
 def _own_page(store: Store, project_key: int) -> Page:
@@ -163,7 +163,7 @@ async def _list_completed(tx: Transaction, project_key: int, after: int) -> list
     return await tasks.list_tasks(
         tx,
         TaskFilter(project_key, status=TaskStatus.completed),
-        after=HeadRefs(0, after),
+        after=TaskCursor(0, after),
         bound=FAR,
         limit=PAGE_TASKS,
         with_patches=False,

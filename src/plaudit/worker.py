@@ -78,7 +78,7 @@ class Worker:
             self._send(),
             self._now_and_then(TAKE_BACK_S, self.take_back),
             self._now_and_then(TIDY_S, self.forget_old),
-            self._now_and_then(TIDY_S, lambda: jobs.drop_old_files(self._db, self._objects)),
+            self._now_and_then(TIDY_S, lambda: jobs.delete_expired_files(self._db, self._objects)),
         )
         self._tasks = [asyncio.create_task(one) for one in every]
 
@@ -150,7 +150,7 @@ class Worker:
     async def forget_old(self) -> int:
         """Delete everything that is kept no longer; return how many rows were the first of it."""
         total = 0
-        for forget in (idempotency.forget_old, messages.forget_old, jobs.forget_old):
+        for forget in (idempotency.forget_old, messages.forget_old, jobs.delete_ended_jobs):
 
             async def work(tx: Transaction, forget: _Forget = forget) -> int:
                 return await forget(tx, limit=FORGOTTEN_AT_ONCE)

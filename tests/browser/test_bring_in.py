@@ -106,7 +106,9 @@ def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, of
     environment_id = world.org()
 
     async def lines() -> list[bytes]:
-        return [line async for line in export.lines(world.db, environment_id, world.objects)]
+        return [
+            line async for line in export.archive_lines(world.db, environment_id, world.objects)
+        ]
 
     written = world.run(lines())
     entries = list(files.entries(saved, "archive", lambda at: None))

@@ -188,8 +188,8 @@ DAMAGE = {
         "UPDATE project_sequence SET next_seq = next_seq - 1",
     ),
     "each batch counts its tasks": ("UPDATE batch_progress SET completed = completed + 1",),
-    "every claimed unique_id names a task": (
-        "INSERT INTO unique_claim (unique_id, environment_id, task_id)"
+    "every reserved unique_id names a task": (
+        "INSERT INTO reserved_unique_id (unique_id, environment_id, task_id)"
         " SELECT 'u', environment_id, 'gone' FROM task_locator WHERE task_id = 'task_plain'",
     ),
     "each delivery counts its tasks": (_delivery("1", "detail"),),

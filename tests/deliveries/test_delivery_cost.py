@@ -10,9 +10,9 @@ import pytest
 from plaudit.store.deliveries import delivered
 from plaudit.store.engine.connect import FILE_NAME
 from plaudit.store.engine.sqlite import SqliteTransaction, drive
-from plaudit.store.tasks.tasks import HeadRefs, TaskFilter
+from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 from tests.support.builders import make_tasks
-from tests.support.deliveries import begun, deliver, select
+from tests.support.deliveries import deliver, select, start_delivery
 from tests.support.harness import on_sqlite_alone, walk
 
 TASKS = [f"task_{number:05d}" for number in range(900)]
@@ -33,8 +33,8 @@ def shelf(many, client):
     """A connection to a store with three deliveries of 900 tasks and one that is being made."""
     for name in ("a", "b", "c"):
         deliver(client, name)
-    maker, _ = begun(many, "d")
-    many.run(maker.freeze(select(many), lambda count: None))
+    delivery_builder, _ = start_delivery(many, "d")
+    many.run(delivery_builder.freeze(select(many), lambda count: None))
     connection = apsw.Connection(str(many.settings.data / FILE_NAME))
     yield connection
     connection.close()
@@ -72,16 +72,16 @@ def readers(project_key, delivery_seq, times):
 
     return {
         "frozen": ranged("list_frozen", with_patches=True),
-        "versions": ranged("list_versions", other_ms=delivery_seq),
+        "versions": ranged("list_versions", other_seq=delivery_seq),
         "now": ranged("list_versions_now"),
         "rows of a delivery": lambda tx, at: delivered.list_rows_of_delivery(
             tx, where, delivery_seq, after=at, until=at + 1000, limit=10
         ),
         "rows of a project": lambda tx, at: delivered.list_rows_of_project(
-            tx, where, after=HeadRefs(0, at), bound=10**6, limit=10
+            tx, where, after=TaskCursor(0, at), bound=10**6, limit=10
         ),
         "rows by completion": lambda tx, at: delivered.list_rows_of_project(
-            tx, by_time, after=HeadRefs(times[at - 1] if at else 0, at), bound=2**60, limit=10
+            tx, by_time, after=TaskCursor(times[at - 1] if at else 0, at), bound=2**60, limit=10
         ),
     }
 
@@ -160,7 +160,7 @@ def test_the_latest_delivery_costs_the_same_however_many_there_are(world, client
 def readers_of_project(connection):
     (project_key,) = connection.execute("SELECT project_key FROM project").fetchone()
     return lambda tx: delivered.list_rows_of_project(
-        tx, TaskFilter(project_key), after=HeadRefs(0, 0), bound=10**6, limit=50
+        tx, TaskFilter(project_key), after=TaskCursor(0, 0), bound=10**6, limit=50
     )
 
 

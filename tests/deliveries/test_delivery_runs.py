@@ -24,7 +24,6 @@ from plaudit.store.engine import checks
 from tests.support.builders import make_task, make_tasks, make_thread
 from tests.support.deliveries import (
     PATH,
-    begun,
     deliver,
     ids_of,
     make,
@@ -32,6 +31,7 @@ from tests.support.deliveries import (
     move,
     project_of,
     select,
+    start_delivery,
     stored,
 )
 from tests.support.harness import clean_environment, run_cli, store_arguments, walk
@@ -78,12 +78,12 @@ def test_what_is_completed_while_a_run_freezes_is_not_in_it(many, client):
     """The set is that of the moment at which the run began."""
     many.load([make_task(f"pending_{n}", "pending") for n in range(3)])
     selection = select(many)
-    maker, _ = begun(many)
+    delivery_builder, _ = start_delivery(many)
     for number in range(3):
         move(many, "complete", f"pending_{number}")
 
-    many.run(maker.freeze(selection, lambda count: None))
-    made = many.run(many.db.write(maker.finish))
+    many.run(delivery_builder.freeze(selection, lambda count: None))
+    made = many.run(many.db.write(delivery_builder.finish))
 
     assert ids_of(client, made.delivery_id) == TASKS
     assert ids_of(client, deliver(client, "next")["id"])[-3:] == [
@@ -95,11 +95,11 @@ def test_what_is_completed_while_a_run_freezes_is_not_in_it(many, client):
 def test_what_is_corrected_while_a_run_freezes_is_delivered_corrected(many, client, bounds):
     """It was completed before, during and after."""
     selection = select(many, **bounds)
-    maker, _ = begun(many)
+    delivery_builder, _ = start_delivery(many)
     move(many, "correct", TASKS[1], [make_thread("corrected")])
 
-    many.run(maker.freeze(selection, lambda count: None))
-    made = many.run(many.db.write(maker.finish))
+    many.run(delivery_builder.freeze(selection, lambda count: None))
+    made = many.run(many.db.write(delivery_builder.finish))
 
     found = walk(client, "/v2/delivery", delivery_id=made.delivery_id)
     assert [task["task_id"] for task in found] == TASKS
@@ -113,12 +113,12 @@ def test_what_leaves_the_filter_while_a_run_freezes_is_not_in_it(many, client):
     """As if the delivery had been made a little later; the next one has it."""
     now = clock.now_ms()
     selection = select(many, completed_before=now)
-    maker, _ = begun(many)
+    delivery_builder, _ = start_delivery(many)
     move(many, "correct", TASKS[1])
     move(many, "reopen", TASKS[2])
 
-    many.run(maker.freeze(selection, lambda count: None))
-    made = many.run(many.db.write(maker.finish))
+    many.run(delivery_builder.freeze(selection, lambda count: None))
+    made = many.run(many.db.write(delivery_builder.finish))
 
     assert ids_of(client, made.delivery_id) == [TASKS[0], *TASKS[3:]]
     later = deliver(client, "next", completed_after=clock.format_ms(now - 1))
@@ -173,9 +173,9 @@ def test_a_delivery_that_cannot_be_shown_at_the_end_is_taken_back(many, client, 
 
 
 def test_a_delivery_that_is_being_made_is_nowhere_to_be_seen(many, client):
-    maker, _ = begun(many)
-    many.run(maker.freeze(select(many), lambda count: None))
-    delivery_id = maker._run.delivery.delivery_id
+    delivery_builder, _ = start_delivery(many)
+    many.run(delivery_builder.freeze(select(many), lambda count: None))
+    delivery_id = delivery_builder._run.delivery.delivery_id
 
     paths = [f"/v2/delivery?delivery_id={delivery_id}",
              f"/v2/delivery/tasks?delivery_id={delivery_id}",
@@ -193,12 +193,12 @@ def test_a_delivery_that_is_being_made_is_nowhere_to_be_seen(many, client):
 
 def test_a_run_that_was_only_slow_cannot_touch_what_its_successor_makes(many, client):
     """Every step of the first run fails once the second has taken over."""
-    slow, _ = begun(many, lease_ms=0)
+    slow, _ = start_delivery(many, lease_ms=0)
     project = project_of(many)
     some = many.run(
         many.db.write(lambda tx: frozen_tasks.list_completed(tx, project.project_key, [1, 2, 3]))
     )
-    slow.took(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
+    slow.commit_chunk(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
     made = make(many)
     before = client.get(f"/v2/delivery?delivery_id={made.delivery_id}").content
 
@@ -209,7 +209,7 @@ def test_a_run_that_was_only_slow_cannot_touch_what_its_successor_makes(many, cl
     ):
         with pytest.raises(Conflict, match="taken over"):
             many.run(many.db.write(step))
-    many.run(slow.withdraw())
+    many.run(slow.rollback())
 
     assert client.get(f"/v2/delivery?delivery_id={made.delivery_id}").content == before
     assert ids_of(client, made.delivery_id) == TASKS
@@ -218,14 +218,14 @@ def test_a_run_that_was_only_slow_cannot_touch_what_its_successor_makes(many, cl
 
 def test_a_run_that_was_taken_over_stops_although_its_successor_has_come_as_far(many):
     """Not the count decides but the run's number."""
-    slow, _ = begun(many, lease_ms=0)
+    slow, _ = start_delivery(many, lease_ms=0)
     project = project_of(many)
     some = many.run(
         many.db.write(lambda tx: frozen_tasks.list_completed(tx, project.project_key, [1, 2, 3]))
     )
-    slow.took(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
-    quick, _ = begun(many)
-    quick.took(many.run(many.db.write(lambda tx: quick.add(tx, [*some.values()]))))
+    slow.commit_chunk(many.run(many.db.write(lambda tx: slow.add(tx, [*some.values()]))))
+    quick, _ = start_delivery(many)
+    quick.commit_chunk(many.run(many.db.write(lambda tx: quick.add(tx, [*some.values()]))))
 
     for step in (
         lambda tx: slow.add(tx, []),
@@ -240,8 +240,8 @@ def test_a_run_that_was_taken_over_stops_although_its_successor_has_come_as_far(
 def test_until_the_next_delivery_is_made_the_one_before_is_the_latest(many, client):
     made = deliver(client, "before")
     rows = client.get("/v2/delivery/tasks?project_id=project_123").content
-    maker, _ = begun(many)
-    many.run(maker.freeze(select(many), lambda count: None))
+    delivery_builder, _ = start_delivery(many)
+    many.run(delivery_builder.freeze(select(many), lambda count: None))
 
     beside = client.get("/v2/delivery/tasks?project_id=project_123").content
 
@@ -250,25 +250,25 @@ def test_until_the_next_delivery_is_made_the_one_before_is_the_latest(many, clie
 
 
 def test_a_run_in_progress_is_left_alone_until_its_lease_has_ended(many, client, monkeypatch):
-    is_begun = begun(many)[1]
+    is_begun = start_delivery(many)[1]
 
-    second = begun(many)[1]
+    second = start_delivery(many)[1]
     now = clock.now_ms()
     monkeypatch.setattr(clock, "now_ms", lambda: now + builder.LEASE_MS + 1000)
-    third = begun(many)[1]
+    third = start_delivery(many)[1]
 
     assert (is_begun, second, third) == (True, False, True)
 
 
 def test_a_selection_that_vanishes_meanwhile_leaves_nothing(world, client):
     world.load(make_tasks(2))
-    maker, _ = begun(world)
+    delivery_builder, _ = start_delivery(world)
     selection = select(world)
     for task_id in ("task_00000", "task_00001"):
         move(world, "reopen", task_id)
 
     with pytest.raises(Exception, match="nothing to deliver"):
-        world.run(maker.freeze(selection, lambda count: None))
+        world.run(delivery_builder.freeze(selection, lambda count: None))
 
     assert stored(world) == {"delivery": 0, "delivered_task": 0, "frozen_task": 0}
 
@@ -276,7 +276,7 @@ def test_a_selection_that_vanishes_meanwhile_leaves_nothing(world, client):
 @pytest.mark.parametrize("stop_after", [1, 300, 600])
 def test_a_run_that_is_interrupted_frees_its_name(many, client, stop_after):
     """As when a request takes too long: what was written at that moment is taken back as well."""
-    maker, _ = begun(many)
+    delivery_builder, _ = start_delivery(many)
     selection, done = select(many), []
 
     async def interrupted():
@@ -287,7 +287,7 @@ def test_a_run_that_is_interrupted_frees_its_name(many, client, stop_after):
             if sum(done) >= stop_after:
                 task.get_loop().call_soon(task.cancel)
 
-        await maker.freeze(selection, on_progress)
+        await delivery_builder.freeze(selection, on_progress)
 
     with pytest.raises(asyncio.CancelledError):
         many.run(interrupted())
@@ -297,14 +297,14 @@ def test_a_run_that_is_interrupted_frees_its_name(many, client, stop_after):
 
 
 def test_a_listed_task_that_is_reopened_meanwhile_takes_the_delivery_back(many):
-    maker, _ = begun(many)
+    delivery_builder, _ = start_delivery(many)
     selection = many.run(
-        task_selection.select(many.db, project_of(many), task_ids=TASKS, most=1000)
+        task_selection.select_tasks(many.db, project_of(many), task_ids=TASKS, most=1000)
     )
     move(many, "reopen", TASKS[-1])
 
     with pytest.raises(Conflict, match="no longer completed"):
-        many.run(maker.freeze(selection, lambda count: None))
+        many.run(delivery_builder.freeze(selection, lambda count: None))
 
     assert stored(many)["delivery"] == stored(many)["delivered_task"] == 0
     assert many.run(checks.violations(many.db)) == {}

@@ -162,15 +162,15 @@ def test_a_poller_misses_no_completion_of_eight_dawdling_writers(world):
 def test_times_taken_without_locking_the_clock_do_lose_completions(world, monkeypatch, time_of):
     """The control: the same race is lost by any time that is not handed out under the lock."""
 
-    async def tick(tx, project_key: int, now: int) -> int:
+    async def read_time(tx, project_key: int, now: int) -> int:
         [ms] = await tx.one(f"SELECT (extract(epoch FROM {time_of}) * 1000)::bigint", {})
         return ms
 
     async def no_bound(tx, project_key: int) -> int:
         return 2**62  # walks are bounded by the clock, which does not move here
 
-    monkeypatch.setattr(projects, "tick", tick)
-    monkeypatch.setattr(projects, "last_tick", no_bound)
+    monkeypatch.setattr(projects, "next_completion_time", read_time)
+    monkeypatch.setattr(projects, "last_completion_time", no_bound)
 
     received, acknowledged = race(world)
 

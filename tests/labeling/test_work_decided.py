@@ -110,7 +110,7 @@ def test_a_paused_batch_gives_back_neither_what_was_sent_back_nor_what_ran_out(w
     [sent] = [one for one in both if floor.task(one).seq == ann.seq]
     floor.decide(review_decisions.send_back, sent, "rev", "ann", comment="Once more, please.")
     floor.age(late, 7_200_000)
-    floor.write(lambda tx: batches.move(tx, batch, "pause"))
+    floor.write(lambda tx: batches.apply_action(tx, batch, "pause"))
 
     assert floor.claim("ann") is None
     for lease in (ann, late):
@@ -118,7 +118,7 @@ def test_a_paused_batch_gives_back_neither_what_was_sent_back_nor_what_ran_out(w
             floor.resume(lease)
 
     paused = floor.fresh_batch(batch)
-    floor.write(lambda tx: batches.move(tx, paused, "resume"))
+    floor.write(lambda tx: batches.apply_action(tx, paused, "resume"))
     assert {floor.take("ann").seq, floor.take("ann").seq} == {ann.seq, late.seq}
 
 
@@ -126,7 +126,7 @@ def test_who_is_at_a_task_of_a_paused_batch_goes_on(floor):
     batch = floor.batch()
     floor.create(batch=batch)
     ann = floor.take("ann")
-    floor.write(lambda tx: batches.move(tx, batch, "pause"))
+    floor.write(lambda tx: batches.apply_action(tx, batch, "pause"))
 
     assert floor.submit(floor.resume(ann)).outcome == "completed"
 

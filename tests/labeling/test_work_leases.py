@@ -94,7 +94,7 @@ def test_a_batch_that_is_staging_or_paused_gives_out_nothing_until_it_runs(floor
 
     before = floor.claim()
     action = "finalize" if status is BatchStatus.staging else "resume"
-    floor.write(lambda tx: batches.move(tx, batch, action))
+    floor.write(lambda tx: batches.apply_action(tx, batch, action))
 
     assert before is None
     assert floor.claim() is not None
@@ -105,7 +105,7 @@ def test_pausing_takes_no_task_from_those_who_have_one(floor):
     [task_id, _] = floor.create(2, batch=batch)
     lease = floor.take()
 
-    floor.write(lambda tx: batches.move(tx, batch, "pause"))
+    floor.write(lambda tx: batches.apply_action(tx, batch, "pause"))
     nothing = floor.claim("ben")
     floor.submit(lease)
 
@@ -118,7 +118,7 @@ def test_cancelling_a_batch_ends_every_lease_in_it(floor):
     floor.create(2, batch=batch)
     lease = floor.take()
 
-    floor.write(lambda tx: batches.move(tx, batch, "cancel"))
+    floor.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
     assert floor.lease(lease).status is LeaseStatus.closed
     assert floor.claim("ben") is None

@@ -125,7 +125,7 @@ def test_a_submission_and_the_cancelling_of_its_batch_exclude_each_other(floor, 
         submitted, cancelled = at_once(
             floor,
             lambda own, of=lease, said=answers: own.submit(of, said),
-            lambda own, of=batch: own.write(lambda tx: batches.move(tx, of, "cancel")),
+            lambda own, of=batch: own.write(lambda tx: batches.apply_action(tx, of, "cancel")),
         )
 
         assert cancelled.status is BatchStatus.cancelled
@@ -143,7 +143,7 @@ def test_nothing_is_given_out_once_a_batch_is_paused(floor, at_once):
 
         at_once(
             floor,
-            lambda own, of=batch: own.write(lambda tx: batches.move(tx, of, "pause")),
+            lambda own, of=batch: own.write(lambda tx: batches.apply_action(tx, of, "pause")),
             *(lambda own, u=f"u{number}_{n}": own.claim(u) for n in range(3)),
         )
 
@@ -227,12 +227,14 @@ def test_a_paused_batch_that_is_cancelled_while_somebody_undoes_leaves_no_lease(
         floor.create(batch=batch)
         ann = floor.take("ann")
         floor.submit(ann)
-        floor.write(lambda tx, batch=batch: batches.move(tx, batch, "pause"))
+        floor.write(lambda tx, batch=batch: batches.apply_action(tx, batch, "pause"))
 
         at_once(
             floor,
             lambda own, ann=ann: own.undo(ann),
-            lambda own, batch=batch: own.write(lambda tx: batches.move(tx, batch, "cancel")),
+            lambda own, batch=batch: own.write(
+                lambda tx: batches.apply_action(tx, batch, "cancel")
+            ),
         )
 
         assert floor.lease(ann).status is not LeaseStatus.open

@@ -45,7 +45,7 @@ def test_what_completed_a_task_of_a_cancelled_batch_is_neither_undone_nor_reopen
     [task_id, _] = floor.create(2, batch=batch)
     lease = floor.take()
     floor.submit(lease)
-    floor.write(lambda tx: batches.move(tx, batch, "cancel"))
+    floor.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
     for again in (floor.undo, floor.reopen):
         with pytest.raises(Conflict, match="batch of this task is cancelled"):

@@ -16,7 +16,7 @@ import pytest
 
 from plaudit.core.common import server_secret
 from plaudit.core.tasks import lifecycle
-from plaudit.core.tasks.annotation_lookup import id_hash
+from plaudit.core.tasks.annotation_lookup import hash_annotation_id
 from plaudit.core.transfer import export
 from plaudit.errors import Unavailable
 from plaudit.model.core import TaskStatus
@@ -24,7 +24,7 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.citus import DISTRIBUTED
 from plaudit.store.engine.postgres import positional
-from plaudit.store.tasks import batches, projects, tasks
+from plaudit.store.tasks import batches, projects, tasks, unique_ids
 from plaudit.store.tasks.tasks import TaskFilter
 from tests.support import shard_nodes
 from tests.support.builders import make_task, make_tasks, make_thread
@@ -174,7 +174,7 @@ def test_an_archive_is_the_same_from_shards_as_from_one_machine(sharded, single)
         environment_id = world.org()
 
         async def read():
-            return [line async for line in export.lines(world.db, environment_id)]
+            return [line async for line in export.archive_lines(world.db, environment_id)]
 
         values = [(line, json.loads(line)["value"]) for line in world.run(read())]
         return [line for line, value in values if value.get("project", value.get("id")) in NAMES]
@@ -221,8 +221,8 @@ async def ask_everything(tx, project, batch_id):
     await projects.last_completion_time(tx, key)
     await projects.next_seq(tx, key)
     await projects.next_completion_time(tx, key, 1)
-    await projects.raise_clock(tx, key, 1)
-    await projects.take_seqs(tx, key, 1)
+    await projects.advance_clock(tx, key, 1)
+    await projects.reserve_seqs(tx, key, 1)
     await batches.add_progress(tx, key, batch_id, {TaskStatus.pending: 0})
     await tasks.change_status(
         tx, task, expected=task.status, status=task.status, completed_ms=task.completed_ms,
@@ -230,10 +230,10 @@ async def ask_everything(tx, project, batch_id):
     )  # fmt: skip
     await tasks.delete_body(tx, key, task.seq)
     await tasks.insert_body(tx, key, task.seq, task.body, task.patches)
-    await tasks.list_annotation_places(
-        tx, project.environment_id, id_hash(f"foreign_{project.project_id}")
+    await tasks.list_annotation_locators(
+        tx, project.environment_id, hash_annotation_id(f"foreign_{project.project_id}")
     )
-    await tasks.claim_unique_id(tx, project.environment_id, "unique_1", task.task_id)
+    await unique_ids.reserve_unique_id(tx, project.environment_id, "unique_1", task.task_id)
 
 
 async def shards_of(tx, sql, args):

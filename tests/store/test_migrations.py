@@ -285,7 +285,7 @@ def page(
         times[limit] if high else None,
     )
     after = (
-        where.start if depth == 0 else tasks.HeadRefs(keys[depth - 1][0] or 0, keys[depth - 1][1])
+        where.start if depth == 0 else tasks.TaskCursor(keys[depth - 1][0] or 0, keys[depth - 1][1])
     )
     steps = 0
 

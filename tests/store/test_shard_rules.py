@@ -46,12 +46,13 @@ FILLING = {"0006_work.sql": "INSERT INTO task_work"}
 
 HOT = {
     "list_tasks", "get_task", "find_task", "change_status", "insert_body", "delete_body",
-    "set_content", "next_completion_time", "raise_clock", "last_completion_time", "take_seqs",
-    "next_seq", "add_progress", "insert_tasks", "claim_unique_id", "locate_tasks",
-    "insert_annotation_places", "list_annotation_places", "list_whole_tasks", "insert_project",
-    "insert_batch", "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
+    "set_content", "next_completion_time", "advance_clock", "last_completion_time", "reserve_seqs",
+    "next_seq", "add_progress", "insert_tasks", "reserve_unique_id", "locate_tasks",
+    "insert_annotation_locators",
+    "list_annotation_locators", "list_whole_tasks", "insert_project", "insert_batch",
+    "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
     "list_tasks_of_delivery", "find_attachment", "find_attachment_of_any_world",
-    "claim_unique_ids", "list_holders", "list_known", "insert_entry", "insert_entries",
+    "reserve_unique_ids", "list_reserved", "list_existing_tasks", "insert_entry", "insert_entries",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""
 
@@ -295,7 +296,7 @@ def test_a_statement_that_breaks_a_rule_is_noticed(sql, word):
     ("change", "word"),
     [
         ("CREATE TABLE extra (a INTEGER PRIMARY KEY)", "extra is in 0 places"),
-        ("DROP TABLE unique_claim", "unique_claim does not exist"),
+        ("DROP TABLE reserved_unique_id", "reserved_unique_id does not exist"),
         ("CREATE UNIQUE INDEX u ON task (task_id)", "task: unique index ('task_id',) is without"),
         ("DROP TABLE task_body; CREATE TABLE task_body (project_key BIGINT, seq BIGINT)",
          "task_body has no primary key"),

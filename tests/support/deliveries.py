@@ -82,19 +82,23 @@ def project_of(world):
 
 def select(world, **bounds):
     project = project_of(world)
-    return world.run(task_selection.select(world.db, project, most=10**9, **bounds))
+    return world.run(task_selection.select_tasks(world.db, project, most=10**9, **bounds))
 
 
 def make(world, name="January", **bounds):
     """Make a delivery as the command does; the delivery, or a Conflict."""
     project = project_of(world)
-    maker = world.run(builder.make(world.db, project, name, select(world, **bounds)))
-    if maker is None:
+    delivery_builder = world.run(
+        builder.freeze_selection(world.db, project, name, select(world, **bounds))
+    )
+    if delivery_builder is None:
         raise Conflict
-    return world.run(world.db.write(maker.finish))
+    return world.run(world.db.write(delivery_builder.finish))
 
 
-def begun(world, name="January", lease_ms=builder.LEASE_MS):
+def start_delivery(world, name="January", lease_ms=builder.LEASE_MS):
     """A run that has claimed the name."""
-    maker = builder.DeliveryBuilder(world.db.write, project_of(world), name, lease_ms=lease_ms)
-    return maker, world.run(maker.begin())
+    delivery_builder = builder.DeliveryBuilder(
+        world.db.write, project_of(world), name, lease_ms=lease_ms
+    )
+    return delivery_builder, world.run(delivery_builder.start())

@@ -30,7 +30,7 @@ from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks, epochs
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.tasks import batches as batches_store
-from plaudit.store.tasks import task_rows, tasks
+from plaudit.store.tasks import task_summaries, tasks
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
@@ -98,7 +98,7 @@ def put_through_everything(world: World) -> None:
     world.run(world.db.write(keys))
     world.run(world.db.write(lambda tx: live(tx, environment_id, project)))
     world.run(read_everything(world, environment_id, project.project_key))
-    world.run(world.db.write(lambda tx: epochs.begin(tx, was_timeline=0, timeline=0, now=1)))
+    world.run(world.db.write(lambda tx: epochs.begin(tx, old_timeline=0, timeline=0, now=1)))
 
 
 def put_through_writing(world: World, key: str) -> None:
@@ -185,8 +185,8 @@ def put_through_work(world: World) -> None:
     floor.write(late)
     done = floor.task(first)
     floor.write(lambda tx: looked_after(tx, floor, done))
-    floor.write(lambda tx: batches.move(tx, batch, "pause"))
-    floor.write(lambda tx: batches.move(tx, batch, "cancel"))
+    floor.write(lambda tx: batches.apply_action(tx, batch, "pause"))
+    floor.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
 
 async def looked_after(tx, floor: Floor, task) -> None:
@@ -201,7 +201,7 @@ async def looked_after(tx, floor: Floor, task) -> None:
     shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
     for batch_id, status, after in shapes:
         where = TaskFilter(project.project_key, batch_id, status, after)
-        await task_rows.list_rows(tx, where, after=where.start, bound=9, limit=2)
+        await task_summaries.list_summaries(tx, where, after=where.start, bound=9, limit=2)
     query = BatchQuery(scope=words)
     for batch in (await batch_rows_page(tx, secret, floor.environment_id, query))[0]:
         await batches_store.find_progress(tx, project.project_key, batch.batch_id)
@@ -283,19 +283,19 @@ async def put_through_jobs(world: World, project) -> None:
     reject = Reject("x", 1, "", "no")
     for state in (JobState.failed, JobState.done):
         job = await world.db.write(
-            lambda tx: jobs.begin(tx, environment_id, "user_x", JobKind.archive, {}, "writing")
+            lambda tx: jobs.start_job(tx, environment_id, "user_x", JobKind.archive, {}, "writing")
         )
-        await jobs.advance(world.db, job, JobProgress(done=1), [reject], 0)
-        await jobs.end(world.db, job, state, JobProgress(), [reject], 1, file_size=1)
-    await jobs.drop_other_files(world.db, world.objects, job)
+        await jobs.save_progress(world.db, job, JobProgress(done=1), [reject], 0)
+        await jobs.end_job(world.db, job, state, JobProgress(), [reject], 1, file_size=1)
+    await jobs.delete_earlier_files(world.db, world.objects, job)
 
     async def work(tx):
-        await jobs.get(tx, environment_id, JobKind.archive, job.job_id)
-        await jobs.latest(tx, environment_id, JobKind.archive, 9)
+        await jobs.get_job(tx, environment_id, JobKind.archive, job.job_id)
+        await jobs.list_latest_jobs(tx, environment_id, JobKind.archive, 9)
         await jobs_store.list_rejects(tx, environment_id, job.job_id, limit=9)
-        await jobs_store.list_files(tx, before=FAR, limit=9)
-        await jobs_store.drop_file(tx, environment_id, job.job_id)
-        await jobs_store.forget(tx, before=FAR, limit=9)
+        await jobs_store.list_expired_files(tx, before=FAR, limit=9)
+        await jobs_store.clear_file(tx, environment_id, job.job_id)
+        await jobs_store.delete_ended_jobs(tx, before=FAR, limit=9)
 
     await world.db.write(work)
     await task_selection.select_undelivered(world.db, project)
@@ -364,12 +364,12 @@ def put_through_deliveries(world: World, key: str) -> None:
     async def runs(tx):
         project = await resolve.find_project(tx, environment_id, resolve.ScopeNames("project_123"))
         taken = builder.DeliveryBuilder(lambda work: work(tx), project, "e", lease_ms=0)
-        await taken.begin()
+        await taken.start()
         found = await frozen_tasks.list_completed(tx, project.project_key, [1])
-        taken.took(await taken.add(tx, [*found.values()]))
+        taken.commit_chunk(await taken.add(tx, [*found.values()]))
         anew = builder.DeliveryBuilder(lambda work: work(tx), project, "e")
-        await anew.begin()
-        await anew.withdraw()
+        await anew.start()
+        await anew.rollback()
 
     world.run(world.db.write(runs))
     row = {"id": "imported", "project": "project_123", "task_ids": ["task_full"]}
@@ -427,7 +427,7 @@ async def read_everything(world, environment_id, project_key):
             await tasks.list_tasks(
                 tx, where, after=where.start, bound=9, limit=2, with_patches=with_patches
             )
-    async for _ in export.lines(world.db, environment_id, world.objects):
+    async for _ in export.archive_lines(world.db, environment_id, world.objects):
         pass
     await checks.violations(world.db)
     await world.db.check()

@@ -215,18 +215,18 @@ def test_a_batch_that_closes_between_look_and_lock_refuses_its_lines(
     monkeypatch.undo()
     assert looks == [BatchStatus.in_progress]
     assert listed(client) == []
-    assert outcomes(upload(client, {"unique_id": "u"})) == ["created"], "nothing was claimed"
+    assert outcomes(upload(client, {"unique_id": "u"})) == ["created"], "nothing was reserved"
 
 
 def look_too_early(monkeypatch) -> None:
-    """What a race on PostgreSQL comes to: the first look finds nothing yet, the claim is lost."""
-    real, looks = bulk_insert.unique_ids_store.list_holders, []
+    """What a race on PostgreSQL comes to: the first read finds nothing, the id is taken."""
+    real, looks = bulk_insert.unique_ids_store.list_reserved, []
 
     async def too_early(tx, environment_id, unique_ids):
         looks.append(unique_ids)
         return {} if len(looks) == 1 else await real(tx, environment_id, unique_ids)
 
-    monkeypatch.setattr(bulk_insert.unique_ids_store, "list_holders", too_early)
+    monkeypatch.setattr(bulk_insert.unique_ids_store, "list_reserved", too_early)
 
 
 def test_lines_like_one_that_was_outrun_are_compared_with_the_task_that_was_quicker(

@@ -57,8 +57,8 @@ class ClockReadTooEarly:
     def __init__(self) -> None:
         self.noted = threading.local()
 
-    async def tick(self, tx, project_key: int, now: int) -> int:
-        await projects.raise_clock(tx, project_key, self.noted.ms)
+    async def read_time(self, tx, project_key: int, now: int) -> int:
+        await projects.advance_clock(tx, project_key, self.noted.ms)
         return self.noted.ms
 
 
@@ -162,7 +162,7 @@ def test_a_poller_misses_no_completion_of_eight_concurrent_writers(world, client
 def test_a_clock_that_is_read_before_the_lock_does_lose_completions(world, client, monkeypatch):
     """The control: without the project's clock the same race is lost."""
     early = ClockReadTooEarly()
-    monkeypatch.setattr(projects, "tick", early.tick)
+    monkeypatch.setattr(projects, "next_completion_time", early.read_time)
 
     poller, acknowledged = race(world, client, early)
 

@@ -233,7 +233,7 @@ def test_a_task_of_a_cancelled_batch_is_not_reopened(desk):
     """It would be pending for good, and its threads gone."""
     done, _ = desk.create(), desk.create()
     desk.move("complete", done)
-    desk.write(lambda tx: batches.move(tx, desk.batch, "cancel"))
+    desk.write(lambda tx: batches.apply_action(tx, desk.batch, "cancel"))
     before = desk.everything()
 
     with pytest.raises(Conflict, match="batch of this task is cancelled"):

@@ -19,7 +19,7 @@ TEMPLATE = {
 
 def texts(template, variables):
     """Each message's source and text."""
-    threads = templates.fill(templates.read_template(template), variables)
+    threads = templates.fill_template(templates.read_template(template), variables)
     if threads is None:
         return None
     return [(one.source_id, one.content.text) for one in threads[0].turns[0].messages]
@@ -82,7 +82,7 @@ def test_unknown_variables_are_named_with_those_there_are():
 def test_responses_come_after_the_prompt_each_with_a_source_of_its_own():
     given = ["One.", {"text": "Two.", "source_id": "model_b", "model_parameters": {"model": "b"}}]
 
-    found = templates.fill(templates.DEFAULT, {"prompt": "?", "responses": given})
+    found = templates.fill_template(templates.DEFAULT, {"prompt": "?", "responses": given})
 
     assert found is not None
     messages = found[0].turns[0].messages

@@ -165,7 +165,7 @@ def test_metadata_set_beside_the_cancelling_of_a_batch_is_kept(world, project):
             await asyncio.gather(
                 set_all(task_ids[:4]),
                 set_all(task_ids[4:]),
-                world.db.write(lambda tx, b=batch: batches.move(tx, b, "cancel")),
+                world.db.write(lambda tx, b=batch: batches.apply_action(tx, b, "cancel")),
             )
             async with world.db.read() as tx:
                 heads = [(await tasks.find_task(tx, environment_id, one)).head for one in task_ids]
@@ -198,7 +198,7 @@ def test_a_task_reopened_beside_the_cancelling_of_its_batch_is_never_left_pendin
             batch, done = await world.db.write(lambda tx, n=number: fill(tx, n))
             contenders = [
                 *map(reopen, done),
-                world.db.write(lambda tx, b=batch: batches.move(tx, b, "cancel")),
+                world.db.write(lambda tx, b=batch: batches.apply_action(tx, b, "cancel")),
             ]
             random.shuffle(contenders)
             await asyncio.gather(*contenders)
@@ -267,7 +267,7 @@ def test_of_ten_thousand_cancels_and_completions_each_has_exactly_one_winner(wor
 
     async def cancel_whole(batch) -> None:
         with suppress(IllegalMove):  # its last task was quicker
-            await world.db.write(lambda tx: batches.move(tx, batch, "cancel"))
+            await world.db.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
     async def judge(batch, made, *, was_cancelled: bool) -> None:
         async with world.db.read() as tx:
@@ -301,7 +301,7 @@ async def world_counts(tx, batch) -> tuple[int, int]:
     row = await tx.one(
         "SELECT pending, completed, canceled FROM batch_progress"
         " WHERE project_key = :project_key AND batch_id = :batch_id",
-        {"project_id": batch.project_key, "batch_id": batch.batch_id},
+        {"project_key": batch.project_key, "batch_id": batch.batch_id},
     )
     assert row[0] == 0
     return row[1], row[2]

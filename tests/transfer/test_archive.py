@@ -52,7 +52,7 @@ def lines_of(world: World, org: str = "default") -> list[bytes]:
     environment_id = world.org(org)
 
     async def read() -> list[bytes]:
-        return [line async for line in export.lines(world.db, environment_id)]
+        return [line async for line in export.archive_lines(world.db, environment_id)]
 
     return world.run(read())
 
@@ -256,7 +256,7 @@ def test_an_archive_ends_with_the_tasks_that_were_there_when_it_began(world, tmp
 
     async def read() -> list[bytes]:
         lines = []
-        async for line in export.lines(world.db, environment_id):
+        async for line in export.archive_lines(world.db, environment_id):
             lines.append(line)
             if len(lines) == at:
                 await import_sources(

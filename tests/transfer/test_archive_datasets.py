@@ -78,7 +78,7 @@ def lines_of(world: World, org: str = "default") -> list[bytes]:
     environment_id = world.org(org)
 
     async def read() -> list[bytes]:
-        return [one async for one in export.lines(world.db, environment_id, world.objects)]
+        return [one async for one in export.archive_lines(world.db, environment_id, world.objects)]
 
     return world.run(read())
 

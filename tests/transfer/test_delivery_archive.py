@@ -16,7 +16,6 @@ from tests.support.builders import make_message, make_task, make_tasks, make_thr
 from tests.support.deliveries import (
     ALL_OPTS,
     COMPLETED,
-    begun,
     deliver,
     ids_of,
     manifest_of,
@@ -24,6 +23,7 @@ from tests.support.deliveries import (
     rows_of,
     select,
     set_metadata,
+    start_delivery,
     stored,
 )
 from tests.support.harness import clean_environment, store_arguments
@@ -241,14 +241,14 @@ def test_a_strict_import_takes_a_delivery_back_with_the_rest(world):
 def test_a_delivery_made_while_an_archive_is_written_is_not_half_in_it(full):
     """The list of deliveries is that of the beginning, as the tasks are."""
     environment_id, lines = full.org(), []
-    maker, _ = begun(full, "meanwhile")
+    delivery_builder, _ = start_delivery(full, "meanwhile")
 
     async def read():
-        async for line in export.lines(full.db, environment_id):
+        async for line in export.archive_lines(full.db, environment_id):
             lines.append(line)
             if len(lines) == 2:
-                await maker.freeze(selection, lambda count: None)
-                await full.db.write(maker.finish)
+                await delivery_builder.freeze(selection, lambda count: None)
+                await full.db.write(delivery_builder.finish)
 
     selection = select(full)
     full.run(read())

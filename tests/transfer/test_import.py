@@ -15,7 +15,7 @@ from tests.support.sample_tasks import BATCH, PROJECT, archive_rows, full_thread
 
 TABLES = (
     "project", "batch", "project_clock", "project_sequence", "batch_progress", "task", "task_body",
-    "task_content", "task_locator", "unique_claim", "annotation_locator",
+    "task_content", "task_locator", "reserved_unique_id", "annotation_locator",
 )  # fmt: skip
 OTHER_THREADS = [make_thread(turns=[make_turn(messages=[make_message("user", "Other.")])])]
 
@@ -39,7 +39,7 @@ def stored(world: World, kind: str = "task", org: str = "default") -> dict[str, 
     environment_id = world.org(org)
 
     async def read() -> list[Any]:
-        return [json.loads(line) async for line in export.lines(world.db, environment_id)]
+        return [json.loads(line) async for line in export.archive_lines(world.db, environment_id)]
 
     values = [line["value"] for line in world.run(read()) if line["kind"] == kind]
     return {value["task_id" if kind == "task" else "id"]: value for value in values}

@@ -28,7 +28,7 @@ def move_batch(world: World, action: str) -> None:
     async def work(tx: Any) -> None:
         batch = await batches_store.find_batch(tx, environment_id, "batch_1")
         assert batch is not None
-        await batches.move(tx, batch, action)
+        await batches.apply_action(tx, batch, action)
 
     world.run(world.db.write(work))
 
@@ -142,7 +142,7 @@ def test_a_line_beside_the_cancelling_of_its_batch_never_brings_it_back(world):
         async def cancel(tx: Any, batch_id: str = batch_id) -> None:
             batch = await batches_store.find_batch(tx, environment_id, batch_id)
             assert batch is not None
-            await batches.move(tx, batch, "cancel")
+            await batches.apply_action(tx, batch, "cancel")
 
         race(world, [lambda own, line=line: own.load([line], "archive"),
                      lambda own, cancel=cancel: own.run(own.db.write(cancel))])  # fmt: skip

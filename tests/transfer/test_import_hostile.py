@@ -18,7 +18,7 @@ from tests.support.harness import World
 from tests.support.sample_tasks import BATCH, PROJECT, full_task, full_threads
 
 TABLES = ("project", "batch", "batch_progress", "task", "task_body", "task_content",
-          "task_locator", "unique_claim", "annotation_locator")  # fmt: skip
+          "task_locator", "reserved_unique_id", "annotation_locator")  # fmt: skip
 relaxed = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

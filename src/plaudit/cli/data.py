@@ -95,7 +95,7 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
         with progress() as bars, files.writing(out) as write:
             bar = bars.add_task("writing", total=await export.count_tasks(db, environment_id))
             objects = BlobStore(chosen.settings().attachments_place)
-            async for line in export.lines(db, environment_id, objects):
+            async for line in export.archive_lines(db, environment_id, objects):
                 write(line + b"\n")
                 written += 1
                 bars.advance(bar)

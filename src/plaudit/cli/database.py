@@ -137,4 +137,4 @@ def sweep(*, place: CliContext | None = None) -> None:
 
 async def _begin_epoch(tx: Transaction) -> None:
     _, timeline = await epochs.current(tx)
-    await epochs.begin(tx, was_timeline=timeline, timeline=timeline, now=clock.now_ms())
+    await epochs.begin(tx, old_timeline=timeline, timeline=timeline, now=clock.now_ms())

@@ -65,10 +65,10 @@ def deliver(
         async with db.read() as tx:
             inside = await find_project(tx, environment_id, ScopeNames(project_name=project))
             assert inside is not None
-            if await builder.is_taken(tx, inside, name):
-                raise await builder.refusal(tx, inside, name)
+            if await builder.has_delivery(tx, inside, name):
+                raise await builder.name_conflict(tx, inside, name)
             within = None if batch is None else await _find_batch(tx, inside, batch)
-        selection = await task_selection.select(
+        selection = await task_selection.select_tasks(
             db,
             inside,
             batch=within,

@@ -93,11 +93,11 @@ class DeliveryRow(Struct, frozen=True):
 class DeliveredRow(Struct, frozen=True):
     """A task and its latest delivery, or one certain delivery of it; None where there is none.
 
-    `place` is the task's `seq`, or its position in the delivery. `body` and `patches` are those
+    `ordinal` is the task's `seq`, or its position in the delivery. `body` and `patches` are those
     that were delivered.
     """
 
-    place: int
+    ordinal: int
     completed_ms: int | None
     task_id: str
     created_ms: int

@@ -192,7 +192,7 @@ def test_work_on_a_batch_that_was_cancelled_is_not_opened_again_and_says_why(
     shift.add(count=2, batch=batch)
     ann.take()
     submit(ann)
-    shift.write(lambda tx: batches.move(tx, batch, "cancel"))
+    shift.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
     undone = ann.call("undo")
     opened = ann.form(f"{ann.at}/reopen")

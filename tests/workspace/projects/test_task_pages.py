@@ -299,7 +299,7 @@ def test_a_task_of_a_cancelled_batch_offers_no_reopening_and_refuses_it(floor, m
     [task_id, _] = floor.create(2, batch=batch)
     floor.work_on("ann")
     before = mia.get(path_of(floor, task_id)).text
-    floor.write(lambda tx: batches.move(tx, batch, "cancel"))
+    floor.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
     answer = mia.post(path_of(floor, task_id, "reopen"))
     after = mia.get(path_of(floor, task_id)).text

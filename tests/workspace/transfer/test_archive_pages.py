@@ -38,7 +38,9 @@ def lines_of(world, org="default"):
     environment_id = world.org(org)
 
     async def read():
-        return [line async for line in export.lines(world.db, environment_id, world.objects)]
+        return [
+            line async for line in export.archive_lines(world.db, environment_id, world.objects)
+        ]
 
     return world.run(read())
 
@@ -116,12 +118,12 @@ def test_a_file_makes_way_for_the_next_one(world, browser):
 
 def test_a_file_is_deleted_after_its_time(world, browser):
     path, _ = written(browser)
-    early = world.run(jobs.drop_old_files(world.db, world.objects))
+    early = world.run(jobs.delete_expired_files(world.db, world.objects))
     age = {"by": jobs.FILE_KEPT_MS + 1}
     world.run(world.db.write(lambda tx: tx.run("UPDATE job SET ended_ms = ended_ms - :by", age)))
 
     told, listed = browser.get(path), browser.get("/archive").text
-    late = world.run(jobs.drop_old_files(world.db, world.objects))
+    late = world.run(jobs.delete_expired_files(world.db, world.objects))
 
     assert (early, late) == (0, 1)
     assert told.status_code == 404
@@ -136,14 +138,14 @@ def test_old_jobs_are_forgotten_with_their_rows_and_running_ones_are_not(world, 
     environment_id = world.org()
     world.run(
         world.db.write(
-            lambda tx: jobs.begin(
+            lambda tx: jobs.start_job(
                 tx, environment_id, "user_x", JobKind.import_, {"file": "x"}, "storing"
             )
         )
     )
 
-    world.run(jobs.drop_old_files(world.db, world.objects))
-    count = world.run(world.db.write(lambda tx: jobs.forget_old(tx, limit=10)))
+    world.run(jobs.delete_expired_files(world.db, world.objects))
+    count = world.run(world.db.write(lambda tx: jobs.delete_ended_jobs(tx, limit=10)))
 
     assert count == 1
     assert "No archive yet" in browser.get("/archive").text
@@ -153,7 +155,7 @@ def test_a_second_archive_is_refused_while_one_is_written(world, browser):
     environment_id = world.org()
     world.run(
         world.db.write(
-            lambda tx: jobs.begin(
+            lambda tx: jobs.start_job(
                 tx, environment_id, "user_x", JobKind.archive, {"compression": "none"}, "writing"
             )
         )

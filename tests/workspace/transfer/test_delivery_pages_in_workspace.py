@@ -39,7 +39,7 @@ def started(browser, name="First", **fields):
 def job_of(world, browser):
     async def read():
         async with world.db.read() as tx:
-            return await jobs.latest(tx, environment_id, JobKind.delivery, 1)
+            return await jobs.list_latest_jobs(tx, environment_id, JobKind.delivery, 1)
 
     environment_id = world.org()
     (job,) = world.run(read())
@@ -166,7 +166,9 @@ def test_a_second_delivery_is_refused_while_one_is_made(world, browser):
     environment_id = world.org()
     world.run(
         world.db.write(
-            lambda tx: jobs.begin(tx, environment_id, "user_x", JobKind.delivery, asked, "freezing")
+            lambda tx: jobs.start_job(
+                tx, environment_id, "user_x", JobKind.delivery, asked, "freezing"
+            )
         )
     )
 

@@ -69,7 +69,7 @@ def under_way(world, org="default", lease_ms=jobs.LEASE_MS):
 
     async def work(tx):
         asked = {"file": "theirs.jsonl", "format": "v2", "project": None, "replace": False}
-        job = await jobs.begin(tx, environment_id, "user_x", JobKind.import_, asked, "storing")
+        job = await jobs.start_job(tx, environment_id, "user_x", JobKind.import_, asked, "storing")
         await tx.run(
             "UPDATE job SET lease_ms = :lease_ms WHERE environment_id = :environment_id AND job_id"
             " = :job_id",
@@ -195,7 +195,7 @@ def test_of_jobs_that_are_begun_at_once_one_runs_and_the_others_are_refused(
 
     async def one():
         return await world.db.write(
-            lambda tx: jobs.begin(
+            lambda tx: jobs.start_job(
                 tx, environment_id, "user_x", JobKind.import_, {"file": "x"}, "storing"
             )
         )

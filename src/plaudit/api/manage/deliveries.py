@@ -68,7 +68,7 @@ class _Prepared(Struct, frozen=True):
     """A delivery's project, and the delivery itself unless its name is not free."""
 
     project: ProjectRow
-    maker: builder.DeliveryBuilder | None
+    delivery_builder: builder.DeliveryBuilder | None
 
 
 async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Prepared | None:
@@ -83,11 +83,11 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
             return None
         project = await find_project(tx, environment_id, ScopeNames(call.path["project_id"]))
         assert project is not None
-        if await builder.is_taken(tx, project, body.name):
+        if await builder.has_delivery(tx, project, body.name):
             return _Prepared(project, None)
         words = ScopeNames(batch_id=body.batch_id or None, batch_name=body.batch_name or None)
         batch = await find_batch(tx, environment_id, words, project)
-    selection = await task_selection.select(
+    selection = await task_selection.select_tasks(
         db,
         project,
         batch=batch,
@@ -97,10 +97,10 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
         most=DELIVERY_TASKS_MAX,
         advice="; 'plaudit deliver' on the server has no such limit",
     )
-    maker = await builder.make(
+    delivery_builder = await builder.freeze_selection(
         db, project, body.name, selection, schema_id=body.response_schema_id or None
     )
-    return _Prepared(project, maker)
+    return _Prepared(project, delivery_builder)
 
 
 async def create_delivery(
@@ -111,9 +111,9 @@ async def create_delivery(
     if prepared is None:  # its Idempotency-Key was forgotten between the two looks at it
         raise Unavailable("the server cannot tell whether this was done before; try again")
     project = prepared.project
-    if prepared.maker is None:
-        raise await builder.refusal(change.tx, project, body.name)
-    made = await prepared.maker.finish(change.tx)
+    if prepared.delivery_builder is None:
+        raise await builder.name_conflict(change.tx, project, body.name)
+    made = await prepared.delivery_builder.finish(change.tx)
     await change.note(
         "delivery",
         made.delivery_id,
@@ -126,15 +126,15 @@ async def create_delivery(
 async def withdraw_delivery(call: Call[NoQuery]) -> None:
     """Take back what was copied, so that the name is free; what was shown stays."""
     prepared: _Prepared | None = call.prepared
-    if prepared is not None and prepared.maker is not None:
-        await prepared.maker.withdraw()
+    if prepared is not None and prepared.delivery_builder is not None:
+        await prepared.delivery_builder.rollback()
 
 
 async def get_delivery_record(call: Call[NoQuery]) -> wire.DeliveryRecord:
     """GET /manage/v1/deliveries/{delivery_id}: one delivery with the hash of its manifest."""
     async with call.services.db.read() as tx:
         found = await reports.get_delivery(tx, call.caller.environment_id, call.path["delivery_id"])
-        return await reports.record_of(tx, found)
+        return await reports.delivery_record(tx, found)
 
 
 async def get_manifest(call: Call[GetManifest]) -> wire.DeliveryManifest:

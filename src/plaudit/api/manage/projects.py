@@ -102,7 +102,7 @@ async def change_project(
         "project",
         project.project_id,
         project_key=project.project_key,
-        detail=projects.change_note(was, project, changes),
+        detail=projects.audit_detail(was, project, changes),
     )
     return resources.project(project)
 

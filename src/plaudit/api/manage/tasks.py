@@ -116,7 +116,7 @@ async def _moved(call: Call[NoQuery], change: WriteContext, task: StoredTask) ->
     await change.note(
         "task", task.task_id, project_key=task.project_key, detail={"from": task.status}
     )
-    found = await listing.one_task(
+    found = await listing.find_task_json(
         change.tx,
         change.environment_id,
         task.task_id,

@@ -177,7 +177,7 @@ async def get_task(call: Call[GetTask]) -> Response:
     query = call.query
     assert query.task_id is not None
     async with call.services.db.read() as tx:
-        found = await listing.one_task(
+        found = await listing.find_task_json(
             tx,
             call.caller.environment_id,
             query.task_id,
@@ -218,7 +218,7 @@ async def get_batch(call: Call[GetBatch]) -> resources.Batch:
         batch = await find_batch(tx, call.caller.environment_id, words, None)
         if batch is None:
             raise InvalidParameter("give batch_id or batch_name", param="batch_id")
-        return await listing.batch_as_shown(tx, batch, call.query.expand)
+        return await listing.batch_resource(tx, batch, call.query.expand)
 
 
 async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
@@ -243,7 +243,7 @@ async def get_annotation(call: Call[GetAnnotation]) -> Annotation:
     """GET /v2/annotation: one annotation with all its details."""
     assert call.query.annotation_id is not None
     async with call.services.db.read() as tx:
-        found = await annotation_search.find(
+        found = await annotation_search.find_annotation(
             tx, call.caller.environment_id, call.query.annotation_id
         )
     if found is None:

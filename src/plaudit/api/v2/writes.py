@@ -56,7 +56,7 @@ async def create_task(call: Call[NoQuery], body: CreateTask, change: WriteContex
         project,
         batch=batch,
         metadata=body.metadata,
-        content=templates.fill(template, body.template_variables or {}),
+        content=templates.fill_template(template, body.template_variables or {}),
         unique_id=body.unique_id,
         callback_url=body.callback_url or None,
     )
@@ -138,7 +138,7 @@ async def set_batch_metadata(
     batch = await _named(change, name)
     batch = await batches.set_metadata(change.tx, batch, body.metadata, merge=body.merge or False)
     await change.note("batch", batch.batch_id, project_key=batch.project_key)
-    return await listing.batch_as_shown(change.tx, batch, NOTHING)
+    return await listing.batch_resource(change.tx, batch, NOTHING)
 
 
 async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -> None:
@@ -151,14 +151,14 @@ async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -
 
 async def _move(change: WriteContext, name: NameBatch, action: str) -> resources.Batch:
     before = await _named(change, name)
-    batch = await batches.move(change.tx, before, action)
+    batch = await batches.apply_action(change.tx, before, action)
     await change.note(
         "batch",
         batch.batch_id,
         project_key=batch.project_key,
         detail={"from": before.status, "to": batch.status},
     )
-    return await listing.batch_as_shown(change.tx, batch, NOTHING)
+    return await listing.batch_resource(change.tx, batch, NOTHING)
 
 
 async def _named(change: WriteContext, name: NameBatch) -> BatchRow:
@@ -187,7 +187,7 @@ async def _project_for_batch(change: WriteContext, body: CreateBatch) -> Project
 
 
 async def _shown(call: Call[Any], change: WriteContext, task_id: str) -> Response:
-    found = await listing.one_task(
+    found = await listing.find_task_json(
         change.tx,
         change.environment_id,
         task_id,

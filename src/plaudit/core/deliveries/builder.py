@@ -22,14 +22,13 @@ import msgspec
 from plaudit import clock, ids
 from plaudit.core.common import audit, names
 from plaudit.core.deliveries.task_selection import TaskSelection
-from plaudit.core.transfer.references import Write
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import Actor, ProjectRow, StoredTask
 from plaudit.model.deliveries import DeliveryRow, DeliveryRun
 from plaudit.store.deliveries import deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
-from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.engine.engine import Database, Transaction, Write
 from plaudit.store.tasks import projects, row_sizes
 from plaudit.wire.v2 import deliveries as wire
 
@@ -69,7 +68,7 @@ class DeliveryBuilder:
         self._run: DeliveryRun
         self.count = 0
 
-    async def begin(self, delivery_id: str | None = None, delivery_seq: int | None = None) -> bool:
+    async def start(self, delivery_id: str | None = None, delivery_seq: int | None = None) -> bool:
         """Claim the name; False if a delivery has it, or a run that is alive is making one.
 
         `delivery_seq` is for a delivery that was made elsewhere; its own is taken from the clock.
@@ -89,9 +88,9 @@ class DeliveryBuilder:
             first = delivery_seq or await projects.next_completion_time(tx, project_key, now)
             # Only times from elsewhere can be taken; those of the clock are each handed out once.
             for beginning in range(first, first + (BEGINNINGS_TRIED_MAX if delivery_seq else 1)):
-                begun = self._begun(delivery_id or ids.mint("delivery"), beginning)
-                if await deliveries.insert_delivery(tx, begun, self._name_key, lease_ms=lease_ms):
-                    return DeliveryRun(begun, 1), False
+                row = self._new_row(delivery_id or ids.mint("delivery"), beginning)
+                if await deliveries.insert_delivery(tx, row, self._name_key, lease_ms=lease_ms):
+                    return DeliveryRun(row, 1), False
             return None, False
 
         run, is_taken_over = await self._write(work)
@@ -101,10 +100,10 @@ class DeliveryBuilder:
         if delivery_id not in (None, run.delivery.delivery_id):
             return False
         if is_taken_over:
-            await self._begin_anew(delivery_seq)
+            await self._restart(delivery_seq)
         return True
 
-    async def _begin_anew(self, delivery_seq: int | None) -> None:
+    async def _restart(self, delivery_seq: int | None) -> None:
         left = self._run.delivery
         await self._clear(left.task_count)
 
@@ -113,15 +112,15 @@ class DeliveryBuilder:
             beginning = beginning or await projects.next_completion_time(
                 tx, left.project_key, clock.now_ms()
             )
-            begun = self._begun(left.delivery_id, beginning)
-            run = DeliveryRun(begun, self._run.run_no)
+            row = self._new_row(left.delivery_id, beginning)
+            run = DeliveryRun(row, self._run.run_no)
             if not await deliveries.restart(tx, run, beginning):
                 raise Conflict(_LOST)
             return run
 
         self._run = await self._write(work)
 
-    def _begun(self, delivery_id: str, delivery_seq: int) -> DeliveryRow:
+    def _new_row(self, delivery_id: str, delivery_seq: int) -> DeliveryRow:
         return DeliveryRow(
             environment_id=self._project.environment_id,
             delivery_id=delivery_id,
@@ -141,7 +140,7 @@ class DeliveryBuilder:
         is a Conflict; what has left a filter meanwhile is left out, and InvalidContent if that is
         all of it.
         """
-        async with self.or_nothing():
+        async with self.rollback_on_failure():
             done = 0
             while done < len(selection.seqs):
                 wanted = selection.seqs[done : done + FROZEN_AT_ONCE]
@@ -157,36 +156,36 @@ class DeliveryBuilder:
                     return await self.add(tx, [*filter(selection.takes, here)]), len(some)
 
                 added, looked_at = await self._write(work)
-                self.took(added)
+                self.commit_chunk(added)
                 done += looked_at
                 on_progress(looked_at)
             if self.count == 0:
                 raise InvalidContent("there is nothing to deliver: no task is completed any more")
 
     @asynccontextmanager
-    async def or_nothing(self) -> AsyncIterator[None]:
+    async def rollback_on_failure(self) -> AsyncIterator[None]:
         """Take everything back if what is done inside is refused or interrupted."""
         try:
             yield
         except (Problem, asyncio.CancelledError):
             with suppress(Problem):
-                await self.withdraw()
+                await self.rollback()
             raise
 
     async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
         """As many of the tasks as fit into one transaction; at least one."""
         found = await frozen_tasks.list_sizes(tx, self._project.project_key, seqs)
-        return seqs[: row_sizes.fitting([found.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
+        return seqs[: row_sizes.count_fitting([found.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
 
     async def add(self, tx: Transaction, some: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
         """Put up to FROZEN_AT_ONCE tasks into the delivery; return their ids and digests.
 
         Call `took` with these once the transaction is done. Raises Conflict if the run has lost.
         """
-        is_ours = await deliveries.hold(
+        is_ours = await deliveries.set_task_count(
             tx,
             self._run,
-            was_count=self.count,
+            old_count=self.count,
             task_count=self.count + len(some),
             lease_ms=clock.now_ms() + self._lease_ms,
         )
@@ -199,7 +198,7 @@ class DeliveryBuilder:
             )
         return [(task.task_id, digest) for task, digest in pairs]
 
-    async def refuse_present(self, tx: Transaction, some: Sequence[StoredTask]) -> None:
+    async def reject_duplicates(self, tx: Transaction, some: Sequence[StoredTask]) -> None:
         """Raise InvalidContent if a task is in the delivery already, or twice in the list."""
         delivery, seqs = self._run.delivery, [task.seq for task in some]
         is_twice = len(set(seqs)) < len(seqs)
@@ -208,7 +207,7 @@ class DeliveryBuilder:
         ):
             raise InvalidContent("a task stands twice in the delivery", pointer="/task_ids")
 
-    def took(self, added: list[tuple[str, bytes]]) -> None:
+    def commit_chunk(self, added: list[tuple[str, bytes]]) -> None:
         """Count what `add` added."""
         for task_id, digest in added:
             self._manifest.update(wire.manifest_line(task_id, digest))
@@ -248,12 +247,12 @@ class DeliveryBuilder:
         )
         return done
 
-    async def withdraw(self) -> None:
+    async def rollback(self) -> None:
         """Take back everything, so that the name is free; does nothing if the run has lost it."""
 
         async def recount(tx: Transaction) -> int | None:
             lease_ms = clock.now_ms() + self._lease_ms
-            return await deliveries.recount(tx, self._run, lease_ms=lease_ms)
+            return await deliveries.renew_lease(tx, self._run, lease_ms=lease_ms)
 
         # What was under way when the run was interrupted may have been written all the same.
         count = await self._write(recount)
@@ -262,10 +261,10 @@ class DeliveryBuilder:
         await self._clear(count)
 
         async def work(tx: Transaction) -> None:
-            if await deliveries.hold(
-                tx, self._run, was_count=count, task_count=0, lease_ms=clock.now_ms()
+            if await deliveries.set_task_count(
+                tx, self._run, old_count=count, task_count=0, lease_ms=clock.now_ms()
             ):
-                await deliveries.withdraw(tx, self._run)
+                await deliveries.delete_delivery(tx, self._run)
 
         await self._write(work)
 
@@ -275,8 +274,8 @@ class DeliveryBuilder:
 
             async def work(tx: Transaction, after: int = after) -> None:
                 lease_ms = clock.now_ms() + self._lease_ms
-                if not await deliveries.hold(
-                    tx, self._run, was_count=count, task_count=count, lease_ms=lease_ms
+                if not await deliveries.set_task_count(
+                    tx, self._run, old_count=count, task_count=count, lease_ms=lease_ms
                 ):
                     raise Conflict(_LOST)
                 delivery = self._run.delivery
@@ -291,7 +290,7 @@ class DeliveryBuilder:
             await self._write(work)
 
 
-async def make(
+async def freeze_selection(
     db: Database,
     project: ProjectRow,
     name: str,
@@ -301,11 +300,11 @@ async def make(
     on_progress: Callable[[int], object] = lambda count: None,
 ) -> DeliveryBuilder | None:
     """Freeze a selection under a name, ready to be finished; None if the name is not free."""
-    maker = DeliveryBuilder(db.write, project, name, schema_id=schema_id)
-    if not await maker.begin():
+    builder = DeliveryBuilder(db.write, project, name, schema_id=schema_id)
+    if not await builder.start():
         return None
-    await maker.freeze(selection, on_progress)
-    return maker
+    await builder.freeze(selection, on_progress)
+    return builder
 
 
 async def deliver(
@@ -320,13 +319,15 @@ async def deliver(
     on_progress: Callable[[int], object],
 ) -> DeliveryRow:
     """Freeze a selection under a name and show it; raises Conflict if the name is not free."""
-    maker = await make(db, project, name, selection, schema_id=schema_id, on_progress=on_progress)
-    if maker is None:
+    builder = await freeze_selection(
+        db, project, name, selection, schema_id=schema_id, on_progress=on_progress
+    )
+    if builder is None:
         async with db.read() as tx:
-            raise await refusal(tx, project, name)
+            raise await name_conflict(tx, project, name)
 
     async def work(tx: Transaction) -> DeliveryRow:
-        made = await maker.finish(tx)
+        made = await builder.finish(tx)
         await audit.record(
             tx,
             project.environment_id,
@@ -339,19 +340,19 @@ async def deliver(
         )
         return made
 
-    async with maker.or_nothing():
+    async with builder.rollback_on_failure():
         return await db.write(work)
 
 
-async def is_taken(tx: Transaction, project: ProjectRow, name: str) -> bool:
+async def has_delivery(tx: Transaction, project: ProjectRow, name: str) -> bool:
     """Whether the project has a delivery of this name; not one that is being made."""
     name_key = names.key_of(name)
     return bool(await deliveries.find_delivery_by_name(tx, project.project_key, name_key))
 
 
-async def refusal(tx: Transaction, project: ProjectRow, name: str) -> Conflict:
+async def name_conflict(tx: Transaction, project: ProjectRow, name: str) -> Conflict:
     """Why a name is not free."""
-    if await is_taken(tx, project, name):
+    if await has_delivery(tx, project, name):
         return Conflict(f"the project has a delivery named {name!r} already")
     return Conflict(
         f"a delivery named {name!r} is being made; if its run has died, "

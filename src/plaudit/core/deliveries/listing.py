@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from plaudit.core.common import names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.tasks.listing import must_agree, must_be_current, places_of
+from plaudit.core.tasks.listing import check_epoch, check_filters, head_refs_by_batch
 from plaudit.core.tasks.resolve import ScopeNames, find_project
 from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound
 from plaudit.model.core import ProjectRow, TaskStatus
@@ -15,7 +15,7 @@ from plaudit.model.deliveries import DeliveredRow, DeliveryRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
-from plaudit.store.tasks.tasks import HeadRefs, TaskFilter
+from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2 import render, resources
 
@@ -72,7 +72,7 @@ class _RowToken(Struct, frozen=True, array_like=True, tag="delivery_tasks"):
     epoch: int
     delivery_id: str | None
     where: TaskFilter
-    place: HeadRefs
+    cursor: TaskCursor
     bound: int
 
 
@@ -138,11 +138,11 @@ async def delivery_page(
     position = 0
     if query.next_token is not None:
         pinned = page_tokens.decode(secret, environment_id, query.next_token, _DeliveryToken)
-        must_be_current(tx, pinned.epoch)
-        must_agree((None if delivery is None else delivery.delivery_id, pinned.delivery_id))
+        check_epoch(tx, pinned.epoch)
+        check_filters((None if delivery is None else delivery.delivery_id, pinned.delivery_id))
         if delivery is None:
             words = msgspec.structs.replace(query.words, delivery_id=pinned.delivery_id)
-            delivery = await _of_token(tx, environment_id, words)
+            delivery = await _find_pinned_delivery(tx, environment_id, words)
         position = pinned.position
     if delivery is None:
         raise InvalidParameter(
@@ -164,8 +164,8 @@ async def delivery_page(
         else delivery.delivery_id
     )
     parts = [b'{"delivery":%b,"tasks":[' % _encode(shown)]
-    places = await places_of(tx, project, {row[2] for row in rows}, query.expand, None)
-    render.assemble(rows, places, query.opts, parts)
+    refs = await head_refs_by_batch(tx, project, {row[2] for row in rows}, query.expand, None)
+    render.assemble(rows, refs, query.opts, parts)
     if until < delivery.task_count:
         token = _DeliveryToken(tx.epoch, delivery.delivery_id, until)
         parts.append(
@@ -198,29 +198,29 @@ async def _rows_of_project(
     tx: Transaction, walk: _RowToken, limit: int
 ) -> tuple[list[DeliveredRow], _RowToken | None]:
     rows = await delivered.list_rows_of_project(
-        tx, walk.where, after=walk.place, bound=walk.bound, limit=limit + 1
+        tx, walk.where, after=walk.cursor, bound=walk.bound, limit=limit + 1
     )
     if len(rows) <= limit:
         return rows, None
     rows.pop()
-    place = HeadRefs(rows[-1].completed_ms or 0, rows[-1].place)
-    return rows, msgspec.structs.replace(walk, place=place)
+    cursor = TaskCursor(rows[-1].completed_ms or 0, rows[-1].ordinal)
+    return rows, msgspec.structs.replace(walk, cursor=cursor)
 
 
 async def _rows_of_delivery(
     tx: Transaction, walk: _RowToken, delivery: DeliveryRow, limit: int
 ) -> tuple[list[DeliveredRow], _RowToken | None]:
-    after = walk.place.seq
+    after = walk.cursor.seq
     until = min(after + SCANNED_MAX, delivery.task_count)
     rows = await delivered.list_rows_of_delivery(
         tx, walk.where, delivery.delivery_seq, after=after, until=until, limit=limit + 1
     )
     if len(rows) > limit:
         rows.pop()
-        until = rows[-1].place
+        until = rows[-1].ordinal
     if until >= delivery.task_count:
         return rows, None
-    return rows, msgspec.structs.replace(walk, place=HeadRefs(0, until))
+    return rows, msgspec.structs.replace(walk, cursor=TaskCursor(0, until))
 
 
 async def _row_walk(
@@ -234,8 +234,8 @@ async def _row_walk(
     )
     if query.next_token is not None:
         walk = page_tokens.decode(secret, environment_id, query.next_token, _RowToken)
-        must_be_current(tx, walk.epoch)
-        must_agree(
+        check_epoch(tx, walk.epoch)
+        check_filters(
             (None if delivery is None else delivery.delivery_id, walk.delivery_id),
             (None if project is None else project.project_key, walk.where.project_key),
             (query.status, walk.where.status),
@@ -243,7 +243,7 @@ async def _row_walk(
             (query.completed_before, walk.where.completed_before),
         )
         if walk.delivery_id is not None:
-            delivery = await _of_token(
+            delivery = await _find_pinned_delivery(
                 tx, environment_id, DeliveryScope(delivery_id=walk.delivery_id)
             )
         elif await projects.find_project_by_key(tx, environment_id, walk.where.project_key) is None:
@@ -261,7 +261,7 @@ async def _row_walk(
         completed_before=query.completed_before,
     )
     if delivery is not None:
-        token = _RowToken(tx.epoch, delivery.delivery_id, where, HeadRefs(0, 0), 0)
+        token = _RowToken(tx.epoch, delivery.delivery_id, where, TaskCursor(0, 0), 0)
         return msgspec.structs.replace(token, bound=delivery.task_count), delivery
     if where.is_by_completion:
         bound = await projects.last_completion_time(tx, where.project_key)
@@ -270,7 +270,9 @@ async def _row_walk(
     return _RowToken(tx.epoch, None, where, where.start, bound), None
 
 
-async def _of_token(tx: Transaction, environment_id: str, words: DeliveryScope) -> DeliveryRow:
+async def _find_pinned_delivery(
+    tx: Transaction, environment_id: str, words: DeliveryScope
+) -> DeliveryRow:
     """The delivery that a token leads to; a project sent along must be its own."""
     try:
         found = await find_delivery(tx, environment_id, words)

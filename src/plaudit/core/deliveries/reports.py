@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.tasks.listing import must_agree, must_be_current
+from plaudit.core.tasks.listing import check_epoch, check_filters
 from plaudit.errors import InvalidParameter, NotFound
 from plaudit.model.deliveries import DeliveredVersion, DeliveryRow
 from plaudit.store.deliveries import delivered, deliveries
@@ -42,14 +42,14 @@ class ReportQuery(Struct, frozen=True, kw_only=True):
 
 
 async def get_delivery(tx: Transaction, environment_id: str, delivery_id: str) -> DeliveryRow:
-    """A delivery of this world by its id; raises NotFound."""
+    """A delivery of this environment by its id; raises NotFound."""
     found = await deliveries.find_delivery(tx, environment_id, delivery_id)
     if found is None:
         raise NotFound("there is no such delivery")
     return found
 
 
-async def record_of(tx: Transaction, delivery: DeliveryRow) -> wire.DeliveryRecord:
+async def delivery_record(tx: Transaction, delivery: DeliveryRow) -> wire.DeliveryRecord:
     """A delivery as the management API shows it."""
     project = await projects.find_project_by_key(tx, delivery.environment_id, delivery.project_key)
     assert project is not None
@@ -61,11 +61,11 @@ async def manifest(
 ) -> wire.DeliveryManifest:
     """One page of a delivery's manifest."""
     delivery = await get_delivery(tx, environment_id, query.delivery_id)
-    walk = _walk(tx, secret, environment_id, "manifest", query)
+    walk = _read_walk(tx, secret, environment_id, "manifest", query)
     until = min(walk.position + query.limit, delivery.task_count)
     found = await _versions(tx, delivery, walk.position, until, delivery)
     return wire.DeliveryManifest(
-        delivery=await record_of(tx, delivery),
+        delivery=await delivery_record(tx, delivery),
         tasks=[wire.ManifestEntry(task_id=one.task_id, sha256=one.digest.hex()) for one in found],
         next_token=_token(secret, environment_id, walk, until, delivery),
     )
@@ -76,7 +76,7 @@ async def changes(
 ) -> wire.DeliveryChanges:
     """One page of the delivered tasks that are not what they were."""
     delivery = await get_delivery(tx, environment_id, query.delivery_id)
-    walk = _walk(tx, secret, environment_id, "changes", query)
+    walk = _read_walk(tx, secret, environment_id, "changes", query)
     until = min(walk.position + query.limit, delivery.task_count)
     found = await delivered.list_versions_now(
         tx, delivery.project_key, delivery.delivery_seq, after=walk.position, until=until
@@ -102,7 +102,7 @@ async def diff(
     other = await get_delivery(tx, environment_id, query.other_id)
     if other.project_key != delivery.project_key:
         raise InvalidParameter("the deliveries are of different projects", param="other")
-    walk = _walk(tx, secret, environment_id, "diff", query)
+    walk = _read_walk(tx, secret, environment_id, "diff", query)
     page = wire.DeliveryDiff(added=[], removed=[], changed=[])
     left = query.limit
     if not walk.is_in_other:
@@ -133,19 +133,19 @@ async def _versions(
         delivery.delivery_seq,
         after=after,
         until=until,
-        other_ms=other.delivery_seq,
+        other_seq=other.delivery_seq,
     )
 
 
-def _walk(
+def _read_walk(
     tx: Transaction, secret: ServerSecret, environment_id: str, report: str, query: ReportQuery
 ) -> _ReportToken:
     """Where the request starts or goes on."""
     if query.next_token is None:
         return _ReportToken(tx.epoch, report, query.delivery_id, query.other_id, False, 0)
     walk = page_tokens.decode(secret, environment_id, query.next_token, _ReportToken)
-    must_be_current(tx, walk.epoch)
-    must_agree(
+    check_epoch(tx, walk.epoch)
+    check_filters(
         (report, walk.report),
         (query.delivery_id, walk.delivery_id),
         (query.other_id, walk.other_id),

@@ -52,7 +52,7 @@ async def add_schema(tx: Transaction, schema: DeliverySchemaRow) -> None:
 
 
 async def get_schema(tx: Transaction, environment_id: str, schema_id: str) -> DeliverySchemaRow:
-    """A schema of this world; raises InvalidParameter for what is no id, NotFound."""
+    """A schema of this environment; raises InvalidParameter for what is no id, NotFound."""
     if not _ID.fullmatch(schema_id):
         raise InvalidParameter(_ID_RULE, param="schema_id")
     schema = await schemas.find_schema(tx, environment_id, schema_id)

@@ -35,7 +35,7 @@ class TaskSelection(Struct, frozen=True, kw_only=True):
         return is_late and (where.completed_before is None or done < where.completed_before)
 
 
-async def select(
+async def select_tasks(
     db: Database,
     project: ProjectRow,
     *,
@@ -60,7 +60,7 @@ async def select(
         if batch is not None or where.is_by_completion:
             raise InvalidContent("give task_ids or a filter, not both", pointer="/task_ids")
         count = len(set(task_ids))
-        named = await _seqs_of(db, project, task_ids) if count <= most else []
+        named = await _find_seqs(db, project, task_ids) if count <= most else []
         selection = TaskSelection(where=where, seqs=named, is_by_id=True)
     if count == 0:
         raise InvalidContent(
@@ -113,18 +113,18 @@ def _filter(
 async def _list_seqs(db: Database, where: TaskFilter, *, most: int) -> array[int]:
     """Up to `most` completed tasks within a filter, all of one moment, in the listing's order."""
     seqs = array("q")
-    place, has_more = where.start, True
+    cursor, has_more = where.start, True
     async with db.read() as tx:
         while has_more:
             limit = min(LISTED_AT_ONCE, most - len(seqs))
-            found = await frozen_tasks.list_selected(tx, where, after=place, limit=limit)
+            found = await frozen_tasks.list_selected(tx, where, after=cursor, limit=limit)
             seqs.extend(one.seq for one in found)
-            place = found[-1] if found else place
+            cursor = found[-1] if found else cursor
             has_more = len(found) == limit and len(seqs) < most
     return seqs
 
 
-async def _seqs_of(db: Database, project: ProjectRow, task_ids: Sequence[str]) -> list[int]:
+async def _find_seqs(db: Database, project: ProjectRow, task_ids: Sequence[str]) -> list[int]:
     """Where the named tasks stand, in order; raises InvalidContent for one that cannot be."""
     seqs: set[int] = set()
     for start in range(0, len(task_ids), FROZEN_AT_ONCE):

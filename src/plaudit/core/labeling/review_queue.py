@@ -19,7 +19,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import projects, recent_completions, tasks, work_queue
-from plaudit.store.tasks.tasks import HeadRefs
+from plaudit.store.tasks.tasks import TaskCursor
 
 PROJECTS_MAX = 200
 COUNTED_MAX = 1000
@@ -95,11 +95,11 @@ async def list_completed(
     tx: Transaction,
     project: ProjectRow,
     *,
-    before: HeadRefs = recent_completions.NOWHERE,
+    before: TaskCursor = recent_completions.LAST_CURSOR,
     limit: int = 100,
 ) -> list[StoredTask]:
     """Completed tasks, the last one first."""
-    places = await recent_completions.list_latest(
+    places = await recent_completions.list_latest_completions(
         tx, project.project_key, before=before, limit=limit
     )
     return [await tasks.get_task(tx, project.project_key, one.seq) for one in places]

@@ -115,7 +115,7 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
 async def pace(tx: Transaction, project: ProjectRow, now_ms: int) -> CompletionPace:
     """Completions of the last DAYS days, today included, or the last on which there were any."""
     first = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
-    newest = await recent_completions.list_latest(tx, project.project_key, limit=1)
+    newest = await recent_completions.list_latest_completions(tx, project.project_key, limit=1)
     is_past = bool(newest) and newest[0].completed_ms < first
     if is_past:
         first = (newest[0].completed_ms // DAY_MS - DAYS + 1) * DAY_MS

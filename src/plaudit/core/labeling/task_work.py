@@ -49,6 +49,6 @@ async def find_in_project(tx: Transaction, project: ProjectRow, word: str) -> St
     """The task of a project that has this id or this `unique_id`; the id goes first."""
     task = await tasks.find_task(tx, project.environment_id, word)
     if task is None:
-        holder = (await unique_ids.list_holders(tx, project.environment_id, [word])).get(word)
+        holder = (await unique_ids.list_reserved(tx, project.environment_id, [word])).get(word)
         task = None if holder is None else await tasks.find_task(tx, project.environment_id, holder)
     return task if task is not None and task.project_key == project.project_key else None

@@ -22,13 +22,15 @@ class _Threads(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Threads).decode
 
 
-def id_hash(annotation_id: str) -> int:
+def hash_annotation_id(annotation_id: str) -> int:
     """The signed 64-bit number under which a foreign annotation id is indexed."""
     digest = hashlib.blake2b(annotation_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
-async def find(tx: Transaction, environment_id: str, annotation_id: str) -> Annotation | None:
+async def find_annotation(
+    tx: Transaction, environment_id: str, annotation_id: str
+) -> Annotation | None:
     """The annotation with all its details.
 
     An id of our making names its task; any other is looked up by its hash, which may lead to
@@ -37,17 +39,19 @@ async def find(tx: Transaction, environment_id: str, annotation_id: str) -> Anno
     task_id = task_id_of_annotation(annotation_id)
     if task_id is not None:
         task = await tasks.find_task(tx, environment_id, task_id)
-        found = None if task is None else _pick(task, annotation_id)
+        found = None if task is None else _annotation_of_task(task, annotation_id)
         if found is not None:
             return found
-    for place in await tasks.list_annotation_places(tx, environment_id, id_hash(annotation_id)):
-        found = _pick(await tasks.get_task(tx, *place), annotation_id)
+    for place in await tasks.list_annotation_locators(
+        tx, environment_id, hash_annotation_id(annotation_id)
+    ):
+        found = _annotation_of_task(await tasks.get_task(tx, *place), annotation_id)
         if found is not None:
             return found
     return None
 
 
-def _pick(task: StoredTask, annotation_id: str) -> Annotation | None:
+def _annotation_of_task(task: StoredTask, annotation_id: str) -> Annotation | None:
     if task.body is None:
         return None
     for _, listed in annotation_lists(threads_of(task, Opts.annotation_details), {}):
@@ -59,4 +63,4 @@ def _pick(task: StoredTask, annotation_id: str) -> Annotation | None:
 
 def threads_of(task: StoredTask, opts: int) -> list[Thread]:
     """A stored task's threads as structs, with these options."""
-    return _decode(render.response(task, opts)).threads
+    return _decode(render.threads_json(task, opts)).threads

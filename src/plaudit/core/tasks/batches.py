@@ -23,7 +23,7 @@ from plaudit.wire.v2 import render, size_limits
 
 CANCELED_AT_ONCE = 500
 
-MOVES: dict[str, tuple[tuple[BatchStatus, ...], BatchStatus]] = {
+TRANSITIONS: dict[str, tuple[tuple[BatchStatus, ...], BatchStatus]] = {
     "finalize": ((BatchStatus.staging,), BatchStatus.in_progress),
     "pause": ((BatchStatus.in_progress,), BatchStatus.paused),
     "resume": ((BatchStatus.paused,), BatchStatus.in_progress),
@@ -47,10 +47,10 @@ async def open_batch(
     metadata: dict[str, Any],
     callback: str | None,
 ) -> BatchRow:
-    """Create a batch whose name is new in the whole world; raises Conflict (contract 3.5)."""
+    """Create a batch whose name is new in the whole environment; raises Conflict (contract 3.5)."""
     name_key = names.checked(name)
     batch_id = ids.mint("batch")
-    if not await batches.claim_name(tx, project.environment_id, name_key, batch_id):
+    if not await batches.reserve_name(tx, project.environment_id, name_key, batch_id):
         raise Conflict(f"there is a batch named {name!r} already")
     return await create_batch(
         tx,
@@ -63,10 +63,10 @@ async def open_batch(
     )
 
 
-async def move(tx: Transaction, batch: BatchRow, action: str) -> BatchRow:
+async def apply_action(tx: Transaction, batch: BatchRow, action: str) -> BatchRow:
     """Do one of MOVES; return the batch as it now is. Raises IllegalMove."""
     await batches.add_progress(tx, batch.project_key, batch.batch_id, {})  # the lock
-    starts, status = MOVES[action]
+    starts, status = TRANSITIONS[action]
     current = await _current(tx, batch)
     if current.status not in starts or not await batches.move_batch(
         tx, current, expected=current.status, status=status
@@ -77,7 +77,9 @@ async def move(tx: Transaction, batch: BatchRow, action: str) -> BatchRow:
     if status is BatchStatus.cancelled:
         await cancel_pending(tx, batch)
     elif status is BatchStatus.in_progress:
-        await lifecycle.settle_batch(tx, batch.environment_id, batch.project_key, batch.batch_id)
+        await lifecycle.complete_batch_if_done(
+            tx, batch.environment_id, batch.project_key, batch.batch_id
+        )
     return await _current(tx, batch)
 
 

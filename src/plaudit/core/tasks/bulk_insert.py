@@ -25,7 +25,7 @@ from plaudit.model.core import Actor, BatchRow, ProjectRow, StoredTask, TaskStat
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
 from plaudit.store.tasks import unique_ids as unique_ids_store
-from plaudit.store.tasks.unique_ids import KnownTask
+from plaudit.store.tasks.unique_ids import ExistingTask
 from plaudit.wire.manage.resources import RowResult
 from plaudit.wire.v2 import render
 from plaudit.wire.v2.render import HeadFields
@@ -58,7 +58,7 @@ async def store_rows(
     tx: Transaction, project: ProjectRow, rows: Sequence[NewTaskRow], actor: Actor, action: str
 ) -> list[RowResult]:
     """Create the tasks of one chunk; say of each row what became of it. Raises BatchClosed."""
-    chunk = _Stored(tx, project)
+    chunk = _ChunkInsert(tx, project)
     waiting = await chunk.place(rows)
     waiting = await chunk.settle_known(waiting)
     waiting = chunk.refuse_closed(waiting)
@@ -67,13 +67,13 @@ async def store_rows(
     return chunk.results
 
 
-class _Stored:
+class _ChunkInsert:
     """One chunk on its way. Each step takes the rows that are still open and leaves fewer."""
 
     def __init__(self, tx: Transaction, project: ProjectRow) -> None:
         self._tx = tx
         self._project = project
-        self._org_id = project.environment_id
+        self._environment_id = project.environment_id
         self._batches: dict[int, BatchRow] = {}
         self.results: list[RowResult] = []
 
@@ -86,7 +86,10 @@ class _Stored:
             if words not in found:
                 try:
                     found[words] = await find_batch(
-                        self._tx, self._org_id, ScopeNames(None, None, *words), self._project
+                        self._tx,
+                        self._environment_id,
+                        ScopeNames(None, None, *words),
+                        self._project,
                     )
                 except (NotFound, InvalidParameter) as problem:
                     found[words] = problem.message
@@ -103,7 +106,7 @@ class _Stored:
     async def settle_known(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
         """Compare rows with the tasks that hold their ids; return those whose ids are free."""
         unique_ids = [row.unique_id for row in rows if row.unique_id is not None]
-        holders = await unique_ids_store.list_holders(self._tx, self._org_id, unique_ids)
+        holders = await unique_ids_store.list_reserved(self._tx, self._environment_id, unique_ids)
         in_the_way = {
             row.line: holders.get(row.unique_id or "", row.task_id if row.has_own_id else "")
             for row in rows
@@ -159,14 +162,14 @@ class _Stored:
         tx, project = self._tx, self._project
         await self._count(rows)
         now = clock.now_ms()
-        first = await projects.take_seqs(tx, project.project_key, len(rows))
+        first = await projects.reserve_seqs(tx, project.project_key, len(rows))
         made = [self._task(row, first + number, now) for number, row in enumerate(rows)]
-        await tasks.insert_tasks(tx, self._org_id, made)
+        await tasks.insert_tasks(tx, self._environment_id, made)
         await work_queue.open_work(tx, project, made)
-        await events.announce_tasks(tx, self._org_id, made)
+        await events.announce_tasks(tx, self._environment_id, made)
         await audit.record_many(
             tx,
-            self._org_id,
+            self._environment_id,
             actor,
             action,
             "task",
@@ -200,7 +203,7 @@ class _Stored:
             elif first.line in kept_lines:
                 batch = self._batches.get(first.line)
                 batch_id = None if batch is None else batch.batch_id
-                known = KnownTask(first.task_id, batch_id, first.unique_id, first.content)
+                known = ExistingTask(first.task_id, batch_id, first.unique_id, first.content)
                 self._compare(row, first.task_id, known, by_unique=same is not None)
             else:
                 repeated.append(row)
@@ -211,29 +214,31 @@ class _Stored:
         wanted = {row.unique_id: row.task_id for row in rows if row.unique_id is not None}
         if not wanted:
             return {}
-        await unique_ids_store.claim_unique_ids(self._tx, self._org_id, wanted)
-        holders = await unique_ids_store.list_holders(self._tx, self._org_id, list(wanted))
+        await unique_ids_store.reserve_unique_ids(self._tx, self._environment_id, wanted)
+        holders = await unique_ids_store.list_reserved(self._tx, self._environment_id, list(wanted))
         return {
             unique_id: holders[unique_id]
             for unique_id, task_id in wanted.items()
             if holders[unique_id] != task_id
         }
 
-    async def _known(self, task_ids: list[str]) -> dict[str, KnownTask | None]:
+    async def _known(self, task_ids: list[str]) -> dict[str, ExistingTask | None]:
         """Those of the tasks that are stored; None for one of another project."""
         if not task_ids:
             return {}
-        places = await tasks.locate_tasks(self._tx, self._org_id, sorted(set(task_ids)))
-        found: dict[str, KnownTask | None] = dict.fromkeys(places)
+        places = await tasks.locate_tasks(self._tx, self._environment_id, sorted(set(task_ids)))
+        found: dict[str, ExistingTask | None] = dict.fromkeys(places)
         own = [
             seq for project_key, seq in places.values() if project_key == self._project.project_key
         ]
-        for one in await unique_ids_store.list_known(self._tx, self._project.project_key, own):
+        for one in await unique_ids_store.list_existing_tasks(
+            self._tx, self._project.project_key, own
+        ):
             found[one.task_id] = one
         return found
 
     def _compare(
-        self, row: NewTaskRow, task_id: str, known: KnownTask | None, *, by_unique: bool
+        self, row: NewTaskRow, task_id: str, known: ExistingTask | None, *, by_unique: bool
     ) -> None:
         """Say whether a row is what is stored already, or what is different about it."""
         batch = self._batches.get(row.line)
@@ -266,7 +271,7 @@ class _Stored:
         for batch_id in sorted(counts):
             change = {TaskStatus.pending: counts[batch_id]}
             await batches.add_progress(self._tx, self._project.project_key, batch_id, change)
-            batch = await batches.find_batch(self._tx, self._org_id, batch_id)
+            batch = await batches.find_batch(self._tx, self._environment_id, batch_id)
             assert batch is not None
             if batch.status in CLOSED:
                 raise BatchClosed

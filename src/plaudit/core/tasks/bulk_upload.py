@@ -188,7 +188,7 @@ class _Chunk:
 def _content(row: TaskRow, template: Template) -> bytes | None:
     """The prepared conversation of a line: given as it is, or made by the project's template."""
     if row.content is None:
-        made = templates.fill(template, row.template_variables or {})
+        made = templates.fill_template(template, row.template_variables or {})
         return None if made is None else _encoded(made, "/template_variables")
     if row.template_variables is not None:
         raise InvalidContent(

@@ -18,13 +18,13 @@ import msgspec
 from plaudit import clock, ids
 from plaudit.core.common import json_merge_patch
 from plaudit.core.tasks import work_queue
-from plaudit.core.tasks.annotation_lookup import id_hash, threads_of
+from plaudit.core.tasks.annotation_lookup import hash_annotation_id, threads_of
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import BatchRow, BatchStatus, Opts, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import batches, projects, tasks
+from plaudit.store.tasks import batches, projects, tasks, unique_ids
 from plaudit.wire.v2 import parse, render, size_limits
 from plaudit.wire.v2.render import HeadFields
 from plaudit.wire.v2.task import ErrorDetail, SensitiveContentReport, Thread
@@ -60,7 +60,7 @@ async def create_task(
     if is_given and await tasks.find_task(tx, project.environment_id, task_id) is not None:
         raise Conflict(f"there is a task {task_id!r} already")
     if unique_id is not None:
-        holder = await tasks.claim_unique_id(tx, project.environment_id, unique_id, task_id)
+        holder = await unique_ids.reserve_unique_id(tx, project.environment_id, unique_id, task_id)
         if holder != task_id:
             raise Conflict(f"unique_id {unique_id!r} belongs to task {holder!r}")
     if batch is not None:
@@ -79,7 +79,7 @@ async def create_task(
     )
     task = StoredTask(
         project_key=project.project_key,
-        seq=await projects.take_seqs(tx, project.project_key, 1),
+        seq=await projects.reserve_seqs(tx, project.project_key, 1),
         task_id=task_id,
         batch_id=None if batch is None else batch.batch_id,
         status=TaskStatus.pending,
@@ -113,7 +113,7 @@ async def complete_task(
     read = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
     if not read.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
-    await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
+    await _count_move(tx, task, TaskStatus.pending, TaskStatus.completed)
     completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
     rendered = render.render(read.task, task.created_ms, completed_ms)
     assert rendered.body is not None
@@ -121,12 +121,15 @@ async def complete_task(
     done = await _move(tx, task, TaskStatus.completed, completed_ms, _completed_head(completed_ms))
     done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
     await tasks.insert_body(tx, task.project_key, task.seq, rendered.body, rendered.patches)
-    await tasks.insert_annotation_places(
+    await tasks.insert_annotation_locators(
         tx,
         environment_id,
-        [(id_hash(one), task.project_key, task.seq) for one in read.foreign_annotation_ids],
+        [
+            (hash_annotation_id(one), task.project_key, task.seq)
+            for one in read.foreign_annotation_ids
+        ],
     )
-    await _settle(tx, environment_id, done, by_submissions=by_submissions)
+    await _end_task(tx, environment_id, done, by_submissions=by_submissions)
     return completed_ms
 
 
@@ -137,7 +140,7 @@ async def complete_reported(
 
     Returns its completion time; raises Conflict if the task is no longer pending.
     """
-    await _count(tx, task, TaskStatus.pending, TaskStatus.completed)
+    await _count_move(tx, task, TaskStatus.pending, TaskStatus.completed)
     completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
 
     def head(fields: HeadFields) -> bytes:
@@ -145,7 +148,7 @@ async def complete_reported(
         fields.sensitive_content_reports = reports
         return _plain_head(fields)
 
-    await _settle(
+    await _end_task(
         tx, environment_id, await _move(tx, task, TaskStatus.completed, completed_ms, head)
     )
     return completed_ms
@@ -178,10 +181,13 @@ async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, t
     )
     await tasks.delete_body(tx, task.project_key, task.seq)
     await tasks.insert_body(tx, task.project_key, task.seq, rendered.body, rendered.patches)
-    await tasks.insert_annotation_places(
+    await tasks.insert_annotation_locators(
         tx,
         environment_id,
-        [(id_hash(one), task.project_key, task.seq) for one in read.foreign_annotation_ids],
+        [
+            (hash_annotation_id(one), task.project_key, task.seq)
+            for one in read.foreign_annotation_ids
+        ],
     )
     done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
     await events.announce_tasks(tx, environment_id, [done])
@@ -190,8 +196,10 @@ async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, t
 
 async def cancel_task(tx: Transaction, environment_id: str, task: StoredTask) -> None:
     """Cancel a pending task; raises Conflict if it is no longer pending."""
-    await _count(tx, task, TaskStatus.pending, TaskStatus.canceled)
-    await _settle(tx, environment_id, await _move(tx, task, TaskStatus.canceled, None, _plain_head))
+    await _count_move(tx, task, TaskStatus.pending, TaskStatus.canceled)
+    await _end_task(
+        tx, environment_id, await _move(tx, task, TaskStatus.canceled, None, _plain_head)
+    )
 
 
 async def fail_task(
@@ -203,8 +211,8 @@ async def fail_task(
         fields.errors = errors
         return _plain_head(fields)
 
-    await _count(tx, task, TaskStatus.pending, TaskStatus.error)
-    await _settle(tx, environment_id, await _move(tx, task, TaskStatus.error, None, head))
+    await _count_move(tx, task, TaskStatus.pending, TaskStatus.error)
+    await _end_task(tx, environment_id, await _move(tx, task, TaskStatus.error, None, head))
 
 
 async def reopen_task(
@@ -215,7 +223,7 @@ async def reopen_task(
     It is to be done anew by everybody, unless the submissions that it was made of are kept. Raises
     Conflict if it is not completed any more, or its batch is cancelled: nobody could do it then.
     """
-    await _count(tx, task, TaskStatus.completed, TaskStatus.pending)
+    await _count_move(tx, task, TaskStatus.completed, TaskStatus.pending)
     if task.batch_id is not None:  # locked by counting, so its status cannot change any more
         batch = await batches.find_batch(tx, environment_id, task.batch_id)
         assert batch is not None
@@ -268,7 +276,7 @@ async def set_metadata(
     raise Unavailable("the task changes too often; try again")
 
 
-async def _count(
+async def _count_move(
     tx: Transaction, task: StoredTask, expected: TaskStatus, status: TaskStatus
 ) -> None:
     """Count a move in the batch. It comes first, for the lock; the move may still be refused."""
@@ -310,17 +318,17 @@ async def _move(
     raise Unavailable("the task changes too often; try again")
 
 
-async def _settle(
+async def _end_task(
     tx: Transaction, environment_id: str, task: StoredTask, *, by_submissions: bool = False
 ) -> None:
     """Let nobody work on what has ended, tell of it, and complete its batch if it was the last."""
     await work_queue.end_work(tx, task.project_key, task.seq, by_submissions=by_submissions)
     await events.announce_tasks(tx, environment_id, [task])
     if task.batch_id is not None:
-        await settle_batch(tx, environment_id, task.project_key, task.batch_id)
+        await complete_batch_if_done(tx, environment_id, task.project_key, task.batch_id)
 
 
-async def settle_batch(
+async def complete_batch_if_done(
     tx: Transaction, environment_id: str, project_key: int, batch_id: str
 ) -> bool:
     """Complete a batch in progress that has tasks, none of them pending; False if it has not."""

@@ -14,10 +14,10 @@ from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project, pro
 from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches, projects, task_rows, tasks
+from plaudit.store.tasks import batches, projects, task_summaries, tasks
 from plaudit.store.tasks.batches import BatchFilter
-from plaudit.store.tasks.task_rows import TaskSummary
-from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter
+from plaudit.store.tasks.task_summaries import TaskSummary
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
 from plaudit.wire.v2 import render, resources
 
 SCANNED_MAX = 5000
@@ -44,7 +44,7 @@ class _TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
 
     epoch: int
     where: TaskFilter
-    place: HeadRefs
+    cursor: TaskCursor
     bound: int
 
 
@@ -72,8 +72,8 @@ class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
     created_before: int | None
     completed_after: int | None
     completed_before: int | None
-    place_ms: int
-    place_id: str
+    after_ms: int
+    after_id: str
 
 
 async def task_page(
@@ -84,7 +84,7 @@ async def task_page(
     rows = await tasks.list_tasks(
         tx,
         walk.where,
-        after=walk.place,
+        after=walk.cursor,
         bound=walk.bound,
         limit=query.limit + 1,
         with_patches=render.needs_patches(query.opts),
@@ -93,11 +93,11 @@ async def task_page(
     if has_more:
         rows.pop()
     parts = [b'{"tasks":[']
-    places = await places_of(tx, project, {row[2] for row in rows}, query.expand, batch)
-    render.assemble(rows, places, query.opts, parts)
+    refs = await head_refs_by_batch(tx, project, {row[2] for row in rows}, query.expand, batch)
+    render.assemble(rows, refs, query.opts, parts)
     if has_more:
         seq, completed_ms = rows[-1][:2]
-        token = page_tokens.encode(secret, environment_id, _after(walk, seq, completed_ms))
+        token = page_tokens.encode(secret, environment_id, _continued(walk, seq, completed_ms))
         parts.append(b'],"next_token":"%b"}' % token.encode())
     else:
         parts.append(b"]}")
@@ -113,8 +113,8 @@ async def _task_walk(
     if query.next_token is not None:
         walk = page_tokens.decode(secret, environment_id, query.next_token, _TaskToken)
         pinned = walk.where
-        must_be_current(tx, walk.epoch)
-        must_agree(
+        check_epoch(tx, walk.epoch)
+        check_filters(
             (None if project is None else project.project_key, pinned.project_key),
             (None if batch is None else batch.project_key, pinned.project_key),
             (None if batch is None else batch.batch_id, pinned.batch_id),
@@ -148,7 +148,7 @@ async def _task_walk(
     return project, batch, _TaskToken(tx.epoch, where, where.start, bound)
 
 
-async def task_rows_page(
+async def task_summaries_page(
     tx: Transaction,
     secret: ServerSecret,
     environment_id: str,
@@ -165,8 +165,8 @@ async def task_rows_page(
     _, _, walk = await _task_walk(tx, secret, environment_id, query)
     is_filtered = created_after is not None or created_before is not None
     most = SCANNED_MAX if is_filtered else query.limit + 1
-    found = await task_rows.list_rows(
-        tx, walk.where, after=walk.place, bound=walk.bound, limit=most
+    found = await task_summaries.list_summaries(
+        tx, walk.where, after=walk.cursor, bound=walk.bound, limit=most
     )
     low = -FAR if created_after is None else created_after
     high = FAR if created_before is None else created_before
@@ -184,22 +184,22 @@ async def task_rows_page(
     if last is None:
         return kept, None
     return kept, page_tokens.encode(
-        secret, environment_id, _after(walk, last.seq, last.completed_ms)
+        secret, environment_id, _continued(walk, last.seq, last.completed_ms)
     )
 
 
-def _after(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
-    place = HeadRefs(completed_ms or 0, seq)
-    return _TaskToken(walk.epoch, walk.where, place, walk.bound)
+def _continued(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
+    cursor = TaskCursor(completed_ms or 0, seq)
+    return _TaskToken(walk.epoch, walk.where, cursor, walk.bound)
 
 
-def must_be_current(tx: Transaction, epoch: int) -> None:
+def check_epoch(tx: Transaction, epoch: int) -> None:
     """Refuse a token of a history that a restore or a failover has ended."""
     if epoch != tx.epoch:
         raise PageTokenExpired
 
 
-def must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
+def check_filters(*given_and_pinned: tuple[Any, Any]) -> None:
     """Refuse filters that contradict the token; those not sent again are taken from it (A14)."""
     if any(given is not None and given != pinned for given, pinned in given_and_pinned):
         raise InvalidPageToken(
@@ -208,7 +208,7 @@ def must_agree(*given_and_pinned: tuple[Any, Any]) -> None:
         )
 
 
-async def places_of(
+async def head_refs_by_batch(
     tx: Transaction,
     project: ProjectRow,
     batch_ids: Iterable[str | None],
@@ -219,7 +219,7 @@ async def places_of(
     project_json = _encode(
         resources.project(project) if "project" in expand else project.project_id
     )
-    places: dict[str | None, bytes] = {}
+    refs: dict[str | None, bytes] = {}
     for batch_id in batch_ids:
         batch_json = None
         if batch_id is not None:
@@ -228,21 +228,21 @@ async def places_of(
                 batch = known or await batches.find_batch(tx, project.environment_id, batch_id)
                 assert batch is not None
                 batch_json = _encode(resources.batch(batch, project.project_id))
-        places[batch_id] = render.place(project_json, batch_json)
-    return places
+        refs[batch_id] = render.head_refs(project_json, batch_json)
+    return refs
 
 
-async def one_task(
+async def find_task_json(
     tx: Transaction, environment_id: str, task_id: str, *, expand: frozenset[str], opts: int
 ) -> bytes | None:
-    """One task as JSON; None if this world has none of that id."""
+    """One task as JSON; None if this environment has none of that id."""
     task = await tasks.find_task(tx, environment_id, task_id)
     if task is None:
         return None
     project = await projects.find_project_by_key(tx, environment_id, task.project_key)
     assert project is not None
-    places = await places_of(tx, project, [task.batch_id], expand, None)
-    return render.whole(task, places[task.batch_id], opts)
+    refs = await head_refs_by_batch(tx, project, [task.batch_id], expand, None)
+    return render.task_json(task, refs[task.batch_id], opts)
 
 
 async def batch_page(
@@ -251,7 +251,7 @@ async def batch_page(
     """One page of batches, by creation time."""
     found, token = await batch_rows_page(tx, secret, environment_id, query)
     return resources.BatchPage(
-        batches=[await batch_as_shown(tx, batch, query.expand) for batch in found],
+        batches=[await batch_resource(tx, batch, query.expand) for batch in found],
         next_token=token,
     )
 
@@ -269,14 +269,14 @@ async def batch_rows_page(
         created_before=query.created_before,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
-        place_ms=-FAR,
-        place_id="",
+        after_ms=-FAR,
+        after_id="",
     )
     if query.next_token is not None:
         pinned = page_tokens.decode(secret, environment_id, query.next_token, _BatchToken)
-        must_be_current(tx, pinned.epoch)
+        check_epoch(tx, pinned.epoch)
         names = _BatchToken.__struct_fields__[1:-2]
-        must_agree(*((getattr(walk, name), getattr(pinned, name)) for name in names))
+        check_filters(*((getattr(walk, name), getattr(pinned, name)) for name in names))
         walk = pinned
     where = BatchFilter(
         project_key=walk.project_key,
@@ -287,19 +287,19 @@ async def batch_rows_page(
         completed_before=walk.completed_before,
     )
     found = await batches.list_batches(
-        tx, environment_id, where, after=(walk.place_ms, walk.place_id), limit=query.limit + 1
+        tx, environment_id, where, after=(walk.after_ms, walk.after_id), limit=query.limit + 1
     )
     token = None
     if len(found) > query.limit:
         found.pop()
         last = msgspec.structs.replace(
-            walk, place_ms=found[-1].created_ms, place_id=found[-1].batch_id
+            walk, after_ms=found[-1].created_ms, after_id=found[-1].batch_id
         )
         token = page_tokens.encode(secret, environment_id, last)
     return found, token
 
 
-async def batch_as_shown(
+async def batch_resource(
     tx: Transaction, batch: BatchRow, expand: frozenset[str]
 ) -> resources.Batch:
     """A batch with its project as an id, or expanded."""

@@ -39,7 +39,7 @@ async def create_project(
     created_ms: int | None = None,
     detail: ProjectDetail | None = None,
 ) -> ProjectRow:
-    """Add a project; raises Conflict if this world has one of that id or name.
+    """Add a project; raises Conflict if this environment has one of that id or name.
 
     `detail` has passed `checked_detail` where it comes from outside.
     """
@@ -90,7 +90,9 @@ async def change_project(
     raise Unavailable("the project changes too often; try again")
 
 
-def change_note(was: ProjectRow, project: ProjectRow, changes: Mapping[str, Any]) -> dict[str, Any]:
+def audit_detail(
+    was: ProjectRow, project: ProjectRow, changes: Mapping[str, Any]
+) -> dict[str, Any]:
     """What the audit log says of a change: which fields, and the names if it was renamed."""
     renamed = {} if was.name == project.name else {"name": {"from": was.name, "to": project.name}}
     return {"fields": sorted(changes)} | renamed

@@ -93,7 +93,7 @@ def read_template(value: dict[str, Any] | None) -> Template:
     return template
 
 
-def fill(template: Template, variables: dict[str, Any]) -> list[Thread] | None:
+def fill_template(template: Template, variables: dict[str, Any]) -> list[Thread] | None:
     """The opening conversation; None if nothing is said in it.
 
     Raises InvalidContent naming the variables that are missing, or that the template has not.

@@ -28,7 +28,7 @@ async def schema_lines(db: Database, environment_id: str) -> AsyncIterator[bytes
     async with db.read() as tx:
         found = await schemas.list_schemas(tx, environment_id)
     for one in found:
-        yield line("schema", _encode(wire.schema(one)))
+        yield archive_line("schema", _encode(wire.schema(one)))
 
 
 async def dataset_lines(
@@ -47,17 +47,17 @@ async def dataset_lines(
         value = wire.ArchivedDataset(
             id=one.dataset_id, name=one.name, created_at=clock.format_ms(one.created_ms)
         )
-        yield line("dataset", _encode(value))
+        yield archive_line("dataset", _encode(value))
     for delivery in deliveries:
         shown = wire.delivery(delivery, public_ids[delivery.dataset_key])
-        yield line("dataset_delivery", _encode(shown))
+        yield archive_line("dataset_delivery", _encode(shown))
     for dataset, bound in zip(found, bounds, strict=True):
         async for task, files in _tasks(db, dataset, bound):
             whole = wire.task(task, _encode(dataset.dataset_id), _encode(task.delivery_id))
             if files:
                 contents = [await _archived(objects, *file) for file in files]
                 whole = b'%b,"attachments":%b}' % (whole[:-1], _encode(contents))
-            yield line("dataset_task", whole)
+            yield archive_line("dataset_task", whole)
 
 
 async def _tasks(
@@ -71,7 +71,7 @@ async def _tasks(
             for task in await datasets_store.list_dataset_tasks(
                 tx, dataset.dataset_key, after_seq=after_seq, bound=bound, limit=TASKS_PER_READ
             ):
-                found.append((task, await files_of(tx, dataset.environment_id, task)))
+                found.append((task, await list_files(tx, dataset.environment_id, task)))
         for one in found:
             yield one
         if len(found) < TASKS_PER_READ:
@@ -79,7 +79,7 @@ async def _tasks(
         after_seq = found[-1][0].seq
 
 
-async def files_of(
+async def list_files(
     tx: Transaction, environment_id: str, task: DatasetTaskRow
 ) -> list[tuple[str, AttachmentRow]]:
     """The files of a task, each with the id that clients use."""
@@ -95,7 +95,7 @@ async def _archived(
     objects: BlobStore | None, public_id: str, row: AttachmentRow
 ) -> wire.ArchivedAttachment:
     if objects is None:
-        raise nowhere()
+        raise no_blob_store()
     content = await objects.read(
         attachments.key_of(row.environment_id, row.attachment_id), row.size
     )
@@ -107,11 +107,11 @@ async def _archived(
     )
 
 
-def line(kind: str, value: bytes) -> bytes:
+def archive_line(kind: str, value: bytes) -> bytes:
     """One line of an archive, without its end."""
     return b'{"kind":"%b","value":%b}' % (kind.encode(), value)
 
 
-def nowhere() -> Misconfigured:
+def no_blob_store() -> Misconfigured:
     """Files are to be moved, and nobody said where they lie."""
     return Misconfigured("nothing says where attachments are kept")

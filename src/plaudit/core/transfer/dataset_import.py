@@ -19,8 +19,7 @@ from plaudit.core.common import names
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.datasets.datasets import AttachedFile, NewTask
 from plaudit.core.deliveries import schemas
-from plaudit.core.transfer.dataset_export import files_of, nowhere
-from plaudit.core.transfer.references import Write
+from plaudit.core.transfer.dataset_export import list_files, no_blob_store
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.deliveries import (
     DatasetDeliveryRow,
@@ -31,7 +30,7 @@ from plaudit.model.deliveries import (
 from plaudit.store.datasets import datasets as datasets_store
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import schemas as schemas_store
-from plaudit.store.engine.engine import Transaction
+from plaudit.store.engine.engine import Transaction, Write
 from plaudit.wire.v2 import datasets as wire
 from plaudit.wire.v2.parse import convert, moment
 
@@ -42,20 +41,20 @@ FUTURE_MS_MAX = 5 * 60 * 1000
 
 _encode = msgspec.json.Encoder().encode
 
-Place = tuple[str, int, str]
+SourceLocation = tuple[str, int, str]
 """Where a line stands: the file, the number of the line, the pointer to the value."""
 
 
-class _Waiting(Struct, frozen=True):
+class _PendingTask(Struct, frozen=True):
     """A task that waits for its chunk, and where it stood."""
 
     declared: wire.ArchivedDatasetTask
     files: tuple[bytes, ...]
     delivery: DatasetDeliveryRow
-    place: Place
+    place: SourceLocation
 
 
-class DatasetIntake:
+class DatasetImport:
     """The datasets and schemas of one import. `write` runs work in a transaction.
 
     `settle` is told what became of each line: its kind, its place, and the outcome or the problem.
@@ -66,18 +65,18 @@ class DatasetIntake:
         write: Write,
         environment_id: str,
         objects: BlobStore | None,
-        settle: Callable[[str, Place, str | Problem], None],
+        settle: Callable[[str, SourceLocation, str | Problem], None],
     ) -> None:
         self._write = write
-        self._org_id = environment_id
+        self._environment_id = environment_id
         self._objects = objects
         self._settle = settle
         self._datasets: dict[str, DatasetRow] = {}
         self._deliveries: dict[str, DatasetDeliveryRow] = {}
-        self._chunk: dict[str, _Waiting] = {}
+        self._chunk: dict[str, _PendingTask] = {}
         self._chunk_bytes = 0
 
-    async def take(self, kind: str, value: Any, place: Place) -> None:
+    async def take(self, kind: str, value: Any, place: SourceLocation) -> None:
         """Take one line; raises InvalidContent or Conflict for one that is refused."""
         if kind == "dataset_task":
             await self._take_task(convert(value, wire.ArchivedDatasetTask), place)
@@ -98,7 +97,9 @@ class DatasetIntake:
         if not chunk:
             return
         ids = [one.declared.task_id for one in chunk]
-        known = await self._write(lambda tx: datasets_store.find_known(tx, self._org_id, ids))
+        known = await self._write(
+            lambda tx: datasets_store.find_known(tx, self._environment_id, ids)
+        )
         new = {
             one.declared.task_id: NewTask(
                 one.declared.task_id, one.declared.response, tuple(self._kept(one))
@@ -113,11 +114,15 @@ class DatasetIntake:
         for one, outcome in zip(chunk, outcomes, strict=True):
             self._settle("dataset_task", one.place, outcome)
 
-    def _kept(self, one: _Waiting) -> Iterator[AttachedFile]:
+    def _kept(self, one: _PendingTask) -> Iterator[AttachedFile]:
         for file, content in zip(one.declared.attachments or [], one.files, strict=True):
             assert self._objects is not None
             row = attachments.keep_now(
-                self._objects, self._org_id, content, name=file.name, mime_type=file.mime_type
+                self._objects,
+                self._environment_id,
+                content,
+                name=file.name,
+                mime_type=file.mime_type,
             )
             yield AttachedFile(file.id, row)
 
@@ -126,7 +131,7 @@ class DatasetIntake:
         updated_ms = moment(declared.updated_at, "/updatedAt")
         now = clock.now_ms() if created_ms is None else created_ms
         wanted = DeliverySchemaRow(
-            environment_id=self._org_id,
+            environment_id=self._environment_id,
             schema_id=declared.id,
             name=declared.name,
             json=schemas.checked_json(declared.json),
@@ -137,7 +142,7 @@ class DatasetIntake:
         )
 
         async def work(tx: Transaction) -> str:
-            stored = await schemas_store.find_schema(tx, self._org_id, declared.id)
+            stored = await schemas_store.find_schema(tx, self._environment_id, declared.id)
             if stored is not None and created_ms is None:
                 times = {"created_ms": stored.created_ms, "updated_ms": stored.updated_ms}
                 if msgspec.structs.replace(wanted, **times) == stored:
@@ -153,7 +158,7 @@ class DatasetIntake:
         created_ms = moment(declared.created_at, "/created_at")
 
         async def work(tx: Transaction) -> tuple[str, DatasetRow]:
-            stored = await datasets_store.find_dataset(tx, self._org_id, declared.id)
+            stored = await datasets_store.find_dataset(tx, self._environment_id, declared.id)
             if stored is None:
                 return "added", await self._create_dataset(tx, declared)
             wanted = msgspec.structs.replace(
@@ -181,13 +186,13 @@ class DatasetIntake:
         dataset = await self._dataset_of(declared.dataset)
 
         async def work(tx: Transaction) -> tuple[str, DatasetDeliveryRow]:
-            stored = await datasets_store.find_delivery(tx, self._org_id, declared.id)
+            stored = await datasets_store.find_delivery(tx, self._environment_id, declared.id)
             if stored is None:
                 return "added", await self._create_delivery(tx, declared, dataset)
             if stored.dataset_key != dataset.dataset_key:
                 raise Conflict(f"delivery {declared.id!r} belongs to another dataset")
-            wanted = _wanted(stored, declared, delivered_ms)
-            if wanted == stored or _shown(wanted) == _shown(stored):
+            wanted = _merged_delivery(stored, declared, delivered_ms)
+            if wanted == stored or _encode_delivery(wanted) == _encode_delivery(stored):
                 return "unchanged", stored
             if stored.name != stored.delivery_id:
                 raise Conflict(f"delivery {declared.id!r} is stored with other values")
@@ -206,7 +211,7 @@ class DatasetIntake:
         outcome, self._deliveries[declared.id] = await self._write(work)
         return outcome
 
-    async def _take_task(self, declared: wire.ArchivedDatasetTask, place: Place) -> None:
+    async def _take_task(self, declared: wire.ArchivedDatasetTask, place: SourceLocation) -> None:
         listed = declared.attachments or []
         files = []
         for number, one in enumerate(listed):
@@ -216,11 +221,11 @@ class DatasetIntake:
         sizes = sum(map(len, files))
         datasets.check_task(declared.task_id, declared.response, [one.id for one in listed], sizes)
         if files and self._objects is None:
-            raise nowhere()
+            raise no_blob_store()
         delivery = await self._delivery_of(declared.delivery, declared.dataset)
         if declared.task_id in self._chunk:
             await self.flush()
-        self._chunk[declared.task_id] = _Waiting(declared, tuple(files), delivery, place)
+        self._chunk[declared.task_id] = _PendingTask(declared, tuple(files), delivery, place)
         self._chunk_bytes += sizes + len(_encode(declared.response))
         if len(self._chunk) >= CHUNK_TASKS or self._chunk_bytes >= CHUNK_BYTES:
             await self.flush()
@@ -230,7 +235,7 @@ class DatasetIntake:
         if declared.id not in self._datasets:
 
             async def work(tx: Transaction) -> DatasetRow:
-                stored = await datasets_store.find_dataset(tx, self._org_id, declared.id)
+                stored = await datasets_store.find_dataset(tx, self._environment_id, declared.id)
                 return stored or await self._create_dataset(tx, declared)
 
             self._datasets[declared.id] = await self._write(work)
@@ -249,7 +254,7 @@ class DatasetIntake:
         if declared.id not in self._deliveries:
 
             async def work(tx: Transaction) -> DatasetDeliveryRow:
-                stored = await datasets_store.find_delivery(tx, self._org_id, declared.id)
+                stored = await datasets_store.find_delivery(tx, self._environment_id, declared.id)
                 return stored or await self._create_delivery(tx, declared, dataset)
 
             self._deliveries[declared.id] = await self._write(work)
@@ -261,7 +266,7 @@ class DatasetIntake:
     async def _create_dataset(self, tx: Transaction, declared: wire.ArchivedDataset) -> DatasetRow:
         return await datasets.create_dataset(
             tx,
-            self._org_id,
+            self._environment_id,
             name=declared.id if declared.name is None else declared.name,
             dataset_id=declared.id,
             created_ms=moment(declared.created_at, "/created_at"),
@@ -289,7 +294,7 @@ class DatasetIntake:
         )
 
     async def _add(
-        self, tx: Transaction, chunk: list[_Waiting], new: dict[str, NewTask]
+        self, tx: Transaction, chunk: list[_PendingTask], new: dict[str, NewTask]
     ) -> list[str | Problem]:
         """Store the new ones of a chunk of tasks; return what became of each."""
         outcomes: list[str | Problem] = []
@@ -303,17 +308,17 @@ class DatasetIntake:
                     outcomes.append("added")
                     continue
                 stored = await datasets_store.find_dataset_task(
-                    tx, self._org_id, one.declared.task_id
+                    tx, self._environment_id, one.declared.task_id
                 )
                 assert stored is not None
                 outcomes.append(await self._compared(tx, stored, one))
         return outcomes
 
     async def _compared(
-        self, tx: Transaction, stored: DatasetTaskRow, one: _Waiting
+        self, tx: Transaction, stored: DatasetTaskRow, one: _PendingTask
     ) -> str | Problem:
         """What a line means for the stored task of its id: the same, or a conflict."""
-        files = await files_of(tx, self._org_id, stored)
+        files = await list_files(tx, self._environment_id, stored)
         listed = one.declared.attachments or []
         known = [(name, row.name, row.mime_type, row.digest) for name, row in files]
         given = [
@@ -331,7 +336,7 @@ class DatasetIntake:
         return Conflict(f"dataset task {stored.task_id!r} is stored with other values")
 
 
-def _wanted(
+def _merged_delivery(
     stored: DatasetDeliveryRow, declared: wire.ArchivedDatasetDelivery, delivered_ms: int | None
 ) -> DatasetDeliveryRow:
     metadata = None if declared.metadata is None else _encode(declared.metadata)
@@ -343,5 +348,5 @@ def _wanted(
     )
 
 
-def _shown(delivery: DatasetDeliveryRow) -> bytes:
+def _encode_delivery(delivery: DatasetDeliveryRow) -> bytes:
     return _encode(wire.delivery(delivery, ""))

@@ -14,13 +14,12 @@ import msgspec
 
 from plaudit import clock, ids
 from plaudit.core.deliveries.builder import CHUNK_BYTES, DeliveryBuilder
-from plaudit.core.transfer.references import Write
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import PageRow, ProjectRow, StoredTask
 from plaudit.model.deliveries import DeliveryRow, VersionNow
 from plaudit.store.deliveries import delivered, deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
-from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.engine.engine import Database, Transaction, Write
 from plaudit.store.tasks import projects, row_sizes, tasks
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2 import parse, render
@@ -34,7 +33,7 @@ LINE_BYTES = 4 * 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 
 
-async def lines(
+async def delivery_lines(
     db: Database, found: Sequence[tuple[ProjectRow, Sequence[DeliveryRow]]]
 ) -> AsyncIterator[bytes]:
     """The values of the lines of deliveries, in order; each stands for itself."""
@@ -42,12 +41,12 @@ async def lines(
         for delivery in listed:
             position = 0
             while position < delivery.task_count:
-                task_ids, changed = await _held(db, project, delivery, position)
+                task_ids, changed = await _collect_line(db, project, delivery, position)
                 yield _value(project, delivery, position, task_ids, changed)
                 position += len(task_ids)
 
 
-async def _held(
+async def _collect_line(
     db: Database, project: ProjectRow, delivery: DeliveryRow, start: int
 ) -> tuple[list[str], list[bytes]]:
     """What the line of the tasks after `start` holds: ids, and the versions of changed tasks."""
@@ -57,7 +56,9 @@ async def _held(
     while len(task_ids) < IDS_PER_LINE:
         after = start + len(task_ids)
         until = min(after + READ_AT_ONCE, delivery.task_count)
-        values = await _part(db, project, delivery, after, until, room=room, begins=not task_ids)
+        values = await _read_versions(
+            db, project, delivery, after, until, room=room, begins=not task_ids
+        )
         for task_id, value in values:
             task_ids.append(task_id)
             if value is not None:
@@ -68,7 +69,7 @@ async def _held(
     return task_ids, changed
 
 
-async def _part(
+async def _read_versions(
     db: Database,
     project: ProjectRow,
     delivery: DeliveryRow,
@@ -148,7 +149,7 @@ class DeliveryImport:
 
     def __init__(self, write: Write, environment_id: str) -> None:
         self._write = write
-        self._org_id = environment_id
+        self._environment_id = environment_id
         self._open: dict[str, DeliveryBuilder] = {}
         self._places: dict[str, tuple[str, int]] = {}
 
@@ -163,27 +164,27 @@ class DeliveryImport:
         if not declared.task_ids:
             raise InvalidContent("a delivery has at least one task", pointer="/task_ids")
         stored = await self._write(
-            lambda tx: deliveries.find_delivery(tx, self._org_id, declared.id)
+            lambda tx: deliveries.find_delivery(tx, self._environment_id, declared.id)
         )
         if stored is not None:
             return await self._compare(stored, declared, project)
         self._places[declared.id] = place
-        maker = self._open.get(declared.id)
-        if maker is None:
-            maker = await self._begin(declared, project)
-            self._open[declared.id] = maker
+        builder = self._open.get(declared.id)
+        if builder is None:
+            builder = await self._begin(declared, project)
+            self._open[declared.id] = builder
         try:
-            return await self._add(maker, declared, project)
+            return await self._add(builder, declared, project)
         except Problem:
             del self._open[declared.id]
-            await maker.withdraw()
+            await builder.rollback()
             raise
 
     async def settle(self) -> list[tuple[str, int, str]]:
         """Take back the deliveries whose end never came; return file, line and id of each."""
         unfinished, self._open = self._open, {}
-        for maker in unfinished.values():
-            await maker.withdraw()
+        for builder in unfinished.values():
+            await builder.rollback()
         return [(*self._places[one], one) for one in unfinished]
 
     async def _begin(self, declared: ArchivedDelivery, project: ProjectRow) -> DeliveryBuilder:
@@ -194,22 +195,22 @@ class DeliveryImport:
         if declared.position != 1:
             raise InvalidContent("the parts before this one are missing", pointer="/position")
         name = declared.id if declared.name is None else declared.name
-        maker = DeliveryBuilder(
+        builder = DeliveryBuilder(
             self._write, project, name, schema_id=declared.response_schema_id, lease_ms=0
         )
         delivered_ms = _delivered_ms(declared)
-        if not await maker.begin(declared.id, delivered_ms):
+        if not await builder.start(declared.id, delivered_ms):
             raise Conflict(f"the project has a delivery named {name!r}, or of that id, already")
-        return maker
+        return builder
 
     async def _add(
-        self, maker: DeliveryBuilder, declared: ArchivedDelivery, project: ProjectRow
+        self, builder: DeliveryBuilder, declared: ArchivedDelivery, project: ProjectRow
     ) -> str | None:
-        if declared.position != maker.count + 1:
+        if declared.position != builder.count + 1:
             raise InvalidContent(
-                f"expected the part that begins at {maker.count + 1}", pointer="/position"
+                f"expected the part that begins at {builder.count + 1}", pointer="/position"
             )
-        versions = _versions(declared.frozen)
+        versions = _delivered_versions(declared.frozen)
         start = 0
         while start < len(declared.task_ids):
             some = declared.task_ids[start : start + FROZEN_AT_ONCE]
@@ -217,25 +218,25 @@ class DeliveryImport:
             async def work(
                 tx: Transaction, start: int = start, some: list[str] = some
             ) -> list[tuple[str, bytes]]:
-                listed = await _these(tx, project, some, start, versions)
-                await maker.refuse_present(tx, listed)
-                return await maker.add(tx, listed)
+                listed = await _load_tasks(tx, project, some, start, versions)
+                await builder.reject_duplicates(tx, listed)
+                return await builder.add(tx, listed)
 
             added = await self._write(work)
-            maker.took(added)
+            builder.commit_chunk(added)
             start += len(added)
-        whole = maker.count if declared.task_count is None else declared.task_count
-        if maker.count < whole:
+        whole = builder.count if declared.task_count is None else declared.task_count
+        if builder.count < whole:
             return None
-        if maker.count > whole:
+        if builder.count > whole:
             raise InvalidContent(f"more tasks than the {whole} announced", pointer="/task_ids")
-        if declared.manifest_sha256 not in (None, maker.manifest_hash.hex()):
+        if declared.manifest_sha256 not in (None, builder.manifest_hash.hex()):
             raise Conflict("the tasks that are stored are not the ones that were delivered")
         delivered_ms = _delivered_ms(declared)
 
         async def publish(tx: Transaction) -> None:
-            await projects.raise_clock(tx, project.project_key, delivered_ms)
-            await maker.publish(tx, delivered_ms)
+            await projects.advance_clock(tx, project.project_key, delivered_ms)
+            await builder.publish(tx, delivered_ms)
 
         await self._write(publish)
         del self._open[declared.id]
@@ -251,7 +252,7 @@ class DeliveryImport:
         async def work(tx: Transaction) -> list[str]:
             found = await delivered.list_versions(
                 tx, stored.project_key, stored.delivery_seq,
-                after=first, until=until, other_ms=stored.delivery_seq,
+                after=first, until=until, other_seq=stored.delivery_seq,
             )  # fmt: skip
             return [one.task_id for one in found]
 
@@ -277,7 +278,7 @@ def _delivered_ms(declared: ArchivedDelivery) -> int:
     return clock.now_ms() if given is None else given
 
 
-def _versions(given: list[Any]) -> dict[str, StoredTask]:
+def _delivered_versions(given: list[Any]) -> dict[str, StoredTask]:
     """The versions that were delivered, as they were stored; by id."""
     found = {}
     for number, value in enumerate(given):
@@ -297,7 +298,7 @@ def _versions(given: list[Any]) -> dict[str, StoredTask]:
     return found
 
 
-async def _these(
+async def _load_tasks(
     tx: Transaction,
     project: ProjectRow,
     task_ids: list[str],
@@ -312,7 +313,7 @@ async def _these(
     seqs = [seq for project_key, seq in places.values() if project_key == project.project_key]
     lengths = await frozen_tasks.list_sizes(tx, project.project_key, seqs) if seqs else {}
     stored_bytes = [lengths.get(places.get(one, (0, 0))[1], 0) for one in task_ids]
-    task_ids = task_ids[: row_sizes.fitting(stored_bytes, CHUNK_BYTES)]
+    task_ids = task_ids[: row_sizes.count_fitting(stored_bytes, CHUNK_BYTES)]
     seqs = [places[one][1] for one in task_ids if places.get(one, (0,))[0] == project.project_key]
     states = await frozen_tasks.list_states(tx, project.project_key, seqs) if seqs else {}
     found = await frozen_tasks.list_completed(tx, project.project_key, seqs) if seqs else {}

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.transfer import dataset_export, delivery_archive
-from plaudit.core.transfer.dataset_export import line as _line
+from plaudit.core.transfer.dataset_export import archive_line as _line
 from plaudit.errors import TooLarge
 from plaudit.model.core import BatchRow, ProjectRow
 from plaudit.store.datasets.blob_store import BlobStore
@@ -50,7 +50,7 @@ class _Line(Struct):
 _decode = msgspec.json.Decoder(_Line).decode
 
 
-async def lines(
+async def archive_lines(
     db: Database, environment_id: str, objects: BlobStore | None = None
 ) -> AsyncIterator[bytes]:
     """The lines of an archive, without line ends, what is referred to before what refers to it.
@@ -62,8 +62,8 @@ async def lines(
     async for line in _all_lines(db, environment_id, objects):
         if len(line) > bounds.ARCHIVE_LINE_BYTES_MAX:
             raise TooLarge(
-                f"{_name(line)} has {len(line)} bytes in an archive, and an import takes at most "
-                f"{bounds.ARCHIVE_LINE_BYTES_MAX}; no archive was written"
+                f"{_describe_line(line)} has {len(line)} bytes in an archive, and an import takes "
+                f"at most {bounds.ARCHIVE_LINE_BYTES_MAX}; no archive was written"
             )
         yield line
 
@@ -88,7 +88,7 @@ async def _all_lines(
     for project in found:
         async for line in _task_lines(db, project, bounds[project.project_key]):
             yield line
-    async for value in delivery_archive.lines(db, made):
+    async for value in delivery_archive.delivery_lines(db, made):
         yield _line("delivery", value)
     async for line in dataset_export.dataset_lines(db, environment_id, objects):
         yield line
@@ -129,19 +129,19 @@ async def _task_lines(db: Database, project: ProjectRow, bound: int) -> AsyncIte
                     tx,
                     project.project_key,
                     after_seq=after_seq,
-                    limit=row_sizes.fitting(listed, READ_BYTES),
+                    limit=row_sizes.count_fitting(listed, READ_BYTES),
                 )
         for task in found:
             if task.seq >= bound:
                 return
             batch_json = None if task.batch_id is None else _encode(task.batch_id)
-            placed = render.place(project_json, batch_json)
-            yield _line("task", render.archived(task, placed))
+            refs = render.head_refs(project_json, batch_json)
+            yield _line("task", render.archived_json(task, refs))
         if len(listed) < TASKS_PER_READ and len(found) == len(listed):
             return
         after_seq = found[-1].seq
 
 
-def _name(line: bytes) -> str:
+def _describe_line(line: bytes) -> str:
     found = _decode(line)
     return f"the {found.kind.replace('_', ' ')} {(found.value.task_id or found.value.id)!r}"

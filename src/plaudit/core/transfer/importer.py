@@ -19,13 +19,13 @@ from plaudit import clock
 from plaudit.core.common import names
 from plaudit.core.outbound import urls
 from plaudit.core.transfer import dataset_import, merge
-from plaudit.core.transfer.dataset_import import DatasetIntake
+from plaudit.core.transfer.dataset_import import DatasetImport
 from plaudit.core.transfer.delivery_archive import DeliveryImport
-from plaudit.core.transfer.merge import Incoming, Outcome
-from plaudit.core.transfer.references import ProjectReferences, Write
+from plaudit.core.transfer.merge import ImportResult, IncomingTask
+from plaudit.core.transfer.references import ProjectReferences
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.datasets.blob_store import BlobStore
-from plaudit.store.engine.engine import Database, Transaction
+from plaudit.store.engine.engine import Database, Transaction, Write
 from plaudit.wire.v2 import parse
 from plaudit.wire.v2.deliveries import ArchivedDelivery
 
@@ -108,7 +108,7 @@ class Summary:
 
 
 class Importer:
-    """One import into one world. Use it once: `run` over the sources.
+    """One import into one environment. Use it once: `run` over the sources.
 
     `write` runs a piece of work in a transaction. While it is a transaction of its own, the next
     chunk is read meanwhile; `in_one` says that all work shares one, which must never be left.
@@ -128,14 +128,14 @@ class Importer:
         self.summary = Summary()
         self._write_in = write
         self._in_one = in_one
-        self._org_id = environment_id
+        self._environment_id = environment_id
         self._project_name = project_name
         self._replace = replace
         self._on_reject = on_reject
         self._declared = ProjectReferences(write, environment_id, replace=replace)
-        self._datasets = DatasetIntake(write, environment_id, objects, self._settle)
+        self._datasets = DatasetImport(write, environment_id, objects, self._settle)
         self._delivered = DeliveryImport(write, environment_id)
-        self._chunk: dict[str, _Waiting] = {}
+        self._chunk: dict[str, _PendingTask] = {}
         self._chunk_bytes = 0
         self._writing: asyncio.Task[None] | None = None
 
@@ -154,7 +154,7 @@ class Importer:
             await self._flush()
             await self._written()
             await self._datasets.flush()
-        await self._declared.settle_batches()
+        await self._declared.complete_referenced_batches()
         for file, line, delivery_id in await self._delivered.settle():
             problem = InvalidContent(f"the last part of delivery {delivery_id!r} is missing")
             self._reject("delivery", file, line, problem, "/value")
@@ -192,13 +192,13 @@ class Importer:
                 "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
             )
         urls.check_length(task.callback_url, "/callback_url")
-        await self._declared.refuse_strange_batch(task.batch, task.project, self._project_name)
+        await self._declared.check_batch_project(task.batch, task.project, self._project_name)
         project = await self._declared.project_for(task.project, self._project_name)
         batch = await self._declared.batch_for(task.batch, project)
         if task.task_id in self._chunk:
             await self._flush()
         incoming = merge.prepare(read, project, batch, clock.now_ms())
-        self._chunk[task.task_id] = _Waiting(incoming, file, entry.line, entry.pointer)
+        self._chunk[task.task_id] = _PendingTask(incoming, file, entry.line, entry.pointer)
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
             await self._flush()
@@ -234,10 +234,10 @@ class Importer:
             writing, self._writing = self._writing, None
             await writing
 
-    async def _write(self, chunk: list[_Waiting]) -> None:
-        async def work(tx: Transaction) -> list[Outcome]:
+    async def _write(self, chunk: list[_PendingTask]) -> None:
+        async def work(tx: Transaction) -> list[ImportResult]:
             incoming = [one.incoming for one in chunk]
-            return await merge.merge(tx, self._org_id, incoming, replace=self._replace)
+            return await merge.merge(tx, self._environment_id, incoming, replace=self._replace)
 
         for one, outcome in zip(chunk, await self._write_in(work), strict=True):
             self._settle("task", (one.file, one.line, one.pointer), outcome)
@@ -255,16 +255,16 @@ class Importer:
         self._on_reject(Reject(file, line, pointer, problem.message))
 
 
-class _Waiting(Struct, frozen=True):
+class _PendingTask(Struct, frozen=True):
     """A task that waits for its chunk, and where it stood."""
 
-    incoming: Incoming
+    incoming: IncomingTask
     file: str
     line: int
     pointer: str
 
 
-class _Refused(Exception):
+class _StrictImportRefused(Exception):
     """Takes a strict import's transaction back."""
 
     def __init__(self, summary: Summary) -> None:
@@ -305,12 +305,12 @@ async def import_sources(
     async def work(tx: Transaction) -> Summary:
         summary = await importer(lambda piece: piece(tx)).run(sources())
         if summary.total("rejected"):
-            raise _Refused(summary)
+            raise _StrictImportRefused(summary)
         return summary
 
     try:
         return await db.write(work)
-    except _Refused as refused:
+    except _StrictImportRefused as refused:
         return refused.summary
 
 

@@ -30,7 +30,7 @@ KEPT_MS = 30 * 24 * 3600 * 1000
 FILES_AT_ONCE = 50
 REASON_CHARS_MAX = 1000
 
-_CALLED = {
+_KIND_NAMES = {
     JobKind.import_: "an import",
     JobKind.archive: "an archive",
     JobKind.delivery: "a delivery",
@@ -53,18 +53,18 @@ class JobProgress(Struct, kw_only=True, omit_defaults=True):
 _read_progress = msgspec.json.Decoder(JobProgress).decode
 
 
-def progress_of(job: Job) -> JobProgress:
+def job_progress(job: Job) -> JobProgress:
     """How far a job is, as it last wrote it down."""
     return _read_progress(job.progress)
 
 
-def about(job: Job) -> dict[str, Any]:
+def job_request(job: Job) -> dict[str, Any]:
     """What a job was asked for."""
     found: dict[str, Any] = msgspec.json.decode(job.about)
     return found
 
 
-async def begin(
+async def start_job(
     tx: Transaction,
     environment_id: str,
     user_id: str,
@@ -74,7 +74,7 @@ async def begin(
 ) -> Job:
     """Start a job; raises Conflict while another one of its kind is under way."""
     now = clock.now_ms()
-    await jobs.break_off(tx, environment_id, kind, now=now)
+    await jobs.end_expired_jobs(tx, environment_id, kind, now=now)
     job = Job(
         environment_id=environment_id,
         job_id=ids.mint("job"),
@@ -88,12 +88,12 @@ async def begin(
     )
     if not await jobs.insert_job(tx, job):
         raise Conflict(
-            f"{_CALLED[kind]} of your organization is under way; wait until it has ended"
+            f"{_KIND_NAMES[kind]} of your organization is under way; wait until it has ended"
         )
     return job
 
 
-async def advance(
+async def save_progress(
     db: Database, job: Job, progress: JobProgress, rejects: Sequence[Reject], reject_count: int
 ) -> bool:
     """Write down how far a job is, and rows it refused, of which `reject_count` are written.
@@ -102,7 +102,7 @@ async def advance(
     """
 
     async def work(tx: Transaction) -> bool:
-        is_ours = await jobs.advance(
+        is_ours = await jobs.save_progress(
             tx,
             job.environment_id,
             job.job_id,
@@ -110,13 +110,13 @@ async def advance(
             lease_ms=clock.now_ms() + LEASE_MS,
         )
         if is_ours and rejects:
-            await _keep(tx, job, rejects, reject_count)
+            await _save_rejects(tx, job, rejects, reject_count)
         return is_ours
 
     return await db.write(work)
 
 
-async def end(
+async def end_job(
     db: Database,
     job: Job,
     state: JobState,
@@ -130,7 +130,7 @@ async def end(
     """End a job; False if it was no longer ours."""
 
     async def work(tx: Transaction) -> bool:
-        is_ours = await jobs.end(
+        is_ours = await jobs.end_job(
             tx,
             job.environment_id,
             job.job_id,
@@ -141,26 +141,31 @@ async def end(
             file_size=file_size,
         )
         if is_ours and rejects:
-            await _keep(tx, job, rejects, reject_count)
+            await _save_rejects(tx, job, rejects, reject_count)
         return is_ours
 
     return await db.write(work)
 
 
-async def get(tx: Transaction, environment_id: str, kind: JobKind, job_id: str) -> Job:
-    """A job of this world, broken off if its lease has ended; raises NotFound."""
+async def get_job(tx: Transaction, environment_id: str, kind: JobKind, job_id: str) -> Job:
+    """A job of this environment, broken off if its lease has ended; raises NotFound."""
     found = await jobs.find_job(tx, environment_id, job_id)
     if found is None or found.kind is not kind:
         raise NotFound
-    return as_it_is(found)
+    return with_expired_lease(found)
 
 
-async def latest(tx: Transaction, environment_id: str, kind: JobKind, limit: int) -> list[Job]:
+async def list_latest_jobs(
+    tx: Transaction, environment_id: str, kind: JobKind, limit: int
+) -> list[Job]:
     """The latest jobs of a kind, newest first."""
-    return [as_it_is(one) for one in await jobs.list_jobs(tx, environment_id, kind, limit=limit)]
+    return [
+        with_expired_lease(one)
+        for one in await jobs.list_jobs(tx, environment_id, kind, limit=limit)
+    ]
 
 
-def as_it_is(job: Job) -> Job:
+def with_expired_lease(job: Job) -> Job:
     """The job, broken off if it still counts as running and its lease has ended."""
     if job.state is JobState.running and job.lease_ms <= clock.now_ms():
         return msgspec.structs.replace(job, state=JobState.broken, ended_ms=job.lease_ms)
@@ -181,38 +186,38 @@ def file_key(job: Job) -> str:
     return f"{job.environment_id}/{job.job_id}"
 
 
-async def drop_other_files(db: Database, objects: BlobStore, job: Job) -> None:
-    """Delete the files of the jobs of its world before this one."""
+async def delete_earlier_files(db: Database, objects: BlobStore, job: Job) -> None:
+    """Delete the files of the jobs of its environment before this one."""
     async with db.read() as tx:
-        found = await jobs.list_files_of(tx, job.environment_id, limit=FILES_AT_ONCE)
-    await _drop(db, objects, [one for one in found if one.job_id < job.job_id])
+        found = await jobs.list_kept_archives(tx, job.environment_id, limit=FILES_AT_ONCE)
+    await _delete_files(db, objects, [one for one in found if one.job_id < job.job_id])
 
 
-async def drop_old_files(db: Database, objects: BlobStore) -> int:
+async def delete_expired_files(db: Database, objects: BlobStore) -> int:
     """Delete some files that are kept no longer; return how many."""
     async with db.read() as tx:
         before = clock.now_ms() - FILE_KEPT_MS
-        found = await jobs.list_files(tx, before=before, limit=FILES_AT_ONCE)
-    await _drop(db, objects, found)
+        found = await jobs.list_expired_files(tx, before=before, limit=FILES_AT_ONCE)
+    await _delete_files(db, objects, found)
     return len(found)
 
 
-async def forget_old(tx: Transaction, *, limit: int) -> int:
+async def delete_ended_jobs(tx: Transaction, *, limit: int) -> int:
     """Delete up to `limit` jobs that ended longer ago than they are kept; return how many."""
-    return await jobs.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
+    return await jobs.delete_ended_jobs(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
 
 
-async def _drop(db: Database, objects: BlobStore, found: Sequence[Job]) -> None:
+async def _delete_files(db: Database, objects: BlobStore, found: Sequence[Job]) -> None:
     for job in found:
         await objects.delete([file_key(job)])
 
         async def work(tx: Transaction, job: Job = job) -> None:
-            await jobs.drop_file(tx, job.environment_id, job.job_id)
+            await jobs.clear_file(tx, job.environment_id, job.job_id)
 
         await db.write(work)
 
 
-async def _keep(tx: Transaction, job: Job, rejects: Sequence[Reject], number: int) -> None:
+async def _save_rejects(tx: Transaction, job: Job, rejects: Sequence[Reject], number: int) -> None:
     rows = [
         RejectedRow(one.line, printable(one.pointer), printable(one.message)) for one in rejects
     ]

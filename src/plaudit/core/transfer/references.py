@@ -5,9 +5,8 @@ What a task refers to without its being declared is created with the id as the n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -17,25 +16,16 @@ from plaudit.core.tasks import batches, work_queue
 from plaudit.core.tasks.projects import check_batch, checked_detail, create_batch, create_project
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
-from plaudit.store.engine.engine import Transaction, Work
+from plaudit.store.engine.engine import Transaction, Write
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import projects
 from plaudit.wire.v2 import resources
 from plaudit.wire.v2.parse import convert, moment
 from plaudit.wire.v2.resources import ArchivedBatch, ArchivedProject, ProjectDetail
 
-T = TypeVar("T")
-
-
-class Write(Protocol):
-    """Runs work in a transaction and returns its result."""
-
-    def __call__(self, work: Work[T]) -> Awaitable[T]: ...
-
-
 _sorted = msgspec.json.Encoder(order="deterministic").encode
 _DETAIL_FIELDS = ProjectDetail.__struct_fields__
-_FORWARD = {
+_STATUS_RANKS = {
     BatchStatus.staging: 0,
     BatchStatus.in_progress: 1,
     BatchStatus.paused: 1,
@@ -49,13 +39,13 @@ class ProjectReferences:
 
     def __init__(self, write: Write, environment_id: str, *, replace: bool) -> None:
         self._write = write
-        self._org_id = environment_id
+        self._environment_id = environment_id
         self._replace = replace
         self._projects: dict[str, ProjectRow] = {}
         self._named: dict[str, ProjectRow] = {}
         self._batches: dict[str, BatchRow] = {}
         self._undeclared: dict[str, BatchRow] = {}
-        self._made: set[str] = set()
+        self._created_ids: set[str] = set()
         """The batches that this import made because a task referred to them."""
 
     async def declare(self, kind: str, value: object) -> str:
@@ -80,9 +70,9 @@ class ProjectReferences:
         if (known := self._projects.get(project_id)) is not None:
             return known
         if isinstance(reference, str):
-            with _pointing("/project"):
+            with _with_pointer("/project"):
                 return await self._find_or_create(ArchivedProject(id=project_id))
-        with _pointing(None, "/project"):
+        with _with_pointer(None, "/project"):
             declared = convert(msgspec.to_builtins(reference), ArchivedProject)
             return await self._find_or_create(declared)
 
@@ -99,12 +89,12 @@ class ProjectReferences:
         if batch is None:
             if isinstance(reference, str):
                 declared = ArchivedBatch(id=batch_id, project=project.project_id)
-                with _pointing("/batch"):
+                with _with_pointer("/batch"):
                     batch = await self._create_batch(declared, project)
                 self._undeclared[batch_id] = batch
-                self._made.add(batch_id)
+                self._created_ids.add(batch_id)
             else:
-                with _pointing(None, "/batch"):
+                with _with_pointer(None, "/batch"):
                     declared = convert(msgspec.to_builtins(reference), ArchivedBatch)
                     batch = await self._create_batch(declared, project)
         elif batch.name == batch_id and batch_id not in self._batches:
@@ -114,7 +104,7 @@ class ProjectReferences:
             raise Conflict(f"batch {batch_id!r} belongs to another project")
         return batch
 
-    async def refuse_strange_batch(
+    async def check_batch_project(
         self,
         batch: str | resources.Batch | None,
         project: str | resources.Project | None,
@@ -129,7 +119,7 @@ class ProjectReferences:
         if await self._find_batch(batch_id or "") and not await self._find_project(project_id):
             raise Conflict(f"batch {batch_id!r} belongs to another project")
 
-    async def settle_batches(self) -> None:
+    async def complete_referenced_batches(self) -> None:
         """Complete the batches that were merely referred to and have no pending task left."""
 
         async def work(tx: Transaction) -> None:
@@ -175,21 +165,21 @@ class ProjectReferences:
         if stored.project_key != project.project_key:
             raise Conflict(f"batch {declared.id!r} belongs to another project")
         self._batches[declared.id] = stored
-        is_made = declared.id in self._made
-        if _wanted_batch(stored, declared, is_made=is_made) == stored:
+        is_created_here = declared.id in self._created_ids
+        if _wanted_batch(stored, declared, is_created_here=is_created_here) == stored:
             return "unchanged"
 
         async def work(tx: Transaction) -> BatchRow | None:
             await batches_store.add_progress(
                 tx, stored.project_key, stored.batch_id, {}
             )  # the lock
-            current = await batches_store.find_batch(tx, self._org_id, stored.batch_id)
+            current = await batches_store.find_batch(tx, self._environment_id, stored.batch_id)
             assert current is not None
-            wanted = _wanted_batch(current, declared, is_made=is_made)
+            wanted = _wanted_batch(current, declared, is_created_here=is_created_here)
             return await self._change_batch(tx, current, wanted) if wanted != current else None
 
         changed = await self._write(work)
-        self._made.discard(declared.id)
+        self._created_ids.discard(declared.id)
         if changed is None:
             return "unchanged"
         self._batches[declared.id] = changed
@@ -197,7 +187,7 @@ class ProjectReferences:
 
     async def _change_batch(self, tx: Transaction, stored: BatchRow, wanted: BatchRow) -> BatchRow:
         """Write a batch anew, which the caller has locked; raises Conflict where it may not be."""
-        if not self._may_become(stored, wanted):
+        if not self._may_change(stored, wanted):
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
         if not await batches_store.update_batch(tx, wanted, names.checked(wanted.name)):
             raise Conflict(f"there is a batch named {wanted.name!r} already")
@@ -206,23 +196,23 @@ class ProjectReferences:
             await batches.cancel_pending(tx, wanted)
         return wanted
 
-    def _may_become(self, stored: BatchRow, wanted: BatchRow) -> bool:
+    def _may_change(self, stored: BatchRow, wanted: BatchRow) -> bool:
         """Whether a batch may be changed so: it was merely referred to, or only moves on."""
         is_placeholder = stored.name == stored.batch_id != wanted.name
-        if self._replace or is_placeholder or stored.batch_id in self._made:
+        if self._replace or is_placeholder or stored.batch_id in self._created_ids:
             return True
         moved = msgspec.structs.replace(
             stored, status=wanted.status, completed_ms=wanted.completed_ms
         )
-        return moved == wanted and _FORWARD[wanted.status] > _FORWARD[stored.status]
+        return moved == wanted and _STATUS_RANKS[wanted.status] > _STATUS_RANKS[stored.status]
 
     async def _project_named(self, name: str) -> ProjectRow:
         name_key = names.key_of(name)
         if name_key not in self._named:
 
             async def work(tx: Transaction) -> ProjectRow:
-                found = await projects.find_project_by_name(tx, self._org_id, name_key)
-                return found or await create_project(tx, self._org_id, name=name)
+                found = await projects.find_project_by_name(tx, self._environment_id, name_key)
+                return found or await create_project(tx, self._environment_id, name=name)
 
             self._named[name_key] = await self._write(work)
         return self._named[name_key]
@@ -238,14 +228,14 @@ class ProjectReferences:
         async def work(tx: Transaction) -> ProjectRow:
             return await create_project(
                 tx,
-                self._org_id,
+                self._environment_id,
                 name=declared.id if declared.name is None else declared.name,
                 project_id=declared.id,
                 created_ms=created_ms,
                 detail=_detail(declared),
             )
 
-        with _pointing("/id" if declared.name is None else None):
+        with _with_pointer("/id" if declared.name is None else None):
             return await self._write(work)
 
     async def _create_batch(self, declared: ArchivedBatch, project: ProjectRow) -> BatchRow:
@@ -265,18 +255,22 @@ class ProjectReferences:
                 callback=declared.callback,
             )
 
-        with _pointing("/id" if declared.name is None else None):
+        with _with_pointer("/id" if declared.name is None else None):
             return await self._write(work)
 
     async def _find_project(self, project_id: str) -> ProjectRow | None:
-        return await self._write(lambda tx: projects.find_project(tx, self._org_id, project_id))
+        return await self._write(
+            lambda tx: projects.find_project(tx, self._environment_id, project_id)
+        )
 
     async def _find_batch(self, batch_id: str) -> BatchRow | None:
-        return await self._write(lambda tx: batches_store.find_batch(tx, self._org_id, batch_id))
+        return await self._write(
+            lambda tx: batches_store.find_batch(tx, self._environment_id, batch_id)
+        )
 
 
 @contextmanager
-def _pointing(pointer: str | None, prefix: str = "") -> Iterator[None]:
+def _with_pointer(pointer: str | None, prefix: str = "") -> Iterator[None]:
     """Say of refused content where it stood: at `pointer`, or below `prefix`."""
     try:
         yield
@@ -302,7 +296,7 @@ def _wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow
     )
 
 
-def _wanted_batch(stored: BatchRow, declared: ArchivedBatch, *, is_made: bool) -> BatchRow:
+def _wanted_batch(stored: BatchRow, declared: ArchivedBatch, *, is_created_here: bool) -> BatchRow:
     """What a declaration makes of a stored batch: what it does not say stays.
 
     A status that lies before the stored one is an older copy's, and is not taken; but for a batch
@@ -311,7 +305,7 @@ def _wanted_batch(stored: BatchRow, declared: ArchivedBatch, *, is_made: bool) -
     created_ms = moment(declared.created_at, "/created_at")
     completed_ms = moment(declared.completed_at, "/completed_at")
     status = declared.status or stored.status
-    is_older = _FORWARD[status] < _FORWARD[stored.status] and not is_made
+    is_older = _STATUS_RANKS[status] < _STATUS_RANKS[stored.status] and not is_created_here
     if is_older or (completed_ms is None and status is stored.status):
         completed_ms = stored.completed_ms
     is_same_metadata = declared.metadata is None or (

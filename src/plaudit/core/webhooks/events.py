@@ -103,12 +103,12 @@ async def announce_delivery(
 def task_payload(task: StoredTask, project: ProjectRow) -> bytes:
     """What is told of a task (contract 7.4): the whole task with every option, and its threads."""
     batch_json = None if task.batch_id is None else _encode(task.batch_id)
-    placed = render.place(_encode(project.project_id), batch_json)
+    placed = render.head_refs(_encode(project.project_id), batch_json)
     return b'{"task_id":%b,"status":"%b","task":%b,"response":%b}' % (
         _encode(task.task_id),
         task.status.encode(),
-        render.whole(task, placed, int(ALL_OPTS)),
-        render.response(task, int(ALL_OPTS)),
+        render.task_json(task, placed, int(ALL_OPTS)),
+        render.threads_json(task, int(ALL_OPTS)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What was delivered: pages of frozen tasks, and of tasks with their latest delivery.
+"""Delivered tasks: pages of frozen tasks, and of tasks with their latest delivery.
 
 Positions in a delivery are dense, so a page of it is a range of them. Every function reads a number
 of rows that depends on its range or limit alone.
@@ -11,7 +11,7 @@ from typing import cast
 from plaudit.model.core import PageRow, TaskStatus
 from plaudit.model.deliveries import DeliveredRow, DeliveredVersion, VersionNow
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter, keys_sql
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, keys_sql
 
 _RANGE = (
     "d.project_key = :project_key AND d.delivery_seq = :delivery_seq"
@@ -31,27 +31,27 @@ async def list_frozen(
 ) -> list[PageRow]:
     """The tasks at the positions after `after` and up to `until`, as they were delivered.
 
-    Their position stands in the place of `seq`; `patches` is None unless asked for.
+    The `seq` of a row is its position; `patches` is None unless asked for.
     """
     patches = "f.patches" if with_patches else "NULL"
     rows = await tx.all(
         f"SELECT d.position, f.completed_ms, f.batch_id, f.head, f.body, {patches}"
         f" FROM delivered_task AS d CROSS JOIN frozen_task AS f WHERE {_RANGE} AND {_FROZEN}"
         " ORDER BY d.position",
-        _of_range(project_key, delivery_seq, after, until),
+        _range_args(project_key, delivery_seq, after, until),
     )
     return cast("list[PageRow]", rows)
 
 
 async def list_versions(
-    tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int, other_ms: int
+    tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int, other_seq: int
 ) -> list[DeliveredVersion]:
-    """Which version of each task was delivered, and which in another delivery of the project."""
+    """Digest of each task in a range of a delivery, and in delivery `other_seq`, None if absent."""
     rows = await tx.all(
         "SELECT d.position, d.task_id, d.digest, o.digest FROM delivered_task AS d"
         " LEFT JOIN delivered_task AS o ON o.project_key = :project_key AND o.seq = d.seq"
-        f" AND o.delivery_seq = :other_ms WHERE {_RANGE} ORDER BY d.position",
-        _of_range(project_key, delivery_seq, after, until) | {"other_ms": other_ms},
+        f" AND o.delivery_seq = :other_seq WHERE {_RANGE} ORDER BY d.position",
+        _range_args(project_key, delivery_seq, after, until) | {"other_seq": other_seq},
     )
     return [DeliveredVersion(*row) for row in rows]
 
@@ -59,7 +59,7 @@ async def list_versions(
 async def list_versions_now(
     tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int
 ) -> list[VersionNow]:
-    """How each delivered task stands today: its status, and whether it is as it was delivered."""
+    """Current status of each task in a range of a delivery, and if head or threads have changed."""
     rows = await tx.all(
         "SELECT d.position, d.task_id, t.status, t.head = f.head,"
         " COALESCE(b.body = f.body, b.body IS NULL AND f.body IS NULL),"
@@ -68,7 +68,7 @@ async def list_versions_now(
         " LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = t.seq"
         f" WHERE {_RANGE} AND {_FROZEN} AND t.project_key = :project_key AND t.seq = d.seq"
         " ORDER BY d.position",
-        _of_range(project_key, delivery_seq, after, until),
+        _range_args(project_key, delivery_seq, after, until),
     )
     return [
         VersionNow(
@@ -91,12 +91,12 @@ async def list_rows_of_delivery(
     until: int,
     limit: int,
 ) -> list[DeliveredRow]:
-    """Up to `limit` tasks of a range of a delivery that the filter lets through, as they are now.
+    """Up to `limit` tasks of a range of a delivery whose current state matches the filter.
 
-    Their position stands in the place of `seq`.
+    The `ordinal` of a row is its position.
     """
     conditions = _RANGE
-    args = _of_range(where.project_key, delivery_seq, after, until) | {"row_limit": limit}
+    args = _range_args(where.project_key, delivery_seq, after, until) | {"row_limit": limit}
     if where.status is not None:
         conditions += " AND t.status = :status"
         args["status"] = where.status.code
@@ -117,12 +117,12 @@ async def list_rows_of_delivery(
 
 
 async def list_rows_of_project(
-    tx: Transaction, where: TaskFilter, *, after: HeadRefs, bound: int, limit: int
+    tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
 ) -> list[DeliveredRow]:
     """Up to `limit` tasks of a project, each with its latest delivery if it has one.
 
-    Order, place and bound are those of `store.tasks.list_tasks`. The latest delivery is found from
-    the end of an index; what is passed over there is only what is being made at this moment.
+    Order, cursor and bound are those of `store.tasks.list_tasks`. The latest delivery is found from
+    the end of an index, which passes over deliveries that are still being made.
     """
     args: dict[str, object] = {
         "project_key": where.project_key,
@@ -150,10 +150,10 @@ async def list_rows_of_project(
         " WHERE t.project_key = :project_key AND t.seq = n.seq",
         args,
     )
-    found = [DeliveredRow(*row) for row in rows]
+    delivered_rows = [DeliveredRow(*row) for row in rows]
     # The join keeps the order of the keys on every engine we know, but none promises it.
-    found.sort(key=_by_completion if where.is_by_completion else _by_place)
-    return found
+    delivered_rows.sort(key=_by_completion if where.is_by_completion else _by_ordinal)
+    return delivered_rows
 
 
 _KEYS = (
@@ -168,15 +168,15 @@ _LATEST = (
 )
 
 
-def _by_place(row: DeliveredRow) -> int:
-    return row.place
+def _by_ordinal(row: DeliveredRow) -> int:
+    return row.ordinal
 
 
 def _by_completion(row: DeliveredRow) -> tuple[int, int]:
-    return row.completed_ms or 0, row.place
+    return row.completed_ms or 0, row.ordinal
 
 
-def _of_range(project_key: int, delivery_seq: int, after: int, until: int) -> dict[str, object]:
+def _range_args(project_key: int, delivery_seq: int, after: int, until: int) -> dict[str, object]:
     return {
         "project_key": project_key,
         "delivery_seq": delivery_seq,

@@ -1,8 +1,8 @@
 """Deliveries: their rows, and the runs that make them.
 
 A delivery that is being made has no `delivered_ms`, and no function that reads one finds it. Every
-step of a run is conditional on its number, so that a run which was given up for dead changes
-nothing any more once another one has taken over.
+step of a run is conditional on its number, so that a run which lost its lease changes nothing any
+more once another one has taken over.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OF_RUN = (
 async def insert_delivery(
     tx: Transaction, delivery: DeliveryRow, name_key: str, *, lease_ms: int
 ) -> bool:
-    """Begin a delivery as its first run; False if its id, name or beginning is taken."""
+    """Add a delivery with its first run; False if its id, name or delivery_seq is taken."""
     return bool(
         await tx.run(
             "INSERT INTO delivery (environment_id, delivery_id, project_key, delivery_seq, name,"
@@ -50,9 +50,9 @@ async def insert_delivery(
 async def take_over(
     tx: Transaction, project_key: int, name_key: str, *, now: int, lease_ms: int
 ) -> DeliveryRun | None:
-    """Take over the making of a delivery whose run is gone; None if it is not, or is done.
+    """Start a new run of an unpublished delivery whose lease has ended; None if there is none.
 
-    What the run left behind is `task_count` tasks, which the new run deletes before `restart`.
+    The old run left `task_count` tasks, which the new run deletes before `restart`.
     """
     row = await tx.one(
         "UPDATE delivery SET run_no = run_no + 1, lease_ms = :lease_ms"
@@ -64,12 +64,12 @@ async def take_over(
 
 
 async def restart(tx: Transaction, run: DeliveryRun, delivery_seq: int) -> bool:
-    """Begin a delivery that was taken over anew, with the run's words; False if the run lost it."""
+    """Reset a delivery that was taken over to the run's name and schema; False if it was lost."""
     return bool(
         await tx.run(
             "UPDATE delivery SET delivery_seq = :delivery_seq, task_count = 0, name = :name,"
             f" schema_id = :schema_id {_OF_RUN}",
-            _of_run(run)
+            _run_args(run)
             | {
                 "delivery_seq": delivery_seq,
                 "name": run.delivery.name,
@@ -79,24 +79,25 @@ async def restart(tx: Transaction, run: DeliveryRun, delivery_seq: int) -> bool:
     )
 
 
-async def hold(
-    tx: Transaction, run: DeliveryRun, *, was_count: int, task_count: int, lease_ms: int
+async def set_task_count(
+    tx: Transaction, run: DeliveryRun, *, old_count: int, task_count: int, lease_ms: int
 ) -> bool:
-    """Count tasks into a delivery and renew its lease; False if the run has lost it."""
+    """Change the task count from `old_count` and renew the lease; False if the run has lost it."""
     return bool(
         await tx.run(
             "UPDATE delivery SET task_count = :task_count, lease_ms = :lease_ms"
-            f" {_OF_RUN} AND task_count = :was_count",
-            _of_run(run) | {"was_count": was_count, "task_count": task_count, "lease_ms": lease_ms},
+            f" {_OF_RUN} AND task_count = :old_count",
+            _run_args(run)
+            | {"old_count": old_count, "task_count": task_count, "lease_ms": lease_ms},
         )
     )
 
 
-async def recount(tx: Transaction, run: DeliveryRun, *, lease_ms: int) -> int | None:
-    """How many tasks the run has put in, as it renews its lease; None if it has lost it."""
+async def renew_lease(tx: Transaction, run: DeliveryRun, *, lease_ms: int) -> int | None:
+    """Renew the run's lease; return its stored task count, or None if it has lost the delivery."""
     row = await tx.one(
         f"UPDATE delivery SET lease_ms = :lease_ms {_OF_RUN} RETURNING task_count",
-        _of_run(run) | {"lease_ms": lease_ms},
+        _run_args(run) | {"lease_ms": lease_ms},
     )
     return None if row is None else int(row[0])
 
@@ -109,12 +110,12 @@ async def publish(
     delivered_ms: int,
     manifest_hash: bytes,
 ) -> bool:
-    """Show a delivery, which never changes after; False if the run has lost it."""
+    """Publish a delivery, which never changes afterwards; False if the run has lost it."""
     return bool(
         await tx.run(
             "UPDATE delivery SET delivered_ms = :delivered_ms, manifest_hash = :manifest_hash"
             f" {_OF_RUN} AND task_count = :task_count",
-            _of_run(run)
+            _run_args(run)
             | {
                 "delivered_ms": delivered_ms,
                 "manifest_hash": manifest_hash,
@@ -124,15 +125,15 @@ async def publish(
     )
 
 
-async def withdraw(tx: Transaction, run: DeliveryRun) -> bool:
-    """Take back a delivery that has no tasks left; False if the run has lost it."""
-    return bool(await tx.run(f"DELETE FROM delivery {_OF_RUN} AND task_count = 0", _of_run(run)))
+async def delete_delivery(tx: Transaction, run: DeliveryRun) -> bool:
+    """Delete an unpublished delivery that has no tasks; False if the run has lost it."""
+    return bool(await tx.run(f"DELETE FROM delivery {_OF_RUN} AND task_count = 0", _run_args(run)))
 
 
 async def find_delivery(
     tx: Transaction, environment_id: str, delivery_id: str
 ) -> DeliveryRow | None:
-    """A delivery of this world by its id."""
+    """A published delivery of this environment by its id; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM delivery WHERE environment_id = :environment_id AND delivery_id ="
         " :delivery_id"
@@ -145,7 +146,7 @@ async def find_delivery(
 async def find_delivery_by_name(
     tx: Transaction, project_key: int, name_key: str
 ) -> DeliveryRow | None:
-    """A delivery of a project by the key form of its name."""
+    """A published delivery of a project by the key form of its name; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM delivery WHERE project_key = :project_key"
         " AND name_key = :name_key AND delivered_ms IS NOT NULL",
@@ -161,7 +162,7 @@ async def list_deliveries(
     delivered_after: int | None = None,
     delivered_before: int | None = None,
 ) -> list[DeliveryRow]:
-    """All deliveries of a project made strictly between the bounds, oldest first."""
+    """All deliveries of a project published strictly between the bounds, oldest first."""
     rows: list[Row] = await tx.all(
         f"SELECT {_COLUMNS} FROM delivery WHERE project_key = :project_key"
         " AND delivered_ms > :after AND delivered_ms < :before"
@@ -175,7 +176,7 @@ async def list_deliveries(
     return [DeliveryRow(*row) for row in rows]
 
 
-def _of_run(run: DeliveryRun) -> dict[str, object]:
+def _run_args(run: DeliveryRun) -> dict[str, object]:
     return {
         "environment_id": run.delivery.environment_id,
         "delivery_id": run.delivery.delivery_id,

@@ -1,4 +1,4 @@
-"""Freezing: the tasks that a delivery selects, and their rows as they are at that moment."""
+"""Frozen tasks: select completed tasks for a delivery and store their versions."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Sequence
 
 from plaudit.model.core import StoredTask, TaskStatus
 from plaudit.store.engine.engine import Row, Transaction
-from plaudit.store.tasks.tasks import FAR, HeadRefs, TaskFilter, keys_sql
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, keys_sql
 
 FROZEN_AT_ONCE = 200
-"""How many tasks one statement asks for; each has a place in the statement's text."""
+"""Tasks per statement; each is a parameter of the statement."""
 
 _NAMES = [f"seq_{number}" for number in range(FROZEN_AT_ONCE)]
-_THESE = f"IN ({', '.join(f':{name}' for name in _NAMES)})"
+_IN_SEQS = f"IN ({', '.join(f':{name}' for name in _NAMES)})"
 
 
 async def list_selected(
-    tx: Transaction, where: TaskFilter, *, after: HeadRefs, limit: int
-) -> list[HeadRefs]:
+    tx: Transaction, where: TaskFilter, *, after: TaskCursor, limit: int
+) -> list[TaskCursor]:
     """The places of up to `limit` completed tasks, in the order of a listing with this filter."""
     rows = await tx.all(
         keys_sql(where.batch_id is not None, True, where.is_by_completion),
-        _selecting(where, after) | {"row_limit": limit},
+        _selection_args(where, after) | {"row_limit": limit},
     )
     if where.is_by_completion:
-        return [HeadRefs(completed_ms, seq) for completed_ms, seq in rows]
-    return [HeadRefs(0, row[0]) for row in rows]
+        return [TaskCursor(completed_ms, seq) for completed_ms, seq in rows]
+    return [TaskCursor(0, row[0]) for row in rows]
 
 
 async def list_states(
@@ -33,8 +33,9 @@ async def list_states(
 ) -> dict[int, tuple[TaskStatus, str | None]]:
     """Status and batch of each of up to FROZEN_AT_ONCE tasks of a project, by sequence number."""
     rows = await tx.all(
-        f"SELECT seq, status, batch_id FROM task WHERE project_key = :project_key AND seq {_THESE}",
-        _asking(project_key, seqs),
+        "SELECT seq, status, batch_id FROM task"
+        f" WHERE project_key = :project_key AND seq {_IN_SEQS}",
+        _seq_args(project_key, seqs),
     )
     return {seq: (TaskStatus.from_code(code), batch_id) for seq, code, batch_id in rows}
 
@@ -42,23 +43,23 @@ async def list_states(
 async def list_present(
     tx: Transaction, project_key: int, delivery_seq: int, seqs: Sequence[int]
 ) -> list[str]:
-    """Those of up to FROZEN_AT_ONCE tasks that are in a delivery already, by id."""
+    """Ids of those of up to FROZEN_AT_ONCE tasks that this delivery holds already."""
     rows = await tx.all(
         "SELECT task_id FROM delivered_task WHERE project_key = :project_key"
-        f" AND seq {_THESE} AND delivery_seq = :delivery_seq",
-        _asking(project_key, seqs) | {"delivery_seq": delivery_seq},
+        f" AND seq {_IN_SEQS} AND delivery_seq = :delivery_seq",
+        _seq_args(project_key, seqs) | {"delivery_seq": delivery_seq},
     )
     return [row[0] for row in rows]
 
 
 async def list_delivered(tx: Transaction, project_key: int, seqs: Sequence[int]) -> set[int]:
-    """Those of up to FROZEN_AT_ONCE tasks that a delivery holds; runs under way do not count."""
+    """Sequence numbers of those of up to FROZEN_AT_ONCE tasks that a published delivery holds."""
     rows = await tx.all(
         "SELECT DISTINCT t.seq FROM delivered_task AS t JOIN delivery AS d"
         " ON d.project_key = t.project_key AND d.delivery_seq = t.delivery_seq"
         " WHERE t.project_key = :project_key AND d.delivered_ms IS NOT NULL"
-        f" AND t.seq {_THESE}",
-        _asking(project_key, seqs),
+        f" AND t.seq {_IN_SEQS}",
+        _seq_args(project_key, seqs),
     )
     return {row[0] for row in rows}
 
@@ -66,7 +67,7 @@ async def list_delivered(tx: Transaction, project_key: int, seqs: Sequence[int])
 async def is_delivered_since(
     tx: Transaction, project_key: int, seq: int, completed_ms: int
 ) -> bool:
-    """Whether a delivery holds a task as it was completed at this time, or later."""
+    """True if a published delivery holds a task in its version of `completed_ms` or a later one."""
     row = await tx.one(
         "SELECT 1 FROM delivered_task AS t JOIN delivery AS d"
         " ON d.project_key = t.project_key AND d.delivery_seq = t.delivery_seq"
@@ -78,11 +79,11 @@ async def is_delivered_since(
 
 
 async def list_sizes(tx: Transaction, project_key: int, seqs: Sequence[int]) -> dict[int, int]:
-    """How many bytes each of up to FROZEN_AT_ONCE tasks has; those without threads are left out."""
+    """Bytes of threads of up to FROZEN_AT_ONCE tasks by sequence number; none: left out."""
     rows = await tx.all(
         "SELECT seq, LENGTH(body) + COALESCE(LENGTH(patches), 0) FROM task_body"
-        f" WHERE project_key = :project_key AND seq {_THESE}",
-        _asking(project_key, seqs),
+        f" WHERE project_key = :project_key AND seq {_IN_SEQS}",
+        _seq_args(project_key, seqs),
     )
     return dict(rows)
 
@@ -95,8 +96,8 @@ async def list_completed(
         "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
         " t.completed_ms, t.head, b.body, b.patches FROM task AS t"
         " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
-        f" WHERE t.project_key = :project_key AND t.seq {_THESE} AND t.status = :status",
-        _asking(project_key, seqs) | {"status": TaskStatus.completed.code},
+        f" WHERE t.project_key = :project_key AND t.seq {_IN_SEQS} AND t.status = :status",
+        _seq_args(project_key, seqs) | {"status": TaskStatus.completed.code},
     )
     return {row[1]: _stored(row) for row in rows}
 
@@ -110,8 +111,8 @@ async def insert_frozen(
     """
     project_key = tasks[0][0].project_key
     rows = await tx.all(
-        f"SELECT seq, digest FROM frozen_task WHERE project_key = :project_key AND seq {_THESE}",
-        _asking(project_key, [task.seq for task, _ in tasks]),
+        f"SELECT seq, digest FROM frozen_task WHERE project_key = :project_key AND seq {_IN_SEQS}",
+        _seq_args(project_key, [task.seq for task, _ in tasks]),
     )
     known = {(seq, bytes(digest)) for seq, digest in rows}
     await tx.many(
@@ -146,7 +147,7 @@ async def insert_frozen(
 async def delete_delivered(
     tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int
 ) -> None:
-    """Take out the tasks at the positions after `after` and up to `until`.
+    """Remove the tasks at positions after `after` and up to `until` from a delivery.
 
     Their frozen rows stay: another delivery may be about to share them.
     """
@@ -158,7 +159,7 @@ async def delete_delivered(
     )
 
 
-def _selecting(where: TaskFilter, after: HeadRefs) -> dict[str, object]:
+def _selection_args(where: TaskFilter, after: TaskCursor) -> dict[str, object]:
     args: dict[str, object] = {
         "project_key": where.project_key,
         "status": TaskStatus.completed.code,
@@ -174,10 +175,10 @@ def _selecting(where: TaskFilter, after: HeadRefs) -> dict[str, object]:
     return args
 
 
-def _asking(project_key: int, seqs: Sequence[int]) -> dict[str, object]:
-    # One statement for every number of tasks: the last one fills the places left over.
-    some = [*seqs, *[seqs[-1]] * (FROZEN_AT_ONCE - len(seqs))]
-    return {**dict(zip(_NAMES, some, strict=True)), "project_key": project_key}
+def _seq_args(project_key: int, seqs: Sequence[int]) -> dict[str, object]:
+    # One statement text for any number of tasks: the last one fills the unused parameters.
+    values = [*seqs, *[seqs[-1]] * (FROZEN_AT_ONCE - len(seqs))]
+    return {**dict(zip(_NAMES, values, strict=True)), "project_key": project_key}
 
 
 def _stored(row: Row) -> StoredTask:

@@ -1,4 +1,4 @@
-"""Schemas of deliveries: what the responses in them look like."""
+"""Delivery schemas: JSON Schemas of the responses in deliveries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def insert_schema(tx: Transaction, schema: DeliverySchemaRow) -> bool:
 async def find_schema(
     tx: Transaction, environment_id: str, schema_id: str
 ) -> DeliverySchemaRow | None:
-    """A schema of this world by its id."""
+    """A schema of this environment by its id; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM delivery_schema WHERE environment_id = :environment_id AND"
         " schema_id = :schema_id",
@@ -42,7 +42,7 @@ async def find_schema(
 
 
 async def list_schemas(tx: Transaction, environment_id: str) -> list[DeliverySchemaRow]:
-    """All schemas of this world, oldest first."""
+    """All schemas of this environment, oldest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM delivery_schema WHERE environment_id = :environment_id"
         " ORDER BY created_ms, schema_id",

@@ -1,4 +1,4 @@
-"""Copy a whole store to one file, and bring it back, with a hash that proves it is the same.
+"""Back up a whole store to one file and restore it, verified by a SHA-256 beside the file.
 
 SQLite is copied page by page through its own backup interface, while it is being written to;
 PostgreSQL by pg_dump, from one snapshot. Beside FILE stands FILE.sha256, as sha256sum writes it.
@@ -22,12 +22,12 @@ from plaudit.store.engine import connect
 PAGES_PER_STEP = 1024
 READ_BYTES = 1024 * 1024
 
-Progress = Callable[[int, int], None]
-"""Told how much is done, of how much."""
+ProgressCallback = Callable[[int, int], None]
+"""Called with (done, total), in pages of the database."""
 
 
-def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
-    """Write a backup that has been checked; return its SHA-256 in hexadecimal."""
+def write_backup(settings: Settings, out: Path, on_progress: ProgressCallback) -> str:
+    """Write and check a backup; return its SHA-256 in hexadecimal. Raises StoreRefused."""
     draft = out.with_name(f".{out.name}.part")
     draft.unlink(missing_ok=True)
     try:
@@ -35,7 +35,7 @@ def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
             _copy_sqlite(settings.data / connect.FILE_NAME, draft, on_progress)
             _check_sqlite(draft)
         else:
-            url = _past_pooler(settings)
+            url = _direct_url(settings)
             _run(["pg_dump", "--format=custom", f"--file={draft}", url])
             _run(["pg_restore", "--list", str(draft)])
         with draft.open("rb") as file:
@@ -50,16 +50,16 @@ def write_backup(settings: Settings, out: Path, on_progress: Progress) -> str:
 
 
 def read_backup(settings: Settings, source: Path) -> None:
-    """Bring a backup back into a store that does not exist yet; raises StoreRefused."""
+    """Restore a backup into a store that does not exist yet; raises StoreRefused."""
     verify(source)
     if settings.database is not None:
         command = ["pg_restore", "--exit-on-error", "--no-owner", "--single-transaction"]
-        _run([*command, f"--dbname={_past_pooler(settings)}", str(source)])
+        _run([*command, f"--dbname={_direct_url(settings)}", str(source)])
         return
     target = settings.data / connect.FILE_NAME
-    for there in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
-        if there.exists():
-            raise StoreRefused(f"{there} exists; move the store's files away, then restore")
+    for existing in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
+        if existing.exists():
+            raise StoreRefused(f"{existing} exists; move the store's files away, then restore")
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.part")
     try:
@@ -71,7 +71,7 @@ def read_backup(settings: Settings, source: Path) -> None:
 
 
 def verify(source: Path) -> None:
-    """Raise StoreRefused unless a backup is what its hash file says."""
+    """Raise StoreRefused unless a backup has the SHA-256 that its `.sha256` file says."""
     try:
         expected = _sidecar(source).read_text("ascii").split()[0]
     except (OSError, IndexError) as exc:
@@ -95,7 +95,7 @@ def _sidecar(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _copy_sqlite(source: Path, target: Path, on_progress: Progress) -> None:
+def _copy_sqlite(source: Path, target: Path, on_progress: ProgressCallback) -> None:
     if not source.exists():
         raise StoreRefused(f"there is no store at {source}")
     reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
@@ -118,20 +118,20 @@ def _copy_sqlite(source: Path, target: Path, on_progress: Progress) -> None:
 def _check_sqlite(path: Path) -> None:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        found = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        result = connection.execute("PRAGMA integrity_check(1)").fetchone()
     except apsw.Error as exc:
         raise StoreRefused(f"{path} is not a sound database: {exc}") from exc
     finally:
         connection.close()
-    if found != ("ok",):
-        raise StoreRefused(f"{path} is not a sound database: {found and found[0]}")
+    if result != ("ok",):
+        raise StoreRefused(f"{path} is not a sound database: {result and result[0]}")
 
 
-def _past_pooler(settings: Settings) -> str:
-    """The URL of a PostgreSQL that is no pooler's.
+def _direct_url(settings: Settings) -> str:
+    """The URL of the PostgreSQL server; raises Misconfigured behind a pooler.
 
-    What pg_dump and pg_restore set for their session would reach the pooler's other clients, and
-    part of it not their own transaction.
+    Session settings of pg_dump and pg_restore would leak to the pooler's other clients, and part
+    of them would not reach their own transaction.
     """
     assert settings.database is not None
     if settings.database_pooler:

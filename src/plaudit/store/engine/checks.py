@@ -1,7 +1,7 @@
-"""What must always be true of the stored data, as queries that count what contradicts it.
+"""Consistency checks of the store: statements, each with a query that counts violations.
 
-Tables that a cluster cuts by different columns are joined through a materialized copy, because
-Citus refuses to join them where they are.
+Tables that a cluster distributes by different columns are joined through a materialized copy,
+because Citus refuses to join them directly.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ CHECKS: dict[str, str] = {
     "a delivery has the hash of its manifest exactly if it is made": (
         "SELECT COUNT(*) FROM delivery WHERE (delivered_ms IS NULL) <> (manifest_hash IS NULL)"
     ),
-    "every claimed unique_id names a task": (
+    "every reserved unique_id names a task": (
         "WITH l AS MATERIALIZED (SELECT task_id, environment_id, seq FROM task_locator)"
-        " SELECT COUNT(*) FROM unique_claim AS u LEFT JOIN l"
+        " SELECT COUNT(*) FROM reserved_unique_id AS u LEFT JOIN l"
         " ON l.task_id = u.task_id AND l.environment_id = u.environment_id WHERE l.seq IS NULL"
     ),
     "every dataset task can be found by its id": (
@@ -110,11 +110,11 @@ CHECKS: dict[str, str] = {
 
 
 async def violations(db: Database) -> dict[str, int]:
-    """How many rows contradict each statement that does not hold. Reads the whole store."""
-    found = {}
+    """Number of violating rows by statement; empty if all hold. Reads every table."""
+    counts = {}
     for statement, sql in CHECKS.items():
         async with db.read() as tx:
             row = await tx.one(sql, {})
         if row is not None and row[0]:
-            found[statement] = int(row[0])
-    return found
+            counts[statement] = int(row[0])
+    return counts

@@ -1,8 +1,8 @@
 """Spread the tables over a Citus cluster: which table goes where, and the statements for it.
 
 Small tables that everything refers to are copied to every worker. The tables that grow with the
-number of tasks are cut by `project_key` and kept together, so that a page, a completion and an
-import of one project touch one worker. Claim tables are cut by the value that is claimed.
+number of tasks are distributed by `project_key` and colocated, so that a page, a completion and an
+import of one project touch one worker. Tables of reserved ids are distributed by the id.
 """
 
 from __future__ import annotations
@@ -53,21 +53,21 @@ DISTRIBUTED = {
     "delivered_task": "project_key",
     "frozen_task": "project_key",
     "task_locator": "task_id",
-    "unique_claim": "unique_id",
+    "reserved_unique_id": "unique_id",
     "annotation_locator": "id_hash",
     "idempotency": "idem_key",
     "dataset_task": "dataset_key",
     "dataset_task_locator": "task_id",
     "attachment": "attachment_id",
 }
-"""The column each large table is cut by. Those cut by project_key are kept with `task`."""
+"""Distribution column of each large table. Those with project_key are colocated with `task`."""
 
 LOCAL = ("schema_migration",)
-"""Stays on the coordinator."""
+"""Tables that stay on the coordinator."""
 
 
 def statement_for(table: str) -> str:
-    """The statement that puts one table where it belongs."""
+    """SQL that makes one table a reference table or distributes it by its column."""
     if table in REFERENCE:
         return f"SELECT create_reference_table('{table}')"
     column = DISTRIBUTED[table]
@@ -77,12 +77,15 @@ def statement_for(table: str) -> str:
 
 
 def statements() -> list[str]:
-    """All statements, in order."""
+    """SQL for all tables, reference tables first."""
     return [statement_for(table) for table in (*REFERENCE, *DISTRIBUTED)]
 
 
 async def distribute(tx: Transaction) -> list[str]:
-    """Distribute the tables that are not yet; return their names. Raises StoreRefused."""
+    """Distribute the tables that are still local; return their names.
+
+    Raises StoreRefused where the database is not the coordinator of a cluster with a worker.
+    """
     if await tx.one("SELECT 1 FROM pg_extension WHERE extname = 'citus'", {}) is None:
         raise StoreRefused(
             "the extension citus is not in this database; connect to the coordinator of a Citus "

@@ -1,4 +1,4 @@
-"""Make, open and check the store that the settings name. Alone knows which engine that is."""
+"""Create, open and check the store that the settings name, SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE_NAME = "plaudit.sqlite"
 def prepare(settings: Settings) -> list[str]:
     """Create the store or bring it up to date; return the migrations applied."""
 
-    async def work() -> list[str]:
+    async def upgrade() -> list[str]:
         db = _open(settings, create=True, patient=True)
         try:
             applied = await migrator.upgrade(db, _dialect(settings))
@@ -31,13 +31,13 @@ def prepare(settings: Settings) -> list[str]:
         finally:
             await db.close()
 
-    return asyncio.run(work())
+    return asyncio.run(upgrade())
 
 
 def open_database(settings: Settings, *, patient: bool = False) -> Database:
-    """Open a store that was prepared; raises StoreRefused where there is none.
+    """Open an existing store; raises StoreRefused if there is none, Misconfigured for a bad URL.
 
-    `patient` is for an operator's own commands, whose statements may take minutes.
+    `patient` lifts the time limit on statements, for an operator's commands that take minutes.
     """
     return _open(settings, create=False, patient=patient)
 

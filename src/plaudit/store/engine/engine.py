@@ -1,4 +1,4 @@
-"""What a database is to the rest of the store: read and write transactions over one SQL text.
+"""Database interface of the store: read and write transactions over one SQL text.
 
 SQL is written once, with `:named` parameters, for every engine. The functions of the store are
 coroutines that take a `Transaction`; on SQLite they never actually suspend.
@@ -25,20 +25,20 @@ class Transaction(Protocol):
 
     @property
     def epoch(self) -> int:
-        """The epoch of the store (see `store.epochs`), as of the connection's making or of
-        the transaction's beginning."""
+        """The store's epoch (see `store.engine.epochs`) when the connection was made or the
+        transaction began."""
         ...
 
     @property
     def skip_locked(self) -> str:
-        """What ends a SELECT that locks its rows and passes over those that others have locked.
+        """SQL suffix that locks the selected rows and skips those locked by others.
 
-        Empty where a write transaction has the database to itself.
+        Empty on an engine whose write transaction has the database to itself.
         """
         ...
 
     async def now_ms(self) -> int:
-        """Milliseconds since the epoch, by the database's clock: the one clock of all processes."""
+        """Milliseconds since 1970 by the database's clock, which all processes share."""
         ...
 
     async def one(self, sql: str, args: Args) -> Row | None:
@@ -54,12 +54,21 @@ class Transaction(Protocol):
         ...
 
     async def many(self, sql: str, rows: Iterable[Args]) -> None:
-        """Run one statement for each set of parameters."""
+        """Run one statement once for each set of parameters."""
         ...
 
     async def add(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Insert rows by the fastest way the engine has."""
+        """Insert rows in bulk; each row lists its values in the order of `columns`."""
         ...
+
+
+class Write(Protocol):
+    """Run work in a write transaction and return its result, as `Database.write` does.
+
+    Code that takes a `Write` also runs inside a transaction that its caller has open.
+    """
+
+    def __call__(self, work: Work[T]) -> Awaitable[T]: ...
 
 
 class Database(Protocol):
@@ -82,5 +91,5 @@ class Database(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what is running and let go of the database."""
+        """Wait for running transactions and disconnect."""
         ...

@@ -1,9 +1,9 @@
-"""The store's epoch: which unbroken history of the database this is.
+"""Store epoch: the number of one unbroken history of the database.
 
 After a restore, or when a standby takes over without the last commits, completion times and
 sequence numbers could be handed out a second time. Then every project's clock is moved beyond
 anything that can have been seen, and the epoch grows, so that page tokens of the old history are
-refused and their walks begin anew (reliability 2.2.6).
+refused and their walks begin anew (docs/adr/0004).
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from __future__ import annotations
 from plaudit.store.engine.engine import Transaction
 
 CLOCK_MARGIN_MS = 60_000
-"""More ticks than can be lost of a clock that runs ahead of the time."""
+"""Added to a project's clock that runs ahead of the time: more completions than can be lost."""
 CLOCK_LEAD_MS = 6 * 60_000
 """More than a lost completion can lie ahead of the time: an import may by 5 minutes, and the clocks
 of two hosts differ by less than one."""
 
 
 async def current(tx: Transaction) -> tuple[int, int]:
-    """The epoch, and the timeline of the database when it began."""
+    """Current (epoch, timeline of the database when the epoch began)."""
     row = await tx.one("SELECT epoch, timeline FROM store_epoch WHERE id = 1", {})
     assert row is not None
     return row[0], row[1]
 
 
-async def begin(tx: Transaction, *, was_timeline: int, timeline: int, now: int) -> bool:
-    """Begin a new epoch; False if another process did so for this timeline."""
+async def begin(tx: Transaction, *, old_timeline: int, timeline: int, now: int) -> bool:
+    """Begin a new epoch at `now` in milliseconds; False if the timeline is not `old_timeline`."""
     # The time makes it a number that no lost history has used, however many epochs that had.
-    begun = await tx.run(
+    updated = await tx.run(
         "UPDATE store_epoch SET timeline = :timeline,"
         " epoch = CASE WHEN epoch < :now THEN :now ELSE epoch + 1 END"
-        " WHERE id = 1 AND timeline = :was_timeline",
-        {"timeline": timeline, "was_timeline": was_timeline, "now": now},
+        " WHERE id = 1 AND timeline = :old_timeline",
+        {"timeline": timeline, "old_timeline": old_timeline, "now": now},
     )
-    if begun:
+    if updated:
         await tx.run(
             "UPDATE project_clock SET last_ms ="
             " CASE WHEN last_ms + :margin > :least THEN last_ms + :margin ELSE :least END",
             {"margin": CLOCK_MARGIN_MS, "least": now + CLOCK_LEAD_MS},
         )
-    return bool(begun)
+    return bool(updated)

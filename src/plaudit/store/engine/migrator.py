@@ -26,12 +26,12 @@ class Migration(Struct, frozen=True):
 
 
 class Dialect(Struct, frozen=True):
-    """What differs between engines when the schema is made."""
+    """SQL that differs between engines when the schema is created."""
 
     words: Mapping[str, str]
-    """What fills the words in braces of the migrations."""
+    """Values of the `${placeholders}` in the migrations."""
     lock: str | None
-    """Statement that keeps a second upgrade waiting; None where a write transaction does."""
+    """Statement that makes a second upgrade wait; None where a write transaction does so."""
     tables: str
     """Query for the names of all tables."""
 
@@ -73,23 +73,27 @@ PACKED_COLUMNS = (
     ("frozen_task", "body"),
     ("frozen_task", "patches"),
 )
-"""Columns of finished JSON, which PostgreSQL keeps out of the row: see `pack_columns`."""
+"""(table, column) of rendered JSON, which PostgreSQL stores out of line; see `pack_columns`."""
 
 
 def migrations(dialect: Dialect) -> list[Migration]:
-    """All migrations in order."""
+    """All migrations in the order of their numbers, as SQL of one engine."""
     folder = files("plaudit.store.engine") / "migrations"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    found = []
+    result = []
     for name in names:
         text = Template((folder / name).read_text("utf-8")).substitute(dialect.words)
         code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-        found.append(Migration(name, [one.strip() for one in code.split(";") if one.strip()]))
-    return found
+        statements = [statement.strip() for statement in code.split(";")]
+        result.append(Migration(name, [statement for statement in statements if statement]))
+    return result
 
 
 async def upgrade(db: Database, dialect: Dialect) -> list[str]:
-    """Bring a database up to date; return the names of the migrations applied."""
+    """Apply the outstanding migrations; return their names.
+
+    Raises StoreRefused for a schema of a newer version, or tables that are not Plaudit's.
+    """
     await db.write(lambda tx: _make_ledger(tx, dialect))
     applied = []
     for migration in migrations(dialect):
@@ -97,7 +101,7 @@ async def upgrade(db: Database, dialect: Dialect) -> list[str]:
         async def apply(tx: Transaction, migration: Migration = migration) -> bool:
             if dialect.lock is not None:
                 await tx.run(dialect.lock, {})
-            # Another process may have been quicker; the lock makes this look final.
+            # Another process may have been quicker; the lock makes this check final.
             if migration.name not in await _outstanding(tx, dialect):
                 return False
             for statement in migration.statements:
@@ -126,9 +130,9 @@ async def require_current(db: Database, dialect: Dialect) -> None:
 
 
 async def pack_columns(tx: Transaction) -> None:
-    """Choose how PostgreSQL keeps bodies: with lz4 where it was built with it, else as they are.
+    """Set the compression of PACKED_COLUMNS on PostgreSQL: lz4 if built in, else none.
 
-    The default, pglz, would cost more on every read than it saves (performance.md 4).
+    The default, pglz, costs more time on every read than the space it saves is worth.
     """
     row = await tx.one(
         "SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'", {}

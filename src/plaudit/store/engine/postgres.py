@@ -2,7 +2,7 @@
 
 Connections are held, not borrowed from a pool that resets them, because a reset costs half a
 `limit=1` page. Writes run at READ COMMITTED: the completion clock is one hot row, and stronger
-levels would turn every wait on it into a retry (reliability 2.2.3).
+levels would turn every wait on it into a retry (docs/adr/0013).
 
 A write is run again as a whole when the database asks for it (40001, 40P01) and when the
 connection is lost before COMMIT was sent. When it is lost during COMMIT the outcome is unknown;
@@ -35,14 +35,14 @@ STATEMENT_SECONDS_MAX = 10.0
 WAIT_SECONDS_MAX = 2.0
 OUTCOME_SECONDS_MAX = 8.0
 ATTEMPTS_MAX = 10
-SETTLINGS_MAX = 5
-"""How often a transaction behind a pooler looks which history it is in before it gives up."""
+HISTORY_READS_MAX = 5
+"""How often a transaction behind a pooler reads the store's history before it gives up."""
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _AGAIN = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.UniqueViolationError,  # somebody was quicker since we looked; looking again tells
+    asyncpg.UniqueViolationError,  # another transaction inserted it meanwhile; a retry reads it
 )
 _OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
 _LOST = (
@@ -55,7 +55,7 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
 )
 _INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
-"""What is another text after the server has recovered from a crash or another has taken over.
+"""SQL for a text that changes when the server recovers from a crash or a standby takes over.
 
 Recovery begins the statistics anew, also where the postmaster outlived the crash.
 """
@@ -69,7 +69,7 @@ _EMPTY_WRITE_SQL = "SELECT pg_logical_emit_message(true, 'plaudit', '')"
 
 
 class PostgresTransaction:
-    """Statements on one connection."""
+    """The statements of one transaction on one connection."""
 
     def __init__(self, connection: Any, epoch: int) -> None:
         self._connection = connection
@@ -107,7 +107,9 @@ class PostgresTransaction:
 
 
 class PostgresDatabase:
-    """A database, connected to as needed. Belongs to the event loop that first uses it.
+    """A PostgreSQL database with up to CONNECTIONS_MAX connections, made as needed.
+
+    Belongs to the event loop that first uses it.
 
     `patient` lets statements run as long as they take, for an operator's own commands.
     """
@@ -118,16 +120,19 @@ class PostgresDatabase:
         self._statement_seconds = None if patient else STATEMENT_SECONDS_MAX
         self._settings = postgres_session.settings(self._statement_seconds)
         self._idle: list[Any] = []
-        self._places = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
         self._is_closed = False
-        self._history = postgres_session.UNSETTLED
+        self._history = postgres_session.UNKNOWN_HISTORY
 
     def read(self, *, snapshot: bool = True) -> _Read:
-        """A read; a snapshot is a REPEATABLE READ transaction."""
+        """A read transaction: REPEATABLE READ with `snapshot`, else READ COMMITTED."""
         return _Read(self, snapshot)
 
     async def write(self, work: Work[T]) -> T:
-        """Run `work` in a transaction, again if need be; return once it is durable."""
+        """Run `work` in a transaction, retried up to ATTEMPTS_MAX times; return once it is durable.
+
+        Raises Unavailable when the database stays busy or cannot be reached.
+        """
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 await asyncio.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))
@@ -150,12 +155,12 @@ class PostgresDatabase:
                 connection.terminate()
 
     async def acquire(self) -> Any:
-        """A connection of one's own; raises Unavailable when none can be had in time."""
+        """Take a connection for exclusive use; raises Unavailable after WAIT_SECONDS_MAX."""
         if self._is_closed:
             raise Unavailable("the store is closing")
         try:
             async with asyncio.timeout(WAIT_SECONDS_MAX):
-                await self._places.acquire()
+                await self._slots.acquire()
         except TimeoutError as exc:
             raise Unavailable("the store is busy", detail="no free connection") from exc
         try:
@@ -165,16 +170,16 @@ class PostgresDatabase:
                     return connection
             return await self._connect()
         except BaseException as exc:
-            self._places.release()
+            self._slots.release()
             _fail(exc)
 
     def release(self, connection: Any, *, broken: bool = False) -> None:
-        """Give a connection back; a broken one is dropped."""
+        """Return a connection to the idle ones; a broken one is closed."""
         if broken or self._is_closed or connection.is_closed() or connection.is_in_transaction():
             connection.terminate()
         else:
             self._idle.append(connection)
-        self._places.release()
+        self._slots.release()
 
     async def _connect(self) -> Any:
         options: dict[str, Any] = {"command_timeout": self._statement_seconds}
@@ -186,36 +191,36 @@ class PostgresDatabase:
         connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX, **options)
         if not self.behind_pooler:
             try:
-                await self._settle(connection)
+                await self._read_history(connection)
             except BaseException:
                 connection.terminate()
                 raise
         return connection
 
     async def begin(self, connection: Any, mode: str) -> PostgresTransaction:
-        """Begin a transaction; behind a pooler, in the history of the server that it is on."""
+        """Begin a transaction; raises Unavailable if the store's history keeps changing."""
         if not self.behind_pooler:
             await connection.execute(f"BEGIN {mode}")
             return self.without_begin(connection)
         seconds = None if self._statement_seconds is None else WAIT_SECONDS_MAX
-        for _ in range(SETTLINGS_MAX):
+        for _ in range(HISTORY_READS_MAX):
             history = self._history
-            if not history.is_settled:
-                history = await self._settle(connection)
+            if not history.is_known:
+                history = await self._read_history(connection)
             if await postgres_session.open_behind_pooler(
                 connection, mode, self._settings, history, seconds
             ):
                 return PostgresTransaction(connection, history.epoch)
-            if self._history is history:  # else another transaction has settled it by now
-                self._history = postgres_session.UNSETTLED
+            if self._history is history:  # else another transaction has read it by now
+                self._history = postgres_session.UNKNOWN_HISTORY
         raise Unavailable("the store is changing hands")
 
     def without_begin(self, connection: Any) -> PostgresTransaction:
-        """Statements that each are a transaction; not behind a pooler, which may part them."""
+        """Statements that are a transaction each; not for a pooler, which may separate them."""
         return PostgresTransaction(connection, self._history.epoch)
 
-    async def _settle(self, connection: Any) -> postgres_session.History:
-        self._history = await postgres_session.settle(
+    async def _read_history(self, connection: Any) -> postgres_session.History:
+        self._history = await postgres_session.read_history(
             connection, PostgresTransaction(connection, 0)
         )
         return self._history
@@ -260,7 +265,7 @@ class PostgresDatabase:
             self.release(connection, broken=is_broken)
 
     async def _is_committed(self, mark: Row, seconds: float) -> bool:
-        """What became of a transaction whose COMMIT was not answered; waits while it runs.
+        """True if a transaction whose COMMIT was not answered is committed; waits while it runs.
 
         Raises Unavailable where that cannot be known, or not in time. Numbers of transactions that
         had reached no disk, or not the standby, are handed out again: after a recovery a number
@@ -283,7 +288,7 @@ class PostgresDatabase:
         raise Unavailable("the store went away while saving; look whether the change is there")
 
     async def _outcome(self, mark: Row) -> Row:
-        """A transaction's status, and whether the server is the one that gave it its number."""
+        """(transaction status, whether the server is still the one that assigned its number)."""
         args = {"id": mark[0], "incarnation": mark[1]}
         try:
             async with _Read(self, snapshot=False, must_commit=True) as tx:
@@ -344,16 +349,16 @@ def positional(sql: str) -> tuple[str, tuple[str, ...]]:
     """Turn `:named` parameters into `$1`; return the text and the names in order."""
     names: list[str] = []
 
-    def number(found: re.Match[str]) -> str:
-        if found[1] not in names:
-            names.append(found[1])
-        return f"${names.index(found[1]) + 1}"
+    def number(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
 
     return _NAME.sub(number, sql), tuple(names)
 
 
 def _translated(exc: BaseException) -> BaseException:
-    """A lost, refused or overdue connection is a 503 that may pass; the rest stays as it is."""
+    """Unavailable for a lost, refused or overdue connection; any other exception unchanged."""
     if isinstance(exc, Problem):
         return exc
     if isinstance(exc, (*_LOST, asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError)):
@@ -366,7 +371,7 @@ def _translated(exc: BaseException) -> BaseException:
 
 
 def _fail(exc: BaseException) -> NoReturn:
-    """Raise what a caller may see of an exception."""
+    """Raise an exception in the form that callers may see."""
     problem = _translated(exc)
     if problem is exc:
         raise exc

@@ -1,10 +1,10 @@
-"""What holds on a connection to PostgreSQL: its settings, and which history the database has.
+"""PostgreSQL sessions: their settings, and the history (epoch, timeline) of the database.
 
 A direct connection is a session of its own: it is told its settings when it is made, and it ends
 with its server. Behind a pooler in transaction mode neither is so. Every transaction may be on
 another server connection, on another server even, and what one sets for a session reaches whoever
 comes next. There each transaction opens with one simple query, which is one round trip: BEGIN, its
-settings as SET LOCAL, and a look whether the history is still the one that was settled.
+settings as SET LOCAL, and a check that the history is still the known one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from plaudit.store.engine import epochs
 from plaudit.store.engine.engine import Transaction
 
 IDLE_IN_TRANSACTION_SECONDS_MAX = 5
-"""Less than a statement may take, so that those who wait for a lock outlast who sleeps on it."""
+"""Less than a statement may take, so that a waiter outlives an idle holder of the lock."""
 
 PLANNING = {"enable_hashjoin": "off", "enable_mergejoin": "off", "random_page_cost": "1.1"}
 """Every serving statement looks up a bounded number of rows by key. Left to itself, the planner
@@ -32,76 +32,76 @@ _TIMELINE_SQL = (
     " ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END"
 )
 _IS_SAME = "SELECT 1"
-"""What the server says of a query that found one row, which is all `execute` tells of its rows."""
+"""Command tag of a query that returned one row; `execute` returns nothing else."""
 
 
 class History(Struct, frozen=True):
-    """The store's epoch and the timeline it was settled on; both 0 where there is no schema yet."""
+    """The store's epoch and the timeline it belongs to; both 0 where there is no schema yet."""
 
     epoch: int
     timeline: int
 
     @property
-    def is_settled(self) -> bool:
-        """Whether there is a store to have a history."""
+    def is_known(self) -> bool:
+        """False where there is no schema yet."""
         return self.epoch > 0
 
 
-UNSETTLED = History(0, 0)
+UNKNOWN_HISTORY = History(0, 0)
 
 
 def settings(statement_seconds: float | None) -> dict[str, str]:
-    """The settings that statements run under; None, for an operator's commands, is no limit."""
-    found = {
+    """Session settings by name; `statement_seconds` None, for operators' commands, is no limit."""
+    values = {
         "statement_timeout": str(int((statement_seconds or 0) * 1000)),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS_MAX * 1000),
     }
-    return found if statement_seconds is None else found | PLANNING
+    return values if statement_seconds is None else values | PLANNING
 
 
 async def open_behind_pooler(
     connection: Any, mode: str, local: Mapping[str, str], history: History, seconds: float | None
 ) -> bool:
-    """Begin a transaction; False, with none open, where another history has begun since.
+    """Begin a transaction with settings `local`; False, with none open, if `history` has changed.
 
-    The pooler may let it wait for a free connection to the server, for that many seconds.
+    Waits up to `seconds` for the pooler to have a free connection to the server.
     """
     parts = [f"BEGIN {mode}", *(f"SET LOCAL {name} = '{value}'" for name, value in local.items())]
-    if history.is_settled:
+    if history.is_known:
         parts.append(
             f"SELECT FROM store_epoch WHERE id = 1 AND epoch = {history.epoch}"
             f" AND timeline = {history.timeline} AND {_TIMELINE_SQL} = '{history.timeline:08X}'"
         )
     done = await connection.execute("; ".join(parts), timeout=seconds)
-    if not history.is_settled or done == _IS_SAME:
+    if not history.is_known or done == _IS_SAME:
         return True
     await connection.execute("ROLLBACK")
     return False
 
 
-async def settle(connection: Any, transaction: Transaction) -> History:
-    """The store's history, after a new epoch has begun where the database changed its timeline.
+async def read_history(connection: Any, transaction: Transaction) -> History:
+    """Read the store's history, beginning a new epoch if the database has changed its timeline.
 
     A standby that is promoted writes its log on a new timeline, which is how one sees that the
     history may have lost its end. Raises Unavailable on a standby.
     """
     try:
         async with connection.transaction(isolation="read_committed"):
-            return await _settled(transaction)
+            return await _read_history(transaction)
     except asyncpg.UndefinedTableError:  # no schema yet
-        return UNSETTLED
+        return UNKNOWN_HISTORY
 
 
-async def _settled(transaction: Transaction) -> History:
-    epoch, was_timeline = await epochs.current(transaction)
+async def _read_history(transaction: Transaction) -> History:
+    epoch, old_timeline = await epochs.current(transaction)
     row = await transaction.one(f"SELECT pg_is_in_recovery(), {_TIMELINE_SQL}", {})
     assert row is not None
     is_standby, timeline = row[0], int(row[1], 16)
     if is_standby:
         raise Unavailable("the store is a standby that takes no writes")
-    if timeline != was_timeline:
+    if timeline != old_timeline:
         await epochs.begin(
-            transaction, was_timeline=was_timeline, timeline=timeline, now=clock.now_ms()
+            transaction, old_timeline=old_timeline, timeline=timeline, now=clock.now_ms()
         )
         epoch, timeline = await epochs.current(transaction)
     return History(epoch, timeline)

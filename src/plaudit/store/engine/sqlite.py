@@ -36,7 +36,7 @@ _FIXED_VERSIONS = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
 class SqliteTransaction:
-    """Statements on one connection. The coroutines never suspend."""
+    """The statements of one transaction on one connection. The coroutines never suspend."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -76,18 +76,18 @@ class SqliteDatabase:
         self._file = path.stat()
         self.reading = SqliteTransaction(self.reader)
         self.depth = 0
-        """How many snapshots are open on the reader, one inside the other."""
+        """Number of nested snapshots open on the reader."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_loop, name="sqlite-writer", daemon=True)
         self._writer.start()
         self._closed = False
 
     def read(self, *, snapshot: bool = True) -> _Read:
-        """A read on the loop's own connection. Nested snapshots share the outermost one."""
+        """A read transaction on the loop's connection. Nested snapshots share the outermost."""
         return _Read(self, snapshot)
 
     async def write(self, work: Work[T]) -> T:
-        """Queue `work` for the writer thread; return when its group is on disk."""
+        """Queue `work` for the writer thread; return its result when its group is on disk."""
         if self._closed:
             raise Unavailable("the store is closing")
         job = _Job(work, asyncio.get_running_loop())
@@ -159,7 +159,7 @@ class _Read:
 
 
 class _Job:
-    """One write that waits for its group, and where its caller waits."""
+    """One queued write, with the future that its caller awaits."""
 
     def __init__(self, work: Work[Any], loop: asyncio.AbstractEventLoop) -> None:
         self.work = work
@@ -169,7 +169,7 @@ class _Job:
         self.error: BaseException | None = None
 
     def settle(self) -> None:
-        """Hand the outcome to the caller's loop, which may have gone."""
+        """Set the caller's future; does nothing if the caller's event loop is closed."""
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._resolve)
 
@@ -183,7 +183,7 @@ class _Job:
 
 
 def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
-    """Open a database file; raises StoreRefused where SQLite is too old to be safe."""
+    """Open a database file, or create it; raises StoreRefused for an unsafe SQLite version."""
     require_safe_version(apsw.sqlite_lib_version())
     if create:
         _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE).close()
@@ -191,13 +191,13 @@ def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
 
 
 def _is_ours(connection: apsw.Connection) -> bool:
-    """Whether the file is empty or Plaudit's; another's is not to be touched."""
+    """True if the file is empty or Plaudit's; a file of another program must not be changed."""
     names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
     return not names or "schema_migration" in names
 
 
 def _switch_to_wal(connection: apsw.Connection) -> None:
-    """Turn the log on. SQLite does not wait for another process that does so at the same time."""
+    """Switch to WAL, with retries: SQLite does not wait for a process that does so at once."""
     for _ in range(BUSY_MS // 10):
         try:
             connection.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -208,7 +208,7 @@ def _switch_to_wal(connection: apsw.Connection) -> None:
 
 
 def _read_epoch(connection: apsw.Connection) -> int:
-    """The store's epoch; a file is restored only while nothing has it open."""
+    """The store's epoch, which cannot change while the file is open: a restore needs it closed."""
     try:
         row = connection.execute("SELECT epoch FROM store_epoch WHERE id = 1").fetchone()
     except apsw.SQLError:  # no schema yet
@@ -245,7 +245,7 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
 
 
 def _commit_group(connection: apsw.Connection, group: list[_Job]) -> None:
-    """Run each job in a savepoint, commit once, then tell the callers."""
+    """Run each queued write in a savepoint, commit once, then resolve the callers' futures."""
     transaction = SqliteTransaction(connection)
     try:
         _run(connection, "BEGIN IMMEDIATE")
@@ -298,7 +298,7 @@ def _run(connection: apsw.Connection, sql: str) -> None:
 
 
 def _translated(exc: BaseException) -> BaseException:
-    """Busy, full or unreadable media is a 503 that may pass; anything else stays as it is."""
+    """Unavailable for a busy, full or unreadable database; any other exception unchanged."""
     match exc:
         case apsw.BusyError() | apsw.LockedError():
             return Unavailable("the store is busy", detail=str(exc))

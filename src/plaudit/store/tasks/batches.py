@@ -1,4 +1,4 @@
-"""Batches of tasks and how far they have come."""
+"""Batches: rows, names reserved across an environment, and counts of tasks by status."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def insert_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
         },
     )
     if inserted:
-        await claim_name(tx, batch.environment_id, name_key, batch.batch_id)
+        await reserve_name(tx, batch.environment_id, name_key, batch.batch_id)
         await tx.run(
             "INSERT INTO batch_progress (project_key, batch_id) VALUES (:project_key, :batch_id)",
             {"project_key": batch.project_key, "batch_id": batch.batch_id},
@@ -84,8 +84,8 @@ async def update_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
     )
 
 
-async def claim_name(tx: Transaction, environment_id: str, name_key: str, batch_id: str) -> bool:
-    """Take a name for a batch in the whole world; False if another batch has it."""
+async def reserve_name(tx: Transaction, environment_id: str, name_key: str, batch_id: str) -> bool:
+    """Reserve a name for a batch in the whole environment; False if another batch has it."""
     key = {"environment_id": environment_id, "name_key": name_key}
     await tx.run(
         "INSERT INTO batch_name (environment_id, name_key, batch_id)"
@@ -101,7 +101,7 @@ async def claim_name(tx: Transaction, environment_id: str, name_key: str, batch_
 
 
 async def find_batch(tx: Transaction, environment_id: str, batch_id: str) -> BatchRow | None:
-    """A batch of this world by its id."""
+    """A batch of this environment by its id; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM batch WHERE environment_id = :environment_id AND batch_id ="
         " :batch_id",
@@ -113,7 +113,7 @@ async def find_batch(tx: Transaction, environment_id: str, batch_id: str) -> Bat
 async def list_batches_by_name(
     tx: Transaction, environment_id: str, name_key: str, project_key: int | None
 ) -> list[BatchRow]:
-    """Up to two batches of this name, in one project or in the whole world."""
+    """Up to two batches of this name, in one project, or for None in the whole environment."""
     condition = "" if project_key is None else " AND project_key = :project_key"
     args = {"environment_id": environment_id, "name_key": name_key}
     rows = await tx.all(
@@ -133,7 +133,7 @@ async def list_batches(
     after: tuple[int, str] | None,
     limit: int,
 ) -> list[BatchRow]:
-    """Up to `limit` batches by (created_ms, batch_id), starting after that place."""
+    """Up to `limit` batches ordered by (created_ms, batch_id), after that cursor if given."""
     conditions = ["environment_id = :environment_id"]
     args: dict[str, object] = {"environment_id": environment_id, "row_limit": limit}
     if where.project_key is not None:
@@ -164,10 +164,10 @@ async def list_batches(
 async def add_progress(
     tx: Transaction, project_key: int, batch_id: str, change: Mapping[TaskStatus, int]
 ) -> dict[TaskStatus, int]:
-    """Count tasks into and out of statuses; return the batch's new totals.
+    """Add changes to a batch's counts of tasks by status; return the new totals.
 
-    Counting is an update, so that of two transactions that finish the last two tasks exactly one
-    sees that none is left (style 1).
+    An empty change only locks the counts. The update takes that lock until commit, so of two
+    transactions that finish the last two tasks exactly one sees that none is left.
     """
     row = await tx.one(
         "UPDATE batch_progress SET pending = pending + :pending,"
@@ -190,7 +190,7 @@ async def add_progress(
 
 
 async def find_progress(tx: Transaction, project_key: int, batch_id: str) -> dict[TaskStatus, int]:
-    """How many of a batch's tasks are in each status."""
+    """Number of a batch's tasks by status."""
     row = await tx.one(
         "SELECT pending, completed, canceled, error FROM batch_progress"
         " WHERE project_key = :project_key AND batch_id = :batch_id",
@@ -231,7 +231,7 @@ async def move_batch(
 
 
 async def set_priority(tx: Transaction, batch: BatchRow, priority: int) -> None:
-    """Write how early a batch's tasks are given out."""
+    """Write a batch's priority; tasks of a greater one are given out first."""
     await tx.run(
         "UPDATE batch SET priority = :priority WHERE environment_id = :environment_id AND batch_id"
         " = :batch_id",
@@ -240,23 +240,24 @@ async def set_priority(tx: Transaction, batch: BatchRow, priority: int) -> None:
 
 
 async def replace_metadata(tx: Transaction, batch: BatchRow, metadata: bytes) -> bool:
-    """Write a batch's metadata; False if it is no longer what `batch` says."""
+    """Write a batch's metadata; False if it no longer equals that of `batch`."""
     return bool(
         await tx.run(
             "UPDATE batch SET metadata = :metadata"
-            " WHERE environment_id = :environment_id AND batch_id = :batch_id AND metadata = :was",
+            " WHERE environment_id = :environment_id AND batch_id = :batch_id"
+            " AND metadata = :old_metadata",
             {
                 "environment_id": batch.environment_id,
                 "batch_id": batch.batch_id,
                 "metadata": metadata,
-                "was": batch.metadata,
+                "old_metadata": batch.metadata,
             },
         )
     )
 
 
 async def _move_name(tx: Transaction, batch: BatchRow, name_key: str) -> None:
-    """Let go of a batch's old name, which another batch may bear as well, and take the new one."""
+    """Reserve a batch's new name; release its old one, to another batch of that name if any."""
     args = {
         "environment_id": batch.environment_id,
         "batch_id": batch.batch_id,
@@ -276,8 +277,8 @@ async def _move_name(tx: Transaction, batch: BatchRow, name_key: str) -> None:
         )
         for other in await list_batches_by_name(tx, batch.environment_id, row[0], None):
             if other.batch_id != batch.batch_id:
-                await claim_name(tx, batch.environment_id, row[0], other.batch_id)
-    await claim_name(tx, batch.environment_id, name_key, batch.batch_id)
+                await reserve_name(tx, batch.environment_id, row[0], other.batch_id)
+    await reserve_name(tx, batch.environment_id, name_key, batch.batch_id)
 
 
 def _batch(row: Row) -> BatchRow:

@@ -56,29 +56,29 @@ async def update_project(tx: Transaction, project: ProjectRow, name_key: str) ->
 
 
 async def replace_project(
-    tx: Transaction, was: ProjectRow, project: ProjectRow, name_key: str
+    tx: Transaction, stored: ProjectRow, project: ProjectRow, name_key: str
 ) -> bool:
-    """Write a project's name and details; False if they are no longer what `was` says."""
+    """Write a project's name and details; False if they no longer equal those of `stored`."""
     return bool(
         await tx.run(
             "UPDATE project SET name = :name, name_key = :name_key, detail = :detail"
             " WHERE environment_id = :environment_id AND project_id = :project_id"
-            " AND name = :was_name AND detail = :was_detail",
+            " AND name = :old_name AND detail = :old_detail",
             {
-                "environment_id": was.environment_id,
-                "project_id": was.project_id,
+                "environment_id": stored.environment_id,
+                "project_id": stored.project_id,
                 "name": project.name,
                 "name_key": name_key,
                 "detail": project.detail,
-                "was_name": was.name,
-                "was_detail": was.detail,
+                "old_name": stored.name,
+                "old_detail": stored.detail,
             },
         )
     )
 
 
 async def find_project(tx: Transaction, environment_id: str, project_id: str) -> ProjectRow | None:
-    """A project of this world by its id."""
+    """A project of this environment by its public id; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id AND project_id ="
         " :project_id",
@@ -90,7 +90,7 @@ async def find_project(tx: Transaction, environment_id: str, project_id: str) ->
 async def find_project_by_name(
     tx: Transaction, environment_id: str, name_key: str
 ) -> ProjectRow | None:
-    """A project of this world by the key form of its name."""
+    """A project of this environment by the key form of its name; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id AND name_key ="
         " :name_key",
@@ -102,7 +102,7 @@ async def find_project_by_name(
 async def find_project_by_key(
     tx: Transaction, environment_id: str, project_key: int
 ) -> ProjectRow | None:
-    """A project of this world by the store's own number."""
+    """A project of this environment by its project_key; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id AND project_key ="
         " :project_key",
@@ -118,7 +118,7 @@ async def list_projects(
     created_after: int | None = None,
     created_before: int | None = None,
 ) -> list[ProjectRow]:
-    """All projects of this world created strictly between the bounds, oldest first."""
+    """All projects of this environment created strictly between the bounds, oldest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id"
         " AND created_ms > :after AND created_ms < :before ORDER BY created_ms, project_id",
@@ -134,7 +134,7 @@ async def list_projects(
 async def list_newest_projects(
     tx: Transaction, environment_id: str, limit: int
 ) -> list[ProjectRow]:
-    """Up to `limit` projects of this world, the newest first."""
+    """Up to `limit` projects of this environment, the newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id"
         " ORDER BY created_ms DESC, project_id LIMIT :row_limit",
@@ -144,7 +144,7 @@ async def list_newest_projects(
 
 
 async def count_tasks(tx: Transaction, project_key: int, status: TaskStatus, most: int) -> int:
-    """How many tasks of a project are in a status; it stops counting at `most`."""
+    """Number of tasks of a project in a status, counted up to `most`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM task WHERE project_key = :project_key"
         " AND status = :status LIMIT :most) AS found",
@@ -155,10 +155,10 @@ async def count_tasks(tx: Transaction, project_key: int, status: TaskStatus, mos
 
 
 async def next_completion_time(tx: Transaction, project_key: int, now: int) -> int:
-    """Take the next completion time, greater than every one before it in this project.
+    """Take the project's next completion time: `now` (milliseconds), or one more than the last.
 
     The update locks the clock's row until commit, so completion times become visible in their
-    own order: whoever has seen one has seen all smaller ones (design 3.6, reliability 2.2.3).
+    own order: a reader who has seen one has seen all smaller ones (docs/adr/0004).
     """
     row = await tx.one(
         "UPDATE project_clock SET last_ms ="
@@ -170,8 +170,8 @@ async def next_completion_time(tx: Transaction, project_key: int, now: int) -> i
     return int(row[0])
 
 
-async def raise_clock(tx: Transaction, project_key: int, at_least: int) -> None:
-    """Let no later completion take a time that is not greater than an imported one."""
+async def advance_clock(tx: Transaction, project_key: int, at_least: int) -> None:
+    """Advance the completion clock to an imported time, so that later completions are greater."""
     await tx.run(
         "UPDATE project_clock SET last_ms = :at_least"
         " WHERE project_key = :project_key AND last_ms < :at_least",
@@ -180,7 +180,7 @@ async def raise_clock(tx: Transaction, project_key: int, at_least: int) -> None:
 
 
 async def last_completion_time(tx: Transaction, project_key: int) -> int:
-    """The greatest completion time handed out or imported so far."""
+    """Greatest completion time taken or imported so far, in milliseconds; 0 before the first."""
     row = await tx.one(
         "SELECT last_ms FROM project_clock WHERE project_key = :project_key",
         {"project_key": project_key},
@@ -189,7 +189,7 @@ async def last_completion_time(tx: Transaction, project_key: int) -> int:
     return int(row[0])
 
 
-async def take_seqs(tx: Transaction, project_key: int, count: int) -> int:
+async def reserve_seqs(tx: Transaction, project_key: int, count: int) -> int:
     """Reserve `count` consecutive sequence numbers; return the first. Gaps are fine."""
     row = await tx.one(
         "UPDATE project_sequence SET next_seq = next_seq + :count"
@@ -201,7 +201,7 @@ async def take_seqs(tx: Transaction, project_key: int, count: int) -> int:
 
 
 async def next_seq(tx: Transaction, project_key: int) -> int:
-    """The sequence number that the next task will get."""
+    """Sequence number that the next task will get; one more than the greatest reserved."""
     row = await tx.one(
         "SELECT next_seq FROM project_sequence WHERE project_key = :project_key",
         {"project_key": project_key},

@@ -1,19 +1,19 @@
-"""Completed tasks as people look for them: the last one first."""
+"""Completed tasks of a project, newest completion first."""
 
 from __future__ import annotations
 
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import HeadRefs
+from plaudit.store.tasks.tasks import TaskCursor
 
-NOWHERE = HeadRefs(2**62, 2**62)
-"""A place after every completion."""
+LAST_CURSOR = TaskCursor(2**62, 2**62)
+"""Cursor after every completion."""
 
 
-async def list_latest(
-    tx: Transaction, project_key: int, *, before: HeadRefs = NOWHERE, limit: int
-) -> list[HeadRefs]:
-    """The places of the last `limit` completions before a place, newest first."""
+async def list_latest_completions(
+    tx: Transaction, project_key: int, *, before: TaskCursor = LAST_CURSOR, limit: int
+) -> list[TaskCursor]:
+    """Cursors of up to `limit` completed tasks before the cursor `before`, newest first."""
     rows = await tx.all(
         "SELECT completed_ms, seq FROM task WHERE project_key = :project_key AND status = :status"
         " AND completed_ms IS NOT NULL AND (completed_ms, seq) < (:before_ms, :before_seq)"
@@ -26,4 +26,4 @@ async def list_latest(
             "row_limit": limit,
         },
     )
-    return [HeadRefs(completed_ms, seq) for completed_ms, seq in rows]
+    return [TaskCursor(completed_ms, seq) for completed_ms, seq in rows]

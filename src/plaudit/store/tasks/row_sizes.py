@@ -1,4 +1,4 @@
-"""How many bytes rows have, for whoever reads many of them and must not hold too much at once.
+"""Sizes of stored rows in bytes, so that readers of many rows can bound the memory they use.
 
 Both engines know the length of a column without reading it.
 """
@@ -13,7 +13,7 @@ from plaudit.store.engine.engine import Transaction
 async def list_task_sizes(
     tx: Transaction, project_key: int, *, after_seq: int, limit: int
 ) -> list[int]:
-    """The bytes of up to `limit` whole tasks of a project, in `seq` order."""
+    """Bytes of each of up to `limit` tasks of a project after `after_seq`, in `seq` order."""
     rows = await tx.all(
         "SELECT t.seq, LENGTH(t.head) + COALESCE(LENGTH(b.body), 0)"
         " + COALESCE(LENGTH(b.patches), 0) + COALESCE(LENGTH(c.content), 0) FROM task AS t"
@@ -29,7 +29,7 @@ async def list_task_sizes(
 async def list_frozen_sizes(
     tx: Transaction, project_key: int, delivery_seq: int, *, after: int, until: int
 ) -> dict[int, int]:
-    """The bytes of the tasks of a range of a delivery, as they were delivered, by position."""
+    """Bytes of the delivered versions at positions after `after` up to `until`, by position."""
     rows = await tx.all(
         "SELECT d.position, LENGTH(f.head) + COALESCE(LENGTH(f.body), 0)"
         " + COALESCE(LENGTH(f.patches), 0)"
@@ -42,8 +42,8 @@ async def list_frozen_sizes(
     return dict(rows)
 
 
-def fitting(sizes: Sequence[int], most: int) -> int:
-    """How many of the first rows have at most `most` bytes together; at least one."""
+def count_fitting(sizes: Sequence[int], most: int) -> int:
+    """Number of leading rows that have at most `most` bytes together; at least 1 of any."""
     total = 0
     for number, size in enumerate(sizes):
         total += size

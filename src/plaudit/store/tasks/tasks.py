@@ -2,7 +2,7 @@
 
 Every page reads a number of rows that depends on its limit alone: each status is one range of an
 index, and a page over all statuses merges the four ranges. Pages are in `seq` order, or by
-`(completed_ms, seq)` where a bound on completion is given (design 3.4 and 3.5).
+`(completed_ms, seq)` where a bound on completion is given.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from plaudit.model.core import STORED_STATUSES, PageRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Row, Transaction
 
 FAR = 2**62
-"""Beyond every time and sequence number."""
-
+"""Greater than every time and sequence number."""
 
 LOCATED_AT_ONCE = 50
+"""Ids per statement of `locate_tasks`."""
 
 
-class HeadRefs(Struct, frozen=True):
-    """A place between two tasks of a listing; `completed_ms` plays no part in `seq` order."""
+class TaskCursor(Struct, frozen=True):
+    """Position in a listing, after the task with these keys; `seq` order ignores `completed_ms`."""
 
     completed_ms: int
     seq: int
@@ -41,27 +41,27 @@ class TaskFilter(Struct, frozen=True):
 
     @property
     def is_by_completion(self) -> bool:
-        """Whether the page is ordered by completion time."""
+        """True if pages are ordered by completion time, False if by `seq`."""
         return self.completed_after is not None or self.completed_before is not None
 
     @property
-    def start(self) -> HeadRefs:
-        """The place before the first task of the listing."""
+    def start(self) -> TaskCursor:
+        """Cursor before the first task of the listing."""
         if self.completed_after is not None:
-            return HeadRefs(self.completed_after, FAR)
-        return HeadRefs(-FAR, 0)
+            return TaskCursor(self.completed_after, FAR)
+        return TaskCursor(-FAR, 0)
 
 
 async def list_tasks(
     tx: Transaction,
     where: TaskFilter,
     *,
-    after: HeadRefs,
+    after: TaskCursor,
     bound: int,
     limit: int,
     with_patches: bool,
 ) -> list[PageRow]:
-    """Up to `limit` tasks after a place and up to an upper bound, in the listing's order.
+    """Up to `limit` tasks after a cursor and up to an upper bound, in the listing's order.
 
     `patches` is None unless asked for. `bound` is the greatest `seq`, or in completion order the
     greatest `completed_ms`, that belongs to the walk.
@@ -122,37 +122,37 @@ def keys_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
     scope = "project_key = :project_key" + (" AND batch_id = :batch_id" if in_batch else "")
     if by_completion:
         columns = "completed_ms, seq"
-        place = (
+        key_range = (
             "completed_ms IS NOT NULL AND (completed_ms, seq) > (:after_ms, :after_seq)"
             " AND completed_ms <= :bound"
         )
     else:
         columns = "seq"
-        place = "seq > :after_seq AND seq <= :bound"
+        key_range = "seq > :after_seq AND seq <= :bound"
     statuses = [":status"]
     if not one_status:
         # Only completed tasks have a time of completion.
         wanted = (TaskStatus.completed,) if by_completion else STORED_STATUSES
         statuses = [str(status.code) for status in wanted]
     ranges = [
-        f"SELECT {columns} FROM task WHERE {scope} AND status = {status} AND {place}"
+        f"SELECT {columns} FROM task WHERE {scope} AND status = {status} AND {key_range}"
         for status in statuses
     ]
     return f"{' UNION ALL '.join(ranges)} ORDER BY {columns} LIMIT :row_limit"
 
 
 async def find_task(tx: Transaction, environment_id: str, task_id: str) -> StoredTask | None:
-    """A task of this world with everything that is stored of it."""
-    place = await tx.one(
+    """A task of this environment by its id, whole; None if there is ntask."""
+    locator = await tx.one(
         "SELECT project_key, seq FROM task_locator WHERE task_id = :task_id AND environment_id ="
         " :environment_id",
         {"task_id": task_id, "environment_id": environment_id},
     )
-    return await get_task(tx, *place) if place else None
+    return await get_task(tx, *locator) if locator else None
 
 
 async def get_task(tx: Transaction, project_key: int, seq: int) -> StoredTask:
-    """A task by its place, with everything that is stored of it."""
+    """An existing task by its key, whole: with body, patches and content."""
     row = await tx.one(
         "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
         " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
@@ -169,7 +169,7 @@ async def get_task(tx: Transaction, project_key: int, seq: int) -> StoredTask:
 async def list_whole_tasks(
     tx: Transaction, project_key: int, *, after_seq: int, limit: int
 ) -> list[StoredTask]:
-    """Up to `limit` tasks of a project in `seq` order, with everything that is stored of them."""
+    """Up to `limit` whole tasks of a project after `after_seq`, in `seq` order."""
     rows = await tx.all(
         "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
         " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
@@ -186,21 +186,21 @@ async def list_whole_tasks(
 async def locate_tasks(
     tx: Transaction, environment_id: str, task_ids: Sequence[str]
 ) -> dict[str, tuple[int, int]]:
-    """Where the named tasks of this world are: (project_key, seq) by id."""
-    found: dict[str, tuple[int, int]] = {}
+    """(project_key, seq) by id of these tasks of an environment; unknown ids are left out."""
+    located: dict[str, tuple[int, int]] = {}
     names = [f"id_{number}" for number in range(LOCATED_AT_ONCE)]
     sql = (
         "SELECT task_id, project_key, seq FROM task_locator WHERE environment_id = :environment_id"
         f" AND task_id IN ({', '.join(f':{name}' for name in names)})"
     )
     for start in range(0, len(task_ids), LOCATED_AT_ONCE):
-        some = list(task_ids[start : start + LOCATED_AT_ONCE])
-        # One statement for every number of ids: the last one fills the places left over.
-        some += [some[-1]] * (LOCATED_AT_ONCE - len(some))
-        args = dict(zip(names, some, strict=True)) | {"environment_id": environment_id}
+        chunk = list(task_ids[start : start + LOCATED_AT_ONCE])
+        # One statement text for any number of ids: the last id fills the unused parameters.
+        chunk += [chunk[-1]] * (LOCATED_AT_ONCE - len(chunk))
+        args = dict(zip(names, chunk, strict=True)) | {"environment_id": environment_id}
         for task_id, project_key, seq in await tx.all(sql, args):
-            found[task_id] = (project_key, seq)
-    return found
+            located[task_id] = (project_key, seq)
+    return located
 
 
 async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[StoredTask]) -> None:
@@ -219,32 +219,34 @@ async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[Sto
         ),
         [
             (
-                one.project_key,
-                one.seq,
-                one.task_id,
-                one.batch_id,
-                one.status.code,
-                one.created_ms,
-                one.completed_ms,
-                one.head,
+                task.project_key,
+                task.seq,
+                task.task_id,
+                task.batch_id,
+                task.status.code,
+                task.created_ms,
+                task.completed_ms,
+                task.head,
             )
-            for one in tasks
+            for task in tasks
         ],
     )
     await tx.add(
         "task_locator",
         ("task_id", "environment_id", "project_key", "seq"),
-        [(one.task_id, environment_id, one.project_key, one.seq) for one in tasks],
+        [(task.task_id, environment_id, task.project_key, task.seq) for task in tasks],
     )
     bodies = [
-        (one.project_key, one.seq, one.body, one.patches) for one in tasks if one.body is not None
+        (task.project_key, task.seq, task.body, task.patches)
+        for task in tasks
+        if task.body is not None
     ]
     if bodies:
         await tx.add("task_body", ("project_key", "seq", "body", "patches"), bodies)
     contents = [
-        (one.project_key, one.seq, one.content, one.unique_id, one.callback_url)
-        for one in tasks
-        if (one.content, one.unique_id, one.callback_url) != (None, None, None)
+        (task.project_key, task.seq, task.content, task.unique_id, task.callback_url)
+        for task in tasks
+        if (task.content, task.unique_id, task.callback_url) != (None, None, None)
     ]
     if contents:
         columns = ("project_key", "seq", "content", "unique_id", "callback_url")
@@ -271,32 +273,13 @@ async def delete_body(tx: Transaction, project_key: int, seq: int) -> None:
 
 
 async def set_content(tx: Transaction, project_key: int, seq: int, content: bytes) -> None:
-    """Keep a task's prepared conversation, unless it has one: content never changes."""
+    """Store a task's prepared conversation; does nothing if it has one: content never changes."""
     await tx.run(
         "INSERT INTO task_content (project_key, seq, content) VALUES (:project_key, :seq, :content)"
         " ON CONFLICT (project_key, seq) DO UPDATE SET content = :content"
         " WHERE task_content.content IS NULL",
         {"project_key": project_key, "seq": seq, "content": content},
     )
-
-
-async def claim_unique_id(
-    tx: Transaction, environment_id: str, unique_id: str, task_id: str
-) -> str:
-    """Claim a unique_id for a task; return the id of the task that holds it."""
-    key = {"unique_id": unique_id, "environment_id": environment_id}
-    await tx.run(
-        "INSERT INTO unique_claim (unique_id, environment_id, task_id)"
-        " VALUES (:unique_id, :environment_id, :task_id) ON CONFLICT DO NOTHING",
-        key | {"task_id": task_id},
-    )
-    row = await tx.one(
-        "SELECT task_id FROM unique_claim WHERE unique_id = :unique_id AND environment_id ="
-        " :environment_id",
-        key,
-    )
-    assert row is not None
-    return str(row[0])
 
 
 async def change_status(
@@ -308,20 +291,20 @@ async def change_status(
     completed_ms: int | None,
     head: bytes,
 ) -> bool:
-    """Move a task from the expected status to another; False if it had moved already.
+    """Move a task from the expected status to another; False if it is no longer in that status.
 
-    Also False if its head is not the one of `task` any more, from which the new one was made.
+    Also False if its stored head differs from that of `task`, from which `head` was made.
     """
     return bool(
         await tx.run(
             "UPDATE task SET status = :status, completed_ms = :completed_ms, head = :head"
             " WHERE project_key = :project_key AND seq = :seq AND status = :expected"
-            " AND head = :was",
+            " AND head = :old_head",
             {
                 "project_key": task.project_key,
                 "seq": task.seq,
                 "expected": expected.code,
-                "was": task.head,
+                "old_head": task.head,
                 "status": status.code,
                 "completed_ms": completed_ms,
                 "head": head,
@@ -331,12 +314,12 @@ async def change_status(
 
 
 async def replace_head(tx: Transaction, task: StoredTask, head: bytes) -> bool:
-    """Write a task's small fields; False if they are no longer what `task` says."""
+    """Write a task's head; False if the stored one no longer equals that of `task`."""
     return bool(
         await tx.run(
             "UPDATE task SET head = :head"
-            " WHERE project_key = :project_key AND seq = :seq AND head = :was",
-            {"project_key": task.project_key, "seq": task.seq, "head": head, "was": task.head},
+            " WHERE project_key = :project_key AND seq = :seq AND head = :old_head",
+            {"project_key": task.project_key, "seq": task.seq, "head": head, "old_head": task.head},
         )
     )
 
@@ -362,7 +345,7 @@ async def list_pending_of_batch(
 
 
 async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]]) -> None:
-    """Cancel pending tasks, each with its new head; the caller holds their batch's progress."""
+    """Cancel pending tasks, each with its new head; the caller has locked their batch's counts."""
     await tx.many(
         "UPDATE task SET status = :status, head = :head"
         " WHERE project_key = :project_key AND seq = :seq AND status = :expected",
@@ -379,10 +362,10 @@ async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]
     )
 
 
-async def insert_annotation_places(
-    tx: Transaction, environment_id: str, places: Iterable[tuple[int, int, int]]
+async def insert_annotation_locators(
+    tx: Transaction, environment_id: str, locators: Iterable[tuple[int, int, int]]
 ) -> None:
-    """Index foreign annotation ids: (hash of the id, project_key, seq)."""
+    """Index foreign annotation ids, given as (hash of the id, project_key, seq)."""
     await tx.many(
         "INSERT INTO annotation_locator (id_hash, environment_id, project_key, seq)"
         " VALUES (:id_hash, :environment_id, :project_key, :seq) ON CONFLICT DO NOTHING",
@@ -393,15 +376,15 @@ async def insert_annotation_places(
                 "project_key": project_key,
                 "seq": seq,
             }
-            for id_hash, project_key, seq in places
+            for id_hash, project_key, seq in locators
         ],
     )
 
 
-async def list_annotation_places(
+async def list_annotation_locators(
     tx: Transaction, environment_id: str, id_hash: int
 ) -> list[tuple[int, int]]:
-    """Up to 100 tasks that may hold an annotation with this hashed id: (project_key, seq)."""
+    """(project_key, seq) of up to 100 tasks that may hold an annotation with this hashed id."""
     rows = await tx.all(
         "SELECT project_key, seq FROM annotation_locator"
         " WHERE id_hash = :id_hash AND environment_id = :environment_id ORDER BY project_key, seq"

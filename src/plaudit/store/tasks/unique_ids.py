@@ -1,4 +1,4 @@
-"""What many tasks at once claim, and what is stored under claims that are taken."""
+"""Reserve unique_ids, one or many at once, and load the tasks that already own them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from msgspec import Struct
 from plaudit.store.engine.engine import Transaction
 
 AT_ONCE = 50
+"""Ids per statement; longer lists are looked up in several."""
 
 
-class KnownTask(Struct, frozen=True):
-    """What a task that is stored was created with."""
+class ExistingTask(Struct, frozen=True):
+    """The fields of a stored task that an upload of the same task is compared with."""
 
     task_id: str
     batch_id: str | None
@@ -20,44 +21,71 @@ class KnownTask(Struct, frozen=True):
     content: bytes | None
 
 
-async def claim_unique_ids(tx: Transaction, environment_id: str, wanted: Mapping[str, str]) -> None:
-    """Claim each unique_id for the task beside it, unless another holds it.
+async def reserve_unique_id(
+    tx: Transaction, environment_id: str, unique_id: str, task_id: str
+) -> str:
+    """Reserve a unique_id for a task unless it is taken; return the id of the task that has it."""
+    key = {"unique_id": unique_id, "environment_id": environment_id}
+    await tx.run(
+        "INSERT INTO reserved_unique_id (unique_id, environment_id, task_id)"
+        " VALUES (:unique_id, :environment_id, :task_id) ON CONFLICT DO NOTHING",
+        key | {"task_id": task_id},
+    )
+    row = await tx.one(
+        "SELECT task_id FROM reserved_unique_id WHERE unique_id = :unique_id AND environment_id ="
+        " :environment_id",
+        key,
+    )
+    assert row is not None
+    return str(row[0])
 
-    They are claimed in one order everywhere, so that two who want the same ones do not deadlock.
+
+async def reserve_unique_ids(
+    tx: Transaction, environment_id: str, reservations: Mapping[str, str]
+) -> None:
+    """Reserve unique_ids, given as unique_id to task_id; those of other tasks stay with them.
+
+    Rows are inserted in sorted order, so that two transactions with the same ids cannot deadlock.
     """
     await tx.many(
-        "INSERT INTO unique_claim (unique_id, environment_id, task_id)"
+        "INSERT INTO reserved_unique_id (unique_id, environment_id, task_id)"
         " VALUES (:unique_id, :environment_id, :task_id) ON CONFLICT DO NOTHING",
         [
-            {"unique_id": unique_id, "environment_id": environment_id, "task_id": wanted[unique_id]}
-            for unique_id in sorted(wanted)
+            {
+                "unique_id": unique_id,
+                "environment_id": environment_id,
+                "task_id": reservations[unique_id],
+            }
+            for unique_id in sorted(reservations)
         ],
     )
 
 
-async def list_holders(
+async def list_reserved(
     tx: Transaction, environment_id: str, unique_ids: Sequence[str]
 ) -> dict[str, str]:
-    """The tasks that hold these unique_ids, by unique_id."""
-    found: dict[str, str] = {}
+    """Owners of these unique_ids, as unique_id to task_id; unreserved ones are left out."""
+    owners: dict[str, str] = {}
     names = [f"u_{number}" for number in range(AT_ONCE)]
     sql = (
-        "SELECT unique_id, task_id FROM unique_claim WHERE environment_id = :environment_id"
+        "SELECT unique_id, task_id FROM reserved_unique_id WHERE environment_id = :environment_id"
         f" AND unique_id IN ({', '.join(f':{name}' for name in names)})"
     )
     for start in range(0, len(unique_ids), AT_ONCE):
-        some = list(unique_ids[start : start + AT_ONCE])
-        # One statement for every number of ids: the last one fills the places left over.
-        some += [some[-1]] * (AT_ONCE - len(some))
-        args = dict(zip(names, some, strict=True)) | {"environment_id": environment_id}
+        chunk = list(unique_ids[start : start + AT_ONCE])
+        # One statement text for any number of ids: the last id fills the unused parameters.
+        chunk += [chunk[-1]] * (AT_ONCE - len(chunk))
+        args = dict(zip(names, chunk, strict=True)) | {"environment_id": environment_id}
         for unique_id, task_id in await tx.all(sql, args):
-            found[unique_id] = task_id
-    return found
+            owners[unique_id] = task_id
+    return owners
 
 
-async def list_known(tx: Transaction, project_key: int, seqs: Sequence[int]) -> list[KnownTask]:
-    """What tasks of one project were created with, in any order."""
-    found: list[KnownTask] = []
+async def list_existing_tasks(
+    tx: Transaction, project_key: int, seqs: Sequence[int]
+) -> list[ExistingTask]:
+    """Tasks of one project by sequence number, in any order; missing ones are left out."""
+    existing: list[ExistingTask] = []
     names = [f"s_{number}" for number in range(AT_ONCE)]
     sql = (
         "SELECT t.task_id, t.batch_id, c.unique_id, c.content FROM task AS t"
@@ -66,8 +94,8 @@ async def list_known(tx: Transaction, project_key: int, seqs: Sequence[int]) -> 
         f" AND t.seq IN ({', '.join(f':{name}' for name in names)})"
     )
     for start in range(0, len(seqs), AT_ONCE):
-        some = list(seqs[start : start + AT_ONCE])
-        some += [some[-1]] * (AT_ONCE - len(some))
-        args = dict(zip(names, some, strict=True)) | {"project_key": project_key}
-        found += [KnownTask(*row) for row in await tx.all(sql, args)]
-    return found
+        chunk = list(seqs[start : start + AT_ONCE])
+        chunk += [chunk[-1]] * (AT_ONCE - len(chunk))
+        args = dict(zip(names, chunk, strict=True)) | {"project_key": project_key}
+        existing += [ExistingTask(*row) for row in await tx.all(sql, args)]
+    return existing

@@ -1,4 +1,4 @@
-"""Jobs that people start in the workspace: their rows, their progress, what they refused."""
+"""Jobs started in the workspace: rows, progress, and the rejected rows of imports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ONE = "WHERE environment_id = :environment_id AND job_id = :job_id"
 
 
 class JobKind(StrEnum):
-    """What a job does. A world has at most one of each kind under way."""
+    """Kind of a job. An environment has at most one running job of each kind."""
 
     import_ = "import"
     archive = "archive"
@@ -25,18 +25,18 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """How a job stands."""
+    """State of a job; only `running` can change."""
 
     running = "running"
     done = "done"
     failed = "failed"
-    """It came to an end that was not the one wanted; `reason` says why."""
+    """It ended without success; `reason` says why."""
     broken = "broken"
-    """Its process is gone, or was told to stop."""
+    """Its process died or was stopped."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One job as it stands; `about` and `progress` are JSON objects."""
+    """One stored job; `about` (the request) and `progress` are JSON objects."""
 
     environment_id: str
     job_id: str
@@ -50,11 +50,11 @@ class Job(Struct, frozen=True, kw_only=True):
     progress: bytes
     reason: str = ""
     file_size: int | None = None
-    """Bytes of the file that it made; None if there is none, or none any more."""
+    """Size in bytes of the file it made; None if there is none or it was deleted."""
 
 
 class RejectedRow(Struct, frozen=True):
-    """A row of a file that was refused, and why."""
+    """A rejected row of an imported file: line number, JSON pointer, reason."""
 
     line: int
     pointer: str
@@ -62,7 +62,7 @@ class RejectedRow(Struct, frozen=True):
 
 
 async def insert_job(tx: Transaction, job: Job) -> bool:
-    """Add a job that runs; False if one of its kind runs in its world."""
+    """Add a running job; False if one of its kind runs in its environment."""
     return bool(
         await tx.run(
             "INSERT INTO job (environment_id, job_id, kind, state, user_id, created_ms, lease_ms,"
@@ -84,10 +84,10 @@ async def insert_job(tx: Transaction, job: Job) -> bool:
     )
 
 
-async def advance(
+async def save_progress(
     tx: Transaction, environment_id: str, job_id: str, *, progress: bytes, lease_ms: int
 ) -> bool:
-    """Write down how far a running job is; False if it does not run any more."""
+    """Write a running job's progress and renew its lease; False if it does not run any more."""
     return bool(
         await tx.run(
             "UPDATE job SET progress = :progress, lease_ms = :lease_ms"
@@ -102,7 +102,7 @@ async def advance(
     )
 
 
-async def end(
+async def end_job(
     tx: Transaction,
     environment_id: str,
     job_id: str,
@@ -131,8 +131,8 @@ async def end(
     )
 
 
-async def break_off(tx: Transaction, environment_id: str, kind: JobKind, *, now: int) -> int:
-    """End the jobs of a kind whose lease has ended; return how many."""
+async def end_expired_jobs(tx: Transaction, environment_id: str, kind: JobKind, *, now: int) -> int:
+    """Mark running jobs of a kind whose lease has ended as broken; return their number."""
     return await tx.run(
         "UPDATE job SET state = 'broken', ended_ms = lease_ms"
         " WHERE environment_id = :environment_id AND kind = :kind AND state = 'running' AND"
@@ -142,7 +142,7 @@ async def break_off(tx: Transaction, environment_id: str, kind: JobKind, *, now:
 
 
 async def find_job(tx: Transaction, environment_id: str, job_id: str) -> Job | None:
-    """A job of this world by its id."""
+    """A job of this environment by its id; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM job {_ONE}", {"environment_id": environment_id, "job_id": job_id}
     )
@@ -152,7 +152,7 @@ async def find_job(tx: Transaction, environment_id: str, job_id: str) -> Job | N
 async def list_jobs(
     tx: Transaction, environment_id: str, kind: JobKind, *, limit: int
 ) -> list[Job]:
-    """The latest jobs of a kind, newest first."""
+    """Up to `limit` jobs of a kind, newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM job WHERE environment_id = :environment_id AND kind = :kind"
         " ORDER BY job_id DESC LIMIT :limit",
@@ -164,7 +164,7 @@ async def list_jobs(
 async def insert_rejects(
     tx: Transaction, environment_id: str, job_id: str, number: int, rows: Sequence[RejectedRow]
 ) -> None:
-    """Add refused rows of a job, the first of them under this number."""
+    """Add rejected rows of a job, numbered from `number`."""
     await tx.many(
         "INSERT INTO job_reject (environment_id, job_id, number, line, pointer, message)"
         " VALUES (:environment_id, :job_id, :number, :line, :pointer, :message) ON CONFLICT DO"
@@ -174,11 +174,11 @@ async def insert_rejects(
                 "environment_id": environment_id,
                 "job_id": job_id,
                 "number": number + offset,
-                "line": one.line,
-                "pointer": one.pointer,
-                "message": one.message,
+                "line": reject.line,
+                "pointer": reject.pointer,
+                "message": reject.message,
             }
-            for offset, one in enumerate(rows)
+            for offset, reject in enumerate(rows)
         ],
     )
 
@@ -186,7 +186,7 @@ async def insert_rejects(
 async def list_rejects(
     tx: Transaction, environment_id: str, job_id: str, *, after: int = -1, limit: int
 ) -> list[RejectedRow]:
-    """Refused rows of a job with a number greater than `after`, in the order of the file."""
+    """Up to `limit` rejected rows numbered above `after`, in the order of the file."""
     rows = await tx.all(
         f"SELECT line, pointer, message FROM job_reject {_ONE} AND number > :after"
         " ORDER BY number LIMIT :limit",
@@ -195,8 +195,8 @@ async def list_rejects(
     return [RejectedRow(*row) for row in rows]
 
 
-async def list_files(tx: Transaction, *, before: int, limit: int) -> list[Job]:
-    """Jobs of every world that ended before a moment and whose file is still kept."""
+async def list_expired_files(tx: Transaction, *, before: int, limit: int) -> list[Job]:
+    """Up to `limit` jobs of all environments that ended before `before` and still have a file."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM job WHERE ended_ms < :before AND file_size IS NOT NULL"
         " ORDER BY ended_ms, environment_id, job_id LIMIT :limit",
@@ -205,8 +205,8 @@ async def list_files(tx: Transaction, *, before: int, limit: int) -> list[Job]:
     return [_job(row) for row in rows]
 
 
-async def list_files_of(tx: Transaction, environment_id: str, *, limit: int) -> list[Job]:
-    """Jobs of one world whose file is kept, newest first."""
+async def list_kept_archives(tx: Transaction, environment_id: str, *, limit: int) -> list[Job]:
+    """Up to `limit` archive jobs of one environment that still have a file, newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM job WHERE environment_id = :environment_id AND kind = 'archive'"
         " AND file_size IS NOT NULL ORDER BY job_id DESC LIMIT :limit",
@@ -215,16 +215,16 @@ async def list_files_of(tx: Transaction, environment_id: str, *, limit: int) -> 
     return [_job(row) for row in rows]
 
 
-async def drop_file(tx: Transaction, environment_id: str, job_id: str) -> None:
-    """Note that the file of a job is not kept any more."""
+async def clear_file(tx: Transaction, environment_id: str, job_id: str) -> None:
+    """Record that a job's file was deleted."""
     await tx.run(
         f"UPDATE job SET file_size = NULL {_ONE}",
         {"environment_id": environment_id, "job_id": job_id},
     )
 
 
-async def forget(tx: Transaction, *, before: int, limit: int) -> int:
-    """Delete up to `limit` jobs that ended before a moment, with their rows; return how many."""
+async def delete_ended_jobs(tx: Transaction, *, before: int, limit: int) -> int:
+    """Delete up to `limit` jobs that ended before `before` and have no file; return how many."""
     rows = await tx.all(
         "SELECT environment_id, job_id FROM job WHERE ended_ms < :before AND file_size IS NULL"
         " ORDER BY ended_ms, environment_id, job_id LIMIT :limit",

@@ -196,14 +196,14 @@ def delivery_task(row: DeliveredRow) -> bytes:
         _encode(row.delivery_id),
         clock.format_ms(row.delivered_ms).encode(),
         _encode(row.schema_id),
-        render.response_of(row.body, row.patches, int(ALL_OPTS)),
+        render.body_json(row.body, row.patches, int(ALL_OPTS)),
     )
 
 
 def frozen_task(task: StoredTask, public_id: str) -> bytes:
     """A task's JSON with every option and nothing expanded: what its digest is of."""
     batch = None if task.batch_id is None else _encode(task.batch_id)
-    return render.whole(task, render.place(_encode(public_id), batch), int(ALL_OPTS))
+    return render.task_json(task, render.head_refs(_encode(public_id), batch), int(ALL_OPTS))
 
 
 def digest(task: StoredTask, public_id: str) -> bytes:

@@ -100,7 +100,7 @@ def convert(value: Any, kind: Any) -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:
         words = getattr(kind, "ACCEPTED", {})
-        raise _explained(exc, "", of_batch=kind is ArchivedBatch, words=words) from exc
+        raise _explain(exc, "", of_batch=kind is ArchivedBatch, words=words) from exc
 
 
 def moment(text: str | None, pointer: str) -> int | None:
@@ -211,7 +211,7 @@ def _check_annotations(path: str, listed: list[Annotation], root: str) -> None:
             annotation_rules.check(annotation)
         except msgspec.ValidationError as exc:
             pointer = f"{_pointer_of_path(path, root)}/annotations/{number}"
-            raise _explained(exc, pointer) from exc
+            raise _explain(exc, pointer) from exc
 
 
 def _check_threads(threads: list[Thread], root: str) -> None:
@@ -259,7 +259,7 @@ def _shared_turn_paths(threads: list[Thread]) -> dict[int, str]:
     }  # fmt: skip
 
 
-def _explained(
+def _explain(
     exc: msgspec.ValidationError,
     prefix: str,
     *,

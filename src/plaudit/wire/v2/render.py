@@ -101,7 +101,7 @@ def read_head(head: bytes) -> HeadFields:
     return _decode_head(text[:-1] + b"}" if text.endswith(b",") else text)
 
 
-def place(project: bytes, batch: bytes | None) -> bytes:
+def head_refs(project: bytes, batch: bytes | None) -> bytes:
     """What stands between a task's id and its status: project and batch, given as JSON."""
     if batch is None:
         return b',"project":' + project
@@ -114,7 +114,7 @@ def needs_patches(opts: int) -> bool:
 
 
 def assemble(
-    rows: Sequence[PageRow], places: Mapping[str | None, bytes], opts: int, parts: list[bytes]
+    rows: Sequence[PageRow], refs: Mapping[str | None, bytes], opts: int, parts: list[bytes]
 ) -> None:
     """Append the JSON of each task to `parts`, separated by commas.
 
@@ -124,7 +124,7 @@ def assemble(
     append = parts.append
     is_default = opts == _DEFAULT
     for _, _, batch_id, head, body, patches in rows:
-        append(head.replace(b"\n", places[batch_id], 1))
+        append(head.replace(b"\n", refs[batch_id], 1))
         if body is not None:
             if is_default or patches is None:
                 append(body)
@@ -135,20 +135,20 @@ def assemble(
         parts.pop()
 
 
-def whole(task: StoredTask, placed: bytes, opts: int) -> bytes:
+def task_json(task: StoredTask, refs: bytes, opts: int) -> bytes:
     """The JSON of one task."""
     parts: list[bytes] = []
     row = (task.seq, task.completed_ms, task.batch_id, task.head, task.body, task.patches)
-    assemble([row], {task.batch_id: placed}, opts, parts)
+    assemble([row], {task.batch_id: refs}, opts, parts)
     return b"".join(parts)
 
 
-def response(task: StoredTask, opts: int) -> bytes:
+def threads_json(task: StoredTask, opts: int) -> bytes:
     """A task's threads alone, as the object `{"threads": […]}`."""
-    return response_of(task.body, task.patches, opts)
+    return body_json(task.body, task.patches, opts)
 
 
-def response_of(body: bytes | None, patches: bytes | None, opts: int) -> bytes:
+def body_json(body: bytes | None, patches: bytes | None, opts: int) -> bytes:
     """A stored body as the object `{"threads": […]}`; without one there are no threads."""
     if body is None:
         return b'{"threads":[]}'
@@ -160,9 +160,9 @@ def response_of(body: bytes | None, patches: bytes | None, opts: int) -> bytes:
     return b"".join(parts)
 
 
-def archived(task: StoredTask, placed: bytes) -> bytes:
+def archived_json(task: StoredTask, refs: bytes) -> bytes:
     """A task's value in an archive: the wire shape with every option, and what is ours."""
-    parts = [whole(task, placed, int(ALL_OPTS))[:-1]]
+    parts = [task_json(task, refs, int(ALL_OPTS))[:-1]]
     if task.content is not None:
         parts += (b',"content":', task.content)
     if task.unique_id is not None:

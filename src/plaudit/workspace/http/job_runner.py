@@ -87,7 +87,7 @@ class JobRun:
 
     def __init__(self, services: Services, threads: ThreadPoolExecutor, job: Job) -> None:
         self.job = job
-        self.tracker = Tracker(jobs.progress_of(job).phase)
+        self.tracker = Tracker(jobs.job_progress(job).phase)
         self._services = services
         self._threads = threads
         self._unwritten: list[Reject] = []
@@ -131,7 +131,7 @@ class JobRun:
         await asyncio.gather(self._beating, return_exceptions=True)
         self._unwritten += self.tracker.new_rejects()
         try:
-            await jobs.end(
+            await jobs.end_job(
                 self._services.db,
                 self.job,
                 state,
@@ -163,7 +163,7 @@ class JobRun:
     async def save(self) -> bool:
         """Write down how far the job is, and that it is alive; False if it is no longer ours."""
         self._unwritten += self.tracker.new_rejects()
-        is_ours = await jobs.advance(
+        is_ours = await jobs.save_progress(
             self._services.db,
             self.job,
             self.tracker.progress,

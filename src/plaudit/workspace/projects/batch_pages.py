@@ -113,7 +113,7 @@ async def create_batch(
 
 async def _move(visit: PageRequest[NoQuery], change: WriteContext, action: str) -> Redirect:
     before = await _named(change.tx, visit)
-    batch = await batches.move(change.tx, before, action)
+    batch = await batches.apply_action(change.tx, before, action)
     await change.note(
         "batch",
         batch.batch_id,
@@ -178,7 +178,7 @@ async def _named(tx: Transaction, visit: PageRequest[Any]) -> BatchRow:
 async def _shown(tx: Transaction, batch: BatchRow) -> BatchRowView:
     progress = await batches_store.find_progress(tx, batch.project_key, batch.batch_id)
     counts = {status.value: progress[status] for status in sorted(progress, key=_order)}
-    actions = [name for name, (starts, _) in batches.MOVES.items() if batch.status in starts]
+    actions = [name for name, (starts, _) in batches.TRANSITIONS.items() if batch.status in starts]
     return BatchRowView(batch, counts, sum(counts.values()), charts.shares(counts), actions)
 
 

@@ -205,7 +205,7 @@ async def preview_template(visit: PageRequest[NoQuery], sent: TemplateTyped) -> 
         if not isinstance(values, dict):
             raise InvalidContent("expected an object: a value for each name", pointer="/variables")
         try:
-            content = templates.fill(template, values)
+            content = templates.fill_template(template, values)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer="/variables") from exc
         return annotation_view.build(Form(fields=[]), content or [], unshuffled(content or []))
@@ -284,7 +284,7 @@ async def _save(
         "project",
         project.project_id,
         project_key=project.project_key,
-        detail=projects.change_note(was, project, changes),
+        detail=projects.audit_detail(was, project, changes),
     )
     return Redirect(to=links.filled(path, project_id=public_id), said=said)
 

@@ -31,7 +31,7 @@ from plaudit.model.core import (
 )
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, tasks
-from plaudit.store.tasks.task_rows import TaskSummary
+from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2 import render as wire_rendering
 from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.task import ErrorDetail
@@ -129,7 +129,7 @@ async def _page(
             raise InvalidContent("there is no such status", pointer="/status")
         status = TaskStatus(query.status)
     batch = None if query.batch is None else await _batch_called(tx, project, query.batch)
-    return await listing.task_rows_page(
+    return await listing.task_summaries_page(
         tx,
         visit.secret,
         project.environment_id,
@@ -175,7 +175,7 @@ async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/tasks/{task_id}: what is in it, as JSON, and the work on it."""
     async with visit.db.read() as tx:
         project, task = await _named(tx, visit)
-        raw = await listing.one_task(
+        raw = await listing.find_task_json(
             tx, project.environment_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
         )
         work = await task_work.work_on(tx, task, visit.user.organization_id)

@@ -23,7 +23,7 @@ from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import Work, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
-from plaudit.store.tasks.tasks import HeadRefs
+from plaudit.store.tasks.tasks import TaskCursor
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import excerpt, get_project
@@ -197,19 +197,21 @@ def _reason(found: Work | None) -> str:
     return words.get(found.reason or "", found.reason or "")
 
 
-def _start(visit: PageRequest[ReviewListQuery], project: ProjectRow, shelf: ReviewList) -> HeadRefs:
+def _start(
+    visit: PageRequest[ReviewListQuery], project: ProjectRow, shelf: ReviewList
+) -> TaskCursor:
     if visit.query.next_token is None:
-        return recent_completions.NOWHERE if shelf is ReviewList.completed else HeadRefs(0, 0)
+        return recent_completions.LAST_CURSOR if shelf is ReviewList.completed else TaskCursor(0, 0)
     place = page_tokens.decode(
         visit.secret, visit.user.environment_id, visit.query.next_token, _Place
     )
     if (place.project_key, place.shelf) != (project.project_key, shelf):
         raise NotFound("this page belongs to another list")
-    return HeadRefs(place.completed_ms, place.seq)
+    return TaskCursor(place.completed_ms, place.seq)
 
 
 async def _rows(
-    tx: Transaction, project: ProjectRow, shelf: ReviewList, start: HeadRefs
+    tx: Transaction, project: ProjectRow, shelf: ReviewList, start: TaskCursor
 ) -> tuple[list[ReviewTaskRow], _Place | None]:
     """One page of a list, and where the next one starts; None after the last."""
     if shelf is ReviewList.completed:

@@ -88,11 +88,13 @@ async def ask_archive(visit: PageRequest[NoQuery]) -> ShownJob:
 async def download_archive(visit: PageRequest[NoQuery]) -> Response | Stream:
     """GET /archive/{job_id}/file: the file, or a range of it (RFC 9110, 14)."""
     async with visit.db.read() as tx:
-        job = await jobs.get(tx, visit.user.environment_id, JobKind.archive, visit.path["job_id"])
+        job = await jobs.get_job(
+            tx, visit.user.environment_id, JobKind.archive, visit.path["job_id"]
+        )
         name = await organizations.account_name(tx, visit.user.organization_id)
     if not jobs.has_file(job) or job.file_size is None:
         raise NotFound("the file of this archive is not kept any more; prepare another one")
-    size, compression = job.file_size, Compression(jobs.about(job)["compression"])
+    size, compression = job.file_size, Compression(jobs.job_request(job)["compression"])
     etag = f'"{job.job_id}"'.encode()
     called = f"{name} {job_pages.shown(job, '').started_at[:10]}{SUFFIXES[compression]}"
     headers = [
@@ -125,7 +127,7 @@ async def _prepare(visit: PageRequest[Any], run: JobRun, compression: Compressio
         tracker.tell(total=await export.count_tasks(db, environment_id))
         written = 0
         with files.writing(path) as write:
-            async for line in export.lines(db, environment_id, objects):
+            async for line in export.archive_lines(db, environment_id, objects):
                 write(line + b"\n")
                 written += 1
                 if written % TOLD_LINES == 0:
@@ -140,7 +142,7 @@ async def _prepare(visit: PageRequest[Any], run: JobRun, compression: Compressio
         raise Unavailable("the archive cannot be written now", detail=str(exc)) from exc
     finally:
         path.unlink(missing_ok=True)
-    await jobs.drop_other_files(visit.db, objects, run.job)
+    await jobs.delete_earlier_files(visit.db, objects, run.job)
     return size
 
 

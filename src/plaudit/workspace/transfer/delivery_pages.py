@@ -169,7 +169,7 @@ async def download_manifest(visit: PageRequest[NoQuery]) -> Stream:
                     found.delivery_seq,
                     after=after,
                     until=after + MANIFEST_ROWS,
-                    other_ms=found.delivery_seq,
+                    other_seq=found.delivery_seq,
                 )
             yield b"".join(wire.manifest_line(one.task_id, one.digest) for one in rows)
 
@@ -186,8 +186,8 @@ async def _checked(tx: Transaction, project: ProjectRow, form: DeliveryForm) -> 
     names.checked(form.name)
     after = moment(form.completed_after, "/completed_after")
     before = moment(form.completed_before, "/completed_before")
-    if await builder.is_taken(tx, project, form.name):
-        raise await builder.refusal(tx, project, form.name)
+    if await builder.has_delivery(tx, project, form.name):
+        raise await builder.name_conflict(tx, project, form.name)
     words = ScopeNames(batch_id=form.batch_id)
     return _Wanted(
         name=form.name,
@@ -211,7 +211,7 @@ async def _make(visit: PageRequest[Any], run: JobRun, project: ProjectRow, wante
         if wanted.is_undelivered:
             selection = await task_selection.select_undelivered(db, project, **bounds)
         else:
-            selection = await task_selection.select(db, project, **bounds, most=UNBOUNDED)
+            selection = await task_selection.select_tasks(db, project, **bounds, most=UNBOUNDED)
         tracker.tell(phase="freezing", total=len(selection.seqs))
         made = await builder.deliver(
             db,

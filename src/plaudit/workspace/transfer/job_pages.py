@@ -48,7 +48,7 @@ async def begin(
     user = visit.user
 
     async def work(tx: Transaction) -> Job:
-        job = await jobs.begin(tx, user.environment_id, user.user_id, kind, asked, phase)
+        job = await jobs.start_job(tx, user.environment_id, user.user_id, kind, asked, phase)
         await audit.record(
             tx, user.environment_id, visit.actor, action, "job", job.job_id, detail=asked
         )
@@ -59,7 +59,7 @@ async def begin(
 
 async def latest(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> list[ShownJob]:
     """The latest jobs of a kind, newest first."""
-    found = await jobs.latest(tx, visit.user.environment_id, kind, LISTED_MAX)
+    found = await jobs.list_latest_jobs(tx, visit.user.environment_id, kind, LISTED_MAX)
     names: dict[str, str] = {}
     for job in found:
         if job.user_id not in names:
@@ -69,13 +69,13 @@ async def latest(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> lis
 
 async def one(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> ShownJob:
     """The job that the path names; raises NotFound."""
-    job = await jobs.get(tx, visit.user.environment_id, kind, visit.path["job_id"])
+    job = await jobs.get_job(tx, visit.user.environment_id, kind, visit.path["job_id"])
     return shown(job, await _name_of(tx, visit, job.user_id))
 
 
 def shown(job: Job, by: str) -> ShownJob:
     """A job as it is shown."""
-    progress: JobProgress = jobs.progress_of(job)
+    progress: JobProgress = jobs.job_progress(job)
     until = clock.now_ms() if job.ended_ms is None else job.ended_ms
     has_file = jobs.has_file(job)
     return ShownJob(
@@ -94,7 +94,7 @@ def shown(job: Job, by: str) -> ShownJob:
         has_file=has_file,
         file_size=job.file_size or 0 if has_file else 0,
         by=by,
-        about=jobs.about(job),
+        about=jobs.job_request(job),
     )
 
 

@@ -1,6 +1,6 @@
 -- Organizations, keys, projects, batches, tasks. One text for every engine; the words in braces
--- are filled in by store/engine/migrator.py. `project_key` leads every key of the tables that grow with the
--- number of tasks. What must be unique across projects stands in claim tables keyed by the value.
+-- are filled in by store/engine/migrator.py. `project_key` leads every key of the tables that grow
+-- with the number of tasks. Ids that are unique across projects have tables of their own.
 
 CREATE TABLE server_secret (
     fingerprint ${id} PRIMARY KEY,
@@ -8,7 +8,7 @@ CREATE TABLE server_secret (
 );
 
 -- One row. The epoch grows when the database is restored or a standby takes over: walks that
--- began before end there, because what they had seen may be gone.
+-- began before are refused, because rows they have returned may be gone.
 CREATE TABLE store_epoch (
     id INTEGER PRIMARY KEY,
     epoch BIGINT NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE organization (
     created_ms BIGINT NOT NULL
 );
 
--- A world: the live or the test data of an account. Everything else refers to its environment_id.
+-- The live or the test data of an account. Everything else refers to its environment_id.
 CREATE TABLE environment (
     environment_id ${id} PRIMARY KEY,
     organization_id ${id} NOT NULL REFERENCES organization (organization_id),
@@ -131,7 +131,7 @@ CREATE TABLE task_content (
     PRIMARY KEY (project_key, seq)
 );
 
--- Claim tables: unique across projects, keyed by the value itself.
+-- Ids that are unique across projects, keyed by the id itself.
 CREATE TABLE task_locator (
     task_id ${id} NOT NULL,
     environment_id ${id} NOT NULL,
@@ -140,7 +140,7 @@ CREATE TABLE task_locator (
     PRIMARY KEY (task_id, environment_id)
 )${clustered};
 
-CREATE TABLE unique_claim (
+CREATE TABLE reserved_unique_id (
     unique_id ${id} NOT NULL,
     environment_id ${id} NOT NULL,
     task_id ${id} NOT NULL,

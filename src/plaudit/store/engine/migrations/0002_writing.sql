@@ -1,6 +1,6 @@
--- Writing over HTTP: names that are taken, requests that may come twice, what changed and who is told.
+-- Writing over HTTP: reserved names, repeated requests, the audit log and webhooks.
 
--- A batch created over HTTP takes its name in the whole world; imports may bring a name twice.
+-- A batch created over HTTP reserves its name in the environment; imports may repeat a name.
 CREATE TABLE batch_name (
     environment_id ${id} NOT NULL,
     name_key ${id} NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE webhook_endpoint (
     PRIMARY KEY (environment_id, endpoint_id)
 );
 
--- The secret with which callbacks of tasks and batches are signed, one for each world.
+-- The secret with which callbacks of tasks and batches are signed, one for each environment.
 CREATE TABLE callback_secret (
     environment_id ${id} PRIMARY KEY,
     secret ${bytes} NOT NULL,
@@ -72,7 +72,7 @@ CREATE TABLE event (
     PRIMARY KEY (project_key, event_id)
 );
 
--- One receiver of one event. `queue` names what waits in line together. `next_ms` is when the notice
+-- One receiver of one event. `queue` names what waits in line together. `next_ms` is when it
 -- is due, or when its lease ends while somebody sends it; once it is over, when it ended. Its tries
 -- began at `since_ms` and were `retry_no` so far, counted anew when it is replayed.
 CREATE TABLE notice (

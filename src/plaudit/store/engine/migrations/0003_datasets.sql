@@ -29,7 +29,8 @@ CREATE TABLE dataset_delivery (
     PRIMARY KEY (environment_id, delivery_id),
     UNIQUE (dataset_key, name_key)
 );
-CREATE INDEX dataset_delivery_by_age ON dataset_delivery (environment_id, delivered_ms, delivery_id);
+CREATE INDEX dataset_delivery_by_age
+    ON dataset_delivery (environment_id, delivered_ms, delivery_id);
 
 -- `response` is finished JSON; `attachments` lists the ids that clients use, each with ours.
 CREATE TABLE dataset_task (
@@ -53,7 +54,7 @@ CREATE TABLE dataset_task_locator (
     PRIMARY KEY (task_id, environment_id)
 )${clustered};
 
--- A file, whose bytes lie among the objects under ORG_ID/ATTACHMENT_ID. `shown_as` is the media
+-- A file, whose bytes are the object ENVIRONMENT_ID/ATTACHMENT_ID. `shown_as` is the media
 -- type under which a browser may show it, by its first bytes; empty for what is only downloaded.
 CREATE TABLE attachment (
     attachment_id ${id} NOT NULL,

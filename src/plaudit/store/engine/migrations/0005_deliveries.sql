@@ -1,9 +1,9 @@
 -- Deliveries: named sets of completed tasks, kept as they were when they were handed over.
 
--- `delivery_seq` is a time of the project's completion clock and names the delivery inside its project.
--- `delivered_ms` is absent while the delivery is being made, and so the delivery is not there yet
--- for anyone. `run_no` tells the run that makes it from one that was given up; until `lease_ms` no
--- other run takes it over.
+-- `delivery_seq` is a time of the project's completion clock and identifies the delivery in its
+-- project. `delivered_ms` is null until the delivery is published; no reader sees it before.
+-- `run_no` tells the current run from one that lost its lease; until `lease_ms` no other run takes
+-- it over.
 CREATE TABLE delivery (
     environment_id ${id} NOT NULL REFERENCES environment (environment_id),
     delivery_id ${id} NOT NULL,

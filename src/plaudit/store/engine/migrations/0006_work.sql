@@ -3,9 +3,9 @@
 -- Tasks of batches with a greater priority are given out first.
 ALTER TABLE batch ADD COLUMN priority BIGINT NOT NULL DEFAULT 0;
 
--- One row for each pending task that people can work on; it goes when the task ends. A place is
--- free while submissions and places that are held are fewer than needed. `is_on_hold` is 1 while the
--- task's batch gives out no work. Lower ranks come first, then older batches (since_ms), then seq.
+-- One row for each pending task that people can work on; it goes when the task ends. A slot is
+-- free while submissions and leased slots are fewer than needed. `is_on_hold` is 1 while the task's
+-- batch gives out no work. Lower ranks come first, then older batches (since_ms), then seq.
 CREATE TABLE task_work (
     project_key BIGINT NOT NULL,
     seq BIGINT NOT NULL,
@@ -36,9 +36,9 @@ INSERT INTO task_work (project_key, seq, batch_id, rank, since_ms, needed, submi
     LEFT JOIN batch AS b ON b.project_key = t.project_key AND b.batch_id = t.batch_id
     WHERE t.status = 0 AND length(c.content) > 2;
 
--- One person's hold on one task, for good: whoever had a task once never gets it as a new one.
--- `ended_ms` is absent exactly while it takes up a place (status open or returned). `lease_version` counts
--- how often it was claimed; what carries an older number comes too late.
+-- One person's assignment to one task; nobody is assigned to a task twice. `ended_ms` is null
+-- while it occupies a slot (status open or returned). `lease_version` counts its leases; a write
+-- with an older version is refused.
 CREATE TABLE assignment (
     project_key BIGINT NOT NULL,
     assignment_id ${id} NOT NULL,

@@ -1,7 +1,7 @@
--- Jobs: what people start in the workspace and what takes its time. One row for each, so that every
--- process shows the same of it. Whoever runs a job moves `lease_ms` ahead; a job that is `running`
--- and whose lease has ended has broken off. `about` is what was asked for and `progress` how far it
--- is, both JSON objects. `file_size` is there while the file that the job made is kept.
+-- Long-running jobs that people start in the workspace. The process that runs a job renews
+-- `lease_ms`; a `running` job whose lease has ended is broken. `about` (the request) and
+-- `progress` are JSON objects. `file_size` is not null while the file that the job made is
+-- kept.
 CREATE TABLE job (
     environment_id ${id} NOT NULL REFERENCES environment (environment_id),
     job_id ${id} NOT NULL,
@@ -21,7 +21,7 @@ CREATE UNIQUE INDEX job_that_runs ON job (environment_id, kind) WHERE state = 'r
 CREATE INDEX job_of_kind ON job (environment_id, kind, job_id);
 CREATE INDEX job_by_end ON job (ended_ms, environment_id, job_id) WHERE ended_ms IS NOT NULL;
 
--- Rows of an import that were refused, the first ones in the order of their file.
+-- The first rejected rows of an import, in the order of their file.
 CREATE TABLE job_reject (
     environment_id ${id} NOT NULL,
     job_id ${id} NOT NULL,

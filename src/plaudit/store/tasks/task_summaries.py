@@ -1,4 +1,4 @@
-"""Tasks as rows of a table: what is known of each without its texts."""
+"""Task summaries: the columns of a task without its texts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import HeadRefs, TaskFilter, keys_sql
+from plaudit.store.tasks.tasks import TaskCursor, TaskFilter, keys_sql
 
 
 class TaskSummary(Struct, frozen=True):
-    """One task without what was said in it."""
+    """One task without its conversation; times in milliseconds, `completed_ms` None until then."""
 
     seq: int
     task_id: str
@@ -22,10 +22,10 @@ class TaskSummary(Struct, frozen=True):
     completed_ms: int | None
 
 
-async def list_rows(
-    tx: Transaction, where: TaskFilter, *, after: HeadRefs, bound: int, limit: int
+async def list_summaries(
+    tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
 ) -> list[TaskSummary]:
-    """Up to `limit` tasks in the order and between the bounds of `tasks.list_tasks`."""
+    """Up to `limit` tasks; order, cursor `after` and `bound` are those of `tasks.list_tasks`."""
     if where.status is TaskStatus.deleted:
         return []
     keys = keys_sql(where.batch_id is not None, where.status is not None, where.is_by_completion)
@@ -49,10 +49,12 @@ async def list_rows(
         " WHERE t.project_key = :project_key AND t.seq = k.seq",
         args,
     )
-    found = [
+    summaries = [
         TaskSummary(seq, task_id, batch_id, TaskStatus.from_code(status), created_ms, completed_ms)
         for seq, task_id, batch_id, status, created_ms, completed_ms in rows
     ]
     # The join keeps the order of the keys on every engine we know, but none promises it.
-    found.sort(key=lambda one: (one.completed_ms or 0 if where.is_by_completion else 0, one.seq))
-    return found
+    summaries.sort(
+        key=lambda task: (task.completed_ms or 0 if where.is_by_completion else 0, task.seq)
+    )
+    return summaries

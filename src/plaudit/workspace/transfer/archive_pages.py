@@ -89,7 +89,7 @@ async def download_archive(visit: PageRequest[NoQuery]) -> Response | Stream:
     """GET /archive/{job_id}/file: the file, or a range of it (RFC 9110, 14)."""
     async with visit.db.read() as tx:
         job = await jobs.get(tx, visit.user.environment_id, JobKind.archive, visit.path["job_id"])
-        name = await organizations.account_name(tx, visit.user.organization_id)
+        name = await organizations.get_organization_name(tx, visit.user.organization_id)
     if not jobs.has_file(job) or job.file_size is None:
         raise NotFound("the file of this archive is not kept any more; prepare another one")
     size, compression = job.file_size, Compression(jobs.about(job)["compression"])

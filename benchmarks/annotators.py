@@ -92,7 +92,7 @@ class Crew:
         try:
             async with self.db.read(snapshot=False) as tx:
                 for one in self.floors:
-                    if await tx.one(sql, {"project_id": one.project_key}):
+                    if await tx.one(sql, {"project_key": one.project_key}):
                         return True
         except Unavailable:  # too many wait for a connection, so there is
             return True
@@ -120,7 +120,7 @@ class Crew:
 
     async def claim(self, project: ProjectRow, user_id: str) -> Lease | None:
         began = time.perf_counter()
-        lease = await self.db.write(lambda tx: leases.acquire(tx, project, user_id))
+        lease = await self.db.write(lambda tx: leases.lease_next(tx, project, user_id))
         if lease is not None:
             os.write(self.claims, SECONDS.pack(time.perf_counter() - began))
         return lease

@@ -134,7 +134,7 @@ def _claim_bare(db: Database) -> Callable[[str], Awaitable[None]]:
 
 def _claim_ours(db: Database, floor: Floor) -> Callable[[str], Awaitable[None]]:
     async def claim(user_id: str) -> None:
-        assert await db.write(lambda tx: leases.acquire(tx, floor.project, user_id)) is not None
+        assert await db.write(lambda tx: leases.lease_next(tx, floor.project, user_id)) is not None
 
     return claim
 

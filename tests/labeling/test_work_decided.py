@@ -112,7 +112,7 @@ def test_a_paused_batch_gives_back_neither_what_was_sent_back_nor_what_ran_out(w
     floor.age(late, 7_200_000)
     floor.write(lambda tx: batches.move(tx, batch, "pause"))
 
-    assert floor.acquire("ann") is None
+    assert floor.lease_next("ann") is None
     for lease in (ann, late):
         with pytest.raises(LeaseLost, match="paused"):
             floor.resume(lease)
@@ -155,7 +155,7 @@ def test_somebody_who_was_removed_while_their_request_was_under_way_gets_no_task
     remove(floor, organization_id, user_id)
 
     for verb in (
-        lambda: floor.acquire(user_id),
+        lambda: floor.lease_next(user_id),
         lambda: floor.resume(held),
         lambda: floor.undo(done),
         lambda: floor.reopen(done),

@@ -33,7 +33,9 @@ LONG = "x" * 20_000
 
 def seqs(floor: Floor, user_ids: str) -> list[int | None]:
     """The tasks that these people get, one after the other; None for nothing."""
-    return [None if lease is None else lease.seq for lease in map(floor.acquire, user_ids.split())]
+    return [
+        None if lease is None else lease.seq for lease in map(floor.lease_next, user_ids.split())
+    ]
 
 
 def test_tasks_are_given_out_in_order_and_no_task_twice(floor):
@@ -54,7 +56,7 @@ def test_tasks_without_content_are_given_to_nobody(floor):
     floor.write(lambda tx: lifecycle.create_task(tx, floor.project))
     floor.write(lambda tx: lifecycle.create_task(tx, floor.project, content=[]))
 
-    assert floor.acquire() is None
+    assert floor.lease_next() is None
 
 
 def test_of_two_batches_the_older_comes_first_unless_the_other_is_more_important(floor):
@@ -92,12 +94,12 @@ def test_a_batch_that_is_staging_or_paused_gives_out_nothing_until_it_runs(floor
     batch = floor.batch(status=status)
     floor.create(batch=batch)
 
-    before = floor.acquire()
+    before = floor.lease_next()
     action = "finalize" if status is BatchStatus.staging else "resume"
     floor.write(lambda tx: batches.move(tx, batch, action))
 
     assert before is None
-    assert floor.acquire() is not None
+    assert floor.lease_next() is not None
 
 
 def test_pausing_takes_no_task_from_those_who_have_one(floor):
@@ -106,7 +108,7 @@ def test_pausing_takes_no_task_from_those_who_have_one(floor):
     lease = floor.take()
 
     floor.write(lambda tx: batches.move(tx, batch, "pause"))
-    nothing = floor.acquire("ben")
+    nothing = floor.lease_next("ben")
     floor.submit(lease)
 
     assert nothing is None
@@ -121,7 +123,7 @@ def test_cancelling_a_batch_ends_every_lease_in_it(floor):
     floor.write(lambda tx: batches.move(tx, batch, "cancel"))
 
     assert floor.lease(lease).status is LeaseStatus.closed
-    assert floor.acquire("ben") is None
+    assert floor.lease_next("ben") is None
     with pytest.raises(LeaseLost, match="taken off"):
         floor.submit(lease, [])
 
@@ -157,7 +159,7 @@ def test_nobody_has_more_tasks_open_than_the_cap(floor):
     leases = [floor.take() for _ in range(core_leases.OPEN_LEASES_MAX)]
 
     with pytest.raises(LimitReached, match="3 tasks open"):
-        floor.acquire()
+        floor.lease_next()
     floor.submit(leases[0])
 
     assert floor.take().seq == 4
@@ -258,7 +260,7 @@ def test_what_was_skipped_is_never_offered_again(floor):
 
     floor.do(task_notes.skip, lease, reason="language", note="I do not read Welsh.")
 
-    assert floor.acquire() is None
+    assert floor.lease_next() is None
     with pytest.raises(LeaseLost, match="skipped"):
         floor.resume(lease)
     assert floor.take("ben").seq == floor.task(task_id).seq
@@ -300,7 +302,7 @@ def test_a_task_reported_as_sensitive_is_taken_from_everybody_until_it_is_decide
 
     floor.do(task_notes.report_sensitive, leases[0], kind="violence", message="No.")
 
-    assert floor.acquire("cem") is None
+    assert floor.lease_next("cem") is None
     assert floor.lease(leases[1]).status is LeaseStatus.closed
     assert floor.place(task_id).state is WorkState.quarantined
     assert floor.violations() == {}
@@ -309,7 +311,7 @@ def test_a_task_reported_as_sensitive_is_taken_from_everybody_until_it_is_decide
 
     floor.decide(review_decisions.dismiss_report, task_id, "boss")
 
-    assert floor.acquire("ann") is None
+    assert floor.lease_next("ann") is None
     assert floor.take("ben").assignment_id == leases[1].assignment_id
     assert floor.violations() == {}
 
@@ -480,7 +482,7 @@ def test_an_import_that_pauses_a_batch_holds_its_tasks_back(floor):
     _, rejects = floor.world.load([{"kind": "batch", "value": value}], "archive", replace=True)
 
     assert rejects == []
-    assert floor.acquire() is None
+    assert floor.lease_next() is None
 
 
 def test_what_a_long_upload_creates_needs_as_many_as_the_project_now_says(floor):

@@ -20,7 +20,9 @@ def test_the_last_place_is_given_to_one(floor, at_once):
     for number in range(ROUNDS):
         floor.create()
 
-        found = at_once(floor, *(lambda own, u=f"u{number}_{n}": own.acquire(u) for n in range(5)))
+        found = at_once(
+            floor, *(lambda own, u=f"u{number}_{n}": own.lease_next(u) for n in range(5))
+        )
 
         assert sum(one is not None for one in found) == 1
 
@@ -30,7 +32,7 @@ def test_one_person_with_many_pages_stays_under_the_cap_and_gets_no_task_twice(f
         floor.create(8)
         user_id = f"user_{number}"
 
-        found = at_once(floor, *(lambda own, u=user_id: own.acquire(u) for _ in range(6)))
+        found = at_once(floor, *(lambda own, u=user_id: own.lease_next(u) for _ in range(6)))
 
         leases = [one for one in found if not isinstance(one, Problem)]
         assert len({one.seq for one in leases}) == len(leases) == core_leases.OPEN_LEASES_MAX
@@ -98,7 +100,7 @@ def test_a_submission_and_the_end_of_its_lease_exclude_each_other(floor, at_once
             floor,
             lambda own, of=lease, said=answers: own.submit(of, said),
             lambda own: [own.sweep() for _ in range(6)],
-            lambda own, n=number: own.acquire(f"other_{n}"),
+            lambda own, n=number: own.lease_next(f"other_{n}"),
         )
 
         is_taken = not isinstance(found[0], Problem)
@@ -144,10 +146,10 @@ def test_nothing_is_given_out_once_a_batch_is_paused(floor, at_once):
         at_once(
             floor,
             lambda own, of=batch: own.write(lambda tx: batches.move(tx, of, "pause")),
-            *(lambda own, u=f"u{number}_{n}": own.acquire(u) for n in range(3)),
+            *(lambda own, u=f"u{number}_{n}": own.lease_next(u) for n in range(3)),
         )
 
-        assert floor.acquire(f"late_{number}") is None
+        assert floor.lease_next(f"late_{number}") is None
         assert floor.violations() == {}
 
 
@@ -215,7 +217,7 @@ def test_a_report_and_a_submission_at_once_lose_nothing(world, at_once):
         floor.decide(review_decisions.dismiss_report, task_id, "boss")
         assert floor.violations() == {}
         for user_id in ("cem", "dan"):
-            lease = floor.acquire(f"{user_id}_{number}")
+            lease = floor.lease_next(f"{user_id}_{number}")
             if lease is not None:
                 floor.submit(lease)
 

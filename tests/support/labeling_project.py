@@ -143,11 +143,11 @@ class Floor:
         found: list[str] = self.write(run)
         return found
 
-    def acquire(self, user_id: str = "ann") -> Lease | None:
-        return self.write(lambda tx: leases.acquire(tx, self.project, user_id))
+    def lease_next(self, user_id: str = "ann") -> Lease | None:
+        return self.write(lambda tx: leases.lease_next(tx, self.project, user_id))
 
     def take(self, user_id: str = "ann") -> Lease:
-        found = self.acquire(user_id)
+        found = self.lease_next(user_id)
         assert found is not None
         return found
 

@@ -301,7 +301,7 @@ async def world_counts(tx, batch) -> tuple[int, int]:
     row = await tx.one(
         "SELECT pending, completed, canceled FROM batch_progress"
         " WHERE project_key = :project_key AND batch_id = :batch_id",
-        {"project_id": batch.project_key, "batch_id": batch.batch_id},
+        {"project_key": batch.project_key, "batch_id": batch.batch_id},
     )
     assert row[0] == 0
     return row[1], row[2]

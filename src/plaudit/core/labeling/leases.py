@@ -56,7 +56,7 @@ class SavedDraft(Struct, frozen=True):
     expires_ms: int
 
 
-async def acquire(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | None:
+async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | None:
     """Lease the next task to a person; None if the project has none for them.
 
     Their own unfinished leases come first: those returned by a reviewer, then expired ones. Then

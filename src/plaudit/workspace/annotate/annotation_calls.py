@@ -241,7 +241,7 @@ async def _next(visit: PageRequest[Any]) -> str | None:
     async def work(tx: Transaction, project: ProjectRow) -> Lease | None:
         held = await leases.list_open_leases(tx, project, visit.user.user_id)
         # What somebody left open comes before anything new.
-        return held[0] if held else await leases.acquire(tx, project, visit.user.user_id)
+        return held[0] if held else await leases.lease_next(tx, project, visit.user.user_id)
 
     try:
         lease = await _run(visit, work)

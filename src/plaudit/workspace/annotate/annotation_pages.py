@@ -105,7 +105,7 @@ async def claim_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
 
     async def work(tx: Transaction) -> Lease | None:
         project = await get_project(tx, visit)
-        return await leases.acquire(tx, project, visit.user.user_id)
+        return await leases.lease_next(tx, project, visit.user.user_id)
 
     project_id = visit.path["project_id"]
     try:

@@ -17,10 +17,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling import leases, submissions
+from plaudit.core.labeling import leases, submissions, task_notes
 from plaudit.errors import LeaseLost, LimitReached, Unavailable
 from plaudit.model.core import ProjectRow
-from plaudit.model.labeling import Hold, Lease
+from plaudit.model.labeling import Lease, LeaseRef
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.tasks import projects
@@ -92,7 +92,7 @@ class Crew:
         try:
             async with self.db.read(snapshot=False) as tx:
                 for one in self.floors:
-                    if await tx.one(sql, {"project_id": one.project_key}):
+                    if await tx.one(sql, {"project_key": one.project_key}):
                         return True
         except Unavailable:  # too many wait for a connection, so there is
             return True
@@ -120,7 +120,7 @@ class Crew:
 
     async def claim(self, project: ProjectRow, user_id: str) -> Lease | None:
         began = time.perf_counter()
-        lease = await self.db.write(lambda tx: leases.claim(tx, project, user_id))
+        lease = await self.db.write(lambda tx: leases.lease_next(tx, project, user_id))
         if lease is not None:
             os.write(self.claims, SECONDS.pack(time.perf_counter() - began))
         return lease
@@ -136,27 +136,29 @@ class Crew:
 
     async def work(self, project: ProjectRow, lease: Lease) -> None:
         chance = self.random.random()
-        held = Hold(lease.user_id, lease.assignment_id, lease.lease_version)
+        lease_ref = LeaseRef(lease.user_id, lease.assignment_id, lease.lease_version)
         await self.think()
         if chance < 0.03:
             self.counts["left"] += 1
             return
         if chance < 0.04:
-            await self.db.write(lambda tx: leases.skip(tx, project, held, reason="hard"))
+            await self.db.write(lambda tx: task_notes.skip(tx, project, lease_ref, reason="hard"))
             self.counts["skipped"] += 1
             return
         if chance < 0.06:
-            await self.db.write(lambda tx: leases.release(tx, project, held))
+            await self.db.write(lambda tx: leases.release(tx, project, lease_ref))
             self.counts["released"] += 1
             return
         if chance < 0.06 + self.config.late_share:
             await asyncio.sleep(self.config.lease_seconds + 0.2)
-        await self.submit(project, lease, held)
+        await self.submit(project, lease, lease_ref)
 
-    async def submit(self, project: ProjectRow, lease: Lease, held: Hold) -> None:
+    async def submit(self, project: ProjectRow, lease: Lease, lease_ref: LeaseRef) -> None:
         key = f"{lease.assignment_id}-{lease.lease_version}"
         receipt = await self.db.write(
-            lambda tx: submissions.submit(tx, project, held, ANSWERS, client_key=key, active_ms=10)
+            lambda tx: submissions.submit(
+                tx, project, lease_ref, ANSWERS, client_key=key, active_ms=10
+            )
         )
         self.counts["submitted"] += not receipt.is_repeated
         os.write(self.acknowledged, f"{receipt.submission_id}\n".encode())

@@ -69,8 +69,8 @@ def _measure(plan: Plan, place: Place) -> Iterable[Section]:
     with asyncio.Runner() as runner, ExitStack() as stack:
         db = connect.open_database(place.settings)
         stack.callback(lambda: runner.run(db.close()))
-        runner.run(api_keys.create_account(db, "default"))
-        environment_id = runner.run(api_keys.get_org(db, "default", "live"))
+        runner.run(api_keys.create_organization(db, "default"))
+        environment_id = runner.run(api_keys.get_environment(db, "default", "live"))
         yield runner.run(_bare(plan, place, db, environment_id))
         yield _paced(plan, place, runner, db, environment_id)
         yield _flat_out(plan, place, runner, db, environment_id)
@@ -134,7 +134,7 @@ def _claim_bare(db: Database) -> Callable[[str], Awaitable[None]]:
 
 def _claim_ours(db: Database, floor: Floor) -> Callable[[str], Awaitable[None]]:
     async def claim(user_id: str) -> None:
-        assert await db.write(lambda tx: leases.claim(tx, floor.project, user_id)) is not None
+        assert await db.write(lambda tx: leases.lease_next(tx, floor.project, user_id)) is not None
 
     return claim
 

@@ -63,8 +63,8 @@ async def new_store(url: str) -> AsyncIterator[Store]:
         settings = Settings(data=Path(folder), database=url)
         db, raw = connect.open_database(settings), await asyncpg.connect(url)
         try:
-            await api_keys.create_account(db, "default")
-            environment_id = await api_keys.get_org(db, "default", "live")
+            await api_keys.create_organization(db, "default")
+            environment_id = await api_keys.get_environment(db, "default", "live")
             yield Store(await _name(raw), settings, db, raw, environment_id)
         finally:
             await raw.close()

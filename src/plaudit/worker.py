@@ -136,12 +136,12 @@ class Worker:
         for project_key in found:
 
             async def work(tx: Transaction, project_key: int = project_key) -> int:
-                return await leases.sweep(tx, project_key)
+                return await leases.expire_leases(tx, project_key)
 
             for _ in range(SWEEPS_MAX):
                 count = await self._db.write(work)
                 total += count
-                if count < leases.SWEPT_AT_ONCE:
+                if count < leases.EXPIRED_AT_ONCE_MAX:
                     break
         if total:
             self._log.info("leases taken back", count=total)

@@ -277,7 +277,7 @@ def test_a_key_in_a_url_is_refused_and_not_repeated(world, client, name, path):
 def test_two_organizations_of_one_name_are_refused(world):
     world.org("Acme")
     with pytest.raises(Conflict):
-        world.run(api_keys.create_account(world.db, "Acme"))
+        world.run(api_keys.create_organization(world.db, "Acme"))
 
 
 class TestSecretFile:

@@ -206,7 +206,7 @@ def test_no_key_makes_one_that_may_do_more_than_itself(world):
 
     def make(caller_role: Role, role: Role) -> Any:
         caller = Caller(environment_id, "key_1", caller_role)
-        return world.run(world.db.write(lambda tx: api_keys.add_key_of(
+        return world.run(world.db.write(lambda tx: api_keys.add_key_for_caller(
             tx, world.secret, caller, name="", role=role, expires_ms=None)))  # fmt: skip
 
     for caller_role in Role:

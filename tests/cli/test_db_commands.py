@@ -208,7 +208,7 @@ DAMAGE = {
     ),
     "nobody holds a task that is not in the queue": (
         "INSERT INTO assignment (project_key, assignment_id, seq, user_id, status, lease_version,"
-        " created_ms, claimed_ms, expires_ms, active_ms, display, draft_revision) SELECT"
+        " created_ms, leased_ms, expires_ms, active_ms, display, draft_revision) SELECT"
         f" project_key, 'a', seq, 'u', 'open', 1, 1, 1, 1, 0, head, 0 {_OF_PLAIN}",
     ),
     "what counts was submitted by somebody who has submitted": (

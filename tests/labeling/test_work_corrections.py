@@ -7,7 +7,7 @@ import json
 import msgspec
 import pytest
 
-from plaudit.core.labeling import leases, review_decisions
+from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.tasks import lifecycle
 from plaudit.core.webhooks import endpoints
 from plaudit.errors import AnswersRejected, Conflict, Problem
@@ -264,7 +264,7 @@ def test_what_is_not_completed_or_has_no_threads_cannot_be_corrected(floor):
     lease = next(
         one for one in (floor.take(), floor.take("ben")) if one.seq == floor.task(reported_id).seq
     )
-    floor.do(leases.report_sensitive, lease, kind="violence")
+    floor.do(task_notes.report_sensitive, lease, kind="violence")
     floor.decide(review_decisions.confirm_report, reported_id, "boss")
 
     for task_id in (open_id, canceled_id, reported_id):

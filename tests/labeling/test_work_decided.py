@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from plaudit.core.accounts import users
-from plaudit.core.labeling import leases, review_decisions
+from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.tasks import batches, lifecycle
 from plaudit.errors import Conflict, Forbidden, LeaseLost
 from plaudit.model.core import PersonRole, PersonStatus, TaskStatus
@@ -27,7 +27,7 @@ def invite(floor: Floor, name: str) -> tuple[str, str]:
     """Somebody who is there; their account and id."""
 
     async def run(tx):
-        account = await organizations.find_account(tx, floor.environment_id)
+        account = await organizations.find_organization(tx, floor.environment_id)
         one = await users.invite(
             tx, account[0], email=f"{name}@example.org", name=name, role=PersonRole.annotator
         )
@@ -47,7 +47,7 @@ def test_a_report_that_was_confirmed_is_not_taken_back_by_who_had_submitted_befo
     [task_id] = floor.create()
     ann = floor.take("ann")
     floor.submit(ann)
-    floor.do(leases.report_sensitive, floor.take("ben"), kind="csam", message="x")
+    floor.do(task_notes.report_sensitive, floor.take("ben"), kind="csam", message="x")
     floor.decide(review_decisions.confirm_report, task_id, "mia")
 
     for verb in (floor.undo, floor.reopen):
@@ -112,7 +112,7 @@ def test_a_paused_batch_gives_back_neither_what_was_sent_back_nor_what_ran_out(w
     floor.age(late, 7_200_000)
     floor.write(lambda tx: batches.apply_action(tx, batch, "pause"))
 
-    assert floor.claim("ann") is None
+    assert floor.lease_next("ann") is None
     for lease in (ann, late):
         with pytest.raises(LeaseLost, match="paused"):
             floor.resume(lease)
@@ -155,7 +155,7 @@ def test_somebody_who_was_removed_while_their_request_was_under_way_gets_no_task
     remove(floor, organization_id, user_id)
 
     for verb in (
-        lambda: floor.claim(user_id),
+        lambda: floor.lease_next(user_id),
         lambda: floor.resume(held),
         lambda: floor.undo(done),
         lambda: floor.reopen(done),

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from plaudit.core.accounts import users
-from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import review_decisions
+from plaudit.core.labeling import leases as core_leases
+from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.tasks import batches, lifecycle, work_queue
 from plaudit.errors import (
     Conflict,
@@ -26,14 +26,16 @@ from plaudit.model.labeling import LeaseStatus, WorkState
 from plaudit.store.accounts import organizations
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import make_message, make_turn
-from tests.support.labeling_project import Floor, hold, make_content
+from tests.support.labeling_project import Floor, lease_ref, make_content
 
 LONG = "x" * 20_000
 
 
 def seqs(floor: Floor, user_ids: str) -> list[int | None]:
     """The tasks that these people get, one after the other; None for nothing."""
-    return [None if lease is None else lease.seq for lease in map(floor.claim, user_ids.split())]
+    return [
+        None if lease is None else lease.seq for lease in map(floor.lease_next, user_ids.split())
+    ]
 
 
 def test_tasks_are_given_out_in_order_and_no_task_twice(floor):
@@ -54,7 +56,7 @@ def test_tasks_without_content_are_given_to_nobody(floor):
     floor.write(lambda tx: lifecycle.create_task(tx, floor.project))
     floor.write(lambda tx: lifecycle.create_task(tx, floor.project, content=[]))
 
-    assert floor.claim() is None
+    assert floor.lease_next() is None
 
 
 def test_of_two_batches_the_older_comes_first_unless_the_other_is_more_important(floor):
@@ -92,12 +94,12 @@ def test_a_batch_that_is_staging_or_paused_gives_out_nothing_until_it_runs(floor
     batch = floor.batch(status=status)
     floor.create(batch=batch)
 
-    before = floor.claim()
+    before = floor.lease_next()
     action = "finalize" if status is BatchStatus.staging else "resume"
     floor.write(lambda tx: batches.apply_action(tx, batch, action))
 
     assert before is None
-    assert floor.claim() is not None
+    assert floor.lease_next() is not None
 
 
 def test_pausing_takes_no_task_from_those_who_have_one(floor):
@@ -106,7 +108,7 @@ def test_pausing_takes_no_task_from_those_who_have_one(floor):
     lease = floor.take()
 
     floor.write(lambda tx: batches.apply_action(tx, batch, "pause"))
-    nothing = floor.claim("ben")
+    nothing = floor.lease_next("ben")
     floor.submit(lease)
 
     assert nothing is None
@@ -121,7 +123,7 @@ def test_cancelling_a_batch_ends_every_lease_in_it(floor):
     floor.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
     assert floor.lease(lease).status is LeaseStatus.closed
-    assert floor.claim("ben") is None
+    assert floor.lease_next("ben") is None
     with pytest.raises(LeaseLost, match="taken off"):
         floor.submit(lease, [])
 
@@ -146,7 +148,7 @@ def test_a_task_that_ends_otherwise_is_taken_from_whoever_has_it(floor, how):
 
     assert floor.place(task_id) is None
     with pytest.raises(LeaseLost, match="taken off"):
-        floor.do(assignment.heartbeat, lease, active_ms=0)
+        floor.do(core_leases.heartbeat, lease, active_ms=0)
     with pytest.raises(LeaseLost, match="taken off"):
         floor.resume(lease)
     assert floor.lease(lease).draft == b'["half"]'
@@ -154,10 +156,10 @@ def test_a_task_that_ends_otherwise_is_taken_from_whoever_has_it(floor, how):
 
 def test_nobody_has_more_tasks_open_than_the_cap(floor):
     floor.create(5)
-    leases = [floor.take() for _ in range(assignment.OPEN_LEASES_MAX)]
+    leases = [floor.take() for _ in range(core_leases.OPEN_LEASES_MAX)]
 
     with pytest.raises(LimitReached, match="3 tasks open"):
-        floor.claim()
+        floor.lease_next()
     floor.submit(leases[0])
 
     assert floor.take().seq == 4
@@ -166,20 +168,20 @@ def test_nobody_has_more_tasks_open_than_the_cap(floor):
 def test_a_lease_is_renewed_by_signs_of_life_and_runs_out_without(floor):
     floor.create()
     lease = floor.take()
-    floor.age(lease, 1000 * assignment.LEASE_SECONDS - 5000)
+    floor.age(lease, 1000 * core_leases.LEASE_SECONDS - 5000)
 
-    renewed = floor.do(assignment.heartbeat, lease, active_ms=0)
+    renewed = floor.do(core_leases.heartbeat, lease, active_ms=0)
     floor.age(lease)
 
     assert renewed > lease.expires_ms - 5000
     for late in (
-        lambda: floor.do(assignment.heartbeat, lease, active_ms=0),
+        lambda: floor.do(core_leases.heartbeat, lease, active_ms=0),
         lambda: floor.draft(lease, 1, []),
         lambda: floor.submit(lease),
-        lambda: floor.do(assignment.release, lease),
-        lambda: floor.do(assignment.skip, lease, reason="late"),
-        lambda: floor.do(assignment.flag, lease, reason="late"),
-        lambda: floor.do(assignment.report_sensitive, lease, kind="late"),
+        lambda: floor.do(core_leases.release, lease),
+        lambda: floor.do(task_notes.skip, lease, reason="late"),
+        lambda: floor.do(task_notes.flag, lease, reason="late"),
+        lambda: floor.do(task_notes.report_sensitive, lease, kind="late"),
     ):
         with pytest.raises(LeaseLost, match="ran out"):
             late()
@@ -198,7 +200,7 @@ def test_a_lease_that_ran_out_frees_its_place_for_another(floor):
         floor.resume(lease)
 
 
-def test_the_sweep_frees_places_without_anybody_claiming(floor):
+def test_expiry_frees_slots_without_anybody_asking(floor):
     floor.create(3)
     old = [floor.take("ann"), floor.take("ben")]
     floor.take("cem")
@@ -243,7 +245,7 @@ def test_a_lease_that_is_open_can_be_taken_over_by_another_page(floor):
 def test_what_was_given_back_goes_to_others_and_back_only_if_there_is_nothing_new(floor):
     floor.create(2)
     lease = floor.take()
-    floor.do(assignment.release, lease)
+    floor.do(core_leases.release, lease)
 
     new = floor.take()
     back = floor.take()
@@ -256,29 +258,29 @@ def test_what_was_skipped_is_never_offered_again(floor):
     [task_id] = floor.create()
     lease = floor.take()
 
-    floor.do(assignment.skip, lease, reason="language", note="I do not read Welsh.")
+    floor.do(task_notes.skip, lease, reason="language", note="I do not read Welsh.")
 
-    assert floor.claim() is None
+    assert floor.lease_next() is None
     with pytest.raises(LeaseLost, match="skipped"):
         floor.resume(lease)
     assert floor.take("ben").seq == floor.task(task_id).seq
 
 
 def test_skipping_everything_is_stopped(floor, monkeypatch):
-    monkeypatch.setattr(assignment, "SKIPS_PER_HOUR_MAX", 2)
+    monkeypatch.setattr(task_notes, "SKIPS_PER_HOUR_MAX", 2)
     floor.create(3)
     for _ in range(2):
-        floor.do(assignment.skip, floor.take(), reason="too hard")
+        floor.do(task_notes.skip, floor.take(), reason="too hard")
 
     with pytest.raises(LimitReached, match="ask a manager"):
-        floor.do(assignment.skip, floor.take(), reason="too hard")
+        floor.do(task_notes.skip, floor.take(), reason="too hard")
 
 
 def test_a_flag_does_not_end_the_work(floor):
     floor.create()
     lease = floor.take()
 
-    floor.do(assignment.flag, lease, reason="broken", note="The picture is missing.")
+    floor.do(task_notes.flag, lease, reason="broken", note="The picture is missing.")
 
     floor.submit(lease)
 
@@ -289,7 +291,7 @@ def test_reasons_have_bounds(floor, reason, note):
     lease = floor.take()
 
     with pytest.raises(InvalidContent):
-        floor.do(assignment.skip, lease, reason=reason, note=note)
+        floor.do(task_notes.skip, lease, reason=reason, note=note)
     assert floor.lease(lease).status is LeaseStatus.open
 
 
@@ -298,9 +300,9 @@ def test_a_task_reported_as_sensitive_is_taken_from_everybody_until_it_is_decide
     [task_id] = floor.create()
     leases = [floor.take(user) for user in ("ann", "ben")]
 
-    floor.do(assignment.report_sensitive, leases[0], kind="violence", message="No.")
+    floor.do(task_notes.report_sensitive, leases[0], kind="violence", message="No.")
 
-    assert floor.claim("cem") is None
+    assert floor.lease_next("cem") is None
     assert floor.lease(leases[1]).status is LeaseStatus.closed
     assert floor.place(task_id).state is WorkState.quarantined
     assert floor.violations() == {}
@@ -309,14 +311,14 @@ def test_a_task_reported_as_sensitive_is_taken_from_everybody_until_it_is_decide
 
     floor.decide(review_decisions.dismiss_report, task_id, "boss")
 
-    assert floor.claim("ann") is None
+    assert floor.lease_next("ann") is None
     assert floor.take("ben").assignment_id == leases[1].assignment_id
     assert floor.violations() == {}
 
 
 def test_a_report_that_is_confirmed_completes_the_task_without_threads(floor):
     [task_id] = floor.create()
-    floor.do(assignment.report_sensitive, floor.take(), kind="violence", message="No.")
+    floor.do(task_notes.report_sensitive, floor.take(), kind="violence", message="No.")
 
     floor.decide(review_decisions.confirm_report, task_id, "boss")
 
@@ -357,10 +359,10 @@ def test_a_tab_that_does_not_know_the_last_revision_overwrites_nothing(floor, re
 def test_a_draft_has_a_largest_size(floor):
     floor.create()
     lease = floor.take()
-    floor.draft(lease, 1, "x" * (assignment.DRAFT_BYTES_MAX - 2))
+    floor.draft(lease, 1, "x" * (core_leases.DRAFT_BYTES_MAX - 2))
 
     with pytest.raises(TooLarge):
-        floor.draft(lease, 2, "x" * (assignment.DRAFT_BYTES_MAX - 1))
+        floor.draft(lease, 2, "x" * (core_leases.DRAFT_BYTES_MAX - 1))
 
 
 def test_active_time_grows_and_is_no_longer_than_the_time_that_passed(floor):
@@ -369,8 +371,8 @@ def test_active_time_grows_and_is_no_longer_than_the_time_that_passed(floor):
     floor.age(lease, 60_000)
     times = []
 
-    for claimed_ms in (5000, 3000, -7, 10**15):
-        floor.do(assignment.heartbeat, lease, active_ms=claimed_ms)
+    for given_ms in (5000, 3000, -7, 10**15):
+        floor.do(core_leases.heartbeat, lease, active_ms=given_ms)
         times.append(floor.lease(lease).active_ms)
 
     assert times[:3] == [5000, 5000, 5000]
@@ -393,15 +395,15 @@ def test_a_lease_of_somebody_else_is_not_found(floor):
     lease = floor.take()
 
     with pytest.raises(NotFound):
-        floor.write(lambda tx: assignment.get_lease(tx, floor.project, "ben", lease.assignment_id))
-    stolen = hold(lease).__class__("ben", lease.assignment_id, lease.lease_version)
+        floor.write(lambda tx: core_leases.get_lease(tx, floor.project, "ben", lease.assignment_id))
+    stolen = lease_ref(lease).__class__("ben", lease.assignment_id, lease.lease_version)
     with pytest.raises(NotFound):
-        floor.write(lambda tx: assignment.release(tx, floor.project, stolen))
+        floor.write(lambda tx: core_leases.release(tx, floor.project, stolen))
 
 
 def test_somebody_who_is_removed_has_no_task_any_more(floor):
     async def invite(tx):
-        organization_id, _ = await organizations.find_account(tx, floor.environment_id)
+        organization_id, _ = await organizations.find_organization(tx, floor.environment_id)
         person = await users.invite(
             tx, organization_id, email="ann@example.com", name=None, role=PersonRole.annotator
         )
@@ -480,7 +482,7 @@ def test_an_import_that_pauses_a_batch_holds_its_tasks_back(floor):
     _, rejects = floor.world.load([{"kind": "batch", "value": value}], "archive", replace=True)
 
     assert rejects == []
-    assert floor.claim() is None
+    assert floor.lease_next() is None
 
 
 def test_what_a_long_upload_creates_needs_as_many_as_the_project_now_says(floor):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from plaudit.core.accounts import users
-from plaudit.core.labeling import leases as assignment
-from plaudit.core.labeling import review_decisions
+from plaudit.core.labeling import leases as core_leases
+from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.tasks import batches
 from plaudit.errors import Conflict, DraftConflict, LeaseLost, LimitReached, Problem
 from plaudit.model.core import BatchStatus, PersonRole, PersonStatus, TaskStatus
@@ -20,7 +20,9 @@ def test_the_last_place_is_given_to_one(floor, at_once):
     for number in range(ROUNDS):
         floor.create()
 
-        found = at_once(floor, *(lambda own, u=f"u{number}_{n}": own.claim(u) for n in range(5)))
+        found = at_once(
+            floor, *(lambda own, u=f"u{number}_{n}": own.lease_next(u) for n in range(5))
+        )
 
         assert sum(one is not None for one in found) == 1
 
@@ -30,10 +32,10 @@ def test_one_person_with_many_pages_stays_under_the_cap_and_gets_no_task_twice(f
         floor.create(8)
         user_id = f"user_{number}"
 
-        found = at_once(floor, *(lambda own, u=user_id: own.claim(u) for _ in range(6)))
+        found = at_once(floor, *(lambda own, u=user_id: own.lease_next(u) for _ in range(6)))
 
         leases = [one for one in found if not isinstance(one, Problem)]
-        assert len({one.seq for one in leases}) == len(leases) == assignment.OPEN_LEASES_MAX
+        assert len({one.seq for one in leases}) == len(leases) == core_leases.OPEN_LEASES_MAX
         assert sum(isinstance(one, LimitReached) for one in found) == 3
 
 
@@ -98,7 +100,7 @@ def test_a_submission_and_the_end_of_its_lease_exclude_each_other(floor, at_once
             floor,
             lambda own, of=lease, said=answers: own.submit(of, said),
             lambda own: [own.sweep() for _ in range(6)],
-            lambda own, n=number: own.claim(f"other_{n}"),
+            lambda own, n=number: own.lease_next(f"other_{n}"),
         )
 
         is_taken = not isinstance(found[0], Problem)
@@ -144,10 +146,10 @@ def test_nothing_is_given_out_once_a_batch_is_paused(floor, at_once):
         at_once(
             floor,
             lambda own, of=batch: own.write(lambda tx: batches.apply_action(tx, of, "pause")),
-            *(lambda own, u=f"u{number}_{n}": own.claim(u) for n in range(3)),
+            *(lambda own, u=f"u{number}_{n}": own.lease_next(u) for n in range(3)),
         )
 
-        assert floor.claim(f"late_{number}") is None
+        assert floor.lease_next(f"late_{number}") is None
         assert floor.violations() == {}
 
 
@@ -207,7 +209,7 @@ def test_a_report_and_a_submission_at_once_lose_nothing(world, at_once):
         submitted, _ = at_once(
             floor,
             lambda own, of=leases[0], said=answers: own.submit(of, said),
-            lambda own, of=leases[1]: own.do(assignment.report_sensitive, of, kind="violence"),
+            lambda own, of=leases[1]: own.do(task_notes.report_sensitive, of, kind="violence"),
         )
 
         is_taken = not isinstance(submitted, Problem)
@@ -215,7 +217,7 @@ def test_a_report_and_a_submission_at_once_lose_nothing(world, at_once):
         floor.decide(review_decisions.dismiss_report, task_id, "boss")
         assert floor.violations() == {}
         for user_id in ("cem", "dan"):
-            lease = floor.claim(f"{user_id}_{number}")
+            lease = floor.lease_next(f"{user_id}_{number}")
             if lease is not None:
                 floor.submit(lease)
 
@@ -243,7 +245,7 @@ def test_a_paused_batch_that_is_cancelled_while_somebody_undoes_leaves_no_lease(
 
 def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, at_once):
     async def invite(tx, number):
-        organization_id, _ = await organizations.find_account(tx, floor.environment_id)
+        organization_id, _ = await organizations.find_organization(tx, floor.environment_id)
         person = await users.invite(
             tx, organization_id, email=f"{number}@example.com", name=None, role=PersonRole.annotator
         )
@@ -259,8 +261,8 @@ def test_somebody_who_is_removed_while_they_work_keeps_nothing(floor, at_once):
             lambda own, a=organization_id, u=user_id: own.write(
                 lambda tx: users.change(tx, a, u, REMOVAL)
             ),
-            lambda own, of=lease: own.do(assignment.heartbeat, of, active_ms=0),
-            lambda own, of=lease: own.do(assignment.release, of),
+            lambda own, of=lease: own.do(core_leases.heartbeat, of, active_ms=0),
+            lambda own, of=lease: own.do(core_leases.release, of),
         )
 
         assert floor.lease(lease).status in (LeaseStatus.closed, LeaseStatus.released)

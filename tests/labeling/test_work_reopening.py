@@ -69,7 +69,7 @@ def test_undo_works_although_the_next_tasks_are_open(floor):
     floor.undo(lease)
 
     with pytest.raises(LimitReached):
-        floor.claim()
+        floor.lease_next()
 
 
 def test_the_last_twenty_submissions_can_be_opened_again(floor):

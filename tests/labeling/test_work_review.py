@@ -30,7 +30,7 @@ def standing(floor: Floor, task_id: str):
 
 def said(floor: Floor, task_id: str):
     seq = floor.task(task_id).seq
-    return floor.write(lambda tx: review_queue.list_said(tx, floor.project, seq))
+    return floor.write(lambda tx: review_queue.list_actions(tx, floor.project, seq))
 
 
 def outcome(floor: Floor, task_id: str, key: str):
@@ -164,7 +164,7 @@ def test_who_gets_work_back_is_told_why_until_they_submit_again(floor):
         return floor.write(lambda tx: review_queue.list_returned(tx, floor.project, user_id))
 
     def reason(lease):
-        return floor.write(lambda tx: review_queue.returned_with(tx, floor.project, lease))
+        return floor.write(lambda tx: review_queue.find_returned_task(tx, floor.project, lease))
 
     [returned] = told("ann")
     assert returned.comment == "Read the prompt again."

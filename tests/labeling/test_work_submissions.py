@@ -208,7 +208,7 @@ def test_work_that_is_sent_back_waits_for_its_author_alone(floor):
 
     floor.decide(review_decisions.send_back, task_id, "rev", "ann", comment="Look again.")
 
-    assert floor.claim("ben") is None
+    assert floor.lease_next("ben") is None
     again = floor.take("ann")
     assert (again.assignment_id, again.lease_version > lease.lease_version) == (
         lease.assignment_id,

@@ -104,7 +104,7 @@ def filled(settings, monkeypatch, now: int) -> tuple[World, dict[str, str]]:
 
 
 async def revoke(world: World, key: str) -> None:
-    environment_id = await api_keys.get_org(world.db, "default", "live")
+    environment_id = await api_keys.get_environment(world.db, "default", "live")
 
     async def work(tx):
         found = await organizations.find_key_by_digest(tx, world.secret.key_digests(key)[0])

@@ -92,14 +92,14 @@ class Shift:
         """Somebody who is signed in; what their session's cookie holds."""
 
         async def run(tx: Any) -> str:
-            account = await organizations.find_account(tx, self.environment_id)
+            account = await organizations.find_organization(tx, self.environment_id)
             assert account is not None
             organization_id = account[0]
             one = await users.invite(
                 tx, organization_id, email=f"{name.lower()}@example.org", name=name, role=role
             )
             await users.change(tx, organization_id, one.user_id, {"status": PersonStatus.active})
-            return await sessions.begin(
+            return await sessions.start_session(
                 tx,
                 self.world.secret,
                 organization_id=organization_id,

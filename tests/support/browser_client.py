@@ -50,7 +50,7 @@ def invite(
     environment_id = world.org(org)
 
     async def work(tx: Any) -> tuple[str, str]:
-        organization_id = await users.live_account(tx, environment_id)
+        organization_id = await users.find_live_organization(tx, environment_id)
         assert organization_id is not None
         person = await users.invite(
             tx, organization_id, email=email, name=name, role=PersonRole(role)
@@ -75,7 +75,7 @@ def add_person(
     environment_id, password_hash = world.org(org), _hash_of(password)
 
     async def work(tx: Any) -> str:
-        organization_id = await users.live_account(tx, environment_id)
+        organization_id = await users.find_live_organization(tx, environment_id)
         assert organization_id is not None
         await users.change(tx, organization_id, user_id, {"status": PersonStatus.active})
         await credentials.put_password(tx, organization_id, user_id, password_hash, clock.now_ms())
@@ -188,7 +188,7 @@ def signed_in(world: World, who: Somebody) -> Iterator[Browser]:
     """A browser in which somebody is signed in already."""
 
     async def work(tx: Any) -> str:
-        return await sessions.begin(
+        return await sessions.start_session(
             tx, world.secret, organization_id=who.organization_id, user_id=who.user_id, agent="test"
         )
 

@@ -75,10 +75,10 @@ class World:
     def org(self, name: str = "default", mode: str = "live") -> str:
         """The environment_id of an organization's world, which is made if absent."""
         try:
-            return self.run(api_keys.get_org(self.db, name, mode))
+            return self.run(api_keys.get_environment(self.db, name, mode))
         except NotFound:
-            self.run(api_keys.create_account(self.db, name))
-            return self.run(api_keys.get_org(self.db, name, mode))
+            self.run(api_keys.create_organization(self.db, name))
+            return self.run(api_keys.get_environment(self.db, name, mode))
 
     def key(self, org: str = "default", mode: str = "live", role: str = "admin") -> str:
         """A new API key."""

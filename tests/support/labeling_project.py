@@ -17,7 +17,7 @@ from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.forms import form_of
 from plaudit.core.tasks.projects import change_project, create_batch, create_project
 from plaudit.model.core import BatchStatus, TaskStatus
-from plaudit.model.labeling import Hold, Lease
+from plaudit.model.labeling import Lease, LeaseRef
 from plaudit.store.engine import checks
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions as submissions_store
@@ -143,11 +143,11 @@ class Floor:
         found: list[str] = self.write(run)
         return found
 
-    def claim(self, user_id: str = "ann") -> Lease | None:
-        return self.write(lambda tx: leases.claim(tx, self.project, user_id))
+    def lease_next(self, user_id: str = "ann") -> Lease | None:
+        return self.write(lambda tx: leases.lease_next(tx, self.project, user_id))
 
     def take(self, user_id: str = "ann") -> Lease:
-        found = self.claim(user_id)
+        found = self.lease_next(user_id)
         assert found is not None
         return found
 
@@ -172,7 +172,7 @@ class Floor:
         given = self.answers(lease) if answers is None else answers
         return self.write(
             lambda tx: submissions.submit(
-                tx, self.project, hold(lease), given, client_key=key, active_ms=1000
+                tx, self.project, lease_ref(lease), given, client_key=key, active_ms=1000
             )
         )
 
@@ -186,7 +186,7 @@ class Floor:
             lambda tx: leases.save_draft(
                 tx,
                 self.project,
-                hold(lease),
+                lease_ref(lease),
                 revision=revision,
                 answers=answers,
                 active_ms=active_ms,
@@ -195,7 +195,7 @@ class Floor:
 
     def do(self, verb: Any, lease: Lease, **fields: Any) -> Any:
         """Skip, release, flag, report or renew."""
-        return self.write(lambda tx: verb(tx, self.project, hold(lease), **fields))
+        return self.write(lambda tx: verb(tx, self.project, lease_ref(lease), **fields))
 
     def undo(self, lease: Lease) -> Lease:
         return self.write(
@@ -258,7 +258,7 @@ class Floor:
         )
 
     def sweep(self) -> int:
-        return self.write(lambda tx: leases.sweep(tx, self.project.project_key))
+        return self.write(lambda tx: leases.expire_leases(tx, self.project.project_key))
 
     def age(self, lease: Lease, ms: int = 3_600_000) -> None:
         """Let a lease and what was submitted under it be as if that much time had passed."""
@@ -287,5 +287,5 @@ class Floor:
         return found
 
 
-def hold(lease: Lease) -> Hold:
-    return Hold(lease.user_id, lease.assignment_id, lease.lease_version)
+def lease_ref(lease: Lease) -> LeaseRef:
+    return LeaseRef(lease.user_id, lease.assignment_id, lease.lease_version)

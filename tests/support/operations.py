@@ -368,7 +368,7 @@ def add_ann_people(world: Any) -> None:
     environment_id = world.org()
 
     async def work(tx: Any) -> None:
-        found = await organizations.find_account(tx, environment_id)
+        found = await organizations.find_organization(tx, environment_id)
         assert found is not None
         person = Person(
             organization_id=found[0],

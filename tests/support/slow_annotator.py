@@ -16,7 +16,7 @@ from plaudit.errors import LeaseLost
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.tasks import projects
-from tests.support.labeling_project import hold
+from tests.support.labeling_project import lease_ref
 
 
 async def main(config: dict[str, Any]) -> None:
@@ -32,7 +32,7 @@ async def main(config: dict[str, Any]) -> None:
     try:
         await db.write(
             lambda tx: submissions.submit(
-                tx, project, hold(lease), config["answers"], client_key="k", active_ms=0
+                tx, project, lease_ref(lease), config["answers"], client_key="k", active_ms=0
             )
         )
         print("taken", flush=True)

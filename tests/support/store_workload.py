@@ -14,6 +14,7 @@ from plaudit.core.labeling import (
     review_queue,
     statistics,
     submissions,
+    task_notes,
     task_work,
 )
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
@@ -140,7 +141,7 @@ def put_through_work(world: World) -> None:
     lease = floor.take()
     floor.draft(lease, 1, [])
     floor.do(leases.heartbeat, lease, active_ms=1)
-    floor.do(leases.flag, lease, reason="odd")
+    floor.do(task_notes.flag, lease, reason="odd")
     floor.do(leases.release, lease)
     lease = floor.resume(lease)
     floor.submit(lease)
@@ -155,31 +156,31 @@ def put_through_work(world: World) -> None:
     fix = {"at": "t0u0", "key": "likert_value", "value": 2}
     floor.decide(review_decisions.correct, first, "rev", fixes=[fix])
     floor.write(lambda tx: review_queue.list_completed(tx, floor.project))
-    floor.write(lambda tx: review_queue.list_answered(tx, floor.project, 1))
+    floor.write(lambda tx: review_queue.list_submit_actions(tx, floor.project, 1))
     floor.write(lambda tx: submissions.list_recent(tx, floor.project, "ann"))
     floor.move(lifecycle.reopen_task, first)
     floor.age(floor.take("ben"))
-    floor.do(leases.skip, floor.take("cem"), reason="hard")
+    floor.do(task_notes.skip, floor.take("cem"), reason="hard")
     floor.set(review="none")
     lease = floor.take("dan")
     floor.submit(lease)
     floor.undo(lease)
     lease = floor.take("eve")
-    floor.do(leases.report_sensitive, lease, kind="violence")
+    floor.do(task_notes.report_sensitive, lease, kind="violence")
     [reported] = [one for one in task_ids if floor.task(one).seq == lease.seq]
     floor.decide(review_decisions.dismiss_report, reported, "rev")
-    floor.do(leases.report_sensitive, floor.take("fay"), kind="violence")
-    floor.write(lambda tx: review_queue.list_parked(tx, floor.project))
+    floor.do(task_notes.report_sensitive, floor.take("fay"), kind="violence")
+    floor.write(lambda tx: review_queue.list_quarantined(tx, floor.project))
     [quarantined] = [one for one in task_ids if (place := floor.place(one)) and place.reason]
     floor.decide(review_decisions.confirm_report, quarantined, "rev")
 
     async def late(tx):
-        organization_id, _ = await organizations.find_account(tx, floor.environment_id)
+        organization_id, _ = await organizations.find_organization(tx, floor.environment_id)
         await leases.end_leases_of(tx, organization_id, "dan")
-        await leases.list_open(tx, floor.project, "ann")
-        await leases.count_open(tx, floor.project, limit_max=10)
+        await leases.list_open_leases(tx, floor.project, "ann")
+        await leases.count_free_tasks(tx, floor.project, limit_max=10)
         await leases_store.list_projects_due(tx, now=FAR, limit=10)
-        await leases.sweep(tx, project_key)
+        await leases.expire_leases(tx, project_key)
 
     floor.age(floor.take("gil"))
     floor.write(late)
@@ -195,8 +196,8 @@ async def looked_after(tx, floor: Floor, task) -> None:
     await statistics.progress(tx, project)
     await statistics.pace(tx, project, FAR // 10**6)
     await statistics.last_answers(tx, project)
-    organization_id, _ = await organizations.find_account(tx, floor.environment_id)
-    await task_work.work_on(tx, task, organization_id)
+    organization_id, _ = await organizations.find_organization(tx, floor.environment_id)
+    await task_work.get_task_work(tx, task, organization_id)
     words = resolve.ScopeNames(project_id=project.project_id)
     shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
     for batch_id, status, after in shapes:

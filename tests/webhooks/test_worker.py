@@ -233,7 +233,7 @@ def test_workers_that_take_back_at_the_same_time_take_each_lease_once(world):
     assert taken + rest == len(floors) * len(leases)
     assert world.run(workers[0].take_back()) == 0
     assert all(floor.violations() == {} for floor in floors)
-    assert {floor.claim("cem").lease_version for floor in floors} == {1}
+    assert {floor.lease_next("cem").lease_version for floor in floors} == {1}
 
 
 async def run_out(tx, project_key):

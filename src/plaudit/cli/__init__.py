@@ -53,9 +53,9 @@ def init(place: CliContext | None = None) -> None:
 
     async def work(db: Database, secret: ServerSecret) -> None:
         try:
-            await api_keys.get_org(db, DEFAULT_ORG, "live")
+            await api_keys.get_environment(db, DEFAULT_ORG, "live")
         except NotFound:
-            await api_keys.create_account(db, DEFAULT_ORG)
+            await api_keys.create_organization(db, DEFAULT_ORG)
 
     with_store(chosen, work)
     done = ", ".join(applied) if applied else "it was up to date"

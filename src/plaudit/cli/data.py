@@ -57,7 +57,7 @@ def import_files(
         refuse("an archive says itself which projects its tasks belong to", code=2)
 
     async def work(db: Database, secret: ServerSecret) -> Summary:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
 
         with progress() as bars:
             return await import_sources(
@@ -90,7 +90,7 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
     require_writable(out)
 
     async def work(db: Database, secret: ServerSecret) -> int:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         written = 0
         with progress() as bars, files.writing(out) as write:
             bar = bars.add_task("writing", total=await export.count_tasks(db, environment_id))

@@ -61,7 +61,7 @@ def deliver(
     task_ids = None if tasks is None else _ids_of(tasks)
 
     async def work(db: Database, secret: ServerSecret) -> DeliveryRow:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         async with db.read() as tx:
             inside = await find_project(tx, environment_id, ScopeNames(project_name=project))
             assert inside is not None

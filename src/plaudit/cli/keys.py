@@ -57,12 +57,12 @@ def create_key(
 
     async def work(db: Database, secret: ServerSecret) -> str:
         try:
-            environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+            environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         except NotFound:
             if not create:
                 raise
-            await api_keys.create_account(db, chosen.org)
-            environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+            await api_keys.create_organization(db, chosen.org)
+            environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         return await api_keys.create_key(
             db,
             secret,
@@ -83,7 +83,7 @@ def list_keys(*, world: World | None = None) -> None:
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> list[Any]:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         return await api_keys.list_keys(db, environment_id)
 
     found = with_store(chosen.settings(), work)
@@ -110,7 +110,7 @@ def revoke_key(key: str, *, world: World | None = None) -> None:
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         actor = Actor("command", "keys revoke")
         return (
             await api_keys.revoke_key(db, environment_id=environment_id, key=key, actor=actor)
@@ -146,7 +146,7 @@ def create_project(
     fields = None if form is None else _fields_of(form)
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
 
         async def create(tx: Transaction) -> str:
             detail = projects.checked_detail(

@@ -47,7 +47,7 @@ def create_user(
     chosen = organization or Organization()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        environment_id = await api_keys.get_org(db, chosen.org, "live")
+        environment_id = await api_keys.get_environment(db, chosen.org, "live")
 
         async def create(tx: Transaction) -> str:
             organization_id = await _account(tx, environment_id)
@@ -70,7 +70,7 @@ def create_user(
         return await db.write(create)
 
     settings = chosen.settings()
-    print(authentication.link(settings.public_url, with_store(settings, work)))
+    print(authentication.invitation_link(settings.public_url, with_store(settings, work)))
 
 
 @users.command(name="invite")
@@ -85,7 +85,7 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
     chosen = organization or Organization()
 
     async def work(db: Database, secret: ServerSecret) -> str:
-        environment_id = await api_keys.get_org(db, chosen.org, "live")
+        environment_id = await api_keys.get_environment(db, chosen.org, "live")
 
         async def invite(tx: Transaction) -> str:
             organization_id = await _account(tx, environment_id)
@@ -102,7 +102,7 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
         return await db.write(invite)
 
     settings = chosen.settings()
-    print(authentication.link(settings.public_url, with_store(settings, work)))
+    print(authentication.invitation_link(settings.public_url, with_store(settings, work)))
 
 
 @users.command(name="list")
@@ -122,7 +122,7 @@ def list_users(
     wanted = None if status is None else PersonStatus(status)
 
     async def work(db: Database, secret: ServerSecret) -> list[Person]:
-        environment_id = await api_keys.get_org(db, chosen.org, "live")
+        environment_id = await api_keys.get_environment(db, chosen.org, "live")
         found: list[Person] = []
         after = (-1, "")
         async with db.read() as tx:
@@ -146,6 +146,6 @@ def list_users(
 
 
 async def _account(tx: Transaction, environment_id: str) -> str:
-    organization_id = await people.live_account(tx, environment_id)
+    organization_id = await people.find_live_organization(tx, environment_id)
     assert organization_id is not None  # the commands name live worlds alone
     return organization_id

@@ -45,7 +45,7 @@ def list_webhooks(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> Table:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         async with db.read() as tx:
             if notices is not None:
                 return await _notices(tx, environment_id, MessageState(notices), limit)
@@ -78,7 +78,7 @@ def replay(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> int:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         if notice is not None:
             await db.write(lambda tx: _replay_one(tx, environment_id, notice))
             return 1
@@ -116,7 +116,7 @@ def secrets(
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> list[str]:
-        environment_id = await api_keys.get_org(db, chosen.org, chosen.mode)
+        environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         if rotate is not None:
             name = rotate
             return [

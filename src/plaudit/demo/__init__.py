@@ -75,8 +75,8 @@ async def _fill(chosen: Settings) -> dict[str, Any]:
     db = connect.open_database(chosen)
     try:
         await server_secret.bind(db, secret, chosen.secret_path)
-        await api_keys.create_account(db, "default")
-        environment_id = await api_keys.get_org(db, "default", "live")
+        await api_keys.create_organization(db, "default")
+        environment_id = await api_keys.get_environment(db, "default", "live")
         with as_file(files("plaudit.demo") / "sample.jsonl") as path:
             source = Source(path, lambda: format_files.entries(path, "archive", lambda at: None))
             await import_sources(db, environment_id, lambda: [source], on_reject=_refuse_sample)
@@ -98,7 +98,7 @@ async def _add_person(
     login = Login(f"{role}@example.com", _random_password())
 
     async def invite(tx: Transaction) -> str:
-        organization_id = await users.live_account(tx, environment_id)
+        organization_id = await users.find_live_organization(tx, environment_id)
         assert organization_id is not None
         person = await users.invite(tx, organization_id, email=login.email, name=None, role=role)
         return await authentication.make_invitation(tx, secret, person)

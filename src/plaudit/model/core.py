@@ -18,12 +18,12 @@ class TaskStatus(StrEnum):
 
     @property
     def code(self) -> int:
-        """The small number that stands for this status in the store."""
+        """Number of this status in the store."""
         return _TASK_STATUSES.index(self)
 
     @staticmethod
     def from_code(code: int) -> TaskStatus:
-        """The status that a stored number stands for."""
+        """Status with this number in the store."""
         return _TASK_STATUSES[code]
 
 
@@ -43,7 +43,7 @@ class BatchStatus(StrEnum):
 
 
 class Role(IntEnum):
-    """What an API key may do; each role includes the ones before it."""
+    """Role of an API key; each includes the ones before it."""
 
     read = 1
     write = 2
@@ -51,7 +51,7 @@ class Role(IntEnum):
 
 
 class PersonRole(StrEnum):
-    """What a person may do in the workspace; each includes the ones below it."""
+    """Role of a user in the workspace; each includes the ones below it."""
 
     admin = "admin"
     manager = "manager"
@@ -60,7 +60,7 @@ class PersonRole(StrEnum):
 
 
 class PersonStatus(StrEnum):
-    """How a person stands with their organization. Nobody is ever deleted: work names them."""
+    """Status of a user. None is ever deleted, because submissions and the audit log name them."""
 
     invited = "invited"
     active = "active"
@@ -68,7 +68,7 @@ class PersonStatus(StrEnum):
 
 
 class Review(StrEnum):
-    """Which answers of a project somebody looks at before they are delivered."""
+    """Tasks of a project that are reviewed before delivery."""
 
     none = "none"
     sample = "sample"
@@ -76,7 +76,7 @@ class Review(StrEnum):
 
 
 class Opts(IntFlag):
-    """The opt-in details of contract 1.6, as bits, in the order of the official client."""
+    """Opt-in details of a task, as bits; see docs/compatibility.md#opts."""
 
     annotation_details = 1
     attachment_details = 2
@@ -89,7 +89,7 @@ ALL_OPTS = Opts(15)
 
 
 class Caller(Struct, frozen=True):
-    """Whoever is asking, after authentication. `environment_id` names one world (live or test)."""
+    """An authenticated caller of the API, in the live or test environment of its key."""
 
     environment_id: str
     key_id: str
@@ -97,7 +97,7 @@ class Caller(Struct, frozen=True):
 
 
 class Actor(Struct, frozen=True):
-    """Who changes something: kind is key, user, command (an operator's) or server."""
+    """Author of a change in the audit log: kind is key, user, command (an operator's) or server."""
 
     kind: str
     id: str
@@ -105,11 +105,11 @@ class Actor(Struct, frozen=True):
 
 
 SERVER = Actor("server", "server")
-"""What happens by itself, such as the completion of a batch by its last task."""
+"""Author of automatic changes, such as the completion of a batch by its last task."""
 
 
 class AuditEntryRow(Struct, frozen=True):
-    """One change, as the audit log keeps it. `project_key` is 0 for what no project holds."""
+    """Entry of the audit log. `project_key` is 0 for an object outside projects, such as a key."""
 
     project_key: int
     entry_id: str
@@ -124,7 +124,7 @@ class AuditEntryRow(Struct, frozen=True):
 
 
 class ApiKeyRow(Struct, frozen=True):
-    """An API key without its secret; `display` is its beginning, enough to recognise it."""
+    """An API key without its text; `display` is its first 12 characters, to recognise it."""
 
     key_id: str
     environment_id: str
@@ -137,7 +137,7 @@ class ApiKeyRow(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """Somebody of an account. `email` is as it was given; two are the same by their key forms."""
+    """A user of an organization. `email` is as given; `email_key` of core/accounts compares two."""
 
     organization_id: str
     user_id: str
@@ -149,7 +149,7 @@ class Person(Struct, frozen=True):
 
 
 class SignedIn(Struct, frozen=True):
-    """A person whose browser has a session. `environment_id` is their account's live world."""
+    """A signed-in user; `environment_id` is the live environment of their organization."""
 
     environment_id: str
     organization_id: str
@@ -159,22 +159,22 @@ class SignedIn(Struct, frozen=True):
     role: PersonRole
     session_id: str
     seen_ms: int
-    """When the session was last written down as used; see core.sessions."""
+    """Stored time of the session's last use; see core/accounts/sessions.py."""
 
 
 class Session(Struct, frozen=True):
-    """A browser that is signed in, without what proves it."""
+    """A browser session, without its token."""
 
     session_id: str
     agent: str
-    """The User-Agent it signed in with; anything may stand there."""
+    """User-Agent header at sign-in; untrusted text."""
     created_ms: int
     seen_ms: int
     expires_ms: int
 
 
 class Quota(Struct, frozen=True):
-    """So many requests in so many seconds."""
+    """Rate limit: `amount` requests in `seconds` seconds."""
 
     amount: int
     seconds: int
@@ -209,7 +209,7 @@ class BatchRow(Struct, frozen=True):
 
 
 class StoredTask(Struct, frozen=True):
-    """One task's row and the JSON it is answered with; see `wire.rendering`."""
+    """A task's row and the stored JSON of its response; see `wire/v2/render.py`."""
 
     project_key: int
     seq: int

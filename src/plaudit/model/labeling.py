@@ -1,4 +1,4 @@
-"""Who works on what: leases, submissions and what is said about a task."""
+"""Rows of the work on tasks: the queue, leases, submissions and notes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from msgspec import Struct
 
 
 class WorkState(StrEnum):
-    """How far the work on a pending task is."""
+    """State of a task in the work queue."""
 
     open = "open"
     in_review = "in_review"
-    """Everybody has answered; a reviewer decides."""
+    """All submissions are there; a reviewer decides."""
     quarantined = "quarantined"
     """Reported as sensitive; a manager decides."""
 
 
 class LeaseStatus(StrEnum):
-    """How an assignment stands; it takes up a place of its task while open or returned."""
+    """State of a lease; an open or returned one takes up a slot of its task."""
 
     open = "open"
     returned = "returned"
-    """Sent back by a reviewer; waits for the same person."""
+    """Sent back by a reviewer; its slot is reserved for the same person."""
     submitted = "submitted"
     skipped = "skipped"
     expired = "expired"
@@ -31,27 +31,36 @@ class LeaseStatus(StrEnum):
     """Ended from outside: the task has ended or was taken off the queue, or the person left."""
 
 
-class Work(Struct, frozen=True):
-    """A pending task that people can work on."""
+class QueuedTask(Struct, frozen=True):
+    """A pending task in the work queue, ordered by rank, since_ms, seq."""
 
     project_key: int
     seq: int
     batch_id: str | None
     rank: int
+    """The batch's priority, negated."""
     since_ms: int
+    """Creation time of the batch, or of the task if it has none."""
     needed: int
+    """Slots of the task, one for each submission that it needs."""
     submitted_count: int
     open_count: int
+    """Slots that are leased. The rest of `needed` is free."""
     state: WorkState
     is_on_hold: bool
+    """The batch is staging, paused or cancelled."""
     reason: str | None
+    """Why the task is in review or quarantined."""
 
 
 class Lease(Struct, frozen=True):
-    """An assignment: this person holds this task until then, under this fencing number.
+    """A person's lease of a task until `expires_ms` (table `assignment`).
 
-    `display` is JSON: for each turn, by its path, the indexes of its responses as they are shown.
-    `draft` is the JSON that the page saved last, None if it never did.
+    There is one for each person and task, for good; `lease_version` grows each time it is acquired
+    again, and requests with an older one are refused (a fencing token). `leased_ms` is the time of
+    the last acquisition, `created_ms` of the first. `display` is JSON: for each turn, by its path,
+    the indexes of its responses in the order of display. `draft` is the JSON that the page saved
+    last, None if it never did.
     """
 
     project_key: int
@@ -61,7 +70,7 @@ class Lease(Struct, frozen=True):
     status: LeaseStatus
     lease_version: int
     created_ms: int
-    claimed_ms: int
+    leased_ms: int
     expires_ms: int
     ended_ms: int | None
     active_ms: int
@@ -71,8 +80,8 @@ class Lease(Struct, frozen=True):
     draft_ms: int | None
 
 
-class Hold(Struct, frozen=True):
-    """Which lease a request of an annotator is about: whose, and its lease_version."""
+class LeaseRef(Struct, frozen=True):
+    """Reference to a lease that an annotator's request carries, valid for one lease_version."""
 
     user_id: str
     assignment_id: str
@@ -80,7 +89,11 @@ class Hold(Struct, frozen=True):
 
 
 class SubmissionRow(Struct, frozen=True):
-    """What one person answered; `answers` is JSON (see answers.py) and never changes."""
+    """One person's answers to a task; `answers` is JSON (see answers.py) and never changes.
+
+    `client_key` is the page's idempotency key, `given_hash` the hash of the answers as sent.
+    `supersedes` is the submission_id of revision - 1. Only a current one counts for the task.
+    """
 
     project_key: int
     submission_id: str
@@ -100,7 +113,7 @@ class SubmissionRow(Struct, frozen=True):
 
 
 class TaskNote(Struct, frozen=True):
-    """What somebody said about a task: kind is skip, flag, report or a reviewer's verdict."""
+    """A note on a task: kind is skip, flag, report, or the name of a reviewer's decision."""
 
     project_key: int
     note_id: str

@@ -53,7 +53,7 @@ def test_before_that_they_cannot_sign_in(world):
 def test_the_whole_link_may_be_given_in_the_place_of_its_token(world):
     _, token = invite(world, "ada@example.com")
     with browsing(world) as browser:
-        answer = accept(browser, authentication.link("https://x.example", token) + " ")
+        answer = accept(browser, authentication.invitation_link("https://x.example", token) + " ")
 
     assert answer.status_code == 303
 

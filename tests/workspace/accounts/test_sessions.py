@@ -160,7 +160,7 @@ def test_use_keeps_a_session_and_is_written_down(world):
 def test_a_session_ends_after_seven_days_however_much_it_is_used(world):
     who = add_person(world)
     with signed_in(world, who) as browser:
-        shift_sessions(world, expires=sessions.WHOLE_MS + 1000)
+        shift_sessions(world, expires=sessions.LIFETIME_MS + 1000)
         page = browser.get("/work", follow=False)
 
     assert page.headers["location"] == "/sign-in"

@@ -291,7 +291,7 @@ def test_a_removal_and_a_sign_in_at_once_leave_no_session(world):
 
     async def leave(who, seconds):
         async def work(tx):
-            organization_id = await users.live_account(tx, environment_id)
+            organization_id = await users.find_live_organization(tx, environment_id)
             await users.change(tx, organization_id, who.user_id, {"status": PersonStatus.removed})
 
         await asyncio.sleep(seconds)

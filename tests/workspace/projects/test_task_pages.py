@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from plaudit.core.labeling import leases
+from plaudit.core.labeling import task_notes
 from plaudit.core.tasks import batches, lifecycle, listing
 from plaudit.model.core import TaskStatus
 from plaudit.store.tasks import tasks
@@ -259,7 +259,7 @@ def test_the_work_on_a_task_is_shown_with_names_and_notes(world, mia):
     who = add_person(world, email="ann@example.com", name="Ann <b>")
     [task_id] = floor.create(1)
     floor.work_on(who.user_id)
-    floor.do(leases.flag, floor.take("ghost"), reason="odd<script>")
+    floor.do(task_notes.flag, floor.take("ghost"), reason="odd<script>")
 
     text = mia.get(path_of(floor, task_id)).text
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.accounts.api_keys import holds_key, mask_keys
+from plaudit.core.accounts.api_keys import contains_key, mask_keys
 from plaudit.errors import InvalidParameter
 
 Q = TypeVar("Q", bound=Struct)
@@ -186,7 +186,7 @@ def _pairs(raw: bytes) -> Iterable[tuple[str, str]]:
             raise InvalidParameter(
                 f"{_short(name)} is longer than {VALUE_CHARS_MAX} characters", param=_short(name)
             )
-        if holds_key(f"{name}={value}"):
+        if contains_key(f"{name}={value}"):
             raise InvalidParameter(
                 "an API key belongs in the Authorization header, never in a URL; revoke this one",
                 param=_short(name),

@@ -11,7 +11,7 @@ from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.openapi import examples
-from plaudit.core.accounts import api_keys, registers
+from plaudit.core.accounts import api_keys
 from plaudit.model.core import Role
 from plaudit.wire.manage import resources
 from plaudit.wire.manage.resources import ApiKey, ApiKeyPage, CreatedApiKey, CreateKey, Nothing
@@ -27,13 +27,13 @@ class ListKeys(Struct, frozen=True):
 
 async def create_key(call: Call[NoQuery], body: CreateKey, change: WriteContext) -> CreatedApiKey:
     """POST /manage/v1/keys: one key of the caller's world, its text shown once."""
-    key, text = await api_keys.add_key_of(
+    key, text = await api_keys.add_key_for_caller(
         change.tx,
         call.services.secret,
         call.caller,
         name=body.name or "",
         role=Role[body.role],
-        expires_ms=api_keys.checked_end(moment(body.expires_at, "/expires_at")),
+        expires_ms=api_keys.checked_expiry(moment(body.expires_at, "/expires_at")),
     )
     await change.note("key", key.key_id, detail={"role": body.role})
     return resources.created_key(key, text)
@@ -42,7 +42,7 @@ async def create_key(call: Call[NoQuery], body: CreateKey, change: WriteContext)
 async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
     """GET /manage/v1/keys: one page, oldest first."""
     async with call.services.db.read() as tx:
-        return await registers.key_page(
+        return await api_keys.list_keys_page(
             tx,
             call.services.secret,
             call.caller.environment_id,

@@ -10,7 +10,7 @@ from plaudit.api.http.operation import Call
 from plaudit.api.http.parameters import Text
 from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.openapi import examples
-from plaudit.core.accounts import registers
+from plaudit.core.common import audit
 from plaudit.model.core import Role
 from plaudit.wire.manage.resources import AuditPage
 
@@ -28,7 +28,7 @@ class ListAudit(Struct, frozen=True):
 async def list_audit(call: Call[ListAudit]) -> AuditPage:
     """GET /manage/v1/audit: one page, newest first."""
     async with call.services.db.read() as tx:
-        return await registers.audit_page(
+        return await audit.list_entries_page(
             tx,
             call.services.secret,
             call.caller.environment_id,

@@ -11,7 +11,7 @@ from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import Enum, NoQuery
 from plaudit.api.manage.common import LIMIT, NEXT_TOKEN, PAGE_MAX, declare
 from plaudit.api.openapi import examples
-from plaudit.core.accounts import authentication, registers, users
+from plaudit.core.accounts import authentication, users
 from plaudit.errors import Forbidden, NotFound
 from plaudit.model.core import PersonStatus, Role
 from plaudit.wire.manage import resources
@@ -39,7 +39,7 @@ class ListUsers(Struct, frozen=True):
 
 async def create_user(call: Call[NoQuery], body: CreateUser, change: WriteContext) -> InvitedUser:
     """POST /manage/v1/users: one person, invited."""
-    organization_id = await users.live_account(change.tx, change.environment_id)
+    organization_id = await users.find_live_organization(change.tx, change.environment_id)
     if organization_id is None:
         raise Forbidden(_LIVE_ALONE)
     person = await users.invite(
@@ -47,29 +47,29 @@ async def create_user(call: Call[NoQuery], body: CreateUser, change: WriteContex
     )
     token = await authentication.make_invitation(change.tx, call.services.secret, person)
     await change.note("user", person.user_id, detail={"role": person.role})
-    return resources.invited_user(person, authentication.link(base_url(call), token))
+    return resources.invited_user(person, authentication.invitation_link(base_url(call), token))
 
 
 async def invite_user(call: Call[NoQuery], body: Nothing, change: WriteContext) -> InvitedUser:
     """POST /manage/v1/users/{user_id}/invite: a new link; the one before holds no more."""
-    organization_id = await users.live_account(change.tx, change.environment_id)
+    organization_id = await users.find_live_organization(change.tx, change.environment_id)
     if organization_id is None:
         raise NotFound("there is no such user")
     person, token = await authentication.invite_again(
         change.tx, call.services.secret, organization_id, call.path["user_id"]
     )
     await change.note("user", person.user_id)
-    return resources.invited_user(person, authentication.link(base_url(call), token))
+    return resources.invited_user(person, authentication.invitation_link(base_url(call), token))
 
 
 async def list_users(call: Call[ListUsers]) -> UserPage:
     """GET /manage/v1/users: one page, oldest first."""
     query, environment_id = call.query, call.caller.environment_id
     async with call.services.db.read() as tx:
-        organization_id = await users.live_account(tx, environment_id)
+        organization_id = await users.find_live_organization(tx, environment_id)
         if organization_id is None:
             raise Forbidden(_LIVE_ALONE)
-        return await registers.person_page(
+        return await users.list_users_page(
             tx,
             call.services.secret,
             environment_id,
@@ -82,7 +82,7 @@ async def list_users(call: Call[ListUsers]) -> UserPage:
 
 async def change_user(call: Call[NoQuery], body: ChangeUser, change: WriteContext) -> User:
     """PATCH /manage/v1/users/{user_id}: what is given, and nothing else."""
-    organization_id = await users.live_account(change.tx, change.environment_id)
+    organization_id = await users.find_live_organization(change.tx, change.environment_id)
     if organization_id is None:
         raise NotFound("there is no such user")
     changes = {

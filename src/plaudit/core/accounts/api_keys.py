@@ -1,9 +1,8 @@
-"""Organizations and API keys: make them, revoke them, and find out who is asking.
+"""Organizations and API keys: creation, listing, revocation, and authentication by key.
 
-A key is `live_` or `test_`, 40 characters of base 62 (238 bits) and 6 more that are a checksum,
-so that a scanner can tell a key from any other string without asking the server. The store holds
-a keyed hash. A slow hash would add nothing at this entropy and would be a way to exhaust the
-server.
+A key is `live_` or `test_`, 40 characters of base 62 (238 bits) and a checksum of 6 more, so that a
+secret scanner recognises a key without asking the server. The store has a keyed hash of it: at
+this entropy a slow hash would add nothing, and would be a way to exhaust the server.
 """
 
 from __future__ import annotations
@@ -14,45 +13,65 @@ import re
 import secrets
 import zlib
 
+from msgspec import Struct
+
 from plaudit import clock, ids
-from plaudit.core.common import audit, names
+from plaudit.core.common import audit, names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, Unauthenticated
 from plaudit.model.core import SERVER, Actor, ApiKeyRow, Caller, Role
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Database, Transaction
+from plaudit.wire.manage import resources
 
 RANDOM_CHARS = 40
 DISPLAY_CHARS = 12
 ACTIVE_KEYS_MAX = 1000
 
+_BEFORE_ALL = (-(2**62), "")
+"""Sorts before the (created_ms, key_id) of any key."""
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY_LIKE = re.compile(r"(live|test)_[0-9A-Za-z]{8,}")
 _KEY = re.compile(rf"(?:live|test)_[0-9A-Za-z]{{{RANDOM_CHARS + 6}}}")
 
 
-async def create_account(db: Database, name: str) -> None:
-    """Add an account with its live and test worlds; raises Conflict if the name is taken."""
+class _KeyCursor(Struct, frozen=True, array_like=True, tag="keys"):
+    """Content of a page token: the last key of the page before."""
+
+    created_ms: int
+    key_id: str
+
+
+async def create_organization(db: Database, name: str) -> None:
+    """Create an organization with its live and test environments.
+
+    Raises Conflict if the name is taken.
+    """
     name_key = names.checked(name)
 
     async def work(tx: Transaction) -> None:
         organization_id = ids.mint("account")
-        if not await organizations.insert_account(
+        if not await organizations.insert_organization(
             tx, organization_id=organization_id, name=name, name_key=name_key, now=clock.now_ms()
         ):
             raise Conflict(f"there is an organization {name!r} already")
         for mode in ("live", "test"):
-            await organizations.insert_org(
+            await organizations.insert_environment(
                 tx, environment_id=ids.mint("org"), organization_id=organization_id, mode=mode
             )
 
     await db.write(work)
 
 
-async def get_org(db: Database, name: str, mode: str) -> str:
-    """The environment_id of an account's world; raises NotFound."""
+async def get_environment(db: Database, name: str, mode: str) -> str:
+    """Return the environment_id of an organization's `live` or `test` environment.
+
+    Raises NotFound.
+    """
     async with db.read() as tx:
-        environment_id = await organizations.find_org(tx, name_key=names.key_of(name), mode=mode)
+        environment_id = await organizations.find_environment(
+            tx, name_key=names.key_of(name), mode=mode
+        )
     if environment_id is None:
         raise NotFound(f"there is no organization {name!r}")
     return environment_id
@@ -69,7 +88,10 @@ async def create_key(
     expires_ms: int | None = None,
     actor: Actor = SERVER,
 ) -> str:
-    """Make an API key and return it; it cannot be shown again."""
+    """Create an API key, note it in the audit log, and return its text, which is not stored.
+
+    Raises Conflict as `add_key` does.
+    """
 
     async def work(tx: Transaction) -> str:
         key, text = await add_key(
@@ -87,8 +109,8 @@ async def create_key(
     return await db.write(work)
 
 
-def checked_end(expires_ms: int | None) -> int | None:
-    """When a key that somebody asks for is to end; raises InvalidContent for what is past."""
+def checked_expiry(expires_ms: int | None) -> int | None:
+    """Return a requested expiry as it is; raises InvalidContent if it lies in the past."""
     if expires_ms is not None and expires_ms <= clock.now_ms():
         raise InvalidContent("expires_at lies in the past", pointer="/expires_at")
     return expires_ms
@@ -104,9 +126,10 @@ async def add_key(
     role: Role,
     expires_ms: int | None,
 ) -> tuple[ApiKeyRow, str]:
-    """Make an API key; return it and its text, which cannot be shown again.
+    """Create an API key; return its row and its text, which is not stored.
 
-    Raises Conflict where a world has as many active keys as it may.
+    `mode` is that of the environment, live or test. Raises Conflict at ACTIVE_KEYS_MAX active keys
+    of the environment, and as `names.checked` does.
     """
     if name:
         names.checked(name)
@@ -121,14 +144,14 @@ async def add_key(
         expires_ms=expires_ms,
         revoked_ms=None,
     )
-    await organizations.lock_org(tx, environment_id)
+    await organizations.lock_environment(tx, environment_id)
     if await organizations.count_active_keys(tx, environment_id, key.created_ms) >= ACTIVE_KEYS_MAX:
         raise Conflict(f"there are {ACTIVE_KEYS_MAX} active keys already; revoke some first")
     await organizations.insert_key(tx, key, secret.key_digests(text)[0])
     return key, text
 
 
-async def add_key_of(
+async def add_key_for_caller(
     tx: Transaction,
     secret: ServerSecret,
     caller: Caller,
@@ -137,16 +160,16 @@ async def add_key_of(
     role: Role,
     expires_ms: int | None,
 ) -> tuple[ApiKeyRow, str]:
-    """Make a key for the caller's world that may do no more than the caller may."""
+    """Create a key in the caller's environment; raises Forbidden for a role above the caller's."""
     if role > caller.role:
         raise Forbidden("a key makes keys of its own role or below")
-    account = await organizations.find_account(tx, caller.environment_id)
-    assert account is not None
+    organization = await organizations.find_organization(tx, caller.environment_id)
+    assert organization is not None
     return await add_key(
         tx,
         secret,
         environment_id=caller.environment_id,
-        mode=account[1],
+        mode=organization[1],
         name=name,
         role=role,
         expires_ms=expires_ms,
@@ -154,30 +177,55 @@ async def add_key_of(
 
 
 async def list_keys(db: Database, environment_id: str) -> list[ApiKeyRow]:
-    """All keys of a world, oldest first."""
+    """List all keys of an environment, oldest first."""
     async with db.read() as tx:
         return await organizations.list_keys(tx, environment_id)
+
+
+async def list_keys_page(
+    tx: Transaction,
+    secret: ServerSecret,
+    environment_id: str,
+    *,
+    limit: int,
+    next_token: str | None,
+) -> resources.ApiKeyPage:
+    """List one page of an environment's keys, oldest first; raises InvalidPageToken."""
+    after = _BEFORE_ALL
+    if next_token is not None:
+        cursor = page_tokens.decode(secret, environment_id, next_token, _KeyCursor)
+        after = (cursor.created_ms, cursor.key_id)
+    keys = await organizations.list_keys_after(tx, environment_id, after=after, limit=limit + 1)
+    token = None
+    if len(keys) > limit:
+        keys.pop()
+        cursor = _KeyCursor(keys[-1].created_ms, keys[-1].key_id)
+        token = page_tokens.encode(secret, environment_id, cursor)
+    return resources.ApiKeyPage(keys=[resources.api_key(key) for key in keys], next_token=token)
 
 
 async def revoke_key(
     db: Database, *, environment_id: str, key: str, actor: Actor = SERVER
 ) -> ApiKeyRow:
-    """Revoke the key with this id or beginning; raises NotFound, or Conflict if several match."""
+    """Revoke the active key with this id or beginning, and note it in the audit log.
+
+    Raises NotFound, or Conflict if several match.
+    """
 
     async def work(tx: Transaction) -> ApiKeyRow:
-        found = [
+        matching = [
             candidate
             for candidate in await organizations.list_keys(tx, environment_id)
             if candidate.revoked_ms is None
             and (candidate.key_id == key or candidate.display == key[:DISPLAY_CHARS])
         ]
-        if not found:
+        if not matching:
             raise NotFound(
                 f"there is no active key {key[:DISPLAY_CHARS]!r}; see 'plaudit keys list'"
             )
-        if len(found) > 1:
+        if len(matching) > 1:
             raise Conflict("several keys begin like that; name one by its id")
-        revoked = await revoke_key_of_id(tx, environment_id, found[0].key_id)
+        revoked = await revoke_key_of_id(tx, environment_id, matching[0].key_id)
         await audit.record(tx, environment_id, actor, "revoke_key", "key", revoked.key_id)
         return revoked
 
@@ -185,23 +233,23 @@ async def revoke_key(
 
 
 async def revoke_key_of_id(tx: Transaction, environment_id: str, key_id: str) -> ApiKeyRow:
-    """Revoke a key for good; raises NotFound, or Conflict if that was done before."""
-    is_done = await organizations.revoke_key(
+    """Revoke a key for good; raises NotFound, or Conflict if it was revoked before."""
+    is_revoked_now = await organizations.revoke_key(
         tx, environment_id=environment_id, key_id=key_id, now=clock.now_ms()
     )
     key = await organizations.find_key(tx, environment_id, key_id)
     if key is None:
         raise NotFound("there is no such key")
-    if not is_done:
+    if not is_revoked_now:
         raise Conflict("the key was revoked before")
     return key
 
 
 async def authenticate(tx: Transaction, secret: ServerSecret, header: str | None) -> Caller:
-    """Find out who sends this Authorization header.
+    """Return the caller whose key stands in this Authorization header; raises Unauthenticated.
 
-    Bearer carries the key; Basic carries it as the user name, the password is ignored. Missing,
-    malformed, unknown, revoked and expired keys are told apart by nothing in the answer.
+    Bearer carries the key; Basic carries it as the user name, the password is ignored. The error
+    is the same for missing, malformed, unknown, revoked and expired keys.
     """
     text = _key_of_header(header)
     if text is None or not is_key(text):
@@ -217,23 +265,23 @@ async def authenticate(tx: Transaction, secret: ServerSecret, header: str | None
 
 
 def mint_key(mode: str) -> str:
-    """Return a new key's text."""
+    """Generate the text of a new key for mode `live` or `test`."""
     start = f"{mode}_" + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARS))
     return start + _checksum(start)
 
 
 def is_key(text: str) -> bool:
-    """Whether the text has a key's form and checksum."""
+    """True if the text has a key's form and checksum."""
     return _KEY.fullmatch(text) is not None and text[-6:] == _checksum(text[:-6])
 
 
-def holds_key(text: str) -> bool:
-    """Whether a key stands anywhere in the text."""
-    return any(is_key(found[0]) for found in _KEY.finditer(text))
+def contains_key(text: str) -> bool:
+    """True if a key stands anywhere in the text."""
+    return any(is_key(match[0]) for match in _KEY.finditer(text))
 
 
 def mask_keys(text: str) -> str:
-    """The text with everything that looks like a key, or a part of one, cut short."""
+    """Return the text with everything that looks like a key, or a part of one, cut short."""
     return _KEY_LIKE.sub(r"\1_…", text)
 
 

@@ -1,9 +1,9 @@
-"""How people get in: invited, with a link that holds a week and once; then with a password.
+"""Authentication of users: invitations, sign-in with a password, and change of the password.
 
-A lost password is a new invitation, which an admin makes; so no mail is needed, and nobody else
-can ask for one. What a stranger learns is the same whether an address is known or not: one answer,
-after the same work. The link holds its secret behind a `#`, which browsers never send, so that it
-stands in no log.
+An invitation is a link that is valid once and for a week. A lost password needs a new one, which an
+admin makes; so no mail is needed, and nobody else can ask for one. A failed sign-in gives the same
+answer after the same work for known and unknown addresses. The link's secret stands behind a `#`,
+which browsers never send, so that no log has it.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 _TOKEN_BYTES = 32
 _TOKEN_CHARS_MAX = 100
-_LOST = (
+_INVITATION_LOST = (
     "this invitation has been used, replaced or taken back, or is older than a week; ask for a "
     "new one"
 )
 
 
 class Throttle:
-    """Counts failed sign-ins, by the address that was given and by where they come from.
+    """Limits on failed sign-ins: PER_ADDRESS for each e-mail address, PER_CLIENT for each client.
 
-    Addresses nobody has are counted like others. Limits are a process's own, as in ratelimits.
+    Unknown addresses count as well. Each process has its own limits, as in core/common/rate_limits.
     """
 
     def __init__(self) -> None:
@@ -55,9 +55,9 @@ class Throttle:
         self._client = Bucket("sign-in-client", PER_CLIENT)
 
     def admit(self, address: str, client: str, now: float) -> None:
-        """Let an attempt through; raises TooManyRequests where too many have failed.
+        """Admit an attempt at `now` (seconds, monotonic); raises TooManyRequests after too many.
 
-        It counts as failed until `succeeded`, so that many at once are no way around.
+        It counts as failed until `succeeded`, so that concurrent attempts do not evade the limit.
         """
         wait = max(self._address.wait(address, now), self._client.wait(client, now))
         if wait:
@@ -69,30 +69,30 @@ class Throttle:
         self._client.take(client, now)
 
     def succeeded(self, address: str, client: str) -> None:
-        """The attempt was none to hold against anybody."""
+        """Take back the count of an attempt that `admit` admitted."""
         self._address.give_back(address)
         self._client.give_back(client)
 
 
 class ClientInfo(Struct, frozen=True):
-    """Where an attempt comes from, and when by a clock that never goes back."""
+    """Client network of an attempt, and its time in seconds of a monotonic clock."""
 
     client: str
     at: float
 
 
 class SignInAttempt(Struct, frozen=True):
-    """What somebody who wants to sign in gives."""
+    """Input of a sign-in. `agent` is the browser's User-Agent."""
 
     email: str
     password: str
     organization: str | None
-    """Needed only by who has the same address in several organizations of a server."""
+    """Its name; needed only for an address that several organizations of the server know."""
     agent: str
 
 
 async def make_invitation(tx: Transaction, secret: ServerSecret, person: Person) -> str:
-    """Make the token of an invitation; the person's earlier one holds no more."""
+    """Create an invitation and return its token; the user's earlier one becomes invalid."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     now = clock.now_ms()
     await credentials.put_invitation(
@@ -109,9 +109,10 @@ async def make_invitation(tx: Transaction, secret: ServerSecret, person: Person)
 async def invite_again(
     tx: Transaction, secret: ServerSecret, organization_id: str, user_id: str
 ) -> tuple[Person, str]:
-    """Make a new invitation for somebody: who has lost theirs, or their password, or was removed.
+    """Create a new invitation for a user who lost theirs or their password, or was removed.
 
-    Who is active stays so, with their password, until they choose another one. Raises NotFound.
+    Returns the user and the token. A removed user becomes invited; an active one stays active, with
+    their password, until they choose another. Raises NotFound.
     """
     person = await users_store.find_person(tx, organization_id, user_id)
     if person is None:
@@ -121,19 +122,19 @@ async def invite_again(
     return person, await make_invitation(tx, secret, person)
 
 
-def link(base: str | None, token: str) -> str:
-    """The address that an invited person opens."""
+def invitation_link(base: str | None, token: str) -> str:
+    """Return the URL that an invited person opens; `base` is the server's, None for DEFAULT_URL."""
     return f"{(base or DEFAULT_URL).rstrip('/')}/welcome#{token}"
 
 
-async def look_at_invitation(db: Database, secret: ServerSecret, token: str) -> PendingInvitation:
-    """Whom an invitation is for; raises InvalidContent if it holds no more, or never did."""
+async def get_invitation(db: Database, secret: ServerSecret, token: str) -> PendingInvitation:
+    """Return the valid invitation with this token; raises InvalidContent if there is none."""
     async with db.read(snapshot=False) as tx:
         for digest in secret.invitation_digests(token[:_TOKEN_CHARS_MAX]):
-            found = await credentials.find_invited(tx, digest, clock.now_ms())
-            if found is not None:
-                return found
-    raise InvalidContent(_LOST, pointer="/token")
+            invitation = await credentials.find_invited(tx, digest, clock.now_ms())
+            if invitation is not None:
+                return invitation
+    raise InvalidContent(_INVITATION_LOST, pointer="/token")
 
 
 async def accept_invitation(
@@ -146,11 +147,12 @@ async def accept_invitation(
     agent: str,
     request_id: str,
 ) -> str:
-    """Set the password, end all sessions there were, and begin one; return its token.
+    """Set an invited user's password, end their sessions, and start one; return its token.
 
-    Raises InvalidContent for an invitation that holds no more, or a bad password or name.
+    `name` replaces the user's name unless it is None. Raises InvalidContent for an invalid
+    invitation, or a bad password or name.
     """
-    invited = await look_at_invitation(db, secret, token)
+    invited = await get_invitation(db, secret, token)
     users.checked_name(name)
     await passwords.require_good(password, about=(invited.email, name))
     password_hash = await passwords.hashed(password)
@@ -162,7 +164,7 @@ async def accept_invitation(
             for digest in secret.invitation_digests(token)
         ]
         if not any(used):
-            raise InvalidContent(_LOST, pointer="/token")
+            raise InvalidContent(_INVITATION_LOST, pointer="/token")
         changes = {"status": PersonStatus.active} | ({} if name is None else {"name": name})
         await users.change(tx, invited.organization_id, invited.user_id, changes)
         await credentials.put_password(
@@ -170,7 +172,7 @@ async def accept_invitation(
         )
         await sessions_store.delete_sessions(tx, invited.organization_id, invited.user_id)
         await _record(tx, invited.environment_id, invited.user_id, request_id, "accept_invitation")
-        return await sessions.begin(
+        return await sessions.start_session(
             tx,
             secret,
             organization_id=invited.organization_id,
@@ -182,28 +184,36 @@ async def accept_invitation(
 
 
 async def sign_in(
-    db: Database, secret: ServerSecret, throttle: Throttle, entry: SignInAttempt, place: ClientInfo
+    db: Database,
+    secret: ServerSecret,
+    throttle: Throttle,
+    attempt: SignInAttempt,
+    client_info: ClientInfo,
 ) -> str:
-    """Check an address and a password, and begin a session; return its token.
+    """Check an e-mail address and a password, and start a session; return its token.
 
-    Raises SignInRefused, or TooManyRequests.
+    Raises SignInRefused, or TooManyRequests from the throttle.
     """
-    email_key = users.email_key(entry.email)[: users.EMAIL_CHARS_MAX]
-    throttle.admit(email_key, place.client, place.at)
-    account_key = None if entry.organization is None else names.key_of(entry.organization)
+    email_key = users.email_key(attempt.email)[: users.EMAIL_CHARS_MAX]
+    throttle.admit(email_key, client_info.client, client_info.at)
+    organization_key = None if attempt.organization is None else names.key_of(attempt.organization)
     async with db.read(snapshot=False) as tx:
-        found = await credentials.list_known(tx, email_key, account_key=account_key, limit=2)
-    # With two there is no telling who is meant; whoever it is can name the organization.
-    known = found[0] if len(found) == 1 else None
-    is_right = await passwords.matches(None if known is None else known.hash, entry.password)
+        matching = await credentials.list_known(
+            tx, email_key, organization_key=organization_key, limit=2
+        )
+    # Two match where two organizations know the address: then the attempt must name one.
+    known = matching[0] if len(matching) == 1 else None
+    is_right = await passwords.matches(None if known is None else known.hash, attempt.password)
     if not is_right or known is None:
         raise SignInRefused
-    throttle.succeeded(email_key, place.client)
-    fresh = await passwords.hashed(entry.password) if passwords.needs_new_hash(known.hash) else None
+    throttle.succeeded(email_key, client_info.client)
+    fresh = (
+        await passwords.hashed(attempt.password) if passwords.needs_new_hash(known.hash) else None
+    )
 
     async def work(tx: Transaction) -> str:
-        # Between the look and now they may have been removed, or their password changed.
-        is_active = await users_store.hold_active(tx, known.organization_id, known.user_id)
+        # Since the read above they may have been removed, or their password changed.
+        is_active = await users_store.lock_active(tx, known.organization_id, known.user_id)
         current = await credentials.find_password(tx, known.organization_id, known.user_id)
         if not is_active or current != known.hash:
             raise SignInRefused
@@ -211,12 +221,12 @@ async def sign_in(
             await credentials.put_password(
                 tx, known.organization_id, known.user_id, fresh, clock.now_ms()
             )
-        return await sessions.begin(
+        return await sessions.start_session(
             tx,
             secret,
             organization_id=known.organization_id,
             user_id=known.user_id,
-            agent=entry.agent,
+            agent=attempt.agent,
         )
 
     return await db.write(work)
@@ -226,32 +236,33 @@ async def change_password(
     db: Database,
     throttle: Throttle,
     user: SignedIn,
-    place: ClientInfo,
+    client_info: ClientInfo,
     *,
     old: str,
     new: str,
     request_id: str,
 ) -> None:
-    """Choose another password; the person's other sessions end.
+    """Change the signed-in user's password and end their other sessions.
 
-    Raises InvalidContent for a wrong old or a bad new one, or TooManyRequests.
+    Raises InvalidContent for a wrong old or a bad new password, Conflict if it was changed at the
+    same time, TooManyRequests from the throttle.
     """
-    throttle.admit(user.user_id, place.client, place.at)
+    throttle.admit(user.user_id, client_info.client, client_info.at)
     async with db.read(snapshot=False) as tx:
-        was = await credentials.find_password(tx, user.organization_id, user.user_id)
-    if was is None or not await passwords.matches(was, old):
+        stored_hash = await credentials.find_password(tx, user.organization_id, user.user_id)
+    if stored_hash is None or not await passwords.matches(stored_hash, old):
         raise InvalidContent("this is not your password", pointer="/old_password")
-    throttle.succeeded(user.user_id, place.client)
+    throttle.succeeded(user.user_id, client_info.client)
     await passwords.require_good(new, about=(user.email, user.name), pointer="/new_password")
     password_hash = await passwords.hashed(new)
 
     async def work(tx: Transaction) -> None:
-        await users_store.hold_active(tx, user.organization_id, user.user_id)
+        await users_store.lock_active(tx, user.organization_id, user.user_id)
         if not await credentials.replace_password(
             tx,
             user.organization_id,
             user.user_id,
-            was=was,
+            expected_hash=stored_hash,
             password_hash=password_hash,
             now=clock.now_ms(),
         ):

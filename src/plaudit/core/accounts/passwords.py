@@ -1,10 +1,10 @@
-"""Passwords: which ones may be chosen, and their hashes.
+"""Passwords: the rules for new ones, and their hashes.
 
 A password is at least 12 characters long and otherwise free, as NIST SP 800-63B recommends: no
 rules about kinds of characters, but none that is guessed soon, by the estimate of zxcvbn (Wheeler,
 USENIX Security 2016). Hashing is meant to be slow and takes memory, and an estimate takes up to
-some tenths of a second, so both are done in two threads, never on the event loop and never in a
-transaction; who comes while many wait is told to come again.
+some tenths of a second, so both run in two threads, never on the event loop and never in a
+transaction; while WAITING_MAX calls wait, further ones are refused.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CHARS_MAX = 256
 THREADS = 2
 WAITING_MAX = 64
 GUESSES_MIN = 10**10
-"""zxcvbn's highest score: beyond what is tried against a slow hash."""
+"""zxcvbn's highest score (4): safe from offline guessing against a slow hash."""
 
 # argon2id with the least memory that OWASP recommends: an attempt costs about 30 ms.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -48,7 +48,7 @@ _OUR_WORDS = (
     "workspace",
     "correcthorsebatterystaple",
 )
-"""Words that are tried early here, beside those of zxcvbn and of the person."""
+"""Words that an attacker of this server tries early, beside zxcvbn's lists and the user's name."""
 
 _PATTERNS = {
     "dictionary": "it is made of common words or passwords",
@@ -58,20 +58,20 @@ _PATTERNS = {
     "regex": "it is made of common words and a year",
     "date": "it holds a date",
 }
-"""What each of zxcvbn's patterns means to a person."""
+"""Message for each of zxcvbn's patterns."""
 
 _ESTIMATING = threading.Lock()
 
 
 class HashingPool:
-    """The threads that hash."""
+    """Thread pool for hashing and estimating, with a bounded queue."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
         self._waiting = 0
 
     async def run(self, work: Callable[[], T]) -> T:
-        """The result of work that takes long; raises Unavailable where too much is waiting."""
+        """Run `work` in a thread and return its result; raises Unavailable if WAITING_MAX wait."""
         if self._waiting >= WAITING_MAX:
             raise Unavailable("too many people sign in at this moment; try again in a few seconds")
         self._waiting += 1
@@ -85,27 +85,27 @@ _SLOW = HashingPool()
 
 
 async def hashed(password: str) -> str:
-    """The hash under which a password is stored, with its salt and parameters."""
+    """Hash a password; returns the encoded hash with salt and parameters. Raises Unavailable."""
     return await _SLOW.run(lambda: _HASHER.hash(_prepared(password)))
 
 
 async def matches(password_hash: str | None, password: str) -> bool:
-    """Whether a password has this hash. Without one it takes as long, and is False."""
-    found = await _SLOW.run(lambda: _verify(password_hash or _nobodys_hash(), password))
-    return found and password_hash is not None
+    """True if a password has this hash. None takes as long and is False. Raises Unavailable."""
+    is_verified = await _SLOW.run(lambda: _verify(password_hash or _nobodys_hash(), password))
+    return is_verified and password_hash is not None
 
 
 def needs_new_hash(password_hash: str) -> bool:
-    """Whether a hash was made with other parameters than hashes are made with now."""
+    """True if a hash was made with other parameters than today's."""
     return _HASHER.check_needs_rehash(password_hash)
 
 
 async def require_good(
     password: str, *, about: Iterable[str | None], pointer: str = "/password"
 ) -> None:
-    """Raise InvalidContent for a password that is too short, too long, or soon guessed.
+    """Raise InvalidContent for a password that is too short, too long, or easy to guess.
 
-    `about` is what is known of the person: their e-mail address, their name.
+    `about` has the user's e-mail address and name, which count as easy words. Raises Unavailable.
     """
     text = _prepared(password)
     if len(text) < CHARS_MIN:
@@ -117,8 +117,8 @@ async def require_good(
         raise InvalidContent(
             f"the password must have at most {CHARS_MAX} characters", pointer=pointer
         )
-    known = [one for one in about if one]
-    weakness = await _SLOW.run(lambda: find_weakness(text, known))
+    known_texts = [known_text for known_text in about if known_text]
+    weakness = await _SLOW.run(lambda: find_weakness(text, known_texts))
     if weakness is not None:
         raise InvalidContent(
             f"the password is too easy to guess: {weakness}; a few unrelated words do",
@@ -127,16 +127,16 @@ async def require_good(
 
 
 def find_weakness(password: str, about: Iterable[str]) -> str | None:
-    """Say why a password takes fewer than GUESSES_MIN guesses; None if it takes more.
+    """Return a reason why a password takes fewer than GUESSES_MIN guesses; None if it takes more.
 
-    Time grows faster than length, so a long password is estimated piece by piece: it is as hard
-    to guess as its hardest piece at the least.
+    Time grows faster than length, so a long password is estimated piece by piece: it is at least
+    as hard to guess as its hardest piece.
     """
     words = [word for text in about for word in _words_of(text)]
     weakness = None
     for start in range(0, len(password), _ESTIMATED_CHARS):
         piece = password[start : start + _ESTIMATED_CHARS].translate(_FEWER_SIGNS)
-        # It keeps the person's words in a variable of its module.
+        # zxcvbn keeps user_inputs in a global variable.
         with _ESTIMATING:
             estimate = _estimator()(piece, user_inputs=[*words, *_OUR_WORDS])
         if estimate["guesses"] >= GUESSES_MIN:
@@ -146,7 +146,7 @@ def find_weakness(password: str, about: Iterable[str]) -> str | None:
 
 
 def _weakness_of(sequence: list[dict[str, Any]], words: list[str]) -> str:
-    """What the longest part that was recognised is."""
+    """Message for the longest part of a password that matched a pattern."""
     known = [part for part in sequence if part["pattern"] in _PATTERNS]
     longest = max(known, key=lambda part: len(part["token"]), default=None)
     if longest is None:
@@ -157,7 +157,7 @@ def _weakness_of(sequence: list[dict[str, Any]], words: list[str]) -> str:
 
 
 def _words_of(text: str) -> list[str]:
-    """An address or a name, and its parts, as they might stand in a password."""
+    """An e-mail address or a name, and its parts of 3 characters or more, casefolded."""
     whole = _prepared(text).casefold()[:CHARS_MAX]
     parts = [part for part in re.split(r"[\W_]+", whole) if len(part) >= 3]
     return list(dict.fromkeys([whole, whole.partition("@")[0], "".join(parts), *parts]))
@@ -171,7 +171,7 @@ def _estimator() -> Callable[..., dict[str, Any]]:
 
 
 def _prepared(password: str) -> str:
-    """One form for what looks the same, however a keyboard composes it."""
+    """NFKC form, in which a password does not depend on how a keyboard composes characters."""
     return unicodedata.normalize("NFKC", password)
 
 

@@ -1,7 +1,7 @@
-"""What people may do in the workspace: one function per question, asked nowhere else.
+"""Permissions of users in the workspace, decided here alone.
 
-Roles include the ones below them. Nobody changes their own role or takes away their own access:
-a mistake would lock an organization out, and nobody could raise themselves.
+Roles include the ones below them. Users change neither their own role nor their own access: a
+mistake would lock an organization out of its users.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _RANKS = {
 
 
 def has_role(user: SignedIn, role: PersonRole) -> bool:
-    """Whether a person has a role or one that includes it."""
+    """True if a user has a role or one that includes it."""
     return _RANKS[user.role] >= _RANKS[role]
 
 
 def require_role(user: SignedIn, role: PersonRole) -> None:
-    """Raise Forbidden unless a person has a role or one that includes it."""
+    """Raise Forbidden unless a user has a role or one that includes it."""
     if not has_role(user, role):
         raise Forbidden(f"only a person with the role {role} or a higher one may do this")
 
 
 def may_change_access(user: SignedIn, user_id: str) -> bool:
-    """Whether a person may change somebody's role, remove them, or invite them again."""
+    """True if a user may change the role of user `user_id`, remove them, or invite them again."""
     return has_role(user, PersonRole.admin) and user.user_id != user_id
 
 

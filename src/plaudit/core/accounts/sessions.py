@@ -1,8 +1,8 @@
-"""Sessions of browsers: begun at sign-in, looked up at every request, ended one by one or all.
+"""Browser sessions: started at sign-in, looked up at every request, ended one by one or all.
 
-The cookie holds 256 random bits, the store a keyed hash of them. A session ends 12 hours after it
-was last used and 7 days after it was begun. Its use is written down every five minutes at most,
-so that reading pages is not a write each time.
+The cookie has 256 random bits, the store a keyed hash of them. A session ends 12 hours after its
+last use and 7 days after its start (OWASP's idle and absolute timeouts). Its use is stored every
+five minutes at most, so that reading a page is no write.
 """
 
 from __future__ import annotations
@@ -19,23 +19,27 @@ from plaudit.store.accounts import sessions
 from plaudit.store.engine.engine import Database, Transaction
 
 IDLE_MS = 12 * 60 * 60 * 1000
-WHOLE_MS = 7 * 24 * 60 * 60 * 1000
+LIFETIME_MS = 7 * 24 * 60 * 60 * 1000
 TOUCHED_EVERY_MS = 5 * 60 * 1000
 AGENT_CHARS_MAX = 300
-SHOWN_MAX = 100
+LISTED_MAX = 100
 
 _TOKEN_BYTES = 32
 
 
 def mint_token() -> str:
-    """A cookie's value: 256 random bits in characters that a cookie may hold."""
+    """Generate a session token: 256 random bits, base64url."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
-async def begin(
+async def start_session(
     tx: Transaction, secret: ServerSecret, *, organization_id: str, user_id: str, agent: str
 ) -> str:
-    """Begin a session and return what its cookie holds; it cannot be shown again."""
+    """Start a session and return the token for its cookie, which is not stored.
+
+    `agent` is the browser's User-Agent, cut to AGENT_CHARS_MAX. The user's expired sessions are
+    deleted.
+    """
     now = clock.now_ms()
     token = mint_token()
     session = Session(
@@ -43,7 +47,7 @@ async def begin(
         agent=agent[:AGENT_CHARS_MAX],
         created_ms=now,
         seen_ms=now,
-        expires_ms=now + WHOLE_MS,
+        expires_ms=now + LIFETIME_MS,
     )
     await sessions.delete_expired_sessions(
         tx, organization_id, user_id, now=now, seen_before=now - IDLE_MS
@@ -58,27 +62,27 @@ async def begin(
     return token
 
 
-async def find(tx: Transaction, secret: ServerSecret, token: str) -> SignedIn | None:
-    """Who has the session of this cookie, as they are at this moment; None if it is over."""
+async def find_user(tx: Transaction, secret: ServerSecret, token: str) -> SignedIn | None:
+    """Find the active user whose session has this token; None if it has ended."""
     now = clock.now_ms()
     for digest in secret.session_digests(token):
-        found = await sessions.find_signed_in(tx, digest, now=now, seen_after=now - IDLE_MS)
-        if found is not None:
-            return found
+        user = await sessions.find_signed_in(tx, digest, now=now, seen_after=now - IDLE_MS)
+        if user is not None:
+            return user
     return None
 
 
 class SessionActivity:
-    """Writes down which sessions are in use, every few minutes and beside the requests.
+    """Background writer of `seen_ms` of sessions in use.
 
-    So pages are read while the store cannot be written.
+    Requests do not wait for it, so that pages are read while the store cannot be written.
     """
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def touch(self, db: Database, user: SignedIn) -> None:
-        """Note a session, if that was not done in the last minutes and is not being done."""
+        """Start to store a session's use, unless it was stored within TOUCHED_EVERY_MS."""
         now, session_id = clock.now_ms(), user.session_id
         if now - user.seen_ms < TOUCHED_EVERY_MS or session_id in self._running:
             return
@@ -87,7 +91,7 @@ class SessionActivity:
         task.add_done_callback(lambda _: self._running.pop(session_id, None))
 
     async def stop(self) -> None:
-        """Wait for what is being written."""
+        """Wait for the writes that have started."""
         await asyncio.gather(*self._running.values())
 
     async def _touch(self, db: Database, session_id: str, now: int) -> None:
@@ -95,8 +99,8 @@ class SessionActivity:
             await db.write(lambda tx: sessions.touch_session(tx, session_id, now))
 
 
-async def list_of(tx: Transaction, user: SignedIn) -> list[Session]:
-    """The person's own sessions, the newest first."""
+async def list_own_sessions(tx: Transaction, user: SignedIn) -> list[Session]:
+    """List up to LISTED_MAX sessions of a signed-in user that have not expired, newest first."""
     now = clock.now_ms()
     return await sessions.list_sessions(
         tx,
@@ -104,5 +108,5 @@ async def list_of(tx: Transaction, user: SignedIn) -> list[Session]:
         user.user_id,
         now=now,
         seen_after=now - IDLE_MS,
-        limit=SHOWN_MAX,
+        limit=LISTED_MAX,
     )

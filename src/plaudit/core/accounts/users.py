@@ -1,7 +1,8 @@
-"""The people of an account: invited, changed, removed; never deleted, because work names them.
+"""Users of an organization: invited, listed, changed and removed.
 
-People belong to the account and thereby to its live data, so they are reached from its live
-world alone: a test key opens nobody a door to it.
+None is ever deleted, because submissions and the audit log name them. Users belong to the
+organization and so to its live data: they are reached from its live environment alone, never with
+a test key.
 """
 
 from __future__ import annotations
@@ -11,30 +12,58 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from plaudit import clock, ids
-from plaudit.core.common import names
+from plaudit.core.common import names, page_tokens
+from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.labeling import leases
-from plaudit.core.tasks.lifecycle import ATTEMPTS_MAX
-from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, Unavailable
+from plaudit.errors import (
+    Conflict,
+    Forbidden,
+    InvalidContent,
+    InvalidPageToken,
+    NotFound,
+    Unavailable,
+)
 from plaudit.model.core import Person, PersonRole, PersonStatus
 from plaudit.store.accounts import credentials, organizations, sessions, users
 from plaudit.store.engine.engine import Transaction
+from plaudit.wire.manage import resources
 
 EMAIL_CHARS_MAX = 254
 """The longest address that mail can be sent to (RFC 5321)."""
+UPDATE_ATTEMPTS_MAX = 100
+"""How often a change is tried while others change the same user."""
+
+_BEFORE_ALL = (-(2**62), "")
+"""Sorts before the (created_ms, user_id) of any user."""
 
 
-async def live_account(tx: Transaction, environment_id: str) -> str | None:
-    """The account whose live world this is; None for a test world."""
-    found = await organizations.find_account(tx, environment_id)
-    return found[0] if found is not None and found[1] == "live" else None
+class _UserCursor(Struct, frozen=True, array_like=True, tag="users"):
+    """Content of a page token: the filter, and the last user of the page before."""
+
+    status: PersonStatus | None
+    created_ms: int
+    user_id: str
+
+
+async def find_live_organization(tx: Transaction, environment_id: str) -> str | None:
+    """Return the organization_id of a live environment; None for a test environment."""
+    organization = await organizations.find_organization(tx, environment_id)
+    if organization is None or organization[1] != "live":
+        return None
+    return organization[0]
 
 
 async def invite(
     tx: Transaction, organization_id: str, *, email: str, name: str | None, role: PersonRole
 ) -> Person:
-    """Add a person; raises Conflict, naming who has the address already."""
+    """Add a user with status invited.
+
+    Raises Conflict, which names the user who has the address; InvalidContent for a bad address or
+    name.
+    """
     email_key = checked_email(email)
     person = Person(
         organization_id=organization_id,
@@ -57,43 +86,76 @@ async def invite(
 async def change(
     tx: Transaction, organization_id: str, user_id: str, changes: Mapping[str, Any]
 ) -> Person:
-    """Set some of name, role and status; return the person as they now are. Raises NotFound.
+    """Set some of name, role and status, and return the changed user.
 
-    Status `removed` ends their sessions, takes back their password and invitation, and leaves
-    them no task.
+    A status other than active ends their sessions; `removed` also deletes their password and
+    invitation, and closes their leases. Raises NotFound; InvalidContent for a bad name; Unavailable
+    after UPDATE_ATTEMPTS_MAX concurrent changes.
     """
     if "name" in changes:
         changes = {**changes, "name": checked_name(changes["name"])}
-    for _ in range(ATTEMPTS_MAX):
-        was = await users.find_person(tx, organization_id, user_id)
-        if was is None:
+    for _ in range(UPDATE_ATTEMPTS_MAX):
+        stored = await users.find_person(tx, organization_id, user_id)
+        if stored is None:
             raise NotFound("there is no such user")
-        wanted = msgspec.structs.replace(was, **changes)
-        if await users.replace_person(tx, was, wanted):
-            if wanted.status != PersonStatus.active:
+        changed = msgspec.structs.replace(stored, **changes)
+        if await users.replace_person(tx, stored, changed):
+            if changed.status != PersonStatus.active:
                 await sessions.delete_sessions(tx, organization_id, user_id)
-            if wanted.status == PersonStatus.removed:
+            if changed.status == PersonStatus.removed:
                 await credentials.delete_password(tx, organization_id, user_id)
                 await credentials.delete_invitation_of(tx, organization_id, user_id)
                 await leases.end_leases_of(tx, organization_id, user_id)
-            return wanted
+            return changed
     raise Unavailable("the user changes too often; try again")
 
 
-async def hold_access(tx: Transaction, organization_id: str, admin_id: str, user_id: str) -> None:
-    """Keep an admin and whom they change as they are; raises Forbidden if they are admin no more.
+async def list_users_page(
+    tx: Transaction,
+    secret: ServerSecret,
+    environment_id: str,
+    organization_id: str,
+    *,
+    status: PersonStatus | None,
+    limit: int,
+    next_token: str | None,
+) -> resources.UserPage:
+    """List one page of an organization's users, oldest first; None is any status.
 
-    Two admins who take each other's role away at the same moment follow one another thereby.
+    Raises InvalidPageToken, also for a token of a list with another status.
     """
-    for one in sorted((admin_id, user_id)):
-        await users.hold_active(tx, organization_id, one)
+    after = _BEFORE_ALL
+    if next_token is not None:
+        cursor = page_tokens.decode(secret, environment_id, next_token, _UserCursor)
+        if status not in (None, cursor.status):
+            raise InvalidPageToken
+        status, after = cursor.status, (cursor.created_ms, cursor.user_id)
+    people = await users.list_people(
+        tx, organization_id, status=status, after=after, limit=limit + 1
+    )
+    token = None
+    if len(people) > limit:
+        people.pop()
+        cursor = _UserCursor(status, people[-1].created_ms, people[-1].user_id)
+        token = page_tokens.encode(secret, environment_id, cursor)
+    return resources.UserPage(users=[resources.user(person) for person in people], next_token=token)
+
+
+async def lock_access(tx: Transaction, organization_id: str, admin_id: str, user_id: str) -> None:
+    """Lock an admin and the user whose access they change until the transaction ends.
+
+    Two admins who remove each other at the same moment are so put in order. Raises Forbidden if
+    `admin_id` is not an active admin any more.
+    """
+    for locked_id in sorted((admin_id, user_id)):
+        await users.lock_active(tx, organization_id, locked_id)
     admin = await users.find_person(tx, organization_id, admin_id)
     if admin is None or (admin.role, admin.status) != (PersonRole.admin, PersonStatus.active):
         raise Forbidden("you are not an admin any more")
 
 
 def checked_email(email: str) -> str:
-    """An address's key form; raises InvalidContent for what can be nobody's address."""
+    """Check an e-mail address and return its `email_key`; raises InvalidContent."""
     local, at, domain = email.partition("@")
     is_wrong = (
         len(email) > EMAIL_CHARS_MAX
@@ -111,12 +173,12 @@ def checked_email(email: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """The form in which two addresses are the same: case and composition do not count."""
+    """Normal form of an e-mail address, equal for addresses that differ in case or composition."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 
 def checked_name(name: str | None) -> str | None:
-    """The name as it is; raises as core.names does. None is no name."""
+    """Return a name as it is, None for no name; raises as `names.checked` does."""
     if name is not None:
         names.checked(name)
     return name

@@ -202,7 +202,7 @@ async def sweep(db: Database, objects: BlobStore) -> int:
     What lies under no organization of this store is another's and left alone.
     """
     async with db.read() as tx:
-        environment_ids = await organizations.list_org_ids(tx)
+        environment_ids = await organizations.list_environment_ids(tx)
     deleted = 0
     async for keys in objects.list_older(clock.now_ms() - SWEPT_AFTER_MS):
         orphans = []

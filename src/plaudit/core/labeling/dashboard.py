@@ -1,4 +1,4 @@
-"""What a person sees first: the projects there are, and how much of each is done."""
+"""Project lists of the start page and of managers, with how much of each project is done."""
 
 from __future__ import annotations
 
@@ -12,43 +12,46 @@ from plaudit.store.tasks import projects, work_queue
 
 PROJECTS_MAX = 50
 COUNTED_MAX = 1000
-"""More tasks than that are not counted one by one for a page that everybody opens."""
+"""Counting stops here, because everybody opens these pages often."""
 
 
 class ProjectSummary(Struct, frozen=True):
-    """A project and how many of its tasks are so far, each counted up to COUNTED_MAX."""
+    """A project with the number of its tasks in each state, counted up to COUNTED_MAX."""
 
     project: ProjectRow
     free: int
-    """Tasks that somebody can take now: pending, and not held back, held, or in review."""
+    """Pending tasks with a free slot: neither on hold, leased by enough people, nor in review."""
     pending: int
     completed: int
 
 
-async def standings(tx: Transaction, environment_id: str) -> tuple[list[ProjectSummary], bool]:
-    """The newest projects of a world, and whether there are more than these."""
-    found = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
-    return await _standings_of(tx, found[:PROJECTS_MAX]), len(found) > PROJECTS_MAX
+async def list_summaries(tx: Transaction, environment_id: str) -> tuple[list[ProjectSummary], bool]:
+    """List up to PROJECTS_MAX projects of an environment, newest first.
+
+    The second value is True if there are more.
+    """
+    listed = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
+    return await _summaries(tx, listed[:PROJECTS_MAX]), len(listed) > PROJECTS_MAX
 
 
-async def standings_page(
+async def list_summaries_page(
     tx: Transaction, environment_id: str, number: int
 ) -> tuple[list[ProjectSummary], int]:
-    """One page of all projects, the newest first, counted from 1; and how many pages there are."""
-    found = await projects.list_projects(tx, environment_id)
-    found.reverse()
+    """List page `number` (from 1) of all projects, newest first; and the number of pages."""
+    listed = await projects.list_projects(tx, environment_id)
+    listed.reverse()
     first = (number - 1) * PROJECTS_MAX
-    pages = max(1, -(-len(found) // PROJECTS_MAX))
-    return await _standings_of(tx, found[first : first + PROJECTS_MAX]), pages
+    pages = max(1, -(-len(listed) // PROJECTS_MAX))
+    return await _summaries(tx, listed[first : first + PROJECTS_MAX]), pages
 
 
-async def _standings_of(tx: Transaction, found: Sequence[ProjectRow]) -> list[ProjectSummary]:
+async def _summaries(tx: Transaction, listed: Sequence[ProjectRow]) -> list[ProjectSummary]:
     return [
         ProjectSummary(
-            one,
-            await work_queue.count_free(tx, one.project_key, limit_max=COUNTED_MAX),
-            await projects.count_tasks(tx, one.project_key, TaskStatus.pending, COUNTED_MAX),
-            await projects.count_tasks(tx, one.project_key, TaskStatus.completed, COUNTED_MAX),
+            project,
+            await work_queue.count_free(tx, project.project_key, limit_max=COUNTED_MAX),
+            await projects.count_tasks(tx, project.project_key, TaskStatus.pending, COUNTED_MAX),
+            await projects.count_tasks(tx, project.project_key, TaskStatus.completed, COUNTED_MAX),
         )
-        for one in found
+        for project in listed
     ]

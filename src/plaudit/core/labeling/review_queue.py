@@ -1,6 +1,6 @@
-"""What waits for reviewers and managers, what was decided, and what people are told of it.
+"""Tasks that wait for reviewers and managers, and the history of actions on a task.
 
-Lists are read in the order of tasks, a page at a time, inside the caller's world.
+Lists of waiting tasks are ordered by `seq`. All functions only read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from plaudit.core.labeling.answers import Answer
 from plaudit.model.core import ProjectRow, StoredTask
-from plaudit.model.labeling import Lease, LeaseStatus, TaskNote, Work, WorkState
+from plaudit.model.labeling import Lease, LeaseStatus, QueuedTask, TaskNote, WorkState
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ProjectBacklog(Struct, frozen=True):
-    """A project and how many of its tasks wait, each counted no further than COUNTED_MAX."""
+    """A project with the number of its tasks in review and quarantined, up to COUNTED_MAX each."""
 
     project: ProjectRow
     in_review: int
@@ -38,21 +38,21 @@ class ProjectBacklog(Struct, frozen=True):
 
 
 class ReviewAction(Struct, frozen=True):
-    """One thing that somebody did about a task; `fixes` are pairs of before and after."""
+    """An action of a person on a task, for its history; `fixes` are pairs of answer and fix."""
 
     user_id: str
     kind: str
     """skip, flag, report, accept, correct, send_back, dismiss_report or confirm_report; submit, or
-    submit_once where the answers count no more."""
+    submit_once where the submission is not current any more."""
     created_ms: int
     text: str
     about: str
-    """Whom it is about, a user id; empty for nobody."""
+    """Id of the user to whom the task was sent back; else empty."""
     fixes: list[tuple[Answer | None, Answer]]
 
 
 class ReturnedTask(Struct, frozen=True):
-    """A task that a reviewer sent back to somebody, and why."""
+    """A lease that a reviewer returned to its holder, with the reviewer's comment and its time."""
 
     lease: Lease
     comment: str
@@ -60,32 +60,35 @@ class ReturnedTask(Struct, frozen=True):
 
 
 async def list_waiting(tx: Transaction, environment_id: str) -> tuple[list[ProjectBacklog], bool]:
-    """Those of a world's newest projects in which something waits; whether there are older ones."""
-    found = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
-    listed = []
-    for one in found[:PROJECTS_MAX]:
+    """List those of the PROJECTS_MAX newest projects that have waiting tasks, newest first.
+
+    The second value is True if the environment has older projects, which were not looked at.
+    """
+    newest = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
+    backlogs = []
+    for project in newest[:PROJECTS_MAX]:
         counts = [
-            await work_queue.count_waiting(tx, one.project_key, state, limit_max=COUNTED_MAX)
+            await work_queue.count_waiting(tx, project.project_key, state, limit_max=COUNTED_MAX)
             for state in (WorkState.in_review, WorkState.quarantined)
         ]
         if any(counts):
-            listed.append(ProjectBacklog(one, *counts))
-    return listed, len(found) > PROJECTS_MAX
+            backlogs.append(ProjectBacklog(project, *counts))
+    return backlogs, len(newest) > PROJECTS_MAX
 
 
 async def list_in_review(
     tx: Transaction, project: ProjectRow, *, after_seq: int = 0, limit: int = 100
-) -> list[Work]:
-    """Tasks that wait for a reviewer."""
+) -> list[QueuedTask]:
+    """List up to `limit` tasks in review with a greater seq than `after_seq`, by seq."""
     return await work_queue.list_waiting(
         tx, project.project_key, WorkState.in_review, after_seq=after_seq, limit=limit
     )
 
 
-async def list_parked(
+async def list_quarantined(
     tx: Transaction, project: ProjectRow, *, after_seq: int = 0, limit: int = 100
-) -> list[Work]:
-    """Tasks whose content was reported."""
+) -> list[QueuedTask]:
+    """List up to `limit` quarantined tasks with a greater seq than `after_seq`, by seq."""
     return await work_queue.list_waiting(
         tx, project.project_key, WorkState.quarantined, after_seq=after_seq, limit=limit
     )
@@ -98,77 +101,77 @@ async def list_completed(
     before: TaskCursor = recent_completions.LAST_CURSOR,
     limit: int = 100,
 ) -> list[StoredTask]:
-    """Completed tasks, the last one first."""
-    places = await recent_completions.list_latest_completions(
+    """List up to `limit` completed tasks before this point, by completion time, latest first."""
+    completions = await recent_completions.list_latest_completions(
         tx, project.project_key, before=before, limit=limit
     )
-    return [await tasks.get_task(tx, project.project_key, one.seq) for one in places]
+    return [await tasks.get_task(tx, project.project_key, refs.seq) for refs in completions]
 
 
 async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -> str | None:
-    """The id of the next task that waits for a reviewer, from the start again after the last."""
-    for start in (after_seq, 0):
-        found = await list_in_review(tx, project, after_seq=start, limit=1)
-        if found:
-            return (await tasks.get_task(tx, project.project_key, found[0].seq)).task_id
+    """Find the next task in review after `after_seq`, starting over at the end; return its id."""
+    for start_seq in (after_seq, 0):
+        for queued in await list_in_review(tx, project, after_seq=start_seq, limit=1):
+            return (await tasks.get_task(tx, project.project_key, queued.seq)).task_id
     return None
 
 
-async def list_said(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
-    """What was said and decided about a task, newest first; the last hundred."""
+async def list_actions(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
+    """List the last NOTES_MAX notes and decisions on a task as actions, newest first."""
     notes = await leases_store.list_notes(tx, project.project_key, seq, limit=NOTES_MAX)
-    return [_said(one) for one in notes]
+    return [_action(note) for note in notes]
 
 
-async def list_answered(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
-    """When people submitted a task, newest first; the last hundred times."""
-    found = await submissions.list_all(tx, project.project_key, seq, limit=NOTES_MAX)
+async def list_submit_actions(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
+    """List the last NOTES_MAX submissions of a task as actions, newest first."""
+    rows = await submissions.list_all(tx, project.project_key, seq, limit=NOTES_MAX)
     return [
         ReviewAction(
-            user_id=one.user_id,
-            kind="submit" if one.is_current else "submit_once",
-            created_ms=one.submitted_ms,
+            user_id=row.user_id,
+            kind="submit" if row.is_current else "submit_once",
+            created_ms=row.submitted_ms,
             text="",
             about="",
             fixes=[],
         )
-        for one in found
+        for row in rows
     ]
 
 
 async def list_returned(tx: Transaction, project: ProjectRow, user_id: str) -> list[ReturnedTask]:
-    """What was sent back to somebody and waits for them."""
+    """List the tasks that were returned to a person and wait for them."""
     leases = await leases_store.list_leases(
         tx, project.project_key, user_id, LeaseStatus.returned, limit=UNFINISHED_MAX
     )
-    found = []
-    for lease in leases:
-        told = await returned_with(tx, project, lease)
-        if told is not None:
-            found.append(told)
-    return found
+    returned = [await find_returned_task(tx, project, lease) for lease in leases]
+    return [task for task in returned if task is not None]
 
 
-async def returned_with(tx: Transaction, project: ProjectRow, lease: Lease) -> ReturnedTask | None:
-    """Why a lease was sent back, until its holder submits again; None if it was not."""
+async def find_returned_task(
+    tx: Transaction, project: ProjectRow, lease: Lease
+) -> ReturnedTask | None:
+    """Find why a lease was returned; None if it was not, or its holder has submitted again."""
     if lease.lease_version == 1 or lease.status is LeaseStatus.submitted:
         return None
     last = await submissions.find_last(tx, project.project_key, lease.assignment_id)
     notes = await leases_store.list_notes(tx, project.project_key, lease.seq, limit=NOTES_MAX)
-    for one in notes:
-        is_older = last is not None and one.created_ms < last.submitted_ms
-        if one.kind != "send_back" or is_older:
+    for note in notes:
+        is_older = last is not None and note.created_ms < last.submitted_ms
+        if note.kind != "send_back" or is_older:
             continue
-        detail = _decode(one.detail)
+        detail = _decode(note.detail)
         if detail.get("user_id") == lease.user_id:
-            return ReturnedTask(lease, str(detail.get("comment") or ""), one.created_ms)
+            return ReturnedTask(lease, str(detail.get("comment") or ""), note.created_ms)
     return None
 
 
-async def names_of(
+async def display_names(
     tx: Transaction, organization_id: str, user_ids: Iterable[str]
 ) -> dict[str, str]:
-    """What to call people, removed ones too; an id that is nobody's stands for itself."""
+    """Map user ids to names, or e-mail addresses where there is no name; removed people too.
+
+    An id of nobody in the organization maps to itself.
+    """
     names = {}
     for user_id in set(user_ids):
         person = await users.find_person(tx, organization_id, user_id)
@@ -176,7 +179,7 @@ async def names_of(
     return names
 
 
-def _said(note: TaskNote) -> ReviewAction:
+def _action(note: TaskNote) -> ReviewAction:
     detail = _decode(note.detail)
     fixes = detail.get("fixes") or []
     before = detail.get("before") or [None] * len(fixes)
@@ -190,7 +193,7 @@ def _said(note: TaskNote) -> ReviewAction:
         text=text,
         about=str(detail.get("user_id") or ""),
         fixes=[
-            (None if was is None else msgspec.convert(was, Answer), msgspec.convert(now, Answer))
-            for was, now in zip(before, fixes, strict=False)
+            (None if old is None else msgspec.convert(old, Answer), msgspec.convert(new, Answer))
+            for old, new in zip(before, fixes, strict=False)
         ],
     )

@@ -104,7 +104,7 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
     return ProjectProgress(
         statuses=statuses,
         waiting=await work_queue.count_free(tx, key, limit_max=COUNTED_MAX),
-        held=await statistics.count_held(tx, key, now=await tx.now_ms(), most=COUNTED_MAX),
+        held=await statistics.count_open_leases(tx, key, now=await tx.now_ms(), most=COUNTED_MAX),
         in_review=await statistics.count_waiting(tx, key, WorkState.in_review, most=COUNTED_MAX),
         quarantined=await statistics.count_waiting(
             tx, key, WorkState.quarantined, most=COUNTED_MAX

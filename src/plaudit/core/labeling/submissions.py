@@ -1,33 +1,10 @@
-"""From what a person filled in to a delivered task: submissions, and when the task is done.
+"""Submissions: an annotator's answers to a task, and the completion of the task by the last one.
 
-Contract for whoever builds pages on it, in a write transaction of the caller:
-
-    submit(tx, project, held, answers, client_key=…, active_ms=…)
-        Receipt(submission_id, assignment_id, submitted_ms, outcome, undo_until_ms, is_repeated);
-        `outcome` is "waiting" (for other people), "in_review" or "completed". `answers` is decoded
-        JSON, see answers.py. `client_key` is made by the page for each press of the button (1
-        to 255 characters); the same key and answers again get the first receipt, whatever has
-        become of the lease since.
-        AnswersRejected(faults): nothing is stored, the lease and its draft stay;
-        LeaseLost: ran out, ended or claimed anew, the draft stays;
-        IdempotencyMismatch: the key was used with other answers; InvalidContent: no such key.
-    undo(tx, project, user_id, assignment_id)
-        Lease: one's own submission of the last 10 s is open again, its answers as the draft.
-        Conflict: too late, delivered, reviewed or not submitted; NotFound; LimitReached.
-    reopen(tx, project, user_id, assignment_id)
-        The same for one's own last 20 submissions of the project, until delivered or reviewed.
-    count_done(tx, project, user_id)
-        How many tasks of the project this person has submitted.
-    list_recent(tx, project, user_id)
-        The last 20 Submissions of this person that count, newest first.
-
-Submissions are never changed. One that is opened again stays and counts no more; the next one
-supersedes it. If none comes because the lease runs out, the place is free for others.
-
-When the last submission that a task needs arrives, the task completes in the same transaction, or
-waits for a reviewer: where the project says so, or where the answers leave a question open. A task
-that was completed by a submission which is undone is pending again, and completes again later; who
-listens for events hears of both completions.
+A submission never changes. One that is reopened stays, is no longer current, and is superseded by
+the next; if none comes because the lease runs out, the slot is free for others. With the last
+submission that it needs a task completes in the same transaction, or waits for a reviewer: where
+the project says so, or where the answers leave a question open. A completion that is undone is
+followed by another one, and both are announced as events. Lock order is that of leases.py.
 """
 
 from __future__ import annotations
@@ -48,7 +25,7 @@ from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
-from plaudit.model.labeling import Hold, Lease, LeaseStatus, SubmissionRow, WorkState
+from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, SubmissionRow, WorkState
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
@@ -68,12 +45,13 @@ _decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class Receipt(Struct, frozen=True):
-    """What became of a submission; `is_repeated` if it had been received before."""
+    """Answer to a submit; `is_repeated` if the submission had been received before."""
 
     submission_id: str
     assignment_id: str
     submitted_ms: int
     outcome: str
+    """`waiting` for other people's submissions, `in_review` or `completed`."""
     undo_until_ms: int
     is_repeated: bool = False
 
@@ -81,97 +59,120 @@ class Receipt(Struct, frozen=True):
 async def submit(
     tx: Transaction,
     project: ProjectRow,
-    held: Hold,
+    lease_ref: LeaseRef,
     answers: Any,
     *,
     client_key: str,
     active_ms: int,
 ) -> Receipt:
-    """Take somebody's answers to a task, once; see the contract above for what it raises."""
+    """Store a person's answers to a task once, end their lease, and count the submission.
+
+    `answers` is decoded JSON in the shape of answers.py. `client_key` is an idempotency key of 1 to
+    255 characters that the page makes for each press of the button: the same key and answers again
+    get the first receipt, whatever has become of the lease since.
+
+    Raises AnswersRejected (nothing is stored, lease and draft stay), LeaseLost (the draft stays),
+    IdempotencyMismatch if the key was used with other answers, InvalidContent for a bad key.
+    """
     if not ids.is_usable(client_key):
         raise InvalidContent("a key has 1 to 255 characters", pointer="/client_key")
-    given = _encode(answers)
-    lease = await leases.get_lease(tx, project, held.user_id, held.assignment_id)
-    known = await _repeated(tx, lease, client_key, given)
-    if known is not None:
-        return known
-    if not leases.is_on_hold(lease, held, await tx.now_ms()):
-        raise await leases.lost(tx, project, held)
+    given_json = _encode(answers)
+    lease = await leases.get_lease(tx, project, lease_ref.user_id, lease_ref.assignment_id)
+    receipt = await _find_receipt(tx, lease, client_key, given_json)
+    if receipt is not None:
+        return receipt
+    if not leases.has_lease(lease, lease_ref, await tx.now_ms()):
+        raise await leases.lease_lost(tx, project, lease_ref)
     task = await tasks.get_task(tx, lease.project_key, lease.seq)
     form = form_of(project_detail(project))
     checked = check(form, content_of(task), _decode_display(lease.display), answers)
-    done = await _end(tx, held, task, lease, given, active_ms)
-    if done is None:
-        known = await _repeated(tx, lease, client_key, given)
-        if known is not None:
-            return known
-        raise await leases.lost(tx, project, held)
-    one = await _keep(tx, done, client_key, given, _encode(checked))
-    counted = await work_queue.count_submission(tx, lease.project_key, lease.seq)
+    ended = await _end_lease(tx, lease_ref, task, lease, given_json, active_ms)
+    if ended is None:
+        receipt = await _find_receipt(tx, lease, client_key, given_json)
+        if receipt is not None:
+            return receipt
+        raise await leases.lease_lost(tx, project, lease_ref)
+    submission = await _store_submission(tx, ended, client_key, given_json, _encode(checked))
+    counted = await work_queue.record_submission(tx, lease.project_key, lease.seq)
     outcome = "waiting"
     if counted.submitted_count >= counted.needed:
-        outcome = await _finish(tx, project, task)
-    return _receipt(one, outcome)
+        outcome = await _complete_or_review(tx, project, task)
+    return _receipt(submission, outcome)
 
 
 async def undo(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:
-    """Take back one's own submission of the last 10 s; raises Conflict, NotFound, LimitReached."""
-    one = await _reopenable(tx, project, user_id, assignment_id)
-    if one.submitted_ms + UNDO_MS < await tx.now_ms():
+    """Reopen a person's own submission of the last UNDO_MS; return its lease.
+
+    The answers become the lease's draft. Raises Conflict if it is too late, delivered, reviewed or
+    not submitted; NotFound; LimitReached.
+    """
+    submission = await _get_reopenable(tx, project, user_id, assignment_id)
+    if submission.submitted_ms + UNDO_MS < await tx.now_ms():
         raise Conflict("it is too late to undo this; look among your last tasks")
     # What was fetched in the meantime, to go on with, is no reason not to undo.
-    return await _reopen(tx, project, one, limit_max=leases.OPEN_LEASES_MAX + 1)
+    return await _reopen(tx, project, submission, limit_max=leases.OPEN_LEASES_MAX + 1)
 
 
 async def reopen(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:
-    """Work again on what one submitted; raises Conflict, NotFound, LimitReached."""
-    one = await _reopenable(tx, project, user_id, assignment_id)
-    return await _reopen(tx, project, one, limit_max=leases.OPEN_LEASES_MAX)
+    """Reopen one of a person's last REOPENABLE submissions in the project; return its lease.
+
+    The answers become the lease's draft. Raises Conflict if it is delivered, reviewed, older or not
+    submitted; NotFound; LimitReached.
+    """
+    submission = await _get_reopenable(tx, project, user_id, assignment_id)
+    return await _reopen(tx, project, submission, limit_max=leases.OPEN_LEASES_MAX)
 
 
 async def count_done(tx: Transaction, project: ProjectRow, user_id: str) -> int:
-    """How many tasks of a project somebody has submitted."""
-    return await leases_store.count_recent(
+    """Count the tasks of a project that a person has submitted."""
+    return await leases_store.count_leases(
         tx, project.project_key, user_id, LeaseStatus.submitted, 0
     )
 
 
 async def list_recent(tx: Transaction, project: ProjectRow, user_id: str) -> list[SubmissionRow]:
-    """Somebody's last submissions that count, newest first; at most twenty."""
+    """List a person's last REOPENABLE current submissions in a project, newest first."""
     return await submissions.list_recent(tx, project.project_key, user_id, limit=REOPENABLE)
 
 
-async def why_final(tx: Transaction, one: SubmissionRow, task: StoredTask) -> str | None:
-    """What has become of a submission, so that it cannot be opened again; None if it can."""
-    if one.reviewed_ms is not None:
+async def find_final_state(
+    tx: Transaction, submission: SubmissionRow, task: StoredTask
+) -> str | None:
+    """Return `reviewed` or `delivered` for a submission that cannot be reopened, else None."""
+    if submission.reviewed_ms is not None:
         return "reviewed"
     completed_ms = task.completed_ms
     is_delivered = completed_ms is not None and await frozen_tasks.is_delivered_since(
-        tx, one.project_key, one.seq, completed_ms
+        tx, submission.project_key, submission.seq, completed_ms
     )
     return "delivered" if is_delivered else None
 
 
-async def consolidated(
+async def consolidate_task(
     tx: Transaction, project: ProjectRow, task: StoredTask, fixes: Sequence[Answer] = ()
 ) -> ConsolidatedTask:
-    """The threads that a task's submissions come to, and what they leave open."""
+    """Consolidate a task's current submissions into threads and a list of open questions.
+
+    `fixes` are a reviewer's answers, which replace those of the annotators.
+    """
     judged = [
-        DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
-        for one in await submissions.list_current(tx, task.project_key, task.seq)
+        DecodedSubmission(
+            submission.user_id, submission.submitted_ms, _decode_answers(submission.answers)
+        )
+        for submission in await submissions.list_current(tx, task.project_key, task.seq)
     ]
     return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
 
 
 def content_of(task: StoredTask) -> list[Thread]:
-    """The conversation that people work on."""
+    """Decode a task's content: the threads that annotators work on."""
     return _decode_content(task.content or b"[]")
 
 
 def review_reason(project: ProjectRow, task_id: str) -> str | None:
-    """Why a project's task is looked at before it is delivered; None if it is not.
+    """Return why a task must be reviewed before delivery, `all` or `sample`; None if it need not.
 
-    Which tasks are in a sample follows from their ids, so that nobody can try again.
+    A task's id decides if it is in the sample, so that submitting again draws no other lot.
     """
     detail = project_detail(project)
     if detail.review is Review.all:
@@ -182,37 +183,47 @@ def review_reason(project: ProjectRow, task_id: str) -> str | None:
     return "sample" if detail.review is Review.sample and is_drawn else None
 
 
-async def _end(
-    tx: Transaction, held: Hold, task: StoredTask, lease: Lease, given: bytes, active_ms: int
+async def _end_lease(
+    tx: Transaction,
+    lease_ref: LeaseRef,
+    task: StoredTask,
+    lease: Lease,
+    given_json: bytes,
+    active_ms: int,
 ) -> Lease | None:
-    """End a lease with its work done, and the task's place locked; None if it was lost."""
+    """End a lease as submitted, with the task's queue row locked; None if the lease is lost."""
     if task.batch_id is not None and await _is_last(tx, lease):
-        # Completing counts in the batch; its lock comes before those of its tasks. If somebody
-        # submits at this moment, this may be the last one unforeseen. Then the locks are taken in
-        # another order, and should that ever tie two transactions up, one of them is run again.
+        # Completing counts in the batch, whose lock comes before those of its tasks. A submission
+        # at this moment can make this one the last unforeseen: then the locks are taken in another
+        # order, and the engine runs one of two deadlocked transactions again.
         await batches.add_progress(tx, lease.project_key, task.batch_id, {})
     if await work_queue.lock_work(tx, lease.project_key, lease.seq) is None:
         return None
     return await leases_store.end_submitted(
-        tx, lease.project_key, held, now=await tx.now_ms(), active_ms=active_ms, draft=given
+        tx,
+        lease.project_key,
+        lease_ref,
+        now=await tx.now_ms(),
+        active_ms=active_ms,
+        draft=given_json,
     )
 
 
 async def _is_last(tx: Transaction, lease: Lease) -> bool:
-    """Whether one submission more is all that a task needs, as far as one can see."""
-    found = await work_queue.find_work(tx, lease.project_key, lease.seq)
-    return found is not None and found.submitted_count + 1 >= found.needed
+    """True if the task needs just one more submission, read without a lock."""
+    queued = await work_queue.find_work(tx, lease.project_key, lease.seq)
+    return queued is not None and queued.submitted_count + 1 >= queued.needed
 
 
-async def _keep(
-    tx: Transaction, lease: Lease, client_key: str, given: bytes, answers: bytes
+async def _store_submission(
+    tx: Transaction, lease: Lease, client_key: str, given_json: bytes, answers: bytes
 ) -> SubmissionRow:
-    """Store a submission for good."""
+    """Insert a submission under an ended lease; it supersedes the lease's last one."""
     last = None
-    if lease.lease_version > 1:  # else it is the first time that this person has the task
+    if lease.lease_version > 1:  # a first lease has no earlier submission
         last = await submissions.find_last(tx, lease.project_key, lease.assignment_id)
     assert lease.ended_ms is not None
-    one = SubmissionRow(
+    submission = SubmissionRow(
         project_key=lease.project_key,
         submission_id=ids.mint("submission"),
         assignment_id=lease.assignment_id,
@@ -221,7 +232,7 @@ async def _keep(
         revision=1 if last is None else last.revision + 1,
         supersedes=None if last is None else last.submission_id,
         client_key=client_key,
-        given_hash=_hash(given),
+        given_hash=_hash(given_json),
         answers=answers,
         display=lease.display,
         submitted_ms=lease.ended_ms,
@@ -229,16 +240,16 @@ async def _keep(
         is_current=True,
         reviewed_ms=None,
     )
-    await submissions.insert_submission(tx, one)
-    return one
+    await submissions.insert_submission(tx, submission)
+    return submission
 
 
-async def _finish(tx: Transaction, project: ProjectRow, task: StoredTask) -> str:
-    """Complete a task that has all submissions it needs, or leave it to a reviewer."""
-    found = await consolidated(tx, project, task)
-    reason = "open questions" if found.unresolved else review_reason(project, task.task_id)
+async def _complete_or_review(tx: Transaction, project: ProjectRow, task: StoredTask) -> str:
+    """Complete a task that has all submissions it needs, or put it in review; the outcome."""
+    consolidated = await consolidate_task(tx, project, task)
+    reason = "open questions" if consolidated.unresolved else review_reason(project, task.task_id)
     if reason is None:
-        threads = msgspec.to_builtins(found.threads)
+        threads = msgspec.to_builtins(consolidated.threads)
         await lifecycle.complete_task(
             tx, project.environment_id, task, threads, by_submissions=True
         )
@@ -254,55 +265,61 @@ async def _finish(tx: Transaction, project: ProjectRow, task: StoredTask) -> str
     return "in_review"
 
 
-async def _repeated(tx: Transaction, lease: Lease, client_key: str, given: bytes) -> Receipt | None:
-    """The receipt of what was submitted under this key; raises IdempotencyMismatch."""
-    one = await submissions.find_by_key(tx, lease.project_key, lease.assignment_id, client_key)
-    if one is None:
+async def _find_receipt(
+    tx: Transaction, lease: Lease, client_key: str, given_json: bytes
+) -> Receipt | None:
+    """Receipt of the submission with this key, if there is one; raises IdempotencyMismatch."""
+    submission = await submissions.find_by_key(
+        tx, lease.project_key, lease.assignment_id, client_key
+    )
+    if submission is None:
         return None
-    if one.given_hash != _hash(given):
+    if submission.given_hash != _hash(given_json):
         raise IdempotencyMismatch("other answers were submitted under this key")
     task = await tasks.get_task(tx, lease.project_key, lease.seq)
-    found = await work_queue.find_work(tx, lease.project_key, lease.seq)
+    queued = await work_queue.find_work(tx, lease.project_key, lease.seq)
     if task.status is TaskStatus.completed:
         outcome = "completed"
     else:
-        is_in_review = found is not None and found.state is WorkState.in_review
+        is_in_review = queued is not None and queued.state is WorkState.in_review
         outcome = "in_review" if is_in_review else "waiting"
-    return _receipt(one, outcome, is_repeated=True)
+    return _receipt(submission, outcome, is_repeated=True)
 
 
-async def _reopenable(
+async def _get_reopenable(
     tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str
 ) -> SubmissionRow:
-    """The submission that somebody may work on again; raises NotFound, Conflict."""
+    """A person's submission that is recent enough to reopen; raises NotFound, Conflict."""
     lease = await leases.get_lease(tx, project, user_id, assignment_id)
     if lease.status is not LeaseStatus.submitted:
         raise Conflict(f"this task is not submitted; it is {lease.status}")
     recent = await list_recent(tx, project, user_id)
-    found = next((one for one in recent if one.assignment_id == assignment_id), None)
-    if found is None:
-        raise Conflict(f"only your last {REOPENABLE} tasks can be opened again")
-    return found
+    for submission in recent:
+        if submission.assignment_id == assignment_id:
+            return submission
+    raise Conflict(f"only your last {REOPENABLE} tasks can be opened again")
 
 
 async def _reopen(
-    tx: Transaction, project: ProjectRow, one: SubmissionRow, *, limit_max: int
+    tx: Transaction, project: ProjectRow, submission: SubmissionRow, *, limit_max: int
 ) -> Lease:
-    """Open a submission again, its answers as the draft."""
-    await leases.enter(tx, project, one.user_id)
-    await leases.require_room(tx, project, one.user_id, await tx.now_ms(), limit_max=limit_max)
-    task = await tasks.get_task(tx, one.project_key, one.seq)
+    """Retract a submission and open its lease with a new version, its answers as the draft."""
+    await leases.lock_annotator(tx, project, submission.user_id)
+    await leases.require_room(
+        tx, project, submission.user_id, await tx.now_ms(), limit_max=limit_max
+    )
+    task = await tasks.get_task(tx, submission.project_key, submission.seq)
     if task.status is TaskStatus.completed:
         await lifecycle.reopen_task(tx, project.environment_id, task, keeps_submissions=True)
-    if (word := await why_final(tx, one, task)) is not None:
-        raise Conflict(f"this task has been {word}")
-    found = await work_queue.lock_work(tx, one.project_key, one.seq)
-    if found is None or found.state is WorkState.quarantined:
+    if (final_state := await find_final_state(tx, submission, task)) is not None:
+        raise Conflict(f"this task has been {final_state}")
+    queued = await work_queue.lock_work(tx, submission.project_key, submission.seq)
+    if queued is None or queued.state is WorkState.quarantined:
         raise Conflict("this task was taken off the queue")
-    lease = await leases.get_lease(tx, project, one.user_id, one.assignment_id)
-    if not await submissions.retract(tx, one):
+    lease = await leases.get_lease(tx, project, submission.user_id, submission.assignment_id)
+    if not await submissions.retract(tx, submission):
         raise Conflict("this task has been reviewed")
-    await work_queue.count_retraction(tx, one.project_key, one.seq)
+    await work_queue.record_retraction(tx, submission.project_key, submission.seq)
     now = await tx.now_ms()
     renewed = await leases_store.renew(
         tx, lease, now=now, expires_ms=now + leases.lease_ms(project)
@@ -312,16 +329,16 @@ async def _reopen(
     return renewed
 
 
-def _receipt(one: SubmissionRow, outcome: str, *, is_repeated: bool = False) -> Receipt:
+def _receipt(submission: SubmissionRow, outcome: str, *, is_repeated: bool = False) -> Receipt:
     return Receipt(
-        submission_id=one.submission_id,
-        assignment_id=one.assignment_id,
-        submitted_ms=one.submitted_ms,
+        submission_id=submission.submission_id,
+        assignment_id=submission.assignment_id,
+        submitted_ms=submission.submitted_ms,
         outcome=outcome,
-        undo_until_ms=one.submitted_ms + UNDO_MS,
+        undo_until_ms=submission.submitted_ms + UNDO_MS,
         is_repeated=is_repeated,
     )
 
 
-def _hash(given: bytes) -> bytes:
-    return hashlib.blake2b(given, digest_size=16).digest()
+def _hash(given_json: bytes) -> bytes:
+    return hashlib.blake2b(given_json, digest_size=16).digest()

@@ -73,7 +73,7 @@ async def apply_action(tx: Transaction, batch: BatchRow, action: str) -> BatchRo
     ):
         allowed = " or ".join(starts)
         raise IllegalMove(f"the batch is {current.status}; to {action} it, it must be {allowed}")
-    await work_queue.follow_batch(tx, msgspec.structs.replace(current, status=status))
+    await work_queue.apply_batch_status(tx, msgspec.structs.replace(current, status=status))
     if status is BatchStatus.cancelled:
         await cancel_pending(tx, batch)
     elif status is BatchStatus.in_progress:

@@ -248,7 +248,7 @@ async def reopen_task(
         count = await submissions.count_current(tx, task.project_key, task.seq)
         await work_queue.open_work(tx, project, [task], submitted_count=count)
     else:
-        await work_queue.begin_again(tx, project, task)
+        await work_queue.restart_work(tx, project, task)
 
 
 async def set_metadata(

@@ -1,7 +1,7 @@
-"""The queue: which pending tasks people can work on, kept in step with what becomes of the tasks.
+"""Work queue: the pending tasks that annotators can work on, kept in step with tasks and batches.
 
 A task with content enters it when it is created or reopened, and leaves it when it ends; both in
-the transaction of that change. Batches that are staging, paused or cancelled hold theirs back.
+the transaction of that change. Tasks of staging, paused and cancelled batches are on hold.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Sequence
 
 from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
-from plaudit.model.labeling import Work, WorkState
+from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
 from plaudit.store.tasks import batches, projects, work_queue
 from plaudit.wire.v2.resources import project_detail
 
-HOLDING_BACK = (BatchStatus.staging, BatchStatus.paused, BatchStatus.cancelled)
-"""A completed batch is not among them: what is pending in it was reopened to be done again."""
+ON_HOLD = (BatchStatus.staging, BatchStatus.paused, BatchStatus.cancelled)
+"""Not `completed`: a pending task of a completed batch was reopened to be done again."""
 PRIORITY_MAX = 1_000_000
 
-_NOTHING = (None, b"", b"[]")
+_EMPTY = (None, b"", b"[]")
 
 
 async def open_work(
@@ -28,36 +28,36 @@ async def open_work(
 ) -> None:
     """Put those of a project's tasks that are pending and have content into the queue.
 
-    The caller has locked their batches, so that none is paused at this moment. A task that is
-    reopened with its submissions needs as many as it has.
+    The caller has locked their batches, so that none is paused at this moment. Each task gets as
+    many slots as the project's overlap; one reopened with its submissions (`submitted_count`) gets
+    just these, none of them free.
     """
-    wanted = [
-        one for one in tasks if one.status is TaskStatus.pending and one.content not in _NOTHING
+    workable = [
+        task for task in tasks if task.status is TaskStatus.pending and task.content not in _EMPTY
     ]
-    if not wanted:
+    if not workable:
         return
-    # As it is now: an upload takes minutes, and the project may have changed since it began.
+    # Read again: an upload takes minutes, and the project may have changed since it began.
     current = await projects.find_project_by_key(tx, project.environment_id, project.project_key)
     needed = submitted_count or project_detail(current or project).overlap or 1
-    found: dict[str | None, BatchRow | None] = {None: None}
-    for one in wanted:
-        if one.batch_id is not None and one.batch_id not in found:
-            found[one.batch_id] = await batches.find_batch(tx, project.environment_id, one.batch_id)
+    batch_rows: dict[str | None, BatchRow | None] = {None: None}
+    for batch_id in dict.fromkeys(task.batch_id for task in workable if task.batch_id):
+        batch_rows[batch_id] = await batches.find_batch(tx, project.environment_id, batch_id)
     rows = []
-    for one in wanted:
-        batch = found[one.batch_id]
+    for task in workable:
+        batch = batch_rows[task.batch_id]
         rows.append(
-            Work(
-                project_key=one.project_key,
-                seq=one.seq,
-                batch_id=one.batch_id,
+            QueuedTask(
+                project_key=task.project_key,
+                seq=task.seq,
+                batch_id=task.batch_id,
                 rank=0 if batch is None else -batch.priority,
-                since_ms=one.created_ms if batch is None else batch.created_ms,
+                since_ms=task.created_ms if batch is None else batch.created_ms,
                 needed=needed,
                 submitted_count=submitted_count,
                 open_count=0,
                 state=WorkState.open,
-                is_on_hold=batch is not None and batch.status in HOLDING_BACK,
+                is_on_hold=batch is not None and batch.status in ON_HOLD,
                 reason=None,
             )
         )
@@ -67,10 +67,10 @@ async def open_work(
 async def end_work(
     tx: Transaction, project_key: int, seq: int, *, by_submissions: bool = False
 ) -> None:
-    """Take a task that ends out of the queue, and from everybody who holds it.
+    """Remove a task that ends from the queue, and close all its leases.
 
-    Unless it is their submissions that end it, somebody else has decided, and nobody takes a
-    submission back any more.
+    Unless it is completed by its submissions (`by_submissions`), they are marked as reviewed, so
+    that nobody can undo one.
     """
     if await work_queue.delete_work(tx, project_key, seq):
         now = await tx.now_ms()
@@ -80,23 +80,23 @@ async def end_work(
 
 
 async def end_work_of_batch(tx: Transaction, batch: BatchRow) -> None:
-    """The same for all tasks of a batch that is cancelled."""
-    # First the places, then the leases, in the order in which everybody else locks.
+    """Remove all tasks of a cancelled batch from the queue, and close all their leases."""
+    # Queue rows before leases: the lock order of core/labeling/leases.py.
     await work_queue.lock_work_of_batch(tx, batch.project_key, batch.batch_id)
     now = await tx.now_ms()
     await leases.close_of_batch(tx, batch.project_key, batch.batch_id, now)
     await work_queue.delete_work_of_batch(tx, batch.project_key, batch.batch_id)
 
 
-async def follow_batch(tx: Transaction, batch: BatchRow) -> None:
-    """Give out a batch's work or hold it back, as its status now is; the caller has it locked."""
+async def apply_batch_status(tx: Transaction, batch: BatchRow) -> None:
+    """Set or clear the hold on a batch's tasks as its status says; the caller has it locked."""
     await work_queue.hold_batch(
-        tx, batch.project_key, batch.batch_id, is_on_hold=batch.status in HOLDING_BACK
+        tx, batch.project_key, batch.batch_id, is_on_hold=batch.status in ON_HOLD
     )
 
 
-async def begin_again(tx: Transaction, project: ProjectRow, task: StoredTask) -> None:
-    """Let a task that was reopened be done anew by everybody; what was answered counts no more."""
+async def restart_work(tx: Transaction, project: ProjectRow, task: StoredTask) -> None:
+    """Queue a reopened task again for everybody; its submissions are no longer current."""
     await submissions.retract_all(tx, task.project_key, task.seq)
     await leases.release_submitted(tx, task.project_key, task.seq)
     await leases.release_closed(tx, task.project_key, task.seq)
@@ -104,10 +104,9 @@ async def begin_again(tx: Transaction, project: ProjectRow, task: StoredTask) ->
 
 
 async def prioritize(tx: Transaction, batch: BatchRow, priority: int) -> int:
-    """Give a batch's tasks out earlier (greater) or later; 0 unless set. Raises NotFound.
+    """Set a batch's priority, and return it; tasks of greater priority are leased first.
 
-    Priorities are minus a million to a million; what lies beyond counts as the bound. Returns
-    the one that is set.
+    It is cut to ±PRIORITY_MAX; batches have 0 unless it is set. Raises NotFound.
     """
     priority = max(-PRIORITY_MAX, min(PRIORITY_MAX, priority))
     if await batches.find_batch(tx, batch.environment_id, batch.batch_id) is None:

@@ -191,7 +191,7 @@ class ProjectReferences:
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
         if not await batches_store.update_batch(tx, wanted, names.checked(wanted.name)):
             raise Conflict(f"there is a batch named {wanted.name!r} already")
-        await work_queue.follow_batch(tx, wanted)
+        await work_queue.apply_batch_status(tx, wanted)
         if wanted.status is BatchStatus.cancelled and stored.status is not wanted.status:
             await batches.cancel_pending(tx, wanted)
         return wanted

@@ -1,4 +1,4 @@
-"""What lets a person in: the hash of their password, and the invitation to choose one."""
+"""Statements for credentials of users: password hashes and invitations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from plaudit.store.engine.engine import Transaction
 
 
 class StoredCredential(Struct, frozen=True):
-    """Somebody who may sign in with a password, and the hash it must have."""
+    """An active user with the encoded hash of their password."""
 
     organization_id: str
     user_id: str
@@ -17,7 +17,7 @@ class StoredCredential(Struct, frozen=True):
 
 
 class PendingInvitation(Struct, frozen=True):
-    """Whom an invitation is for, and until when it holds."""
+    """A valid invitation: its user, their organization's name and live environment, its end."""
 
     environment_id: str
     organization_id: str
@@ -32,7 +32,7 @@ class PendingInvitation(Struct, frozen=True):
 async def put_password(
     tx: Transaction, organization_id: str, user_id: str, password_hash: str, now: int
 ) -> None:
-    """Set the hash of a person's password, in the place of the one before."""
+    """Insert or replace the hash of a user's password."""
     await tx.run(
         "INSERT INTO person_password (organization_id, user_id, hash, changed_ms)"
         " VALUES (:organization_id, :user_id, :hash, :now)"
@@ -43,17 +43,24 @@ async def put_password(
 
 
 async def replace_password(
-    tx: Transaction, organization_id: str, user_id: str, *, was: str, password_hash: str, now: int
+    tx: Transaction,
+    organization_id: str,
+    user_id: str,
+    *,
+    expected_hash: str,
+    password_hash: str,
+    now: int,
 ) -> bool:
-    """Set the hash of a person's password; False if it is no longer what it was."""
+    """Replace the hash of a user's password; False if it is not `expected_hash`."""
     return bool(
         await tx.run(
             "UPDATE person_password SET hash = :hash, changed_ms = :now"
-            " WHERE organization_id = :organization_id AND user_id = :user_id AND hash = :was",
+            " WHERE organization_id = :organization_id AND user_id = :user_id"
+            " AND hash = :expected_hash",
             {
                 "organization_id": organization_id,
                 "user_id": user_id,
-                "was": was,
+                "expected_hash": expected_hash,
                 "hash": password_hash,
                 "now": now,
             },
@@ -62,7 +69,7 @@ async def replace_password(
 
 
 async def delete_password(tx: Transaction, organization_id: str, user_id: str) -> None:
-    """Forget a person's password."""
+    """Delete a user's password, if there is one."""
     await tx.run(
         "DELETE FROM person_password WHERE organization_id = :organization_id AND user_id ="
         " :user_id",
@@ -71,7 +78,7 @@ async def delete_password(tx: Transaction, organization_id: str, user_id: str) -
 
 
 async def find_password(tx: Transaction, organization_id: str, user_id: str) -> str | None:
-    """The hash of a person's password."""
+    """Find the hash of a user's password."""
     row = await tx.one(
         "SELECT hash FROM person_password WHERE organization_id = :organization_id AND user_id ="
         " :user_id",
@@ -81,10 +88,13 @@ async def find_password(tx: Transaction, organization_id: str, user_id: str) -> 
 
 
 async def list_known(
-    tx: Transaction, email_key: str, *, account_key: str | None, limit: int
+    tx: Transaction, email_key: str, *, organization_key: str | None, limit: int
 ) -> list[StoredCredential]:
-    """Active people with a password and this address, of one account by name or of any."""
-    condition = "" if account_key is None else " AND organization.name_key = :account_key"
+    """List up to `limit` active users with a password and this address, by organization.
+
+    `organization_key` is an organization's name_key; None means any organization.
+    """
+    condition = "" if organization_key is None else " AND organization.name_key = :organization_key"
     args = {"email_key": email_key, "active": PersonStatus.active.value, "row_limit": limit}
     rows = await tx.all(
         "SELECT person.organization_id, person.user_id, person_password.hash FROM person"
@@ -93,7 +103,7 @@ async def list_known(
         " JOIN organization ON organization.organization_id = person.organization_id"
         f" WHERE person.email_key = :email_key AND person.status = :active{condition}"
         " ORDER BY person.organization_id LIMIT :row_limit",
-        args if account_key is None else args | {"account_key": account_key},
+        args if organization_key is None else args | {"organization_key": organization_key},
     )
     return [StoredCredential(*row) for row in rows]
 
@@ -101,7 +111,7 @@ async def list_known(
 async def put_invitation(
     tx: Transaction, organization_id: str, user_id: str, *, digest: bytes, now: int, expires_ms: int
 ) -> None:
-    """Set a person's invitation; the one before holds no more."""
+    """Insert or replace a user's invitation; `digest` is its token's."""
     await tx.run(
         "INSERT INTO invitation (organization_id, user_id, digest, created_ms, expires_ms)"
         " VALUES (:organization_id, :user_id, :digest, :now, :expires_ms)"
@@ -118,11 +128,11 @@ async def put_invitation(
 
 
 async def find_invited(tx: Transaction, digest: bytes, now: int) -> PendingInvitation | None:
-    """Whom an invitation that still holds is for."""
+    """Find an invitation that has not expired, of a user who is not removed."""
     row = await tx.one(
         "SELECT environment.environment_id, person.organization_id, organization.name,"
-        " person.user_id, person.email,"
-        " person.name, person.status, invitation.expires_ms FROM invitation"
+        " person.user_id, person.email, person.name,"
+        " person.status, invitation.expires_ms FROM invitation"
         " JOIN person ON person.organization_id = invitation.organization_id"
         " AND person.user_id = invitation.user_id"
         " JOIN organization ON organization.organization_id = invitation.organization_id"
@@ -148,7 +158,7 @@ async def find_invited(tx: Transaction, digest: bytes, now: int) -> PendingInvit
 
 
 async def delete_invitation(tx: Transaction, digest: bytes, now: int) -> bool:
-    """Use an invitation up; False if it is gone or has run out."""
+    """Delete an invitation that is used; False if there is none or it has expired."""
     return bool(
         await tx.run(
             "DELETE FROM invitation WHERE digest = :digest AND expires_ms > :now",
@@ -158,7 +168,7 @@ async def delete_invitation(tx: Transaction, digest: bytes, now: int) -> bool:
 
 
 async def delete_invitation_of(tx: Transaction, organization_id: str, user_id: str) -> None:
-    """Take a person's invitation back, if there is one."""
+    """Delete a user's invitation, if there is one."""
     await tx.run(
         "DELETE FROM invitation WHERE organization_id = :organization_id AND user_id = :user_id",
         {"organization_id": organization_id, "user_id": user_id},
@@ -166,7 +176,7 @@ async def delete_invitation_of(tx: Transaction, organization_id: str, user_id: s
 
 
 async def list_invitations(tx: Transaction, organization_id: str, *, limit: int) -> dict[str, int]:
-    """Until when the invitations of an account hold, by user_id."""
+    """Map user_id to expires_ms for the latest `limit` invitations of an organization."""
     rows = await tx.all(
         "SELECT user_id, expires_ms FROM invitation WHERE organization_id = :organization_id"
         " ORDER BY created_ms DESC LIMIT :row_limit",

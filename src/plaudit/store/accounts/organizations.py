@@ -1,4 +1,4 @@
-"""Accounts, their live and test worlds, and API keys."""
+"""Statements for organizations, their live and test environments, API keys and server secrets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from plaudit.store.engine.engine import Row, Transaction
 _KEY_COLUMNS = "key_id, environment_id, name, role, display, created_ms, expires_ms, revoked_ms"
 
 
-async def insert_account(
+async def insert_organization(
     tx: Transaction, *, organization_id: str, name: str, name_key: str, now: int
 ) -> bool:
-    """Add an account; False if the name is taken."""
+    """Insert an organization; False if the name is taken."""
     return bool(
         await tx.run(
             "INSERT INTO organization (organization_id, name, name_key, created_ms)"
@@ -21,10 +21,10 @@ async def insert_account(
     )
 
 
-async def insert_org(
+async def insert_environment(
     tx: Transaction, *, environment_id: str, organization_id: str, mode: str
 ) -> None:
-    """Add a world of an account."""
+    """Insert an environment of an organization; `mode` is live or test."""
     await tx.run(
         "INSERT INTO environment (environment_id, organization_id, mode) VALUES (:environment_id,"
         " :organization_id, :mode)",
@@ -32,8 +32,8 @@ async def insert_org(
     )
 
 
-async def find_org(tx: Transaction, *, name_key: str, mode: str) -> str | None:
-    """The environment_id of an account's live or test world."""
+async def find_environment(tx: Transaction, *, name_key: str, mode: str) -> str | None:
+    """Find the environment_id of an organization's live or test environment."""
     row = await tx.one(
         "SELECT environment_id FROM environment JOIN organization ON organization.organization_id"
         " = environment.organization_id"
@@ -43,8 +43,8 @@ async def find_org(tx: Transaction, *, name_key: str, mode: str) -> str | None:
     return row[0] if row else None
 
 
-async def find_account(tx: Transaction, environment_id: str) -> tuple[str, str] | None:
-    """The account that a world belongs to, and which of its worlds it is: live or test."""
+async def find_organization(tx: Transaction, environment_id: str) -> tuple[str, str] | None:
+    """Find the organization_id and the mode (live or test) of an environment."""
     row = await tx.one(
         "SELECT organization_id, mode FROM environment WHERE environment_id = :environment_id",
         {"environment_id": environment_id},
@@ -52,18 +52,18 @@ async def find_account(tx: Transaction, environment_id: str) -> tuple[str, str] 
     return (row[0], row[1]) if row else None
 
 
-async def list_orgs(tx: Transaction, organization_id: str) -> list[str]:
-    """The worlds of an account."""
+async def list_environments(tx: Transaction, organization_id: str) -> list[str]:
+    """List the environment_ids of an organization, live before test."""
     rows = await tx.all(
-        "SELECT environment_id FROM environment WHERE organization_id = :organization_id ORDER BY"
-        " mode",
+        "SELECT environment_id FROM environment WHERE organization_id = :organization_id"
+        " ORDER BY mode",
         {"organization_id": organization_id},
     )
     return [row[0] for row in rows]
 
 
-async def account_name(tx: Transaction, organization_id: str) -> str:
-    """What an account is called."""
+async def get_organization_name(tx: Transaction, organization_id: str) -> str:
+    """Return an organization's name; it must exist."""
     row = await tx.one(
         "SELECT name FROM organization WHERE organization_id = :organization_id",
         {"organization_id": organization_id},
@@ -72,13 +72,13 @@ async def account_name(tx: Transaction, organization_id: str) -> str:
     return str(row[0])
 
 
-async def has_several_accounts(tx: Transaction) -> bool:
-    """Whether more than one account shares this server."""
+async def has_several_organizations(tx: Transaction) -> bool:
+    """True if more than one organization shares this server."""
     return len(await tx.all("SELECT organization_id FROM organization LIMIT 2", {})) > 1
 
 
-async def lock_org(tx: Transaction, environment_id: str) -> None:
-    """Wait for whoever holds this world's row, and hold it until the transaction ends."""
+async def lock_environment(tx: Transaction, environment_id: str) -> None:
+    """Lock an environment's row until the transaction ends."""
     await tx.run(
         "UPDATE environment SET mode = mode WHERE environment_id = :environment_id",
         {"environment_id": environment_id},
@@ -86,11 +86,10 @@ async def lock_org(tx: Transaction, environment_id: str) -> None:
 
 
 async def insert_key(tx: Transaction, key: ApiKeyRow, digest: bytes) -> None:
-    """Add an API key by the digest of its secret."""
+    """Insert an API key with the digest of its text."""
     await tx.run(
         f"INSERT INTO api_key ({_KEY_COLUMNS}, digest) VALUES (:key_id, :environment_id, :name,"
-        " :role,"
-        " :display, :created_ms, :expires_ms, NULL, :digest)",
+        " :role, :display, :created_ms, :expires_ms, NULL, :digest)",
         {
             "key_id": key.key_id,
             "environment_id": key.environment_id,
@@ -105,7 +104,7 @@ async def insert_key(tx: Transaction, key: ApiKeyRow, digest: bytes) -> None:
 
 
 async def find_key_by_digest(tx: Transaction, digest: bytes) -> ApiKeyRow | None:
-    """The key with this digest, revoked and expired ones included."""
+    """Find the key with this digest, revoked and expired ones included."""
     row = await tx.one(
         f"SELECT {_KEY_COLUMNS} FROM api_key WHERE digest = :digest", {"digest": digest}
     )
@@ -113,7 +112,7 @@ async def find_key_by_digest(tx: Transaction, digest: bytes) -> ApiKeyRow | None
 
 
 async def find_key(tx: Transaction, environment_id: str, key_id: str) -> ApiKeyRow | None:
-    """A key of this world by its id, revoked and expired ones included."""
+    """Find a key of an environment by its id, revoked and expired ones included."""
     row = await tx.one(
         f"SELECT {_KEY_COLUMNS} FROM api_key WHERE environment_id = :environment_id AND key_id ="
         " :key_id",
@@ -123,7 +122,7 @@ async def find_key(tx: Transaction, environment_id: str, key_id: str) -> ApiKeyR
 
 
 async def list_keys(tx: Transaction, environment_id: str) -> list[ApiKeyRow]:
-    """All keys of a world, oldest first."""
+    """List all keys of an environment, oldest first."""
     rows = await tx.all(
         f"SELECT {_KEY_COLUMNS} FROM api_key WHERE environment_id = :environment_id ORDER BY"
         " created_ms, key_id",
@@ -135,7 +134,7 @@ async def list_keys(tx: Transaction, environment_id: str) -> list[ApiKeyRow]:
 async def list_keys_after(
     tx: Transaction, environment_id: str, *, after: tuple[int, str], limit: int
 ) -> list[ApiKeyRow]:
-    """Up to `limit` keys of a world by (created_ms, key_id), starting after that place."""
+    """List up to `limit` keys of an environment by (created_ms, key_id), from behind `after`."""
     rows = await tx.all(
         f"SELECT {_KEY_COLUMNS} FROM api_key WHERE environment_id = :environment_id"
         " AND (created_ms, key_id) > (:after_ms, :after_id)"
@@ -151,7 +150,7 @@ async def list_keys_after(
 
 
 async def count_active_keys(tx: Transaction, environment_id: str, now: int) -> int:
-    """How many keys of a world are neither revoked nor expired."""
+    """Count keys of an environment that are neither revoked nor expired at `now`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM api_key WHERE environment_id = :environment_id AND revoked_ms IS NULL"
         " AND (expires_ms IS NULL OR expires_ms > :now)",
@@ -173,12 +172,12 @@ async def revoke_key(tx: Transaction, *, environment_id: str, key_id: str, now: 
 
 
 async def list_secret_fingerprints(tx: Transaction) -> set[str]:
-    """The server secrets this store has been used with."""
+    """List the fingerprints of the server secrets that this store has been used with."""
     return {row[0] for row in await tx.all("SELECT fingerprint FROM server_secret", {})}
 
 
 async def insert_secret_fingerprint(tx: Transaction, fingerprint: str, now: int) -> None:
-    """Note that a server secret is used with this store."""
+    """Insert the fingerprint of a server secret, unless it is known."""
     await tx.run(
         "INSERT INTO server_secret (fingerprint, created_ms) VALUES (:fingerprint, :now)"
         " ON CONFLICT DO NOTHING",
@@ -193,6 +192,6 @@ def _api_key(row: Row) -> ApiKeyRow:
     )
 
 
-async def list_org_ids(tx: Transaction) -> set[str]:
-    """The environment_ids of all worlds."""
+async def list_environment_ids(tx: Transaction) -> set[str]:
+    """List the environment_ids of all organizations."""
     return {row[0] for row in await tx.all("SELECT environment_id FROM environment", {})}

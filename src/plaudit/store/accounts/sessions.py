@@ -1,4 +1,4 @@
-"""Sessions of browsers: who is behind one, and how it ends."""
+"""Statements for browser sessions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLUMNS = "session_id, agent, created_ms, seen_ms, expires_ms"
 async def insert_session(
     tx: Transaction, session: Session, *, organization_id: str, user_id: str, digest: bytes
 ) -> None:
-    """Add a session by the digest of what its cookie holds."""
+    """Insert a session with the digest of its token."""
     await tx.run(
         f"INSERT INTO session ({_COLUMNS}, organization_id, user_id, digest) VALUES (:session_id,"
         " :agent, :created_ms, :seen_ms, :expires_ms, :organization_id, :user_id, :digest)",
@@ -31,11 +31,13 @@ async def insert_session(
 async def find_signed_in(
     tx: Transaction, digest: bytes, *, now: int, seen_after: int
 ) -> SignedIn | None:
-    """Who has this session, if it has not run out and they are active at this moment."""
+    """Find the active user of an unexpired session, by its digest.
+
+    A session has expired at `expires_ms`, or if it was not seen after `seen_after` (ms).
+    """
     row = await tx.one(
         "SELECT environment.environment_id, person.organization_id, person.user_id, person.email,"
-        " person.name,"
-        " person.role, session.session_id, session.seen_ms FROM session"
+        " person.name, person.role, session.session_id, session.seen_ms FROM session"
         " JOIN person ON person.organization_id = session.organization_id"
         " AND person.user_id = session.user_id"
         " JOIN environment ON environment.organization_id = session.organization_id AND"
@@ -60,11 +62,10 @@ async def find_signed_in(
 async def list_sessions(
     tx: Transaction, organization_id: str, user_id: str, *, now: int, seen_after: int, limit: int
 ) -> list[Session]:
-    """A person's sessions that have not run out, the newest first."""
+    """List up to `limit` unexpired sessions of a user, newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM session WHERE organization_id = :organization_id AND user_id ="
-        " :user_id"
-        " AND expires_ms > :now AND seen_ms > :seen_after"
+        f"SELECT {_COLUMNS} FROM session WHERE organization_id = :organization_id"
+        " AND user_id = :user_id AND expires_ms > :now AND seen_ms > :seen_after"
         " ORDER BY created_ms DESC, session_id LIMIT :row_limit",
         {
             "organization_id": organization_id,
@@ -78,7 +79,7 @@ async def list_sessions(
 
 
 async def touch_session(tx: Transaction, session_id: str, now: int) -> None:
-    """Note that a session is in use."""
+    """Set the time of a session's last use, unless a later one is stored."""
     await tx.run(
         "UPDATE session SET seen_ms = :now WHERE session_id = :session_id AND seen_ms < :now",
         {"session_id": session_id, "now": now},
@@ -88,7 +89,7 @@ async def touch_session(tx: Transaction, session_id: str, now: int) -> None:
 async def delete_session(
     tx: Transaction, organization_id: str, user_id: str, session_id: str
 ) -> bool:
-    """End one of a person's sessions; False if they have none of this id."""
+    """Delete one of a user's sessions; False if they have none with this id."""
     return bool(
         await tx.run(
             "DELETE FROM session WHERE organization_id = :organization_id AND user_id = :user_id"
@@ -101,7 +102,7 @@ async def delete_session(
 async def delete_sessions(
     tx: Transaction, organization_id: str, user_id: str, *, keep: str | None = None
 ) -> int:
-    """End all of a person's sessions but the one to keep; return how many there were."""
+    """Delete all of a user's sessions but `keep`; return their number."""
     return await tx.run(
         "DELETE FROM session WHERE organization_id = :organization_id AND user_id = :user_id"
         " AND session_id <> :keep",
@@ -112,7 +113,7 @@ async def delete_sessions(
 async def delete_expired_sessions(
     tx: Transaction, organization_id: str, user_id: str, *, now: int, seen_before: int
 ) -> None:
-    """Forget a person's sessions that have run out."""
+    """Delete a user's sessions that have expired."""
     await tx.run(
         "DELETE FROM session WHERE organization_id = :organization_id AND user_id = :user_id"
         " AND (expires_ms <= :now OR seen_ms <= :seen_before)",

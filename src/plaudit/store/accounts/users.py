@@ -1,4 +1,4 @@
-"""The people of an account."""
+"""Statements for users (table `person`)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ _COLUMNS = "organization_id, user_id, email, name, role, status, created_ms"
 
 
 async def insert_person(tx: Transaction, person: Person, email_key: str) -> bool:
-    """Add a person; False if the account has one with this e-mail address."""
+    """Insert a user; False if the organization has one with this e-mail address."""
     return bool(
         await tx.run(
             f"INSERT INTO person ({_COLUMNS}, email_key) VALUES (:organization_id, :user_id,"
-            " :email,"
-            " :name, :role, :status, :created_ms, :email_key) ON CONFLICT DO NOTHING",
+            " :email, :name, :role, :status, :created_ms, :email_key) ON CONFLICT DO NOTHING",
             {
                 "organization_id": person.organization_id,
                 "user_id": person.user_id,
@@ -29,32 +28,33 @@ async def insert_person(tx: Transaction, person: Person, email_key: str) -> bool
     )
 
 
-async def replace_person(tx: Transaction, was: Person, person: Person) -> bool:
-    """Write a person's name, role and status; False if they are no longer what `was` says."""
+async def replace_person(tx: Transaction, expected: Person, person: Person) -> bool:
+    """Update a user's name, role and status; False if they are not those of `expected`."""
     return bool(
         await tx.run(
             "UPDATE person SET name = :name, role = :role, status = :status"
             " WHERE organization_id = :organization_id AND user_id = :user_id"
-            " AND COALESCE(name, '') = :was_name AND role = :was_role AND status = :was_status",
+            " AND COALESCE(name, '') = :expected_name AND role = :expected_role"
+            " AND status = :expected_status",
             {
-                "organization_id": was.organization_id,
-                "user_id": was.user_id,
+                "organization_id": expected.organization_id,
+                "user_id": expected.user_id,
                 "name": person.name,
                 "role": person.role.value,
                 "status": person.status.value,
-                "was_name": was.name or "",
-                "was_role": was.role.value,
-                "was_status": was.status.value,
+                "expected_name": expected.name or "",
+                "expected_role": expected.role.value,
+                "expected_status": expected.status.value,
             },
         )
     )
 
 
-async def hold_active(tx: Transaction, organization_id: str, user_id: str) -> bool:
-    """Wait for whoever changes this person, and hold them until the transaction ends.
+async def lock_active(tx: Transaction, organization_id: str, user_id: str) -> bool:
+    """Lock an active user's row until the transaction ends; False if they are not active.
 
-    False if they are not active. A sign-in and a change of the password, or a removal, thereby
-    follow one another, and no session slips through between them.
+    Puts a sign-in in order with a change of the password or a removal, so that no session is
+    started between them.
     """
     return bool(
         await tx.run(
@@ -70,7 +70,7 @@ async def hold_active(tx: Transaction, organization_id: str, user_id: str) -> bo
 
 
 async def find_person(tx: Transaction, organization_id: str, user_id: str) -> Person | None:
-    """A person of this account by their id."""
+    """Find a user of an organization by id, in any status."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM person WHERE organization_id = :organization_id AND user_id ="
         " :user_id",
@@ -82,7 +82,7 @@ async def find_person(tx: Transaction, organization_id: str, user_id: str) -> Pe
 async def find_person_by_email(
     tx: Transaction, organization_id: str, email_key: str
 ) -> Person | None:
-    """A person of this account by the key form of their e-mail address."""
+    """Find a user of an organization by `email_key`, in any status."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM person WHERE organization_id = :organization_id AND email_key ="
         " :email_key",
@@ -99,7 +99,7 @@ async def list_people(
     after: tuple[int, str],
     limit: int,
 ) -> list[Person]:
-    """Up to `limit` people by (created_ms, user_id), starting after that place."""
+    """List up to `limit` users by (created_ms, user_id), from behind `after`."""
     condition = "" if status is None else " AND status = :status"
     args = {
         "organization_id": organization_id,

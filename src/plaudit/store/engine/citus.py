@@ -47,7 +47,7 @@ DISTRIBUTED = {
     "notice_attempt": "project_key",
     "task_work": "project_key",
     "assignment": "project_key",
-    "claimant": "project_key",
+    "lease_lock": "project_key",
     "submission": "project_key",
     "task_note": "project_key",
     "delivered_task": "project_key",

@@ -1,39 +1,38 @@
-"""Leases: who holds which task until when, under which lease_version, with which draft."""
+"""Statements for leases (table `assignment`), their drafts, and notes on tasks."""
 
 from __future__ import annotations
 
-from plaudit.model.labeling import Hold, Lease, LeaseStatus, TaskNote
+from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, TaskNote
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "project_key, assignment_id, seq, user_id, status, lease_version, created_ms, claimed_ms,"
-    " expires_ms,"
-    " ended_ms, active_ms, display, draft, draft_revision, draft_ms"
+    "project_key, assignment_id, seq, user_id, status, lease_version, created_ms, leased_ms,"
+    " expires_ms, ended_ms, active_ms, display, draft, draft_revision, draft_ms"
 )
-_HELD = (
+_IS_HELD = (
     "project_key = :project_key AND assignment_id = :assignment_id AND user_id = :user_id"
     " AND status = 'open' AND lease_version = :lease_version AND expires_ms > :now"
 )
-"""The one condition under which somebody still has a task; `now` is the database's time."""
+"""Condition under which a LeaseRef is valid; `now` is the database's time."""
 _ACTIVE = (
     "active_ms = CASE WHEN :active_ms > :now - created_ms THEN :now - created_ms"
     " WHEN :active_ms > active_ms THEN :active_ms ELSE active_ms END"
 )
-"""Active time only grows, and is never longer than the time since the first claim."""
+"""Active time never shrinks, and is never longer than the time since the first lease."""
 
 
-async def enter(tx: Transaction, project_key: int, user_id: str) -> None:
-    """Keep this person's other claims in the project waiting until the transaction ends."""
+async def lock_annotator(tx: Transaction, project_key: int, user_id: str) -> None:
+    """Lock a person's leases in a project until the transaction ends."""
     await tx.run(
-        "INSERT INTO claimant (project_key, user_id, claim_count)"
+        "INSERT INTO lease_lock (project_key, user_id, lock_count)"
         " VALUES (:project_key, :user_id, 1) ON CONFLICT (project_key, user_id)"
-        " DO UPDATE SET claim_count = claimant.claim_count + 1",
+        " DO UPDATE SET lock_count = lease_lock.lock_count + 1",
         {"project_key": project_key, "user_id": user_id},
     )
 
 
 async def insert_lease(tx: Transaction, lease: Lease) -> None:
-    """Add a lease; this person never had one on this task."""
+    """Insert a lease; there must be none of this person on this task."""
     row = (
         lease.project_key,
         lease.assignment_id,
@@ -42,7 +41,7 @@ async def insert_lease(tx: Transaction, lease: Lease) -> None:
         lease.status.value,
         lease.lease_version,
         lease.created_ms,
-        lease.claimed_ms,
+        lease.leased_ms,
         lease.expires_ms,
         lease.ended_ms,
         lease.active_ms,
@@ -57,7 +56,7 @@ async def insert_lease(tx: Transaction, lease: Lease) -> None:
 async def find_lease(
     tx: Transaction, project_key: int, user_id: str, assignment_id: str
 ) -> Lease | None:
-    """A person's own lease, in any status."""
+    """Find a person's own lease by its id, in any status."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key"
         " AND assignment_id = :assignment_id AND user_id = :user_id",
@@ -67,7 +66,7 @@ async def find_lease(
 
 
 async def find_lease_of(tx: Transaction, project_key: int, seq: int, user_id: str) -> Lease | None:
-    """The lease that a person has or had on a task."""
+    """Find the lease that a person has or had on a task, in any status."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key AND seq = :seq"
         " AND user_id = :user_id",
@@ -79,10 +78,10 @@ async def find_lease_of(tx: Transaction, project_key: int, seq: int, user_id: st
 async def list_leases(
     tx: Transaction, project_key: int, user_id: str, status: LeaseStatus, *, limit: int
 ) -> list[Lease]:
-    """Up to `limit` leases of a person in one status, the earliest claimed first."""
+    """List up to `limit` leases of a person in one status, by `leased_ms`."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key"
-        " AND user_id = :user_id AND status = :status ORDER BY claimed_ms LIMIT :row_limit",
+        " AND user_id = :user_id AND status = :status ORDER BY leased_ms LIMIT :row_limit",
         {
             "project_key": project_key,
             "user_id": user_id,
@@ -94,10 +93,10 @@ async def list_leases(
 
 
 async def list_leases_on(tx: Transaction, project_key: int, seq: int, *, limit: int) -> list[Lease]:
-    """Up to `limit` leases that anybody has or had on a task, the latest claimed first."""
+    """List up to `limit` leases of a task in any status, by `leased_ms`, latest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key AND seq = :seq"
-        " ORDER BY claimed_ms DESC LIMIT :row_limit",
+        " ORDER BY leased_ms DESC LIMIT :row_limit",
         {"project_key": project_key, "seq": seq, "row_limit": limit},
     )
     return [_lease(row) for row in rows]
@@ -106,22 +105,22 @@ async def list_leases_on(tx: Transaction, project_key: int, seq: int, *, limit: 
 async def list_unfinished(
     tx: Transaction, project_key: int, user_id: str, *, limit: int
 ) -> list[Lease]:
-    """Up to `limit` leases that a person may go on with, and did not give back; earliest first."""
+    """List up to `limit` open, returned or expired leases of a person, by `leased_ms`."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key AND user_id = :user_id"
-        " AND status IN ('open', 'returned', 'expired') ORDER BY claimed_ms LIMIT :row_limit",
+        " AND status IN ('open', 'returned', 'expired') ORDER BY leased_ms LIMIT :row_limit",
         {"project_key": project_key, "user_id": user_id, "row_limit": limit},
     )
     return [_lease(row) for row in rows]
 
 
-async def count_recent(
+async def count_leases(
     tx: Transaction, project_key: int, user_id: str, status: LeaseStatus, since_ms: int
 ) -> int:
-    """How many leases of a person came into this status since then, of those claimed since then."""
+    """Count a person's leases in this status with a `leased_ms` after `since_ms`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM assignment WHERE project_key = :project_key AND user_id = :user_id"
-        " AND status = :status AND claimed_ms > :since_ms",
+        " AND status = :status AND leased_ms > :since_ms",
         {
             "project_key": project_key,
             "user_id": user_id,
@@ -133,11 +132,10 @@ async def count_recent(
 
 
 async def renew(tx: Transaction, lease: Lease, *, now: int, expires_ms: int) -> Lease | None:
-    """Take a lease again, with its version raised by one; None if it has changed since."""
+    """Open a lease again with its version raised by one; None if it has changed since `lease`."""
     row = await tx.one(
-        "UPDATE assignment SET status = 'open', lease_version = lease_version + 1, claimed_ms ="
-        " :now,"
-        " expires_ms = :expires_ms, ended_ms = NULL"
+        "UPDATE assignment SET status = 'open', lease_version = lease_version + 1,"
+        " leased_ms = :now, expires_ms = :expires_ms, ended_ms = NULL"
         " WHERE project_key = :project_key AND assignment_id = :assignment_id"
         f" AND status = :status AND lease_version = :lease_version RETURNING {_COLUMNS}",
         {
@@ -153,13 +151,19 @@ async def renew(tx: Transaction, lease: Lease, *, now: int, expires_ms: int) -> 
 
 
 async def touch(
-    tx: Transaction, project_key: int, held: Hold, *, now: int, expires_ms: int, active_ms: int
+    tx: Transaction,
+    project_key: int,
+    lease_ref: LeaseRef,
+    *,
+    now: int,
+    expires_ms: int,
+    active_ms: int,
 ) -> bool:
-    """Move the end of a lease; False if it is lost."""
+    """Set the expiry and active time of a lease; False if it is lost."""
     return bool(
         await tx.run(
-            f"UPDATE assignment SET expires_ms = :expires_ms, {_ACTIVE} WHERE {_HELD}",
-            _args(project_key, held, now) | {"expires_ms": expires_ms, "active_ms": active_ms},
+            f"UPDATE assignment SET expires_ms = :expires_ms, {_ACTIVE} WHERE {_IS_HELD}",
+            _args(project_key, lease_ref, now) | {"expires_ms": expires_ms, "active_ms": active_ms},
         )
     )
 
@@ -167,7 +171,7 @@ async def touch(
 async def write_draft(
     tx: Transaction,
     project_key: int,
-    held: Hold,
+    lease_ref: LeaseRef,
     *,
     now: int,
     expires_ms: int,
@@ -175,13 +179,16 @@ async def write_draft(
     revision: int,
     draft: bytes,
 ) -> bool:
-    """Write the revision after the stored one; False if it is another, or the lease is lost."""
+    """Store a draft and renew the lease.
+
+    False if the lease is lost, or `revision` is not one more than the stored one.
+    """
     return bool(
         await tx.run(
             f"UPDATE assignment SET expires_ms = :expires_ms, {_ACTIVE}, draft = :draft,"
-            f" draft_revision = :revision, draft_ms = :now WHERE {_HELD}"
+            f" draft_revision = :revision, draft_ms = :now WHERE {_IS_HELD}"
             " AND draft_revision = :revision - 1",
-            _args(project_key, held, now)
+            _args(project_key, lease_ref, now)
             | {
                 "expires_ms": expires_ms,
                 "active_ms": active_ms,
@@ -193,36 +200,42 @@ async def write_draft(
 
 
 async def end(
-    tx: Transaction, project_key: int, held: Hold, *, now: int, status: LeaseStatus
+    tx: Transaction, project_key: int, lease_ref: LeaseRef, *, now: int, status: LeaseStatus
 ) -> bool:
-    """End a lease of which its holder says so; False if it is lost."""
+    """End a lease at its holder's request; False if it is lost."""
     return bool(
         await tx.run(
-            f"UPDATE assignment SET status = :status, ended_ms = :now WHERE {_HELD}",
-            _args(project_key, held, now) | {"status": status.value},
+            f"UPDATE assignment SET status = :status, ended_ms = :now WHERE {_IS_HELD}",
+            _args(project_key, lease_ref, now) | {"status": status.value},
         )
     )
 
 
 async def end_submitted(
-    tx: Transaction, project_key: int, held: Hold, *, now: int, active_ms: int, draft: bytes
+    tx: Transaction,
+    project_key: int,
+    lease_ref: LeaseRef,
+    *,
+    now: int,
+    active_ms: int,
+    draft: bytes,
 ) -> Lease | None:
-    """End a lease with its work done, the answers as its draft; None if it is lost."""
+    """End a lease as submitted, with the answers as its draft; None if it is lost."""
     row = await tx.one(
         f"UPDATE assignment SET status = 'submitted', ended_ms = :now, {_ACTIVE}, draft = :draft,"
-        f" draft_revision = draft_revision + 1, draft_ms = :now WHERE {_HELD} RETURNING {_COLUMNS}",
-        _args(project_key, held, now) | {"active_ms": active_ms, "draft": draft},
+        f" draft_revision = draft_revision + 1, draft_ms = :now WHERE {_IS_HELD}"
+        f" RETURNING {_COLUMNS}",
+        _args(project_key, lease_ref, now) | {"active_ms": active_ms, "draft": draft},
     )
     return _lease(row) if row else None
 
 
 async def return_lease(tx: Transaction, lease: Lease, *, now: int, expires_ms: int) -> bool:
-    """Give submitted work back to its author, who has until then; False if it has moved."""
+    """Return a submitted lease to its holder until `expires_ms`; False if it has changed."""
     return bool(
         await tx.run(
             "UPDATE assignment SET status = 'returned', lease_version = lease_version + 1,"
-            " claimed_ms = :now,"
-            " expires_ms = :expires_ms, ended_ms = NULL"
+            " leased_ms = :now, expires_ms = :expires_ms, ended_ms = NULL"
             " WHERE project_key = :project_key AND assignment_id = :assignment_id"
             " AND status = 'submitted' AND lease_version = :lease_version",
             {
@@ -237,9 +250,9 @@ async def return_lease(tx: Transaction, lease: Lease, *, now: int, expires_ms: i
 
 
 async def list_due(tx: Transaction, project_key: int, *, now: int, limit: int) -> list[int]:
-    """Up to `limit` tasks of which leases have run out, locked, in `seq` order.
+    """List the seqs of up to `limit` tasks with leases that have run out, locked, by seq.
 
-    Passes over tasks that others are at; those will be seen the next time.
+    Tasks locked by other transactions are skipped; the next call finds them.
     """
     rows = await tx.all(
         "SELECT w.seq FROM task_work AS w WHERE w.project_key = :project_key AND w.seq IN"
@@ -252,7 +265,7 @@ async def list_due(tx: Transaction, project_key: int, *, now: int, limit: int) -
 
 
 async def list_projects_due(tx: Transaction, *, now: int, limit: int) -> list[int]:
-    """Up to `limit` projects in which leases have run out."""
+    """List up to `limit` project_keys of projects with leases that have run out."""
     rows = await tx.all(
         "SELECT DISTINCT project_key FROM assignment"
         " WHERE ended_ms IS NULL AND expires_ms <= :now LIMIT :row_limit",
@@ -262,7 +275,7 @@ async def list_projects_due(tx: Transaction, *, now: int, limit: int) -> list[in
 
 
 async def expire(tx: Transaction, project_key: int, seq: int, now: int) -> int:
-    """End the leases of a task that have run out; how many it were."""
+    """End the leases of a task that have run out; return their number."""
     return await tx.run(
         "UPDATE assignment SET status = 'expired', ended_ms = :now WHERE project_key = :project_key"
         " AND seq = :seq AND ended_ms IS NULL AND expires_ms <= :now",
@@ -270,8 +283,8 @@ async def expire(tx: Transaction, project_key: int, seq: int, now: int) -> int:
     )
 
 
-async def list_held(tx: Transaction, project_key: int, user_id: str) -> list[int]:
-    """The tasks of which a person holds a place, in `seq` order."""
+async def list_leased_tasks(tx: Transaction, project_key: int, user_id: str) -> list[int]:
+    """List the seqs of tasks of which a person has an open or returned lease, by seq."""
     rows = await tx.all(
         "SELECT seq FROM assignment WHERE project_key = :project_key AND user_id = :user_id"
         " AND status IN ('open', 'returned') ORDER BY seq",
@@ -283,7 +296,7 @@ async def list_held(tx: Transaction, project_key: int, user_id: str) -> list[int
 async def close_of_person(
     tx: Transaction, project_key: int, seq: int, user_id: str, now: int
 ) -> int:
-    """End a person's lease of a task from outside; how many it were."""
+    """Close a person's lease of a task if it is open or returned; return 1 or 0."""
     return await tx.run(
         "UPDATE assignment SET status = 'closed', ended_ms = :now WHERE project_key = :project_key"
         " AND seq = :seq AND user_id = :user_id AND ended_ms IS NULL",
@@ -292,7 +305,7 @@ async def close_of_person(
 
 
 async def close_all(tx: Transaction, project_key: int, seq: int, now: int) -> None:
-    """End every lease of a task that is not done, and let none be claimed again."""
+    """Close every lease of a task that is not submitted or skipped; none can be renewed."""
     await tx.run(
         "UPDATE assignment SET status = 'closed', ended_ms = COALESCE(ended_ms, :now)"
         " WHERE project_key = :project_key AND seq = :seq"
@@ -302,7 +315,7 @@ async def close_all(tx: Transaction, project_key: int, seq: int, now: int) -> No
 
 
 async def close_of_batch(tx: Transaction, project_key: int, batch_id: str, now: int) -> None:
-    """The same for every task of a batch that is in the queue."""
+    """Close the unfinished leases of all tasks of a batch that are in the queue."""
     await tx.run(
         "UPDATE assignment SET status = 'closed', ended_ms = COALESCE(ended_ms, :now)"
         " WHERE project_key = :project_key"
@@ -314,7 +327,7 @@ async def close_of_batch(tx: Transaction, project_key: int, batch_id: str, now: 
 
 
 async def release_submitted(tx: Transaction, project_key: int, seq: int) -> None:
-    """Let everybody who had submitted a task have it again; what they had filled in stays."""
+    """Turn submitted leases of a task into released ones, drafts kept, so that all can resume."""
     await tx.run(
         "UPDATE assignment SET status = 'released', lease_version = lease_version + 1"
         " WHERE project_key = :project_key AND seq = :seq AND status = 'submitted'",
@@ -323,7 +336,7 @@ async def release_submitted(tx: Transaction, project_key: int, seq: int) -> None
 
 
 async def release_closed(tx: Transaction, project_key: int, seq: int) -> None:
-    """Let everybody whose lease of a task was ended from outside have it again."""
+    """Turn closed leases of a task into released ones, so that their holders can resume."""
     await tx.run(
         "UPDATE assignment SET status = 'released', lease_version = lease_version + 1"
         " WHERE project_key = :project_key AND seq = :seq AND status = 'closed'",
@@ -332,7 +345,7 @@ async def release_closed(tx: Transaction, project_key: int, seq: int) -> None:
 
 
 async def insert_note(tx: Transaction, note: TaskNote) -> None:
-    """Keep what somebody said about a task."""
+    """Insert a note on a task."""
     await tx.run(
         "INSERT INTO task_note (project_key, note_id, seq, user_id, kind, detail, created_ms)"
         " VALUES (:project_key, :note_id, :seq, :user_id, :kind, :detail, :created_ms)",
@@ -349,7 +362,7 @@ async def insert_note(tx: Transaction, note: TaskNote) -> None:
 
 
 async def list_notes(tx: Transaction, project_key: int, seq: int, *, limit: int) -> list[TaskNote]:
-    """The last `limit` things said about a task, newest first."""
+    """List the last `limit` notes on a task, newest first."""
     rows = await tx.all(
         "SELECT project_key, note_id, seq, user_id, kind, detail, created_ms FROM task_note"
         " WHERE project_key = :project_key AND seq = :seq ORDER BY note_id DESC LIMIT :row_limit",
@@ -358,12 +371,12 @@ async def list_notes(tx: Transaction, project_key: int, seq: int, *, limit: int)
     return [TaskNote(*row) for row in rows]
 
 
-def _args(project_key: int, held: Hold, now: int) -> dict[str, object]:
+def _args(project_key: int, lease_ref: LeaseRef, now: int) -> dict[str, object]:
     return {
         "project_key": project_key,
-        "assignment_id": held.assignment_id,
-        "user_id": held.user_id,
-        "lease_version": held.lease_version,
+        "assignment_id": lease_ref.assignment_id,
+        "user_id": lease_ref.user_id,
+        "lease_version": lease_ref.lease_version,
         "now": now,
     }
 

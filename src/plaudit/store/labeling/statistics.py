@@ -1,4 +1,4 @@
-"""Counts and samples for those who look after a project: bounded ranges of indexes, no bodies."""
+"""Counts and samples for a project's statistics: bounded ranges of indexes, no task bodies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from plaudit.store.engine.engine import Transaction
 async def count_completed_by_day(
     tx: Transaction, project_key: int, *, since_ms: int, most: int
 ) -> dict[int, int]:
-    """How many tasks were completed on each day since then, days counted from 0.
+    """Count completed tasks by day since `since_ms`: a map from day number (from 0) to count.
 
     Only the last `most` completions are counted, so that the rows read are bounded.
     """
@@ -32,7 +32,7 @@ async def count_completed_by_day(
 async def list_last_answers(
     tx: Transaction, project_key: int, *, limit: int
 ) -> list[tuple[bytes, int, bool]]:
-    """The last `limit` submissions, newest first: answers, active time in ms, whether it counts.
+    """List the last `limit` submissions, newest first: answers, active time in ms, is_current.
 
     Their ids sort by time, so the primary key leads to them.
     """
@@ -44,8 +44,8 @@ async def list_last_answers(
     return [(answers, int(active_ms), bool(counts)) for answers, active_ms, counts in rows]
 
 
-async def count_held(tx: Transaction, project_key: int, *, now: int, most: int) -> int:
-    """How many leases of a project run at this moment; it stops counting at `most`."""
+async def count_open_leases(tx: Transaction, project_key: int, *, now: int, most: int) -> int:
+    """Count the open leases of a project, up to `most`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM assignment WHERE project_key = :project_key"
         " AND ended_ms IS NULL AND expires_ms > :now LIMIT :most) AS found",
@@ -55,7 +55,7 @@ async def count_held(tx: Transaction, project_key: int, *, now: int, most: int) 
 
 
 async def count_waiting(tx: Transaction, project_key: int, state: WorkState, *, most: int) -> int:
-    """How many tasks are in review, or quarantined; it stops counting at `most`."""
+    """Count tasks that are in review or quarantined (`state`), up to `most`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key"
         " AND state = :state AND state <> 'open' LIMIT :most) AS found",

@@ -1,4 +1,4 @@
-"""What people answered. Answers are never changed; which of them count is."""
+"""Statements for submissions. Their answers never change; which ones are current does."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _COLUMNS = (
 )
 
 
-async def insert_submission(tx: Transaction, one: SubmissionRow) -> None:
-    """Add a submission that counts; none of this person on this task does."""
+async def insert_submission(tx: Transaction, submission: SubmissionRow) -> None:
+    """Insert a current submission; this person must have no current one on the task."""
     row = (
-        one.project_key,
-        one.submission_id,
-        one.assignment_id,
-        one.seq,
-        one.user_id,
-        one.revision,
-        one.supersedes,
-        one.client_key,
-        one.given_hash,
-        one.answers,
-        one.display,
-        one.submitted_ms,
-        one.active_ms,
-        int(one.is_current),
-        one.reviewed_ms,
+        submission.project_key,
+        submission.submission_id,
+        submission.assignment_id,
+        submission.seq,
+        submission.user_id,
+        submission.revision,
+        submission.supersedes,
+        submission.client_key,
+        submission.given_hash,
+        submission.answers,
+        submission.display,
+        submission.submitted_ms,
+        submission.active_ms,
+        int(submission.is_current),
+        submission.reviewed_ms,
     )
     await tx.add("submission", tuple(_COLUMNS.split(", ")), [row])
 
@@ -36,7 +36,7 @@ async def insert_submission(tx: Transaction, one: SubmissionRow) -> None:
 async def find_by_key(
     tx: Transaction, project_key: int, assignment_id: str, client_key: str
 ) -> SubmissionRow | None:
-    """What was submitted under this key of the page's making."""
+    """Find the submission of a lease with this idempotency key of the page."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key"
         " AND assignment_id = :assignment_id AND client_key = :client_key",
@@ -46,7 +46,7 @@ async def find_by_key(
 
 
 async def find_last(tx: Transaction, project_key: int, assignment_id: str) -> SubmissionRow | None:
-    """The latest submission of a lease, whether it counts or not."""
+    """Find the latest submission of a lease, current or not."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key"
         " AND assignment_id = :assignment_id ORDER BY revision DESC LIMIT 1",
@@ -56,7 +56,7 @@ async def find_last(tx: Transaction, project_key: int, assignment_id: str) -> Su
 
 
 async def list_current(tx: Transaction, project_key: int, seq: int) -> list[SubmissionRow]:
-    """The submissions of a task that count, earliest first; as many as it needed, at most."""
+    """List the current submissions of a task, earliest first; at most as many as it needed."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key AND seq = :seq"
         " AND is_current = 1 ORDER BY submitted_ms, submission_id",
@@ -68,7 +68,7 @@ async def list_current(tx: Transaction, project_key: int, seq: int) -> list[Subm
 async def list_all(
     tx: Transaction, project_key: int, seq: int, *, limit: int
 ) -> list[SubmissionRow]:
-    """The last `limit` submissions of a task, whether they count or not, newest first."""
+    """List the last `limit` submissions of a task, current or not, newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key AND seq = :seq"
         " ORDER BY submitted_ms DESC, submission_id DESC LIMIT :row_limit",
@@ -80,7 +80,7 @@ async def list_all(
 async def list_recent(
     tx: Transaction, project_key: int, user_id: str, *, limit: int
 ) -> list[SubmissionRow]:
-    """The last `limit` submissions of a person that count, newest first."""
+    """List the last `limit` current submissions of a person, newest first."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key"
         " AND user_id = :user_id AND is_current = 1"
@@ -91,7 +91,7 @@ async def list_recent(
 
 
 async def count_current(tx: Transaction, project_key: int, seq: int) -> int:
-    """How many submissions of a task count."""
+    """Count the current submissions of a task."""
     row = await tx.one(
         "SELECT COUNT(*) FROM submission WHERE project_key = :project_key AND seq = :seq"
         " AND is_current = 1",
@@ -100,19 +100,19 @@ async def count_current(tx: Transaction, project_key: int, seq: int) -> int:
     return int(row[0]) if row else 0
 
 
-async def retract(tx: Transaction, one: SubmissionRow) -> bool:
-    """Let a submission count no more; False if it does not, or was reviewed."""
+async def retract(tx: Transaction, submission: SubmissionRow) -> bool:
+    """Make a submission not current; False if it was not, or has been reviewed."""
     return bool(
         await tx.run(
             "UPDATE submission SET is_current = 0 WHERE project_key = :project_key"
             " AND submission_id = :submission_id AND is_current = 1 AND reviewed_ms IS NULL",
-            {"project_key": one.project_key, "submission_id": one.submission_id},
+            {"project_key": submission.project_key, "submission_id": submission.submission_id},
         )
     )
 
 
 async def retract_all(tx: Transaction, project_key: int, seq: int) -> None:
-    """Let no submission of a task count any more: it is to be done again."""
+    """Make all submissions of a task not current, because it is to be done again."""
     await tx.run(
         "UPDATE submission SET is_current = 0 WHERE project_key = :project_key AND seq = :seq"
         " AND is_current = 1",
@@ -121,7 +121,7 @@ async def retract_all(tx: Transaction, project_key: int, seq: int) -> None:
 
 
 async def mark_reviewed(tx: Transaction, project_key: int, seq: int, now: int) -> None:
-    """Note that somebody has decided on what counts of a task; nobody takes it back any more."""
+    """Set reviewed_ms of a task's current submissions, which cannot be retracted afterwards."""
     await tx.run(
         "UPDATE submission SET reviewed_ms = :now WHERE project_key = :project_key AND seq = :seq"
         " AND is_current = 1 AND reviewed_ms IS NULL",

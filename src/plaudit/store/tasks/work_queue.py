@@ -1,77 +1,81 @@
-"""Which pending tasks people can work on, and how many places each still has.
+"""Statements for the work queue (table `task_work`): pending tasks and their slots.
 
-A claim is one statement: it finds the first task with a free place that this person never had,
-and takes the place. On PostgreSQL it passes over rows that other claims hold, so that claims never
-wait for one another; on SQLite they run one after the other anyway.
+A task has `needed` slots, one for each submission that it needs: submitted, leased or free. A free
+slot is acquired in one statement, which finds the first task with one that the person never had. On
+PostgreSQL it skips rows locked by others, so that people never wait for one another; on SQLite
+writers run one after the other anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plaudit.model.labeling import Work, WorkState
+from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
     "project_key, seq, batch_id, rank, since_ms, needed, submitted_count, open_count, state,"
     " is_on_hold, reason"
 )
-FREE = "state = 'open' AND is_on_hold = 0 AND open_count + submitted_count < needed"
-"""What the index of free places is made for; its words stand in every statement that uses it."""
+HAS_FREE_SLOT = "state = 'open' AND is_on_hold = 0 AND open_count + submitted_count < needed"
+"""Condition of the index task_work_free, repeated word for word so that the index is used."""
 
 
-async def insert_work(tx: Transaction, rows: Sequence[Work]) -> None:
-    """Put tasks into the queue that are not in it."""
+async def insert_work(tx: Transaction, rows: Sequence[QueuedTask]) -> None:
+    """Insert tasks that are not in the queue."""
     await tx.add(
         "task_work",
         tuple(_COLUMNS.split(", ")),
         [
             (
-                one.project_key,
-                one.seq,
-                one.batch_id,
-                one.rank,
-                one.since_ms,
-                one.needed,
-                one.submitted_count,
-                one.open_count,
-                one.state.value,
-                int(one.is_on_hold),
-                one.reason,
+                row.project_key,
+                row.seq,
+                row.batch_id,
+                row.rank,
+                row.since_ms,
+                row.needed,
+                row.submitted_count,
+                row.open_count,
+                row.state.value,
+                int(row.is_on_hold),
+                row.reason,
             )
-            for one in rows
+            for row in rows
         ],
     )
 
 
-async def claim_free(tx: Transaction, project_key: int, user_id: str) -> int | None:
-    """Take a place of the first task that has one and that this person never had; its seq."""
+async def acquire_next_slot(tx: Transaction, project_key: int, user_id: str) -> int | None:
+    """Acquire a slot of the first task in the queue that this person never had; return its seq.
+
+    None if no such task has a free slot.
+    """
     row = await tx.one(
         "UPDATE task_work SET open_count = open_count + 1"
         " WHERE project_key = :project_key AND seq = (SELECT w.seq FROM task_work AS w"
-        f" WHERE w.project_key = :project_key AND {FREE}"
+        f" WHERE w.project_key = :project_key AND {HAS_FREE_SLOT}"
         " AND NOT EXISTS (SELECT 1 FROM assignment AS a WHERE a.project_key = :project_key"
         " AND a.seq = w.seq AND a.user_id = :user_id)"
         f" ORDER BY w.rank, w.since_ms, w.seq LIMIT 1{tx.skip_locked})"
-        f" AND {FREE} RETURNING seq",
+        f" AND {HAS_FREE_SLOT} RETURNING seq",
         {"project_key": project_key, "user_id": user_id},
     )
     return int(row[0]) if row else None
 
 
-async def take_place(tx: Transaction, project_key: int, seq: int) -> bool:
-    """Take a place of this task; False if none is free."""
+async def acquire_slot(tx: Transaction, project_key: int, seq: int) -> bool:
+    """Acquire a slot of this task; False if none is free."""
     return bool(
         await tx.run(
             "UPDATE task_work SET open_count = open_count + 1"
-            f" WHERE project_key = :project_key AND seq = :seq AND {FREE}",
+            f" WHERE project_key = :project_key AND seq = :seq AND {HAS_FREE_SLOT}",
             {"project_key": project_key, "seq": seq},
         )
     )
 
 
-async def give_back(tx: Transaction, project_key: int, seq: int, *, count: int = 1) -> None:
-    """Free places that were held."""
+async def release_slots(tx: Transaction, project_key: int, seq: int, *, count: int = 1) -> None:
+    """Free `count` slots that were leased."""
     await tx.run(
         "UPDATE task_work SET open_count = open_count - :count"
         " WHERE project_key = :project_key AND seq = :seq",
@@ -79,8 +83,8 @@ async def give_back(tx: Transaction, project_key: int, seq: int, *, count: int =
     )
 
 
-async def find_work(tx: Transaction, project_key: int, seq: int) -> Work | None:
-    """How the work on a task stands, None if nobody can work on it."""
+async def find_work(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
+    """Find a task's queue row; None if it is not in the queue."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND seq = :seq",
         {"project_key": project_key, "seq": seq},
@@ -88,8 +92,8 @@ async def find_work(tx: Transaction, project_key: int, seq: int) -> Work | None:
     return _work(row) if row else None
 
 
-async def lock_work(tx: Transaction, project_key: int, seq: int) -> Work | None:
-    """The same, kept from all others until the transaction ends."""
+async def lock_work(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
+    """Lock a task's queue row until the transaction ends, and return it; None if there is none."""
     row = await tx.one(
         "UPDATE task_work SET open_count = open_count"
         f" WHERE project_key = :project_key AND seq = :seq RETURNING {_COLUMNS}",
@@ -98,8 +102,8 @@ async def lock_work(tx: Transaction, project_key: int, seq: int) -> Work | None:
     return _work(row) if row else None
 
 
-async def count_submission(tx: Transaction, project_key: int, seq: int) -> Work:
-    """Turn a place that is held into a submission; how the work now stands."""
+async def record_submission(tx: Transaction, project_key: int, seq: int) -> QueuedTask:
+    """Turn a leased slot into a submitted one; return the changed row."""
     row = await tx.one(
         "UPDATE task_work SET submitted_count = submitted_count + 1, open_count = open_count - 1"
         f" WHERE project_key = :project_key AND seq = :seq RETURNING {_COLUMNS}",
@@ -109,8 +113,8 @@ async def count_submission(tx: Transaction, project_key: int, seq: int) -> Work:
     return _work(row)
 
 
-async def count_retraction(tx: Transaction, project_key: int, seq: int) -> None:
-    """Turn a submission back into a place that is held; the task is open again."""
+async def record_retraction(tx: Transaction, project_key: int, seq: int) -> None:
+    """Turn a submitted slot back into a leased one, and the task's state to open."""
     await tx.run(
         "UPDATE task_work SET submitted_count = submitted_count - 1, open_count = open_count + 1,"
         " state = 'open', reason = NULL WHERE project_key = :project_key AND seq = :seq",
@@ -127,7 +131,7 @@ async def change_state(
     state: WorkState,
     reason: str | None,
 ) -> bool:
-    """Move the work on a task from one state to another; False if it had moved already."""
+    """Change a task's work state; False if it is not `expected`."""
     return bool(
         await tx.run(
             "UPDATE task_work SET state = :state, reason = :reason"
@@ -143,8 +147,8 @@ async def change_state(
     )
 
 
-async def free_all_places(tx: Transaction, project_key: int, seq: int) -> None:
-    """Nobody holds this task any more."""
+async def release_all_slots(tx: Transaction, project_key: int, seq: int) -> None:
+    """Free all leased slots of a task."""
     await tx.run(
         "UPDATE task_work SET open_count = 0 WHERE project_key = :project_key AND seq = :seq",
         {"project_key": project_key, "seq": seq},
@@ -152,7 +156,7 @@ async def free_all_places(tx: Transaction, project_key: int, seq: int) -> None:
 
 
 async def delete_work(tx: Transaction, project_key: int, seq: int) -> bool:
-    """Take a task out of the queue; False if it was not in it."""
+    """Delete a task from the queue; False if it was not in it."""
     return bool(
         await tx.run(
             "DELETE FROM task_work WHERE project_key = :project_key AND seq = :seq",
@@ -162,7 +166,7 @@ async def delete_work(tx: Transaction, project_key: int, seq: int) -> bool:
 
 
 async def delete_work_of_batch(tx: Transaction, project_key: int, batch_id: str) -> None:
-    """Take a batch's tasks out of the queue."""
+    """Delete a batch's tasks from the queue."""
     await tx.run(
         "DELETE FROM task_work WHERE project_key = :project_key AND batch_id = :batch_id",
         {"project_key": project_key, "batch_id": batch_id},
@@ -170,7 +174,7 @@ async def delete_work_of_batch(tx: Transaction, project_key: int, batch_id: str)
 
 
 async def hold_batch(tx: Transaction, project_key: int, batch_id: str, *, is_on_hold: bool) -> None:
-    """Give out no work of a batch, or do so again. Waits for claims that are being made."""
+    """Put a batch's tasks on hold, or end that; waits for leases that are being acquired."""
     await tx.run(
         "UPDATE task_work SET is_on_hold = :is_on_hold"
         " WHERE project_key = :project_key AND batch_id = :batch_id AND is_on_hold <> :is_on_hold",
@@ -179,7 +183,7 @@ async def hold_batch(tx: Transaction, project_key: int, batch_id: str, *, is_on_
 
 
 async def lock_work_of_batch(tx: Transaction, project_key: int, batch_id: str) -> None:
-    """Keep everybody from a batch's tasks until the transaction ends, held back or not."""
+    """Lock the queue rows of a batch's tasks until the transaction ends, and put them on hold."""
     await tx.run(
         "UPDATE task_work SET is_on_hold = 1 WHERE project_key = :project_key AND batch_id ="
         " :batch_id",
@@ -188,7 +192,7 @@ async def lock_work_of_batch(tx: Transaction, project_key: int, batch_id: str) -
 
 
 async def is_on_hold(tx: Transaction, project_key: int, seq: int) -> bool:
-    """Whether a task's batch holds it back."""
+    """True if a task is in the queue and on hold with its batch."""
     row = await tx.one(
         "SELECT is_on_hold FROM task_work WHERE project_key = :project_key AND seq = :seq",
         {"project_key": project_key, "seq": seq},
@@ -197,7 +201,7 @@ async def is_on_hold(tx: Transaction, project_key: int, seq: int) -> bool:
 
 
 async def rank_batch(tx: Transaction, project_key: int, batch_id: str, rank: int) -> None:
-    """Move a batch's tasks to another place in the queue."""
+    """Set the rank of a batch's tasks; lower ranks are leased first."""
     await tx.run(
         "UPDATE task_work SET rank = :rank"
         " WHERE project_key = :project_key AND batch_id = :batch_id AND rank <> :rank",
@@ -206,7 +210,7 @@ async def rank_batch(tx: Transaction, project_key: int, batch_id: str, rank: int
 
 
 async def set_needed(tx: Transaction, project_key: int, needed: int) -> None:
-    """Let tasks that nobody has begun need another number of submissions."""
+    """Set the number of slots of all tasks of a project that nobody has begun."""
     await tx.run(
         "UPDATE task_work SET needed = :needed WHERE project_key = :project_key"
         " AND open_count = 0 AND submitted_count = 0 AND needed <> :needed",
@@ -215,10 +219,10 @@ async def set_needed(tx: Transaction, project_key: int, needed: int) -> None:
 
 
 async def count_free(tx: Transaction, project_key: int, *, limit_max: int) -> int:
-    """How many tasks have a free place, counted no further than `limit_max`."""
+    """Count tasks with a free slot, up to `limit_max`."""
     row = await tx.one(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key AND {FREE}"
-        " LIMIT :row_limit) AS found",
+        "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key"
+        f" AND {HAS_FREE_SLOT} LIMIT :row_limit) AS found",
         {"project_key": project_key, "row_limit": limit_max},
     )
     return int(row[0]) if row else 0
@@ -227,7 +231,7 @@ async def count_free(tx: Transaction, project_key: int, *, limit_max: int) -> in
 async def count_waiting(
     tx: Transaction, project_key: int, state: WorkState, *, limit_max: int
 ) -> int:
-    """How many tasks are in review, or quarantined, counted no further than `limit_max`."""
+    """Count tasks that are in review or quarantined (`state`), up to `limit_max`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key"
         " AND state = :state AND state <> 'open' LIMIT :row_limit) AS found",
@@ -238,8 +242,8 @@ async def count_waiting(
 
 async def list_waiting(
     tx: Transaction, project_key: int, state: WorkState, *, after_seq: int, limit: int
-) -> list[Work]:
-    """Up to `limit` tasks in review, or quarantined, in `seq` order."""
+) -> list[QueuedTask]:
+    """List up to `limit` tasks in review or quarantined with a seq over `after_seq`, by seq."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND state = :state"
         " AND state <> 'open' AND seq > :after_seq ORDER BY seq LIMIT :row_limit",
@@ -253,11 +257,10 @@ async def list_waiting(
     return [_work(row) for row in rows]
 
 
-def _work(row: Row) -> Work:
-    project_key, seq, batch_id, rank, since_ms, needed, submitted, held, state, is_on_hold, why = (
-        row
-    )
-    return Work(
-        project_key, seq, batch_id, rank, since_ms, needed, submitted, held,
-        WorkState(state), bool(is_on_hold), why,
+def _work(row: Row) -> QueuedTask:
+    project_key, seq, batch_id, rank, since_ms, needed, submitted, leased, state, *rest = row
+    is_on_hold, reason = rest
+    return QueuedTask(
+        project_key, seq, batch_id, rank, since_ms, needed, submitted, leased,
+        WorkState(state), bool(is_on_hold), reason,
     )  # fmt: skip

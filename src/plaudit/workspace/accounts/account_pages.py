@@ -1,4 +1,4 @@
-"""A person's own account: their name, their password, the browsers they are signed in with."""
+"""Pages of a user's own account: name, password, and browser sessions."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ ACCOUNT = "/account"
 
 
 class NameForm(Struct):
-    """What the person wants to be called; blank takes the name away."""
+    """Form of POST /account/name; a blank name deletes it."""
 
     name: str | None
 
 
 class PasswordForm(Struct):
-    """The password there is, and the one to come."""
+    """Form of POST /account/password."""
 
     old_password: str
     new_password: str
 
 
 async def show_account(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /account: who you are here, and where you are signed in."""
+    """GET /account: the organization, and the user's sessions with the names of their browsers."""
     async with visit.db.read() as tx:
-        organization = await organizations.account_name(tx, visit.user.organization_id)
-        listed = await sessions.list_of(tx, visit.user)
+        organization = await organizations.get_organization_name(tx, visit.user.organization_id)
+        own_sessions = await sessions.list_own_sessions(tx, visit.user)
     return {
         "organization": organization,
-        "sessions": [(one, agent_name(one.agent)) for one in listed],
+        "sessions": [(session, agent_name(session.agent)) for session in own_sessions],
     }
 
 
 async def change_own_name(
     visit: PageRequest[NoQuery], form: NameForm, change: WriteContext
 ) -> Redirect:
-    """POST /account/name."""
+    """POST /account/name: change the user's name."""
     user = visit.user
     await users.change(change.tx, user.organization_id, user.user_id, {"name": form.name})
     await change.note("user", user.user_id, detail={"fields": ["name"]})
@@ -55,7 +55,7 @@ async def change_own_name(
 
 
 async def change_own_password(visit: PageRequest[NoQuery], form: PasswordForm) -> Redirect:
-    """POST /account/password: the other sessions end."""
+    """POST /account/password: change the password; the other sessions end."""
     await authentication.change_password(
         visit.db,
         visit.desk.throttle,
@@ -73,7 +73,7 @@ async def change_own_password(visit: PageRequest[NoQuery], form: PasswordForm) -
 async def end_session(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
-    """POST /account/sessions/{session_id}/end: one browser is signed out."""
+    """POST /account/sessions/{session_id}/end: sign out one browser; raises NotFound."""
     user, session_id = visit.user, visit.path["session_id"]
     if not await sessions_store.delete_session(
         change.tx, user.organization_id, user.user_id, session_id
@@ -88,7 +88,7 @@ async def end_session(
 async def end_all_sessions(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
-    """POST /account/sign-out-everywhere: all browsers are signed out, this one too."""
+    """POST /account/sign-out-everywhere: sign out all browsers, this one too."""
     user = visit.user
     count = await sessions_store.delete_sessions(change.tx, user.organization_id, user.user_id)
     await change.note("user", user.user_id, detail={"sessions": count})
@@ -96,7 +96,7 @@ async def end_all_sessions(
 
 
 def agent_name(agent: str) -> str:
-    """What a browser may be called, from its User-Agent: only to be recognised by its owner."""
+    """Name a browser by its User-Agent, such as "Firefox on Linux"; only for its owner to see."""
     browsers = (
         ("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"),
         ("Safari/", "Safari"), ("curl/", "curl"),

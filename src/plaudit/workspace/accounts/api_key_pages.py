@@ -1,4 +1,4 @@
-"""API keys: listed, made and revoked by admins, in either world of their account."""
+"""Pages of API keys, for admins: list, create, revoke, in the live or test environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import Enum, NoQuery, Text
-from plaudit.core.accounts import api_keys, registers
+from plaudit.core.accounts import api_keys
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, Role
 from plaudit.store.accounts import organizations
@@ -24,7 +24,7 @@ PAGE_MAX = 50
 
 
 class Mode(StrEnum):
-    """Which of an account's two worlds a key opens."""
+    """Environment of a key: an organization's live or test one."""
 
     live = "live"
     test = "test"
@@ -33,12 +33,12 @@ class Mode(StrEnum):
 class KeysQuery(Struct, frozen=True):
     """Query of GET /keys."""
 
-    mode: Annotated[Mode, Enum(description="Keys of this world.", words=Mode)] = Mode.live
+    mode: Annotated[Mode, Enum(description="Keys of this environment.", words=Mode)] = Mode.live
     next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
 
 class KeyForm(Struct, kw_only=True):
-    """What a key is for, what it may do, where, and until when."""
+    """Form of POST /keys. `expires_at` is a date-time of RFC 3339; None for no expiry."""
 
     mode: Mode
     role: Literal["read", "write", "admin"]
@@ -47,13 +47,13 @@ class KeyForm(Struct, kw_only=True):
 
 
 class RevokeForm(Struct):
-    """In which world the key is."""
+    """Form of POST /keys/{key_id}/revoke; `mode` names the key's environment."""
 
     mode: Mode
 
 
 async def show_keys(visit: PageRequest[KeysQuery]) -> dict[str, Any]:
-    """GET /keys: one page of a world's keys, oldest first."""
+    """GET /keys: one page of an environment's keys, oldest first."""
     async with visit.db.read() as tx:
         return await _listing(tx, visit, visit.query)
 
@@ -61,8 +61,8 @@ async def show_keys(visit: PageRequest[KeysQuery]) -> dict[str, Any]:
 async def make_key(
     visit: PageRequest[NoQuery], form: KeyForm, change: WriteContext
 ) -> TemplateResponse:
-    """POST /keys: a new key, its text shown this once."""
-    change.environment_id = await _world(change.tx, visit, form.mode)
+    """POST /keys: create a key, and show its text this once."""
+    change.environment_id = await _find_environment(change.tx, visit, form.mode)
     key, text = await api_keys.add_key(
         change.tx,
         visit.secret,
@@ -70,34 +70,34 @@ async def make_key(
         mode=form.mode,
         name=form.name or "",
         role=Role[form.role],
-        expires_ms=api_keys.checked_end(moment(form.expires_at, "/expires_at")),
+        expires_ms=api_keys.checked_expiry(moment(form.expires_at, "/expires_at")),
     )
     await change.note("key", key.key_id, detail={"role": form.role})
     context = await _listing(change.tx, visit, KeysQuery(mode=form.mode))
-    made = {"made": resources.api_key(key), "text": text}
-    return TemplateResponse(template="accounts/api_keys.html", context=context | made)
+    created = {"made": resources.api_key(key), "text": text}
+    return TemplateResponse(template="accounts/api_keys.html", context=context | created)
 
 
 async def withdraw_key(
     visit: PageRequest[NoQuery], form: RevokeForm, change: WriteContext
 ) -> Redirect:
-    """POST /keys/{key_id}/revoke: the key opens nothing any more."""
-    change.environment_id = await _world(change.tx, visit, form.mode)
+    """POST /keys/{key_id}/revoke: revoke a key for good."""
+    change.environment_id = await _find_environment(change.tx, visit, form.mode)
     key = await api_keys.revoke_key_of_id(change.tx, change.environment_id, visit.path["key_id"])
     await change.note("key", key.key_id)
     return Redirect(to=f"{KEYS}?mode={form.mode}", said=f"The key {key.display}… is revoked.")
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any], query: KeysQuery) -> dict[str, Any]:
-    environment_id = await _world(tx, visit, query.mode)
-    page = await registers.key_page(
+    environment_id = await _find_environment(tx, visit, query.mode)
+    page = await api_keys.list_keys_page(
         tx, visit.secret, environment_id, limit=PAGE_MAX, next_token=query.next_token
     )
     now = clock.format_ms(clock.now_ms())
     return {
         "keys": page.keys,
         "expired": {
-            one.key_id for one in page.keys if one.expires_at is not None and one.expires_at <= now
+            key.key_id for key in page.keys if key.expires_at is not None and key.expires_at <= now
         },
         "next_token": page.next_token,
         "mode": query.mode,
@@ -108,11 +108,11 @@ async def _listing(tx: Transaction, visit: PageRequest[Any], query: KeysQuery) -
     }
 
 
-async def _world(tx: Transaction, visit: PageRequest[Any], mode: Mode) -> str:
-    """The world of the person's account that a key is of."""
-    for environment_id in await organizations.list_orgs(tx, visit.user.organization_id):
-        found = await organizations.find_account(tx, environment_id)
-        if found is not None and found[1] == mode:
+async def _find_environment(tx: Transaction, visit: PageRequest[Any], mode: Mode) -> str:
+    """The environment_id of the user's organization for a mode; raises NotFound."""
+    for environment_id in await organizations.list_environments(tx, visit.user.organization_id):
+        organization = await organizations.find_organization(tx, environment_id)
+        if organization is not None and organization[1] == mode:
             return environment_id
     raise NotFound
 

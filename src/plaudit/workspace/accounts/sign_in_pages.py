@@ -1,4 +1,4 @@
-"""In and out: signing in, accepting an invitation, signing out."""
+"""Pages for signing in, accepting an invitation, and signing out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SignInQuery(Struct, frozen=True):
 
 
 class SignInForm(Struct, kw_only=True):
-    """What somebody signs in with."""
+    """Form of POST /sign-in; `next` is the path to go on to."""
 
     email: str
     password: str
@@ -31,29 +31,29 @@ class SignInForm(Struct, kw_only=True):
 
 
 class WelcomeForm(Struct, kw_only=True):
-    """What an invited person chooses. `token` may also be the whole link."""
+    """Form of POST /welcome. `token` may also be the whole link."""
 
     token: str
     password: str
     name: str | None = None
     email: str | None = None
-    """There for password managers alone."""
+    """Ignored; for password managers alone."""
 
 
-class Invitation(Struct):
-    """What an invited person brings."""
+class InvitationToken(Struct):
+    """Body of POST /welcome/look: the token of an invitation."""
 
     token: str
 
 
 class InvitedPerson(Struct):
-    """Whom an invitation is for."""
+    """Response of POST /welcome/look: the invited user."""
 
     email: str
     name: str | None
     organization: str
     is_known: bool
-    """Whether they have been in before, so that this is about a lost password."""
+    """True for an active user, who lost their password."""
 
 
 class NoFields(Struct):
@@ -61,40 +61,46 @@ class NoFields(Struct):
 
 
 async def show_sign_in(visit: PageRequest[SignInQuery]) -> dict[str, Any] | Redirect:
-    """GET /sign-in: the form; who is signed in already goes on."""
+    """GET /sign-in: the form; a signed-in user is redirected."""
     if visit.user is not None:
         return Redirect(to=links.safe_next(visit.query.next, visit.desk.destinations))
     async with visit.db.read(snapshot=False) as tx:
-        asks_organization = await organizations.has_several_accounts(tx)
+        asks_organization = await organizations.has_several_organizations(tx)
     return {"next": visit.query.next or "", "asks_organization": asks_organization}
 
 
 async def sign_in_person(visit: PageRequest[NoQuery], form: SignInForm) -> Redirect:
-    """POST /sign-in: a new session, whatever cookie the browser had before."""
-    entry = authentication.SignInAttempt(
+    """POST /sign-in: start a new session, whatever cookie the browser had before."""
+    attempt = authentication.SignInAttempt(
         form.email.strip(), form.password, form.organization, visit.agent
     )
     token = await authentication.sign_in(
-        visit.db, visit.secret, visit.desk.throttle, entry, visit.place
+        visit.db, visit.secret, visit.desk.throttle, attempt, visit.place
     )
     return Redirect(to=links.safe_next(form.next, visit.desk.destinations), session=token)
 
 
 async def show_welcome(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /welcome: where an invited person chooses a password."""
+    """GET /welcome: the form on which an invited user chooses a password."""
     return {}
 
 
-async def look_at_invitation(visit: PageRequest[NoQuery], body: Invitation) -> InvitedPerson:
-    """POST /welcome/look: whom an invitation is for; changes nothing, the token is secret."""
-    found = await authentication.look_at_invitation(visit.db, visit.secret, body.token)
+async def look_at_invitation(visit: PageRequest[NoQuery], body: InvitationToken) -> InvitedPerson:
+    """POST /welcome/look: the user of an invitation.
+
+    Changes nothing; a POST only so that the secret token is in no URL. Raises InvalidContent.
+    """
+    invitation = await authentication.get_invitation(visit.db, visit.secret, body.token)
     return InvitedPerson(
-        found.email, found.name, found.organization, is_known=found.status == "active"
+        invitation.email,
+        invitation.name,
+        invitation.organization,
+        is_known=invitation.status == "active",
     )
 
 
 async def accept_invitation(visit: PageRequest[NoQuery], form: WelcomeForm) -> Redirect:
-    """POST /welcome: the password is set, and the person is in."""
+    """POST /welcome: set the invited user's password and sign them in."""
     token = await authentication.accept_invitation(
         visit.db,
         visit.secret,
@@ -108,7 +114,7 @@ async def accept_invitation(visit: PageRequest[NoQuery], form: WelcomeForm) -> R
 
 
 async def sign_out(visit: PageRequest[NoQuery], form: NoFields, change: WriteContext) -> Redirect:
-    """POST /sign-out: this session ends."""
+    """POST /sign-out: end this session."""
     user = visit.user
     await sessions.delete_session(change.tx, user.organization_id, user.user_id, user.session_id)
     await change.note("session", user.session_id)
@@ -147,7 +153,7 @@ PAGES = (
         path="/welcome/look",
         role=ANYONE,
         handler=look_at_invitation,
-        body=Invitation,
+        body=InvitationToken,
         opens_own=True,
     ),
     Page(

@@ -1,4 +1,4 @@
-"""People: who is in the organization, as what; invited, changed and removed by admins."""
+"""Pages of an organization's users, for admins: list, invite, change role, remove."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import Enum, NoQuery, Text
-from plaudit.core.accounts import authentication, permissions, registers, users
+from plaudit.core.accounts import authentication, permissions, users
 from plaudit.model.core import Person, PersonRole, PersonStatus
 from plaudit.store.accounts import credentials
 from plaudit.store.engine.engine import Transaction
@@ -31,7 +31,7 @@ class PeopleQuery(Struct, frozen=True):
 
 
 class InviteForm(Struct, kw_only=True):
-    """Whom to invite, as what."""
+    """Form of POST /people."""
 
     email: str
     role: PersonRole
@@ -39,13 +39,13 @@ class InviteForm(Struct, kw_only=True):
 
 
 class RoleForm(Struct):
-    """What somebody may do from now on."""
+    """Form of POST /people/{user_id}/role."""
 
     role: PersonRole
 
 
 async def show_people(visit: PageRequest[PeopleQuery]) -> dict[str, Any]:
-    """GET /people: one page of them, oldest first."""
+    """GET /people: one page of users, oldest first."""
     async with visit.db.read() as tx:
         return await _listing(tx, visit, visit.query)
 
@@ -53,7 +53,7 @@ async def show_people(visit: PageRequest[PeopleQuery]) -> dict[str, Any]:
 async def invite_person(
     visit: PageRequest[NoQuery], form: InviteForm, change: WriteContext
 ) -> TemplateResponse:
-    """POST /people: somebody is invited; the link is shown this once."""
+    """POST /people: invite a user, and show the link this once."""
     person = await users.invite(
         change.tx,
         visit.user.organization_id,
@@ -69,10 +69,10 @@ async def invite_person(
 async def invite_person_again(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> TemplateResponse:
-    """POST /people/{user_id}/invite: a new link, for a lost one or a lost password."""
+    """POST /people/{user_id}/invite: create a new link, for a lost one or a lost password."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await users.hold_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
+    await users.lock_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
     person, token = await authentication.invite_again(
         change.tx, visit.secret, visit.user.organization_id, user_id
     )
@@ -83,32 +83,32 @@ async def invite_person_again(
 async def change_role(
     visit: PageRequest[NoQuery], form: RoleForm, change: WriteContext
 ) -> Redirect:
-    """POST /people/{user_id}/role: holds from the person's next request on."""
+    """POST /people/{user_id}/role: change a role, valid from the user's next request on."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await users.hold_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
+    await users.lock_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
     person = await users.change(change.tx, visit.user.organization_id, user_id, {"role": form.role})
     await change.note("user", user_id, detail={"role": form.role})
-    return Redirect(to=PEOPLE, said=f"{_called(person)} is now {form.role}.")
+    return Redirect(to=PEOPLE, said=f"{_display_name(person)} is now {form.role}.")
 
 
 async def remove_person(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
-    """POST /people/{user_id}/remove: their sessions end at once; what they did stays."""
+    """POST /people/{user_id}/remove: remove a user and end their sessions; their work stays."""
     user_id = visit.path["user_id"]
     permissions.require_may_change_access(visit.user, user_id)
-    await users.hold_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
+    await users.lock_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
     person = await users.change(
         change.tx, visit.user.organization_id, user_id, {"status": PersonStatus.removed}
     )
     await change.note("user", user_id, detail={"status": PersonStatus.removed})
-    return Redirect(to=PEOPLE, said=f"{_called(person)} is removed and signed out.")
+    return Redirect(to=PEOPLE, said=f"{_display_name(person)} is removed and signed out.")
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery) -> dict[str, Any]:
     organization_id = visit.user.organization_id
-    page = await registers.person_page(
+    page = await users.list_users_page(
         tx,
         visit.secret,
         visit.user.environment_id,
@@ -124,7 +124,9 @@ async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery)
         "next_token": page.next_token,
         "status": query.status,
         "roles": list(PersonRole),
-        "open_invitations": {who for who, until in invitations.items() if until > now},
+        "open_invitations": {
+            user_id for user_id, expires_ms in invitations.items() if expires_ms > now
+        },
         "invited": None,
         "link": "",
     }
@@ -133,14 +135,14 @@ async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery)
 async def _with_link(
     tx: Transaction, visit: PageRequest[NoQuery], person: Person, token: str
 ) -> TemplateResponse:
-    """The page of people with a link at its top, which is stored nowhere and shown once."""
-    link = authentication.link(visit.settings.public_url or visit.origin, token)
+    """The list of users with an invitation link above it, which is not stored and shown once."""
+    link = authentication.invitation_link(visit.settings.public_url or visit.origin, token)
     context = await _listing(tx, visit, PeopleQuery())
     context |= {"invited": person, "link": link}
     return TemplateResponse(template="accounts/users.html", context=context)
 
 
-def _called(person: Person) -> str:
+def _display_name(person: Person) -> str:
     return person.name or person.email
 
 

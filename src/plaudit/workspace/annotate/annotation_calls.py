@@ -15,10 +15,10 @@ from msgspec import Struct
 from plaudit.api.http import problems
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.labeling import leases, submissions
+from plaudit.core.labeling import leases, submissions, task_notes
 from plaudit.errors import AnswersRejected, DraftConflict, Fault, InvalidContent, LimitReached
 from plaudit.model.core import PersonRole, ProjectRow
-from plaudit.model.labeling import Hold, Lease
+from plaudit.model.labeling import Lease, LeaseRef
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest
@@ -184,7 +184,7 @@ async def skip(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(visit, sent.lease_version)
-        await leases.skip(tx, project, held, reason=sent.reason, note=sent.note)
+        await task_notes.skip(tx, project, held, reason=sent.reason, note=sent.note)
 
     await _run(visit, work)
     return await _onward(visit, goes_on=sent.goes_on)
@@ -195,7 +195,7 @@ async def flag(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(visit, sent.lease_version)
-        await leases.flag(tx, project, held, reason=sent.reason, note=sent.note)
+        await task_notes.flag(tx, project, held, reason=sent.reason, note=sent.note)
 
     await _run(visit, work)
     return NextTask(next=None)
@@ -206,7 +206,7 @@ async def report(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(visit, sent.lease_version)
-        await leases.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
+        await task_notes.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
 
     await _run(visit, work)
     return await _onward(visit, goes_on=sent.goes_on)
@@ -222,8 +222,8 @@ async def release(visit: PageRequest[NoQuery], sent: HoldSent) -> NextTask:
     return await _onward(visit, goes_on=False)
 
 
-def _hold(visit: PageRequest[Any], lease_version: int) -> Hold:
-    return Hold(visit.user.user_id, visit.path["assignment_id"], lease_version)
+def _hold(visit: PageRequest[Any], lease_version: int) -> LeaseRef:
+    return LeaseRef(visit.user.user_id, visit.path["assignment_id"], lease_version)
 
 
 async def _run(
@@ -239,9 +239,9 @@ async def _next(visit: PageRequest[Any]) -> str | None:
     """Where the next task is, claimed; None if there is none, or the person may have no more."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease | None:
-        held = await leases.list_open(tx, project, visit.user.user_id)
+        held = await leases.list_open_leases(tx, project, visit.user.user_id)
         # What somebody left open comes before anything new.
-        return held[0] if held else await leases.claim(tx, project, visit.user.user_id)
+        return held[0] if held else await leases.lease_next(tx, project, visit.user.user_id)
 
     try:
         lease = await _run(visit, work)

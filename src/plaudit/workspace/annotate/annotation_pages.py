@@ -84,8 +84,8 @@ async def show_queue(visit: PageRequest[NoQuery]) -> Any:
     """GET /work/{project_id}: what somebody has open, and a button for the next task."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-        held = await leases.list_open(tx, project, visit.user.user_id)
-        free_count = await leases.count_open(tx, project, limit_max=COUNTED_MAX)
+        held = await leases.list_open_leases(tx, project, visit.user.user_id)
+        free_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)
         returned = await review_queue.list_returned(tx, project, visit.user.user_id)
     detail = project_detail(project)
     guidelines = await asyncio.to_thread(rich_text.render_markdown, detail.guidelines or "")
@@ -105,7 +105,7 @@ async def claim_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
 
     async def work(tx: Transaction) -> Lease | None:
         project = await get_project(tx, visit)
-        return await leases.claim(tx, project, visit.user.user_id)
+        return await leases.lease_next(tx, project, visit.user.user_id)
 
     project_id = visit.path["project_id"]
     try:
@@ -126,7 +126,7 @@ async def open_lease(visit: PageRequest[Any]) -> OpenTask:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
-        returned = await review_queue.returned_with(tx, project, lease)
+        returned = await review_queue.find_returned_task(tx, project, lease)
         content = _decode_content(task.content or b"[]")
         files = await find_files(tx, project.environment_id, content)
     batch_name = None if batch is None else batch.name
@@ -152,7 +152,7 @@ async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     shown, guidelines = await asyncio.to_thread(render)
     async with visit.db.read(snapshot=False) as tx:
         done_count = await submissions.count_done(tx, project, visit.user.user_id)
-        waiting_count = await leases.count_open(tx, project, limit_max=COUNTED_MAX)
+        waiting_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)
     now_ms = clock.now_ms()
     is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
     return {
@@ -205,7 +205,7 @@ async def show_mine(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work/{project_id}/mine: one's own last submissions."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
-        held = await leases.list_open(tx, project, visit.user.user_id)
+        held = await leases.list_open_leases(tx, project, visit.user.user_id)
         found = []
         for one in await submissions.list_recent(tx, project, visit.user.user_id):
             task = await tasks.get_task(tx, project.project_key, one.seq)
@@ -216,7 +216,7 @@ async def show_mine(visit: PageRequest[NoQuery]) -> dict[str, Any]:
                     one.submitted_ms,
                     one.active_ms // 1000,
                     excerpt(content),
-                    await submissions.why_final(tx, one, task),
+                    await submissions.find_final_state(tx, one, task),
                 )
             )
     return {"project": project, "held": held, "done": found}

@@ -147,7 +147,7 @@ class Workspace:
         if not browser.session:
             return None
         async with self.services.db.read(snapshot=False) as tx:
-            return await sessions.find(tx, self.services.secret, browser.session)
+            return await sessions.find_user(tx, self.services.secret, browser.session)
 
     async def _change(
         self, page: Page, visit: PageRequest[Any], browser: Browser

@@ -59,7 +59,7 @@ class NewProject(Struct, kw_only=True):
 async def show_projects(visit: PageRequest[ProjectsQuery]) -> dict[str, Any]:
     """GET /projects: all of them, the newest first."""
     async with visit.db.read() as tx:
-        found, pages = await dashboard.standings_page(
+        found, pages = await dashboard.list_summaries_page(
             tx, visit.user.environment_id, visit.query.page
         )
     return {

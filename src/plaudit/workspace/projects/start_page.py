@@ -14,7 +14,7 @@ from plaudit.workspace.http.page import Page, PageRequest
 async def show_start(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work: every project with its counts."""
     async with visit.db.read() as tx:
-        standings, has_more = await dashboard.standings(tx, visit.user.environment_id)
+        standings, has_more = await dashboard.list_summaries(tx, visit.user.environment_id)
     return {
         "standings": standings,
         "has_more": has_more,

@@ -178,7 +178,7 @@ async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         raw = await listing.find_task_json(
             tx, project.environment_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
         )
-        work = await task_work.work_on(tx, task, visit.user.organization_id)
+        work = await task_work.get_task_work(tx, task, visit.user.organization_id)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)

@@ -94,7 +94,7 @@ async def send_back(
         revision=form.revision,
     )
     await change.note("task", task.task_id, project_key=project.project_key)
-    names = await review_queue.names_of(change.tx, visit.user.organization_id, [form.user_id])
+    names = await review_queue.display_names(change.tx, visit.user.organization_id, [form.user_id])
     to = links.filled(PROJECT, project_id=project.project_id)
     return Redirect(to=to, said=f"Sent back to {names[form.user_id]}.")
 

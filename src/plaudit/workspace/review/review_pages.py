@@ -20,7 +20,7 @@ from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
-from plaudit.model.labeling import Work, WorkState
+from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
 from plaudit.store.tasks.tasks import TaskCursor
@@ -129,11 +129,11 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         if found is not None and found.state is WorkState.quarantined:
             permissions.require_role(visit.user, PersonRole.manager)
         standing = await question_results.standing_of(tx, project, task)
-        said = await review_queue.list_said(tx, project, task.seq)
-        answered = await review_queue.list_answered(tx, project, task.seq)
+        said = await review_queue.list_actions(tx, project, task.seq)
+        answered = await review_queue.list_submit_actions(tx, project, task.seq)
         people = [one.user_id for one in [*said, *answered]]
         people += [one.about for one in said if one.about]
-        names = await review_queue.names_of(tx, visit.user.organization_id, people)
+        names = await review_queue.display_names(tx, visit.user.organization_id, people)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
@@ -177,7 +177,9 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     }
 
 
-def _state_of(task: StoredTask, standing: question_results.ReviewState, found: Work | None) -> str:
+def _state_of(
+    task: StoredTask, standing: question_results.ReviewState, found: QueuedTask | None
+) -> str:
     """What can be decided: in_review, completed, quarantined; or nothing: open, ended."""
     if task.status is TaskStatus.completed and standing.threads is not None:
         return "completed"
@@ -186,7 +188,7 @@ def _state_of(task: StoredTask, standing: question_results.ReviewState, found: W
     return "open" if found is None else found.state.value
 
 
-def _reason(found: Work | None) -> str:
+def _reason(found: QueuedTask | None) -> str:
     if found is None or found.state is WorkState.open:
         return ""
     words = {
@@ -219,7 +221,9 @@ async def _rows(
         rows = [_row(project, one, None) for one in done[:PAGE_MAX]]
         return rows, _after(project, shelf, done)
     listing = (
-        review_queue.list_parked if shelf is ReviewList.reported else review_queue.list_in_review
+        review_queue.list_quarantined
+        if shelf is ReviewList.reported
+        else review_queue.list_in_review
     )
     found = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
     waiting = [await tasks.get_task(tx, project.project_key, one.seq) for one in found]
@@ -237,7 +241,7 @@ def _after(project: ProjectRow, shelf: ReviewList, found: Sequence[StoredTask]) 
     return _Place(project.project_key, shelf, last.completed_ms or 0, last.seq)
 
 
-def _row(project: ProjectRow, task: StoredTask, found: Work | None) -> ReviewTaskRow:
+def _row(project: ProjectRow, task: StoredTask, found: QueuedTask | None) -> ReviewTaskRow:
     is_hidden = found is not None and found.state is WorkState.quarantined
     said = content_of(task) or ([] if task.body is None else threads_of(task, 0))
     return ReviewTaskRow(

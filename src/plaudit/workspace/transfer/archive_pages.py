@@ -91,7 +91,7 @@ async def download_archive(visit: PageRequest[NoQuery]) -> Response | Stream:
         job = await jobs.get_job(
             tx, visit.user.environment_id, JobKind.archive, visit.path["job_id"]
         )
-        name = await organizations.account_name(tx, visit.user.organization_id)
+        name = await organizations.get_organization_name(tx, visit.user.organization_id)
     if not jobs.has_file(job) or job.file_size is None:
         raise NotFound("the file of this archive is not kept any more; prepare another one")
     size, compression = job.file_size, Compression(jobs.job_request(job)["compression"])

@@ -1,11 +1,12 @@
--- Work: what people can work on, who holds which task until when, and what they answered.
+-- Work: the queue of pending tasks, leases with drafts, submissions, and notes on tasks.
 
 -- Tasks of batches with a greater priority are given out first.
 ALTER TABLE batch ADD COLUMN priority BIGINT NOT NULL DEFAULT 0;
 
--- One row for each pending task that people can work on; it goes when the task ends. A slot is
--- free while submissions and leased slots are fewer than needed. `is_on_hold` is 1 while the task's
--- batch gives out no work. Lower ranks come first, then older batches (since_ms), then seq.
+-- The work queue: one row for each pending task, deleted when the task ends. A task has `needed`
+-- slots, of which `submitted_count` are submitted, `open_count` leased, and the rest free.
+-- `is_on_hold` is 1 while the task's batch is staging, paused or cancelled. Lower ranks are leased
+-- first, then older batches (since_ms), then seq.
 CREATE TABLE task_work (
     project_key BIGINT NOT NULL,
     seq BIGINT NOT NULL,
@@ -36,9 +37,9 @@ INSERT INTO task_work (project_key, seq, batch_id, rank, since_ms, needed, submi
     LEFT JOIN batch AS b ON b.project_key = t.project_key AND b.batch_id = t.batch_id
     WHERE t.status = 0 AND length(c.content) > 2;
 
--- One person's assignment to one task; nobody is assigned to a task twice. `ended_ms` is null
--- while it occupies a slot (status open or returned). `lease_version` counts its leases; a write
--- with an older version is refused.
+-- Leases: one row for each person and task, for good, so that nobody gets a task twice as a new one.
+-- `ended_ms` is NULL exactly while the lease takes up a slot (status open or returned).
+-- `lease_version` grows each time it is acquired; requests with an older one are refused.
 CREATE TABLE assignment (
     project_key BIGINT NOT NULL,
     assignment_id ${id} NOT NULL,
@@ -47,7 +48,7 @@ CREATE TABLE assignment (
     status ${id} NOT NULL,
     lease_version BIGINT NOT NULL,
     created_ms BIGINT NOT NULL,
-    claimed_ms BIGINT NOT NULL,
+    leased_ms BIGINT NOT NULL,
     expires_ms BIGINT NOT NULL,
     ended_ms BIGINT,
     active_ms BIGINT NOT NULL,
@@ -58,18 +59,18 @@ CREATE TABLE assignment (
     PRIMARY KEY (project_key, assignment_id)
 );
 CREATE UNIQUE INDEX assignment_of_task ON assignment (project_key, seq, user_id);
-CREATE INDEX assignment_of_person ON assignment (project_key, user_id, status, claimed_ms);
+CREATE INDEX assignment_of_person ON assignment (project_key, user_id, status, leased_ms);
 CREATE INDEX assignment_due ON assignment (expires_ms, project_key) WHERE ended_ms IS NULL;
 
--- One row for each person and project; its lock keeps a person's claims apart.
-CREATE TABLE claimant (
+-- One row for each person and project, locked while the person acquires a lease.
+CREATE TABLE lease_lock (
     project_key BIGINT NOT NULL,
     user_id ${id} NOT NULL,
-    claim_count BIGINT NOT NULL,
+    lock_count BIGINT NOT NULL,
     PRIMARY KEY (project_key, user_id)
 );
 
--- What one person answered. Rows are only added; `is_current` tells which of them count.
+-- Submissions: one person's answers to a task. Rows are only added; only current ones count.
 CREATE TABLE submission (
     project_key BIGINT NOT NULL,
     submission_id ${id} NOT NULL,
@@ -93,8 +94,8 @@ CREATE UNIQUE INDEX submission_that_counts ON submission (project_key, seq, user
     WHERE is_current = 1;
 CREATE INDEX submission_of_person ON submission (project_key, user_id, submitted_ms);
 
--- What people say about a task beside its questions: why they skipped, flagged or reported it, and
--- what a reviewer decided. `detail` is a JSON object.
+-- Notes on tasks: why a person skipped, flagged or reported one, and what a reviewer decided.
+-- `detail` is a JSON object.
 CREATE TABLE task_note (
     project_key BIGINT NOT NULL,
     note_id ${id} NOT NULL,

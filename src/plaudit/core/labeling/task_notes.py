@@ -1,0 +1,125 @@
+"""Notes on tasks: why an annotator skips, flags or reports one, and what a reviewer decided.
+
+Lock order is that of leases.py. `reason` or `kind` has 1 to REASON_CHARS_MAX characters, `note` or
+`message` at most NOTE_CHARS_MAX; longer ones raise InvalidContent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from plaudit import ids
+from plaudit.core.labeling import leases
+from plaudit.errors import InvalidContent, LimitReached
+from plaudit.model.core import ProjectRow
+from plaudit.model.labeling import LeaseRef, LeaseStatus, TaskNote, WorkState
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import leases as leases_store
+from plaudit.store.tasks import work_queue
+
+SKIPS_PER_HOUR_MAX = 60
+NOTE_CHARS_MAX = 10_000
+REASON_CHARS_MAX = 255
+
+_HOUR_MS = 3_600_000
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def skip(
+    tx: Transaction,
+    project: ProjectRow,
+    lease_ref: LeaseRef,
+    *,
+    reason: str,
+    note: str | None = None,
+) -> None:
+    """End a lease for good: the task is never offered to this person again, and its slot is free.
+
+    Raises LeaseLost, InvalidContent, or LimitReached at SKIPS_PER_HOUR_MAX skips within an hour.
+    """
+    now = await tx.now_ms()
+    await leases_store.lock_annotator(tx, project.project_key, lease_ref.user_id)
+    skipped = await leases_store.count_leases(
+        tx, project.project_key, lease_ref.user_id, LeaseStatus.skipped, now - _HOUR_MS
+    )
+    if skipped >= SKIPS_PER_HOUR_MAX:
+        raise LimitReached(f"you skipped {skipped} tasks within an hour; ask a manager")
+    seq = await leases.end_lease(tx, project, lease_ref, LeaseStatus.skipped)
+    detail = _checked_detail(reason, note)
+    await insert_note(tx, project.project_key, seq, lease_ref.user_id, "skip", detail)
+
+
+async def flag(
+    tx: Transaction,
+    project: ProjectRow,
+    lease_ref: LeaseRef,
+    *,
+    reason: str,
+    note: str | None = None,
+) -> None:
+    """Tell a manager that something is wrong with a task; the lease stays open.
+
+    Raises LeaseLost, InvalidContent.
+    """
+    lease = await leases.get_lease(tx, project, lease_ref.user_id, lease_ref.assignment_id)
+    if not leases.has_lease(lease, lease_ref, await tx.now_ms()):
+        raise await leases.lease_lost(tx, project, lease_ref)
+    detail = _checked_detail(reason, note)
+    await insert_note(tx, project.project_key, lease.seq, lease_ref.user_id, "flag", detail)
+
+
+async def report_sensitive(
+    tx: Transaction,
+    project: ProjectRow,
+    lease_ref: LeaseRef,
+    *,
+    kind: str,
+    message: str | None = None,
+) -> None:
+    """Quarantine a task because of its content, and close everybody's lease of it.
+
+    It stays pending until a manager decides (review_decisions.py). Raises LeaseLost,
+    InvalidContent.
+    """
+    detail = _checked_detail(kind, message)
+    project_key = project.project_key
+    seq = await leases.end_lease(tx, project, lease_ref, LeaseStatus.skipped)
+    await leases_store.close_all(tx, project_key, seq, await tx.now_ms())
+    await work_queue.release_all_slots(tx, project_key, seq)
+    await work_queue.change_state(
+        tx,
+        project_key,
+        seq,
+        expected=WorkState.open,
+        state=WorkState.quarantined,
+        reason=detail["reason"],
+    )
+    await insert_note(tx, project_key, seq, lease_ref.user_id, "report", detail)
+
+
+async def insert_note(
+    tx: Transaction, project_key: int, seq: int, user_id: str, kind: str, detail: dict[str, Any]
+) -> None:
+    """Add a note to a task: `user_id` is its author, `detail` becomes a JSON object."""
+    note = TaskNote(
+        project_key=project_key,
+        note_id=ids.mint("note"),
+        seq=seq,
+        user_id=user_id,
+        kind=kind,
+        detail=_encode(detail),
+        created_ms=await tx.now_ms(),
+    )
+    await leases_store.insert_note(tx, note)
+
+
+def _checked_detail(reason: str, note: str | None) -> dict[str, Any]:
+    """A note's detail from a person's words; raises InvalidContent if they are too long."""
+    if not 0 < len(reason) <= REASON_CHARS_MAX:
+        raise InvalidContent(f"a reason has 1 to {REASON_CHARS_MAX} characters", pointer="/reason")
+    if len(note or "") > NOTE_CHARS_MAX:
+        raise InvalidContent(f"at most {NOTE_CHARS_MAX} characters", pointer="/note")
+    return {"reason": reason, "note": note} if note else {"reason": reason}

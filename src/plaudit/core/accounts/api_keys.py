@@ -33,7 +33,7 @@ _KEY = re.compile(rf"(?:live|test)_[0-9A-Za-z]{{{RANDOM_CHARS + 6}}}")
 
 async def create_account(db: Database, name: str) -> None:
     """Add an account with its live and test worlds; raises Conflict if the name is taken."""
-    name_key = names.checked(name)
+    name_key = names.check_name(name)
 
     async def work(tx: Transaction) -> None:
         organization_id = ids.mint("account")
@@ -52,7 +52,9 @@ async def create_account(db: Database, name: str) -> None:
 async def get_org(db: Database, name: str, mode: str) -> str:
     """The environment_id of an account's world; raises NotFound."""
     async with db.read() as tx:
-        environment_id = await organizations.find_org(tx, name_key=names.key_of(name), mode=mode)
+        environment_id = await organizations.find_org(
+            tx, name_key=names.normalize_name(name), mode=mode
+        )
     if environment_id is None:
         raise NotFound(f"there is no organization {name!r}")
     return environment_id
@@ -109,7 +111,7 @@ async def add_key(
     Raises Conflict where a world has as many active keys as it may.
     """
     if name:
-        names.checked(name)
+        names.check_name(name)
     text = mint_key(mode)
     key = ApiKeyRow(
         key_id=ids.mint("key"),

@@ -15,7 +15,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core.accounts import passwords, sessions, users
 from plaudit.core.common import audit, names
-from plaudit.core.common.rate_limits import Bucket, bounded
+from plaudit.core.common.rate_limits import Bucket, bound_wait_s
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import (
     Conflict,
@@ -63,7 +63,7 @@ class Throttle:
         if wait:
             raise TooManyRequests(
                 "too many attempts with a wrong password; wait a few minutes and try again",
-                wait_s=bounded(wait),
+                wait_s=bound_wait_s(wait),
             )
         self._address.take(address, now)
         self._client.take(client, now)
@@ -190,7 +190,7 @@ async def sign_in(
     """
     email_key = users.email_key(entry.email)[: users.EMAIL_CHARS_MAX]
     throttle.admit(email_key, place.client, place.at)
-    account_key = None if entry.organization is None else names.key_of(entry.organization)
+    account_key = None if entry.organization is None else names.normalize_name(entry.organization)
     async with db.read(snapshot=False) as tx:
         found = await credentials.list_known(tx, email_key, account_key=account_key, limit=2)
     # With two there is no telling who is meant; whoever it is can name the organization.

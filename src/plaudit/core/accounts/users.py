@@ -118,5 +118,5 @@ def email_key(email: str) -> str:
 def checked_name(name: str | None) -> str | None:
     """The name as it is; raises as core.names does. None is no name."""
     if name is not None:
-        names.checked(name)
+        names.check_name(name)
     return name

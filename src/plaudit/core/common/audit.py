@@ -1,4 +1,4 @@
-"""Write into the audit log, in the transaction of the change itself."""
+"""Audit log: entries are written in the transaction of the change they record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plaudit.store.common import audit
 from plaudit.store.engine.engine import Transaction
 
 OUTSIDE = 0
-"""The project number of what no project holds, such as keys."""
+"""`project_key` of entries that belong to no project, such as those of API keys."""
 
 
 async def record(
@@ -27,7 +27,7 @@ async def record(
     project_key: int = OUTSIDE,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Note one change: who, when, what. `detail` says what was before and after, no secrets."""
+    """Write an entry for one change. `detail` holds values before and after, never secrets."""
     entry = _entry(environment_id, actor, action, object_kind, object_id, project_key, detail or {})
     await audit.insert_entry(tx, entry)
 
@@ -42,7 +42,7 @@ async def record_many(
     *,
     project_key: int = OUTSIDE,
 ) -> None:
-    """Note the same change of each of several things."""
+    """Write an entry without detail for one action on each of several objects."""
     entries = [
         _entry(environment_id, actor, action, object_kind, object_id, project_key, {})
         for object_id in object_ids

@@ -1,4 +1,4 @@
-"""Whether somebody still belongs to the organization in whose projects they work."""
+"""Membership of people in the organization of an environment."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from plaudit.store.engine.engine import Transaction
 
 
 async def is_removed(tx: Transaction, environment_id: str, user_id: str) -> bool:
-    """Whether a person of this world's organization was removed from it."""
+    """True if a person was removed from this environment's organization."""
     account = await organizations.find_account(tx, environment_id)
     person = None if account is None else await users.find_person(tx, account[0], user_id)
     return person is not None and person.status is PersonStatus.removed
 
 
 async def require_present(tx: Transaction, environment_id: str, user_id: str) -> None:
-    """Raise Forbidden for somebody who was removed, perhaps since their request was admitted."""
+    """Raise Forbidden for a removed person, also one removed while the request runs."""
     if await is_removed(tx, environment_id, user_id):
         raise Forbidden("you do not belong to this organization any more")

@@ -155,7 +155,7 @@ class ProjectReferences:
         is_placeholder = stored.name == stored.project_id and stored.detail == b"{}"
         if not (self._replace or is_placeholder):
             raise Conflict(f"project {declared.id!r} is stored with other values; see --replace")
-        name_key = names.checked(wanted.name)
+        name_key = names.check_name(wanted.name)
 
         async def work(tx: Transaction) -> None:
             if not await projects.update_project(tx, wanted, name_key):
@@ -199,7 +199,7 @@ class ProjectReferences:
         """Write a batch anew, which the caller has locked; raises Conflict where it may not be."""
         if not self._may_become(stored, wanted):
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
-        if not await batches_store.update_batch(tx, wanted, names.checked(wanted.name)):
+        if not await batches_store.update_batch(tx, wanted, names.check_name(wanted.name)):
             raise Conflict(f"there is a batch named {wanted.name!r} already")
         await work_queue.follow_batch(tx, wanted)
         if wanted.status is BatchStatus.cancelled and stored.status is not wanted.status:
@@ -217,7 +217,7 @@ class ProjectReferences:
         return moved == wanted and _FORWARD[wanted.status] > _FORWARD[stored.status]
 
     async def _project_named(self, name: str) -> ProjectRow:
-        name_key = names.key_of(name)
+        name_key = names.normalize_name(name)
         if name_key not in self._named:
 
             async def work(tx: Transaction) -> ProjectRow:

@@ -1,8 +1,8 @@
-"""Which e-mail addresses we write to: the plain form alone, so that nothing hides in one.
+"""Check of e-mail addresses: only the plain form name@example.com of RFC 5322 is accepted.
 
 An address ends up in a command to a mail server and in a header. Quoted local parts, comments,
 display names, several addresses and anything beyond ASCII are therefore refused, although
-RFC 5322 knows them: no mailbox that people use needs them.
+RFC 5322 permits them: no mailbox that people use needs them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAILBOX = re.compile(
 
 
 def check(text: str) -> None:
-    """Raise ValueError, with a sentence for whoever wrote it, unless this is one e-mail address."""
+    """Raise ValueError, with a message for users, unless the text is one e-mail address."""
     if len(text) > CHARS_MAX or not _MAILBOX.fullmatch(text):
         raise ValueError(
             "an e-mail address looks like name@example.com: one address, ASCII letters, at most "

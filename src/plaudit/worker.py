@@ -1,9 +1,9 @@
-"""What happens by itself: sending, taking back leases that ran out, forgetting what is old.
+"""Background worker: sends webhooks, expires leases of tasks, deletes expired rows and files.
 
-In each serving process or in a process of its own. It needs no leader: whoever takes a notice
-leases it, and whoever takes leases back passes over the tasks that others are at, so any number of
-workers share the work. A commit of this process wakes the sending at once; what others commit is
-found by looking once a second.
+Runs in each serving process or in a process of its own. It needs no leader: messages are leased
+before they are sent, and the sweep of leases skips tasks that another worker has locked, so any
+number of workers share the work. A commit of this process wakes it at once; commits of other
+processes are found by polling once a second.
 """
 
 from __future__ import annotations
@@ -32,26 +32,31 @@ from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.labeling import leases as leases_store
 
-LOOK_S = 1.0
-LOOK_S_MIN = 0.02
-"""However often it is woken, it looks this much apart."""
+POLL_S = 1.0
+POLL_S_MIN = 0.02
+"""Shortest time between two polls, however often the worker is woken."""
 
 PAUSE_S_MAX = 30.0
-TIDY_S = 60.0
-FORGOTTEN_AT_ONCE = 500
-TAKE_BACK_S = 5.0
-"""How long a lease that ran out may wait before others are offered its task."""
+"""Longest pause after a failed poll; it doubles from `POLL_S`."""
+
+CLEAN_UP_S = 60.0
+DELETE_BATCH_SIZE = 500
+EXPIRE_LEASES_S = 5.0
+"""Mean seconds between two sweeps of expired leases."""
 
 PROJECTS_AT_ONCE = 100
 SWEEPS_MAX = 50
-"""Transactions in a row for one project; what is left is taken back the next time."""
+"""Transactions in a row for one project; the next sweep goes on from there."""
 
 STOP_S = 8.0
-"""Inside a server, whose requests have had their time to end already."""
+"""Seconds for running attempts when a server stops, after its requests have ended."""
 
 
 class Worker:
-    """The loop of one process. Belongs to the event loop that starts it."""
+    """Background loops of one process, all on the event loop that calls `start`.
+
+    `observe` is called with each attempt, for metrics. `lease_ms` is in milliseconds.
+    """
 
     def __init__(
         self,
@@ -59,81 +64,83 @@ class Worker:
         secret: ServerSecret,
         settings: Settings,
         *,
-        egress: HttpClient | None = None,
+        http_client: HttpClient | None = None,
         lease_ms: int = LEASE_MS,
         observe: Callable[[AttemptEnd], None] | None = None,
     ) -> None:
         self._db = db
-        self._objects = BlobStore(settings.attachments_place)
-        sender = Sender(db, secret, settings, egress=egress, lease_ms=lease_ms)
-        self._lines = Dispatcher(sender, on_ended=self._note, on_fault=self._fault)
+        self._blobs = BlobStore(settings.attachments_place)
+        sender = Sender(db, secret, settings, http_client=http_client, lease_ms=lease_ms)
+        self._dispatcher = Dispatcher(sender, on_ended=self._log_attempt, on_fault=self._log_fault)
         self._observe = observe
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("plaudit.worker")
 
     def start(self) -> None:
-        """Begin; needs a running event loop."""
-        every = (
+        """Start the loops; needs a running event loop."""
+        loops = (
             self._send(),
-            self._now_and_then(TAKE_BACK_S, self.take_back),
-            self._now_and_then(TIDY_S, self.forget_old),
-            self._now_and_then(TIDY_S, lambda: jobs.delete_expired_files(self._db, self._objects)),
+            self._run_periodically(EXPIRE_LEASES_S, self.expire_leases),
+            self._run_periodically(CLEAN_UP_S, self.delete_expired),
+            self._run_periodically(
+                CLEAN_UP_S, lambda: jobs.delete_expired_files(self._db, self._blobs)
+            ),
         )
-        self._tasks = [asyncio.create_task(one) for one in every]
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     def wake(self) -> None:
-        """Look soon: something may be due. Called on the worker's own event loop."""
+        """Poll now: a message may be due. Called on the worker's own event loop."""
         self._woken.set()
 
     async def stop(self, seconds: float) -> None:
-        """Take up nothing more; what is being sent has `seconds` to end."""
+        """Stop the loops; running attempts have `seconds` to end, then they are cancelled."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._lines.stop(seconds)
+        await self._dispatcher.stop(seconds)
 
     async def _send(self) -> None:
         pause_s = 0.0
         while True:
-            await asyncio.sleep(LOOK_S_MIN)
+            await asyncio.sleep(POLL_S_MIN)
             self._woken.clear()
             try:
-                soonest_s = await self._lines.look()
+                soonest_s = await self._dispatcher.poll()
                 pause_s = 0.0
             except Exception as exc:
-                pause_s = min(max(LOOK_S, pause_s * 2), PAUSE_S_MAX)
-                self._fault(exc)
+                pause_s = min(max(POLL_S, pause_s * 2), PAUSE_S_MAX)
+                self._log_fault(exc)
                 await asyncio.sleep(pause_s)
                 continue
-            await self._wait(LOOK_S if soonest_s is None else min(soonest_s, LOOK_S))
+            await self._wait(POLL_S if soonest_s is None else min(soonest_s, POLL_S))
 
     async def _wait(self, seconds: float) -> None:
-        """Wait for a time, or until woken."""
+        """Wait so long, or until woken."""
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
             pass
 
-    async def _now_and_then(self, seconds: float, run: Callable[[], Awaitable[int]]) -> None:
-        """Do something about that often, in pieces that hold nobody up."""
+    async def _run_periodically(self, seconds: float, run: Callable[[], Awaitable[int]]) -> None:
+        """Call `run` forever, on average every so many seconds; log its failures."""
         while True:
-            # Left to chance, so that processes started together do not come together.
+            # Jitter, so that processes that started together do not run together.
             await asyncio.sleep(random.uniform(0.5, 1.5) * seconds)
             try:
                 await run()
             except Exception as exc:
-                self._fault(exc)
+                self._log_fault(exc)
 
-    async def take_back(self) -> int:
-        """Take back the leases that have run out; return how many it was."""
+    async def expire_leases(self) -> int:
+        """Expire the leases of tasks that have run out, in all projects; return the count."""
         async with self._db.read(snapshot=False) as tx:
-            found = await leases_store.list_projects_due(
+            project_keys = await leases_store.list_projects_due(
                 tx, now=await tx.now_ms(), limit=PROJECTS_AT_ONCE
             )
         total = 0
-        for project_key in found:
+        for project_key in project_keys:
 
             async def work(tx: Transaction, project_key: int = project_key) -> int:
                 return await leases.expire_leases(tx, project_key)
@@ -144,47 +151,51 @@ class Worker:
                 if count < leases.EXPIRED_AT_ONCE_MAX:
                     break
         if total:
-            self._log.info("leases taken back", count=total)
+            self._log.info("leases expired", count=total)
         return total
 
-    async def forget_old(self) -> int:
-        """Delete everything that is kept no longer; return how many rows were the first of it."""
-        total = 0
-        for forget in (idempotency.forget_old, messages.forget_old, jobs.delete_ended_jobs):
+    async def delete_expired(self) -> int:
+        """Delete idempotency keys, webhook messages and jobs past their retention; return how many.
 
-            async def work(tx: Transaction, forget: _Forget = forget) -> int:
-                return await forget(tx, limit=FORGOTTEN_AT_ONCE)
+        Rows that are deleted with a message or job are not counted.
+        """
+        total = 0
+        for delete in (idempotency.delete_expired, messages.delete_expired, jobs.delete_ended_jobs):
+
+            async def work(tx: Transaction, delete: _DeleteExpired = delete) -> int:
+                return await delete(tx, limit=DELETE_BATCH_SIZE)
 
             while True:
                 count = await self._db.write(work)
                 total += count
-                if count < FORGOTTEN_AT_ONCE:
+                if count < DELETE_BATCH_SIZE:
                     break
         return total
 
-    def _note(self, ended: AttemptEnd) -> None:
-        notice = ended.notice
-        about = {
-            "event_id": notice.event_id,
-            "notice_id": notice.notice_id,
-            "endpoint_id": notice.endpoint_id,
-            "attempt": notice.attempt_count + 1,
+    def _log_attempt(self, ended: AttemptEnd) -> None:
+        message = ended.message
+        fields = {
+            "event_id": message.event_id,
+            "message_id": message.message_id,
+            "endpoint_id": message.endpoint_id,
+            "attempt": message.attempt_count + 1,
             "outcome": ended.result.outcome,
             "status": ended.result.status,
             "ms": ended.result.duration_ms,
         }
         if ended.state is None:
-            self._log.warning("lease lost", **about)
-        elif ended.state is MessageState.dead:
-            self._log.warning("given up", **about)
+            self._log.warning("lease lost", **fields)
+        elif ended.state is MessageState.failed:
+            self._log.warning("failed for good", **fields)
         else:
-            self._log.info("sent" if ended.state is MessageState.done else "not sent", **about)
+            event = "delivered" if ended.state is MessageState.delivered else "attempt failed"
+            self._log.info(event, **fields)
         if ended.disabled_endpoint:
-            self._log.warning("webhook disabled", endpoint_id=notice.endpoint_id)
+            self._log.warning("webhook disabled", endpoint_id=message.endpoint_id)
         if self._observe is not None:
             self._observe(ended)
 
-    def _fault(self, fault: BaseException) -> None:
+    def _log_fault(self, fault: BaseException) -> None:
         if isinstance(fault, Unavailable):
             self._log.warning("worker waits", reason=fault.message, detail=fault.detail)
         elif isinstance(fault, Problem):
@@ -193,11 +204,11 @@ class Worker:
             self._log.error("failed", exc_info=fault)
 
 
-_Forget = Callable[..., Awaitable[int]]
+_DeleteExpired = Callable[..., Awaitable[int]]
 
 
 def run(settings: Settings) -> None:
-    """Work until told to stop by SIGTERM or SIGINT; what is being sent is finished first."""
+    """Run a worker until SIGTERM or SIGINT; running attempts are finished first."""
     asyncio.run(_run(settings))
 
 

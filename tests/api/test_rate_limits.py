@@ -45,9 +45,9 @@ def test_a_bucket_gives_what_its_quota_says_and_refills_evenly():
     assert bucket.wait("a", 1005.9) == pytest.approx(0.1)
     assert bucket.wait("a", 1006.0) == 0
     assert bucket.wait("b", 1000.0) == 0
-    assert bucket.standing("a", 1030.0).remaining == 5
-    assert bucket.standing("a", 1030.0).reset_s == 30
-    assert bucket.standing("a", 1060.0).remaining == 10
+    assert bucket.state_of("a", 1030.0).remaining == 5
+    assert bucket.state_of("a", 1030.0).reset_s == 30
+    assert bucket.state_of("a", 1060.0).remaining == 10
 
 
 @given(
@@ -61,7 +61,7 @@ def test_no_more_passes_than_a_full_bucket_and_what_refilled_since(quota, pauses
         now += pause
         if wait := bucket.wait("a", now):
             assert bucket.wait("a", now + wait + quota.seconds / quota.amount / 500) == 0
-            assert bucket.standing("a", now).remaining == 0
+            assert bucket.state_of("a", now).remaining == 0
             continue
         bucket.take("a", now)
         passed.append(now)
@@ -82,10 +82,10 @@ def test_buckets_of_whoever_has_gone_are_forgotten():
 
 def test_a_wait_is_never_told_to_be_longer_than_a_minute():
     failed = FailedAuth(Quota(1, 86_400))
-    failed.note("a", 0.0)
+    failed.count_failure("a", 0.0)
 
     with pytest.raises(TooManyRequests) as caught:
-        failed.note("a", 1.0)
+        failed.count_failure("a", 1.0)
 
     assert caught.value.wait_s == 60
 
@@ -100,7 +100,7 @@ def test_what_one_limit_refuses_costs_nothing_in_the_other():
         with pytest.raises(TooManyRequests):
             limits.admit(caller, 0.0)
 
-    assert [(one.name, one.remaining) for one in limits.standings(caller, 0.0)] == [
+    assert [(one.name, one.remaining) for one in limits.list_states(caller, 0.0)] == [
         ("key", 3), ("org", 0),
     ]  # fmt: skip
 
@@ -294,7 +294,7 @@ def test_what_a_limit_costs_is_small():
     began = time.perf_counter()
     for _ in range(10_000):
         limits.admit(caller, 0.0)
-        limits.standings(caller, 0.0)
+        limits.list_states(caller, 0.0)
     took_us = (time.perf_counter() - began) * 100
 
     assert math.isfinite(took_us)

@@ -26,8 +26,8 @@ SELECT create_distributed_table('project_sequence', 'project_key', colocate_with
 SELECT create_distributed_table('batch_progress', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('audit_entry', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('event', 'project_key', colocate_with => 'task');
-SELECT create_distributed_table('notice', 'project_key', colocate_with => 'task');
-SELECT create_distributed_table('notice_attempt', 'project_key', colocate_with => 'task');
+SELECT create_distributed_table('webhook_message', 'project_key', colocate_with => 'task');
+SELECT create_distributed_table('webhook_attempt', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('task_work', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('assignment', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('lease_lock', 'project_key', colocate_with => 'task');

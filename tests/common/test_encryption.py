@@ -1,4 +1,4 @@
-"""Sealed secrets open in their row, with the server secret that sealed them, and nowhere else."""
+"""Encrypted secrets are decrypted in their row, with their server secret, and nowhere else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets as random_secrets
 
 import pytest
 
-from plaudit.core.common.encryption import seal, unseal
+from plaudit.core.common.encryption import decrypt, encrypt
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Misconfigured, ServerFault
 
@@ -15,78 +15,80 @@ ROW = "endpoint_secret:endpoint_1"
 VALUE = b"whsec_c2VjcmV0IG9mIGFuIGVuZHBvaW50IGhlcmU="
 
 
-def test_what_is_sealed_opens_and_does_not_show():
+def test_what_is_encrypted_is_decrypted_and_does_not_show():
     server = ServerSecret([NEW])
 
-    sealed = seal(server, VALUE, row=ROW)
+    encrypted = encrypt(server, VALUE, row=ROW)
 
-    assert unseal(server, sealed, row=ROW) == VALUE
-    assert VALUE[6:] not in sealed
+    assert decrypt(server, encrypted, row=ROW) == VALUE
+    assert VALUE[6:] not in encrypted
 
 
 @pytest.mark.parametrize("value", [b"", b"\x00", b"x" * 100_000])
-def test_every_size_opens(value):
+def test_every_size_is_decrypted(value):
     server = ServerSecret([NEW])
 
-    assert unseal(server, seal(server, value, row=ROW), row=ROW) == value
+    assert decrypt(server, encrypt(server, value, row=ROW), row=ROW) == value
 
 
-def test_the_same_value_is_never_sealed_to_the_same_bytes():
+def test_the_same_value_is_never_encrypted_to_the_same_bytes():
     server = ServerSecret([NEW])
 
-    assert len({seal(server, VALUE, row=ROW) for _ in range(100)}) == 100
+    assert len({encrypt(server, VALUE, row=ROW) for _ in range(100)}) == 100
 
 
 @pytest.mark.parametrize("row", ["endpoint_secret:endpoint_2", "", ROW + " ", ROW.upper()])
-def test_it_does_not_open_in_another_row(row):
+def test_it_is_not_decrypted_in_another_row(row):
     server = ServerSecret([NEW])
-    sealed = seal(server, VALUE, row=ROW)
+    encrypted = encrypt(server, VALUE, row=ROW)
 
     with pytest.raises(ServerFault):
-        unseal(server, sealed, row=row)
+        decrypt(server, encrypted, row=row)
 
 
 def test_no_flipped_bit_goes_unnoticed():
     server = ServerSecret([NEW])
-    sealed = seal(server, VALUE, row=ROW)
+    encrypted = encrypt(server, VALUE, row=ROW)
 
-    for number in range(len(sealed) * 8):
-        changed = bytearray(sealed)
+    for number in range(len(encrypted) * 8):
+        changed = bytearray(encrypted)
         changed[number // 8] ^= 1 << number % 8
         with pytest.raises((ServerFault, Misconfigured)):
-            unseal(server, bytes(changed), row=ROW)
+            decrypt(server, bytes(changed), row=ROW)
 
 
-def test_nothing_shorter_opens():
+def test_nothing_shorter_is_decrypted():
     server = ServerSecret([NEW])
-    sealed = seal(server, b"", row=ROW)
+    encrypted = encrypt(server, b"", row=ROW)
 
-    for size in range(len(sealed)):
+    for size in range(len(encrypted)):
         with pytest.raises(ServerFault):
-            unseal(server, sealed[:size], row=ROW)
+            decrypt(server, encrypted[:size], row=ROW)
 
 
-def test_an_older_line_of_the_secret_file_still_opens():
-    sealed = seal(ServerSecret([OLD]), VALUE, row=ROW)
+def test_an_older_line_of_the_secret_file_still_decrypts():
+    encrypted = encrypt(ServerSecret([OLD]), VALUE, row=ROW)
 
-    assert unseal(ServerSecret([NEW, OLD]), sealed, row=ROW) == VALUE
+    assert decrypt(ServerSecret([NEW, OLD]), encrypted, row=ROW) == VALUE
 
 
-def test_the_first_line_is_the_one_that_seals():
-    sealed = seal(ServerSecret([NEW, OLD]), VALUE, row=ROW)
+def test_the_first_line_is_the_one_that_encrypts():
+    encrypted = encrypt(ServerSecret([NEW, OLD]), VALUE, row=ROW)
 
-    assert unseal(ServerSecret([NEW]), sealed, row=ROW) == VALUE
+    assert decrypt(ServerSecret([NEW]), encrypted, row=ROW) == VALUE
 
 
 def test_without_that_line_the_operator_is_told_which_one_is_missing():
-    sealed = seal(ServerSecret([OLD]), VALUE, row=ROW)
+    encrypted = encrypt(ServerSecret([OLD]), VALUE, row=ROW)
     fingerprint = ServerSecret([OLD]).fingerprints[0]
 
     with pytest.raises(Misconfigured, match=f"lacks a line .*{fingerprint}"):
-        unseal(ServerSecret([NEW]), sealed, row=ROW)
+        decrypt(ServerSecret([NEW]), encrypted, row=ROW)
 
 
-def test_the_sealing_key_is_not_the_key_of_another_purpose():
+def test_the_encryption_key_is_not_the_key_of_another_purpose():
     server = ServerSecret([NEW])
 
-    assert set(server.sealing_keys().values()).isdisjoint({NEW, *server._api_keys, *server._tokens})
+    assert set(server.encryption_keys().values()).isdisjoint(
+        {NEW, *server._api_keys, *server._tokens}
+    )

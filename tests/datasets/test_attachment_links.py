@@ -88,23 +88,23 @@ def test_a_signature_is_for_one_attachment_of_one_organization_until_one_moment(
     assert [nobody.get(one).status_code for one in crossed] == [404, 404]
     row = world.run(found_by_id(world, ours["id"]))
     # Even whoever could have the server sign for another world gets nothing of this one.
-    forged = attachments.link(
+    forged = attachments.make_link(
         world.secret, msgspec.structs.replace(row, environment_id="org_other")
     )
     assert nobody.get(forged).status_code == 404
-    assert nobody.get(attachments.link(world.secret, row)).status_code == 200
+    assert nobody.get(attachments.make_link(world.secret, row)).status_code == 200
 
 
 async def found_by_id(world: World, attachment_id: str) -> Any:
     async with world.db.read() as tx:
-        return await attachments.attachments.find_attachment_of_any_world(tx, attachment_id)
+        return await attachments.attachments.find_attachment_in_any_environment(tx, attachment_id)
 
 
 def test_links_of_an_older_secret_are_honoured_and_those_of_another_are_not(world, client):
     made = link_of(client, upload(client))
     row = world.run(found_by_id(world, re.search(r"attachment_\w+", made)[0]))
     path = world.settings.secret_path
-    foreign = attachments.link(server_secret.ServerSecret([bytes(range(32))]), row)
+    foreign = attachments.make_link(server_secret.ServerSecret([bytes(range(32))]), row)
     path.write_text(f"{'ab' * 16}{bytes(range(16)).hex()}\n{path.read_text()}")
     rotated = World(world.settings)
 

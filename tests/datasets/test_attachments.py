@@ -20,7 +20,7 @@ import pytest
 
 from plaudit.api.http.streams import content_disposition
 from plaudit.core.datasets import attachments
-from plaudit.core.datasets.attachments import shown_as
+from plaudit.core.datasets.attachments import choose_display_type
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from tests.datasets.test_datasets import content, deliver, make_dataset
@@ -89,7 +89,7 @@ SHOWN = [
 def test_only_known_media_are_shown_in_place_and_only_if_bytes_and_word_agree(
     declared, first, shown
 ):
-    assert shown_as(declared, first) == shown
+    assert choose_display_type(declared, first) == shown
 
 
 def test_an_image_is_shown_in_place_under_the_type_of_its_bytes(client, nobody):

@@ -226,7 +226,7 @@ def test_a_healthy_receiver_beside_a_dead_and_a_failing_one_is_not_delayed(world
 
 
 @pytest.mark.slow
-def test_several_senders_never_send_a_notice_twice(world):
+def test_several_senders_never_send_a_message_twice(world):
     project = world.project()
     environment_id = project.environment_id
     receiver = always()
@@ -277,7 +277,9 @@ def test_a_sender_that_slept_past_its_lease_records_nothing_over_the_next_one(wo
 
     async def stored():
         async with world.db.read() as tx:
-            [one], _ = await messages.notice_page(tx, world.secret, environment_id, MessageQuery())
+            [one], _ = await messages.get_message_page(
+                tx, world.secret, environment_id, MessageQuery()
+            )
         return one
 
     async def main():
@@ -301,5 +303,5 @@ def test_a_sender_that_slept_past_its_lease_records_nothing_over_the_next_one(wo
 
     assert after == before
     assert len(after.attempts) == 1
-    expected = MessageState.waiting if answer is OK else MessageState.done
-    assert after.notice.state is expected
+    expected = MessageState.pending if answer is OK else MessageState.delivered
+    assert after.message.state is expected

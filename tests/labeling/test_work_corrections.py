@@ -73,7 +73,7 @@ def test_a_correction_is_announced_and_called_back_again(floor):
 
     async def told(tx):
         rows = await tx.all("SELECT payload FROM event WHERE type = 'task.completed'", {})
-        sent = await tx.one("SELECT COUNT(*) FROM notice WHERE target LIKE '%/back'", {})
+        sent = await tx.one("SELECT COUNT(*) FROM webhook_message WHERE target LIKE '%/back'", {})
         return [msgspec.json.decode(bytes(row[0])) for row in rows], sent[0]
 
     events, called_back = floor.write(told)

@@ -25,7 +25,7 @@ def test_a_callback_that_is_an_e_mail_address_gets_a_mail(world):
             async with working(world, settings):
                 task = await store_task(world, project, callback_url="ann@example.com")
                 await complete(world, task, project.environment_id)
-                [one] = await settled(world, project.environment_id, MessageState.done)
+                [one] = await settled(world, project.environment_id, MessageState.delivered)
                 return task, one
 
     task, one = world.run(main())
@@ -35,7 +35,7 @@ def test_a_callback_that_is_an_e_mail_address_gets_a_mail(world):
     assert isinstance(message, EmailMessage)
     assert message["To"] == "ann@example.com"
     assert message["Subject"] == f"Task {task.task_id} is completed"
-    assert message["Message-ID"] == f"<{one.notice.event_id}@mail.example>"
+    assert message["Message-ID"] == f"<{one.message.event_id}@mail.example>"
     assert "task.completed" in message.get_content()
     assert "An answer." not in message.get_content()
 
@@ -53,7 +53,7 @@ def test_a_mail_that_cannot_be_sent_is_tried_again(world):
             async with working(world, settings):
                 task = await store_task(world, project, callback_url="ann@example.com")
                 await complete(world, task, project.environment_id)
-                [one] = await settled(world, project.environment_id, MessageState.dead)
+                [one] = await settled(world, project.environment_id, MessageState.failed)
                 return one
 
     one = world.run(main())
@@ -68,10 +68,10 @@ def test_without_a_mail_server_a_mail_is_given_up_with_a_word_that_says_so(world
         async with working(world):
             task = await store_task(world, project, callback_url="ann@example.com")
             await complete(world, task, project.environment_id)
-            [one] = await settled(world, project.environment_id, MessageState.dead)
+            [one] = await settled(world, project.environment_id, MessageState.failed)
             return one
 
     one = world.run(main())
 
-    assert one.notice.outcome == "mail_off"
-    assert one.notice.attempt_count == 1
+    assert one.message.outcome == "mail_off"
+    assert one.message.attempt_count == 1

@@ -256,8 +256,10 @@ WITH_MAIL = Settings(smtp_url="smtp://127.0.0.1?from=a@b.example")
 
 
 def check(text: str, settings: Settings) -> None:
-    egress = HttpClient(resolve=book(hook_example=["93.184.216.34"]))
-    asyncio.run(check_callback(text, egress=egress, settings=settings, pointer="/callback_url"))
+    http_client = HttpClient(resolve=book(hook_example=["93.184.216.34"]))
+    asyncio.run(
+        check_callback(text, http_client=http_client, settings=settings, pointer="/callback_url")
+    )
 
 
 @pytest.mark.parametrize("settings", [Settings(), WITH_MAIL], ids=["no mail", "mail"])

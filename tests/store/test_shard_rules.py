@@ -30,14 +30,16 @@ STORE = Path(plaudit.__file__).parent / "store"
 ACROSS = {
     "begin": "after a restore every project's clock moves",
     "violations": "`plaudit db check` reads the whole store",
-    "list_lines": "the worker looks which receivers are to be told of something",
-    "list_due": "a receiver is told of what happened in any project, one line for all",
-    "bury": "what waits for an endpoint that ended is looked for everywhere, and ended in place",
-    "list_notices": "an organization's notices are listed over its projects",
-    "find_notice": "a notice is found by its id, to be changed in its place",
+    "list_queues": "the worker looks which receivers are to be told of something",
+    "list_due": "a receiver is told of what happened in any project, one queue for all",
+    "discard": "what waits for an endpoint that ended is looked for everywhere, and ended in place",
+    "list_messages": "an organization's messages are listed over its projects",
+    "find_message": "a message is found by its id, to be changed in its place",
     "list_entries": "an operator reads the audit log of all projects",
     "list_projects_due": "the worker looks for leases that have run out in every project",
-    "forget": "the worker looks for old keys everywhere, and deletes each in its place",
+    "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",
+    "delete_ended": "the worker looks for expired messages everywhere, and deletes each in place",
+    "forget": "the worker looks for old jobs everywhere, and deletes each in its place",
 }
 """Functions of the store that speak of all projects at once, and why they may."""
 
@@ -50,8 +52,8 @@ HOT = {
     "next_seq", "add_progress", "insert_tasks", "reserve_unique_id", "locate_tasks",
     "insert_annotation_locators",
     "list_annotation_locators", "list_whole_tasks", "insert_project", "insert_batch",
-    "claim_task_id", "take_place", "count_tasks", "list_tasks_by_delivery_time",
-    "list_tasks_of_delivery", "find_attachment", "find_attachment_of_any_world",
+    "reserve_task_id", "reserve_sequence", "count_tasks", "list_tasks_by_delivery_time",
+    "list_tasks_of_delivery", "find_attachment", "find_attachment_in_any_environment",
     "reserve_unique_ids", "list_reserved", "list_existing_tasks", "insert_entry", "insert_entries",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""

@@ -24,7 +24,7 @@ from plaudit.settings import Settings
 from plaudit.store.accounts import organizations, users
 from plaudit.store.datasets import attachments as attachments_store
 from plaudit.store.webhooks import endpoints, outbox
-from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
+from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 
@@ -53,7 +53,7 @@ NAMES = {
     "key_id": f"key_{CANARY}",
     "endpoint_id": f"webhook_{CANARY}",
     "ended_endpoint_id": f"webhook_2_{CANARY}",
-    "notice_id": f"notice_{CANARY}",
+    "message_id": f"message_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -215,8 +215,12 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "replay_webhook": [{"endpoint_id": NAMES["endpoint_id"]}],
     "get_callback_secret": [{}],
     "rotate_callback_secret": [{}],
-    "list_notices": [{}, {"limit": "1", "state": "dead"}, {"endpoint_id": NAMES["endpoint_id"]}],
-    "replay_notice": [{"notice_id": NAMES["notice_id"]}],
+    "list_webhook_messages": [
+        {},
+        {"limit": "1", "state": "failed"},
+        {"endpoint_id": NAMES["endpoint_id"]},
+    ],
+    "replay_webhook_message": [{"message_id": NAMES["message_id"]}],
 }
 """Requests of Ann's that are answered with 200; open operations need none.
 
@@ -282,7 +286,7 @@ def make_ann_rows() -> list[Any]:
 
 
 def add_ann_webhooks(world: Any) -> None:
-    """Two endpoints of Ann's, one notice that was given up and one that waits."""
+    """Two endpoints of Ann's, one message that was given up and one that waits."""
     environment_id = world.org()
     url = f"https://93.184.216.34/{CANARY}"
 
@@ -296,7 +300,7 @@ def add_ann_webhooks(world: Any) -> None:
                 True,
                 "",
                 1,
-                SealedSecret(b"unused"),
+                EncryptedSecret(b"unused"),
             )
             await endpoints.insert_endpoint(tx, endpoint)
         await outbox.insert_events(
@@ -312,14 +316,14 @@ def add_ann_webhooks(world: Any) -> None:
                 )
             ],
         )
-        await outbox.insert_notices(
+        await outbox.insert_messages(
             tx,
             [
-                WebhookMessageRow(0, notice_id, environment_id, "evt_1", None, url, queue, 1)
-                for notice_id, queue in ((NAMES["notice_id"], "ended"), ("notice_2", "waiting"))
+                WebhookMessageRow(0, message_id, environment_id, "evt_1", None, url, queue, 1)
+                for message_id, queue in ((NAMES["message_id"], "ended"), ("message_2", "waiting"))
             ],
         )
-        await outbox.bury(tx, "ended", outcome="timeout", now=2, limit=9)
+        await outbox.discard(tx, "ended", outcome="timeout", now=2, limit=9)
 
     world.run(world.db.write(work))
 
@@ -356,10 +360,10 @@ def fill(world: World) -> None:
 def add_ann_file(world: World) -> None:
     """A file that Ann uploaded."""
     attachment_id, environment_id = NAMES["attachment_id"], world.org()
-    world.objects.put_now(attachments.key_of(environment_id, attachment_id), b"A")
+    world.objects.put_blocking(attachments.blob_key(environment_id, attachment_id), b"A")
     received = attachments.IncomingFile()
-    received.take(b"A")
-    row = received.attachment(attachment_id, environment_id, CANARY, None)
+    received.update(b"A")
+    row = received.make_row(attachment_id, environment_id, CANARY, None)
     world.run(world.db.write(lambda tx: attachments_store.insert_attachment(tx, row)))
 
 

@@ -32,7 +32,7 @@ async def main(folder: str, database: str, waits: str, deadline_s: str, lease_s:
         db,
         server_secret.load(settings.secret_path),
         settings,
-        egress=HttpClient(LOOPBACK, deadline_s=float(deadline_s)),
+        http_client=HttpClient(LOOPBACK, deadline_s=float(deadline_s)),
         lease_ms=round(float(lease_s) * 1000),
     )
     worker.start()

@@ -126,7 +126,7 @@ def put_through_writing(world: World, key: str) -> None:
             await audit.list_entries(
                 tx, environment_id, before=before, object_id=object_id, limit=9
             )
-        await idempotency.forget(tx, before=FAR, limit=10)
+        await idempotency.delete_before(tx, before=FAR, limit=10)
 
     world.run(world.db.write(late))
 
@@ -262,20 +262,20 @@ async def put_through_telling(world: World, project) -> None:
                     tx, world.secret, environment_id, keep_old_s=1
                 )
             await endpoints.delete_endpoint(tx, environment_id, ended.endpoint_id)
-            await endpoints.bury_if_inactive(
+            await endpoints.discard_if_inactive(
                 tx, environment_id, ended.endpoint_id, "endpoint_deleted"
             )
             for before in (None, "z"):
-                await messages.replay_dead(tx, environment_id, None, before=before)
+                await messages.replay_failed(tx, environment_id, None, before=before)
 
         await world.db.write(change)
         async with world.db.read() as tx:
             query = MessageQuery(endpoint_id=ended.endpoint_id, limit=1)
-            [one] = (await messages.notice_page(tx, world.secret, environment_id, query))[0]
-            await messages_store.find_notice(tx, environment_id, one.notice.notice_id)
-        await world.db.write(lambda tx: messages_store.replay(tx, one.notice, now=1))
-        await world.db.write(lambda tx: messages_store.forget(tx, before=FAR, limit=9))
-        await worker.forget_old()
+            [one] = (await messages.get_message_page(tx, world.secret, environment_id, query))[0]
+            await messages_store.find_message(tx, environment_id, one.message.message_id)
+        await world.db.write(lambda tx: messages_store.replay(tx, one.message, now=1))
+        await world.db.write(lambda tx: messages_store.delete_ended(tx, before=FAR, limit=9))
+        await worker.delete_expired()
 
 
 async def put_through_jobs(world: World, project) -> None:

@@ -55,7 +55,7 @@ async def working(
 ) -> AsyncIterator[Worker]:
     """A worker that may reach loopback and retries at once, until the block ends."""
     chosen = settings or msgspec.structs.replace(world.settings, webhook_retry_s=WAITS)
-    kwargs = {"egress": HttpClient(LOOPBACK)} | kwargs
+    kwargs = {"http_client": HttpClient(LOOPBACK)} | kwargs
     worker = Worker(world.db, world.secret, chosen, **kwargs)
     worker.start()
     try:

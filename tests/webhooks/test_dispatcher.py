@@ -1,4 +1,4 @@
-"""Long lines of notices before receivers, and what is forgotten of them."""
+"""Long queues of messages for slow receivers, and their deletion after retention."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def never(receiver, reader, writer):
 
 
 @pytest.mark.slow
-def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world):
+def test_a_queue_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world):
     """The dead one takes connections and never answers."""
     project = world.project()
     environment_id = project.environment_id
@@ -45,12 +45,12 @@ def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world
                 for number in range(100_000)
             ]  # fmt: skip
             columns = (
-                "project_key", "notice_id", "environment_id", "event_id", "endpoint_id", "target",
+                "project_key", "message_id", "environment_id", "event_id", "endpoint_id", "target",
         "queue",
                 "state", "created_ms", "next_ms", "since_ms", "retry_no", "attempt_count",
                 "lease_no",
             )  # fmt: skip
-            await tx.add("notice", columns, rows)
+            await tx.add("webhook_message", columns, rows)
 
         await world.db.write(work)
 
@@ -73,29 +73,32 @@ def test_a_line_of_a_hundred_thousand_behind_a_dead_receiver_delays_nobody(world
 
     world.run(main())
 
-    print(f"beside a dead line of 100,000: slowest of 30 {max(delays):.3f} s")
+    print(f"beside a dead queue of 100,000: slowest of 30 {max(delays):.3f} s")
     assert max(delays) < 2
     assert dead.connections <= 30
 
 
 @on_sqlite_alone
-def test_a_full_line_is_found_by_a_range_of_the_index_and_not_by_reading_it(world):
-    """The statement that looks for lines reads the next one's beginning, whatever stands before."""
+def test_a_full_queue_is_found_by_a_range_of_the_index_and_not_by_reading_it(world):
+    """The statement that lists queues skips to the next one, however long the one before is."""
     environment_id = world.org()
 
     async def plan():
         async with world.db.read() as tx:
             rows = await tx.all(
-                "EXPLAIN QUERY PLAN SELECT queue, next_ms FROM notice WHERE state = 0"
+                "EXPLAIN QUERY PLAN SELECT queue, next_ms FROM webhook_message WHERE state = 0"
                 " AND queue > :after ORDER BY queue, next_ms LIMIT :row_limit",
                 {"after": environment_id, "row_limit": 5},
             )
         return " ".join(str(row[-1]) for row in rows)
 
-    assert world.run(plan()) == "SEARCH notice USING COVERING INDEX notice_due (queue>?)"
+    assert (
+        world.run(plan())
+        == "SEARCH webhook_message USING COVERING INDEX webhook_message_due (queue>?)"
+    )
 
 
-def test_what_is_old_is_forgotten_with_its_attempts_and_event(world):
+def test_what_is_expired_is_deleted_with_its_attempts_and_event(world):
     project = world.project()
     environment_id = project.environment_id
     receiver = Receiver(OK)
@@ -111,16 +114,18 @@ def test_what_is_old_is_forgotten_with_its_attempts_and_event(world):
             await add_endpoint(world, "http://127.0.0.1:1/", environment_id=environment_id)
             for _ in range(3):
                 await store_task(world, project)
-            await settled(world, environment_id, MessageState.done, 3)
-            await worker.forget_old()
-            before = [await count(table) for table in ("event", "notice")]
+            await settled(world, environment_id, MessageState.delivered, 3)
+            await worker.delete_expired()
+            before = [await count(table) for table in ("event", "webhook_message")]
         old = clock.now_ms() - messages.KEPT_MS - 1000
         await world.db.write(
-            lambda tx: tx.run("UPDATE notice SET next_ms = :old WHERE state = 1", {"old": old})
+            lambda tx: tx.run(
+                "UPDATE webhook_message SET next_ms = :old WHERE state = 1", {"old": old}
+            )
         )
         async with working(world) as worker:
-            await worker.forget_old()
-        return before, [await count(table) for table in ("event", "notice")]
+            await worker.delete_expired()
+        return before, [await count(table) for table in ("event", "webhook_message")]
 
     before, after = world.run(main())
 

@@ -26,22 +26,22 @@ def add(client, **body):
 
 
 def give_up(world, environment_id, endpoint_id=None, count=1, url=URL):
-    """Notices that were given up, for tests of what is done with them."""
+    """Webhook messages that were given up, for tests of what is done with them."""
     queue = endpoint_id or "callbacks"
 
     async def work(tx):
         await outbox.insert_events(
             tx, [Event(0, f"evt_{queue}", environment_id, EventType.ping, 1, b"{}")]
         )
-        await outbox.insert_notices(
+        await outbox.insert_messages(
             tx,
             [
-                WebhookMessageRow(0, f"notice_{queue}_{n:04d}", environment_id, f"evt_{queue}",
+                WebhookMessageRow(0, f"message_{queue}_{n:04d}", environment_id, f"evt_{queue}",
                                   endpoint_id, url, queue, 1)
                 for n in range(count)
             ],
         )  # fmt: skip
-        while await outbox.bury(tx, queue, outcome="timeout", now=2, limit=1000):
+        while await outbox.discard(tx, queue, outcome="timeout", now=2, limit=1000):
             pass
 
     world.run(world.db.write(work))
@@ -183,65 +183,65 @@ def test_only_administrators_see_and_change_webhooks(world, client, role):
         answers = [
             other.get(ALL), other.get(one), other.post(ALL, json={"url": URL}),
             other.patch(one, json={}), other.request("DELETE", one), other.post(f"{one}/rotate"),
-            other.get("/manage/v1/notices"), other.get("/manage/v1/callback_secret"),
+            other.get("/manage/v1/webhook_messages"), other.get("/manage/v1/callback_secret"),
         ]  # fmt: skip
 
     assert {answer.status_code for answer in answers} == {403}
 
 
-def test_notices_are_listed_page_by_page_each_once_newest_first(world, client):
+def test_messages_are_listed_page_by_page_each_once_newest_first(world, client):
     environment_id = world.org()
     one = add(client)["id"]
     give_up(world, environment_id, one, 30)
     give_up(world, environment_id, None, 25)
     for number in range(0, 30, 3):
-        client.post(f"/manage/v1/notices/notice_{one}_{number:04d}/replay")
+        client.post(f"/manage/v1/webhook_messages/message_{one}_{number:04d}/replay")
 
     def walk(**params):
         found, token = [], None
         for _ in range(100):
             again = {"next_token": token} if token else params
-            page = client.get("/manage/v1/notices", params=again | {"limit": 7}).json()
-            found += page["notices"]
+            page = client.get("/manage/v1/webhook_messages", params=again | {"limit": 7}).json()
+            found += page["webhook_messages"]
             token = page.get("next_token")
             if token is None:
                 return found
         raise AssertionError("the walk does not end")
 
-    every, dead, waiting = walk(), walk(state="dead"), walk(state="waiting")
+    every, failed, pending = walk(), walk(state="failed"), walk(state="pending")
     of_one = walk(endpoint_id=one)
 
-    names = [notice["id"] for notice in every]
+    names = [message["id"] for message in every]
     assert names == sorted(names, reverse=True)
     assert len(set(names)) == len(names) == 55
-    assert (len(dead), len(waiting), len(of_one)) == (45, 10, 30)
-    assert {notice["state"] for notice in dead} == {"dead"}
-    assert all("next_at" in notice and "ended_at" not in notice for notice in waiting)
-    assert {notice.get("endpoint_id") for notice in of_one} == {one}
+    assert (len(failed), len(pending), len(of_one)) == (45, 10, 30)
+    assert {message["state"] for message in failed} == {"failed"}
+    assert all("next_at" in message and "ended_at" not in message for message in pending)
+    assert {message.get("endpoint_id") for message in of_one} == {one}
 
 
 def test_a_token_belongs_to_its_filters_and_its_organization(world, client):
     give_up(world, world.org(), None, 3)
-    path = "/manage/v1/notices"
-    token = client.get(path, params={"state": "dead", "limit": 1}).json()["next_token"]
+    path = "/manage/v1/webhook_messages"
+    token = client.get(path, params={"state": "failed", "limit": 1}).json()["next_token"]
 
     world.org("Stranger")
     with world.client(world.key("Stranger")) as stranger:
         theirs = stranger.get(path, params={"next_token": token})
 
-    assert client.get(path, params={"next_token": token, "state": "done"}).status_code == 400
+    assert client.get(path, params={"next_token": token, "state": "delivered"}).status_code == 400
     assert theirs.json()["code"] == "invalid_page_token"
-    assert client.get(path, params={"next_token": token, "state": "dead"}).status_code == 200
+    assert client.get(path, params={"next_token": token, "state": "failed"}).status_code == 200
 
 
-def test_a_notice_that_still_waits_is_not_replayed(world, client):
+def test_a_message_that_still_waits_is_not_replayed(world, client):
     one = f"{ALL}/{add(client)['id']}"
     client.post(f"{one}/test")
-    [notice] = client.get("/manage/v1/notices").json()["notices"]
+    [message] = client.get("/manage/v1/webhook_messages").json()["webhook_messages"]
 
-    answer = client.post(f"/manage/v1/notices/{notice['id']}/replay")
+    answer = client.post(f"/manage/v1/webhook_messages/{message['id']}/replay")
 
-    assert (notice["state"], notice["event_type"], notice["attempts"]) == ("waiting", "ping", [])
+    assert (message["state"], message["event_type"], message["attempts"]) == ("pending", "ping", [])
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
 
 
@@ -249,13 +249,13 @@ def test_what_went_to_an_endpoint_that_takes_nothing_is_not_replayed(world, clie
     made = add(client)
     one = f"{ALL}/{made['id']}"
     give_up(world, world.org(), made["id"], 2)
-    name = f"notice_{made['id']}_0000"
+    name = f"message_{made['id']}_0000"
     client.patch(one, json={"status": "disabled"})
 
-    disabled = client.post(f"/manage/v1/notices/{name}/replay")
+    disabled = client.post(f"/manage/v1/webhook_messages/{name}/replay")
     of_all = client.post(f"{one}/replay")
     client.request("DELETE", one)
-    deleted = client.post(f"/manage/v1/notices/{name}/replay")
+    deleted = client.post(f"/manage/v1/webhook_messages/{name}/replay")
 
     assert [one.status_code for one in (disabled, of_all, deleted)] == [409, 409, 409]
     assert "enable it" in disabled.json()["error"]
@@ -271,9 +271,11 @@ def test_all_that_was_given_up_for_an_endpoint_is_replayed_in_bounded_steps(worl
 
     assert [step["replayed"] for step in steps] == [500, 500, 200]
     assert [step["has_more"] for step in steps] == [True, True, False]
-    dead = client.get("/manage/v1/notices", params={"state": "dead"}).json()["notices"]
-    assert [notice["target"] for notice in dead] == [URL]
-    assert len(dead) == 1
+    failed = client.get("/manage/v1/webhook_messages", params={"state": "failed"}).json()[
+        "webhook_messages"
+    ]
+    assert [message["target"] for message in failed] == [URL]
+    assert len(failed) == 1
 
 
 def test_a_change_over_one_that_was_made_meanwhile_is_refused(world):
@@ -320,22 +322,22 @@ def command(world):
     return run
 
 
-def test_the_command_lists_endpoints_and_notices(world, client, command):
+def test_the_command_lists_endpoints_and_messages(world, client, command):
     assert "No webhooks yet" in command("list")
     made = add(client, events=["task.error"])
     give_up(world, world.org(), made["id"], 2)
 
-    endpoints, dead, done = (
+    endpoints, failed, done = (
         command("list"),
-        command("list", "--notices", "dead"),
-        command("list", "--notices", "done"),
+        command("list", "--messages", "failed"),
+        command("list", "--messages", "delivered"),
     )
 
     assert made["id"] in endpoints
     assert "task.error" in endpoints
     assert "whsec_" not in endpoints
-    assert dead.count(made["id"]) >= 2
-    assert "timeout" in dead
+    assert failed.count(made["id"]) >= 2
+    assert "timeout" in failed
     assert "none" in done
 
 
@@ -348,7 +350,7 @@ def test_the_command_replays_one_or_all_and_leaves_its_trace(world, client, comm
     give_up(world, environment_id, None, 700)
     client.patch(f"{ALL}/{second['id']}", json={"status": "disabled"})
 
-    one = command("replay", "--notice", f"notice_{first['id']}_0001")
+    one = command("replay", "--message", f"message_{first['id']}_0001")
     rest = command("replay", "--webhook", first["id"])
     every = command("replay")
     nothing = command("replay")
@@ -356,11 +358,11 @@ def test_the_command_replays_one_or_all_and_leaves_its_trace(world, client, comm
     assert [re.match(r"\d+", text)[0] for text in (one, rest, every, nothing)] == [
         "1", "2", "700", "0",
     ]  # fmt: skip
-    assert ("replay_notice", "command") in trace(world, environment_id)
+    assert ("replay_webhook_message", "command") in trace(world, environment_id)
     assert ("replay_webhook", "command") in trace(world, environment_id)
-    command("replay", "--notice", "nobody", code=1)
+    command("replay", "--message", "nobody", code=1)
     command("replay", "--webhook", "nobody", code=1)
-    command("replay", "--webhook", "a", "--notice", "b", code=2)
+    command("replay", "--webhook", "a", "--message", "b", code=2)
 
 
 @pytest.mark.slow

@@ -24,18 +24,18 @@ def failed(status: int | None = 500, retry_after_s: int | None = None) -> Attemp
 
 
 def walk(*answers: AttemptResult, waits_s=retry_policy.RETRY_S, start_ms: int = 1_000_000):
-    """The times of a notice's attempts, if they go like this and the last one over and over."""
-    notice = LeasedMessage(1, "n", "o", "e", None, "https://x.test/", "q", 0, 0, 0, 1, 0)
+    """The times of a message's attempts, if they go like this and the last one over and over."""
+    message = LeasedMessage(1, "n", "o", "e", None, "https://x.test/", "q", 0, 0, 0, 1, 0)
     times, now = [], start_ms
     for number in range(200):
         times.append(now)
         result = answers[min(number, len(answers) - 1)]
-        settled = retry_policy.verdict(notice, result, at_ms=now, ended_ms=now, waits_s=waits_s)
-        if settled.state is not MessageState.waiting:
+        settled = retry_policy.decide(message, result, at_ms=now, ended_ms=now, waits_s=waits_s)
+        if settled.state is not MessageState.pending:
             return times, settled.state
         now = settled.next_ms
-        notice = msgspec.structs.replace(
-            notice, retry_no=settled.retry_no, since_ms=settled.since_ms
+        message = msgspec.structs.replace(
+            message, retry_no=settled.retry_no, since_ms=settled.since_ms
         )
     raise AssertionError("the attempts do not end")
 
@@ -44,7 +44,7 @@ def test_there_are_twenty_attempts_within_a_day():
     for _ in range(50):
         times, state = walk(failed())
 
-        assert (len(times), state) == (20, MessageState.dead)
+        assert (len(times), state) == (20, MessageState.failed)
         assert times[-1] - times[0] <= DAY_MS
         assert times[-1] - times[0] > DAY_MS * 0.85
 
@@ -64,7 +64,7 @@ def test_waits_grow_and_none_is_exactly_another_s():
 def test_a_receiver_that_asks_to_wait_still_gets_a_last_attempt_within_the_day(status, asked_s):
     times, state = walk(failed(status, asked_s))
 
-    assert state is MessageState.dead
+    assert state is MessageState.failed
     assert times[1] - times[0] == asked_s * 1000
     assert times[-1] - times[0] <= DAY_MS
     assert len(times) <= 20
@@ -92,7 +92,7 @@ def test_success_ends_it():
         failed(), AttemptResult(outcome=AttemptStatus.ok, status=200, duration_ms=1)
     )
 
-    assert (len(times), state) == (2, MessageState.done)
+    assert (len(times), state) == (2, MessageState.delivered)
 
 
 @pytest.mark.parametrize("outcome", ["mail_off", "endpoint_disabled", "endpoint_deleted"])
@@ -128,11 +128,9 @@ def test_the_verification_shown_to_receivers_works():
     body = b'{"type":"ping"}'
     now = clock.now_ms()
     headers = signatures.signature_headers(
-        [other, secret], message_id="evt_1", sent_ms=now, body=body
+        [other, secret], event_id="evt_1", sent_ms=now, body=body
     )
-    old = signatures.signature_headers(
-        [secret], message_id="evt_1", sent_ms=now - 400_000, body=body
-    )
+    old = signatures.signature_headers([secret], event_id="evt_1", sent_ms=now - 400_000, body=body)
 
     assert verify(secret, headers, body)
     assert verify(other, headers, body)

@@ -24,7 +24,7 @@ BODY = json.dumps({"task_id": "task_1", "text": "\u00e4\u2028\U0001f600"}, ensur
 
 def signed(*secrets: str, body: str = BODY, sent_ms: int | None = None) -> dict[str, str]:
     at = clock.now_ms() if sent_ms is None else sent_ms
-    return signatures.signature_headers(secrets, message_id="msg_1", sent_ms=at, body=body.encode())
+    return signatures.signature_headers(secrets, event_id="msg_1", sent_ms=at, body=body.encode())
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -95,7 +95,7 @@ def test_while_a_secret_is_replaced_both_verify_and_no_other():
 
 def test_a_message_id_with_a_full_stop_is_not_signed():
     with pytest.raises(AssertionError):
-        signatures.signature_headers(["whsec_"], message_id="a.1", sent_ms=0, body=b"")
+        signatures.signature_headers(["whsec_"], event_id="a.1", sent_ms=0, body=b"")
 
 
 def test_minted_secrets_have_the_form_and_differ():

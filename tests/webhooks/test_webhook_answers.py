@@ -49,15 +49,15 @@ def test_what_is_not_a_2xx_is_tried_as_often_as_set(world, answer, outcome, numb
         async with receiving(receiver), working(world, settings):
             await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            [one] = await settled(world, project.environment_id, MessageState.dead)
+            [one] = await settled(world, project.environment_id, MessageState.failed)
             return one
 
     one = world.run(main())
 
     assert receiver.connections == 4
     assert [(a.outcome, a.status) for a in one.attempts] == [(outcome, number)] * 4
-    assert one.notice.outcome == outcome
-    assert one.notice.attempt_count == 4
+    assert one.message.outcome == outcome
+    assert one.message.attempt_count == 4
 
 
 @pytest.mark.parametrize("number", [200, 201, 202, 204, 299])
@@ -69,7 +69,7 @@ def test_every_2xx_is_success(world, number):
         async with receiving(receiver), working(world):
             await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            await settled(world, project.environment_id, MessageState.done)
+            await settled(world, project.environment_id, MessageState.delivered)
 
     world.run(main())
 
@@ -90,7 +90,7 @@ def test_410_disables_the_endpoint_and_gives_up_what_waits_for_it(world):
                     await store_task(world, project)
                 await until(lambda: receiver.connections == 4)
                 await store_task(world, project)
-                found = await settled(world, environment_id, MessageState.dead, 5)
+                found = await settled(world, environment_id, MessageState.failed, 5)
                 calls = receiver.connections
                 await store_task(world, project)
                 await asyncio.sleep(0.2)
@@ -104,7 +104,7 @@ def test_410_disables_the_endpoint_and_gives_up_what_waits_for_it(world):
 
     assert not endpoint.is_active
     assert "410" in endpoint.reason
-    assert {one.notice.outcome for one in found} == {"status", "endpoint_disabled"}
+    assert {one.message.outcome for one in found} == {"status", "endpoint_disabled"}
     assert receiver.connections == calls == 5
     assert [(one.action, one.actor.kind) for one in entries] == [("disable_webhook", "server")]
 
@@ -117,7 +117,7 @@ def test_410_ends_a_callback_at_once(world):
         async with receiving(receiver), working(world):
             task = await store_task(world, project, callback_url=receiver.url)
             await complete(world, task, project.environment_id)
-            await settled(world, project.environment_id, MessageState.dead)
+            await settled(world, project.environment_id, MessageState.failed)
             await asyncio.sleep(0.3)
 
     world.run(main())
@@ -153,7 +153,7 @@ def test_retry_after_counts_for_nothing_on_other_answers(world):
         async with receiving(receiver), working(world):
             await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            await settled(world, project.environment_id, MessageState.done)
+            await settled(world, project.environment_id, MessageState.delivered)
 
     world.run(main())
 
@@ -175,11 +175,11 @@ def test_nothing_of_a_receiver_s_answer_is_kept(world, settings):
         async with receiving(receiver), working(world, chosen):
             await add_endpoint(world, receiver.url, environment_id=environment_id)
             await store_task(world, project)
-            await settled(world, environment_id, MessageState.dead)
+            await settled(world, environment_id, MessageState.failed)
 
     world.run(main())
     with world.client() as client:
-        answer = client.get("/manage/v1/notices")
+        answer = client.get("/manage/v1/webhook_messages")
 
     assert answer.status_code == 200
     assert canary not in answer.text

@@ -33,18 +33,18 @@ from tests.support.webhook_sending import (
 
 async def listed(world, environment_id, **query):
     async with world.db.read() as tx:
-        found, _ = await messages.notice_page(
+        found, _ = await messages.get_message_page(
             tx, world.secret, environment_id, MessageQuery(**query)
         )
     return found
 
 
 async def states(world, environment_id):
-    return [one.notice.state for one in await listed(world, environment_id)]
+    return [one.message.state for one in await listed(world, environment_id)]
 
 
 async def settled(world, environment_id, state, count=1):
-    """Wait until so many notices are in a state; return them, newest first."""
+    """Wait until so many messages are in a state; return them, newest first."""
     async with asyncio.timeout(20):
         while len(found := await listed(world, environment_id, state=state)) < count:
             await asyncio.sleep(0.02)
@@ -214,13 +214,13 @@ def test_an_event_keeps_its_id_over_attempts_and_each_attempt_has_its_time(world
                 world, receiver.url, environment_id=project.environment_id
             )
             await store_task(world, project)
-            [one] = await settled(world, project.environment_id, MessageState.done)
+            [one] = await settled(world, project.environment_id, MessageState.delivered)
             return secret, one
 
     secret, one = world.run(main())
 
     assert len({header(head, "webhook-id") for head in receiver.heads}) == 1
-    assert header(receiver.heads[0], "webhook-id") == one.notice.event_id
+    assert header(receiver.heads[0], "webhook-id") == one.message.event_id
     sent = [int(header(head, "webhook-timestamp")) for head in receiver.heads]
     assert sent == sorted(sent)
     assert sent[-1] > sent[0]
@@ -232,7 +232,7 @@ def test_an_event_keeps_its_id_over_attempts_and_each_attempt_has_its_time(world
     ]  # fmt: skip
 
 
-def test_a_dead_notice_is_replayed_with_all_its_tries_and_the_same_id(world):
+def test_a_failed_message_is_replayed_with_all_its_tries_and_the_same_id(world):
     project = world.project()
     environment_id = project.environment_id
     receiver = answering(status(500), status(500), status(500), OK)
@@ -242,11 +242,11 @@ def test_a_dead_notice_is_replayed_with_all_its_tries_and_the_same_id(world):
         async with receiving(receiver), working(world, settings) as worker:
             await add_endpoint(world, receiver.url, environment_id=environment_id)
             await store_task(world, project)
-            [dead] = await settled(world, environment_id, MessageState.dead)
-            name = dead.notice.notice_id
+            [failed] = await settled(world, environment_id, MessageState.failed)
+            name = failed.message.message_id
             await world.db.write(lambda tx: messages.replay(tx, environment_id, name))
             worker.wake()
-            [done] = await settled(world, environment_id, MessageState.done)
+            [done] = await settled(world, environment_id, MessageState.delivered)
             return done
 
     done = world.run(main())
@@ -316,7 +316,7 @@ def test_what_waits_goes_to_the_new_url_of_its_endpoint(world):
             await store_task(world, project)
             await until(lambda: old.connections >= 1)
             await world.db.write(lambda tx: endpoints.change_endpoint(tx, endpoint, url=new.url))
-            await settled(world, environment_id, MessageState.done)
+            await settled(world, environment_id, MessageState.delivered)
 
     world.run(main())
 
@@ -343,11 +343,11 @@ def test_what_waits_for_an_endpoint_that_ended_is_given_up(world, ending):
                     lambda tx: endpoints.delete_endpoint(tx, environment_id, endpoint.endpoint_id)
                 )
             async with working(world):
-                return await settled(world, environment_id, MessageState.dead, 20)
+                return await settled(world, environment_id, MessageState.failed, 20)
 
     found = world.run(main())
 
-    assert {one.notice.outcome for one in found} == {f"endpoint_{ending}"}
+    assert {one.message.outcome for one in found} == {f"endpoint_{ending}"}
     assert receiver.connections == 0
 
 
@@ -362,18 +362,18 @@ def test_an_address_that_may_not_be_called_any_more_is_not_called(world):
         return answers[host]
 
     async def main():
-        egress = HttpClient((), resolve=resolve)
+        http_client = HttpClient((), resolve=resolve)
         settings = msgspec.structs.replace(world.settings, webhook_retry_s=(0.0, 0.0))
-        async with receiving(canary), working(world, settings, egress=egress):
+        async with receiving(canary), working(world, settings, http_client=http_client):
             for url in (canary.url, f"http://flip.example.com:{canary.port}/", "http://[::1]/"):
                 await add_endpoint(world, url, environment_id=environment_id)
             task = await store_task(world, project, callback_url=canary.url)
             await complete(world, task, environment_id)
-            return await settled(world, environment_id, MessageState.dead, 7)
+            return await settled(world, environment_id, MessageState.failed, 7)
 
     found = world.run(main())
 
-    assert {one.notice.outcome for one in found} == {"refused_address"}
+    assert {one.message.outcome for one in found} == {"refused_address"}
     assert canary.connections == 0
 
 

@@ -130,7 +130,7 @@ def test_what_a_server_commits_itself_is_told_at_once(world, start_server):
 
     assert sorted(delays)[5] < 0.3
     metrics = httpx2.get(f"{server.url}/metrics", timeout=10).text
-    assert 'plaudit_attempts_total{outcome="ok",state="done"} 10.0' in metrics
+    assert 'plaudit_attempts_total{outcome="ok",state="delivered"} 10.0' in metrics
 
 
 def test_a_server_may_leave_the_sending_to_a_worker_beside_it(world, start_server):
@@ -154,7 +154,7 @@ def test_a_server_may_leave_the_sending_to_a_worker_beside_it(world, start_serve
 
     assert before == 0
     assert code == 0
-    assert '"event":"sent"' in log
+    assert '"event":"delivered"' in log
     assert receiver.url not in log
 
 
@@ -187,7 +187,7 @@ def test_a_worker_that_is_stopped_finishes_what_it_sends_and_takes_nothing_more(
                 await until(lambda: receiver.connections >= 4)
                 process.send_signal(number)
                 code = await asyncio.to_thread(process.wait, 10)
-            return code, await listed(world, environment_id, state=MessageState.done)
+            return code, await listed(world, environment_id, state=MessageState.delivered)
 
     code, done = world.run(main())
 
@@ -212,7 +212,7 @@ def test_a_lease_that_ran_out_is_taken_back_without_anybody_asking(world):
     assert floor.lease(late).status is LeaseStatus.expired
     assert floor.lease(held).status is LeaseStatus.open
     assert floor.place(held_id).open_count == 1
-    assert '"event":"leases taken back"' in log.read_text()
+    assert '"event":"leases expired"' in log.read_text()
     assert floor.violations() == {}
 
 
@@ -225,13 +225,13 @@ def test_workers_that_take_back_at_the_same_time_take_each_lease_once(world):
     workers = [Worker(world.db, world.secret, world.settings) for _ in range(4)]
 
     async def main():
-        counts = await asyncio.gather(*(one.take_back() for one in workers))
-        return sum(counts), await workers[0].take_back()
+        counts = await asyncio.gather(*(one.expire_leases() for one in workers))
+        return sum(counts), await workers[0].expire_leases()
 
     taken, rest = world.run(main())
 
     assert taken + rest == len(floors) * len(leases)
-    assert world.run(workers[0].take_back()) == 0
+    assert world.run(workers[0].expire_leases()) == 0
     assert all(floor.violations() == {} for floor in floors)
     assert {floor.lease_next("cem").lease_version for floor in floors} == {1}
 
@@ -283,11 +283,11 @@ def test_a_worker_outlives_restarts_of_the_database(tmp_path):
                 await add_endpoint(world, receiver.url, environment_id=environment_id)
                 for number in range(3):
                     await store_task(world, project)
-                    await settled(world, environment_id, MessageState.done, number + 1)
+                    await settled(world, environment_id, MessageState.delivered, number + 1)
                     await asyncio.to_thread(cluster.stop)
                     await asyncio.to_thread(cluster.start)
                 await store_task(world, project)
-                await settled(world, environment_id, MessageState.done, 4)
+                await settled(world, environment_id, MessageState.delivered, 4)
 
         world.run(main())
         world.close()
@@ -295,7 +295,7 @@ def test_a_worker_outlives_restarts_of_the_database(tmp_path):
     assert len({header(head, "webhook-id") for head in receiver.heads}) == 4
 
 
-def test_a_worker_that_cannot_open_a_secret_leaves_the_notice_to_one_that_can(world):
+def test_a_worker_that_cannot_open_a_secret_leaves_the_message_to_one_that_can(world):
     project = world.project()
     environment_id = project.environment_id
     receiver = Receiver(OK)
@@ -306,18 +306,18 @@ def test_a_worker_that_cannot_open_a_secret_leaves_the_notice_to_one_that_can(wo
             await add_endpoint(world, receiver.url, environment_id=environment_id)
             await store_task(world, project)
             blind = Worker(
-                world.db, other, world.settings, egress=HttpClient(LOOPBACK), lease_ms=500
+                world.db, other, world.settings, http_client=HttpClient(LOOPBACK), lease_ms=500
             )
             blind.start()
             await asyncio.sleep(1.5)
             await blind.stop(5)
             before = await listed(world, environment_id)
             async with working(world):
-                await settled(world, environment_id, MessageState.done)
+                await settled(world, environment_id, MessageState.delivered)
             return before
 
     [before] = world.run(main())
 
-    assert before.notice.state is MessageState.waiting
+    assert before.message.state is MessageState.pending
     assert before.attempts == []
     assert len(receiver.bodies) == 1

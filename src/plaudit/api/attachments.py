@@ -87,7 +87,7 @@ async def follow_link(call: Call[FollowLink]) -> Stream:
     if scope["method"] == "HEAD":
         pieces = _none()
     else:
-        key = attachments.key_of(found.environment_id, found.attachment_id)
+        key = attachments.blob_key(found.environment_id, found.attachment_id)
         pieces = await services.objects.open(key, start, end)
     return Stream(
         pieces=pieces,
@@ -107,16 +107,16 @@ async def upload_attachment(call: Call[AttachmentUpload]) -> Response:
     )
     refuse_encoding(headers)
     mime_type = headers.get(b"content-type", b"").decode("latin-1").strip() or None
-    attachments.checked(call.query.name, mime_type)
+    attachments.check_name_and_type(call.query.name, mime_type)
     idem_key = idempotency_key(headers)
-    kept = await attachments.keep(
+    kept = await attachments.store_file(
         services.objects,
         environment_id,
         read_pieces(call.receive, attachments.UPLOAD_BYTES_MAX),
         name=call.query.name,
         mime_type=mime_type,
     )
-    request_hash = idempotency.hash_of(
+    request_hash = idempotency.hash_request(
         b"upload_attachment", call.scope["query_string"], (mime_type or "").encode(), kept.digest
     )
 
@@ -135,11 +135,11 @@ async def upload_attachment(call: Call[AttachmentUpload]) -> Response:
 
         if idem_key is None:
             return await once(), False
-        return await idempotency.once(tx, environment_id, idem_key, request_hash, once)
+        return await idempotency.run_once(tx, environment_id, idem_key, request_hash, once)
 
     answer, is_replayed = await services.db.write(work)
     if is_replayed:
-        await services.objects.delete([attachments.key_of(environment_id, kept.attachment_id)])
+        await services.objects.delete([attachments.blob_key(environment_id, kept.attachment_id)])
     return Response(answer, headers=[REPLAYED] if is_replayed else [])
 
 
@@ -156,7 +156,7 @@ async def get_attachment(call: Call[NoQuery]) -> Response:
 
 def redirect_to(call: Call[Any], attachment: AttachmentRow) -> Response:
     """A redirect to a link that is valid for a few minutes."""
-    location = _prefix(call) + attachments.link(call.services.secret, attachment)
+    location = _prefix(call) + attachments.make_link(call.services.secret, attachment)
     return Response(b"", 302, "text/plain", [(b"location", location.encode())])
 
 
@@ -198,7 +198,7 @@ OPERATIONS = (
         tag="Attachments",
         role=None,
         query=FollowLink,
-        answer=(DOWNLOAD, *attachments.SHOWN),
+        answer=(DOWNLOAD, *attachments.DISPLAY_TYPES),
         answer_description="The file, or the range of it.",
         successes=(200, 206),
         is_long=True,

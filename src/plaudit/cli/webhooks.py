@@ -1,4 +1,4 @@
-"""plaudit webhooks: who is told of events, what is sent again, what it is signed with."""
+"""plaudit webhooks: list endpoints and messages, replay messages, show and rotate secrets."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from plaudit.cli.place import World, refuse, say, show, with_store
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import audit
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.webhooks import endpoints as rules
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks import endpoints, messages
 from plaudit.model.core import Actor
 from plaudit.model.webhooks import MessageState
 from plaudit.store.engine.engine import Database, Transaction
-from plaudit.store.webhooks import endpoints, messages
+from plaudit.store.webhooks import endpoints as endpoints_store
+from plaudit.store.webhooks import messages as messages_store
 
 webhooks = App(name="webhooks", help="Webhook endpoints and callbacks of an organization.")
 
@@ -29,58 +29,58 @@ _ACTOR = Actor("command", "webhooks")
 @webhooks.command(name="list")
 def list_webhooks(
     *,
-    notices: Literal["waiting", "done", "dead"] | None = None,
+    messages: Literal["pending", "delivered", "failed"] | None = None,
     limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=500))] = 100,
     world: World | None = None,
 ) -> None:
-    """List the endpoints, or what they and the callbacks were told.
+    """List the endpoints, or the messages to them and to callbacks.
 
     Parameters
     ----------
-    notices
-        List notices in this state instead, newest first.
+    messages
+        List webhook messages in this state instead, newest first.
     limit
-        How many notices to list at the most.
+        How many webhook messages to list at the most.
     """
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> Table:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         async with db.read() as tx:
-            if notices is not None:
-                return await _notices(tx, environment_id, MessageState(notices), limit)
-            return await _endpoints(tx, environment_id)
+            if messages is not None:
+                return await _messages_table(tx, environment_id, MessageState(messages), limit)
+            return await _endpoints_table(tx, environment_id)
 
-    found = with_store(chosen.settings(), work)
-    if not found.row_count:
+    table = with_store(chosen.settings(), work)
+    if not table.row_count:
         say.print(
-            "There are none." if notices else "No webhooks yet; see /docs for how to add one."
+            "There are none." if messages else "No webhooks yet; see /docs for how to add one."
         )
         return
-    show(found)
+    show(table)
 
 
 @webhooks.command
 def replay(
-    *, webhook: str | None = None, notice: str | None = None, world: World | None = None
+    *, webhook: str | None = None, message: str | None = None, world: World | None = None
 ) -> None:
-    """Send again what was given up.
+    """Send failed webhook messages again.
 
     Parameters
     ----------
     webhook
-        Only what went to this endpoint.
-    notice
-        Only this notice, which may also have arrived already.
+        Only those to this endpoint.
+    message
+        Only this one, which may also be delivered already.
     """
-    if webhook is not None and notice is not None:
-        refuse("give --webhook or --notice, not both", code=2)
+    if webhook is not None and message is not None:
+        refuse("give --webhook or --message, not both", code=2)
     chosen = world or World()
 
     async def work(db: Database, secret: ServerSecret) -> int:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
-        if notice is not None:
-            await db.write(lambda tx: _replay_one(tx, environment_id, notice))
+        if message is not None:
+            await db.write(lambda tx: _replay_one(tx, environment_id, message))
             return 1
         total, before = 0, None
         while True:
@@ -100,8 +100,8 @@ def secrets(
     *,
     rotate: str | None = None,
     keep_old_s: Annotated[
-        int, Parameter(validator=validators.Number(gte=0, lte=rules.KEEP_OLD_S_MAX))
-    ] = rules.KEEP_OLD_S,
+        int, Parameter(validator=validators.Number(gte=0, lte=endpoints.KEEP_OLD_S_MAX))
+    ] = endpoints.KEEP_OLD_S,
     world: World | None = None,
 ) -> None:
     """Print the secrets that messages are signed with, or make a new one and print it alone.
@@ -128,60 +128,62 @@ def secrets(
         print(line)
 
 
-async def _endpoints(tx: Transaction, environment_id: str) -> Table:
+async def _endpoints_table(tx: Transaction, environment_id: str) -> Table:
     table = Table("id", "url", "events", "status", "created", "reason")
-    for one in await endpoints.list_endpoints(tx, environment_id):
+    for endpoint in await endpoints_store.list_endpoints(tx, environment_id):
         table.add_row(
-            one.endpoint_id,
-            one.url,
-            ", ".join(msgspec.json.decode(one.events, type=list[str])),
-            "active" if one.is_active else "disabled",
-            clock.format_ms(one.created_ms),
-            one.reason,
+            endpoint.endpoint_id,
+            endpoint.url,
+            ", ".join(msgspec.json.decode(endpoint.events, type=list[str])),
+            "active" if endpoint.is_active else "disabled",
+            clock.format_ms(endpoint.created_ms),
+            endpoint.reason,
         )
     return table
 
 
-async def _notices(tx: Transaction, environment_id: str, state: MessageState, limit: int) -> Table:
+async def _messages_table(
+    tx: Transaction, environment_id: str, state: MessageState, limit: int
+) -> Table:
     table = Table("id", "event", "to", "created", "attempts", "outcome")
-    found = await messages.list_notices(
+    stored = await messages_store.list_messages(
         tx, environment_id, state=state, endpoint_id=None, before=None, limit=limit
     )
-    for one in found:
+    for message in stored:
         table.add_row(
-            one.notice_id,
-            await messages.get_event_type(tx, one),
-            one.endpoint_id or one.target,
-            clock.format_ms(one.created_ms),
-            str(one.attempt_count),
-            one.outcome or "",
+            message.message_id,
+            await messages_store.get_event_type(tx, message),
+            message.endpoint_id or message.target,
+            clock.format_ms(message.created_ms),
+            str(message.attempt_count),
+            message.outcome or "",
         )
     return table
 
 
-async def _replay_one(tx: Transaction, environment_id: str, notice_id: str) -> None:
-    found = await notices.replay(tx, environment_id, notice_id)
+async def _replay_one(tx: Transaction, environment_id: str, message_id: str) -> None:
+    message = await messages.replay(tx, environment_id, message_id)
     await audit.record(
         tx,
         environment_id,
         _ACTOR,
-        "replay_notice",
-        "notice",
-        notice_id,
-        project_key=found.project_key,
+        "replay_webhook_message",
+        "webhook_message",
+        message_id,
+        project_key=message.project_key,
     )
 
 
 async def _replay_some(
     tx: Transaction, environment_id: str, endpoint_id: str | None, before: str | None
 ) -> tuple[int, str | None]:
-    again, before = await notices.replay_dead(tx, environment_id, endpoint_id, before=before)
-    if again:
+    replayed, before = await messages.replay_failed(tx, environment_id, endpoint_id, before=before)
+    if replayed:
         name = endpoint_id or environment_id
         kind = "organization" if endpoint_id is None else "webhook"
-        detail = {"replayed": len(again)}
+        detail = {"replayed": len(replayed)}
         await audit.record(tx, environment_id, _ACTOR, "replay_webhook", kind, name, detail=detail)
-    return len(again), before
+    return len(replayed), before
 
 
 async def _rotate(
@@ -189,30 +191,30 @@ async def _rotate(
 ) -> str:
     detail = {"keep_old_s": keep_old_s}
     if name == CALLBACKS:
-        _, text = await rules.rotate_callback_secret(
+        _, text = await endpoints.rotate_callback_secret(
             tx, secret, environment_id, keep_old_s=keep_old_s
         )
         action, kind, name = "rotate_callback_secret", "callback_secret", environment_id
     else:
-        was = await rules.get_endpoint(tx, environment_id, name)
-        _, text = await rules.rotate_endpoint(tx, secret, was, keep_old_s=keep_old_s)
+        endpoint = await endpoints.get_endpoint(tx, environment_id, name)
+        _, text = await endpoints.rotate_endpoint(tx, secret, endpoint, keep_old_s=keep_old_s)
         action, kind = "rotate_webhook_secret", "webhook"
     await audit.record(tx, environment_id, _ACTOR, action, kind, name, detail=detail)
     return text
 
 
 async def _secrets(tx: Transaction, secret: ServerSecret, environment_id: str) -> list[str]:
-    """One line for each secret: whose it is, a tab, the secret."""
-    found = [
-        f"{one.endpoint_id}\t{text}"
-        for one in await endpoints.list_endpoints(tx, environment_id)
-        for text in rules.endpoint_secrets(secret, one)
+    """List lines of endpoint id (or `callbacks`), a tab, and a secret."""
+    lines = [
+        f"{endpoint.endpoint_id}\t{text}"
+        for endpoint in await endpoints_store.list_endpoints(tx, environment_id)
+        for text in endpoints.endpoint_secrets(secret, endpoint)
     ]
-    sealed = await rules.ensure_callback_secret(tx, secret, environment_id)
-    texts = rules.callback_secrets(secret, environment_id, sealed)
-    found += [f"{CALLBACKS}\t{text}" for text in texts]
-    found.append(f"{rules.CALLBACK_HEADER}\t{rules.callback_key(texts[-1])}")
+    encrypted = await endpoints.ensure_callback_secret(tx, secret, environment_id)
+    texts = endpoints.callback_secrets(secret, environment_id, encrypted)
+    lines += [f"{CALLBACKS}\t{text}" for text in texts]
+    lines.append(f"{endpoints.CALLBACK_HEADER}\t{endpoints.callback_key(texts[-1])}")
     await audit.record(
         tx, environment_id, _ACTOR, "show_webhook_secrets", "organization", environment_id
     )
-    return found
+    return lines

@@ -1,4 +1,4 @@
-"""What an organization is told of: events, notices of them, and attempts to tell."""
+"""Webhook events, the messages that carry them to receivers, and delivery attempts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class AttemptStatus(StrEnum):
-    """What became of one attempt to send something, in words fit for customers to read."""
+    """Result of one delivery attempt, as customers see it in the API and on the page."""
 
     ok = "ok"
     bad_url = "bad_url"
@@ -21,28 +21,28 @@ class AttemptStatus(StrEnum):
     reset = "reset"
     protocol_error = "protocol_error"
     status = "status"
-    """The other side answered, and its answer was no."""
+    """The receiver answered with an HTTP status other than 2xx, or the mail server refused."""
     mail_off = "mail_off"
-    """It would have to be mail, and the server has no PLAUDIT_SMTP_URL."""
+    """The target is an e-mail address, and PLAUDIT_SMTP_URL is not set."""
     endpoint_disabled = "endpoint_disabled"
     endpoint_deleted = "endpoint_deleted"
 
 
 class AttemptResult(Struct, frozen=True, kw_only=True):
-    """One attempt, without a word of what the other side wrote."""
+    """Result of one attempt; nothing that the receiver wrote is kept."""
 
     outcome: AttemptStatus
     status: int | None = None
-    """HTTP status, or code of the mail server's reply; None if it did not come to that."""
+    """HTTP status, or SMTP reply code; None if there was no answer."""
     duration_ms: int
     byte_count: int = 0
-    """How much of the answer's body was read before it was thrown away."""
+    """Bytes of the answer's body that were read and discarded."""
     retry_after_s: int | None = None
-    """How long the other side asked us to wait; bounded, None if it did not say."""
+    """Seconds asked for by Retry-After, capped at a day; None without that header."""
 
 
 class EventType(StrEnum):
-    """What an organization can be told of."""
+    """Type of an event, as in `type` of the payload."""
 
     task_created = "task.created"
     task_completed = "task.completed"
@@ -51,34 +51,34 @@ class EventType(StrEnum):
     batch_completed = "batch.completed"
     delivery_created = "delivery.created"
     ping = "ping"
-    """A test that was asked for; nobody chooses it, and it goes to the one endpoint."""
+    """Test event, sent on request to one endpoint; endpoints cannot subscribe to it."""
 
 
-CHOOSABLE = tuple(one for one in EventType if one is not EventType.ping)
-"""The events that an endpoint can choose."""
+CHOOSABLE = tuple(event for event in EventType if event is not EventType.ping)
+"""Event types that an endpoint can subscribe to."""
 
 EVERY_EVENT = "*"
-"""Chosen instead of a list: all of them, those of later versions too."""
+"""Subscription to all events, including types that later versions add."""
 
 
 class MessageState(StrEnum):
-    """Whether a notice is to be sent (again), has arrived, or was given up."""
+    """State of a webhook message: to be sent (again), accepted by its receiver, or given up."""
 
-    waiting = "waiting"
-    done = "done"
-    dead = "dead"
+    pending = "pending"
+    delivered = "delivered"
+    failed = "failed"
 
     @property
     def code(self) -> int:
-        """The small number that stands for this state in the store."""
-        return NOTICE_STATES.index(self)
+        """Number of this state in the store: 0 pending, 1 delivered, 2 failed."""
+        return MESSAGE_STATES.index(self)
 
 
-NOTICE_STATES = tuple(MessageState)
+MESSAGE_STATES = tuple(MessageState)
 
 
 class Event(Struct, frozen=True):
-    """Something that happened; its id is the same in every attempt to tell of it."""
+    """Event with its frozen payload; `event_id` is the `webhook-id` of every attempt."""
 
     project_key: int
     event_id: str
@@ -90,10 +90,14 @@ class Event(Struct, frozen=True):
 
 
 class WebhookMessageRow(Struct, frozen=True):
-    """One receiver of one event: an endpoint, or the callback of a task or batch (no endpoint)."""
+    """New message: one event for one receiver.
+
+    The receiver is an endpoint, or the callback URL or e-mail address of a task or batch
+    (`endpoint_id` None). Messages with equal `queue` go to the same receiver.
+    """
 
     project_key: int
-    notice_id: str
+    message_id: str
     environment_id: str
     event_id: str
     endpoint_id: str | None
@@ -103,10 +107,10 @@ class WebhookMessageRow(Struct, frozen=True):
 
 
 class StoredMessage(Struct, frozen=True):
-    """A notice as it stands, with the type of its event."""
+    """Stored message. `next_ms`: next attempt while pending, time of the end afterwards."""
 
     project_key: int
-    notice_id: str
+    message_id: str
     event_id: str
     endpoint_id: str | None
     target: str
@@ -118,7 +122,7 @@ class StoredMessage(Struct, frozen=True):
 
 
 class Attempt(Struct, frozen=True):
-    """One try to tell a receiver, and how it went."""
+    """One delivery attempt of a message; `number` counts from 1 over all replays."""
 
     number: int
     at_ms: int

@@ -34,15 +34,15 @@ def secret_on(page) -> str:
     return re.search(r'id="secret" readonly value="([^"]+)"', page.text)[1]
 
 
-def dead_notice(world, endpoint) -> str:
-    """A notice to this endpoint that was given up."""
-    now, event_id, notice_id = clock.now_ms(), ids.mint("evt"), ids.mint("notice")
+def failed_message(world, endpoint) -> str:
+    """A message to this endpoint that was given up."""
+    now, event_id, message_id = clock.now_ms(), ids.mint("evt"), ids.mint("message")
 
     async def work(tx):
         event = Event(0, event_id, endpoint.environment_id, EventType.task_completed, now, b"{}")
-        notice = WebhookMessageRow(
+        message = WebhookMessageRow(
             project_key=0,
-            notice_id=notice_id,
+            message_id=message_id,
             environment_id=endpoint.environment_id,
             event_id=event_id,
             endpoint_id=endpoint.endpoint_id,
@@ -51,15 +51,15 @@ def dead_notice(world, endpoint) -> str:
             created_ms=now,
         )
         await outbox.insert_events(tx, [event])
-        await outbox.insert_notices(tx, [notice])
-        await outbox.bury(tx, endpoint.endpoint_id, outcome="status", now=now, limit=10)
+        await outbox.insert_messages(tx, [message])
+        await outbox.discard(tx, endpoint.endpoint_id, outcome="status", now=now, limit=10)
 
     world.run(world.db.write(work))
-    return notice_id
+    return message_id
 
 
 def states(text: str) -> list[str]:
-    return re.findall(r'<span class="tag \w+">(waiting|done|dead)</span>', text)
+    return re.findall(r'<span class="tag \w+">(pending|delivered|failed)</span>', text)
 
 
 @pytest.fixture
@@ -164,9 +164,9 @@ def test_a_ping_waits_to_be_sent_and_is_listed(world, endpoint):
         browser.get("/webhooks")
         listed = browser.post(f"/webhooks/{endpoint.endpoint_id}/ping", follow=True)
 
-    assert listed.url.path == "/webhooks/notices"
+    assert listed.url.path == "/webhooks/messages"
     assert ">ping<" in listed.text
-    assert states(listed.text) == ["waiting"]
+    assert states(listed.text) == ["pending"]
 
 
 def test_a_paused_webhook_is_not_pinged_and_the_page_says_why(world, endpoint):
@@ -179,60 +179,60 @@ def test_a_paused_webhook_is_not_pinged_and_the_page_says_why(world, endpoint):
     assert "The webhook is disabled" in answer.text
 
 
-def test_notices_are_filtered_by_state_and_receiver(world, endpoint):
+def test_messages_are_filtered_by_state_and_receiver(world, endpoint):
     other = world.run(add_endpoint(world, f"{URL}/other", environment_id=world.org()))[0]
-    dead_notice(world, endpoint)
+    failed_message(world, endpoint)
     with signed_in(world, add_person(world, "admin")) as browser:
         browser.get("/webhooks")
         browser.post(f"/webhooks/{endpoint.endpoint_id}/ping")
         found = {
-            query: states(browser.get(f"/webhooks/notices{query}").text)
+            query: states(browser.get(f"/webhooks/messages{query}").text)
             for query in (
-                "", "?state=dead", "?state=done", f"?endpoint_id={other.endpoint_id}",
-                f"?state=waiting&endpoint_id={endpoint.endpoint_id}",
+                "", "?state=failed", "?state=delivered", f"?endpoint_id={other.endpoint_id}",
+                f"?state=pending&endpoint_id={endpoint.endpoint_id}",
             )
         }  # fmt: skip
-        wrong = browser.get("/webhooks/notices?state=lost")
+        wrong = browser.get("/webhooks/messages?state=lost")
 
-    assert list(found.values()) == [["waiting", "dead"], ["dead"], [], [], ["waiting"]]
+    assert list(found.values()) == [["pending", "failed"], ["failed"], [], [], ["pending"]]
     assert wrong.status_code == 400
 
 
-def test_a_dead_notice_is_sent_again_alone_and_with_all_the_others(world, endpoint):
+def test_a_failed_message_is_sent_again_alone_and_with_all_the_others(world, endpoint):
     key = world.key()
-    notice_ids = [dead_notice(world, endpoint) for _ in range(3)]
+    message_ids = [failed_message(world, endpoint) for _ in range(3)]
     with signed_in(world, add_person(world, "admin")) as browser:
-        browser.get("/webhooks/notices")
-        browser.post(f"/webhooks/notices/{notice_ids[0]}/replay")
-        one = states(browser.get("/webhooks/notices").text)
-        said = browser.post("/webhooks/notices/replay", follow=True).text
-        twice = browser.post(f"/webhooks/notices/{notice_ids[0]}/replay")
+        browser.get("/webhooks/messages")
+        browser.post(f"/webhooks/messages/{message_ids[0]}/replay")
+        one = states(browser.get("/webhooks/messages").text)
+        said = browser.post("/webhooks/messages/replay", follow=True).text
+        twice = browser.post(f"/webhooks/messages/{message_ids[0]}/replay")
 
-    assert sorted(one) == ["dead", "dead", "waiting"]
-    assert states(said) == ["waiting"] * 3
-    assert "2 dead notices are on their way again." in said
+    assert sorted(one) == ["failed", "failed", "pending"]
+    assert states(said) == ["pending"] * 3
+    assert "2 failed messages are pending again." in said
     assert twice.status_code == 409
     assert "still waits to be sent" in twice.text
-    assert [one[0] for one in trace(world, key)][:2] == ["send_dead_again", "send_again"]
+    assert [one[0] for one in trace(world, key)][:2] == ["replay_failed_messages", "replay_message"]
 
 
-def test_an_admin_reaches_no_webhook_and_no_notice_of_another_organization(world):
+def test_an_admin_reaches_no_webhook_and_no_message_of_another_organization(world):
     theirs = world.run(add_endpoint(world, URL, environment_id=world.org("Other")))[0]
-    notice_id = dead_notice(world, theirs)
+    message_id = failed_message(world, theirs)
     path = f"/webhooks/{theirs.endpoint_id}"
     with signed_in(world, add_person(world, "admin")) as browser:
-        pages = [browser.get("/webhooks"), browser.get("/webhooks/notices")]
+        pages = [browser.get("/webhooks"), browser.get("/webhooks/messages")]
         answers = [
             browser.get(path),
-            browser.get(f"/webhooks/notices?endpoint_id={theirs.endpoint_id}"),
+            browser.get(f"/webhooks/messages?endpoint_id={theirs.endpoint_id}"),
             browser.post(path, {"url": URL, "every": "yes"}),
             *(browser.post(f"{path}/{what}") for what in ("ping", "pause", "resume", "delete")),
             browser.post(f"{path}/rotate", {"keep_old_s": "0"}),
-            browser.post(f"/webhooks/notices/{notice_id}/replay"),
-            browser.post("/webhooks/notices/replay", {"endpoint_id": theirs.endpoint_id}),
+            browser.post(f"/webhooks/messages/{message_id}/replay"),
+            browser.post("/webhooks/messages/replay", {"endpoint_id": theirs.endpoint_id}),
         ]
 
-    assert all(URL not in page.text and notice_id not in page.text for page in pages)
+    assert all(URL not in page.text and message_id not in page.text for page in pages)
     assert [one.status_code for one in answers] == [404] * len(answers)
     assert endpoints(world, "Other") == [theirs]
 
@@ -241,11 +241,11 @@ def test_hostile_urls_of_webhooks_are_shown_and_never_run(world):
     hostile = "https://93.184.215.14/\"><img/src=x onerror=alert(1)>'"
     world.run(add_endpoint(world, hostile, environment_id=world.org()))
     (one,) = endpoints(world)
-    dead_notice(world, one)
+    failed_message(world, one)
     with signed_in(world, add_person(world, "admin")) as browser:
         pages = [
             browser.get(path).text
-            for path in ("/webhooks", f"/webhooks/{one.endpoint_id}", "/webhooks/notices")
+            for path in ("/webhooks", f"/webhooks/{one.endpoint_id}", "/webhooks/messages")
         ]
 
     for page in pages:

@@ -33,7 +33,7 @@ class Metrics:
         )
         self._attempts = Counter(
             "plaudit_attempts",
-            "Attempts to tell a receiver of an event, and what became of the notice.",
+            "Delivery attempts of webhook messages, by outcome and by the message's state.",
             ("outcome", "state"),
             registry=self._registry,
         )
@@ -52,7 +52,7 @@ class Metrics:
         pair[1].observe(seconds)
 
     def observe_attempt(self, ended: AttemptEnd) -> None:
-        """Note one attempt to tell a receiver."""
+        """Count one delivery attempt of a webhook message."""
         self._attempts.labels(ended.result.outcome.value, ended.state or "lost").inc()
 
     def text(self) -> bytes:

@@ -139,7 +139,7 @@ class Edge:
         except Unauthenticated:
             if self._failed_auth is not None:
                 client = network_of(scope, self._services.settings.trusted_proxies)
-                self._failed_auth.note(client, time.monotonic())
+                self._failed_auth.count_failure(client, time.monotonic())
             raise
 
     @staticmethod
@@ -148,7 +148,7 @@ class Edge:
         policies = ", ".join(f'"{name}";q={q.amount};w={q.seconds}' for name, q in rates.policies)
         standings = ", ".join(
             f'"{one.name}";r={one.remaining};t={one.reset_s}'
-            for one in rates.standings(caller, time.monotonic())
+            for one in rates.list_states(caller, time.monotonic())
         )
         return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", standings.encode())]
 

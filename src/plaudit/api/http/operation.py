@@ -53,7 +53,7 @@ class Services:
     def __init__(self, settings: Settings, secret: ServerSecret) -> None:
         self.settings = settings
         self.secret = secret
-        self.egress = HttpClient(settings.egress_allow)
+        self.http_client = HttpClient(settings.egress_allow)
         self.db: Database
         self.objects = BlobStore(settings.attachments_place)
         self.wake: Callable[[], None] = _nobody
@@ -220,7 +220,7 @@ class Endpoint:
         idem_key = idempotency_key(headers)
         if operation.before is not None:
             call.prepared = await operation.before(call, body)
-        request_hash = idempotency.hash_of(
+        request_hash = idempotency.hash_request(
             operation.operation_id.encode(), scope["path"].encode(), scope["query_string"], raw
         )
 
@@ -240,7 +240,7 @@ class Endpoint:
             if idem_key is None:
                 await once()
                 return shown, False
-            kept, is_replayed = await idempotency.once(
+            kept, is_replayed = await idempotency.run_once(
                 tx, change.environment_id, idem_key, request_hash, once
             )
             return kept if is_replayed else shown, is_replayed
@@ -274,7 +274,7 @@ class Dispatch:
 def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
     """The checked Idempotency-Key of a request, if it has one."""
     given = headers.get(b"idempotency-key")
-    return None if given is None else idempotency.checked_key(given.decode("latin-1"))
+    return None if given is None else idempotency.check_key(given.decode("latin-1"))
 
 
 def _nobody() -> None:

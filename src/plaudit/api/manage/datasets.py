@@ -58,7 +58,7 @@ async def keep_files(call: Call[NoQuery], body: CreateDatasetDelivery) -> None:
         )
     idem_key = idempotency_key(dict(call.scope["headers"]))
     async with services.db.read() as tx:
-        if idem_key is not None and await idempotency.is_taken(tx, environment_id, idem_key):
+        if idem_key is not None and await idempotency.is_used(tx, environment_id, idem_key):
             return
         dataset = await datasets.get_dataset(tx, environment_id, call.path["dataset_id"])
         prepared = [
@@ -66,7 +66,7 @@ async def keep_files(call: Call[NoQuery], body: CreateDatasetDelivery) -> None:
             for number, task in enumerate(body.tasks)
         ]
         task_ids = _task_ids(body)
-        await datasets.require_room(tx, dataset, body.name, task_ids)
+        await datasets.require_unused(tx, dataset, body.name, task_ids)
     call.scope[_KEPT] = [
         NewTask(
             task.task_id,
@@ -154,11 +154,11 @@ async def _prepared(
     files = []
     for number, one in enumerate(task.attachments):
         at = f"{pointer}/attachments/{number}"
-        attachments.checked(one.name, one.mime_type, at)
+        attachments.check_name_and_type(one.name, one.mime_type, at)
         if (one.content is None) == (one.upload is None):
             raise InvalidContent("give either content or upload", pointer=at)
         if one.content is not None:
-            content = attachments.decoded(one.content, f"{at}/content")
+            content = attachments.decode_base64(one.content, f"{at}/content")
             files.append(_File(one.id, one, content))
             continue
         if one.name is not None or one.mime_type is not None:
@@ -182,7 +182,7 @@ async def _prepared(
 async def _kept(call: Call[NoQuery], file: _File) -> AttachedFile:
     if file.uploaded is not None:
         return file.uploaded
-    row = await attachments.keep(
+    row = await attachments.store_file(
         call.services.objects,
         call.caller.environment_id,
         _one_piece(file.content),

@@ -79,7 +79,7 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
     db, environment_id = call.services.db, call.caller.environment_id
     idem_key = idempotency_key(dict(call.scope["headers"]))
     async with db.read() as tx:
-        if idem_key is not None and await idempotency.is_taken(tx, environment_id, idem_key):
+        if idem_key is not None and await idempotency.is_used(tx, environment_id, idem_key):
             return None
         project = await find_project(tx, environment_id, ScopeNames(call.path["project_id"]))
         assert project is not None

@@ -47,7 +47,10 @@ async def upload_tasks(call: Call[NoQuery]) -> Response:
 
     async def check(callback: str) -> None:
         await check_callback(
-            callback, egress=services.egress, settings=services.settings, pointer="/callback_url"
+            callback,
+            http_client=services.http_client,
+            settings=services.settings,
+            pointer="/callback_url",
         )
 
     upload = BulkUpload(

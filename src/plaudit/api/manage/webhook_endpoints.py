@@ -1,4 +1,4 @@
-"""Webhook endpoints and the secrets that messages are signed with. Handlers only translate."""
+"""Webhook endpoints and callback secrets over HTTP."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import Call, Operation, WriteContext
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.webhooks import endpoints as webhooks
-from plaudit.core.webhooks import messages
+from plaudit.core.webhooks import endpoints, messages
 from plaudit.model.core import Role
 from plaudit.model.webhooks import EVERY_EVENT
-from plaudit.store.webhooks import endpoints
-from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
+from plaudit.store.webhooks import endpoints as endpoints_store
+from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
 from plaudit.wire.manage.resources import Nothing
 
 _events = msgspec.json.Decoder(list[str]).decode
@@ -47,7 +46,7 @@ class ChangeWebhook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class RotateSecret(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many seconds the old secret stays valid beside the new one."""
 
-    keep_old_s: int = webhooks.KEEP_OLD_S
+    keep_old_s: int = endpoints.KEEP_OLD_S
 
 
 class Webhook(Struct, kw_only=True, omit_defaults=True):
@@ -83,7 +82,7 @@ class Pinged(Struct, kw_only=True):
 
 
 class Replayed(Struct, kw_only=True):
-    """How many notices are sent again; `has_more` if more are left than one request takes."""
+    """How many messages are sent again; `has_more` if more are left than one request takes."""
 
     replayed: int
     has_more: bool
@@ -102,64 +101,66 @@ class CallbackSecret(Struct, kw_only=True, omit_defaults=True):
 
 
 async def check_url(call: Call[NoQuery], body: CreateWebhook | ChangeWebhook) -> None:
-    """Refuse a URL that may never be called; before the transaction, for DNS takes time."""
+    """Raise InvalidContent for a URL that may not be called; DNS is asked outside a transaction."""
     if body.url is not None:
-        await call.services.egress.check_url(body.url, pointer="/url")
+        await call.services.http_client.check_url(body.url, pointer="/url")
 
 
 async def create_webhook(call: Call[NoQuery], body: CreateWebhook, change: WriteContext) -> Webhook:
     """POST /manage/v1/webhooks: one endpoint, with a secret of its own."""
-    endpoint, secret = await webhooks.create_endpoint(
+    endpoint, secret = await endpoints.create_endpoint(
         change.tx,
         call.services.secret,
         change.environment_id,
         url=body.url,
         events=[EVERY_EVENT] if body.events is None else body.events,
     )
-    shown = msgspec.to_builtins(_shown(endpoint))
-    await change.note("webhook", endpoint.endpoint_id, detail=shown)
-    return _shown(endpoint, secret)
+    detail = msgspec.to_builtins(_to_wire(endpoint))
+    await change.note("webhook", endpoint.endpoint_id, detail=detail)
+    return _to_wire(endpoint, secret)
 
 
 async def list_webhooks(call: Call[NoQuery]) -> WebhookList:
     """GET /manage/v1/webhooks: all endpoints."""
     async with call.services.db.read() as tx:
-        found = await endpoints.list_endpoints(tx, call.caller.environment_id)
-    return WebhookList(webhooks=[_shown(one) for one in found])
+        stored = await endpoints_store.list_endpoints(tx, call.caller.environment_id)
+    return WebhookList(webhooks=[_to_wire(endpoint) for endpoint in stored])
 
 
 async def get_webhook(call: Call[NoQuery]) -> Webhook:
     """GET /manage/v1/webhooks/{endpoint_id}: one endpoint."""
     async with call.services.db.read() as tx:
-        found = await webhooks.get_endpoint(
+        endpoint = await endpoints.get_endpoint(
             tx, call.caller.environment_id, call.path["endpoint_id"]
         )
-    return _shown(found)
+    return _to_wire(endpoint)
 
 
 async def change_webhook(call: Call[NoQuery], body: ChangeWebhook, change: WriteContext) -> Webhook:
     """PATCH /manage/v1/webhooks/{endpoint_id}: another URL, other events, on or off."""
-    was = await _named(call, change)
+    previous = await _get_endpoint(call, change)
     is_active = None if body.status is None else body.status is WebhookStatus.active
-    endpoint = await webhooks.change_endpoint(
-        change.tx, was, url=body.url, events=body.events, is_active=is_active
+    endpoint = await endpoints.change_endpoint(
+        change.tx, previous, url=body.url, events=body.events, is_active=is_active
     )
     await change.note(
         "webhook",
         endpoint.endpoint_id,
         detail={
-            "from": msgspec.to_builtins(_shown(was)),
-            "to": msgspec.to_builtins(_shown(endpoint)),
+            "from": msgspec.to_builtins(_to_wire(previous)),
+            "to": msgspec.to_builtins(_to_wire(endpoint)),
         },
     )
-    return _shown(endpoint)
+    return _to_wire(endpoint)
 
 
 async def enable_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Webhook:
     """POST /manage/v1/webhooks/{endpoint_id}/enable: send it events again."""
-    endpoint = await webhooks.change_endpoint(change.tx, await _named(call, change), is_active=True)
+    endpoint = await endpoints.change_endpoint(
+        change.tx, await _get_endpoint(call, change), is_active=True
+    )
     await change.note("webhook", endpoint.endpoint_id)
-    return _shown(endpoint)
+    return _to_wire(endpoint)
 
 
 async def delete_webhook(
@@ -167,7 +168,7 @@ async def delete_webhook(
 ) -> DeletedWebhook:
     """DELETE /manage/v1/webhooks/{endpoint_id}: send it nothing any more."""
     endpoint_id = call.path["endpoint_id"]
-    await webhooks.delete_endpoint(change.tx, change.environment_id, endpoint_id)
+    await endpoints.delete_endpoint(change.tx, change.environment_id, endpoint_id)
     await change.note("webhook", endpoint_id)
     return DeletedWebhook(id=endpoint_id, deleted=True)
 
@@ -176,45 +177,48 @@ async def rotate_webhook_secret(
     call: Call[NoQuery], body: RotateSecret, change: WriteContext
 ) -> Webhook:
     """POST /manage/v1/webhooks/{endpoint_id}/rotate: a new secret beside the old one."""
-    endpoint, secret = await webhooks.rotate_endpoint(
-        change.tx, call.services.secret, await _named(call, change), keep_old_s=body.keep_old_s
+    endpoint, secret = await endpoints.rotate_endpoint(
+        change.tx,
+        call.services.secret,
+        await _get_endpoint(call, change),
+        keep_old_s=body.keep_old_s,
     )
     await change.note("webhook", endpoint.endpoint_id, detail={"keep_old_s": body.keep_old_s})
-    return _shown(endpoint, secret)
+    return _to_wire(endpoint, secret)
 
 
 async def test_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Pinged:
     """POST /manage/v1/webhooks/{endpoint_id}/test: send it a `ping`."""
-    endpoint = await _named(call, change)
-    event_id = await webhooks.ping(change.tx, endpoint)
+    endpoint = await _get_endpoint(call, change)
+    event_id = await endpoints.ping(change.tx, endpoint)
     await change.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
     return Pinged(event_id=event_id)
 
 
 async def replay_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Replayed:
-    """POST /manage/v1/webhooks/{endpoint_id}/replay: send again what was given up."""
-    endpoint = await _named(call, change)
-    again, before = await messages.replay_dead(
+    """POST /manage/v1/webhooks/{endpoint_id}/replay: send failed messages again."""
+    endpoint = await _get_endpoint(call, change)
+    replayed, before = await messages.replay_failed(
         change.tx, change.environment_id, endpoint.endpoint_id
     )
-    await change.note("webhook", endpoint.endpoint_id, detail={"replayed": len(again)})
-    return Replayed(replayed=len(again), has_more=before is not None)
+    await change.note("webhook", endpoint.endpoint_id, detail={"replayed": len(replayed)})
+    return Replayed(replayed=len(replayed), has_more=before is not None)
 
 
 async def get_callback_secret(call: Call[NoQuery]) -> CallbackSecret:
     """GET /manage/v1/callback_secret: whether there is one, and whether an old one is valid."""
     async with call.services.db.read() as tx:
-        sealed = await endpoints.find_callback_secret(tx, call.caller.environment_id)
-    if sealed is None:
+        encrypted = await endpoints_store.find_callback_secret(tx, call.caller.environment_id)
+    if encrypted is None:
         return CallbackSecret(exists=False)
-    return CallbackSecret(exists=True, old_secret_until=_old_until(sealed))
+    return CallbackSecret(exists=True, old_secret_until=_old_until(encrypted))
 
 
 async def rotate_callback_secret(
     call: Call[NoQuery], body: RotateSecret, change: WriteContext
 ) -> CallbackSecret:
     """POST /manage/v1/callback_secret/rotate: a new secret for callbacks, or the first one."""
-    sealed, secret = await webhooks.rotate_callback_secret(
+    encrypted, secret = await endpoints.rotate_callback_secret(
         change.tx, call.services.secret, change.environment_id, keep_old_s=body.keep_old_s
     )
     await change.note(
@@ -222,17 +226,17 @@ async def rotate_callback_secret(
     )
     return CallbackSecret(
         exists=True,
-        old_secret_until=_old_until(sealed),
+        old_secret_until=_old_until(encrypted),
         secret=secret,
-        callback_key=webhooks.callback_key(secret),
+        callback_key=endpoints.callback_key(secret),
     )
 
 
-async def _named(call: Call[Any], change: WriteContext) -> WebhookEndpoint:
-    return await webhooks.get_endpoint(change.tx, change.environment_id, call.path["endpoint_id"])
+async def _get_endpoint(call: Call[Any], change: WriteContext) -> WebhookEndpoint:
+    return await endpoints.get_endpoint(change.tx, change.environment_id, call.path["endpoint_id"])
 
 
-def _shown(endpoint: WebhookEndpoint, secret: str | None = None) -> Webhook:
+def _to_wire(endpoint: WebhookEndpoint, secret: str | None = None) -> Webhook:
     return Webhook(
         id=endpoint.endpoint_id,
         url=endpoint.url,
@@ -245,10 +249,10 @@ def _shown(endpoint: WebhookEndpoint, secret: str | None = None) -> Webhook:
     )
 
 
-def _old_until(sealed: SealedSecret) -> str | None:
-    if sealed.old_until_ms is None or sealed.old_until_ms <= clock.now_ms():
+def _old_until(encrypted: EncryptedSecret) -> str | None:
+    if encrypted.old_until_ms is None or encrypted.old_until_ms <= clock.now_ms():
         return None
-    return clock.format_ms(sealed.old_until_ms)
+    return clock.format_ms(encrypted.old_until_ms)
 
 
 def _without_secret(answer: Webhook) -> Webhook:
@@ -319,7 +323,7 @@ OPERATIONS = (
         "rotate_webhook_secret", f"{_ONE}/rotate", rotate_webhook_secret, method="POST",
         summary="Give an endpoint a new secret",
         description="Until the old secret ends, messages carry a signature of each.",
-        body=RotateSecret, body_example={"keep_old_s": webhooks.KEEP_OLD_S},
+        body=RotateSecret, body_example={"keep_old_s": endpoints.KEEP_OLD_S},
         kept=_without_secret, example=_WEBHOOK | _SECRET,
     ),
     _declare(
@@ -345,7 +349,7 @@ OPERATIONS = (
         method="POST", summary="Give callbacks a new secret, or their first",
         description="Until the old secret ends, callbacks carry a signature of each, and "
         "`scale-callback-auth` the key of the old one.",
-        body=RotateSecret, body_example={"keep_old_s": webhooks.KEEP_OLD_S}, kept=_without_key,
+        body=RotateSecret, body_example={"keep_old_s": endpoints.KEEP_OLD_S}, kept=_without_key,
         answer=CallbackSecret, answer_description="The secret and the callback key, once.",
         example={"exists": True, "callback_key": "6f1e…"} | _SECRET,
     ),

@@ -1,4 +1,4 @@
-"""Notices: who was told of what, who still waits, and what is sent again."""
+"""Webhook messages over HTTP: list them with their attempts, and replay one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import Call, Operation, WriteContext
 from plaudit.api.http.parameters import Enum, IntRange, NoQuery, Text
-from plaudit.core.webhooks import messages as notices
+from plaudit.core.webhooks import messages
 from plaudit.core.webhooks.messages import MessageQuery, MessageWithAttempts
 from plaudit.model.core import Role
 from plaudit.model.webhooks import MessageState
@@ -19,13 +19,14 @@ LIMIT_MAX = 100
 
 
 class ListWebhookMessages(Struct, frozen=True):
-    """Query of GET /manage/v1/notices."""
+    """Query of GET /manage/v1/webhook_messages."""
 
     endpoint_id: Annotated[
         str | None, Text(description="Only what goes to this webhook endpoint.")
     ] = None
     state: Annotated[
-        MessageState | None, Enum(description="Only notices in this state.", words=MessageState)
+        MessageState | None,
+        Enum(description="Only webhook messages in this state.", words=MessageState),
     ] = None
     limit: Annotated[
         int,
@@ -42,7 +43,7 @@ class ListWebhookMessages(Struct, frozen=True):
 
 
 class WebhookAttempt(Struct, kw_only=True, omit_defaults=True):
-    """One try. `status` is what the receiver answered, if it came to that; nothing else is kept."""
+    """One attempt. `status` is what the receiver answered, if it did; nothing else is kept."""
 
     number: int
     attempted_at: str
@@ -52,7 +53,7 @@ class WebhookAttempt(Struct, kw_only=True, omit_defaults=True):
 
 
 class WebhookMessage(Struct, kw_only=True, omit_defaults=True):
-    """One receiver of one event. `endpoint_id` is absent where a callback is told."""
+    """One event for one receiver. `endpoint_id` is absent for callbacks."""
 
     id: str
     event_id: str
@@ -68,49 +69,53 @@ class WebhookMessage(Struct, kw_only=True, omit_defaults=True):
 
 
 class WebhookMessagePage(Struct, kw_only=True, omit_defaults=True):
-    """One page of notices, newest first; `next_token` is present while more follow."""
+    """One page of webhook messages, newest first; `next_token` is present while more follow."""
 
-    notices: list[WebhookMessage]
+    webhook_messages: list[WebhookMessage]
     next_token: str | None = None
 
 
-async def list_notices(call: Call[ListWebhookMessages]) -> WebhookMessagePage:
-    """GET /manage/v1/notices: one page."""
+async def list_webhook_messages(call: Call[ListWebhookMessages]) -> WebhookMessagePage:
+    """GET /manage/v1/webhook_messages: one page."""
     query = call.query
-    asked = MessageQuery(
+    page_query = MessageQuery(
         endpoint_id=query.endpoint_id,
         state=query.state,
         limit=query.limit,
         next_token=query.next_token,
     )
     async with call.services.db.read() as tx:
-        found, token = await notices.notice_page(
-            tx, call.services.secret, call.caller.environment_id, asked
+        page, token = await messages.get_message_page(
+            tx, call.services.secret, call.caller.environment_id, page_query
         )
-    return WebhookMessagePage(notices=[_shown(one) for one in found], next_token=token)
+    return WebhookMessagePage(
+        webhook_messages=[_to_wire(message) for message in page], next_token=token
+    )
 
 
-async def replay_notice(call: Call[NoQuery], body: Nothing, change: WriteContext) -> WebhookMessage:
-    """POST /manage/v1/notices/{notice_id}/replay: send it again, with all its tries."""
-    notice = await notices.replay(change.tx, change.environment_id, call.path["notice_id"])
-    await change.note("notice", notice.notice_id, project_key=notice.project_key)
-    return _shown(await notices.shown(change.tx, notice))
+async def replay_webhook_message(
+    call: Call[NoQuery], body: Nothing, change: WriteContext
+) -> WebhookMessage:
+    """POST /manage/v1/webhook_messages/{message_id}/replay: send it again, with all its tries."""
+    message = await messages.replay(change.tx, change.environment_id, call.path["message_id"])
+    await change.note("webhook_message", message.message_id, project_key=message.project_key)
+    return _to_wire(await messages.load_attempts(change.tx, message))
 
 
-def _shown(one: MessageWithAttempts) -> WebhookMessage:
-    notice, is_waiting = one.notice, one.notice.state is MessageState.waiting
-    next_at = clock.format_ms(notice.next_ms)
+def _to_wire(loaded: MessageWithAttempts) -> WebhookMessage:
+    message, is_pending = loaded.message, loaded.message.state is MessageState.pending
+    next_at = clock.format_ms(message.next_ms)
     return WebhookMessage(
-        id=notice.notice_id,
-        event_id=notice.event_id,
-        event_type=one.event_type,
-        target=notice.target,
-        state=notice.state,
-        created_at=clock.format_ms(notice.created_ms),
-        endpoint_id=notice.endpoint_id,
-        outcome=notice.outcome,
-        next_at=next_at if is_waiting else None,
-        ended_at=None if is_waiting else next_at,
+        id=message.message_id,
+        event_id=message.event_id,
+        event_type=loaded.event_type,
+        target=message.target,
+        state=message.state,
+        created_at=clock.format_ms(message.created_ms),
+        endpoint_id=message.endpoint_id,
+        outcome=message.outcome,
+        next_at=next_at if is_pending else None,
+        ended_at=None if is_pending else next_at,
         attempts=[
             WebhookAttempt(
                 number=attempt.number,
@@ -119,17 +124,17 @@ def _shown(one: MessageWithAttempts) -> WebhookMessage:
                 duration_ms=attempt.duration_ms,
                 status=attempt.status,
             )
-            for attempt in one.attempts
+            for attempt in loaded.attempts
         ],
     )
 
 
-_NOTICE: dict[str, Any] = {
-    "id": "notice_0193e8c1b2a4f0e1d2c3b4a5968778ab",
+_MESSAGE: dict[str, Any] = {
+    "id": "message_0193e8c1b2a4f0e1d2c3b4a5968778ab",
     "event_id": "evt_0193e8c1b2a4f0e1d2c3b4a5968778ab",
     "event_type": "task.completed",
     "target": "https://feedback.example.com/plaudit",
-    "state": "dead",
+    "state": "failed",
     "created_at": "2025-01-02T04:00:39.923Z",
     "outcome": "status",
     "ended_at": "2025-01-02T04:00:40.160Z",
@@ -146,25 +151,25 @@ _NOTICE: dict[str, Any] = {
 
 OPERATIONS = (
     Operation(
-        operation_id="list_notices",
-        path="/manage/v1/notices",
-        handler=list_notices,
-        summary="List who was told of events, and who was not",
-        description="Newest first, with every attempt. `dead` ones were given up; replay them.",
+        operation_id="list_webhook_messages",
+        path="/manage/v1/webhook_messages",
+        handler=list_webhook_messages,
+        summary="List webhook messages",
+        description="Newest first, with every attempt. `failed` ones were given up; replay them.",
         tag="Webhooks",
         role=Role.admin,
         query=ListWebhookMessages,
         answer=WebhookMessagePage,
-        answer_description="One page of notices.",
-        example={"notices": [_NOTICE]},
+        answer_description="One page of webhook messages.",
+        example={"webhook_messages": [_MESSAGE]},
         errors=(403, 404),
     ),
     Operation(
-        operation_id="replay_notice",
-        path="/manage/v1/notices/{notice_id}/replay",
-        handler=replay_notice,
-        summary="Send a notice again",
-        description="One that has arrived or was given up; it gets all its attempts anew, and "
+        operation_id="replay_webhook_message",
+        path="/manage/v1/webhook_messages/{message_id}/replay",
+        handler=replay_webhook_message,
+        summary="Replay a webhook message",
+        description="One that is `delivered` or `failed`; it gets all its attempts anew, and "
         "keeps its `webhook-id`.",
         method="POST",
         tag="Webhooks",
@@ -172,8 +177,8 @@ OPERATIONS = (
         body=Nothing,
         body_example={},
         answer=WebhookMessage,
-        answer_description="The notice, which waits again.",
-        example=_NOTICE | {"state": "waiting"},
+        answer_description="The webhook message, pending again.",
+        example=_MESSAGE | {"state": "pending"},
         errors=(403, 404),
     ),
 )

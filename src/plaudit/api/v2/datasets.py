@@ -110,7 +110,7 @@ async def list_dataset_deliveries(
 ) -> wire.DatasetDeliveryList:
     """GET /v2/datasets/deliveries: the deliveries of a dataset, or of all."""
     async with call.services.db.read() as tx:
-        return await listing.delivery_list(
+        return await listing.list_deliveries(
             tx,
             call.caller.environment_id,
             dataset_id=call.query.dataset_id,
@@ -130,7 +130,7 @@ async def get_dataset_delivery(call: Call[GetDatasetDelivery]) -> list[bytes]:
         expand=query.expand,
     )
     async with call.services.db.read() as tx:
-        return await listing.delivery_page(
+        return await listing.get_delivery_page(
             tx, call.services.secret, call.caller.environment_id, asked
         )
 
@@ -148,14 +148,16 @@ async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
         expand=query.expand,
     )
     async with call.services.db.read() as tx:
-        return await listing.task_page(tx, call.services.secret, call.caller.environment_id, asked)
+        return await listing.get_task_page(
+            tx, call.services.secret, call.caller.environment_id, asked
+        )
 
 
 async def get_dataset_task(call: Call[GetDatasetTask]) -> Response:
     """GET /v2/datasets/task: one task."""
     assert call.query.task_id is not None
     async with call.services.db.read() as tx:
-        found = await listing.one_task(
+        found = await listing.get_task(
             tx, call.caller.environment_id, call.query.task_id, call.query.expand
         )
     if found is None:

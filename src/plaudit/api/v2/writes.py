@@ -145,7 +145,7 @@ async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -
     if callback:
         services = call.services
         await check_callback(
-            callback, egress=services.egress, settings=services.settings, pointer=pointer
+            callback, http_client=services.http_client, settings=services.settings, pointer=pointer
         )
 
 

@@ -47,7 +47,7 @@ async def create_organization(db: Database, name: str) -> None:
 
     Raises Conflict if the name is taken.
     """
-    name_key = names.checked(name)
+    name_key = names.check_name(name)
 
     async def work(tx: Transaction) -> None:
         organization_id = ids.mint("account")
@@ -70,7 +70,7 @@ async def get_environment(db: Database, name: str, mode: str) -> str:
     """
     async with db.read() as tx:
         environment_id = await organizations.find_environment(
-            tx, name_key=names.key_of(name), mode=mode
+            tx, name_key=names.normalize_name(name), mode=mode
         )
     if environment_id is None:
         raise NotFound(f"there is no organization {name!r}")
@@ -132,7 +132,7 @@ async def add_key(
     of the environment, and as `names.checked` does.
     """
     if name:
-        names.checked(name)
+        names.check_name(name)
     text = mint_key(mode)
     key = ApiKeyRow(
         key_id=ids.mint("key"),

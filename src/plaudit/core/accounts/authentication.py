@@ -15,7 +15,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core.accounts import passwords, sessions, users
 from plaudit.core.common import audit, names
-from plaudit.core.common.rate_limits import Bucket, bounded
+from plaudit.core.common.rate_limits import Bucket, bound_wait_s
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import (
     Conflict,
@@ -63,7 +63,7 @@ class Throttle:
         if wait:
             raise TooManyRequests(
                 "too many attempts with a wrong password; wait a few minutes and try again",
-                wait_s=bounded(wait),
+                wait_s=bound_wait_s(wait),
             )
         self._address.take(address, now)
         self._client.take(client, now)
@@ -196,7 +196,9 @@ async def sign_in(
     """
     email_key = users.email_key(attempt.email)[: users.EMAIL_CHARS_MAX]
     throttle.admit(email_key, client_info.client, client_info.at)
-    organization_key = None if attempt.organization is None else names.key_of(attempt.organization)
+    organization_key = (
+        None if attempt.organization is None else names.normalize_name(attempt.organization)
+    )
     async with db.read(snapshot=False) as tx:
         matching = await credentials.list_known(
             tx, email_key, organization_key=organization_key, limit=2

@@ -180,5 +180,5 @@ def email_key(email: str) -> str:
 def checked_name(name: str | None) -> str | None:
     """Return a name as it is, None for no name; raises as `names.checked` does."""
     if name is not None:
-        names.checked(name)
+        names.check_name(name)
     return name

@@ -1,1 +1,1 @@
-"""Names, page tokens, secrets, rate limits and the audit log, which all other rules use."""
+"""Names, page tokens, secrets, rate limits and the audit log, used by all other packages."""

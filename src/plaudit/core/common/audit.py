@@ -18,7 +18,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.wire.manage import resources
 
 OUTSIDE = 0
-"""The project number of what no project holds, such as keys."""
+"""`project_key` of entries that belong to no project, such as those of API keys."""
 
 
 class _EntryCursor(Struct, frozen=True, array_like=True, tag="audit"):
@@ -39,7 +39,7 @@ async def record(
     project_key: int = OUTSIDE,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Note one change: who, when, what. `detail` says what was before and after, no secrets."""
+    """Write an entry for one change. `detail` holds values before and after, never secrets."""
     entry = _entry(environment_id, actor, action, object_kind, object_id, project_key, detail or {})
     await audit.insert_entry(tx, entry)
 
@@ -54,7 +54,7 @@ async def record_many(
     *,
     project_key: int = OUTSIDE,
 ) -> None:
-    """Note the same change of each of several things."""
+    """Write an entry without detail for one action on each of several objects."""
     entries = [
         _entry(environment_id, actor, action, object_kind, object_id, project_key, {})
         for object_id in object_ids

@@ -1,19 +1,19 @@
-"""Merge one JSON object into another, as the metadata routes do (contract 3.4)."""
+"""Merge of JSON objects, as in the metadata routes (docs/compatibility.md)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def merged(stored: dict[str, Any], incoming: dict[str, Any]) -> dict[str, Any]:
-    """Both together, the incoming one winning: objects merge, anything else is replaced.
+def merge(stored: dict[str, Any], incoming: dict[str, Any]) -> dict[str, Any]:
+    """Merge `incoming` into a copy of `stored`: objects recursively, other values replace.
 
     Unlike RFC 7396, null is a value like any other and removes nothing.
     """
-    found = dict(stored)
+    result = dict(stored)
     for key, value in incoming.items():
-        before = found.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            value = merged(before, value)
-        found[key] = value
-    return found
+        previous = result.get(key)
+        if isinstance(previous, dict) and isinstance(value, dict):
+            value = merge(previous, value)
+        result[key] = value
+    return result

@@ -1,4 +1,4 @@
-"""Whether somebody still belongs to the organization in whose projects they work."""
+"""Membership of people in the organization of an environment."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ async def is_removed(tx: Transaction, environment_id: str, user_id: str) -> bool
 
 
 async def require_present(tx: Transaction, environment_id: str, user_id: str) -> None:
-    """Raise Forbidden for somebody who was removed, perhaps since their request was admitted."""
+    """Raise Forbidden for a removed person, also one removed while the request runs."""
     if await is_removed(tx, environment_id, user_id):
         raise Forbidden("you do not belong to this organization any more")

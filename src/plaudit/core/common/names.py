@@ -1,7 +1,7 @@
-"""Names that people give: what is allowed, and the form in which two names are the same.
+"""Names of projects, batches, datasets and people: what is allowed, and when two are equal.
 
-Names are kept as given. Two are the same when their NFC forms, without white space at the edges,
-are equal (reliability T21).
+Names are stored as given. Two are equal when their NFC forms (Unicode UAX #15), without white
+space at the edges, are.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ _BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 _INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 
 
-def key_of(name: str) -> str:
-    """The form under which a name is looked up."""
+def normalize_name(name: str) -> str:
+    """Return the lookup key of a name: NFC, without white space at the edges."""
     return unicodedata.normalize("NFC", name).strip()
 
 
-def checked(name: str, pointer: str = "/name") -> str:
-    """Return the name's key; raises InvalidContent for a name that could not be told apart."""
-    key = key_of(name)
+def check_name(name: str, pointer: str = "/name") -> str:
+    """Return the name's lookup key; raises InvalidContent for a name that may not be used.
+
+    Refused are empty, invisible and too long ones, control characters and bidirectional overrides.
+    """
+    key = normalize_name(name)
     if not key or all(char in _INVISIBLE for char in key):
         raise InvalidContent("a name must have visible characters", pointer=pointer)
     if len(name) > CODE_POINTS_MAX or len(name.encode("utf-8", "replace")) > BYTES_MAX:

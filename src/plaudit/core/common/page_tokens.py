@@ -1,16 +1,15 @@
-"""Page tokens: where the next page of a walk starts, and which walk it is.
+"""Page tokens: signed cursors of listings (docs/adr/0005-page-tokens.md).
 
-A token is a place, not an offset, so pages cost the same at any depth and rows added or changed
-around the place neither shift nor repeat others (reliability 2.2). It carries:
+A token holds a cursor, not an offset, so pages cost the same at any depth, and rows added or
+changed before it neither shift nor repeat others. It carries:
 
-- the endpoint, scope and filters of the walk, so that it can be used alone, and so that filters
+- the operation, scope and filters of the listing, so that it can be used alone, and so that filters
   sent with it can be checked against it;
-- the place after which the next page starts, in the ordering of the walk;
+- the key of the last row, after which the next page starts;
 - an upper bound taken on the first page, so that a walk over a growing set ends.
 
-It is authenticated, bound to the organization (a key of another one cannot use it), and the same
-for the same request, so that answers can be compared. Anything else that is not a token of this
-walk is refused with one message. `limit`, `expand` and `opts` may change from page to page.
+It is authenticated, bound to the environment, and deterministic: equal requests get equal tokens.
+Anything else is refused with one message. `limit`, `expand` and `opts` may change between pages.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ TOKEN_CHARS_MAX = 2048
 _MAC_BYTES = 16
 
 
-def encode(secret: ServerSecret, environment_id: str, place: Struct) -> str:
-    """Write a token for a place; the struct's tag names the endpoint."""
-    payload = bytes([VERSION]) + msgspec.msgpack.encode(place)
+def encode(secret: ServerSecret, environment_id: str, cursor: Struct) -> str:
+    """Encode and sign a cursor; the struct's tag names the operation."""
+    payload = bytes([VERSION]) + msgspec.msgpack.encode(cursor)
     mac = secret.token_macs(_bound(payload, environment_id))[0]
     return base64.urlsafe_b64encode(payload + mac).rstrip(b"=").decode()
 
 
 def decode(secret: ServerSecret, environment_id: str, token: str, kind: type[T]) -> T:
-    """Read a token of this organization and endpoint; raises InvalidPageToken."""
+    """Decode a token of this environment into a cursor of type `kind`; raises InvalidPageToken."""
     if len(token) > TOKEN_CHARS_MAX:
         raise InvalidPageToken
     try:
@@ -53,7 +52,7 @@ def decode(secret: ServerSecret, environment_id: str, token: str, kind: type[T])
         raise InvalidPageToken
     payload, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
     expected = secret.token_macs(_bound(payload, environment_id))
-    if not any(hmac.compare_digest(mac, one) for one in expected) or payload[:1] != bytes(
+    if not any(hmac.compare_digest(mac, code) for code in expected) or payload[:1] != bytes(
         [VERSION]
     ):
         raise InvalidPageToken

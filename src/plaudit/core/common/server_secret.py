@@ -1,10 +1,9 @@
-"""The server secret: made at first start, kept in a file only its owner can read.
+"""Server secret: made at first start, kept in a file that only its owner can read.
 
-Keys are derived from it: to hash API keys with, to sign page tokens, to seal what the store must
-keep secret and still be able to use. The store
-remembers the secret's fingerprint; a process whose file does not match refuses to start, because
-every key would be unknown to it. The file holds one secret a line, the current one first; older
-lines keep what was made with them valid.
+Keys are derived from it: to hash API keys, to sign page tokens, to encrypt secrets in the store.
+The store remembers the secret's fingerprint; a process with another secret refuses to start,
+because every API key would be unknown to it. The file holds one secret a line, the current one
+first; older lines keep valid what was made with them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ SECRET_BYTES = 32
 
 
 class ServerSecret:
-    """The keys derived from one or more server secrets, newest first."""
+    """Keys derived from one or more server secrets, the current one first."""
 
     def __init__(self, secrets_: list[bytes]) -> None:
         self.fingerprints = [
@@ -36,43 +35,43 @@ class ServerSecret:
         self._invitations = [_derive(secret, b"invitation") for secret in secrets_]
         self._forms = [_derive(secret, b"form-token") for secret in secrets_]
         self._links = [_derive(secret, b"attachment-link") for secret in secrets_]
-        self._seals = [_derive(secret, b"seal") for secret in secrets_]
+        self._encryption = [_derive(secret, b"seal") for secret in secrets_]
 
     def key_digests(self, api_key: str) -> list[bytes]:
-        """The digests under which an API key may be stored, the current secret's first."""
+        """Return the 32-byte digests under which an API key may be stored, one per secret."""
         return [_mac(key, api_key.encode(), 32) for key in self._api_keys]
 
     def token_macs(self, payload: bytes) -> list[bytes]:
-        """The 16-byte codes that authenticate a page token, the current secret's first."""
+        """Return the 16-byte MACs of a page token, one per secret."""
         return [_mac(key, payload, 16) for key in self._tokens]
 
     def session_digests(self, token: str) -> list[bytes]:
-        """The digests under which a browser's session may be stored, like `key_digests`."""
+        """Return the 32-byte digests under which a session may be stored, one per secret."""
         return [_mac(key, token.encode(), 32) for key in self._sessions]
 
     def invitation_digests(self, token: str) -> list[bytes]:
-        """The digests under which an invitation may be stored, like `key_digests`."""
+        """Return the 32-byte digests under which an invitation may be stored, one per secret."""
         return [_mac(key, token.encode(), 32) for key in self._invitations]
 
     def form_tokens(self, cookie: str) -> list[str]:
-        """What proves that a form was drawn for the browser with this cookie, like `key_digests`.
+        """Return the CSRF tokens of a session cookie, 48 hexadecimal digits, one per secret.
 
-        It follows from the cookie, so nothing is stored; and not the other way round, so that
-        a page which tells it gives no session away.
+        They are derived from the cookie, so nothing is stored, and do not reveal it (OWASP's
+        "Signed Double-Submit Cookie").
         """
         return [_mac(key, cookie.encode(), 24).hex() for key in self._forms]
 
     def link_macs(self, payload: bytes) -> list[bytes]:
-        """The 32-byte codes that authenticate a link to a file, the current secret's first."""
+        """Return the 32-byte MACs of a link to a file, one per secret."""
         return [_mac(key, payload, 32) for key in self._links]
 
-    def sealing_keys(self) -> dict[str, bytes]:
-        """Fingerprint → key for AES-256, the current secret's first; for `core.sealing` alone."""
-        return dict(zip(self.fingerprints, self._seals, strict=True))
+    def encryption_keys(self) -> dict[str, bytes]:
+        """Map fingerprints to AES-256 keys, the current secret's first; for `encryption` alone."""
+        return dict(zip(self.fingerprints, self._encryption, strict=True))
 
 
 def load(path: Path) -> ServerSecret:
-    """Read the secret file; raises Misconfigured if it is absent, readable by others or foul."""
+    """Read the secret file; raises Misconfigured if it is absent, malformed or not private."""
     try:
         mode, text = path.stat().st_mode, path.read_text("ascii")
     except FileNotFoundError as exc:
@@ -84,18 +83,18 @@ def load(path: Path) -> ServerSecret:
     if mode & 0o077:
         raise Misconfigured(f"the secret file {path} is open to others; run 'chmod 600' on it")
     try:
-        found = [bytes.fromhex(line) for line in text.split()]
+        values = [bytes.fromhex(line) for line in text.split()]
     except ValueError as exc:
         raise Misconfigured(f"the secret file {path} does not hold hexadecimal lines") from exc
-    if not found or any(len(secret) != SECRET_BYTES or len(set(secret)) < 8 for secret in found):
+    if not values or any(len(value) != SECRET_BYTES or len(set(value)) < 8 for value in values):
         raise Misconfigured(
             f"the secret file {path} must hold random secrets of {SECRET_BYTES} bytes"
         )
-    return ServerSecret(found)
+    return ServerSecret(values)
 
 
 def make(path: Path) -> bool:
-    """Make the secret file unless it exists; False if it did."""
+    """Create the secret file with a random secret; False if it exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -113,7 +112,7 @@ def make(path: Path) -> bool:
 
 
 async def bind(db: Database, secret: ServerSecret, path: Path) -> None:
-    """Tie secret and store together; raises Misconfigured if the store knows another secret."""
+    """Record the secret's fingerprint in the store; raises Misconfigured if it knows another."""
     async with db.read() as tx:
         known = await organizations.list_secret_fingerprints(tx)
     if known and not known & set(secret.fingerprints):
@@ -136,5 +135,5 @@ def _derive(secret: bytes, purpose: bytes) -> bytes:
 
 
 def _mac(key: bytes, message: bytes, size: int) -> bytes:
-    """Keyed BLAKE2b (RFC 7693): a MAC in one pass, at a tenth of the cost of HMAC."""
+    """Keyed BLAKE2b (RFC 7693) of `size` bytes, at a tenth of the cost of HMAC."""
     return hashlib.blake2b(message, key=key, digest_size=size).digest()

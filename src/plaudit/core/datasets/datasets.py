@@ -1,4 +1,4 @@
-"""Create datasets and deliver tasks into them. What was delivered never changes."""
+"""Datasets: create them and deliver tasks into them. Delivered tasks never change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from plaudit.wire.v2.datasets import turn_count
 TASKS_MAX = 10_000
 ATTACHMENTS_PER_TASK_MAX = 1000
 TASK_BYTES_MAX = 10 * 1024 * 1024
-"""A task with its attachments in base64: what an archive carries on one line."""
+"""Bytes of a task with its attachments in base64, as on one line of an archive."""
 _LINE_OVERHEAD = 2048
 _FILE_OVERHEAD = 128
 
@@ -28,7 +28,7 @@ _pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
 
 class AttachedFile(Struct, frozen=True):
-    """A file of a task: the id that clients use, the row, and whether the row is new."""
+    """File of a task; `public_id` is the id that clients use, `is_new` a row to be inserted."""
 
     public_id: str
     attachment: AttachmentRow
@@ -36,7 +36,7 @@ class AttachedFile(Struct, frozen=True):
 
 
 class NewTask(Struct, frozen=True):
-    """A task to be delivered; without an id it gets one."""
+    """Task to be delivered; an id is minted if `task_id` is None."""
 
     task_id: str | None
     response: dict[str, Any]
@@ -51,8 +51,11 @@ async def create_dataset(
     dataset_id: str | None = None,
     created_ms: int | None = None,
 ) -> DatasetRow:
-    """Add a dataset; raises Conflict if this world has one of that id or name."""
-    name_key = names.checked(name)
+    """Create a dataset; raises InvalidContent, or Conflict for an id or name in use.
+
+    Id and time are generated where None.
+    """
+    name_key = names.check_name(name)
     _check_id(dataset_id, "/id")
     dataset = DatasetRow(
         dataset_key=ids.storage_key(),
@@ -67,36 +70,39 @@ async def create_dataset(
 
 
 async def get_dataset(tx: Transaction, environment_id: str, dataset_id: str) -> DatasetRow:
-    """A dataset of this world; raises NotFound."""
+    """Return a dataset of this environment; raises NotFound."""
     dataset = await datasets.find_dataset(tx, environment_id, dataset_id)
     if dataset is None:
         raise NotFound("there is no such dataset")
     return dataset
 
 
-async def require_room(
+async def require_unused(
     tx: Transaction, dataset: DatasetRow, name: str, task_ids: Sequence[str]
 ) -> None:
-    """Raise Conflict if a delivery of this name, or a task of these ids, is there already."""
-    if await datasets.has_delivery_name(tx, dataset.dataset_key, names.checked(name)):
+    """Raise Conflict if the delivery's name or a task's id is in use."""
+    if await datasets.has_delivery_name(tx, dataset.dataset_key, names.check_name(name)):
         raise Conflict(f"the dataset has a delivery named {name!r} already (or of that id)")
     for task_id in task_ids:
-        if await datasets.find_task_place(tx, dataset.environment_id, task_id) is not None:
+        if await datasets.find_task_location(tx, dataset.environment_id, task_id) is not None:
             raise Conflict(f"a dataset has a task {task_id!r} already")
 
 
 async def deliver(
     tx: Transaction, dataset: DatasetRow, *, name: str, tasks: Sequence[NewTask]
 ) -> tuple[DatasetDeliveryRow, list[DatasetTaskRow]]:
-    """Add a delivery with its tasks; raises Conflict if its name or a task's id is taken."""
-    first_seq, delivered_ms = await datasets.take_place(
+    """Create a delivery with its tasks, at the present time.
+
+    Raises Conflict if its name or a task's id is in use.
+    """
+    first_seq, delivered_ms = await datasets.reserve_sequence(
         tx, dataset, count=len(tasks), at_least=clock.now_ms()
     )
     delivery = await create_delivery(tx, dataset, name=name, delivered_ms=delivered_ms)
     added = await add_tasks(tx, delivery, tasks, first_seq)
     counts = {
         "task_count": len(tasks),
-        "turn_count": sum(turn_count(one.response) for one in tasks),
+        "turn_count": sum(turn_count(task.response) for task in tasks),
     }
     return msgspec.structs.replace(delivery, **counts), added
 
@@ -110,8 +116,11 @@ async def create_delivery(
     delivery_id: str | None = None,
     metadata: bytes | None = None,
 ) -> DatasetDeliveryRow:
-    """Add a delivery without tasks; raises Conflict if its id is taken, or its name here."""
-    name_key = names.checked(name)
+    """Create a delivery without tasks, delivered at a time in milliseconds.
+
+    An id is minted if None. Raises InvalidContent, or Conflict for an id or name in use.
+    """
+    name_key = names.check_name(name)
     _check_id(delivery_id, "/id")
     delivery = DatasetDeliveryRow(
         environment_id=dataset.environment_id,
@@ -129,18 +138,18 @@ async def create_delivery(
 async def add_tasks(
     tx: Transaction, delivery: DatasetDeliveryRow, tasks: Sequence[NewTask], first_seq: int
 ) -> list[DatasetTaskRow]:
-    """Add tasks to a delivery and count them; raises Conflict if the id of one is taken."""
+    """Add tasks to a delivery, numbered from `first_seq`; raises Conflict for an id in use."""
     rows = []
-    for seq, one in enumerate(tasks, first_seq):
-        task_id = one.task_id or ids.mint("task")
-        if not await datasets.claim_task_id(
+    for seq, task in enumerate(tasks, first_seq):
+        task_id = task.task_id or ids.mint("task")
+        if not await datasets.reserve_task_id(
             tx, delivery.environment_id, task_id, dataset_key=delivery.dataset_key, seq=seq
         ):
             raise Conflict(f"a dataset has a task {task_id!r} already")
-        for file in one.attached:
+        for file in task.attached:
             if file.is_new:
                 await attachments.insert_attachment(tx, file.attachment)
-        pairs = [(file.public_id, file.attachment.attachment_id) for file in one.attached]
+        pairs = [(file.public_id, file.attachment.attachment_id) for file in task.attached]
         rows.append(
             DatasetTaskRow(
                 dataset_key=delivery.dataset_key,
@@ -148,7 +157,7 @@ async def add_tasks(
                 task_id=task_id,
                 delivery_id=delivery.delivery_id,
                 delivered_ms=delivery.delivered_ms,
-                response=_encode(one.response),
+                response=_encode(task.response),
                 attachments=_encode(pairs) if pairs else None,
             )
         )
@@ -157,7 +166,7 @@ async def add_tasks(
         tx,
         delivery,
         task_count=len(rows),
-        turn_count=sum(turn_count(one.response) for one in tasks),
+        turn_count=sum(turn_count(task.response) for task in tasks),
     )
     return rows
 
@@ -165,39 +174,42 @@ async def add_tasks(
 async def add_imported_tasks(
     tx: Transaction, delivery: DatasetDeliveryRow, tasks: Sequence[NewTask]
 ) -> None:
-    """Add tasks that were delivered elsewhere; raises Conflict if the id of one is taken."""
+    """Add tasks of an imported delivery; raises Conflict for an id in use."""
     dataset = await datasets.find_dataset_by_key(tx, delivery.environment_id, delivery.dataset_key)
     assert dataset is not None
-    first_seq = await datasets.take_imported_place(
+    first_seq = await datasets.reserve_imported_sequence(
         tx, dataset, count=len(tasks), delivered_ms=delivery.delivered_ms
     )
     await add_tasks(tx, delivery, tasks, first_seq)
 
 
-def attachments_of(task: DatasetTaskRow) -> list[tuple[str, str]]:
-    """The attachments of a task: the id that clients use, and the attachment's own."""
+def list_attachment_ids(task: DatasetTaskRow) -> list[tuple[str, str]]:
+    """List a task's attachments as (id that clients use, `attachment_id`)."""
     return [] if task.attachments is None else _pairs(task.attachments)
 
 
 async def find_attachment(
     tx: Transaction, environment_id: str, task_id: str, public_id: str
 ) -> AttachmentRow:
-    """An attachment of a dataset's task; raises NotFound, which says what is unknown."""
+    """Return an attachment of a dataset's task by the id that clients use; raises NotFound."""
     task = await datasets.find_dataset_task(tx, environment_id, task_id)
     if task is None:
         raise NotFound("there is no such dataset task")
-    for known, attachment_id in attachments_of(task):
-        if known == public_id:
-            found = await attachments.find_attachment(tx, environment_id, attachment_id)
-            assert found is not None
-            return found
+    for listed_id, attachment_id in list_attachment_ids(task):
+        if listed_id == public_id:
+            attachment = await attachments.find_attachment(tx, environment_id, attachment_id)
+            assert attachment is not None
+            return attachment
     raise NotFound("the task has no such attachment")
 
 
 def check_task(
     task_id: str | None, response: dict[str, Any], public_ids: Sequence[str], file_bytes: int
 ) -> None:
-    """Raise InvalidContent for a task that cannot be kept; pointers lead from the task."""
+    """Raise InvalidContent for a task that cannot be stored; pointers are relative to the task.
+
+    `file_bytes` is the size of all its files together.
+    """
     _check_id(task_id, "/task_id")
     if len(public_ids) > ATTACHMENTS_PER_TASK_MAX:
         raise InvalidContent(
@@ -216,8 +228,8 @@ def check_task(
         )
 
 
-def _check_id(given: str | None, pointer: str) -> None:
-    if given is not None and not ids.is_usable(given):
+def _check_id(public_id: str | None, pointer: str) -> None:
+    if public_id is not None and not ids.is_usable(public_id):
         raise InvalidContent(
             "an id has 1 to 255 characters, no control characters", pointer=pointer
         )

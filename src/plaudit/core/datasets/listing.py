@@ -1,4 +1,4 @@
-"""Answer the listings of datasets: deliveries, and pages of tasks as stored bytes."""
+"""Listings of datasets as v2 JSON: deliveries, and pages of tasks from their stored bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DatasetTaskQuery(Struct, frozen=True, kw_only=True):
-    """A request for a page of a dataset's tasks; times are exclusive bounds in milliseconds."""
+    """Request for a page of a dataset's or delivery's tasks; exclusive bounds in milliseconds."""
 
     dataset_id: str | None = None
     delivery_id: str | None = None
@@ -32,8 +32,8 @@ class DatasetTaskQuery(Struct, frozen=True, kw_only=True):
     expand: frozenset[str] = frozenset()
 
 
-class _Walk(Struct, frozen=True, array_like=True, tag="dataset tasks"):
-    """Where a walk over a dataset's or a delivery's tasks goes on."""
+class _TaskCursor(Struct, frozen=True, array_like=True, tag="dataset tasks"):
+    """Cursor of a listing of a dataset's or a delivery's tasks: its filters and last row."""
 
     epoch: int
     dataset_key: int
@@ -43,10 +43,10 @@ class _Walk(Struct, frozen=True, array_like=True, tag="dataset tasks"):
     after_ms: int
     after_seq: int
     bound: int
-    """The greatest time of delivery that belongs to the walk."""
+    """Greatest delivery time that the listing includes, in milliseconds."""
 
 
-async def delivery_list(
+async def list_deliveries(
     tx: Transaction,
     environment_id: str,
     *,
@@ -55,81 +55,92 @@ async def delivery_list(
     delivered_before: int | None,
     expand: frozenset[str],
 ) -> wire.DatasetDeliveryList:
-    """All deliveries of a dataset, or of all datasets (A17), by time."""
+    """List the deliveries of a dataset, or of all datasets if None, by time.
+
+    Bounds are exclusive, in milliseconds. Raises NotFound for an unknown dataset.
+    """
     if dataset_id is None:
         owners = await datasets.list_datasets(tx, environment_id)
     else:
         owners = [await get_dataset(tx, environment_id, dataset_id)]
-    found = await datasets.list_deliveries(
+    deliveries = await datasets.list_deliveries(
         tx,
         environment_id,
         dataset_key=None if dataset_id is None else owners[0].dataset_key,
         delivered_after=delivered_after,
         delivered_before=delivered_before,
     )
-    shown = {
-        one.dataset_key: wire.dataset(one) if "dataset" in expand else one.dataset_id
-        for one in owners
+    references = {
+        dataset.dataset_key: wire.dataset(dataset) if "dataset" in expand else dataset.dataset_id
+        for dataset in owners
     }
     return wire.DatasetDeliveryList(
-        deliveries=[wire.delivery(one, shown[one.dataset_key]) for one in found]
+        deliveries=[
+            wire.delivery(delivery, references[delivery.dataset_key]) for delivery in deliveries
+        ]
     )
 
 
-async def task_page(
+async def get_task_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: DatasetTaskQuery
 ) -> list[bytes]:
-    """One page of tasks as JSON, in pieces to be joined once."""
-    dataset, delivery, walk = await _walk_of(tx, secret, environment_id, query)
-    found = await _tasks(tx, dataset, delivery, walk, query.limit + 1)
-    return [b'{"tasks":[', *await _rest_of_page(tx, secret, dataset, walk, found, query)]
+    """Return one page of tasks as JSON, in parts to be joined.
+
+    Raises NotFound, InvalidParameter without a scope, InvalidPageToken, PageTokenExpired.
+    """
+    dataset, delivery, cursor = await _resolve_cursor(tx, secret, environment_id, query)
+    tasks = await _list_tasks(tx, dataset, delivery, cursor, query.limit + 1)
+    return [b'{"tasks":[', *await _render_rest(tx, secret, dataset, cursor, tasks, query)]
 
 
-async def delivery_page(
+async def get_delivery_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: DatasetTaskQuery
 ) -> list[bytes]:
-    """A delivery as an object (A18) and one page of its tasks as JSON, in pieces."""
-    dataset, delivery, walk = await _walk_of(tx, secret, environment_id, query)
+    """Return a delivery as an object, and one page of its tasks, as JSON parts to be joined.
+
+    Raises as `get_task_page` does.
+    """
+    dataset, delivery, cursor = await _resolve_cursor(tx, secret, environment_id, query)
     assert delivery is not None
-    found = await _tasks(tx, dataset, delivery, walk, query.limit + 1)
-    shown = _encode(wire.delivery(delivery, dataset.dataset_id))
-    rest = await _rest_of_page(tx, secret, dataset, walk, found, query)
-    return [b'{"delivery":%b,"tasks":[' % shown, *rest]
+    tasks = await _list_tasks(tx, dataset, delivery, cursor, query.limit + 1)
+    delivery_json = _encode(wire.delivery(delivery, dataset.dataset_id))
+    rest = await _render_rest(tx, secret, dataset, cursor, tasks, query)
+    return [b'{"delivery":%b,"tasks":[' % delivery_json, *rest]
 
 
-async def one_task(
+async def get_task(
     tx: Transaction, environment_id: str, task_id: str, expand: frozenset[str]
 ) -> bytes | None:
-    """One task as JSON; None if this world has none of that id."""
+    """Return one task as JSON; None if this environment has none of that id."""
     task = await datasets.find_dataset_task(tx, environment_id, task_id)
     if task is None:
         return None
     dataset = await datasets.find_dataset_by_key(tx, environment_id, task.dataset_key)
     assert dataset is not None
-    return b"".join(await _shown(tx, dataset, [task], expand))
+    return b"".join(await _render_tasks(tx, dataset, [task], expand))
 
 
-async def _walk_of(
+async def _resolve_cursor(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: DatasetTaskQuery
-) -> tuple[DatasetRow, DatasetDeliveryRow | None, _Walk]:
-    """The walk a request starts or continues, and where it is."""
-    dataset, delivery = await _scope(tx, environment_id, query)
+) -> tuple[DatasetRow, DatasetDeliveryRow | None, _TaskCursor]:
+    """Return the dataset, the delivery if any, and the cursor that a request starts from."""
+    dataset, delivery = await _resolve_scope(tx, environment_id, query)
     if query.next_token is not None:
-        walk = page_tokens.decode(secret, environment_id, query.next_token, _Walk)
-        if walk.epoch != tx.epoch:
+        cursor = page_tokens.decode(secret, environment_id, query.next_token, _TaskCursor)
+        if cursor.epoch != tx.epoch:
             raise PageTokenExpired
-        _must_agree(walk, dataset, delivery, query)
-        if delivery is None and walk.delivery_id is not None:
-            delivery = await datasets.find_delivery(tx, environment_id, walk.delivery_id)
-        dataset = await datasets.find_dataset_by_key(tx, environment_id, walk.dataset_key)
+        _check_filters(cursor, dataset, delivery, query)
+        if delivery is None and cursor.delivery_id is not None:
+            delivery = await datasets.find_delivery(tx, environment_id, cursor.delivery_id)
+        dataset = await datasets.find_dataset_by_key(tx, environment_id, cursor.dataset_key)
         if dataset is None:
             raise InvalidPageToken
-        return dataset, delivery, walk
+        return dataset, delivery, cursor
     if dataset is None:
         raise InvalidParameter("name what to list: dataset_id or delivery_id", param="dataset_id")
-    _, last_ms = await datasets.bounds_of(tx, dataset)
+    _, last_ms = await datasets.get_bounds(tx, dataset)
     before_ms = FAR if query.delivered_before is None else query.delivered_before
-    walk = _Walk(
+    cursor = _TaskCursor(
         epoch=tx.epoch,
         dataset_key=dataset.dataset_key,
         delivery_id=None if delivery is None else delivery.delivery_id,
@@ -139,33 +150,36 @@ async def _walk_of(
         after_seq=0 if query.delivered_after is None else FAR,
         bound=min(last_ms, before_ms - 1),
     )
-    return dataset, delivery, walk
+    return dataset, delivery, cursor
 
 
-def _must_agree(
-    walk: _Walk,
+def _check_filters(
+    cursor: _TaskCursor,
     dataset: DatasetRow | None,
     delivery: DatasetDeliveryRow | None,
     query: DatasetTaskQuery,
 ) -> None:
-    """Refuse filters that contradict the token; those not sent again are taken from it (A14)."""
+    """Raise InvalidPageToken for filters that differ from the token's; absent ones are fine."""
     pairs = (
-        (None if dataset is None else dataset.dataset_key, walk.dataset_key),
-        (None if delivery is None else delivery.delivery_id, walk.delivery_id),
-        (query.delivered_after, walk.delivered_after),
-        (query.delivered_before, walk.delivered_before),
+        (None if dataset is None else dataset.dataset_key, cursor.dataset_key),
+        (None if delivery is None else delivery.delivery_id, cursor.delivery_id),
+        (query.delivered_after, cursor.delivered_after),
+        (query.delivered_before, cursor.delivered_before),
     )
-    if any(given is not None and given != pinned for given, pinned in pairs):
+    if any(sent is not None and sent != pinned for sent, pinned in pairs):
         raise InvalidPageToken(
             "next_token belongs to a request with other filters; "
             "send the same ones again, or start without it"
         )
 
 
-async def _scope(
+async def _resolve_scope(
     tx: Transaction, environment_id: str, query: DatasetTaskQuery
 ) -> tuple[DatasetRow | None, DatasetDeliveryRow | None]:
-    """What a request names; a delivery is looked up inside the dataset where one is given."""
+    """Return the dataset and delivery that a request names; raises NotFound.
+
+    A delivery must belong to the dataset if both are named.
+    """
     dataset = None
     if query.dataset_id is not None:
         dataset = await get_dataset(tx, environment_id, query.dataset_id)
@@ -180,62 +194,62 @@ async def _scope(
     return await datasets.find_dataset_by_key(tx, environment_id, delivery.dataset_key), delivery
 
 
-async def _tasks(
+async def _list_tasks(
     tx: Transaction,
     dataset: DatasetRow,
     delivery: DatasetDeliveryRow | None,
-    walk: _Walk,
+    cursor: _TaskCursor,
     limit: int,
 ) -> list[DatasetTaskRow]:
     if delivery is None:
         return await datasets.list_tasks_by_delivery_time(
             tx,
             dataset.dataset_key,
-            after=(walk.after_ms, walk.after_seq),
-            bound=walk.bound,
+            after=(cursor.after_ms, cursor.after_seq),
+            bound=cursor.bound,
             limit=limit,
         )
-    is_after = walk.delivered_after is None or delivery.delivered_ms > walk.delivered_after
-    is_before = walk.delivered_before is None or delivery.delivered_ms < walk.delivered_before
+    is_after = cursor.delivered_after is None or delivery.delivered_ms > cursor.delivered_after
+    is_before = cursor.delivered_before is None or delivery.delivered_ms < cursor.delivered_before
     if not (is_after and is_before):
         return []
-    after_seq = walk.after_seq if walk.after_ms == delivery.delivered_ms else 0
+    after_seq = cursor.after_seq if cursor.after_ms == delivery.delivered_ms else 0
     return await datasets.list_tasks_of_delivery(tx, delivery, after_seq=after_seq, limit=limit)
 
 
-async def _rest_of_page(
+async def _render_rest(
     tx: Transaction,
     secret: ServerSecret,
     dataset: DatasetRow,
-    walk: _Walk,
-    found: list[DatasetTaskRow],
+    cursor: _TaskCursor,
+    tasks: list[DatasetTaskRow],
     query: DatasetTaskQuery,
 ) -> list[bytes]:
-    """Everything of a page that follows the bracket before its tasks."""
-    if len(found) <= query.limit:
-        return [*await _shown(tx, dataset, found, query.expand), b"]}"]
-    last = found[query.limit - 1]
-    place = msgspec.structs.replace(walk, after_ms=last.delivered_ms, after_seq=last.seq)
-    token = page_tokens.encode(secret, dataset.environment_id, place)
-    parts = await _shown(tx, dataset, found[: query.limit], query.expand)
+    """Render the rest of a page after `"tasks":[`, with its next token."""
+    if len(tasks) <= query.limit:
+        return [*await _render_tasks(tx, dataset, tasks, query.expand), b"]}"]
+    last = tasks[query.limit - 1]
+    next_cursor = msgspec.structs.replace(cursor, after_ms=last.delivered_ms, after_seq=last.seq)
+    token = page_tokens.encode(secret, dataset.environment_id, next_cursor)
+    parts = await _render_tasks(tx, dataset, tasks[: query.limit], query.expand)
     return [*parts, b'],"next_token":"%b"}' % token.encode()]
 
 
-async def _shown(
+async def _render_tasks(
     tx: Transaction, dataset: DatasetRow, tasks: Sequence[DatasetTaskRow], expand: frozenset[str]
 ) -> list[bytes]:
-    """Tasks of one dataset as JSON, with commas between them."""
+    """Render tasks of one dataset as JSON parts with commas between them."""
     dataset_json = _encode(wire.dataset(dataset) if "dataset" in expand else dataset.dataset_id)
     deliveries: dict[str, bytes] = {}
     parts: list[bytes] = []
     for task in tasks:
         if task.delivery_id not in deliveries:
-            shown: object = task.delivery_id
+            reference: object = task.delivery_id
             if "delivery" in expand:
                 row = await datasets.find_delivery(tx, dataset.environment_id, task.delivery_id)
                 assert row is not None
-                shown = wire.delivery(row, dataset.dataset_id)
-            deliveries[task.delivery_id] = _encode(shown)
+                reference = wire.delivery(row, dataset.dataset_id)
+            deliveries[task.delivery_id] = _encode(reference)
         comma = b"," if parts else b""
         parts.append(comma + wire.task(task, dataset_json, deliveries[task.delivery_id]))
     return parts

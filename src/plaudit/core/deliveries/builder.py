@@ -53,7 +53,7 @@ class DeliveryBuilder:
         schema_id: str | None = None,
         lease_ms: int = LEASE_MS,
     ) -> None:
-        self._name_key = names.checked(name)
+        self._name_key = names.check_name(name)
         if schema_id is not None and not ids.is_usable(schema_id):
             raise InvalidContent(
                 "an id has 1 to 255 characters, no control characters",
@@ -346,7 +346,7 @@ async def deliver(
 
 async def has_delivery(tx: Transaction, project: ProjectRow, name: str) -> bool:
     """Whether the project has a delivery of this name; not one that is being made."""
-    name_key = names.key_of(name)
+    name_key = names.normalize_name(name)
     return bool(await deliveries.find_delivery_by_name(tx, project.project_key, name_key))
 
 

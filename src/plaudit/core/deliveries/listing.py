@@ -87,7 +87,7 @@ async def find_delivery(
         if found is None or (project is not None and found.project_key != project.project_key):
             raise NotFound("there is no such delivery")
         name = words.delivery_name
-        if name is not None and names.key_of(name) != names.key_of(found.name):
+        if name is not None and names.normalize_name(name) != names.normalize_name(found.name):
             raise InvalidParameter(
                 "delivery_id and delivery_name denote different deliveries", param="delivery_name"
             )
@@ -100,7 +100,7 @@ async def find_delivery(
             param="delivery_name",
         )
     found = await deliveries.find_delivery_by_name(
-        tx, project.project_key, names.key_of(words.delivery_name)
+        tx, project.project_key, names.normalize_name(words.delivery_name)
     )
     if found is None:
         raise NotFound("there is no such delivery")

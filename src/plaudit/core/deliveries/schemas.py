@@ -41,7 +41,7 @@ async def create_schema(
 
 async def add_schema(tx: Transaction, schema: DeliverySchemaRow) -> None:
     """Add a schema as it is; raises Conflict if its id is taken."""
-    names.checked(schema.name)
+    names.check_name(schema.name)
     if not _ID.fullmatch(schema.schema_id):
         raise InvalidContent(_ID_RULE, pointer="/id")
     for name, person in (("createdBy", schema.created_by), ("updatedBy", schema.updated_by)):

@@ -1,1 +1,1 @@
-"""Requests and mail that Plaudit sends to servers of others, and where they may lead."""
+"""HTTP client and SMTP client for other servers, and checks of URLs and addresses."""

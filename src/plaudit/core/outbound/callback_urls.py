@@ -1,4 +1,4 @@
-"""Where a callback may go: to a URL, or to an e-mail address where mail can be sent."""
+"""Check of callbacks: a URL, or an e-mail address if the server can send mail."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from plaudit.settings import Settings
 
 
 def is_mail(callback: str) -> bool:
-    """Whether a callback is meant as an e-mail address rather than as a URL."""
+    """True for a callback that is written as an e-mail address, not as a URL."""
     return "@" in callback and "/" not in callback.partition("@")[0]
 
 
 async def check_callback(
-    text: str, *, egress: HttpClient, settings: Settings, pointer: str = ""
+    text: str, *, http_client: HttpClient, settings: Settings, pointer: str = ""
 ) -> None:
-    """Raise InvalidContent unless a callback may be saved; looks names up, see `check_url`."""
+    """Raise InvalidContent unless a callback may be saved; asks DNS, see `HttpClient.check_url`."""
     if not is_mail(text):
-        await egress.check_url(text, pointer=pointer)
+        await http_client.check_url(text, pointer=pointer)
         return
     try:
         mailbox.check(text)

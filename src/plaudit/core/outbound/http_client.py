@@ -1,11 +1,11 @@
-"""The one way out: every HTTP request that Plaudit makes goes through here.
+"""HTTP client for customers' URLs, guarded against server-side request forgery (ADR 0015).
 
 Customers choose where callbacks go, so each URL may be an attempt to reach what only this machine
-can reach (reliability T11 to T13). A host is looked up once for each attempt, **all** its
-addresses are checked, and the connection is made to one of the addresses that were checked; the
-name is used for the Host header and for TLS alone. Answers are counted and thrown away. By
-construction there are no redirects, proxies, cookies, decompression or reused connections: this
-speaks httpcore2, which has none of them unless asked.
+can reach (OWASP, "Server-Side Request Forgery Prevention"). A host is looked up once for each
+attempt, **all** its addresses are checked, and the connection is made to one of the addresses that
+were checked; the name is used for the Host header and for TLS alone. Answers are counted and
+discarded. There are no redirects, proxies, cookies, decompression or reused connections: httpcore2
+has none of them unless asked.
 """
 
 from __future__ import annotations
@@ -38,33 +38,33 @@ ANSWER_BYTES_MAX = 64 * 1024
 RETRY_AFTER_SECONDS_MAX = 24 * 3600
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
-"""A host name → its addresses as text; raises OSError if there are none."""
+"""Resolver: host name → its addresses as text; raises OSError if there are none."""
 
 _NEVER_PUBLIC = re.compile(
     r"[^.]+|.*\.(localhost|localdomain|local|internal|intranet|lan|home|corp|private|home\.arpa)"
 )
-"""Names that lead nowhere on the public Internet, whether or not they resolve right now."""
+"""Host names that are never public, even if they do not resolve now."""
 
 _lookups = ThreadPoolExecutor(max_workers=16, thread_name_prefix="plaudit-lookup")
-"""Threads of their own: a lookup cannot be called off, and whoever owns a name can make it slow."""
+"""Separate threads: a lookup cannot be cancelled, and the owner of a name can make it slow."""
 
 
 async def resolve_host(host: str) -> list[str]:
-    """Every address of a name, as the system knows them; raises OSError if there is none."""
-    found = await asyncio.get_running_loop().run_in_executor(
+    """Resolve a host name by the system's resolver to its addresses; raises OSError if none."""
+    entries = await asyncio.get_running_loop().run_in_executor(
         _lookups, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     )
-    return list(dict.fromkeys(str(where[0]) for *_, where in found))
+    return list(dict.fromkeys(str(address[0]) for *_, address in entries))
 
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """The authorities that everybody trusts. Reading them takes 16 ms, so not at the start."""
+    """TLS context with the system's authorities; loaded on first use, which takes 16 ms."""
     return httpcore2.default_ssl_context()
 
 
 class HttpClient:
-    """Checks URLs and posts to them. Public addresses on `ports`, and `allow` on any port."""
+    """HTTP client that connects to public addresses on `ports`, and to `allow` on any port."""
 
     def __init__(
         self,
@@ -82,18 +82,18 @@ class HttpClient:
         self._deadline_s = deadline_s
 
     async def check_url(self, text: str, *, pointer: str = "") -> None:
-        """Raise InvalidContent unless a URL leads where requests may go; for when it is saved.
+        """Raise InvalidContent unless requests to a URL are permitted; called before it is saved.
 
-        A name that cannot be looked up at this moment passes, for that may change: each attempt
-        checks again. Takes up to `LOOKUP_SECONDS_MAX`, so it has no place inside a transaction.
+        A name that does not resolve now passes, as that may change: each attempt checks again.
+        Takes up to `LOOKUP_SECONDS_MAX`, so it must not run inside a transaction.
         """
         target = parse_url(text, pointer=pointer)
-        found = await self._find(target)
-        if found:
-            is_fine = self._permits(found, target.port)
+        addresses = await self._find_addresses(target)
+        if addresses:
+            is_permitted = self._permits(addresses, target.port)
         else:
-            is_fine = target.port in self._ports and not _NEVER_PUBLIC.fullmatch(target.host)
-        if not is_fine:
+            is_permitted = target.port in self._ports and not _NEVER_PUBLIC.fullmatch(target.host)
+        if not is_permitted:
             raise InvalidContent(
                 "the URL must lead to public addresses alone, on port "
                 f"{' or '.join(map(str, self._ports))}; whoever runs this server can permit other "
@@ -102,11 +102,11 @@ class HttpClient:
             )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-        """Post to a URL and say what became of it, within the deadline; never raises for it.
+        """POST to a URL within the deadline; failures are results, nothing is raised.
 
-        Names and values of `headers` are ASCII; those that belong to the connection are ours.
-        `ok` means a status of 200 to 299 and an answer that was whole or at least
-        `ANSWER_BYTES_MAX` long. Everything else, a redirect too, is a failed attempt.
+        Names and values of `headers` are ASCII, without Host, User-Agent, Accept and Connection.
+        `ok` means a status of 200 to 299 and an answer that was complete, or cut at
+        `ANSWER_BYTES_MAX`. Everything else, a redirect too, is a failed attempt.
         """
         started = asyncio.get_running_loop().time()
         exchange = _Exchange()
@@ -130,23 +130,23 @@ class HttpClient:
             target = parse_url(url)
         except InvalidContent:
             return AttemptStatus.bad_url
-        found = await self._find(target)
-        if not found:
+        addresses = await self._find_addresses(target)
+        if not addresses:
             return AttemptStatus.dns_failed
-        if not self._permits(found, target.port):
+        if not self._permits(addresses, target.port):
             return AttemptStatus.refused_address
-        dialler = _Dialler(found[:ADDRESSES_TRIED_MAX])
+        dialler = _Dialler(addresses[:ADDRESSES_TRIED_MAX])
         try:
             await exchange.run(target, body, headers, dialler, self._tls or _trusted())
         except (httpcore2.NetworkError, httpcore2.TimeoutException, OSError) as exc:
             return _failure(exc, dialler.is_connected)
         except httpcore2.ProtocolError as exc:
-            # An end before any answer has no cause; whatever h11 could not read has one.
+            # A connection that ended before any answer has no cause; an h11 parse error has one.
             return AttemptStatus.protocol_error if exc.__cause__ else AttemptStatus.reset
         return AttemptStatus.ok if exchange.status in range(200, 300) else AttemptStatus.status
 
-    async def _find(self, target: Target) -> list[Address]:
-        """The addresses of a target; none if they cannot be found."""
+    async def _find_addresses(self, target: Target) -> list[Address]:
+        """Resolve a target; empty if it has no address."""
         if target.address is not None:
             return [target.address]
         try:
@@ -156,7 +156,7 @@ class HttpClient:
             return []
 
     def _permits(self, addresses: Iterable[Address], port: int) -> bool:
-        """Whether every one of the addresses may be called on this port."""
+        """True if all of the addresses may be called on this port."""
         return all(
             is_among(address, self._allow) or (port in self._ports and is_public(address))
             for address in addresses
@@ -164,7 +164,7 @@ class HttpClient:
 
 
 class _Exchange:
-    """One request and what is kept of its answer."""
+    """One request, and the status, length and Retry-After of its answer."""
 
     def __init__(self) -> None:
         self.status: int | None = None
@@ -179,7 +179,7 @@ class _Exchange:
         dialler: _Dialler,
         tls: ssl.SSLContext,
     ) -> None:
-        """Connect, post, read a bounded answer, hang up; raises what httpcore2 raises."""
+        """Connect, POST, read a bounded answer, close; raises httpcore2's exceptions."""
         url = httpcore2.URL(
             scheme=target.scheme, host=target.host, port=target.port, target=target.path
         )
@@ -215,7 +215,7 @@ class _Exchange:
 
 
 class _Dialler(httpcore2.AsyncNetworkBackend):
-    """Connects to the addresses it was given, whatever name it is asked for."""
+    """Network backend that connects to checked addresses, whatever host it is asked for."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
         self._addresses = addresses
@@ -230,7 +230,7 @@ class _Dialler(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first address that answers; each gets its share of the time."""
+        """Connect to the first address that answers; each gets an equal share of the time left."""
         now = asyncio.get_running_loop().time
         deadline = now() + CONNECT_SECONDS_MAX
         for left, address in zip(range(len(self._addresses), 0, -1), self._addresses, strict=True):
@@ -261,14 +261,14 @@ def _failure(exc: Exception, is_connected: bool) -> AttemptStatus:
 
 
 def _authority(target: Target) -> str:
-    """The Host header: the name as in the URL, with the port unless it goes without saying."""
+    """Host header: the name as in the URL, and the port unless it is the scheme's own."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     is_usual = target.port == {"http": 80, "https": 443}[target.scheme]
     return host if is_usual else f"{host}:{target.port}"
 
 
 def _retry_after_s(value: bytes) -> int | None:
-    """Seconds that a Retry-After asks for, as a number or until a date; None if it is neither."""
+    """Seconds of a Retry-After header, a number or a date (RFC 9110), capped; None if neither."""
     text = value.decode("latin-1").strip()
     if re.fullmatch(r"[0-9]{1,12}", text):
         return min(int(text), RETRY_AFTER_SECONDS_MAX)

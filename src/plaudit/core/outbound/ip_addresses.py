@@ -1,7 +1,7 @@
-"""Which network addresses are public: our own table, because no library's can be relied on.
+"""Public IP addresses, by a table of our own after IANA's special-purpose address registries.
 
-Python's `ipaddress` calls the NAT64, 6to4 and IPv4-compatible forms of 127.0.0.1 global, and
-multicast too (reliability F9). Anything that is not known to be on the public Internet is not.
+Python's `ipaddress.is_global` cannot be relied on: it is true for the NAT64, 6to4 and
+IPv4-compatible forms of 127.0.0.1, and for multicast. Anything not known to be public is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NOT_PUBLIC_V4 = tuple(
     )
 )
 _GLOBAL_UNICAST_V6 = IPv6Network("2000::/3")
-"""All of IPv6 that has been given out. Outside lie ::1, the forms that embed IPv4 (::/96,
+"""Global unicast, all that IANA has assigned. Outside lie ::1, the forms that embed IPv4 (::/96,
 ::ffff:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), fc00::/7, fe80::/10, fec0::/10, ff00::/8 and more."""
 _NOT_PUBLIC_V6 = tuple(
     IPv6Network(text)
@@ -48,7 +48,7 @@ _NOT_PUBLIC_V6 = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public Internet and to no special use."""
+    """True if an address is on the public Internet and has no special use."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _NOT_PUBLIC_V4)
     return address in _GLOBAL_UNICAST_V6 and not any(
@@ -57,5 +57,5 @@ def is_public(address: Address) -> bool:
 
 
 def is_among(address: Address, networks: Iterable[Network]) -> bool:
-    """Whether one of the networks holds the address; an IPv4 network holds no IPv6 form of it."""
+    """True if one of the networks contains the address; IPv4-mapped forms match no IPv4 network."""
     return any(address in network for network in networks)

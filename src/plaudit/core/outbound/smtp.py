@@ -1,4 +1,4 @@
-"""Sends one plain-text e-mail through the mail server of the settings."""
+"""SMTP client: one plain-text e-mail through the mail server of the settings."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ async def send(
     message_id: str,
     tls: ssl.SSLContext | None = None,
 ) -> AttemptResult:
-    """Hand one message to the mail server and say what became of it, within `DEADLINE_SECONDS`.
+    """Hand one mail to the mail server within `DEADLINE_SECONDS`; failures are results.
 
-    `ok` means that the server took it over. `message_id` stays the same for every attempt. `to`
-    must have passed `mailbox.check`; ValueError if it would not.
+    `ok` means that the server accepted it. `message_id` is the local part of the Message-ID, equal
+    in every attempt. Raises ValueError unless `to` passes `mailbox.check`.
     """
     mailbox.check(to)
     message = _message(server, to=to, subject=subject, text=text, message_id=message_id)
@@ -43,7 +43,7 @@ async def send(
         port=server.port,
         username=server.user,
         password=server.password,
-        # Ours, because the library would look this machine's name up and wait for it.
+        # Set, because the library would look up this machine's name and wait for it.
         local_hostname=_domain(server),
         timeout=DEADLINE_SECONDS,
         use_tls=server.scheme == "smtps",
@@ -64,7 +64,7 @@ async def send(
 
 
 async def _hang_up(client: aiosmtplib.SMTP) -> None:
-    """End the session; how that goes changes nothing about a message that was taken over."""
+    """End the session; a failure here changes nothing about a mail that was accepted."""
     try:
         async with asyncio.timeout(GOODBYE_SECONDS):
             await client.quit()
@@ -93,7 +93,7 @@ def _domain(server: SmtpServer) -> str:
 
 
 def _failure(exc: Exception) -> tuple[AttemptStatus, int | None]:
-    """The word for a failure, and the code of the mail server's reply if that was it."""
+    """Status of a failure, and the mail server's reply code if it has one."""
     match exc, exc.__cause__:
         case aiosmtplib.SMTPResponseException(code=code), _ if code > 0:
             return AttemptStatus.status, code

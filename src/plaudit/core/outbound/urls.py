@@ -1,8 +1,8 @@
-"""A URL as text → the one server, port and path that it names, or the reason why it may not.
+"""Strict parser of http and https URLs into scheme, host, port and path.
 
-Strict on purpose: where readers of URLs differ (backslashes, user names, `127.1`, `0x7f.1`,
-`[fe80::1%eth0]`), the text is refused. What comes out is all that the sender goes by, so there is
-no second reading that could differ from the checked one.
+Where URL parsers differ (backslashes, user names, `127.1`, `0x7f.1`, `[fe80::1%eth0]`), the text is
+refused. Requests are built from the parsed parts only, so no second parser can read another host
+than the one that was checked.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _AUTHORITY = re.compile(
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.ASCII)
-"""Hosts that some reader takes for an IPv4 address (WHATWG URL, "ends in a number")."""
+"""Hosts that some parser takes for an IPv4 address (WHATWG URL, "ends in a number")."""
 
 
 class Target(Struct, frozen=True):
-    """What a URL leads to. `host` is lower-case ASCII (punycode), without brackets."""
+    """Parsed URL. `host` is lower-case ASCII (punycode), without brackets."""
 
     scheme: str
     host: str
@@ -39,29 +39,29 @@ class Target(Struct, frozen=True):
     path: str
     """Path and query, percent-encoded; the fragment is left out."""
     address: Address | None
-    """The host, where the URL names an address and no name has to be looked up."""
+    """The host as an address, None if it is a name that has to be resolved."""
 
 
 def check_length(text: str | None, pointer: str) -> None:
-    """Raise InvalidContent for a URL that is too long to be kept, whatever it leads to."""
+    """Raise InvalidContent for a URL of more than `URL_CHARS_MAX` characters."""
     if text is not None and len(text) > URL_CHARS_MAX:
         raise InvalidContent(f"a URL has at most {URL_CHARS_MAX} characters", pointer=pointer)
 
 
 def parse_url(text: str, *, pointer: str = "") -> Target:
-    """Read an http or https URL; raises InvalidContent saying what has to be changed."""
+    """Parse an http or https URL; raises InvalidContent with what has to be changed."""
     check_length(text, pointer)
     if _UNSAFE.search(text):
         raise InvalidContent(
             "the URL holds a space, a backslash or a control character; percent-encode it",
             pointer=pointer,
         )
-    found = _AUTHORITY.fullmatch(text)
-    if found is None:
+    match = _AUTHORITY.fullmatch(text)
+    if match is None:
         raise InvalidContent(
             "the URL must be http://host/path or https://host/path", pointer=pointer
         )
-    scheme, userinfo, _, port_text = found.groups()
+    scheme, userinfo, _, port_text = match.groups()
     if userinfo is not None:
         raise InvalidContent("the URL must not hold a user name or password", pointer=pointer)
     port = int(port_text) if port_text else _PORTS[scheme.lower()]
@@ -83,7 +83,7 @@ def parse_url(text: str, *, pointer: str = "") -> Target:
 
 
 def _address(host: str) -> Address | None:
-    """The address that a host is written as; None for a name, raises for other spellings."""
+    """Return a host's address, None for a name; raises ValueError for other spellings."""
     if ":" in host:
         if "%" in host:
             raise AddressValueError("an address with a zone means something on one machine alone")

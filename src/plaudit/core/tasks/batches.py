@@ -48,7 +48,7 @@ async def open_batch(
     callback: str | None,
 ) -> BatchRow:
     """Create a batch whose name is new in the whole environment; raises Conflict (contract 3.5)."""
-    name_key = names.checked(name)
+    name_key = names.check_name(name)
     batch_id = ids.mint("batch")
     if not await batches.reserve_name(tx, project.environment_id, name_key, batch_id):
         raise Conflict(f"there is a batch named {name!r} already")
@@ -93,7 +93,7 @@ async def set_metadata(
     await batches.add_progress(tx, batch.project_key, batch.batch_id, {})  # an import's lock
     for _ in range(lifecycle.ATTEMPTS_MAX):
         current = await _current(tx, batch)
-        wanted = json_merge_patch.merged(_decode(current.metadata), metadata) if merge else metadata
+        wanted = json_merge_patch.merge(_decode(current.metadata), metadata) if merge else metadata
         size_limits.check_metadata(wanted)
         if await batches.replace_metadata(tx, current, _encode(wanted)):
             return msgspec.structs.replace(current, metadata=_encode(wanted))

@@ -164,8 +164,10 @@ class BulkUpload:
 
             if key is None:
                 return await once(), False
-            request_hash = idempotency.hash_of(self._scope, chunk.digest.digest())
-            return await idempotency.once(tx, self._project.environment_id, key, request_hash, once)
+            request_hash = idempotency.hash_request(self._scope, chunk.digest.digest())
+            return await idempotency.run_once(
+                tx, self._project.environment_id, key, request_hash, once
+            )
 
         for _ in range(bulk_insert.ATTEMPTS_MAX):
             try:

@@ -267,7 +267,7 @@ async def set_metadata(
             task = await tasks.get_task(tx, task.project_key, task.seq)
         fields = render.read_head(task.head)
         fields.metadata = (
-            json_merge_patch.merged(fields.metadata or {}, metadata) if merge else metadata
+            json_merge_patch.merge(fields.metadata or {}, metadata) if merge else metadata
         )
         size_limits.check_metadata(fields.metadata)
         head = render.render_head(fields, has_body=task.body is not None)

@@ -43,7 +43,7 @@ async def create_project(
 
     `detail` has passed `checked_detail` where it comes from outside.
     """
-    name_key = names.checked(name)
+    name_key = names.check_name(name)
     if project_id is not None and not ids.is_usable(project_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
     project = ProjectRow(
@@ -78,7 +78,7 @@ async def change_project(
         )
         _check_size(detail)
         name = changes.get("name", was.name)
-        name_key = names.checked(name)
+        name_key = names.check_name(name)
         other = await projects.find_project_by_name(tx, environment_id, name_key)
         if other is not None and other.project_key != was.project_key:
             raise Conflict(f"there is a project named {name!r} already")
@@ -143,7 +143,7 @@ def _check_words(words: list[str], pointer: str) -> None:
     if len(words) > WORDS_MAX:
         raise InvalidContent(f"at most {WORDS_MAX}", pointer=pointer)
     for number, word in enumerate(words):
-        names.checked(word, f"{pointer}/{number}")
+        names.check_name(word, f"{pointer}/{number}")
 
 
 def check_batch(metadata: dict[str, Any] | None, callback: str | None) -> None:
@@ -165,7 +165,7 @@ async def create_batch(
     callback: str | None = None,
 ) -> BatchRow:
     """Add a batch; raises Conflict if its id is taken, or its name within the project."""
-    name_key = names.checked(name)
+    name_key = names.check_name(name)
     if batch_id is not None and not ids.is_usable(batch_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
     check_batch(metadata, callback)

@@ -33,16 +33,16 @@ async def find_project(
         project = await projects.find_project(tx, environment_id, words.project_id)
         if project is None:
             raise NotFound("there is no such project")
-        if words.project_name is not None and names.key_of(words.project_name) != names.key_of(
-            project.name
-        ):
+        if words.project_name is not None and names.normalize_name(
+            words.project_name
+        ) != names.normalize_name(project.name):
             raise InvalidParameter(
                 "project_id and project_name denote different projects", param="project_name"
             )
         return project
     if words.project_name is not None:
         project = await projects.find_project_by_name(
-            tx, environment_id, names.key_of(words.project_name)
+            tx, environment_id, names.normalize_name(words.project_name)
         )
         if project is None:
             raise NotFound("there is no such project")
@@ -59,16 +59,16 @@ async def find_batch(
         batch = await batches.find_batch(tx, environment_id, words.batch_id)
         if batch is None or inside not in (None, batch.project_key):
             raise NotFound("there is no such batch")
-        if words.batch_name is not None and names.key_of(words.batch_name) != names.key_of(
-            batch.name
-        ):
+        if words.batch_name is not None and names.normalize_name(
+            words.batch_name
+        ) != names.normalize_name(batch.name):
             raise InvalidParameter(
                 "batch_id and batch_name denote different batches", param="batch_name"
             )
         return batch
     if words.batch_name is not None:
         found = await batches.list_batches_by_name(
-            tx, environment_id, names.key_of(words.batch_name), inside
+            tx, environment_id, names.normalize_name(words.batch_name), inside
         )
         if not found:
             raise NotFound("there is no such batch")

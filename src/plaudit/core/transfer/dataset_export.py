@@ -41,7 +41,7 @@ async def dataset_lines(
     async with db.read() as tx:
         found = await datasets_store.list_datasets(tx, environment_id)
         deliveries = await datasets_store.list_deliveries(tx, environment_id)
-        bounds = [(await datasets_store.bounds_of(tx, one))[0] for one in found]
+        bounds = [(await datasets_store.get_bounds(tx, one))[0] for one in found]
     public_ids = {one.dataset_key: one.dataset_id for one in found}
     for one in found:
         value = wire.ArchivedDataset(
@@ -84,7 +84,7 @@ async def list_files(
 ) -> list[tuple[str, AttachmentRow]]:
     """The files of a task, each with the id that clients use."""
     files = []
-    for public_id, attachment_id in datasets.attachments_of(task):
+    for public_id, attachment_id in datasets.list_attachment_ids(task):
         row = await attachments_store.find_attachment(tx, environment_id, attachment_id)
         assert row is not None
         files.append((public_id, row))
@@ -97,7 +97,7 @@ async def _archived(
     if objects is None:
         raise no_blob_store()
     content = await objects.read(
-        attachments.key_of(row.environment_id, row.attachment_id), row.size
+        attachments.blob_key(row.environment_id, row.attachment_id), row.size
     )
     return wire.ArchivedAttachment(
         id=public_id,

@@ -98,7 +98,7 @@ class DatasetImport:
             return
         ids = [one.declared.task_id for one in chunk]
         known = await self._write(
-            lambda tx: datasets_store.find_known(tx, self._environment_id, ids)
+            lambda tx: datasets_store.find_stored_ids(tx, self._environment_id, ids)
         )
         new = {
             one.declared.task_id: NewTask(
@@ -117,7 +117,7 @@ class DatasetImport:
     def _kept(self, one: _PendingTask) -> Iterator[AttachedFile]:
         for file, content in zip(one.declared.attachments or [], one.files, strict=True):
             assert self._objects is not None
-            row = attachments.keep_now(
+            row = attachments.store_file_now(
                 self._objects,
                 self._environment_id,
                 content,
@@ -170,7 +170,7 @@ class DatasetImport:
                 return "unchanged", stored
             if stored.name != stored.dataset_id:
                 raise Conflict(f"dataset {declared.id!r} is stored with other values")
-            if not await datasets_store.update_dataset(tx, wanted, names.checked(wanted.name)):
+            if not await datasets_store.update_dataset(tx, wanted, names.check_name(wanted.name)):
                 raise Conflict(f"there is a dataset named {wanted.name!r} already")
             return "updated", wanted
 
@@ -196,13 +196,13 @@ class DatasetImport:
                 return "unchanged", stored
             if stored.name != stored.delivery_id:
                 raise Conflict(f"delivery {declared.id!r} is stored with other values")
-            name_key = names.checked(wanted.name)
+            name_key = names.check_name(wanted.name)
             is_renamed = wanted.name != stored.name
             if is_renamed and await datasets_store.has_delivery_name(
                 tx, dataset.dataset_key, name_key
             ):
                 raise Conflict(f"the dataset has a delivery named {wanted.name!r} already")
-            await datasets_store.take_imported_place(
+            await datasets_store.reserve_imported_sequence(
                 tx, dataset, count=0, delivered_ms=wanted.delivered_ms
             )
             await datasets_store.update_delivery(tx, wanted, name_key)
@@ -216,8 +216,8 @@ class DatasetImport:
         files = []
         for number, one in enumerate(listed):
             pointer = f"/attachments/{number}"
-            attachments.checked(one.name, one.mime_type, pointer)
-            files.append(attachments.decoded(one.content, f"{pointer}/content"))
+            attachments.check_name_and_type(one.name, one.mime_type, pointer)
+            files.append(attachments.decode_base64(one.content, f"{pointer}/content"))
         sizes = sum(map(len, files))
         datasets.check_task(declared.task_id, declared.response, [one.id for one in listed], sizes)
         if files and self._objects is None:
@@ -277,11 +277,11 @@ class DatasetImport:
     ) -> DatasetDeliveryRow:
         delivered_ms = moment(declared.delivered_at, "/delivered_at")
         if delivered_ms is None:
-            _, delivered_ms = await datasets_store.take_place(
+            _, delivered_ms = await datasets_store.reserve_sequence(
                 tx, dataset, count=0, at_least=clock.now_ms()
             )
         else:
-            await datasets_store.take_imported_place(
+            await datasets_store.reserve_imported_sequence(
                 tx, dataset, count=0, delivered_ms=delivered_ms
             )
         return await datasets.create_delivery(
@@ -322,7 +322,7 @@ class DatasetImport:
         listed = one.declared.attachments or []
         known = [(name, row.name, row.mime_type, row.digest) for name, row in files]
         given = [
-            (file.id, file.name, file.mime_type, attachments.digest_of(content))
+            (file.id, file.name, file.mime_type, attachments.hash_content(content))
             for file, content in zip(listed, one.files, strict=True)
         ]
         is_same = (

@@ -142,7 +142,7 @@ class Importer:
     async def run(self, sources: Iterable[Source]) -> Summary:
         """Import every source; refused rows go to `on_reject` and the rest goes in."""
         if self._project_name is not None:
-            names.checked(self._project_name, "")
+            names.check_name(self._project_name, "")
         damage = None
         try:
             for source in sources:

@@ -145,7 +145,7 @@ class ProjectReferences:
         is_placeholder = stored.name == stored.project_id and stored.detail == b"{}"
         if not (self._replace or is_placeholder):
             raise Conflict(f"project {declared.id!r} is stored with other values; see --replace")
-        name_key = names.checked(wanted.name)
+        name_key = names.check_name(wanted.name)
 
         async def work(tx: Transaction) -> None:
             if not await projects.update_project(tx, wanted, name_key):
@@ -189,7 +189,7 @@ class ProjectReferences:
         """Write a batch anew, which the caller has locked; raises Conflict where it may not be."""
         if not self._may_change(stored, wanted):
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
-        if not await batches_store.update_batch(tx, wanted, names.checked(wanted.name)):
+        if not await batches_store.update_batch(tx, wanted, names.check_name(wanted.name)):
             raise Conflict(f"there is a batch named {wanted.name!r} already")
         await work_queue.apply_batch_status(tx, wanted)
         if wanted.status is BatchStatus.cancelled and stored.status is not wanted.status:
@@ -207,7 +207,7 @@ class ProjectReferences:
         return moved == wanted and _STATUS_RANKS[wanted.status] > _STATUS_RANKS[stored.status]
 
     async def _project_named(self, name: str) -> ProjectRow:
-        name_key = names.key_of(name)
+        name_key = names.normalize_name(name)
         if name_key not in self._named:
 
             async def work(tx: Transaction) -> ProjectRow:

@@ -1,1 +1,1 @@
-"""Events, the endpoints that are told of them, and the sending of webhook messages."""
+"""Webhook events, endpoints and messages, and the dispatcher that delivers them."""

@@ -1,10 +1,10 @@
-"""Who is sent to next: every receiver has a line of its own, and no line waits for another.
+"""Webhook dispatcher: one queue per receiver, up to 4 concurrent sends each, circuit breakers.
 
-A look goes through the lines that have something waiting, whatever its length, and sets up to
-`IN_FLIGHT_PER_LINE` senders to work on each that has something due. They go on until nothing is
-due there. Receivers that keep failing share a part of the places among themselves, are tried one
-notice at a time, and are left alone for a while after each failure; all that is known of them is
-in memory and is learned anew after a start.
+A poll walks through all queues with pending messages, however long they are, and starts up to
+`IN_FLIGHT_PER_QUEUE` senders for each queue with due ones. Senders run until nothing is due in
+their queue. After `FAILURES_TO_OPEN` failures in a row the receiver's circuit is open: its messages
+are sent one at a time, with a cooldown after each failure, and all open circuits together use at
+most `PROBES_MAX` of the slots. Circuits are kept in memory and start closed.
 """
 
 from __future__ import annotations
@@ -20,39 +20,42 @@ from plaudit.model.webhooks import AttemptStatus
 from plaudit.store.webhooks import outbox
 
 IN_FLIGHT_MAX = 64
-IN_FLIGHT_PER_LINE = 4
+IN_FLIGHT_PER_QUEUE = 4
 PROBES_MAX = 32
-"""How many of the places are for receivers that keep failing."""
+"""Slots that receivers with an open circuit may use, of `IN_FLIGHT_MAX`."""
 
-DOUBTED_AFTER = 5
-"""So many failures in a row make a receiver one that keeps failing."""
+FAILURES_TO_OPEN = 5
+"""Failures in a row after which a receiver's circuit opens."""
 
-HOLD_S = 0.5
-HOLD_S_MAX = 15.0
-"""How long such a receiver is left alone: twice as long each time, up to this."""
+COOLDOWN_S = 0.5
+COOLDOWN_S_MAX = 15.0
+"""Pause of a receiver with an open circuit: doubled after each failure, up to this."""
 
 ASKED_S_MAX = 60.0
-"""How long a whole line waits because a receiver asked one message to wait."""
+"""Longest pause of a whole queue for the Retry-After of one message."""
 
-LOOK_ROWS = 100
+POLL_ROWS = 100
 
 
 class _ReceiverQueue:
-    """One receiver, as this process has come to know it."""
+    """Circuit breaker and number of senders of one receiver, in this process."""
 
     def __init__(self) -> None:
         self.senders = 0
         self.failures = 0
-        self.held_until = 0.0
-        """By the loop's clock."""
+        self.paused_until = 0.0
+        """Time of the event loop's clock, in seconds."""
 
     @property
-    def is_doubted(self) -> bool:
-        return self.failures >= DOUBTED_AFTER
+    def is_circuit_open(self) -> bool:
+        return self.failures >= FAILURES_TO_OPEN
 
 
 class Dispatcher:
-    """All lines of one process."""
+    """All receiver queues of one process.
+
+    `on_ended` gets each recorded or lost attempt, `on_fault` each unexpected exception of a sender.
+    """
 
     def __init__(
         self,
@@ -64,22 +67,22 @@ class Dispatcher:
         self._sender = sender
         self._on_ended = on_ended
         self._on_fault = on_fault
-        self._lines: dict[str, _ReceiverQueue] = {}
+        self._queues: dict[str, _ReceiverQueue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._places = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._probes = asyncio.Semaphore(PROBES_MAX)
         self._is_stopping = False
 
-    async def look(self) -> float | None:
-        """Set senders to work where something is due; return the seconds until more will be.
+    async def poll(self) -> float | None:
+        """Start senders for all due messages; return seconds until the next one is due.
 
-        None if nothing waits for a later moment. Raises Unavailable.
+        None if no message is due later. Raises Unavailable while the store is.
         """
         soonest_s: float | None = None
         after, seen = "", set()
         while True:
             async with self._sender.db.read(snapshot=False) as tx:
-                rows = await outbox.list_lines(tx, after=after, limit=LOOK_ROWS)
+                rows = await outbox.list_queues(tx, after=after, limit=POLL_ROWS)
             now = clock.now_ms()
             due: dict[str, int] = {}
             for queue, next_ms in rows:
@@ -89,17 +92,17 @@ class Dispatcher:
                     wait_s = (next_ms - now) / 1000
                     soonest_s = wait_s if soonest_s is None else min(soonest_s, wait_s)
             for queue, count in due.items():
-                self._staff(queue, count)
-            if len(rows) < LOOK_ROWS:
+                self._start_senders(queue, count)
+            if len(rows) < POLL_ROWS:
                 break
             after = rows[-1][0]
-        for queue in [one for one in self._lines if one not in seen]:
-            if not self._lines[queue].senders:
-                del self._lines[queue]
+        for queue in [known for known in self._queues if known not in seen]:
+            if not self._queues[queue].senders:
+                del self._queues[queue]
         return soonest_s
 
     async def stop(self, seconds: float) -> None:
-        """Take nothing more, and wait for what is under way; cut it off after `seconds`."""
+        """Lease nothing more, wait up to `seconds` for running attempts, then cancel them."""
         self._is_stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
@@ -107,67 +110,67 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _staff(self, queue: str, due: int) -> None:
-        """Set senders to work on a line that has something due."""
-        line = self._lines.setdefault(queue, _ReceiverQueue())
-        if self._is_stopping or line.held_until > asyncio.get_running_loop().time():
+    def _start_senders(self, queue: str, due: int) -> None:
+        """Start the senders that a queue with `due` messages lacks."""
+        receiver = self._queues.setdefault(queue, _ReceiverQueue())
+        if self._is_stopping or receiver.paused_until > asyncio.get_running_loop().time():
             return
-        wanted = min(due, 1 if line.is_doubted else IN_FLIGHT_PER_LINE)
-        for _ in range(wanted - line.senders):
-            line.senders += 1
-            task = asyncio.create_task(self._work_off(queue, line))
+        wanted = min(due, 1 if receiver.is_circuit_open else IN_FLIGHT_PER_QUEUE)
+        for _ in range(wanted - receiver.senders):
+            receiver.senders += 1
+            task = asyncio.create_task(self._run_sender(queue, receiver))
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._on_sender_done)
 
-    async def _work_off(self, queue: str, line: _ReceiverQueue) -> None:
-        """Send what is due in a line, one after the other, until nothing is or it is held."""
+    async def _run_sender(self, queue: str, receiver: _ReceiverQueue) -> None:
+        """Send due messages of a queue one by one, until none is left or the queue is paused."""
         now = asyncio.get_running_loop().time
         try:
-            while not self._is_stopping and line.held_until <= now():
-                is_probe = line.is_doubted
-                if is_probe and line.senders > 1:
+            while not self._is_stopping and receiver.paused_until <= now():
+                is_probe = receiver.is_circuit_open
+                if is_probe and receiver.senders > 1:
                     return
                 if is_probe:
-                    async with self._probes, self._places:
-                        goes_on = await self._send_one(queue, line)
+                    async with self._probes, self._slots:
+                        has_sent = await self._send_next(queue, receiver)
                 else:
-                    async with self._places:
-                        goes_on = await self._send_one(queue, line)
-                if not goes_on:
+                    async with self._slots:
+                        has_sent = await self._send_next(queue, receiver)
+                if not has_sent:
                     return
         finally:
-            line.senders -= 1
+            receiver.senders -= 1
 
-    async def _send_one(self, queue: str, line: _ReceiverQueue) -> bool:
-        """One attempt; False if there was nothing to send."""
-        notice = None if self._is_stopping else await self._sender.lease_next(queue)
-        if notice is None:
+    async def _send_next(self, queue: str, receiver: _ReceiverQueue) -> bool:
+        """Lease and attempt one message; False if none was to be had."""
+        message = None if self._is_stopping else await self._sender.lease_next(queue)
+        if message is None:
             return False
-        ended = await self._sender.attempt(notice)
+        ended = await self._sender.attempt(message)
         if ended is not None:
-            self._learn(line, ended)
+            self._update_circuit(receiver, ended)
             self._on_ended(ended)
         return True
 
-    def _learn(self, line: _ReceiverQueue, ended: AttemptEnd) -> None:
-        """Remember what an attempt says about its receiver."""
+    def _update_circuit(self, receiver: _ReceiverQueue, ended: AttemptEnd) -> None:
+        """Close the circuit after a success; count a failure and pause the queue after one."""
         result, now = ended.result, asyncio.get_running_loop().time()
         if result.outcome is AttemptStatus.ok:
-            line.failures = 0
+            receiver.failures = 0
             return
-        line.failures += 1
-        if line.is_doubted:
-            hold_s = HOLD_S * 2 ** min(line.failures - DOUBTED_AFTER, 10)
-            line.held_until = now + min(hold_s, HOLD_S_MAX)
+        receiver.failures += 1
+        if receiver.is_circuit_open:
+            cooldown_s = COOLDOWN_S * 2 ** min(receiver.failures - FAILURES_TO_OPEN, 10)
+            receiver.paused_until = now + min(cooldown_s, COOLDOWN_S_MAX)
         if retry_policy.asks_to_wait(result):
             asked_s = min(float(result.retry_after_s or 0), ASKED_S_MAX)
-            line.held_until = max(line.held_until, now + asked_s)
+            receiver.paused_until = max(receiver.paused_until, now + asked_s)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_sender_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
             return
         fault = task.exception()
-        # While the store is away, looking fails as well, and says so.
+        # While the store is unavailable, polling fails as well, and reports it.
         if fault is not None and not isinstance(fault, Unavailable):
             self._on_fault(fault)

@@ -1,7 +1,7 @@
-"""An organization's webhook endpoints, and the secrets that messages to receivers are signed with.
+"""Webhook endpoints of an environment, and the secrets that sign messages to receivers.
 
-Secrets are sealed in the store and shown once, when they are made. While one is being replaced,
-both sign, so that a receiver may change over at any moment until the old one ends.
+Secrets are encrypted in the store and shown once, when they are made. While one is being rotated,
+both sign, so that a receiver may switch at any time until the old one ends.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unav
 from plaudit.model.webhooks import CHOOSABLE, EVERY_EVENT, Event, EventType, WebhookMessageRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.webhooks import endpoints, outbox
-from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
+from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
 
 ENDPOINTS_MAX = 100
 KEEP_OLD_S = 24 * 3600
 KEEP_OLD_S_MAX = 30 * 24 * 3600
-BURIED_AT_ONCE = 500
+DISCARD_BATCH_SIZE = 500
 OUTSIDE = 0
-"""The project number of events that belong to no project."""
+"""`project_key` of events that belong to no project."""
 
 CALLBACK_HEADER = "scale-callback-auth"
 
@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def check_events(chosen: Sequence[str]) -> None:
-    """Raise InvalidContent unless these are events to choose: `*` alone, or some by name."""
+    """Raise InvalidContent unless this is `*` alone, or known event types, each once."""
     if not chosen:
         raise InvalidContent("choose at least one event, or *", pointer="/events")
     if list(chosen) == [EVERY_EVENT]:
@@ -49,7 +49,7 @@ def check_events(chosen: Sequence[str]) -> None:
 
 
 def check_keep_old(keep_old_s: int) -> None:
-    """Raise InvalidContent unless a secret may be kept this long beside its successor."""
+    """Raise InvalidContent unless this is 0 to `KEEP_OLD_S_MAX` seconds."""
     if not 0 <= keep_old_s <= KEEP_OLD_S_MAX:
         raise InvalidContent(
             f"keep_old_s is a number of seconds from 0 to {KEEP_OLD_S_MAX}",
@@ -60,7 +60,10 @@ def check_keep_old(keep_old_s: int) -> None:
 async def create_endpoint(
     tx: Transaction, secret: ServerSecret, environment_id: str, *, url: str, events: Sequence[str]
 ) -> tuple[WebhookEndpoint, str]:
-    """Add an endpoint; return it and its secret, which is not to be had again."""
+    """Create an endpoint; return it and its secret, which is readable only now.
+
+    Raises InvalidContent for its events, Conflict above `ENDPOINTS_MAX` endpoints.
+    """
     check_events(events)
     if await endpoints.count_endpoints(tx, environment_id) >= ENDPOINTS_MAX:
         raise Conflict(f"there are {ENDPOINTS_MAX} endpoints already; delete one first")
@@ -73,64 +76,70 @@ async def create_endpoint(
         is_active=True,
         reason="",
         created_ms=clock.now_ms(),
-        secret=SealedSecret(encryption.seal(secret, text.encode(), row=_endpoint_row(endpoint_id))),
+        secret=EncryptedSecret(
+            encryption.encrypt(secret, text.encode(), row=_endpoint_row(endpoint_id))
+        ),
     )
     await endpoints.insert_endpoint(tx, endpoint)
     return endpoint, text
 
 
 async def get_endpoint(tx: Transaction, environment_id: str, endpoint_id: str) -> WebhookEndpoint:
-    """An endpoint of this world; raises NotFound."""
-    found = await endpoints.find_endpoint(tx, environment_id, endpoint_id)
-    if found is None:
+    """Return an endpoint of this environment; raises NotFound."""
+    endpoint = await endpoints.find_endpoint(tx, environment_id, endpoint_id)
+    if endpoint is None:
         raise NotFound("there is no webhook of that id here")
-    return found
+    return endpoint
 
 
 async def change_endpoint(
     tx: Transaction,
-    was: WebhookEndpoint,
+    endpoint: WebhookEndpoint,
     *,
     url: str | None = None,
     events: Sequence[str] | None = None,
     is_active: bool | None = None,
 ) -> WebhookEndpoint:
-    """Change what is given; return the endpoint as it now is.
+    """Change URL, events or state of an endpoint, None keeping each; return the changed endpoint.
 
-    What waits for it goes to the new URL. If it is disabled, what waits for it is given up.
+    Pending messages go to the new URL; those of a disabled endpoint fail. Raises InvalidContent for
+    the events, Unavailable if `endpoint` was changed at the same moment.
     """
     if events is not None:
         check_events(events)
     changed = msgspec.structs.replace(
-        was,
-        url=was.url if url is None else url,
-        events=was.events if events is None else _encode(list(events)),
-        is_active=was.is_active if is_active is None else is_active,
+        endpoint,
+        url=endpoint.url if url is None else url,
+        events=endpoint.events if events is None else _encode(list(events)),
+        is_active=endpoint.is_active if is_active is None else is_active,
     )
-    reason = "" if changed.is_active else was.reason or "disabled on request"
+    reason = "" if changed.is_active else endpoint.reason or "disabled on request"
     changed = msgspec.structs.replace(changed, reason=reason)
-    return await _replace(tx, was, changed)
+    return await _replace(tx, endpoint, changed)
 
 
 async def rotate_endpoint(
-    tx: Transaction, secret: ServerSecret, was: WebhookEndpoint, *, keep_old_s: int
+    tx: Transaction, secret: ServerSecret, endpoint: WebhookEndpoint, *, keep_old_s: int
 ) -> tuple[WebhookEndpoint, str]:
-    """Give an endpoint a new secret beside the old one; return it and the secret."""
+    """Give an endpoint a new secret; return the endpoint and the secret.
+
+    The old secret signs as well for `keep_old_s` seconds. Raises InvalidContent, Unavailable.
+    """
     check_keep_old(keep_old_s)
     text = signatures.mint_secret()
-    row = _endpoint_row(was.endpoint_id)
-    rotated = _rotated(secret, was.secret, text, row=row, keep_old_s=keep_old_s)
-    return await _replace(tx, was, msgspec.structs.replace(was, secret=rotated)), text
+    row = _endpoint_row(endpoint.endpoint_id)
+    rotated = _rotated(secret, endpoint.secret, text, row=row, keep_old_s=keep_old_s)
+    return await _replace(tx, endpoint, msgspec.structs.replace(endpoint, secret=rotated)), text
 
 
 async def delete_endpoint(tx: Transaction, environment_id: str, endpoint_id: str) -> None:
-    """Delete an endpoint. Its notices stay on record; those that wait will be given up."""
+    """Delete an endpoint; raises NotFound. Its pending messages fail, all stay on record."""
     if not await endpoints.delete_endpoint(tx, environment_id, endpoint_id):
         raise NotFound("there is no webhook of that id here")
 
 
 async def ping(tx: Transaction, endpoint: WebhookEndpoint) -> str:
-    """Put a test event for one endpoint into the outbox; return the event's id."""
+    """Write a `ping` event for one endpoint; return the event's id. Raises IllegalMove."""
     if not endpoint.is_active:
         raise IllegalMove("the webhook is disabled; enable it first")
     now, event_id = clock.now_ms(), ids.mint("evt")
@@ -138,9 +147,9 @@ async def ping(tx: Transaction, endpoint: WebhookEndpoint) -> str:
     await outbox.insert_events(
         tx, [Event(OUTSIDE, event_id, endpoint.environment_id, EventType.ping, now, payload)]
     )
-    notice = WebhookMessageRow(
+    message = WebhookMessageRow(
         project_key=OUTSIDE,
-        notice_id=ids.mint("notice"),
+        message_id=ids.mint("message"),
         environment_id=endpoint.environment_id,
         event_id=event_id,
         endpoint_id=endpoint.endpoint_id,
@@ -148,91 +157,98 @@ async def ping(tx: Transaction, endpoint: WebhookEndpoint) -> str:
         queue=endpoint.endpoint_id,
         created_ms=now,
     )
-    await outbox.insert_notices(tx, [notice])
+    await outbox.insert_messages(tx, [message])
     return event_id
 
 
 async def rotate_callback_secret(
     tx: Transaction, secret: ServerSecret, environment_id: str, *, keep_old_s: int
-) -> tuple[SealedSecret, str]:
-    """Give a world a new secret for its callbacks, or the first one; return it and its text."""
+) -> tuple[EncryptedSecret, str]:
+    """Give an environment a new callback secret, or its first; return it encrypted and as text.
+
+    The old secret signs as well for `keep_old_s` seconds. Raises InvalidContent, Unavailable.
+    """
     check_keep_old(keep_old_s)
-    was = await endpoints.find_callback_secret(tx, environment_id)
+    previous = await endpoints.find_callback_secret(tx, environment_id)
     row, text = _callback_row(environment_id), signatures.mint_secret()
-    if was is None:
-        first = SealedSecret(encryption.seal(secret, text.encode(), row=row))
-        is_done = await endpoints.insert_callback_secret(tx, environment_id, first)
-        made = first
+    if previous is None:
+        encrypted = EncryptedSecret(encryption.encrypt(secret, text.encode(), row=row))
+        is_stored = await endpoints.insert_callback_secret(tx, environment_id, encrypted)
     else:
-        made = _rotated(secret, was, text, row=row, keep_old_s=keep_old_s)
-        is_done = await endpoints.replace_callback_secret(tx, environment_id, was, made)
-    if not is_done:
+        encrypted = _rotated(secret, previous, text, row=row, keep_old_s=keep_old_s)
+        is_stored = await endpoints.replace_callback_secret(tx, environment_id, previous, encrypted)
+    if not is_stored:
         raise Unavailable("the secret was changed at the same moment; try again")
-    return made, text
+    return encrypted, text
 
 
 async def ensure_callback_secret(
     tx: Transaction, secret: ServerSecret, environment_id: str
-) -> SealedSecret:
-    """The secret of a world's callbacks, which is made if there is none."""
+) -> EncryptedSecret:
+    """Return an environment's callback secret, and make it first if there is none."""
     row = _callback_row(environment_id)
-    first = SealedSecret(encryption.seal(secret, signatures.mint_secret().encode(), row=row))
+    first = EncryptedSecret(encryption.encrypt(secret, signatures.mint_secret().encode(), row=row))
     await endpoints.insert_callback_secret(tx, environment_id, first)
-    found = await endpoints.find_callback_secret(tx, environment_id)
-    assert found is not None
-    return found
+    encrypted = await endpoints.find_callback_secret(tx, environment_id)
+    assert encrypted is not None
+    return encrypted
 
 
 def endpoint_secrets(secret: ServerSecret, endpoint: WebhookEndpoint) -> list[str]:
-    """The secrets that sign what goes to an endpoint now: the current one, then the old one."""
+    """Return the secrets that sign an endpoint's messages: the current one, a valid old one."""
     return _valid(secret, endpoint.secret, row=_endpoint_row(endpoint.endpoint_id))
 
 
-def callback_secrets(secret: ServerSecret, environment_id: str, sealed: SealedSecret) -> list[str]:
-    """The secrets that sign a world's callbacks now: the current one, then the old one."""
-    return _valid(secret, sealed, row=_callback_row(environment_id))
+def callback_secrets(
+    secret: ServerSecret, environment_id: str, encrypted: EncryptedSecret
+) -> list[str]:
+    """Return the secrets that sign callbacks: the current one, then a valid old one."""
+    return _valid(secret, encrypted, row=_callback_row(environment_id))
 
 
 def callback_key(text: str) -> str:
-    """What callbacks carry in `scale-callback-auth`; the secret cannot be told from it."""
+    """Return the value of `scale-callback-auth`, an HMAC that does not reveal the secret."""
     key = base64.b64decode(text.removeprefix(signatures.SECRET_PREFIX))
     return hmac.digest(key, CALLBACK_HEADER.encode(), "sha256").hex()
 
 
-async def bury_if_inactive(
+async def discard_if_inactive(
     tx: Transaction, environment_id: str, endpoint_id: str, outcome: str
 ) -> int:
-    """Give up some of what waits for an endpoint that is not active; return how many."""
+    """Fail up to `DISCARD_BATCH_SIZE` pending messages of an endpoint; return the count.
+
+    0 if it is active, or nothing is left.
+    """
     endpoint = await endpoints.find_endpoint(tx, environment_id, endpoint_id)
     if endpoint is not None and endpoint.is_active:
         return 0
-    return await outbox.bury(
-        tx, endpoint_id, outcome=outcome, now=clock.now_ms(), limit=BURIED_AT_ONCE
+    return await outbox.discard(
+        tx, endpoint_id, outcome=outcome, now=clock.now_ms(), limit=DISCARD_BATCH_SIZE
     )
 
 
 async def _replace(
-    tx: Transaction, was: WebhookEndpoint, changed: WebhookEndpoint
+    tx: Transaction, previous: WebhookEndpoint, changed: WebhookEndpoint
 ) -> WebhookEndpoint:
-    if not await endpoints.replace_endpoint(tx, was, changed):
+    if not await endpoints.replace_endpoint(tx, previous, changed):
         raise Unavailable("the webhook was changed at the same moment; try again")
     return changed
 
 
 def _rotated(
-    secret: ServerSecret, was: SealedSecret, text: str, *, row: str, keep_old_s: int
-) -> SealedSecret:
-    sealed = encryption.seal(secret, text.encode(), row=row)
+    secret: ServerSecret, previous: EncryptedSecret, text: str, *, row: str, keep_old_s: int
+) -> EncryptedSecret:
+    encrypted = encryption.encrypt(secret, text.encode(), row=row)
     if not keep_old_s:
-        return SealedSecret(sealed)
-    return SealedSecret(sealed, was.secret, clock.now_ms() + keep_old_s * 1000)
+        return EncryptedSecret(encrypted)
+    return EncryptedSecret(encrypted, previous.secret, clock.now_ms() + keep_old_s * 1000)
 
 
-def _valid(secret: ServerSecret, sealed: SealedSecret, *, row: str) -> list[str]:
-    found = [sealed.secret]
-    if sealed.old_secret is not None and clock.now_ms() < (sealed.old_until_ms or 0):
-        found.append(sealed.old_secret)
-    return [encryption.unseal(secret, one, row=row).decode() for one in found]
+def _valid(secret: ServerSecret, encrypted: EncryptedSecret, *, row: str) -> list[str]:
+    values = [encrypted.secret]
+    if encrypted.old_secret is not None and clock.now_ms() < (encrypted.old_until_ms or 0):
+        values.append(encrypted.old_secret)
+    return [encryption.decrypt(secret, value, row=row).decode() for value in values]
 
 
 def _endpoint_row(endpoint_id: str) -> str:

@@ -1,8 +1,8 @@
-"""Put events into the outbox, in the transaction of the change that they tell of.
+"""Webhook events: written to the outbox in the transaction of the change they announce.
 
-An event is written only if somebody is to be told: an endpoint of the organization that chose its
-type, or the callback of the task or batch itself. Its payload is made then and kept, so that every
-attempt, however late, tells the same. The sender (sender.py) knows the receivers' formats.
+An event is written only if it has a receiver: an endpoint of the environment that subscribes to its
+type, or the callback of the task or batch itself. Its payload is built then and stored, so that
+every attempt, however late, carries the same one. `sender.py` knows the receivers' formats.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ OF_STATUS = {
     TaskStatus.error: EventType.task_error,
 }
 CALLED_BACK = (TaskStatus.completed, TaskStatus.canceled, TaskStatus.error)
-"""A task's own callback hears of its end, not of its creation (contract 7.4)."""
+"""Statuses in which a task's own callback is called: its end, not its creation."""
 
 
-class _Happened(Struct, frozen=True):
-    """An event before it is known whether anybody wants to hear of it."""
+class _Occurrence(Struct, frozen=True):
+    """Event before its receivers are known; `payload` is built only if there are any."""
 
     type: EventType
     payload: Callable[[], Awaitable[bytes]]
@@ -44,18 +44,18 @@ class _Happened(Struct, frozen=True):
 
 
 async def announce_tasks(tx: Transaction, environment_id: str, tasks: Sequence[StoredTask]) -> None:
-    """Announce what tasks of one project have become, by their status."""
-    found: dict[int, ProjectRow] = {}
+    """Write the events of the present statuses of tasks, which are all of one project."""
+    loaded: dict[int, ProjectRow] = {}
 
     async def payload(task: StoredTask) -> bytes:
-        if task.project_key not in found:
+        if task.project_key not in loaded:
             project = await projects.find_project_by_key(tx, environment_id, task.project_key)
             assert project is not None
-            found[task.project_key] = project
-        return task_payload(task, found[task.project_key])
+            loaded[task.project_key] = project
+        return task_payload(task, loaded[task.project_key])
 
-    happened = [
-        _Happened(
+    occurrences = [
+        _Occurrence(
             OF_STATUS[task.status],
             partial(payload, task),
             task.callback_url if task.status in CALLED_BACK else None,
@@ -63,11 +63,11 @@ async def announce_tasks(tx: Transaction, environment_id: str, tasks: Sequence[S
         for task in tasks
     ]
     if tasks:
-        await _announce(tx, environment_id, tasks[0].project_key, happened)
+        await _announce(tx, environment_id, tasks[0].project_key, occurrences)
 
 
 async def announce_batch(tx: Transaction, environment_id: str, batch: BatchRow) -> None:
-    """Announce that a batch is completed."""
+    """Write the event `batch.completed`, for endpoints and the batch's own callback."""
 
     async def payload() -> bytes:
         project = await projects.find_project_by_key(tx, environment_id, batch.project_key)
@@ -83,25 +83,28 @@ async def announce_batch(tx: Transaction, environment_id: str, batch: BatchRow) 
         tx,
         environment_id,
         batch.project_key,
-        [_Happened(EventType.batch_completed, payload, batch.callback)],
+        [_Occurrence(EventType.batch_completed, payload, batch.callback)],
     )
 
 
 async def announce_delivery(
     tx: Transaction, environment_id: str, project_key: int, delivery_id: str, delivery_json: bytes
 ) -> None:
-    """Announce that a delivery was frozen; `delivery_json` is the Delivery object."""
+    """Write the event `delivery.created`; `delivery_json` is the v2 Delivery object."""
 
     async def payload() -> bytes:
         return b'{"delivery_id":%b,"delivery":%b}' % (_encode(delivery_id), delivery_json)
 
     await _announce(
-        tx, environment_id, project_key, [_Happened(EventType.delivery_created, payload, None)]
+        tx, environment_id, project_key, [_Occurrence(EventType.delivery_created, payload, None)]
     )
 
 
 def task_payload(task: StoredTask, project: ProjectRow) -> bytes:
-    """What is told of a task (contract 7.4): the whole task with every option, and its threads."""
+    """Return a task event's payload as JSON: the whole task with every option, and its threads.
+
+    See "The callback's body" in docs/compatibility.md.
+    """
     batch_json = None if task.batch_id is None else _encode(task.batch_id)
     placed = render.head_refs(_encode(project.project_id), batch_json)
     return b'{"task_id":%b,"status":"%b","task":%b,"response":%b}' % (
@@ -113,7 +116,7 @@ def task_payload(task: StoredTask, project: ProjectRow) -> bytes:
 
 
 async def _announce(
-    tx: Transaction, environment_id: str, project_key: int, happened: Sequence[_Happened]
+    tx: Transaction, environment_id: str, project_key: int, occurrences: Sequence[_Occurrence]
 ) -> None:
     endpoints = [
         (endpoint_id, url, frozenset(_events(chosen)))
@@ -121,25 +124,33 @@ async def _announce(
     ]
     now = clock.now_ms()
     events: list[Event] = []
-    notices: list[WebhookMessageRow] = []
-    for one in happened:
+    messages: list[WebhookMessageRow] = []
+    for occurrence in occurrences:
         receivers: list[tuple[str | None, str, str]] = [
             (endpoint_id, url, endpoint_id)
             for endpoint_id, url, chosen in endpoints
-            if one.type in chosen or EVERY_EVENT in chosen
+            if occurrence.type in chosen or EVERY_EVENT in chosen
         ]
-        if one.callback is not None:
-            receivers.append((None, one.callback, callback_queue(environment_id, one.callback)))
+        callback = occurrence.callback
+        if callback is not None:
+            receivers.append((None, callback, callback_queue(environment_id, callback)))
         if not receivers:
             continue
         event_id = ids.mint("evt")
         events.append(
-            Event(project_key, event_id, environment_id, one.type, now, await one.payload())
+            Event(
+                project_key,
+                event_id,
+                environment_id,
+                occurrence.type,
+                now,
+                await occurrence.payload(),
+            )
         )
-        notices += [
+        messages += [
             WebhookMessageRow(
                 project_key,
-                ids.mint("notice"),
+                ids.mint("message"),
                 environment_id,
                 event_id,
                 endpoint_id,
@@ -151,10 +162,13 @@ async def _announce(
         ]
     if events:
         await outbox.insert_events(tx, events)
-        await outbox.insert_notices(tx, notices)
+        await outbox.insert_messages(tx, messages)
 
 
 def callback_queue(environment_id: str, target: str) -> str:
-    """What the callbacks to one receiver wait in: the organization's line to that host."""
+    """Return the dispatcher queue of a callback: its environment and the target's host.
+
+    At most 255 characters.
+    """
     host = target.rpartition("@")[2] if "://" not in target else urlsplit(target).netloc
     return f"{environment_id} {host.lower()}"[:255]

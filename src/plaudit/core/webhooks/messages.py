@@ -1,4 +1,4 @@
-"""Who was told, who is still to be told, and who could not be: listed, and sent again."""
+"""Webhook messages of an environment: pages of them, replays, and their retention."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from plaudit import clock
 from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Conflict, InvalidPageToken, NotFound, PageTokenExpired
-from plaudit.model.webhooks import NOTICE_STATES, Attempt, MessageState, StoredMessage
+from plaudit.model.webhooks import MESSAGE_STATES, Attempt, MessageState, StoredMessage
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.webhooks import endpoints, messages
 
 REPLAYED_AT_ONCE = 500
 KEPT_MS = 30 * 24 * 3600 * 1000
-"""How long a notice stays on record after it has arrived or was given up."""
+"""Retention of a message after it was delivered or failed: 30 days, in milliseconds."""
 
 
 class MessageQuery(Struct, frozen=True, kw_only=True):
-    """A request for a page of notices."""
+    """Filters and position of a page of messages; None filters nothing."""
 
     endpoint_id: str | None = None
     state: MessageState | None = None
@@ -27,15 +27,15 @@ class MessageQuery(Struct, frozen=True, kw_only=True):
 
 
 class MessageWithAttempts(Struct, frozen=True):
-    """A notice with what it tells of and every try."""
+    """Message with its event's type and all its attempts, oldest first."""
 
-    notice: StoredMessage
+    message: StoredMessage
     event_type: str
     attempts: list[Attempt]
 
 
-class _MessageToken(Struct, frozen=True, array_like=True, tag="notices"):
-    """Where a walk over notices goes on."""
+class _MessageToken(Struct, frozen=True, array_like=True, tag="webhook messages"):
+    """Cursor of a listing of messages: its filters, and the id before which it goes on."""
 
     epoch: int
     endpoint_id: str | None
@@ -43,98 +43,102 @@ class _MessageToken(Struct, frozen=True, array_like=True, tag="notices"):
     before: str
 
 
-async def notice_page(
+async def get_message_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: MessageQuery
 ) -> tuple[list[MessageWithAttempts], str | None]:
-    """One page of notices, newest first, and the token of the next; raises NotFound."""
+    """Return one page of messages, newest first, and the next page's token, None on the last.
+
+    Raises NotFound for an unknown endpoint, InvalidPageToken or PageTokenExpired for a token.
+    """
     endpoint_id, state, before = query.endpoint_id, query.state, None
     if query.next_token is not None:
-        pinned = page_tokens.decode(secret, environment_id, query.next_token, _MessageToken)
-        if pinned.epoch != tx.epoch:
+        cursor = page_tokens.decode(secret, environment_id, query.next_token, _MessageToken)
+        if cursor.epoch != tx.epoch:
             raise PageTokenExpired
-        for given, was in ((endpoint_id, pinned.endpoint_id), (state, pinned.state)):
-            if given is not None and given != was:
+        for sent, pinned in ((endpoint_id, cursor.endpoint_id), (state, cursor.state)):
+            if sent is not None and sent != pinned:
                 raise InvalidPageToken("next_token belongs to a request with other filters")
-        endpoint_id, state, before = pinned.endpoint_id, pinned.state, pinned.before
-    found: list[StoredMessage] = []
-    for one in NOTICE_STATES if state is None else (state,):
-        found += await messages.list_notices(
+        endpoint_id, state, before = cursor.endpoint_id, cursor.state, cursor.before
+    rows: list[StoredMessage] = []
+    for listed_state in MESSAGE_STATES if state is None else (state,):
+        rows += await messages.list_messages(
             tx,
             environment_id,
-            state=one,
+            state=listed_state,
             endpoint_id=endpoint_id,
             before=before,
             limit=query.limit + 1,
         )
-    if not found and before is None and endpoint_id is not None:
+    if not rows and before is None and endpoint_id is not None:
         await _require_endpoint(tx, environment_id, endpoint_id)
-    found.sort(key=lambda one: one.notice_id, reverse=True)
-    page, token = found[: query.limit], None
-    if len(found) > query.limit:
-        place = _MessageToken(tx.epoch, endpoint_id, state, page[-1].notice_id)
-        token = page_tokens.encode(secret, environment_id, place)
-    return [await shown(tx, one) for one in page], token
+    rows.sort(key=lambda message: message.message_id, reverse=True)
+    page, token = rows[: query.limit], None
+    if len(rows) > query.limit:
+        cursor = _MessageToken(tx.epoch, endpoint_id, state, page[-1].message_id)
+        token = page_tokens.encode(secret, environment_id, cursor)
+    return [await load_attempts(tx, message) for message in page], token
 
 
-async def shown(tx: Transaction, notice: StoredMessage) -> MessageWithAttempts:
-    """A notice with what belongs to it."""
+async def load_attempts(tx: Transaction, message: StoredMessage) -> MessageWithAttempts:
+    """Load the event type and the attempts of a message."""
     return MessageWithAttempts(
-        notice,
-        await messages.get_event_type(tx, notice),
-        await messages.list_attempts(tx, notice),
+        message,
+        await messages.get_event_type(tx, message),
+        await messages.list_attempts(tx, message),
     )
 
 
-async def replay(tx: Transaction, environment_id: str, notice_id: str) -> StoredMessage:
-    """Let a notice that has arrived or was given up be sent again; return it as it now is.
+async def replay(tx: Transaction, environment_id: str, message_id: str) -> StoredMessage:
+    """Make a delivered or failed message pending, with all its retries; return it.
 
-    Raises NotFound, and Conflict if it still waits or its endpoint takes nothing.
+    Raises NotFound, and Conflict if it is pending or its endpoint is disabled or deleted.
     """
-    notice = await messages.find_notice(tx, environment_id, notice_id)
-    if notice is None:
-        raise NotFound("there is no notice of that id here")
-    if notice.endpoint_id is not None:
-        await _require_active(tx, environment_id, notice.endpoint_id)
-    if not await messages.replay(tx, notice, now=clock.now_ms()):
-        raise Conflict("the notice still waits to be sent")
-    again = await messages.find_notice(tx, environment_id, notice_id)
-    assert again is not None
-    return again
+    message = await messages.find_message(tx, environment_id, message_id)
+    if message is None:
+        raise NotFound("there is no webhook message of that id here")
+    if message.endpoint_id is not None:
+        await _require_active(tx, environment_id, message.endpoint_id)
+    if not await messages.replay(tx, message, now=clock.now_ms()):
+        raise Conflict("the webhook message is still pending")
+    replayed = await messages.find_message(tx, environment_id, message_id)
+    assert replayed is not None
+    return replayed
 
 
-async def replay_dead(
+async def replay_failed(
     tx: Transaction, environment_id: str, endpoint_id: str | None, *, before: str | None = None
 ) -> tuple[list[StoredMessage], str | None]:
-    """Let up to `REPLAYED_AT_ONCE` notices that were given up be sent again, newest first.
+    """Make up to `REPLAYED_AT_ONCE` failed messages pending, newest first.
 
-    Those of one endpoint, or of all receivers that take anything; older than `before`. Returns
-    them, and the `before` to go on with if there may be more.
+    Takes those of one endpoint, or of all active endpoints and callbacks if None; only ids less
+    than `before`. Returns them, and the `before` of the next call, None once nothing is left.
+    Raises NotFound for an unknown endpoint, Conflict for a disabled one.
     """
     if endpoint_id is not None:
         await _require_endpoint(tx, environment_id, endpoint_id)
         await _require_active(tx, environment_id, endpoint_id)
-    listed = await endpoints.list_endpoints(tx, environment_id)
-    taking = {None, *(one.endpoint_id for one in listed if one.is_active)}
-    found = await messages.list_notices(
+    stored_endpoints = await endpoints.list_endpoints(tx, environment_id)
+    active = {None, *(endpoint.endpoint_id for endpoint in stored_endpoints if endpoint.is_active)}
+    failed = await messages.list_messages(
         tx,
         environment_id,
-        state=MessageState.dead,
+        state=MessageState.failed,
         endpoint_id=endpoint_id,
         before=before,
         limit=REPLAYED_AT_ONCE,
     )
     now = clock.now_ms()
-    again = [
-        one
-        for one in found
-        if one.endpoint_id in taking and await messages.replay(tx, one, now=now)
+    replayed = [
+        message
+        for message in failed
+        if message.endpoint_id in active and await messages.replay(tx, message, now=now)
     ]
-    return again, found[-1].notice_id if len(found) == REPLAYED_AT_ONCE else None
+    return replayed, failed[-1].message_id if len(failed) == REPLAYED_AT_ONCE else None
 
 
-async def forget_old(tx: Transaction, *, limit: int) -> int:
-    """Delete up to `limit` notices that ended longer ago than they are kept; return how many."""
-    return await messages.forget(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
+async def delete_expired(tx: Transaction, *, limit: int) -> int:
+    """Delete up to `limit` messages whose retention is over; return the count."""
+    return await messages.delete_ended(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
 
 
 async def _require_endpoint(tx: Transaction, environment_id: str, endpoint_id: str) -> None:
@@ -145,6 +149,6 @@ async def _require_endpoint(tx: Transaction, environment_id: str, endpoint_id: s
 async def _require_active(tx: Transaction, environment_id: str, endpoint_id: str) -> None:
     endpoint = await endpoints.find_endpoint(tx, environment_id, endpoint_id)
     if endpoint is None:
-        raise Conflict("the webhook of this notice was deleted")
+        raise Conflict("the webhook of this message was deleted")
     if not endpoint.is_active:
         raise Conflict("the webhook is disabled; enable it first")

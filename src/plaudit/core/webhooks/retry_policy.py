@@ -1,4 +1,4 @@
-"""What follows from an attempt: it has arrived, is tried again at some moment, or is given up."""
+"""Retry policy of webhook messages: delivered, pending until the next attempt, or failed."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ RETRY_S = (
 """Seconds between attempts: 20 attempts within 23 hours and 39 minutes."""
 
 BUDGET_S = 24 * 3600
-"""Within this time of the first attempt there is a last one, whatever a receiver asks for."""
+"""Seconds from the first attempt to the last at the most, whatever Retry-After says."""
 
 JITTER = 0.1
-"""The part of a wait that is left to chance, so that what failed together is not sent together."""
+"""Random share of each wait, so that messages that failed together are not retried together."""
 
 _ASKS_TO_WAIT = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _FINAL = (AttemptStatus.mail_off, AttemptStatus.endpoint_disabled, AttemptStatus.endpoint_deleted)
 
 
 def is_gone(result: AttemptResult, *, is_mail: bool) -> bool:
-    """Whether a receiver says that it does not want to hear of anything any more."""
+    """True for 410 Gone over HTTP: the receiver wants no further messages."""
     return not is_mail and result.status == HTTPStatus.GONE
 
 
 def asks_to_wait(result: AttemptResult) -> bool:
-    """Whether a receiver says how long it wants to be left alone."""
+    """True for 429 or 503 with a Retry-After header."""
     return result.status in _ASKS_TO_WAIT and result.retry_after_s is not None
 
 
-def verdict(
-    notice: LeasedMessage,
+def decide(
+    message: LeasedMessage,
     result: AttemptResult,
     *,
     at_ms: int,
@@ -44,21 +44,26 @@ def verdict(
     waits_s: Sequence[float],
     is_mail: bool = False,
 ) -> RecordedResult:
-    """What becomes of a notice after an attempt that began and ended at these moments."""
-    since_ms = at_ms if notice.retry_no == 0 else notice.since_ms
+    """State and time of a message after an attempt from `at_ms` to `ended_ms` (milliseconds).
+
+    Failed once all waits of `waits_s` (seconds) are used, the time since the first attempt is over,
+    the receiver is gone, or the outcome is final; else pending after the next wait, made longer by
+    Retry-After.
+    """
+    since_ms = at_ms if message.retry_no == 0 else message.since_ms
     if result.outcome is AttemptStatus.ok:
-        return RecordedResult(MessageState.done, ended_ms, notice.retry_no + 1, since_ms)
+        return RecordedResult(MessageState.delivered, ended_ms, message.retry_no + 1, since_ms)
     last_ms = since_ms + round(max(BUDGET_S, sum(waits_s)) * 1000)
     is_over = (
-        notice.retry_no >= len(waits_s)
+        message.retry_no >= len(waits_s)
         or ended_ms >= last_ms
         or result.outcome in _FINAL
         or is_gone(result, is_mail=is_mail)
     )
     if is_over:
-        return RecordedResult(MessageState.dead, ended_ms, notice.retry_no + 1, since_ms)
-    wait_s = waits_s[notice.retry_no] * random.uniform(1 - JITTER, 1)
+        return RecordedResult(MessageState.failed, ended_ms, message.retry_no + 1, since_ms)
+    wait_s = waits_s[message.retry_no] * random.uniform(1 - JITTER, 1)
     if asks_to_wait(result):
         wait_s = max(wait_s, result.retry_after_s or 0)
     next_ms = min(ended_ms + round(wait_s * 1000), last_ms)
-    return RecordedResult(MessageState.waiting, next_ms, notice.retry_no + 1, since_ms)
+    return RecordedResult(MessageState.pending, next_ms, message.retry_no + 1, since_ms)

@@ -1,4 +1,4 @@
-"""The audit log: who changed what, and when. Entries are added and read, never altered."""
+"""Audit log entries: inserted and listed, never changed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
     "project_key, entry_id, environment_id, at_ms, actor_kind, actor_id, request_id, action,"
-    " object_kind,"
-    " object_id, detail"
+    " object_kind, object_id, detail"
 )
 
 
 async def insert_entry(tx: Transaction, entry: AuditEntryRow) -> None:
-    """Add an entry."""
+    """Insert an entry."""
     await tx.run(
         f"INSERT INTO audit_entry ({_COLUMNS}) VALUES (:project_key, :entry_id, :environment_id,"
         " :at_ms,"
@@ -37,25 +36,25 @@ async def insert_entry(tx: Transaction, entry: AuditEntryRow) -> None:
 
 
 async def insert_entries(tx: Transaction, entries: Sequence[AuditEntryRow]) -> None:
-    """Add many entries by the fastest way there is."""
+    """Insert many entries in bulk."""
     await tx.add(
         "audit_entry",
         _COLUMNS.split(", "),
         [
             (
-                one.project_key,
-                one.entry_id,
-                one.environment_id,
-                one.at_ms,
-                one.actor.kind,
-                one.actor.id,
-                one.actor.request_id,
-                one.action,
-                one.object_kind,
-                one.object_id,
-                one.detail,
+                entry.project_key,
+                entry.entry_id,
+                entry.environment_id,
+                entry.at_ms,
+                entry.actor.kind,
+                entry.actor.id,
+                entry.actor.request_id,
+                entry.action,
+                entry.object_kind,
+                entry.object_id,
+                entry.detail,
             )
-            for one in entries
+            for entry in entries
         ],
     )
 
@@ -63,7 +62,10 @@ async def insert_entries(tx: Transaction, entries: Sequence[AuditEntryRow]) -> N
 async def list_entries(
     tx: Transaction, environment_id: str, *, before: str | None, object_id: str | None, limit: int
 ) -> list[AuditEntryRow]:
-    """Up to `limit` entries of a world, newest first, older than the entry `before`."""
+    """List up to `limit` entries of an environment, newest first.
+
+    Only those older than the entry `before`, and of one object, where these are not None.
+    """
     conditions = "environment_id = :environment_id"
     args: dict[str, object] = {"environment_id": environment_id, "row_limit": limit}
     if before is not None:

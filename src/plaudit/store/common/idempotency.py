@@ -1,17 +1,17 @@
-"""Requests under an Idempotency-Key, and what they were answered."""
+"""Idempotency keys of an environment, with the request's hash and the stored answer."""
 
 from __future__ import annotations
 
 from plaudit.store.engine.engine import Transaction
 
 
-async def claim(
+async def reserve(
     tx: Transaction, environment_id: str, idem_key: str, *, request_hash: bytes, now: int
 ) -> bool:
-    """Take a key for a request; False if it is taken.
+    """Reserve a key for a request; False if it is reserved or used already.
 
-    While another transaction holds the key and is not over, this waits for its end, so that of
-    two equal requests at the same moment one works and the other is answered likewise.
+    While another transaction that reserved the key is open, this waits for its end, so that of two
+    equal requests at the same moment one runs and the other gets the same answer.
     """
     return bool(
         await tx.run(
@@ -31,7 +31,10 @@ async def claim(
 async def find(
     tx: Transaction, environment_id: str, idem_key: str
 ) -> tuple[bytes, bytes | None] | None:
-    """The hash of the request that took a key, and its answer."""
+    """Return the request's hash and the answer of a key; None for an unused key.
+
+    The answer is None while the request that reserved the key runs.
+    """
     row = await tx.one(
         "SELECT request_hash, answer FROM idempotency"
         " WHERE idem_key = :idem_key AND environment_id = :environment_id",
@@ -40,8 +43,8 @@ async def find(
     return (row[0], row[1]) if row else None
 
 
-async def keep_answer(tx: Transaction, environment_id: str, idem_key: str, answer: bytes) -> None:
-    """Keep what the request that took a key is answered."""
+async def store_answer(tx: Transaction, environment_id: str, idem_key: str, answer: bytes) -> None:
+    """Store the answer of the request that reserved a key."""
     await tx.run(
         "UPDATE idempotency SET answer = :answer WHERE idem_key = :idem_key AND environment_id ="
         " :environment_id",
@@ -49,8 +52,8 @@ async def keep_answer(tx: Transaction, environment_id: str, idem_key: str, answe
     )
 
 
-async def forget(tx: Transaction, *, before: int, limit: int) -> int:
-    """Delete up to `limit` keys taken before a moment; return how many."""
+async def delete_before(tx: Transaction, *, before: int, limit: int) -> int:
+    """Delete up to `limit` keys reserved before a time in milliseconds; return how many."""
     rows = await tx.all(
         "SELECT idem_key, environment_id FROM idempotency WHERE created_ms < :before"
         " ORDER BY created_ms LIMIT :row_limit",

@@ -1,4 +1,4 @@
-"""Attachments: what is known of a file besides its bytes, which are an object's."""
+"""Attachments: metadata of files, whose bytes are in the blob store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _COLUMNS = "attachment_id, environment_id, name, mime_type, shown_as, size, dige
 
 
 async def insert_attachment(tx: Transaction, attachment: AttachmentRow) -> None:
-    """Add an attachment whose object is kept already."""
+    """Insert an attachment whose blob is stored already."""
     await tx.run(
         f"INSERT INTO attachment ({_COLUMNS}) VALUES (:attachment_id, :environment_id, :name,"
         " :mime_type,"
@@ -30,7 +30,7 @@ async def insert_attachment(tx: Transaction, attachment: AttachmentRow) -> None:
 async def find_attachment(
     tx: Transaction, environment_id: str, attachment_id: str
 ) -> AttachmentRow | None:
-    """An attachment of this world by its id."""
+    """Return an attachment of this environment by its id; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM attachment"
         " WHERE attachment_id = :attachment_id AND environment_id = :environment_id",
@@ -39,8 +39,10 @@ async def find_attachment(
     return AttachmentRow(*row) if row else None
 
 
-async def find_attachment_of_any_world(tx: Transaction, attachment_id: str) -> AttachmentRow | None:
-    """An attachment by its id alone: for whoever then checks a signature over its world."""
+async def find_attachment_in_any_environment(
+    tx: Transaction, attachment_id: str
+) -> AttachmentRow | None:
+    """Return an attachment by its id alone; the caller checks a signature over its environment."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM attachment WHERE attachment_id = :attachment_id",
         {"attachment_id": attachment_id},

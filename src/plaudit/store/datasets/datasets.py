@@ -1,8 +1,8 @@
-"""Datasets, what was delivered of them, and their tasks: rows, sequence, clock, pages.
+"""Datasets, their deliveries and tasks: rows, sequence numbers, delivery times, pages.
 
-Tasks have a sequence number in the order in which they came in, and the time of their delivery,
-which a clock of the dataset hands out: each delivery's is greater than those before. A page reads
-one range of an index, in `seq` order within a delivery, by `(delivered_ms, seq)` over a dataset.
+Tasks have a sequence number in order of insertion, and the time of their delivery from a clock of
+the dataset: each delivery's time is greater than those before. A page reads one index range, by
+`seq` within a delivery, by `(delivered_ms, seq)` over a dataset.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TASK = ", ".join(f"t.{column}" for column in _TASK_COLUMNS)
 
 
 async def insert_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) -> bool:
-    """Add a dataset; False if its id or its name is taken."""
+    """Insert a dataset; False if its id or its name is in use."""
     return bool(
         await tx.run(
             f"INSERT INTO dataset ({_DATASET}, name_key, next_seq, last_ms) VALUES (:dataset_key,"
@@ -42,7 +42,7 @@ async def insert_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) ->
 
 
 async def find_dataset(tx: Transaction, environment_id: str, dataset_id: str) -> DatasetRow | None:
-    """A dataset of this world by its id."""
+    """Return a dataset of this environment by its id; None if there is none."""
     row = await tx.one(
         f"SELECT {_DATASET} FROM dataset WHERE environment_id = :environment_id AND dataset_id ="
         " :dataset_id",
@@ -54,7 +54,7 @@ async def find_dataset(tx: Transaction, environment_id: str, dataset_id: str) ->
 async def find_dataset_by_key(
     tx: Transaction, environment_id: str, dataset_key: int
 ) -> DatasetRow | None:
-    """A dataset of this world by the store's own number."""
+    """Return a dataset of this environment by its `dataset_key`; None if there is none."""
     row = await tx.one(
         f"SELECT {_DATASET} FROM dataset WHERE environment_id = :environment_id AND dataset_key ="
         " :dataset_key",
@@ -64,7 +64,7 @@ async def find_dataset_by_key(
 
 
 async def list_datasets(tx: Transaction, environment_id: str) -> list[DatasetRow]:
-    """All datasets of this world, oldest first."""
+    """List all datasets of this environment, oldest first."""
     rows = await tx.all(
         f"SELECT {_DATASET} FROM dataset WHERE environment_id = :environment_id ORDER BY"
         " created_ms, dataset_id",
@@ -74,7 +74,7 @@ async def list_datasets(tx: Transaction, environment_id: str) -> list[DatasetRow
 
 
 async def update_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) -> bool:
-    """Write a dataset's name and time; False if another dataset has the name."""
+    """Update a dataset's name and creation time; False if another dataset has the name."""
     row = await tx.one(
         "SELECT dataset_id FROM dataset WHERE environment_id = :environment_id AND name_key ="
         " :name_key",
@@ -97,12 +97,12 @@ async def update_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) ->
     )
 
 
-async def take_place(
+async def reserve_sequence(
     tx: Transaction, dataset: DatasetRow, *, count: int, at_least: int
 ) -> tuple[int, int]:
-    """Reserve `count` sequence numbers and a time of delivery: the first number, and the time.
+    """Reserve `count` sequence numbers and a delivery time; return (first number, time).
 
-    The time is `at_least`, or one greater than the last one handed out, whichever is later. The
+    The time in milliseconds is `at_least`, or one after the last one, whichever is later. The
     dataset's row stays locked until the transaction ends, so deliveries become visible in order.
     """
     row = await tx.one(
@@ -121,10 +121,10 @@ async def take_place(
     return int(row[0]) - count, int(row[1])
 
 
-async def take_imported_place(
+async def reserve_imported_sequence(
     tx: Transaction, dataset: DatasetRow, *, count: int, delivered_ms: int
 ) -> int:
-    """Reserve `count` sequence numbers for what was delivered elsewhere; return the first."""
+    """Reserve `count` sequence numbers for an imported delivery; return the first."""
     row = await tx.one(
         "UPDATE dataset SET next_seq = next_seq + :count,"
         " last_ms = CASE WHEN last_ms < :delivered_ms THEN :delivered_ms ELSE last_ms END"
@@ -140,8 +140,8 @@ async def take_imported_place(
     return int(row[0]) - count
 
 
-async def bounds_of(tx: Transaction, dataset: DatasetRow) -> tuple[int, int]:
-    """The greatest sequence number and the greatest time of delivery handed out so far."""
+async def get_bounds(tx: Transaction, dataset: DatasetRow) -> tuple[int, int]:
+    """Return the greatest sequence number and delivery time reserved so far; 0 for none."""
     row = await tx.one(
         "SELECT next_seq, last_ms FROM dataset WHERE environment_id = :environment_id AND"
         " dataset_id = :dataset_id",
@@ -152,7 +152,7 @@ async def bounds_of(tx: Transaction, dataset: DatasetRow) -> tuple[int, int]:
 
 
 async def insert_delivery(tx: Transaction, delivery: DatasetDeliveryRow, name_key: str) -> bool:
-    """Add a delivery; False if its id is taken, or its name within the dataset."""
+    """Insert a delivery; False if its id, or its name within the dataset, is in use."""
     return bool(
         await tx.run(
             f"INSERT INTO dataset_delivery ({_DELIVERY}, name_key) VALUES (:environment_id,"
@@ -175,7 +175,7 @@ async def insert_delivery(tx: Transaction, delivery: DatasetDeliveryRow, name_ke
 
 
 async def update_delivery(tx: Transaction, delivery: DatasetDeliveryRow, name_key: str) -> None:
-    """Write a delivery's name, time and metadata, and its tasks' time with it."""
+    """Update a delivery's name, time and metadata, and the delivery time of its tasks."""
     await tx.run(
         "UPDATE dataset_delivery SET name = :name, name_key = :name_key, metadata = :metadata,"
         " delivered_ms = :delivered_ms WHERE environment_id = :environment_id AND delivery_id ="
@@ -203,7 +203,7 @@ async def update_delivery(tx: Transaction, delivery: DatasetDeliveryRow, name_ke
 async def count_tasks(
     tx: Transaction, delivery: DatasetDeliveryRow, *, task_count: int, turn_count: int
 ) -> None:
-    """Add to the counts of a delivery."""
+    """Add to a delivery's counts of tasks and turns."""
     await tx.run(
         "UPDATE dataset_delivery SET task_count = task_count + :task_count,"
         " turn_count = turn_count + :turn_count"
@@ -220,7 +220,7 @@ async def count_tasks(
 async def find_delivery(
     tx: Transaction, environment_id: str, delivery_id: str
 ) -> DatasetDeliveryRow | None:
-    """A delivery of this world by its id."""
+    """Return a delivery of this environment by its id; None if there is none."""
     row = await tx.one(
         f"SELECT {_DELIVERY} FROM dataset_delivery"
         " WHERE environment_id = :environment_id AND delivery_id = :delivery_id",
@@ -230,7 +230,7 @@ async def find_delivery(
 
 
 async def has_delivery_name(tx: Transaction, dataset_key: int, name_key: str) -> bool:
-    """Whether a dataset has a delivery of that name."""
+    """True if a dataset has a delivery of that name."""
     row = await tx.one(
         "SELECT 1 FROM dataset_delivery WHERE dataset_key = :dataset_key AND name_key = :name_key",
         {"dataset_key": dataset_key, "name_key": name_key},
@@ -246,15 +246,18 @@ async def list_deliveries(
     delivered_after: int | None = None,
     delivered_before: int | None = None,
 ) -> list[DatasetDeliveryRow]:
-    """All deliveries of this world, or of one dataset, strictly between the bounds, in order."""
+    """List deliveries of this environment, or of one dataset, by time.
+
+    Bounds are exclusive, in milliseconds; None sets no bound.
+    """
     conditions = ["environment_id = :environment_id"]
     args: dict[str, object] = {"environment_id": environment_id}
-    given: dict[str, int | None] = {
+    filters: dict[str, int | None] = {
         "dataset_key = :dataset_key": dataset_key,
         "delivered_ms > :delivered_after": delivered_after,
         "delivered_ms < :delivered_before": delivered_before,
     }
-    for condition, value in given.items():
+    for condition, value in filters.items():
         if value is not None:
             conditions.append(condition)
             args[condition.rpartition(":")[2]] = value
@@ -266,10 +269,10 @@ async def list_deliveries(
     return [DatasetDeliveryRow(*row) for row in rows]
 
 
-async def claim_task_id(
+async def reserve_task_id(
     tx: Transaction, environment_id: str, task_id: str, *, dataset_key: int, seq: int
 ) -> bool:
-    """Lead from a task's id to its place; False if the id is taken."""
+    """Reserve a task's id and record its location; False if the id is in use."""
     return bool(
         await tx.run(
             "INSERT INTO dataset_task_locator (task_id, environment_id, dataset_key, seq)"
@@ -285,26 +288,26 @@ async def claim_task_id(
 
 
 async def insert_dataset_tasks(tx: Transaction, tasks: Sequence[DatasetTaskRow]) -> None:
-    """Add tasks whose ids are claimed."""
+    """Insert tasks whose ids are reserved."""
     rows = [
         (
-            one.dataset_key,
-            one.seq,
-            one.task_id,
-            one.delivery_id,
-            one.delivered_ms,
-            one.response,
-            one.attachments,
+            task.dataset_key,
+            task.seq,
+            task.task_id,
+            task.delivery_id,
+            task.delivered_ms,
+            task.response,
+            task.attachments,
         )
-        for one in tasks
+        for task in tasks
     ]
     await tx.add("dataset_task", _TASK_COLUMNS, rows)
 
 
-async def find_task_place(
+async def find_task_location(
     tx: Transaction, environment_id: str, task_id: str
 ) -> tuple[int, int] | None:
-    """Where a task of this world is: (dataset_key, seq)."""
+    """Return a task's location (dataset_key, seq); None for an unknown id."""
     row = await tx.one(
         "SELECT dataset_key, seq FROM dataset_task_locator"
         " WHERE task_id = :task_id AND environment_id = :environment_id",
@@ -313,22 +316,28 @@ async def find_task_place(
     return None if row is None else (row[0], row[1])
 
 
-async def find_known(tx: Transaction, environment_id: str, task_ids: Sequence[str]) -> set[str]:
-    """Those of the ids that tasks of this world have."""
-    return {one for one in task_ids if await find_task_place(tx, environment_id, one) is not None}
+async def find_stored_ids(
+    tx: Transaction, environment_id: str, task_ids: Sequence[str]
+) -> set[str]:
+    """Return those of the ids that tasks of this environment have."""
+    return {
+        task_id
+        for task_id in task_ids
+        if await find_task_location(tx, environment_id, task_id) is not None
+    }
 
 
 async def find_dataset_task(
     tx: Transaction, environment_id: str, task_id: str
 ) -> DatasetTaskRow | None:
-    """A task of this world by its id."""
-    place = await find_task_place(tx, environment_id, task_id)
-    if place is None:
+    """Return a task of this environment by its id; None if there is none."""
+    location = await find_task_location(tx, environment_id, task_id)
+    if location is None:
         return None
     row = await tx.one(
         f"SELECT {_TASK} FROM dataset_task AS t"
         " WHERE t.dataset_key = :dataset_key AND t.seq = :seq",
-        {"dataset_key": place[0], "seq": place[1]},
+        {"dataset_key": location[0], "seq": location[1]},
     )
     return None if row is None else DatasetTaskRow(*row)
 
@@ -336,7 +345,7 @@ async def find_dataset_task(
 async def list_dataset_tasks(
     tx: Transaction, dataset_key: int, *, after_seq: int, bound: int, limit: int
 ) -> list[DatasetTaskRow]:
-    """Up to `limit` tasks of a dataset in `seq` order, after one and up to another."""
+    """List up to `limit` tasks of a dataset by `seq`, after `after_seq` and up to `bound`."""
     rows = await tx.all(
         f"SELECT {_TASK} FROM dataset_task AS t WHERE t.dataset_key = :dataset_key"
         " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit",
@@ -348,7 +357,10 @@ async def list_dataset_tasks(
 async def list_tasks_by_delivery_time(
     tx: Transaction, dataset_key: int, *, after: tuple[int, int], bound: int, limit: int
 ) -> list[DatasetTaskRow]:
-    """Up to `limit` tasks of a dataset by (delivered_ms, seq), after a place, up to a time."""
+    """List up to `limit` tasks of a dataset by (delivered_ms, seq).
+
+    After the pair `after`, up to and including the time `bound`.
+    """
     rows = await tx.all(
         f"SELECT {_TASK} FROM (SELECT delivered_ms, seq FROM dataset_task"
         " WHERE dataset_key = :dataset_key AND (delivered_ms, seq) > (:after_ms, :after_seq)"
@@ -363,14 +375,14 @@ async def list_tasks_by_delivery_time(
             "row_limit": limit,
         },
     )
-    found = [DatasetTaskRow(*row) for row in rows]
-    return sorted(found, key=lambda one: (one.delivered_ms, one.seq))
+    tasks = [DatasetTaskRow(*row) for row in rows]
+    return sorted(tasks, key=lambda task: (task.delivered_ms, task.seq))
 
 
 async def list_tasks_of_delivery(
     tx: Transaction, delivery: DatasetDeliveryRow, *, after_seq: int, limit: int
 ) -> list[DatasetTaskRow]:
-    """Up to `limit` tasks of a delivery in `seq` order, after one."""
+    """List up to `limit` tasks of a delivery by `seq`, after `after_seq`."""
     rows = await tx.all(
         f"SELECT {_TASK} FROM (SELECT seq FROM dataset_task WHERE dataset_key = :dataset_key"
         " AND delivery_id = :delivery_id AND seq > :after_seq ORDER BY seq LIMIT :row_limit) AS k"
@@ -383,4 +395,4 @@ async def list_tasks_of_delivery(
             "row_limit": limit,
         },
     )
-    return sorted((DatasetTaskRow(*row) for row in rows), key=lambda one: one.seq)
+    return sorted((DatasetTaskRow(*row) for row in rows), key=lambda task: task.seq)

@@ -1,4 +1,4 @@
-"""Where organizations want to be told of events, and the secrets that it is signed with."""
+"""Webhook endpoints and callback secrets of environments."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _COLUMNS = (
 )
 
 
-class SealedSecret(Struct, frozen=True):
-    """A secret and the one it replaced, which is valid until `old_until_ms`; both sealed."""
+class EncryptedSecret(Struct, frozen=True):
+    """Encrypted signing secret, and the one it replaced, which is valid until `old_until_ms`."""
 
     secret: bytes
     old_secret: bytes | None = None
@@ -21,7 +21,7 @@ class SealedSecret(Struct, frozen=True):
 
 
 class WebhookEndpoint(Struct, frozen=True):
-    """Where an organization wants to be told of events."""
+    """Webhook endpoint of an environment, with the events it subscribes to."""
 
     environment_id: str
     endpoint_id: str
@@ -30,13 +30,13 @@ class WebhookEndpoint(Struct, frozen=True):
     """JSON list of event types, or of `*` alone."""
     is_active: bool
     reason: str
-    """Why it is disabled; empty while it is active."""
+    """Reason for being disabled; empty while active."""
     created_ms: int
-    secret: SealedSecret
+    secret: EncryptedSecret
 
 
 async def insert_endpoint(tx: Transaction, endpoint: WebhookEndpoint) -> None:
-    """Add an endpoint."""
+    """Insert an endpoint."""
     await tx.run(
         f"INSERT INTO webhook_endpoint ({_COLUMNS}) VALUES (:environment_id, :endpoint_id, :url,"
         " :events,"
@@ -46,7 +46,7 @@ async def insert_endpoint(tx: Transaction, endpoint: WebhookEndpoint) -> None:
 
 
 async def count_endpoints(tx: Transaction, environment_id: str) -> int:
-    """How many endpoints a world has, disabled ones included."""
+    """Count the endpoints of an environment, disabled ones included."""
     row = await tx.one(
         "SELECT COUNT(*) FROM webhook_endpoint WHERE environment_id = :environment_id",
         {"environment_id": environment_id},
@@ -56,7 +56,7 @@ async def count_endpoints(tx: Transaction, environment_id: str) -> int:
 
 
 async def list_endpoints(tx: Transaction, environment_id: str) -> list[WebhookEndpoint]:
-    """All endpoints of a world, oldest first; their number is bounded when they are made."""
+    """List all endpoints of an environment, oldest first; creation bounds their number."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM webhook_endpoint WHERE environment_id = :environment_id ORDER BY"
         " endpoint_id",
@@ -68,7 +68,7 @@ async def list_endpoints(tx: Transaction, environment_id: str) -> list[WebhookEn
 async def find_endpoint(
     tx: Transaction, environment_id: str, endpoint_id: str
 ) -> WebhookEndpoint | None:
-    """An endpoint of this world by its id."""
+    """Return an endpoint of this environment by its id; None if there is none."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM webhook_endpoint"
         " WHERE environment_id = :environment_id AND endpoint_id = :endpoint_id",
@@ -78,15 +78,13 @@ async def find_endpoint(
 
 
 async def replace_endpoint(
-    tx: Transaction, was: WebhookEndpoint, endpoint: WebhookEndpoint
+    tx: Transaction, previous: WebhookEndpoint, endpoint: WebhookEndpoint
 ) -> bool:
-    """Write an endpoint anew; False if it is no longer what `was` says."""
-    conditions = " AND ".join(
-        f"{name} = :was_{name}" for name in ("url", "events", "status", "secret")
-    )
-    args = _args(endpoint) | {f"was_{name}": value for name, value in _args(was).items()}
-    names = ("url", "events", "status", "secret")
-    wanted = {name: value for name, value in args.items() if name.removeprefix("was_") in names}
+    """Replace an endpoint; False if its URL, events, status or secret differ from `previous`."""
+    compared = ("url", "events", "status", "secret")
+    conditions = " AND ".join(f"{name} = :previous_{name}" for name in compared)
+    values, stored = _args(endpoint), _args(previous)
+    del values["created_ms"]  # stays as it was
     return bool(
         await tx.run(
             "UPDATE webhook_endpoint SET url = :url, events = :events, status = :status,"
@@ -94,17 +92,7 @@ async def replace_endpoint(
             " old_until_ms = :old_until_ms"
             " WHERE environment_id = :environment_id AND endpoint_id = :endpoint_id AND"
             f" {conditions}",
-            wanted
-            | {
-                name: args[name]
-                for name in (
-                    "environment_id",
-                    "endpoint_id",
-                    "reason",
-                    "old_secret",
-                    "old_until_ms",
-                )
-            },
+            values | {f"previous_{name}": stored[name] for name in compared},
         )
     )
 
@@ -112,7 +100,7 @@ async def replace_endpoint(
 async def disable_endpoint(
     tx: Transaction, environment_id: str, endpoint_id: str, *, reason: str
 ) -> bool:
-    """Send an active endpoint nothing more; False if it is not active."""
+    """Disable an active endpoint; False if it is disabled or absent."""
     return bool(
         await tx.run(
             "UPDATE webhook_endpoint SET status = 'disabled', reason = :reason"
@@ -124,7 +112,7 @@ async def disable_endpoint(
 
 
 async def delete_endpoint(tx: Transaction, environment_id: str, endpoint_id: str) -> bool:
-    """Delete an endpoint; False if there is none. What was told to it stays on record."""
+    """Delete an endpoint, and keep its messages; False if there is none."""
     return bool(
         await tx.run(
             "DELETE FROM webhook_endpoint WHERE environment_id = :environment_id AND endpoint_id ="
@@ -134,48 +122,52 @@ async def delete_endpoint(tx: Transaction, environment_id: str, endpoint_id: str
     )
 
 
-async def find_callback_secret(tx: Transaction, environment_id: str) -> SealedSecret | None:
-    """The secret that a world's callbacks are signed with."""
+async def find_callback_secret(tx: Transaction, environment_id: str) -> EncryptedSecret | None:
+    """Return the secret that signs an environment's callbacks; None before the first one."""
     row = await tx.one(
         "SELECT secret, old_secret, old_until_ms FROM callback_secret WHERE environment_id ="
         " :environment_id",
         {"environment_id": environment_id},
     )
-    return SealedSecret(*row) if row else None
+    return EncryptedSecret(*row) if row else None
 
 
 async def insert_callback_secret(
-    tx: Transaction, environment_id: str, sealed: SealedSecret
+    tx: Transaction, environment_id: str, encrypted: EncryptedSecret
 ) -> bool:
-    """Give a world its first secret; False if it has one."""
+    """Insert an environment's first callback secret; False if it has one."""
     return bool(
         await tx.run(
             "INSERT INTO callback_secret (environment_id, secret, old_secret, old_until_ms)"
             " VALUES (:environment_id, :secret, :old_secret, :old_until_ms) ON CONFLICT DO NOTHING",
-            {"environment_id": environment_id, **_secret_args(sealed)},
+            {"environment_id": environment_id, **_secret_args(encrypted)},
         )
     )
 
 
 async def replace_callback_secret(
-    tx: Transaction, environment_id: str, was: SealedSecret, sealed: SealedSecret
+    tx: Transaction, environment_id: str, previous: EncryptedSecret, encrypted: EncryptedSecret
 ) -> bool:
-    """Put another secret in the place of one; False if it is no longer the one that is there."""
+    """Replace an environment's callback secret; False if the stored one is not `previous`."""
     return bool(
         await tx.run(
             "UPDATE callback_secret SET secret = :secret, old_secret = :old_secret,"
             " old_until_ms = :old_until_ms WHERE environment_id = :environment_id AND secret ="
-            " :was",
-            {"environment_id": environment_id, "was": was.secret, **_secret_args(sealed)},
+            " :previous",
+            {
+                "environment_id": environment_id,
+                "previous": previous.secret,
+                **_secret_args(encrypted),
+            },
         )
     )
 
 
-def _secret_args(sealed: SealedSecret) -> dict[str, object]:
+def _secret_args(encrypted: EncryptedSecret) -> dict[str, object]:
     return {
-        "secret": sealed.secret,
-        "old_secret": sealed.old_secret,
-        "old_until_ms": sealed.old_until_ms,
+        "secret": encrypted.secret,
+        "old_secret": encrypted.old_secret,
+        "old_until_ms": encrypted.old_until_ms,
     }
 
 
@@ -202,5 +194,5 @@ def _endpoint(row: Row) -> WebhookEndpoint:
         is_active=status == "active",
         reason=reason,
         created_ms=created_ms,
-        secret=SealedSecret(*secret),
+        secret=EncryptedSecret(*secret),
     )

@@ -1,17 +1,17 @@
-"""Notices as those who ask about them see them: listed, replayed, and deleted when they are old."""
+"""Webhook messages of an environment: list, replay, and delete after their retention."""
 
 from __future__ import annotations
 
-from plaudit.model.webhooks import NOTICE_STATES, Attempt, MessageState, StoredMessage
+from plaudit.model.webhooks import MESSAGE_STATES, Attempt, MessageState, StoredMessage
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
-    "project_key, notice_id, event_id, endpoint_id, target, state, outcome, created_ms, next_ms,"
+    "project_key, message_id, event_id, endpoint_id, target, state, outcome, created_ms, next_ms,"
     " attempt_count"
 )
 
 
-async def list_notices(
+async def list_messages(
     tx: Transaction,
     environment_id: str,
     *,
@@ -20,7 +20,7 @@ async def list_notices(
     before: str | None,
     limit: int,
 ) -> list[StoredMessage]:
-    """Up to `limit` notices of a world in one state, newest first, older than `before`."""
+    """List up to `limit` messages in one state, newest first, with ids less than `before`."""
     conditions = "environment_id = :environment_id AND state = :state"
     args: dict[str, object] = {
         "environment_id": environment_id,
@@ -31,92 +31,95 @@ async def list_notices(
         conditions += " AND endpoint_id = :endpoint_id"
         args["endpoint_id"] = endpoint_id
     if before is not None:
-        conditions += " AND notice_id < :before"
+        conditions += " AND message_id < :before"
         args["before"] = before
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM notice WHERE {conditions}"
-        " ORDER BY notice_id DESC LIMIT :row_limit",
+        f"SELECT {_COLUMNS} FROM webhook_message WHERE {conditions}"
+        " ORDER BY message_id DESC LIMIT :row_limit",
         args,
     )
-    return [_notice(row) for row in rows]
+    return [_message(row) for row in rows]
 
 
-async def find_notice(tx: Transaction, environment_id: str, notice_id: str) -> StoredMessage | None:
-    """A notice of this world by its id."""
-    for state in NOTICE_STATES:
+async def find_message(
+    tx: Transaction, environment_id: str, message_id: str
+) -> StoredMessage | None:
+    """Return a message of this environment by its id; None if there is none."""
+    for state in MESSAGE_STATES:
         row = await tx.one(
-            f"SELECT {_COLUMNS} FROM notice"
-            " WHERE environment_id = :environment_id AND state = :state AND notice_id = :notice_id",
-            {"environment_id": environment_id, "state": state.code, "notice_id": notice_id},
+            f"SELECT {_COLUMNS} FROM webhook_message"
+            " WHERE environment_id = :environment_id AND state = :state"
+            " AND message_id = :message_id",
+            {"environment_id": environment_id, "state": state.code, "message_id": message_id},
         )
         if row:
-            return _notice(row)
+            return _message(row)
     return None
 
 
-async def list_attempts(tx: Transaction, notice: StoredMessage) -> list[Attempt]:
-    """All attempts of a notice, in their order."""
+async def list_attempts(tx: Transaction, message: StoredMessage) -> list[Attempt]:
+    """List all attempts of a message, oldest first."""
     rows = await tx.all(
-        "SELECT number, at_ms, outcome, status, duration_ms FROM notice_attempt"
-        " WHERE project_key = :project_key AND notice_id = :notice_id ORDER BY number",
-        {"project_key": notice.project_key, "notice_id": notice.notice_id},
+        "SELECT number, at_ms, outcome, status, duration_ms FROM webhook_attempt"
+        " WHERE project_key = :project_key AND message_id = :message_id ORDER BY number",
+        {"project_key": message.project_key, "message_id": message.message_id},
     )
     return [Attempt(*row) for row in rows]
 
 
-async def get_event_type(tx: Transaction, notice: StoredMessage) -> str:
-    """What a notice tells of."""
+async def get_event_type(tx: Transaction, message: StoredMessage) -> str:
+    """Return the type of a message's event, such as `task.completed`."""
     row = await tx.one(
         "SELECT type FROM event WHERE project_key = :project_key AND event_id = :event_id",
-        {"project_key": notice.project_key, "event_id": notice.event_id},
+        {"project_key": message.project_key, "event_id": message.event_id},
     )
     assert row is not None
     return str(row[0])
 
 
-async def replay(tx: Transaction, notice: StoredMessage, *, now: int) -> bool:
-    """Let a notice that is over wait again, with all its tries; False if it is not over."""
+async def replay(tx: Transaction, message: StoredMessage, *, now: int) -> bool:
+    """Make a delivered or failed message pending, with all its retries; False if it is pending."""
     return bool(
         await tx.run(
-            "UPDATE notice SET state = 0, next_ms = :now, since_ms = :now, retry_no = 0,"
+            "UPDATE webhook_message SET state = 0, next_ms = :now, since_ms = :now, retry_no = 0,"
             " lease_no = lease_no + 1"
-            " WHERE project_key = :project_key AND notice_id = :notice_id AND state <> 0",
-            {"project_key": notice.project_key, "notice_id": notice.notice_id, "now": now},
+            " WHERE project_key = :project_key AND message_id = :message_id AND state <> 0",
+            {"project_key": message.project_key, "message_id": message.message_id, "now": now},
         )
     )
 
 
-async def forget(tx: Transaction, *, before: int, limit: int) -> int:
-    """Delete up to `limit` notices that ended before a moment; return how many.
+async def delete_ended(tx: Transaction, *, before: int, limit: int) -> int:
+    """Delete up to `limit` messages that ended before a time in milliseconds; return the count.
 
-    Their attempts go with them, and each event with the last notice that tells of it.
+    Their attempts are deleted with them, and events that no message refers to any more.
     """
     rows = await tx.all(
-        "SELECT project_key, notice_id, event_id FROM notice WHERE state <> 0 AND next_ms < :before"
-        " ORDER BY next_ms LIMIT :row_limit",
+        "SELECT project_key, message_id, event_id FROM webhook_message"
+        " WHERE state <> 0 AND next_ms < :before ORDER BY next_ms LIMIT :row_limit",
         {"before": before, "row_limit": limit},
     )
-    keys = [{"project_key": row[0], "notice_id": row[1]} for row in rows]
+    keys = [{"project_key": row[0], "message_id": row[1]} for row in rows]
     await tx.many(
-        "DELETE FROM notice_attempt WHERE project_key = :project_key AND notice_id = :notice_id",
+        "DELETE FROM webhook_attempt WHERE project_key = :project_key AND message_id = :message_id",
         keys,
     )
     await tx.many(
-        "DELETE FROM notice"
-        " WHERE project_key = :project_key AND notice_id = :notice_id AND state <> 0",
+        "DELETE FROM webhook_message"
+        " WHERE project_key = :project_key AND message_id = :message_id AND state <> 0",
         keys,
     )
     await tx.many(
         "DELETE FROM event WHERE project_key = :project_key AND event_id = :event_id"
-        " AND NOT EXISTS (SELECT 1 FROM notice"
+        " AND NOT EXISTS (SELECT 1 FROM webhook_message"
         " WHERE project_key = :project_key AND event_id = :event_id)",
         [{"project_key": row[0], "event_id": row[2]} for row in rows],
     )
     return len(rows)
 
 
-def _notice(row: Row) -> StoredMessage:
-    project_key, notice_id, event_id, endpoint_id, target, state, *rest = row
+def _message(row: Row) -> StoredMessage:
+    project_key, message_id, event_id, endpoint_id, target, state, *rest = row
     return StoredMessage(
-        project_key, notice_id, event_id, endpoint_id, target, NOTICE_STATES[state], *rest
+        project_key, message_id, event_id, endpoint_id, target, MESSAGE_STATES[state], *rest
     )

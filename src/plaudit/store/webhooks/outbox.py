@@ -1,9 +1,9 @@
-"""Events that were committed, and the notices that tell of them: written, due, leased, settled.
+"""Outbox of webhook events and messages: insert, list what is due, lease, record results.
 
-There is no global queue. Who looks for work reads across projects; who takes a notice does so by
-a conditional update of that one row. A lease is a time (`next_ms`) and a number (`lease_no`): once
-the time is over anybody may take the notice again, and whoever held it before changes nothing any
-more, because the number is part of every later condition.
+There is no global queue. A worker that looks for due messages reads across projects; one that takes
+a message updates that one row under a condition. A lease is a time (`next_ms`) and a number
+(`lease_no`): after that time anybody may lease the message again, and the earlier holder can change
+nothing any more, because the number is part of every later condition.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ from plaudit.model.webhooks import Attempt, Event, EventType, MessageState, Webh
 from plaudit.store.engine.engine import Transaction
 
 _LEASED = (
-    "project_key, notice_id, environment_id, event_id, endpoint_id, target, queue, attempt_count,"
-    " retry_no,"
-    " since_ms, lease_no"
+    "project_key, message_id, environment_id, event_id, endpoint_id, target, queue, attempt_count,"
+    " retry_no, since_ms, lease_no"
 )
 
 
 class LeasedMessage(Struct, frozen=True):
-    """A notice that somebody may send until `until_ms`; what was tried so far in this round."""
+    """Message leased until `until_ms` (0 before it is leased), with its attempts so far."""
 
     project_key: int
-    notice_id: str
+    message_id: str
     environment_id: str
     event_id: str
     endpoint_id: str | None
     target: str
     queue: str
     attempt_count: int
-    """All tries ever; `retry_no` counts those since it was created or replayed."""
+    """All attempts ever; `retry_no` counts those since its creation or last replay."""
     retry_no: int
     since_ms: int
     lease_no: int
@@ -41,7 +40,11 @@ class LeasedMessage(Struct, frozen=True):
 
 
 class RecordedResult(Struct, frozen=True):
-    """What is written of a notice after an attempt."""
+    """State of a message after an attempt.
+
+    `next_ms` is the next attempt while pending, else when it ended; `retry_no` and `since_ms` count
+    attempts and name the first one since the creation or last replay.
+    """
 
     state: MessageState
     next_ms: int
@@ -50,7 +53,7 @@ class RecordedResult(Struct, frozen=True):
 
 
 async def list_subscribed(tx: Transaction, environment_id: str) -> list[tuple[str, str, bytes]]:
-    """The active endpoints of a world: id, URL, and the chosen events as a JSON list."""
+    """List active endpoints of an environment as (id, URL, JSON list of event types)."""
     rows = await tx.all(
         "SELECT endpoint_id, url, events FROM webhook_endpoint"
         " WHERE environment_id = :environment_id AND status = 'active' ORDER BY endpoint_id",
@@ -60,31 +63,31 @@ async def list_subscribed(tx: Transaction, environment_id: str) -> list[tuple[st
 
 
 async def insert_events(tx: Transaction, events: Sequence[Event]) -> None:
-    """Add events to the outbox."""
+    """Insert events into the outbox."""
     await tx.add(
         "event",
         ("project_key", "event_id", "environment_id", "type", "created_ms", "payload"),
         [
             (
-                one.project_key,
-                one.event_id,
-                one.environment_id,
-                one.type,
-                one.created_ms,
-                one.payload,
+                event.project_key,
+                event.event_id,
+                event.environment_id,
+                event.type,
+                event.created_ms,
+                event.payload,
             )
-            for one in events
+            for event in events
         ],
     )
 
 
-async def insert_notices(tx: Transaction, notices: Sequence[WebhookMessageRow]) -> None:
-    """Add notices that wait for their first attempt."""
+async def insert_messages(tx: Transaction, messages: Sequence[WebhookMessageRow]) -> None:
+    """Insert pending messages, due at once."""
     await tx.add(
-        "notice",
+        "webhook_message",
         (
             "project_key",
-            "notice_id",
+            "message_id",
             "environment_id",
             "event_id",
             "endpoint_id",
@@ -100,34 +103,34 @@ async def insert_notices(tx: Transaction, notices: Sequence[WebhookMessageRow]) 
         ),
         [
             (
-                one.project_key,
-                one.notice_id,
-                one.environment_id,
-                one.event_id,
-                one.endpoint_id,
-                one.target,
-                one.queue,
+                message.project_key,
+                message.message_id,
+                message.environment_id,
+                message.event_id,
+                message.endpoint_id,
+                message.target,
+                message.queue,
                 0,
-                one.created_ms,
-                one.created_ms,
-                one.created_ms,
+                message.created_ms,
+                message.created_ms,
+                message.created_ms,
                 0,
                 0,
                 0,
             )
-            for one in notices
+            for message in messages
         ],
     )
 
 
-async def list_lines(tx: Transaction, *, after: str, limit: int) -> list[tuple[str, int]]:
-    """Queue and time of up to `limit` waiting notices of the queues after one, in that order.
+async def list_queues(tx: Transaction, *, after: str, limit: int) -> list[tuple[str, int]]:
+    """List (queue, due time) of up to `limit` pending messages of queues greater than `after`.
 
-    Going on after the last queue of each answer meets every queue with its earliest time first,
-    however much waits in it, for one range of the index a step.
+    Ordered by queue, then time. Calling it again with the last queue of each answer visits every
+    queue, its earliest message first, however many are pending in it: one index range per call.
     """
     rows = await tx.all(
-        "SELECT queue, next_ms FROM notice WHERE state = 0 AND queue > :after"
+        "SELECT queue, next_ms FROM webhook_message WHERE state = 0 AND queue > :after"
         " ORDER BY queue, next_ms LIMIT :row_limit",
         {"after": after, "row_limit": limit},
     )
@@ -135,26 +138,26 @@ async def list_lines(tx: Transaction, *, after: str, limit: int) -> list[tuple[s
 
 
 async def list_due(tx: Transaction, queue: str, *, now: int, limit: int) -> list[LeasedMessage]:
-    """Up to `limit` notices of a queue that are due, as they stand; nobody has leased them yet."""
+    """List up to `limit` due messages of a queue, earliest first; none of them is leased."""
     rows = await tx.all(
-        f"SELECT {_LEASED} FROM notice WHERE state = 0 AND queue = :queue AND next_ms <= :now"
-        " ORDER BY next_ms LIMIT :row_limit",
+        f"SELECT {_LEASED} FROM webhook_message"
+        " WHERE state = 0 AND queue = :queue AND next_ms <= :now ORDER BY next_ms LIMIT :row_limit",
         {"queue": queue, "now": now, "row_limit": limit},
     )
     return [LeasedMessage(*(*row, 0)) for row in rows]
 
 
-async def lease(tx: Transaction, notice: LeasedMessage, *, now: int, until: int) -> bool:
-    """Take a notice until a moment; False if somebody else has, or it is not due any more."""
+async def lease(tx: Transaction, message: LeasedMessage, *, now: int, until: int) -> bool:
+    """Lease a due message until a time in milliseconds; False if another worker has taken it."""
     return bool(
         await tx.run(
-            "UPDATE notice SET lease_no = lease_no + 1, next_ms = :until"
-            " WHERE project_key = :project_key AND notice_id = :notice_id AND state = 0"
+            "UPDATE webhook_message SET lease_no = lease_no + 1, next_ms = :until"
+            " WHERE project_key = :project_key AND message_id = :message_id AND state = 0"
             " AND lease_no = :lease_no AND next_ms <= :now",
             {
-                "project_key": notice.project_key,
-                "notice_id": notice.notice_id,
-                "lease_no": notice.lease_no,
+                "project_key": message.project_key,
+                "message_id": message.message_id,
+                "lease_no": message.lease_no,
                 "now": now,
                 "until": until,
             },
@@ -162,31 +165,31 @@ async def lease(tx: Transaction, notice: LeasedMessage, *, now: int, until: int)
     )
 
 
-async def settle(
-    tx: Transaction, notice: LeasedMessage, attempt: Attempt, settled: RecordedResult
+async def record_result(
+    tx: Transaction, message: LeasedMessage, attempt: Attempt, result: RecordedResult
 ) -> bool:
-    """Record an attempt and what follows from it; False, and no change, if the lease is gone."""
-    key = {"project_key": notice.project_key, "notice_id": notice.notice_id}
-    is_ours = await tx.run(
-        "UPDATE notice SET state = :state, outcome = :outcome, next_ms = :next_ms,"
+    """Insert an attempt and set the message's state; False, and no change, if the lease is lost."""
+    key = {"project_key": message.project_key, "message_id": message.message_id}
+    has_lease = await tx.run(
+        "UPDATE webhook_message SET state = :state, outcome = :outcome, next_ms = :next_ms,"
         " since_ms = :since_ms, retry_no = :retry_no, attempt_count = :number"
-        " WHERE project_key = :project_key AND notice_id = :notice_id AND state = 0"
+        " WHERE project_key = :project_key AND message_id = :message_id AND state = 0"
         " AND lease_no = :lease_no",
         key
         | {
-            "lease_no": notice.lease_no,
-            "state": settled.state.code,
+            "lease_no": message.lease_no,
+            "state": result.state.code,
             "outcome": attempt.outcome,
-            "next_ms": settled.next_ms,
-            "since_ms": settled.since_ms,
-            "retry_no": settled.retry_no,
+            "next_ms": result.next_ms,
+            "since_ms": result.since_ms,
+            "retry_no": result.retry_no,
             "number": attempt.number,
         },
     )
-    if is_ours:
+    if has_lease:
         await tx.run(
-            "INSERT INTO notice_attempt (project_key, notice_id, number, at_ms, outcome, status,"
-            " duration_ms) VALUES (:project_key, :notice_id, :number, :at_ms, :outcome, :status,"
+            "INSERT INTO webhook_attempt (project_key, message_id, number, at_ms, outcome, status,"
+            " duration_ms) VALUES (:project_key, :message_id, :number, :at_ms, :outcome, :status,"
             " :duration_ms)",
             key
             | {
@@ -197,21 +200,22 @@ async def settle(
                 "duration_ms": attempt.duration_ms,
             },
         )
-    return bool(is_ours)
+    return bool(has_lease)
 
 
-async def bury(tx: Transaction, queue: str, *, outcome: str, now: int, limit: int) -> int:
-    """Give up to `limit` waiting notices of a queue up, leased ones too; return how many."""
+async def discard(tx: Transaction, queue: str, *, outcome: str, now: int, limit: int) -> int:
+    """Fail up to `limit` pending messages of a queue, leased ones too; return the count."""
     rows = await tx.all(
-        "SELECT project_key, notice_id FROM notice WHERE state = 0 AND queue = :queue"
+        "SELECT project_key, message_id FROM webhook_message WHERE state = 0 AND queue = :queue"
         " ORDER BY next_ms LIMIT :row_limit",
         {"queue": queue, "row_limit": limit},
     )
     await tx.many(
-        "UPDATE notice SET state = 2, outcome = :outcome, next_ms = :now, lease_no = lease_no + 1"
-        " WHERE project_key = :project_key AND notice_id = :notice_id AND state = 0",
+        "UPDATE webhook_message SET state = 2, outcome = :outcome, next_ms = :now,"
+        " lease_no = lease_no + 1"
+        " WHERE project_key = :project_key AND message_id = :message_id AND state = 0",
         [
-            {"project_key": row[0], "notice_id": row[1], "outcome": outcome, "now": now}
+            {"project_key": row[0], "message_id": row[1], "outcome": outcome, "now": now}
             for row in rows
         ],
     )
@@ -219,7 +223,7 @@ async def bury(tx: Transaction, queue: str, *, outcome: str, now: int, limit: in
 
 
 async def get_event(tx: Transaction, project_key: int, event_id: str) -> Event:
-    """An event of which a notice tells, so that it must be there."""
+    """Return the event of a message, which exists as long as the message does."""
     row = await tx.one(
         "SELECT project_key, event_id, environment_id, type, created_ms, payload FROM event"
         " WHERE project_key = :project_key AND event_id = :event_id",

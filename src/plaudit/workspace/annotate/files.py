@@ -91,7 +91,7 @@ async def show_file(visit: PageRequest[NoQuery]) -> Response:
         found = await find_attachment(tx, visit.user.environment_id, visit.path["attachment_id"])
     if found is None:
         raise NotFound("there is no such file")
-    location = attachments.link(visit.secret, found)
+    location = attachments.make_link(visit.secret, found)
     return Response(
         b"", 302, "text/plain", [(b"location", location.encode()), (b"vary", b"Cookie")]
     )

@@ -153,7 +153,7 @@ async def _batch_called(tx: Transaction, project: ProjectRow, word: str) -> Batc
     found = await batches.find_batch(tx, project.environment_id, word)
     if found is None or found.project_key != project.project_key:
         by_name = await batches.list_batches_by_name(
-            tx, project.environment_id, names.key_of(word), project.project_key
+            tx, project.environment_id, names.normalize_name(word), project.project_key
         )
         found = next(iter(by_name), None)
     if found is None:

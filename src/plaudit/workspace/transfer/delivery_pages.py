@@ -183,7 +183,7 @@ async def download_manifest(visit: PageRequest[NoQuery]) -> Stream:
 
 async def _checked(tx: Transaction, project: ProjectRow, form: DeliveryForm) -> _Wanted:
     """What a form says; raises InvalidContent at the field, Conflict, NotFound."""
-    names.checked(form.name)
+    names.check_name(form.name)
     after = moment(form.completed_after, "/completed_after")
     before = moment(form.completed_before, "/completed_before")
     if await builder.has_delivery(tx, project, form.name):

@@ -108,7 +108,7 @@ async def receive_file(visit: PageRequest[ImportQuery]) -> StartedJob:
     project = query.project
     if project is not None:
         try:
-            names.checked(project, "/project")
+            names.check_name(project, "/project")
         except InvalidContent as exc:
             raise InvalidParameter(exc.message, param="project") from exc
         if query.format is ImportFormat.archive:

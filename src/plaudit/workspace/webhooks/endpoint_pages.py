@@ -1,4 +1,4 @@
-"""Webhooks: who is told of events, with which secrets; for admins."""
+"""Pages of webhook endpoints and their secrets, for admins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plaudit.model.core import PersonRole
 from plaudit.model.webhooks import CHOOSABLE, EVERY_EVENT
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.webhooks import endpoints as endpoints_store
-from plaudit.store.webhooks.endpoints import SealedSecret, WebhookEndpoint
+from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 
@@ -27,13 +27,13 @@ KEPT_CHOICES = (
     (7 * 24 * 3600, "for a week"),
     (0, "not at all"),
 )
-"""How long an old secret stays valid beside the new one, the usual time first."""
+"""Choices of how long an old secret stays valid: seconds and label, the usual one first."""
 
 _events = msgspec.json.Decoder(list[str]).decode
 
 
 class EndpointForm(Struct, kw_only=True):
-    """Where events are sent, and which; with `every`, those of later versions too."""
+    """URL and event types of an endpoint; `every` subscribes to later versions' types too."""
 
     url: str
     every: bool = False
@@ -41,18 +41,18 @@ class EndpointForm(Struct, kw_only=True):
 
     @property
     def chosen(self) -> list[str]:
-        """The events as the core takes them."""
+        """Event types, or `*` alone."""
         return [EVERY_EVENT] if self.every else self.events
 
 
 class RotateForm(Struct):
-    """How many seconds the old secret stays valid."""
+    """Seconds for which the old secret stays valid."""
 
     keep_old_s: int = endpoints.KEEP_OLD_S
 
 
-class ShownEndpoint(Struct, frozen=True, kw_only=True):
-    """An endpoint as the page draws it."""
+class EndpointRow(Struct, frozen=True, kw_only=True):
+    """Row of the page's list of endpoints."""
 
     endpoint_id: str
     path: str
@@ -71,9 +71,9 @@ async def show_webhooks(visit: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def check_url(visit: PageRequest[NoQuery], form: EndpointForm) -> None:
-    """Refuse a URL that may never be called; before the transaction, for DNS takes time."""
+    """Raise InvalidContent for a URL that may not be called; DNS is asked outside a transaction."""
     endpoints.check_events(form.chosen)
-    await visit.desk.services.egress.check_url(form.url.strip(), pointer="/url")
+    await visit.desk.services.http_client.check_url(form.url.strip(), pointer="/url")
 
 
 async def add_webhook(
@@ -83,16 +83,16 @@ async def add_webhook(
     endpoint, secret = await endpoints.create_endpoint(
         change.tx, visit.secret, change.environment_id, url=form.url.strip(), events=form.chosen
     )
-    await change.note("webhook", endpoint.endpoint_id, detail=_detail(endpoint))
+    await change.note("webhook", endpoint.endpoint_id, detail=_audit_detail(endpoint))
     return await _with_secret(change.tx, visit, endpoint, secret)
 
 
 async def show_webhook(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /webhooks/{endpoint_id}: one endpoint, to be changed."""
+    """GET /webhooks/{endpoint_id}: one endpoint, with a form to change it."""
     async with visit.db.read() as tx:
-        endpoint = await _named(tx, visit)
+        endpoint = await _get_endpoint(tx, visit)
     return {
-        "endpoint": _shown(endpoint),
+        "endpoint": _row(endpoint),
         "choosable": list(CHOOSABLE),
         "every": EVERY_EVENT,
         "kept_choices": KEPT_CHOICES,
@@ -103,11 +103,11 @@ async def edit_webhook(
     visit: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}: another URL, other events."""
-    was = await _named(change.tx, visit)
+    previous = await _get_endpoint(change.tx, visit)
     endpoint = await endpoints.change_endpoint(
-        change.tx, was, url=form.url.strip(), events=form.chosen
+        change.tx, previous, url=form.url.strip(), events=form.chosen
     )
-    await _note_change(change, was, endpoint)
+    await _note_change(change, previous, endpoint)
     return Redirect(to=WEBHOOKS, said="The webhook is changed.")
 
 
@@ -115,9 +115,9 @@ async def pause_webhook(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/pause: nothing is sent to it any more."""
-    was = await _named(change.tx, visit)
+    previous = await _get_endpoint(change.tx, visit)
     await _note_change(
-        change, was, await endpoints.change_endpoint(change.tx, was, is_active=False)
+        change, previous, await endpoints.change_endpoint(change.tx, previous, is_active=False)
     )
     return Redirect(to=WEBHOOKS, said="The webhook is paused.")
 
@@ -126,15 +126,17 @@ async def resume_webhook(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/resume: events are sent to it again."""
-    was = await _named(change.tx, visit)
-    await _note_change(change, was, await endpoints.change_endpoint(change.tx, was, is_active=True))
+    previous = await _get_endpoint(change.tx, visit)
+    await _note_change(
+        change, previous, await endpoints.change_endpoint(change.tx, previous, is_active=True)
+    )
     return Redirect(to=WEBHOOKS, said="The webhook is active again.")
 
 
 async def remove_webhook(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
-    """POST /webhooks/{endpoint_id}/delete: what waits for it is given up."""
+    """POST /webhooks/{endpoint_id}/delete: delete it; its pending messages fail."""
     endpoint_id = visit.path["endpoint_id"]
     await endpoints.delete_endpoint(change.tx, change.environment_id, endpoint_id)
     await change.note("webhook", endpoint_id)
@@ -144,11 +146,11 @@ async def remove_webhook(
 async def ping_webhook(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
-    """POST /webhooks/{endpoint_id}/ping: a test event is on its way."""
-    endpoint = await _named(change.tx, visit)
+    """POST /webhooks/{endpoint_id}/ping: send a test event."""
+    endpoint = await _get_endpoint(change.tx, visit)
     event_id = await endpoints.ping(change.tx, endpoint)
     await change.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
-    to = f"{WEBHOOKS}/notices?endpoint_id={quote(endpoint.endpoint_id, safe='')}"
+    to = f"{WEBHOOKS}/messages?endpoint_id={quote(endpoint.endpoint_id, safe='')}"
     return Redirect(to=to, said="A ping is on its way. Load this page again to see how it went.")
 
 
@@ -157,7 +159,7 @@ async def rotate_secret(
 ) -> TemplateResponse:
     """POST /webhooks/{endpoint_id}/rotate: a new secret, shown this once."""
     endpoint, secret = await endpoints.rotate_endpoint(
-        change.tx, visit.secret, await _named(change.tx, visit), keep_old_s=form.keep_old_s
+        change.tx, visit.secret, await _get_endpoint(change.tx, visit), keep_old_s=form.keep_old_s
     )
     await change.note("webhook", endpoint.endpoint_id, detail={"keep_old_s": form.keep_old_s})
     return await _with_secret(change.tx, visit, endpoint, secret)
@@ -179,10 +181,10 @@ async def rotate_callbacks(
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
-    found = await endpoints_store.list_endpoints(tx, visit.user.environment_id)
+    stored = await endpoints_store.list_endpoints(tx, visit.user.environment_id)
     callbacks = await endpoints_store.find_callback_secret(tx, visit.user.environment_id)
     return {
-        "endpoints": [_shown(one) for one in found],
+        "endpoints": [_row(endpoint) for endpoint in stored],
         "choosable": list(CHOOSABLE),
         "every": EVERY_EVENT,
         "kept_choices": KEPT_CHOICES,
@@ -197,22 +199,24 @@ async def _listing(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
 async def _with_secret(
     tx: Transaction, visit: PageRequest[Any], endpoint: WebhookEndpoint, secret: str
 ) -> TemplateResponse:
-    """The page of webhooks with a secret at its top, which is shown nowhere else."""
+    """Page of webhooks with a new secret at its top, which is shown only this once."""
     context = await _listing(tx, visit)
-    made = {"made": _shown(endpoint), "secret": secret}
+    made = {"made": _row(endpoint), "secret": secret}
     return TemplateResponse(template="webhooks/endpoints.html", context=context | made)
 
 
-async def _named(tx: Transaction, visit: PageRequest[Any]) -> WebhookEndpoint:
+async def _get_endpoint(tx: Transaction, visit: PageRequest[Any]) -> WebhookEndpoint:
     return await endpoints.get_endpoint(tx, visit.user.environment_id, visit.path["endpoint_id"])
 
 
-async def _note_change(change: WriteContext, was: WebhookEndpoint, now: WebhookEndpoint) -> None:
-    detail = {"from": _detail(was), "to": _detail(now)}
-    await change.note("webhook", now.endpoint_id, detail=detail)
+async def _note_change(
+    change: WriteContext, previous: WebhookEndpoint, endpoint: WebhookEndpoint
+) -> None:
+    detail = {"from": _audit_detail(previous), "to": _audit_detail(endpoint)}
+    await change.note("webhook", endpoint.endpoint_id, detail=detail)
 
 
-def _detail(endpoint: WebhookEndpoint) -> dict[str, Any]:
+def _audit_detail(endpoint: WebhookEndpoint) -> dict[str, Any]:
     return {
         "url": endpoint.url,
         "events": _events(endpoint.events),
@@ -220,8 +224,8 @@ def _detail(endpoint: WebhookEndpoint) -> dict[str, Any]:
     }
 
 
-def _shown(endpoint: WebhookEndpoint) -> ShownEndpoint:
-    return ShownEndpoint(
+def _row(endpoint: WebhookEndpoint) -> EndpointRow:
+    return EndpointRow(
         endpoint_id=endpoint.endpoint_id,
         path=f"{WEBHOOKS}/{quote(endpoint.endpoint_id, safe='')}",
         url=endpoint.url,
@@ -233,10 +237,10 @@ def _shown(endpoint: WebhookEndpoint) -> ShownEndpoint:
     )
 
 
-def _old_until(sealed: SealedSecret) -> str | None:
-    if sealed.old_until_ms is None or sealed.old_until_ms <= clock.now_ms():
+def _old_until(encrypted: EncryptedSecret) -> str | None:
+    if encrypted.old_until_ms is None or encrypted.old_until_ms <= clock.now_ms():
         return None
-    return clock.format_ms(sealed.old_until_ms)
+    return clock.format_ms(encrypted.old_until_ms)
 
 
 def _page(page_id: str, path: str, handler: Any, **fields: Any) -> Page:

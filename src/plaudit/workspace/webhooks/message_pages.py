@@ -1,4 +1,4 @@
-"""Notices: who was told of which event, every attempt, and what is sent again; for admins."""
+"""Pages of webhook messages for admins: the list with all attempts, and replays."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.webhooks.endpoint_pages import WEBHOOKS
 
-NOTICES = f"{WEBHOOKS}/notices"
+MESSAGES = f"{WEBHOOKS}/messages"
 PAGE_MAX = 50
 
 
 class MessagesQuery(Struct, frozen=True):
-    """Query of GET /webhooks/notices."""
+    """Query of GET /webhooks/messages."""
 
     state: Annotated[
-        MessageState | None, Enum(description="Only notices in this state.", words=MessageState)
+        MessageState | None,
+        Enum(description="Only webhook messages in this state.", words=MessageState),
     ] = None
     endpoint_id: Annotated[str | None, Text(description="Only those to this endpoint.")] = None
     next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
 
 class ReplayForm(Struct):
-    """Whose dead notices are sent again; everybody's without an endpoint."""
+    """Endpoint whose failed messages are replayed; those of all receivers if None."""
 
     endpoint_id: str | None = None
 
 
-async def show_notices(visit: PageRequest[MessagesQuery]) -> dict[str, Any]:
-    """GET /webhooks/notices: one page, newest first."""
+async def show_messages(visit: PageRequest[MessagesQuery]) -> dict[str, Any]:
+    """GET /webhooks/messages: one page, newest first."""
     query, environment_id = visit.query, visit.user.environment_id
-    asked = MessageQuery(
+    page_query = MessageQuery(
         endpoint_id=query.endpoint_id,
         state=query.state,
         limit=PAGE_MAX,
         next_token=query.next_token,
     )
     async with visit.db.read() as tx:
-        found, token = await messages.notice_page(tx, visit.secret, environment_id, asked)
+        page, token = await messages.get_message_page(tx, visit.secret, environment_id, page_query)
         endpoints = await endpoints_store.list_endpoints(tx, environment_id)
     return {
-        "notices": found,
+        "messages": page,
         "next_token": token,
         "state": query.state,
         "states": list(MessageState),
@@ -58,54 +59,56 @@ async def show_notices(visit: PageRequest[MessagesQuery]) -> dict[str, Any]:
     }
 
 
-async def send_again(
+async def replay_message(
     visit: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
 ) -> Redirect:
-    """POST /webhooks/notices/{notice_id}/replay: one notice, with all its attempts anew."""
-    notice = await messages.replay(change.tx, change.environment_id, visit.path["notice_id"])
-    await change.note("notice", notice.notice_id, project_key=notice.project_key)
-    return Redirect(to=NOTICES, said="The notice is on its way again.")
+    """POST /webhooks/messages/{message_id}/replay: send one again, with all its attempts."""
+    message = await messages.replay(change.tx, change.environment_id, visit.path["message_id"])
+    await change.note("webhook_message", message.message_id, project_key=message.project_key)
+    return Redirect(to=MESSAGES, said="The webhook message is pending again.")
 
 
-async def send_dead_again(
+async def replay_failed_messages(
     visit: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
 ) -> Redirect:
-    """POST /webhooks/notices/replay: what was given up, as many as one request takes."""
-    again, before = await messages.replay_dead(change.tx, change.environment_id, form.endpoint_id)
-    await change.note(
-        "webhook", form.endpoint_id or change.environment_id, detail={"replayed": len(again)}
+    """POST /webhooks/messages/replay: send failed ones again, as many as one request takes."""
+    replayed, before = await messages.replay_failed(
+        change.tx, change.environment_id, form.endpoint_id
     )
-    said = f"{len(again)} dead notices are on their way again."
+    await change.note(
+        "webhook", form.endpoint_id or change.environment_id, detail={"replayed": len(replayed)}
+    )
+    result = f"{len(replayed)} failed messages are pending again."
     if before is not None:
-        said += " There may be more; press the button once more."
-    return Redirect(to=NOTICES, said=said)
+        result += " There may be more; press the button once more."
+    return Redirect(to=MESSAGES, said=result)
 
 
 PAGES = (
     Page(
-        page_id="show_notices",
-        path=NOTICES,
+        page_id="show_messages",
+        path=MESSAGES,
         role=PersonRole.admin,
-        handler=show_notices,
+        handler=show_messages,
         query=MessagesQuery,
         template="webhooks/messages.html",
     ),
     Page(
-        page_id="send_dead_again",
+        page_id="replay_failed_messages",
         method="POST",
-        path=f"{NOTICES}/replay",
+        path=f"{MESSAGES}/replay",
         role=PersonRole.admin,
-        handler=send_dead_again,
+        handler=replay_failed_messages,
         form=ReplayForm,
-        again="show_notices",
+        again="show_messages",
     ),
     Page(
-        page_id="send_again",
+        page_id="replay_message",
         method="POST",
-        path=f"{NOTICES}/{{notice_id}}/replay",
+        path=f"{MESSAGES}/{{message_id}}/replay",
         role=PersonRole.admin,
-        handler=send_again,
+        handler=replay_message,
         form=ReplayForm,
-        again="show_notices",
+        again="show_messages",
     ),
 )

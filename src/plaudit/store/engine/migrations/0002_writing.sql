@@ -36,9 +36,9 @@ CREATE TABLE audit_entry (
     detail ${bytes} NOT NULL,
     PRIMARY KEY (project_key, entry_id)
 );
-CREATE INDEX audit_entry_of_org ON audit_entry (environment_id, entry_id);
+CREATE INDEX audit_entry_of_environment ON audit_entry (environment_id, entry_id);
 
--- Where an organization wants to be told of events. Secrets are sealed (core/common/encryption.py).
+-- Webhook endpoints of an environment. Secrets are encrypted (core/common/encryption.py).
 CREATE TABLE webhook_endpoint (
     environment_id ${id} NOT NULL,
     endpoint_id ${id} NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE webhook_endpoint (
     PRIMARY KEY (environment_id, endpoint_id)
 );
 
--- The secret with which callbacks of tasks and batches are signed, one for each environment.
+-- The encrypted secret that signs callbacks of tasks and batches, one per environment.
 CREATE TABLE callback_secret (
     environment_id ${id} PRIMARY KEY,
     secret ${bytes} NOT NULL,
@@ -61,7 +61,7 @@ CREATE TABLE callback_secret (
     old_until_ms BIGINT
 );
 
--- The outbox. An event stands here exactly if its change was committed and somebody is to be told.
+-- The outbox: an event is written in the transaction of its change, if it has any receiver.
 CREATE TABLE event (
     project_key BIGINT NOT NULL,
     event_id ${id} NOT NULL,
@@ -72,12 +72,13 @@ CREATE TABLE event (
     PRIMARY KEY (project_key, event_id)
 );
 
--- One receiver of one event. `queue` names what waits in line together. `next_ms` is when it
--- is due, or when its lease ends while somebody sends it; once it is over, when it ended. Its tries
--- began at `since_ms` and were `retry_no` so far, counted anew when it is replayed.
-CREATE TABLE notice (
+-- A webhook message: one event for one receiver. `state` is 0 pending, 1 delivered, 2 failed. `queue`
+-- is the dispatcher queue of the receiver. `next_ms` is when a pending message is due, or when its
+-- lease ends while a worker sends it; afterwards, when it was delivered or failed. `since_ms` is the
+-- first attempt and `retry_no` the number of attempts, both since its creation or last replay.
+CREATE TABLE webhook_message (
     project_key BIGINT NOT NULL,
-    notice_id ${id} NOT NULL,
+    message_id ${id} NOT NULL,
     environment_id ${id} NOT NULL,
     event_id ${id} NOT NULL,
     endpoint_id ${id},
@@ -91,23 +92,23 @@ CREATE TABLE notice (
     retry_no INTEGER NOT NULL,
     attempt_count INTEGER NOT NULL,
     lease_no INTEGER NOT NULL,
-    PRIMARY KEY (project_key, notice_id)
+    PRIMARY KEY (project_key, message_id)
 );
-CREATE INDEX notice_due ON notice (queue, next_ms) WHERE state = 0;
-CREATE INDEX notice_over ON notice (next_ms) WHERE state <> 0;
-CREATE INDEX notice_of_org ON notice (environment_id, state, notice_id);
-CREATE INDEX notice_of_endpoint ON notice (endpoint_id, state, notice_id)
+CREATE INDEX webhook_message_due ON webhook_message (queue, next_ms) WHERE state = 0;
+CREATE INDEX webhook_message_ended ON webhook_message (next_ms) WHERE state <> 0;
+CREATE INDEX webhook_message_of_environment ON webhook_message (environment_id, state, message_id);
+CREATE INDEX webhook_message_of_endpoint ON webhook_message (endpoint_id, state, message_id)
     WHERE endpoint_id IS NOT NULL;
-CREATE INDEX notice_of_event ON notice (project_key, event_id);
+CREATE INDEX webhook_message_of_event ON webhook_message (project_key, event_id);
 
--- One try to tell a receiver, and how it went. Nothing of the receiver's answer is kept.
-CREATE TABLE notice_attempt (
+-- A delivery attempt of a message. Nothing of the receiver's answer but its status is kept.
+CREATE TABLE webhook_attempt (
     project_key BIGINT NOT NULL,
-    notice_id ${id} NOT NULL,
+    message_id ${id} NOT NULL,
     number INTEGER NOT NULL,
     at_ms BIGINT NOT NULL,
     outcome ${id} NOT NULL,
     status INTEGER,
     duration_ms INTEGER NOT NULL,
-    PRIMARY KEY (project_key, notice_id, number)
+    PRIMARY KEY (project_key, message_id, number)
 );

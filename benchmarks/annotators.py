@@ -92,7 +92,7 @@ class Crew:
         try:
             async with self.db.read(snapshot=False) as tx:
                 for one in self.floors:
-                    if await tx.one(sql, {"project_id": one.project_key}):
+                    if await tx.one(sql, {"project_key": one.project_key}):
                         return True
         except Unavailable:  # too many wait for a connection, so there is
             return True

@@ -60,7 +60,7 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.common import membership
-from plaudit.core.labeling.questions import shuffled
+from plaudit.core.labeling.questions import random_order
 from plaudit.errors import (
     DraftConflict,
     InvalidContent,
@@ -142,7 +142,7 @@ async def claim(tx: Transaction, project: ProjectRow, user_id: str) -> Lease | N
         expires_ms=now + lease_ms(project),
         ended_ms=None,
         active_ms=0,
-        display=_encode(shuffled(_decode_content(task.content))),
+        display=_encode(random_order(_decode_content(task.content))),
         draft=None,
         draft_revision=0,
         draft_ms=None,

@@ -33,11 +33,11 @@ import msgspec
 from plaudit import ids
 from plaudit.core.common import membership
 from plaudit.core.labeling import consensus
-from plaudit.core.labeling.answers import Answer, check, missing
-from plaudit.core.labeling.consensus import address_of
-from plaudit.core.labeling.question_results import ReviewState, standing_of
-from plaudit.core.labeling.questions import unshuffled
+from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
+from plaudit.core.labeling.question_results import ReviewState, review_state
+from plaudit.core.labeling.questions import own_order
 from plaudit.core.labeling.submissions import consolidated
+from plaudit.core.labeling.votes import answer_address
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import AnswersRejected, Conflict, Fault, InvalidContent, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
@@ -72,8 +72,8 @@ async def accept(
     checked = _checked(standing, fixes)
     found = await consolidated(tx, project, task, checked)
     if found.unresolved:
-        display = unshuffled(standing.content)
-        raise AnswersRejected([missing(one, display) for one in found.unresolved])
+        display = own_order(standing.content)
+        raise AnswersRejected([missing_answer_fault(one, display) for one in found.unresolved])
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     await _note(tx, task, user_id, "accept", _fixed(standing, checked))
     threads = msgspec.to_builtins(found.threads)
@@ -100,7 +100,9 @@ async def correct(
     if not checked:
         raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
     noted = _fixed(standing, checked)
-    consensus.correct(standing.form, standing.content, standing.threads, standing.judged, checked)
+    consensus.correct(
+        standing.form, standing.content, standing.threads, standing.submissions, checked
+    )
     threads = msgspec.to_builtins(standing.threads)
     completed_ms = await lifecycle.correct_task(tx, project.environment_id, task, threads)
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
@@ -175,7 +177,7 @@ async def _standing(
     tx: Transaction, project: ProjectRow, task: StoredTask, revision: str | None
 ) -> ReviewState:
     """The task as it is, if that is how the reviewer saw it; raises Conflict."""
-    standing = await standing_of(tx, project, task)
+    standing = await review_state(tx, project, task)
     if revision is not None and revision != standing.revision:
         raise Conflict(STALE)
     return standing
@@ -184,10 +186,12 @@ async def _standing(
 def _checked(standing: ReviewState, fixes: Any) -> list[Answer]:
     """A reviewer's answers as they are stored; raises AnswersRejected."""
     given = list(fixes) if isinstance(fixes, (list, tuple)) else fixes
-    display = unshuffled(standing.content)
+    display = own_order(standing.content)
     checked = check(standing.form, standing.content, display, given, partly=True)
-    asked = {one.address: one.question for one in standing.outcomes}
-    bare = [missing(asked[address_of(one)], display) for one in checked if one.is_empty]
+    asked = {one.address: one.question for one in standing.results}
+    bare = [
+        missing_answer_fault(asked[answer_address(one)], display) for one in checked if one.is_empty
+    ]
     if bare:
         raise AnswersRejected(bare)
     return checked
@@ -195,10 +199,10 @@ def _checked(standing: ReviewState, fixes: Any) -> list[Answer]:
 
 def _fixed(standing: ReviewState, fixes: Sequence[Answer]) -> dict[str, Any]:
     """What a note says of fixes: each, and what stood there before; None where nothing did."""
-    before = {one.address: one.answer for one in standing.outcomes}
+    before = {one.address: one.answer for one in standing.results}
     return {
         "fixes": msgspec.to_builtins(fixes),
-        "before": msgspec.to_builtins([before[address_of(one)] for one in fixes]),
+        "before": msgspec.to_builtins([before[answer_address(one)] for one in fixes]),
     }
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plaudit.core.labeling.agreement import UNRESOLVED, Ballot, preferred, settle
+from plaudit.core.labeling.agreement import consolidate_ballots, preferred
+from plaudit.core.labeling.ballots import UNRESOLVED, Ballot
 from plaudit.core.tasks.forms import RULES, Consolidate, Field, Level, read_form
 from plaudit.errors import InvalidContent
 
@@ -28,7 +29,7 @@ def said(*values: Any) -> list[Ballot]:
 
 
 def outcome(field: Field, *values: Any) -> Any:
-    found = settle(field, said(*values))
+    found = consolidate_ballots(field, said(*values))
     if found == UNRESOLVED:
         return OPEN
     assert found.is_resolved
@@ -174,7 +175,7 @@ FIELDS = st.sampled_from(sorted(VALUES)).flatmap(
 def test_neither_majority_nor_median_depends_on_who_came_first(case):
     field, ballots = case
 
-    found = [settle(field, list(one)) for one in permutations(ballots)]
+    found = [consolidate_ballots(field, list(one)) for one in permutations(ballots)]
 
     def shape(one):
         value = one.ballot.value
@@ -195,7 +196,7 @@ def test_what_more_than_half_say_is_what_comes_out(case):
     best, count = counts.most_common(1)[0]
 
     if 2 * count > len(ballots):
-        found = settle(field, ballots)
+        found = consolidate_ballots(field, ballots)
         wanted = next(one for one in ballots if repr(one) == best)
         assert found.is_resolved
         if field.type == "category_multiple" and wanted.value is not None:

@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plaudit import json_guard
-from plaudit.core.labeling.answer_values import ANSWER_CHARS_MAX
 from plaudit.core.labeling.answers import ANSWERS_MAX, FAULTS_MAX, check
-from plaudit.core.labeling.questions import questions, shuffled, unshuffled
-from plaudit.core.labeling.showing import show
+from plaudit.core.labeling.questions import own_order, questions, random_order
+from plaudit.core.labeling.type_rules import ANSWER_CHARS_MAX
 from plaudit.core.tasks.forms import PRESETS, read_form
 from plaudit.errors import AnswersRejected
 from tests.support.builders import make_message, make_turn
-from tests.support.labeling_project import good_answers, make_content
+from tests.support.labeling_project import AskedTask, good_answers, make_content
 
 AB = {"at": "t0u0"}
 ONE = AB | {"position": 1}
@@ -60,7 +59,9 @@ def checked(*given: Any, form: Any = EVERY, display: Any = SHOWN, content: Any =
 
 
 def test_what_is_asked_is_what_the_form_says_of_each_place():
-    asked = [(one.place.at, one.place.message, one.field.key) for one in questions(EVERY, CONTENT)]
+    asked = [
+        (one.target.at, one.target.message, one.field.key) for one in questions(EVERY, CONTENT)
+    ]
 
     assert ("t0u0", 0, "prompt") in asked
     assert ("t0u0", 1, "prompt") not in asked
@@ -229,38 +230,11 @@ def test_every_preset_can_be_answered(name):
     if name == "SFT":
         messages = messages[:1]
     content = make_content(make_turn(messages=messages, rubrics=[rubric]))
-    display = shuffled(content)
-    shown = show(PRESETS[name], content, display, is_blind=True)
+    task = AskedTask(PRESETS[name], content, random_order(content))
 
-    found = check(PRESETS[name], content, display, good_answers(shown))
+    found = check(task.form, content, task.display, good_answers(task))
 
-    assert len(found) == len(shown.questions) > 0
-
-
-def test_a_task_is_shown_without_what_tells_the_models_apart():
-    secret = {"model": "plum-13b", "temperature": 0.7}
-    tell = [{"key": "selected_model_id", "type": "category", "value": "secret_a"}]
-    chunks = [{"type": "text", "text": "A step.", "annotations": tell}]
-    messages = [
-        make_message("secret_user", "Q", role="user"),
-        make_message("secret_a", "A", model_parameters=secret, annotations=tell),
-        make_message("secret_b", content={"text": "B", "chunks": chunks}),
-    ]
-    turn = make_turn("secret_turn", messages, annotations=tell)
-    content = make_content(turn)
-    display = {"t0u0": [2, 1]}
-
-    blind = msgspec.json.encode(show(EVERY, content, display, is_blind=True))
-    open_ = show(EVERY, content, display, is_blind=False)
-
-    assert b"secret" not in blind
-    assert b"plum" not in blind
-    assert b"0.7" not in blind
-    shown = open_.threads[0].turns[0].responses
-    assert [(one.position, one.source_id, one.model) for one in shown] == [
-        (1, "secret_b", None),
-        (2, "secret_a", "plum-13b"),
-    ]
+    assert len(found) == len(task.questions) > 0
 
 
 JSON = st.recursive(
@@ -327,4 +301,4 @@ def test_the_order_on_the_screen_changes_nothing_that_is_stored(order, first, se
             ],
         )
 
-    assert said({"t0u0": list(order)}) == said(unshuffled(content))
+    assert said({"t0u0": list(order)}) == said(own_order(content))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from plaudit.workspace.annotate import annotation_view
 from tests.labeling.test_work_submissions import delivered, values
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import FORM, LIKERT, OVERALL, WHY, Floor, make_content
@@ -149,7 +150,8 @@ def test_turns_that_only_led_there_are_not_asked_about(world):
     later = make_turn("turn_1", [make_message("user"), make_message("a"), make_message("b")])
     floor.create(content=make_content(earlier, later))
 
-    shown = floor.shown(floor.take())
+    task = floor.asked(floor.take())
 
-    assert {one.at for one in shown.questions} == {"t0u1"}
-    assert [one.is_asked for one in shown.threads[0].turns] == [False, True]
+    assert {question.target.at for question in task.questions} == {"t0u1"}
+    [thread] = annotation_view.build(task.form, task.content, task.display).threads
+    assert [turn.is_asked for turn in thread.turns] == [False, True]

@@ -23,7 +23,7 @@ LIKERT_2 = {"at": "t0u0", "key": "likert_value", "value": 2}
 def standing(floor: Floor, task_id: str):
     async def run(tx):
         task = await tasks.find_task(tx, floor.environment_id, task_id)
-        return await question_results.standing_of(tx, floor.project, task)
+        return await question_results.review_state(tx, floor.project, task)
 
     return floor.write(run)
 
@@ -34,7 +34,7 @@ def said(floor: Floor, task_id: str):
 
 
 def outcome(floor: Floor, task_id: str, key: str):
-    return next(one for one in standing(floor, task_id).outcomes if one.question.field.key == key)
+    return next(one for one in standing(floor, task_id).results if one.question.field.key == key)
 
 
 def turn_of(floor: Floor, task_id: str) -> dict:
@@ -61,7 +61,7 @@ def test_each_answer_stands_with_who_gave_it_and_what_they_come_to(world):
 
     found = outcome(floor, task_id, "likert_value")
 
-    assert [(one.judged.user_id, one.answer.value) for one in found.opinions] == [
+    assert [(one.submission.user_id, one.answer.value) for one in found.answers] == [
         ("ann", 1),
         ("ben", 2),
         ("cem", 2),
@@ -108,8 +108,8 @@ def test_what_was_delivered_is_read_back_for_each_kind_of_question(world):
     )
 
     found = {
-        one.question.place.criterion: one.answer.value
-        for one in standing(floor, task_id).outcomes
+        one.question.target.criterion: one.answer.value
+        for one in standing(floor, task_id).results
         if one.question.field.key == "score"
     }
 

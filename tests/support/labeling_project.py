@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,10 +11,9 @@ from plaudit.core.labeling import (
     review_decisions,
     submissions,
 )
-from plaudit.core.labeling.questions import Display
-from plaudit.core.labeling.showing import ShownQuestion, ShownTask, show
+from plaudit.core.labeling.questions import Display, Question, questions
 from plaudit.core.tasks import lifecycle
-from plaudit.core.tasks.forms import form_of
+from plaudit.core.tasks.forms import Form, form_of
 from plaudit.core.tasks.projects import change_project, create_batch, create_project
 from plaudit.model.core import BatchStatus, TaskStatus
 from plaudit.model.labeling import Lease, LeaseRef
@@ -64,7 +63,32 @@ def make_content(*turns: Any) -> list[Thread]:
     return found
 
 
-def good_value(question: ShownQuestion, count: int, choose: Any = None) -> Any:
+class AskedTask(NamedTuple):
+    """A task as somebody holds it: its form, its conversation, and the order of its responses."""
+
+    form: Form
+    content: list[Thread]
+    display: Display
+
+    @property
+    def questions(self) -> list[Question]:
+        return questions(self.form, self.content)
+
+
+def address_of(question: Question, display: Display) -> dict[str, Any]:
+    """The address that an answer to a question has on the page: a response by its position."""
+    target = question.target
+    order = display.get(target.at, [])
+    address = {"chunk": target.chunk, "criterion": target.criterion}
+    if target.message in order:
+        address["position"] = order.index(target.message) + 1
+    else:
+        address["message"] = target.message
+    given = {name: value for name, value in address.items() if value is not None}
+    return {"at": target.at, "key": question.field.key} | given
+
+
+def good_value(question: Question, count: int, choose: Any = None) -> Any:
     """A value that this question takes; `count` responses are shown."""
     field = question.field
     match field.type:
@@ -88,19 +112,14 @@ def good_value(question: ShownQuestion, count: int, choose: Any = None) -> Any:
     return {"score": 1}
 
 
-def good_answers(shown: ShownTask, choose: Any = None) -> list[dict[str, Any]]:
+def good_answers(task: AskedTask, choose: Any = None) -> list[dict[str, Any]]:
     """An answer to every question of a task, as a page would send them."""
-    counts = {turn.at: len(turn.responses) for one in shown.threads for turn in one.turns}
-    found = []
-    for one in shown.questions:
-        where = {
-            name: value
-            for name in ("at", "position", "message", "chunk", "criterion")
-            if (value := getattr(one, name)) is not None
-        }
-        value = good_value(one, counts.get(one.at, 0), choose)
-        found.append(where | {"key": one.field.key, "value": value})
-    return found
+    answers = []
+    for question in task.questions:
+        count = len(task.display.get(question.target.at, []))
+        value = good_value(question, count, choose)
+        answers.append(address_of(question, task.display) | {"value": value})
+    return answers
 
 
 class Floor:
@@ -156,17 +175,17 @@ class Floor:
             lambda tx: leases.resume(tx, self.project, lease.user_id, lease.assignment_id)
         )
 
-    def shown(self, lease: Lease) -> ShownTask:
-        async def run(tx: Any) -> ShownTask:
+    def asked(self, lease: Lease) -> AskedTask:
+        async def run(tx: Any) -> AskedTask:
             task = await tasks.get_task(tx, lease.project_key, lease.seq)
             form = form_of(project_detail(self.project))
             content = _decode_content(task.content)
-            return show(form, content, _decode_display(lease.display), is_blind=True)
+            return AskedTask(form, content, _decode_display(lease.display))
 
         return self.write(run)
 
     def answers(self, lease: Lease, choose: Any = None) -> list[dict[str, Any]]:
-        return good_answers(self.shown(lease), choose)
+        return good_answers(self.asked(lease), choose)
 
     def submit(self, lease: Lease, answers: Any = None, key: str = "once") -> Any:
         given = self.answers(lease) if answers is None else answers

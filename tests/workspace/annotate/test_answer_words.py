@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from plaudit.core.labeling.answers import Answer, check
-from plaudit.core.labeling.questions import questions, unshuffled
+from plaudit.core.labeling.questions import own_order, questions
 from plaudit.core.tasks.forms import form_of
 from plaudit.wire.v2.resources import ProjectDetail
 from plaudit.workspace.annotate import answer_words
@@ -24,7 +24,7 @@ def ask(field: dict[str, Any], messages: Any = MESSAGES):
     form = form_of(ProjectDetail(form={"fields": [field]}))
     content = make_content(make_turn(messages=messages))
     [question, *_] = questions(form, content)
-    return form, content, question, control_of(0, question, unshuffled(content))
+    return form, content, question, control_of(0, question, own_order(content))
 
 
 def turn(kind: str, **more: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ CASES = [
 def test_each_kind_of_answer_has_words(field, value, words):
     _, content, question, control = ask(field)
 
-    assert answer_words.said(
+    assert answer_words.describe(
         question, control, Answer(at="t0u0", key="k", value=value), content
     ) == (words)
 
@@ -76,7 +76,7 @@ def test_a_preference_names_the_side(value, words):
     _, content, question, control = ask(SCALE, PAIR)
     answer = Answer(at="t0u0", key="k", value=value)
 
-    assert answer_words.said(question, control, answer, content) == words
+    assert answer_words.describe(question, control, answer, content) == words
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_preference_whose_high_values_are_for_the_first_response_names_that_si
     _, content, question, control = ask(SCALE | {"scale": "high_is_first"}, PAIR)
     answer = Answer(at="t0u0", key="k", value=value)
 
-    assert answer_words.said(question, control, answer, content) == words
+    assert answer_words.describe(question, control, answer, content) == words
     assert control.choices[0].name == "Response 1 is much better"
 
 
@@ -103,14 +103,14 @@ def test_labels_stay_with_their_values_whichever_end_is_the_first_response():
     answer = Answer(at="t0u0", key="k", value=2)
 
     assert [one.name for one in control.choices] == ["First", "Tie", "Second"]
-    assert answer_words.said(question, control, answer, content) == "2 – First"
+    assert answer_words.describe(question, control, answer, content) == "2 – First"
 
 
 def test_that_there_is_no_answer_is_said_as_the_control_says_it():
     field = GRADES | {"not_applicable": True, "cannot_assess": True}
     _, content, question, control = ask(field)
     found = [
-        answer_words.said(question, control, answer, content)
+        answer_words.describe(question, control, answer, content)
         for answer in (
             Answer(at="t0u0", key="k", not_applicable=True),
             Answer(at="t0u0", key="k", cannot_assess=True),
@@ -126,12 +126,12 @@ def test_what_the_controls_are_given_reads_as_the_same_answer(field, value, word
     form, content, question, control = ask(field)
     answer = Answer(at="t0u0", key="k", value=value)
 
-    given = answer_words.as_given(question, control, answer, content)
+    given = answer_words.given_answer(question, control, answer, content)
 
     if value == [] or field["type"] == "labeled_text":
         assert given is not None
         return
-    assert check(form, content, unshuffled(content), [given]) == [answer]
+    assert check(form, content, own_order(content), [given]) == [answer]
 
 
 @pytest.mark.parametrize("field", [case[0] for case in CASES])
@@ -143,9 +143,9 @@ def test_values_that_came_from_elsewhere_are_shown_whatever_they_are(field, valu
     form, content, question, control = ask(field)
     answer = Answer(at="t0u0", key="k", value=value)
 
-    words = answer_words.said(question, control, answer, content)
-    given = answer_words.as_given(question, control, answer, content)
+    words = answer_words.describe(question, control, answer, content)
+    given = answer_words.given_answer(question, control, answer, content)
 
     assert isinstance(words, str)
     if given is not None:  # what the controls are given, they can send back
-        check(form, content, unshuffled(content), [given], partly=True)
+        check(form, content, own_order(content), [given], partly=True)

@@ -1,4 +1,4 @@
-"""Answers as a page gives them, held to the form, and turned into what is stored.
+"""Answers of a page: checked against the form, and converted to the stored form.
 
 A page never needs to know which model wrote what. It names a response by where it stands on the
 screen, and so do the answers:
@@ -29,8 +29,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling.answer_values import InvalidAnswer, check_text, renumbered, stored_value
+from plaudit.core.labeling.answer_values import stored_value
 from plaudit.core.labeling.questions import Display, Question, QuestionTarget, questions
+from plaudit.core.labeling.response_values import renumber_mentions
+from plaudit.core.labeling.type_rules import InvalidAnswer, check_text
 from plaudit.core.tasks.forms import Form
 from plaudit.errors import AnswersRejected, Fault
 from plaudit.wire.v2.annotation import split_error
@@ -70,55 +72,55 @@ class Answer(Struct, omit_defaults=True, frozen=True, kw_only=True):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is a reason alone."""
+        """True if it has neither a value nor says that there is none; it may have a reason."""
         return self.value is None and not (self.not_applicable or self.cannot_assess)
 
 
 def check(
-    form: Form, content: Sequence[Thread], display: Display, given: Any, *, partly: bool = False
+    form: Form, content: Sequence[Thread], display: Display, sent: Any, *, partly: bool = False
 ) -> list[Answer]:
     """The answers to store; raises AnswersRejected naming each fault, up to a hundred.
 
-    `given` is decoded JSON. `partly` lets required questions go unanswered, for corrections.
+    `sent` is decoded JSON. `partly` lets required questions go unanswered, for corrections.
     """
-    asked = {_address(one): one for one in questions(form, content)}
+    asked = {_address(question): question for question in questions(form, content)}
     faults: list[Fault] = []
     tried: set[tuple[QuestionTarget, str]] = set()
-    found: list[Answer] = []
-    for number, raw in enumerate(_listed(given)):
-        one = None
+    answers: list[Answer] = []
+    for number, raw in enumerate(_listed(sent)):
+        given = None
         try:
-            one = _converted(raw)
-            question = _question(asked, content, display, one)
+            given = _converted(raw)
+            question = _question(asked, content, display, given)
             address = _address(question)
             if address in tried:
                 raise InvalidAnswer("the question is answered twice", "/key")
             tried.add(address)
-            answer = _answer(question, content, display, one)
+            answer = _answer(question, content, display, given)
         except InvalidAnswer as wrong:
-            faults.append(_fault(f"/{number}{wrong.where}", wrong.message, one))
+            faults.append(_fault(f"/{number}{wrong.where}", wrong.message, given))
             continue
         if answer is not None:
-            found.append(answer)
+            answers.append(answer)
         if question.field.required and not partly and (answer is None or answer.is_empty):
-            faults.append(_fault(f"/{number}/value", "an answer is required", one))
+            faults.append(_fault(f"/{number}/value", "an answer is required", given))
     if not partly:
         faults += [
-            missing(question, display)
+            missing_answer_fault(question, display)
             for address, question in asked.items()
             if question.field.required and address not in tried
         ]
     if faults:
         raise AnswersRejected(faults[:FAULTS_MAX])
-    return found
+    return answers
 
 
-def _listed(given: Any) -> list[Any]:
-    if not isinstance(given, list):
+def _listed(sent: Any) -> list[Any]:
+    if not isinstance(sent, list):
         raise AnswersRejected([Fault(pointer="", message="answers are a list")])
-    if len(given) > ANSWERS_MAX:
+    if len(sent) > ANSWERS_MAX:
         raise AnswersRejected([Fault(pointer="", message=f"at most {ANSWERS_MAX} answers")])
-    return given
+    return sent
 
 
 def _converted(raw: Any) -> GivenAnswer:
@@ -131,104 +133,104 @@ def _converted(raw: Any) -> GivenAnswer:
 
 
 def _address(question: Question) -> tuple[QuestionTarget, str]:
-    return question.place, question.field.key
+    return question.target, question.field.key
 
 
 def _question(
     asked: dict[tuple[QuestionTarget, str], Question],
     content: Sequence[Thread],
     display: Display,
-    one: GivenAnswer,
+    given: GivenAnswer,
 ) -> Question:
-    """The question that an answer is to; raises Wrong if there is none such."""
-    found = re.fullmatch(r"t(\d{1,5})(?:u(\d{1,5}))?", one.at, re.ASCII)
-    if found is None:
+    """The question that an answer addresses; raises InvalidAnswer if it is not asked."""
+    path = re.fullmatch(r"t(\d{1,5})(?:u(\d{1,5}))?", given.at, re.ASCII)
+    if path is None:
         raise InvalidAnswer("expected a thread or turn, such as t0 or t0u1", "/at")
-    thread, turn = int(found[1]), None if found[2] is None else int(found[2])
-    message = one.message
-    if one.position is not None:
-        order = display.get(one.at, [])
-        if not 0 < one.position <= len(order) or message is not None:
+    thread, turn = int(path[1]), None if path[2] is None else int(path[2])
+    message = given.message
+    if given.position is not None:
+        order = display.get(given.at, [])
+        if not 0 < given.position <= len(order) or message is not None:
             raise InvalidAnswer("there is no response at this position", "/position")
-        message = order[one.position - 1]
-    elif message is not None and message in display.get(one.at, ()):
+        message = order[given.position - 1]
+    elif message is not None and message in display.get(given.at, ()):
         raise InvalidAnswer("a response is named by its position", "/message")
-    place = QuestionTarget(one.at, thread, turn, message, one.chunk, one.criterion)
-    question = asked.get((place, one.key))
+    target = QuestionTarget(given.at, thread, turn, message, given.chunk, given.criterion)
+    question = asked.get((target, given.key))
     if question is None:
         raise InvalidAnswer("nothing is asked there under this key", "/key")
     return question
 
 
 def _answer(
-    question: Question, content: Sequence[Thread], display: Display, one: GivenAnswer
+    question: Question, content: Sequence[Thread], display: Display, given: GivenAnswer
 ) -> Answer | None:
-    """An answer as it is stored; None if it says nothing. Raises Wrong."""
-    field, place = question.field, question.place
-    order = display.get(place.at, [])
-    why = one.justification
+    """An answer as it is stored, None if it is blank; raises InvalidAnswer."""
+    field, target = question.field, question.target
+    order = display.get(target.at, [])
+    why = given.justification
     if why is not None:
         check_text(why, "/justification")
     for name in ("not_applicable", "cannot_assess"):
-        if getattr(one, name):
+        if getattr(given, name):
             if not getattr(field, name):
                 raise InvalidAnswer("this question does not offer that", f"/{name}")
-            if one.value is not None or (one.not_applicable and one.cannot_assess):
+            if given.value is not None or (given.not_applicable and given.cannot_assess):
                 raise InvalidAnswer(
                     "give a value, not_applicable or cannot_assess, one of them", f"/{name}"
                 )
-    value = one.value
+    value = given.value
     if value is not None:
         value = stored_value(question, content, order, value)
-    found = Answer(
-        at=place.at,
-        source_id=_source(content, place),
-        chunk=place.chunk,
-        criterion=place.criterion,
+    answer = Answer(
+        at=target.at,
+        source_id=_source(content, target),
+        chunk=target.chunk,
+        criterion=target.criterion,
         key=field.key,
         value=value,
-        not_applicable=one.not_applicable,
-        cannot_assess=one.cannot_assess,
-        justification=renumbered(why, order) if why else None,
+        not_applicable=given.not_applicable,
+        cannot_assess=given.cannot_assess,
+        justification=renumber_mentions(why, order) if why else None,
     )
-    return None if found.is_empty and not why else found
+    return None if answer.is_empty and not why else answer
 
 
-def _source(content: Sequence[Thread], place: QuestionTarget) -> str | None:
-    if place.turn is None or place.message is None:
+def _source(content: Sequence[Thread], target: QuestionTarget) -> str | None:
+    if target.turn is None or target.message is None:
         return None
-    return content[place.thread].turns[place.turn].messages[place.message].source_id
+    return content[target.thread].turns[target.turn].messages[target.message].source_id
 
 
-def _fault(pointer: str, message: str, one: GivenAnswer | None) -> Fault:
-    if one is None:
+def _fault(pointer: str, message: str, given: GivenAnswer | None) -> Fault:
+    if given is None:
         return Fault(pointer=pointer, message=message)
     return Fault(
         pointer=pointer,
         message=message,
-        at=one.at,
-        position=one.position,
-        message_index=one.message,
-        chunk=one.chunk,
-        criterion=one.criterion,
-        key=one.key,
+        at=given.at,
+        position=given.position,
+        message_index=given.message,
+        chunk=given.chunk,
+        criterion=given.criterion,
+        key=given.key,
     )
 
 
-def missing(question: Question, display: Display) -> Fault:
-    """What is wrong where a question has no answer."""
-    place = question.place
-    order = display.get(place.at, [])
-    is_response = place.message in order
+def missing_answer_fault(question: Question, display: Display) -> Fault:
+    """The fault of a required question without an answer, addressed as the page shows it."""
+    target = question.target
+    order = display.get(target.at, [])
+    is_response = target.message in order
     return Fault(
         pointer="",
         message="an answer is required",
-        at=place.at,
-        position=order.index(place.message) + 1
-        if is_response and place.message is not None
+        at=target.at,
+        position=order.index(target.message) + 1
+        if is_response and target.message is not None
         else None,
-        message_index=None if is_response else place.message,
-        chunk=place.chunk,
-        criterion=place.criterion,
+        message_index=None if is_response else target.message,
+        chunk=target.chunk,
+        criterion=target.criterion,
         key=question.field.key,
     )

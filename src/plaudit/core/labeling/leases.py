@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.common import membership
-from plaudit.core.labeling.questions import shuffled
+from plaudit.core.labeling.questions import random_order
 from plaudit.errors import DraftConflict, LeaseLost, LimitReached, NotFound, TooLarge
 from plaudit.model.core import ProjectRow
 from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus
@@ -95,7 +95,7 @@ async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Leas
         expires_ms=now + lease_ms(project),
         ended_ms=None,
         active_ms=0,
-        display=_encode(shuffled(_decode_content(task.content))),
+        display=_encode(random_order(_decode_content(task.content))),
         draft=None,
         draft_revision=0,
         draft_ms=None,

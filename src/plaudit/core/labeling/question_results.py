@@ -1,6 +1,6 @@
-"""What a task's questions come to: what each person answered, and what is or would be delivered.
+"""Results of a task's questions: each person's answer, and the one that is or would be delivered.
 
-Of a completed task the delivered threads are read; of a pending one the answers are consolidated.
+For a completed task it is read from the delivered threads, for a pending one it is consolidated.
 Responses stand in their own order.
 """
 
@@ -14,18 +14,21 @@ from msgspec import Struct
 
 from plaudit.core.labeling.agreement import differ
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.consensus import (
-    SCORE,
+from plaudit.core.labeling.ballots import Ballot
+from plaudit.core.labeling.consensus import SCORE
+from plaudit.core.labeling.questions import Question, QuestionTarget, questions
+from plaudit.core.labeling.types import rules_of
+from plaudit.core.labeling.votes import (
     Address,
     AnnotatorAnswer,
     DecodedSubmission,
-    asked_at,
+    answers_by_address,
     ballot_of,
-    counted_of,
-    opinions_of,
-    settled_of,
+    consolidate_answers,
+    countable_answers,
+    first_reason,
+    question_address,
 )
-from plaudit.core.labeling.questions import Question, QuestionTarget, questions
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.core.tasks.forms import Form, TextUse, form_of
 from plaudit.core.tasks.lifecycle import content_from_threads
@@ -33,7 +36,7 @@ from plaudit.model.core import ALL_OPTS, ProjectRow, StoredTask
 from plaudit.model.labeling import SubmissionRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
-from plaudit.wire.v2.annotation import Annotation, AnnotationType
+from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import CriterionEvaluation, Thread
 
@@ -42,166 +45,160 @@ _decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class QuestionResult(Struct, frozen=True):
-    """One question: what people said, and what it comes to (`answer`, None for nothing).
+    """One question with everybody's answers and the consolidated answer, None while unresolved.
 
-    It is disputed if people said different things; unresolved if the project's rule leaves open
-    what is delivered.
+    It is disputed if people answered differently, unresolved if its rule decides on no answer.
+    `answer` is None as well if nobody answered.
     """
 
     question: Question
     address: Address
-    opinions: list[AnnotatorAnswer]
+    answers: list[AnnotatorAnswer]
     answer: Answer | None
     is_disputed: bool
     is_unresolved: bool
 
 
 class ReviewState(Struct, frozen=True):
-    """A task as a reviewer finds it. `revision` changes with whatever a decision depends on."""
+    """A task under review. `revision` changes with everything that a decision depends on."""
 
     form: Form
     content: list[Thread]
     threads: list[Thread] | None
-    """What was delivered; None of a task that is not completed, or has no threads."""
-    judged: list[DecodedSubmission]
-    outcomes: list[QuestionResult]
+    """The delivered threads; None if the task is not completed, or has none."""
+    submissions: list[DecodedSubmission]
+    results: list[QuestionResult]
     revision: str
 
 
-async def standing_of(tx: Transaction, project: ProjectRow, task: StoredTask) -> ReviewState:
-    """A task's questions with everything that was said, in the order of the conversation."""
+async def review_state(tx: Transaction, project: ProjectRow, task: StoredTask) -> ReviewState:
+    """Load a task's questions with all answers, in the order of the conversation."""
     current = await submissions.list_current(tx, task.project_key, task.seq)
-    judged = [
-        DecodedSubmission(one.user_id, one.submitted_ms, _decode_answers(one.answers))
-        for one in current
+    decoded = [
+        DecodedSubmission(row.user_id, row.submitted_ms, _decode_answers(row.answers))
+        for row in current
     ]
     form = form_of(project_detail(project))
     threads = None if task.body is None else threads_of(task, int(ALL_OPTS))
     content = _decode_content(task.content or b"[]")
     if threads is not None and not _fits(content, threads):
         content = content_from_threads(task)
-    opinions = opinions_of(judged)
-    found = []
+    by_address = answers_by_address(decoded)
+    results = []
     for question in questions(form, content):
-        address = asked_at(question, content)
-        given = opinions.get(address, [])
-        settled = settled_of(question.field, given, counted_of(question, content, given))
+        address = question_address(question, content)
+        given = by_address.get(address, [])
+        counted = countable_answers(question, content, given)
+        consolidated = consolidate_answers(question.field, given, counted)
         answer = None
         if threads is not None:
             answer = _delivered(question, address, content, threads)
-        elif given and settled.is_resolved:
-            answer = _consolidated(address, given, settled.ballot)
-        ballots = [ballot_of(one.answer) for one in given if not one.answer.is_empty]
-        found.append(
+        elif given and consolidated.is_resolved:
+            answer = _consolidated(address, given, consolidated.ballot)
+        ballots = [ballot_of(vote.answer) for vote in given if not vote.answer.is_empty]
+        results.append(
             QuestionResult(
                 question=question,
                 address=address,
-                opinions=given,
+                answers=given,
                 answer=answer if answer is None or not answer.is_empty else None,
                 is_disputed=differ(question.field, ballots),
-                is_unresolved=threads is None and not settled.is_resolved,
+                is_unresolved=threads is None and not consolidated.is_resolved,
             )
         )
-    return ReviewState(form, content, threads, judged, found, revision_of(task, current))
+    return ReviewState(form, content, threads, decoded, results, revision_of(task, current))
 
 
 def revision_of(task: StoredTask, current: Sequence[SubmissionRow]) -> str:
-    """What a decision is about, in short: the submissions that count, and the delivery."""
-    said = [task.status.value, str(task.completed_ms), *(one.submission_id for one in current)]
-    return hashlib.blake2b("\n".join(said).encode(), digest_size=12).hexdigest()
+    """Hash of a task's status, its completion and its current submissions, 24 hex digits."""
+    parts = [task.status.value, str(task.completed_ms), *(row.submission_id for row in current)]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def _fits(content: Sequence[Thread], threads: Sequence[Thread]) -> bool:
     """Whether delivered threads are this conversation with what people added to it."""
-    if [len(one.turns) for one in content] != [len(one.turns) for one in threads]:
+    if [len(thread.turns) for thread in content] != [len(thread.turns) for thread in threads]:
         return False
     pairs = [
-        (asked.messages, turn.messages)
-        for one, other in zip(content, threads, strict=True)
-        for asked, turn in zip(one.turns, other.turns, strict=True)
+        (turn.messages, delivered.messages)
+        for thread, other in zip(content, threads, strict=True)
+        for turn, delivered in zip(thread.turns, other.turns, strict=True)
     ]
     return all(
-        [one.source_id for one in asked] == [one.source_id for one in said[: len(asked)]]
-        for asked, said in pairs
+        [message.source_id for message in asked]
+        == [message.source_id for message in delivered[: len(asked)]]
+        for asked, delivered in pairs
     )
 
 
-def _answer(address: Address, **said: object) -> Answer:
+def _answer(address: Address, **members: object) -> Answer:
     at, source_id, chunk, criterion, key = address
-    where = {"at": at, "source_id": source_id, "chunk": chunk, "criterion": criterion, "key": key}
-    return msgspec.convert(where | said, Answer)
+    about = {"at": at, "source_id": source_id, "chunk": chunk, "criterion": criterion, "key": key}
+    return msgspec.convert(about | members, Answer)
 
 
-def _consolidated(address: Address, given: Sequence[AnnotatorAnswer], ballot: object) -> Answer:
-    said = {name: getattr(ballot, name) for name in ("value", "not_applicable", "cannot_assess")}
-    why = next(
-        (
-            one.answer.justification
-            for one in given
-            if one.answer.justification and ballot_of(one.answer) == ballot
-        ),
-        None,
+def _consolidated(address: Address, given: Sequence[AnnotatorAnswer], ballot: Ballot) -> Answer:
+    return _answer(
+        address,
+        value=ballot.value,
+        not_applicable=ballot.not_applicable,
+        cannot_assess=ballot.cannot_assess,
+        justification=first_reason(ballot, given),
     )
-    return _answer(address, justification=why, **said)
 
 
 def _delivered(
     question: Question, address: Address, content: Sequence[Thread], threads: Sequence[Thread]
 ) -> Answer | None:
-    """What delivered threads say to a question; of several written responses the first."""
-    field, place = question.field, question.place
-    if field.use is TextUse.response and place.turn is not None:
-        asked = content[place.thread].turns[place.turn].messages
-        written = threads[place.thread].turns[place.turn].messages[len(asked) :]
+    """The delivered answer to a question, None without one; the first of several responses."""
+    field, target = question.field, question.target
+    if field.use is TextUse.response and target.turn is not None:
+        asked = content[target.thread].turns[target.turn].messages
+        written = threads[target.thread].turns[target.turn].messages[len(asked) :]
         return _answer(address, value=written[0].content.text) if written else None
-    listed = _annotations(threads, place)
-    scored = _score(threads, place) if place.criterion is not None else None
+    listed = _annotations(threads, target)
+    scored = _score(threads, target) if target.criterion is not None else None
     if scored is not None:
         listed = scored.annotations or []
-    found = next((one for one in listed if one.key == field.key), None)
-    if found is None:
+    annotation = next((one for one in listed if one.key == field.key), None)
+    if annotation is None:
         if scored is None or scored.score is None or field.key != SCORE:
             return None
-        value: object = scored.score
-        if field.type == AnnotationType.boolean:
-            value = bool(value)
-        elif field.type == AnnotationType.rubric_rating:
-            value = {"score": value}
-        return _answer(address, value=value)
+        return _answer(address, value=rules_of(field).value_of_score(scored.score))
     return _answer(
         address,
-        value=found.value,
-        not_applicable=bool(found.not_applicable),
-        cannot_assess=bool(found.cannot_assess),
-        justification=found.justification,
+        value=annotation.value,
+        not_applicable=bool(annotation.not_applicable),
+        cannot_assess=bool(annotation.cannot_assess),
+        justification=annotation.justification,
     )
 
 
-def _annotations(threads: Sequence[Thread], place: QuestionTarget) -> list[Annotation]:
-    thread = threads[place.thread]
-    if place.turn is None:
+def _annotations(threads: Sequence[Thread], target: QuestionTarget) -> list[Annotation]:
+    thread = threads[target.thread]
+    if target.turn is None:
         return thread.annotations
-    turn = thread.turns[place.turn]
-    if place.message is None:
+    turn = thread.turns[target.turn]
+    if target.message is None:
         return turn.annotations
-    message = turn.messages[place.message]
-    if place.criterion is not None:
+    message = turn.messages[target.message]
+    if target.criterion is not None:
         return []
-    if place.chunk is None:
+    if target.chunk is None:
         return message.annotations
-    return (message.content.chunks or [])[place.chunk].annotations
+    return (message.content.chunks or [])[target.chunk].annotations
 
 
-def _score(threads: Sequence[Thread], place: QuestionTarget) -> CriterionEvaluation | None:
-    assert place.turn is not None
-    assert place.message is not None
-    message = threads[place.thread].turns[place.turn].messages[place.message]
+def _score(threads: Sequence[Thread], target: QuestionTarget) -> CriterionEvaluation | None:
+    assert target.turn is not None
+    assert target.message is not None
+    message = threads[target.thread].turns[target.turn].messages[target.message]
     return next(
         (
-            one
+            scored
             for evaluation in message.rubric_evaluations or ()
-            for one in evaluation.criteria_evaluations or ()
-            if one.criterion_definition_id == place.criterion
+            for scored in evaluation.criteria_evaluations or ()
+            if scored.criterion_definition_id == target.criterion
         ),
         None,
     )

@@ -1,4 +1,4 @@
-"""What is asked about a conversation: the form's fields, put to its threads, turns and responses.
+"""Questions of a conversation: the form's fields, put to its threads, turns and responses.
 
 Which turns are asked about follows from the conversation: where a turn lacks a response, the turns
 that lack one (somebody is to write it); else, where a turn has several responses, the turns that
@@ -13,27 +13,19 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from plaudit.core.labeling.types import rules_of
 from plaudit.core.tasks.forms import Field, Form, Level, TextUse
-from plaudit.wire.v2.annotation import AnnotationType
 from plaudit.wire.v2.task import Message, MessageRole, Thread, Turn
 
 SELECTED = "selected_model_id"
 """The key that names the preferred response; it follows from a preference or ranking, if asked."""
 
-RANKED = (AnnotationType.ranked_choices, AnnotationType.ranked_groups)
-_UNASKED = (
-    AnnotationType.file,
-    AnnotationType.rubric_criteria,
-    AnnotationType.workspace_container,
-)
-"""Types that nobody fills in by hand here; a form may have them for what is imported."""
-
 Display = dict[str, list[int]]
-"""For each turn with responses, by its path: their indexes among its messages, as shown."""
+"""Indexes of each turn's responses among its messages, in the order shown, by the turn's path."""
 
 
 class QuestionTarget(Struct, frozen=True):
-    """What a question is about. `at` is the path of a thread or turn, such as `t0u1`.
+    """The thing that a question is about. `at` is the path of a thread or turn, such as `t0u1`.
 
     `message` and `chunk` are indexes, `criterion` is an id.
     """
@@ -47,24 +39,24 @@ class QuestionTarget(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """One field, asked about one place."""
+    """One field, asked about one target."""
 
     field: Field
-    place: QuestionTarget
+    target: QuestionTarget
 
 
 def questions(form: Form, content: Sequence[Thread]) -> list[Question]:
     """Every question that a form asks about a conversation, in the order of the conversation."""
-    found: list[Question] = []
+    asked: list[Question] = []
     for t, thread in enumerate(content):
         for u in asked_turns(thread):
-            found += _about_turn(form, thread.turns[u], QuestionTarget(f"t{t}u{u}", t, u))
-        found += [
+            asked += _about_turn(form, thread.turns[u], QuestionTarget(f"t{t}u{u}", t, u))
+        asked += [
             Question(field, QuestionTarget(f"t{t}", t))
             for field in _fields(form, Level.thread)
-            if field.type not in RANKED
+            if not rules_of(field).is_ranking
         ]
-    return found
+    return asked
 
 
 def asked_turns(thread: Thread) -> list[int]:
@@ -76,87 +68,85 @@ def asked_turns(thread: Thread) -> list[int]:
 
 
 def responses(turn: Turn) -> list[int]:
-    """The indexes of a turn's responses: what the assistant says."""
-    return [m for m, one in enumerate(turn.messages) if one.role is MessageRole.assistant]
+    """The indexes of a turn's responses, the messages of the assistant."""
+    return [
+        index
+        for index, message in enumerate(turn.messages)
+        if message.role is MessageRole.assistant
+    ]
 
 
-def names_response(field: Field) -> bool:
-    """Whether the answer to a field is one or more of the turn's responses."""
-    return field.level is Level.turn and (
-        field.type in RANKED
-        or (
-            field.type in (AnnotationType.category, AnnotationType.category_multiple)
-            and field.possible_values is None
-        )
-    )
+def picks_responses(field: Field) -> bool:
+    """True if the answer to a field is one or more of the turn's responses."""
+    return rules_of(field).picks_responses(field)
 
 
 def deriving_field(form: Form, turn: Turn) -> Field | None:
-    """The field whose answer says which response of a turn is the preferred one, if one does."""
+    """The field whose answer decides on the preferred response of a turn, None without one."""
     asked = [field for field in _fields(form, Level.turn) if _is_asked(field, turn)]
     preferences = [field for field in asked if field.scale is not None]
-    rankings = [field for field in asked if field.type in RANKED]
+    rankings = [field for field in asked if rules_of(field).is_ranking]
     return next(iter(preferences + rankings), None)
 
 
-def shuffled(content: Sequence[Thread]) -> Display:
-    """An order in which to show each turn's responses, at random."""
-    source, found = secrets.SystemRandom(), {}
+def random_order(content: Sequence[Thread]) -> Display:
+    """A random order of each turn's responses."""
+    source, display = secrets.SystemRandom(), {}
     for path, turn in turns(content):
         order = responses(turn)
         source.shuffle(order)
         if order:
-            found[path] = order
-    return found
+            display[path] = order
+    return display
 
 
-def unshuffled(content: Sequence[Thread]) -> Display:
-    """The order in which each turn's responses were given."""
+def own_order(content: Sequence[Thread]) -> Display:
+    """Each turn's responses in their own order, that of the conversation."""
     return {path: order for path, turn in turns(content) if (order := responses(turn))}
 
 
 def turns(content: Sequence[Thread]) -> Iterator[tuple[str, Turn]]:
-    """Each turn with its path."""
+    """Each turn of a conversation with its path, in order."""
     for t, thread in enumerate(content):
         for u, turn in enumerate(thread.turns):
             yield f"t{t}u{u}", turn
 
 
-def _about_turn(form: Form, turn: Turn, place: QuestionTarget) -> Iterator[Question]:
+def _about_turn(form: Form, turn: Turn, target: QuestionTarget) -> Iterator[Question]:
     for m, message in enumerate(turn.messages):
-        yield from _about_message(form, turn, message, _inside(place, message=m))
+        yield from _about_message(form, turn, message, _inside(target, message=m))
     for field in _fields(form, Level.turn):
         is_derived = field.key == SELECTED and deriving_field(form, turn) is not None
         if _is_asked(field, turn) and not is_derived:
-            yield Question(field, place)
+            yield Question(field, target)
 
 
 def _about_message(
-    form: Form, turn: Turn, message: Message, place: QuestionTarget
+    form: Form, turn: Turn, message: Message, target: QuestionTarget
 ) -> Iterator[Question]:
     for field in _fields(form, Level.message):
-        if _applies(field, message) and field.type not in RANKED:
-            yield Question(field, place)
+        if _applies(field, message) and not rules_of(field).is_ranking:
+            yield Question(field, target)
     for c in range(len(message.content.chunks or ())):
         for field in _fields(form, Level.chunk):
-            if _applies(field, message) and field.type not in RANKED:
-                yield Question(field, _inside(place, chunk=c))
+            if _applies(field, message) and not rules_of(field).is_ranking:
+                yield Question(field, _inside(target, chunk=c))
     if message.role is MessageRole.assistant:
         for rubric in turn.rubrics or ():
             for criterion in rubric.criteria_definitions:
                 for field in _fields(form, Level.criterion):
-                    if field.type not in RANKED:
-                        yield Question(field, _inside(place, criterion=criterion.id))
+                    if not rules_of(field).is_ranking:
+                        yield Question(field, _inside(target, criterion=criterion.id))
 
 
 def _is_asked(field: Field, turn: Turn) -> bool:
-    """Whether a field of a turn makes sense for this one."""
+    """Whether a field of level turn applies to this turn."""
     count = len(responses(turn))
     if field.use is TextUse.response:
         return count == 0
     if field.scale is not None:
         return count == 2
-    return count > 1 or not names_response(field)
+    return count > 1 or not picks_responses(field)
 
 
 def _applies(field: Field, message: Message) -> bool:
@@ -164,21 +154,25 @@ def _applies(field: Field, message: Message) -> bool:
 
 
 def _fields(form: Form, level: Level) -> list[Field]:
-    return [one for one in form.fields if one.level is level and one.type not in _UNASKED]
+    return [
+        field
+        for field in form.fields
+        if field.level is level and rules_of(field).widget is not None
+    ]
 
 
 def _inside(
-    place: QuestionTarget,
+    target: QuestionTarget,
     *,
     message: int | None = None,
     chunk: int | None = None,
     criterion: str | None = None,
 ) -> QuestionTarget:
     return QuestionTarget(
-        place.at,
-        place.thread,
-        place.turn,
-        place.message if message is None else message,
+        target.at,
+        target.thread,
+        target.turn,
+        target.message if message is None else message,
         chunk,
         criterion,
     )

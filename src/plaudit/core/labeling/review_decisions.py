@@ -18,12 +18,12 @@ import msgspec
 
 from plaudit.core.common import membership
 from plaudit.core.labeling import consensus
-from plaudit.core.labeling.answers import Answer, check, missing
-from plaudit.core.labeling.consensus import address_of
-from plaudit.core.labeling.question_results import ReviewState, standing_of
-from plaudit.core.labeling.questions import unshuffled
+from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
+from plaudit.core.labeling.question_results import ReviewState, review_state
+from plaudit.core.labeling.questions import own_order
 from plaudit.core.labeling.submissions import consolidate_task
 from plaudit.core.labeling.task_notes import insert_note
+from plaudit.core.labeling.votes import answer_address
 from plaudit.core.tasks import lifecycle
 from plaudit.errors import AnswersRejected, Conflict, Fault, InvalidContent, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
@@ -62,8 +62,10 @@ async def accept(
     checked = _checked_fixes(state, fixes)
     consolidated = await consolidate_task(tx, project, task, checked)
     if consolidated.unresolved:
-        display = unshuffled(state.content)
-        raise AnswersRejected([missing(question, display) for question in consolidated.unresolved])
+        display = own_order(state.content)
+        raise AnswersRejected(
+            [missing_answer_fault(question, display) for question in consolidated.unresolved]
+        )
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
     await insert_note(
         tx, task.project_key, task.seq, user_id, "accept", _fixes_detail(state, checked)
@@ -97,7 +99,7 @@ async def correct(
     if not checked:
         raise AnswersRejected([Fault(pointer="", message="change at least one answer")])
     detail = _fixes_detail(state, checked)
-    consensus.correct(state.form, state.content, state.threads, state.judged, checked)
+    consensus.correct(state.form, state.content, state.threads, state.submissions, checked)
     threads = msgspec.to_builtins(state.threads)
     completed_ms = await lifecycle.correct_task(tx, project.environment_id, task, threads)
     await submissions.mark_reviewed(tx, task.project_key, task.seq, await tx.now_ms())
@@ -190,7 +192,7 @@ async def _review_state(
     tx: Transaction, project: ProjectRow, task: StoredTask, revision: str | None
 ) -> ReviewState:
     """Load a task's review state; raises Conflict if the reviewer saw another revision."""
-    state = await standing_of(tx, project, task)
+    state = await review_state(tx, project, task)
     if revision is not None and revision != state.revision:
         raise Conflict(STALE)
     return state
@@ -199,10 +201,14 @@ async def _review_state(
 def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:
     """Check a reviewer's answers and return them as stored; raises AnswersRejected."""
     answers = list(fixes) if isinstance(fixes, (list, tuple)) else fixes
-    display = unshuffled(state.content)
+    display = own_order(state.content)
     checked = check(state.form, state.content, display, answers, partly=True)
-    questions = {outcome.address: outcome.question for outcome in state.outcomes}
-    faults = [missing(questions[address_of(fix)], display) for fix in checked if fix.is_empty]
+    questions = {result.address: result.question for result in state.results}
+    faults = [
+        missing_answer_fault(questions[answer_address(fix)], display)
+        for fix in checked
+        if fix.is_empty
+    ]
     if faults:
         raise AnswersRejected(faults)
     return checked
@@ -210,10 +216,10 @@ def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:
 
 def _fixes_detail(state: ReviewState, fixes: Sequence[Answer]) -> dict[str, Any]:
     """A note's detail: the fixes, and the answers before them (None where there was none)."""
-    before = {outcome.address: outcome.answer for outcome in state.outcomes}
+    before = {result.address: result.answer for result in state.results}
     return {
         "fixes": msgspec.to_builtins(fixes),
-        "before": msgspec.to_builtins([before[address_of(fix)] for fix in fixes]),
+        "before": msgspec.to_builtins([before[answer_address(fix)] for fix in fixes]),
     }
 
 

@@ -1,7 +1,7 @@
-"""How a project comes on: its counts, its pace, and what people answer.
+"""Statistics of a project: its tasks by status, its pace, and the distribution of answers.
 
-Nothing here reads more than a bounded number of rows, whatever the size of the project. Values and
-times come from the last SAMPLE submissions; who shows them says so.
+Every query reads a bounded number of rows, whatever the size of the project. Values and times come
+from the last SAMPLE submissions; a page that shows them says so.
 """
 
 from __future__ import annotations
@@ -13,42 +13,35 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling.answer_values import possible_values
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.questions import names_response
+from plaudit.core.labeling.type_rules import BarChart, possible_values
+from plaudit.core.labeling.types import rules_of
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.model.core import STORED_STATUSES, ProjectRow, TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import statistics
 from plaudit.store.tasks import projects, recent_completions, work_queue
-from plaudit.wire.v2.annotation import AnnotationType
 
 COUNTED_MAX = 100_000
-"""More rows than that are not counted one by one."""
+"""The most rows that are counted; a count of it means that many or more."""
 DAYS = 30
 DAY_MS = 24 * 3600 * 1000
 SAMPLE = 1000
 BARS_MAX = 30
-"""So many different values of a field are told apart; rarer ones are counted together."""
+"""The most values of a field with a bar each; rarer ones are counted together as Others."""
 
 TIMES = (30, 60, 120, 300, 600, 1200, 2400)
-"""Where one bar of the times ends and the next begins, in seconds."""
+"""Boundaries between the bars of the times, in seconds."""
 
-_COUNTED_TYPES = (
-    AnnotationType.boolean,
-    AnnotationType.integer,
-    AnnotationType.category,
-    AnnotationType.category_multiple,
-)
 _decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class ProjectProgress(Struct, frozen=True, kw_only=True):
-    """A project's tasks by status, and how the work on the pending ones stands.
+    """Counts of a project's tasks by status, and of the work on the pending ones.
 
     Each is counted up to COUNTED_MAX. `held` are leases that run at this moment, `waiting` tasks
-    with a place that somebody could take.
+    with a free slot.
     """
 
     statuses: dict[TaskStatus, int]
@@ -59,10 +52,10 @@ class ProjectProgress(Struct, frozen=True, kw_only=True):
 
 
 class CompletionPace(Struct, frozen=True):
-    """Completions on each of the last days, in UTC: its first moment and how many.
+    """Completions on each of DAYS days in UTC, as pairs of the day's start and the count.
 
-    If the last completion lies before them, they end with its day, and `is_past` is true.
-    `is_cut` if there were more than COUNTED_MAX, so that the earlier days lack some.
+    The days end today, or, if `is_past`, with the day of the last completion. With `is_cut` there
+    were more than COUNTED_MAX, and the earlier days lack some.
     """
 
     days: list[tuple[int, int]]
@@ -71,14 +64,14 @@ class CompletionPace(Struct, frozen=True):
 
 
 class ValueCount(Struct, frozen=True):
-    """One value and how often it was given."""
+    """One value, or range of values, and its frequency."""
 
     label: str
     count: int
 
 
 class ValueDistribution(Struct, frozen=True):
-    """What people answered to one field."""
+    """Frequencies of the answers to one field; `answered` counts answers, not values."""
 
     field: Field
     bars: list[ValueCount]
@@ -86,7 +79,7 @@ class ValueDistribution(Struct, frozen=True):
 
 
 class SubmissionSample(Struct, frozen=True):
-    """What the last submissions show; `median_s` is None without any."""
+    """Distributions of answers and times over `count` submissions; without any, no `median_s`."""
 
     count: int
     spreads: list[ValueDistribution]
@@ -95,7 +88,7 @@ class SubmissionSample(Struct, frozen=True):
 
 
 async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
-    """The counts of one project."""
+    """Count a project's tasks and the work on them."""
     key = project.project_key
     statuses = {
         status: await projects.count_tasks(tx, key, status, COUNTED_MAX)
@@ -113,7 +106,7 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
 
 
 async def pace(tx: Transaction, project: ProjectRow, now_ms: int) -> CompletionPace:
-    """Completions of the last DAYS days, today included, or the last on which there were any."""
+    """Count the completions by day, over the DAYS days to now or to the last completion."""
     first = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
     newest = await recent_completions.list_latest_completions(tx, project.project_key, limit=1)
     is_past = bool(newest) and newest[0].completed_ms < first
@@ -127,28 +120,28 @@ async def pace(tx: Transaction, project: ProjectRow, now_ms: int) -> CompletionP
 
 
 async def last_answers(tx: Transaction, project: ProjectRow) -> list[tuple[bytes, int, bool]]:
-    """The last SAMPLE submissions, for `sampled`."""
+    """Load the last SAMPLE submissions: answers as JSON, active ms, whether they count."""
     return await statistics.list_last_answers(tx, project.project_key, limit=SAMPLE)
 
 
 def sampled(form: Form, rows: Sequence[tuple[bytes, int, bool]]) -> SubmissionSample:
-    """What the submissions that count come to; decodes every one, so not on the event loop."""
+    """Distributions over the rows that count; decodes them all, so call it off the event loop."""
     counting = [
         (_decode_answers(answers), active_ms) for answers, active_ms, counts in rows if counts
     ]
     by_field: dict[tuple[Level, str], list[Answer]] = {}
     for answers, _ in counting:
-        for one in answers:
-            by_field.setdefault((_level_of(one), one.key), []).append(one)
+        for answer in answers:
+            by_field.setdefault((_level_of(answer), answer.key), []).append(answer)
+    charted = [(field, chart(field)) for field in form.fields if (chart := rules_of(field).chart)]
     spreads = [
-        _spread(field, by_field.get((field.level, field.key), []))
-        for field in form.fields
-        if field.type in _COUNTED_TYPES
+        _spread(field, chart, by_field.get((field.level, field.key), []))
+        for field, chart in charted
     ]
     seconds = sorted(active_ms / 1000 for _, active_ms in counting)
     return SubmissionSample(
         count=len(counting),
-        spreads=[one for one in spreads if one.answered or possible_values(one.field)],
+        spreads=[spread for spread in spreads if spread.answered or possible_values(spread.field)],
         times=_times(seconds),
         median_s=seconds[len(seconds) // 2] if seconds else None,
     )
@@ -164,23 +157,21 @@ def _level_of(answer: Answer) -> Level:
     return Level.turn if "u" in answer.at else Level.thread
 
 
-def _spread(field: Field, answers: Sequence[Answer]) -> ValueDistribution:
+def _spread(field: Field, chart: BarChart, answers: Sequence[Answer]) -> ValueDistribution:
     counts: Counter[str] = Counter()
-    for one in answers:
-        if one.not_applicable:
+    for answer in answers:
+        if answer.not_applicable:
             counts["Not applicable"] += 1
-        elif one.cannot_assess:
+        elif answer.cannot_assess:
             counts["Cannot assess"] += 1
         else:
-            values = one.value if isinstance(one.value, list) else [one.value]
+            values = answer.value if isinstance(answer.value, list) else [answer.value]
             counts.update(_word(value) for value in values if value is not None)
-    given = possible_values(field)
-    if given is None and field.type == AnnotationType.boolean:
-        given = [True, False]
-    names = _names(field, given or [])
-    bars = [ValueCount(names[_word(one)], counts.pop(_word(one), 0)) for one in given or []]
+    listed = chart.values or []
+    names = _names(field, listed)
+    bars = [ValueCount(names[_word(value)], counts.pop(_word(value), 0)) for value in listed]
     rest = counts.most_common()
-    if given is None and not names_response(field) and field.type == AnnotationType.integer:
+    if chart.values is None and chart.is_ascending:
         rest.sort(key=lambda pair: (not pair[0].lstrip("-").isdigit(), _number(pair[0])))
     bars += [ValueCount(word, count) for word, count in rest[:BARS_MAX]]
     others = sum(count for _, count in rest[BARS_MAX:])
@@ -190,14 +181,14 @@ def _spread(field: Field, answers: Sequence[Answer]) -> ValueDistribution:
 
 
 def _names(field: Field, values: Sequence[Any]) -> dict[str, str]:
-    """What stands beside each value: itself, and its label if that says more."""
+    """Names of the values: each with its label, if that says more."""
     labels = field.labels if field.labels and len(field.labels) == len(values) else None
-    found = {}
+    names = {}
     for number, value in enumerate(values):
         word = _word(value)
         label = word if labels is None else labels[number]
-        found[word] = label if label == word or isinstance(value, str) else f"{word} · {label}"
-    return found
+        names[word] = label if label == word or isinstance(value, str) else f"{word} · {label}"
+    return names
 
 
 def _word(value: Any) -> str:
@@ -215,7 +206,7 @@ def _times(seconds: Sequence[float]) -> list[ValueCount]:
     bars = []
     for number, low in enumerate(edges):
         high = edges[number + 1] if number + 1 < len(edges) else None
-        count = sum(low <= one and (high is None or one < high) for one in seconds)
+        count = sum(low <= time and (high is None or time < high) for time in seconds)
         if high is None:
             label = f"over {low // 60} min"
         elif high <= 60:

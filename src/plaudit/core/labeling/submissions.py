@@ -19,8 +19,9 @@ from msgspec import Struct
 from plaudit import ids
 from plaudit.core.labeling import leases
 from plaudit.core.labeling.answers import Answer, check
-from plaudit.core.labeling.consensus import ConsolidatedTask, DecodedSubmission, consolidate
+from plaudit.core.labeling.consensus import ConsolidatedTask, consolidate
 from plaudit.core.labeling.questions import Display
+from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent

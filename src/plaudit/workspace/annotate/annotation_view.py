@@ -1,7 +1,7 @@
-"""A task as the annotation page draws it: what is shown, what is asked, and nothing else.
+"""A task as the annotation page draws it: the conversation, its questions, and nothing else.
 
-The page must not know which model wrote what, so nothing of a message comes through here but its
-text, its files and where it stands on the screen. Answers name responses by that.
+The page must not tell which model wrote what, so of a message only the text, the files and the
+position on the screen come through here. Answers name responses by their position.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class FileShown(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """A piece of a response with questions of its own."""
+    """A chunk of a message, with the questions about it."""
 
     number: int
     body: Markup
@@ -57,9 +57,9 @@ class Step(Struct, frozen=True):
 
 
 class MessageShown(Struct, frozen=True):
-    """A message, and what is asked about it where it stands.
+    """A message, and the questions that stand at it.
 
-    `position` is a response's place on the screen; other messages have none.
+    `position` is a response's position on the screen, from 1; None for other messages.
     """
 
     role: str
@@ -74,7 +74,7 @@ class MessageShown(Struct, frozen=True):
     steps: list[Step]
     controls: list[Control]
     model: str | None
-    """Who wrote it, where the project is not blind."""
+    """The model that wrote it; None in a blind project."""
 
 
 class GridRow(Struct, frozen=True):
@@ -112,7 +112,7 @@ class ThreadShown(Struct, frozen=True):
 
 
 class TaskShown(Struct, frozen=True):
-    """Everything on the page. `texts` are the exact texts that are marked or rewritten."""
+    """The page's threads, and by `Control.text_key` the exact texts to mark or rewrite."""
 
     threads: list[ThreadShown]
     texts: dict[str, str]
@@ -132,7 +132,7 @@ def build(
 
 
 def fingerprint(text: str) -> str:
-    """Tells one version of a text, such as the guidelines, from another."""
+    """Hash of a text, such as the guidelines, 16 hex digits."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -171,7 +171,7 @@ class _Builder:
         return ThreadShown(f"t{t}", name, turns, self._of(f"t{t}", level=Level.thread))
 
     def _is_asked(self, at: str) -> bool:
-        return any(question.place.at == at for question in self._asked)
+        return any(question.target.at == at for question in self._asked)
 
     def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"
@@ -216,9 +216,9 @@ class _Builder:
         is_response = message.role is MessageRole.assistant
         own = self._of(at, index=index, level=Level.message)
         if is_response:
-            own = [one for one in own if one.kind in ("rewrite", "spans")]
-        for one in own:
-            self._texts[one.text_key] = text
+            own = [control for control in own if control.is_beside_text]
+        for control in own:
+            self._texts[control.text_key] = text
         return MessageShown(
             role=message.role.value,
             title=_ROLES[message.role] if position is None else f"Response {position}",
@@ -249,52 +249,60 @@ class _Builder:
 
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
         own = self._of(at, index=index, chunk=number, level=Level.chunk)
-        for one in own:
-            self._texts[one.text_key] = chunk.text
+        for control in own:
+            self._texts[control.text_key] = chunk.text
         return Step(number + 1, self._rendered(chunk.text), own)
 
     def _rows(self, at: str, order: list[int]) -> list[GridRow]:
-        fields = [one for one in self._form.fields if one.level is Level.message]
-        whys = {why_key(one, fields) for one in fields} - {None}
-        found = []
+        fields = [field for field in self._form.fields if field.level is Level.message]
+        whys = {why_key(field, fields) for field in fields} - {None}
+        rows = []
         for field in fields:
             cells = self._cells(at, order, field)
-            if not cells or cells[0].kind in ("rewrite", "spans") or field.key in whys:
+            if not cells or cells[0].is_beside_text or field.key in whys:
                 continue
-            why = next((one for one in fields if one.key == why_key(field, fields)), None)
-            extra = [] if why is None else self._cells(at, order, why)
-            found.append(GridRow(field.title or field.key, field.description, cells, extra))
-        return found
+            extra = [
+                cell
+                for why in fields
+                if why.key == why_key(field, fields)
+                for cell in self._cells(at, order, why)
+            ]
+            rows.append(GridRow(field.title or field.key, field.description, cells, extra))
+        return rows
 
     def _criteria(self, at: str, turn: Turn, order: list[int]) -> list[GridRow]:
-        fields = [one for one in self._form.fields if one.level is Level.criterion]
-        whys = {why_key(one, fields) for one in fields} - {None}
-        found = []
+        fields = [field for field in self._form.fields if field.level is Level.criterion]
+        whys = {why_key(field, fields) for field in fields} - {None}
+        rows = []
         for rubric in turn.rubrics or ():
             for criterion in rubric.criteria_definitions:
                 for field in fields:
                     cells = self._cells(at, order, field, criterion.id)
                     if not cells or field.key in whys:
                         continue
-                    why = next((one for one in fields if one.key == why_key(field, fields)), None)
-                    extra = [] if why is None else self._cells(at, order, why, criterion.id)
+                    extra = [
+                        cell
+                        for why in fields
+                        if why.key == why_key(field, fields)
+                        for cell in self._cells(at, order, why, criterion.id)
+                    ]
                     title = criterion.criterion
                     about = field.title if len(fields) - len(whys) > 1 else None
-                    found.append(GridRow(title, about, cells, extra, criterion.weight))
-        return found
+                    rows.append(GridRow(title, about, cells, extra, criterion.weight))
+        return rows
 
     def _cells(
         self, at: str, order: list[int], field: Field, criterion: str | None = None
     ) -> list[Control]:
         """The controls of one field, in the order of the responses on the screen."""
-        found = {
-            question.place.message: control
+        controls = {
+            question.target.message: control
             for question, control in self._pairs()
-            if question.place.at == at
+            if question.target.at == at
             and question.field is field
-            and question.place.criterion == criterion
+            and question.target.criterion == criterion
         }
-        return [found[index] for index in order if index in found]
+        return [controls[index] for index in order if index in controls]
 
     def _of(
         self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
@@ -302,10 +310,10 @@ class _Builder:
         return [
             control
             for question, control in self._pairs()
-            if question.place.at == at
+            if question.target.at == at
             and question.field.level is level
-            and question.place.message == index
-            and question.place.chunk == chunk
+            and question.target.message == index
+            and question.target.chunk == chunk
         ]
 
     def _pairs(self) -> zip[tuple[Question, Control]]:
@@ -313,19 +321,21 @@ class _Builder:
 
 
 def _continued(turn: Turn, order: list[int]) -> int | None:
-    """The response with which a conversation went on: the only one, or the selected one."""
+    """Index of the response that the conversation went on from: the only one, or the selected."""
     if len(order) == 1:
         return order[0]
-    chosen = {one.value for one in turn.annotations if one.key == SELECTED}
+    chosen = {note.value for note in turn.annotations if note.key == SELECTED}
     return next((index for index in order if turn.messages[index].source_id in chosen), None)
 
 
-def file_shown(one: Attachment, files: Files) -> FileShown:
+def file_shown(attachment: Attachment, files: Files) -> FileShown:
     """A file beside a message, as pages show it."""
-    url = one.url or ""
+    url = attachment.url or ""
     kept = files.find(url)
-    mime = one.mime_type or (kept and kept.mime_type) or ""
-    name = one.name or (kept and kept.name) or urlsplit(url).path.rpartition("/")[2] or "file"
+    mime = attachment.mime_type or (kept and kept.mime_type) or ""
+    name = (
+        attachment.name or (kept and kept.name) or urlsplit(url).path.rpartition("/")[2] or "file"
+    )
     if kept is not None:
         shown_as = _shown_as(kept.shown_as, mime)
         url = f"/files/{kept.attachment_id}"
@@ -333,7 +343,7 @@ def file_shown(one: Attachment, files: Files) -> FileShown:
         shown_as = "link"
     else:
         shown_as, url = "name", ""
-    return FileShown(name, mime or "file", shown_as, url or None, one.transcript)
+    return FileShown(name, mime or "file", shown_as, url or None, attachment.transcript)
 
 
 def _model(message: Message) -> str:
@@ -342,7 +352,7 @@ def _model(message: Message) -> str:
 
 
 def _shown_as(sniffed: str, mime: str) -> str:
-    """How a browser shows a file of this media type, found in its first bytes; "" is no such."""
+    """`FileShown.shown_as` of a kept file; `sniffed` is the media type of its first bytes."""
     kind = sniffed.partition("/")[0]
     if kind == "video" and mime.startswith("audio/"):
         return "audio"

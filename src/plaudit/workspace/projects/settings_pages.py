@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.core.labeling.questions import questions, unshuffled
+from plaudit.core.labeling.questions import own_order, questions
 from plaudit.core.tasks import projects, templates
 from plaudit.core.tasks.forms import (
     LIKERT,
@@ -208,7 +208,7 @@ async def preview_template(visit: PageRequest[NoQuery], sent: TemplateTyped) -> 
             content = templates.fill_template(template, values)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer="/variables") from exc
-        return annotation_view.build(Form(fields=[]), content or [], unshuffled(content or []))
+        return annotation_view.build(Form(fields=[]), content or [], own_order(content or []))
 
     try:
         return _preview(shown=await asyncio.to_thread(draw))
@@ -264,7 +264,7 @@ async def preview_questions(visit: PageRequest[NoQuery], sent: QuestionsTyped) -
         content = sample.conversation(form, count)
         asked = {id(one.field) for one in questions(form, content)}
         left = [one.title or one.key for one in form.fields if id(one) not in asked]
-        return annotation_view.build(form, content, unshuffled(content)), left
+        return annotation_view.build(form, content, own_order(content)), left
 
     try:
         shown, left = await asyncio.to_thread(draw)

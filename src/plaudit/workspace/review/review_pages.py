@@ -99,10 +99,10 @@ async def show_review_list(visit: PageRequest[ReviewListQuery]) -> dict[str, Any
         project = await get_project(tx, visit)
         if shelf is ReviewList.reported:
             permissions.require_role(visit.user, PersonRole.manager)
-        rows, place = await _rows(tx, project, shelf, _start(visit, project, shelf))
+        rows, target = await _rows(tx, project, shelf, _start(visit, project, shelf))
     token = None
-    if place is not None:
-        token = page_tokens.encode(visit.secret, visit.user.environment_id, place)
+    if target is not None:
+        token = page_tokens.encode(visit.secret, visit.user.environment_id, target)
     return {
         "project": project,
         "shelf": shelf.value,
@@ -128,7 +128,7 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         found = await work_queue.find_work(tx, task.project_key, task.seq)
         if found is not None and found.state is WorkState.quarantined:
             permissions.require_role(visit.user, PersonRole.manager)
-        standing = await question_results.standing_of(tx, project, task)
+        standing = await question_results.review_state(tx, project, task)
         said = await review_queue.list_actions(tx, project, task.seq)
         answered = await review_queue.list_submit_actions(tx, project, task.seq)
         people = [one.user_id for one in [*said, *answered]]
@@ -156,7 +156,7 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         "reason": _reason(found),
         "review": shown,
         "shown": shown.task,
-        "judged": standing.judged,
+        "judged": standing.submissions,
         "names": names,
         "events": review_view.events(standing, [*said, *answered], names),
         "reports": [one for one in said if one.kind == "report"],
@@ -204,12 +204,12 @@ def _start(
 ) -> TaskCursor:
     if visit.query.next_token is None:
         return recent_completions.LAST_CURSOR if shelf is ReviewList.completed else TaskCursor(0, 0)
-    place = page_tokens.decode(
+    target = page_tokens.decode(
         visit.secret, visit.user.environment_id, visit.query.next_token, _Place
     )
-    if (place.project_key, place.shelf) != (project.project_key, shelf):
+    if (target.project_key, target.shelf) != (project.project_key, shelf):
         raise NotFound("this page belongs to another list")
-    return TaskCursor(place.completed_ms, place.seq)
+    return TaskCursor(target.completed_ms, target.seq)
 
 
 async def _rows(
@@ -228,8 +228,8 @@ async def _rows(
     found = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
     waiting = [await tasks.get_task(tx, project.project_key, one.seq) for one in found]
     rows = [
-        _row(project, task, place)
-        for task, place in zip(waiting[:PAGE_MAX], found[:PAGE_MAX], strict=True)
+        _row(project, task, target)
+        for task, target in zip(waiting[:PAGE_MAX], found[:PAGE_MAX], strict=True)
     ]
     return rows, _after(project, shelf, waiting)
 

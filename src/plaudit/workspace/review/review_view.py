@@ -1,6 +1,6 @@
 """A task as the review page draws it: the conversation, and all answers to each question.
 
-Responses stand in their own order, the same for every reviewer. What is disputed comes first.
+Responses stand in their own order, the same for every reviewer. Disputed questions come first.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.consensus import SCORE, Address, address_of, ballot_of
+from plaudit.core.labeling.consensus import SCORE
 from plaudit.core.labeling.question_results import QuestionResult, ReviewState
-from plaudit.core.labeling.questions import Question, unshuffled
+from plaudit.core.labeling.questions import Question, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
+from plaudit.core.labeling.votes import Address, answer_address, ballot_of
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
 from plaudit.workspace.annotate.annotation_view import (
@@ -28,7 +29,7 @@ from plaudit.workspace.annotate.controls import Control, control_of
 from plaudit.workspace.annotate.files import Files
 
 STATES = ("unresolved", "disputed", "agreed", "unanswered")
-"""How people stand to a question, in the order in which questions are shown."""
+"""States of a question, in the order in which questions are shown."""
 
 _DONE = {
     "submit": "answered",
@@ -45,7 +46,7 @@ _DONE = {
 
 
 class AnswerRow(Struct, frozen=True):
-    """What one person answered to a question; it stands out if it is not what comes out."""
+    """One person's answer to a question, with the reason; `is_other` if it is not the result."""
 
     name: str
     text: str
@@ -54,7 +55,7 @@ class AnswerRow(Struct, frozen=True):
 
 
 class QuestionCard(Struct, frozen=True):
-    """One question: who answered what, what it comes to, and the control that fixes it."""
+    """One question: everybody's answer, the result, and the control that corrects it."""
 
     control: Control
     title: str
@@ -62,7 +63,7 @@ class QuestionCard(Struct, frozen=True):
     state: str
     voices: list[AnswerRow]
     outcome: str | None
-    """What is or would be delivered; None for nothing."""
+    """The answer that is or would be delivered, in words; None without one."""
 
 
 class AnswerChange(Struct, frozen=True):
@@ -91,26 +92,26 @@ class ReviewShown(Struct, frozen=True):
     cards: dict[str, list[QuestionCard]]
     counts: dict[str, int]
     answers: list[dict[str, Any]]
-    """What is or would be delivered, as the page's scripts hold it."""
+    """Answers that are or would be delivered, as the page's scripts hold them."""
 
 
 def build(
     standing: ReviewState, names: Mapping[str, str], files: Files, *, is_blind: bool
 ) -> ReviewShown:
     """Lay out a task for its reviewer. Renders every text, so call it outside the event loop."""
-    display = unshuffled(standing.content)
+    display = own_order(standing.content)
     bare = annotation_view.build(
         standing.form, standing.content, display, is_blind=is_blind, files=files
     )
     cards: dict[str, list[QuestionCard]] = {}
     answers = []
-    for number, outcome in enumerate(standing.outcomes):
-        control = control_of(number, outcome.question, display)
-        card = _card(control, outcome, standing, names)
-        cards.setdefault(outcome.question.place.at, []).append(card)
-        if outcome.answer is not None:
-            given = answer_words.as_given(
-                outcome.question, control, outcome.answer, standing.content
+    for number, result in enumerate(standing.results):
+        control = control_of(number, result.question, display)
+        card = _card(control, result, standing, names)
+        cards.setdefault(result.question.target.at, []).append(card)
+        if result.answer is not None:
+            given = answer_words.given_answer(
+                result.question, control, result.answer, standing.content
             )
             answers += [] if given is None else [given]
     for listed in cards.values():
@@ -128,7 +129,7 @@ def events(
     standing: ReviewState, said: Sequence[ReviewAction], names: Mapping[str, str]
 ) -> list[HistoryEntry]:
     """A task's history in words, newest first."""
-    asked = {one.address: one for one in standing.outcomes}
+    asked = {one.address: one for one in standing.results}
     return [
         HistoryEntry(
             name=names[one.user_id],
@@ -143,49 +144,49 @@ def events(
 
 
 def _card(
-    control: Control, outcome: QuestionResult, standing: ReviewState, names: Mapping[str, str]
+    control: Control, result: QuestionResult, standing: ReviewState, names: Mapping[str, str]
 ) -> QuestionCard:
-    question, content = outcome.question, standing.content
-    if outcome.is_unresolved:
+    question, content = result.question, standing.content
+    if result.is_unresolved:
         state = "unresolved"
-    elif outcome.is_disputed:
+    elif result.is_disputed:
         state = "disputed"
-    elif outcome.opinions or outcome.answer is not None:
+    elif result.answers or result.answer is not None:
         state = "agreed"
     else:
         state = "unanswered"
     voices = [
         AnswerRow(
-            name=names[one.judged.user_id],
-            text=answer_words.said(question, control, one.answer, content),
+            name=names[one.submission.user_id],
+            text=answer_words.describe(question, control, one.answer, content),
             why=one.answer.justification,
-            is_other=outcome.answer is None or ballot_of(one.answer) != ballot_of(outcome.answer),
+            is_other=result.answer is None or ballot_of(one.answer) != ballot_of(result.answer),
         )
-        for one in outcome.opinions
+        for one in result.answers
     ]
     comes_to = None
-    if outcome.answer is not None:
-        comes_to = answer_words.said(question, control, outcome.answer, content)
+    if result.answer is not None:
+        comes_to = answer_words.describe(question, control, result.answer, content)
     title, about = _heading(question, control, content)
     return QuestionCard(control, title, about, state, voices, comes_to)
 
 
 def _heading(question: Question, control: Control, content: Sequence[Thread]) -> tuple[str, str]:
     """What a question is called, and what it is about; a criterion is called by its text."""
-    place, title = question.place, control.title
-    if place.turn is None:
+    target, title = question.target, control.title
+    if target.turn is None:
         return title, "the whole conversation"
-    turn = content[place.thread].turns[place.turn]
-    if place.criterion is not None:
+    turn = content[target.thread].turns[target.turn]
+    if target.criterion is not None:
         texts = {
             one.id: one.criterion
             for rubric in turn.rubrics or ()
             for one in rubric.criteria_definitions
         }
-        text = texts.get(place.criterion, title)
+        text = texts.get(target.criterion, title)
         title = text if control.key == SCORE else f"{text} – {title}"
-    if place.message is not None and not control.about:
-        role = turn.messages[place.message].role
+    if target.message is not None and not control.about:
+        role = turn.messages[target.message].role
         return title, "prompt" if role is MessageRole.user else role.value
     return title, control.about
 
@@ -193,17 +194,17 @@ def _heading(question: Question, control: Control, content: Sequence[Thread]) ->
 def _change(
     was: Answer | None, now: Answer, asked: Mapping[Address, QuestionResult], standing: ReviewState
 ) -> AnswerChange:
-    outcome = asked.get(address_of(now))
-    if outcome is None:
+    result = asked.get(answer_address(now))
+    if result is None:
         return AnswerChange(now.key, "", "a question that is not asked any more")
-    control = control_of(0, outcome.question, unshuffled(standing.content))
+    control = control_of(0, result.question, own_order(standing.content))
 
     def words(answer: Answer | None) -> str:
         if answer is None:
             return answer_words.NOTHING
-        return answer_words.said(outcome.question, control, answer, standing.content)
+        return answer_words.describe(result.question, control, answer, standing.content)
 
-    title, about = _heading(outcome.question, control, standing.content)
+    title, about = _heading(result.question, control, standing.content)
     return AnswerChange(f"{title} ({about})" if about else title, words(was), words(now))
 
 

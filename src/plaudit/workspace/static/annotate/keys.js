@@ -2,7 +2,7 @@
 
 import { firstField } from "./faults.js";
 import { Keymap } from "./keymap.js";
-import { lean } from "./preference.js";
+import { lean } from "./widgets/scale.js";
 
 const OFF = "plaudit-keys-off";
 const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";

@@ -16,31 +16,14 @@ import { clearFault } from "./faults.js";
 import { taskAt } from "../shared/net.js";
 import { isShown, notice, post, sentence } from "./notice.js";
 import { offer } from "./undo.js";
-import { bind as bindChoice } from "./choice.js";
-import { bind as bindText } from "./text.js";
-import { bind as bindPreference } from "./preference.js";
-import { bind as bindRanking } from "./ranking.js";
-import { bind as bindRewrite } from "./rewrite.js";
-import { bind as bindMarks } from "./marks.js";
-
-const KINDS = {
-  scale: bindPreference,
-  ranking: bindRanking,
-  groups: bindRanking,
-  text: bindText,
-  lines: bindText,
-  response: bindText,
-  rewrite: bindRewrite,
-  spans: bindMarks,
-};
+import { bindWidgets } from "./widgets.js";
 
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
 const elements = [...root.querySelectorAll("[data-question]")];
 const addressOf = (element) => JSON.parse(element.dataset.address);
 const store = new Store(elements.map(addressOf));
-const shows = elements.map((element) =>
-  (KINDS[element.dataset.question] ?? bindChoice)(element, store, task.texts[element.dataset.text] ?? ""));
+const shows = await bindWidgets(elements, store, task.texts);
 const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
 const TAKE = `plaudit-take-${task.assignment}`;
 

@@ -2,10 +2,11 @@
  *
  * The contract for widgets:
  *
- * - The server draws each question as an element with `data-question` (its kind), `data-address`
- *   (JSON: what an answer to it carries) and `data-key`. Addresses are made by the server alone and go
+ * - The server draws each question as an element with `data-widget` (the name of its script in widgets/),
+ *   `data-question` (the variant of the widget), `data-address` (JSON: what an answer to it carries) and
+ *   `data-key`. Addresses are made by the server alone and go
  *   back untouched: {at, key} and, as the case may be, position, message, chunk, criterion.
- * - A widget is a function `bind(element, store)`. It calls `store.set(address, {value})` when the person
+ * - A widget is a module with a function `bind(element, store, text)`, see widgets.js. It calls `store.set(address, {value})` when the person
  *   changes something, never reads another widget's element, and returns `show()`, which draws what
  *   `store.get(address)` holds. `show` must not move the focus or the caret of a field that holds the
  *   same text already.

@@ -1,7 +1,7 @@
 /** The keyboard on the review page: the same keys as on the annotation page, where they mean something. */
 
 import { firstField } from "../annotate/faults.js";
-import { lean } from "../annotate/preference.js";
+import { lean } from "../annotate/widgets/scale.js";
 
 const OFF = "plaudit-keys-off";
 const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";

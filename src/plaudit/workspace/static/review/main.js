@@ -7,25 +7,10 @@ import { Layout } from "../annotate/layout.js";
 import { clearFault, clearFaults, showFaults } from "../annotate/faults.js";
 import { notice } from "../annotate/notice.js";
 import { bindGuidelines } from "../annotate/guidelines.js";
-import { bind as bindChoice } from "../annotate/choice.js";
-import { bind as bindText } from "../annotate/text.js";
-import { bind as bindPreference } from "../annotate/preference.js";
-import { bind as bindRanking } from "../annotate/ranking.js";
-import { bind as bindRewrite } from "../annotate/rewrite.js";
-import { bind as bindMarks } from "../annotate/marks.js";
+import { bindWidgets } from "../annotate/widgets.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindKeys } from "./keys.js";
 
-const KINDS = {
-  scale: bindPreference,
-  ranking: bindRanking,
-  groups: bindRanking,
-  text: bindText,
-  lines: bindText,
-  response: bindText,
-  rewrite: bindRewrite,
-  spans: bindMarks,
-};
 const SAID = "plaudit-review-said";
 
 const root = document.getElementById("task");
@@ -34,8 +19,7 @@ const button = document.getElementById("submit");
 const elements = [...root.querySelectorAll("[data-question]")];
 const addressOf = (element) => JSON.parse(element.dataset.address);
 const store = new Store(elements.map(addressOf));
-const shows = elements.map((element) =>
-  (KINDS[element.dataset.question] ?? bindChoice)(element, store, task.texts[element.dataset.text] ?? ""));
+const shows = await bindWidgets(elements, store, task.texts);
 const KEPT = `plaudit-review-${task.path}-${task.revision}`;
 let isBusy = false;
 

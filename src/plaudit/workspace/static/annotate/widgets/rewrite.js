@@ -1,6 +1,6 @@
 /** A response made better: starts as the original, shows what changed, keeps the original as it is. */
 
-import { changes, draw, ratio } from "./words.js";
+import { changes, draw, ratio } from "../words.js";
 
 const DRAWN_AFTER_MS = 150;
 

@@ -1,6 +1,6 @@
 /** Questions that are answered by writing, with their length and the mentions of responses. */
 
-import { bindMentions } from "./mentions.js";
+import { bindMentions } from "../mentions.js";
 
 export function bind(element, store) {
   const address = JSON.parse(element.dataset.address);

@@ -1,0 +1,74 @@
+"""Rankings of a turn's responses: groups of equals, best first.
+
+Several people's rankings are compared pair by pair, as in Condorcet's method.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+from plaudit.core.labeling.response_values import check_distinct, positions_of
+from plaudit.core.labeling.type_rules import AnswerContext, InvalidAnswer, Store, accepted
+from plaudit.core.tasks.forms import Field, Level
+
+
+def ranks_responses(field: Field) -> bool:
+    """Whether a field of a ranking type ranks the responses of a turn."""
+    return field.level is Level.turn
+
+
+def check_complete(context: AnswerContext, sources: Sequence[str]) -> None:
+    """Refuse a ranking that leaves out a response or names one twice; raises InvalidAnswer."""
+    check_distinct(sources)
+    if len(sources) != len(context.sources):
+        raise InvalidAnswer("rank all responses")
+
+
+def ranking_given(store: Store, context: AnswerContext, value: Any) -> Any:
+    """A stored ranking by position, None if the turn's responses are not the ranked ones."""
+    return accepted(store, context, positions_of(context, value))
+
+
+def first_ranked(field: Field, value: Any, sources: Sequence[str]) -> str | None:
+    """The response that a ranking prefers, None if several stand first."""
+    first = value[0] if value else []
+    group: list[str] = [first] if isinstance(first, str) else first
+    return group[0] if len(group) == 1 else None
+
+
+def majority_groups(values: Sequence[Any]) -> list[list[str]] | None:
+    """The ranking in which each pair stands as most people have it; None if there is none."""
+    ranks = [_ranks(value) for value in values]
+    names = list(ranks[0])
+    if any(set(one) != set(names) for one in ranks):
+        return None
+    beaten_by: dict[str, int] = dict.fromkeys(names, 0)
+    wanted: dict[tuple[str, str], int] = {}
+    for a, b in combinations(names, 2):
+        counts = Counter(_compared(one, a, b) for one in ranks).most_common(2)
+        if len(counts) > 1 and counts[0][1] == counts[1][1]:
+            return None
+        wanted[a, b] = counts[0][0]
+        if counts[0][0]:
+            beaten_by[b if counts[0][0] > 0 else a] += 1
+    groups: dict[int, list[str]] = {}
+    for name in names:
+        groups.setdefault(beaten_by[name], []).append(name)
+    ordered = [groups[count] for count in sorted(groups)]
+    ranking = _ranks(ordered)
+    if any(_compared(ranking, a, b) != order for (a, b), order in wanted.items()):
+        return None  # most say that a beats b, b beats c and c beats a
+    return ordered
+
+
+def _compared(ranks: dict[str, int], a: str, b: str) -> int:
+    """1 if a stands before b, -1 if after, 0 if they are equals."""
+    return (ranks[a] < ranks[b]) - (ranks[a] > ranks[b])
+
+
+def _ranks(value: Any) -> dict[str, int]:
+    groups = [[item] if isinstance(item, str) else item for item in value]
+    return {name: rank for rank, group in enumerate(groups) for name in group}

@@ -1,0 +1,88 @@
+"""Type `labeled_text`: spans of a message or chunk, each with a label and perhaps a comment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.core.labeling.ballots import all_items, first_given
+from plaudit.core.labeling.type_rules import (
+    ANSWER_CHARS_MAX,
+    ITEMS_MAX,
+    AnswerContext,
+    Choice,
+    InvalidAnswer,
+    TypeRules,
+    Widget,
+    check_text,
+    plain_words,
+    value_words,
+)
+from plaudit.core.tasks.forms import Consolidate
+
+
+class _Span(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    label: str
+    text: str
+    start: int | None = None
+    end: int | None = None
+    comment: str | None = None
+
+
+def stored(context: AnswerContext, value: Any) -> list[Any]:
+    """Spans as they are, if the text has them; raises InvalidAnswer.
+
+    `start` and `end` count Unicode code points, as Python does.
+    """
+    if not isinstance(value, list) or len(value) > ITEMS_MAX:
+        raise InvalidAnswer(f"expected a list of at most {ITEMS_MAX} spans")
+    for number, raw in enumerate(value):
+        _check_span(context, raw, f"/value/{number}")
+    return value
+
+
+def _check_span(context: AnswerContext, raw: Any, where: str) -> None:
+    labels, text = context.field.labels, context.text
+    try:
+        span = msgspec.convert(raw, _Span)
+    except msgspec.ValidationError as exc:
+        raise InvalidAnswer("expected label, text and perhaps start, end, comment", where) from exc
+    if labels is not None and span.label not in labels:
+        raise InvalidAnswer("this is not one of the labels", where + "/label")
+    for name in ("label", "text", "comment"):
+        check_text(getattr(span, name) or "", f"{where}/{name}", ANSWER_CHARS_MAX)
+    if not span.text or (span.start is None) != (span.end is None):
+        raise InvalidAnswer("a span has a text, and start and end or neither", where)
+    if text is None:
+        return
+    if span.start is None or span.end is None:
+        if span.text not in text:
+            raise InvalidAnswer("the message does not say that", where + "/text")
+    elif span.start < 0 or text[span.start : span.end] != span.text:
+        raise InvalidAnswer("this is not what stands between start and end", where)
+
+
+def words(context: AnswerContext, choices: Sequence[Choice], value: Any) -> str:
+    """Each span's label, text and comment."""
+    if not isinstance(value, list):
+        return value_words(context, choices, value)
+    return "; ".join(map(_span_words, value)) or "nothing is marked"
+
+
+def _span_words(span: Any) -> str:
+    if not isinstance(span, dict):
+        return plain_words(span)
+    comment = f" ({span['comment']})" if span.get("comment") else ""
+    return f"{span.get('label')}: “{span.get('text')}”{comment}"
+
+
+RULES = TypeRules(
+    agreement={Consolidate.all: all_items, Consolidate.first: first_given},
+    stored=stored,
+    words=words,
+    widget=lambda field: Widget("spans", "spans", is_beside_text=True),
+    is_free=True,
+)

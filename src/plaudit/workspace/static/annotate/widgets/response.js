@@ -1,0 +1,3 @@
+/** An answer written from nothing: a text in a wide box. */
+
+export { bind } from "./text.js";

@@ -115,7 +115,7 @@ async def get_delivery(call: Call[GetDelivery]) -> Response | list[bytes]:
     query, services = call.query, call.services
     default = int(services.settings.default_opts)
     asked = DeliveryQuery(
-        words=DeliveryScope(
+        scope=DeliveryScope(
             delivery_id=query.delivery_id,
             delivery_name=query.delivery_name,
             project_id=query.project_id,
@@ -137,7 +137,7 @@ async def list_delivery_tasks(call: Call[ListDeliveryTasks]) -> list[bytes]:
     """GET /v2/delivery/tasks: one page of tasks with what was delivered of them."""
     query = call.query
     asked = RowQuery(
-        words=DeliveryScope(
+        scope=DeliveryScope(
             delivery_id=query.delivery_id,
             project_id=query.project_id,
             project_name=query.project_name,

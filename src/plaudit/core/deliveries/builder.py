@@ -1,9 +1,10 @@
-"""Make deliveries: freeze a named set of completed tasks, so that what was handed over stays so.
+"""Build deliveries: freeze a named set of completed tasks, which never changes afterwards.
 
-A run claims the name, copies the tasks in chunks, each in a short transaction, and shows the
-delivery in one last conditional update. Until then nobody sees any of it. A run that dies leaves a
-claim whose lease ends; another run of that name then takes over and begins anew. Each step of a run
-is conditional on its number, so one that was only slow cannot mix its tasks into its successor's.
+A run reserves the name, copies the tasks in chunks, each in a short transaction, and publishes the
+delivery in one last conditional update; no reader sees it before. The name of a run that died is
+free when its lease ends: another run takes over and starts again. Each step of a run is
+conditional on its number, so a run that was only slow cannot mix its tasks into its successor's
+(docs/adr/0016).
 
 What belongs to a delivery is listed in one snapshot before the run begins, so the set is that of
 one moment, however long the copying takes. Each task is copied as it is when its turn comes:
@@ -35,14 +36,14 @@ from plaudit.wire.v2 import deliveries as wire
 LEASE_MS = 60_000
 CHUNK_BYTES = 4 * 1024 * 1024
 CLEARED_AT_ONCE = 1000
-BEGINNINGS_TRIED_MAX = 1000
+SEQS_TRIED_MAX = 1000
 
 _encode = msgspec.json.Encoder().encode
 _LOST = "another run has taken over this delivery"
 
 
 class DeliveryBuilder:
-    """One run that makes one delivery: `begin`, then tasks, then `finish` or `withdraw`."""
+    """One run that builds one delivery: `start`, add tasks, then `finish` or `rollback`."""
 
     def __init__(
         self,
@@ -69,9 +70,9 @@ class DeliveryBuilder:
         self.count = 0
 
     async def start(self, delivery_id: str | None = None, delivery_seq: int | None = None) -> bool:
-        """Claim the name; False if a delivery has it, or a run that is alive is making one.
+        """Reserve the name; False if a delivery or a run with an unexpired lease has it.
 
-        `delivery_seq` is for a delivery that was made elsewhere; its own is taken from the clock.
+        `delivery_seq` is set for imported deliveries only; others take it from the project's clock.
         """
         project_key = self._project.project_key
 
@@ -80,15 +81,15 @@ class DeliveryBuilder:
                 return None, False
             now = clock.now_ms()
             lease_ms = now + self._lease_ms
-            taken = await deliveries.take_over(
+            taken_over = await deliveries.take_over(
                 tx, project_key, self._name_key, now=now, lease_ms=lease_ms
             )
-            if taken is not None:
-                return taken, True
+            if taken_over is not None:
+                return taken_over, True
             first = delivery_seq or await projects.next_completion_time(tx, project_key, now)
-            # Only times from elsewhere can be taken; those of the clock are each handed out once.
-            for beginning in range(first, first + (BEGINNINGS_TRIED_MAX if delivery_seq else 1)):
-                row = self._new_row(delivery_id or ids.mint("delivery"), beginning)
+            # Only imported times can be in use; the clock hands each of its own out once.
+            for seq in range(first, first + (SEQS_TRIED_MAX if delivery_seq else 1)):
+                row = self._new_row(delivery_id or ids.mint("delivery"), seq)
                 if await deliveries.insert_delivery(tx, row, self._name_key, lease_ms=lease_ms):
                     return DeliveryRun(row, 1), False
             return None, False
@@ -104,17 +105,17 @@ class DeliveryBuilder:
         return True
 
     async def _restart(self, delivery_seq: int | None) -> None:
-        left = self._run.delivery
-        await self._clear(left.task_count)
+        abandoned = self._run.delivery
+        await self._clear(abandoned.task_count)
 
         async def work(tx: Transaction) -> DeliveryRun:
-            beginning = delivery_seq and left.delivery_seq
-            beginning = beginning or await projects.next_completion_time(
-                tx, left.project_key, clock.now_ms()
+            seq = delivery_seq and abandoned.delivery_seq
+            seq = seq or await projects.next_completion_time(
+                tx, abandoned.project_key, clock.now_ms()
             )
-            row = self._new_row(left.delivery_id, beginning)
+            row = self._new_row(abandoned.delivery_id, seq)
             run = DeliveryRun(row, self._run.run_no)
-            if not await deliveries.restart(tx, run, beginning):
+            if not await deliveries.restart(tx, run, seq):
                 raise Conflict(_LOST)
             return run
 
@@ -134,37 +135,38 @@ class DeliveryBuilder:
         )
 
     async def freeze(self, selection: TaskSelection, on_progress: Callable[[int], object]) -> None:
-        """Copy the selected tasks as they are now; tells `on_progress` how many were done.
+        """Copy the selected tasks as they are now; calls `on_progress` with each chunk's length.
 
-        Takes everything back where it fails. A task that was named and is not completed any more
-        is a Conflict; what has left a filter meanwhile is left out, and InvalidContent if that is
-        all of it.
+        Rolls back on failure. Raises Conflict if a task selected by id is no longer completed, and
+        InvalidContent if none is left of a filter; tasks that left the filter are omitted.
         """
         async with self.rollback_on_failure():
             done = 0
             while done < len(selection.seqs):
-                wanted = selection.seqs[done : done + FROZEN_AT_ONCE]
+                chunk = selection.seqs[done : done + FROZEN_AT_ONCE]
 
                 async def work(
-                    tx: Transaction, wanted: Sequence[int] = wanted
+                    tx: Transaction, chunk: Sequence[int] = chunk
                 ) -> tuple[list[tuple[str, bytes]], int]:
-                    some = await self._within_bytes(tx, wanted)
-                    found = await frozen_tasks.list_completed(tx, self._project.project_key, some)
-                    if selection.is_by_id and len(found) < len(some):
+                    seqs = await self._within_bytes(tx, chunk)
+                    completed = await frozen_tasks.list_completed(
+                        tx, self._project.project_key, seqs
+                    )
+                    if selection.is_by_id and len(completed) < len(seqs):
                         raise Conflict("a task is no longer completed; look which, and try again")
-                    here = [found[seq] for seq in some if seq in found]
-                    return await self.add(tx, [*filter(selection.takes, here)]), len(some)
+                    tasks = [completed[seq] for seq in seqs if seq in completed]
+                    return await self.add(tx, [*filter(selection.matches, tasks)]), len(seqs)
 
-                added, looked_at = await self._write(work)
+                added, read_count = await self._write(work)
                 self.commit_chunk(added)
-                done += looked_at
-                on_progress(looked_at)
+                done += read_count
+                on_progress(read_count)
             if self.count == 0:
                 raise InvalidContent("there is nothing to deliver: no task is completed any more")
 
     @asynccontextmanager
     async def rollback_on_failure(self) -> AsyncIterator[None]:
-        """Take everything back if what is done inside is refused or interrupted."""
+        """Roll the delivery back if the block raises a Problem or is cancelled."""
         try:
             yield
         except (Problem, asyncio.CancelledError):
@@ -173,53 +175,54 @@ class DeliveryBuilder:
             raise
 
     async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
-        """As many of the tasks as fit into one transaction; at least one."""
-        found = await frozen_tasks.list_sizes(tx, self._project.project_key, seqs)
-        return seqs[: row_sizes.count_fitting([found.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
+        """The leading tasks that have at most CHUNK_BYTES together; at least one."""
+        sizes = await frozen_tasks.list_sizes(tx, self._project.project_key, seqs)
+        return seqs[: row_sizes.count_fitting([sizes.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
 
-    async def add(self, tx: Transaction, some: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
+    async def add(self, tx: Transaction, tasks: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
         """Put up to FROZEN_AT_ONCE tasks into the delivery; return their ids and digests.
 
-        Call `took` with these once the transaction is done. Raises Conflict if the run has lost.
+        Call `commit_chunk` with these after the transaction. Raises Conflict if another run has
+        taken the delivery over.
         """
         is_ours = await deliveries.set_task_count(
             tx,
             self._run,
             old_count=self.count,
-            task_count=self.count + len(some),
+            task_count=self.count + len(tasks),
             lease_ms=clock.now_ms() + self._lease_ms,
         )
         if not is_ours:
             raise Conflict(_LOST)
-        pairs = [(task, wire.digest(task, self._project.project_id)) for task in some]
+        pairs = [(task, wire.digest(task, self._project.project_id)) for task in tasks]
         if pairs:
             await frozen_tasks.insert_frozen(
                 tx, self._run.delivery.delivery_seq, self.count + 1, pairs
             )
         return [(task.task_id, digest) for task, digest in pairs]
 
-    async def reject_duplicates(self, tx: Transaction, some: Sequence[StoredTask]) -> None:
+    async def reject_duplicates(self, tx: Transaction, tasks: Sequence[StoredTask]) -> None:
         """Raise InvalidContent if a task is in the delivery already, or twice in the list."""
-        delivery, seqs = self._run.delivery, [task.seq for task in some]
-        is_twice = len(set(seqs)) < len(seqs)
-        if is_twice or await frozen_tasks.list_present(
+        delivery, seqs = self._run.delivery, [task.seq for task in tasks]
+        is_repeated = len(set(seqs)) < len(seqs)
+        if is_repeated or await frozen_tasks.list_present(
             tx, delivery.project_key, delivery.delivery_seq, seqs
         ):
             raise InvalidContent("a task stands twice in the delivery", pointer="/task_ids")
 
     def commit_chunk(self, added: list[tuple[str, bytes]]) -> None:
-        """Count what `add` added."""
+        """Count the (task id, digest) pairs that a committed `add` returned into the manifest."""
         for task_id, digest in added:
             self._manifest.update(wire.manifest_line(task_id, digest))
         self.count += len(added)
 
     @property
     def manifest_hash(self) -> bytes:
-        """The hash of the manifest so far."""
+        """SHA-256 of the manifest lines of the tasks committed so far."""
         return self._manifest.digest()
 
     async def publish(self, tx: Transaction, delivered_ms: int) -> DeliveryRow:
-        """Show the delivery; raises Conflict if the run has lost it."""
+        """Publish the delivery at `delivered_ms`; raises Conflict if the run has lost it."""
         is_ours = await deliveries.publish(
             tx,
             self._run,
@@ -237,25 +240,28 @@ class DeliveryBuilder:
         )
 
     async def finish(self, tx: Transaction) -> DeliveryRow:
-        """Show the delivery under the clock's next time, and tell of it."""
+        """Publish the delivery at the clock's next time and emit its event.
+
+        Raises Conflict if the run has lost it.
+        """
         project = self._project
         delivered_ms = await projects.next_completion_time(tx, project.project_key, clock.now_ms())
-        done = await self.publish(tx, delivered_ms)
-        shown = _encode(wire.delivery(done, project.project_id))
+        delivery = await self.publish(tx, delivered_ms)
+        payload = _encode(wire.delivery(delivery, project.project_id))
         await events.announce_delivery(
-            tx, project.environment_id, project.project_key, done.delivery_id, shown
+            tx, project.environment_id, project.project_key, delivery.delivery_id, payload
         )
-        return done
+        return delivery
 
     async def rollback(self) -> None:
-        """Take back everything, so that the name is free; does nothing if the run has lost it."""
+        """Delete the delivery, which frees its name; does nothing if the run has lost it."""
 
-        async def recount(tx: Transaction) -> int | None:
+        async def renew_lease(tx: Transaction) -> int | None:
             lease_ms = clock.now_ms() + self._lease_ms
             return await deliveries.renew_lease(tx, self._run, lease_ms=lease_ms)
 
-        # What was under way when the run was interrupted may have been written all the same.
-        count = await self._write(recount)
+        # The chunk that was under way when the run was interrupted may have been committed.
+        count = await self._write(renew_lease)
         if count is None:
             return
         await self._clear(count)
@@ -269,7 +275,7 @@ class DeliveryBuilder:
         await self._write(work)
 
     async def _clear(self, count: int) -> None:
-        """Delete the first `count` tasks of the delivery, a piece at a time."""
+        """Delete the first `count` tasks of the delivery, CLEARED_AT_ONCE per transaction."""
         for after in range(0, count, CLEARED_AT_ONCE):
 
             async def work(tx: Transaction, after: int = after) -> None:
@@ -299,7 +305,10 @@ async def freeze_selection(
     schema_id: str | None = None,
     on_progress: Callable[[int], object] = lambda count: None,
 ) -> DeliveryBuilder | None:
-    """Freeze a selection under a name, ready to be finished; None if the name is not free."""
+    """Freeze a selection under a name; the builder is ready to `finish`, None if the name is taken.
+
+    `on_progress` is called with the number of tasks of each chunk.
+    """
     builder = DeliveryBuilder(db.write, project, name, schema_id=schema_id)
     if not await builder.start():
         return None
@@ -318,7 +327,7 @@ async def deliver(
     schema_id: str | None = None,
     on_progress: Callable[[int], object],
 ) -> DeliveryRow:
-    """Freeze a selection under a name and show it; raises Conflict if the name is not free."""
+    """Freeze a selection under a name and publish it; raises Conflict if the name is taken."""
     builder = await freeze_selection(
         db, project, name, selection, schema_id=schema_id, on_progress=on_progress
     )
@@ -327,31 +336,31 @@ async def deliver(
             raise await name_conflict(tx, project, name)
 
     async def work(tx: Transaction) -> DeliveryRow:
-        made = await builder.finish(tx)
+        delivery = await builder.finish(tx)
         await audit.record(
             tx,
             project.environment_id,
             actor,
             action,
             "delivery",
-            made.delivery_id,
+            delivery.delivery_id,
             project_key=project.project_key,
-            detail={"name": made.name, "task_count": made.task_count},
+            detail={"name": delivery.name, "task_count": delivery.task_count},
         )
-        return made
+        return delivery
 
     async with builder.rollback_on_failure():
         return await db.write(work)
 
 
 async def has_delivery(tx: Transaction, project: ProjectRow, name: str) -> bool:
-    """Whether the project has a delivery of this name; not one that is being made."""
+    """True if the project has a published delivery of this name."""
     name_key = names.normalize_name(name)
     return bool(await deliveries.find_delivery_by_name(tx, project.project_key, name_key))
 
 
 async def name_conflict(tx: Transaction, project: ProjectRow, name: str) -> Conflict:
-    """Why a name is not free."""
+    """The Conflict that says why a name is taken: by a delivery, or by a run."""
     if await has_delivery(tx, project, name):
         return Conflict(f"the project has a delivery named {name!r} already")
     return Conflict(

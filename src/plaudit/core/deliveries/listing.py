@@ -1,4 +1,4 @@
-"""Answer what v2 asks of deliveries: the list, the pages of one, the tasks with their latest."""
+"""Delivery listings of v2: deliveries, pages of one, and tasks with their latest delivery."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2 import render, resources
 
 SCANNED_MAX = 1000
-"""How many positions of a delivery a page of filtered tasks looks at; it may then be short."""
+"""Positions of a delivery read for one page of filtered tasks, which may then be short."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class DeliveryScope(Struct, frozen=True, kw_only=True):
-    """How a request names a delivery, as given."""
+    """Scope parameters of a delivery request, as given."""
 
     delivery_id: str | None = None
     delivery_name: str | None = None
@@ -37,7 +37,7 @@ class DeliveryScope(Struct, frozen=True, kw_only=True):
 class DeliveryQuery(Struct, frozen=True, kw_only=True):
     """A request for a page of a delivery's tasks."""
 
-    words: DeliveryScope
+    scope: DeliveryScope
     limit: int = 100
     next_token: str | None = None
     expand: frozenset[str] = frozenset()
@@ -47,7 +47,7 @@ class DeliveryQuery(Struct, frozen=True, kw_only=True):
 class RowQuery(Struct, frozen=True, kw_only=True):
     """A request for a page of tasks with their deliveries; times are exclusive bounds."""
 
-    words: DeliveryScope
+    scope: DeliveryScope
     status: TaskStatus | None = None
     completed_after: int | None = None
     completed_before: int | None = None
@@ -56,7 +56,7 @@ class RowQuery(Struct, frozen=True, kw_only=True):
 
 
 class _DeliveryToken(Struct, frozen=True, array_like=True, tag="delivery"):
-    """Where a walk over a delivery goes on: after this position."""
+    """Token of a walk over a delivery: continue after `position`."""
 
     epoch: int
     delivery_id: str
@@ -64,9 +64,9 @@ class _DeliveryToken(Struct, frozen=True, array_like=True, tag="delivery"):
 
 
 class _RowToken(Struct, frozen=True, array_like=True, tag="delivery_tasks"):
-    """Where a walk over tasks with their deliveries goes on.
+    """Token of a walk over tasks with their deliveries: continue after `cursor`.
 
-    Inside a delivery, the `seq` of the place is a position, and the bound the last one.
+    Inside a delivery, `cursor.seq` is a position, and `bound` the last one.
     """
 
     epoch: int
@@ -77,34 +77,37 @@ class _RowToken(Struct, frozen=True, array_like=True, tag="delivery_tasks"):
 
 
 async def find_delivery(
-    tx: Transaction, environment_id: str, words: DeliveryScope
+    tx: Transaction, environment_id: str, scope: DeliveryScope
 ) -> DeliveryRow | None:
     """The delivery a request names, or None if it names none; raises NotFound, InvalidParameter."""
-    scope = ScopeNames(words.project_id, words.project_name)
-    project = await find_project(tx, environment_id, scope)
-    if words.delivery_id is not None:
-        found = await deliveries.find_delivery(tx, environment_id, words.delivery_id)
-        if found is None or (project is not None and found.project_key != project.project_key):
+    project = await find_project(
+        tx, environment_id, ScopeNames(scope.project_id, scope.project_name)
+    )
+    if scope.delivery_id is not None:
+        delivery = await deliveries.find_delivery(tx, environment_id, scope.delivery_id)
+        if delivery is None or (
+            project is not None and delivery.project_key != project.project_key
+        ):
             raise NotFound("there is no such delivery")
-        name = words.delivery_name
-        if name is not None and names.normalize_name(name) != names.normalize_name(found.name):
+        name = scope.delivery_name
+        if name is not None and names.normalize_name(name) != names.normalize_name(delivery.name):
             raise InvalidParameter(
                 "delivery_id and delivery_name denote different deliveries", param="delivery_name"
             )
-        return found
-    if words.delivery_name is None:
+        return delivery
+    if scope.delivery_name is None:
         return None
     if project is None:
         raise InvalidParameter(
             "a delivery's name is unique in its project only; add the project, or use delivery_id",
             param="delivery_name",
         )
-    found = await deliveries.find_delivery_by_name(
-        tx, project.project_key, names.normalize_name(words.delivery_name)
+    delivery = await deliveries.find_delivery_by_name(
+        tx, project.project_key, names.normalize_name(scope.delivery_name)
     )
-    if found is None:
+    if delivery is None:
         raise NotFound("there is no such delivery")
-    return found
+    return delivery
 
 
 async def delivery_list(
@@ -116,33 +119,39 @@ async def delivery_list(
     delivered_before: int | None,
     expand: frozenset[str],
 ) -> wire.DeliveryList:
-    """All deliveries of a project, oldest first."""
+    """All deliveries of a project within exclusive bounds in milliseconds, oldest first.
+
+    Raises NotFound, or InvalidParameter if no project is named.
+    """
     project = await find_project(tx, environment_id, scope)
     if project is None:
         raise InvalidParameter("give project_id or project_name", param="project_id")
-    found = await deliveries.list_deliveries(
+    listed = await deliveries.list_deliveries(
         tx,
         project.project_key,
         delivered_after=delivered_after,
         delivered_before=delivered_before,
     )
-    shown = resources.project(project) if "project" in expand else project.project_id
-    return wire.DeliveryList(deliveries=[wire.delivery(one, shown) for one in found])
+    project_value = resources.project(project) if "project" in expand else project.project_id
+    return wire.DeliveryList(deliveries=[wire.delivery(row, project_value) for row in listed])
 
 
 async def delivery_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: DeliveryQuery
 ) -> list[bytes]:
-    """One page of a delivery's tasks as JSON, in pieces to be joined once."""
-    delivery = await find_delivery(tx, environment_id, query.words)
+    """One page of a delivery's tasks as pieces of JSON to be joined.
+
+    Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
+    """
+    delivery = await find_delivery(tx, environment_id, query.scope)
     position = 0
     if query.next_token is not None:
         pinned = page_tokens.decode(secret, environment_id, query.next_token, _DeliveryToken)
         check_epoch(tx, pinned.epoch)
         check_filters((None if delivery is None else delivery.delivery_id, pinned.delivery_id))
         if delivery is None:
-            words = msgspec.structs.replace(query.words, delivery_id=pinned.delivery_id)
-            delivery = await _find_pinned_delivery(tx, environment_id, words)
+            scope = msgspec.structs.replace(query.scope, delivery_id=pinned.delivery_id)
+            delivery = await _find_pinned_delivery(tx, environment_id, scope)
         position = pinned.position
     if delivery is None:
         raise InvalidParameter(
@@ -158,12 +167,12 @@ async def delivery_page(
         until=until,
         with_patches=render.needs_patches(query.opts),
     )
-    shown = (
+    delivery_value = (
         wire.delivery(delivery, project.project_id)
         if "delivery" in query.expand
         else delivery.delivery_id
     )
-    parts = [b'{"delivery":%b,"tasks":[' % _encode(shown)]
+    parts = [b'{"delivery":%b,"tasks":[' % _encode(delivery_value)]
     refs = await head_refs_by_batch(tx, project, {row[2] for row in rows}, query.expand, None)
     render.assemble(rows, refs, query.opts, parts)
     if until < delivery.task_count:
@@ -179,7 +188,10 @@ async def delivery_page(
 async def row_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: RowQuery
 ) -> list[bytes]:
-    """One page of tasks with their deliveries as JSON, in pieces to be joined once."""
+    """One page of tasks with their deliveries as pieces of JSON to be joined.
+
+    Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
+    """
     walk, delivery = await _row_walk(tx, secret, environment_id, query)
     if delivery is None:
         rows, after = await _rows_of_project(tx, walk, query.limit)
@@ -226,11 +238,11 @@ async def _rows_of_delivery(
 async def _row_walk(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: RowQuery
 ) -> tuple[_RowToken, DeliveryRow | None]:
-    """The walk a request starts or continues, and the delivery it is inside of."""
-    words = query.words
-    delivery = await find_delivery(tx, environment_id, words)
+    """The walk a request starts or continues; its delivery, or None for a walk over a project."""
+    scope = query.scope
+    delivery = await find_delivery(tx, environment_id, scope)
     project = await find_project(
-        tx, environment_id, ScopeNames(words.project_id, words.project_name)
+        tx, environment_id, ScopeNames(scope.project_id, scope.project_name)
     )
     if query.next_token is not None:
         walk = page_tokens.decode(secret, environment_id, query.next_token, _RowToken)
@@ -271,15 +283,15 @@ async def _row_walk(
 
 
 async def _find_pinned_delivery(
-    tx: Transaction, environment_id: str, words: DeliveryScope
+    tx: Transaction, environment_id: str, scope: DeliveryScope
 ) -> DeliveryRow:
-    """The delivery that a token leads to; a project sent along must be its own."""
+    """The delivery of a page token; raises InvalidPageToken if it is gone or in another project."""
     try:
-        found = await find_delivery(tx, environment_id, words)
+        delivery = await find_delivery(tx, environment_id, scope)
     except NotFound as exc:
         raise InvalidPageToken from exc
-    assert found is not None
-    return found
+    assert delivery is not None
+    return delivery
 
 
 async def _project_of(tx: Transaction, delivery: DeliveryRow) -> ProjectRow:

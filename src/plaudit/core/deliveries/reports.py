@@ -1,6 +1,6 @@
-"""What can be asked of a delivery beside its tasks: its manifest, a diff, what has changed since.
+"""Delivery reports: manifest, diff with another delivery, and changes since.
 
-Each is a walk over the positions of a delivery; a page looks at as many as its limit says.
+Each is a walk over the positions of a delivery; a page reads as many as its limit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from plaudit.wire.v2 import deliveries as wire
 
 
 class _ReportToken(Struct, frozen=True, array_like=True, tag="delivery_report"):
-    """Where a report goes on; a diff looks through the one delivery and then through the other."""
+    """Token of a report: continue after `position`, of the other delivery if `is_in_other`."""
 
     epoch: int
     report: str
@@ -33,7 +33,7 @@ class _ReportToken(Struct, frozen=True, array_like=True, tag="delivery_report"):
 
 
 class ReportQuery(Struct, frozen=True, kw_only=True):
-    """A request for a page of a report."""
+    """A request for a page of a report; `other_id` is the second delivery of a diff."""
 
     delivery_id: str
     other_id: str | None = None
@@ -43,14 +43,14 @@ class ReportQuery(Struct, frozen=True, kw_only=True):
 
 async def get_delivery(tx: Transaction, environment_id: str, delivery_id: str) -> DeliveryRow:
     """A delivery of this environment by its id; raises NotFound."""
-    found = await deliveries.find_delivery(tx, environment_id, delivery_id)
-    if found is None:
+    delivery = await deliveries.find_delivery(tx, environment_id, delivery_id)
+    if delivery is None:
         raise NotFound("there is no such delivery")
-    return found
+    return delivery
 
 
 async def delivery_record(tx: Transaction, delivery: DeliveryRow) -> wire.DeliveryRecord:
-    """A delivery as the management API shows it."""
+    """A delivery in the shape of the management API."""
     project = await projects.find_project_by_key(tx, delivery.environment_id, delivery.project_key)
     assert project is not None
     return wire.record(delivery, project.project_id)
@@ -63,10 +63,13 @@ async def manifest(
     delivery = await get_delivery(tx, environment_id, query.delivery_id)
     walk = _read_walk(tx, secret, environment_id, "manifest", query)
     until = min(walk.position + query.limit, delivery.task_count)
-    found = await _versions(tx, delivery, walk.position, until, delivery)
+    versions = await _versions(tx, delivery, walk.position, until, delivery)
     return wire.DeliveryManifest(
         delivery=await delivery_record(tx, delivery),
-        tasks=[wire.ManifestEntry(task_id=one.task_id, sha256=one.digest.hex()) for one in found],
+        tasks=[
+            wire.ManifestEntry(task_id=version.task_id, sha256=version.digest.hex())
+            for version in versions
+        ],
         next_token=_token(secret, environment_id, walk, until, delivery),
     )
 
@@ -74,20 +77,22 @@ async def manifest(
 async def changes(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: ReportQuery
 ) -> wire.DeliveryChanges:
-    """One page of the delivered tasks that are not what they were."""
+    """One page of the delivered tasks that have changed since; tasks that have not are left out."""
     delivery = await get_delivery(tx, environment_id, query.delivery_id)
     walk = _read_walk(tx, secret, environment_id, "changes", query)
     until = min(walk.position + query.limit, delivery.task_count)
-    found = await delivered.list_versions_now(
+    versions = await delivered.list_versions_now(
         tx, delivery.project_key, delivery.delivery_seq, after=walk.position, until=until
     )
     return wire.DeliveryChanges(
         tasks=[
             wire.ChangedTask(
-                task_id=one.task_id, status=one.status, threads_changed=not one.has_same_threads
+                task_id=version.task_id,
+                status=version.status,
+                threads_changed=not version.has_same_threads,
             )
-            for one in found
-            if one.is_changed
+            for version in versions
+            if version.is_changed
         ],
         next_token=_token(secret, environment_id, walk, until, delivery),
     )
@@ -96,7 +101,10 @@ async def changes(
 async def diff(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: ReportQuery
 ) -> wire.DeliveryDiff:
-    """One page of what the other delivery has more, less, or in another version."""
+    """One page of the tasks that the other delivery adds, lacks, or holds in another version.
+
+    Raises NotFound, or InvalidParameter for deliveries of different projects.
+    """
     assert query.other_id is not None
     delivery = await get_delivery(tx, environment_id, query.delivery_id)
     other = await get_delivery(tx, environment_id, query.other_id)
@@ -107,19 +115,19 @@ async def diff(
     left = query.limit
     if not walk.is_in_other:
         until = min(walk.position + left, delivery.task_count)
-        for one in await _versions(tx, delivery, walk.position, until, other):
-            if one.other_digest is None:
-                page.removed.append(one.task_id)
-            elif one.other_digest != one.digest:
-                page.changed.append(one.task_id)
+        for version in await _versions(tx, delivery, walk.position, until, other):
+            if version.other_digest is None:
+                page.removed.append(version.task_id)
+            elif version.other_digest != version.digest:
+                page.changed.append(version.task_id)
         page.next_token = _token(secret, environment_id, walk, until, delivery)
         if page.next_token is not None:
             return page
         left -= until - walk.position
         walk = msgspec.structs.replace(walk, is_in_other=True, position=0)
     until = min(walk.position + left, other.task_count)
-    found = await _versions(tx, other, walk.position, until, delivery)
-    page.added += [one.task_id for one in found if one.other_digest is None]
+    versions = await _versions(tx, other, walk.position, until, delivery)
+    page.added += [version.task_id for version in versions if version.other_digest is None]
     page.next_token = _token(secret, environment_id, walk, until, other)
     return page
 
@@ -140,7 +148,7 @@ async def _versions(
 def _read_walk(
     tx: Transaction, secret: ServerSecret, environment_id: str, report: str, query: ReportQuery
 ) -> _ReportToken:
-    """Where the request starts or goes on."""
+    """The walk a request starts or continues; raises InvalidPageToken or PageTokenExpired."""
     if query.next_token is None:
         return _ReportToken(tx.epoch, report, query.delivery_id, query.other_id, False, 0)
     walk = page_tokens.decode(secret, environment_id, query.next_token, _ReportToken)

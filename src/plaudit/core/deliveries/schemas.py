@@ -1,4 +1,4 @@
-"""Schemas of deliveries: kept as the text that was given, under ids of 24 hexadecimal digits."""
+"""Delivery schemas: JSON Schemas stored as given, under ids of 24 hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ID_RULE = "a schema id has 24 hexadecimal digits"
 async def create_schema(
     tx: Transaction, environment_id: str, *, name: str, json: str | dict[str, object], actor_id: str
 ) -> DeliverySchemaRow:
-    """Add a schema."""
+    """Add a schema under a new id; raises InvalidContent for its name or JSON."""
     now = clock.now_ms()
     schema = DeliverySchemaRow(
         environment_id=environment_id,
@@ -40,7 +40,7 @@ async def create_schema(
 
 
 async def add_schema(tx: Transaction, schema: DeliverySchemaRow) -> None:
-    """Add a schema as it is; raises Conflict if its id is taken."""
+    """Add a schema with its own id; raises InvalidContent, or Conflict if the id is taken."""
     names.check_name(schema.name)
     if not _ID.fullmatch(schema.schema_id):
         raise InvalidContent(_ID_RULE, pointer="/id")
@@ -52,7 +52,7 @@ async def add_schema(tx: Transaction, schema: DeliverySchemaRow) -> None:
 
 
 async def get_schema(tx: Transaction, environment_id: str, schema_id: str) -> DeliverySchemaRow:
-    """A schema of this environment; raises InvalidParameter for what is no id, NotFound."""
+    """A schema of this environment; raises InvalidParameter for a malformed id, or NotFound."""
     if not _ID.fullmatch(schema_id):
         raise InvalidParameter(_ID_RULE, param="schema_id")
     schema = await schemas.find_schema(tx, environment_id, schema_id)
@@ -62,7 +62,7 @@ async def get_schema(tx: Transaction, environment_id: str, schema_id: str) -> De
 
 
 def checked_json(json: str | dict[str, object]) -> bytes:
-    """The text of a JSON Schema, which is an object; raises InvalidContent."""
+    """UTF-8 text of a JSON Schema; raises InvalidContent if too long or no JSON object."""
     text = json.encode() if isinstance(json, str) else msgspec.json.encode(json)
     if len(text) > size_limits.TEXT_BYTES_MAX:
         raise InvalidContent(

@@ -1,4 +1,4 @@
-"""What a delivery is to hold: from ids or a filter to completed tasks, or why there are none."""
+"""Select the completed tasks of a delivery by ids or by a filter."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ LISTED_AT_ONCE = 10_000
 
 
 class TaskSelection(Struct, frozen=True, kw_only=True):
-    """Which tasks to deliver: those at `seqs`, in that order, as one moment had them completed.
+    """Tasks to deliver, by sequence number in delivery order, as of one moment.
 
-    `is_by_id` if they were named by id, else they are what `where` selected; eight bytes each.
+    `is_by_id` if they were given as ids, else the filter `where` selected them.
     """
 
     where: TaskFilter
     seqs: Sequence[int]
     is_by_id: bool = False
 
-    def takes(self, task: StoredTask) -> bool:
-        """Whether a completed task is still within the times that were asked for."""
-        done, where = task.completed_ms or 0, self.where
-        is_late = where.completed_after is None or done > where.completed_after
-        return is_late and (where.completed_before is None or done < where.completed_before)
+    def matches(self, task: StoredTask) -> bool:
+        """True if a completed task is still within the filter's bounds of completion."""
+        completed_ms, where = task.completed_ms or 0, self.where
+        is_late = where.completed_after is None or completed_ms > where.completed_after
+        return is_late and (where.completed_before is None or completed_ms < where.completed_before)
 
 
 async def select_tasks(
@@ -46,10 +46,10 @@ async def select_tasks(
     most: int,
     advice: str = "",
 ) -> TaskSelection:
-    """Find what a delivery is to hold; raises InvalidContent if that is nothing, or over `most`.
+    """Select tasks by `task_ids`, or by batch and exclusive bounds of completion in milliseconds.
 
-    Ids are of completed tasks of the project, twice is once; with them there is no filter. Times
-    are exclusive bounds in milliseconds.
+    Repeated ids count once. Raises InvalidContent for ids with a filter, an id that is no completed
+    task of the project, no task at all, or more than `most`; `advice` is added to that message.
     """
     where = _filter(project, batch, completed_after, completed_before)
     if task_ids is None:
@@ -80,15 +80,15 @@ async def select_undelivered(
     completed_after: int | None = None,
     completed_before: int | None = None,
 ) -> TaskSelection:
-    """What no delivery of the project holds of all within the filter; raises InvalidContent."""
+    """Select the tasks within a filter that no delivery holds; raises InvalidContent if none."""
     where = _filter(project, batch, completed_after, completed_before)
     seqs = await _list_seqs(db, where, most=tasks.FAR)
     kept = array("q")
     for start in range(0, len(seqs), FROZEN_AT_ONCE):
-        some = seqs[start : start + FROZEN_AT_ONCE]
+        chunk = seqs[start : start + FROZEN_AT_ONCE]
         async with db.read() as tx:
-            held = await frozen_tasks.list_delivered(tx, project.project_key, some)
-        kept.extend(seq for seq in some if seq not in held)
+            delivered = await frozen_tasks.list_delivered(tx, project.project_key, chunk)
+        kept.extend(seq for seq in chunk if seq not in delivered)
     if not kept:
         raise InvalidContent(
             "there is nothing to deliver: every completed task that is selected was delivered"
@@ -111,44 +111,46 @@ def _filter(
 
 
 async def _list_seqs(db: Database, where: TaskFilter, *, most: int) -> array[int]:
-    """Up to `most` completed tasks within a filter, all of one moment, in the listing's order."""
+    """Sequence numbers of up to `most` completed tasks of one snapshot, in the listing's order."""
     seqs = array("q")
     cursor, has_more = where.start, True
     async with db.read() as tx:
         while has_more:
             limit = min(LISTED_AT_ONCE, most - len(seqs))
-            found = await frozen_tasks.list_selected(tx, where, after=cursor, limit=limit)
-            seqs.extend(one.seq for one in found)
-            cursor = found[-1] if found else cursor
-            has_more = len(found) == limit and len(seqs) < most
+            listed = await frozen_tasks.list_selected(tx, where, after=cursor, limit=limit)
+            seqs.extend(task.seq for task in listed)
+            cursor = listed[-1] if listed else cursor
+            has_more = len(listed) == limit and len(seqs) < most
     return seqs
 
 
 async def _find_seqs(db: Database, project: ProjectRow, task_ids: Sequence[str]) -> list[int]:
-    """Where the named tasks stand, in order; raises InvalidContent for one that cannot be."""
+    """Sorted sequence numbers of completed tasks; raises InvalidContent for any other id."""
     seqs: set[int] = set()
     for start in range(0, len(task_ids), FROZEN_AT_ONCE):
-        some = task_ids[start : start + FROZEN_AT_ONCE]
+        chunk = task_ids[start : start + FROZEN_AT_ONCE]
         async with db.read() as tx:
-            places = await tasks.locate_tasks(tx, project.environment_id, some)
-            here = {
+            locators = await tasks.locate_tasks(tx, project.environment_id, chunk)
+            seq_by_id = {
                 task_id: seq
-                for task_id, (project_key, seq) in places.items()
+                for task_id, (project_key, seq) in locators.items()
                 if project_key == project.project_key
             }
             states = {}
-            if here:
-                states = await frozen_tasks.list_states(tx, project.project_key, [*here.values()])
-        for number, task_id in enumerate(some, start):
-            if task_id not in here:
+            if seq_by_id:
+                states = await frozen_tasks.list_states(
+                    tx, project.project_key, [*seq_by_id.values()]
+                )
+        for number, task_id in enumerate(chunk, start):
+            if task_id not in seq_by_id:
                 raise InvalidContent(
                     f"the project has no task {task_id!r}", pointer=f"/task_ids/{number}"
                 )
-            status = states[here[task_id]][0]
+            status = states[seq_by_id[task_id]][0]
             if status is not TaskStatus.completed:
                 raise InvalidContent(
                     f"task {task_id!r} is {status}; only completed tasks are delivered",
                     pointer=f"/task_ids/{number}",
                 )
-            seqs.add(here[task_id])
+            seqs.add(seq_by_id[task_id])
     return sorted(seqs)

@@ -1,4 +1,4 @@
-"""Find one annotation by its id."""
+"""Look up one annotation by its id."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def hash_annotation_id(annotation_id: str) -> int:
 async def find_annotation(
     tx: Transaction, environment_id: str, annotation_id: str
 ) -> Annotation | None:
-    """The annotation with all its details.
+    """An annotation of this environment with all its details; None if there is none.
 
-    An id of our making names its task; any other is looked up by its hash, which may lead to
-    more than one task, of which the first that holds the id counts.
+    An id minted by this server contains its task's id. Any other is looked up by its hash, and the
+    first task that holds the id wins.
     """
     task_id = task_id_of_annotation(annotation_id)
     if task_id is not None:
         task = await tasks.find_task(tx, environment_id, task_id)
-        found = None if task is None else _annotation_of_task(task, annotation_id)
-        if found is not None:
-            return found
-    for place in await tasks.list_annotation_locators(
+        annotation = None if task is None else _annotation_of_task(task, annotation_id)
+        if annotation is not None:
+            return annotation
+    for locator in await tasks.list_annotation_locators(
         tx, environment_id, hash_annotation_id(annotation_id)
     ):
-        found = _annotation_of_task(await tasks.get_task(tx, *place), annotation_id)
-        if found is not None:
-            return found
+        annotation = _annotation_of_task(await tasks.get_task(tx, *locator), annotation_id)
+        if annotation is not None:
+            return annotation
     return None
 
 
@@ -62,5 +62,5 @@ def _annotation_of_task(task: StoredTask, annotation_id: str) -> Annotation | No
 
 
 def threads_of(task: StoredTask, opts: int) -> list[Thread]:
-    """A stored task's threads as structs, with these options."""
+    """Threads of a stored task as structs, rendered with these `opts`."""
     return _decode(render.threads_json(task, opts)).threads

@@ -1,7 +1,8 @@
-"""What is done to a whole batch: created over HTTP, finalized, paused, resumed, cancelled.
+"""Batch lifecycle: create over HTTP, finalize, pause, resume, cancel, set metadata.
 
-The moves are those of contract 7.2, each a conditional update under the lock of the batch's
-counts. Resuming or finalizing a batch whose tasks are all done completes it at once.
+The transitions are those of docs/compatibility.md ("Life of tasks and batches"), each a
+conditional update under the lock of the batch's counts. Resuming or finalizing a batch whose tasks
+are all done completes it at once.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ TRANSITIONS: dict[str, tuple[tuple[BatchStatus, ...], BatchStatus]] = {
         BatchStatus.cancelled,
     ),
 }
-"""Each action, the statuses it starts from, and the one it leads to."""
+"""Statuses that each action starts from, and the one it leads to."""
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
@@ -47,7 +48,7 @@ async def open_batch(
     metadata: dict[str, Any],
     callback: str | None,
 ) -> BatchRow:
-    """Create a batch whose name is new in the whole environment; raises Conflict (contract 3.5)."""
+    """Create a batch; raises Conflict if any batch of the environment has its name."""
     name_key = names.check_name(name)
     batch_id = ids.mint("batch")
     if not await batches.reserve_name(tx, project.environment_id, name_key, batch_id):
@@ -64,7 +65,7 @@ async def open_batch(
 
 
 async def apply_action(tx: Transaction, batch: BatchRow, action: str) -> BatchRow:
-    """Do one of MOVES; return the batch as it now is. Raises IllegalMove."""
+    """Apply one of TRANSITIONS; return the changed batch. Raises IllegalMove."""
     await batches.add_progress(tx, batch.project_key, batch.batch_id, {})  # the lock
     starts, status = TRANSITIONS[action]
     current = await _current(tx, batch)
@@ -86,9 +87,9 @@ async def apply_action(tx: Transaction, batch: BatchRow, action: str) -> BatchRo
 async def set_metadata(
     tx: Transaction, batch: BatchRow, metadata: dict[str, Any], *, merge: bool
 ) -> BatchRow:
-    """Replace a batch's metadata, or merge into it; return the batch as it now is.
+    """Replace a batch's metadata, or with `merge` patch it (RFC 7396); return the changed batch.
 
-    Raises InvalidContent for more than a batch may have afterwards.
+    Raises InvalidContent if the result is too long, or Unavailable.
     """
     await batches.add_progress(tx, batch.project_key, batch.batch_id, {})  # an import's lock
     for _ in range(lifecycle.ATTEMPTS_MAX):
@@ -101,19 +102,19 @@ async def set_metadata(
 
 
 async def _current(tx: Transaction, batch: BatchRow) -> BatchRow:
-    found = await batches.find_batch(tx, batch.environment_id, batch.batch_id)
-    assert found is not None
-    return found
+    current = await batches.find_batch(tx, batch.environment_id, batch.batch_id)
+    assert current is not None
+    return current
 
 
 async def cancel_pending(tx: Transaction, batch: BatchRow) -> None:
-    """Cancel what has not ended of a batch that is cancelled; the caller has it locked."""
+    """Cancel the pending tasks of a batch, with their events; the caller has locked the batch."""
     canceled = 0
-    while found := await tasks.list_pending_of_batch(
+    while pending := await tasks.list_pending_of_batch(
         tx, batch.project_key, batch.batch_id, limit=CANCELED_AT_ONCE
     ):
         moved = []
-        for task in found:
+        for task in pending:
             fields = render.read_head(task.head)
             fields.status = TaskStatus.canceled
             moved.append((task, render.render_head(fields, has_body=False)))
@@ -130,4 +131,4 @@ async def cancel_pending(tx: Transaction, batch: BatchRow) -> None:
     await work_queue.end_work_of_batch(tx, batch)
     change = {TaskStatus.pending: -canceled, TaskStatus.canceled: canceled}
     counts = await batches.add_progress(tx, batch.project_key, batch.batch_id, change)
-    assert counts[TaskStatus.pending] == 0, "the lock keeps everybody else from its tasks"
+    assert counts[TaskStatus.pending] == 0, "the lock keeps other transactions from its tasks"

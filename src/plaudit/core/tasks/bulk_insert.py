@@ -1,8 +1,8 @@
-"""Store one chunk of an upload: what is new is created, what is known is compared, in bulk.
+"""Store one chunk of an upload in bulk: create new tasks, compare rows with existing ones.
 
-A line whose unique_id or task_id is stored already is the same upload come again if project, batch
-and content are the same; otherwise it is refused, saying which task stands in its way. Claims are
-taken before batches are locked, in order, as the creation of a single task does it.
+A row whose unique_id or task_id exists is `unchanged` if project, batch and content are equal, and
+`rejected` otherwise, naming the existing task. Ids are reserved before batches are locked, each in
+sorted order, as the creation of a single task does it, so that no two transactions deadlock.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _decode_content = msgspec.json.Decoder(list[Thread]).decode
 
 
 class NewTaskRow(Struct, frozen=True):
-    """The task that a valid line asks for; `has_own_id` if the line chose its id."""
+    """Task of a valid line; `has_own_id` if the line gave the id."""
 
     line: int
     task_id: str
@@ -51,24 +51,24 @@ class NewTaskRow(Struct, frozen=True):
 
 
 class BatchClosed(Exception):
-    """A batch was closed between looking at it and locking it; the chunk starts again."""
+    """A batch was closed between being read and being locked; the chunk has to be retried."""
 
 
 async def store_rows(
     tx: Transaction, project: ProjectRow, rows: Sequence[NewTaskRow], actor: Actor, action: str
 ) -> list[RowResult]:
-    """Create the tasks of one chunk; say of each row what became of it. Raises BatchClosed."""
+    """Create the tasks of one chunk; return a result for each row. Raises BatchClosed."""
     chunk = _ChunkInsert(tx, project)
-    waiting = await chunk.place(rows)
-    waiting = await chunk.settle_known(waiting)
-    waiting = chunk.refuse_closed(waiting)
-    waiting = await chunk.claim(waiting)
-    await chunk.create(waiting, actor, action)
+    pending = await chunk.resolve_batches(rows)
+    pending = await chunk.compare_existing(pending)
+    pending = chunk.reject_closed(pending)
+    pending = await chunk.reserve_ids(pending)
+    await chunk.create(pending, actor, action)
     return chunk.results
 
 
 class _ChunkInsert:
-    """One chunk on its way. Each step takes the rows that are still open and leaves fewer."""
+    """One chunk being stored. Each step takes the pending rows and returns those still pending."""
 
     def __init__(self, tx: Transaction, project: ProjectRow) -> None:
         self._tx = tx
@@ -77,54 +77,54 @@ class _ChunkInsert:
         self._batches: dict[int, BatchRow] = {}
         self.results: list[RowResult] = []
 
-    async def place(self, rows: Sequence[NewTaskRow]) -> list[NewTaskRow]:
-        """Find the batch of each row; refuse those whose batch is not there."""
-        found: dict[tuple[str | None, str | None], BatchRow | str | None] = {}
-        placed = []
+    async def resolve_batches(self, rows: Sequence[NewTaskRow]) -> list[NewTaskRow]:
+        """Find the batch of each row; reject rows whose batch does not exist."""
+        resolved: dict[tuple[str | None, str | None], BatchRow | str | None] = {}
+        pending = []
         for row in rows:
             words = (row.batch_id, row.batch_name)
-            if words not in found:
+            if words not in resolved:
                 try:
-                    found[words] = await find_batch(
+                    resolved[words] = await find_batch(
                         self._tx,
                         self._environment_id,
                         ScopeNames(None, None, *words),
                         self._project,
                     )
                 except (NotFound, InvalidParameter) as problem:
-                    found[words] = problem.message
-            batch = found[words]
+                    resolved[words] = problem.message
+            batch = resolved[words]
             if isinstance(batch, str):
                 name = "batch_name" if row.batch_id is None else "batch_id"
                 self._reject(row, batch, f"/{name}")
                 continue
             if batch is not None:
                 self._batches[row.line] = batch
-            placed.append(row)
-        return placed
+            pending.append(row)
+        return pending
 
-    async def settle_known(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
-        """Compare rows with the tasks that hold their ids; return those whose ids are free."""
+    async def compare_existing(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
+        """Compare rows with the tasks that have their ids; return rows whose ids are free."""
         unique_ids = [row.unique_id for row in rows if row.unique_id is not None]
-        holders = await unique_ids_store.list_reserved(self._tx, self._environment_id, unique_ids)
-        in_the_way = {
-            row.line: holders.get(row.unique_id or "", row.task_id if row.has_own_id else "")
+        owners = await unique_ids_store.list_reserved(self._tx, self._environment_id, unique_ids)
+        owner_ids = {
+            row.line: owners.get(row.unique_id or "", row.task_id if row.has_own_id else "")
             for row in rows
         }
-        known = await self._known([one for one in in_the_way.values() if one])
+        existing = await self._find_existing([task_id for task_id in owner_ids.values() if task_id])
         free = []
         for row in rows:
-            other = in_the_way[row.line]
-            if other in known:
-                by_unique = row.unique_id in holders
-                self._compare(row, other, known[other], by_unique=by_unique)
+            owner_id = owner_ids[row.line]
+            if owner_id in existing:
+                by_unique = row.unique_id in owners
+                self._compare(row, owner_id, existing[owner_id], by_unique=by_unique)
             else:
                 free.append(row)
         return free
 
-    def refuse_closed(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
-        """Refuse rows for batches that take no more tasks."""
-        kept = []
+    def reject_closed(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
+        """Reject rows for batches that take no more tasks."""
+        pending = []
         for row in rows:
             batch = self._batches.get(row.line)
             if batch is not None and batch.status in CLOSED:
@@ -133,47 +133,47 @@ class _ChunkInsert:
                     row, f"the batch is {batch.status}; it takes no more tasks", f"/{name}"
                 )
             else:
-                kept.append(row)
-        return kept
+                pending.append(row)
+        return pending
 
-    async def claim(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
-        """Claim the ids of the rows; compare the rest with who has them.
+    async def reserve_ids(self, rows: list[NewTaskRow]) -> list[NewTaskRow]:
+        """Reserve the ids of the rows; compare rows whose id is taken with its owner.
 
-        That is an earlier row of the chunk which is kept, or the task of whoever was quicker. A
-        row whose forerunner lost its claim stands for itself.
+        The owner is an earlier row of the chunk, or a task that another transaction has created. If
+        the earlier row could not reserve the id, the next row of the same id tries by itself.
         """
         kept: list[NewTaskRow] = []
         while rows:
             firsts, repeated = self._first_of_each(kept, rows)
-            lost = await self._claim_unique_ids(firsts)
-            known = await self._known(list(lost.values()))
+            lost = await self._reserve_unique_ids(firsts)
+            existing = await self._find_existing(list(lost.values()))
             for row in [*firsts, *repeated]:
                 if row.unique_id in lost:
-                    other = lost[row.unique_id]
-                    self._compare(row, other, known.get(other), by_unique=True)
+                    owner_id = lost[row.unique_id]
+                    self._compare(row, owner_id, existing.get(owner_id), by_unique=True)
             kept += [row for row in firsts if row.unique_id not in lost]
             rows = [row for row in repeated if row.unique_id not in lost]
         return sorted(kept, key=lambda row: row.line)
 
     async def create(self, rows: list[NewTaskRow], actor: Actor, action: str) -> None:
-        """Add the tasks, count them in their batches, and tell of them."""
+        """Add the tasks with their events and audit entries, and count them in their batches."""
         if not rows:
             return
         tx, project = self._tx, self._project
         await self._count(rows)
         now = clock.now_ms()
         first = await projects.reserve_seqs(tx, project.project_key, len(rows))
-        made = [self._task(row, first + number, now) for number, row in enumerate(rows)]
-        await tasks.insert_tasks(tx, self._environment_id, made)
-        await work_queue.open_work(tx, project, made)
-        await events.announce_tasks(tx, self._environment_id, made)
+        created = [self._task(row, first + number, now) for number, row in enumerate(rows)]
+        await tasks.insert_tasks(tx, self._environment_id, created)
+        await work_queue.open_work(tx, project, created)
+        await events.announce_tasks(tx, self._environment_id, created)
         await audit.record_many(
             tx,
             self._environment_id,
             actor,
             action,
             "task",
-            [one.task_id for one in made],
+            [task.task_id for task in created],
             project_key=project.project_key,
         )
         for row in rows:
@@ -183,9 +183,9 @@ class _ChunkInsert:
     def _first_of_each(
         self, kept: list[NewTaskRow], rows: list[NewTaskRow]
     ) -> tuple[list[NewTaskRow], list[NewTaskRow]]:
-        """Part rows into those that are the first to ask for their task, and those after them.
+        """Split rows into (first row of each task, later rows of the same tasks).
 
-        Rows that ask for the task of one that is kept are compared with it.
+        Rows of the task of a `kept` row are compared with it and are in neither list.
         """
         by_unique = {row.unique_id: row for row in kept if row.unique_id is not None}
         by_id = {row.task_id: row for row in kept}
@@ -203,44 +203,46 @@ class _ChunkInsert:
             elif first.line in kept_lines:
                 batch = self._batches.get(first.line)
                 batch_id = None if batch is None else batch.batch_id
-                known = ExistingTask(first.task_id, batch_id, first.unique_id, first.content)
-                self._compare(row, first.task_id, known, by_unique=same is not None)
+                existing = ExistingTask(first.task_id, batch_id, first.unique_id, first.content)
+                self._compare(row, first.task_id, existing, by_unique=same is not None)
             else:
                 repeated.append(row)
         return firsts, repeated
 
-    async def _claim_unique_ids(self, rows: list[NewTaskRow]) -> dict[str, str]:
-        """Claim the unique_ids of the rows; return those that others have, and their tasks."""
+    async def _reserve_unique_ids(self, rows: list[NewTaskRow]) -> dict[str, str]:
+        """Reserve the rows' unique_ids; return those of other tasks, as unique_id to task_id."""
         wanted = {row.unique_id: row.task_id for row in rows if row.unique_id is not None}
         if not wanted:
             return {}
         await unique_ids_store.reserve_unique_ids(self._tx, self._environment_id, wanted)
-        holders = await unique_ids_store.list_reserved(self._tx, self._environment_id, list(wanted))
+        owners = await unique_ids_store.list_reserved(self._tx, self._environment_id, list(wanted))
         return {
-            unique_id: holders[unique_id]
+            unique_id: owners[unique_id]
             for unique_id, task_id in wanted.items()
-            if holders[unique_id] != task_id
+            if owners[unique_id] != task_id
         }
 
-    async def _known(self, task_ids: list[str]) -> dict[str, ExistingTask | None]:
-        """Those of the tasks that are stored; None for one of another project."""
+    async def _find_existing(self, task_ids: list[str]) -> dict[str, ExistingTask | None]:
+        """Stored tasks of these ids; None for a task of another project, unknown ids left out."""
         if not task_ids:
             return {}
-        places = await tasks.locate_tasks(self._tx, self._environment_id, sorted(set(task_ids)))
-        found: dict[str, ExistingTask | None] = dict.fromkeys(places)
+        locators = await tasks.locate_tasks(self._tx, self._environment_id, sorted(set(task_ids)))
+        existing: dict[str, ExistingTask | None] = dict.fromkeys(locators)
         own = [
-            seq for project_key, seq in places.values() if project_key == self._project.project_key
+            seq
+            for project_key, seq in locators.values()
+            if project_key == self._project.project_key
         ]
-        for one in await unique_ids_store.list_existing_tasks(
+        for task in await unique_ids_store.list_existing_tasks(
             self._tx, self._project.project_key, own
         ):
-            found[one.task_id] = one
-        return found
+            existing[task.task_id] = task
+        return existing
 
     def _compare(
         self, row: NewTaskRow, task_id: str, known: ExistingTask | None, *, by_unique: bool
     ) -> None:
-        """Say whether a row is what is stored already, or what is different about it."""
+        """Record a row as unchanged, or as rejected with its difference from the stored task."""
         batch = self._batches.get(row.line)
         if by_unique:
             whose = f"unique_id {row.unique_id!r} belongs to task {task_id!r}, which"
@@ -264,7 +266,10 @@ class _ChunkInsert:
         self._reject(row, f"{whose} {reason}", pointer, task_id)
 
     async def _count(self, rows: list[NewTaskRow]) -> None:
-        """Count the new tasks in their batches, which locks them; in one order, once a batch."""
+        """Count the new tasks in their batches, which locks these, in sorted order.
+
+        Raises BatchClosed.
+        """
         counts = Counter(
             self._batches[row.line].batch_id for row in rows if row.line in self._batches
         )
@@ -307,8 +312,8 @@ class _ChunkInsert:
         self.results.append(result)
 
 
-def _is_same(given: bytes | None, stored: bytes | None) -> bool:
-    """Whether two conversations are the same, also where one was written by another version."""
-    if given == stored or given is None or stored is None:
-        return given == stored
-    return _decode_content(given) == _decode_content(stored)
+def _is_same(uploaded: bytes | None, stored: bytes | None) -> bool:
+    """True if two conversations are equal, also where another version rendered one of them."""
+    if uploaded == stored or uploaded is None or stored is None:
+        return uploaded == stored
+    return _decode_content(uploaded) == _decode_content(stored)

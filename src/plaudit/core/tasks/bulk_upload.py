@@ -1,9 +1,9 @@
-"""Create many tasks from lines of JSON: each line is checked alone, and they are stored by chunks.
+"""Bulk upload: create many tasks from lines of JSON, checked one by one and stored in chunks.
 
-A chunk is one transaction. A line that cannot be stored is told with its number and costs no
-other line its place; what a clash is decided by happens inside the transaction and is an outcome
-there, never an exception. Under an Idempotency-Key each chunk is kept with its number, so an upload
-that broke off is sent again whole and creates nothing twice.
+A chunk is one transaction. A line that cannot be stored is rejected with its number and does not
+affect the others; conflicts are found inside the transaction and are results there, never
+exceptions. Under an Idempotency-Key the answer of each chunk is kept by its number, so an upload
+that was interrupted can be sent again whole and creates nothing twice.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class BulkUpload:
         scope: bytes = b"",
         check_callback: CheckCallback,
     ) -> None:
-        """`scope` is what repeated uploads must share beside their lines, such as the path.
+        """`scope` is hashed with the lines to recognize a repeated upload, such as the path.
 
         `check_callback` raises InvalidContent for a callback that may never be called.
         """
@@ -71,17 +71,17 @@ class BulkUpload:
         self._chunk_count = 0
         self._replayed = 0
         self._counts = {"created": 0, "unchanged": 0, "rejected": 0}
-        self._shown: list[bytes] = []
+        self._results: list[bytes] = []
 
     @property
     def is_replayed(self) -> bool:
-        """Whether everything in it was answered before, under the same Idempotency-Key."""
+        """True if all chunks were answered before, under the same Idempotency-Key."""
         return 0 < self._chunk_count == self._replayed
 
     async def add(self, line: bytes | None) -> None:
-        """Take the next line, None for one that is too long; blank ones are passed over.
+        """Add the next line, None for one that is too long; blank lines are skipped.
 
-        Raises TooLarge for more lines than an upload has; those before stay stored.
+        Raises TooLarge after ROWS_MAX lines; those before are stored.
         """
         self._lines += 1
         if line is not None and not line.strip():
@@ -104,13 +104,13 @@ class BulkUpload:
             await self._flush()
 
     async def finish(self) -> bytes:
-        """Store what is left; the whole answer as JSON (`wire.management.UploadResult`)."""
+        """Store the last chunk; return the answer as JSON of `UploadResult`."""
         await self._flush()
         counts = _encode(self._counts)
-        return counts[:-1] + b',"results":[' + b",".join(self._shown) + b"]}"
+        return counts[:-1] + b',"results":[' + b",".join(self._results) + b"]}"
 
     async def _read(self, line: bytes | None) -> NewTaskRow:
-        """What a line says, checked; raises InvalidContent."""
+        """Parse and check a line; raises InvalidContent with a pointer."""
         if line is None:
             raise InvalidContent("the line is longer than a line may be")
         row: TaskRow = convert(json_guard.check(line), TaskRow)
@@ -145,12 +145,12 @@ class BulkUpload:
         number, self._chunk_count = self._chunk_count, self._chunk_count + 1
         results, is_replayed = await self._store(chunk, number)
         self._replayed += is_replayed
-        for one in _decode_results(results):
-            self._counts[one.outcome] += 1
-        self._shown.append(results[1:-1])
+        for result in _decode_results(results):
+            self._counts[result.outcome] += 1
+        self._results.append(results[1:-1])
 
     async def _store(self, chunk: _Chunk, number: int) -> tuple[bytes, bool]:
-        """Store a chunk, or find it stored; its results as a JSON list, and which it was."""
+        """Store a chunk, or find its kept answer; (results as a JSON list, whether it was kept)."""
         if self._idem_key is None and not chunk.rows:
             return _encode(chunk.rejected), False
         key = None if self._idem_key is None else _chunk_key(self._idem_key, number)
@@ -160,7 +160,7 @@ class BulkUpload:
                 stored = await bulk_insert.store_rows(
                     tx, self._project, chunk.rows, self._actor, self._action
                 )
-                return _encode(sorted([*chunk.rejected, *stored], key=lambda one: one.line))
+                return _encode(sorted([*chunk.rejected, *stored], key=lambda result: result.line))
 
             if key is None:
                 return await once(), False
@@ -173,12 +173,12 @@ class BulkUpload:
             try:
                 return await self._db.write(work)
             except bulk_insert.BatchClosed:
-                continue  # nothing of the chunk is stored; the next time it is seen beforehand
+                continue  # nothing of the chunk is stored; the next attempt sees the closed batch
         raise AssertionError("a batch closes once, and a chunk has fewer batches than attempts")
 
 
 class _Chunk:
-    """The lines that wait to be stored together."""
+    """The lines that are stored together in one transaction."""
 
     def __init__(self) -> None:
         self.rows: list[NewTaskRow] = []
@@ -188,10 +188,10 @@ class _Chunk:
 
 
 def _content(row: TaskRow, template: Template) -> bytes | None:
-    """The prepared conversation of a line: given as it is, or made by the project's template."""
+    """Prepared conversation of a line as JSON: its content, or the project's filled template."""
     if row.content is None:
-        made = templates.fill_template(template, row.template_variables or {})
-        return None if made is None else _encoded(made, "/template_variables")
+        content = templates.fill_template(template, row.template_variables or {})
+        return None if content is None else _encoded(content, "/template_variables")
     if row.template_variables is not None:
         raise InvalidContent(
             "give content or template_variables, not both", pointer="/template_variables"
@@ -209,7 +209,7 @@ def _encoded(content: list[Thread], pointer: str) -> bytes:
 
 
 def _chunk_key(idem_key: str, number: int) -> str:
-    """What a chunk is kept under. It holds a space, which no key of a request does."""
+    """Idempotency key of a chunk. It holds a space, which no key of a request does."""
     digest = hashlib.blake2b(idem_key.encode(), digest_size=16).hexdigest()
     return f"upload {digest} {number}"
 

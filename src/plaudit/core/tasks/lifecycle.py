@@ -1,11 +1,12 @@
-"""A task's life: created, completed, canceled, in error, reopened.
+"""Task lifecycle: create, complete, correct, cancel, fail and reopen tasks.
 
-Each move is a conditional update judged by its row count, together with the batch's counts and
-the event that tells of it, in one transaction. Completing takes its time from the project's clock
+Each change of status is a conditional update, in one transaction with the batch's counts and the
+event of it. Completing takes its time from the project's clock
 inside that transaction, so `completed_after = greatest completed_at received` never misses a task.
 
-Whoever changes tasks of a batch locks the batch's counts first. So a move, the cancelling of the
-whole batch and its completion by the last task wait for one another and never deadlock.
+Every change of a batch's tasks locks the batch's counts first. So a change of status, the
+cancellation of the batch and its completion by the last task wait for one another and never
+deadlock.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from plaudit.wire.v2.task import ErrorDetail, SensitiveContentReport, Thread
 
 ATTEMPTS_MAX = 100
 CLOSED = (BatchStatus.completed, BatchStatus.cancelled)
-"""Batches in these statuses take no more tasks (contract 7.2)."""
+"""Batches in these statuses take no more tasks."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,17 +48,17 @@ async def create_task(
     unique_id: str | None = None,
     callback_url: str | None = None,
 ) -> StoredTask:
-    """Add a pending task; raises IllegalMove for a batch that takes no more.
+    """Add a pending task, with `content` as its prepared conversation; return it.
 
-    `content` is the prepared conversation. Raises InvalidContent for what is too long, and
-    Conflict, naming the other task, if the `unique_id` or the `task_id` is taken.
+    Raises InvalidContent for metadata or content that is too long, IllegalMove for a closed batch,
+    and Conflict, naming the other task, if the `unique_id` or the `task_id` is taken.
     """
     size_limits.check_metadata(metadata)
     content_json = None if content is None else _encode(content)
     size_limits.check_conversation(len(content_json or b""), "/template_variables")
-    is_given = task_id is not None
+    has_own_id = task_id is not None
     task_id = task_id or ids.mint("task")
-    if is_given and await tasks.find_task(tx, project.environment_id, task_id) is not None:
+    if has_own_id and await tasks.find_task(tx, project.environment_id, task_id) is not None:
         raise Conflict(f"there is a task {task_id!r} already")
     if unique_id is not None:
         holder = await unique_ids.reserve_unique_id(tx, project.environment_id, unique_id, task_id)
@@ -66,10 +67,10 @@ async def create_task(
     if batch is not None:
         # Counting locks the batch's progress, so its status, read after, cannot change any more.
         await batches.add_progress(tx, project.project_key, batch.batch_id, {TaskStatus.pending: 1})
-        now_stored = await batches.find_batch(tx, project.environment_id, batch.batch_id)
-        assert now_stored is not None
-        if now_stored.status in CLOSED:
-            raise IllegalMove(f"the batch is {now_stored.status}; it takes no more tasks")
+        current = await batches.find_batch(tx, project.environment_id, batch.batch_id)
+        assert current is not None
+        if current.status in CLOSED:
+            raise IllegalMove(f"the batch is {current.status}; it takes no more tasks")
     now = clock.now_ms()
     fields = HeadFields(
         task_id=task_id,
@@ -106,16 +107,16 @@ async def complete_task(
 ) -> int:
     """Complete a pending task with its delivered threads; return its completion time.
 
-    `threads` is decoded JSON in the wire's shape. Who submitted can go back to a task only if it
-    was completed by their submissions alone. Raises InvalidContent, or Conflict if the task is no
-    longer pending.
+    `threads` is decoded JSON in the shape of v2. Annotators can return to their answers only if
+    the task was completed `by_submissions` alone. Raises InvalidContent, or Conflict if the task is
+    no longer pending.
     """
-    read = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
-    if not read.task.threads:
+    parsed = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
+    if not parsed.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     await _count_move(tx, task, TaskStatus.pending, TaskStatus.completed)
     completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
-    rendered = render.render(read.task, task.created_ms, completed_ms)
+    rendered = render.render(parsed.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 
     done = await _move(tx, task, TaskStatus.completed, completed_ms, _completed_head(completed_ms))
@@ -125,8 +126,8 @@ async def complete_task(
         tx,
         environment_id,
         [
-            (hash_annotation_id(one), task.project_key, task.seq)
-            for one in read.foreign_annotation_ids
+            (hash_annotation_id(annotation_id), task.project_key, task.seq)
+            for annotation_id in parsed.foreign_annotation_ids
         ],
     )
     await _end_task(tx, environment_id, done, by_submissions=by_submissions)
@@ -136,7 +137,7 @@ async def complete_task(
 async def complete_reported(
     tx: Transaction, environment_id: str, task: StoredTask, reports: list[SensitiveContentReport]
 ) -> int:
-    """Complete a pending task whose content must not be worked on: it has reports, no threads.
+    """Complete a pending task with reports of sensitive content instead of threads.
 
     Returns its completion time; raises Conflict if the task is no longer pending.
     """
@@ -155,19 +156,19 @@ async def complete_reported(
 
 
 async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, threads: Any) -> int:
-    """Deliver a completed task anew with corrected threads; return its new completion time.
+    """Replace a completed task's threads; return its new completion time in milliseconds.
 
-    It is announced again, and who asks for what was completed since gets it again. Deliveries that
-    are frozen keep what they hold. Raises InvalidContent, or Conflict if the task is not completed
+    Its event is emitted again, and incremental reads return it again; frozen deliveries keep their
+    version (docs/adr/0025). Raises InvalidContent, or Conflict if the task is not completed
     any more or was corrected by somebody else since `task` was read.
     """
-    read = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
-    if not read.task.threads:
+    parsed = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
+    if not parsed.task.threads:
         raise InvalidContent("a completed task has at least one thread", pointer="/threads")
     if task.batch_id is not None:
         await batches.add_progress(tx, task.project_key, task.batch_id, {})  # the lock
     completed_ms = await projects.next_completion_time(tx, task.project_key, clock.now_ms())
-    rendered = render.render(read.task, task.created_ms, completed_ms)
+    rendered = render.render(parsed.task, task.created_ms, completed_ms)
     assert rendered.body is not None
 
     done = await _move(
@@ -185,8 +186,8 @@ async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, t
         tx,
         environment_id,
         [
-            (hash_annotation_id(one), task.project_key, task.seq)
-            for one in read.foreign_annotation_ids
+            (hash_annotation_id(annotation_id), task.project_key, task.seq)
+            for annotation_id in parsed.foreign_annotation_ids
         ],
     )
     done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
@@ -205,7 +206,7 @@ async def cancel_task(tx: Transaction, environment_id: str, task: StoredTask) ->
 async def fail_task(
     tx: Transaction, environment_id: str, task: StoredTask, errors: list[ErrorDetail]
 ) -> None:
-    """Put a pending task in status error, saying why; raises Conflict if it is not pending."""
+    """Move a pending task to status error, with reasons; raises Conflict if it is not pending."""
 
     def head(fields: HeadFields) -> bytes:
         fields.errors = errors
@@ -218,10 +219,10 @@ async def fail_task(
 async def reopen_task(
     tx: Transaction, environment_id: str, task: StoredTask, *, keeps_submissions: bool = False
 ) -> None:
-    """Make a completed task pending again. Its threads go; what they asked stays as content.
+    """Make a completed task pending again; its threads without answers become its content.
 
-    It is to be done anew by everybody, unless the submissions that it was made of are kept. Raises
-    Conflict if it is not completed any more, or its batch is cancelled: nobody could do it then.
+    Everybody answers anew, unless `keeps_submissions`. Raises Conflict if it is no longer
+    completed, or its batch is cancelled, so that nobody could do it.
     """
     await _count_move(tx, task, TaskStatus.completed, TaskStatus.pending)
     if task.batch_id is not None:  # locked by counting, so its status cannot change any more
@@ -254,9 +255,9 @@ async def reopen_task(
 async def set_metadata(
     tx: Transaction, environment_id: str, task_id: str, metadata: dict[str, Any], *, merge: bool
 ) -> StoredTask:
-    """Replace a task's metadata, or merge into it (contract 3.4).
+    """Replace a task's metadata, or with `merge` patch it (RFC 7396); return the task.
 
-    Raises NotFound, or InvalidContent for more than a task may have afterwards.
+    Raises NotFound, InvalidContent if the result is too long, or Unavailable.
     """
     for _ in range(ATTEMPTS_MAX):
         task = await tasks.find_task(tx, environment_id, task_id)
@@ -279,7 +280,7 @@ async def set_metadata(
 async def _count_move(
     tx: Transaction, task: StoredTask, expected: TaskStatus, status: TaskStatus
 ) -> None:
-    """Count a move in the batch. It comes first, for the lock; the move may still be refused."""
+    """Count a change of status in the batch, before the change itself: counting takes the lock."""
     if task.batch_id is not None:
         change = {expected: -1, status: 1}
         await batches.add_progress(tx, task.project_key, task.batch_id, change)
@@ -295,10 +296,10 @@ async def _move(
     expected: TaskStatus = TaskStatus.pending,
     expected_ms: int | None = None,
 ) -> StoredTask:
-    """Move a task; return it as it now is. `head` writes the new small fields from the old ones.
+    """Change a task's status and return the task; `head` renders the new head from the old fields.
 
-    The old ones are part of the condition, so metadata that changes at the same moment is kept.
-    With `expected_ms` it must have been completed then, and not since.
+    The update is conditional on the old head, so a concurrent change of metadata is kept. Raises
+    Conflict if the status is not `expected`, or the completion time not `expected_ms` if given.
     """
     for _ in range(ATTEMPTS_MAX):
         fields = render.read_head(task.head)
@@ -321,7 +322,7 @@ async def _move(
 async def _end_task(
     tx: Transaction, environment_id: str, task: StoredTask, *, by_submissions: bool = False
 ) -> None:
-    """Let nobody work on what has ended, tell of it, and complete its batch if it was the last."""
+    """End the work on a task, emit its event, and complete its batch if it was the last."""
     await work_queue.end_work(tx, task.project_key, task.seq, by_submissions=by_submissions)
     await events.announce_tasks(tx, environment_id, [task])
     if task.batch_id is not None:
@@ -331,7 +332,7 @@ async def _end_task(
 async def complete_batch_if_done(
     tx: Transaction, environment_id: str, project_key: int, batch_id: str
 ) -> bool:
-    """Complete a batch in progress that has tasks, none of them pending; False if it has not."""
+    """Complete a batch in progress that has tasks but none pending; False if that is not so."""
     counts = await batches.add_progress(tx, project_key, batch_id, {})
     if counts[TaskStatus.pending] or not any(counts.values()):
         return False
@@ -356,7 +357,7 @@ def _plain_head(fields: HeadFields) -> bytes:
 
 
 def content_from_threads(task: StoredTask) -> list[Thread]:
-    """What a completed task asked: its threads without anybody's answers."""
+    """Conversation of a completed task: its threads without annotations and evaluations."""
     threads = threads_of(task, int(Opts.attachment_details | Opts.model_parameters))
     for _, listed in parse.annotation_lists(threads, {}):
         listed.clear()

@@ -1,4 +1,4 @@
-"""Answer the listings: pages of tasks as stored bytes, pages of batches, projects."""
+"""Listings of v2: pages of tasks as stored bytes, and pages of batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
 from plaudit.wire.v2 import render, resources
 
 SCANNED_MAX = 5000
-"""So many tasks are looked through for one page of those created between two moments."""
+"""Tasks read for one page that is filtered by times of creation."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,7 +40,7 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
 
 
 class _TaskToken(Struct, frozen=True, array_like=True, tag="tasks"):
-    """Where a walk over tasks goes on."""
+    """Token of a walk over tasks: continue after `cursor`, up to `bound`."""
 
     epoch: int
     where: TaskFilter
@@ -63,7 +63,7 @@ class BatchQuery(Struct, frozen=True, kw_only=True):
 
 
 class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
-    """Where a walk over batches goes on."""
+    """Token of a walk over batches: continue after (after_ms, after_id)."""
 
     epoch: int
     project_key: int | None
@@ -79,7 +79,10 @@ class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
 async def task_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
 ) -> list[bytes]:
-    """One page of tasks as JSON, in pieces to be joined once."""
+    """One page of tasks as pieces of JSON to be joined.
+
+    Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
+    """
     project, batch, walk = await _task_walk(tx, secret, environment_id, query)
     rows = await tasks.list_tasks(
         tx,
@@ -107,7 +110,7 @@ async def task_page(
 async def _task_walk(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
 ) -> tuple[ProjectRow, BatchRow | None, _TaskToken]:
-    """The walk a request starts or continues, and where it is."""
+    """The project, batch and walk of a request that starts a walk or continues one."""
     project = await find_project(tx, environment_id, query.scope)
     batch = await find_batch(tx, environment_id, query.scope, project)
     if query.next_token is not None:
@@ -157,29 +160,29 @@ async def task_summaries_page(
     created_after: int | None = None,
     created_before: int | None = None,
 ) -> tuple[list[TaskSummary], str | None]:
-    """One page of tasks without their texts, by the walk and the tokens of `task_page`.
+    """One page of task summaries and the next token, None on the last page.
 
-    No index leads to times of creation, so a page between two of them may have fewer rows than
-    its limit, or none, and still go on: SCANNED_MAX tasks are looked through for it.
+    Takes the tokens of `task_page`. Times of creation have no index: SCANNED_MAX tasks are read for
+    a page filtered by them, which may be short, or empty, and still have a next token.
     """
     _, _, walk = await _task_walk(tx, secret, environment_id, query)
     is_filtered = created_after is not None or created_before is not None
     most = SCANNED_MAX if is_filtered else query.limit + 1
-    found = await task_summaries.list_summaries(
+    summaries = await task_summaries.list_summaries(
         tx, walk.where, after=walk.cursor, bound=walk.bound, limit=most
     )
     low = -FAR if created_after is None else created_after
     high = FAR if created_before is None else created_before
     kept: list[TaskSummary] = []
     last = None
-    for one in found:
+    for summary in summaries:
         if len(kept) == query.limit:
             break
-        last = one
-        if low < one.created_ms < high:
-            kept.append(one)
+        last = summary
+        if low < summary.created_ms < high:
+            kept.append(summary)
     else:
-        if len(found) < most:
+        if len(summaries) < most:
             last = None
     if last is None:
         return kept, None
@@ -194,13 +197,16 @@ def _continued(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskTok
 
 
 def check_epoch(tx: Transaction, epoch: int) -> None:
-    """Refuse a token of a history that a restore or a failover has ended."""
+    """Raise PageTokenExpired for a token from before a restore or a failover."""
     if epoch != tx.epoch:
         raise PageTokenExpired
 
 
 def check_filters(*given_and_pinned: tuple[Any, Any]) -> None:
-    """Refuse filters that contradict the token; those not sent again are taken from it (A14)."""
+    """Raise InvalidPageToken for (given, pinned) filters that differ; None is not given.
+
+    Filters that are not sent again are those of the token (docs/adr/0010).
+    """
     if any(given is not None and given != pinned for given, pinned in given_and_pinned):
         raise InvalidPageToken(
             "next_token belongs to a request with other filters; "
@@ -215,7 +221,7 @@ async def head_refs_by_batch(
     expand: frozenset[str],
     known: BatchRow | None,
 ) -> dict[str | None, bytes]:
-    """What is written between id and status of a page's tasks, by batch."""
+    """Project and batch of a page's tasks as JSON members, by batch id (see `render.head_refs`)."""
     project_json = _encode(
         resources.project(project) if "project" in expand else project.project_id
     )
@@ -235,7 +241,7 @@ async def head_refs_by_batch(
 async def find_task_json(
     tx: Transaction, environment_id: str, task_id: str, *, expand: frozenset[str], opts: int
 ) -> bytes | None:
-    """One task as JSON; None if this environment has none of that id."""
+    """A task as JSON; None if this environment has none of that id."""
     task = await tasks.find_task(tx, environment_id, task_id)
     if task is None:
         return None
@@ -248,10 +254,10 @@ async def find_task_json(
 async def batch_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: BatchQuery
 ) -> resources.BatchPage:
-    """One page of batches, by creation time."""
-    found, token = await batch_rows_page(tx, secret, environment_id, query)
+    """One page of batches, oldest first; raises NotFound, InvalidPageToken or PageTokenExpired."""
+    rows, token = await batch_rows_page(tx, secret, environment_id, query)
     return resources.BatchPage(
-        batches=[await batch_resource(tx, batch, query.expand) for batch in found],
+        batches=[await batch_resource(tx, batch, query.expand) for batch in rows],
         next_token=token,
     )
 
@@ -259,7 +265,7 @@ async def batch_page(
 async def batch_rows_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: BatchQuery
 ) -> tuple[list[BatchRow], str | None]:
-    """The same as they are stored, and the token of the page after it."""
+    """One page of batches as rows, oldest first, and the next token, None on the last page."""
     project = await find_project(tx, environment_id, query.scope)
     walk = _BatchToken(
         epoch=tx.epoch,
@@ -286,23 +292,23 @@ async def batch_rows_page(
         completed_after=walk.completed_after,
         completed_before=walk.completed_before,
     )
-    found = await batches.list_batches(
+    rows = await batches.list_batches(
         tx, environment_id, where, after=(walk.after_ms, walk.after_id), limit=query.limit + 1
     )
     token = None
-    if len(found) > query.limit:
-        found.pop()
+    if len(rows) > query.limit:
+        rows.pop()
         last = msgspec.structs.replace(
-            walk, after_ms=found[-1].created_ms, after_id=found[-1].batch_id
+            walk, after_ms=rows[-1].created_ms, after_id=rows[-1].batch_id
         )
         token = page_tokens.encode(secret, environment_id, last)
-    return found, token
+    return rows, token
 
 
 async def batch_resource(
     tx: Transaction, batch: BatchRow, expand: frozenset[str]
 ) -> resources.Batch:
-    """A batch with its project as an id, or expanded."""
+    """A batch as v2 shows it, with its project as an id, or as an object if expanded."""
     project = await project_of(tx, batch)
     shown = resources.project(project) if "project" in expand else project.project_id
     return resources.batch(batch, shown)

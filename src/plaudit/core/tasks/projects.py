@@ -1,4 +1,4 @@
-"""Create projects and batches; change what is set for a project."""
+"""Create projects and batches; change a project's name and details."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEASE_SECONDS_MIN = 1
 LEASE_SECONDS_MAX = 7 * 24 * 3600
 GUIDELINES_CHARS_MAX = 50_000
 DETAIL_BYTES_MAX = 256 * 1024
-"""Everything set for a project; it is read with the project, on many requests."""
+"""All details of a project, which many requests read with the project."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -39,9 +39,9 @@ async def create_project(
     created_ms: int | None = None,
     detail: ProjectDetail | None = None,
 ) -> ProjectRow:
-    """Add a project; raises Conflict if this environment has one of that id or name.
+    """Add a project; return it. `detail` from outside must have passed `checked_detail`.
 
-    `detail` has passed `checked_detail` where it comes from outside.
+    Raises InvalidContent, or Conflict if this environment has a project of that id or name.
     """
     name_key = names.check_name(name)
     if project_id is not None and not ids.is_usable(project_id):
@@ -62,46 +62,46 @@ async def create_project(
 async def change_project(
     tx: Transaction, environment_id: str, project_id: str, changes: Mapping[str, Any]
 ) -> tuple[ProjectRow, ProjectRow]:
-    """Set some of a project's name and details; return it as it was and as it now is.
+    """Change some of a project's name and details; return the (old, new) rows.
 
-    A value of None takes a detail away. Changes of other fields at the same moment are kept.
-    Raises NotFound, InvalidContent, or Conflict if another project has the name.
+    None removes a detail. Concurrent changes of other fields are kept. Raises NotFound,
+    InvalidContent, Unavailable, or Conflict if another project has the name.
     """
     details = {name: value for name, value in changes.items() if name != "name"}
     checked = checked_detail(ProjectDetail(**details))
     for _ in range(ATTEMPTS_MAX):
-        was = await projects.find_project(tx, environment_id, project_id)
-        if was is None:
+        stored = await projects.find_project(tx, environment_id, project_id)
+        if stored is None:
             raise NotFound("there is no such project")
         detail = msgspec.structs.replace(
-            project_detail(was), **{name: getattr(checked, name) for name in details}
+            project_detail(stored), **{name: getattr(checked, name) for name in details}
         )
         _check_size(detail)
-        name = changes.get("name", was.name)
+        name = changes.get("name", stored.name)
         name_key = names.check_name(name)
         other = await projects.find_project_by_name(tx, environment_id, name_key)
-        if other is not None and other.project_key != was.project_key:
+        if other is not None and other.project_key != stored.project_key:
             raise Conflict(f"there is a project named {name!r} already")
-        wanted = msgspec.structs.replace(was, name=name, detail=_encode(detail))
-        if await projects.replace_project(tx, was, wanted, name_key):
-            if detail.overlap != project_detail(was).overlap:
-                await work_queue.set_needed(tx, was.project_key, detail.overlap or 1)
-            return was, wanted
+        wanted = msgspec.structs.replace(stored, name=name, detail=_encode(detail))
+        if await projects.replace_project(tx, stored, wanted, name_key):
+            if detail.overlap != project_detail(stored).overlap:
+                await work_queue.set_needed(tx, stored.project_key, detail.overlap or 1)
+            return stored, wanted
     raise Unavailable("the project changes too often; try again")
 
 
 def audit_detail(
-    was: ProjectRow, project: ProjectRow, changes: Mapping[str, Any]
+    old: ProjectRow, project: ProjectRow, changes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What the audit log says of a change: which fields, and the names if it was renamed."""
-    renamed = {} if was.name == project.name else {"name": {"from": was.name, "to": project.name}}
+    """Audit detail of a change: the fields, and both names if it was renamed."""
+    renamed = {} if old.name == project.name else {"name": {"from": old.name, "to": project.name}}
     return {"fields": sorted(changes)} | renamed
 
 
 def checked_detail(detail: ProjectDetail) -> ProjectDetail:
-    """Hold what is set for a project to its rules; raises InvalidContent with a pointer.
+    """Check a project's details; raises InvalidContent with a pointer.
 
-    Returns it with the form written out, where that was the name of a preset.
+    Returns them with the form in full where it was the name of a preset.
     """
     for name in ("types", "models"):
         _check_words(getattr(detail, name) or [], f"/{name}")
@@ -147,7 +147,7 @@ def _check_words(words: list[str], pointer: str) -> None:
 
 
 def check_batch(metadata: dict[str, Any] | None, callback: str | None) -> None:
-    """Raise InvalidContent for more metadata, or a longer callback, than a batch has."""
+    """Raise InvalidContent if a batch's metadata or callback is too long."""
     size_limits.check_metadata(metadata)
     urls.check_length(callback, "/callback")
 
@@ -164,7 +164,10 @@ async def create_batch(
     metadata: dict[str, Any] | None = None,
     callback: str | None = None,
 ) -> BatchRow:
-    """Add a batch; raises Conflict if its id is taken, or its name within the project."""
+    """Add a batch; return it.
+
+    Raises InvalidContent, or Conflict if its id is taken, or its name within the project.
+    """
     name_key = names.check_name(name)
     if batch_id is not None and not ids.is_usable(batch_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")

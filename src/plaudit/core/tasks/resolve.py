@@ -1,8 +1,8 @@
-"""From the ids and names of a request to the projects and batches they denote.
+"""Resolve the ids and names of a request to projects and batches.
 
-The readings are those of contract.md A6 to A9: unknown is not found, an id and a name together
-must denote the same thing, a batch is looked up inside the project where one is given, and a
-batch name that stands in several projects needs one.
+As docs/adr/0010 says: an unknown one is a 404, an id and a name together must denote the same
+thing, a batch is looked up inside the project where one is given, and a batch name that several
+projects have needs one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from plaudit.store.tasks import batches, projects
 
 
 class ScopeNames(Struct, frozen=True):
-    """The scope parameters of a request, as given."""
+    """Scope parameters of a request, as given."""
 
     project_id: str | None = None
     project_name: str | None = None
@@ -26,23 +26,23 @@ class ScopeNames(Struct, frozen=True):
 
 
 async def find_project(
-    tx: Transaction, environment_id: str, words: ScopeNames
+    tx: Transaction, environment_id: str, scope: ScopeNames
 ) -> ProjectRow | None:
     """The project a request names, or None if it names none; raises NotFound, InvalidParameter."""
-    if words.project_id is not None:
-        project = await projects.find_project(tx, environment_id, words.project_id)
+    if scope.project_id is not None:
+        project = await projects.find_project(tx, environment_id, scope.project_id)
         if project is None:
             raise NotFound("there is no such project")
-        if words.project_name is not None and names.normalize_name(
-            words.project_name
+        if scope.project_name is not None and names.normalize_name(
+            scope.project_name
         ) != names.normalize_name(project.name):
             raise InvalidParameter(
                 "project_id and project_name denote different projects", param="project_name"
             )
         return project
-    if words.project_name is not None:
+    if scope.project_name is not None:
         project = await projects.find_project_by_name(
-            tx, environment_id, names.normalize_name(words.project_name)
+            tx, environment_id, names.normalize_name(scope.project_name)
         )
         if project is None:
             raise NotFound("there is no such project")
@@ -51,33 +51,36 @@ async def find_project(
 
 
 async def find_batch(
-    tx: Transaction, environment_id: str, words: ScopeNames, project: ProjectRow | None
+    tx: Transaction, environment_id: str, scope: ScopeNames, project: ProjectRow | None
 ) -> BatchRow | None:
-    """The batch a request names inside `project`, or None if it names none."""
-    inside = None if project is None else project.project_key
-    if words.batch_id is not None:
-        batch = await batches.find_batch(tx, environment_id, words.batch_id)
-        if batch is None or inside not in (None, batch.project_key):
+    """The batch a request names, inside `project` if given, or None if it names none.
+
+    Raises NotFound, or InvalidParameter for an ambiguous name or an id with another name.
+    """
+    project_key = None if project is None else project.project_key
+    if scope.batch_id is not None:
+        batch = await batches.find_batch(tx, environment_id, scope.batch_id)
+        if batch is None or project_key not in (None, batch.project_key):
             raise NotFound("there is no such batch")
-        if words.batch_name is not None and names.normalize_name(
-            words.batch_name
+        if scope.batch_name is not None and names.normalize_name(
+            scope.batch_name
         ) != names.normalize_name(batch.name):
             raise InvalidParameter(
                 "batch_id and batch_name denote different batches", param="batch_name"
             )
         return batch
-    if words.batch_name is not None:
-        found = await batches.list_batches_by_name(
-            tx, environment_id, names.normalize_name(words.batch_name), inside
+    if scope.batch_name is not None:
+        named = await batches.list_batches_by_name(
+            tx, environment_id, names.normalize_name(scope.batch_name), project_key
         )
-        if not found:
+        if not named:
             raise NotFound("there is no such batch")
-        if len(found) > 1:
+        if len(named) > 1:
             raise InvalidParameter(
                 "several projects have a batch of this name; add the project, or use batch_id",
                 param="batch_name",
             )
-        return found[0]
+        return named[0]
     return None
 
 

@@ -1,7 +1,7 @@
-"""A project's template: from `template_variables` to the opening conversation of a task.
+"""Project templates: render `template_variables` into the opening conversation of a task.
 
-A template is a list of messages whose texts hold `{{name}}` where a variable goes. Values are put
-in once and are never looked at again, so what looks like a placeholder in a value stays as it is.
+A template is a list of messages whose texts hold `{{name}}` for a variable. Values are inserted
+once and not expanded again, so what looks like a placeholder in a value stays as it is.
 A paragraph whose variables are all absent is left out, and so is a message that has nothing left.
 One variable, `responses` unless the template says otherwise, brings the responses to be judged.
 """
@@ -45,12 +45,12 @@ class Template(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=T
     @property
     def variables(self) -> list[str]:
         """The variables in the texts, in order of appearance."""
-        found = [name for one in self.messages for name in _PLACEHOLDER.findall(one.text)]
-        return list(dict.fromkeys(found))
+        names = [name for message in self.messages for name in _PLACEHOLDER.findall(message.text)]
+        return list(dict.fromkeys(names))
 
 
 class GivenResponse(Struct, omit_defaults=True, kw_only=True):
-    """A response that the caller supplies; `source_id` is `response_1`, … unless given."""
+    """A response in a template variable; `source_id` is `response_1`, … unless given."""
 
     text: str
     source_id: str | None = None
@@ -74,7 +74,7 @@ def read_template(value: dict[str, Any] | None) -> Template:
     if value is None:
         return DEFAULT
     template: Template = convert(value, Template)
-    sources = [one.source_id or one.role.value for one in template.messages]
+    sources = [message.source_id or message.role.value for message in template.messages]
     if len(set(sources)) != len(sources):
         raise InvalidContent(
             "two messages have one source_id; messages of a turn are told apart by it",
@@ -94,9 +94,9 @@ def read_template(value: dict[str, Any] | None) -> Template:
 
 
 def fill_template(template: Template, variables: dict[str, Any]) -> list[Thread] | None:
-    """The opening conversation; None if nothing is said in it.
+    """Opening conversation of a task; None if it would have no messages.
 
-    Raises InvalidContent naming the variables that are missing, or that the template has not.
+    Raises InvalidContent naming missing or unknown variables, or if the texts are too long.
     """
     known = template.variables
     pointer = "/template_variables"
@@ -112,12 +112,12 @@ def fill_template(template: Template, variables: dict[str, Any]) -> list[Thread]
     missing = [name for name in known if name not in template.optional and name not in texts]
     if missing:
         raise InvalidContent(f"missing template variables: {', '.join(missing)}", pointer=pointer)
-    texts_chars = sum(_filled_chars(one.text, texts) for one in template.messages)
+    texts_chars = sum(_filled_chars(message.text, texts) for message in template.messages)
     size_limits.check_conversation(texts_chars, pointer)
     messages = [
-        _message(one.role, one.source_id or one.role.value, text)
-        for one in template.messages
-        if (text := _filled(one.text, texts))
+        _message(part.role, part.source_id or part.role.value, text)
+        for part in template.messages
+        if (text := _filled(part.text, texts))
     ]
     messages += _responses(template, variables.get(template.responses))
     if not messages:
@@ -129,7 +129,7 @@ def fill_template(template: Template, variables: dict[str, Any]) -> list[Thread]
 
 
 def _filled_chars(text: str, values: dict[str, str]) -> int:
-    """At least how long a text becomes, found without making it: a variable may stand often."""
+    """Lower bound of a filled text's length, without building it: variables may be repeated."""
     return sum(len(values.get(name, "")) for name in _PLACEHOLDER.findall(text))
 
 
@@ -138,7 +138,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
     for paragraph in _PARAGRAPHS.split(text):
         names = _PLACEHOLDER.findall(paragraph)
         if not names or any(name in values for name in names):
-            kept.append(_PLACEHOLDER.sub(lambda found: values.get(found[1], ""), paragraph))
+            kept.append(_PLACEHOLDER.sub(lambda match: values.get(match[1], ""), paragraph))
     return "\n\n".join(kept)
 
 
@@ -156,18 +156,18 @@ def _responses(template: Template, value: Any) -> list[Message]:
         raise InvalidContent(
             f"expected a list of at most {RESPONSES_MAX} responses", pointer=pointer
         )
-    found = []
-    for number, one in enumerate(value):
+    messages = []
+    for number, item in enumerate(value):
         try:
-            given = convert({"text": one} if isinstance(one, str) else one, GivenResponse)
+            response = convert({"text": item} if isinstance(item, str) else item, GivenResponse)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"{pointer}/{number}{exc.pointer}") from exc
         message = _message(
-            MessageRole.assistant, given.source_id or f"response_{number + 1}", given.text
+            MessageRole.assistant, response.source_id or f"response_{number + 1}", response.text
         )
-        message.model_parameters = given.model_parameters
-        found.append(message)
-    return found
+        message.model_parameters = response.model_parameters
+        messages.append(message)
+    return messages
 
 
 def _message(role: MessageRole, source_id: str, text: str) -> Message:

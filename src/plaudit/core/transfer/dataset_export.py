@@ -1,4 +1,4 @@
-"""Datasets and schemas as lines of an archive: each kind after those that it refers to."""
+"""Export datasets and schemas as lines of an archive, each kind after those it refers to."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _encode = msgspec.json.Encoder().encode
 async def schema_lines(db: Database, environment_id: str) -> AsyncIterator[bytes]:
     """The lines of all schemas, oldest first."""
     async with db.read() as tx:
-        found = await schemas.list_schemas(tx, environment_id)
-    for one in found:
-        yield archive_line("schema", _encode(wire.schema(one)))
+        rows = await schemas.list_schemas(tx, environment_id)
+    for row in rows:
+        yield archive_line("schema", _encode(wire.schema(row)))
 
 
 async def dataset_lines(
@@ -36,22 +36,25 @@ async def dataset_lines(
 ) -> AsyncIterator[bytes]:
     """The lines of all datasets, then their deliveries, then their tasks with their files.
 
-    Tasks are read in short transactions, up to a bound taken at the start.
+    Tasks are read in short transactions, up to a bound taken at the start. Raises Misconfigured if
+    a task has files and `objects` is None.
     """
     async with db.read() as tx:
-        found = await datasets_store.list_datasets(tx, environment_id)
+        listed = await datasets_store.list_datasets(tx, environment_id)
         deliveries = await datasets_store.list_deliveries(tx, environment_id)
-        bounds = [(await datasets_store.get_bounds(tx, one))[0] for one in found]
-    public_ids = {one.dataset_key: one.dataset_id for one in found}
-    for one in found:
+        bounds = [(await datasets_store.get_bounds(tx, dataset))[0] for dataset in listed]
+    public_ids = {dataset.dataset_key: dataset.dataset_id for dataset in listed}
+    for dataset in listed:
         value = wire.ArchivedDataset(
-            id=one.dataset_id, name=one.name, created_at=clock.format_ms(one.created_ms)
+            id=dataset.dataset_id,
+            name=dataset.name,
+            created_at=clock.format_ms(dataset.created_ms),
         )
         yield archive_line("dataset", _encode(value))
     for delivery in deliveries:
         shown = wire.delivery(delivery, public_ids[delivery.dataset_key])
         yield archive_line("dataset_delivery", _encode(shown))
-    for dataset, bound in zip(found, bounds, strict=True):
+    for dataset, bound in zip(listed, bounds, strict=True):
         async for task, files in _tasks(db, dataset, bound):
             whole = wire.task(task, _encode(dataset.dataset_id), _encode(task.delivery_id))
             if files:
@@ -66,23 +69,23 @@ async def _tasks(
     """The tasks of a dataset in order, each with its files' ids and rows."""
     after_seq = 0
     while True:
-        found = []
+        page = []
         async with db.read() as tx:
             for task in await datasets_store.list_dataset_tasks(
                 tx, dataset.dataset_key, after_seq=after_seq, bound=bound, limit=TASKS_PER_READ
             ):
-                found.append((task, await list_files(tx, dataset.environment_id, task)))
-        for one in found:
-            yield one
-        if len(found) < TASKS_PER_READ:
+                page.append((task, await list_files(tx, dataset.environment_id, task)))
+        for task_and_files in page:
+            yield task_and_files
+        if len(page) < TASKS_PER_READ:
             return
-        after_seq = found[-1][0].seq
+        after_seq = page[-1][0].seq
 
 
 async def list_files(
     tx: Transaction, environment_id: str, task: DatasetTaskRow
 ) -> list[tuple[str, AttachmentRow]]:
-    """The files of a task, each with the id that clients use."""
+    """(public attachment id, attachment row) of each file of a task."""
     files = []
     for public_id, attachment_id in datasets.list_attachment_ids(task):
         row = await attachments_store.find_attachment(tx, environment_id, attachment_id)
@@ -108,10 +111,10 @@ async def _archived(
 
 
 def archive_line(kind: str, value: bytes) -> bytes:
-    """One line of an archive, without its end."""
+    """One line of an archive, without its line feed; `value` is JSON."""
     return b'{"kind":"%b","value":%b}' % (kind.encode(), value)
 
 
 def no_blob_store() -> Misconfigured:
-    """Files are to be moved, and nobody said where they lie."""
+    """The error of an export or import of files without a blob store."""
     return Misconfigured("nothing says where attachments are kept")

@@ -1,8 +1,8 @@
-"""Take in datasets and schemas from the lines of an archive.
+"""Import datasets and schemas from the lines of an archive.
 
-What was delivered never changes, so the same thing again is unchanged, and anything else of the
-same id is a conflict. What a line refers to without its being declared is created, with the id as
-the name, and takes its real name and time when it is declared after all.
+Delivered data never changes, so an equal line is unchanged, and a different one of the same id is
+a conflict. A dataset or delivery that is referred to before its declaration is created with its id
+as its name, and gets its name and time when it is declared.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ FUTURE_MS_MAX = 5 * 60 * 1000
 _encode = msgspec.json.Encoder().encode
 
 SourceLocation = tuple[str, int, str]
-"""Where a line stands: the file, the number of the line, the pointer to the value."""
+"""Location of an entry: file name, line number, JSON pointer to the value."""
 
 
 class _PendingTask(Struct, frozen=True):
-    """A task that waits for its chunk, and where it stood."""
+    """A task of the current chunk, and its location in the source."""
 
     declared: wire.ArchivedDatasetTask
     files: tuple[bytes, ...]
     delivery: DatasetDeliveryRow
-    place: SourceLocation
+    source_location: SourceLocation
 
 
 class DatasetImport:
     """The datasets and schemas of one import. `write` runs work in a transaction.
 
-    `settle` is told what became of each line: its kind, its place, and the outcome or the problem.
+    `record_result` is called for each line with kind, location, and outcome or Problem.
     """
 
     def __init__(
@@ -65,21 +65,21 @@ class DatasetImport:
         write: Write,
         environment_id: str,
         objects: BlobStore | None,
-        settle: Callable[[str, SourceLocation, str | Problem], None],
+        record_result: Callable[[str, SourceLocation, str | Problem], None],
     ) -> None:
         self._write = write
         self._environment_id = environment_id
         self._objects = objects
-        self._settle = settle
+        self._record_result = record_result
         self._datasets: dict[str, DatasetRow] = {}
         self._deliveries: dict[str, DatasetDeliveryRow] = {}
         self._chunk: dict[str, _PendingTask] = {}
         self._chunk_bytes = 0
 
-    async def take(self, kind: str, value: Any, place: SourceLocation) -> None:
-        """Take one line; raises InvalidContent or Conflict for one that is refused."""
+    async def import_entry(self, kind: str, value: Any, source_location: SourceLocation) -> None:
+        """Import one entry of KINDS; raises InvalidContent or Conflict if it is rejected."""
         if kind == "dataset_task":
-            await self._take_task(convert(value, wire.ArchivedDatasetTask), place)
+            await self._import_task(convert(value, wire.ArchivedDatasetTask), source_location)
             return
         await self.flush()
         if kind == "schema":
@@ -89,33 +89,35 @@ class DatasetImport:
         else:
             declared = convert(value, wire.ArchivedDatasetDelivery)
             outcome = await self._declare_delivery(declared)
-        self._settle(kind, place, outcome)
+        self._record_result(kind, source_location, outcome)
 
     async def flush(self) -> None:
-        """Write the tasks that wait: first their files, then, in one transaction, the rows."""
+        """Store the pending tasks: first their files, then, in one transaction, the rows."""
         chunk, self._chunk, self._chunk_bytes = list(self._chunk.values()), {}, 0
         if not chunk:
             return
-        ids = [one.declared.task_id for one in chunk]
+        ids = [pending.declared.task_id for pending in chunk]
         known = await self._write(
             lambda tx: datasets_store.find_stored_ids(tx, self._environment_id, ids)
         )
         new = {
-            one.declared.task_id: NewTask(
-                one.declared.task_id, one.declared.response, tuple(self._kept(one))
+            pending.declared.task_id: NewTask(
+                pending.declared.task_id,
+                pending.declared.response,
+                tuple(self._store_files(pending)),
             )
-            for one in chunk
-            if one.declared.task_id not in known
+            for pending in chunk
+            if pending.declared.task_id not in known
         }
         try:
             outcomes = await self._write(lambda tx: self._add(tx, chunk, new))
-        except Conflict as problem:  # somebody else was quicker; nothing of the chunk is stored
+        except Conflict as problem:  # another transaction was first; nothing of the chunk is stored
             outcomes = [problem] * len(chunk)
-        for one, outcome in zip(chunk, outcomes, strict=True):
-            self._settle("dataset_task", one.place, outcome)
+        for pending, outcome in zip(chunk, outcomes, strict=True):
+            self._record_result("dataset_task", pending.source_location, outcome)
 
-    def _kept(self, one: _PendingTask) -> Iterator[AttachedFile]:
-        for file, content in zip(one.declared.attachments or [], one.files, strict=True):
+    def _store_files(self, pending: _PendingTask) -> Iterator[AttachedFile]:
+        for file, content in zip(pending.declared.attachments or [], pending.files, strict=True):
             assert self._objects is not None
             row = attachments.store_file_now(
                 self._objects,
@@ -211,21 +213,27 @@ class DatasetImport:
         outcome, self._deliveries[declared.id] = await self._write(work)
         return outcome
 
-    async def _take_task(self, declared: wire.ArchivedDatasetTask, place: SourceLocation) -> None:
+    async def _import_task(
+        self, declared: wire.ArchivedDatasetTask, source_location: SourceLocation
+    ) -> None:
         listed = declared.attachments or []
         files = []
-        for number, one in enumerate(listed):
+        for number, file in enumerate(listed):
             pointer = f"/attachments/{number}"
-            attachments.check_name_and_type(one.name, one.mime_type, pointer)
-            files.append(attachments.decode_base64(one.content, f"{pointer}/content"))
+            attachments.check_name_and_type(file.name, file.mime_type, pointer)
+            files.append(attachments.decode_base64(file.content, f"{pointer}/content"))
         sizes = sum(map(len, files))
-        datasets.check_task(declared.task_id, declared.response, [one.id for one in listed], sizes)
+        datasets.check_task(
+            declared.task_id, declared.response, [file.id for file in listed], sizes
+        )
         if files and self._objects is None:
             raise no_blob_store()
         delivery = await self._delivery_of(declared.delivery, declared.dataset)
         if declared.task_id in self._chunk:
             await self.flush()
-        self._chunk[declared.task_id] = _PendingTask(declared, tuple(files), delivery, place)
+        self._chunk[declared.task_id] = _PendingTask(
+            declared, tuple(files), delivery, source_location
+        )
         self._chunk_bytes += sizes + len(_encode(declared.response))
         if len(self._chunk) >= CHUNK_TASKS or self._chunk_bytes >= CHUNK_BYTES:
             await self.flush()
@@ -296,40 +304,44 @@ class DatasetImport:
     async def _add(
         self, tx: Transaction, chunk: list[_PendingTask], new: dict[str, NewTask]
     ) -> list[str | Problem]:
-        """Store the new ones of a chunk of tasks; return what became of each."""
+        """Store the `new` tasks of a chunk; return an outcome or Conflict for each task."""
         outcomes: list[str | Problem] = []
-        for _, some in groupby(chunk, key=lambda one: one.delivery.delivery_id):
-            group = list(some)
-            added = [new[one.declared.task_id] for one in group if one.declared.task_id in new]
+        for _, run in groupby(chunk, key=lambda pending: pending.delivery.delivery_id):
+            group = list(run)
+            added = [
+                new[pending.declared.task_id]
+                for pending in group
+                if pending.declared.task_id in new
+            ]
             if added:
                 await datasets.add_imported_tasks(tx, group[0].delivery, added)
-            for one in group:
-                if one.declared.task_id in new:
+            for pending in group:
+                if pending.declared.task_id in new:
                     outcomes.append("added")
                     continue
                 stored = await datasets_store.find_dataset_task(
-                    tx, self._environment_id, one.declared.task_id
+                    tx, self._environment_id, pending.declared.task_id
                 )
                 assert stored is not None
-                outcomes.append(await self._compared(tx, stored, one))
+                outcomes.append(await self._compare(tx, stored, pending))
         return outcomes
 
-    async def _compared(
-        self, tx: Transaction, stored: DatasetTaskRow, one: _PendingTask
+    async def _compare(
+        self, tx: Transaction, stored: DatasetTaskRow, pending: _PendingTask
     ) -> str | Problem:
-        """What a line means for the stored task of its id: the same, or a conflict."""
+        """Compare an entry with the stored task of its id: "unchanged" or a Conflict."""
         files = await list_files(tx, self._environment_id, stored)
-        listed = one.declared.attachments or []
-        known = [(name, row.name, row.mime_type, row.digest) for name, row in files]
-        given = [
+        listed = pending.declared.attachments or []
+        stored_files = [(name, row.name, row.mime_type, row.digest) for name, row in files]
+        declared_files = [
             (file.id, file.name, file.mime_type, attachments.hash_content(content))
-            for file, content in zip(listed, one.files, strict=True)
+            for file, content in zip(listed, pending.files, strict=True)
         ]
         is_same = (
-            stored.delivery_id == one.delivery.delivery_id
-            and stored.dataset_key == one.delivery.dataset_key
-            and stored.response == _encode(one.declared.response)
-            and known == given
+            stored.delivery_id == pending.delivery.delivery_id
+            and stored.dataset_key == pending.delivery.dataset_key
+            and stored.response == _encode(pending.declared.response)
+            and stored_files == declared_files
         )
         if is_same:
             return "unchanged"

@@ -1,7 +1,7 @@
-"""Deliveries in archives: written as ids and what has changed since, read back byte for byte.
+"""Export and import deliveries: task ids, and the delivered versions of tasks changed since.
 
-A delivered task that is still as it was is an id; one that has changed comes with the version that
-was delivered. Long deliveries are several lines, so that a line stays short.
+A delivered task that has not changed is an id; one that has changed comes with its delivered
+version. Long deliveries are split into several lines. An import restores them byte for byte.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from plaudit.wire.v2.deliveries import ArchivedDelivery
 IDS_PER_LINE = 1000
 READ_AT_ONCE = 100
 LINE_BYTES = 4 * 1024 * 1024
-"""What the frozen tasks of a line have together, unless a single one has more."""
+"""Bytes of the frozen tasks of a line, unless a single one has more."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 async def delivery_lines(
-    db: Database, found: Sequence[tuple[ProjectRow, Sequence[DeliveryRow]]]
+    db: Database, deliveries_by_project: Sequence[tuple[ProjectRow, Sequence[DeliveryRow]]]
 ) -> AsyncIterator[bytes]:
-    """The values of the lines of deliveries, in order; each stands for itself."""
-    for project, listed in found:
-        for delivery in listed:
+    """JSON values of the archive lines of deliveries, in order; each line is complete."""
+    for project, deliveries_of_project in deliveries_by_project:
+        for delivery in deliveries_of_project:
             position = 0
             while position < delivery.task_count:
                 task_ids, changed = await _collect_line(db, project, delivery, position)
@@ -49,7 +49,7 @@ async def delivery_lines(
 async def _collect_line(
     db: Database, project: ProjectRow, delivery: DeliveryRow, start: int
 ) -> tuple[list[str], list[bytes]]:
-    """What the line of the tasks after `start` holds: ids, and the versions of changed tasks."""
+    """Content of the line that begins after position `start`: ids, and changed tasks' versions."""
     task_ids: list[str] = []
     changed: list[bytes] = []
     room = LINE_BYTES
@@ -57,7 +57,7 @@ async def _collect_line(
         after = start + len(task_ids)
         until = min(after + READ_AT_ONCE, delivery.task_count)
         values = await _read_versions(
-            db, project, delivery, after, until, room=room, begins=not task_ids
+            db, project, delivery, after, until, room=room, is_first=not task_ids
         )
         for task_id, value in values:
             task_ids.append(task_id)
@@ -77,37 +77,44 @@ async def _read_versions(
     until: int,
     *,
     room: int,
-    begins: bool,
+    is_first: bool,
 ) -> list[tuple[str, bytes | None]]:
-    """The next few tasks: each id, and the delivered version where the task is another now.
+    """Tasks at positions after `after` up to `until`: (id, delivered version if it has changed).
 
-    Ends before a version that passes `room` bytes, which is not read then; only the one that
-    begins a line is taken, however long.
+    Stops before a version that exceeds `room` bytes, which is not read; only the first one of a
+    line is included at any length.
     """
-    place = (delivery.project_key, delivery.delivery_seq)
+    delivery_key = (delivery.project_key, delivery.delivery_seq)
     kept: list[VersionNow] = []
     rows: dict[int, PageRow] = {}
     async with db.read() as tx:
-        now = await delivered.list_versions_now(tx, *place, after=after, until=until)
+        versions = await delivered.list_versions_now(tx, *delivery_key, after=after, until=until)
         lengths = {}
-        if any(one.is_changed for one in now):
-            lengths = await row_sizes.list_frozen_sizes(tx, *place, after=after, until=until)
-        for one in now:
-            if one.is_changed:
-                room -= lengths[one.position]
-                if room < 0 and not (begins and one is now[0]):
+        if any(version.is_changed for version in versions):
+            lengths = await row_sizes.list_frozen_sizes(tx, *delivery_key, after=after, until=until)
+        for version in versions:
+            if version.is_changed:
+                room -= lengths[version.position]
+                if room < 0 and not (is_first and version is versions[0]):
                     break
-            kept.append(one)
-        for is_changed, run in groupby(kept, key=lambda one: one.is_changed):
+            kept.append(version)
+        for is_changed, run in groupby(kept, key=lambda version: version.is_changed):
             if is_changed:
-                positions = [one.position for one in run]
+                positions = [version.position for version in run]
                 listed = await delivered.list_frozen(
-                    tx, *place, after=positions[0] - 1, until=positions[-1], with_patches=True
+                    tx,
+                    *delivery_key,
+                    after=positions[0] - 1,
+                    until=positions[-1],
+                    with_patches=True,
                 )
                 rows.update((row[0], row) for row in listed)
     return [
-        (one.task_id, _frozen(project, one, rows[one.position]) if one.is_changed else None)
-        for one in kept
+        (
+            version.task_id,
+            _frozen(project, version, rows[version.position]) if version.is_changed else None,
+        )
+        for version in kept
     ]
 
 
@@ -139,27 +146,27 @@ def _value(
         manifest_sha256=delivery.manifest_hash.hex(),
         position=start + 1,
         task_ids=task_ids,
-        frozen=[msgspec.Raw(one) for one in changed],
+        frozen=[msgspec.Raw(version) for version in changed],
     )
     return _encode(value)
 
 
 class DeliveryImport:
-    """The deliveries that one import has met; a part follows the one before it."""
+    """Deliveries of one import; the parts of each arrive in order."""
 
     def __init__(self, write: Write, environment_id: str) -> None:
         self._write = write
         self._environment_id = environment_id
         self._open: dict[str, DeliveryBuilder] = {}
-        self._places: dict[str, tuple[str, int]] = {}
+        self._source_locations: dict[str, tuple[str, int]] = {}
 
-    async def take(
-        self, declared: ArchivedDelivery, project: ProjectRow, place: tuple[str, int]
+    async def import_part(
+        self, declared: ArchivedDelivery, project: ProjectRow, source_location: tuple[str, int]
     ) -> str | None:
-        """Take a delivery, or a part of one; the outcome comes with its last part.
+        """Import a delivery, or a part of one; return the outcome with its last part, else None.
 
-        `place` is the file and line where it stands. Raises InvalidContent or Conflict, and has
-        then taken back what came of the delivery.
+        `source_location` is its file and line. Raises InvalidContent or Conflict after the delivery
+        was rolled back.
         """
         if not declared.task_ids:
             raise InvalidContent("a delivery has at least one task", pointer="/task_ids")
@@ -168,10 +175,10 @@ class DeliveryImport:
         )
         if stored is not None:
             return await self._compare(stored, declared, project)
-        self._places[declared.id] = place
+        self._source_locations[declared.id] = source_location
         builder = self._open.get(declared.id)
         if builder is None:
-            builder = await self._begin(declared, project)
+            builder = await self._start(declared, project)
             self._open[declared.id] = builder
         try:
             return await self._add(builder, declared, project)
@@ -180,14 +187,14 @@ class DeliveryImport:
             await builder.rollback()
             raise
 
-    async def settle(self) -> list[tuple[str, int, str]]:
-        """Take back the deliveries whose end never came; return file, line and id of each."""
+    async def rollback_unfinished(self) -> list[tuple[str, int, str]]:
+        """Roll back the deliveries without a last part; return (file, line, id) of each."""
         unfinished, self._open = self._open, {}
         for builder in unfinished.values():
             await builder.rollback()
-        return [(*self._places[one], one) for one in unfinished]
+        return [(*self._source_locations[delivery_id], delivery_id) for delivery_id in unfinished]
 
-    async def _begin(self, declared: ArchivedDelivery, project: ProjectRow) -> DeliveryBuilder:
+    async def _start(self, declared: ArchivedDelivery, project: ProjectRow) -> DeliveryBuilder:
         if not ids.is_usable(declared.id):
             raise InvalidContent(
                 "an id has 1 to 255 characters, no control characters", pointer="/id"
@@ -213,23 +220,23 @@ class DeliveryImport:
         versions = _delivered_versions(declared.frozen)
         start = 0
         while start < len(declared.task_ids):
-            some = declared.task_ids[start : start + FROZEN_AT_ONCE]
+            chunk = declared.task_ids[start : start + FROZEN_AT_ONCE]
 
             async def work(
-                tx: Transaction, start: int = start, some: list[str] = some
+                tx: Transaction, start: int = start, chunk: list[str] = chunk
             ) -> list[tuple[str, bytes]]:
-                listed = await _load_tasks(tx, project, some, start, versions)
+                listed = await _load_tasks(tx, project, chunk, start, versions)
                 await builder.reject_duplicates(tx, listed)
                 return await builder.add(tx, listed)
 
             added = await self._write(work)
             builder.commit_chunk(added)
             start += len(added)
-        whole = builder.count if declared.task_count is None else declared.task_count
-        if builder.count < whole:
+        total = builder.count if declared.task_count is None else declared.task_count
+        if builder.count < total:
             return None
-        if builder.count > whole:
-            raise InvalidContent(f"more tasks than the {whole} announced", pointer="/task_ids")
+        if builder.count > total:
+            raise InvalidContent(f"more tasks than the {total} announced", pointer="/task_ids")
         if declared.manifest_sha256 not in (None, builder.manifest_hash.hex()):
             raise Conflict("the tasks that are stored are not the ones that were delivered")
         delivered_ms = _delivered_ms(declared)
@@ -245,25 +252,28 @@ class DeliveryImport:
     async def _compare(
         self, stored: DeliveryRow, declared: ArchivedDelivery, project: ProjectRow
     ) -> str | None:
-        """Whether what is stored is what the part says; a delivery never changes."""
+        """Compare a part with the stored delivery: "unchanged" for the last part, None before it.
+
+        Raises Conflict for any difference: a delivery never changes.
+        """
         first = declared.position - 1
         until = first + len(declared.task_ids)
 
         async def work(tx: Transaction) -> list[str]:
-            found = await delivered.list_versions(
+            versions = await delivered.list_versions(
                 tx, stored.project_key, stored.delivery_seq,
                 after=first, until=until, other_seq=stored.delivery_seq,
             )  # fmt: skip
-            return [one.task_id for one in found]
+            return [version.task_id for version in versions]
 
-        given_ms = parse.moment(declared.delivered_at, "/delivered_at")
+        declared_ms = parse.moment(declared.delivered_at, "/delivered_at")
         manifest_hash = stored.manifest_hash and stored.manifest_hash.hex()
-        whole = until if declared.task_count is None else declared.task_count
+        total = until if declared.task_count is None else declared.task_count
         is_same = (
             stored.project_key == project.project_key
             and declared.name in (None, stored.name)
-            and given_ms in (None, stored.delivered_ms)
-            and whole == stored.task_count
+            and declared_ms in (None, stored.delivered_ms)
+            and total == stored.task_count
             and declared.response_schema_id == stored.schema_id
             and declared.manifest_sha256 in (None, manifest_hash)
             and await self._write(work) == declared.task_ids
@@ -274,28 +284,29 @@ class DeliveryImport:
 
 
 def _delivered_ms(declared: ArchivedDelivery) -> int:
-    given = parse.moment(declared.delivered_at, "/delivered_at")
-    return clock.now_ms() if given is None else given
+    delivered_ms = parse.moment(declared.delivered_at, "/delivered_at")
+    return clock.now_ms() if delivered_ms is None else delivered_ms
 
 
-def _delivered_versions(given: list[Any]) -> dict[str, StoredTask]:
-    """The versions that were delivered, as they were stored; by id."""
-    found = {}
-    for number, value in enumerate(given):
+def _delivered_versions(values: list[Any]) -> dict[str, StoredTask]:
+    """Delivered versions as rows by task id; raises InvalidContent below /frozen."""
+    versions = {}
+    for number, value in enumerate(values):
         try:
-            read = parse.read_task(value)
-            if read.completed_ms is None or read.created_ms is None:
+            parsed = parse.read_task(value)
+            if parsed.completed_ms is None or parsed.created_ms is None:
                 raise InvalidContent("a delivered task has created_at and completed_at")
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"/frozen/{number}{exc.pointer}") from exc
-        rendered = render.render(read.task, read.created_ms, read.completed_ms)
-        batch = read.task.batch
-        found[read.task.task_id] = StoredTask(
-            0, 0, read.task.task_id, batch if isinstance(batch, str) or batch is None else batch.id,
-            read.task.status, read.created_ms, read.completed_ms, rendered.head, rendered.body,
-            rendered.patches,
+        rendered = render.render(parsed.task, parsed.created_ms, parsed.completed_ms)
+        batch = parsed.task.batch
+        versions[parsed.task.task_id] = StoredTask(
+            0, 0, parsed.task.task_id,
+            batch if isinstance(batch, str) or batch is None else batch.id,
+            parsed.task.status, parsed.created_ms, parsed.completed_ms, rendered.head,
+            rendered.body, rendered.patches,
         )  # fmt: skip
-    return found
+    return versions
 
 
 async def _load_tasks(
@@ -305,21 +316,26 @@ async def _load_tasks(
     start: int,
     versions: dict[str, StoredTask],
 ) -> list[StoredTask]:
-    """The first of these tasks: the version given, else the task as it is stored.
+    """Load the leading tasks: the delivered version if given, else the task as stored.
 
-    As many as may be held at once; at least one.
+    As many as have CHUNK_BYTES together; at least one. Raises InvalidContent for a task that is not
+    in the project, or neither completed nor given.
     """
-    places = await tasks.locate_tasks(tx, project.environment_id, task_ids)
-    seqs = [seq for project_key, seq in places.values() if project_key == project.project_key]
-    lengths = await frozen_tasks.list_sizes(tx, project.project_key, seqs) if seqs else {}
-    stored_bytes = [lengths.get(places.get(one, (0, 0))[1], 0) for one in task_ids]
+    locators = await tasks.locate_tasks(tx, project.environment_id, task_ids)
+    seqs = [seq for project_key, seq in locators.values() if project_key == project.project_key]
+    sizes = await frozen_tasks.list_sizes(tx, project.project_key, seqs) if seqs else {}
+    stored_bytes = [sizes.get(locators.get(task_id, (0, 0))[1], 0) for task_id in task_ids]
     task_ids = task_ids[: row_sizes.count_fitting(stored_bytes, CHUNK_BYTES)]
-    seqs = [places[one][1] for one in task_ids if places.get(one, (0,))[0] == project.project_key]
+    seqs = [
+        locators[task_id][1]
+        for task_id in task_ids
+        if locators.get(task_id, (0,))[0] == project.project_key
+    ]
     states = await frozen_tasks.list_states(tx, project.project_key, seqs) if seqs else {}
-    found = await frozen_tasks.list_completed(tx, project.project_key, seqs) if seqs else {}
+    completed = await frozen_tasks.list_completed(tx, project.project_key, seqs) if seqs else {}
     listed = []
     for number, task_id in enumerate(task_ids, start):
-        project_key, seq = places.get(task_id, (None, 0))
+        project_key, seq = locators.get(task_id, (None, 0))
         problem = None
         if project_key != project.project_key:
             problem = f"the project has no task {task_id!r}"
@@ -328,8 +344,8 @@ async def _load_tasks(
             listed.append(version)
             if version.batch_id != states[seq][1]:
                 problem = f"task {task_id!r} is stored in another batch than it was delivered in"
-        elif seq in found:
-            listed.append(found[seq])
+        elif seq in completed:
+            listed.append(completed[seq])
         else:
             problem = f"task {task_id!r} is not completed, and its delivered version is not given"
         if problem is not None:

@@ -1,8 +1,8 @@
-"""Take tasks in: from files of any format into the store, in bounded memory, again and again.
+"""Importer: store the entries of files of any format, in bounded memory and idempotently.
 
-Importing the same thing twice changes nothing; a run that was killed is finished by running it
-again. Rows go in by chunks, each one transaction, while the next chunk is being read. Every row
-that is refused is reported with its file, line and JSON pointer.
+Importing the same file twice changes nothing, and a killed import is completed by running it again.
+Rows are written in chunks, one transaction each, while the next chunk is being read. Every
+rejected row is reported with its file, line and JSON pointer.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ OUTCOMES = ("added", "updated", "unchanged", "rejected")
 
 
 class ImportEntry(Struct, frozen=True):
-    """One thing that a file holds: its kind, its value as decoded JSON, and where it stands.
+    """One entry of a file: its kind, its value as decoded JSON, and its line.
 
-    `pointer` leads from the line to the value; `problem` stands in for one that is not readable.
+    `pointer` leads from the line to the value; `problem` replaces a value that cannot be read.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class ImportEntry(Struct, frozen=True):
 
 
 class Reject(Struct, frozen=True):
-    """A row that was refused, and why."""
+    """A rejected row: file, line, JSON pointer and reason."""
 
     file: str
     line: int
@@ -70,20 +70,20 @@ class Reject(Struct, frozen=True):
 
 
 def printable(text: str) -> str:
-    """A text out of a file, which may hold anything, as one may show it: bounded, no controls."""
+    """Text of a file made safe to show: cut to CHARS_MAX, unprintable characters escaped."""
     safe = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:CHARS_MAX])
     return safe if len(text) <= CHARS_MAX else f"{safe}…"
 
 
 class Source(Struct, frozen=True):
-    """A file to import and how to read it."""
+    """A file to import; `entries` reads it lazily."""
 
     path: Path
     entries: Callable[[], Iterator[ImportEntry]]
 
 
 class Summary:
-    """How an import went: a count for each kind and outcome."""
+    """Result of an import: number of entries by kind and outcome."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -93,25 +93,25 @@ class Summary:
 
     def total(self, outcome: str) -> int:
         """The number of rows of every kind with this outcome."""
-        return sum(count for (_, one), count in self.counts.items() if one == outcome)
+        return sum(count for (_, counted), count in self.counts.items() if counted == outcome)
 
     def __str__(self) -> str:
         parts = []
         for kind in sorted({kind for kind, _ in self.counts}, key=_rank_of_kind):
-            found = [
+            parts_of_kind = [
                 f"{self.counts[kind, outcome]} {outcome}"
                 for outcome in OUTCOMES
                 if self.counts[kind, outcome]
             ]
-            parts.append(f"{PLURALS.get(kind, f'{kind}s')}: {', '.join(found)}")
+            parts.append(f"{PLURALS.get(kind, f'{kind}s')}: {', '.join(parts_of_kind)}")
         return "; ".join(parts) or "nothing to import"
 
 
 class Importer:
     """One import into one environment. Use it once: `run` over the sources.
 
-    `write` runs a piece of work in a transaction. While it is a transaction of its own, the next
-    chunk is read meanwhile; `in_one` says that all work shares one, which must never be left.
+    `write` runs work in a transaction. With `in_one_transaction` all work shares one and is awaited
+    in turn; otherwise the next chunk is read while one is being written.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Importer:
         write: Write,
         environment_id: str,
         *,
-        in_one: bool,
+        in_one_transaction: bool,
         project_name: str | None,
         replace: bool,
         on_reject: Callable[[Reject], None],
@@ -127,56 +127,59 @@ class Importer:
     ) -> None:
         self.summary = Summary()
         self._write_in = write
-        self._in_one = in_one
+        self._in_one_transaction = in_one_transaction
         self._environment_id = environment_id
         self._project_name = project_name
         self._replace = replace
         self._on_reject = on_reject
-        self._declared = ProjectReferences(write, environment_id, replace=replace)
-        self._datasets = DatasetImport(write, environment_id, objects, self._settle)
-        self._delivered = DeliveryImport(write, environment_id)
+        self._references = ProjectReferences(write, environment_id, replace=replace)
+        self._datasets = DatasetImport(write, environment_id, objects, self._record_result)
+        self._deliveries = DeliveryImport(write, environment_id)
         self._chunk: dict[str, _PendingTask] = {}
         self._chunk_bytes = 0
         self._writing: asyncio.Task[None] | None = None
 
     async def run(self, sources: Iterable[Source]) -> Summary:
-        """Import every source; refused rows go to `on_reject` and the rest goes in."""
+        """Import every source; rejected rows go to `on_reject`, all others are stored.
+
+        Raises InvalidContent where a file is unreadable, after storing what came before.
+        """
         if self._project_name is not None:
             names.check_name(self._project_name, "")
-        damage = None
+        unreadable = None
         try:
             for source in sources:
                 for entry in source.entries():
-                    await self._take(entry, source.path.name)
+                    await self._import_entry(entry, source.path.name)
         except InvalidContent as exc:
-            damage = exc  # the rest of the file is lost, what came before it is not
+            unreadable = exc  # the rest of the file is lost, what came before it is not
         finally:
             await self._flush()
-            await self._written()
+            await self._await_writing()
             await self._datasets.flush()
-        await self._declared.complete_referenced_batches()
-        for file, line, delivery_id in await self._delivered.settle():
+        await self._references.complete_referenced_batches()
+        for file, line, delivery_id in await self._deliveries.rollback_unfinished():
             problem = InvalidContent(f"the last part of delivery {delivery_id!r} is missing")
             self._reject("delivery", file, line, problem, "/value")
-        if damage is not None:
-            raise damage
+        if unreadable is not None:
+            raise unreadable
         return self.summary
 
-    async def _take(self, entry: ImportEntry, file: str) -> None:
+    async def _import_entry(self, entry: ImportEntry, file: str) -> None:
         try:
             if entry.problem is not None:
                 raise entry.problem
             if entry.kind == "task":
-                await self._take_task(entry, file)
+                await self._import_task(entry, file)
             elif entry.kind in ("project", "batch"):
                 await self._flush()
-                outcome = await self._declared.declare(entry.kind, entry.value)
+                outcome = await self._references.declare(entry.kind, entry.value)
                 self.summary.add(entry.kind, outcome)
             elif entry.kind in dataset_import.KINDS:
-                place = (file, entry.line, entry.pointer)
-                await self._datasets.take(entry.kind, entry.value, place)
+                source_location = (file, entry.line, entry.pointer)
+                await self._datasets.import_entry(entry.kind, entry.value, source_location)
             elif entry.kind == "delivery":
-                await self._take_delivery(entry, file)
+                await self._import_delivery(entry, file)
             elif entry.kind != "organization":
                 known = ", ".join(KINDS)
                 problem = InvalidContent(f"{entry.kind!r} is not imported; known are {known}")
@@ -184,67 +187,69 @@ class Importer:
         except (InvalidContent, Conflict) as problem:
             self._reject(entry.kind, file, entry.line, problem, entry.pointer)
 
-    async def _take_task(self, entry: ImportEntry, file: str) -> None:
-        read = parse.read_task(entry.value)
-        task = read.task
-        if read.completed_ms is not None and read.completed_ms > clock.now_ms() + FUTURE_MS_MAX:
+    async def _import_task(self, entry: ImportEntry, file: str) -> None:
+        parsed = parse.read_task(entry.value)
+        task = parsed.task
+        if parsed.completed_ms is not None and parsed.completed_ms > clock.now_ms() + FUTURE_MS_MAX:
             raise InvalidContent(
                 "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
             )
         urls.check_length(task.callback_url, "/callback_url")
-        await self._declared.check_batch_project(task.batch, task.project, self._project_name)
-        project = await self._declared.project_for(task.project, self._project_name)
-        batch = await self._declared.batch_for(task.batch, project)
+        await self._references.check_batch_project(task.batch, task.project, self._project_name)
+        project = await self._references.project_for(task.project, self._project_name)
+        batch = await self._references.batch_for(task.batch, project)
         if task.task_id in self._chunk:
             await self._flush()
-        incoming = merge.prepare(read, project, batch, clock.now_ms())
+        incoming = merge.prepare(parsed, project, batch, clock.now_ms())
         self._chunk[task.task_id] = _PendingTask(incoming, file, entry.line, entry.pointer)
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
             await self._flush()
 
-    async def _take_delivery(self, entry: ImportEntry, file: str) -> None:
+    async def _import_delivery(self, entry: ImportEntry, file: str) -> None:
         await self._flush()
-        await self._written()
+        await self._await_writing()
         declared = parse.convert(entry.value, ArchivedDelivery)
         delivered_ms = parse.moment(declared.delivered_at, "/delivered_at")
         if delivered_ms is not None and delivered_ms > clock.now_ms() + FUTURE_MS_MAX:
             raise InvalidContent(
                 "delivered_at lies more than 5 minutes ahead", pointer="/delivered_at"
             )
-        project = await self._declared.project_for(declared.project, self._project_name)
-        outcome = await self._delivered.take(declared, project, (file, entry.line))
+        project = await self._references.project_for(declared.project, self._project_name)
+        outcome = await self._deliveries.import_part(declared, project, (file, entry.line))
         if outcome is not None:
             self.summary.add("delivery", outcome)
 
     async def _flush(self) -> None:
         """Hand the chunk to the writer once the one before it is written."""
-        await self._written()
+        await self._await_writing()
         if not self._chunk:
             return
         chunk, self._chunk, self._chunk_bytes = list(self._chunk.values()), {}, 0
-        if self._in_one:
+        if self._in_one_transaction:
             await self._write(chunk)
         else:
             self._writing = asyncio.create_task(self._write(chunk))
             await asyncio.sleep(0)
 
-    async def _written(self) -> None:
+    async def _await_writing(self) -> None:
         if self._writing is not None:
             writing, self._writing = self._writing, None
             await writing
 
     async def _write(self, chunk: list[_PendingTask]) -> None:
         async def work(tx: Transaction) -> list[ImportResult]:
-            incoming = [one.incoming for one in chunk]
+            incoming = [pending.incoming for pending in chunk]
             return await merge.merge(tx, self._environment_id, incoming, replace=self._replace)
 
-        for one, outcome in zip(chunk, await self._write_in(work), strict=True):
-            self._settle("task", (one.file, one.line, one.pointer), outcome)
+        for pending, outcome in zip(chunk, await self._write_in(work), strict=True):
+            self._record_result("task", (pending.file, pending.line, pending.pointer), outcome)
 
-    def _settle(self, kind: str, place: tuple[str, int, str], outcome: str | Problem) -> None:
+    def _record_result(
+        self, kind: str, source_location: tuple[str, int, str], outcome: str | Problem
+    ) -> None:
         if isinstance(outcome, Problem):
-            file, line, pointer = place
+            file, line, pointer = source_location
             self._reject(kind, file, line, outcome, pointer)
         else:
             self.summary.add(kind, outcome)
@@ -256,7 +261,7 @@ class Importer:
 
 
 class _PendingTask(Struct, frozen=True):
-    """A task that waits for its chunk, and where it stood."""
+    """A task of the current chunk, and its location in the source."""
 
     incoming: IncomingTask
     file: str
@@ -265,7 +270,7 @@ class _PendingTask(Struct, frozen=True):
 
 
 class _StrictImportRefused(Exception):
-    """Takes a strict import's transaction back."""
+    """Rolls a strict import's transaction back."""
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
@@ -282,17 +287,17 @@ async def import_sources(
     on_reject: Callable[[Reject], None],
     objects: BlobStore | None = None,
 ) -> Summary:
-    """Import files; the summary's counts say what happened. `objects` is where attachments go.
+    """Import files; return the number of entries by kind and outcome. `objects` keeps attachments.
 
-    A strict import is one transaction, which is taken back if any row is refused; it holds other
-    writers up while it runs.
+    A strict import is one transaction, rolled back if any row is rejected; it blocks other writers
+    while it runs. Raises InvalidContent where a file is unreadable.
     """
 
     def importer(write: Write) -> Importer:
         return Importer(
             write,
             environment_id,
-            in_one=strict,
+            in_one_transaction=strict,
             project_name=project_name,
             replace=replace,
             on_reject=on_reject,

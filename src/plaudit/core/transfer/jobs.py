@@ -1,8 +1,8 @@
-"""Jobs: imports, archives and deliveries that somebody started in a browser and that take time.
+"""Jobs: imports, archives and deliveries started in the workspace (docs/adr/0026).
 
-A job is a row that every process reads. Whoever runs it moves its lease ahead; once the lease ends
-the job has broken off, for its process has died. Nothing takes it up again: what it had stored
-stays, and it is started anew by hand, which repeats nothing that was stored.
+A job is a row that every process reads. The process that runs it renews its lease; once the lease
+has ended the job is broken, and is not resumed. What it had stored stays, and a new job of the same
+request stores nothing twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from plaudit.store.transfer.jobs import Job, JobKind, JobState, RejectedRow
 LEASE_MS = 30_000
 REJECTS_KEPT_MAX = 1000
 FILE_KEPT_MS = 12 * 3600 * 1000
-"""How long the file of a job is kept; less than the day after which objects are swept."""
+"""How long a job's file is kept; less than the day after which unreferenced blobs are deleted."""
 
 KEPT_MS = 30 * 24 * 3600 * 1000
 FILES_AT_ONCE = 50
@@ -39,29 +39,29 @@ _encode = msgspec.json.Encoder().encode
 
 
 class JobProgress(Struct, kw_only=True, omit_defaults=True):
-    """How far a job is. `total` is about how much there is to do, 0 as long as nobody knows."""
+    """Progress of a job: `done` of about `total` units, 0 while the total is unknown."""
 
     phase: str = ""
     done: int = 0
     total: int = 0
     counts: dict[str, int] = {}
-    """Rows by what became of them (see intake.OUTCOMES)."""
+    """Number of rows by result (see `importer.OUTCOMES`)."""
     result: str = ""
-    """The id of what was made, or a sentence on what was done."""
+    """Id of the created object, or a sentence about the result."""
 
 
 _read_progress = msgspec.json.Decoder(JobProgress).decode
 
 
 def job_progress(job: Job) -> JobProgress:
-    """How far a job is, as it last wrote it down."""
+    """Progress of a job as last saved."""
     return _read_progress(job.progress)
 
 
 def job_request(job: Job) -> dict[str, Any]:
-    """What a job was asked for."""
-    found: dict[str, Any] = msgspec.json.decode(job.about)
-    return found
+    """Request of a job, as `start_job` was given it."""
+    request: dict[str, Any] = msgspec.json.decode(job.about)
+    return request
 
 
 async def start_job(
@@ -69,10 +69,10 @@ async def start_job(
     environment_id: str,
     user_id: str,
     kind: JobKind,
-    asked: dict[str, Any],
+    request: dict[str, Any],
     phase: str,
 ) -> Job:
-    """Start a job; raises Conflict while another one of its kind is under way."""
+    """Add a running job; raises Conflict while another of its kind runs in the environment."""
     now = clock.now_ms()
     await jobs.end_expired_jobs(tx, environment_id, kind, now=now)
     job = Job(
@@ -83,7 +83,7 @@ async def start_job(
         user_id=user_id,
         created_ms=now,
         lease_ms=now + LEASE_MS,
-        about=_encode(asked),
+        about=_encode(request),
         progress=_encode(JobProgress(phase=phase)),
     )
     if not await jobs.insert_job(tx, job):
@@ -96,22 +96,22 @@ async def start_job(
 async def save_progress(
     db: Database, job: Job, progress: JobProgress, rejects: Sequence[Reject], reject_count: int
 ) -> bool:
-    """Write down how far a job is, and rows it refused, of which `reject_count` are written.
+    """Save a job's progress and `rejects`, numbered from `reject_count`; renew its lease.
 
-    False if the job is no longer ours: its lease ended, and somebody started another one.
+    False if the job is no longer running: its lease ended, and another one was started.
     """
 
     async def work(tx: Transaction) -> bool:
-        is_ours = await jobs.save_progress(
+        is_running = await jobs.save_progress(
             tx,
             job.environment_id,
             job.job_id,
             progress=_encode(progress),
             lease_ms=clock.now_ms() + LEASE_MS,
         )
-        if is_ours and rejects:
+        if is_running and rejects:
             await _save_rejects(tx, job, rejects, reject_count)
-        return is_ours
+        return is_running
 
     return await db.write(work)
 
@@ -127,10 +127,10 @@ async def end_job(
     reason: str = "",
     file_size: int | None = None,
 ) -> bool:
-    """End a job; False if it was no longer ours."""
+    """End a job in `state` with its last rejects; False if it was no longer running."""
 
     async def work(tx: Transaction) -> bool:
-        is_ours = await jobs.end_job(
+        is_running = await jobs.end_job(
             tx,
             job.environment_id,
             job.job_id,
@@ -140,75 +140,77 @@ async def end_job(
             reason=printable(reason)[:REASON_CHARS_MAX],
             file_size=file_size,
         )
-        if is_ours and rejects:
+        if is_running and rejects:
             await _save_rejects(tx, job, rejects, reject_count)
-        return is_ours
+        return is_running
 
     return await db.write(work)
 
 
 async def get_job(tx: Transaction, environment_id: str, kind: JobKind, job_id: str) -> Job:
-    """A job of this environment, broken off if its lease has ended; raises NotFound."""
-    found = await jobs.find_job(tx, environment_id, job_id)
-    if found is None or found.kind is not kind:
+    """A job of this environment, broken if its lease has ended; raises NotFound."""
+    job = await jobs.find_job(tx, environment_id, job_id)
+    if job is None or job.kind is not kind:
         raise NotFound
-    return with_expired_lease(found)
+    return with_expired_lease(job)
 
 
 async def list_latest_jobs(
     tx: Transaction, environment_id: str, kind: JobKind, limit: int
 ) -> list[Job]:
-    """The latest jobs of a kind, newest first."""
+    """Up to `limit` jobs of a kind, newest first, broken if their lease has ended."""
     return [
-        with_expired_lease(one)
-        for one in await jobs.list_jobs(tx, environment_id, kind, limit=limit)
+        with_expired_lease(job)
+        for job in await jobs.list_jobs(tx, environment_id, kind, limit=limit)
     ]
 
 
 def with_expired_lease(job: Job) -> Job:
-    """The job, broken off if it still counts as running and its lease has ended."""
+    """The job, in state broken if it is stored as running and its lease has ended."""
     if job.state is JobState.running and job.lease_ms <= clock.now_ms():
         return msgspec.structs.replace(job, state=JobState.broken, ended_ms=job.lease_ms)
     return job
 
 
 def has_file(job: Job) -> bool:
-    """Whether what the job made can still be had."""
+    """True while the file that the job made can be downloaded."""
     is_kept = job.ended_ms is not None and clock.now_ms() < job.ended_ms + FILE_KEPT_MS
     return job.file_size is not None and is_kept
 
 
 def file_key(job: Job) -> str:
-    """The key of the object that a job made.
+    """Key of the blob that a job made.
 
-    No row of attachments names it, so the sweep of objects deletes what is left behind.
+    No attachment refers to it, so the deletion of unreferenced blobs removes what is left behind.
     """
     return f"{job.environment_id}/{job.job_id}"
 
 
 async def delete_earlier_files(db: Database, objects: BlobStore, job: Job) -> None:
-    """Delete the files of the jobs of its environment before this one."""
+    """Delete the files of earlier archive jobs of the job's environment."""
     async with db.read() as tx:
-        found = await jobs.list_kept_archives(tx, job.environment_id, limit=FILES_AT_ONCE)
-    await _delete_files(db, objects, [one for one in found if one.job_id < job.job_id])
+        archives = await jobs.list_kept_archives(tx, job.environment_id, limit=FILES_AT_ONCE)
+    await _delete_files(
+        db, objects, [archive for archive in archives if archive.job_id < job.job_id]
+    )
 
 
 async def delete_expired_files(db: Database, objects: BlobStore) -> int:
-    """Delete some files that are kept no longer; return how many."""
+    """Delete up to FILES_AT_ONCE files older than FILE_KEPT_MS; return their number."""
     async with db.read() as tx:
         before = clock.now_ms() - FILE_KEPT_MS
-        found = await jobs.list_expired_files(tx, before=before, limit=FILES_AT_ONCE)
-    await _delete_files(db, objects, found)
-    return len(found)
+        expired = await jobs.list_expired_files(tx, before=before, limit=FILES_AT_ONCE)
+    await _delete_files(db, objects, expired)
+    return len(expired)
 
 
 async def delete_ended_jobs(tx: Transaction, *, limit: int) -> int:
-    """Delete up to `limit` jobs that ended longer ago than they are kept; return how many."""
+    """Delete up to `limit` jobs that ended more than KEPT_MS ago; return their number."""
     return await jobs.delete_ended_jobs(tx, before=clock.now_ms() - KEPT_MS, limit=limit)
 
 
-async def _delete_files(db: Database, objects: BlobStore, found: Sequence[Job]) -> None:
-    for job in found:
+async def _delete_files(db: Database, objects: BlobStore, ended: Sequence[Job]) -> None:
+    for job in ended:
         await objects.delete([file_key(job)])
 
         async def work(tx: Transaction, job: Job = job) -> None:
@@ -219,6 +221,7 @@ async def _delete_files(db: Database, objects: BlobStore, found: Sequence[Job]) 
 
 async def _save_rejects(tx: Transaction, job: Job, rejects: Sequence[Reject], number: int) -> None:
     rows = [
-        RejectedRow(one.line, printable(one.pointer), printable(one.message)) for one in rejects
+        RejectedRow(reject.line, printable(reject.pointer), printable(reject.message))
+        for reject in rejects
     ]
     await jobs.insert_rejects(tx, job.environment_id, job.job_id, number, rows)

@@ -1,8 +1,8 @@
-"""Put incoming tasks beside the stored ones: new, the same, further on, or in conflict.
+"""Merge imported tasks into the stored ones: added, updated, unchanged, or a conflict.
 
-The same content again is no change (ids and times that the server made are taken from the stored
-task). A pending task that has come further, and new metadata, are updates. A task that differs
-in any other way is a conflict, unless replacing was asked for.
+Equal content is no change (ids and times minted by the server are taken from the stored task). A
+later status of a pending task, and new metadata, are updates. Any other difference is a conflict,
+unless the import replaces.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from plaudit.wire.v2.parse import ReadTask
 from plaudit.wire.v2.render import Rendered
 
 ImportResult = str | Problem
-"""What became of a task: "added", "updated", "unchanged", or why it was refused."""
+"""Result of one task: "added", "updated", "unchanged", or the Problem that rejected it."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class IncomingTask(Struct, frozen=True):
-    """A validated task on its way in.
+    """A validated task to be merged.
 
     `rendered` is None for a completed task without a time: its time is taken from the project's
     clock, inside the transaction.
@@ -45,13 +45,14 @@ class IncomingTask(Struct, frozen=True):
 
     @property
     def needs_completion_time(self) -> bool:
+        """True for a completed task without a time of completion."""
         return self.read.task.status is TaskStatus.completed and self.read.completed_ms is None
 
 
 def prepare(read: ReadTask, project: ProjectRow, batch: BatchRow | None, now: int) -> IncomingTask:
-    """Render a task as far as that can be done before it has a place in the store.
+    """Render a task as far as possible outside the transaction; `now` is its default creation time.
 
-    Raises InvalidContent for one that is too long to be kept.
+    Raises InvalidContent if its content or threads are too long.
     """
     created_ms = now if read.created_ms is None else read.created_ms
     incoming = IncomingTask(
@@ -73,93 +74,97 @@ def prepare(read: ReadTask, project: ProjectRow, batch: BatchRow | None, now: in
 async def merge(
     tx: Transaction, environment_id: str, incoming: Sequence[IncomingTask], *, replace: bool
 ) -> list[ImportResult]:
-    """Store a chunk of tasks, no id twice; return what became of each."""
-    places = await tasks.locate_tasks(
-        tx, environment_id, [one.read.task.task_id for one in incoming]
+    """Store a chunk of tasks with distinct ids; return a result for each, in order."""
+    locators = await tasks.locate_tasks(
+        tx, environment_id, [task.read.task.task_id for task in incoming]
     )
     outcomes: list[ImportResult] = []
     fresh: dict[int, list[IncomingTask]] = {}
-    for one in incoming:
-        place = places.get(one.read.task.task_id)
-        if place is not None:
-            outcomes.append(await _merge_stored(tx, environment_id, one, place, replace=replace))
+    for task in incoming:
+        locator = locators.get(task.read.task.task_id)
+        if locator is not None:
+            outcomes.append(await _merge_stored(tx, environment_id, task, locator, replace=replace))
             continue
-        refusal = await _reserve_unique_id(tx, environment_id, one)
+        refusal = await _reserve_unique_id(tx, environment_id, task)
         outcomes.append(refusal or "added")
         if refusal is None:
-            fresh.setdefault(one.project.project_key, []).append(one)
-    # In a fixed order, so that two imports never wait for each other's clocks crosswise.
+            fresh.setdefault(task.project.project_key, []).append(task)
+    # In sorted order, so that two imports cannot deadlock on the clocks of projects.
     for project_key in sorted(fresh):
         await _insert(tx, environment_id, project_key, fresh[project_key])
     return outcomes
 
 
 async def _reserve_unique_id(
-    tx: Transaction, environment_id: str, one: IncomingTask
+    tx: Transaction, environment_id: str, incoming: IncomingTask
 ) -> Conflict | None:
-    unique_id, task_id = one.read.task.unique_id, one.read.task.task_id
+    unique_id, task_id = incoming.read.task.unique_id, incoming.read.task.task_id
     if unique_id is None:
         return None
-    holder = await unique_ids.reserve_unique_id(tx, environment_id, unique_id, task_id)
-    if holder == task_id:
+    owner_id = await unique_ids.reserve_unique_id(tx, environment_id, unique_id, task_id)
+    if owner_id == task_id:
         return None
-    return Conflict(f"unique_id {unique_id!r} belongs to task {holder!r}")
+    return Conflict(f"unique_id {unique_id!r} belongs to task {owner_id!r}")
 
 
 async def _insert(
     tx: Transaction, environment_id: str, project_key: int, incoming: Sequence[IncomingTask]
 ) -> None:
-    seq = await projects.reserve_seqs(tx, project_key, len(incoming))
-    given = [one.read.completed_ms for one in incoming if one.read.completed_ms is not None]
-    if given:
-        await projects.advance_clock(tx, project_key, max(given))
-    tick = 0
-    if any(one.needs_completion_time for one in incoming):
-        tick = await projects.next_completion_time(tx, project_key, clock.now_ms())
-    rows, annotation_places = [], []
+    first_seq = await projects.reserve_seqs(tx, project_key, len(incoming))
+    completion_times = [
+        task.read.completed_ms for task in incoming if task.read.completed_ms is not None
+    ]
+    if completion_times:
+        await projects.advance_clock(tx, project_key, max(completion_times))
+    next_ms = 0
+    if any(task.needs_completion_time for task in incoming):
+        next_ms = await projects.next_completion_time(tx, project_key, clock.now_ms())
+    rows, annotation_locators = [], []
     progress: dict[str, dict[TaskStatus, int]] = {}
-    for number, one in enumerate(incoming, seq):
-        rows.append(_row(one, number, tick if one.needs_completion_time else one.read.completed_ms))
-        annotation_places += [
-            (hash_annotation_id(one_id), project_key, number)
-            for one_id in one.read.foreign_annotation_ids
+    for task_seq, task in enumerate(incoming, first_seq):
+        rows.append(
+            _row(task, task_seq, next_ms if task.needs_completion_time else task.read.completed_ms)
+        )
+        annotation_locators += [
+            (hash_annotation_id(annotation_id), project_key, task_seq)
+            for annotation_id in task.read.foreign_annotation_ids
         ]
-        if one.batch_id is not None:
-            counts = progress.setdefault(one.batch_id, {})
-            counts[one.read.task.status] = counts.get(one.read.task.status, 0) + 1
+        if task.batch_id is not None:
+            counts = progress.setdefault(task.batch_id, {})
+            counts[task.read.task.status] = counts.get(task.read.task.status, 0) + 1
     await tasks.insert_tasks(tx, environment_id, rows)
-    if annotation_places:
-        await tasks.insert_annotation_locators(tx, environment_id, annotation_places)
+    if annotation_locators:
+        await tasks.insert_annotation_locators(tx, environment_id, annotation_locators)
     for batch_id in sorted(progress):
         await batches.add_progress(tx, project_key, batch_id, progress[batch_id])
     await work_queue.open_work(tx, incoming[0].project, rows)
 
 
-def _row(one: IncomingTask, seq: int, completed_ms: int | None) -> StoredTask:
-    task = one.read.task
-    rendered = one.rendered or render.render(task, one.created_ms, completed_ms)
+def _row(incoming: IncomingTask, seq: int, completed_ms: int | None) -> StoredTask:
+    task = incoming.read.task
+    rendered = incoming.rendered or render.render(task, incoming.created_ms, completed_ms)
     return StoredTask(
-        one.project.project_key, seq, task.task_id, one.batch_id, task.status, one.created_ms,
-        completed_ms, rendered.head, rendered.body, rendered.patches, one.content,
-        task.unique_id, task.callback_url,
+        incoming.project.project_key, seq, task.task_id, incoming.batch_id, task.status,
+        incoming.created_ms, completed_ms, rendered.head, rendered.body, rendered.patches,
+        incoming.content, task.unique_id, task.callback_url,
     )  # fmt: skip
 
 
 async def _merge_stored(
     tx: Transaction,
     environment_id: str,
-    one: IncomingTask,
-    place: tuple[int, int],
+    incoming: IncomingTask,
+    locator: tuple[int, int],
     *,
     replace: bool,
 ) -> ImportResult:
-    stored = await tasks.get_task(tx, *place)
-    verdict = _compare(stored, one, replace=replace)
-    if verdict != "updated":
-        return verdict
-    completed_ms = one.read.completed_ms
-    if one.needs_completion_time:
-        is_same_work = stored.status is TaskStatus.completed and _has_same_threads(stored, one)
+    stored = await tasks.get_task(tx, *locator)
+    result = _compare(stored, incoming, replace=replace)
+    if result != "updated":
+        return result
+    completed_ms = incoming.read.completed_ms
+    if incoming.needs_completion_time:
+        is_same_work = stored.status is TaskStatus.completed and _has_same_threads(stored, incoming)
         if is_same_work:
             completed_ms = stored.completed_ms
         else:
@@ -168,7 +173,7 @@ async def _merge_stored(
             )
     elif completed_ms is not None:
         await projects.advance_clock(tx, stored.project_key, completed_ms)
-    wanted = _merged_row(stored, one, completed_ms)
+    wanted = _merged_row(stored, incoming, completed_ms)
     moved = await tasks.change_status(
         tx,
         stored,
@@ -177,8 +182,8 @@ async def _merge_stored(
         completed_ms=completed_ms,
         head=wanted.head,
     )
-    if not moved:  # on PostgreSQL another transaction was quicker; what it left is judged anew
-        return await _merge_stored(tx, environment_id, one, place, replace=replace)
+    if not moved:  # another transaction changed it first (PostgreSQL); compare with what it left
+        return await _merge_stored(tx, environment_id, incoming, locator, replace=replace)
     if wanted.status is not stored.status:
         await work_queue.end_work(tx, stored.project_key, stored.seq)
     if (wanted.body, wanted.patches) != (stored.body, stored.patches):
@@ -189,8 +194,8 @@ async def _merge_stored(
             tx,
             environment_id,
             [
-                (hash_annotation_id(a), stored.project_key, stored.seq)
-                for a in one.read.foreign_annotation_ids
+                (hash_annotation_id(annotation_id), stored.project_key, stored.seq)
+                for annotation_id in incoming.read.foreign_annotation_ids
             ],
         )
     if stored.batch_id is not None and wanted.status is not stored.status:
@@ -201,46 +206,48 @@ async def _merge_stored(
     return "updated"
 
 
-def _compare(stored: StoredTask, one: IncomingTask, *, replace: bool) -> ImportResult:
-    """What an incoming task means for the stored one of the same id."""
+def _compare(stored: StoredTask, incoming: IncomingTask, *, replace: bool) -> ImportResult:
+    """Result of merging a task into the stored one of its id; writes nothing."""
     task_id = repr(stored.task_id)
-    if stored.project_key != one.project.project_key:
+    if stored.project_key != incoming.project.project_key:
         return Conflict(f"task {task_id} is stored in another project")
-    if stored.batch_id != one.batch_id:
+    if stored.batch_id != incoming.batch_id:
         return Conflict(f"task {task_id} is stored in batch {stored.batch_id!r}")
     for name in ("content", "unique_id", "callback_url"):
-        value = one.content if name == "content" else getattr(one.read.task, name)
+        value = incoming.content if name == "content" else getattr(incoming.read.task, name)
         if value is not None and value != getattr(stored, name):
             return Conflict(f"task {task_id} is stored with another {name}")
-    status = one.read.task.status
+    status = incoming.read.task.status
     if status is TaskStatus.pending and stored.status is not TaskStatus.pending:
         return "unchanged"  # an older copy of a task that has come further
-    completed_ms = one.read.completed_ms
-    wanted = _merged_row(stored, one, stored.completed_ms if completed_ms is None else completed_ms)
+    completed_ms = incoming.read.completed_ms
+    wanted = _merged_row(
+        stored, incoming, stored.completed_ms if completed_ms is None else completed_ms
+    )
     if wanted == stored:
         return "unchanged"
     if replace or (stored.status is TaskStatus.pending and status is not TaskStatus.pending):
         return "updated"
     if status is not stored.status:
         return Conflict(f"task {task_id} is stored as {stored.status}; see --replace")
-    if not _has_same_threads(stored, one):
+    if not _has_same_threads(stored, incoming):
         return Conflict(f"task {task_id} is stored with other threads; see --replace")
-    was, now = render.read_head(stored.head), render.read_head(wanted.head)
-    now.metadata = was.metadata
-    if now != was:
+    old_fields, new_fields = render.read_head(stored.head), render.read_head(wanted.head)
+    new_fields.metadata = old_fields.metadata
+    if new_fields != old_fields:
         return Conflict(f"task {task_id} is stored with other times or errors; see --replace")
     return "updated"
 
 
-def _has_same_threads(stored: StoredTask, one: IncomingTask) -> bool:
-    wanted = _merged_row(stored, one, stored.completed_ms)
+def _has_same_threads(stored: StoredTask, incoming: IncomingTask) -> bool:
+    wanted = _merged_row(stored, incoming, stored.completed_ms)
     return (wanted.body, wanted.patches) == (stored.body, stored.patches)
 
 
-def _merged_row(stored: StoredTask, one: IncomingTask, completed_ms: int | None) -> StoredTask:
-    """The row the incoming task would make in the stored one's place."""
-    created_ms = stored.created_ms if one.read.created_ms is None else one.read.created_ms
-    task = one.read.task
+def _merged_row(stored: StoredTask, incoming: IncomingTask, completed_ms: int | None) -> StoredTask:
+    """The stored row with status, times and threads of the incoming task."""
+    created_ms = stored.created_ms if incoming.read.created_ms is None else incoming.read.created_ms
+    task = incoming.read.task
     if task.metadata is None and stored.status is task.status:
         task = msgspec.structs.replace(task, metadata=render.read_head(stored.head).metadata)
     rendered = render.render(task, created_ms, completed_ms)

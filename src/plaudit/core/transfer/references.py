@@ -1,6 +1,6 @@
-"""Projects and batches as an import declares them, or merely refers to them.
+"""Projects and batches that an import declares or that its tasks refer to.
 
-What a task refers to without its being declared is created with the id as the name.
+A project or batch that is referred to without a declaration is created with its id as its name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _STATUS_RANKS = {
 
 
 class ProjectReferences:
-    """The projects and batches one import has met. `write` runs work in a transaction."""
+    """Projects and batches of one import, by id. `write` runs work in a transaction."""
 
     def __init__(self, write: Write, environment_id: str, *, replace: bool) -> None:
         self._write = write
@@ -46,10 +46,13 @@ class ProjectReferences:
         self._batches: dict[str, BatchRow] = {}
         self._undeclared: dict[str, BatchRow] = {}
         self._created_ids: set[str] = set()
-        """The batches that this import made because a task referred to them."""
+        """Ids of batches that this import created because a task referred to them."""
 
     async def declare(self, kind: str, value: object) -> str:
-        """Take a declaration; return the outcome. Raises InvalidContent or Conflict."""
+        """Store a declared project or batch; return "added", "updated" or "unchanged".
+
+        Raises InvalidContent or Conflict.
+        """
         if kind == "project":
             return await self._declare_project(convert(value, ArchivedProject))
         batch = convert(value, ArchivedBatch)
@@ -59,7 +62,10 @@ class ProjectReferences:
     async def project_for(
         self, reference: str | resources.Project | None, override: str | None
     ) -> ProjectRow:
-        """The project of a task: the one named on the command line, else the one it refers to."""
+        """The project of a task: the one named `override` if given, else the one it refers to.
+
+        Creates a project that does not exist. Raises InvalidContent or Conflict.
+        """
         if override is not None:
             return await self._project_named(override)
         if reference is None:
@@ -79,7 +85,10 @@ class ProjectReferences:
     async def batch_for(
         self, reference: str | resources.Batch | None, project: ProjectRow
     ) -> BatchRow | None:
-        """The batch of a task, inside its project."""
+        """The batch of a task, None without a reference; creates a batch that does not exist.
+
+        Raises InvalidContent, or Conflict if the batch is in another project.
+        """
         if reference is None:
             return None
         batch_id = reference if isinstance(reference, str) else reference.id
@@ -110,7 +119,10 @@ class ProjectReferences:
         project: str | resources.Project | None,
         override: str | None,
     ) -> None:
-        """Raise Conflict for a stored batch with a project that is not, before that is created."""
+        """Raise Conflict for a stored batch whose task names a project that is not stored.
+
+        Called before `project_for`, so that the project is not created in vain.
+        """
         batch_id = batch.id if isinstance(batch, resources.Batch) else batch
         project_id = project.id if isinstance(project, resources.Project) else project
         is_known = batch_id is None or batch_id in self._batches or project_id in self._projects
@@ -120,7 +132,7 @@ class ProjectReferences:
             raise Conflict(f"batch {batch_id!r} belongs to another project")
 
     async def complete_referenced_batches(self) -> None:
-        """Complete the batches that were merely referred to and have no pending task left."""
+        """Complete the undeclared batches that have tasks, none of them pending."""
 
         async def work(tx: Transaction) -> None:
             for batch in self._undeclared.values():
@@ -186,7 +198,7 @@ class ProjectReferences:
         return "updated"
 
     async def _change_batch(self, tx: Transaction, stored: BatchRow, wanted: BatchRow) -> BatchRow:
-        """Write a batch anew, which the caller has locked; raises Conflict where it may not be."""
+        """Update a batch that the caller has locked; raises Conflict if that is not allowed."""
         if not self._may_change(stored, wanted):
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
         if not await batches_store.update_batch(tx, wanted, names.check_name(wanted.name)):
@@ -197,7 +209,7 @@ class ProjectReferences:
         return wanted
 
     def _may_change(self, stored: BatchRow, wanted: BatchRow) -> bool:
-        """Whether a batch may be changed so: it was merely referred to, or only moves on."""
+        """True if a batch may be changed: with --replace, if undeclared so far, or only forward."""
         is_placeholder = stored.name == stored.batch_id != wanted.name
         if self._replace or is_placeholder or stored.batch_id in self._created_ids:
             return True
@@ -211,8 +223,8 @@ class ProjectReferences:
         if name_key not in self._named:
 
             async def work(tx: Transaction) -> ProjectRow:
-                found = await projects.find_project_by_name(tx, self._environment_id, name_key)
-                return found or await create_project(tx, self._environment_id, name=name)
+                stored = await projects.find_project_by_name(tx, self._environment_id, name_key)
+                return stored or await create_project(tx, self._environment_id, name=name)
 
             self._named[name_key] = await self._write(work)
         return self._named[name_key]
@@ -271,7 +283,7 @@ class ProjectReferences:
 
 @contextmanager
 def _with_pointer(pointer: str | None, prefix: str = "") -> Iterator[None]:
-    """Say of refused content where it stood: at `pointer`, or below `prefix`."""
+    """Reraise InvalidContent with its pointer set to `pointer`, or prefixed with `prefix`."""
     try:
         yield
     except InvalidContent as exc:
@@ -297,10 +309,10 @@ def _wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow
 
 
 def _wanted_batch(stored: BatchRow, declared: ArchivedBatch, *, is_created_here: bool) -> BatchRow:
-    """What a declaration makes of a stored batch: what it does not say stays.
+    """A stored batch with the values that a declaration gives; absent values stay.
 
-    A status that lies before the stored one is an older copy's, and is not taken; but for a batch
-    `is_made` by this very import, which nobody has moved.
+    A status before the stored one comes from an older copy and is ignored, except for a batch
+    `is_created_here`, whose status this import has made up.
     """
     created_ms = moment(declared.created_at, "/created_at")
     completed_ms = moment(declared.completed_at, "/completed_at")

@@ -168,7 +168,7 @@ class _Job:
         self.result: Any = None
         self.error: BaseException | None = None
 
-    def settle(self) -> None:
+    def resolve(self) -> None:
         """Set the caller's future; does nothing if the caller's event loop is closed."""
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._resolve)
@@ -258,7 +258,7 @@ def _commit_group(connection: apsw.Connection, group: list[_Job]) -> None:
         for job in group:
             job.error = _translated(exc)
     for job in group:
-        job.settle()
+        job.resolve()
 
 
 def _run_job(connection: apsw.Connection, transaction: SqliteTransaction, job: _Job) -> None:

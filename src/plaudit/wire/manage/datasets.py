@@ -1,4 +1,4 @@
-"""The bodies and answers of our own routes for datasets and schemas; they refuse the unknown."""
+"""Requests and answers of the management API for datasets and schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What our own API under /manage/v1 takes and answers. Bodies refuse members they do not know."""
+"""Requests and answers of the management API. Requests with unknown members are refused."""
 
 from __future__ import annotations
 

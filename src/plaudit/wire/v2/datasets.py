@@ -1,4 +1,4 @@
-"""Datasets, their deliveries and tasks, and the schemas of deliveries (contract 3.7, 3.9, 4.7)."""
+"""Datasets, their deliveries and tasks, and the schemas of deliveries, as v2 shows them."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def delivery(row: model_deliveries.DatasetDeliveryRow, dataset: str | Dataset) -
 
 
 def task(row: model_deliveries.DatasetTaskRow, dataset_json: bytes, delivery_json: bytes) -> bytes:
-    """A stored task as clients see it, with its response as the bytes that are stored."""
+    """JSON of a stored task; dataset and delivery are given as JSON."""
     return b'{"task_id":%b,"dataset":%b,"delivery":%b,"response":%b}' % (
         _encode(row.task_id),
         dataset_json,
@@ -184,9 +184,9 @@ def schema(row: model_deliveries.DeliverySchemaRow) -> DeliverySchema:
 
 
 def turn_count(response: dict[str, Any]) -> int:
-    """How many turns a response holds, if it has threads as tasks have them."""
+    """Number of turns in a response; 0 if it has no threads in the shape of tasks."""
     threads = response.get("threads")
     if not isinstance(threads, list):
         return 0
-    turns = [one.get("turns") for one in threads if isinstance(one, dict)]
-    return sum(len(one) for one in turns if isinstance(one, list))
+    turn_lists = [thread.get("turns") for thread in threads if isinstance(thread, dict)]
+    return sum(len(turns) for turns in turn_lists if isinstance(turns, list))

@@ -1,4 +1,4 @@
-"""Deliveries: as clients of v2 see them, as the management API shows them, as archives carry them.
+"""Deliveries in the shapes of v2, of the management API and of archives.
 
 The digest of a delivered task is the SHA-256 of the task's JSON exactly as `GET /v2/delivery`
 writes it with every option and nothing expanded. The manifest's is that of the lines
@@ -168,7 +168,7 @@ def delivery(row: model_deliveries.DeliveryRow, project: str | Project) -> Deliv
 
 
 def record(row: model_deliveries.DeliveryRow, public_id: str) -> DeliveryRecord:
-    """A delivery as the management API shows it."""
+    """A delivery in the shape of the management API; `public_id` is its project's id."""
     assert row.delivered_ms is not None
     assert row.manifest_hash is not None
     return DeliveryRecord(
@@ -183,7 +183,7 @@ def record(row: model_deliveries.DeliveryRow, public_id: str) -> DeliveryRecord:
 
 
 def delivery_task(row: DeliveredRow) -> bytes:
-    """The JSON of one task with its delivery."""
+    """JSON of one task with its latest delivery, null where there is none."""
     start = b'{"task_id":%b,"created_at":"%b"' % (
         _encode(row.task_id),
         clock.format_ms(row.created_ms).encode(),
@@ -201,16 +201,16 @@ def delivery_task(row: DeliveredRow) -> bytes:
 
 
 def frozen_task(task: StoredTask, public_id: str) -> bytes:
-    """A task's JSON with every option and nothing expanded: what its digest is of."""
+    """JSON of a task with every option and nothing expanded, from which its digest is made."""
     batch = None if task.batch_id is None else _encode(task.batch_id)
     return render.task_json(task, render.head_refs(_encode(public_id), batch), int(ALL_OPTS))
 
 
 def digest(task: StoredTask, public_id: str) -> bytes:
-    """The digest of a task as it is now."""
+    """SHA-256 of `frozen_task`, 32 bytes."""
     return hashlib.sha256(frozen_task(task, public_id)).digest()
 
 
 def manifest_line(task_id: str, digest: bytes) -> bytes:
-    """One line of what the manifest's hash is of."""
+    """Manifest line `<sha256>  <task_id>` of a task; the manifest's hash is over these lines."""
     return f"{digest.hex()}  {task_id}\n".encode()

@@ -1,4 +1,4 @@
-"""The task of the older v1 API (contract 8), as far as the v2 documentation and client know it."""
+"""The task of the older v1 API, as far as the v2 documentation and client describe it."""
 
 from __future__ import annotations
 

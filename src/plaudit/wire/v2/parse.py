@@ -1,10 +1,10 @@
-"""Read foreign task JSON: validate it whole, fill in what the server makes, say what is wrong.
+"""Parse task JSON from outside: validate it, mint missing ids, and report errors by pointer.
 
-Everything that enters the store as a task comes through `read_task`, so what is stored can be
-served without another look: structure and enums by msgspec, values by annotation type, one
+Every task that enters the store passes through `read_task`, so what is stored can be served
+without further checks: structure and enums by msgspec, values by annotation type, one
 `source_id` per message of a turn, ISO times, and an id on every annotation.
 
-Annotation ids that we mint say where the annotation stands (`ann_t0u1m2a3_<task_id>`: thread 0,
+Minted annotation ids contain the path of the annotation (`ann_t0u1m2a3_<task_id>`: thread 0,
 turn 1, message 2, annotation 3), so finding one needs no index. A turn that several threads
 share keeps the ids of its first appearance.
 """
@@ -46,7 +46,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ReadTask(Struct, frozen=True):
-    """A task that may be stored, and the annotation ids in it that need an index."""
+    """A validated task, its times in milliseconds, and its annotation ids not minted here."""
 
     task: ArchivedTask
     created_ms: int | None
@@ -77,9 +77,9 @@ def read_task(value: Any) -> ReadTask:
 
 
 def check_content(content: list[Thread], pointer: str | None = None) -> None:
-    """Hold a prepared conversation to the rules of a task's content; raises InvalidContent.
+    """Check a prepared conversation by the rules of a task's content; raises InvalidContent.
 
-    `pointer` is where the caller gave what it was made of; None if that was `/content` itself.
+    Errors point to `pointer`, or for None to their exact path below `/content`.
     """
     try:
         for path, listed in annotation_lists(content, {}):
@@ -94,13 +94,13 @@ def check_content(content: list[Thread], pointer: str | None = None) -> None:
 def convert(value: Any, kind: Any) -> Any:
     """Turn decoded JSON into a struct; raises InvalidContent with pointer and accepted values.
 
-    A struct whose fields take other words than tasks do lists them in its ACCEPTED.
+    A struct whose enum fields differ from those of tasks lists their values in its ACCEPTED.
     """
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:
-        words = getattr(kind, "ACCEPTED", {})
-        raise _explain(exc, "", of_batch=kind is ArchivedBatch, words=words) from exc
+        accepted = getattr(kind, "ACCEPTED", {})
+        raise _explain(exc, "", of_batch=kind is ArchivedBatch, accepted=accepted) from exc
 
 
 def moment(text: str | None, pointer: str) -> int | None:
@@ -116,9 +116,9 @@ def moment(text: str | None, pointer: str) -> int | None:
 
 
 def task_id_of_annotation(annotation_id: str) -> str | None:
-    """The task that a minted annotation id names; None for a foreign id."""
-    found = _MINTED.fullmatch(annotation_id)
-    return found[1] if found else None
+    """Task id within a minted annotation id; None for an id that was not minted here."""
+    match = _MINTED.fullmatch(annotation_id)
+    return match[1] if match else None
 
 
 def annotation_lists(
@@ -247,15 +247,13 @@ def _shared_turn_paths(threads: list[Thread]) -> dict[int, str]:
 
     Two turns are the same when both id and content are equal, before any id is filled in.
     """
-    places = [
-        (turn, f"t{t}u{u}") for t, th in enumerate(threads) for u, turn in enumerate(th.turns)
-    ]
-    if len({turn.id for turn, _ in places}) == len(places):
+    paths = [(turn, f"t{t}u{u}") for t, th in enumerate(threads) for u, turn in enumerate(th.turns)]
+    if len({turn.id for turn, _ in paths}) == len(paths):
         return {}
     first: dict[tuple[str, bytes], str] = {}
     return {
         id(turn): first.setdefault((turn.id, _encode(turn)), path)
-        for turn, path in places
+        for turn, path in paths
     }  # fmt: skip
 
 
@@ -264,12 +262,12 @@ def _explain(
     prefix: str,
     *,
     of_batch: bool = False,
-    words: Mapping[str, Iterable[str]] | None = None,
+    accepted: Mapping[str, Iterable[str]] | None = None,
 ) -> InvalidContent:
-    """A msgspec error in our words: message, accepted values, and the place as a JSON pointer."""
-    text, place = annotation_rules.split_error(exc)
-    place = place.partition("[...]")[0]
-    pointer = prefix + re.sub(r"[.\[]", "/", place.replace("]", ""))
+    """InvalidContent of a msgspec error: its message, accepted values, and a JSON pointer."""
+    text, path = annotation_rules.split_error(exc)
+    path = path.partition("[...]")[0]
+    pointer = prefix + re.sub(r"[.\[]", "/", path.replace("]", ""))
     message = text.replace("`", "'")
     if message.startswith("Invalid enum value"):
         name = pointer.rpartition("/")[2]
@@ -277,8 +275,8 @@ def _explain(
             name = "error_type"
         elif name == "status" and (of_batch or pointer.endswith("/batch/status")):
             name = "batch_status"
-        accepted = {**_ENUMS, **(words or {})}
-        message += f"; accepted: {', '.join(accepted[name])}" if name in accepted else ""
+        values = {**_ENUMS, **(accepted or {})}
+        message += f"; accepted: {', '.join(values[name])}" if name in values else ""
     return InvalidContent(message[0].lower() + message[1:], pointer=pointer)
 
 

@@ -1,4 +1,4 @@
-"""Render a task once, when it is written, so that reading it is a join of stored bytes.
+"""Render a task to stored JSON when it is written, so that reading it is a join of bytes.
 
 A task is stored as two pieces of finished JSON. The *head* is `{"task_id":"...` up to the
 threads, with a line feed where project and batch go (JSON never holds a raw one), because those
@@ -42,9 +42,9 @@ class Rendered(Struct, frozen=True):
 
 
 def render(task: ArchivedTask, created_ms: int, completed_ms: int | None) -> Rendered:
-    """Render a task that has been read and completed by `wire.reading`.
+    """Render a task that `parse.read_task` has validated; times are in milliseconds.
 
-    Raises InvalidContent for threads that are too long to be kept.
+    Raises InvalidContent for threads that are too long to be stored.
     """
     body = patches = None
     if task.threads:
@@ -84,7 +84,7 @@ _decode_head = msgspec.json.Decoder(HeadFields).decode
 
 
 def render_head(fields: HeadFields, *, has_body: bool) -> bytes:
-    """Write a head; `has_body` says that a body with the threads follows it."""
+    """Render a head; with `has_body` it ends where a body with the threads follows."""
     rendered = _encode(fields)
     split = rendered.index(b',"status":')
     marked = b"".join((rendered[:split], b"\n", rendered[split:-1]))
@@ -96,20 +96,20 @@ def render_head(fields: HeadFields, *, has_body: bool) -> bytes:
 
 
 def read_head(head: bytes) -> HeadFields:
-    """Read a stored head back, to write it anew with something changed."""
+    """Decode a stored head, to render it again with changes."""
     text = head.replace(b"\n", b"", 1)
     return _decode_head(text[:-1] + b"}" if text.endswith(b",") else text)
 
 
 def head_refs(project: bytes, batch: bytes | None) -> bytes:
-    """What stands between a task's id and its status: project and batch, given as JSON."""
+    """Members `project` and `batch` of a task, from their JSON, for the gap in its head."""
     if batch is None:
         return b',"project":' + project
     return b"".join((b',"project":', project, b',"batch":', batch))
 
 
 def needs_patches(opts: int) -> bool:
-    """Whether these options show anything but the stored body."""
+    """True if these options are not the default, so that patches may apply."""
     return opts != _DEFAULT
 
 
@@ -118,8 +118,8 @@ def assemble(
 ) -> None:
     """Append the JSON of each task to `parts`, separated by commas.
 
-    `places` maps a batch id (or None) to what `place` made of it. Nothing is parsed: the cost
-    is that of slicing and one later join.
+    `refs` maps a batch id (or None) to its `head_refs`. Nothing is parsed: the cost is that of
+    slicing and one later join.
     """
     append = parts.append
     is_default = opts == _DEFAULT
@@ -136,7 +136,7 @@ def assemble(
 
 
 def task_json(task: StoredTask, refs: bytes, opts: int) -> bytes:
-    """The JSON of one task."""
+    """JSON of one task; `refs` are its `head_refs`."""
     parts: list[bytes] = []
     row = (task.seq, task.completed_ms, task.batch_id, task.head, task.body, task.patches)
     assemble([row], {task.batch_id: refs}, opts, parts)
@@ -144,12 +144,12 @@ def task_json(task: StoredTask, refs: bytes, opts: int) -> bytes:
 
 
 def threads_json(task: StoredTask, opts: int) -> bytes:
-    """A task's threads alone, as the object `{"threads": […]}`."""
+    """Threads of a task as the object `{"threads": […]}`."""
     return body_json(task.body, task.patches, opts)
 
 
 def body_json(body: bytes | None, patches: bytes | None, opts: int) -> bytes:
-    """A stored body as the object `{"threads": […]}`; without one there are no threads."""
+    """A stored body as the object `{"threads": […]}`, empty for None."""
     if body is None:
         return b'{"threads":[]}'
     parts: list[bytes] = [b"{"]
@@ -161,7 +161,7 @@ def body_json(body: bytes | None, patches: bytes | None, opts: int) -> bytes:
 
 
 def archived_json(task: StoredTask, refs: bytes) -> bytes:
-    """A task's value in an archive: the wire shape with every option, and what is ours."""
+    """A task's value in an archive: v2's shape with every option, and Plaudit's own members."""
     parts = [task_json(task, refs, int(ALL_OPTS))[:-1]]
     if task.content is not None:
         parts += (b',"content":', task.content)
@@ -174,9 +174,9 @@ def archived_json(task: StoredTask, refs: bytes) -> bytes:
 
 
 def without_ids_and_types(page: bytes) -> bytes:
-    """A page whose annotations are cut down to the seed page's `{key, value}` (A3).
+    """A page whose annotations have only `key` and `value`, as in Scale's example (docs/adr/0010).
 
-    Slow, for whoever needs that parity: the page is parsed and written again.
+    Slow: the page is parsed and rendered again.
     """
     value = _decode(page)
     _strip_annotations(value)
@@ -198,7 +198,7 @@ def _strip_annotations(value: Any) -> None:
 
 
 def _length(body: bytes, patches: bytes | None, opts: int) -> int:
-    """How long a body is with these options."""
+    """Bytes of a body with these options."""
     if patches is None:
         return len(body)
     parts: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The bodies of the v2 operations that write (contract 3.3 to 3.5). Other members are ignored."""
+"""Request bodies of the v2 operations that write. Unknown members are ignored."""
 
 from __future__ import annotations
 

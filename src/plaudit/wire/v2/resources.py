@@ -123,7 +123,7 @@ def project(row: core.ProjectRow) -> Project:
 
 
 def project_detail(row: core.ProjectRow) -> ProjectDetail:
-    """The rest of a stored project."""
+    """Decoded details of a stored project."""
     return _DETAIL.decode(row.detail)
 
 

@@ -1,4 +1,4 @@
-"""How many bytes of JSON what is stored may have, so that each line of an archive can be read back.
+"""Size limits of stored JSON in bytes, so that every line of an archive can be imported again.
 
 Sizes are those of JSON without spaces, in UTF-8, as the server writes it.
 """
@@ -42,19 +42,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def check_metadata(metadata: dict[str, Any] | None, pointer: str = "/metadata") -> None:
-    """Raise InvalidContent for more metadata than one thing has."""
+    """Raise InvalidContent for more than METADATA_BYTES_MAX of metadata."""
     if metadata and len(_encode(metadata)) > METADATA_BYTES_MAX:
         raise InvalidContent(f"metadata has at most {METADATA_BYTES_MAX} bytes", pointer=pointer)
 
 
 def check_reasons(reasons: Sequence[Struct] | None, pointer: str) -> None:
-    """Raise InvalidContent for errors or reports of more than one request's length."""
+    """Raise InvalidContent for errors or reports of more than REASONS_BYTES_MAX."""
     if reasons and len(_encode(reasons)) > REASONS_BYTES_MAX:
         raise InvalidContent(f"at most {REASONS_BYTES_MAX} bytes in all", pointer=pointer)
 
 
 def check_conversation(size: int, pointer: str) -> None:
-    """Raise InvalidContent for threads or content of so many bytes, if that is too much."""
+    """Raise InvalidContent if `size`, the bytes of threads or content, is over the limit."""
     if size > CONVERSATION_BYTES_MAX:
         raise InvalidContent(
             f"the conversation has more than {CONVERSATION_BYTES_MAX} bytes as it is stored",

@@ -1,7 +1,7 @@
 """The v2 task tree, field for field: task, threads, turns, messages and what hangs on them.
 
-The structs name every field of contract.md 4.1 to 4.6 in the order it is written. Absent and
-null mean the same (1.2), and unset fields are not written.
+The structs have every field of the documentation in the order it is written (see "Models" in
+docs/compatibility.md). Absent and null mean the same, and unset fields are not written.
 """
 
 from __future__ import annotations

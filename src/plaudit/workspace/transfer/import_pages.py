@@ -221,7 +221,7 @@ async def _import(visit: PageRequest[Any], run: JobRun, path: Path, asked: dict[
         importer = Importer(
             db.write,
             environment_id,
-            in_one=False,
+            in_one_transaction=False,
             project_name=asked["project"],
             replace=asked["replace"],
             on_reject=tracker.reject,

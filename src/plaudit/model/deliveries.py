@@ -1,4 +1,4 @@
-"""What is handed over: deliveries, datasets, their files and schemas."""
+"""Rows of deliveries, datasets, their attachments and response schemas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DatasetRow(Struct, frozen=True):
 
 
 class DatasetDeliveryRow(Struct, frozen=True):
-    """A named set of a dataset's tasks, frozen when it was made."""
+    """A named, frozen set of a dataset's tasks."""
 
     environment_id: str
     delivery_id: str
@@ -28,7 +28,7 @@ class DatasetDeliveryRow(Struct, frozen=True):
     task_count: int = 0
     turn_count: int = 0
     metadata: bytes | None = None
-    """JSON object of the counts as an archive gave them; None where they were counted here."""
+    """JSON object of the counts in an imported archive; None if they were counted here."""
 
 
 class DatasetTaskRow(Struct, frozen=True):
@@ -41,18 +41,18 @@ class DatasetTaskRow(Struct, frozen=True):
     delivered_ms: int
     response: bytes
     attachments: bytes | None = None
-    """JSON list of pairs: the id that clients use, and the attachment's own."""
+    """JSON list of pairs: the id in the response, and the attachment_id."""
 
 
 class AttachmentRow(Struct, frozen=True):
-    """A file without its bytes. Its name and type are what the uploader said, and never trusted."""
+    """An attachment without its bytes; `name` and `mime_type` are the uploader's, untrusted."""
 
     attachment_id: str
     environment_id: str
     name: str | None
     mime_type: str | None
     shown_as: str
-    """The media type under which a browser may show it; empty for what is only downloaded."""
+    """Media type under which a browser may show it; empty if it is only downloaded."""
     size: int
     digest: bytes
     """SHA-256 of the bytes."""
@@ -60,13 +60,13 @@ class AttachmentRow(Struct, frozen=True):
 
 
 class DeliverySchemaRow(Struct, frozen=True):
-    """What the responses of a delivery look like."""
+    """A JSON Schema of the responses of deliveries."""
 
     environment_id: str
     schema_id: str
     name: str
     json: bytes
-    """A JSON Schema, as it was given."""
+    """The schema as its author sent it."""
     created_by: str
     created_ms: int
     updated_by: str
@@ -109,7 +109,7 @@ class DeliveredRow(Struct, frozen=True):
 
 
 class DeliveredVersion(Struct, frozen=True):
-    """Which version of a task was delivered, and which in another delivery."""
+    """Digest of a delivered task, and its digest in another delivery (None if not in it)."""
 
     position: int
     task_id: str
@@ -118,7 +118,7 @@ class DeliveredVersion(Struct, frozen=True):
 
 
 class VersionNow(Struct, frozen=True):
-    """How a delivered task stands today, beside how it was delivered."""
+    """Comparison of a delivered task with its current state."""
 
     position: int
     task_id: str
@@ -128,11 +128,12 @@ class VersionNow(Struct, frozen=True):
 
     @property
     def is_changed(self) -> bool:
+        """True if the task differs from its delivered version."""
         return not (self.has_same_head and self.has_same_threads)
 
 
 class DeliveryRun(Struct, frozen=True):
-    """Who is making a delivery: the run of this number, until another one takes over."""
+    """A delivery in the making; `run_no` is a fencing token, raised when another run takes over."""
 
     delivery: DeliveryRow
     run_no: int

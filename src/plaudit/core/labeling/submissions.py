@@ -110,7 +110,7 @@ async def undo(tx: Transaction, project: ProjectRow, user_id: str, assignment_id
     submission = await _get_reopenable(tx, project, user_id, assignment_id)
     if submission.submitted_ms + UNDO_MS < await tx.now_ms():
         raise Conflict("it is too late to undo this; look among your last tasks")
-    # What was fetched in the meantime, to go on with, is no reason not to undo.
+    # The next task, leased in the meantime, must not prevent an undo.
     return await _reopen(tx, project, submission, limit_max=leases.OPEN_LEASES_MAX + 1)
 
 

@@ -1,1 +1,1 @@
-"""Pages for signing in, one's own account, users and API keys."""
+"""Pages for signing in, the own account, users and API keys."""

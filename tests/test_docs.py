@@ -26,8 +26,7 @@ from plaudit.core.accounts import api_keys
 from plaudit.core.common import names, page_tokens
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.deliveries import builder
-from plaudit.core.outbound import http_client, smtp
-from plaudit.core.outbound import urls as targets
+from plaudit.core.outbound import http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
@@ -314,7 +313,7 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "5 s; 5 s", http_client.LOOKUP_SECONDS_MAX),
         ("operate.md", "5 s |", http_client.CONNECT_SECONDS_MAX),
         ("operate.md", "64 KiB", http_client.ANSWER_BYTES_MAX / 1024),
-        ("operate.md", "2,048 characters", targets.URL_CHARS_MAX),
+        ("operate.md", "2,048 characters", url_length.URL_CHARS_MAX),
         ("operate.md", "254 characters", mailbox.CHARS_MAX),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),

@@ -8,16 +8,9 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.progress import Progress
 
-from plaudit.cli.place import (
-    ExistingFile,
-    World,
-    err,
-    progress,
-    refuse,
-    require_writable,
-    say,
-    with_store,
-)
+from plaudit.cli.context import EnvironmentContext, ExistingFile, with_store
+from plaudit.cli.progress import progress, require_writable
+from plaudit.cli.terminal import err, refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer import export
@@ -33,7 +26,7 @@ def import_files(
     project: str | None = None,
     strict: bool = False,
     replace: bool = False,
-    world: World | None = None,
+    context: EnvironmentContext | None = None,
 ) -> None:
     """Import tasks. Importing the same file again changes nothing.
 
@@ -50,7 +43,7 @@ def import_files(
     replace
         Let tasks and projects that are stored with other content be overwritten.
     """
-    chosen = world or World()
+    chosen = context or EnvironmentContext()
     if not paths:
         refuse("name at least one file", code=2)
     if format_name == "archive" and project is not None:
@@ -77,7 +70,7 @@ def import_files(
     say.print(str(summary))
 
 
-def write_archive(*, out: Path, world: World | None = None) -> None:
+def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> None:
     """Write everything of an organization to one file.
 
     Parameters
@@ -85,7 +78,7 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
     out
         The file; ends in .jsonl, .jsonl.gz or .jsonl.zst.
     """
-    chosen = world or World()
+    chosen = context or EnvironmentContext()
 
     require_writable(out)
 

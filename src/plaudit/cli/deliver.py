@@ -8,7 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from plaudit import clock
-from plaudit.cli.place import ExistingFile, World, progress, refuse, say, with_store
+from plaudit.cli.context import EnvironmentContext, ExistingFile, with_store
+from plaudit.cli.progress import progress
+from plaudit.cli.terminal import refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.deliveries import builder, task_selection
@@ -30,7 +32,7 @@ def deliver(
     completed_before: str | None = None,
     tasks: ExistingFile | None = None,
     response_schema: Annotated[str | None, Parameter(name="--response-schema")] = None,
-    world: World | None = None,
+    context: EnvironmentContext | None = None,
 ) -> None:
     """Freeze completed tasks of a project under a name. What was delivered never changes.
 
@@ -53,7 +55,7 @@ def deliver(
     response_schema
         The id of the schema that describes what is delivered.
     """
-    chosen = world or World()
+    chosen = context or EnvironmentContext()
     after = _moment("--completed-after", completed_after)
     before = _moment("--completed-before", completed_before)
     if tasks is not None and (batch, after, before) != (None, None, None):

@@ -8,7 +8,8 @@ from cyclopts import App
 from rich.table import Table
 
 from plaudit import clock
-from plaudit.cli.place import Organization, say, show, with_store
+from plaudit.cli.context import OrganizationContext, with_store
+from plaudit.cli.terminal import say, show
 from plaudit.core.accounts import api_keys, authentication
 from plaudit.core.accounts import users as people
 from plaudit.core.common import audit
@@ -18,7 +19,7 @@ from plaudit.model.core import Actor, Person, PersonRole, PersonStatus
 from plaudit.store.accounts.users import find_person_by_email, list_people
 from plaudit.store.engine.engine import Database, Transaction
 
-users = App(name="users", help="People of an organization.")
+users = App(name="users")
 
 PAGE = 500
 
@@ -29,7 +30,7 @@ def create_user(
     *,
     role: Literal["admin", "manager", "reviewer", "annotator"],
     name: str | None = None,
-    organization: Organization | None = None,
+    context: OrganizationContext | None = None,
 ) -> None:
     """Invite a person and print the link with which they choose a password, once.
 
@@ -44,7 +45,7 @@ def create_user(
     name
         What they are called.
     """
-    chosen = organization or Organization()
+    chosen = context or OrganizationContext()
 
     async def work(db: Database, secret: ServerSecret) -> str:
         environment_id = await api_keys.get_org(db, chosen.org, "live")
@@ -74,7 +75,7 @@ def create_user(
 
 
 @users.command(name="invite")
-def invite_user(email: str, *, organization: Organization | None = None) -> None:
+def invite_user(email: str, *, context: OrganizationContext | None = None) -> None:
     """Print a new link for somebody who has lost theirs, or their password, or was removed.
 
     Parameters
@@ -82,7 +83,7 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
     email
         Their e-mail address.
     """
-    chosen = organization or Organization()
+    chosen = context or OrganizationContext()
 
     async def work(db: Database, secret: ServerSecret) -> str:
         environment_id = await api_keys.get_org(db, chosen.org, "live")
@@ -109,7 +110,7 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
 def list_users(
     *,
     status: Literal["invited", "active", "removed"] | None = None,
-    organization: Organization | None = None,
+    context: OrganizationContext | None = None,
 ) -> None:
     """List an organization's people, removed ones included.
 
@@ -118,7 +119,7 @@ def list_users(
     status
         Only people in this status.
     """
-    chosen = organization or Organization()
+    chosen = context or OrganizationContext()
     wanted = None if status is None else PersonStatus(status)
 
     async def work(db: Database, secret: ServerSecret) -> list[Person]:

@@ -14,9 +14,8 @@ import httpx2
 from msgspec import Struct
 
 from plaudit.core.outbound.ip_addresses import Address
+from plaudit.core.outbound.url_length import check_url_length
 from plaudit.errors import InvalidContent
-
-URL_CHARS_MAX = 2048
 
 _PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\\s\ud800-\udfff]")
@@ -42,15 +41,9 @@ class Target(Struct, frozen=True):
     """The host, where the URL names an address and no name has to be looked up."""
 
 
-def check_length(text: str | None, pointer: str) -> None:
-    """Raise InvalidContent for a URL that is too long to be kept, whatever it leads to."""
-    if text is not None and len(text) > URL_CHARS_MAX:
-        raise InvalidContent(f"a URL has at most {URL_CHARS_MAX} characters", pointer=pointer)
-
-
 def parse_url(text: str, *, pointer: str = "") -> Target:
     """Read an http or https URL; raises InvalidContent saying what has to be changed."""
-    check_length(text, pointer)
+    check_url_length(text, pointer)
     if _UNSAFE.search(text):
         raise InvalidContent(
             "the URL holds a space, a backslash or a control character; percent-encode it",

@@ -17,7 +17,7 @@ SERVER = {
     "aiosmtplib", "httpcore2", "httpx2", "jinja2", "latex2mathml", "markdown_it", "nh3",
     "prometheus_client", "pygments", "starlette", "structlog", "uvicorn",
 }  # fmt: skip
-STORE = {"apsw", "asyncio", "asyncpg", "obstore"}
+STORE = {"apsw", "asyncio", "asyncpg", "msgspec", "obstore"}
 OTHERS = {"argon2", "asyncpg", "cryptography", "obstore", "rich.progress", "zxcvbn"}
 
 RUN_AND_LIST_MODULES = """

@@ -32,7 +32,8 @@ from msgspec import Struct
 from plaudit.core.labeling.answer_values import InvalidAnswer, check_text, renumbered, stored_value
 from plaudit.core.labeling.questions import Display, Question, QuestionTarget, questions
 from plaudit.core.tasks.forms import Form
-from plaudit.errors import AnswersRejected, Fault
+from plaudit.errors import AnswersRejected
+from plaudit.model.labeling import Fault
 from plaudit.wire.v2.annotation import split_error
 from plaudit.wire.v2.task import Thread
 

@@ -39,9 +39,9 @@ from plaudit.core.labeling.question_results import ReviewState, standing_of
 from plaudit.core.labeling.questions import unshuffled
 from plaudit.core.labeling.submissions import consolidated
 from plaudit.core.tasks import lifecycle
-from plaudit.errors import AnswersRejected, Conflict, Fault, InvalidContent, NotFound
+from plaudit.errors import AnswersRejected, Conflict, InvalidContent, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
-from plaudit.model.labeling import LeaseStatus, TaskNote, WorkState
+from plaudit.model.labeling import Fault, LeaseStatus, TaskNote, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
 from plaudit.store.tasks import batches, tasks, work_queue

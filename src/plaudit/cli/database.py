@@ -1,4 +1,4 @@
-"""plaudit db: keep the store up to date, sound, safe and tidy."""
+"""plaudit db: upgrade, check, back up, restore and sweep the store, and distribute it on Citus."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def check(*, context: CliContext | None = None) -> None:
     async def work(database: Database, secret: ServerSecret) -> dict[str, int]:
         return await checks.violations(database)
 
-    found = with_store((context or CliContext()).settings(), work)
-    for statement, count in found.items():
+    violations = with_store((context or CliContext()).settings(), work)
+    for statement, count in violations.items():
         say.print(f"does not hold for {count} rows: {statement}")
-    if found:
-        refuse(f"{len(found)} of {len(checks.CHECKS)} statements do not hold")
+    if violations:
+        refuse(f"{len(violations)} of {len(checks.CHECKS)} statements do not hold")
     say.print(f"All {len(checks.CHECKS)} statements hold.")
 
 
@@ -110,8 +110,8 @@ def distribute(*, show: bool = False, context: CliContext | None = None) -> None
         return await database.write(citus.distribute)
 
     done = with_store(chosen, work)
-    told = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."
-    say.print(told)
+    result = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."
+    say.print(result)
 
 
 @db.command

@@ -22,6 +22,7 @@ from plaudit.store.engine.engine import Database, Transaction
 users = App(name="users")
 
 PAGE = 500
+"""Persons read at once."""
 
 
 @users.command(name="create")
@@ -51,11 +52,11 @@ def create_user(
         environment_id = await api_keys.get_org(db, chosen.org, "live")
 
         async def create(tx: Transaction) -> str:
-            organization_id = await _account(tx, environment_id)
-            made = await people.invite(
+            organization_id = await _organization_id(tx, environment_id)
+            person = await people.invite(
                 tx, organization_id, email=email, name=name, role=PersonRole(role)
             )
-            token = await authentication.make_invitation(tx, secret, made)
+            token = await authentication.make_invitation(tx, secret, person)
             actor = Actor("command", "users create")
             await audit.record(
                 tx,
@@ -63,7 +64,7 @@ def create_user(
                 actor,
                 "create_user",
                 "user",
-                made.user_id,
+                person.user_id,
                 detail={"role": role},
             )
             return token
@@ -89,7 +90,7 @@ def invite_user(email: str, *, context: OrganizationContext | None = None) -> No
         environment_id = await api_keys.get_org(db, chosen.org, "live")
 
         async def invite(tx: Transaction) -> str:
-            organization_id = await _account(tx, environment_id)
+            organization_id = await _organization_id(tx, environment_id)
             person = await find_person_by_email(tx, organization_id, people.email_key(email))
             if person is None:
                 raise NotFound(f"nobody of {chosen.org!r} has the e-mail address {email!r}")
@@ -124,29 +125,29 @@ def list_users(
 
     async def work(db: Database, secret: ServerSecret) -> list[Person]:
         environment_id = await api_keys.get_org(db, chosen.org, "live")
-        found: list[Person] = []
+        listed: list[Person] = []
         after = (-1, "")
         async with db.read() as tx:
-            organization_id = await _account(tx, environment_id)
-            while some := await list_people(
+            organization_id = await _organization_id(tx, environment_id)
+            while page := await list_people(
                 tx, organization_id, status=wanted, after=after, limit=PAGE
             ):
-                found += some
-                after = (some[-1].created_ms, some[-1].user_id)
-        return found
+                listed += page
+                after = (page[-1].created_ms, page[-1].user_id)
+        return listed
 
-    found = with_store(chosen.settings(), work)
-    if not found:
+    persons = with_store(chosen.settings(), work)
+    if not persons:
         say.print("Nobody yet; invite people with 'plaudit users create'.")
         return
     table = Table("id", "e-mail", "name", "role", "status", "created")
-    for one in found:
-        shown = [one.user_id, one.email, one.name or "", one.role, one.status]
-        table.add_row(*shown, clock.format_ms(one.created_ms))
+    for person in persons:
+        cells = [person.user_id, person.email, person.name or "", person.role, person.status]
+        table.add_row(*cells, clock.format_ms(person.created_ms))
     show(table)
 
 
-async def _account(tx: Transaction, environment_id: str) -> str:
+async def _organization_id(tx: Transaction, environment_id: str) -> str:
     organization_id = await people.live_account(tx, environment_id)
-    assert organization_id is not None  # the commands name live worlds alone
+    assert organization_id is not None  # the commands name live environments alone
     return organization_id

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.claims import measure_claims
+from benchmarks.commands import measure_commands
 from benchmarks.depth import measure_depth
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "imports": measure_imports,
     "postgres": measure_postgres,
     "claims": measure_claims,
+    "commands": measure_commands,
 }
 
 

@@ -27,12 +27,12 @@ from plaudit.core.accounts import api_keys
 from plaudit.core.common import names, page_tokens
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.deliveries import builder
-from plaudit.core.outbound import http_client, smtp
-from plaudit.core.outbound import urls as targets
+from plaudit.core.outbound import http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
-from plaudit.formats import files, oasst
+from plaudit.formats import import_format, oasst
+from plaudit.formats.registry import FORMATS
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import postgres, sqlite
@@ -231,6 +231,14 @@ def test_the_settings_described_are_the_settings_there_are():
     assert {name for name in mentioned if "_TEST_" not in name} <= {*VARIABLES, "PLAUDIT_KEY"}
 
 
+def test_the_import_formats_described_are_those_there_are():
+    described = re.findall(
+        r"^\| `(\w+)` \| ([^|]+) \|", section_of("docs/operate.md", "Import"), re.M
+    )
+
+    assert dict(described) == {shown.name: shown.title for shown in FORMATS.values()}
+
+
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command, with the words that call it."""
     for name in cli.app:
@@ -280,7 +288,7 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "60 s", settings.IDLE_SECONDS_MAX),
         ("api.md", "1,000", settings.CONNECTIONS_MAX),
         ("api.md", "100 |", endpoints.ENDPOINTS_MAX),
-        ("operate.md", "10 MiB, after decompression", files.LINE_BYTES_MAX / 1024**2),
+        ("operate.md", "10 MiB, after decompression", import_format.LINE_BYTES_MAX / 1024**2),
         ("operate.md", "64 MiB, after decompression", size_limits.ARCHIVE_LINE_BYTES_MAX / 1024**2),
         ("operate.md", "1 MiB", size_limits.METADATA_BYTES_MAX / 1024**2),
         ("operate.md", "24 MiB; 24 MiB", size_limits.CONVERSATION_BYTES_MAX / 1024**2),
@@ -315,7 +323,7 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "5 s; 5 s", http_client.LOOKUP_SECONDS_MAX),
         ("operate.md", "5 s |", http_client.CONNECT_SECONDS_MAX),
         ("operate.md", "64 KiB", http_client.ANSWER_BYTES_MAX / 1024),
-        ("operate.md", "2,048 characters", targets.URL_CHARS_MAX),
+        ("operate.md", "2,048 characters", url_length.URL_CHARS_MAX),
         ("operate.md", "254 characters", mailbox.CHARS_MAX),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),

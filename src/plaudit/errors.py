@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct
+if TYPE_CHECKING:  # a command that only prints its help does not load the serializer
+    from plaudit.model.labeling import Fault
 
 
 class Problem(Exception):
@@ -148,22 +149,6 @@ class LimitReached(Problem):
     """You have as many of these as you may."""
 
     code = "limit_reached"
-
-
-class Fault(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What is wrong with one answer: a JSON pointer into the answers, and what it is about.
-
-    The pointer is empty for a question that has no answer.
-    """
-
-    pointer: str
-    message: str
-    at: str | None = None
-    position: int | None = None
-    message_index: int | None = None
-    chunk: int | None = None
-    criterion: str | None = None
-    key: str | None = None
 
 
 class AnswersRejected(Problem):

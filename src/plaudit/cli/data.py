@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.progress import Progress
 
-from plaudit.cli.place import (
-    ExistingFile,
-    World,
-    err,
-    progress,
-    refuse,
-    require_writable,
-    say,
-    with_store,
-)
+from plaudit.cli.context import EnvironmentContext, ExistingFile, with_store
+from plaudit.cli.progress import progress, require_writable
+from plaudit.cli.terminal import err, refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer import export
 from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
 from plaudit.formats import files
+from plaudit.formats.registry import FORMATS, FormatName
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database
+
+_FORMAT_HELP = (
+    "What the lines are: "
+    + ", ".join(f"{listed.name} ({listed.title})" for listed in FORMATS.values())
+    + "."
+)
 
 
 def import_files(
     *paths: ExistingFile,
-    format_name: Annotated[Literal["archive", "v2", "oasst"], Parameter(name="--format")],
+    format_name: Annotated[FormatName, Parameter(name="--format", help=_FORMAT_HELP)],
     project: str | None = None,
     strict: bool = False,
     replace: bool = False,
-    world: World | None = None,
+    context: EnvironmentContext | None = None,
 ) -> None:
     """Import tasks. Importing the same file again changes nothing.
 
@@ -41,8 +41,6 @@ def import_files(
     ----------
     paths
         JSONL files, plain or compressed with gzip or zstd.
-    format_name
-        What the lines are.
     project
         Put every task into the project of this name, which is created if there is none.
     strict
@@ -50,11 +48,12 @@ def import_files(
     replace
         Let tasks and projects that are stored with other content be overwritten.
     """
-    chosen = world or World()
+    chosen = context or EnvironmentContext()
     if not paths:
         refuse("name at least one file", code=2)
-    if format_name == "archive" and project is not None:
-        refuse("an archive says itself which projects its tasks belong to", code=2)
+    refusal = FORMATS[format_name].project_refusal
+    if refusal is not None and project is not None:
+        refuse(refusal, code=2)
 
     async def work(db: Database, secret: ServerSecret) -> Summary:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
@@ -77,7 +76,7 @@ def import_files(
     say.print(str(summary))
 
 
-def write_archive(*, out: Path, world: World | None = None) -> None:
+def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> None:
     """Write everything of an organization to one file.
 
     Parameters
@@ -85,7 +84,7 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
     out
         The file; ends in .jsonl, .jsonl.gz or .jsonl.zst.
     """
-    chosen = world or World()
+    chosen = context or EnvironmentContext()
 
     require_writable(out)
 

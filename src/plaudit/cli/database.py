@@ -1,4 +1,4 @@
-"""plaudit db: keep the store up to date, sound, safe and tidy."""
+"""plaudit db: upgrade, check, back up, restore and sweep the store, and distribute it on Citus."""
 
 from __future__ import annotations
 
@@ -8,48 +8,42 @@ from pathlib import Path
 from cyclopts import App
 
 from plaudit import clock
-from plaudit.cli.place import (
-    CliContext,
-    ExistingFile,
-    progress,
-    refuse,
-    require_writable,
-    say,
-    with_store,
-)
+from plaudit.cli.context import CliContext, ExistingFile, with_store
+from plaudit.cli.progress import progress, require_writable
+from plaudit.cli.terminal import refuse, say
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.datasets import attachments
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import backup, checks, citus, connect, epochs
 from plaudit.store.engine.engine import Database, Transaction
 
-db = App(name="db", help="The store: upgrade, check, backup, restore, sweep, distribute.")
+db = App(name="db")
 
 
 @db.command
-def upgrade(*, place: CliContext | None = None) -> None:
+def upgrade(*, context: CliContext | None = None) -> None:
     """Bring the store's schema up to date."""
-    applied = connect.prepare((place or CliContext()).settings())
+    applied = connect.prepare((context or CliContext()).settings())
     say.print(f"Applied {', '.join(applied)}." if applied else "The store is up to date.")
 
 
 @db.command
-def check(*, place: CliContext | None = None) -> None:
+def check(*, context: CliContext | None = None) -> None:
     """Check that what must always be true of the stored data is. Reads all of it."""
 
     async def work(database: Database, secret: ServerSecret) -> dict[str, int]:
         return await checks.violations(database)
 
-    found = with_store((place or CliContext()).settings(), work)
-    for statement, count in found.items():
+    violations = with_store((context or CliContext()).settings(), work)
+    for statement, count in violations.items():
         say.print(f"does not hold for {count} rows: {statement}")
-    if found:
-        refuse(f"{len(found)} of {len(checks.CHECKS)} statements do not hold")
+    if violations:
+        refuse(f"{len(violations)} of {len(checks.CHECKS)} statements do not hold")
     say.print(f"All {len(checks.CHECKS)} statements hold.")
 
 
 @db.command(name="backup")
-def write_backup(*, out: Path, place: CliContext | None = None) -> None:
+def write_backup(*, out: Path, context: CliContext | None = None) -> None:
     """Copy the whole store to one file, while it is in use.
 
     Parameters
@@ -61,7 +55,7 @@ def write_backup(*, out: Path, place: CliContext | None = None) -> None:
     with progress() as bars:
         bar = bars.add_task("copying", total=None)
         digest = backup.write_backup(
-            (place or CliContext()).settings(),
+            (context or CliContext()).settings(),
             out,
             lambda done, total: bars.update(bar, completed=done, total=total),
         )
@@ -69,7 +63,7 @@ def write_backup(*, out: Path, place: CliContext | None = None) -> None:
 
 
 @db.command(name="restore")
-def read_backup(source: ExistingFile, *, place: CliContext | None = None) -> None:
+def read_backup(source: ExistingFile, *, context: CliContext | None = None) -> None:
     """Bring a backup back into a store that does not exist yet.
 
     Page tokens given out before are refused afterwards, so that their walks begin anew.
@@ -79,7 +73,7 @@ def read_backup(source: ExistingFile, *, place: CliContext | None = None) -> Non
     source
         The backup; its .sha256 must stand beside it.
     """
-    chosen = (place or CliContext()).settings()
+    chosen = (context or CliContext()).settings()
     backup.read_backup(chosen, source)
     connect.prepare(chosen)
 
@@ -97,7 +91,7 @@ def read_backup(source: ExistingFile, *, place: CliContext | None = None) -> Non
 
 
 @db.command
-def distribute(*, show: bool = False, place: CliContext | None = None) -> None:
+def distribute(*, show: bool = False, context: CliContext | None = None) -> None:
     """Spread the tables over the workers of a Citus cluster. Running it again does no harm.
 
     Parameters
@@ -108,7 +102,7 @@ def distribute(*, show: bool = False, place: CliContext | None = None) -> None:
     if show:
         print(";\n".join(citus.statements()) + ";")
         return
-    chosen = (place or CliContext()).settings()
+    chosen = (context or CliContext()).settings()
     if chosen.database is None:
         refuse("SQLite stays on one machine; --database must name a Citus coordinator", code=2)
 
@@ -116,18 +110,18 @@ def distribute(*, show: bool = False, place: CliContext | None = None) -> None:
         return await database.write(citus.distribute)
 
     done = with_store(chosen, work)
-    told = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."
-    say.print(told)
+    result = f"Distributed {', '.join(done)}." if done else "Every table is distributed already."
+    say.print(result)
 
 
 @db.command
-def sweep(*, place: CliContext | None = None) -> None:
+def sweep(*, context: CliContext | None = None) -> None:
     """Delete files of attachments that nothing in the store names, once they are a day old.
 
     They are left behind where the server was killed, or an import taken back, between keeping a
     file and writing its row.
     """
-    chosen = (place or CliContext()).settings()
+    chosen = (context or CliContext()).settings()
 
     async def work(database: Database, secret: ServerSecret) -> int:
         return await attachments.sweep(database, BlobStore(chosen.attachments_place))

@@ -1,4 +1,4 @@
-"""plaudit deliver: freeze a delivery."""
+"""plaudit deliver: freeze completed tasks of a project as a delivery."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from plaudit import clock
-from plaudit.cli.place import ExistingFile, World, progress, refuse, say, with_store
+from plaudit.cli.context import EnvironmentContext, ExistingFile, with_store
+from plaudit.cli.progress import progress
+from plaudit.cli.terminal import refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.deliveries import builder, task_selection
@@ -19,6 +21,7 @@ from plaudit.model.deliveries import DeliveryRow
 from plaudit.store.engine.engine import Database, Transaction
 
 UNBOUNDED = 2**62
+"""Tasks of a delivery that an operator makes; over HTTP there is a bound."""
 
 
 def deliver(
@@ -30,7 +33,7 @@ def deliver(
     completed_before: str | None = None,
     tasks: ExistingFile | None = None,
     response_schema: Annotated[str | None, Parameter(name="--response-schema")] = None,
-    world: World | None = None,
+    context: EnvironmentContext | None = None,
 ) -> None:
     """Freeze completed tasks of a project under a name. What was delivered never changes.
 
@@ -53,25 +56,27 @@ def deliver(
     response_schema
         The id of the schema that describes what is delivered.
     """
-    chosen = world or World()
-    after = _moment("--completed-after", completed_after)
-    before = _moment("--completed-before", completed_before)
+    chosen = context or EnvironmentContext()
+    after = _parse_time("--completed-after", completed_after)
+    before = _parse_time("--completed-before", completed_before)
     if tasks is not None and (batch, after, before) != (None, None, None):
         refuse("--tasks names the tasks itself; leave the filters out", code=2)
-    task_ids = None if tasks is None else _ids_of(tasks)
+    task_ids = None if tasks is None else _read_task_ids(tasks)
 
     async def work(db: Database, secret: ServerSecret) -> DeliveryRow:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
         async with db.read() as tx:
-            inside = await find_project(tx, environment_id, ScopeNames(project_name=project))
-            assert inside is not None
-            if await builder.has_delivery(tx, inside, name):
-                raise await builder.name_conflict(tx, inside, name)
-            within = None if batch is None else await _find_batch(tx, inside, batch)
+            target_project = await find_project(
+                tx, environment_id, ScopeNames(project_name=project)
+            )
+            assert target_project is not None
+            if await builder.has_delivery(tx, target_project, name):
+                raise await builder.name_conflict(tx, target_project, name)
+            target_batch = None if batch is None else await _find_batch(tx, target_project, batch)
         selection = await task_selection.select_tasks(
             db,
-            inside,
-            batch=within,
+            target_project,
+            batch=target_batch,
             completed_after=after,
             completed_before=before,
             task_ids=task_ids,
@@ -81,7 +86,7 @@ def deliver(
             bar = bars.add_task("freezing", total=len(selection.seqs))
             return await builder.deliver(
                 db,
-                inside,
+                target_project,
                 name,
                 selection,
                 Actor("command", "plaudit deliver"),
@@ -90,11 +95,11 @@ def deliver(
                 on_progress=lambda count: bars.advance(bar, count),
             )
 
-    made = with_store(chosen.settings(), work)
-    assert made.manifest_hash is not None
+    delivery = with_store(chosen.settings(), work)
+    assert delivery.manifest_hash is not None
     say.print(
-        f"Delivered {made.task_count} tasks as {made.delivery_id}"
-        f" (manifest sha256 {made.manifest_hash.hex()}).",
+        f"Delivered {delivery.task_count} tasks as {delivery.delivery_id}"
+        f" (manifest sha256 {delivery.manifest_hash.hex()}).",
     )
 
 
@@ -105,14 +110,14 @@ async def _find_batch(tx: Transaction, project: ProjectRow, batch: str) -> Batch
         return await find_batch(tx, project.environment_id, ScopeNames(batch_id=batch), project)
 
 
-def _moment(option: str, text: str | None) -> int | None:
+def _parse_time(option: str, text: str | None) -> int | None:
     try:
         return None if text is None else clock.parse_moment(text)
     except ValueError:
         refuse(f"{option} must be an ISO 8601 date or date-time, not {text!r}", code=2)
 
 
-def _ids_of(path: Path) -> list[str]:
+def _read_task_ids(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as exc:

@@ -8,7 +8,8 @@ from cyclopts import App
 from rich.table import Table
 
 from plaudit import clock
-from plaudit.cli.place import Organization, say, show, with_store
+from plaudit.cli.context import OrganizationContext, with_store
+from plaudit.cli.terminal import say, show
 from plaudit.core.accounts import api_keys, authentication
 from plaudit.core.accounts import users as people
 from plaudit.core.common import audit
@@ -18,9 +19,10 @@ from plaudit.model.core import Actor, Person, PersonRole, PersonStatus
 from plaudit.store.accounts.users import find_person_by_email, list_people
 from plaudit.store.engine.engine import Database, Transaction
 
-users = App(name="users", help="People of an organization.")
+users = App(name="users")
 
 PAGE = 500
+"""Persons read at once."""
 
 
 @users.command(name="create")
@@ -29,7 +31,7 @@ def create_user(
     *,
     role: Literal["admin", "manager", "reviewer", "annotator"],
     name: str | None = None,
-    organization: Organization | None = None,
+    context: OrganizationContext | None = None,
 ) -> None:
     """Invite a person and print the link with which they choose a password, once.
 
@@ -44,17 +46,17 @@ def create_user(
     name
         What they are called.
     """
-    chosen = organization or Organization()
+    chosen = context or OrganizationContext()
 
     async def work(db: Database, secret: ServerSecret) -> str:
         environment_id = await api_keys.get_environment(db, chosen.org, "live")
 
         async def create(tx: Transaction) -> str:
-            organization_id = await _account(tx, environment_id)
-            made = await people.invite(
+            organization_id = await _organization_id(tx, environment_id)
+            person = await people.invite(
                 tx, organization_id, email=email, name=name, role=PersonRole(role)
             )
-            token = await authentication.make_invitation(tx, secret, made)
+            token = await authentication.make_invitation(tx, secret, person)
             actor = Actor("command", "users create")
             await audit.record(
                 tx,
@@ -62,7 +64,7 @@ def create_user(
                 actor,
                 "create_user",
                 "user",
-                made.user_id,
+                person.user_id,
                 detail={"role": role},
             )
             return token
@@ -74,7 +76,7 @@ def create_user(
 
 
 @users.command(name="invite")
-def invite_user(email: str, *, organization: Organization | None = None) -> None:
+def invite_user(email: str, *, context: OrganizationContext | None = None) -> None:
     """Print a new link for somebody who has lost theirs, or their password, or was removed.
 
     Parameters
@@ -82,13 +84,13 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
     email
         Their e-mail address.
     """
-    chosen = organization or Organization()
+    chosen = context or OrganizationContext()
 
     async def work(db: Database, secret: ServerSecret) -> str:
         environment_id = await api_keys.get_environment(db, chosen.org, "live")
 
         async def invite(tx: Transaction) -> str:
-            organization_id = await _account(tx, environment_id)
+            organization_id = await _organization_id(tx, environment_id)
             person = await find_person_by_email(tx, organization_id, people.email_key(email))
             if person is None:
                 raise NotFound(f"nobody of {chosen.org!r} has the e-mail address {email!r}")
@@ -109,7 +111,7 @@ def invite_user(email: str, *, organization: Organization | None = None) -> None
 def list_users(
     *,
     status: Literal["invited", "active", "removed"] | None = None,
-    organization: Organization | None = None,
+    context: OrganizationContext | None = None,
 ) -> None:
     """List an organization's people, removed ones included.
 
@@ -118,34 +120,34 @@ def list_users(
     status
         Only people in this status.
     """
-    chosen = organization or Organization()
+    chosen = context or OrganizationContext()
     wanted = None if status is None else PersonStatus(status)
 
     async def work(db: Database, secret: ServerSecret) -> list[Person]:
         environment_id = await api_keys.get_environment(db, chosen.org, "live")
-        found: list[Person] = []
+        listed: list[Person] = []
         after = (-1, "")
         async with db.read() as tx:
-            organization_id = await _account(tx, environment_id)
-            while some := await list_people(
+            organization_id = await _organization_id(tx, environment_id)
+            while page := await list_people(
                 tx, organization_id, status=wanted, after=after, limit=PAGE
             ):
-                found += some
-                after = (some[-1].created_ms, some[-1].user_id)
-        return found
+                listed += page
+                after = (page[-1].created_ms, page[-1].user_id)
+        return listed
 
-    found = with_store(chosen.settings(), work)
-    if not found:
+    persons = with_store(chosen.settings(), work)
+    if not persons:
         say.print("Nobody yet; invite people with 'plaudit users create'.")
         return
     table = Table("id", "e-mail", "name", "role", "status", "created")
-    for one in found:
-        shown = [one.user_id, one.email, one.name or "", one.role, one.status]
-        table.add_row(*shown, clock.format_ms(one.created_ms))
+    for person in persons:
+        cells = [person.user_id, person.email, person.name or "", person.role, person.status]
+        table.add_row(*cells, clock.format_ms(person.created_ms))
     show(table)
 
 
-async def _account(tx: Transaction, environment_id: str) -> str:
+async def _organization_id(tx: Transaction, environment_id: str) -> str:
     organization_id = await people.find_live_organization(tx, environment_id)
-    assert organization_id is not None  # the commands name live worlds alone
+    assert organization_id is not None  # the commands name live environments alone
     return organization_id

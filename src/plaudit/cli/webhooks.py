@@ -9,7 +9,8 @@ from cyclopts import App, Parameter, validators
 from rich.table import Table
 
 from plaudit import clock
-from plaudit.cli.place import World, refuse, say, show, with_store
+from plaudit.cli.context import EnvironmentContext, with_store
+from plaudit.cli.terminal import refuse, say, show
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import audit
 from plaudit.core.common.server_secret import ServerSecret
@@ -20,7 +21,7 @@ from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks import messages as messages_store
 
-webhooks = App(name="webhooks", help="Webhook endpoints and callbacks of an organization.")
+webhooks = App(name="webhooks")
 
 CALLBACKS = "callbacks"
 _ACTOR = Actor("command", "webhooks")
@@ -31,7 +32,7 @@ def list_webhooks(
     *,
     messages: Literal["pending", "delivered", "failed"] | None = None,
     limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=500))] = 100,
-    world: World | None = None,
+    context: EnvironmentContext | None = None,
 ) -> None:
     """List the endpoints, or the messages to them and to callbacks.
 
@@ -42,7 +43,7 @@ def list_webhooks(
     limit
         How many webhook messages to list at the most.
     """
-    chosen = world or World()
+    chosen = context or EnvironmentContext()
 
     async def work(db: Database, secret: ServerSecret) -> Table:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
@@ -62,7 +63,10 @@ def list_webhooks(
 
 @webhooks.command
 def replay(
-    *, webhook: str | None = None, message: str | None = None, world: World | None = None
+    *,
+    webhook: str | None = None,
+    message: str | None = None,
+    context: EnvironmentContext | None = None,
 ) -> None:
     """Send failed webhook messages again.
 
@@ -75,7 +79,7 @@ def replay(
     """
     if webhook is not None and message is not None:
         refuse("give --webhook or --message, not both", code=2)
-    chosen = world or World()
+    chosen = context or EnvironmentContext()
 
     async def work(db: Database, secret: ServerSecret) -> int:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
@@ -102,7 +106,7 @@ def secrets(
     keep_old_s: Annotated[
         int, Parameter(validator=validators.Number(gte=0, lte=endpoints.KEEP_OLD_S_MAX))
     ] = endpoints.KEEP_OLD_S,
-    world: World | None = None,
+    context: EnvironmentContext | None = None,
 ) -> None:
     """Print the secrets that messages are signed with, or make a new one and print it alone.
 
@@ -113,7 +117,7 @@ def secrets(
     keep_old_s
         How many seconds the old one stays valid beside it.
     """
-    chosen = world or World()
+    chosen = context or EnvironmentContext()
 
     async def work(db: Database, secret: ServerSecret) -> list[str]:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)

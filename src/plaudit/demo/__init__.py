@@ -1,4 +1,4 @@
-"""The demonstration: a server with sample conversations, in a folder that goes when it stops."""
+"""Demonstration: a server with sample conversations, in a folder that is removed at its end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import secrets as random
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from plaudit import settings
 from plaudit.core.accounts import api_keys, authentication, users
 from plaudit.core.common import server_secret
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.transfer.importer import Reject, Source, import_sources
+from plaudit.core.transfer.importer import ImportEntry, Reject, Source, import_sources
+from plaudit.formats import archive
 from plaudit.formats import files as format_files
 from plaudit.model.core import PersonRole, Role
 from plaudit.settings import Settings
@@ -43,14 +45,17 @@ Stop it with Ctrl-C; nothing is kept.
 
 
 class Login(Struct, frozen=True):
-    """What somebody signs in with."""
+    """E-mail address and password of a person of the demonstration."""
 
     email: str
     password: str
 
 
 def run(port: int) -> None:
-    """Import the sample data, print how to reach it, and serve until told to stop."""
+    """Import the sample data, print the addresses and logins, and serve on loopback until a signal.
+
+    Raises Misconfigured where the port is taken.
+    """
     server.require_free_port("127.0.0.1", port)
     # Told to stop at any moment, the folder is still removed.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
@@ -78,7 +83,7 @@ async def _fill(chosen: Settings) -> dict[str, Any]:
         await api_keys.create_organization(db, "default")
         environment_id = await api_keys.get_environment(db, "default", "live")
         with as_file(files("plaudit.demo") / "sample.jsonl") as path:
-            source = Source(path, lambda: format_files.entries(path, "archive", lambda at: None))
+            source = Source(path, lambda: _entries(path))
             await import_sources(db, environment_id, lambda: [source], on_reject=_refuse_sample)
         return {
             "key": await api_keys.create_key(
@@ -91,10 +96,14 @@ async def _fill(chosen: Settings) -> dict[str, Any]:
         await db.close()
 
 
+def _entries(path: Path) -> Iterator[ImportEntry]:
+    return format_files.entries(path, archive.FORMAT.name, lambda position: None)
+
+
 async def _add_person(
     db: Database, secret: ServerSecret, environment_id: str, role: PersonRole
 ) -> Login:
-    """Invite somebody and accept for them, with a password nobody else knows."""
+    """Invite a person and accept the invitation with a random password; return the login."""
     login = Login(f"{role}@example.com", _random_password())
 
     async def invite(tx: Transaction) -> str:
@@ -112,7 +121,7 @@ async def _add_person(
 
 
 def _random_password() -> str:
-    """80 random bits, in groups that are easy to type."""
+    """Random password of 80 bits, in groups that are easy to type."""
     groups = ("".join(random.choice(_LETTERS) for _ in range(4)) for _ in range(4))
     return "-".join(groups)
 

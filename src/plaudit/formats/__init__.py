@@ -1,1 +1,1 @@
-"""Foreign formats, one file each: from the lines of a file to entries for the importer."""
+"""Import formats, one module each, with their registry and the files that they are read from."""

@@ -7,26 +7,34 @@ from typing import Any
 
 from plaudit import json_guard
 from plaudit.errors import InvalidContent
-
-Found = tuple[str, Any, str]
-"""Kind, value, and the JSON pointer from the line to the value."""
+from plaudit.formats.import_format import FormatEntry, ImportFormat
+from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
 
 _LEVELS = 1
 _LEVELS_OF_DELIVERY = 3
-"""How many levels a line puts around a task that may be as deep itself as any document."""
-
-DEPTH_MAX = json_guard.DEPTH_MAX + _LEVELS_OF_DELIVERY
+"""Levels that a line puts around a task, which may itself be as deep as any document."""
 
 
 def check_depth(kind: str, depth: int) -> None:
-    """Raise InvalidContent for a line of so many levels, if its kind has no place for them."""
+    """Raise InvalidContent for a line of `depth` levels, if a row of its kind has fewer."""
     most = json_guard.DEPTH_MAX + (_LEVELS_OF_DELIVERY if kind == "delivery" else _LEVELS)
     if depth > most:
         raise InvalidContent(f"nested deeper than {most} levels")
 
 
-def read(line: Any) -> Iterator[Found]:
-    """The one entry of a line."""
+def read(line: Any) -> Iterator[FormatEntry]:
+    """Yield the one entry of a line; raises InvalidContent for a line without kind or value."""
     if not isinstance(line, dict) or not isinstance(line.get("kind"), str) or "value" not in line:
         raise InvalidContent('an archive line is {"kind": "…", "value": {…}}')
     yield line["kind"], line["value"], "/value"
+
+
+FORMAT = ImportFormat(
+    name="archive",
+    title="written by Plaudit",
+    read=read,
+    project_refusal="an archive says itself which projects its tasks belong to",
+    line_bytes_max=ARCHIVE_LINE_BYTES_MAX,
+    depth_max=json_guard.DEPTH_MAX + _LEVELS_OF_DELIVERY,
+    check_depth=check_depth,
+)

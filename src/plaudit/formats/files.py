@@ -1,4 +1,4 @@
-"""Read and write JSONL files, plain or compressed, without holding more than a line of them."""
+"""JSONL files, plain or compressed: lines cut and bounded, one of them in memory at a time."""
 
 from __future__ import annotations
 
@@ -13,36 +13,32 @@ from typing import Any, BinaryIO, cast
 from plaudit import json_guard
 from plaudit.core.transfer.importer import ImportEntry
 from plaudit.errors import InvalidContent, Misconfigured
-from plaudit.formats import archive, oasst, v2
-from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
+from plaudit.formats.import_format import ImportFormat
+from plaudit.formats.registry import FORMATS
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-LINE_BYTES_MAX = 10 * 1024 * 1024
-"""A line of any format but the archive, whose lines the server has written itself."""
-
 READ_BYTES = 256 * 1024
 BOM = b"\xef\xbb\xbf"
 
-READERS: dict[str, Callable[[Any], Iterator[archive.Found]]] = {
-    "archive": archive.read,
-    "v2": v2.read,
-    "oasst": oasst.read,
-}
+COMPRESSION_SUFFIXES = (".gz", ".zst")
+"""Suffixes of the compressions that are read and written."""
 
 
 def entries(
     path: Path, format_name: str, on_progress: Callable[[int], None], *, called: str | None = None
 ) -> Iterator[ImportEntry]:
-    """The entries of a file, in order; a line that cannot be read becomes a problem.
+    """Entries of a file in a registered format, in order; an unreadable line becomes a problem.
 
-    `on_progress` is told the position in the file, in bytes, now and then. `called` is what the
-    file is called where that is not its path.
+    `on_progress` is told the position in the file, in bytes, now and then. `called` is the file's
+    name in messages, its path if None. Raises InvalidContent for a damaged compressed file, and
+    Misconfigured for one that cannot be read.
     """
-    most = ARCHIVE_LINE_BYTES_MAX if format_name == "archive" else LINE_BYTES_MAX
+    file_format = FORMATS[format_name]
+    most = file_format.line_bytes_max
     number = 0
     try:
         for number, line in _lines(path, most, on_progress):
@@ -50,22 +46,19 @@ def entries(
                 problem = InvalidContent(f"the line is longer than {most} bytes")
                 yield ImportEntry("row", None, number, problem=problem)
             elif line.strip():
-                yield from _of_line(format_name, number, line)
+                yield from _of_line(file_format, number, line)
     except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as exc:
         raise InvalidContent(f"{called or path} is damaged after line {number}: {exc}") from exc
     except OSError as exc:
         raise Misconfigured(f"{called or path} cannot be read: {exc.strerror}") from exc
 
 
-def _of_line(format_name: str, number: int, line: bytes) -> Iterator[ImportEntry]:
-    is_archive = format_name == "archive"
+def _of_line(file_format: ImportFormat, number: int, line: bytes) -> Iterator[ImportEntry]:
     try:
-        content, depth = json_guard.check_deep(
-            line, archive.DEPTH_MAX if is_archive else json_guard.DEPTH_MAX
-        )
-        for kind, value, pointer in READERS[format_name](content):
-            if is_archive:
-                archive.check_depth(kind, depth)
+        content, depth = json_guard.check_deep(line, file_format.depth_max)
+        for kind, value, pointer in file_format.read(content):
+            if file_format.check_depth is not None:
+                file_format.check_depth(kind, depth)
             yield ImportEntry(kind, value, number, pointer, size=len(line))
     except InvalidContent as problem:
         yield ImportEntry("row", None, number, problem=problem)
@@ -74,7 +67,7 @@ def _of_line(format_name: str, number: int, line: bytes) -> Iterator[ImportEntry
 def _lines(
     path: Path, most: int, on_progress: Callable[[int], None]
 ) -> Iterator[tuple[int, bytes | None]]:
-    """Numbered lines; None for one of over `most` bytes, which is skipped without being held."""
+    """Lines with their numbers from 1; None for a line over `most` bytes, which is never held."""
     with path.open("rb") as raw:
         stream = _decompressed(raw)
         number, held, is_skipping = 1, bytearray(), False
@@ -99,7 +92,7 @@ def _lines(
 
 
 def _decompressed(raw: BinaryIO) -> BinaryIO:
-    """The content of a file by its first bytes: gzip, zstd, or as it is."""
+    """Stream of the decompressed content; gzip and zstd are told by their first bytes."""
     magic = raw.read(4)
     raw.seek(0)
     if magic[:2] == b"\x1f\x8b":
@@ -111,7 +104,10 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
-    """Write a file, compressed as its suffix says, that appears only when it is whole."""
+    """Yield a writer of a file, compressed as its suffix says, that appears only when it is whole.
+
+    Nothing is left of it if the block raises. Raises Misconfigured where it cannot be written.
+    """
     draft = path.with_name(f".{path.name}.part")
     try:
         if path.exists() and not path.is_file():

@@ -1,8 +1,9 @@
-"""OpenAssistant conversation trees, one a line: prompts, ranked answers, and what followed them.
+"""OpenAssistant conversation trees, one a line: prompts, ranked answers and their replies.
 
-A tree is a task. A prompt and all its answers are a turn; each way from the first prompt to a
-last one is a thread, so turns near the root stand in several threads and keep their ids there.
-A turn says which answer the thread goes on from: it is not always the one ranked best.
+A tree becomes a task, a prompt with all its answers a turn, and each path from the first prompt
+to a last one a thread; turns near the root therefore stand in several threads, with the same id.
+The annotation `continued_from` of a turn names the answer that the thread continues from, which
+is not always the best ranked one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from plaudit import ids
 from plaudit.errors import InvalidContent
-from plaudit.formats.archive import Found
+from plaudit.formats.import_format import FormatEntry, ImportFormat
 from plaudit.wire.v2.parse import convert
 
 THREADS_PER_TREE_MAX = 10_000
@@ -23,7 +24,7 @@ _EMOJIS = {"+1": "thumbs_up", "-1": "thumbs_down", "red_flag": "red_flag"}
 
 
 class Node(Struct):
-    """One message of a tree and what was said in reply."""
+    """One message of a tree, with the replies to it."""
 
     message_id: str
     text: str
@@ -42,8 +43,8 @@ class Tree(Struct):
     prompt: Node | UnsetType = UNSET
 
 
-def read(line: Any) -> Iterator[Found]:
-    """The one task of a tree."""
+def read(line: Any) -> Iterator[FormatEntry]:
+    """Yield the one task of a tree; raises InvalidContent for a tree that is not sound."""
     tree = convert(line, Tree)
     if isinstance(tree.prompt, UnsetType):
         raise InvalidContent("a tree has a prompt", pointer="/prompt")
@@ -88,17 +89,20 @@ def _check_roles(node: Node, expected: str, pointer: str) -> None:
 
 
 def _paths(root: Node) -> list[list[tuple[Node, Node | None]]]:
-    """Every way from the root to a last prompt: prompts, each with the answer it goes on from."""
+    """Every path from the root to a last prompt: prompts, each with the answer it continues from.
+
+    The last prompt of a path has None. Raises InvalidContent over THREADS_PER_TREE_MAX paths.
+    """
     finished: list[list[tuple[Node, Node | None]]] = []
     pending: list[tuple[list[tuple[Node, Node | None]], Node]] = [([], root)]
     while pending:
         path, prompt = pending.pop()
-        onward = [(answer, follow) for answer in prompt.replies for follow in answer.replies]
-        if not onward:
+        continuations = [(answer, follow) for answer in prompt.replies for follow in answer.replies]
+        if not continuations:
             finished.append([*path, (prompt, None)])
             if len(finished) > THREADS_PER_TREE_MAX:
                 raise InvalidContent(f"more than {THREADS_PER_TREE_MAX} threads in one tree")
-        for answer, follow in reversed(onward):
+        for answer, follow in reversed(continuations):
             pending.append(([*path, (prompt, answer)], follow))
     return finished
 
@@ -107,7 +111,9 @@ def _turn(prompt: Node, chosen: Node | None) -> dict[str, Any]:
     answers = prompt.replies
     annotations: list[dict[str, Any]] = []
     if len(answers) > 1 and all(answer.rank is not None for answer in answers):
-        ranking = [_source_id(one) for one in sorted(answers, key=lambda one: one.rank or 0)]
+        ranking = [
+            _source_id(answer) for answer in sorted(answers, key=lambda answer: answer.rank or 0)
+        ]
         annotations.append({"key": "ranking", "type": "ranked_choices", "value": ranking})
         annotations.append({"key": "selected_model_id", "type": "category", "value": ranking[0]})
     if chosen is not None:
@@ -142,3 +148,6 @@ def _message(node: Node) -> dict[str, Any]:
 
 def _source_id(node: Node) -> str:
     return f"oasst_{node.message_id[:8]}"
+
+
+FORMAT = ImportFormat(name="oasst", title="OpenAssistant trees", read=read)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from plaudit.errors import InvalidContent
-from plaudit.formats.archive import Found
+from plaudit.formats.import_format import FormatEntry, ImportFormat
 
 
-def read(line: Any) -> Iterator[Found]:
-    """The task, or the tasks of the page, that a line holds."""
+def read(line: Any) -> Iterator[FormatEntry]:
+    """Yield the task, or the tasks of the page, that a line holds; raises InvalidContent."""
     if not isinstance(line, dict):
         raise InvalidContent("a line is a v2 task object, or a saved GET /v2/tasks body")
     if "tasks" not in line:
@@ -20,3 +20,6 @@ def read(line: Any) -> Iterator[Found]:
         raise InvalidContent("expected a list of tasks", pointer="/tasks")
     for number, task in enumerate(line["tasks"]):
         yield "task", task, f"/tasks/{number}"
+
+
+FORMAT = ImportFormat(name="v2", title="tasks, or saved pages of them", read=read)

@@ -123,3 +123,19 @@ class TaskNote(Struct, frozen=True):
     detail: bytes
     """JSON object."""
     created_ms: int
+
+
+class Fault(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Error of one answer: a JSON pointer into the answers, a message, and the question concerned.
+
+    The pointer is empty for a question that has no answer.
+    """
+
+    pointer: str
+    message: str
+    at: str | None = None
+    position: int | None = None
+    message_index: int | None = None
+    chunk: int | None = None
+    criterion: str | None = None
+    key: str | None = None

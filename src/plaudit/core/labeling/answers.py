@@ -34,7 +34,8 @@ from plaudit.core.labeling.questions import Display, Question, QuestionTarget, q
 from plaudit.core.labeling.response_values import renumber_mentions
 from plaudit.core.labeling.type_rules import InvalidAnswer, check_text
 from plaudit.core.tasks.forms import Form
-from plaudit.errors import AnswersRejected, Fault
+from plaudit.errors import AnswersRejected
+from plaudit.model.labeling import Fault
 from plaudit.wire.v2.annotation import split_error
 from plaudit.wire.v2.task import Thread
 

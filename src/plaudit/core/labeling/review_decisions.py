@@ -25,9 +25,9 @@ from plaudit.core.labeling.submissions import consolidate_task
 from plaudit.core.labeling.task_notes import insert_note
 from plaudit.core.labeling.votes import answer_address
 from plaudit.core.tasks import lifecycle
-from plaudit.errors import AnswersRejected, Conflict, Fault, InvalidContent, NotFound
+from plaudit.errors import AnswersRejected, Conflict, InvalidContent, NotFound
 from plaudit.model.core import ProjectRow, StoredTask
-from plaudit.model.labeling import LeaseStatus, WorkState
+from plaudit.model.labeling import Fault, LeaseStatus, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
 from plaudit.store.tasks import batches, tasks, work_queue

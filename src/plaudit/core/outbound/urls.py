@@ -14,9 +14,8 @@ import httpx2
 from msgspec import Struct
 
 from plaudit.core.outbound.ip_addresses import Address
+from plaudit.core.outbound.url_length import check_url_length
 from plaudit.errors import InvalidContent
-
-URL_CHARS_MAX = 2048
 
 _PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\\s\ud800-\udfff]")
@@ -42,15 +41,9 @@ class Target(Struct, frozen=True):
     """The host as an address, None if it is a name that has to be resolved."""
 
 
-def check_length(text: str | None, pointer: str) -> None:
-    """Raise InvalidContent for a URL of more than `URL_CHARS_MAX` characters."""
-    if text is not None and len(text) > URL_CHARS_MAX:
-        raise InvalidContent(f"a URL has at most {URL_CHARS_MAX} characters", pointer=pointer)
-
-
 def parse_url(text: str, *, pointer: str = "") -> Target:
     """Parse an http or https URL; raises InvalidContent with what has to be changed."""
-    check_length(text, pointer)
+    check_url_length(text, pointer)
     if _UNSAFE.search(text):
         raise InvalidContent(
             "the URL holds a space, a backslash or a control character; percent-encode it",

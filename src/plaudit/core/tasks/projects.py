@@ -9,7 +9,7 @@ import msgspec
 
 from plaudit import clock, ids
 from plaudit.core.common import names
-from plaudit.core.outbound import urls
+from plaudit.core.outbound.url_length import check_url_length
 from plaudit.core.tasks import forms, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
@@ -149,7 +149,7 @@ def _check_words(words: list[str], pointer: str) -> None:
 def check_batch(metadata: dict[str, Any] | None, callback: str | None) -> None:
     """Raise InvalidContent if a batch's metadata or callback is too long."""
     size_limits.check_metadata(metadata)
-    urls.check_length(callback, "/callback")
+    check_url_length(callback, "/callback")
 
 
 async def create_batch(

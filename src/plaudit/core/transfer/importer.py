@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.common import names
-from plaudit.core.outbound import urls
+from plaudit.core.outbound.url_length import check_url_length
 from plaudit.core.transfer import dataset_import, merge
 from plaudit.core.transfer.dataset_import import DatasetImport
 from plaudit.core.transfer.delivery_archive import DeliveryImport
@@ -194,7 +194,7 @@ class Importer:
             raise InvalidContent(
                 "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
             )
-        urls.check_length(task.callback_url, "/callback_url")
+        check_url_length(task.callback_url, "/callback_url")
         await self._references.check_batch_project(task.batch, task.project, self._project_name)
         project = await self._references.project_for(task.project, self._project_name)
         batch = await self._references.batch_for(task.batch, project)

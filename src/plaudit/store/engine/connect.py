@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from plaudit.errors import Misconfigured, StoreRefused
 from plaudit.settings import Settings
@@ -10,10 +12,8 @@ from plaudit.store.engine import migrator, sqlite
 from plaudit.store.engine.engine import Database
 from plaudit.store.engine.migrator import Dialect
 
-try:
-    from plaudit.store.engine import postgres as engine_postgres
-except ImportError:  # the extra [postgres] is not installed
-    engine_postgres = None  # type: ignore[assignment]
+if TYPE_CHECKING:
+    from plaudit.store.engine.postgres import PostgresDatabase
 
 FILE_NAME = "plaudit.sqlite"
 
@@ -65,11 +65,14 @@ def _open_postgres(settings: Settings, *, patient: bool) -> Database:
     url = settings.database or ""
     if not url.startswith(("postgresql://", "postgres://")):
         raise Misconfigured("--database takes a URL that begins with postgresql://")
-    if engine_postgres is None:
-        raise Misconfigured("PostgreSQL needs the extra: pip install 'plaudit[postgres]'")
-    return engine_postgres.PostgresDatabase(
-        url, behind_pooler=settings.database_pooler, patient=patient
-    )
+    # Imported here alone: a command on SQLite does not wait for it, nor need the extra.
+    try:
+        engine: type[PostgresDatabase] = import_module(
+            "plaudit.store.engine.postgres"
+        ).PostgresDatabase
+    except ImportError as exc:
+        raise Misconfigured("PostgreSQL needs the extra: pip install 'plaudit[postgres]'") from exc
+    return engine(url, behind_pooler=settings.database_pooler, patient=patient)
 
 
 def _dialect(settings: Settings) -> Dialect:

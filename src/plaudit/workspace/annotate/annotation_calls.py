@@ -16,9 +16,9 @@ from plaudit.api.http import problems
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions, task_notes
-from plaudit.errors import AnswersRejected, DraftConflict, Fault, InvalidContent, LimitReached
+from plaudit.errors import AnswersRejected, DraftConflict, InvalidContent, LimitReached
 from plaudit.model.core import PersonRole, ProjectRow
-from plaudit.model.labeling import Lease, LeaseRef
+from plaudit.model.labeling import Fault, Lease, LeaseRef
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.annotate.annotation_pages import get_project, task_path
 from plaudit.workspace.http.page import Page, PageRequest

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from plaudit.api.http.bodies import read_pieces
 from plaudit.api.http.operation import Response
-from plaudit.api.http.parameters import Enum, NoQuery, Text
+from plaudit.api.http.parameters import Enum, NoQuery, Parameter, Text
 from plaudit.api.http.streams import content_disposition
 from plaudit.core.common import names
 from plaudit.core.transfer import jobs
@@ -32,6 +32,8 @@ from plaudit.core.transfer.importer import (
 )
 from plaudit.errors import BadRequest, InvalidContent, InvalidParameter, Problem, Unavailable
 from plaudit.formats import files
+from plaudit.formats.import_format import ImportFormat
+from plaudit.formats.registry import FORMATS
 from plaudit.model.core import PersonRole
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.engine.engine import Database
@@ -52,12 +54,25 @@ KEPT_BYTES = 1024 * 1024
 """How much of an upload is held before it is written to the disk."""
 
 
-class ImportFormat(StrEnum):
-    """What the lines of a file are."""
+FORMATS_SHOWN = tuple(
+    sorted(FORMATS.values(), key=lambda listed: listed.project_refusal is not None)
+)
+"""Import formats in the order of the page: those for which a project may be chosen come first."""
 
-    v2 = "v2"
-    oasst = "oasst"
-    archive = "archive"
+
+class FormatParameter(Parameter, frozen=True, kw_only=True):
+    """Name of an import format, read into its declaration."""
+
+    def read_one(self, name: str, text: str) -> ImportFormat:
+        """Look the format up; raises InvalidParameter that lists the names there are."""
+        if text not in FORMATS:
+            listed = ", ".join(shown.name for shown in FORMATS_SHOWN)
+            raise InvalidParameter(f"{name} must be one of {listed}", param=name)
+        return FORMATS[text]
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the parameter."""
+        return {"type": "string", "enum": [shown.name for shown in FORMATS_SHOWN]}
 
 
 class Replacing(StrEnum):
@@ -72,8 +87,7 @@ class ImportQuery(Struct, frozen=True):
 
     name: Annotated[str | None, Text(description="What the file is called.", required=True)] = None
     format: Annotated[
-        ImportFormat | None,
-        Enum(description="What its lines are.", words=ImportFormat, required=True),
+        ImportFormat | None, FormatParameter(description="What its lines are.", required=True)
     ] = None
     project: Annotated[
         str | None, Text(description="Put every task into the project of this name.")
@@ -94,10 +108,13 @@ async def show_import(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     async with visit.db.read() as tx:
         found = await job_pages.latest(visit, tx, JobKind.import_)
         projects_here = await projects.list_projects(tx, visit.user.environment_id)
+    suffixes = (suffix for shown in FORMATS_SHOWN for suffix in shown.suffixes)
     return {
         "jobs": found,
         "running": next((one for one in found if one.state is JobState.running), None),
         "projects": [one.name for one in projects_here][-1000:],
+        "formats": FORMATS_SHOWN,
+        "accept": ",".join(dict.fromkeys((*suffixes, *files.COMPRESSION_SUFFIXES))),
         "most_bytes": STREAM_BYTES_MAX,
     }
 
@@ -105,19 +122,19 @@ async def show_import(visit: PageRequest[NoQuery]) -> dict[str, Any]:
 async def receive_file(visit: PageRequest[ImportQuery]) -> StartedJob:
     """POST /import/file: take the file in, and import it once it is here whole."""
     query = visit.query
-    project = query.project
+    project, chosen = query.project, query.format
+    assert chosen is not None  # the parameter is required
+    refusal = chosen.project_refusal
     if project is not None:
         try:
             names.check_name(project, "/project")
         except InvalidContent as exc:
             raise InvalidParameter(exc.message, param="project") from exc
-        if query.format is ImportFormat.archive:
-            raise InvalidParameter(
-                "an archive says itself which projects its tasks belong to", param="project"
-            )
+        if refusal is not None:
+            raise InvalidParameter(refusal, param="project")
     asked = {
         "file": printable(query.name or ""),
-        "format": query.format,
+        "format": chosen.name,
         "project": project,
         "replace": query.replace is Replacing.yes,
     }

@@ -30,11 +30,12 @@ function rest() {
   button.disabled = false;
 }
 
+const takesProject = () => !("namesProjects" in format.selectedOptions[0].dataset);
 const warn = (event) => event.preventDefault();
 
 function upload(chosen) {
   const query = new URLSearchParams({ name: chosen.name, format: format.value });
-  if (project.value.trim() && format.value !== "archive") query.set("project", project.value);
+  if (project.value.trim() && takesProject()) query.set("project", project.value);
   if (document.getElementById("replace").checked) query.set("replace", "yes");
   request = new XMLHttpRequest();
   request.open("POST", `${form.getAttribute("action")}?${query}`);
@@ -85,6 +86,6 @@ form.addEventListener("submit", (event) => {
 });
 cancel.addEventListener("click", () => request?.abort());
 
-const show = () => { document.getElementById("project-field").hidden = format.value === "archive"; };
+const show = () => { document.getElementById("project-field").hidden = !takesProject(); };
 format.addEventListener("change", show);
 show();

@@ -16,8 +16,8 @@ from plaudit.core.datasets import attachments
 from plaudit.errors import Misconfigured
 from plaudit.settings import from_environment
 from plaudit.store.datasets.blob_store import BlobStore
-from tests.datasets.test_datasets import content, deliver, make_dataset
 from tests.support.attachments import link_of, upload
+from tests.support.dataset_requests import content, deliver, make_dataset
 from tests.support.harness import Server, World
 from tests.transfer.test_archive_datasets import EVERYTHING, lines_of, load
 

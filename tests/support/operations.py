@@ -362,8 +362,8 @@ def add_ann_file(world: World) -> None:
     attachment_id, environment_id = NAMES["attachment_id"], world.org()
     world.objects.put_blocking(attachments.blob_key(environment_id, attachment_id), b"A")
     received = attachments.IncomingFile()
-    received.take(b"A")
-    row = received.attachment(attachment_id, environment_id, CANARY, None)
+    received.update(b"A")
+    row = received.make_row(attachment_id, environment_id, CANARY, None)
     world.run(world.db.write(lambda tx: attachments_store.insert_attachment(tx, row)))
 
 

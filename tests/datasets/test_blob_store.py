@@ -1,4 +1,4 @@
-"""Where attachments lie: in a folder, or in an object store by URL, here one that speaks S3."""
+"""Blob store in a folder, and in an object store that speaks S3."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ class Worker:
         if ended.state is None:
             self._log.warning("lease lost", **fields)
         elif ended.state is MessageState.failed:
-            self._log.warning("failed for good", **fields)
+            self._log.warning("message failed", **fields)
         else:
             event = "delivered" if ended.state is MessageState.delivered else "attempt failed"
             self._log.info(event, **fields)

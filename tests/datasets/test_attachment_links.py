@@ -11,8 +11,8 @@ from plaudit import clock
 from plaudit.core.common import server_secret
 from plaudit.core.datasets import attachments
 from plaudit.core.datasets.attachments import LINK_SECONDS
-from tests.datasets.test_datasets import content, deliver, make_dataset
 from tests.support.attachments import TEXT, link_of, upload
+from tests.support.dataset_requests import content, deliver, make_dataset
 from tests.support.harness import World
 from tests.support.operations import assert_is_error, comparable
 

@@ -23,8 +23,8 @@ from plaudit.core.datasets import attachments
 from plaudit.core.datasets.attachments import choose_display_type
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
-from tests.datasets.test_datasets import content, deliver, make_dataset
 from tests.support.attachments import TEXT, link_of, upload
+from tests.support.dataset_requests import content, deliver, make_dataset
 from tests.support.harness import World, on_sqlite_alone, run_cli, store_arguments
 from tests.support.operations import assert_is_error
 

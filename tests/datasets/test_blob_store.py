@@ -1,4 +1,4 @@
-"""Where attachments lie: in a folder, or in an object store by URL, here one that speaks S3."""
+"""Blob store in a folder, and in an object store that speaks S3."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from plaudit.core.datasets import attachments
 from plaudit.errors import Misconfigured
 from plaudit.settings import from_environment
 from plaudit.store.datasets.blob_store import BlobStore
-from tests.datasets.test_datasets import content, deliver, make_dataset
 from tests.support.attachments import link_of, upload
+from tests.support.dataset_requests import content, deliver, make_dataset
 from tests.support.harness import Server, World
 from tests.transfer.test_archive_datasets import EVERYTHING, lines_of, load
 

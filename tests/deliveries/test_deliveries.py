@@ -163,7 +163,7 @@ def test_a_request_that_is_refused_for_its_key_leaves_the_name_free(
         return False
 
     if not is_seen:
-        monkeypatch.setattr(idempotency, "is_taken", not_yet)
+        monkeypatch.setattr(idempotency, "is_used", not_yet)
     before = stored(full)
     refused = client.post(PATH, json={"name": "two"}, headers=headers)
     after = stored(full)

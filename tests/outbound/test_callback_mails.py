@@ -11,7 +11,7 @@ import msgspec
 from plaudit.model.webhooks import MessageState
 from tests.support.smtp_receiver import SmtpReceiver
 from tests.support.webhook_sending import complete, store_task, working
-from tests.webhooks.test_webhooks import settled
+from tests.webhooks.test_webhooks import wait_for_state
 
 
 def test_a_callback_that_is_an_e_mail_address_gets_a_mail(world):
@@ -25,7 +25,7 @@ def test_a_callback_that_is_an_e_mail_address_gets_a_mail(world):
             async with working(world, settings):
                 task = await store_task(world, project, callback_url="ann@example.com")
                 await complete(world, task, project.environment_id)
-                [one] = await settled(world, project.environment_id, MessageState.delivered)
+                [one] = await wait_for_state(world, project.environment_id, MessageState.delivered)
                 return task, one
 
     task, one = world.run(main())
@@ -53,7 +53,7 @@ def test_a_mail_that_cannot_be_sent_is_tried_again(world):
             async with working(world, settings):
                 task = await store_task(world, project, callback_url="ann@example.com")
                 await complete(world, task, project.environment_id)
-                [one] = await settled(world, project.environment_id, MessageState.failed)
+                [one] = await wait_for_state(world, project.environment_id, MessageState.failed)
                 return one
 
     one = world.run(main())
@@ -68,7 +68,7 @@ def test_without_a_mail_server_a_mail_is_given_up_with_a_word_that_says_so(world
         async with working(world):
             task = await store_task(world, project, callback_url="ann@example.com")
             await complete(world, task, project.environment_id)
-            [one] = await settled(world, project.environment_id, MessageState.failed)
+            [one] = await wait_for_state(world, project.environment_id, MessageState.failed)
             return one
 
     one = world.run(main())

@@ -1,4 +1,4 @@
-"""What becomes of a post: to whom it goes, what it carries, and how each ending is called."""
+"""HTTP client: the address it connects to, the request it sends, and its outcomes."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ async def resolve(host: str) -> Sequence[str]:
 
 
 def hits(url: str) -> tuple[bool, AttemptStatus, int]:
-    """Whether it may be saved, what becomes of a post, and how often a canary was called.
+    """Return if a URL may be saved, the outcome of a POST, and the calls that a canary got.
 
     `{port}` in the URL becomes the canaries' port.
     """

@@ -23,7 +23,7 @@ NAMESPACES = ["unshare", "--net", "--mount", "--map-root-user"]
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
-    """What the rig found, run once."""
+    """Results of the rig, which runs once for the module."""
     if shutil.which("ip") is None or shutil.which("unshare") is None:
         pytest.skip("needs iproute2 and util-linux")
     probe = [*NAMESPACES, "sh", "-c", "ip link set lo up && mount --bind /etc/hosts /etc/hosts"]

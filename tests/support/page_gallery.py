@@ -251,7 +251,7 @@ SCENES: Sequence[Scene] = (
     Scene("keys", "show_keys", "/keys"),
     Scene("webhooks", "show_webhooks", "/webhooks"),
     Scene("webhook", "show_webhook", "/webhooks/{endpoint}"),
-    Scene("messages", "show_messages", "/webhooks/messages"),
+    Scene("webhook_messages", "show_messages", "/webhooks/messages"),
     Scene("import", "show_import", "/import"),
     Scene("one-import", "show_one_import", "/import", prepare=import_file),
     Scene("archive", "show_archive", "/archive"),

@@ -19,7 +19,7 @@ from tests.support.webhook_sending import (
     until,
     working,
 )
-from tests.webhooks.test_webhooks import settled
+from tests.webhooks.test_webhooks import wait_for_state
 
 
 async def never(receiver, reader, writer):
@@ -114,7 +114,7 @@ def test_what_is_expired_is_deleted_with_its_attempts_and_event(world):
             await add_endpoint(world, "http://127.0.0.1:1/", environment_id=environment_id)
             for _ in range(3):
                 await store_task(world, project)
-            await settled(world, environment_id, MessageState.delivered, 3)
+            await wait_for_state(world, environment_id, MessageState.delivered, 3)
             await worker.delete_expired()
             before = [await count(table) for table in ("event", "webhook_message")]
         old = clock.now_ms() - messages.KEPT_MS - 1000

@@ -271,11 +271,8 @@ def test_all_that_was_given_up_for_an_endpoint_is_replayed_in_bounded_steps(worl
 
     assert [step["replayed"] for step in steps] == [500, 500, 200]
     assert [step["has_more"] for step in steps] == [True, True, False]
-    failed = client.get("/manage/v1/webhook_messages", params={"state": "failed"}).json()[
-        "webhook_messages"
-    ]
-    assert [message["target"] for message in failed] == [URL]
-    assert len(failed) == 1
+    listed = client.get("/manage/v1/webhook_messages?state=failed").json()
+    assert [message["target"] for message in listed["webhook_messages"]] == [URL]
 
 
 def test_a_change_over_one_that_was_made_meanwhile_is_refused(world):

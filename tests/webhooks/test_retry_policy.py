@@ -1,4 +1,4 @@
-"""What follows from an attempt, and what the documents say about it."""
+"""Retry policy: waits, the last attempt, and the table of waits in the documents."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def walk(*answers: AttemptResult, waits_s=retry_policy.RETRY_S, start_ms: int = 
     for number in range(200):
         times.append(now)
         result = answers[min(number, len(answers) - 1)]
-        settled = retry_policy.decide(message, result, at_ms=now, ended_ms=now, waits_s=waits_s)
-        if settled.state is not MessageState.pending:
-            return times, settled.state
-        now = settled.next_ms
+        recorded = retry_policy.decide(message, result, at_ms=now, ended_ms=now, waits_s=waits_s)
+        if recorded.state is not MessageState.pending:
+            return times, recorded.state
+        now = recorded.next_ms
         message = msgspec.structs.replace(
-            message, retry_no=settled.retry_no, since_ms=settled.since_ms
+            message, retry_no=recorded.retry_no, since_ms=recorded.since_ms
         )
     raise AssertionError("the attempts do not end")
 

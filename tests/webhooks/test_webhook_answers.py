@@ -1,4 +1,4 @@
-"""What receivers answer, and what follows from it."""
+"""Answers of receivers, and the states of messages that follow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.webhook_sending import (
     until,
     working,
 )
-from tests.webhooks.test_webhooks import settled
+from tests.webhooks.test_webhooks import wait_for_state
 
 
 async def reset(receiver, reader, writer):
@@ -49,7 +49,7 @@ def test_what_is_not_a_2xx_is_tried_as_often_as_set(world, answer, outcome, numb
         async with receiving(receiver), working(world, settings):
             await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            [one] = await settled(world, project.environment_id, MessageState.failed)
+            [one] = await wait_for_state(world, project.environment_id, MessageState.failed)
             return one
 
     one = world.run(main())
@@ -69,7 +69,7 @@ def test_every_2xx_is_success(world, number):
         async with receiving(receiver), working(world):
             await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            await settled(world, project.environment_id, MessageState.delivered)
+            await wait_for_state(world, project.environment_id, MessageState.delivered)
 
     world.run(main())
 
@@ -90,7 +90,7 @@ def test_410_disables_the_endpoint_and_gives_up_what_waits_for_it(world):
                     await store_task(world, project)
                 await until(lambda: receiver.connections == 4)
                 await store_task(world, project)
-                found = await settled(world, environment_id, MessageState.failed, 5)
+                found = await wait_for_state(world, environment_id, MessageState.failed, 5)
                 calls = receiver.connections
                 await store_task(world, project)
                 await asyncio.sleep(0.2)
@@ -117,7 +117,7 @@ def test_410_ends_a_callback_at_once(world):
         async with receiving(receiver), working(world):
             task = await store_task(world, project, callback_url=receiver.url)
             await complete(world, task, project.environment_id)
-            await settled(world, project.environment_id, MessageState.failed)
+            await wait_for_state(world, project.environment_id, MessageState.failed)
             await asyncio.sleep(0.3)
 
     world.run(main())
@@ -153,7 +153,7 @@ def test_retry_after_counts_for_nothing_on_other_answers(world):
         async with receiving(receiver), working(world):
             await add_endpoint(world, receiver.url, environment_id=project.environment_id)
             await store_task(world, project)
-            await settled(world, project.environment_id, MessageState.delivered)
+            await wait_for_state(world, project.environment_id, MessageState.delivered)
 
     world.run(main())
 
@@ -175,7 +175,7 @@ def test_nothing_of_a_receiver_s_answer_is_kept(world, settings):
         async with receiving(receiver), working(world, chosen):
             await add_endpoint(world, receiver.url, environment_id=environment_id)
             await store_task(world, project)
-            await settled(world, environment_id, MessageState.failed)
+            await wait_for_state(world, environment_id, MessageState.failed)
 
     world.run(main())
     with world.client() as client:

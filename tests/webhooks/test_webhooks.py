@@ -43,7 +43,7 @@ async def states(world, environment_id):
     return [one.message.state for one in await listed(world, environment_id)]
 
 
-async def settled(world, environment_id, state, count=1):
+async def wait_for_state(world, environment_id, state, count=1):
     """Wait until so many messages are in a state; return them, newest first."""
     async with asyncio.timeout(20):
         while len(found := await listed(world, environment_id, state=state)) < count:
@@ -214,7 +214,7 @@ def test_an_event_keeps_its_id_over_attempts_and_each_attempt_has_its_time(world
                 world, receiver.url, environment_id=project.environment_id
             )
             await store_task(world, project)
-            [one] = await settled(world, project.environment_id, MessageState.delivered)
+            [one] = await wait_for_state(world, project.environment_id, MessageState.delivered)
             return secret, one
 
     secret, one = world.run(main())
@@ -242,11 +242,11 @@ def test_a_failed_message_is_replayed_with_all_its_tries_and_the_same_id(world):
         async with receiving(receiver), working(world, settings) as worker:
             await add_endpoint(world, receiver.url, environment_id=environment_id)
             await store_task(world, project)
-            [failed] = await settled(world, environment_id, MessageState.failed)
+            [failed] = await wait_for_state(world, environment_id, MessageState.failed)
             name = failed.message.message_id
             await world.db.write(lambda tx: messages.replay(tx, environment_id, name))
             worker.wake()
-            [done] = await settled(world, environment_id, MessageState.delivered)
+            [done] = await wait_for_state(world, environment_id, MessageState.delivered)
             return done
 
     done = world.run(main())
@@ -316,7 +316,7 @@ def test_what_waits_goes_to_the_new_url_of_its_endpoint(world):
             await store_task(world, project)
             await until(lambda: old.connections >= 1)
             await world.db.write(lambda tx: endpoints.change_endpoint(tx, endpoint, url=new.url))
-            await settled(world, environment_id, MessageState.delivered)
+            await wait_for_state(world, environment_id, MessageState.delivered)
 
     world.run(main())
 
@@ -343,7 +343,7 @@ def test_what_waits_for_an_endpoint_that_ended_is_given_up(world, ending):
                     lambda tx: endpoints.delete_endpoint(tx, environment_id, endpoint.endpoint_id)
                 )
             async with working(world):
-                return await settled(world, environment_id, MessageState.failed, 20)
+                return await wait_for_state(world, environment_id, MessageState.failed, 20)
 
     found = world.run(main())
 
@@ -352,7 +352,7 @@ def test_what_waits_for_an_endpoint_that_ended_is_given_up(world, ending):
 
 
 def test_an_address_that_may_not_be_called_any_more_is_not_called(world):
-    """What was saved while it was permitted is checked again at each attempt."""
+    """Each attempt checks again a URL that was permitted when it was saved."""
     project = world.project()
     environment_id = project.environment_id
     canary = Receiver(OK)
@@ -369,7 +369,7 @@ def test_an_address_that_may_not_be_called_any_more_is_not_called(world):
                 await add_endpoint(world, url, environment_id=environment_id)
             task = await store_task(world, project, callback_url=canary.url)
             await complete(world, task, environment_id)
-            return await settled(world, environment_id, MessageState.failed, 7)
+            return await wait_for_state(world, environment_id, MessageState.failed, 7)
 
     found = world.run(main())
 

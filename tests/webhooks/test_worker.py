@@ -35,7 +35,7 @@ from tests.support.webhook_sending import (
     verified,
     working,
 )
-from tests.webhooks.test_webhooks import listed, settled
+from tests.webhooks.test_webhooks import listed, wait_for_state
 
 ALLOWED = {"PLAUDIT_EGRESS_ALLOW": "127.0.0.0/8"}
 
@@ -283,11 +283,11 @@ def test_a_worker_outlives_restarts_of_the_database(tmp_path):
                 await add_endpoint(world, receiver.url, environment_id=environment_id)
                 for number in range(3):
                     await store_task(world, project)
-                    await settled(world, environment_id, MessageState.delivered, number + 1)
+                    await wait_for_state(world, environment_id, MessageState.delivered, number + 1)
                     await asyncio.to_thread(cluster.stop)
                     await asyncio.to_thread(cluster.start)
                 await store_task(world, project)
-                await settled(world, environment_id, MessageState.delivered, 4)
+                await wait_for_state(world, environment_id, MessageState.delivered, 4)
 
         world.run(main())
         world.close()
@@ -313,7 +313,7 @@ def test_a_worker_that_cannot_open_a_secret_leaves_the_message_to_one_that_can(w
             await blind.stop(5)
             before = await listed(world, environment_id)
             async with working(world):
-                await settled(world, environment_id, MessageState.delivered)
+                await wait_for_state(world, environment_id, MessageState.delivered)
             return before
 
     [before] = world.run(main())

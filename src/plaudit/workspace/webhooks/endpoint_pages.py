@@ -64,33 +64,33 @@ class EndpointRow(Struct, frozen=True, kw_only=True):
     old_until: str | None
 
 
-async def show_webhooks(visit: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_webhooks(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /webhooks: all endpoints, and whether callbacks have a secret."""
-    async with visit.db.read() as tx:
-        return await _listing(tx, visit)
+    async with request.db.read() as tx:
+        return await _listing(tx, request)
 
 
-async def check_url(visit: PageRequest[NoQuery], form: EndpointForm) -> None:
+async def check_url(request: PageRequest[NoQuery], form: EndpointForm) -> None:
     """Raise InvalidContent for a URL that may not be called; DNS is asked outside a transaction."""
     endpoints.check_events(form.chosen)
-    await visit.desk.services.http_client.check_url(form.url.strip(), pointer="/url")
+    await request.desk.services.http_client.check_url(form.url.strip(), pointer="/url")
 
 
 async def add_webhook(
-    visit: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
+    request: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
 ) -> TemplateResponse:
     """POST /webhooks: one endpoint; its secret is shown this once."""
     endpoint, secret = await endpoints.create_endpoint(
-        change.tx, visit.secret, change.environment_id, url=form.url.strip(), events=form.chosen
+        change.tx, request.secret, change.environment_id, url=form.url.strip(), events=form.chosen
     )
     await change.note("webhook", endpoint.endpoint_id, detail=_audit_detail(endpoint))
-    return await _with_secret(change.tx, visit, endpoint, secret)
+    return await _with_secret(change.tx, request, endpoint, secret)
 
 
-async def show_webhook(visit: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_webhook(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /webhooks/{endpoint_id}: one endpoint, with a form to change it."""
-    async with visit.db.read() as tx:
-        endpoint = await _get_endpoint(tx, visit)
+    async with request.db.read() as tx:
+        endpoint = await _get_endpoint(tx, request)
     return {
         "endpoint": _row(endpoint),
         "choosable": list(CHOOSABLE),
@@ -100,10 +100,10 @@ async def show_webhook(visit: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def edit_webhook(
-    visit: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
+    request: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}: another URL, other events."""
-    previous = await _get_endpoint(change.tx, visit)
+    previous = await _get_endpoint(change.tx, request)
     endpoint = await endpoints.change_endpoint(
         change.tx, previous, url=form.url.strip(), events=form.chosen
     )
@@ -112,10 +112,10 @@ async def edit_webhook(
 
 
 async def pause_webhook(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/pause: nothing is sent to it any more."""
-    previous = await _get_endpoint(change.tx, visit)
+    previous = await _get_endpoint(change.tx, request)
     await _note_change(
         change, previous, await endpoints.change_endpoint(change.tx, previous, is_active=False)
     )
@@ -123,10 +123,10 @@ async def pause_webhook(
 
 
 async def resume_webhook(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/resume: events are sent to it again."""
-    previous = await _get_endpoint(change.tx, visit)
+    previous = await _get_endpoint(change.tx, request)
     await _note_change(
         change, previous, await endpoints.change_endpoint(change.tx, previous, is_active=True)
     )
@@ -134,20 +134,20 @@ async def resume_webhook(
 
 
 async def remove_webhook(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/delete: delete it; its pending messages fail."""
-    endpoint_id = visit.path["endpoint_id"]
+    endpoint_id = request.path["endpoint_id"]
     await endpoints.delete_endpoint(change.tx, change.environment_id, endpoint_id)
     await change.note("webhook", endpoint_id)
     return Redirect(to=WEBHOOKS, said="The webhook is deleted.")
 
 
 async def ping_webhook(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/ping: send a test event."""
-    endpoint = await _get_endpoint(change.tx, visit)
+    endpoint = await _get_endpoint(change.tx, request)
     event_id = await endpoints.ping(change.tx, endpoint)
     await change.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
     to = f"{WEBHOOKS}/messages?endpoint_id={quote(endpoint.endpoint_id, safe='')}"
@@ -155,34 +155,37 @@ async def ping_webhook(
 
 
 async def rotate_secret(
-    visit: PageRequest[NoQuery], form: RotateForm, change: WriteContext
+    request: PageRequest[NoQuery], form: RotateForm, change: WriteContext
 ) -> TemplateResponse:
     """POST /webhooks/{endpoint_id}/rotate: a new secret, shown this once."""
     endpoint, secret = await endpoints.rotate_endpoint(
-        change.tx, visit.secret, await _get_endpoint(change.tx, visit), keep_old_s=form.keep_old_s
+        change.tx,
+        request.secret,
+        await _get_endpoint(change.tx, request),
+        keep_old_s=form.keep_old_s,
     )
     await change.note("webhook", endpoint.endpoint_id, detail={"keep_old_s": form.keep_old_s})
-    return await _with_secret(change.tx, visit, endpoint, secret)
+    return await _with_secret(change.tx, request, endpoint, secret)
 
 
 async def rotate_callbacks(
-    visit: PageRequest[NoQuery], form: RotateForm, change: WriteContext
+    request: PageRequest[NoQuery], form: RotateForm, change: WriteContext
 ) -> TemplateResponse:
     """POST /webhooks/callback-secret: a new secret for callbacks, or the first one."""
     _, secret = await endpoints.rotate_callback_secret(
-        change.tx, visit.secret, change.environment_id, keep_old_s=form.keep_old_s
+        change.tx, request.secret, change.environment_id, keep_old_s=form.keep_old_s
     )
     await change.note(
         "callback_secret", change.environment_id, detail={"keep_old_s": form.keep_old_s}
     )
-    context = await _listing(change.tx, visit)
+    context = await _listing(change.tx, request)
     once = {"secret": secret, "callback_key": endpoints.callback_key(secret)}
     return TemplateResponse(template="webhooks/endpoints.html", context=context | once)
 
 
-async def _listing(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
-    stored = await endpoints_store.list_endpoints(tx, visit.user.environment_id)
-    callbacks = await endpoints_store.find_callback_secret(tx, visit.user.environment_id)
+async def _listing(tx: Transaction, request: PageRequest[Any]) -> dict[str, Any]:
+    stored = await endpoints_store.list_endpoints(tx, request.user.environment_id)
+    callbacks = await endpoints_store.find_callback_secret(tx, request.user.environment_id)
     return {
         "endpoints": [_row(endpoint) for endpoint in stored],
         "choosable": list(CHOOSABLE),
@@ -197,16 +200,18 @@ async def _listing(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
 
 
 async def _with_secret(
-    tx: Transaction, visit: PageRequest[Any], endpoint: WebhookEndpoint, secret: str
+    tx: Transaction, request: PageRequest[Any], endpoint: WebhookEndpoint, secret: str
 ) -> TemplateResponse:
     """Page of webhooks with a new secret at its top, which is shown only this once."""
-    context = await _listing(tx, visit)
+    context = await _listing(tx, request)
     made = {"made": _row(endpoint), "secret": secret}
     return TemplateResponse(template="webhooks/endpoints.html", context=context | made)
 
 
-async def _get_endpoint(tx: Transaction, visit: PageRequest[Any]) -> WebhookEndpoint:
-    return await endpoints.get_endpoint(tx, visit.user.environment_id, visit.path["endpoint_id"])
+async def _get_endpoint(tx: Transaction, request: PageRequest[Any]) -> WebhookEndpoint:
+    return await endpoints.get_endpoint(
+        tx, request.user.environment_id, request.path["endpoint_id"]
+    )
 
 
 async def _note_change(

@@ -37,17 +37,19 @@ class ReplayForm(Struct):
     endpoint_id: str | None = None
 
 
-async def show_messages(visit: PageRequest[MessagesQuery]) -> dict[str, Any]:
+async def show_messages(request: PageRequest[MessagesQuery]) -> dict[str, Any]:
     """GET /webhooks/messages: one page, newest first."""
-    query, environment_id = visit.query, visit.user.environment_id
+    query, environment_id = request.query, request.user.environment_id
     page_query = MessageQuery(
         endpoint_id=query.endpoint_id,
         state=query.state,
         limit=PAGE_MAX,
         next_token=query.next_token,
     )
-    async with visit.db.read() as tx:
-        page, token = await messages.get_message_page(tx, visit.secret, environment_id, page_query)
+    async with request.db.read() as tx:
+        page, token = await messages.get_message_page(
+            tx, request.secret, environment_id, page_query
+        )
         endpoints = await endpoints_store.list_endpoints(tx, environment_id)
     return {
         "messages": page,
@@ -60,16 +62,16 @@ async def show_messages(visit: PageRequest[MessagesQuery]) -> dict[str, Any]:
 
 
 async def replay_message(
-    visit: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
+    request: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/messages/{message_id}/replay: send one again, with all its attempts."""
-    message = await messages.replay(change.tx, change.environment_id, visit.path["message_id"])
+    message = await messages.replay(change.tx, change.environment_id, request.path["message_id"])
     await change.note("webhook_message", message.message_id, project_key=message.project_key)
     return Redirect(to=MESSAGES, said="The webhook message is pending again.")
 
 
 async def replay_failed_messages(
-    visit: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
+    request: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
 ) -> Redirect:
     """POST /webhooks/messages/replay: send failed ones again, as many as one request takes."""
     replayed, before = await messages.replay_failed(

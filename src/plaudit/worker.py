@@ -64,7 +64,7 @@ class Worker:
         observe: Callable[[AttemptEnd], None] | None = None,
     ) -> None:
         self._db = db
-        self._objects = BlobStore(settings.attachments_place)
+        self._objects = BlobStore(settings.attachments_location)
         sender = Sender(db, secret, settings, egress=egress, lease_ms=lease_ms)
         self._lines = Dispatcher(sender, on_ended=self._note, on_fault=self._fault)
         self._observe = observe

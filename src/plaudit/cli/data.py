@@ -68,7 +68,7 @@ def import_files(
                 replace=replace,
                 strict=strict,
                 on_reject=_report,
-                objects=BlobStore(chosen.settings().attachments_place),
+                objects=BlobStore(chosen.settings().attachments_location),
             )
 
     summary = with_store(chosen.settings(), work)
@@ -94,7 +94,7 @@ def write_archive(*, out: Path, world: World | None = None) -> None:
         written = 0
         with progress() as bars, files.writing(out) as write:
             bar = bars.add_task("writing", total=await export.count_tasks(db, environment_id))
-            objects = BlobStore(chosen.settings().attachments_place)
+            objects = BlobStore(chosen.settings().attachments_location)
             async for line in export.lines(db, environment_id, objects):
                 write(line + b"\n")
                 written += 1

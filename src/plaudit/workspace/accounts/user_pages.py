@@ -89,7 +89,7 @@ async def change_role(
     await users.hold_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
     person = await users.change(change.tx, visit.user.organization_id, user_id, {"role": form.role})
     await change.note("user", user_id, detail={"role": form.role})
-    return Redirect(to=PEOPLE, said=f"{_called(person)} is now {form.role}.")
+    return Redirect(to=PEOPLE, flash=f"{_called(person)} is now {form.role}.")
 
 
 async def remove_person(
@@ -103,7 +103,7 @@ async def remove_person(
         change.tx, visit.user.organization_id, user_id, {"status": PersonStatus.removed}
     )
     await change.note("user", user_id, detail={"status": PersonStatus.removed})
-    return Redirect(to=PEOPLE, said=f"{_called(person)} is removed and signed out.")
+    return Redirect(to=PEOPLE, flash=f"{_called(person)} is removed and signed out.")
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery) -> dict[str, Any]:
@@ -153,7 +153,7 @@ PAGES = (
         query=PeopleQuery,
         template="accounts/users.html",
         nav="People",
-        nav_place=70,
+        nav_order=70,
     ),
     Page(
         page_id="invite_person",
@@ -162,7 +162,7 @@ PAGES = (
         role=PersonRole.admin,
         handler=invite_person,
         form=InviteForm,
-        again="show_people",
+        form_page="show_people",
     ),
     Page(
         page_id="invite_person_again",

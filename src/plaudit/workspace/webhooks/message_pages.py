@@ -64,7 +64,7 @@ async def send_again(
     """POST /webhooks/notices/{notice_id}/replay: one notice, with all its attempts anew."""
     notice = await messages.replay(change.tx, change.environment_id, visit.path["notice_id"])
     await change.note("notice", notice.notice_id, project_key=notice.project_key)
-    return Redirect(to=NOTICES, said="The notice is on its way again.")
+    return Redirect(to=NOTICES, flash="The notice is on its way again.")
 
 
 async def send_dead_again(
@@ -78,7 +78,7 @@ async def send_dead_again(
     said = f"{len(again)} dead notices are on their way again."
     if before is not None:
         said += " There may be more; press the button once more."
-    return Redirect(to=NOTICES, said=said)
+    return Redirect(to=NOTICES, flash=said)
 
 
 PAGES = (
@@ -97,7 +97,7 @@ PAGES = (
         role=PersonRole.admin,
         handler=send_dead_again,
         form=ReplayForm,
-        again="show_notices",
+        form_page="show_notices",
     ),
     Page(
         page_id="send_again",
@@ -106,6 +106,6 @@ PAGES = (
         role=PersonRole.admin,
         handler=send_again,
         form=ReplayForm,
-        again="show_notices",
+        form_page="show_notices",
     ),
 )

@@ -1,4 +1,4 @@
-"""Assemble the ASGI application, and run it. Everything from outside is an argument."""
+"""Assemble the ASGI application and run the server."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ from plaudit.workspace.annotate import (
     annotation_pages,
     files,
 )
+from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
 from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
@@ -88,22 +89,22 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...]:
-    """Every route of the server, the busiest first."""
-    found: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
-    found += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
-    found += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for one in (projects, tasks, users, api_keys, audit):
-        found += one.OPERATIONS
-    found += deliveries.OPERATIONS
-    found += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
-    found += system.operations(lambda: document.document(found, settings), metrics)
-    return tuple(found)
+    """All API operations of the server, those of the v2 API first."""
+    operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
+    operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
+    operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
+    for module in (projects, tasks, users, api_keys, audit):
+        operations += module.OPERATIONS
+    operations += deliveries.OPERATIONS
+    operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
+    operations += system.operations(lambda: document.document(operations, settings), metrics)
+    return tuple(operations)
 
 
 def all_pages() -> tuple[Page, ...]:
-    """Every page of the workspace."""
-    found: list[Page] = []
-    for one in (
+    """All pages of the workspace."""
+    pages: list[Page] = []
+    for module in (
         *(
             start_page,
             sign_in_pages,
@@ -124,14 +125,15 @@ def all_pages() -> tuple[Page, ...]:
             delivery_pages,
         ),
     ):
-        found += one.PAGES
-    return tuple(found)
+        pages += module.PAGES
+    return tuple(pages)
 
 
 def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = False) -> ASGIApp:
-    """The application. Its store is opened when it starts and closed when it stops.
+    """Create the ASGI application; its lifespan opens and closes the store.
 
-    With a worker, this process also sends what is to be sent, as long as it runs.
+    `with_worker` also runs the webhook worker in this process. Startup raises StoreRefused if the
+    store's schema is not current, and Misconfigured if the secret is another one's.
     """
     services = Services(settings, secret)
     metrics = Metrics()
@@ -151,18 +153,18 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         if worker is not None:
             await worker.stop(STOP_S)
         await workspace.jobs.stop(STOP_S)
-        await workspace.touching.stop()
+        await workspace.session_activity.stop()
         await services.db.close()
 
     paths: dict[str, list[Endpoint]] = {}
-    for one in operations:
-        paths.setdefault(one.path, []).append(Endpoint(one, services))
+    for operation in operations:
+        paths.setdefault(operation.path, []).append(Endpoint(operation, services))
     workspace = Workspace(services, all_pages())
-    routes = [Route(path, Dispatch(found)) for path, found in paths.items()]
+    routes = [Route(path, Dispatch(endpoints)) for path, endpoints in paths.items()]
     inner = Starlette(
         routes=[*routes, *workspace.routes()],
         lifespan=lifespan,
-        # Problems pass through to the edge, which alone knows how to answer them.
+        # Problems are raised to the outermost middleware, which renders them.
         exception_handlers={},
     )
     inner.router.redirect_slashes = False
@@ -170,22 +172,22 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         inner.router,
         services,
         metrics,
-        open_paths=_either(_paths(operations, lambda one: one.role is None), workspace.paths),
-        stream_paths=_either(
-            _paths(operations, lambda one: bool(one.streams)), workspace.stream_paths
+        open_paths=_any_of(_path_pattern(operations, lambda op: op.role is None), workspace.paths),
+        stream_paths=_any_of(
+            _path_pattern(operations, lambda op: bool(op.streams)), workspace.stream_paths
         ),
         show_problem=workspace.show_problem,
-        long_paths=_either(_paths(operations, lambda one: one.is_long), workspace.long_paths),
+        long_paths=_any_of(_path_pattern(operations, lambda op: op.is_long), workspace.long_paths),
     )
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
-    """Run the server until it is told to stop; requests under way are finished first.
+    """Run the server until SIGTERM or SIGINT; open requests are finished first.
 
-    Several workers are processes of their own, which read the settings from the environment.
+    With several `workers` each is a process that reads the settings from its environment.
     """
     configure_logs(settings)
-    # uvicorn stops in good order and then raises the signal again, for us to end as we would.
+    # uvicorn shuts down and then raises the signal again, so the process must exit on it.
     signal.signal(signal.SIGTERM, _exit)
     options: dict[str, Any] = {
         "host": host,
@@ -204,7 +206,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
         "factory": True,
     }
     if workers == 1:
-        uvicorn.run(lambda: _started(settings), **options)
+        uvicorn.run(lambda: _create_server_app(settings), **options)
         return
     with tempfile.TemporaryDirectory(prefix="plaudit-metrics-") as folder:
         limits.to_environment(settings, metrics_folder=folder)
@@ -212,10 +214,10 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Raise Misconfigured if something listens there already, or the address is not ours."""
+    """Raise Misconfigured if the port is in use or the address cannot be bound."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, address in found:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in addresses:
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
@@ -228,30 +230,30 @@ def require_free_port(host: str, port: int) -> None:
 
 
 def start_worker() -> ASGIApp:
-    """The application of one of several serving processes."""
+    """Create the application of one of several serving processes."""
     settings = limits.from_environment()
     configure_logs(settings)
-    return _started(settings)
+    return _create_server_app(settings)
 
 
 def _exit(number: int, frame: Any) -> NoReturn:
     sys.exit(0)
 
 
-def _started(settings: Settings) -> ASGIApp:
+def _create_server_app(settings: Settings) -> ASGIApp:
     tune_allocator()
     secret = server_secret.load(settings.secret_path)
     return create_app(settings, secret, with_worker=settings.worker)
 
 
 def configure_logs(settings: Settings) -> None:
-    """One JSON object a line on standard error, uvicorn's own words included."""
+    """Log JSON Lines to standard error, records of uvicorn and other libraries included."""
     level = _LEVELS[settings.log_level]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without local variables: they hold keys and what people wrote.
+            # Without local variables: they hold keys and personal data.
             ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(serializer=_log_line),
         ],
@@ -262,15 +264,15 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_ToStructlog()]
     root.setLevel(level)
-    # At debug it would write down what receivers of callbacks answer, and their URLs.
+    # At debug it would log the URLs of webhook receivers and their responses.
     logging.getLogger("httpcore2").setLevel(logging.WARNING)
 
 
 def tune_allocator() -> None:
-    """Keep glibc from returning memory after each page: it costs more than the page itself.
+    """Keep glibc from returning freed memory to the system.
 
-    A 2 MB answer is 500 page faults if its memory is mapped anew each time (performance.md 0.2).
-    The price is that the process stays at its peak size. Does nothing without glibc.
+    A response of 2 MB costs 500 page faults if its memory is mapped anew each time. In return the
+    process stays at its peak size. Does nothing without glibc.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
@@ -282,7 +284,7 @@ def tune_allocator() -> None:
 
 
 class _ToStructlog(logging.Handler):
-    """Passes records of other libraries on to our log."""
+    """Logging handler that forwards records of other libraries to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger(record.name)
@@ -293,13 +295,12 @@ def _log_line(event: Any, **_: Any) -> bytes:
     return msgspec.json.encode(event, enc_hook=repr)
 
 
-def _either(*patterns: re.Pattern[str]) -> re.Pattern[str]:
-    return re.compile("|".join(one.pattern for one in patterns))
+def _any_of(*patterns: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile("|".join(pattern.pattern for pattern in patterns))
 
 
-def _paths(operations: Sequence[Operation], choose: Callable[[Operation], bool]) -> re.Pattern[str]:
-    """A pattern of the paths of the operations chosen; it matches nothing if there are none."""
-    found = [
-        re.sub(r"\\{\w+\\}", "[^/]+", re.escape(one.path)) for one in operations if choose(one)
-    ]
-    return re.compile("|".join(found) or "(?!)")
+def _path_pattern(
+    operations: Sequence[Operation], choose: Callable[[Operation], bool]
+) -> re.Pattern[str]:
+    """Pattern of the paths of the chosen operations; it matches nothing if there are none."""
+    return links.compile_paths(op.path for op in operations if choose(op))

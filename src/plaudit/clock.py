@@ -1,6 +1,6 @@
-"""The time, and its one text form (2025-01-01T08:31:03.169Z).
+"""Wall clock and ISO 8601: times are integer milliseconds since the epoch, UTC.
 
-Nothing else reads the wall clock. Times are integer milliseconds since the epoch, UTC.
+Nothing else reads the wall clock.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ def now_ms() -> int:
 
 
 def format_ms(ms: int) -> str:
-    """Write milliseconds as ISO 8601 UTC with exactly three decimals and a `Z`."""
+    """Format epoch milliseconds as ISO 8601 UTC with three decimals: `2025-01-01T08:31:03.169Z`."""
     return f"{(_NAIVE_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec='milliseconds')}Z"
 
 
 def parse_moment(text: str, *, round_up: bool = False) -> int:
-    """Read a date or date-time into milliseconds; raises ValueError if it is neither.
+    """Parse an ISO 8601 date or date-time into epoch milliseconds; raises ValueError.
 
-    Accepts what clients of the real service send (contract 1.2): `Z`, `+00:00`, `+0000`, no
+    Accepts what clients of Scale's API send (docs/compatibility.md): `Z`, `+00:00`, `+0000`, no
     offset (UTC), a date alone (midnight UTC), and an offset whose `+` a URL decoder turned into
-    a space. Fractions finer than a millisecond are cut off, or rounded up on request, so that a
-    strict comparison at millisecond precision keeps its meaning (reliability 2.2.2, R6).
+    a space. Fractions finer than a millisecond are cut off. `round_up` rounds them up instead,
+    for exclusive upper bounds: `t < bound` then still includes the bound's last millisecond.
     """
-    found = _MOMENT.fullmatch(text.strip())
-    if found is None:
+    match = _MOMENT.fullmatch(text.strip())
+    if match is None:
         raise ValueError("not an ISO 8601 date-time")
-    year, month, day, hour, minute, second, fraction, _, sign, off_h, off_m, bare = found.groups()
+    year, month, day, hour, minute, second, fraction, _, sign, off_h, off_m, bare = match.groups()
     moment = datetime(
         int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0),
         tzinfo=UTC,

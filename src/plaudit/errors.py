@@ -1,7 +1,7 @@
-"""Every failure we raise on purpose. No HTTP in it: the edges translate.
+"""Problems: the failures that are raised on purpose, without HTTP statuses or exit codes.
 
-A class's docstring is its default message; `code` is stable and documented. `message` is safe
-to show to strangers, `detail` goes to our log alone.
+A class's docstring is its default message; `code` is stable and documented. `message` is safe to
+show to clients, `detail` goes to the server's log only.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class DraftConflict(Problem):
     def __init__(self, message: str | None = None, *, revision: int = 0) -> None:
         super().__init__(message)
         self.revision = revision
-        """The revision that is stored."""
+        """Revision of the stored draft."""
 
 
 class LimitReached(Problem):
@@ -157,9 +157,9 @@ class AnswersRejected(Problem):
     code = "answers_rejected"
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
-        told = [f"{one.key or 'answers'}: {one.message}" for one in faults[:3]]
-        more = len(faults) - len(told)
-        super().__init__("; ".join(told) + (f"; and {more} more" if more > 0 else "") or None)
+        messages = [f"{fault.key or 'answers'}: {fault.message}" for fault in faults[:3]]
+        more = len(faults) - len(messages)
+        super().__init__("; ".join(messages) + (f"; and {more} more" if more > 0 else "") or None)
         self.faults = list(faults)
         self.pointer = faults[0].pointer if faults else ""
 
@@ -190,7 +190,7 @@ class RangeNotSatisfiable(Problem):
     def __init__(self, message: str | None = None, *, size: int = 0) -> None:
         super().__init__(message)
         self.size = size
-        """How many bytes there are."""
+        """Size of the file in bytes."""
 
 
 class TooManyRequests(Problem):
@@ -201,7 +201,7 @@ class TooManyRequests(Problem):
     def __init__(self, message: str | None = None, *, wait_s: int = 1) -> None:
         super().__init__(message)
         self.wait_s = wait_s
-        """In how many seconds one more would be let through; 1 to 60."""
+        """Seconds until one more request is allowed, 1 to 60."""
 
 
 class Unavailable(Problem):

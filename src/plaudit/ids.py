@@ -1,8 +1,8 @@
-"""Mint and check ids: a prefix, then 32 lowercase hex digits that sort by time.
+"""Ids: a prefix and 32 lowercase hex digits that sort by creation time.
 
-Ids are opaque to clients and never carry information about other tenants: 44 of the bits are
-the creation time, the others are random. Those that one process mints within a millisecond sort
-in the order they were minted in, so that two entries of a history never change places.
+Ids are opaque to clients and reveal nothing about other tenants: 44 bits are the creation time in
+milliseconds, the others are random. Ids of one process within a millisecond sort in the order of
+their creation, so that entries of a history keep their order.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _SET_BACK_MS_MAX = 1000
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-class _Moments:
-    """Numbers of 128 bits that grow within a millisecond, and while a clock is set back a little.
+class _Sequence:
+    """Source of increasing 128-bit numbers, also within a millisecond and after small clock steps.
 
-    A moment begins with a random number of 83 bits, so that steps of 64 bits fit behind it.
+    Each millisecond starts at a random number of 83 bits, which leaves room for 64-bit steps.
     """
 
     def __init__(self) -> None:
@@ -40,22 +40,22 @@ class _Moments:
             return self._last
 
 
-_moments = _Moments()
+_sequence = _Sequence()
 
 
 def mint(prefix: str) -> str:
-    """Return a new id such as `task_0193e8c1b2a4f0e1d2c3b4a5968778ab`."""
-    return f"{prefix}_{_moments.next():032x}"
+    """Make a new id such as `task_0193e8c1b2a4f0e1d2c3b4a5968778ab`."""
+    return f"{prefix}_{_sequence.next():032x}"
 
 
-def storage_key() -> int:
-    """Return a random positive 62-bit number, the store's own name for a project.
+def mint_key() -> int:
+    """Make a random positive 62-bit key of a project or dataset.
 
-    Random rather than serial, so that no central sequence is needed and nothing can be counted.
+    Random rather than serial, so that no central sequence is needed and none can be guessed.
     """
     return secrets.randbits(62) | 1
 
 
 def is_usable(text: str) -> bool:
-    """Whether a foreign id can be kept as it is: 1 to 255 characters, no control characters."""
+    """True for a client's id that can be stored: 1 to 255 characters, no control characters."""
     return 0 < len(text) <= ID_CHARS_MAX and _FORBIDDEN.search(text) is None

@@ -1,8 +1,8 @@
-"""Refuse JSON that some engine, language or reader would trip over, before it is decoded.
+"""Strict JSON for untrusted input: rejects documents that parsers disagree on (docs/adr/0008).
 
-msgspec already refuses malformed JSON, invalid UTF-8, lone surrogates, NaN and numbers beyond a
-double. What is left is checked here, on bytes, for every JSON document that comes from outside
-(reliability T18 to T20): depth, duplicate keys, NUL, and integers beyond 64 bits.
+msgspec rejects malformed JSON, invalid UTF-8, lone surrogates, NaN and numbers beyond a double.
+This module also rejects deep nesting, duplicate keys, NUL and integers beyond 64 bits, which
+I-JSON (RFC 7493) forbids or databases refuse.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _ANY = msgspec.json.Decoder()
 
 
 def check(data: bytes) -> Any:
-    """Return the decoded document; raise InvalidContent, with a JSON pointer where there is one."""
+    """Decode a document of at most DEPTH_MAX levels; raises InvalidContent."""
     return check_deep(data, DEPTH_MAX)[0]
 
 
 def check_deep(data: bytes, depth_max: int) -> tuple[Any, int]:
-    """The same with another bound on the depth; also return how deep the document is.
+    """Decode a document of at most `depth_max` levels, and return its depth; raises InvalidContent.
 
     Duplicate keys leave no trace in a decoded object, so members are counted twice: as `":` in
-    the bytes and as entries in the objects. Text that holds `":` or a colon set off by white
-    space makes the two differ without a duplicate; then, and only then, every token is read.
+    the bytes and as entries in the objects. Text with `":` and colons after white space make the
+    counts differ without a duplicate; only then every token is read.
     """
     value = decode_any(data)
     members, depth = _walk(value, depth_max)
@@ -46,7 +46,7 @@ def check_deep(data: bytes, depth_max: int) -> tuple[Any, int]:
 
 
 def decode_any(data: bytes) -> Any:
-    """Decode JSON into plain Python values; raises InvalidContent saying where it breaks."""
+    """Decode JSON into built-in Python values; raises InvalidContent with the byte position."""
     try:
         return _ANY.decode(data)
     except RecursionError as exc:
@@ -57,7 +57,7 @@ def decode_any(data: bytes) -> Any:
 
 
 def _malformed(data: bytes, text: str) -> str:
-    """Say in words of ours what is wrong with JSON of which msgspec says `text`."""
+    """Error message for JSON that msgspec rejected with the message `text`."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -72,7 +72,7 @@ def _malformed(data: bytes, text: str) -> str:
 
 
 def _walk(value: Any, depth_max: int) -> tuple[int, int]:
-    """Count the members of all objects, and the levels; bound the depth and the integers."""
+    """Count all members and levels; raises InvalidContent for deep nesting and large integers."""
     members = 0
     level = [value]
     for depth in range(depth_max + 1):
@@ -95,11 +95,11 @@ def _walk(value: Any, depth_max: int) -> tuple[int, int]:
 
 
 def _refuse_duplicates(data: bytes) -> None:
-    """Read every token and name the key that stands twice in one object, if any does."""
+    """Read every token; raises InvalidContent with a pointer for a duplicate key."""
     keys: list[set[str]] = []
     path: list[str | int] = []
-    for found in _TOKEN.finditer(data):
-        token = found[0]
+    for match in _TOKEN.finditer(data):
+        token = match[0]
         if token == b"{" or token == b"[":
             keys.append(set())
             path.append(0 if token == b"[" else "")
@@ -109,8 +109,8 @@ def _refuse_duplicates(data: bytes) -> None:
         elif token == b",":
             last = path[-1]
             path[-1] = last + 1 if isinstance(last, int) else last
-        elif found[2] is not None:
-            key = str(decode_any(b'"' + found[1] + b'"'))
+        elif match[2] is not None:
+            key = str(decode_any(b'"' + match[1] + b'"'))
             path[-1] = key
             if key in keys[-1]:
                 pointer = "".join(f"/{escape(str(step))}" for step in path)
@@ -119,7 +119,7 @@ def _refuse_duplicates(data: bytes) -> None:
 
 
 def _refuse_nul(value: Any) -> None:
-    """Find a NUL among the decoded strings (the bytes alone could be an escaped backslash)."""
+    """Raise InvalidContent for NUL in a decoded string (the bytes may be an escaped backslash)."""
     pending = [(value, "")]
     while pending:
         value, pointer = pending.pop()
@@ -134,5 +134,5 @@ def _refuse_nul(value: Any) -> None:
 
 
 def escape(key: str) -> str:
-    """One step of a JSON pointer (RFC 6901)."""
+    """Escape a key as a step of a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")

@@ -1,4 +1,4 @@
-"""Environment to one frozen Settings; the only reader of the environment."""
+"""Settings of the operator, read from PLAUDIT_* environment variables; nothing else reads them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ CONNECTIONS_MAX = 1000
 WAITS_MAX = 100
 WAIT_SECONDS_MAX = 7 * 24 * 3600
 
-
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 FAILED_AUTH = Quota(600, 60)
@@ -39,7 +38,7 @@ _SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 class SmtpServer(Struct, frozen=True, kw_only=True):
-    """The mail server that PLAUDIT_SMTP_URL names, and the address that mail comes from."""
+    """Mail server of PLAUDIT_SMTP_URL, and the sender's address."""
 
     scheme: str
     """`smtp` never encrypts, `smtp+starttls` does before it logs in, `smtps` from the start."""
@@ -51,7 +50,7 @@ class SmtpServer(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Everything that an operator can choose; each field's variable is PLAUDIT_<NAME>."""
+    """Settings of one server; the variable of each field is PLAUDIT_<NAME>."""
 
     data: Path = Path("plaudit-data")
     database: str | None = None
@@ -70,23 +69,23 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_per_org: Quota | None = None
     rate_failed_auth: Quota | None = FAILED_AUTH
     webhook_retry_s: tuple[float, ...] = ()
-    """Empty means the built-in waits (core/webhooks/retry_policy.py)."""
+    """Seconds between attempts; empty means those of `core.webhooks.retry_policy`."""
     worker: bool = True
-    """Whether `serve` also sends callbacks."""
+    """True if `plaudit serve` also runs the webhook worker."""
 
     @property
     def secret_path(self) -> Path:
-        """Where the server secret lives; beside the data unless told otherwise."""
+        """Path of the server secret, by default `secret` in the data folder."""
         return self.secret_file or self.data / "secret"
 
     @property
-    def attachments_place(self) -> str:
-        """Where the bytes of attachments lie: a folder, or the URL of an object store."""
+    def attachments_location(self) -> str:
+        """Folder or object store URL of the attachments, by default `attachments` in the data."""
         return self.attachments or str(self.data / "attachments")
 
     @property
     def smtp(self) -> SmtpServer | None:
-        """The mail server to send through; None where there is none."""
+        """Mail server to send through, None without one."""
         return None if self.smtp_url is None else _smtp_server(self.smtp_url)
 
 
@@ -120,7 +119,7 @@ VARIABLES: dict[str, str] = {
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings; raises Misconfigured naming the variable that is wrong."""
+    """Read the settings from `environ` or os.environ; raises Misconfigured naming the variable."""
     env = os.environ if environ is None else environ
     level = env.get("PLAUDIT_LOG_LEVEL", "info").lower()
     if level not in ("debug", "info", "warning", "error"):
@@ -152,9 +151,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def to_environment(settings: Settings, *, metrics_folder: str) -> None:
-    """Hand the settings to processes started from this one.
+    """Write the settings to os.environ for child processes.
 
-    `metrics_folder` is where they add up their metrics (prometheus-client's multiprocess mode).
+    `metrics_folder` holds their shared metrics (prometheus-client's multiprocess mode).
     """
     values = {
         "PLAUDIT_DATA": str(settings.data),
@@ -183,7 +182,7 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
 
 
 def metrics_folder() -> str | None:
-    """Where several serving processes add up their metrics; None for a single one."""
+    """Folder of the metrics shared by several serving processes, None for a single one."""
     return os.environ.get(METRICS_FOLDER)
 
 
@@ -195,17 +194,17 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
 
 
 def _waits(text: str) -> tuple[float, ...]:
-    """Read PLAUDIT_WEBHOOK_RETRY_S: one wait for each attempt but the first."""
+    """Parse PLAUDIT_WEBHOOK_RETRY_S: seconds before each attempt but the first."""
     try:
-        found = tuple(float(part) for part in text.split(",") if part.strip())
+        waits = tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError:
-        found = (math.nan,)
-    if len(found) > WAITS_MAX or not all(0 <= one <= WAIT_SECONDS_MAX for one in found):
+        waits = (math.nan,)
+    if len(waits) > WAITS_MAX or not all(0 <= wait <= WAIT_SECONDS_MAX for wait in waits):
         raise Misconfigured(
             f"PLAUDIT_WEBHOOK_RETRY_S takes up to {WAITS_MAX} numbers of seconds from 0 to "
             f"{WAIT_SECONDS_MAX}, separated by commas"
         )
-    return found
+    return waits
 
 
 def _opts(text: str | None) -> Opts:
@@ -225,16 +224,16 @@ def _networks(
     text = env.get(name, "")
     if text in ("", "none"):
         return () if text else default
-    found = []
+    networks = []
     for part in (part.strip() for part in text.split(",")):
         try:
             if part:
-                found.append(ip_network(part))
+                networks.append(ip_network(part))
         except ValueError as exc:
             raise Misconfigured(
                 f"{name} takes networks such as 10.20.0.0/16, separated by commas; {part!r} is none"
             ) from exc
-    return tuple(found)
+    return tuple(networks)
 
 
 def _networks_text(networks: tuple[IPv4Network | IPv6Network, ...]) -> str:
@@ -242,16 +241,16 @@ def _networks_text(networks: tuple[IPv4Network | IPv6Network, ...]) -> str:
 
 
 def _smtp_server(text: str) -> SmtpServer:
-    """Read PLAUDIT_SMTP_URL; what is raised never repeats any of it, for it may hold a password."""
+    """Parse PLAUDIT_SMTP_URL; the error never quotes it, because it may hold a password."""
     try:
         parts = urlsplit(text)
-        usual = _SMTP_PORTS[parts.scheme]
-        port = usual if parts.port is None else parts.port
+        default_port = _SMTP_PORTS[parts.scheme]
+        port = default_port if parts.port is None else parts.port
         name, _, sender = parts.query.partition("=")
         mailbox.check(unquote(sender))
         is_whole = bool(port and parts.hostname and name == "from" and parts.path in ("", "/"))
         if not is_whole or parts.fragment or not text.isprintable() or " " in text:
-            raise ValueError("other parts, or one is lacking")
+            raise ValueError("missing or unexpected parts")
     except (ValueError, KeyError):
         raise Misconfigured(
             "PLAUDIT_SMTP_URL must be smtp://user:password@host:port?from=name@example.com, or the "
@@ -273,13 +272,13 @@ def _quota(env: Mapping[str, str], name: str, default: Quota | None) -> Quota | 
     text = env.get(name, "")
     if text in ("", "off"):
         return None if text else default
-    found = _QUOTA.fullmatch(text)
-    if found is None or int(found[1]) == 0:
+    match = _QUOTA.fullmatch(text)
+    if match is None or int(match[1]) == 0:
         units = ", ".join(_SECONDS)
         raise Misconfigured(
             f"{name} must be a number, a slash and one of {units}, such as 600/minute; or off"
         )
-    return Quota(int(found[1]), _SECONDS[found[2]])
+    return Quota(int(match[1]), _SECONDS[match[2]])
 
 
 def _quota_text(quota: Quota | None) -> str:

@@ -69,7 +69,7 @@ class Worker:
         observe: Callable[[AttemptEnd], None] | None = None,
     ) -> None:
         self._db = db
-        self._blobs = BlobStore(settings.attachments_place)
+        self._blobs = BlobStore(settings.attachments_location)
         sender = Sender(db, secret, settings, http_client=http_client, lease_ms=lease_ms)
         self._dispatcher = Dispatcher(sender, on_ended=self._log_attempt, on_fault=self._log_fault)
         self._observe = observe

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from plaudit.api.http.client_address import network_of
+from plaudit.api.http.client_address import client_network
 from plaudit.errors import Misconfigured
 from plaudit.settings import LOOPBACK, from_environment
 
@@ -36,7 +36,7 @@ def test_a_client_is_known_by_its_address_or_by_the_word_of_a_trusted_proxy(peer
     """Whatever a client writes into the header itself stands before what the proxy adds."""
     headers = [(b"x-forwarded-for", one.encode()) for one in said]
 
-    assert network_of({"client": (peer, 1), "headers": headers}, PROXIES) == network
+    assert client_network({"client": (peer, 1), "headers": headers}, PROXIES) == network
 
 
 def test_the_proxies_that_are_believed_are_a_setting():

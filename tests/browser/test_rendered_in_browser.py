@@ -17,8 +17,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.rich_text import render_markdown
-from plaudit.workspace.render.sanitize import cleaned
-from plaudit.workspace.render.text_diff import diff
+from plaudit.workspace.render.sanitize import sanitize_html
+from plaudit.workspace.render.text_diff import render_diff
 from tests.support.chromium import Pages, Remote, Seen
 from tests.support.hostile_texts import CANARY, PAYLOADS, RUN
 from tests.support.markup import ATTRIBUTES, TAGS, render_too_long
@@ -85,9 +85,10 @@ def views_of(payload: str) -> list[str]:
     return [
         render_markdown(payload, is_attachment),
         render_too_long(payload),
-        diff("a word", payload),
+        render_diff("a word", payload),
         *map(
-            cleaned, (payload, f"<math><mtext>{payload}</mtext></math>", f"<p title='{payload}'>")
+            sanitize_html,
+            (payload, f"<math><mtext>{payload}</mtext></math>", f"<p title='{payload}'>"),
         ),
     ]
 
@@ -227,7 +228,7 @@ $$
 def sample(request: pytest.FixtureRequest, pages: Pages, open_context: Open) -> Remote:
     """A page with one of everything, in each colour scheme."""
     pages.add("/rendered.css", STYLE, "text/css")
-    views = [render_markdown(SAMPLE), render_too_long(SAMPLE), diff("a b c", "a d c")]
+    views = [render_markdown(SAMPLE), render_too_long(SAMPLE), render_diff("a b c", "a d c")]
     url = pages.add("/sample", page_of(["<h1>a</h1><h2>b</h2>", *views]))
     context, _ = open_context(color_scheme=request.param)
     page = context.new_page()

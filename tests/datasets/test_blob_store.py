@@ -247,10 +247,10 @@ def test_a_folder_that_cannot_be_made_is_a_503(settings, tmp_path):
 
 
 def test_the_place_is_a_setting_whose_default_lies_beside_the_store(tmp_path):
-    assert from_environment({}).attachments_place == "plaudit-data/attachments"
+    assert from_environment({}).attachments_location == "plaudit-data/attachments"
     chosen = {"PLAUDIT_DATA": str(tmp_path), "PLAUDIT_ATTACHMENTS": "gs://bucket"}
-    assert from_environment(chosen).attachments_place == "gs://bucket"
-    assert from_environment(chosen | {"PLAUDIT_ATTACHMENTS": ""}).attachments_place == str(
+    assert from_environment(chosen).attachments_location == "gs://bucket"
+    assert from_environment(chosen | {"PLAUDIT_ATTACHMENTS": ""}).attachments_location == str(
         tmp_path / "attachments"
     )
 

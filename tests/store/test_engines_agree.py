@@ -77,7 +77,7 @@ def filled(settings, monkeypatch, now: int) -> tuple[World, dict[str, str]]:
     numbers, storage = itertools.count(1), random.Random(SEED)
     with monkeypatch.context() as patch:
         patch.setattr(ids, "mint", lambda prefix: f"{prefix}_{next(numbers):032x}")
-        patch.setattr(ids, "storage_key", lambda: storage.getrandbits(62) | 1)
+        patch.setattr(ids, "mint_key", lambda: storage.getrandbits(62) | 1)
         patch.setattr(clock, "now_ms", lambda: now)
         world = World(settings)
         world.org()

@@ -57,7 +57,7 @@ class World:
         self.secret = server_secret.load(settings.secret_path)
         self._runner = asyncio.Runner()
         self.db: Database = connect.open_database(settings)
-        self.objects = BlobStore(settings.attachments_place)
+        self.objects = BlobStore(settings.attachments_location)
         self.run(server_secret.bind(self.db, self.secret, settings.secret_path))
 
     def run(self, awaitable: Awaitable[T]) -> T:

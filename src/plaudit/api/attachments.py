@@ -1,7 +1,7 @@
-"""Serve attachments by signed links, and take them in. What uploaders say decides nothing here.
+"""Serve attachments by signed links, and receive uploads; a client's media type is not trusted.
 
-A link is open to whoever has it, for five minutes. What a browser could run is only ever
-downloaded, and even what it shows in place is in a sandbox without scripts (reliability T15).
+A link needs no key and is valid for five minutes (docs/adr/0017). Active content is only ever
+downloaded, and media shown inline get a sandbox policy without scripts (OWASP: file upload).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Struct
 from plaudit.api.http.bodies import read_pieces, refuse_encoding
 from plaudit.api.http.operation import REPLAYED, Call, Operation, Response, idempotency_key
 from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.api.http.streams import Stream, content_disposition, wanted_range
+from plaudit.api.http.streams import Stream, content_disposition, parse_range
 from plaudit.core.common import audit, idempotency
 from plaudit.core.datasets import attachments
 from plaudit.errors import NotFound
@@ -32,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class FollowLink(Struct, frozen=True):
-    """Query of GET /attachments/{attachment_id}, all of it made by the server."""
+    """Query of GET /attachments/{attachment_id}; only this server makes valid ones."""
 
     expires: Annotated[str, Text(description="Until when the link is valid.")] = ""
     signature: Annotated[str, Text(description="Proves that this server made the link.")] = ""
@@ -60,21 +60,21 @@ class UploadedAttachment(Struct, omit_defaults=True, kw_only=True):
 
 
 async def follow_link(call: Call[FollowLink]) -> Stream:
-    """GET /attachments/{attachment_id}: the file that a signed link leads to."""
+    """GET /attachments/{attachment_id}: send the file, or a range of it; raises NotFound."""
     services, scope = call.services, call.scope
     async with services.db.read(snapshot=False) as tx:
-        found = await attachments.find_linked(
+        attachment = await attachments.find_linked(
             tx,
             services.secret,
             call.path["attachment_id"],
             call.query.expires,
             call.query.signature,
         )
-    etag = b'"%b"' % found.digest.hex().encode()
-    part = wanted_range(scope, found.size, etag)
-    start, end = part or (0, found.size)
+    etag = b'"%b"' % attachment.digest.hex().encode()
+    part = parse_range(scope, attachment.size, etag)
+    start, end = part or (0, attachment.size)
     headers = [
-        (b"content-disposition", _disposition(found)),
+        (b"content-disposition", _disposition(attachment)),
         (b"content-security-policy", POLICY),
         (b"cross-origin-resource-policy", b"same-origin"),
         (b"referrer-policy", b"no-referrer"),
@@ -83,23 +83,23 @@ async def follow_link(call: Call[FollowLink]) -> Stream:
         (b"etag", etag),
     ]
     if part is not None:
-        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, found.size)))
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, attachment.size)))
     if scope["method"] == "HEAD":
-        pieces = _none()
+        pieces = _no_pieces()
     else:
-        key = attachments.blob_key(found.environment_id, found.attachment_id)
+        key = attachments.blob_key(attachment.environment_id, attachment.attachment_id)
         pieces = await services.objects.open(key, start, end)
     return Stream(
         pieces=pieces,
         size=end - start,
-        content_type=found.shown_as or DOWNLOAD,
+        content_type=attachment.shown_as or DOWNLOAD,
         headers=headers,
         status=200 if part is None else 206,
     )
 
 
 async def upload_attachment(call: Call[AttachmentUpload]) -> Response:
-    """POST /manage/v1/attachments: keep the body as a file."""
+    """POST /manage/v1/attachments: store the body as a file."""
     services, environment_id, headers = (
         call.services,
         call.caller.environment_id,
@@ -109,7 +109,7 @@ async def upload_attachment(call: Call[AttachmentUpload]) -> Response:
     mime_type = headers.get(b"content-type", b"").decode("latin-1").strip() or None
     attachments.check_name_and_type(call.query.name, mime_type)
     idem_key = idempotency_key(headers)
-    kept = await attachments.store_file(
+    attachment = await attachments.store_file(
         services.objects,
         environment_id,
         read_pieces(call.receive, attachments.UPLOAD_BYTES_MAX),
@@ -117,71 +117,76 @@ async def upload_attachment(call: Call[AttachmentUpload]) -> Response:
         mime_type=mime_type,
     )
     request_hash = idempotency.hash_request(
-        b"upload_attachment", call.scope["query_string"], (mime_type or "").encode(), kept.digest
+        b"upload_attachment",
+        call.scope["query_string"],
+        (mime_type or "").encode(),
+        attachment.digest,
     )
 
     async def work(tx: Transaction) -> tuple[bytes, bool]:
-        async def once() -> bytes:
-            await attachments_store.insert_attachment(tx, kept)
+        async def insert() -> bytes:
+            await attachments_store.insert_attachment(tx, attachment)
             await audit.record(
                 tx,
                 environment_id,
                 call.actor,
                 "upload_attachment",
                 "attachment",
-                kept.attachment_id,
+                attachment.attachment_id,
             )
-            return _encode(_uploaded(call, kept))
+            return _encode(_uploaded(call, attachment))
 
         if idem_key is None:
-            return await once(), False
-        return await idempotency.run_once(tx, environment_id, idem_key, request_hash, once)
+            return await insert(), False
+        return await idempotency.run_once(tx, environment_id, idem_key, request_hash, insert)
 
     answer, is_replayed = await services.db.write(work)
     if is_replayed:
-        await services.objects.delete([attachments.blob_key(environment_id, kept.attachment_id)])
+        await services.objects.delete(
+            [attachments.blob_key(environment_id, attachment.attachment_id)]
+        )
     return Response(answer, headers=[REPLAYED] if is_replayed else [])
 
 
 async def get_attachment(call: Call[NoQuery]) -> Response:
-    """GET /manage/v1/attachments/{attachment_id}: leads to the file."""
+    """GET /manage/v1/attachments/{attachment_id}: redirect to a signed link; raises NotFound."""
     async with call.services.db.read(snapshot=False) as tx:
-        found = await attachments_store.find_attachment(
+        attachment = await attachments_store.find_attachment(
             tx, call.caller.environment_id, call.path["attachment_id"]
         )
-    if found is None:
+    if attachment is None:
         raise NotFound("there is no such attachment")
-    return redirect_to(call, found)
+    return redirect_to(call, attachment)
 
 
 def redirect_to(call: Call[Any], attachment: AttachmentRow) -> Response:
-    """A redirect to a link that is valid for a few minutes."""
+    """Response 302 to a signed link, valid for `attachments.LINK_SECONDS`."""
     location = _prefix(call) + attachments.make_link(call.services.secret, attachment)
     return Response(b"", 302, "text/plain", [(b"location", location.encode())])
 
 
 def _prefix(call: Call[Any]) -> str:
-    """What stands before our paths for clients, where a proxy serves us below a path."""
+    """Path prefix under which a proxy serves this server, without a slash at its end."""
     return urlsplit(call.services.settings.public_url or "").path.rstrip("/")
 
 
-def _uploaded(call: Call[Any], kept: AttachmentRow) -> UploadedAttachment:
+def _uploaded(call: Call[Any], attachment: AttachmentRow) -> UploadedAttachment:
     base = (call.services.settings.public_url or "").rstrip("/")
     return UploadedAttachment(
-        id=kept.attachment_id,
-        url=f"{base}/manage/v1/attachments/{kept.attachment_id}",
-        name=kept.name,
-        mime_type=kept.mime_type,
-        size=kept.size,
-        sha256=kept.digest.hex(),
+        id=attachment.attachment_id,
+        url=f"{base}/manage/v1/attachments/{attachment.attachment_id}",
+        name=attachment.name,
+        mime_type=attachment.mime_type,
+        size=attachment.size,
+        sha256=attachment.digest.hex(),
     )
 
 
-def _disposition(found: AttachmentRow) -> bytes:
-    return content_disposition("inline" if found.shown_as else "attachment", found.name)
+def _disposition(attachment: AttachmentRow) -> bytes:
+    return content_disposition("inline" if attachment.shown_as else "attachment", attachment.name)
 
 
-async def _none() -> AsyncIterator[bytes]:
+async def _no_pieces() -> AsyncIterator[bytes]:
     for piece in list[bytes]():
         yield piece
 

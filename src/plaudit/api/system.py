@@ -1,4 +1,4 @@
-"""Health, metrics, the OpenAPI document and its page: the operations that need no key."""
+"""Operations without a key: health, metrics, the OpenAPI document and its page."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ class Health(Struct):
 
 
 async def get_health(call: Call[NoQuery]) -> Health:
-    """GET /healthz: the process answers."""
+    """GET /healthz: always 200 while the process serves requests."""
     return Health("ok")
 
 
 async def get_readiness(call: Call[NoQuery]) -> Health:
-    """GET /readyz: the process takes requests and its store answers."""
+    """GET /readyz: 200 if the store answers; raises Unavailable."""
     await call.services.db.check()
     return Health("ready")
 
 
 async def get_root(call: Call[NoQuery]) -> Response:
-    """GET /: a browser is led to the workspace, anything else to the documentation."""
+    """GET /: redirect browsers to the workspace, other clients to /docs."""
     accepted = dict(call.scope["headers"]).get(b"accept", b"")
-    place = b"/work" if b"text/html" in accepted else b"/docs"
-    return Response(b"", 302, "text/plain", [(b"location", place)])
+    target = b"/work" if b"text/html" in accepted else b"/docs"
+    return Response(b"", 302, "text/plain", [(b"location", target)])
 
 
 def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tuple[Operation, ...]:
-    """The open operations; `document` makes the OpenAPI document once all routes are known."""
+    """All open operations; `document` is called at first use, when every route is known."""
     pages: dict[str, bytes] = {}
 
     async def get_openapi(call: Call[NoQuery]) -> Response:
@@ -69,7 +69,7 @@ def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tupl
         return Response(pages["docs"], 200, "text/html; charset=utf-8", headers)
 
     async def get_static(call: Call[NoQuery]) -> Response:
-        """GET /docs/static/{name}: what the page loads."""
+        """GET /docs/static/{name}: style sheet or script of the page; raises NotFound."""
         name = call.path["name"]
         if name not in _STATIC_TYPES:
             raise NotFound
@@ -77,7 +77,7 @@ def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tupl
         return Response((_STATIC / name).read_bytes(), 200, _STATIC_TYPES[name], headers)
 
     async def get_metrics(call: Call[NoQuery]) -> Response:
-        """GET /metrics: for loopback alone, unless configured otherwise."""
+        """GET /metrics: NotFound unless the peer is loopback or PLAUDIT_METRICS_PUBLIC is set."""
         if not (call.services.settings.metrics_public or _is_local(call.scope)):
             raise NotFound
         return Response(metrics.text(), 200, "text/plain; version=0.0.4; charset=utf-8")
@@ -139,7 +139,7 @@ def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tupl
 
 
 def _is_local(scope: Any) -> bool:
-    """Whether the peer is this machine, with no proxy speaking for somebody else."""
+    """True if the peer is loopback and no proxy header is present."""
     names = {name for name, _ in scope["headers"]}
     if names & {b"forwarded", b"x-forwarded-for", b"x-real-ip"}:
         return False

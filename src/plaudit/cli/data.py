@@ -67,7 +67,7 @@ def import_files(
                 replace=replace,
                 strict=strict,
                 on_reject=_report,
-                objects=BlobStore(chosen.settings().attachments_place),
+                objects=BlobStore(chosen.settings().attachments_location),
             )
 
     summary = with_store(chosen.settings(), work)
@@ -93,7 +93,7 @@ def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> No
         written = 0
         with progress() as bars, files.writing(out) as write:
             bar = bars.add_task("writing", total=await export.count_tasks(db, environment_id))
-            objects = BlobStore(chosen.settings().attachments_place)
+            objects = BlobStore(chosen.settings().attachments_location)
             async for line in export.archive_lines(db, environment_id, objects):
                 write(line + b"\n")
                 written += 1

@@ -124,7 +124,7 @@ def sweep(*, context: CliContext | None = None) -> None:
     chosen = (context or CliContext()).settings()
 
     async def work(database: Database, secret: ServerSecret) -> int:
-        return await attachments.sweep(database, BlobStore(chosen.attachments_place))
+        return await attachments.sweep(database, BlobStore(chosen.attachments_location))
 
     say.print(f"Deleted {with_store(chosen, work)} files.")
 

@@ -362,7 +362,7 @@ def test_a_page_that_says_not_who_may_use_it_stops_the_start(tmp_path):
     server_secret.make(settings.secret_path)
     services = Services(settings, server_secret.load(settings.secret_path))
 
-    async def handler(visit):
+    async def handler(request):
         return {}
 
     with pytest.raises(TypeError, match="role"):
@@ -380,13 +380,13 @@ def test_a_page_that_says_not_who_may_use_it_stops_the_start(tmp_path):
         ({"form": msgspec.Struct}, "no GET does"),
         ({"method": "POST", "form": msgspec.Struct, "body": msgspec.Struct}, "not several"),
         ({"method": "POST", "form": msgspec.Struct, "role": ANYONE}, "nobody is there"),
-        ({"method": "POST", "form": msgspec.Struct, "again": "y"}, "has no page"),
+        ({"method": "POST", "form": msgspec.Struct, "form_page": "y"}, "has no template"),
         ({"tab": "X"}, "no page of one project"),
         ({"tab": "X", "path": "/x/{project_id}/{task_id}"}, "no page of one project"),
     ],
 )
 def test_a_page_that_could_not_be_safe_stops_the_start(fields, reason):
-    async def handler(visit):
+    async def handler(request):
         return {}
 
     page = Page(
@@ -394,7 +394,7 @@ def test_a_page_that_could_not_be_safe_stops_the_start(fields, reason):
     )
 
     with pytest.raises(ValueError, match=reason):
-        serving.check([page])
+        serving.check_pages([page])
 
 
 def test_roles_include_the_ones_below_them():

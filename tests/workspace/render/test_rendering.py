@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.rich_text import render_markdown, word_count
-from plaudit.workspace.render.sanitize import cleaned
-from plaudit.workspace.render.text_diff import diff
+from plaudit.workspace.render.sanitize import sanitize_html
+from plaudit.workspace.render.text_diff import render_diff
 from tests.support.harness import SHARED_DATA
 from tests.support.hostile_texts import PAYLOADS
 from tests.support.markup import Reading, render_too_long
@@ -58,14 +58,14 @@ def outline(text: str) -> list[str]:
 def test_a_hostile_text_becomes_listed_elements_alone(payload):
     assert shown(payload).faults == []
     assert Reading(render_too_long(payload)).faults == []
-    assert Reading(diff("a word", payload)).faults == []
+    assert Reading(render_diff("a word", payload)).faults == []
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_the_cleaner_alone_stands_against_a_hostile_text(payload):
     """What the modules before it let through would not get further."""
     for source in (payload, f'<div title="{payload}">', f"<math><mtext>{payload}</mtext></math>"):
-        found = cleaned(source)
+        found = sanitize_html(source)
 
         assert Reading(found).faults == []
 
@@ -73,14 +73,14 @@ def test_the_cleaner_alone_stands_against_a_hostile_text(payload):
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_cleaning_what_is_clean_changes_nothing(payload):
     for found in (render_markdown(payload, is_attachment), render_too_long(payload)):
-        assert cleaned(found, is_attachment) == found
+        assert sanitize_html(found, is_attachment) == found
 
 
 @given(st.text())
 def test_every_text_can_be_rendered(text):
     for found in (render_markdown(text, is_attachment), render_too_long(text)):
         assert Reading(found).faults == []
-        assert cleaned(found, is_attachment) == found
+        assert sanitize_html(found, is_attachment) == found
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=60))
@@ -88,7 +88,7 @@ def test_every_mixture_of_markup_can_be_rendered(pieces):
     found = render_markdown("".join(pieces), is_attachment)
 
     assert Reading(found).faults == []
-    assert cleaned(found, is_attachment) == found
+    assert sanitize_html(found, is_attachment) == found
 
 
 @given(st.lists(st.sampled_from([r"\frac", r"\left(", r"\right)", r"\begin{matrix}", r"\text{",
@@ -332,7 +332,7 @@ def render_all(name: str, texts: list[str]) -> None:
         html = render_markdown(text)
         reading = found[text] = Reading(html)
         assert reading.faults == []
-        assert cleaned(html) == html
+        assert sanitize_html(html) == html
     counts = {
         "formulas": sum(len(one.all("math")) for one in found.values()),
         "unread formulas": sum(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaudit.workspace.render.sanitize import cleaned
-from plaudit.workspace.render.text_diff import changes, diff
+from plaudit.workspace.render.sanitize import sanitize_html
+from plaudit.workspace.render.text_diff import list_changes, render_diff
 from tests.support.markup import Reading
 
 WORDS = st.lists(st.sampled_from(["a", "b", "the", " ", "\n", ".", "你", "é"]), max_size=60)
@@ -18,7 +18,7 @@ WORDS = st.lists(st.sampled_from(["a", "b", "the", " ", "\n", ".", "你", "é"])
 
 @given(WORDS, WORDS)
 def test_both_texts_can_be_read_out_of_their_differences(before, after):
-    found = changes("".join(before), "".join(after))
+    found = list_changes("".join(before), "".join(after))
 
     assert "".join(removed for removed, _ in found) == "".join(before)
     assert "".join(added for _, added in found) == "".join(after)
@@ -26,10 +26,10 @@ def test_both_texts_can_be_read_out_of_their_differences(before, after):
 
 @given(st.text(), st.text())
 def test_any_two_texts_can_be_compared(before, after):
-    found = diff(before, after)
+    found = render_diff(before, after)
 
     assert Reading(found).faults == []
-    assert cleaned(found) == found
+    assert sanitize_html(found) == found
 
 
 @given(WORDS, WORDS)
@@ -46,7 +46,7 @@ def test_as_many_words_stay_as_can(before, after):
             longer = max(best[i - 1][j], best[i][j - 1])
             best[i][j] = best[i - 1][j - 1] + 1 if one == other else longer
 
-    found = changes("".join(old), "".join(new))
+    found = list_changes("".join(old), "".join(new))
 
     # Spaces between two changes go with them, so a few may be counted as changed.
     kept = sum(len(one) for one, other in found if one == other)
@@ -73,15 +73,15 @@ def test_as_many_words_stay_as_can(before, after):
     ],
 )
 def test_words_are_compared_and_not_letters(before, after, found):
-    assert changes(before, after) == found
+    assert list_changes(before, after) == found
 
 
 def test_what_was_removed_stands_before_what_was_added():
-    assert "<del>quick</del><ins>slow</ins>" in diff("the quick fox", "the slow fox")
+    assert "<del>quick</del><ins>slow</ins>" in render_diff("the quick fox", "the slow fox")
 
 
 def test_markup_in_a_rewrite_is_text():
-    found = Reading(diff("<b>", "<script>"))
+    found = Reading(render_diff("<b>", "<script>"))
 
     assert found.all("b") == []
     assert found.text == "<bscript>"
@@ -91,7 +91,7 @@ def test_texts_with_too_many_differences_are_compared_by_line():
     before = "".join(f"same {n}\n" if n % 100 == 0 else f"old {n} {'x ' * n}\n" for n in range(400))
     after = "".join(f"same {n}\n" if n % 100 == 0 else f"new y{n} {'z ' * n}\n" for n in range(400))
 
-    found = changes(before, after)
+    found = list_changes(before, after)
 
     assert [one for one, other in found if one == other] == [
         f"same {n}\n" for n in range(0, 400, 100)
@@ -113,7 +113,7 @@ def test_hostile_texts_take_bounded_time(name):
     before, after = PATHOLOGICAL[name]
     start = time.process_time()
 
-    found = changes(before, after)
+    found = list_changes(before, after)
 
     assert time.process_time() - start < 20
     assert "".join(removed for removed, _ in found) == before

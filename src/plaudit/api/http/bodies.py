@@ -1,4 +1,4 @@
-"""Read request bodies: bounded, and never decompressed."""
+"""Read request bodies up to a size limit, without decompression."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from starlette.types import Receive
 from plaudit.errors import BadRequest, TooLarge
 
 
-async def read_body(receive: Receive, most: int) -> bytes:
-    """A whole body of at most `most` bytes; raises TooLarge."""
-    return b"".join([piece async for piece in read_pieces(receive, most)])
+async def read_body(receive: Receive, bytes_max: int) -> bytes:
+    """Read a whole body of at most `bytes_max` bytes; raises TooLarge, BadRequest."""
+    return b"".join([piece async for piece in read_pieces(receive, bytes_max)])
 
 
-async def read_pieces(receive: Receive, most: int) -> AsyncIterator[bytes]:
-    """The pieces of a body as they arrive; raises TooLarge once it is longer than `most` bytes.
+async def read_pieces(receive: Receive, bytes_max: int) -> AsyncIterator[bytes]:
+    """Yield the non-empty pieces of a body as they arrive; raises TooLarge beyond `bytes_max`.
 
-    Raises BadRequest where the client goes away before the body's end.
+    Raises BadRequest if the client disconnects before the end of the body.
     """
     size = 0
     while True:
@@ -26,8 +26,8 @@ async def read_pieces(receive: Receive, most: int) -> AsyncIterator[bytes]:
             raise BadRequest("the request ended before its body did")
         piece: bytes = message.get("body", b"")
         size += len(piece)
-        if size > most:
-            raise TooLarge(f"a request body has at most {most} bytes here")
+        if size > bytes_max:
+            raise TooLarge(f"a request body has at most {bytes_max} bytes here")
         if piece:
             yield piece
         if not message.get("more_body", False):
@@ -37,25 +37,25 @@ async def read_pieces(receive: Receive, most: int) -> AsyncIterator[bytes]:
 async def read_lines(
     pieces: AsyncIterator[bytes], line_bytes_max: int
 ) -> AsyncIterator[bytes | None]:
-    """The lines of a body, without their line feeds; None stands for one that is too long.
+    """Yield the lines of a body without line feeds; None for each line over `line_bytes_max`.
 
-    Of a line that is too long nothing is kept, however long it becomes.
+    Memory stays bounded: of a line that is too long nothing is kept.
     """
-    held, is_long = bytearray(), False
+    partial, is_long = bytearray(), False
     async for piece in pieces:
         *ended, rest = piece.split(b"\n")
         for part in ended:
-            is_long = is_long or len(held) + len(part) > line_bytes_max
-            yield None if is_long else bytes(held + part)
-            held, is_long = bytearray(), False
-        is_long = is_long or len(held) + len(rest) > line_bytes_max
-        held = bytearray() if is_long else held + rest
-    if held or is_long:
-        yield None if is_long else bytes(held)
+            is_long = is_long or len(partial) + len(part) > line_bytes_max
+            yield None if is_long else bytes(partial + part)
+            partial, is_long = bytearray(), False
+        is_long = is_long or len(partial) + len(rest) > line_bytes_max
+        partial = bytearray() if is_long else partial + rest
+    if partial or is_long:
+        yield None if is_long else bytes(partial)
 
 
 def refuse_encoding(headers: dict[bytes, bytes]) -> None:
-    """Refuse a compressed body: a small one could become any size."""
+    """Raise BadRequest for a compressed body, whose decompressed size is unbounded."""
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"", b"identity"):
         raise BadRequest("a request body must not be compressed; leave Content-Encoding out")

@@ -1,4 +1,4 @@
-"""Where a request comes from: the peer's address, or what a trusted proxy says it is."""
+"""Client address of a request: the peer's, or the one that a trusted proxy forwards."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 
-def network_of(scope: Any, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
-    """The address a request comes from; of IPv6 the network, for one customer has all of it.
+def client_network(scope: Any, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+    """IPv4 address of the client, or its IPv6 /64 network, which one customer owns whole.
 
-    Only a trusted proxy is believed in X-Forwarded-For, and of the addresses there the last one
-    that is not itself such a proxy: whatever stands before it, the client may have written.
+    X-Forwarded-For counts only from a trusted proxy, and then its last address that is not itself
+    a trusted proxy: the client may have forged those before it.
     """
     host = str(scope["client"][0]) if scope.get("client") else ""
-    said = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-    for before in reversed(said.decode("latin-1").split(",") if said else []):
-        if not _is_in(host, trusted) or _address(before.strip()) is None:
+    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    for hop in reversed(forwarded.decode("latin-1").split(",") if forwarded else []):
+        if not _is_in(host, trusted) or _address(hop.strip()) is None:
             break
-        host = before.strip()
+        host = hop.strip()
     address = _address(host)
     if address is None or address.version == 4:
         return host

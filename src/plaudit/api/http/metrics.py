@@ -1,4 +1,4 @@
-"""Counts and durations of requests, for Prometheus."""
+"""Prometheus metrics: requests, their durations, and webhook attempts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 class Metrics:
-    """One application's metrics, in a registry of their own."""
+    """Metrics of one application, in a registry of its own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -40,26 +40,27 @@ class Metrics:
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
-        """Note one answered request."""
-        pair = self._children.get((operation, status))
-        if pair is None:
-            pair = (
+        """Count a finished request and its duration in seconds."""
+        children = self._children.get((operation, status))
+        if children is None:
+            children = (
                 self._requests.labels(operation, str(status)),
                 self._seconds.labels(operation),
             )
-            self._children[operation, status] = pair
-        pair[0].inc()
-        pair[1].observe(seconds)
+            self._children[operation, status] = children
+        counter, histogram = children
+        counter.inc()
+        histogram.observe(seconds)
 
-    def observe_attempt(self, ended: AttemptEnd) -> None:
-        """Count one delivery attempt of a webhook message."""
-        self._attempts.labels(ended.result.outcome.value, ended.state or "lost").inc()
+    def observe_attempt(self, attempt: AttemptEnd) -> None:
+        """Count a webhook attempt by its outcome and the message's state after it."""
+        self._attempts.labels(attempt.result.outcome.value, attempt.state or "lost").inc()
 
     def text(self) -> bytes:
-        """All metrics in Prometheus' text format, of all serving processes together."""
+        """Metrics in Prometheus' text format, summed over all serving processes."""
         folder = metrics_folder()
         if folder is None:
             return generate_latest(self._registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together, path=folder)  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        combined = CollectorRegistry()
+        MultiProcessCollector(combined, path=folder)  # type: ignore[no-untyped-call]
+        return generate_latest(combined)

@@ -1,7 +1,7 @@
-"""The outermost layer: request ids, authentication, limits, errors, logs and metrics.
+"""Outermost ASGI middleware: request ids, authentication, limits, errors, logs and metrics.
 
-Every request passes here first and every answer last, so what must hold for all of them holds:
-one error body, a request id, no stack trace, no route without a key unless it is open.
+Every request and response passes through it, which guarantees for all of them: one error body, a
+request id, no stack trace, and a key on every route that is not declared open.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plaudit.api.http import problems
-from plaudit.api.http.client_address import network_of
+from plaudit.api.http.client_address import client_network
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import COMMON_HEADERS, JSON, Response, Services, respond
 from plaudit.core.accounts import api_keys
@@ -43,7 +43,11 @@ _SLASHES = re.compile("^/{2,}")
 
 
 class Edge:
-    """Wraps the router; everything from outside is an argument."""
+    """ASGI middleware around the router.
+
+    `open_paths` need no key, `stream_paths` and `long_paths` have the longer time limit, and
+    `show_problem` returns the error page for browsers, or None for the JSON body.
+    """
 
     def __init__(
         self,
@@ -73,40 +77,46 @@ class Edge:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         request_id = scope["plaudit.request_id"] = _request_id(headers.get(b"x-request-id"))
-        # Routes match the path as it was sent, so that %2F inside a segment splits nothing.
+        # Routes match the undecoded path, so that %2F inside a segment does not split it.
         raw_path = scope.get("raw_path") or scope["path"].encode()
         scope["path"] = _SLASHES.sub("/", raw_path.decode("latin-1"))
         is_stream = scope["method"] == "POST" and self._is_stream(scope["path"]) is not None
-        may_last = is_stream or self._is_long(scope["path"]) is not None
-        seconds_max = STREAM_SECONDS_MAX if may_last else REQUEST_SECONDS_MAX
+        is_long = is_stream or self._is_long(scope["path"]) is not None
+        seconds_max = STREAM_SECONDS_MAX if is_long else REQUEST_SECONDS_MAX
         outcome: dict[str, Any] = {"status": 0, "bytes": 0}
 
-        async def send_marked(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 outcome["status"] = message["status"]
-                given = message["headers"]
-                names = {name for name, _ in given}
-                given.append((b"x-request-id", request_id.encode()))
+                response_headers = message["headers"]
+                names = {name for name, _ in response_headers}
+                response_headers.append((b"x-request-id", request_id.encode()))
                 if self._rates is not None and "plaudit.caller" in scope:
-                    given.extend(self._rate_headers(self._rates, scope["plaudit.caller"]))
-                given.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
+                    response_headers.extend(
+                        self._rate_headers(self._rates, scope["plaudit.caller"])
+                    )
+                response_headers.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
             else:
                 outcome["bytes"] += len(message.get("body", b""))
             await send(message)
 
         try:
             async with asyncio.timeout(seconds_max):
-                await self._serve(scope, receive, send_marked, headers, is_stream=is_stream)
+                await self._serve(scope, receive, send_with_headers, headers, is_stream=is_stream)
         except Exception as exc:
             problem = self._problem(exc, request_id)
             if outcome["status"]:
-                raise  # the answer has begun; closing the connection is all that is left
-            if (shown := self._show_problem(scope, problem)) is not None:
+                raise  # the response has begun, so only closing the connection is left
+            if (response := self._show_problem(scope, problem)) is not None:
                 await respond(
-                    send_marked, shown.status, shown.body, shown.content_type, shown.headers
+                    send_with_headers,
+                    response.status,
+                    response.body,
+                    response.content_type,
+                    response.headers,
                 )
             else:
-                await _refuse(send_marked, problem, request_id, headers)
+                await _refuse(send_with_headers, problem, request_id, headers)
         finally:
             self._note(scope, request_id, outcome, time.perf_counter() - started)
 
@@ -129,7 +139,7 @@ class Edge:
         await self._inner(scope, receive, send)
 
     async def _authenticate(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
-        """Who is asking; raises Unauthenticated, or TooManyRequests to whoever fails too often."""
+        """Caller of the request's API key; raises Unauthenticated, TooManyRequests after many."""
         header = headers.get(b"authorization")
         try:
             async with self._services.db.read(snapshot=False) as tx:
@@ -138,17 +148,17 @@ class Edge:
                 )
         except Unauthenticated:
             if self._failed_auth is not None:
-                client = network_of(scope, self._services.settings.trusted_proxies)
+                client = client_network(scope, self._services.settings.trusted_proxies)
                 self._failed_auth.count_failure(client, time.monotonic())
             raise
 
     @staticmethod
     def _rate_headers(rates: RateLimits, caller: Caller) -> list[tuple[bytes, bytes]]:
-        """What a caller is told of their limits (the IETF's draft on RateLimit header fields)."""
+        """RateLimit headers of a caller (IETF draft-ietf-httpapi-ratelimit-headers)."""
         policies = ", ".join(f'"{name}";q={q.amount};w={q.seconds}' for name, q in rates.policies)
         standings = ", ".join(
-            f'"{one.name}";r={one.remaining};t={one.reset_s}'
-            for one in rates.list_states(caller, time.monotonic())
+            f'"{standing.name}";r={standing.remaining};t={standing.reset_s}'
+            for standing in rates.list_states(caller, time.monotonic())
         )
         return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", standings.encode())]
 
@@ -198,9 +208,10 @@ async def _refuse(
     )
 
 
-def _request_id(given: bytes | None) -> str:
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        text = given.decode()
+def _request_id(header: bytes | None) -> str:
+    """X-Request-Id of the client if it is well-formed and holds no API key, else a new id."""
+    if header is not None and _REQUEST_ID.fullmatch(header):
+        text = header.decode()
         if api_keys.mask_keys(text) == text:
             return text
     return f"req_{random.getrandbits(96):024x}"

@@ -1,9 +1,8 @@
-"""An operation is declared once: route, decoder, OpenAPI entry and sweeps all come from it.
+"""Operation declarations: route, decoder, OpenAPI entry and test sweeps all come from one.
 
-One that reads has a handler of one argument, the call. One that writes has a body, and a handler
-that also takes the change: the transaction it is made in, and who makes it. The endpoint opens
-that transaction, so a request is one transaction, and what belongs to every change happens in it:
-the Idempotency-Key is honoured and the audit log is written.
+An operation that reads has a handler `(call)`. One that writes declares a body and has a handler
+`(call, body, context)`, whose context holds the transaction and the actor. The endpoint opens that
+transaction, one per request; in it the Idempotency-Key is honoured and the audit log is written.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ COMMON_HEADERS = [
     (b"cache-control", b"no-store, private"),
     (b"vary", b"Authorization"),
 ]
-"""What every answer carries unless it says otherwise."""
+"""Headers of every response that does not set them itself."""
 
 REPLAYED = (b"idempotency-replayed", b"true")
 
@@ -48,39 +47,39 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Services:
-    """What handlers work with. The database is there once the application has started."""
+    """Dependencies of handlers in one process; `db` is set when the application starts."""
 
     def __init__(self, settings: Settings, secret: ServerSecret) -> None:
         self.settings = settings
         self.secret = secret
         self.http_client = HttpClient(settings.egress_allow)
         self.db: Database
-        self.objects = BlobStore(settings.attachments_place)
-        self.wake: Callable[[], None] = _nobody
-        """Tells the worker of this process, if it has one, that something may be due."""
+        self.objects = BlobStore(settings.attachments_location)
+        self.wake: Callable[[], None] = _do_nothing
+        """Wakes this process's worker, if it has one, to look for due webhook messages."""
 
 
 class Call(Struct, Generic[Q]):
-    """One request, decoded. `caller` is None on open operations."""
+    """Decoded request of an operation; `caller` is None on open operations."""
 
     services: Services
     caller: Caller
     query: Q
     path: dict[str, str]
-    """What stands in the path, percent-decoded."""
+    """Path parameters by name, percent-decoded."""
     scope: Any
     receive: Receive
     prepared: Any = None
-    """What the operation's `before` returned."""
+    """Return value of the operation's `before`, None without one."""
 
     @property
     def actor(self) -> Actor:
-        """Who the audit log names."""
+        """API key as the audit log names it."""
         return Actor("key", self.caller.key_id, self.scope["plaudit.request_id"])
 
 
 class WriteContext(Struct):
-    """One change on its way: its transaction, and who makes it."""
+    """Context of a writing request: its transaction, environment, actor and audit action."""
 
     tx: Transaction
     environment_id: str
@@ -96,7 +95,7 @@ class WriteContext(Struct):
         project_key: int = audit.OUTSIDE,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        """Write into the audit log what was changed; every change does so at least once."""
+        """Add an audit entry for a changed object; every writing handler adds at least one."""
         self.noted += 1
         await audit.record(
             self.tx,
@@ -120,7 +119,10 @@ class Response(Struct):
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """One route. `role` None makes it open; `answer` is the struct of a 200, or media types."""
+    """Declaration of one route.
+
+    `role` None makes it open; `answer` is the struct of a 200, or the media types of another body.
+    """
 
     operation_id: str
     path: str
@@ -131,53 +133,53 @@ class Operation(Struct, frozen=True, kw_only=True):
     tag: str
     query: type[Struct] = NoQuery
     body: type[Struct] | None = None
-    """What a change is asked for with; with it, the handler takes call, body and change."""
+    """JSON body of a writing operation; its handler is `(call, body, context)`."""
     before: Callable[[Any, Any], Awaitable[Any]] | None = None
-    """Takes call and body before the transaction begins: for what must wait, such as DNS.
+    """Called with call and body before the transaction begins, for slow work such as DNS.
 
-    The handler finds what it returns in `call.prepared`.
+    Its return value is `call.prepared` in the handler.
     """
     abandon: Callable[[Any], Awaitable[None]] | None = None
-    """Takes the call, and what `before` has done back, where the transaction came to nothing."""
+    """Called with the call when the transaction failed, to undo what `before` did."""
     streams: tuple[str, ...] = ()
-    """Media types of a body that the handler reads itself, in transactions of its own."""
+    """Media types of a streamed body, which the handler reads in transactions of its own."""
     row: type[Struct] | None = None
-    """What each line of such a body is."""
+    """Struct of each line of a streamed body, for the document."""
     kept: Callable[[Any], Any] | None = None
-    """Makes of the answer what an Idempotency-Key keeps of it, where it holds a secret."""
+    """Strips secrets from the answer before it is stored under an Idempotency-Key."""
     answer: type[Struct] | tuple[str, ...]
     answer_description: str
     example: Any = None
-    """What a 200 may look like, for the document."""
+    """Example of a 200's body, for the document."""
     body_example: Any = None
     role: Role | None
     successes: tuple[int, ...] = (200,)
-    """Statuses of an answer that is no error; 302 leads elsewhere, 206 is a part of a file."""
+    """Statuses of successful responses; 302 for redirects, 206 for ranges of files."""
     is_long: bool = False
-    """Whether the answer may take as long as a stream's body, because much is done or sent."""
+    """True where the response may take as long as a streamed body (STREAM_SECONDS_MAX)."""
     errors: tuple[int, ...] = ()
-    """Statuses beside those every operation of its kind can answer; see `all_errors`."""
+    """Error statuses beyond those common to its kind; see `all_errors`."""
 
     @property
     def writes(self) -> bool:
-        """Whether it changes what is stored."""
+        """True for operations that take a body and write to the store."""
         return self.body is not None or bool(self.streams)
 
     @property
     def all_errors(self) -> tuple[int, ...]:
-        """Every status but 200 that this operation can answer."""
-        usual: tuple[int, ...] = (400, 413, 431, 500, 503, 504)
+        """Every error status that this operation can answer, ascending."""
+        common: tuple[int, ...] = (400, 413, 431, 500, 503, 504)
         if self.role is not None:
-            usual += (401, 429)
+            common += (401, 429)
         if self.role is not None and self.role > Role.read:
-            usual += (403,)
+            common += (403,)
         if self.writes:
-            usual += (409,)
-        return tuple(sorted({*usual, *self.errors}))
+            common += (409,)
+        return tuple(sorted({*common, *self.errors}))
 
 
 class Endpoint:
-    """The ASGI application of one operation."""
+    """ASGI application of one operation; raises Forbidden below the operation's role."""
 
     def __init__(self, operation: Operation, services: Services) -> None:
         self.operation = operation
@@ -198,7 +200,7 @@ class Endpoint:
             receive=receive,
         )
         if operation.body is not None:
-            answer: Any = await self._change(call, operation.body)
+            answer: Any = await self._write(call, operation.body)
         else:
             answer = await operation.handler(call)
         if type(answer) is list:
@@ -210,8 +212,8 @@ class Endpoint:
         else:
             await respond(send, 200, _encode(answer), JSON)
 
-    async def _change(self, call: Call[Any], kind: type[Struct]) -> Response:
-        """Run a handler that writes, in one transaction with all that belongs to a change."""
+    async def _write(self, call: Call[Any], kind: type[Struct]) -> Response:
+        """Run a writing handler in one transaction with its audit entries and idempotency row."""
         operation, scope = self.operation, call.scope
         headers = dict(scope["headers"])
         refuse_encoding(headers)
@@ -225,25 +227,25 @@ class Endpoint:
         )
 
         async def work(tx: Transaction) -> tuple[bytes, bool]:
-            change = WriteContext(
+            context = WriteContext(
                 tx, call.caller.environment_id, call.actor, operation.operation_id
             )
-            shown = b""
+            body_sent = b""
 
             async def once() -> bytes:
-                nonlocal shown
-                answer = await operation.handler(call, body, change)
-                assert change.noted, f"{operation.operation_id} left no trace in the audit log"
-                shown = answer.body if isinstance(answer, Response) else _encode(answer)
-                return shown if operation.kept is None else _encode(operation.kept(answer))
+                nonlocal body_sent
+                answer = await operation.handler(call, body, context)
+                assert context.noted, f"{operation.operation_id} left no trace in the audit log"
+                body_sent = answer.body if isinstance(answer, Response) else _encode(answer)
+                return body_sent if operation.kept is None else _encode(operation.kept(answer))
 
             if idem_key is None:
                 await once()
-                return shown, False
-            kept, is_replayed = await idempotency.run_once(
-                tx, change.environment_id, idem_key, request_hash, once
+                return body_sent, False
+            stored, is_replayed = await idempotency.run_once(
+                tx, context.environment_id, idem_key, request_hash, once
             )
-            return kept if is_replayed else shown, is_replayed
+            return stored if is_replayed else body_sent, is_replayed
 
         try:
             answer, is_replayed = await self._services.db.write(work)
@@ -257,10 +259,10 @@ class Endpoint:
 
 
 class Dispatch:
-    """The ASGI application of one path: its operations by method. HEAD is answered like GET."""
+    """ASGI application of one path: dispatches to its operations by method, HEAD like GET."""
 
     def __init__(self, endpoints: list[Endpoint]) -> None:
-        self._by_method = {one.operation.method: one for one in endpoints}
+        self._by_method = {endpoint.operation.method: endpoint for endpoint in endpoints}
         if "GET" in self._by_method:
             self._by_method["HEAD"] = self._by_method["GET"]
 
@@ -272,26 +274,26 @@ class Dispatch:
 
 
 def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
-    """The checked Idempotency-Key of a request, if it has one."""
-    given = headers.get(b"idempotency-key")
-    return None if given is None else idempotency.check_key(given.decode("latin-1"))
+    """Idempotency-Key of a request, None without one; raises InvalidParameter if malformed."""
+    value = headers.get(b"idempotency-key")
+    return None if value is None else idempotency.check_key(value.decode("latin-1"))
 
 
-def _nobody() -> None:
+def _do_nothing() -> None:
     return None
 
 
 def path_parts(scope: Scope) -> dict[str, str]:
-    """The path's parts, decoded; what cannot be a name in the store is not found."""
-    found = {}
+    """Path parameters, percent-decoded; raises NotFound for invalid UTF-8 or NUL."""
+    parts = {}
     for name, value in scope.get("path_params", {}).items():
         try:
-            found[name] = unquote(value, errors="strict")
+            parts[name] = unquote(value, errors="strict")
         except UnicodeDecodeError as exc:
             raise NotFound from exc
-        if "\x00" in found[name]:
+        if "\x00" in parts[name]:
             raise NotFound
-    return found
+    return parts
 
 
 async def respond(
@@ -301,7 +303,7 @@ async def respond(
     content_type: str,
     headers: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
-    """Send a whole response."""
+    """Send a complete response with its Content-Type and Content-Length."""
     start = [
         (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),

@@ -1,9 +1,9 @@
 """Query parameters: declared once as annotated struct fields, decoded with v2's leniencies.
 
 A field's annotation says what the parameter takes; the decoder and the OpenAPI document both come
-from it. The contract's leniencies (1.2) hold for every parameter: `+` and `%20` are spaces,
-repeated, bracketed (`expand[]=`) and comma-separated lists are the same, an empty value is an
-absent one, unknown parameters are ignored, unknown values of known ones are refused.
+from it. Every parameter has the leniencies of the v2 API (docs/compatibility.md): `+` and `%20` are
+spaces; repeated, bracketed (`expand[]=`) and comma-separated lists are equivalent; an empty value
+means an absent one; unknown parameters are ignored, unknown values of known ones refused.
 """
 
 from __future__ import annotations
@@ -30,31 +30,33 @@ _DIGITS = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """One query parameter: how it reads and how it is documented."""
+    """Declaration of a query parameter: its decoder and its OpenAPI schema."""
 
     description: str
     example: Any = None
     required: bool = False
 
     def read(self, name: str, values: list[str]) -> Any:
-        """The value, from one or more non-empty texts; raises InvalidParameter."""
+        """Decode one or more non-empty texts; raises InvalidParameter, also if they differ."""
         if len(set(values)) > 1:
             raise InvalidParameter(f"{name} is given twice, with different values", param=name)
         return self.read_one(name, values[0])
 
     def read_one(self, name: str, text: str) -> Any:
+        """Decode one text; raises InvalidParameter."""
         return text
 
     def schema(self) -> dict[str, Any]:
+        """JSON Schema of the value."""
         return {"type": "string"}
 
 
 class Text(Parameter, frozen=True, kw_only=True):
-    """Any text."""
+    """Text parameter."""
 
 
 class IntRange(Parameter, frozen=True, kw_only=True):
-    """A whole number between two bounds, both included."""
+    """Integer parameter from `least` to `most`, both included."""
 
     least: int
     most: int
@@ -77,9 +79,9 @@ class IntRange(Parameter, frozen=True, kw_only=True):
 
 
 class DateTime(Parameter, frozen=True, kw_only=True):
-    """A date or date-time, read into milliseconds.
+    """Date or date-time parameter, decoded into milliseconds since the epoch.
 
-    `round_up` is for upper bounds, so that `< bound` keeps its meaning at millisecond precision.
+    `round_up` is for exclusive upper bounds: finer fractions must not exclude their millisecond.
     """
 
     round_up: bool = False
@@ -98,7 +100,7 @@ class DateTime(Parameter, frozen=True, kw_only=True):
 
 
 class Enum(Parameter, frozen=True, kw_only=True):
-    """One of a closed set of words."""
+    """Parameter with one value of a StrEnum."""
 
     words: type[StrEnum]
 
@@ -115,17 +117,17 @@ class Enum(Parameter, frozen=True, kw_only=True):
 
 
 class EnumList(Parameter, frozen=True, kw_only=True):
-    """Any number of a closed set of words."""
+    """Parameter with any number of values out of `words`."""
 
     words: tuple[str, ...]
     default: tuple[str, ...] = ()
 
     def read(self, name: str, values: list[str]) -> frozenset[str]:
-        given = {word for value in values for word in value.split(",") if word}
-        unknown = sorted(given.difference(self.words))
+        chosen = {word for value in values for word in value.split(",") if word}
+        unknown = sorted(chosen.difference(self.words))
         if unknown:
             raise InvalidParameter(f"{name} takes {', '.join(self.words)}", param=name)
-        return frozenset(given)
+        return frozenset(chosen)
 
     def schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {
@@ -142,18 +144,18 @@ class NoQuery(Struct, frozen=True):
 
 @lru_cache(maxsize=64)
 def parameters_of(query: type[Struct]) -> dict[str, Parameter]:
-    """The parameters that a query struct declares, in order."""
+    """Parameters of a query struct by field name, in order of declaration."""
     hints = typing.get_type_hints(query, include_extras=True)
-    found = {}
+    parameters = {}
     for name in query.__struct_fields__:
-        declared = [one for one in typing.get_args(hints[name]) if isinstance(one, Parameter)]
+        declared = [arg for arg in typing.get_args(hints[name]) if isinstance(arg, Parameter)]
         assert declared, f"{query.__name__}.{name} declares no parameter"
-        found[name] = declared[0]
-    return found
+        parameters[name] = declared[0]
+    return parameters
 
 
 def decode(query: type[Q], raw: bytes) -> Q:
-    """Read a raw query string; raises InvalidParameter naming the parameter."""
+    """Decode a raw query string into its struct; raises InvalidParameter naming the parameter."""
     if len(raw) <= CACHED_QUERY_BYTES_MAX:
         return cast(Q, _decode_cached(query, raw))
     return _decode(query, raw)
@@ -161,11 +163,11 @@ def decode(query: type[Q], raw: bytes) -> Q:
 
 def _decode(query: type[Q], raw: bytes) -> Q:
     declared = parameters_of(query)
-    given: dict[str, list[str]] = {}
+    texts_of: dict[str, list[str]] = {}
     for name, value in _pairs(raw):
         if name in declared and value.strip(","):
-            given.setdefault(name, []).append(value)
-    values = {name: declared[name].read(name, texts) for name, texts in given.items()}
+            texts_of.setdefault(name, []).append(value)
+    values = {name: declared[name].read(name, texts) for name, texts in texts_of.items()}
     for name, parameter in declared.items():
         if parameter.required and name not in values:
             raise InvalidParameter(f"{name} is required", param=name)
@@ -205,6 +207,6 @@ def _text(raw: bytes, name: str) -> str:
 
 
 def _short(name: str) -> str:
-    """A parameter's name, fit to be repeated in an answer."""
-    shown = mask_keys(name)
-    return shown if len(shown) <= 64 else shown[:64] + "…"
+    """Parameter name for an error message: keys masked, at most 64 characters."""
+    masked = mask_keys(name)
+    return masked if len(masked) <= 64 else masked[:64] + "…"

@@ -1,4 +1,4 @@
-"""From problems to HTTP: the one table of statuses, and the one error body."""
+"""HTTP side of problems: the table of statuses, the error body and its headers."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ STATUSES: dict[type[Problem], int] = {
 }
 
 RETRY_AFTER_S = 2
-"""Small, because the official client sleeps as long as it is told (reliability 3.3)."""
+"""Seconds of Retry-After on a 503. Small, because the official client sleeps that long."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 def body(problem: Problem, request_id: str) -> bytes:
-    """The error body: the two members Scale's clients read, and ours beside them."""
+    """JSON error body: `status_code` and `error` for Scale's clients, RFC 9457 members beside."""
     status = STATUSES[type(problem)]
     return _encode(
         Error(
@@ -65,7 +65,7 @@ def body(problem: Problem, request_id: str) -> bytes:
 
 
 def headers(problem: Problem) -> list[tuple[bytes, bytes]]:
-    """The headers that belong to a problem."""
+    """Response headers that the problem's status requires or allows."""
     match problem:
         case errors.Unauthenticated():
             return [(b"www-authenticate", b'Bearer realm="plaudit"')]

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP edge with our limits and our error body, for what never becomes a request."""
+"""uvicorn's HTTP protocol with limits on request heads and JSON errors for malformed HTTP."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from plaudit.errors import BadRequest, HeaderTooLarge, Problem, Unavailable
 from plaudit.settings import CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_MAX
 
 INTERIM = b"HTTP/1.1 100 "
-"""How an interim answer begins; the client waits for it, so it must not wait for anything."""
+"""First bytes of an interim response; it must be sent at once, because the client waits."""
 
 
 class OneWrite:
-    """A transport that sends a response's head and body together.
+    """Transport wrapper that sends a response's head and body in one write.
 
-    uvicorn writes them one after the other, and each write is a system call and a packet: half
-    the cost of a small answer. The first piece waits for the next, for `flush`, or for the end.
+    uvicorn writes them separately, and each write costs a system call and a packet: half the cost
+    of a small response. The first piece is buffered until the next one, `flush` or `close`.
     """
 
     def __init__(self, transport: Any) -> None:
@@ -36,6 +36,7 @@ class OneWrite:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
+        """Send `data`, or buffer it if nothing is buffered."""
         if self._held is not None:
             held, self._held = self._held, None
             self._transport.writelines((held, data))
@@ -45,20 +46,21 @@ class OneWrite:
             self._held = data
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send the buffered piece, if any."""
         if self._held is not None:
             held, self._held = self._held, None
             self._transport.write(held)
 
     def close(self) -> None:
+        """Send the buffered piece, then close the connection."""
         self.flush()
         self._transport.close()
 
 
 class EdgeProtocol(HttpToolsProtocol):
-    """Bounds the size and the duration of a request's head, and answers bad HTTP as JSON.
+    """HTTP protocol with limits on a head's size and duration, and JSON errors for bad HTTP.
 
-    A head's size is what has been parsed of it, and while it is not whole, what has been received.
+    A head's size is the parsed bytes, and while it is incomplete the received bytes as well.
     """
 
     _parsed_bytes = 0
@@ -88,8 +90,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._expect_head()
         super().data_received(data)
         if self._is_in_head and not self._is_refused:
-            # In a packet that also ended another head, or a body, this one's share is not known;
-            # it counts from the next packet on.
+            # In a packet that also ended another head or body, this head's share is unknown;
+            # it is counted from the next packet on.
             is_all_head = was_in_head and self._heads == heads_before
             self._received_bytes += len(data) if is_all_head else 0
             if self._received_bytes > HEADER_BYTES_MAX:
@@ -149,7 +151,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _refuse(self, problem: Problem) -> None:
-        """Refuse what follows on this connection, once the request before it is answered."""
+        """Refuse further requests on this connection, after the current response."""
         self._stop_timer()
         self._is_refused = True
         if self._is_idle():
@@ -157,7 +159,7 @@ class EdgeProtocol(HttpToolsProtocol):
         elif self._is_in_head:
             self._refusal = problem
         elif not self.cycle.response_started:
-            # The fault is in this very request's body: it gets this one answer and no other.
+            # The fault is in the current request's body, so the refusal is its response.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self._send_refusal(problem)

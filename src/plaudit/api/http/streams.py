@@ -1,4 +1,4 @@
-"""Answer with a file: in pieces, whole or a range of its bytes (RFC 9110, 14)."""
+"""Streamed responses: files, whole or a range of bytes (RFC 9110, section 14)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _ATTRIBUTE_CHARACTERS = "!#$&+.^_`|~"
 
 
 class Stream(Struct):
-    """A response that is sent in pieces, so that none of it is held."""
+    """Response whose body is sent in pieces, so that memory stays bounded."""
 
     pieces: AsyncIterator[bytes]
     size: int | None
-    """How many bytes; None where that is not known beforehand."""
+    """Size in bytes, None if unknown beforehand."""
     content_type: str
     headers: list[tuple[bytes, bytes]]
     status: int = 200
 
     async def respond(self, send: Send) -> None:
-        """Send it all; `send` waits while the client is slower than we are."""
+        """Send head and all pieces; `send` applies the client's backpressure."""
         headers = [(b"content-type", self.content_type.encode())]
         if self.size is not None:
             headers.append((b"content-length", str(self.size).encode()))
@@ -39,24 +39,24 @@ class Stream(Struct):
         await send({"type": "http.response.body", "body": b""})
 
 
-def wanted_range(scope: Any, size: int, etag: bytes) -> tuple[int, int] | None:
-    """The bytes that a request asks for, as start and end; None for all of them.
+def parse_range(scope: Any, size: int, etag: bytes) -> tuple[int, int] | None:
+    """Start and end (exclusive) of the requested byte range; None for the whole file.
 
-    One range is honoured. Several, another unit, or what is no range are answered with the whole,
-    as is a range of another version of the file (If-Range). Raises RangeNotSatisfiable.
+    Only a single byte range is honoured. Several ranges, another unit, a malformed range, or a
+    range of another version (If-Range) mean the whole file. Raises RangeNotSatisfiable.
     """
     headers = dict(scope["headers"])
     if scope["method"] != "GET" or headers.get(b"if-range", etag) != etag:
         return None
-    found = _RANGE.fullmatch(headers.get(b"range", b"").decode("latin-1"))
-    if found is None or found[0].count("-") != 1 or not (found[1] or found[2]):
+    match = _RANGE.fullmatch(headers.get(b"range", b"").decode("latin-1"))
+    if match is None or match[0].count("-") != 1 or not (match[1] or match[2]):
         return None
-    if not found[1]:
-        start, end = max(0, size - int(found[2])), size
+    if not match[1]:
+        start, end = max(0, size - int(match[2])), size
     else:
-        start = int(found[1])
-        end = min(size, int(found[2]) + 1) if found[2] else size
-        if found[2] and int(found[2]) < start:
+        start = int(match[1])
+        end = min(size, int(match[2]) + 1) if match[2] else size
+        if match[2] and int(match[2]) < start:
             return None
     if start >= size or start >= end:
         raise RangeNotSatisfiable(f"there are {size} bytes", size=size)
@@ -64,9 +64,9 @@ def wanted_range(scope: Any, size: int, etag: bytes) -> tuple[int, int] | None:
 
 
 def content_disposition(kind: str, name: str | None) -> bytes:
-    """The header's value (RFC 6266): plain ASCII first, the whole name after it (RFC 8187).
+    """Content-Disposition value (RFC 6266): an ASCII file name and the full one (RFC 8187).
 
-    Slashes become underscores. Whatever is in the name, the value is one line of printable ASCII.
+    Slashes become underscores; the value is always one line of printable ASCII.
     """
     if not name:
         return kind.encode()

@@ -1,4 +1,4 @@
-"""API keys over the API: make, list, revoke."""
+"""API keys: create, list and revoke them under /manage/v1/keys."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class ListKeys(Struct, frozen=True):
     next_token: Annotated[str | None, NEXT_TOKEN] = None
 
 
-async def create_key(call: Call[NoQuery], body: CreateKey, change: WriteContext) -> CreatedApiKey:
-    """POST /manage/v1/keys: one key of the caller's world, its text shown once."""
+async def create_key(call: Call[NoQuery], body: CreateKey, context: WriteContext) -> CreatedApiKey:
+    """POST /manage/v1/keys: create a key of the caller's environment; its text is shown once."""
     key, text = await api_keys.add_key_for_caller(
-        change.tx,
+        context.tx,
         call.services.secret,
         call.caller,
         name=body.name or "",
         role=Role[body.role],
         expires_ms=api_keys.checked_expiry(moment(body.expires_at, "/expires_at")),
     )
-    await change.note("key", key.key_id, detail={"role": body.role})
+    await context.note("key", key.key_id, detail={"role": body.role})
     return resources.created_key(key, text)
 
 
 async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
-    """GET /manage/v1/keys: one page, oldest first."""
+    """GET /manage/v1/keys: one page of keys, oldest first."""
     async with call.services.db.read() as tx:
         return await api_keys.list_keys_page(
             tx,
@@ -51,15 +51,15 @@ async def list_keys(call: Call[ListKeys]) -> ApiKeyPage:
         )
 
 
-async def revoke_key(call: Call[NoQuery], body: Nothing, change: WriteContext) -> ApiKey:
-    """POST /manage/v1/keys/{key_id}/revoke: the key opens nothing any more."""
-    key = await api_keys.revoke_key_of_id(change.tx, change.environment_id, call.path["key_id"])
-    await change.note("key", key.key_id)
+async def revoke_key(call: Call[NoQuery], body: Nothing, context: WriteContext) -> ApiKey:
+    """POST /manage/v1/keys/{key_id}/revoke: revoke a key; raises NotFound, Conflict."""
+    key = await api_keys.revoke_key_of_id(context.tx, context.environment_id, call.path["key_id"])
+    await context.note("key", key.key_id)
     return resources.api_key(key)
 
 
 def _without_text(answer: CreatedApiKey) -> CreatedApiKey:
-    """What is kept under an Idempotency-Key: everything but the secret."""
+    """Answer without the key's text, for storage under an Idempotency-Key."""
     return msgspec.structs.replace(answer, key=UNSET)
 
 

@@ -1,4 +1,4 @@
-"""The audit log: who changed what, and when."""
+"""Audit log of an environment under /manage/v1/audit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ListAudit(Struct, frozen=True):
 
 
 async def list_audit(call: Call[ListAudit]) -> AuditPage:
-    """GET /manage/v1/audit: one page, newest first."""
+    """GET /manage/v1/audit: one page of entries, newest first."""
     async with call.services.db.read() as tx:
         return await audit.list_entries_page(
             tx,

@@ -1,4 +1,4 @@
-"""What the operations of our own API under /manage/v1 share."""
+"""Shared parameters and declaration helper of the operations under /manage/v1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEXT_TOKEN = Text(
 
 
 def declare(operation_id: str, method: str, path: str, **fields: Any) -> Operation:
-    """An operation under /manage/v1."""
+    """Declare an operation at /manage/v1 + `path`; `fields` are those of Operation."""
     return Operation(
         operation_id=operation_id,
         method=method,

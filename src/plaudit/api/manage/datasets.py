@@ -1,4 +1,4 @@
-"""Our own routes for datasets and schemas: create them, deliver tasks with their files."""
+"""Datasets and schemas under /manage/v1: create them, deliver tasks with their files."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from plaudit.wire.manage.datasets import (
 from plaudit.wire.v2 import datasets as wire
 
 _KEPT = "plaudit.kept"
-"""Where a request's scope holds the tasks whose files are kept, for the transaction to add."""
+"""Key in the request's scope of the list of NewTask whose files are stored already."""
 
 
 async def create_dataset(
-    call: Call[NoQuery], body: CreateDataset, change: WriteContext
+    call: Call[NoQuery], body: CreateDataset, context: WriteContext
 ) -> wire.Dataset:
-    """POST /manage/v1/datasets: one empty dataset."""
-    dataset = await datasets.create_dataset(change.tx, change.environment_id, name=body.name)
-    await change.note("dataset", dataset.dataset_id)
+    """POST /manage/v1/datasets: create an empty dataset."""
+    dataset = await datasets.create_dataset(context.tx, context.environment_id, name=body.name)
+    await context.note("dataset", dataset.dataset_id)
     return wire.dataset(dataset)
 
 
 async def keep_files(call: Call[NoQuery], body: CreateDatasetDelivery) -> None:
-    """Check a delivery, and keep its files before the transaction that adds their rows.
+    """Check a delivery and store its files, before the transaction that adds their rows.
 
-    What the transaction would refuse is refused here already, so that no file is kept for it. A
-    request that was answered before, by its Idempotency-Key, keeps nothing again.
+    Raises what the transaction would raise, so that no file is stored in vain. Stores nothing if
+    the Idempotency-Key was used before.
     """
     environment_id, services = call.caller.environment_id, call.services
     if len(body.tasks) > datasets.TASKS_MAX:
@@ -71,32 +71,34 @@ async def keep_files(call: Call[NoQuery], body: CreateDatasetDelivery) -> None:
         NewTask(
             task.task_id,
             task.response,
-            tuple([await _kept(call, one) for one in files]),
+            tuple([await _stored(call, file) for file in files]),
         )
         for task, files in zip(body.tasks, prepared, strict=True)
     ]
 
 
 async def create_dataset_delivery(
-    call: Call[NoQuery], body: CreateDatasetDelivery, change: WriteContext
+    call: Call[NoQuery], body: CreateDatasetDelivery, context: WriteContext
 ) -> CreatedDatasetDelivery:
-    """POST /manage/v1/datasets/{dataset_id}/deliveries: one delivery with all its tasks."""
+    """POST /manage/v1/datasets/{dataset_id}/deliveries: create a delivery with its tasks."""
     tasks: list[NewTask] | None = call.scope.get(_KEPT)
-    if tasks is None:  # its Idempotency-Key was forgotten between the two looks at it
+    if tasks is None:  # the Idempotency-Key expired between `keep_files` and here
         raise Unavailable("the server cannot tell whether this was done before; try again")
-    dataset = await datasets.get_dataset(change.tx, change.environment_id, call.path["dataset_id"])
-    delivery, added = await datasets.deliver(change.tx, dataset, name=body.name, tasks=tasks)
-    await change.note(
+    dataset = await datasets.get_dataset(
+        context.tx, context.environment_id, call.path["dataset_id"]
+    )
+    delivery, added = await datasets.deliver(context.tx, dataset, name=body.name, tasks=tasks)
+    await context.note(
         "dataset_delivery",
         delivery.delivery_id,
         detail={"dataset": dataset.dataset_id, "task_count": delivery.task_count},
     )
-    shown = wire.delivery(delivery, dataset.dataset_id)
+    response = wire.delivery(delivery, dataset.dataset_id)
     return CreatedDatasetDelivery(
-        **msgspec.structs.asdict(shown),
+        **msgspec.structs.asdict(response),
         tasks=[
             DeliveredTask(
-                task_id=row.task_id, attachments=[_delivered(one) for one in new.attached]
+                task_id=row.task_id, attachments=[_delivered(file) for file in new.attached]
             )
             for row, new in zip(added, tasks, strict=True)
         ],
@@ -104,45 +106,49 @@ async def create_dataset_delivery(
 
 
 async def create_schema(
-    call: Call[NoQuery], body: CreateSchema, change: WriteContext
+    call: Call[NoQuery], body: CreateSchema, context: WriteContext
 ) -> wire.SchemaAnswer:
-    """POST /manage/v1/schemas: one schema."""
+    """POST /manage/v1/schemas: create a schema."""
     schema = await schemas.create_schema(
-        change.tx, change.environment_id, name=body.name, json=body.json, actor_id=change.actor.id
+        context.tx,
+        context.environment_id,
+        name=body.name,
+        json=body.json,
+        actor_id=context.actor.id,
     )
-    await change.note("schema", schema.schema_id)
+    await context.note("schema", schema.schema_id)
     return wire.SchemaAnswer(schema=wire.schema(schema))
 
 
 async def list_schemas(call: Call[NoQuery]) -> SchemaList:
-    """GET /manage/v1/schemas: all schemas, without their text."""
+    """GET /manage/v1/schemas: list all schemas without their JSON text."""
     async with call.services.db.read() as tx:
-        found = await schemas_store.list_schemas(tx, call.caller.environment_id)
-    shown = [msgspec.structs.asdict(wire.schema(one)) for one in found]
+        rows = await schemas_store.list_schemas(tx, call.caller.environment_id)
+    schemas_with_text = [msgspec.structs.asdict(wire.schema(row)) for row in rows]
     return SchemaList(
         schemas=[
-            SchemaEntry(**{name: one[name] for name in SchemaEntry.__struct_fields__})
-            for one in shown
+            SchemaEntry(**{name: schema[name] for name in SchemaEntry.__struct_fields__})
+            for schema in schemas_with_text
         ]
     )
 
 
 def _task_ids(body: CreateDatasetDelivery) -> list[str]:
-    """The ids that the request gives its tasks; raises InvalidContent if one stands twice."""
-    found: dict[str, int] = {}
-    for number, one in enumerate(body.tasks):
-        if one.task_id is not None and found.setdefault(one.task_id, number) != number:
+    """Task ids of the request, without absent ones; raises InvalidContent for a duplicate."""
+    numbers: dict[str, int] = {}
+    for number, task in enumerate(body.tasks):
+        if task.task_id is not None and numbers.setdefault(task.task_id, number) != number:
             raise InvalidContent(
                 "this id stands twice among the tasks", pointer=f"/tasks/{number}/task_id"
             )
-    return list(found)
+    return list(numbers)
 
 
 class _File(msgspec.Struct, frozen=True):
-    """A file of a delivery: bytes to be kept, or one that is kept already."""
+    """File of a delivery: `content` to store, or an attachment `uploaded` before."""
 
     public_id: str | None
-    given: NewAttachment
+    requested: NewAttachment
     content: bytes = b""
     uploaded: AttachedFile | None = None
 
@@ -150,28 +156,31 @@ class _File(msgspec.Struct, frozen=True):
 async def _prepared(
     tx: Transaction, environment_id: str, task: NewDatasetTask, pointer: str
 ) -> list[_File]:
-    """The files of a task, checked; raises InvalidContent."""
+    """Check the files of a task against its limits; raises InvalidContent below `pointer`."""
     files = []
-    for number, one in enumerate(task.attachments):
+    for number, requested in enumerate(task.attachments):
         at = f"{pointer}/attachments/{number}"
-        attachments.check_name_and_type(one.name, one.mime_type, at)
-        if (one.content is None) == (one.upload is None):
+        attachments.check_name_and_type(requested.name, requested.mime_type, at)
+        if (requested.content is None) == (requested.upload is None):
             raise InvalidContent("give either content or upload", pointer=at)
-        if one.content is not None:
-            content = attachments.decode_base64(one.content, f"{at}/content")
-            files.append(_File(one.id, one, content))
+        if requested.content is not None:
+            content = attachments.decode_base64(requested.content, f"{at}/content")
+            files.append(_File(requested.id, requested, content))
             continue
-        if one.name is not None or one.mime_type is not None:
+        if requested.name is not None or requested.mime_type is not None:
             raise InvalidContent("an upload has its name and type already", pointer=at)
-        row = await attachments_store.find_attachment(tx, environment_id, one.upload or "")
+        row = await attachments_store.find_attachment(tx, environment_id, requested.upload or "")
         if row is None:
             raise InvalidContent("there is no such upload", pointer=f"{at}/upload")
-        public_id = one.id or row.attachment_id
-        files.append(_File(public_id, one, uploaded=AttachedFile(public_id, row, is_new=False)))
+        public_id = requested.id or row.attachment_id
+        files.append(
+            _File(public_id, requested, uploaded=AttachedFile(public_id, row, is_new=False))
+        )
     sizes = sum(
-        len(one.content) if one.uploaded is None else one.uploaded.attachment.size for one in files
+        len(file.content) if file.uploaded is None else file.uploaded.attachment.size
+        for file in files
     )
-    public_ids = [one.public_id for one in files if one.public_id is not None]
+    public_ids = [file.public_id for file in files if file.public_id is not None]
     try:
         datasets.check_task(task.task_id, task.response, public_ids, sizes)
     except InvalidContent as exc:
@@ -179,15 +188,15 @@ async def _prepared(
     return files
 
 
-async def _kept(call: Call[NoQuery], file: _File) -> AttachedFile:
+async def _stored(call: Call[NoQuery], file: _File) -> AttachedFile:
     if file.uploaded is not None:
         return file.uploaded
     row = await attachments.store_file(
         call.services.objects,
         call.caller.environment_id,
         _one_piece(file.content),
-        name=file.given.name,
-        mime_type=file.given.mime_type,
+        name=file.requested.name,
+        mime_type=file.requested.mime_type,
     )
     return AttachedFile(file.public_id or row.attachment_id, row)
 

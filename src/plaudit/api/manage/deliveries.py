@@ -1,4 +1,4 @@
-"""Our own operations on deliveries: make one, its manifest, what differs, what has changed."""
+"""Deliveries under /manage/v1: create, manifest, diff and changes since."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from plaudit.core.deliveries import (
     reports,
     task_selection,
 )
+from plaudit.core.deliveries.builder import DeliveryBuilder
 from plaudit.core.deliveries.reports import ReportQuery
 from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project
 from plaudit.errors import Unavailable
@@ -23,7 +24,7 @@ from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 
 DELIVERY_TASKS_MAX = 10_000
-"""How many tasks one request delivers at the most, so that it ends in time."""
+"""Most tasks that one request delivers, so that it stays within its time limit."""
 
 MANIFEST_LIMIT_MAX = 1000
 CHANGES_LIMIT_MAX = 100
@@ -31,7 +32,7 @@ CHANGES_LIMIT_MAX = 100
 _NEXT_TOKEN = Text(description="Where the next page starts: `next_token` of the page before.")
 
 
-def _looked_at(most: int) -> IntRange:
+def _scan_limit(most: int) -> IntRange:
     return IntRange(
         description="How many tasks of the delivery to look at for this page.",
         least=1,
@@ -43,7 +44,7 @@ def _looked_at(most: int) -> IntRange:
 class GetManifest(Struct, frozen=True):
     """Query of GET /manage/v1/deliveries/{delivery_id}/manifest."""
 
-    limit: Annotated[int, _looked_at(MANIFEST_LIMIT_MAX)] = MANIFEST_LIMIT_MAX
+    limit: Annotated[int, _scan_limit(MANIFEST_LIMIT_MAX)] = MANIFEST_LIMIT_MAX
     next_token: Annotated[str | None, _NEXT_TOKEN] = None
 
 
@@ -53,28 +54,28 @@ class DiffDeliveries(Struct, frozen=True):
     other: Annotated[
         str | None, Text(description="The delivery to compare with.", required=True)
     ] = None
-    limit: Annotated[int, _looked_at(MANIFEST_LIMIT_MAX)] = MANIFEST_LIMIT_MAX
+    limit: Annotated[int, _scan_limit(MANIFEST_LIMIT_MAX)] = MANIFEST_LIMIT_MAX
     next_token: Annotated[str | None, _NEXT_TOKEN] = None
 
 
 class ListChanges(Struct, frozen=True):
     """Query of GET /manage/v1/deliveries/{delivery_id}/changes."""
 
-    limit: Annotated[int, _looked_at(CHANGES_LIMIT_MAX)] = CHANGES_LIMIT_MAX
+    limit: Annotated[int, _scan_limit(CHANGES_LIMIT_MAX)] = CHANGES_LIMIT_MAX
     next_token: Annotated[str | None, _NEXT_TOKEN] = None
 
 
 class _Prepared(Struct, frozen=True):
-    """A delivery's project, and the delivery itself unless its name is not free."""
+    """Project of a delivery and its builder, None if the delivery's name is taken."""
 
     project: ProjectRow
-    delivery_builder: builder.DeliveryBuilder | None
+    builder: DeliveryBuilder | None
 
 
 async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Prepared | None:
-    """Copy the tasks, in transactions of their own; nobody sees any of it yet.
+    """Copy the tasks into an unpublished delivery, in transactions of its own.
 
-    None, and nothing is copied, where the Idempotency-Key has been used.
+    Returns None and copies nothing if the Idempotency-Key was used before.
     """
     db, environment_id = call.services.db, call.caller.environment_id
     idem_key = idempotency_key(dict(call.scope["headers"]))
@@ -104,61 +105,63 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
 
 
 async def create_delivery(
-    call: Call[NoQuery], body: wire.CreateDelivery, change: WriteContext
+    call: Call[NoQuery], body: wire.CreateDelivery, context: WriteContext
 ) -> wire.DeliveryRecord:
-    """POST …/deliveries: show the delivery that was prepared."""
+    """POST …/deliveries: publish the prepared delivery; raises Conflict if its name is taken."""
     prepared: _Prepared | None = call.prepared
-    if prepared is None:  # its Idempotency-Key was forgotten between the two looks at it
+    if prepared is None:  # the Idempotency-Key expired between `freeze_delivery` and here
         raise Unavailable("the server cannot tell whether this was done before; try again")
     project = prepared.project
-    if prepared.delivery_builder is None:
-        raise await builder.name_conflict(change.tx, project, body.name)
-    made = await prepared.delivery_builder.finish(change.tx)
-    await change.note(
+    if prepared.builder is None:
+        raise await builder.name_conflict(context.tx, project, body.name)
+    delivery = await prepared.builder.finish(context.tx)
+    await context.note(
         "delivery",
-        made.delivery_id,
+        delivery.delivery_id,
         project_key=project.project_key,
-        detail={"name": made.name, "task_count": made.task_count},
+        detail={"name": delivery.name, "task_count": delivery.task_count},
     )
-    return wire.record(made, project.project_id)
+    return wire.record(delivery, project.project_id)
 
 
 async def withdraw_delivery(call: Call[NoQuery]) -> None:
-    """Take back what was copied, so that the name is free; what was shown stays."""
+    """Delete the copies of an unpublished delivery, which frees its name."""
     prepared: _Prepared | None = call.prepared
-    if prepared is not None and prepared.delivery_builder is not None:
-        await prepared.delivery_builder.rollback()
+    if prepared is not None and prepared.builder is not None:
+        await prepared.builder.rollback()
 
 
 async def get_delivery_record(call: Call[NoQuery]) -> wire.DeliveryRecord:
-    """GET /manage/v1/deliveries/{delivery_id}: one delivery with the hash of its manifest."""
+    """GET /manage/v1/deliveries/{delivery_id}: a delivery with its manifest's hash."""
     async with call.services.db.read() as tx:
-        found = await reports.get_delivery(tx, call.caller.environment_id, call.path["delivery_id"])
-        return await reports.delivery_record(tx, found)
+        delivery = await reports.get_delivery(
+            tx, call.caller.environment_id, call.path["delivery_id"]
+        )
+        return await reports.delivery_record(tx, delivery)
 
 
 async def get_manifest(call: Call[GetManifest]) -> wire.DeliveryManifest:
-    """GET …/manifest: the hash of each delivered task."""
-    asked = _asked(call, call.query)
+    """GET …/manifest: one page of the delivered tasks' SHA-256 hashes."""
+    query = _report_query(call, call.query)
     async with call.services.db.read() as tx:
-        return await reports.manifest(tx, call.services.secret, call.caller.environment_id, asked)
+        return await reports.manifest(tx, call.services.secret, call.caller.environment_id, query)
 
 
 async def diff_deliveries(call: Call[DiffDeliveries]) -> wire.DeliveryDiff:
-    """GET …/diff: what another delivery has more, less, and in another version."""
-    asked = _asked(call, call.query, other_id=call.query.other)
+    """GET …/diff: one page of tasks added, removed and changed in another delivery."""
+    query = _report_query(call, call.query, other_id=call.query.other)
     async with call.services.db.read() as tx:
-        return await reports.diff(tx, call.services.secret, call.caller.environment_id, asked)
+        return await reports.diff(tx, call.services.secret, call.caller.environment_id, query)
 
 
 async def list_changes(call: Call[ListChanges]) -> wire.DeliveryChanges:
-    """GET …/changes: the delivered tasks that have changed since."""
-    asked = _asked(call, call.query)
+    """GET …/changes: one page of delivered tasks that have changed since."""
+    query = _report_query(call, call.query)
     async with call.services.db.read() as tx:
-        return await reports.changes(tx, call.services.secret, call.caller.environment_id, asked)
+        return await reports.changes(tx, call.services.secret, call.caller.environment_id, query)
 
 
-def _asked(call: Call[Any], query: Any, *, other_id: str | None = None) -> ReportQuery:
+def _report_query(call: Call[Any], query: Any, *, other_id: str | None = None) -> ReportQuery:
     return ReportQuery(
         delivery_id=call.path["delivery_id"],
         other_id=other_id,

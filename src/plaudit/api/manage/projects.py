@@ -1,4 +1,4 @@
-"""Create, show and change projects with everything that is set for them."""
+"""Projects with all their settings under /manage/v1: create, get and change them."""
 
 from __future__ import annotations
 
@@ -62,23 +62,23 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 async def create_project(
-    call: Call[NoQuery], body: CreateProject, change: WriteContext
+    call: Call[NoQuery], body: CreateProject, context: WriteContext
 ) -> ManagedProject:
-    """POST /manage/v1/projects: one project."""
+    """POST /manage/v1/projects: create a project."""
     details = {name: _plain(getattr(body, name)) for name in ProjectDetail.__struct_fields__}
     project = await projects.create_project(
-        change.tx,
-        change.environment_id,
+        context.tx,
+        context.environment_id,
         name=body.name,
         project_id=body.id,
         detail=projects.checked_detail(ProjectDetail(**details)),
     )
-    await change.note("project", project.project_id, project_key=project.project_key)
+    await context.note("project", project.project_id, project_key=project.project_key)
     return resources.project(project)
 
 
 async def get_project(call: Call[NoQuery]) -> ManagedProject:
-    """GET /manage/v1/projects/{project_id}: one project."""
+    """GET /manage/v1/projects/{project_id}: get a project; raises NotFound."""
     async with call.services.db.read() as tx:
         project = await find_project(tx, call.caller.environment_id, call.path["project_id"])
     if project is None:
@@ -87,28 +87,28 @@ async def get_project(call: Call[NoQuery]) -> ManagedProject:
 
 
 async def change_project(
-    call: Call[NoQuery], body: ChangeProject, change: WriteContext
+    call: Call[NoQuery], body: ChangeProject, context: WriteContext
 ) -> ManagedProject:
-    """PATCH /manage/v1/projects/{project_id}: what is given, and nothing else."""
+    """PATCH /manage/v1/projects/{project_id}: change the fields that the body has."""
     changes = {
         name: _plain(value)
         for name in body.__struct_fields__
         if (value := getattr(body, name)) is not UNSET
     }
-    was, project = await projects.change_project(
-        change.tx, change.environment_id, call.path["project_id"], changes
+    before, project = await projects.change_project(
+        context.tx, context.environment_id, call.path["project_id"], changes
     )
-    await change.note(
+    await context.note(
         "project",
         project.project_id,
         project_key=project.project_key,
-        detail=projects.audit_detail(was, project, changes),
+        detail=projects.audit_detail(before, project, changes),
     )
     return resources.project(project)
 
 
 def _plain(value: Any) -> Any:
-    """A form or template as the store keeps it; anything else as it is."""
+    """Struct as built-in types, as the store keeps it; any other value unchanged."""
     return msgspec.to_builtins(value) if isinstance(value, Struct) else value
 
 

@@ -1,4 +1,4 @@
-"""Create many tasks at once, and move single ones: complete, cancel, error, reopen."""
+"""Tasks under /manage/v1: bulk upload, content, and status changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def upload_tasks(call: Call[NoQuery]) -> Response:
-    """POST /manage/v1/projects/{project_id}/tasks: one task for each line of the body."""
+    """POST /manage/v1/projects/{project_id}/tasks: create one task per NDJSON line."""
     services, headers = call.services, dict(call.scope["headers"])
     refuse_encoding(headers)
     idem_key = idempotency_key(headers)
@@ -69,7 +69,7 @@ async def upload_tasks(call: Call[NoQuery]) -> Response:
 
 
 async def get_content(call: Call[NoQuery]) -> Response:
-    """GET /manage/v1/tasks/{task_id}/content: what annotators see before anybody has answered."""
+    """GET /manage/v1/tasks/{task_id}/content: the conversation prepared for annotators."""
     async with call.services.db.read() as tx:
         task = await tasks.find_task(tx, call.caller.environment_id, call.path["task_id"])
     if task is None:
@@ -77,57 +77,57 @@ async def get_content(call: Call[NoQuery]) -> Response:
     return Response(b'{"task_id":%b,"content":%b}' % (_encode(task.task_id), task.content or b"[]"))
 
 
-async def complete_task(call: Call[NoQuery], body: CompleteTask, change: WriteContext) -> Response:
-    """POST /manage/v1/tasks/{task_id}/complete: the task is done, with these threads."""
-    task = await _named(call, change)
-    await lifecycle.complete_task(change.tx, change.environment_id, task, body.threads)
-    return await _moved(call, change, task)
+async def complete_task(call: Call[NoQuery], body: CompleteTask, context: WriteContext) -> Response:
+    """POST /manage/v1/tasks/{task_id}/complete: complete a task with the given threads."""
+    task = await _get_task(call, context)
+    await lifecycle.complete_task(context.tx, context.environment_id, task, body.threads)
+    return await _record_move(call, context, task)
 
 
-async def cancel_task(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Response:
-    """POST /manage/v1/tasks/{task_id}/cancel: nobody is to work on the task any more."""
-    task = await _named(call, change)
-    await lifecycle.cancel_task(change.tx, change.environment_id, task)
-    return await _moved(call, change, task)
+async def cancel_task(call: Call[NoQuery], body: Nothing, context: WriteContext) -> Response:
+    """POST /manage/v1/tasks/{task_id}/cancel: cancel a task."""
+    task = await _get_task(call, context)
+    await lifecycle.cancel_task(context.tx, context.environment_id, task)
+    return await _record_move(call, context, task)
 
 
-async def fail_task(call: Call[NoQuery], body: FailTask, change: WriteContext) -> Response:
-    """POST /manage/v1/tasks/{task_id}/error: the task cannot be done."""
+async def fail_task(call: Call[NoQuery], body: FailTask, context: WriteContext) -> Response:
+    """POST /manage/v1/tasks/{task_id}/error: put a task into error, with 1 to 100 errors."""
     if not 0 < len(body.errors) <= ERRORS_MAX:
         raise InvalidContent(f"give 1 to {ERRORS_MAX} errors", pointer="/errors")
-    task = await _named(call, change)
-    await lifecycle.fail_task(change.tx, change.environment_id, task, body.errors)
-    return await _moved(call, change, task)
+    task = await _get_task(call, context)
+    await lifecycle.fail_task(context.tx, context.environment_id, task, body.errors)
+    return await _record_move(call, context, task)
 
 
-async def reopen_task(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Response:
-    """POST /manage/v1/tasks/{task_id}/reopen: a completed task is to be done again."""
-    task = await _named(call, change)
-    await lifecycle.reopen_task(change.tx, change.environment_id, task)
-    return await _moved(call, change, task)
+async def reopen_task(call: Call[NoQuery], body: Nothing, context: WriteContext) -> Response:
+    """POST /manage/v1/tasks/{task_id}/reopen: make a completed task pending again."""
+    task = await _get_task(call, context)
+    await lifecycle.reopen_task(context.tx, context.environment_id, task)
+    return await _record_move(call, context, task)
 
 
-async def _named(call: Call[NoQuery], change: WriteContext) -> StoredTask:
-    task = await tasks.find_task(change.tx, change.environment_id, call.path["task_id"])
+async def _get_task(call: Call[NoQuery], context: WriteContext) -> StoredTask:
+    task = await tasks.find_task(context.tx, context.environment_id, call.path["task_id"])
     if task is None:
         raise NotFound("there is no such task")
     return task
 
 
-async def _moved(call: Call[NoQuery], change: WriteContext, task: StoredTask) -> Response:
-    """Note a move, and show the task as `GET /v2/task` does."""
-    await change.note(
+async def _record_move(call: Call[NoQuery], context: WriteContext, task: StoredTask) -> Response:
+    """Audit a status change, and answer with the task as `GET /v2/task` does."""
+    await context.note(
         "task", task.task_id, project_key=task.project_key, detail={"from": task.status}
     )
-    found = await listing.find_task_json(
-        change.tx,
-        change.environment_id,
+    body = await listing.find_task_json(
+        context.tx,
+        context.environment_id,
         task.task_id,
         expand=frozenset(),
         opts=int(call.services.settings.default_opts),
     )
-    assert found is not None
-    return Response(found)
+    assert body is not None
+    return Response(body)
 
 
 def _move(operation_id: str, verb: str, **fields: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The people of an organization: invite, list, change."""
+"""Users of an organization under /manage/v1/users: invite, list and change them."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ class ListUsers(Struct, frozen=True):
     next_token: Annotated[str | None, NEXT_TOKEN] = None
 
 
-async def create_user(call: Call[NoQuery], body: CreateUser, change: WriteContext) -> InvitedUser:
-    """POST /manage/v1/users: one person, invited."""
-    organization_id = await users.find_live_organization(change.tx, change.environment_id)
+async def create_user(call: Call[NoQuery], body: CreateUser, context: WriteContext) -> InvitedUser:
+    """POST /manage/v1/users: create a user with an invitation link; raises Forbidden, Conflict."""
+    organization_id = await users.find_live_organization(context.tx, context.environment_id)
     if organization_id is None:
         raise Forbidden(_LIVE_ALONE)
     person = await users.invite(
-        change.tx, organization_id, email=body.email, name=body.name, role=body.role
+        context.tx, organization_id, email=body.email, name=body.name, role=body.role
     )
-    token = await authentication.make_invitation(change.tx, call.services.secret, person)
-    await change.note("user", person.user_id, detail={"role": person.role})
+    token = await authentication.make_invitation(context.tx, call.services.secret, person)
+    await context.note("user", person.user_id, detail={"role": person.role})
     return resources.invited_user(person, authentication.invitation_link(base_url(call), token))
 
 
-async def invite_user(call: Call[NoQuery], body: Nothing, change: WriteContext) -> InvitedUser:
-    """POST /manage/v1/users/{user_id}/invite: a new link; the one before holds no more."""
-    organization_id = await users.find_live_organization(change.tx, change.environment_id)
+async def invite_user(call: Call[NoQuery], body: Nothing, context: WriteContext) -> InvitedUser:
+    """POST /manage/v1/users/{user_id}/invite: make a new link, which revokes the one before."""
+    organization_id = await users.find_live_organization(context.tx, context.environment_id)
     if organization_id is None:
         raise NotFound("there is no such user")
     person, token = await authentication.invite_again(
-        change.tx, call.services.secret, organization_id, call.path["user_id"]
+        context.tx, call.services.secret, organization_id, call.path["user_id"]
     )
-    await change.note("user", person.user_id)
+    await context.note("user", person.user_id)
     return resources.invited_user(person, authentication.invitation_link(base_url(call), token))
 
 
 async def list_users(call: Call[ListUsers]) -> UserPage:
-    """GET /manage/v1/users: one page, oldest first."""
+    """GET /manage/v1/users: one page of users, oldest first; raises Forbidden for test keys."""
     query, environment_id = call.query, call.caller.environment_id
     async with call.services.db.read() as tx:
         organization_id = await users.find_live_organization(tx, environment_id)
@@ -80,9 +80,9 @@ async def list_users(call: Call[ListUsers]) -> UserPage:
         )
 
 
-async def change_user(call: Call[NoQuery], body: ChangeUser, change: WriteContext) -> User:
-    """PATCH /manage/v1/users/{user_id}: what is given, and nothing else."""
-    organization_id = await users.find_live_organization(change.tx, change.environment_id)
+async def change_user(call: Call[NoQuery], body: ChangeUser, context: WriteContext) -> User:
+    """PATCH /manage/v1/users/{user_id}: change the fields that the body has."""
+    organization_id = await users.find_live_organization(context.tx, context.environment_id)
     if organization_id is None:
         raise NotFound("there is no such user")
     changes = {
@@ -90,21 +90,21 @@ async def change_user(call: Call[NoQuery], body: ChangeUser, change: WriteContex
         for name in body.__struct_fields__
         if (value := getattr(body, name)) is not UNSET
     }
-    person = await users.change(change.tx, organization_id, call.path["user_id"], changes)
-    told = {name: value for name, value in changes.items() if name != "name"}
-    await change.note("user", person.user_id, detail={"fields": sorted(changes)} | told)
+    person = await users.change(context.tx, organization_id, call.path["user_id"], changes)
+    audited = {name: value for name, value in changes.items() if name != "name"}
+    await context.note("user", person.user_id, detail={"fields": sorted(changes)} | audited)
     return resources.user(person)
 
 
 def base_url(call: Call[NoQuery]) -> str:
-    """Where people reach the server: as configured, or as the caller reached it."""
+    """Base URL of this server: PLAUDIT_PUBLIC_URL, or the scheme and Host of the request."""
     public = call.services.settings.public_url
     host = dict(call.scope["headers"]).get(b"host", b"").decode("latin-1")
     return public or f"{call.scope['scheme']}://{host}"
 
 
 def _without_link(answer: InvitedUser) -> InvitedUser:
-    """What is kept under an Idempotency-Key: everything but the secret."""
+    """Answer without the invitation link, for storage under an Idempotency-Key."""
     return msgspec.structs.replace(answer, invitation_link=UNSET)
 
 

@@ -1,8 +1,8 @@
-"""The documentation page: our own OpenAPI document as one plain HTML page.
+"""Documentation page: the OpenAPI document rendered as one HTML page.
 
-Everything is drawn here, on the server, so the page needs no third-party script, works without
-any script and under a policy that allows none inline. The document's texts are untrusted: the
-templates escape them, and descriptions pass through a Markdown reader that knows no raw HTML.
+It is rendered on the server, so it needs no third-party script and works without any script. The
+document's texts are untrusted: templates escape them, and descriptions are parsed as Markdown
+without raw HTML.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from plaudit.api.openapi.docs_schema import (
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 JSON = "application/json"
-# Stands in when the document names no absolute server; docs.js then shows the page's own origin.
+# Placeholder if the document has no absolute server URL; docs.js replaces it by the page's origin.
 SOME_SERVER = "http://127.0.0.1:8000"
 INLINE_WIDTH = 64
 
@@ -46,7 +46,7 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(
 
 @dataclass(frozen=True, slots=True)
 class ContentDoc:
-    """What a body carries. `media_type` and `type` are empty when there is no body."""
+    """Body of a request or response. `media_type` and `type` are empty when there is no body."""
 
     media_type: str = ""
     type: list[Word] = field(default_factory=list)
@@ -56,7 +56,7 @@ class ContentDoc:
 
 @dataclass(frozen=True, slots=True)
 class ResponseDoc:
-    """One status an operation answers with."""
+    """Response of an operation with one status."""
 
     status: str
     description: str
@@ -66,7 +66,7 @@ class ResponseDoc:
 
 @dataclass(frozen=True, slots=True)
 class OperationDoc:
-    """One method on one path. `curl` is the command before and after the server's address."""
+    """Operation: a method on a path. `curl` is the command before and after the server's URL."""
 
     anchor: str
     method: str
@@ -87,7 +87,7 @@ class OperationDoc:
 
 
 def render(document: dict[str, Any]) -> str:
-    """Return the complete page. The caller serves it, and should keep it: it costs milliseconds."""
+    """Render the complete page. Takes milliseconds, so callers should cache it."""
     info = document.get("info", {})
     operations = read_operations(document)
     servers = [s.get("url", "") for s in document.get("servers", [])]
@@ -106,7 +106,7 @@ def render(document: dict[str, Any]) -> str:
 
 
 def read_operations(document: dict[str, Any]) -> list[OperationDoc]:
-    """Read every operation, in the document's order."""
+    """List the operations in the document's order."""
     operations = []
     for path, item in document.get("paths", {}).items():
         for method in METHODS:
@@ -122,10 +122,10 @@ def _operation(
     document: dict[str, Any], method: str, path: str, source: dict[str, Any]
 ) -> OperationDoc:
     parameters = [resolved(document, p) for p in source["parameters"]]
-    by_place: dict[str, list[SchemaRow]] = {}
-    for place in ("path", "query", "header", "cookie"):
-        if rows := [_parameter(document, p) for p in parameters if p.get("in") == place]:
-            by_place[place] = rows
+    rows_by_location: dict[str, list[SchemaRow]] = {}
+    for location in ("path", "query", "header", "cookie"):
+        if rows := [_parameter(document, p) for p in parameters if p.get("in") == location]:
+            rows_by_location[location] = rows
     body = resolved(document, source.get("requestBody", {}))
     security = source.get("security", document.get("security", []))
     is_open = not security or {} in security
@@ -146,7 +146,7 @@ def _operation(
         role=source.get("x-role", ""),
         is_open=is_open,
         is_deprecated=source.get("deprecated", False),
-        parameters=by_place,
+        parameters=rows_by_location,
         body=content,
         body_description=body.get("description", ""),
         answers=[a for a in answers if a.status[:1] in "123"],
@@ -184,7 +184,7 @@ def _answer(document: dict[str, Any], status: str, source: dict[str, Any]) -> Re
 
 
 def _content(document: dict[str, Any], body: dict[str, Any], *, with_rows: bool) -> ContentDoc:
-    """Describe a body by its JSON form, or by its first when it has none."""
+    """Describe a body by its JSON media type, or by its first one without JSON."""
     forms = body.get("content", {})
     if not forms:
         return ContentDoc()
@@ -205,21 +205,20 @@ def _curl(
     *,
     is_open: bool,
 ) -> tuple[str, str]:
-    """Write a command that works as it stands, but for the key and unknown ids.
+    """Make a curl command that runs once the key and unknown ids are filled in.
 
-    It sends what is required and every parameter that carries its own `example`, so the
-    document decides what a typical call looks like.
+    It sends the required parameters and those with an `example` of their own.
     """
-    given: dict[str, list[tuple[str, Any]]] = {"path": [], "query": [], "header": []}
+    sent: dict[str, list[tuple[str, Any]]] = {"path": [], "query": [], "header": []}
     for parameter in parameters:
         examples = examples_of(document, parameter)
         if parameter.get("required") or "example" in parameter:
             value = examples[0][1] if examples else parameter["name"].upper()
             each = value if isinstance(value, list) else [value]
-            given.setdefault(parameter["in"], []).extend((parameter["name"], v) for v in each)
-    for name, value in given["path"]:
+            sent.setdefault(parameter["in"], []).extend((parameter["name"], v) for v in each)
+    for name, value in sent["path"]:
         path = path.replace("{" + name + "}", quote(literal(value), safe=""))
-    query = [(name, literal(value)) for name, value in given["query"]]
+    query = [(name, literal(value)) for name, value in sent["query"]]
     command = "curl -G " if method == "get" and query else "curl "
     if method not in ("get", "post") or (method == "post" and not body.media_type):
         command += f"-X {method.upper()} "
@@ -229,7 +228,7 @@ def _curl(
         else shlex.quote(f"{path}?{urlencode(query, errors='replace')}")
     ]
     lines += [] if is_open else ['-H "Authorization: Bearer $PLAUDIT_KEY"']
-    lines += [f"-H {shlex.quote(f'{name}: {literal(value)}')}" for name, value in given["header"]]
+    lines += [f"-H {shlex.quote(f'{name}: {literal(value)}')}" for name, value in sent["header"]]
     if method == "get":
         lines += [f"--data-urlencode {shlex.quote(f'{name}={value}')}" for name, value in query]
     if body.media_type:
@@ -246,7 +245,7 @@ def _curl(
 def _logins(
     document: dict[str, Any], operations: list[OperationDoc]
 ) -> list[tuple[str, str, tuple[str, str]]]:
-    """Name, description and a command for each way to show a key."""
+    """Name, description and curl command of each authentication scheme."""
     reads = [op for op in operations if op.method == "GET" and not op.is_open]
     curl = reads[0].curl if reads else ("curl ", "/")
     logins = []
@@ -263,7 +262,7 @@ def _logins(
 def _groups(
     document: dict[str, Any], operations: list[OperationDoc]
 ) -> list[tuple[str, str, str, list[OperationDoc]]]:
-    """Anchor, name, description and operations of each tag; the document's order comes first."""
+    """Anchor, name, description and operations of each tag, in the document's order."""
     texts = {tag["name"]: tag.get("description", "") for tag in document.get("tags", [])}
     names = dict.fromkeys([*texts, *(op.tag for op in operations)])
     grouped = {name: [op for op in operations if op.tag == name] for name in names}
@@ -273,11 +272,11 @@ def _groups(
 def _errors(
     operations: list[OperationDoc],
 ) -> list[tuple[str, list[str], list[OperationDoc], bool]]:
-    """Status, distinct meanings, operations, and whether it is all of them, by status."""
-    found: dict[str, list[tuple[str, OperationDoc]]] = {}
+    """Per status: itself, its descriptions, its operations, and True if all operations have it."""
+    uses_by_status: dict[str, list[tuple[str, OperationDoc]]] = {}
     for op in operations:
         for answer in op.errors:
-            found.setdefault(answer.status, []).append((answer.description, op))
+            uses_by_status.setdefault(answer.status, []).append((answer.description, op))
     return [
         (
             status,
@@ -285,7 +284,7 @@ def _errors(
             [op for _, op in uses],
             len(uses) == len(operations),
         )
-        for status, uses in sorted(found.items())
+        for status, uses in sorted(uses_by_status.items())
     ]
 
 
@@ -294,7 +293,7 @@ def _prose(text: str) -> Markup:
 
 
 def _pretty(value: Any, margin: str = "") -> Markup:
-    """Write JSON with two spaces and colour; a short list of plain values keeps to one line."""
+    """Format JSON as HTML, indented by two spaces; short lists of scalars stay on one line."""
     inner = margin + "  "
     flat = json.dumps(value, ensure_ascii=False)
     if isinstance(value, list) and value:

@@ -1,7 +1,7 @@
-"""What a JSON Schema says, in words and rows, for the documentation page.
+"""JSON Schemas as words and table rows for the documentation page.
 
-Reads the dialect that msgspec writes and the rest of OpenAPI 3.1 that our document may use. What
-it does not know it leaves out; it never fails on a schema that is valid.
+Reads the dialect that msgspec writes, and OpenAPI 3.1 as the document uses it. Unknown keywords
+are left out; a valid schema never raises.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# What a component shows in places of their own rather than among its facts.
+# Facts that a component shows in sections of their own.
 SHOWN_APART = ("Example", "Told apart by")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A piece of a type's description, linked when it names a schema of this page."""
+    """Word of a type's description; `href` links to a schema of the page, or is empty."""
 
     text: str
     href: str = ""
@@ -26,7 +26,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class SchemaRow:
-    """A parameter or a field. `facts` are pairs of a label and the literal values after it."""
+    """Table row of a parameter or field. `facts` are pairs of a label and its literal values."""
 
     name: str
     is_required: bool
@@ -38,7 +38,7 @@ class SchemaRow:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """One component. `variants` pairs the discriminator's value, if any, with a type."""
+    """Schema component. `variants` pairs a discriminator value, or "", with a type."""
 
     anchor: str
     name: str
@@ -52,7 +52,7 @@ class Schema:
 
 
 def read_schemas(document: dict[str, Any]) -> list[Schema]:
-    """Read the components, by name."""
+    """List the schema components by name."""
     schemas = []
     for name, schema in sorted(document.get("components", {}).get("schemas", {}).items()):
         schema = schema if isinstance(schema, dict) else {}
@@ -79,7 +79,7 @@ def read_schemas(document: dict[str, Any]) -> list[Schema]:
 
 
 def rows_of(document: dict[str, Any], schema: Any, prefix: str = "") -> list[SchemaRow]:
-    """List an object's fields. Objects without a name of their own are spelled out in place."""
+    """List an object's fields, those of unnamed nested objects with a dotted name."""
     if not isinstance(schema, dict):
         return []
     rows = []
@@ -103,7 +103,7 @@ def rows_of(document: dict[str, Any], schema: Any, prefix: str = "") -> list[Sch
 
 
 def words_of(schema: Any) -> list[Word]:
-    """Say a schema's type in words: `array of Thread`, `string or Project`."""
+    """Describe a schema's type in words: `array of Thread`, `string or Project`."""
     if not isinstance(schema, dict) or not schema:
         return [Word("nothing" if schema is False else "anything")]
     if "$ref" in schema:
@@ -131,7 +131,7 @@ def words_of(schema: Any) -> list[Word]:
 
 
 def facts_of(document: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """List what a schema promises beyond its type, as labels and literal values."""
+    """List a schema's constraints as labels and literal values: enum, default, range, example."""
     for key in ("anyOf", "oneOf"):
         rest = [part for part in schema.get(key, []) if part != {"type": "null"}]
         if len(rest) == 1 and isinstance(rest[0], dict):
@@ -160,24 +160,24 @@ def facts_of(document: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str
 
 
 def examples_of(document: dict[str, Any], source: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return titles and values of a parameter's, body's or (in `schema`) a schema's examples."""
+    """List title and value of the examples of a parameter, body or nested `schema`."""
     if "example" in source:
         return [("Example", source["example"])]
     named = {k: resolved(document, e) for k, e in source.get("examples", {}).items()}
-    if found := [(e.get("summary", k), e["value"]) for k, e in named.items() if "value" in e]:
-        return found
+    if examples := [(e.get("summary", k), e["value"]) for k, e in named.items() if "value" in e]:
+        return examples
     schema = resolved(document, source.get("schema", {}))
     values = schema.get("examples", []) or [schema[k] for k in ("example",) if k in schema]
     return [("Example", value) for value in values[:1]]
 
 
 def resolved(document: dict[str, Any], node: Any) -> dict[str, Any]:
-    """Follow a `$ref` inside the document. The schemas `true` and `false` hold nothing to list."""
+    """Follow up to 8 local `$ref`s from a node; {} for the schemas `true` and `false`."""
     if not isinstance(node, dict):
         return {}
-    found: dict[str, Any] = node
+    current: dict[str, Any] = node
     for _ in range(8):
-        ref = found.get("$ref", "")
+        ref = current.get("$ref", "")
         if not ref.startswith("#/"):
             break
         target: Any = document
@@ -186,17 +186,17 @@ def resolved(document: dict[str, Any], node: Any) -> dict[str, Any]:
             target = target.get(key) if isinstance(target, Mapping) else None
         if not isinstance(target, dict):
             break
-        found = target
-    return found
+        current = target
+    return current
 
 
 def anchor_of(kind: str, name: str) -> str:
-    """Return the page's anchor for a name, which may hold any characters."""
+    """HTML anchor `<kind>-<name>`, with unsafe characters replaced by hyphens."""
     return f"{kind}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"
 
 
 def literal(value: Any) -> str:
-    """Write a value as it stands in a query: strings bare, the rest as JSON."""
+    """Format a value for a query: strings unquoted, others as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

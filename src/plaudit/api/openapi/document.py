@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the declared operations and the wire structs."""
+"""OpenAPI document, generated from the declared operations and the wire structs."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _TAGS = (
 
 
 def document(operations: Sequence[Operation], settings: Settings) -> dict[str, Any]:
-    """The whole document, OpenAPI 3.1."""
+    """Build the OpenAPI 3.1 document of the operations."""
     structs: list[Any] = [Error]
-    structs += [one.answer for one in operations if not isinstance(one.answer, tuple)]
-    structs += [one.body for one in operations if one.body is not None]
-    structs += [one.row for one in operations if one.row is not None]
+    structs += [op.answer for op in operations if not isinstance(op.answer, tuple)]
+    structs += [op.body for op in operations if op.body is not None]
+    structs += [op.row for op in operations if op.row is not None]
     unique = list(dict.fromkeys(structs))
     _, schemas = msgspec.json.schema_components(unique, ref_template=_REF)
     _complete_schemas(schemas)
@@ -98,7 +98,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)}", operation.path)]
     for name, parameter in parameters_of(operation.query).items():
         schema = parameter.schema()
-        entry_of = {
+        declaration = {
             "name": name,
             "in": "query",
             "required": parameter.required,
@@ -106,10 +106,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "schema": schema,
         }
         if schema["type"] == "array":
-            entry_of |= {"style": "form", "explode": True}
+            declaration |= {"style": "form", "explode": True}
         if parameter.example is not None:
-            entry_of["example"] = parameter.example
-        parameters.append(entry_of)
+            declaration["example"] = parameter.example
+        parameters.append(declaration)
     if operation.writes:
         parameters.append(_IDEMPOTENCY_KEY)
     if parameters:
@@ -132,15 +132,17 @@ _IDEMPOTENCY_KEY = {
 def _request_body(operation: Operation) -> dict[str, Any]:
     if operation.body is None:
         content: dict[str, Any] = {media_type: {} for media_type in operation.streams}
-        if operation.row is not None:  # a sequence of values is described as a list of them
+        if (
+            operation.row is not None
+        ):  # OpenAPI 3.1 has no NDJSON, so the rows are described as an array
             items = {"$ref": _REF.format(name=operation.row.__name__)}
-            for one in content.values():
-                one["schema"] = {"type": "array", "items": items}
+            for media in content.values():
+                media["schema"] = {"type": "array", "items": items}
     else:
         content = {JSON: {"schema": {"$ref": _REF.format(name=operation.body.__name__)}}}
     if operation.body_example is not None:
-        for one in content.values():
-            one["example"] = operation.body_example
+        for media in content.values():
+            media["example"] = operation.body_example
     return {"required": True, "content": content}
 
 
@@ -174,13 +176,13 @@ def _path_parameter(name: str) -> dict[str, Any]:
 
 
 def _complete_schemas(schemas: dict[str, Any]) -> None:
-    """Add what the structs cannot say: times, values by type, order of enums, an example."""
+    """Add what structs cannot declare: date-time formats, annotation values, error examples."""
     for schema in schemas.values():
         for name, field in schema.get("properties", {}).items():
             if name.endswith("_at"):
-                for one in [field, *field.get("anyOf", ())]:
-                    if one.get("type") == "string":
-                        one["format"] = "date-time"
+                for variant in [field, *field.get("anyOf", ())]:
+                    if variant.get("type") == "string":
+                        variant["format"] = "date-time"
     if "Annotation" in schemas:
         _describe_annotation(schemas["Annotation"])
     schemas["Error"]["examples"] = [_error_example()]

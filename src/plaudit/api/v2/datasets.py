@@ -1,4 +1,7 @@
-"""The Scale-compatible operations on datasets and schemas (contract 3.7, 3.9). They translate."""
+"""Operations of the v2 API on datasets and schemas.
+
+Handlers only translate between HTTP and core; docs/compatibility.md compares them with Scale's.
+"""
 
 from __future__ import annotations
 
@@ -101,14 +104,14 @@ class GetSchema(Struct, frozen=True):
 async def list_datasets(call: Call[NoQuery]) -> wire.DatasetList:
     """GET /v2/datasets: all datasets, oldest first."""
     async with call.services.db.read() as tx:
-        found = await datasets_store.list_datasets(tx, call.caller.environment_id)
-    return wire.DatasetList(datasets=[wire.dataset(one) for one in found])
+        rows = await datasets_store.list_datasets(tx, call.caller.environment_id)
+    return wire.DatasetList(datasets=[wire.dataset(row) for row in rows])
 
 
 async def list_dataset_deliveries(
     call: Call[ListDatasetDeliveries],
 ) -> wire.DatasetDeliveryList:
-    """GET /v2/datasets/deliveries: the deliveries of a dataset, or of all."""
+    """GET /v2/datasets/deliveries: deliveries of one dataset, or of all datasets."""
     async with call.services.db.read() as tx:
         return await listing.list_deliveries(
             tx,
@@ -123,7 +126,7 @@ async def list_dataset_deliveries(
 async def get_dataset_delivery(call: Call[GetDatasetDelivery]) -> list[bytes]:
     """GET /v2/datasets/delivery: a delivery and one page of its tasks."""
     query = call.query
-    asked = DatasetTaskQuery(
+    task_query = DatasetTaskQuery(
         delivery_id=query.delivery_id,
         limit=query.limit,
         next_token=query.next_token,
@@ -131,14 +134,14 @@ async def get_dataset_delivery(call: Call[GetDatasetDelivery]) -> list[bytes]:
     )
     async with call.services.db.read() as tx:
         return await listing.get_delivery_page(
-            tx, call.services.secret, call.caller.environment_id, asked
+            tx, call.services.secret, call.caller.environment_id, task_query
         )
 
 
 async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
-    """GET /v2/datasets/tasks: one page, assembled from stored bytes."""
+    """GET /v2/datasets/tasks: one page of tasks, assembled from stored bytes."""
     query = call.query
-    asked = DatasetTaskQuery(
+    task_query = DatasetTaskQuery(
         dataset_id=query.dataset_id,
         delivery_id=query.delivery_id,
         delivered_after=query.delivered_after,
@@ -149,37 +152,37 @@ async def list_dataset_tasks(call: Call[ListDatasetTasks]) -> list[bytes]:
     )
     async with call.services.db.read() as tx:
         return await listing.get_task_page(
-            tx, call.services.secret, call.caller.environment_id, asked
+            tx, call.services.secret, call.caller.environment_id, task_query
         )
 
 
 async def get_dataset_task(call: Call[GetDatasetTask]) -> Response:
-    """GET /v2/datasets/task: one task."""
+    """GET /v2/datasets/task: one task; raises NotFound."""
     assert call.query.task_id is not None
     async with call.services.db.read() as tx:
-        found = await listing.get_task(
+        body = await listing.get_task(
             tx, call.caller.environment_id, call.query.task_id, call.query.expand
         )
-    if found is None:
+    if body is None:
         raise NotFound("there is no such dataset task")
-    return Response(found)
+    return Response(body)
 
 
 async def get_dataset_task_attachment(call: Call[NoQuery]) -> Response:
-    """GET /v2/datasets/task/{taskId}/response_url/{attachmentId}: leads to a file."""
+    """GET /v2/datasets/task/{taskId}/response_url/{attachmentId}: redirect to a signed link."""
     async with call.services.db.read() as tx:
-        found = await datasets.find_attachment(
+        attachment = await datasets.find_attachment(
             tx, call.caller.environment_id, call.path["taskId"], call.path["attachmentId"]
         )
-    return redirect_to(call, found)
+    return redirect_to(call, attachment)
 
 
 async def get_schema(call: Call[GetSchema]) -> wire.SchemaAnswer:
-    """GET /v2/schema: one schema."""
+    """GET /v2/schema: one schema; raises NotFound."""
     assert call.query.schema_id is not None
     async with call.services.db.read() as tx:
-        found = await schemas.get_schema(tx, call.caller.environment_id, call.query.schema_id)
-    return wire.SchemaAnswer(schema=wire.schema(found))
+        schema = await schemas.get_schema(tx, call.caller.environment_id, call.query.schema_id)
+    return wire.SchemaAnswer(schema=wire.schema(schema))
 
 
 def _reading(operation_id: str, path: str, handler: Any, **fields: Any) -> Operation:

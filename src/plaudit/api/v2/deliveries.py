@@ -1,4 +1,7 @@
-"""The Scale-compatible operations on deliveries (contract 3.7). Handlers only translate."""
+"""Operations of the v2 API on deliveries.
+
+Handlers only translate between HTTP and core; docs/compatibility.md compares them with Scale's.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ class GetDelivery(Struct, frozen=True):
         EnumList(
             description="Show these as objects instead of ids; `project` and `batch` concern the "
             "tasks.",
-            words=("project", "batch", "delivery"),
+            scope=("project", "batch", "delivery"),
         ),
     ] = frozenset()
     opts: Annotated[frozenset[str] | None, _OPTS] = None
@@ -114,7 +117,7 @@ async def get_delivery(call: Call[GetDelivery]) -> Response | list[bytes]:
     """GET /v2/delivery: one page of a delivery's tasks, assembled from stored bytes."""
     query, services = call.query, call.services
     default = int(services.settings.default_opts)
-    asked = DeliveryQuery(
+    delivery_query = DeliveryQuery(
         scope=DeliveryScope(
             delivery_id=query.delivery_id,
             delivery_name=query.delivery_name,
@@ -127,16 +130,18 @@ async def get_delivery(call: Call[GetDelivery]) -> Response | list[bytes]:
         opts=default if query.opts is None else sum(int(Opts[name]) for name in query.opts),
     )
     async with services.db.read() as tx:
-        parts = await listing.delivery_page(tx, services.secret, call.caller.environment_id, asked)
+        parts = await listing.delivery_page(
+            tx, services.secret, call.caller.environment_id, delivery_query
+        )
     if services.settings.bare_annotations:
         return Response(render.without_ids_and_types(b"".join(parts)))
     return parts
 
 
 async def list_delivery_tasks(call: Call[ListDeliveryTasks]) -> list[bytes]:
-    """GET /v2/delivery/tasks: one page of tasks with what was delivered of them."""
+    """GET /v2/delivery/tasks: one page of tasks with the deliveries that hold them."""
     query = call.query
-    asked = RowQuery(
+    row_query = RowQuery(
         scope=DeliveryScope(
             delivery_id=query.delivery_id,
             project_id=query.project_id,
@@ -149,7 +154,9 @@ async def list_delivery_tasks(call: Call[ListDeliveryTasks]) -> list[bytes]:
         next_token=query.next_token,
     )
     async with call.services.db.read() as tx:
-        return await listing.row_page(tx, call.services.secret, call.caller.environment_id, asked)
+        return await listing.row_page(
+            tx, call.services.secret, call.caller.environment_id, row_query
+        )
 
 
 OPERATIONS = (

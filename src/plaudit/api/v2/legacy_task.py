@@ -1,4 +1,4 @@
-"""The one operation of the older API that the v2 documentation still names (contract 8)."""
+"""GET /v1/task/{taskId}, the one operation of Scale's older API that v2 clients still use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plaudit.wire.v2.legacy import TYPE, LegacyOutput, LegacyResponse, LegacyTas
 
 
 async def get_legacy_task(call: Call[NoQuery]) -> LegacyTask:
-    """GET /v1/task/{taskId}: one task in the older shape."""
+    """GET /v1/task/{taskId}: one task in the older shape; raises NotFound."""
     environment_id = call.caller.environment_id
     async with call.services.db.read() as tx:
         task = await tasks.find_task(tx, environment_id, call.path["taskId"])
@@ -35,7 +35,7 @@ async def get_legacy_task(call: Call[NoQuery]) -> LegacyTask:
         params["batch"] = batch.name
     if fields.metadata is not None:
         params["metadata"] = fields.metadata
-    outputs = [LegacyOutput(output=one) for one in threads_of(task, int(ALL_OPTS))]
+    outputs = [LegacyOutput(output=thread) for thread in threads_of(task, int(ALL_OPTS))]
     return LegacyTask(
         task_id=task.task_id,
         created_at=fields.created_at,

@@ -1,4 +1,7 @@
-"""The Scale-compatible operations (contract.md 2 and 3). Each handler only translates."""
+"""Operations of the v2 API that read tasks, batches, projects and annotations.
+
+Handlers only translate between HTTP and core; docs/compatibility.md compares them with Scale's.
+"""
 
 from __future__ import annotations
 
@@ -155,9 +158,9 @@ class GetAnnotation(Struct, frozen=True):
 
 
 async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
-    """GET /v2/tasks: one page, assembled from stored bytes."""
+    """GET /v2/tasks: one page of tasks, assembled from stored bytes."""
     query, services = call.query, call.services
-    asked = TaskQuery(
+    task_query = TaskQuery(
         scope=ScopeNames(query.project_id, query.project_name, query.batch_id, query.batch_name),
         status=query.status,
         completed_after=query.completed_after,
@@ -168,32 +171,32 @@ async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
         opts=_opts(call, query.opts),
     )
     async with services.db.read(snapshot=False) as tx:
-        parts = await listing.task_page(tx, services.secret, call.caller.environment_id, asked)
+        parts = await listing.task_page(tx, services.secret, call.caller.environment_id, task_query)
     return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
 
 
 async def get_task(call: Call[GetTask]) -> Response:
-    """GET /v2/task: one task."""
+    """GET /v2/task: one task; raises NotFound."""
     query = call.query
     assert query.task_id is not None
     async with call.services.db.read() as tx:
-        found = await listing.find_task_json(
+        body = await listing.find_task_json(
             tx,
             call.caller.environment_id,
             query.task_id,
             expand=query.expand,
             opts=_opts(call, query.opts),
         )
-    if found is None:
+    if body is None:
         raise NotFound("there is no such task")
-    return _bare(found) if call.services.settings.bare_annotations else Response(found)
+    return _bare(body) if call.services.settings.bare_annotations else Response(body)
 
 
 async def get_project(call: Call[GetProject]) -> resources.Project:
-    """GET /v2/project: one project."""
-    words = ScopeNames(call.query.project_id, call.query.project_name)
+    """GET /v2/project: one project by id or name; raises InvalidParameter, NotFound."""
+    scope = ScopeNames(call.query.project_id, call.query.project_name)
     async with call.services.db.read() as tx:
-        project = await find_project(tx, call.caller.environment_id, words)
+        project = await find_project(tx, call.caller.environment_id, scope)
     if project is None:
         raise InvalidParameter("give project_id or project_name", param="project_id")
     return resources.project(project)
@@ -202,29 +205,29 @@ async def get_project(call: Call[GetProject]) -> resources.Project:
 async def list_projects(call: Call[ListProjects]) -> resources.ProjectList:
     """GET /v2/projects: all projects, oldest first."""
     async with call.services.db.read() as tx:
-        found = await projects.list_projects(
+        rows = await projects.list_projects(
             tx,
             call.caller.environment_id,
             created_after=call.query.created_after,
             created_before=call.query.created_before,
         )
-    return resources.ProjectList(projects=[resources.project(one) for one in found])
+    return resources.ProjectList(projects=[resources.project(project) for project in rows])
 
 
 async def get_batch(call: Call[GetBatch]) -> resources.Batch:
-    """GET /v2/batch: one batch."""
-    words = ScopeNames(batch_id=call.query.batch_id, batch_name=call.query.batch_name)
+    """GET /v2/batch: one batch by id or name; raises InvalidParameter, NotFound."""
+    scope = ScopeNames(batch_id=call.query.batch_id, batch_name=call.query.batch_name)
     async with call.services.db.read() as tx:
-        batch = await find_batch(tx, call.caller.environment_id, words, None)
+        batch = await find_batch(tx, call.caller.environment_id, scope, None)
         if batch is None:
             raise InvalidParameter("give batch_id or batch_name", param="batch_id")
         return await listing.batch_resource(tx, batch, call.query.expand)
 
 
 async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
-    """GET /v2/batches: one page, oldest first."""
+    """GET /v2/batches: one page of batches, oldest first."""
     query = call.query
-    asked = BatchQuery(
+    batch_query = BatchQuery(
         scope=ScopeNames(query.project_id, query.project_name),
         status=query.status,
         created_after=query.created_after,
@@ -236,19 +239,21 @@ async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
         expand=query.expand,
     )
     async with call.services.db.read() as tx:
-        return await listing.batch_page(tx, call.services.secret, call.caller.environment_id, asked)
+        return await listing.batch_page(
+            tx, call.services.secret, call.caller.environment_id, batch_query
+        )
 
 
 async def get_annotation(call: Call[GetAnnotation]) -> Annotation:
-    """GET /v2/annotation: one annotation with all its details."""
+    """GET /v2/annotation: one annotation with all its details; raises NotFound."""
     assert call.query.annotation_id is not None
     async with call.services.db.read() as tx:
-        found = await annotation_search.find_annotation(
+        annotation = await annotation_search.find_annotation(
             tx, call.caller.environment_id, call.query.annotation_id
         )
-    if found is None:
+    if annotation is None:
         raise NotFound("there is no such annotation")
-    return found
+    return annotation
 
 
 def _opts(call: Call[ListTasks] | Call[GetTask], names: frozenset[str] | None) -> int:

@@ -1,4 +1,7 @@
-"""The Scale-compatible operations that write (contract 3.3 to 3.5). Handlers only translate."""
+"""Operations of the v2 API that write tasks and batches.
+
+Handlers only translate between HTTP and core; docs/compatibility.md compares them with Scale's.
+"""
 
 from __future__ import annotations
 
@@ -26,22 +29,22 @@ from plaudit.wire.v2.requests import (
 )
 from plaudit.wire.v2.task import Task
 
-NOTHING: frozenset[str] = frozenset()
+EXPAND_NOTHING: frozenset[str] = frozenset()
 
 
 class NameBatchInQuery(Struct, frozen=True):
-    """Query of POST /v2/batch/metadata, where the documentation shows the name there (3.5)."""
+    """Query of POST /v2/batch/metadata; Scale's documentation shows the batch there."""
 
     batch_id: Annotated[str | None, Text(description="As in the body.")] = None
     batch_name: Annotated[str | None, Text(description="As in the body.")] = None
 
 
-async def create_task(call: Call[NoQuery], body: CreateTask, change: WriteContext) -> Response:
-    """POST /v2/task/chat: one pending task, from the project's template."""
-    tx, environment_id = change.tx, change.environment_id
-    words = ScopeNames(body.project_id, body.project_name, body.batch_id, body.batch_name)
-    project = await find_project(tx, environment_id, words)
-    batch = await find_batch(tx, environment_id, words, project)
+async def create_task(call: Call[NoQuery], body: CreateTask, context: WriteContext) -> Response:
+    """POST /v2/task/chat: create a pending task from the project's template."""
+    tx, environment_id = context.tx, context.environment_id
+    scope = ScopeNames(body.project_id, body.project_name, body.batch_id, body.batch_name)
+    project = await find_project(tx, environment_id, scope)
+    batch = await find_batch(tx, environment_id, scope, project)
     if project is None:
         if batch is None:
             raise InvalidParameter("give project_id or project_name", param="project_id")
@@ -60,85 +63,85 @@ async def create_task(call: Call[NoQuery], body: CreateTask, change: WriteContex
         unique_id=body.unique_id,
         callback_url=body.callback_url or None,
     )
-    await change.note("task", task.task_id, project_key=project.project_key)
-    return await _shown(call, change, task.task_id)
+    await context.note("task", task.task_id, project_key=project.project_key)
+    return await _task_response(call, context, task.task_id)
 
 
 async def set_task_metadata(
-    call: Call[NoQuery], body: SetTaskMetadata, change: WriteContext
+    call: Call[NoQuery], body: SetTaskMetadata, context: WriteContext
 ) -> Response:
     """POST /v2/task/metadata: replace a task's metadata, or merge into it."""
     task = await lifecycle.set_metadata(
-        change.tx, change.environment_id, body.task_id, body.metadata, merge=body.merge or False
+        context.tx, context.environment_id, body.task_id, body.metadata, merge=body.merge or False
     )
-    await change.note("task", task.task_id, project_key=task.project_key)
-    return await _shown(call, change, task.task_id)
+    await context.note("task", task.task_id, project_key=task.project_key)
+    return await _task_response(call, context, task.task_id)
 
 
 async def check_task_callback(call: Call[NoQuery], body: CreateTask) -> None:
-    """Refuse a callback that may never be called; before the transaction, for DNS takes time."""
+    """Refuse a task's callback URL that must not be called; runs before the transaction (DNS)."""
     await _check_callback(call, body.callback_url, "/callback_url")
 
 
 async def check_batch_callback(call: Call[NoQuery], body: CreateBatch) -> None:
-    """The same for a batch."""
+    """Refuse a batch's callback that must not be called; runs before the transaction (DNS)."""
     await _check_callback(call, body.callback, "/callback")
 
 
 async def create_batch(
-    call: Call[NoQuery], body: CreateBatch, change: WriteContext
+    call: Call[NoQuery], body: CreateBatch, context: WriteContext
 ) -> resources.Batch:
-    """POST /v2/batch: one batch, in progress or staging."""
-    project = await _project_for_batch(change, body)
+    """POST /v2/batch: create a batch, in progress or staging."""
+    project = await _project_for_batch(context, body)
     batch = await batches.open_batch(
-        change.tx,
+        context.tx,
         project,
         name=body.name,
         is_staging=body.staging_batch or False,
         metadata=body.metadata or {},
         callback=body.callback or None,
     )
-    await change.note("batch", batch.batch_id, project_key=project.project_key)
+    await context.note("batch", batch.batch_id, project_key=project.project_key)
     return resources.batch(batch, project.project_id)
 
 
 async def finalize_batch(
-    call: Call[NoQuery], body: NameBatch, change: WriteContext
+    call: Call[NoQuery], body: NameBatch, context: WriteContext
 ) -> resources.Batch:
-    """POST /v2/batch/finalize: a staging batch goes to work."""
-    return await _move(change, body, "finalize")
+    """POST /v2/batch/finalize: start a staging batch."""
+    return await _move(context, body, "finalize")
 
 
-async def pause_batch(call: Call[NoQuery], body: NameBatch, change: WriteContext) -> BatchResult:
-    """POST /v2/batch/pause: nobody is given its tasks until it is resumed."""
-    batch = await _move(change, body, "pause")
+async def pause_batch(call: Call[NoQuery], body: NameBatch, context: WriteContext) -> BatchResult:
+    """POST /v2/batch/pause: stop leasing out the batch's tasks."""
+    batch = await _move(context, body, "pause")
     return BatchResult(batch=batch, message="The batch has been paused.")
 
 
-async def resume_batch(call: Call[NoQuery], body: NameBatch, change: WriteContext) -> BatchResult:
-    """POST /v2/batch/resume: a paused batch goes on."""
-    batch = await _move(change, body, "resume")
+async def resume_batch(call: Call[NoQuery], body: NameBatch, context: WriteContext) -> BatchResult:
+    """POST /v2/batch/resume: lease out a paused batch's tasks again."""
+    batch = await _move(context, body, "resume")
     return BatchResult(batch=batch, message="The batch has been resumed.")
 
 
-async def cancel_batch(call: Call[NoQuery], body: NameBatch, change: WriteContext) -> BatchResult:
-    """POST /v2/batch/cancel: the batch ends, and its pending tasks with it."""
-    batch = await _move(change, body, "cancel")
+async def cancel_batch(call: Call[NoQuery], body: NameBatch, context: WriteContext) -> BatchResult:
+    """POST /v2/batch/cancel: cancel the batch and its pending tasks."""
+    batch = await _move(context, body, "cancel")
     return BatchResult(batch=batch, message="The batch has been cancelled.")
 
 
 async def set_batch_metadata(
-    call: Call[NameBatchInQuery], body: SetBatchMetadata, change: WriteContext
+    call: Call[NameBatchInQuery], body: SetBatchMetadata, context: WriteContext
 ) -> resources.Batch:
     """POST /v2/batch/metadata: replace a batch's metadata, or merge into it."""
     name = NameBatch(
         batch_id=body.batch_id or call.query.batch_id,
         batch_name=body.batch_name or call.query.batch_name,
     )
-    batch = await _named(change, name)
-    batch = await batches.set_metadata(change.tx, batch, body.metadata, merge=body.merge or False)
-    await change.note("batch", batch.batch_id, project_key=batch.project_key)
-    return await listing.batch_resource(change.tx, batch, NOTHING)
+    batch = await _find_batch(context, name)
+    batch = await batches.set_metadata(context.tx, batch, body.metadata, merge=body.merge or False)
+    await context.note("batch", batch.batch_id, project_key=batch.project_key)
+    return await listing.batch_resource(context.tx, batch, EXPAND_NOTHING)
 
 
 async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -> None:
@@ -149,53 +152,53 @@ async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -
         )
 
 
-async def _move(change: WriteContext, name: NameBatch, action: str) -> resources.Batch:
-    before = await _named(change, name)
-    batch = await batches.apply_action(change.tx, before, action)
-    await change.note(
+async def _move(context: WriteContext, name: NameBatch, action: str) -> resources.Batch:
+    before = await _find_batch(context, name)
+    batch = await batches.apply_action(context.tx, before, action)
+    await context.note(
         "batch",
         batch.batch_id,
         project_key=batch.project_key,
         detail={"from": before.status, "to": batch.status},
     )
-    return await listing.batch_resource(change.tx, batch, NOTHING)
+    return await listing.batch_resource(context.tx, batch, EXPAND_NOTHING)
 
 
-async def _named(change: WriteContext, name: NameBatch) -> BatchRow:
-    words = ScopeNames(batch_id=name.batch_id or None, batch_name=name.batch_name or None)
-    batch = await find_batch(change.tx, change.environment_id, words, None)
+async def _find_batch(context: WriteContext, name: NameBatch) -> BatchRow:
+    scope = ScopeNames(batch_id=name.batch_id or None, batch_name=name.batch_name or None)
+    batch = await find_batch(context.tx, context.environment_id, scope, None)
     if batch is None:
         raise InvalidParameter("give batch_id or batch_name", param="batch_id")
     return batch
 
 
-async def _project_for_batch(change: WriteContext, body: CreateBatch) -> ProjectRow:
-    words = ScopeNames(body.project_id or None, body.project_name or None)
-    project = await find_project(change.tx, change.environment_id, words)
+async def _project_for_batch(context: WriteContext, body: CreateBatch) -> ProjectRow:
+    scope = ScopeNames(body.project_id or None, body.project_name or None)
+    project = await find_project(context.tx, context.environment_id, scope)
     if project is not None:
         return project
     if not body.project:
         raise InvalidParameter("give project_id or project_name", param="project_id")
     try:
-        by_id = await find_project(change.tx, change.environment_id, ScopeNames(body.project))
+        named = await find_project(context.tx, context.environment_id, ScopeNames(body.project))
     except NotFound:
-        by_id = await find_project(
-            change.tx, change.environment_id, ScopeNames(project_name=body.project)
+        named = await find_project(
+            context.tx, context.environment_id, ScopeNames(project_name=body.project)
         )
-    assert by_id is not None
-    return by_id
+    assert named is not None
+    return named
 
 
-async def _shown(call: Call[Any], change: WriteContext, task_id: str) -> Response:
-    found = await listing.find_task_json(
-        change.tx,
-        change.environment_id,
+async def _task_response(call: Call[Any], context: WriteContext, task_id: str) -> Response:
+    body = await listing.find_task_json(
+        context.tx,
+        context.environment_id,
         task_id,
-        expand=NOTHING,
+        expand=EXPAND_NOTHING,
         opts=int(call.services.settings.default_opts),
     )
-    assert found is not None
-    return Response(found)
+    assert body is not None
+    return Response(body)
 
 
 def _task(operation_id: str, path: str, **fields: Any) -> Operation:

@@ -58,7 +58,7 @@ async def create_dataset(
     name_key = names.check_name(name)
     _check_id(dataset_id, "/id")
     dataset = DatasetRow(
-        dataset_key=ids.storage_key(),
+        dataset_key=ids.mint_key(),
         environment_id=environment_id,
         dataset_id=dataset_id or ids.mint("dataset"),
         name=name,

@@ -47,7 +47,7 @@ async def create_project(
     if project_id is not None and not ids.is_usable(project_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
     project = ProjectRow(
-        project_key=ids.storage_key(),
+        project_key=ids.mint_key(),
         environment_id=environment_id,
         project_id=project_id or ids.mint("project"),
         name=name,

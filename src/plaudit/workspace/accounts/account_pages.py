@@ -51,22 +51,22 @@ async def change_own_name(
     user = visit.user
     await users.change(change.tx, user.organization_id, user.user_id, {"name": form.name})
     await change.note("user", user.user_id, detail={"fields": ["name"]})
-    return Redirect(to=ACCOUNT, said="Your name is changed.")
+    return Redirect(to=ACCOUNT, flash="Your name is changed.")
 
 
 async def change_own_password(visit: PageRequest[NoQuery], form: PasswordForm) -> Redirect:
     """POST /account/password: change the password; the other sessions end."""
     await authentication.change_password(
         visit.db,
-        visit.desk.throttle,
+        visit.services.throttle,
         visit.user,
-        visit.place,
+        visit.client_info,
         old=form.old_password,
         new=form.new_password,
         request_id=visit.request_id,
     )
     return Redirect(
-        to=ACCOUNT, said="Your password is changed. You are signed out everywhere else."
+        to=ACCOUNT, flash="Your password is changed. You are signed out everywhere else."
     )
 
 
@@ -81,8 +81,8 @@ async def end_session(
         raise NotFound("this browser is signed out already")
     await change.note("session", session_id)
     if session_id == user.session_id:
-        return Redirect(to=links.SIGN_IN, said="You are signed out.", session="")
-    return Redirect(to=ACCOUNT, said="That browser is signed out.")
+        return Redirect(to=links.SIGN_IN, flash="You are signed out.", session="")
+    return Redirect(to=ACCOUNT, flash="That browser is signed out.")
 
 
 async def end_all_sessions(
@@ -92,7 +92,7 @@ async def end_all_sessions(
     user = visit.user
     count = await sessions_store.delete_sessions(change.tx, user.organization_id, user.user_id)
     await change.note("user", user.user_id, detail={"sessions": count})
-    return Redirect(to=links.SIGN_IN, said="You are signed out everywhere.", session="")
+    return Redirect(to=links.SIGN_IN, flash="You are signed out everywhere.", session="")
 
 
 def agent_name(agent: str) -> str:
@@ -127,7 +127,7 @@ PAGES = (
         role=PersonRole.annotator,
         handler=change_own_name,
         form=NameForm,
-        again="show_account",
+        form_page="show_account",
     ),
     Page(
         page_id="change_own_password",
@@ -136,8 +136,8 @@ PAGES = (
         role=PersonRole.annotator,
         handler=change_own_password,
         form=PasswordForm,
-        opens_own=True,
-        again="show_account",
+        opens_transactions=True,
+        form_page="show_account",
     ),
     Page(
         page_id="end_session",

@@ -85,7 +85,7 @@ async def withdraw_key(
     change.environment_id = await _find_environment(change.tx, visit, form.mode)
     key = await api_keys.revoke_key_of_id(change.tx, change.environment_id, visit.path["key_id"])
     await change.note("key", key.key_id)
-    return Redirect(to=f"{KEYS}?mode={form.mode}", said=f"The key {key.display}… is revoked.")
+    return Redirect(to=f"{KEYS}?mode={form.mode}", flash=f"The key {key.display}… is revoked.")
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any], query: KeysQuery) -> dict[str, Any]:
@@ -126,7 +126,7 @@ PAGES = (
         query=KeysQuery,
         template="accounts/api_keys.html",
         nav="Keys",
-        nav_place=75,
+        nav_order=75,
     ),
     Page(
         page_id="make_key",
@@ -135,7 +135,7 @@ PAGES = (
         role=PersonRole.admin,
         handler=make_key,
         form=KeyForm,
-        again="show_keys",
+        form_page="show_keys",
     ),
     Page(
         page_id="withdraw_key",

@@ -63,7 +63,7 @@ class NoFields(Struct):
 async def show_sign_in(visit: PageRequest[SignInQuery]) -> dict[str, Any] | Redirect:
     """GET /sign-in: the form; a signed-in user is redirected."""
     if visit.user is not None:
-        return Redirect(to=links.safe_next(visit.query.next, visit.desk.destinations))
+        return Redirect(to=links.choose_destination(visit.query.next, visit.services.destinations))
     async with visit.db.read(snapshot=False) as tx:
         asks_organization = await organizations.has_several_organizations(tx)
     return {"next": visit.query.next or "", "asks_organization": asks_organization}
@@ -75,9 +75,11 @@ async def sign_in_person(visit: PageRequest[NoQuery], form: SignInForm) -> Redir
         form.email.strip(), form.password, form.organization, visit.agent
     )
     token = await authentication.sign_in(
-        visit.db, visit.secret, visit.desk.throttle, attempt, visit.place
+        visit.db, visit.secret, visit.services.throttle, attempt, visit.client_info
     )
-    return Redirect(to=links.safe_next(form.next, visit.desk.destinations), session=token)
+    return Redirect(
+        to=links.choose_destination(form.next, visit.services.destinations), session=token
+    )
 
 
 async def show_welcome(visit: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -118,7 +120,7 @@ async def sign_out(visit: PageRequest[NoQuery], form: NoFields, change: WriteCon
     user = visit.user
     await sessions.delete_session(change.tx, user.organization_id, user.user_id, user.session_id)
     await change.note("session", user.session_id)
-    return Redirect(to=links.SIGN_IN, said="You are signed out.", session="")
+    return Redirect(to=links.SIGN_IN, flash="You are signed out.", session="")
 
 
 PAGES = (
@@ -137,8 +139,8 @@ PAGES = (
         role=ANYONE,
         handler=sign_in_person,
         form=SignInForm,
-        opens_own=True,
-        again="show_sign_in",
+        opens_transactions=True,
+        form_page="show_sign_in",
     ),
     Page(
         page_id="show_welcome",
@@ -154,7 +156,7 @@ PAGES = (
         role=ANYONE,
         handler=look_at_invitation,
         body=InvitationToken,
-        opens_own=True,
+        opens_transactions=True,
     ),
     Page(
         page_id="accept_invitation",
@@ -163,8 +165,8 @@ PAGES = (
         role=ANYONE,
         handler=accept_invitation,
         form=WelcomeForm,
-        opens_own=True,
-        again="show_welcome",
+        opens_transactions=True,
+        form_page="show_welcome",
     ),
     Page(
         page_id="sign_out",

@@ -89,7 +89,7 @@ async def change_role(
     await users.lock_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
     person = await users.change(change.tx, visit.user.organization_id, user_id, {"role": form.role})
     await change.note("user", user_id, detail={"role": form.role})
-    return Redirect(to=PEOPLE, said=f"{_display_name(person)} is now {form.role}.")
+    return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is now {form.role}.")
 
 
 async def remove_person(
@@ -103,7 +103,7 @@ async def remove_person(
         change.tx, visit.user.organization_id, user_id, {"status": PersonStatus.removed}
     )
     await change.note("user", user_id, detail={"status": PersonStatus.removed})
-    return Redirect(to=PEOPLE, said=f"{_display_name(person)} is removed and signed out.")
+    return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is removed and signed out.")
 
 
 async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery) -> dict[str, Any]:
@@ -155,7 +155,7 @@ PAGES = (
         query=PeopleQuery,
         template="accounts/users.html",
         nav="People",
-        nav_place=70,
+        nav_order=70,
     ),
     Page(
         page_id="invite_person",
@@ -164,7 +164,7 @@ PAGES = (
         role=PersonRole.admin,
         handler=invite_person,
         form=InviteForm,
-        again="show_people",
+        form_page="show_people",
     ),
     Page(
         page_id="invite_person_again",

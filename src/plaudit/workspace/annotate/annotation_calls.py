@@ -269,7 +269,7 @@ PAGES = tuple(
         role=PersonRole.annotator,
         handler=handler,
         body=body,
-        opens_own=True,
+        opens_transactions=True,
     )
     for page_id, verb, handler, body in (
         ("save_draft", "draft", save_draft, DraftSent),

@@ -111,7 +111,7 @@ async def claim_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
     try:
         lease = await visit.db.write(work)
     except LimitReached as problem:
-        return Redirect(to=f"/work/{project_id}", said=sentence(problem.message))
+        return Redirect(to=f"/work/{project_id}", flash=sentence(problem.message))
     if lease is None:
         return Redirect(to=f"/work/{project_id}")
     return Redirect(to=task_path(project_id, lease.assignment_id))
@@ -197,7 +197,7 @@ async def _back_to(visit: PageRequest[NoQuery], open_again: Any) -> Redirect:
     try:
         await visit.db.write(work)
     except (LeaseLost, LimitReached, Conflict) as problem:
-        return Redirect(to=f"/work/{project_id}/mine", said=sentence(problem.message))
+        return Redirect(to=f"/work/{project_id}/mine", flash=sentence(problem.message))
     return Redirect(to=task_path(project_id, assignment_id))
 
 
@@ -297,7 +297,7 @@ PAGES = (
         role=PersonRole.annotator,
         handler=claim_task,
         form=EmptyForm,
-        opens_own=True,
+        opens_transactions=True,
     ),
     Page(
         page_id="show_my_work",
@@ -321,7 +321,7 @@ PAGES = (
             role=PersonRole.annotator,
             handler=handler,
             form=EmptyForm,
-            opens_own=True,
+            opens_transactions=True,
         )
         for page_id, verb, handler in (
             ("resume_task", "resume", resume_task),

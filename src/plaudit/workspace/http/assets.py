@@ -1,7 +1,7 @@
-"""The workspace's own scripts and styles, under addresses that change with their content.
+"""Static files of the workspace, under URLs that contain a version.
 
-All files have one version, the hash of them all, so that modules which import one another by
-relative names get the files they were written with, and browsers may keep them for good.
+The version is a hash over all files, so modules that import one another by relative names always
+get matching files, and browsers may cache them forever.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-_FOR_GOOD = b"public, max-age=31536000, immutable"
+_IMMUTABLE = b"public, max-age=31536000, immutable"
 _VERSION_CHARS = 16
 
 
 @cache
 def _read() -> dict[str, tuple[bytes, str]]:
-    """Each file's content and type, by its name."""
+    """Content and media type of each file, by its path below `static/`."""
     return {
         path.relative_to(_FOLDER).as_posix(): (path.read_bytes(), _TYPES[path.suffix])
         for path in sorted(_FOLDER.rglob("*"))
@@ -35,7 +35,7 @@ def _read() -> dict[str, tuple[bytes, str]]:
 
 
 class Assets:
-    """What stands in `static/`, read once; a name is a path below it."""
+    """Files of `static/`, read once; names are paths below it."""
 
     def __init__(self) -> None:
         self._files = _read()
@@ -46,22 +46,22 @@ class Assets:
         self.version = digest.hexdigest()[:_VERSION_CHARS]
 
     def url(self, name: str) -> str:
-        """The address of a file; raises KeyError if there is none of this name."""
+        """URL path of a file; raises KeyError for an unknown name."""
         self._files[name]
         return f"/static/{self.version}/{name}"
 
     def answer(self, version: str, name: str) -> Response:
-        """A file; raises NotFound.
+        """Response with a file; raises NotFound.
 
-        While servers are upgraded one after the other, one may be asked for a version of
-        another: it answers with its own, and not to be kept.
+        During a rolling upgrade a browser may ask for the version of another server: it gets this
+        server's file, marked no-store.
         """
         if name not in self._files:
             raise NotFound
         content, content_type = self._files[name]
-        kept = _FOR_GOOD if version == self.version else b"no-store"
+        cache_control = _IMMUTABLE if version == self.version else b"no-store"
         headers = [
-            (b"cache-control", kept),
+            (b"cache-control", cache_control),
             (b"vary", b"Accept-Encoding"),
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"content-security-policy", b"default-src 'none'; sandbox"),

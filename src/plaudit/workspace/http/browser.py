@@ -1,9 +1,9 @@
-"""What a browser tells us and what we tell it: cookies, where a request came from, what it wants.
+"""Cookies and CSRF checks of the workspace.
 
-The session's cookie has the prefix `__Host-`: no other host, no path and no unencrypted connection
-can set it. On loopback over plain HTTP browsers do not take it, so there, and only there, it has
-another name. What changes something must come from a page of our own: the browser says so itself
-(Origin, Sec-Fetch-Site), and the request carries a token that only our pages know.
+The session cookie has the prefix `__Host-`: no other host, no path and no unencrypted connection
+can set it. Browsers refuse it over plain HTTP on loopback, so there, and only there, it has no
+prefix. A request that writes must come from a page of this server: the browser's Origin and
+Sec-Fetch-Site say so, and the request carries a token that only these pages contain.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import CrossSite
 
 SESSION_COOKIE = "plaudit"
-SAID_COOKIE = "plaudit-said"
+FLASH_COOKIE = "plaudit-said"
 THEME_COOKIE = "plaudit-theme"
 THEMES = ("light", "dark")
-SAID_CHARS_MAX = 500
+FLASH_CHARS_MAX = 500
 
 _SECURE_PREFIX = "__Host-"
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-real-ip")
 
 
 class Browser:
-    """One request's headers, as the workspace reads them."""
+    """Headers and cookies of one browser request."""
 
     def __init__(self, scope: Any, public_url: str | None) -> None:
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
         host = self.header("host")
         is_forwarded = any(name in self._headers for name in _FORWARDED)
-        # Whether TLS was taken away in front of us cannot be known; then only https is meant.
+        # A proxy may have terminated TLS without saying so; behind one, https is assumed.
         scheme = "https" if is_forwarded else scope["scheme"]
         public = None if public_url is None else _origin_of(public_url)
         self.origin = public or f"{scheme}://{host}"
@@ -45,49 +45,51 @@ class Browser:
         self._cookies = _cookies_of(self._headers.get(b"cookie", b""))
 
     def header(self, name: str) -> str:
-        """A header's text; empty without it."""
+        """Value of a header, empty without it."""
         return self._headers.get(name.encode(), b"").decode("latin-1")
 
     @property
     def session(self) -> str:
-        """What the session's cookie holds; empty without one."""
+        """Value of the session cookie, empty without one."""
         return self._cookies.get(self._prefix + SESSION_COOKIE, "")
 
     @property
     def theme(self) -> str:
-        """The colour scheme that was chosen here; empty leaves it to the system."""
+        """Colour scheme chosen in this browser, one of THEMES; empty follows the system."""
         chosen = self._cookies.get(THEME_COOKIE, "")
         return chosen if chosen in THEMES else ""
 
     @property
-    def said(self) -> str:
-        """What the page before wants said; the cookie can hold anything, so it is only text."""
+    def flash(self) -> str:
+        """Message of the page before, at most FLASH_CHARS_MAX characters; untrusted text."""
         try:
-            raw = base64.urlsafe_b64decode(self._cookies.get(self._prefix + SAID_COOKIE, ""))
-            return raw.decode()[:SAID_CHARS_MAX]
+            raw = base64.urlsafe_b64decode(self._cookies.get(self._prefix + FLASH_COOKIE, ""))
+            return raw.decode()[:FLASH_CHARS_MAX]
         except (binascii.Error, ValueError):
             return ""
 
     @property
     def wants_page(self) -> bool:
-        """Whether a person looks at the answer, rather than a script."""
+        """True where the browser navigates to the response, False where a script fetches it."""
         mode = self.header("sec-fetch-mode")
         return mode == "navigate" if mode else "text/html" in self.header("accept")
 
     def set_session(self, token: str) -> tuple[bytes, bytes]:
-        """The header that sets the session's cookie, or takes it away. The store knows when it
-        ends; the browser keeps it as long as it is open, and restores it with its windows."""
+        """Set-Cookie header of the session; an empty token deletes the cookie.
+
+        It is a session cookie without Max-Age: the store decides when the session expires.
+        """
         return self._set(SESSION_COOKIE, token)
 
-    def set_said(self, text: str) -> tuple[bytes, bytes]:
-        """The header that hands a sentence to the next page, or takes it away."""
-        return self._set(SAID_COOKIE, base64.urlsafe_b64encode(text.encode()).decode())
+    def set_flash(self, text: str) -> tuple[bytes, bytes]:
+        """Set-Cookie header of the flash message; an empty text deletes it."""
+        return self._set(FLASH_COOKIE, base64.urlsafe_b64encode(text.encode()).decode())
 
     def require_own_page(self) -> None:
-        """Raise CrossSite unless the browser says that a page of ours sends this.
+        """Raise CrossSite unless Origin and Sec-Fetch-Site name this server.
 
-        One of the two headers must be there: every browser since 2020 sends Origin with what is
-        not a GET.
+        At least one of the two headers is required: every browser since 2020 sends Origin with
+        requests other than GET.
         """
         site, origin = self.header("sec-fetch-site"), self.header("origin")
         if not (site or origin) or site not in ("", "same-origin"):
@@ -95,32 +97,32 @@ class Browser:
         if origin and origin not in self._own:
             raise CrossSite
 
-    def require_token(self, secret: ServerSecret, given: str) -> None:
-        """Raise CrossSite unless this token was drawn for this browser's cookie."""
+    def require_token(self, secret: ServerSecret, token: str) -> None:
+        """Raise CrossSite unless the CSRF token was made for this browser's session cookie."""
         if not self.session:
             raise CrossSite(
                 "the browser sent no cookie; allow cookies for this server, and open it by https"
             )
         known = secret.form_tokens(self.session)
-        if not any(hmac.compare_digest(one.encode(), given.encode()) for one in known):
+        if not any(hmac.compare_digest(valid.encode(), token.encode()) for valid in known):
             raise CrossSite
 
     def _set(self, name: str, value: str) -> tuple[bytes, bytes]:
-        whole = f"{self._prefix}{name}={value}; Path=/; HttpOnly; SameSite=Lax"
+        cookie = f"{self._prefix}{name}={value}; Path=/; HttpOnly; SameSite=Lax"
         if self._prefix:
-            whole += "; Secure"
+            cookie += "; Secure"
         if not value:
-            whole += "; Max-Age=0"
-        return b"set-cookie", whole.encode()
+            cookie += "; Max-Age=0"
+        return b"set-cookie", cookie.encode()
 
 
 def _cookies_of(header: bytes) -> dict[str, str]:
-    found: dict[str, str] = {}
+    cookies: dict[str, str] = {}
     for piece in header.decode("latin-1").split(";"):
         name, _, value = piece.strip().partition("=")
         # Of two with one name the first counts: browsers send the more specific one first.
-        found.setdefault(name, value)
-    return found
+        cookies.setdefault(name, value)
+    return cookies
 
 
 def _origin_of(url: str) -> str:

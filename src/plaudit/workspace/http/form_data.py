@@ -1,4 +1,4 @@
-"""Read what a page sends: the fields of a form, or JSON; each only as what it says it is."""
+"""Read request bodies of pages: form fields or JSON, by their declared Content-Type."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _JSON = "application/json"
 
 
 def read_fields(raw: bytes, content_type: str) -> dict[str, list[str]]:
-    """The fields of a form, each with its values; raises BadRequest for anything else."""
-    require_type(content_type, _FORM)
+    """Form fields by name, each with its values in order; raises BadRequest."""
+    require_content_type(content_type, _FORM)
     try:
         pairs = parse_qsl(
             raw.decode("ascii"),
@@ -43,11 +43,11 @@ def read_fields(raw: bytes, content_type: str) -> dict[str, list[str]]:
     return fields
 
 
-def to_struct(fields: dict[str, list[str]], kind: type[Struct]) -> Any:
-    """A form's fields as a struct; raises InvalidContent with the field as pointer.
+def read_struct(fields: dict[str, list[str]], kind: type[Struct]) -> Any:
+    """Convert form fields into a struct; raises InvalidContent with the field as pointer.
 
-    A field that may be None is None when it is left blank; one that is a list takes every value
-    of that name; a bool is whether the box is ticked. Fields that the struct lacks are refused.
+    A blank optional field becomes None, a list takes every value of its name, and a bool is True
+    where the checkbox was sent. Unknown fields are refused.
     """
     hints = typing.get_type_hints(kind)
     unknown = sorted(fields.keys() - set(kind.__struct_fields__) - {TOKEN_FIELD})
@@ -55,39 +55,39 @@ def to_struct(fields: dict[str, list[str]], kind: type[Struct]) -> Any:
         raise InvalidContent("there is no such field", pointer=f"/{unknown[0][:64]}")
     values: dict[str, Any] = {}
     for name in kind.__struct_fields__:
-        given, hint = fields.get(name), hints[name]
+        texts, hint = fields.get(name), hints[name]
         if hint is bool:
-            values[name] = given is not None
+            values[name] = texts is not None
         elif typing.get_origin(hint) is list:
-            values[name] = given or []
-        elif given is None:
+            values[name] = texts or []
+        elif texts is None:
             continue
-        elif len(given) > 1:
+        elif len(texts) > 1:
             raise InvalidContent("the field is there twice", pointer=f"/{name}")
-        elif given[0] == "" and type(None) in typing.get_args(hint):
+        elif texts[0] == "" and type(None) in typing.get_args(hint):
             values[name] = None
         else:
-            values[name] = given[0]
-    # Forms know text alone, so numbers are read from it.
+            values[name] = texts[0]
+    # Form fields are text, so numbers are converted from text.
     return _convert_texts(values, kind)
 
 
 def read_json(raw: bytes, content_type: str, kind: type[Struct]) -> Any:
-    """JSON as a struct; raises BadRequest unless it says that it is JSON, or InvalidContent."""
-    require_type(content_type, _JSON)
+    """Convert a JSON body into a struct; raises BadRequest for another type, InvalidContent."""
+    require_content_type(content_type, _JSON)
     return convert(json_guard.check(raw), kind)
 
 
-def json_in(text: str, pointer: str) -> Any:
-    """JSON that somebody typed into a field; raises InvalidContent with a pointer from there."""
+def parse_json_field(text: str, pointer: str) -> Any:
+    """Decode JSON from a form field; raises InvalidContent with a pointer below `pointer`."""
     try:
         return json_guard.check(text.encode())
     except InvalidContent as exc:
         raise InvalidContent(exc.message, pointer=pointer + (exc.pointer or "")) from exc
 
 
-def lines_in(text: str | None) -> list[str] | None:
-    """What stands on the lines of a field, blank ones left out; None where nothing does."""
+def split_lines(text: str | None) -> list[str] | None:
+    """Stripped non-blank lines of a text field; None where there are none."""
     return [line.strip() for line in (text or "").split("\n") if line.strip()] or None
 
 
@@ -95,10 +95,10 @@ def _convert_texts(values: dict[str, Any], kind: type[Struct]) -> Any:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError:
-        return convert(values, kind)  # says what is wrong in our words
+        return convert(values, kind)  # raises InvalidContent with a pointer
 
 
-def require_type(given: str, wanted: str) -> None:
-    """Raise BadRequest unless a Content-Type names this media type."""
-    if given.partition(";")[0].strip().lower() != wanted:
-        raise BadRequest(f"the request's Content-Type must be {wanted}")
+def require_content_type(content_type: str, media_type: str) -> None:
+    """Raise BadRequest unless a Content-Type header names this media type."""
+    if content_type.partition(";")[0].strip().lower() != media_type:
+        raise BadRequest(f"the request's Content-Type must be {media_type}")

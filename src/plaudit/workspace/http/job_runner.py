@@ -1,7 +1,7 @@
-"""Run jobs: each in a thread and on an event loop of its own, so that no request waits for one.
+"""Job runner: each job runs in a thread with an event loop of its own.
 
-What the thread does is told to a tracker, which it also asks whether to go on. Meanwhile the
-server's own loop writes down once a second how far the job is, and thereby that it is alive.
+The thread reports progress to a `Tracker` and learns from it when to stop. The server's event loop
+stores the progress once a second, which also renews the job's lease.
 """
 
 from __future__ import annotations
@@ -30,60 +30,61 @@ from plaudit.store.transfer.jobs import Job, JobState
 
 T = TypeVar("T")
 
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 THREADS_MAX = 4
-"""How many jobs a process works on at once; others wait, and show it."""
+"""Most jobs that a process runs at once; further ones wait in their first phase."""
 
 SCRATCH_FOLDER = "jobs"
-LEFT_BEHIND_MS = 24 * 3600 * 1000
+SCRATCH_MS_MAX = 24 * 3600 * 1000
+"""Age in milliseconds after which a scratch file counts as abandoned."""
 
 
 class Tracker:
-    """What a job and its server tell one another; used by both threads."""
+    """Progress, refused rows and stop flag of a job; shared by its thread and the server's."""
 
     def __init__(self, phase: str) -> None:
         self.progress = JobProgress(phase=phase)
         self.reject_count = 0
-        """How many refused rows were taken down; those beyond are only counted."""
+        """Refused rows that were kept, at most REJECTS_KEPT_MAX; further ones are dropped."""
         self._rejects: deque[Reject] = deque()
         self._stop = threading.Event()
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the job was told to stop."""
+        """True once the job was told to stop."""
         return self._stop.is_set()
 
     def stop(self) -> None:
-        """Let the job end where it next looks."""
+        """Tell the job to stop at its next report."""
         self._stop.set()
 
     def check(self) -> None:
-        """Raise Unavailable if the job is to stop."""
+        """Raise Unavailable if the job was told to stop."""
         if self._stop.is_set():
             raise Unavailable("the server was stopped, or took the job for dead")
 
-    def note(self, **changes: Any) -> None:
-        """Say how far the job is."""
+    def update(self, **changes: Any) -> None:
+        """Replace fields of the progress."""
         self.progress = msgspec.structs.replace(self.progress, **changes)
 
-    def tell(self, **changes: Any) -> None:
-        """Say how far the job is, and learn whether to go on; raises Unavailable if not."""
-        self.note(**changes)
+    def report(self, **changes: Any) -> None:
+        """Replace fields of the progress; raises Unavailable if the job was told to stop."""
+        self.update(**changes)
         self.check()
 
-    def reject(self, one: Reject) -> None:
-        """Take a refused row down, if it is one of the first."""
+    def reject(self, row: Reject) -> None:
+        """Keep a refused row, up to REJECTS_KEPT_MAX of them."""
         if self.reject_count < jobs.REJECTS_KEPT_MAX:
             self.reject_count += 1
-            self._rejects.append(one)
+            self._rejects.append(row)
 
-    def new_rejects(self) -> list[Reject]:
-        """The refused rows that nobody has asked for yet."""
+    def pop_rejects(self) -> list[Reject]:
+        """Take the refused rows that were kept since the last call, oldest first."""
         return [self._rejects.popleft() for _ in range(len(self._rejects))]
 
 
 class JobRun:
-    """One job under way in this process: its tracker, and the beat that keeps it alive."""
+    """Job that runs in this process, with its tracker and the heartbeat that renews its lease."""
 
     def __init__(self, services: Services, threads: ThreadPoolExecutor, job: Job) -> None:
         self.job = job
@@ -93,12 +94,12 @@ class JobRun:
         self._unwritten: list[Reject] = []
         self._written_count = 0
         self._log = structlog.get_logger("plaudit.jobs")
-        self._beating = asyncio.create_task(self._beat())
+        self._heartbeat = asyncio.create_task(self._send_heartbeats())
 
-    def scratch(self, suffix: str) -> Path:
-        """Where this process may write the job's file; what others left behind there goes.
+    def scratch_path(self, suffix: str) -> Path:
+        """Path for the job's temporary file; deletes abandoned files beside it.
 
-        Raises Unavailable where it may not.
+        Raises Unavailable if the folder cannot be made.
         """
         folder = self._services.settings.data / SCRATCH_FOLDER
         try:
@@ -107,29 +108,29 @@ class JobRun:
             raise Unavailable("files cannot be kept now", detail=str(exc)) from exc
         for path in folder.iterdir():
             with suppress(OSError):
-                if clock.now_ms() - path.stat().st_mtime * 1000 > LEFT_BEHIND_MS:
+                if clock.now_ms() - path.stat().st_mtime * 1000 > SCRATCH_MS_MAX:
                     path.unlink()
         return folder / f"{self.job.job_id}{suffix}"
 
-    async def beside(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        """Do something in a thread of its own, with a database that may be used there."""
+    async def run_in_thread(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """Run `work` in a thread with its own event loop and a database usable there."""
         settings, main = self._services.settings, self._services.db
 
-        async def opened() -> T:
+        async def with_database() -> T:
             own = connect.open_database(settings, patient=True)
             try:
-                return await work(own if settings.database is not None else _JobThread(own, main))
+                return await work(own if settings.database is not None else _JobDatabase(own, main))
             finally:
                 await own.close()
 
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: asyncio.run(opened()))
+        return await loop.run_in_executor(self._threads, lambda: asyncio.run(with_database()))
 
     async def end(self, state: JobState, *, reason: str = "", file_size: int | None = None) -> None:
-        """End the job; nothing happens if it is no longer ours."""
-        self._beating.cancel()
-        await asyncio.gather(self._beating, return_exceptions=True)
-        self._unwritten += self.tracker.new_rejects()
+        """Store the job's final state; does nothing if another process has taken it over."""
+        self._heartbeat.cancel()
+        await asyncio.gather(self._heartbeat, return_exceptions=True)
+        self._unwritten += self.tracker.pop_rejects()
         try:
             await jobs.end_job(
                 self._services.db,
@@ -144,8 +145,8 @@ class JobRun:
         except Problem as problem:  # its lease will end
             self._log.warning("job not ended", job_id=self.job.job_id, reason=problem.message)
 
-    async def to_end(self, work: Coroutine[Any, Any, int | None]) -> None:
-        """Do the job, and end it as it went. The work returns the size of the file it made."""
+    async def run_to_end(self, work: Coroutine[Any, Any, int | None]) -> None:
+        """Run the job and store its outcome; `work` returns its file's size in bytes or None."""
         state, reason, size = JobState.done, "", None
         try:
             size = await work
@@ -161,8 +162,8 @@ class JobRun:
         await self.end(state, reason=reason, file_size=size)
 
     async def save(self) -> bool:
-        """Write down how far the job is, and that it is alive; False if it is no longer ours."""
-        self._unwritten += self.tracker.new_rejects()
+        """Store the progress and renew the lease; False if the job was taken over."""
+        self._unwritten += self.tracker.pop_rejects()
         is_ours = await jobs.save_progress(
             self._services.db,
             self.job,
@@ -174,9 +175,9 @@ class JobRun:
         self._unwritten = []
         return is_ours
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(HEARTBEAT_S)
             try:
                 is_ours = await self.save()
             except Problem as problem:
@@ -188,7 +189,7 @@ class JobRun:
 
 
 class JobRunner:
-    """The jobs of one process. Belongs to the event loop of the application."""
+    """Jobs of one process; used on the application's event loop alone."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -196,25 +197,25 @@ class JobRunner:
         self._runs: set[JobRun] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, job: Job) -> JobRun:
-        """Keep a job that was begun alive, until it is ended or handed to `go`."""
+    def track(self, job: Job) -> JobRun:
+        """Begin a job's heartbeat; the caller must pass the run to `start` or `close`."""
         run = JobRun(self._services, self._threads, job)
         self._runs.add(run)
         return run
 
-    def go(self, run: JobRun, work: Coroutine[Any, Any, int | None]) -> None:
-        """Do the job's work while the request that began it is answered."""
-        task = asyncio.create_task(self._whole(run, work))
+    def start(self, run: JobRun, work: Coroutine[Any, Any, int | None]) -> None:
+        """Run the job in the background; returns at once."""
+        task = asyncio.create_task(self._run(run, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self, run: JobRun, state: JobState, reason: str) -> None:
-        """End a job that was opened and cannot be handed to `go`."""
+        """End a tracked job that cannot be started."""
         await run.end(state, reason=reason)
         self._runs.discard(run)
 
     async def stop(self, seconds: float) -> None:
-        """Tell all jobs to stop; they have `seconds` to write down where they are."""
+        """Tell all jobs to stop, and cancel those that take longer than `seconds`."""
         for run in self._runs:
             run.tracker.stop()
         if self._tasks:
@@ -223,18 +224,18 @@ class JobRunner:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _whole(self, run: JobRun, work: Coroutine[Any, Any, int | None]) -> None:
+    async def _run(self, run: JobRun, work: Coroutine[Any, Any, int | None]) -> None:
         try:
-            await run.to_end(work)
+            await run.run_to_end(work)
         finally:
             self._runs.discard(run)
 
 
-class _JobThread:
-    """The embedded store for another thread: it reads on a connection of its own.
+class _JobDatabase:
+    """Embedded store for a job's thread: reads use a connection of their own.
 
-    What it writes passes through the server's one writer, which takes turns; with a connection of
-    its own a long job would leave the server waiting for the lock.
+    Writes go through the server's one writer, which serves jobs and requests in turn; a second
+    writing connection would make requests wait for SQLite's lock.
     """
 
     def __init__(self, own: Database, main: Database) -> None:

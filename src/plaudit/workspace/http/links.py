@@ -1,4 +1,4 @@
-"""Ways from one page to another, and where a sign-in may lead: to pages of ours, nowhere else."""
+"""Paths of pages, and safe redirect targets after sign-in."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ START = "/work"
 NEXT_CHARS_MAX = 1000
 
 
-def pattern_of(paths: Iterable[str]) -> re.Pattern[str]:
-    """What matches these paths, with anything in the places of their parts; nothing without any."""
-    found = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) for path in paths]
-    return re.compile("|".join(found) or "(?!)")
+def compile_paths(paths: Iterable[str]) -> re.Pattern[str]:
+    """Pattern that matches any of these paths with any path parameters; nothing if empty."""
+    patterns = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) for path in paths]
+    return re.compile("|".join(patterns) or "(?!)")
 
 
-def filled(path: str, **parts: str) -> str:
-    """A page's path with its parts filled in, whatever characters they have."""
+def fill_path(path: str, **parts: str) -> str:
+    """Path of a page with its parameters filled in, percent-encoded."""
     return path.format_map({name: quote(value, safe="") for name, value in parts.items()})
 
 
-def to_sign_in(scope: Any) -> str:
-    """The sign-in page, which leads back to what was asked for if that was a page to look at."""
+def sign_in_path(scope: Any) -> str:
+    """Path of the sign-in page; for a GET with the requested path as its `next`."""
     if scope["method"] != "GET":
         return SIGN_IN
     wanted: str = scope["path"]
@@ -35,8 +35,8 @@ def to_sign_in(scope: Any) -> str:
     return f"{SIGN_IN}?next={quote(wanted, safe='')}"
 
 
-def safe_next(wanted: str | None, destinations: re.Pattern[str]) -> str:
-    """Where to go after signing in: there, if it is the address of a page of ours; else START."""
+def choose_destination(wanted: str | None, destinations: re.Pattern[str]) -> str:
+    """Redirect target after sign-in: `wanted` if it is a local page's path, else START."""
     if not wanted or len(wanted) > NEXT_CHARS_MAX or not wanted.isascii():
         return START
     if re.search(r"[\x00-\x20\\\x7f]", wanted) or wanted.startswith("//"):

@@ -1,13 +1,13 @@
-"""A page is declared once: its route, who may see it, its form and its navigation come from it.
+"""Page declarations: one `Page` holds a route, its role, its form and its navigation entry.
 
-Like the operations of the API, with two differences. Who asks is known by a cookie, never by an
-API key; and what is answered is for a browser: a template filled in, a way to another page, or
-JSON for what a page's own script asks.
+Pages are declared like the operations of the API, with two differences: a session cookie
+authenticates, never an API key; and the response is for a browser: a rendered template, a
+redirect, or JSON for the page's own script.
 
-A page that reads has a handler of one argument, the visit. One that changes something takes a
-form or JSON, and its handler also takes what was sent and the change: the transaction it is made
-in, which the endpoint opens (see `serving`). `opens_own` is for what must wait on something but
-the transaction, such as the hash of a password: its handler takes the visit and what was sent.
+A page that reads has a handler `(request)`. One that writes declares a form or a JSON body and
+has a handler `(request, submitted, context)`, whose context holds the transaction that the
+endpoint opens (see `serving`). `opens_transactions` is for slow work that must not hold a
+transaction, such as hashing a password: that handler is `(request, submitted)`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Generic, Literal, TypeVar
 from msgspec import Struct
 from starlette.types import Receive
 
-from plaudit.api.http.client_address import network_of
+from plaudit.api.http.client_address import client_network
 from plaudit.api.http.operation import Services
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts.authentication import ClientInfo, Throttle
@@ -37,81 +37,82 @@ ANYONE: Literal["anyone"] = "anyone"
 
 
 class PageServices(Struct, frozen=True):
-    """What all pages of a process share."""
+    """Services of one process that all of its pages share."""
 
-    services: Services
+    shared: Services
+    """Settings, secret, store and blobs; the API's handlers use the same ones."""
     throttle: Throttle
     destinations: re.Pattern[str]
-    """The paths that a sign-in may lead to."""
+    """Matches the paths that a sign-in may redirect to."""
     jobs: JobRunner
 
 
 class PageRequest(Struct, Generic[Q]):
-    """One request of a browser, decoded."""
+    """Decoded request of a browser for one page."""
 
-    desk: PageServices
+    services: PageServices
     user: SignedIn
-    """Who is signed in. On open pages it may be None."""
+    """The signed-in user; None is possible on open pages only."""
     query: Q
     path: dict[str, str]
-    """What stands in the path, percent-decoded."""
+    """Path parameters by name, percent-decoded."""
     scope: Any
     receive: Receive
     cookie: str
-    """What the session's cookie holds; empty without one. Never to be shown or stored."""
+    """Value of the session cookie, empty without one. A credential: never show or store it."""
     origin: str
-    """Scheme, host and port under which the browser reaches us."""
+    """Scheme, host and port under which the browser reaches this server."""
 
     @property
     def db(self) -> Database:
-        """The store."""
-        return self.desk.services.db
+        """Database of this process."""
+        return self.services.shared.db
 
     @property
     def secret(self) -> ServerSecret:
-        """The server's secret."""
-        return self.desk.services.secret
+        """Server secret, which signs links and form tokens."""
+        return self.services.shared.secret
 
     @property
     def settings(self) -> Settings:
-        """What the operator chose."""
-        return self.desk.services.settings
+        """Settings of the operator."""
+        return self.services.shared.settings
 
     @property
-    def place(self) -> ClientInfo:
-        """Where the request comes from, for the throttle."""
-        client = network_of(self.scope, self.settings.trusted_proxies)
+    def client_info(self) -> ClientInfo:
+        """Client network and monotonic time in seconds, for the sign-in throttle."""
+        client = client_network(self.scope, self.settings.trusted_proxies)
         return ClientInfo(client, time.monotonic())
 
     @property
     def request_id(self) -> str:
-        """What the log and the audit log call this request."""
+        """Id of this request in the log and the audit log."""
         return str(self.scope["plaudit.request_id"])
 
     @property
     def agent(self) -> str:
-        """The browser's own word for itself; anything may stand there."""
-        found: bytes = dict(self.scope["headers"]).get(b"user-agent", b"")
-        return found.decode("latin-1")
+        """User-Agent header, empty without one; untrusted text."""
+        value: bytes = dict(self.scope["headers"]).get(b"user-agent", b"")
+        return value.decode("latin-1")
 
     @property
     def actor(self) -> Actor:
-        """Who the audit log names."""
+        """Signed-in user as the audit log names them."""
         return Actor("user", self.user.user_id, self.request_id)
 
 
 class Redirect(Struct, kw_only=True):
-    """Leads the browser to another page, with a GET."""
+    """Response 303: the browser loads another page with a GET."""
 
     to: str
-    said: str = ""
-    """A sentence that the next page shows once; no secrets, it travels in a cookie."""
+    flash: str = ""
+    """Sentence that the next page shows once; it travels in a cookie, so no secrets."""
     session: str | None = None
-    """What the session's cookie holds from now on; empty takes the cookie away."""
+    """New value of the session cookie; empty deletes it, None leaves it."""
 
 
 class TemplateResponse(Struct, kw_only=True):
-    """A template filled in, where a handler answers with another one than its page declares."""
+    """Rendered template other than the one that the page declares."""
 
     template: str
     context: dict[str, Any]
@@ -119,47 +120,45 @@ class TemplateResponse(Struct, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """One route of the workspace, for one method.
+    """Declaration of one route of the workspace, for one method.
 
-    A GET handler returns what its template is filled with (a dict), a struct that is sent as
-    JSON, or any of Redirect, Shown, `api.operation.Answer` and `api.streams.Stream`; others return
-    the same.
+    A handler returns the context of the page's template (a dict), a struct that is sent as JSON,
+    or a Redirect, TemplateResponse, `api.http.operation.Response` or `api.http.streams.Stream`.
     """
 
     page_id: str
-    """Names it in logs, metrics and the audit log, like an operation's id."""
+    """Name in logs, metrics and the audit log, like an operation's id."""
     path: str
     role: PersonRole | Literal["anyone"]
-    """The lowest role that may use it. There is no default: whoever declares a page decides."""
+    """Lowest role that may use the page. No default, so that every declaration decides."""
     handler: Callable[..., Awaitable[Any]]
     method: str = "GET"
     template: str | None = None
     query: type[Struct] = NoQuery
     form: type[Struct] | None = None
-    """Fields of an HTML form (`application/x-www-form-urlencoded`); see `forms`."""
+    """Fields of an HTML form (`application/x-www-form-urlencoded`); see `form_data`."""
     body: type[Struct] | None = None
-    """JSON that a script sends, with the form token in X-CSRF-Token."""
+    """JSON body that a script sends, with the form token in X-CSRF-Token."""
     streams: str | None = None
-    """Media type of a body that a script sends, with the form token in X-CSRF-Token, and that the
-    handler reads itself, in pieces: it takes the visit alone, and opens transactions by itself."""
+    """Media type of a streamed body that a script sends, with the form token in X-CSRF-Token. The
+    handler is `(request)`: it reads the body itself and opens its own transactions."""
     before: Callable[[Any, Any], Awaitable[None]] | None = None
-    """Takes the visit and what was sent before the transaction begins: for what must wait."""
-    opens_own: bool = False
-    """The handler takes visit and what was sent, and opens transactions by itself, if any."""
+    """Called with request and submitted struct before the transaction begins, for slow checks."""
+    opens_transactions: bool = False
+    """The handler is `(request, submitted)` and opens its own transactions, if any."""
     is_long: bool = False
-    """Whether its answer may take as long as a stream's body, because much is done or sent."""
-    again: str | None = None
-    """The page_id that is drawn again, with the problem, when a form is refused."""
+    """True where the response may take as long as a streamed body (STREAM_SECONDS_MAX)."""
+    form_page: str | None = None
+    """page_id of the page with the form, which is rendered with the problem of a refused one."""
     nav: str | None = None
-    """What the navigation calls it; None keeps it out of there. Only for a GET without parts
-    in its path."""
-    nav_place: int = 50
-    """Smaller ones come first."""
+    """Label in the navigation, None outside of it. Only for a GET without path parameters."""
+    nav_order: int = 50
+    """Ascending order in the navigation."""
     tab: str | None = None
-    """What the tabs of a project call it; only for a GET with `project_id` alone in its path."""
-    tab_place: int = 50
+    """Label among a project's tabs. Only for a GET with `project_id` as its one parameter."""
+    tab_order: int = 50
 
     @property
     def changes(self) -> bool:
-        """Whether it may change what is stored."""
+        """True for pages that may write to the store."""
         return bool(self.form or self.body or self.streams)

@@ -1,8 +1,7 @@
-"""Serve pages: who is there, whether they may, what they sent, and what they get.
+"""Serve the workspace's pages: session, role, CSRF check, query, form, handler, response.
 
-In this order, for every page: the session, the role, that a change comes from a page of ours, the
-query, the form, the handler. Problems go on to the edge, which asks `show_problem` how to tell a
-person of them; only a form that is drawn again with its problem is answered here.
+In this order for every page. Problems are raised to the outer middleware, which calls
+`show_problem` to render them for people; a refused form is rendered with its problem here.
 """
 
 from __future__ import annotations
@@ -53,15 +52,22 @@ from plaudit.workspace.http.page import (
 )
 from plaudit.workspace.http.views import LayoutContext, Views
 
-_AGAIN = (InvalidContent, Conflict, IllegalMove, SignInRefused, TooManyRequests, Unavailable)
+_FORM_PROBLEMS = (
+    InvalidContent,
+    Conflict,
+    IllegalMove,
+    SignInRefused,
+    TooManyRequests,
+    Unavailable,
+)
 _encode = msgspec.json.Encoder().encode
 
 
 class Workspace:
-    """Every page, and what they share."""
+    """All pages of a process with their shared services, templates and static files."""
 
     def __init__(self, services: Services, pages: Sequence[Page]) -> None:
-        check(pages)
+        check_pages(pages)
         self.services = services
         self.assets = Assets()
         self.views = Views(self.assets, pages)
@@ -69,50 +75,56 @@ class Workspace:
         self._by_path: dict[str, list[Page]] = {}
         for page in pages:
             self._by_path.setdefault(page.path, []).append(page)
-        shown = [page.path for page in pages if page.method == "GET" and page.template]
+        viewed = [page.path for page in pages if page.method == "GET" and page.template]
         self.jobs = JobRunner(services)
-        """Long work that pages start; to be stopped before the database is closed."""
-        self.touching = sessions.SessionActivity()
-        """The same holds for it."""
-        self._desk = PageServices(services, Throttle(), links.pattern_of(shown), self.jobs)
+        """Jobs started by pages; stop it before the database is closed."""
+        self.session_activity = sessions.SessionActivity()
+        """Writes when sessions were last used; stop it before the database is closed."""
+        self._page_services = PageServices(
+            services, Throttle(), links.compile_paths(viewed), self.jobs
+        )
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
-        """Everything here is ours to answer, also what does not exist."""
-        self.stream_paths = links.pattern_of(page.path for page in pages if page.streams)
-        self.long_paths = links.pattern_of(page.path for page in pages if page.is_long)
+        """Matches every path below the workspace's first segments, existing or not."""
+        self.stream_paths = links.compile_paths(page.path for page in pages if page.streams)
+        self.long_paths = links.compile_paths(page.path for page in pages if page.is_long)
 
     def routes(self) -> list[Route]:
-        """One for each path, for the application's router."""
-        found = [Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()]
+        """Routes of all pages, of static files, and of 404 pages below known first segments."""
+        routes = [Route(path, _Dispatch(self, pages)) for path, pages in self._by_path.items()]
         firsts = sorted({path.split("/")[1] for path in self._by_path})
-        files = Route("/static/{version}/{name:path}", _Files(self.assets))
-        return [*found, files, *(Route(f"/{one}/{{rest:path}}", _Nothing(self)) for one in firsts)]
+        files = Route("/static/{version}/{name:path}", _StaticRoute(self.assets))
+        return [
+            *routes,
+            files,
+            *(Route(f"/{first}/{{rest:path}}", _NotFoundRoute(self)) for first in firsts),
+        ]
 
     def show_problem(self, scope: Scope, problem: Problem) -> Response | None:
-        """How a person is told of a problem; None where a script asks, or an API client."""
+        """Error page or sign-in redirect for a problem; None for scripts and API clients."""
         if self.paths.fullmatch(scope["path"]) is None:
             return None
         browser = Browser(scope, self.services.settings.public_url)
         if not browser.wants_page:
             return None
         if isinstance(problem, SignedOut):
-            return self._redirect(browser, Redirect(to=links.to_sign_in(scope)))
-        return self.views.draw_problem(self.frame(scope, browser), problem)
+            return self._redirect(browser, Redirect(to=links.sign_in_path(scope)))
+        return self.views.render_problem(self.layout(scope, browser), problem)
 
-    def frame(self, scope: Scope, browser: Browser) -> LayoutContext:
-        """What a page is drawn with for this request."""
+    def layout(self, scope: Scope, browser: Browser) -> LayoutContext:
+        """Layout context of this request: user, form token, theme, flash message."""
         tokens = self.services.secret.form_tokens(browser.session) if browser.session else [""]
         return LayoutContext(
             user=scope.get("plaudit.user"),
             path=scope["path"],
             token=tokens[0],
             theme=browser.theme,
-            said=browser.said,
+            flash=browser.flash,
             request_id=scope["plaudit.request_id"],
         )
 
     async def serve(self, page: Page, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request for a page."""
+        """Send the response of one request for a page; raises SignedOut, Forbidden and Problems."""
         scope["plaudit.operation"] = page.page_id
         browser = Browser(scope, self.services.settings.public_url)
         user: Any = await self.user_of(scope)  # None on open pages alone
@@ -121,9 +133,9 @@ class Workspace:
             if user is None:
                 raise SignedOut
             permissions.require_role(user, page.role)
-            self.touching.touch(self.services.db, user)
-        visit = PageRequest(
-            desk=self._desk,
+            self.session_activity.touch(self.services.db, user)
+        request = PageRequest(
+            services=self._page_services,
             user=user,
             query=decode(page.query, scope["query_string"]),
             path=path_parts(scope),
@@ -133,137 +145,144 @@ class Workspace:
             origin=browser.origin,
         )
         if page.changes:
-            answer = await self._change(page, visit, browser)
+            answer = await self._write(page, request, browser)
         else:
-            answer = self._answer(page, visit, browser, await page.handler(visit))
+            answer = self._answer(page, request, browser, await page.handler(request))
         if isinstance(answer, Stream):
             await answer.respond(send)
             return
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
 
     async def user_of(self, scope: Scope) -> SignedIn | None:
-        """Who is signed in with this request's cookie, as they are at this moment."""
+        """User of this request's session cookie, read from the store; None if signed out."""
         browser = Browser(scope, self.services.settings.public_url)
         if not browser.session:
             return None
         async with self.services.db.read(snapshot=False) as tx:
             return await sessions.find_user(tx, self.services.secret, browser.session)
 
-    async def _change(
-        self, page: Page, visit: PageRequest[Any], browser: Browser
+    async def _write(
+        self, page: Page, request: PageRequest[Any], browser: Browser
     ) -> Response | Stream:
         browser.require_own_page()
-        refuse_encoding(dict(visit.scope["headers"]))
+        refuse_encoding(dict(request.scope["headers"]))
         content_type = browser.header("content-type")
         if page.body is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
-            raw = await read_body(visit.receive, BODY_BYTES_MAX)
-            sent = form_data.read_json(raw, content_type, page.body)
-            return self._answer(page, visit, browser, await self._handle(page, visit, sent))
+            raw = await read_body(request.receive, BODY_BYTES_MAX)
+            submitted = form_data.read_json(raw, content_type, page.body)
+            return self._answer(
+                page, request, browser, await self._handle(page, request, submitted)
+            )
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
-            form_data.require_type(content_type, page.streams)
+            form_data.require_content_type(content_type, page.streams)
             if int(browser.header("content-length") or 0) > STREAM_BYTES_MAX:
                 raise TooLarge(f"a file has at most {STREAM_BYTES_MAX} bytes here")
-            return self._answer(page, visit, browser, await page.handler(visit))
+            return self._answer(page, request, browser, await page.handler(request))
         assert page.form is not None
-        raw = await read_body(visit.receive, form_data.FORM_BYTES_MAX)
+        raw = await read_body(request.receive, form_data.FORM_BYTES_MAX)
         fields = form_data.read_fields(raw, content_type)
         browser.require_token(self.services.secret, fields.get(form_data.TOKEN_FIELD, [""])[0])
         try:
-            made = await self._handle(page, visit, form_data.to_struct(fields, page.form))
-        except _AGAIN as problem:
-            if page.again is None or not browser.wants_page:
+            result = await self._handle(page, request, form_data.read_struct(fields, page.form))
+        except _FORM_PROBLEMS as problem:
+            if page.form_page is None or not browser.wants_page:
                 raise
-            return await self._draw_again(self.by_id[page.again], visit, browser, problem, fields)
-        return self._answer(page, visit, browser, made)
+            return await self._render_form(
+                self.by_id[page.form_page], request, browser, problem, fields
+            )
+        return self._answer(page, request, browser, result)
 
-    async def _handle(self, page: Page, visit: PageRequest[Any], sent: Struct) -> Any:
+    async def _handle(self, page: Page, request: PageRequest[Any], submitted: Struct) -> Any:
         if page.before is not None:
-            await page.before(visit, sent)
-        if page.opens_own:
-            return await page.handler(visit, sent)
+            await page.before(request, submitted)
+        if page.opens_transactions:
+            return await page.handler(request, submitted)
 
         async def work(tx: Transaction) -> Any:
-            change = WriteContext(tx, visit.user.environment_id, visit.actor, page.page_id)
-            made = await page.handler(visit, sent, change)
-            assert change.noted, f"{page.page_id} left no trace in the audit log"
-            return made
+            context = WriteContext(tx, request.user.environment_id, request.actor, page.page_id)
+            result = await page.handler(request, submitted, context)
+            assert context.noted, f"{page.page_id} left no trace in the audit log"
+            return result
 
-        made = await self.services.db.write(work)
+        result = await self.services.db.write(work)
         self.services.wake()
-        return made
+        return result
 
-    async def _draw_again(
+    async def _render_form(
         self,
         page: Page,
-        visit: PageRequest[Any],
+        request: PageRequest[Any],
         browser: Browser,
         problem: Problem,
         fields: dict[str, list[str]],
     ) -> Response:
-        """The page that a form stands on, with what was wrong and what was typed."""
+        """The form's page with the problem and the submitted values, passwords left out."""
         assert page.template is not None
-        context = await page.handler(msgspec.structs.replace(visit, query=decode(page.query, b"")))
-        return self.views.draw(
-            self.frame(visit.scope, browser),
+        context = await page.handler(
+            msgspec.structs.replace(request, query=decode(page.query, b""))
+        )
+        return self.views.render(
+            self.layout(request.scope, browser),
             page.template,
             context,
             status=problems.STATUSES[type(problem)],
             problem=problem,
-            given={name: value for name, value in fields.items() if "password" not in name},
+            submitted={name: value for name, value in fields.items() if "password" not in name},
         )
 
     def _answer(
-        self, page: Page, visit: PageRequest[Any], browser: Browser, made: Any
+        self, page: Page, request: PageRequest[Any], browser: Browser, result: Any
     ) -> Response | Stream:
-        match made:
+        match result:
             case Response() | Stream():
-                return made
+                return result
             case Redirect():
-                return self._redirect(browser, made)
+                return self._redirect(browser, result)
             case TemplateResponse():
-                frame = self.frame(visit.scope, browser)
-                return self.views.draw(frame, made.template, made.context, status=made.status)
+                layout = self.layout(request.scope, browser)
+                return self.views.render(
+                    layout, result.template, result.context, status=result.status
+                )
             case dict():
                 assert page.template is not None, f"{page.page_id} has no template"
-                return self._page(page.template, visit, browser, made)
-        return Response(_encode(made), 200, JSON, [(b"vary", b"Cookie")])
+                return self._page(page.template, request, browser, result)
+        return Response(_encode(result), 200, JSON, [(b"vary", b"Cookie")])
 
     def _page(
-        self, template: str, visit: PageRequest[Any], browser: Browser, context: dict[str, Any]
+        self, template: str, request: PageRequest[Any], browser: Browser, context: dict[str, Any]
     ) -> Response:
-        """A page that is looked at: what was to be said is said, and a stranger gets a cookie.
+        """Render a page; consume its flash message, and give signed-out browsers a cookie.
 
-        The cookie of somebody who is not signed in is random and stored nowhere; the forms that
-        are open to them are tied to it.
+        That cookie is random and stored nowhere; the tokens of open forms are derived from it.
         """
-        cookies = [browser.set_said("")] if browser.said else []
+        cookies = [browser.set_flash("")] if browser.flash else []
         if not browser.session:
             token = sessions.mint_token()
             cookies.append(browser.set_session(token))
-            frame = msgspec.structs.replace(
-                self.frame(visit.scope, browser),
+            layout = msgspec.structs.replace(
+                self.layout(request.scope, browser),
                 token=self.services.secret.form_tokens(token)[0],
             )
         else:
-            frame = self.frame(visit.scope, browser)
-        answer = self.views.draw(frame, template, context)
+            layout = self.layout(request.scope, browser)
+        answer = self.views.render(layout, template, context)
         answer.headers += cookies
         return answer
 
     @staticmethod
     def _redirect(browser: Browser, redirect: Redirect) -> Response:
         headers = [(b"location", redirect.to.encode("ascii")), (b"vary", b"Cookie")]
-        if redirect.said:
-            headers.append(browser.set_said(redirect.said))
+        if redirect.flash:
+            headers.append(browser.set_flash(redirect.flash))
         if redirect.session is not None:
             headers.append(browser.set_session(redirect.session))
         return Response(b"", 303, "text/plain", headers)
 
 
 class _Dispatch:
-    """The ASGI application of one path: its pages by method. HEAD is answered like GET."""
+    """ASGI application of one path: dispatches to its pages by method, HEAD like GET."""
 
     def __init__(self, workspace: Workspace, pages: Sequence[Page]) -> None:
         self._workspace = workspace
@@ -278,8 +297,8 @@ class _Dispatch:
         await self._workspace.serve(page, scope, receive, send)
 
 
-class _Nothing:
-    """The ASGI application of what lies beside our pages: nothing, drawn for who is signed in."""
+class _NotFoundRoute:
+    """ASGI application of unknown workspace paths: 404, with the signed-in user's layout."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -289,8 +308,8 @@ class _Nothing:
         raise NotFound
 
 
-class _Files:
-    """The ASGI application of the scripts and styles: open, and without a look at the session."""
+class _StaticRoute:
+    """ASGI application of static files: open, and reads no session."""
 
     def __init__(self, assets: Assets) -> None:
         self._assets = assets
@@ -304,8 +323,8 @@ class _Files:
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
 
 
-def check(pages: Sequence[Page]) -> None:
-    """Raise ValueError where a page is declared so that it would not be safe, or not work."""
+def check_pages(pages: Sequence[Page]) -> None:
+    """Raise ValueError for declarations that are unsafe, contradictory or duplicate."""
     seen: set[tuple[str, str]] = set()
     ids = {page.page_id: page for page in pages}
     if len(ids) != len(pages):
@@ -317,10 +336,14 @@ def check(pages: Sequence[Page]) -> None:
             raise ValueError(f"{page.page_id}: what changes has a form or body, and no GET does")
         if sum(bool(kind) for kind in (page.form, page.body, page.streams)) > 1:
             raise ValueError(f"{page.page_id} takes a form, JSON or a stream, not several")
-        if page.role == ANYONE and page.changes and not page.opens_own:
+        if page.role == ANYONE and page.changes and not page.opens_transactions:
             raise ValueError(f"{page.page_id} is open, so nobody is there to make a change for")
-        if page.again is not None and (page.again not in ids or not ids[page.again].template):
-            raise ValueError(f"{page.page_id} is drawn again as {page.again}, which has no page")
+        if page.form_page is not None and (
+            page.form_page not in ids or not ids[page.form_page].template
+        ):
+            raise ValueError(
+                f"{page.page_id} names form_page {page.form_page}, which has no template"
+            )
         if page.tab is not None and (
             page.method != "GET" or re.findall(r"{(\w+)}", page.path) != ["project_id"]
         ):

@@ -1,4 +1,4 @@
-"""Draw pages: templates, what every one of them is given, and the headers that guard them."""
+"""Render pages: templates, their shared layout context, and the security headers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POLICY = (
     "media-src 'self'; connect-src 'self'; font-src 'self'; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'"
 )
-"""No page needs a script or style of its own inline, so none runs (reliability T14)."""
+"""No inline script or style runs, which contains injected markup (OWASP: CSP cheat sheet)."""
 
 _HEADERS = [
     (b"content-security-policy", POLICY.encode()),
@@ -43,7 +43,7 @@ _HEADERS = [
 
 
 class Link(Struct, frozen=True):
-    """One entry of the navigation."""
+    """Entry of the navigation; `is_here` marks the current page and pages below it."""
 
     path: str
     label: str
@@ -51,36 +51,36 @@ class Link(Struct, frozen=True):
 
 
 class LayoutContext(Struct, frozen=True, kw_only=True):
-    """What every page is drawn with, whatever its handler says."""
+    """Template context that every page gets beside its handler's."""
 
     user: SignedIn | None
     path: str
     token: str
-    """For the hidden field of forms and for X-CSRF-Token."""
+    """CSRF token, for the hidden field of forms and for X-CSRF-Token."""
     theme: str
-    said: str
+    flash: str
     request_id: str
 
 
 class FormError(Struct, frozen=True):
-    """A problem as templates see it; `pointer` names the field it is about, if it is about one."""
+    """A problem as templates show it; `pointer` is the JSON pointer of its field, or empty."""
 
     message: str
     pointer: str
 
     @staticmethod
-    def of(problem: Problem) -> FormError:
-        """What to say of this problem."""
+    def from_problem(problem: Problem) -> FormError:
+        """Message and pointer of a problem."""
         return FormError(problem.message, getattr(problem, "pointer", None) or "")
 
 
 class Views:
-    """The templates and the pages that the navigation leads to."""
+    """Template engine of the workspace, with its navigation."""
 
     def __init__(self, assets: Assets, pages: Sequence[Page]) -> None:
         self._nav = sorted(
             (page for page in pages if page.nav is not None),
-            key=lambda page: (page.nav_place, page.path),
+            key=lambda page: (page.nav_order, page.path),
         )
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
@@ -92,41 +92,42 @@ class Views:
         self._templates.globals |= {
             "asset": assets.url,
             "has_role": permissions.has_role,
-            "to": links.filled,
+            "fill_path": links.fill_path,
             "tabs": sorted(
                 (page for page in pages if page.tab is not None),
-                key=lambda page: (page.tab_place, page.path),
+                key=lambda page: (page.tab_order, page.path),
             ),
         }
         self._templates.filters |= {"moment": clock.format_ms, "ago": _ago, "sentence": _sentence}
 
-    def draw(
+    def render(
         self,
-        frame: LayoutContext,
+        layout: LayoutContext,
         template: str,
         context: dict[str, Any],
         *,
         status: int = 200,
         problem: Problem | None = None,
-        given: dict[str, list[str]] | None = None,
+        submitted: dict[str, list[str]] | None = None,
     ) -> Response:
-        """A whole page.
+        """Render a template into an HTML response.
 
-        Templates find the frame's members, the handler's context, and after a form was refused
-        `problem` and `given`, the fields as they were sent (`given_lists`: with all their values).
+        Templates see the layout's members and the handler's context. After a refused form they
+        also see `problem` (a FormError), `submitted` (the last value of each field) and
+        `submitted_lists` (all values of each field).
         """
         body = self._templates.get_template(template).render(
             {
-                "user": frame.user,
-                "nav": self._links(frame),
-                "here": frame.path,
-                "csrf": frame.token,
-                "theme": frame.theme,
-                "said": frame.said,
-                "request_id": frame.request_id,
-                "problem": None if problem is None else FormError.of(problem),
-                "given": {name: values[-1] for name, values in (given or {}).items()},
-                "given_lists": given or {},
+                "user": layout.user,
+                "nav": self._links(layout),
+                "here": layout.path,
+                "csrf": layout.token,
+                "theme": layout.theme,
+                "flash": layout.flash,
+                "request_id": layout.request_id,
+                "problem": None if problem is None else FormError.from_problem(problem),
+                "submitted": {name: values[-1] for name, values in (submitted or {}).items()},
+                "submitted_lists": submitted or {},
             }
             | context
         )
@@ -135,21 +136,21 @@ class Views:
             headers += problems.headers(problem)
         return Response(body.encode(), status, HTML, headers)
 
-    def draw_problem(self, frame: LayoutContext, problem: Problem) -> Response:
-        """The page of an error."""
+    def render_problem(self, layout: LayoutContext, problem: Problem) -> Response:
+        """Error page of a problem, with its HTTP status and headers."""
         status = problems.STATUSES[type(problem)]
         context = {"status": status}
-        return self.draw(frame, "shared/problem.html", context, status=status, problem=problem)
+        return self.render(layout, "shared/problem.html", context, status=status, problem=problem)
 
-    def _links(self, frame: LayoutContext) -> list[Link]:
-        user = frame.user
+    def _links(self, layout: LayoutContext) -> list[Link]:
+        user = layout.user
         if user is None:
             return []
         return [
             Link(
                 page.path,
                 page.nav or "",
-                frame.path == page.path or frame.path.startswith(f"{page.path}/"),
+                layout.path == page.path or layout.path.startswith(f"{page.path}/"),
             )
             for page in self._nav
             if page.role == ANYONE or permissions.has_role(user, page.role)
@@ -157,12 +158,12 @@ class Views:
 
 
 def _sentence(text: str) -> str:
-    """A problem's message as a sentence of its own."""
+    """Message with a capital first letter and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 
 def _ago(ms: int) -> str:
-    """How long ago a moment was, in words."""
+    """Time since `ms` (epoch milliseconds) in words: "just now", "3 hours ago"."""
     seconds = max(0, clock.now_ms() - ms) // 1000
     for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:

@@ -1,1 +1,1 @@
-"""Managers' pages of projects, their settings, batches and tasks."""
+"""Managers' pages of projects, settings, batches and tasks."""

@@ -1,4 +1,4 @@
-"""A project's batches: how far each is, new ones, and what is done to a whole batch."""
+"""Pages of a project's batches: list with progress, create, change status and priority."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DONE = {
 
 
 class BatchesQuery(Struct, frozen=True):
-    """Query of the page of batches."""
+    """Query of GET /projects/{project_id}/batches."""
 
     status: Annotated[
         BatchStatus | None, Enum(description="Only batches in this status.", words=BatchStatus)
@@ -44,20 +44,20 @@ class BatchesQuery(Struct, frozen=True):
 
 
 class NewBatch(Struct, kw_only=True):
-    """A new batch. `is_staging` holds its tasks back until it is finalized."""
+    """Form of a new batch. `is_staging` holds its tasks back until it is finalized."""
 
     name: str
     is_staging: bool = False
 
 
 class PriorityForm(Struct):
-    """How early a batch's tasks are given out; greater is earlier."""
+    """Form of a batch's priority; tasks of greater ones are leased first."""
 
     priority: int
 
 
 class BatchRowView(Struct, frozen=True):
-    """A batch with its counts, and what may be done to it."""
+    """Batch with its number of tasks per status, and the actions that its status allows."""
 
     batch: BatchRow
     counts: dict[str, int]
@@ -66,14 +66,14 @@ class BatchRowView(Struct, frozen=True):
     actions: list[str]
 
 
-async def show_batches(visit: PageRequest[BatchesQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}/batches: one page of them, oldest first."""
-    query = visit.query
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
-        found, token = await batch_rows_page(
+async def show_batches(request: PageRequest[BatchesQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}/batches: one page of batches, oldest first."""
+    query = request.query
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        batch_rows, token = await batch_rows_page(
             tx,
-            visit.secret,
+            request.secret,
             project.environment_id,
             BatchQuery(
                 scope=ScopeNames(project_id=project.project_id),
@@ -82,100 +82,100 @@ async def show_batches(visit: PageRequest[BatchesQuery]) -> dict[str, Any]:
                 next_token=query.next_token,
             ),
         )
-        shown = [await _shown(tx, one) for one in found]
+        batch_views = [await _batch_view(tx, batch) for batch in batch_rows]
     return {
         "project": project,
-        "batches": shown,
+        "batches": batch_views,
         "statuses": list(BatchStatus),
         "status": query.status,
         "next_token": token,
         "priority_max": work_queue.PRIORITY_MAX,
-        "about": visit.path.get("batch_id"),
+        "about": request.path.get("batch_id"),
     }
 
 
 async def create_batch(
-    visit: PageRequest[NoQuery], sent: NewBatch, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NewBatch, context: WriteContext
 ) -> Redirect:
-    """POST /projects/{project_id}/batches: one batch, its name new in the organization."""
-    project = await get_project(change.tx, visit)
+    """POST /projects/{project_id}/batches: create a batch; raises Conflict for a taken name."""
+    project = await get_project(context.tx, request)
     batch = await batches.open_batch(
-        change.tx,
+        context.tx,
         project,
-        name=sent.name,
-        is_staging=sent.is_staging,
+        name=submitted.name,
+        is_staging=submitted.is_staging,
         metadata={},
         callback=None,
     )
-    await change.note("batch", batch.batch_id, project_key=project.project_key)
-    return _back(visit, f"Batch {batch.name} is there.")
+    await context.note("batch", batch.batch_id, project_key=project.project_key)
+    return _redirect_to_list(request, f"Batch {batch.name} is there.")
 
 
-async def _move(visit: PageRequest[NoQuery], change: WriteContext, action: str) -> Redirect:
-    before = await _named(change.tx, visit)
-    batch = await batches.apply_action(change.tx, before, action)
-    await change.note(
+async def _move(request: PageRequest[NoQuery], context: WriteContext, action: str) -> Redirect:
+    before = await _get_batch(context.tx, request)
+    batch = await batches.apply_action(context.tx, before, action)
+    await context.note(
         "batch",
         batch.batch_id,
         project_key=batch.project_key,
         detail={"from": before.status, "to": batch.status},
     )
-    return _back(visit, f"Batch {batch.name} {_DONE[action]}.")
+    return _redirect_to_list(request, f"Batch {batch.name} {_DONE[action]}.")
 
 
 async def finalize_batch(
-    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
-    """POST …/finalize: a staging batch goes to work."""
-    return await _move(visit, change, "finalize")
+    """POST …/finalize: start a staging batch."""
+    return await _move(request, context, "finalize")
 
 
 async def pause_batch(
-    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
-    """POST …/pause: nobody is given its tasks until it is resumed."""
-    return await _move(visit, change, "pause")
+    """POST …/pause: stop leasing out the batch's tasks."""
+    return await _move(request, context, "pause")
 
 
 async def resume_batch(
-    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
-    """POST …/resume: a paused batch goes on."""
-    return await _move(visit, change, "resume")
+    """POST …/resume: lease out a paused batch's tasks again."""
+    return await _move(request, context, "resume")
 
 
 async def cancel_batch(
-    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
-    """POST …/cancel: the batch ends, and its pending tasks with it."""
-    return await _move(visit, change, "cancel")
+    """POST …/cancel: cancel the batch and its pending tasks."""
+    return await _move(request, context, "cancel")
 
 
 async def prioritize_batch(
-    visit: PageRequest[NoQuery], sent: PriorityForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: PriorityForm, context: WriteContext
 ) -> Redirect:
-    """POST …/priority: its tasks are given out earlier, or later."""
-    batch = await _named(change.tx, visit)
-    priority = await work_queue.prioritize(change.tx, batch, sent.priority)
-    await change.note(
+    """POST …/priority: change the order in which the batch's tasks are leased."""
+    batch = await _get_batch(context.tx, request)
+    priority = await work_queue.prioritize(context.tx, batch, submitted.priority)
+    await context.note(
         "batch",
         batch.batch_id,
         project_key=batch.project_key,
         detail={"priority": {"from": batch.priority, "to": priority}},
     )
-    return _back(visit, f"The priority of batch {batch.name} is changed.")
+    return _redirect_to_list(request, f"The priority of batch {batch.name} is changed.")
 
 
-async def _named(tx: Transaction, visit: PageRequest[Any]) -> BatchRow:
-    """The batch of the path, if the project of the path has it; raises NotFound."""
-    project = await get_project(tx, visit)
-    batch = await batches_store.find_batch(tx, project.environment_id, visit.path["batch_id"])
+async def _get_batch(tx: Transaction, request: PageRequest[Any]) -> BatchRow:
+    """Batch of the path within the project of the path; raises NotFound."""
+    project = await get_project(tx, request)
+    batch = await batches_store.find_batch(tx, project.environment_id, request.path["batch_id"])
     if batch is None or batch.project_key != project.project_key:
         raise NotFound("there is no such batch")
     return batch
 
 
-async def _shown(tx: Transaction, batch: BatchRow) -> BatchRowView:
+async def _batch_view(tx: Transaction, batch: BatchRow) -> BatchRowView:
     progress = await batches_store.find_progress(tx, batch.project_key, batch.batch_id)
     counts = {status.value: progress[status] for status in sorted(progress, key=_order)}
     actions = [name for name, (starts, _) in batches.TRANSITIONS.items() if batch.status in starts]
@@ -186,8 +186,8 @@ def _order(status: str) -> int:
     return ("completed", "error", "canceled", "pending").index(status)
 
 
-def _back(visit: PageRequest[Any], said: str) -> Redirect:
-    return Redirect(to=links.filled(BATCHES, project_id=visit.path["project_id"]), said=said)
+def _redirect_to_list(request: PageRequest[Any], flash: str) -> Redirect:
+    return Redirect(to=links.fill_path(BATCHES, project_id=request.path["project_id"]), flash=flash)
 
 
 PAGES = (
@@ -199,7 +199,7 @@ PAGES = (
         query=BatchesQuery,
         template="projects/batches.html",
         tab="Batches",
-        tab_place=20,
+        tab_order=20,
     ),
     Page(
         page_id="create_batch_on_page",
@@ -208,7 +208,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=create_batch,
         form=NewBatch,
-        again="show_batches",
+        form_page="show_batches",
     ),
     Page(
         page_id="prioritize_batch",
@@ -217,7 +217,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=prioritize_batch,
         form=PriorityForm,
-        again="show_batches",
+        form_page="show_batches",
     ),
     *(
         Page(
@@ -228,7 +228,7 @@ PAGES = (
             handler=handler,
             is_long=verb == "cancel",
             form=NoFields,
-            again="show_batches",
+            form_page="show_batches",
         )
         for verb, handler in (
             ("finalize", finalize_batch),

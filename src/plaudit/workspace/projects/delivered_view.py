@@ -1,6 +1,6 @@
-"""A task as it is delivered, for people to read: conversations with everybody's judgement beside.
+"""View of a task's delivered threads with their annotations, for managers.
 
-Unlike the annotation page it hides nothing: who wrote what, and what people said of it.
+Unlike the annotation page it shows the models' names and all annotations.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.render import rich_text
 
 LONG_CHARS = 80
-"""A value with more characters stands below its name, not beside it."""
+"""Longest value, in characters, that is shown beside its title instead of below."""
 
 
 class Judgement(Struct, frozen=True):
-    """An annotation: what was asked, what was said, and why."""
+    """Annotation as text; `why` is its justification."""
 
     title: str
     value: str
@@ -32,14 +32,14 @@ class Judgement(Struct, frozen=True):
 
 
 class StepDelivered(Struct, frozen=True):
-    """A piece of a message with what was said of it."""
+    """Step of a message with its annotations."""
 
     body: Markup
     judgements: list[Judgement]
 
 
 class MessageDelivered(Struct, frozen=True):
-    """A message with everything in it and what was said of it, criteria included."""
+    """Message with its parts, annotations and rubric scores."""
 
     role: str
     source_id: str
@@ -53,7 +53,7 @@ class MessageDelivered(Struct, frozen=True):
 
 
 class TurnDelivered(Struct, frozen=True):
-    """A turn: its messages, and what compares them."""
+    """Turn with its messages and its own annotations, which compare them."""
 
     name: str
     messages: list[MessageDelivered]
@@ -61,7 +61,7 @@ class TurnDelivered(Struct, frozen=True):
 
 
 class ThreadDelivered(Struct, frozen=True):
-    """A conversation."""
+    """Thread with its turns and its own annotations."""
 
     name: str
     turns: list[TurnDelivered]
@@ -69,11 +69,11 @@ class ThreadDelivered(Struct, frozen=True):
 
 
 def build(threads: Sequence[Thread], files: Files) -> list[ThreadDelivered]:
-    """Lay out a task's threads. Renders every text, so call it outside the event loop."""
+    """Build the view of a task's threads; slow, so call it outside the event loop."""
     return [
         ThreadDelivered(
             "Conversation" if len(threads) == 1 else f"Conversation {number}",
-            [_turn(turn, place, files) for place, turn in enumerate(thread.turns, 1)],
+            [_turn(turn, position, files) for position, turn in enumerate(thread.turns, 1)],
             _judgements(thread.annotations),
         )
         for number, thread in enumerate(threads, 1)
@@ -82,13 +82,13 @@ def build(threads: Sequence[Thread], files: Files) -> list[ThreadDelivered]:
 
 def _turn(turn: Turn, number: int, files: Files) -> TurnDelivered:
     criteria = {
-        one.id: one.criterion
+        definition.id: definition.criterion
         for rubric in turn.rubrics or ()
-        for one in rubric.criteria_definitions
+        for definition in rubric.criteria_definitions
     }
     return TurnDelivered(
         f"Turn {number}",
-        [_message(one, criteria, files) for one in turn.messages],
+        [_message(message, criteria, files) for message in turn.messages],
         _judgements(turn.annotations),
     )
 
@@ -97,62 +97,63 @@ def _message(message: Message, criteria: dict[str, str], files: Files) -> Messag
     def rendered(text: str | None) -> Markup:
         return rich_text.render_markdown(files.put_into(text or ""), files.is_shown)
 
-    parameters, said = message.model_parameters, message.content
+    parameters, content = message.model_parameters, message.content
     return MessageDelivered(
         role=message.role.value,
         source_id=message.source_id,
         model=parameters.model if parameters else None,
-        body=rendered(said.text),
-        reasoning=[rendered(one.content) for one in said.reasoning or () if one.content],
+        body=rendered(content.text),
+        reasoning=[rendered(part.content) for part in content.reasoning or () if part.content],
         references=[
-            (one.category or "Reference", rendered(one.content))
-            for one in said.reference_texts or ()
+            (reference.category or "Reference", rendered(reference.content))
+            for reference in content.reference_texts or ()
         ],
-        files=[file_shown(one, files) for one in said.attachments or ()],
+        files=[file_shown(attachment, files) for attachment in content.attachments or ()],
         steps=[
-            StepDelivered(rendered(one.text), _judgements(one.annotations))
-            for one in said.chunks or ()
+            StepDelivered(rendered(chunk.text), _judgements(chunk.annotations))
+            for chunk in content.chunks or ()
         ],
         judgements=[*_judgements(message.annotations), *_scores(message, criteria)],
     )
 
 
 def _scores(message: Message, criteria: dict[str, str]) -> list[Judgement]:
-    """What the criteria of rubrics came to for a message."""
-    found = []
+    """Rubric scores of a message, with the annotations of each criterion."""
+    judgements = []
     for evaluation in message.rubric_evaluations or ():
-        for one in evaluation.criteria_evaluations or ():
-            name = criteria.get(one.criterion_definition_id or "", "Criterion")
-            if one.score is not None:
-                found.append(Judgement(name, str(one.score), False, None))
-            found += _judgements(one.annotations or (), f"{name}: ")
-    return found
+        for scored in evaluation.criteria_evaluations or ():
+            name = criteria.get(scored.criterion_definition_id or "", "Criterion")
+            if scored.score is not None:
+                judgements.append(Judgement(name, str(scored.score), False, None))
+            judgements += _judgements(scored.annotations or (), f"{name}: ")
+    return judgements
 
 
 def _judgements(annotations: Sequence[Annotation], prefix: str = "") -> list[Judgement]:
-    found = []
-    for one in annotations:
-        text = _text(one)
+    judgements = []
+    for annotation in annotations:
+        text = _text(annotation)
         is_long = len(text) > LONG_CHARS or "\n" in text
-        found.append(Judgement(prefix + (one.title or one.key), text, is_long, one.justification))
-    return found
+        title = prefix + (annotation.title or annotation.key)
+        judgements.append(Judgement(title, text, is_long, annotation.justification))
+    return judgements
 
 
-def _text(one: Annotation) -> str:
-    if one.value is None:
-        if one.not_applicable:
+def _text(annotation: Annotation) -> str:
+    if annotation.value is None:
+        if annotation.not_applicable:
             return "not applicable"
-        return "cannot assess" if one.cannot_assess else "–"
-    label = _label(one)
-    return _plain(one.value) if label is None else f"{_plain(one.value)} · {label}"
+        return "cannot assess" if annotation.cannot_assess else "–"
+    label = _label(annotation)
+    return _plain(annotation.value) if label is None else f"{_plain(annotation.value)} · {label}"
 
 
-def _label(one: Annotation) -> str | None:
-    """What the value is called, where the annotation says so and it differs."""
-    values = one.possible_values or []
-    if one.labels and len(one.labels) == len(values) and one.value in values:
-        label = one.labels[values.index(one.value)]
-        return None if label == str(one.value) else label
+def _label(annotation: Annotation) -> str | None:
+    """Label of the annotation's value, None without one or if it equals the value."""
+    values = annotation.possible_values or []
+    if annotation.labels and len(annotation.labels) == len(values) and annotation.value in values:
+        label = annotation.labels[values.index(annotation.value)]
+        return None if label == str(annotation.value) else label
     return None
 
 
@@ -161,6 +162,6 @@ def _plain(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str | int | float):
         return str(value)
-    if isinstance(value, list) and all(isinstance(one, str | int) for one in value):
+    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
         return ", ".join(map(str, value))
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -1,4 +1,4 @@
-"""Projects as managers see them: the list, a new one, and how one comes on."""
+"""Managers' pages of projects: list, new project, overview and charts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NEW = "/new-project"
 PROJECT = f"{PROJECTS}/{{project_id}}"
 PAGES_MAX = 1_000_000
 EMPTY = "empty"
-"""The kind of form that has no questions yet."""
+"""Choice of a form without questions, beside the presets."""
 
 
 class ProjectsQuery(Struct, frozen=True):
@@ -39,7 +39,7 @@ class ProjectsQuery(Struct, frozen=True):
 
 
 class NewProject(Struct, kw_only=True):
-    """A new project. `form` is the name of a preset, or EMPTY; `template` is JSON."""
+    """Form of a new project. `form` is a preset's name or EMPTY; `template` is JSON."""
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
 
@@ -56,32 +56,32 @@ class NewProject(Struct, kw_only=True):
     template: str | None = None
 
 
-async def show_projects(visit: PageRequest[ProjectsQuery]) -> dict[str, Any]:
-    """GET /projects: all of them, the newest first."""
-    async with visit.db.read() as tx:
-        found, pages = await dashboard.list_summaries_page(
-            tx, visit.user.environment_id, visit.query.page
+async def show_projects(request: PageRequest[ProjectsQuery]) -> dict[str, Any]:
+    """GET /projects: one page of projects with their counts, newest first."""
+    async with request.db.read() as tx:
+        standings, pages = await dashboard.list_summaries_page(
+            tx, request.user.environment_id, request.query.page
         )
     return {
-        "standings": found,
-        "page": visit.query.page,
+        "standings": standings,
+        "page": request.query.page,
         "pages": pages,
         "most": dashboard.COUNTED_MAX,
     }
 
 
-async def show_new_project(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /new-project: the form for one."""
+async def show_new_project(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /new-project: form of a new project."""
     return {
         "presets": list(PRESETS),
         "empty": EMPTY,
         "overlap_max": OVERLAP_MAX,
-        "was": general_values("", ProjectDetail()) | {"form": next(iter(PRESETS))},
+        "values": general_values("", ProjectDetail()) | {"form": next(iter(PRESETS))},
     }
 
 
 def general_values(name: str, detail: ProjectDetail) -> dict[str, Any]:
-    """What the fields of a project's name and rules hold before anybody types."""
+    """Initial values of the form fields of a project's name and rules."""
     numbers = {
         name: "" if value is None else str(value)
         for name in ("overlap", "review_percent", "lease_seconds")
@@ -97,39 +97,41 @@ def general_values(name: str, detail: ProjectDetail) -> dict[str, Any]:
 
 
 async def create_project(
-    visit: PageRequest[NoQuery], sent: NewProject, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NewProject, context: WriteContext
 ) -> Redirect:
-    """POST /projects: one project; its questions are looked at next."""
+    """POST /projects: create a project and redirect to its questions; raises Conflict."""
     detail = ProjectDetail(
-        types=form_data.lines_in(sent.types),
-        models=form_data.lines_in(sent.models),
-        form=None if sent.form == EMPTY else sent.form,  # type: ignore[arg-type]
-        template=None if sent.template is None else form_data.json_in(sent.template, "/template"),
-        overlap=sent.overlap,
-        guidelines=sent.guidelines,
-        review=sent.review,
-        review_percent=sent.review_percent,
-        lease_seconds=sent.lease_seconds,
-        blind=sent.blind,
+        types=form_data.split_lines(submitted.types),
+        models=form_data.split_lines(submitted.models),
+        form=None if submitted.form == EMPTY else submitted.form,  # type: ignore[arg-type]
+        template=None
+        if submitted.template is None
+        else form_data.parse_json_field(submitted.template, "/template"),
+        overlap=submitted.overlap,
+        guidelines=submitted.guidelines,
+        review=submitted.review,
+        review_percent=submitted.review_percent,
+        lease_seconds=submitted.lease_seconds,
+        blind=submitted.blind,
     )
     project = await projects.create_project(
-        change.tx,
-        change.environment_id,
-        name=sent.name,
+        context.tx,
+        context.environment_id,
+        name=submitted.name,
         detail=projects.checked_detail(detail),
     )
-    await change.note("project", project.project_id, project_key=project.project_key)
-    to = links.filled(f"{PROJECT}/settings/form", project_id=project.project_id)
+    await context.note("project", project.project_id, project_key=project.project_key)
+    to = links.fill_path(f"{PROJECT}/settings/form", project_id=project.project_id)
     return Redirect(
-        to=f"{to}?start={EMPTY}" if sent.form == EMPTY else to,
-        said="The project is there. Now look at its questions.",
+        to=f"{to}?start={EMPTY}" if submitted.form == EMPTY else to,
+        flash="The project is there. Now look at its questions.",
     )
 
 
-async def show_project(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}: how it comes on, and what is set for it."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
+async def show_project(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}: overview with progress, pace and settings."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
         progress = await statistics.progress(tx, project)
         pace = await statistics.pace(tx, project, clock.now_ms())
     detail = project_detail(project)
@@ -149,10 +151,10 @@ async def show_project(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def show_charts(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}/charts: pace, times and values as pictures."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
+async def show_charts(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}/charts: charts of pace, times per task and answer values."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
         pace = await statistics.pace(tx, project, clock.now_ms())
         rows = await statistics.last_answers(tx, project)
     form = form_of(project_detail(project))
@@ -163,7 +165,7 @@ async def show_charts(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         "pace_chart": charts.days_chart(pace),
         "sampled": sampled,
         "times_chart": charts.bars_chart(sampled.times),
-        "spreads": [(one, charts.row_widths(one.bars)) for one in sampled.spreads],
+        "spreads": [(spread, charts.row_widths(spread.bars)) for spread in sampled.spreads],
         "sample": statistics.SAMPLE,
         "most": statistics.COUNTED_MAX,
     }
@@ -178,7 +180,7 @@ PAGES = (
         query=ProjectsQuery,
         template="projects/projects.html",
         nav="Projects",
-        nav_place=30,
+        nav_order=30,
     ),
     Page(
         page_id="show_new_project",
@@ -194,7 +196,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=create_project,
         form=NewProject,
-        again="show_new_project",
+        form_page="show_new_project",
     ),
     Page(
         page_id="show_project",
@@ -203,7 +205,7 @@ PAGES = (
         handler=show_project,
         template="projects/project.html",
         tab="Overview",
-        tab_place=10,
+        tab_order=10,
     ),
     Page(
         page_id="show_charts",
@@ -212,6 +214,6 @@ PAGES = (
         handler=show_charts,
         template="projects/charts.html",
         tab="Charts",
-        tab_place=40,
+        tab_order=40,
     ),
 )

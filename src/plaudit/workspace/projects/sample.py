@@ -1,4 +1,4 @@
-"""A conversation to try questions on, where a project has none to show yet."""
+"""Sample conversation on which managers preview a form's questions."""
 
 from __future__ import annotations
 
@@ -38,16 +38,18 @@ _CRITERIA = (("crit_1", "Names a time in minutes", 2), ("crit_2", "Has exactly t
 
 
 def conversation(form: Form, count: int) -> list[Thread]:
-    """A prompt with `count` responses, and whatever else the form's questions are about."""
-    levels = {one.level for one in form.fields}
-    roles = {one.applies_to for one in form.fields}
+    """One thread: a prompt, `count` responses, and the messages and rubrics that the form needs."""
+    levels = {field.level for field in form.fields}
+    roles = {field.applies_to for field in form.fields}
     messages = [_message(role, role.value, text) for role, text in _OTHERS.items() if role in roles]
     messages.append(_message(MessageRole.user, "user", _PROMPT))
     for number, text in enumerate(_RESPONSES[:count], 1):
-        one = _message(MessageRole.assistant, f"response_{number}", text)
+        response = _message(MessageRole.assistant, f"response_{number}", text)
         if Level.chunk in levels:
-            one.content.chunks = [Chunk(type="text", text=step, annotations=[]) for step in _STEPS]
-        messages.append(one)
+            response.content.chunks = [
+                Chunk(type="text", text=step, annotations=[]) for step in _STEPS
+            ]
+        messages.append(response)
     turn = Turn(id="turn_0", messages=messages, annotations=[])
     if Level.criterion in levels:
         turn.rubrics = [

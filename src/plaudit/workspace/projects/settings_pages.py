@@ -1,8 +1,7 @@
-"""What is set for a project: its name and rules, guidelines, opening conversation, and questions.
+"""Settings pages of a project: name and rules, guidelines, opening conversation, questions.
 
-Each page changes its own fields alone, so that what others change at the same moment stays. The
-previews take a POST because what is typed does not fit into an address; they open no transaction
-to write in, and change nothing.
+Each page writes its own fields only, so that concurrent changes of other fields are kept. Previews
+are POST requests because drafts do not fit into a URL; they write nothing.
 """
 
 from __future__ import annotations
@@ -48,11 +47,11 @@ GUIDELINES = f"{SETTINGS}/guidelines"
 TEMPLATE = f"{SETTINGS}/template"
 
 PREVIEW = "projects/preview.html"
-"""The template of every preview: a whole document, of which the page's script takes the body."""
+"""Template of every preview: a whole document, whose body the page's script inserts."""
 
 
 class GeneralForm(Struct, kw_only=True):
-    """A project's name and the rules of working on it; types and models are one a line."""
+    """Form of a project's name and rules; `types` and `models` have one entry per line."""
 
     ACCEPTED: ClassVar[dict[str, Any]] = {"review": Review}
 
@@ -67,105 +66,105 @@ class GeneralForm(Struct, kw_only=True):
 
 
 class GuidelinesForm(Struct):
-    """Guidelines in markdown; blank takes them away."""
+    """Form of the guidelines in markdown; blank removes them."""
 
     guidelines: str | None = None
 
 
 class TemplateForm(Struct):
-    """The template as JSON; blank takes it away."""
+    """Form of the template as JSON; blank removes it."""
 
     template: str | None = None
 
 
 class QuestionsForm(Struct):
-    """The questions as JSON; blank takes the project's own ones away."""
+    """Form of the questions as JSON; blank removes the project's own ones."""
 
     form: str | None = None
 
 
 class QuestionsQuery(Struct, frozen=True):
-    """Query of the page of questions."""
+    """Query of GET …/settings/form."""
 
     start: Annotated[str | None, Text(description="`empty` begins without questions.")] = None
 
 
 class GuidelinesTyped(Struct, forbid_unknown_fields=True):
-    """Guidelines as they are being typed."""
+    """Draft of the guidelines, for a preview."""
 
     text: str
 
 
 class TemplateTyped(Struct, forbid_unknown_fields=True):
-    """A template and values for its variables as they are being typed, both JSON."""
+    """Draft of a template and of values for its variables, both JSON, for a preview."""
 
     template: str
     variables: str
 
 
 class QuestionsTyped(Struct, forbid_unknown_fields=True):
-    """Questions as they are being put together, and on how many responses to try them."""
+    """Draft of the questions, and the number of sample responses, for a preview."""
 
     form: Any
     responses: int = 2
 
 
-async def show_settings(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET …/settings: the name and the rules of working."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
+async def show_settings(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET …/settings: form of the name and rules."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
     return {
         "project": project,
         "overlap_max": OVERLAP_MAX,
-        "was": general_values(project.name, project_detail(project)),
+        "values": general_values(project.name, project_detail(project)),
     }
 
 
 async def save_settings(
-    visit: PageRequest[NoQuery], sent: GeneralForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: GeneralForm, context: WriteContext
 ) -> Redirect:
-    """POST …/settings: these fields, and nothing else."""
-    changes = {name: getattr(sent, name) for name in sent.__struct_fields__}
+    """POST …/settings: save name and rules; raises InvalidContent, Conflict."""
+    changes = {name: getattr(submitted, name) for name in submitted.__struct_fields__}
     for name in ("types", "models"):
-        changes[name] = form_data.lines_in(changes[name])
-    return await _save(visit, change, changes, SETTINGS, "The settings are saved.")
+        changes[name] = form_data.split_lines(changes[name])
+    return await _save(request, context, changes, SETTINGS, "The settings are saved.")
 
 
-async def show_guidelines(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET …/settings/guidelines: the text, and how it looks."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
+async def show_guidelines(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET …/settings/guidelines: form of the guidelines and their rendering."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
     text = project_detail(project).guidelines or ""
     return {
         "project": project,
         "text": text,
         "chars_max": projects.GUIDELINES_CHARS_MAX,
-        "drawn": await asyncio.to_thread(rich_text.render_markdown, text),
+        "rendered": await asyncio.to_thread(rich_text.render_markdown, text),
     }
 
 
 async def save_guidelines(
-    visit: PageRequest[NoQuery], sent: GuidelinesForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: GuidelinesForm, context: WriteContext
 ) -> Redirect:
-    """POST …/settings/guidelines: what annotators read from now on."""
-    changes = {"guidelines": sent.guidelines}
-    return await _save(visit, change, changes, GUIDELINES, "The guidelines are saved.")
+    """POST …/settings/guidelines: save the guidelines."""
+    changes = {"guidelines": submitted.guidelines}
+    return await _save(request, context, changes, GUIDELINES, "The guidelines are saved.")
 
 
 async def preview_guidelines(
-    visit: PageRequest[NoQuery], sent: GuidelinesTyped
+    request: PageRequest[NoQuery], submitted: GuidelinesTyped
 ) -> TemplateResponse:
-    """POST …/settings/guidelines/preview: how the text looks. Changes nothing."""
-    await _require_project(visit)
-    text = sent.text[: projects.GUIDELINES_CHARS_MAX]
-    drawn = await asyncio.to_thread(rich_text.render_markdown, text)
-    return _preview(markdown=drawn)
+    """POST …/settings/guidelines/preview: render a draft."""
+    await _require_project(request)
+    text = submitted.text[: projects.GUIDELINES_CHARS_MAX]
+    rendered = await asyncio.to_thread(rich_text.render_markdown, text)
+    return _preview(markdown=rendered)
 
 
-async def show_template(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET …/settings/template: from `template_variables` to the opening conversation."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
+async def show_template(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET …/settings/template: form of the template, with example values."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
     value = project_detail(project).template
     template = templates.read_template(value)
     return {
@@ -183,25 +182,31 @@ async def show_template(visit: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def save_template(
-    visit: PageRequest[NoQuery], sent: TemplateForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: TemplateForm, context: WriteContext
 ) -> Redirect:
-    """POST …/settings/template: for tasks that are created from now on."""
-    value = None if sent.template is None else form_data.json_in(sent.template, "/template")
+    """POST …/settings/template: save the template for tasks created from now on."""
+    value = (
+        None
+        if submitted.template is None
+        else form_data.parse_json_field(submitted.template, "/template")
+    )
     return await _save(
-        visit, change, {"template": value}, TEMPLATE, "The opening conversation is saved."
+        request, context, {"template": value}, TEMPLATE, "The opening conversation is saved."
     )
 
 
-async def preview_template(visit: PageRequest[NoQuery], sent: TemplateTyped) -> TemplateResponse:
-    """POST …/settings/template/preview: the conversation it makes. Changes nothing."""
-    await _require_project(visit)
+async def preview_template(
+    request: PageRequest[NoQuery], submitted: TemplateTyped
+) -> TemplateResponse:
+    """POST …/settings/template/preview: render the conversation that a draft makes."""
+    await _require_project(request)
 
-    def draw() -> Any:
+    def build() -> Any:
         try:
-            template = templates.read_template(form_data.json_in(sent.template, ""))
+            template = templates.read_template(form_data.parse_json_field(submitted.template, ""))
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"/template{exc.pointer or ''}") from exc
-        values = form_data.json_in(sent.variables, "/variables")
+        values = form_data.parse_json_field(submitted.variables, "/variables")
         if not isinstance(values, dict):
             raise InvalidContent("expected an object: a value for each name", pointer="/variables")
         try:
@@ -211,18 +216,18 @@ async def preview_template(visit: PageRequest[NoQuery], sent: TemplateTyped) -> 
         return annotation_view.build(Form(fields=[]), content or [], own_order(content or []))
 
     try:
-        return _preview(shown=await asyncio.to_thread(draw))
+        return _preview(view=await asyncio.to_thread(build))
     except InvalidContent as exc:
         return _preview(fault=exc)
 
 
-async def show_questions(visit: PageRequest[QuestionsQuery]) -> dict[str, Any]:
-    """GET …/settings/form: the editor of the questions, with a preview beside it."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
+async def show_questions(request: PageRequest[QuestionsQuery]) -> dict[str, Any]:
+    """GET …/settings/form: editor of the questions with a preview."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
     detail = project_detail(project)
     form = form_of(detail)
-    if visit.query.start == EMPTY and detail.form is None:
+    if request.query.start == EMPTY and detail.form is None:
         form = Form(fields=[])
     return {
         "project": project,
@@ -246,62 +251,68 @@ async def show_questions(visit: PageRequest[QuestionsQuery]) -> dict[str, Any]:
 
 
 async def save_questions(
-    visit: PageRequest[NoQuery], sent: QuestionsForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: QuestionsForm, context: WriteContext
 ) -> Redirect:
-    """POST …/settings/form: what is asked from now on."""
-    value = None if sent.form is None else form_data.json_in(sent.form, "/form")
-    said = "The questions are saved." if value is not None else "The usual questions are asked."
-    return await _save(visit, change, {"form": value}, FORM, said)
+    """POST …/settings/form: save the questions; raises InvalidContent."""
+    value = None if submitted.form is None else form_data.parse_json_field(submitted.form, "/form")
+    flash = "The questions are saved." if value is not None else "The usual questions are asked."
+    return await _save(request, context, {"form": value}, FORM, flash)
 
 
-async def preview_questions(visit: PageRequest[NoQuery], sent: QuestionsTyped) -> TemplateResponse:
-    """POST …/settings/form/preview: the page that annotators would see. Changes nothing."""
-    await _require_project(visit)
-    count = max(0, min(sample.RESPONSES_MAX, sent.responses))
+async def preview_questions(
+    request: PageRequest[NoQuery], submitted: QuestionsTyped
+) -> TemplateResponse:
+    """POST …/settings/form/preview: render the annotation page of a draft."""
+    await _require_project(request)
+    count = max(0, min(sample.RESPONSES_MAX, submitted.responses))
 
-    def draw() -> tuple[Any, list[str]]:
-        form = read_form(sent.form)
+    def build() -> tuple[Any, list[str]]:
+        form = read_form(submitted.form)
         content = sample.conversation(form, count)
-        asked = {id(one.field) for one in questions(form, content)}
-        left = [one.title or one.key for one in form.fields if id(one) not in asked]
-        return annotation_view.build(form, content, own_order(content)), left
+        asked = {id(question.field) for question in questions(form, content)}
+        unasked = [field.title or field.key for field in form.fields if id(field) not in asked]
+        return annotation_view.build(form, content, own_order(content)), unasked
 
     try:
-        shown, left = await asyncio.to_thread(draw)
+        view, unasked = await asyncio.to_thread(build)
     except InvalidContent as exc:
         return _preview(fault=exc)
-    return _preview(shown=shown, left=left)
+    return _preview(view=view, unasked=unasked)
 
 
 async def _save(
-    visit: PageRequest[NoQuery], change: WriteContext, changes: dict[str, Any], path: str, said: str
+    request: PageRequest[NoQuery],
+    context: WriteContext,
+    changes: dict[str, Any],
+    path: str,
+    flash: str,
 ) -> Redirect:
-    public_id = visit.path["project_id"]
-    was, project = await projects.change_project(
-        change.tx, change.environment_id, public_id, changes
+    public_id = request.path["project_id"]
+    before, project = await projects.change_project(
+        context.tx, context.environment_id, public_id, changes
     )
-    await change.note(
+    await context.note(
         "project",
         project.project_id,
         project_key=project.project_key,
-        detail=projects.audit_detail(was, project, changes),
+        detail=projects.audit_detail(before, project, changes),
     )
-    return Redirect(to=links.filled(path, project_id=public_id), said=said)
+    return Redirect(to=links.fill_path(path, project_id=public_id), flash=flash)
 
 
-async def _require_project(visit: PageRequest[NoQuery]) -> None:
-    async with visit.db.read(snapshot=False) as tx:
-        await get_project(tx, visit)
+async def _require_project(request: PageRequest[NoQuery]) -> None:
+    async with request.db.read(snapshot=False) as tx:
+        await get_project(tx, request)
 
 
 def _preview(
     *,
-    shown: Any = None,
+    view: Any = None,
     markdown: Any = None,
     fault: InvalidContent | None = None,
-    left: list[str] | None = None,
+    unasked: list[str] | None = None,
 ) -> TemplateResponse:
-    context = {"shown": shown, "markdown": markdown, "fault": fault, "left": left or []}
+    context = {"view": view, "markdown": markdown, "fault": fault, "unasked": unasked or []}
     return TemplateResponse(template=PREVIEW, context=context)
 
 
@@ -320,7 +331,7 @@ def _editor(page_id: str, path: str, handler: Any, template: str, **fields: Any)
     )
 
 
-def _saving(page_id: str, path: str, handler: Any, form: type[Struct], again: str) -> Page:
+def _saving(page_id: str, path: str, handler: Any, form: type[Struct], form_page: str) -> Page:
     return Page(
         page_id=page_id,
         method="POST",
@@ -328,7 +339,7 @@ def _saving(page_id: str, path: str, handler: Any, form: type[Struct], again: st
         role=PersonRole.manager,
         handler=handler,
         form=form,
-        again=again,
+        form_page=form_page,
     )
 
 
@@ -340,7 +351,7 @@ def _previewing(page_id: str, path: str, handler: Any, body: type[Struct]) -> Pa
         role=PersonRole.manager,
         handler=handler,
         body=body,
-        opens_own=True,
+        opens_transactions=True,
     )
 
 
@@ -351,7 +362,7 @@ PAGES = (
         show_settings,
         "projects/settings.html",
         tab="Settings",
-        tab_place=90,
+        tab_order=90,
     ),
     _saving("save_settings", SETTINGS, save_settings, GeneralForm, "show_settings"),
     _editor("show_guidelines", GUIDELINES, show_guidelines, "projects/guidelines.html"),

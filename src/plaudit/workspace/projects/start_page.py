@@ -1,4 +1,4 @@
-"""Where a person arrives: the projects of their organization, and what to do next."""
+"""Start page after sign-in: the organization's projects with their counts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 
 
-async def show_start(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /work: every project with its counts."""
-    async with visit.db.read() as tx:
-        standings, has_more = await dashboard.list_summaries(tx, visit.user.environment_id)
+async def show_start(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /work: the newest projects with their counts."""
+    async with request.db.read() as tx:
+        standings, has_more = await dashboard.list_summaries(tx, request.user.environment_id)
     return {
         "standings": standings,
         "has_more": has_more,
@@ -30,6 +30,6 @@ PAGES = (
         handler=show_start,
         template="projects/start.html",
         nav="Work",
-        nav_place=10,
+        nav_order=10,
     ),
 )

@@ -1,4 +1,4 @@
-"""A project's tasks as managers see them: found, looked at from all sides, ended or reopened."""
+"""Managers' pages of tasks: search, details, cancel, error and reopen."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _decode_detail = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class TasksQuery(Struct, frozen=True):
-    """Query of the page of tasks. All are texts, so that a wrong one is told beside its field."""
+    """Query of GET …/tasks. All are texts, so that an error is shown beside its field."""
 
     q: Annotated[str | None, Text(description="A task's id or unique_id.")] = None
     status: Annotated[str | None, Text(description="Only tasks in this status.")] = None
@@ -71,29 +71,29 @@ class TasksQuery(Struct, frozen=True):
 
 
 class ErrorForm(Struct):
-    """Why a task cannot be done."""
+    """Form of the reason why a task is in error."""
 
     message: str
 
 
-async def show_tasks(visit: PageRequest[TasksQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}/tasks: those that the filters leave, in order of creation."""
-    query = visit.query
-    given = {name: value for name in query.__struct_fields__ if (value := getattr(query, name))}
-    token = given.pop("next_token", None)
+async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}/tasks: one page of filtered tasks in order of creation."""
+    query = request.query
+    filters = {name: value for name in query.__struct_fields__ if (value := getattr(query, name))}
+    token = filters.pop("next_token", None)
     rows: list[TaskSummary] = []
-    following, trouble = None, None
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
+    following, form_error = None, None
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
         try:
             if query.q is not None:
-                found = await task_work.find_in_project(tx, project, query.q.strip())
-                rows = [] if found is None else [_row(found)]
+                task = await task_work.find_in_project(tx, project, query.q.strip())
+                rows = [] if task is None else [_row(task)]
             else:
-                rows, following = await _page(tx, visit, project, token)
+                rows, following = await _list_page(tx, request, project, token)
         except InvalidContent as problem:
-            trouble = FormError.of(problem)
-        known = await _batch_names(tx, project, rows)
+            form_error = FormError.from_problem(problem)
+        batch_names = await _batch_names(tx, project, rows)
         listed = await batches.list_batches(
             tx,
             project.environment_id,
@@ -104,34 +104,34 @@ async def show_tasks(visit: PageRequest[TasksQuery]) -> dict[str, Any]:
     return {
         "project": project,
         "rows": rows,
-        "batch_names": known,
+        "batch_names": batch_names,
         "batches": listed,
         "statuses": list(STORED_STATUSES),
-        "filters": given,
-        "is_filtered": bool(given),
-        "is_scanned": bool({"created_after", "created_before"} & given.keys()),
+        "filters": filters,
+        "is_filtered": bool(filters),
+        "is_scanned": bool({"created_after", "created_before"} & filters.keys()),
         "scanned_max": listing.SCANNED_MAX,
         "following": None
         if following is None
-        else f"?{urlencode(given | {'next_token': following})}",
-    } | ({} if trouble is None else {"problem": trouble})
+        else f"?{urlencode(filters | {'next_token': following})}",
+    } | ({} if form_error is None else {"problem": form_error})
 
 
-async def _page(
-    tx: Transaction, visit: PageRequest[TasksQuery], project: ProjectRow, token: str | None
+async def _list_page(
+    tx: Transaction, request: PageRequest[TasksQuery], project: ProjectRow, token: str | None
 ) -> tuple[list[TaskSummary], str | None]:
-    """The rows that the filters leave; raises InvalidContent with the field as pointer."""
-    query = visit.query
+    """One page of filtered rows and the next page's token; raises InvalidContent at a field."""
+    query = request.query
     times = {name: moment(getattr(query, name), f"/{name}") for name in _BOUNDS}
     status = None
     if query.status is not None:
         if query.status not in set(STORED_STATUSES):
             raise InvalidContent("there is no such status", pointer="/status")
         status = TaskStatus(query.status)
-    batch = None if query.batch is None else await _batch_called(tx, project, query.batch)
+    batch = None if query.batch is None else await _find_batch(tx, project, query.batch)
     return await listing.task_summaries_page(
         tx,
-        visit.secret,
+        request.secret,
         project.environment_id,
         TaskQuery(
             scope=ScopeNames(
@@ -149,36 +149,36 @@ async def _page(
     )
 
 
-async def _batch_called(tx: Transaction, project: ProjectRow, word: str) -> BatchRow:
-    found = await batches.find_batch(tx, project.environment_id, word)
-    if found is None or found.project_key != project.project_key:
+async def _find_batch(tx: Transaction, project: ProjectRow, name_or_id: str) -> BatchRow:
+    batch = await batches.find_batch(tx, project.environment_id, name_or_id)
+    if batch is None or batch.project_key != project.project_key:
         by_name = await batches.list_batches_by_name(
-            tx, project.environment_id, names.normalize_name(word), project.project_key
+            tx, project.environment_id, names.normalize_name(name_or_id), project.project_key
         )
-        found = next(iter(by_name), None)
-    if found is None:
+        batch = next(iter(by_name), None)
+    if batch is None:
         raise InvalidContent("the project has no batch of this name or id", pointer="/batch")
-    return found
+    return batch
 
 
 async def _batch_names(
     tx: Transaction, project: ProjectRow, rows: list[TaskSummary]
 ) -> dict[str | None, str]:
-    found: dict[str | None, str] = {}
-    for batch_id in {one.batch_id for one in rows if one.batch_id is not None}:
+    names_by_id: dict[str | None, str] = {}
+    for batch_id in {row.batch_id for row in rows if row.batch_id is not None}:
         batch = await batches.find_batch(tx, project.environment_id, batch_id)
-        found[batch_id] = batch_id if batch is None else batch.name
-    return found
+        names_by_id[batch_id] = batch_id if batch is None else batch.name
+    return names_by_id
 
 
-async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}/tasks/{task_id}: what is in it, as JSON, and the work on it."""
-    async with visit.db.read() as tx:
-        project, task = await _named(tx, visit)
+async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}/tasks/{task_id}: threads, JSON and history of work."""
+    async with request.db.read() as tx:
+        project, task = await _get_task(tx, request)
         raw = await listing.find_task_json(
             tx, project.environment_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
         )
-        work = await task_work.get_task_work(tx, task, visit.user.organization_id)
+        work = await task_work.get_task_work(tx, task, request.user.organization_id)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
@@ -194,55 +194,57 @@ async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         "threads": await asyncio.to_thread(delivered_view.build, threads, files),
         "raw": msgspec.json.format(raw, indent=2).decode(),
         "work": work,
-        "notes": [(one, _decode_detail(one.detail)) for one in work.notes],
+        "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
         "now_ms": clock.now_ms(),
     }
 
 
 async def cancel_task(
-    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
-    """POST …/cancel: nobody is to work on the task any more."""
-    _, task = await _named(change.tx, visit)
-    await lifecycle.cancel_task(change.tx, change.environment_id, task)
-    return await _moved(visit, change, task, "The task is canceled.")
+    """POST …/cancel: cancel a task."""
+    _, task = await _get_task(context.tx, request)
+    await lifecycle.cancel_task(context.tx, context.environment_id, task)
+    return await _record_move(request, context, task, "The task is canceled.")
 
 
-async def fail_task(visit: PageRequest[NoQuery], sent: ErrorForm, change: WriteContext) -> Redirect:
-    """POST …/error: the task cannot be done, and why."""
-    text = sent.message.strip()
+async def fail_task(
+    request: PageRequest[NoQuery], submitted: ErrorForm, context: WriteContext
+) -> Redirect:
+    """POST …/error: put a task into error with a reason; raises InvalidContent."""
+    text = submitted.message.strip()
     if not 0 < len(text) <= MESSAGE_CHARS_MAX:
         raise InvalidContent(f"say why, in 1 to {MESSAGE_CHARS_MAX} characters", pointer="/message")
-    _, task = await _named(change.tx, visit)
-    await lifecycle.fail_task(change.tx, change.environment_id, task, [ErrorDetail(message=text)])
-    return await _moved(visit, change, task, "The task is in error.")
+    _, task = await _get_task(context.tx, request)
+    await lifecycle.fail_task(context.tx, context.environment_id, task, [ErrorDetail(message=text)])
+    return await _record_move(request, context, task, "The task is in error.")
 
 
 async def reopen_task(
-    visit: PageRequest[NoQuery], sent: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
-    """POST …/reopen: a completed task is to be done again."""
-    _, task = await _named(change.tx, visit)
-    await lifecycle.reopen_task(change.tx, change.environment_id, task)
-    return await _moved(visit, change, task, "The task is pending again.")
+    """POST …/reopen: make a completed task pending again."""
+    _, task = await _get_task(context.tx, request)
+    await lifecycle.reopen_task(context.tx, context.environment_id, task)
+    return await _record_move(request, context, task, "The task is pending again.")
 
 
-async def _named(tx: Transaction, visit: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
-    """The project and the task of the path; raises NotFound."""
-    project = await get_project(tx, visit)
-    task = await tasks.find_task(tx, project.environment_id, visit.path["task_id"])
+async def _get_task(tx: Transaction, request: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
+    """Project and task of the path; raises NotFound."""
+    project = await get_project(tx, request)
+    task = await tasks.find_task(tx, project.environment_id, request.path["task_id"])
     if task is None or task.project_key != project.project_key:
         raise NotFound("there is no such task")
     return project, task
 
 
-async def _moved(
-    visit: PageRequest[Any], change: WriteContext, task: StoredTask, said: str
+async def _record_move(
+    request: PageRequest[Any], context: WriteContext, task: StoredTask, flash: str
 ) -> Redirect:
-    await change.note(
+    await context.note(
         "task", task.task_id, project_key=task.project_key, detail={"from": task.status}
     )
-    return Redirect(to=links.filled(TASK, **visit.path), said=said)
+    return Redirect(to=links.fill_path(TASK, **request.path), flash=flash)
 
 
 def _row(task: StoredTask) -> TaskSummary:
@@ -260,7 +262,7 @@ PAGES = (
         query=TasksQuery,
         template="projects/tasks.html",
         tab="Tasks",
-        tab_place=30,
+        tab_order=30,
     ),
     Page(
         page_id="show_managed_task",
@@ -277,7 +279,7 @@ PAGES = (
             role=PersonRole.manager,
             handler=handler,
             form=form,
-            again="show_managed_task",
+            form_page="show_managed_task",
         )
         for page_id, verb, handler, form in (
             ("cancel_task_on_page", "cancel", cancel_task, NoFields),

@@ -1,1 +1,1 @@
-"""Foreign text as safe HTML, differences of texts, and charts."""
+"""Untrusted text as safe HTML, text diffs, and charts."""

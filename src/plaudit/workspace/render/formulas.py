@@ -1,7 +1,7 @@
-r"""Formulas: `$…$`, `$$…$$`, `\(…\)` and `\[…\]` in markdown, and LaTeX into MathML.
+r"""Formulas in markdown: `$…$`, `$$…$$`, `\(…\)` and `\[…\]`, converted from LaTeX to MathML.
 
-Browsers draw MathML themselves. What cannot be read, is too large or too deep stays as it was
-written. Amounts of money are no formulas.
+Formulas that cannot be parsed, or are too large or too deep, stay as source text. Amounts of money
+in dollars are not formulas.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from plaudit.workspace.render.render_budget import RenderBudget
-from plaudit.workspace.render.sanitize import TAGS, escaped, is_allowed
+from plaudit.workspace.render.sanitize import TAGS, escape_text, is_allowed
 
 CHARACTERS_MAX = 2_000
 LINES_MAX = 60
 DEPTH_MAX = 60
 ELEMENTS_MAX = 4_000
 COST_AT_LEAST = 20
-"""What a formula takes from the allowance at least, so that there are not too many of them."""
+"""Least number of characters that a formula takes from the budget, which bounds their count."""
 
 _CLOSERS = {"$$": "$$", "$": "$", r"\(": r"\)", r"\[": r"\]"}
 _DISPLAYED = ("$$", r"\[")
 _MONEY = re.compile(r"\d[\d.,]*(?:[kKmMbB]|bn)?\s+(?!\\)[^\W\d_]{2,}")
 _SIGNS = re.compile(r"[\\^_={}+*/<>|]")
-# Reading one side twice, it doubles with each level of nesting.
+# latex2mathml parses one argument twice, so each level of nesting doubles the time.
 _DOUBLING = r"\sideset"
 _DOUBLING_MAX = 2
 
@@ -53,7 +53,7 @@ _FAILURES = (
     exceptions.MissingSuperScriptOrSubscriptError,
     exceptions.NoAvailableTokensError,
     exceptions.NumeratorNotFoundError,
-    # The reader checks little: what it stumbles over is as foreign as what it refuses.
+    # latex2mathml checks little, so malformed input also raises these.
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -65,14 +65,14 @@ _FAILURES = (
 
 
 class _NoMacros(dict[str, Any]):
-    """Refuses definitions: a few of them, each using the last one twice, fill any memory."""
+    """Macro table that refuses definitions: nested ones grow exponentially."""
 
     def __setitem__(self, name: str, value: Any) -> None:
         raise ValueError("formulas define nothing")
 
 
 def read_formulas(reader: MarkdownIt) -> None:
-    """Teach a markdown reader formulas; its `env` must hold an `Allowance`."""
+    """Add the formula rules to a markdown parser; its `env["budget"]` must be a RenderBudget."""
     reader.inline.ruler.before("escape", "formula", _read_inline)
     ending: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     reader.block.ruler.before("fence", "formula", _read_block, ending)
@@ -80,7 +80,7 @@ def read_formulas(reader: MarkdownIt) -> None:
 
 
 def to_mathml(latex: str, *, is_display: bool = False) -> str | None:
-    """Convert to MathML of listed elements alone, without links; None for what is unreadable."""
+    """Convert LaTeX to MathML of allowed elements without links; None if it cannot be parsed."""
     if len(latex) > CHARACTERS_MAX or latex.count(_DOUBLING) > _DOUBLING_MAX:
         return None
     converter = Converter(display="block" if is_display else "inline")
@@ -94,45 +94,45 @@ def to_mathml(latex: str, *, is_display: bool = False) -> str | None:
 
 
 def _write_element(element: Element, pieces: list[str], depth: int) -> None:
-    """Write an element as HTML. The reader's texts hold references (`&#x0003D;`) and no markup."""
+    """Append an element as HTML; its text has character references and no markup."""
     tag = element.tag
     if tag not in TAGS or depth == 0 or len(pieces) > ELEMENTS_MAX * 3:
-        raise ValueError("too deep, too large, or nothing we know")
+        raise ValueError("too deep, too large, or an unknown element")
     attributes = "".join(
         f' {name}="{html.escape(value)}"'
         for name, value in element.attrib.items()
         if is_allowed(tag, name, value)
     )
     pieces.append(f"<{tag}{attributes}>")
-    pieces.append(escaped(html.unescape(element.text or "")))
+    pieces.append(escape_text(html.unescape(element.text or "")))
     for child in element:
         _write_element(child, pieces, depth - 1)
     pieces.append(f"</{tag}>")
 
 
 def _write(
-    _renderer: Any, tokens: Sequence[Token], place: int, _options: OptionsDict, env: EnvType
+    _renderer: Any, tokens: Sequence[Token], index: int, _options: OptionsDict, env: EnvType
 ) -> str:
-    token = tokens[place]
-    allowance: RenderBudget = env["allowance"]
+    token = tokens[index]
+    budget: RenderBudget = env["budget"]
     latex = token.content
     cost = max(len(latex), COST_AT_LEAST)
     is_display = token.markup in _DISPLAYED
-    found = None
-    if cost <= allowance.formula_characters:
-        allowance.formula_characters -= cost
-        found = to_mathml(latex, is_display=is_display)
-    if found is None:
-        source = escaped(token.markup + latex + _CLOSERS[token.markup])
-        found = f'<code class="formula-source" dir="ltr">{source}</code>'
+    mathml = None
+    if cost <= budget.formula_characters:
+        budget.formula_characters -= cost
+        mathml = to_mathml(latex, is_display=is_display)
+    if mathml is None:
+        source = escape_text(token.markup + latex + _CLOSERS[token.markup])
+        mathml = f'<code class="formula-source" dir="ltr">{source}</code>'
     if token.block:
-        return f'<div class="formula" tabindex="0">{found}</div>\n'
-    return found
+        return f'<div class="formula" tabindex="0">{mathml}</div>\n'
+    return mathml
 
 
 def _read_inline(state: StateInline, silent: bool) -> bool:
-    """Read a formula inside a paragraph."""
-    opener = next((one for one in _CLOSERS if state.src.startswith(one, state.pos)), None)
+    """Inline rule of markdown-it: parse a formula within a paragraph."""
+    opener = next((mark for mark in _CLOSERS if state.src.startswith(mark, state.pos)), None)
     if opener is None:
         return False
     closer = _CLOSERS[opener]
@@ -152,7 +152,7 @@ def _read_inline(state: StateInline, silent: bool) -> bool:
 
 
 def _is_formula(src: str, opener: str, start: int, end: int) -> bool:
-    """Tell formulas from money, shell variables and escaped brackets."""
+    """True for a formula; False for money, shell variables and escaped brackets."""
     inner = src[start:end]
     if opener == r"\[":
         return _SIGNS.search(inner) is not None
@@ -170,7 +170,7 @@ def _is_formula(src: str, opener: str, start: int, end: int) -> bool:
 
 
 def _read_block(state: StateBlock, first: int, end_line: int, silent: bool) -> bool:
-    """Read a formula on lines of its own, which nothing else may begin or end."""
+    """Block rule of markdown-it: parse a displayed formula that fills its lines."""
     start = state.bMarks[first] + state.tShift[first]
     opener = state.src[start : start + 2]
     if opener not in _DISPLAYED or state.is_code_block(first):

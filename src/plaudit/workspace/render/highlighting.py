@@ -1,4 +1,4 @@
-"""Program text as coloured HTML: Pygments finds the parts, style sheets know their classes."""
+"""Syntax highlighting of source code with Pygments, as spans with its short class names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
 from plaudit.workspace.render.render_budget import RenderBudget
-from plaudit.workspace.render.sanitize import CODE_CLASSES, escaped
+from plaudit.workspace.render.sanitize import CODE_CLASSES, escape_text
 
 CHARACTERS_MAX = 10_000
 LINES_MAX = 400
@@ -24,42 +24,42 @@ _NAMES = """
     verilog vim xml yaml yml zig zsh
 """
 LANGUAGES = frozenset(_NAMES.split())
-"""Languages that are coloured: those whose lexers were timed on hostile text."""
+"""Highlighted languages: those whose lexers were timed on hostile text."""
 
 
 def language_of(info: str) -> str:
-    """The language a fence names, in lower case, or "" where it names none that we know."""
+    """Language of a fence's info string in lower case, "" if it is not in LANGUAGES."""
     name = (info.split() or [""])[0].lower()
     return name if name in LANGUAGES else ""
 
 
-def highlighted(code: str, language: str, allowance: RenderBudget) -> str:
-    """Return HTML of code, coloured as far as the allowance goes; `language` may be ""."""
+def highlight(code: str, language: str, budget: RenderBudget) -> str:
+    """Code as HTML, highlighted within the budget and limits; `language` "" means plain text."""
     is_small = (
-        len(code) <= min(CHARACTERS_MAX, allowance.code_characters)
+        len(code) <= min(CHARACTERS_MAX, budget.code_characters)
         and code.count("\n") <= LINES_MAX
         and max(map(len, code.split("\n"))) <= LINE_CHARACTERS_MAX
     )
     if not language or not is_small:
-        return escaped(code)
-    allowance.code_characters -= len(code)
-    return _coloured(code, _lexer(language), allowance)
+        return escape_text(code)
+    budget.code_characters -= len(code)
+    return _coloured(code, _lexer(language), budget)
 
 
-def _coloured(code: str, lexer: Lexer, allowance: RenderBudget) -> str:
+def _coloured(code: str, lexer: Lexer, budget: RenderBudget) -> str:
     pieces = []
     end = 0
-    for place, kind, text in lexer.get_tokens_unprocessed(code):
-        if allowance.code_tokens == 0:
+    for offset, kind, text in lexer.get_tokens_unprocessed(code):
+        if budget.code_tokens == 0:
             break
-        allowance.code_tokens -= 1
-        # A lexer may leave a gap; what was written is shown in any case.
-        pieces.append(escaped(code[end:place]))
-        end = max(end, place) + len(text)
+        budget.code_tokens -= 1
+        # A lexer may leave a gap, whose text must still be shown.
+        pieces.append(escape_text(code[end:offset]))
+        end = max(end, offset) + len(text)
         name = _class_of(kind)
-        inner = escaped(text)
+        inner = escape_text(text)
         pieces.append(f'<span class="{name}">{inner}</span>' if name and text.strip() else inner)
-    return "".join(pieces) + escaped(code[end:])
+    return "".join(pieces) + escape_text(code[end:])
 
 
 @cache
@@ -69,7 +69,7 @@ def _lexer(language: str) -> Lexer:
 
 @cache
 def _class_of(kind: Any) -> str:
-    """The class of a kind of token or of the nearest kind above it; "" if it has no colour."""
+    """CSS class of a token type or its nearest known parent; "" if it has no colour."""
     while kind not in STANDARD_TYPES:
         kind = kind.parent
     name = str(STANDARD_TYPES[kind])

@@ -1,7 +1,7 @@
-"""Markdown as models write it: a reader without raw HTML, and what its tokens become.
+"""Markdown to HTML: a CommonMark parser without raw HTML, and rewriting of its tokens.
 
-Links lead outside or nowhere, images are ours or links, headings stay below those of the page,
-and no element carries a style. `cleaning.cleaned` sees the result before anybody else.
+Links lead to other sites or are disabled, images are attachments or links, headings stay below
+those of the page, and no element carries a style. `sanitize.sanitize_html` checks the result.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from plaudit.workspace.render.formulas import read_formulas
-from plaudit.workspace.render.highlighting import highlighted, language_of
+from plaudit.workspace.render.highlighting import highlight, language_of
 from plaudit.workspace.render.render_budget import RenderBudget
 from plaudit.workspace.render.sanitize import (
     LINK,
     SCHEMES,
     IsAttachment,
-    escaped,
-    with_hidden_shown,
+    escape_text,
+    reveal_hidden,
 )
 
 NESTING_MAX = 20
 HEADING_FIRST = 3
-"""The level that a text's highest headings get; the page itself has the ones above."""
+"""Level of a text's highest heading; the page itself has those above."""
 
 TITLE_CHARACTERS_MAX = 200
 
@@ -44,7 +44,7 @@ _BLOCKS = frozenset({"p", "h3", "h4", "h5", "h6", "ul", "ol", "th", "td"})
 
 
 class _Reader(MarkdownIt):
-    """A reader that takes other schemes than ours for text, and shows them as written."""
+    """Parser that treats links with other schemes than SCHEMES as text."""
 
     def validateLink(self, url: str) -> bool:
         scheme = _SCHEME.match(url)
@@ -52,13 +52,13 @@ class _Reader(MarkdownIt):
 
 
 def to_html(text: str, is_attachment: IsAttachment) -> str:
-    """Convert markdown to HTML, which is then to be cleaned."""
-    env = {"allowance": RenderBudget(), "is_attachment": is_attachment}
+    """Convert markdown to HTML, which the caller must sanitize."""
+    env = {"budget": RenderBudget(), "is_attachment": is_attachment}
     return str(_READER.render(text, env))
 
 
-def _settle(state: StateCore) -> None:
-    """Rewrite all tokens once everything has been read."""
+def _rewrite(state: StateCore) -> None:
+    """Core rule of markdown-it: rewrite all tokens after parsing."""
     for token in state.tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + HEADING_FIRST - 1, 6)}"
@@ -67,11 +67,11 @@ def _settle(state: StateCore) -> None:
         if token.tag in _BLOCKS and token.nesting == 1:
             token.attrs["dir"] = "auto"
         if token.children:
-            token.children = list(_settled(token.children, state))
+            token.children = list(_rewrite_inline(token.children, state))
 
 
-def _settled(tokens: Sequence[Token], state: StateCore) -> Iterator[Token]:
-    """Rewrite the tokens of a paragraph."""
+def _rewrite_inline(tokens: Sequence[Token], state: StateCore) -> Iterator[Token]:
+    """Rewrite the links and images of a paragraph's tokens."""
     is_attachment: IsAttachment = state.env["is_attachment"]
     link = None
     for token in tokens:
@@ -79,7 +79,7 @@ def _settled(tokens: Sequence[Token], state: StateCore) -> Iterator[Token]:
             link = token
             address = str(token.attrs["href"])
             if not LINK.fullmatch(address) and not is_attachment(address):
-                _bury(token, address)
+                _disable_link(token, address)
             yield token
         elif token.type == "link_close" and link is not None:
             token.tag, link = link.tag, None
@@ -92,14 +92,14 @@ def _settled(tokens: Sequence[Token], state: StateCore) -> Iterator[Token]:
             yield token
 
 
-def _bury(token: Token, address: str) -> None:
-    """Make an element of a link that leads nowhere; its title tells where it would have led."""
+def _disable_link(token: Token, address: str) -> None:
+    """Turn a forbidden link into a span whose title is its address."""
     token.tag = "span"
     token.attrs = {"class": "dead-link", "title": address[:TITLE_CHARACTERS_MAX]}
 
 
 def _image(token: Token, is_attachment: IsAttachment, *, in_link: bool) -> Iterator[Token]:
-    """An image of ours, or a link to it: nothing is loaded from elsewhere."""
+    """Yield an attachment's image, or a link for any other: no page loads from other sites."""
     address = str(token.attrs["src"])
     words = _plain(token.children or [])
     if is_attachment(address):
@@ -117,7 +117,7 @@ def _image(token: Token, is_attachment: IsAttachment, *, in_link: bool) -> Itera
 
 
 def _plain(tokens: Sequence[Token]) -> str:
-    """The words of an image's description, without markup."""
+    """Text of inline tokens without markup."""
     pieces = []
     for token in tokens:
         if token.children:
@@ -130,23 +130,23 @@ def _plain(tokens: Sequence[Token]) -> str:
 
 
 def _with_bare_links(text: str, reader: MarkdownIt) -> Iterator[Token]:
-    """Split a text at the addresses in it, which become links."""
+    """Yield a text's tokens with its bare URLs as links."""
     end = 0
-    for found in _BARE_LINK.finditer(text):
-        address = _without_punctuation(found[0])
+    for match in _BARE_LINK.finditer(text):
+        address = _without_punctuation(match[0])
         href = reader.normalizeLink(address)
         if not LINK.fullmatch(href):
             continue
-        yield Token("text", "", 0, content=text[end : found.start()])
+        yield Token("text", "", 0, content=text[end : match.start()])
         yield Token("link_open", "a", 1, attrs={"href": href})
         yield Token("text", "", 0, content=address)
         yield Token("link_close", "a", -1)
-        end = found.start() + len(address)
+        end = match.start() + len(address)
     yield Token("text", "", 0, content=text[end:])
 
 
 def _without_punctuation(address: str) -> str:
-    """Cut off what ends the sentence rather than the address."""
+    """Strip punctuation that ends the sentence rather than the URL."""
     while address[-1] in ".,;:!?*_~')]":
         if address[-1] == ")" and address.count("(") >= address.count(")"):
             break
@@ -155,52 +155,52 @@ def _without_punctuation(address: str) -> str:
 
 
 def _write_code(
-    _renderer: Any, tokens: Sequence[Token], place: int, _options: OptionsDict, env: EnvType
+    _renderer: Any, tokens: Sequence[Token], index: int, _options: OptionsDict, env: EnvType
 ) -> str:
-    """Write a block of code. A script elsewhere puts a button where it finds `data-copy`."""
-    token = tokens[place]
+    """Render a block of code; scripts add a copy button to `data-copy`."""
+    token = tokens[index]
     language = language_of(token.info)
-    inner = highlighted(with_hidden_shown(token.content), language, env["allowance"])
+    inner = highlight(reveal_hidden(token.content), language, env["budget"])
     named = f' data-language="{language}"' if language else ""
     code = f'<pre tabindex="0"><code>{inner}</code></pre>'
     return f'<div class="code" dir="ltr" data-copy=""{named}>{code}</div>\n'
 
 
 def _write_code_inline(
-    _renderer: Any, tokens: Sequence[Token], place: int, _options: OptionsDict, _env: EnvType
+    _renderer: Any, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
 ) -> str:
-    return f"<code>{escaped(with_hidden_shown(tokens[place].content))}</code>"
+    return f"<code>{escape_text(reveal_hidden(tokens[index].content))}</code>"
 
 
 def _open_table(
     renderer: RendererHTML,
     tokens: Sequence[Token],
-    place: int,
+    index: int,
     options: OptionsDict,
     env: EnvType,
 ) -> str:
-    """Put a table into a box that can be scrolled, by keyboard too."""
-    table = renderer.renderToken(tokens, place, options, env)
+    """Render a table inside a box that scrolls, also by keyboard."""
+    table = renderer.renderToken(tokens, index, options, env)
     return f'<div class="table" tabindex="0">{table}'
 
 
 def _close_table(
     renderer: RendererHTML,
     tokens: Sequence[Token],
-    place: int,
+    index: int,
     options: OptionsDict,
     env: EnvType,
 ) -> str:
-    return f"{renderer.renderToken(tokens, place, options, env)}</div>\n"
+    return f"{renderer.renderToken(tokens, index, options, env)}</div>\n"
 
 
 def _make_reader() -> MarkdownIt:
-    # In a conversation a line that ends is meant to end.
+    # In conversations a line break is meant as one.
     options = {"html": False, "breaks": True, "maxNesting": NESTING_MAX}
     reader = _Reader("commonmark", options).enable(["table", "strikethrough"])
     reader.disable(["html_block", "html_inline"])
     read_formulas(reader)
-    reader.core.ruler.push("settle", _settle)
+    reader.core.ruler.push("rewrite", _rewrite)
     for name, rule in {
         "fence": _write_code,
         "code_block": _write_code,

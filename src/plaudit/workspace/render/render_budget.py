@@ -11,7 +11,7 @@ FORMULA_CHARACTERS_MAX = 20_000
 
 @dataclass(slots=True)
 class RenderBudget:
-    """What is left for one text. Lexers and the LaTeX reader are not linear in hostile hands."""
+    """Remaining work for one text; lexers and the LaTeX parser are superlinear on hostile input."""
 
     code_characters: int = CODE_CHARACTERS_MAX
     code_tokens: int = CODE_TOKENS_MAX

@@ -1,11 +1,9 @@
-"""Texts of models and customers as HTML that cannot do anything.
+"""Untrusted markdown of models and customers as safe HTML (docs/adr/0022).
 
-Everything is made here, on the server: markdown without raw HTML, coloured code, formulas as
-MathML, and last a cleaner with an allow list. A page puts the results where they belong and
-needs `static/shared/rendered.css`.
+Rendered on the server: markdown without raw HTML, highlighted code, formulas as MathML, and at
+last a sanitizer with an allow list. Pages with the result need `static/shared/rendered.css`.
 
-Time is bounded, but not short: seconds for the worst text there is. Pages that are waited for
-render outside the event loop.
+Time is bounded, but the worst text takes seconds: render outside the event loop.
 """
 
 from __future__ import annotations
@@ -17,26 +15,26 @@ from markupsafe import Markup
 from plaudit.workspace.render import markdown
 from plaudit.workspace.render.sanitize import (
     IsAttachment,
-    cleaned,
-    escaped,
+    escape_text,
     no_attachment,
-    with_hidden_shown,
+    reveal_hidden,
+    sanitize_html,
 )
 from plaudit.workspace.render.text_diff import IDEOGRAPH
 
 MARKDOWN_CHARACTERS_MAX = 200_000
 TOO_LONG = f"Shown as plain text: longer than {MARKDOWN_CHARACTERS_MAX:,} characters."
 
-# JSON can carry halves of characters, which no encoding can.
+# JSON strings can hold lone surrogates, which UTF-8 cannot encode.
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _LINE_END = re.compile("\r\n?")
 _WORD = re.compile(rf"[{IDEOGRAPH}]|[^\W{IDEOGRAPH}]+(?:['’.,-][^\W{IDEOGRAPH}]+)*")
 
 
 def render_markdown(text: str, is_attachment: IsAttachment = no_attachment) -> Markup:
-    """Render markdown; beyond `MARKDOWN_CHARACTERS_MAX` as plain text with a note.
+    """Render markdown as safe HTML; beyond MARKDOWN_CHARACTERS_MAX as plain text with a note.
 
-    Only images for which `is_attachment(url)` holds are shown; others become links to them.
+    Images are shown if `is_attachment(url)` is true, and are links otherwise.
     """
     text = _tidy(text)
     if len(text) > MARKDOWN_CHARACTERS_MAX:
@@ -45,19 +43,19 @@ def render_markdown(text: str, is_attachment: IsAttachment = no_attachment) -> M
 
 
 def word_count(text: str) -> int:
-    """Count words as people do: "don't" and "1,000.5" are one, an ideograph is one."""
+    """Count words: "don't" and "1,000.5" are one each, and so is every ideograph."""
     return sum(1 for _ in _WORD.finditer(text))
 
 
 def _plain(text: str) -> str:
-    """A text exactly as it was written, with what is hidden in it made visible."""
-    return f'<div class="plain" dir="auto">{escaped(with_hidden_shown(text))}</div>'
+    """Text as HTML exactly as written, with invisible characters shown as their numbers."""
+    return f'<div class="plain" dir="auto">{escape_text(reveal_hidden(text))}</div>'
 
 
 def _wrapped(inner: str, is_attachment: IsAttachment = no_attachment) -> Markup:
-    return cleaned(f'<div class="rendered">{inner}</div>', is_attachment)
+    return sanitize_html(f'<div class="rendered">{inner}</div>', is_attachment)
 
 
 def _tidy(text: str) -> str:
-    """Replace what HTML could not carry, as a browser would."""
+    """Normalise line ends, and replace NUL and lone surrogates by U+FFFD as browsers do."""
     return _UNREADABLE.sub("\ufffd", _LINE_END.sub("\n", text))

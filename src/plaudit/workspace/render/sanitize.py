@@ -1,7 +1,7 @@
-"""What HTML made from foreign text may consist of: the allow list, and the last stand behind it.
+"""HTML sanitizer with an allow list of elements, attributes and URL schemes.
 
-The modules beside this one never write anything else. `cleaned` does not rely on that: it reads
-their output as a browser would, and drops whatever the list does not name.
+The other modules of this package only write allowed HTML. `sanitize_html` does not rely on that:
+it parses their output as a browser does, and drops everything that is not allowed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from markupsafe import Markup
 from pygments.token import STANDARD_TYPES
 
 IsAttachment = Callable[[str], bool]
-"""Tells whether a URL is one of our own attachments. It sees URLs that strangers chose."""
+"""True for the URL of an attachment of this server. It is called with untrusted URLs."""
 
 SCHEMES = frozenset({"http", "https", "mailto"})
 LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x20\x7f]+", re.IGNORECASE)
-"""Where a link may lead. Relative addresses would lead into our own pages, so they may not."""
+"""Allowed link targets. Relative URLs would lead into the workspace, so they are not allowed."""
 
 RELATION = "noopener noreferrer nofollow ugc"
 
@@ -27,8 +27,7 @@ _UNCOLOURED = frozenset(
     ("", "err", "esc", "g", "go", "l", "n", "nx", "o", "p", "pm", "py", "w", "x")
 )
 CODE_CLASSES = frozenset(STANDARD_TYPES.values()) - _UNCOLOURED
-"""The short names that Pygments gives to the parts of a program, where `rendered.css` has a
-colour for them."""
+"""Pygments' short class names that have a colour in `rendered.css`."""
 
 _BLOCKS = "p h3 h4 h5 h6 ul ol li blockquote hr pre div table thead tbody tr th td"
 _INLINE = "a br code del em img ins span strong s"
@@ -38,7 +37,7 @@ _FORMULAS = (
 )
 TAGS = frozenset(f"{_BLOCKS} {_INLINE} {_FORMULAS}".split())
 
-# A length moves or stretches what is drawn, so it stays small enough not to reach other texts.
+# A length moves or stretches a formula, so it stays too small to cover other text.
 _LENGTH = r"[+-]?(?:0|(?:\d(?:\.\d{1,4})?|\.\d{1,4})(?:em|ex)|\d{1,2}(?:\.\d{1,4})?(?:px|pt))"
 _SWITCH = "true|false"
 _SPACE = dict.fromkeys(("width", "height", "depth"), _LENGTH)
@@ -101,10 +100,10 @@ ATTRIBUTES: dict[str, set[str]] = {tag: set(attributes) for tag, attributes in _
 ATTRIBUTES["a"].add("href")
 ATTRIBUTES["img"].add("src")
 
-# In prose these turn the order of letters around; nobody needs them since there are isolates.
+# These override the order of letters; prose needs only isolates (Unicode UAX 9).
 _OVERRIDES = "\u202d\u202e"
-# Nobody sees these, and some reorder what stands beside them. Scripts and emoji need the joiners
-# and marks that are not here.
+# Invisible characters, some of which reorder others. Joiners and marks that scripts and emoji need
+# are not among them.
 _HIDDEN = "\u200b\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff" + "".join(
     map(chr, range(0xE0000, 0xE0080))
 )
@@ -112,59 +111,59 @@ _ANY_HIDDEN = re.compile(f"[{_HIDDEN}]")
 
 
 def no_attachment(_url: str) -> bool:
-    """Say no: the answer where a text can have no attachments."""
+    """Return False: an IsAttachment for texts without attachments."""
     return False
 
 
 def is_allowed(tag: str, name: str, value: str) -> bool:
-    """Tell whether an element may carry this attribute; URLs are judged elsewhere."""
+    """True if the element may carry this attribute value; URLs are checked elsewhere."""
     pattern = _PATTERNS.get(tag, {}).get(name) or _PATTERNS["*"].get(name)
     return pattern is not None and pattern.fullmatch(value) is not None
 
 
-def cleaned(source: str, is_attachment: IsAttachment = no_attachment) -> Markup:
-    """Read HTML as a browser does and write down what the list allows. Doing so twice is once.
+def sanitize_html(source: str, is_attachment: IsAttachment = no_attachment) -> Markup:
+    """Parse HTML as a browser does and keep only what the allow list names; idempotent.
 
-    Characters that turn the order of letters around are written out as their numbers.
+    Characters that override the order of letters are replaced by their numbers.
     """
 
-    def judge(tag: str, name: str, value: str) -> str | None:
+    def filter_attribute(tag: str, name: str, value: str) -> str | None:
         if name == "href":
-            is_good = LINK.fullmatch(value) is not None or is_attachment(value)
+            is_allowed_value = LINK.fullmatch(value) is not None or is_attachment(value)
         elif name == "src":
-            is_good = is_attachment(value)
+            is_allowed_value = is_attachment(value)
         elif name == "rel":
-            is_good = value == RELATION
+            is_allowed_value = value == RELATION
         else:
-            is_good = is_allowed(tag, name, value)
-        return value if is_good else None
+            is_allowed_value = is_allowed(tag, name, value)
+        return value if is_allowed_value else None
 
-    found = nh3.clean(
+    clean = nh3.clean(
         source,
         tags=set(TAGS),
         attributes=ATTRIBUTES,
-        attribute_filter=judge,
+        attribute_filter=filter_attribute,
         url_schemes=set(SCHEMES),
         link_rel=RELATION,
         set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
     )
-    return Markup(_numbered(found, _OVERRIDES))
+    return Markup(_numbered(clean, _OVERRIDES))
 
 
-def with_hidden_shown(text: str) -> str:
-    """Write characters that nobody can see, or that reorder others, as their numbers.
+def reveal_hidden(text: str) -> str:
+    """Replace invisible and reordering characters by their numbers, such as `⟨U+200B⟩`.
 
-    For code and raw text, where what is read must be what is there.
+    For code and raw text, where readers must see every character.
     """
     return _numbered(text, _HIDDEN) if _ANY_HIDDEN.search(text) else text
 
 
-def escaped(text: str) -> str:
-    """Escape text for HTML, in the way that `cleaned` leaves as it is."""
+def escape_text(text: str) -> str:
+    """Escape text for HTML so that `sanitize_html` leaves it unchanged."""
     return html.escape(text, quote=False)
 
 
 def _numbered(text: str, characters: str) -> str:
-    for one in characters:
-        text = text.replace(one, f"⟨U+{ord(one):04X}⟩")
+    for character in characters:
+        text = text.replace(character, f"⟨U+{ord(character):04X}⟩")
     return text

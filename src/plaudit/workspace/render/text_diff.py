@@ -1,8 +1,7 @@
-"""What a rewrite changed, word by word.
+"""Word diff of two texts as HTML, with bounded time.
 
-Myers' algorithm, because it can be stopped: its steps are counted, and when they are used up the
-lines are compared instead of the words, and then the whole. The standard library's matcher has no
-such bound; it is cubic at worst.
+Uses Myers' algorithm (1986) with a step limit: beyond it lines are compared instead of words, and
+then the whole texts. The standard library's difflib has no such bound and is cubic at worst.
 """
 
 from __future__ import annotations
@@ -13,48 +12,48 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from plaudit.workspace.render.sanitize import cleaned, escaped
+from plaudit.workspace.render.sanitize import escape_text, sanitize_html
 
 STEPS_MAX = 1_000_000
 CHARACTERS_MAX = 200_000
 
 IDEOGRAPH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-"""Characters of scripts without spaces, each of which counts as a word."""
+"""Character class of scripts without spaces; each character counts as a word."""
 
 _WORD = re.compile(rf"[{IDEOGRAPH}]|[^\W{IDEOGRAPH}]+|\s+|[^\w\s]")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 Change = tuple[str, str]
-"""What was removed and what was added in its place; the same twice where nothing changed."""
+"""Pair of removed and added text; both are equal where nothing changed."""
 
 
-def diff(before: str, after: str) -> Markup:
-    """Mark what was removed and added, in words where that is feasible, else in lines."""
+def render_diff(before: str, after: str) -> Markup:
+    """Diff as HTML with `<del>` and `<ins>`, by words, or by lines for large differences."""
     pieces = []
-    for removed, added in changes(before, after):
+    for removed, added in list_changes(before, after):
         if removed == added:
-            pieces.append(escaped(added))
+            pieces.append(escape_text(added))
             continue
-        pieces += [f"<del>{escaped(removed)}</del>"] if removed else []
-        pieces += [f"<ins>{escaped(added)}</ins>"] if added else []
+        pieces += [f"<del>{escape_text(removed)}</del>"] if removed else []
+        pieces += [f"<ins>{escape_text(added)}</ins>"] if added else []
     inner = "".join(pieces)
-    return cleaned(f'<div class="rendered"><div class="diff" dir="auto">{inner}</div></div>')
+    return sanitize_html(f'<div class="rendered"><div class="diff" dir="auto">{inner}</div></div>')
 
 
-def changes(before: str, after: str) -> list[Change]:
-    """Compare two texts; joined, the first parts are `before` and the second ones `after`."""
+def list_changes(before: str, after: str) -> list[Change]:
+    """List the changes; their first members joined give `before`, the second ones `after`."""
     if before == after:
         return [(before, after)] if before else []
     if max(len(before), len(after)) <= CHARACTERS_MAX:
         for unit in (_WORD, _LINE):
-            found = _compared(unit.findall(before), unit.findall(after))
-            if found is not None:
-                return _readable(found)
+            diff_changes = _compared(unit.findall(before), unit.findall(after))
+            if diff_changes is not None:
+                return _readable(diff_changes)
     return [(before, after)]
 
 
 def _compared(before: Sequence[str], after: Sequence[str]) -> list[Change] | None:
-    """The changes between two lists of words, or None if that took too many steps."""
+    """Changes between two lists of words, None beyond STEPS_MAX."""
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
         start += 1
@@ -70,7 +69,7 @@ def _compared(before: Sequence[str], after: Sequence[str]) -> list[Change] | Non
 
 
 def _between(old: Sequence[str], new: Sequence[str], matches: list[int]) -> Iterator[Change]:
-    """Walk along both, from match to match. `matches[i]` is where `old[i]` is in new, or -1."""
+    """Yield the changes between matches. `matches[i]` is the index of `old[i]` in new, or -1."""
     i = j = 0
     for at, match in enumerate(matches):
         if match >= 0:
@@ -109,9 +108,9 @@ def _matches(old: Sequence[str], new: Sequence[str]) -> list[int] | None:
 
 
 def _entry(before: Sequence[int], n: int) -> tuple[int, int]:
-    """Where a diagonal is entered: how far into `old`, and from which diagonal of the row before.
+    """Start of diagonal `n`: index into `old`, and its diagonal in the row before.
 
-    By an addition from the one above, or by a removal from the one below, whichever leads further.
+    Reached by an addition from above or a removal from below, whichever leads further.
     """
     if n == 0 or (n < len(before) and before[n - 1] < before[n]):
         return before[n], n
@@ -119,32 +118,33 @@ def _entry(before: Sequence[int], n: int) -> tuple[int, int]:
 
 
 def _traced(trace: Sequence[Sequence[int]], i: int, n: int) -> list[int]:
-    """Walk back to the start from the end of diagonal n, and note the matches on the way."""
-    found = [-1] * i
+    """Walk back from the end of diagonal `n`; returns the matches as in `_between`."""
+    matches = [-1] * i
     for distance in range(len(trace) - 1, -1, -1):
         entry, before = _entry(trace[distance - 1], n) if distance else (0, 0)
         for at in range(entry, i):
-            found[at] = at - 2 * n + distance
+            matches[at] = at - 2 * n + distance
         i = entry if before == n else entry - 1
         n = before
-    return found
+    return matches
 
 
-def _readable(found: list[Change]) -> list[Change]:
-    """Join what belongs together: neighbours of a kind, and changes with only a space between."""
-    joined = _joined(found)
+def _readable(changes: list[Change]) -> list[Change]:
+    """Join neighbours of a kind, and changes with only white space between them."""
+    joined = _joined(changes)
     for at in range(1, len(joined) - 1):
         removed, added = joined[at]
         if removed == added and removed.isspace():
-            joined[at - 1 : at + 2] = [("", ""), _added_up(joined[at - 1 : at + 2]), ("", "")]
+            joined[at - 1 : at + 2] = [("", ""), _merged(joined[at - 1 : at + 2]), ("", "")]
     return _joined(joined)
 
 
-def _joined(found: list[Change]) -> list[Change]:
-    """Make one of neighbours that both changed, or both did not; drop what is empty."""
-    groups = groupby((one for one in found if any(one)), lambda one: one[0] == one[1])
-    return [_added_up(list(group)) for _, group in groups]
+def _joined(changes: list[Change]) -> list[Change]:
+    """Merge neighbours that both changed or both did not; drop empty ones."""
+    present = (change for change in changes if any(change))
+    groups = groupby(present, lambda change: change[0] == change[1])
+    return [_merged(list(group)) for _, group in groups]
 
 
-def _added_up(found: Sequence[Change]) -> Change:
-    return "".join(removed for removed, _ in found), "".join(added for _, added in found)
+def _merged(changes: Sequence[Change]) -> Change:
+    return "".join(removed for removed, _ in changes), "".join(added for _, added in changes)

@@ -51,7 +51,7 @@ async def accept_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask 
         await _note(tx, visit, "accept_task", task.task_id, project.project_key, len(sent.fixes))
         following = await review_queue.next_in_review(tx, project, task.seq)
         if following is None:
-            return NextTask(next=links.filled(PROJECT, project_id=project.project_id))
+            return NextTask(next=links.fill_path(PROJECT, project_id=project.project_id))
         return NextTask(next=task_path(project, following))
 
     try:
@@ -95,8 +95,8 @@ async def send_back(
     )
     await change.note("task", task.task_id, project_key=project.project_key)
     names = await review_queue.display_names(change.tx, visit.user.organization_id, [form.user_id])
-    to = links.filled(PROJECT, project_id=project.project_id)
-    return Redirect(to=to, said=f"Sent back to {names[form.user_id]}.")
+    to = links.fill_path(PROJECT, project_id=project.project_id)
+    return Redirect(to=to, flash=f"Sent back to {names[form.user_id]}.")
 
 
 async def confirm_report(
@@ -122,8 +122,8 @@ async def dismiss_report(
 
 
 def _to_reported(visit: PageRequest[Any], said: str) -> Redirect:
-    to = links.filled(PROJECT, project_id=visit.path["project_id"])
-    return Redirect(to=f"{to}?show=reported", said=said)
+    to = links.fill_path(PROJECT, project_id=visit.path["project_id"])
+    return Redirect(to=f"{to}?show=reported", flash=said)
 
 
 async def _note(
@@ -147,7 +147,7 @@ PAGES = (
             role=PersonRole.reviewer,
             handler=handler,
             body=FixesSent,
-            opens_own=True,
+            opens_transactions=True,
         )
         for page_id, verb, handler in (
             ("accept_task", "accept", accept_task),
@@ -161,7 +161,7 @@ PAGES = (
         role=PersonRole.reviewer,
         handler=send_back,
         form=SendBackForm,
-        again="show_review_task",
+        form_page="show_review_task",
     ),
     Page(
         page_id="confirm_report",
@@ -170,7 +170,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=confirm_report,
         form=NoFields,
-        again="show_review_task",
+        form_page="show_review_task",
     ),
     Page(
         page_id="dismiss_report",
@@ -179,6 +179,6 @@ PAGES = (
         role=PersonRole.manager,
         handler=dismiss_report,
         form=NoFields,
-        again="show_review_task",
+        form_page="show_review_task",
     ),
 )

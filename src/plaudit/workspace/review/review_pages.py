@@ -76,7 +76,7 @@ class ReviewTaskRow(Struct, frozen=True):
 
 def task_path(project: ProjectRow, task_id: str) -> str:
     """Where a task is reviewed."""
-    return links.filled(TASK, project_id=project.project_id, task_id=task_id)
+    return links.fill_path(TASK, project_id=project.project_id, task_id=task_id)
 
 
 async def show_review(visit: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -262,7 +262,7 @@ PAGES = (
         handler=show_review,
         template="review/projects.html",
         nav="Review",
-        nav_place=20,
+        nav_order=20,
     ),
     Page(
         page_id="show_review_list",

@@ -1,7 +1,7 @@
-"""Archive: everything of the organization's live data as one file, prepared and then downloaded.
+"""Archive pages: export the organization's live data into one file, and download it.
 
-It is written by a job, like `plaudit archive` writes it, into a temporary file of the process that
-prepares it, and then kept among the objects for some hours, where every process finds it.
+A job writes the file as `plaudit archive` does into a temporary file, and then stores it for some
+hours in the blob store, from which every process can serve it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery
-from plaudit.api.http.streams import Stream, content_disposition, wanted_range
+from plaudit.api.http.streams import Stream, content_disposition, parse_range
 from plaudit.core.transfer import export, jobs
 from plaudit.errors import Misconfigured, NotFound, Unavailable
 from plaudit.formats import files
@@ -27,15 +27,15 @@ from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
-from plaudit.workspace.transfer.job_pages import ShownJob
+from plaudit.workspace.transfer.job_pages import JobView
 
 ARCHIVE = "/archive"
 PIECE_BYTES = 1024 * 1024
-TOLD_LINES = 200
+LINES_PER_REPORT = 200
 
 
 class Compression(StrEnum):
-    """How the file is compressed."""
+    """Compression of the archive file."""
 
     zstd = "zstd"
     gzip = "gzip"
@@ -55,94 +55,94 @@ TYPES = {
 
 
 class ArchiveForm(Struct):
-    """How to write the archive."""
+    """Form of a new archive."""
 
     compression: Compression = Compression.zstd
 
 
-async def show_archive(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /archive: the form, and the latest archives."""
-    async with visit.db.read() as tx:
-        found = await job_pages.latest(visit, tx, JobKind.archive)
+async def show_archive(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /archive: form and the latest archives."""
+    async with request.db.read() as tx:
+        jobs_listed = await job_pages.list_latest_jobs(request, tx, JobKind.archive)
     return {
-        "jobs": found,
-        "running": next((one for one in found if one.state is JobState.running), None),
+        "jobs": jobs_listed,
+        "running": next((job for job in jobs_listed if job.state is JobState.running), None),
         "kept_hours": jobs.FILE_KEPT_MS // 3_600_000,
     }
 
 
-async def prepare_archive(visit: PageRequest[NoQuery], form: ArchiveForm) -> Redirect:
-    """POST /archive: begin to write one."""
-    asked = {"compression": form.compression}
-    run = await job_pages.begin(visit, JobKind.archive, "prepare_archive", asked, "writing")
-    visit.desk.jobs.go(run, _prepare(visit, run, form.compression))
+async def prepare_archive(request: PageRequest[NoQuery], form: ArchiveForm) -> Redirect:
+    """POST /archive: start an archive job; raises Conflict while one runs."""
+    options = {"compression": form.compression}
+    run = await job_pages.start_job(request, JobKind.archive, "prepare_archive", options, "writing")
+    request.services.jobs.start(run, _prepare(request, run, form.compression))
     return Redirect(to=ARCHIVE)
 
 
-async def ask_archive(visit: PageRequest[NoQuery]) -> ShownJob:
-    """GET /archive/{job_id}/progress: how far it is."""
-    async with visit.db.read() as tx:
-        return await job_pages.one(visit, tx, JobKind.archive)
+async def ask_archive(request: PageRequest[NoQuery]) -> JobView:
+    """GET /archive/{job_id}/progress: progress of the job as JSON; raises NotFound."""
+    async with request.db.read() as tx:
+        return await job_pages.get_job(request, tx, JobKind.archive)
 
 
-async def download_archive(visit: PageRequest[NoQuery]) -> Response | Stream:
-    """GET /archive/{job_id}/file: the file, or a range of it (RFC 9110, 14)."""
-    async with visit.db.read() as tx:
+async def download_archive(request: PageRequest[NoQuery]) -> Response | Stream:
+    """GET /archive/{job_id}/file: the file, or a range of it (RFC 9110, section 14)."""
+    async with request.db.read() as tx:
         job = await jobs.get_job(
-            tx, visit.user.environment_id, JobKind.archive, visit.path["job_id"]
+            tx, request.user.environment_id, JobKind.archive, request.path["job_id"]
         )
-        name = await organizations.get_organization_name(tx, visit.user.organization_id)
+        name = await organizations.get_organization_name(tx, request.user.organization_id)
     if not jobs.has_file(job) or job.file_size is None:
         raise NotFound("the file of this archive is not kept any more; prepare another one")
     size, compression = job.file_size, Compression(jobs.job_request(job)["compression"])
     etag = f'"{job.job_id}"'.encode()
-    called = f"{name} {job_pages.shown(job, '').started_at[:10]}{SUFFIXES[compression]}"
+    file_name = f"{name} {job_pages.job_view(job, '').started_at[:10]}{SUFFIXES[compression]}"
     headers = [
-        (b"content-disposition", content_disposition("attachment", called)),
+        (b"content-disposition", content_disposition("attachment", file_name)),
         (b"content-security-policy", b"default-src 'none'; sandbox"),
         (b"cross-origin-resource-policy", b"same-origin"),
         (b"accept-ranges", b"bytes"),
         (b"etag", etag),
         (b"vary", b"Cookie"),
     ]
-    wanted = wanted_range(visit.scope, size, etag)
-    start, end = wanted or (0, size)
-    if wanted is not None:
+    byte_range = parse_range(request.scope, size, etag)
+    start, end = byte_range or (0, size)
+    if byte_range is not None:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
-    pieces = await visit.desk.services.objects.open(jobs.file_key(job), start, end)
-    status = 200 if wanted is None else 206
+    pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
+    status = 200 if byte_range is None else 206
     return Stream(pieces, end - start, TYPES[compression], headers, status)
 
 
-async def _prepare(visit: PageRequest[Any], run: JobRun, compression: Compression) -> int:
+async def _prepare(request: PageRequest[Any], run: JobRun, compression: Compression) -> int:
     tracker, environment_id, objects = (
         run.tracker,
-        visit.user.environment_id,
-        visit.desk.services.objects,
+        request.user.environment_id,
+        request.services.shared.objects,
     )
 
-    path = run.scratch(SUFFIXES[compression])
+    path = run.scratch_path(SUFFIXES[compression])
 
     async def work(db: Database) -> None:
-        tracker.tell(total=await export.count_tasks(db, environment_id))
+        tracker.report(total=await export.count_tasks(db, environment_id))
         written = 0
         with files.writing(path) as write:
             async for line in export.archive_lines(db, environment_id, objects):
                 write(line + b"\n")
                 written += 1
-                if written % TOLD_LINES == 0:
-                    tracker.tell(done=written)
-        tracker.tell(done=written, phase="keeping")
+                if written % LINES_PER_REPORT == 0:
+                    tracker.report(done=written)
+        tracker.report(done=written, phase="keeping")
 
     try:
-        await run.beside(work)
+        await run.run_in_thread(work)
         size = path.stat().st_size
         await objects.put(jobs.file_key(run.job), _pieces(path))
-    except (Misconfigured, OSError) as exc:  # they name a place on the server
+    except (Misconfigured, OSError) as exc:  # their messages name paths of the server
         raise Unavailable("the archive cannot be written now", detail=str(exc)) from exc
     finally:
         path.unlink(missing_ok=True)
-    await jobs.delete_earlier_files(visit.db, objects, run.job)
+    await jobs.delete_earlier_files(request.db, objects, run.job)
     return size
 
 
@@ -160,7 +160,7 @@ PAGES = (
         handler=show_archive,
         template="transfer/archive.html",
         nav="Archive",
-        nav_place=51,
+        nav_order=51,
     ),
     Page(
         page_id="prepare_archive",
@@ -169,8 +169,8 @@ PAGES = (
         role=PersonRole.manager,
         handler=prepare_archive,
         form=ArchiveForm,
-        opens_own=True,
-        again="show_archive",
+        opens_transactions=True,
+        form_page="show_archive",
     ),
     Page(
         page_id="ask_archive",

@@ -1,4 +1,4 @@
-"""Deliveries: made from completed tasks by a job, looked at, and compared."""
+"""Delivery pages: create deliveries by a job, show and compare them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
-from plaudit.workspace.transfer.job_pages import ShownJob
+from plaudit.workspace.transfer.job_pages import JobView
 
 DELIVERIES = "/deliveries"
 SHOWN_MAX = 200
@@ -49,7 +49,7 @@ class RowsQuery(Struct, frozen=True):
 
 
 class DeliveryForm(Struct, kw_only=True):
-    """What a delivery is called and what it is to hold."""
+    """Form of a new delivery: its name and the selection of its tasks."""
 
     name: str
     batch_id: str | None = None
@@ -59,8 +59,8 @@ class DeliveryForm(Struct, kw_only=True):
     undelivered: bool = False
 
 
-class _Wanted(Struct, frozen=True, kw_only=True):
-    """A form, checked."""
+class _CheckedForm(Struct, frozen=True, kw_only=True):
+    """Checked DeliveryForm; `after` and `before` are epoch milliseconds."""
 
     name: str
     batch: BatchRow | None
@@ -70,128 +70,135 @@ class _Wanted(Struct, frozen=True, kw_only=True):
     is_undelivered: bool
 
 
-async def show_deliveries(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /deliveries: the projects, whose deliveries are one click away."""
-    async with visit.db.read() as tx:
-        found = await projects.list_projects(tx, visit.user.environment_id)
-    shown = [(one, _of_project(one)) for one in reversed(found[-SHOWN_MAX:])]
-    return {"projects": shown, "has_more": len(found) > SHOWN_MAX}
+async def show_deliveries(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /deliveries: the latest projects with links to their deliveries."""
+    async with request.db.read() as tx:
+        project_rows = await projects.list_projects(tx, request.user.environment_id)
+    latest = [(project, _project_path(project)) for project in reversed(project_rows[-SHOWN_MAX:])]
+    return {"projects": latest, "has_more": len(project_rows) > SHOWN_MAX}
 
 
-async def show_project_deliveries(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /deliveries/projects/{project_id}: its deliveries, and the form for another one."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
-        found = await deliveries.list_deliveries(tx, project.project_key)
+async def show_project_deliveries(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /deliveries/projects/{project_id}: a project's deliveries and the form of a new one."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        delivery_rows = await deliveries.list_deliveries(tx, project.project_key)
         where = BatchFilter(project_key=project.project_key)
-        batches_here = await batches.list_batches(
-            tx, visit.user.environment_id, where, after=None, limit=BATCHES_MAX
+        batch_rows = await batches.list_batches(
+            tx, request.user.environment_id, where, after=None, limit=BATCHES_MAX
         )
-        jobs = await job_pages.latest(visit, tx, JobKind.delivery)
+        jobs = await job_pages.list_latest_jobs(request, tx, JobKind.delivery)
     return {
         "project": project,
-        "path": _of_project(project),
+        "path": _project_path(project),
         "deliveries": [
-            (wire.record(one, project.project_id), _of(one.delivery_id))
-            for one in reversed(found[-SHOWN_MAX:])
+            (wire.record(row, project.project_id), _delivery_path(row.delivery_id))
+            for row in reversed(delivery_rows[-SHOWN_MAX:])
         ],
-        "has_more": len(found) > SHOWN_MAX,
-        "batches": batches_here,
-        "running": next((one for one in jobs if one.state is JobState.running), None),
-        "jobs": [one for one in jobs if one.about["project_id"] == project.project_id],
+        "has_more": len(delivery_rows) > SHOWN_MAX,
+        "batches": batch_rows,
+        "running": next((job for job in jobs if job.state is JobState.running), None),
+        "jobs": [job for job in jobs if job.about["project_id"] == project.project_id],
     }
 
 
-async def make_delivery(visit: PageRequest[NoQuery], form: DeliveryForm) -> Redirect:
-    """POST /deliveries/projects/{project_id}: begin to make one."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
-        wanted = await _checked(tx, project, form)
-    asked = {
+async def make_delivery(request: PageRequest[NoQuery], form: DeliveryForm) -> Redirect:
+    """POST /deliveries/projects/{project_id}: start a delivery job.
+
+    Raises InvalidContent at a field, and Conflict for a taken name or a running job.
+    """
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        checked = await _checked(tx, project, form)
+    options = {
         "project_id": project.project_id,
-        "name": wanted.name,
-        "batch": None if wanted.batch is None else wanted.batch.name,
+        "name": checked.name,
+        "batch": None if checked.batch is None else checked.batch.name,
         "completed_after": form.completed_after,
         "completed_before": form.completed_before,
-        "undelivered": wanted.is_undelivered,
+        "undelivered": checked.is_undelivered,
     }
-    run = await job_pages.begin(visit, JobKind.delivery, "make_delivery", asked, "selecting")
-    visit.desk.jobs.go(run, _make(visit, run, project, wanted))
-    return Redirect(to=_of_project(project))
+    run = await job_pages.start_job(
+        request, JobKind.delivery, "make_delivery", options, "selecting"
+    )
+    request.services.jobs.start(run, _make(request, run, project, checked))
+    return Redirect(to=_project_path(project))
 
 
-async def ask_delivery(visit: PageRequest[NoQuery]) -> ShownJob:
-    """GET /deliveries/jobs/{job_id}/progress: how far it is."""
-    async with visit.db.read() as tx:
-        return await job_pages.one(visit, tx, JobKind.delivery)
+async def ask_delivery(request: PageRequest[NoQuery]) -> JobView:
+    """GET /deliveries/jobs/{job_id}/progress: progress of the job as JSON; raises NotFound."""
+    async with request.db.read() as tx:
+        return await job_pages.get_job(request, tx, JobKind.delivery)
 
 
-async def show_delivery(visit: PageRequest[RowsQuery]) -> dict[str, Any]:
-    """GET /deliveries/{delivery_id}: one delivery and a page of what is in it."""
-    asked = _asked(visit, ROWS_MAX, visit.query.next_token)
-    async with visit.db.read() as tx:
-        page = await reports.manifest(tx, visit.secret, visit.user.environment_id, asked)
-        context = await _around(tx, visit)
+async def show_delivery(request: PageRequest[RowsQuery]) -> dict[str, Any]:
+    """GET /deliveries/{delivery_id}: a delivery with one page of its tasks."""
+    report_query = _report_query(request, ROWS_MAX, request.query.next_token)
+    async with request.db.read() as tx:
+        page = await reports.manifest(tx, request.secret, request.user.environment_id, report_query)
+        context = await _delivery_context(tx, request)
     return context | {"page": page}
 
 
-async def show_delivery_diff(visit: PageRequest[DiffDeliveries]) -> dict[str, Any]:
-    """GET /deliveries/{delivery_id}/diff: what another delivery has more, less, and otherwise."""
-    query = visit.query
-    asked = _asked(visit, query.limit, query.next_token, other_id=query.other)
-    async with visit.db.read() as tx:
-        page = await reports.diff(tx, visit.secret, visit.user.environment_id, asked)
-        context = await _around(tx, visit)
-        other = await reports.get_delivery(tx, visit.user.environment_id, query.other or "")
-    return context | {"page": page, "other": other, "other_path": _of(other.delivery_id)}
+async def show_delivery_diff(request: PageRequest[DiffDeliveries]) -> dict[str, Any]:
+    """GET /deliveries/{delivery_id}/diff: tasks added, removed and changed in another delivery."""
+    query = request.query
+    report_query = _report_query(request, query.limit, query.next_token, other_id=query.other)
+    async with request.db.read() as tx:
+        page = await reports.diff(tx, request.secret, request.user.environment_id, report_query)
+        context = await _delivery_context(tx, request)
+        other = await reports.get_delivery(tx, request.user.environment_id, query.other or "")
+    return context | {"page": page, "other": other, "other_path": _delivery_path(other.delivery_id)}
 
 
-async def show_delivery_changes(visit: PageRequest[ListChanges]) -> dict[str, Any]:
-    """GET /deliveries/{delivery_id}/changes: the delivered tasks that have changed since."""
-    asked = _asked(visit, visit.query.limit, visit.query.next_token)
-    async with visit.db.read() as tx:
-        page = await reports.changes(tx, visit.secret, visit.user.environment_id, asked)
-        context = await _around(tx, visit)
+async def show_delivery_changes(request: PageRequest[ListChanges]) -> dict[str, Any]:
+    """GET /deliveries/{delivery_id}/changes: delivered tasks that have changed since."""
+    report_query = _report_query(request, request.query.limit, request.query.next_token)
+    async with request.db.read() as tx:
+        page = await reports.changes(tx, request.secret, request.user.environment_id, report_query)
+        context = await _delivery_context(tx, request)
     return context | {"page": page}
 
 
-async def download_manifest(visit: PageRequest[NoQuery]) -> Stream:
-    """GET /deliveries/{delivery_id}/manifest.txt: the lines that the manifest's hash is of."""
-    async with visit.db.read() as tx:
-        found = await reports.get_delivery(tx, visit.user.environment_id, visit.path["delivery_id"])
+async def download_manifest(request: PageRequest[NoQuery]) -> Stream:
+    """GET /deliveries/{delivery_id}/manifest.txt: a `<sha256>  <task_id>` line per task."""
+    async with request.db.read() as tx:
+        delivery = await reports.get_delivery(
+            tx, request.user.environment_id, request.path["delivery_id"]
+        )
 
     async def lines() -> AsyncIterator[bytes]:
-        for after in range(0, found.task_count, MANIFEST_ROWS):
-            async with visit.db.read() as tx:
+        for after in range(0, delivery.task_count, MANIFEST_ROWS):
+            async with request.db.read() as tx:
                 rows = await delivered.list_versions(
                     tx,
-                    found.project_key,
-                    found.delivery_seq,
+                    delivery.project_key,
+                    delivery.delivery_seq,
                     after=after,
                     until=after + MANIFEST_ROWS,
-                    other_seq=found.delivery_seq,
+                    other_seq=delivery.delivery_seq,
                 )
-            yield b"".join(wire.manifest_line(one.task_id, one.digest) for one in rows)
+            yield b"".join(wire.manifest_line(row.task_id, row.digest) for row in rows)
 
     headers = [
-        (b"content-disposition", content_disposition("attachment", f"{found.name}.sha256.txt")),
+        (b"content-disposition", content_disposition("attachment", f"{delivery.name}.sha256.txt")),
         (b"content-security-policy", b"default-src 'none'; sandbox"),
         (b"vary", b"Cookie"),
     ]
     return Stream(lines(), None, "text/plain; charset=utf-8", headers)
 
 
-async def _checked(tx: Transaction, project: ProjectRow, form: DeliveryForm) -> _Wanted:
-    """What a form says; raises InvalidContent at the field, Conflict, NotFound."""
+async def _checked(tx: Transaction, project: ProjectRow, form: DeliveryForm) -> _CheckedForm:
+    """Check a form; raises InvalidContent at the field, Conflict for a taken name, NotFound."""
     names.check_name(form.name)
     after = moment(form.completed_after, "/completed_after")
     before = moment(form.completed_before, "/completed_before")
     if await builder.has_delivery(tx, project, form.name):
         raise await builder.name_conflict(tx, project, form.name)
-    words = ScopeNames(batch_id=form.batch_id)
-    return _Wanted(
+    scope = ScopeNames(batch_id=form.batch_id)
+    return _CheckedForm(
         name=form.name,
-        batch=await find_batch(tx, project.environment_id, words, project),
+        batch=await find_batch(tx, project.environment_id, scope, project),
         after=after,
         before=before,
         schema_id=form.response_schema_id,
@@ -199,69 +206,77 @@ async def _checked(tx: Transaction, project: ProjectRow, form: DeliveryForm) -> 
     )
 
 
-async def _make(visit: PageRequest[Any], run: JobRun, project: ProjectRow, wanted: _Wanted) -> None:
-    tracker, actor = run.tracker, visit.actor
+async def _make(
+    request: PageRequest[Any], run: JobRun, project: ProjectRow, checked: _CheckedForm
+) -> None:
+    tracker, actor = run.tracker, request.actor
 
     async def work(db: Database) -> None:
         bounds: dict[str, Any] = {
-            "batch": wanted.batch,
-            "completed_after": wanted.after,
-            "completed_before": wanted.before,
+            "batch": checked.batch,
+            "completed_after": checked.after,
+            "completed_before": checked.before,
         }
-        if wanted.is_undelivered:
+        if checked.is_undelivered:
             selection = await task_selection.select_undelivered(db, project, **bounds)
         else:
             selection = await task_selection.select_tasks(db, project, **bounds, most=UNBOUNDED)
-        tracker.tell(phase="freezing", total=len(selection.seqs))
-        made = await builder.deliver(
+        tracker.report(phase="freezing", total=len(selection.seqs))
+        delivery = await builder.deliver(
             db,
             project,
-            wanted.name,
+            checked.name,
             selection,
             actor,
             "create_delivery",
-            schema_id=wanted.schema_id,
-            on_progress=lambda count: tracker.tell(done=tracker.progress.done + count),
+            schema_id=checked.schema_id,
+            on_progress=lambda count: tracker.report(done=tracker.progress.done + count),
         )
-        tracker.note(done=made.task_count, total=made.task_count, result=made.delivery_id)
+        tracker.update(
+            done=delivery.task_count, total=delivery.task_count, result=delivery.delivery_id
+        )
 
-    await run.beside(work)
-    visit.desk.services.wake()
+    await run.run_in_thread(work)
+    request.services.shared.wake()
 
 
-async def _around(tx: Transaction, visit: PageRequest[Any]) -> dict[str, Any]:
-    """What the pages of one delivery share: the delivery, its project, the others to compare."""
-    found = await reports.get_delivery(tx, visit.user.environment_id, visit.path["delivery_id"])
-    project = await projects.find_project_by_key(tx, found.environment_id, found.project_key)
+async def _delivery_context(tx: Transaction, request: PageRequest[Any]) -> dict[str, Any]:
+    """Shared context of a delivery's pages: itself, its project, and others to compare with."""
+    delivery = await reports.get_delivery(
+        tx, request.user.environment_id, request.path["delivery_id"]
+    )
+    project = await projects.find_project_by_key(tx, delivery.environment_id, delivery.project_key)
     assert project is not None
-    others = await deliveries.list_deliveries(tx, found.project_key)
+    others = await deliveries.list_deliveries(tx, delivery.project_key)
     return {
-        "delivery": wire.record(found, project.project_id),
+        "delivery": wire.record(delivery, project.project_id),
         "project": project,
-        "project_path": _of_project(project),
-        "path": _of(found.delivery_id),
+        "project_path": _project_path(project),
+        "path": _delivery_path(delivery.delivery_id),
         "others": [
-            one for one in reversed(others[-OTHERS_MAX:]) if one.delivery_id != found.delivery_id
+            other
+            for other in reversed(others[-OTHERS_MAX:])
+            if other.delivery_id != delivery.delivery_id
         ],
     }
 
 
-def _asked(
-    visit: PageRequest[Any], limit: int, next_token: str | None, *, other_id: str | None = None
+def _report_query(
+    request: PageRequest[Any], limit: int, next_token: str | None, *, other_id: str | None = None
 ) -> ReportQuery:
     return ReportQuery(
-        delivery_id=visit.path["delivery_id"],
+        delivery_id=request.path["delivery_id"],
         other_id=other_id,
         limit=limit,
         next_token=next_token,
     )
 
 
-def _of_project(project: ProjectRow) -> str:
+def _project_path(project: ProjectRow) -> str:
     return f"{DELIVERIES}/projects/{quote(project.project_id, safe='')}"
 
 
-def _of(delivery_id: str) -> str:
+def _delivery_path(delivery_id: str) -> str:
     return f"{DELIVERIES}/{quote(delivery_id, safe='')}"
 
 
@@ -283,7 +298,7 @@ PAGES = (
         show_deliveries,
         template="transfer/deliveries.html",
         nav="Deliveries",
-        nav_place=45,
+        nav_order=45,
     ),
     _page(
         "show_project_deliveries",
@@ -291,7 +306,7 @@ PAGES = (
         show_project_deliveries,
         template="transfer/project_deliveries.html",
         tab="Deliveries",
-        tab_place=50,
+        tab_order=50,
     ),
     _page(
         "make_delivery",
@@ -299,8 +314,8 @@ PAGES = (
         make_delivery,
         method="POST",
         form=DeliveryForm,
-        opens_own=True,
-        again="show_project_deliveries",
+        opens_transactions=True,
+        form_page="show_project_deliveries",
     ),
     _page("ask_delivery", "/jobs/{job_id}/progress", ask_delivery),
     _page(

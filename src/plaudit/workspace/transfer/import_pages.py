@@ -1,8 +1,7 @@
-"""Import: a file from the browser into the organization's live data, with its progress.
+"""Import pages: upload a file into the organization's live data, and follow its progress.
 
-The file goes to a temporary file of the process that receives it, piece by piece; then the same
-import as `plaudit import` runs over it. What it reports is in the job's row, so any process shows
-it, and it outlives the page.
+The upload is streamed to a temporary file, which a job imports as `plaudit import` does. The
+job's row holds its progress and refused rows, so every process can show them.
 """
 
 from __future__ import annotations
@@ -43,15 +42,16 @@ from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.transfer import job_pages
-from plaudit.workspace.transfer.job_pages import ShownJob
+from plaudit.workspace.transfer.job_pages import JobView
 
 IMPORT = "/import"
 REJECTS_SHOWN_MAX = 100
-TOLD_ENTRIES = 100
-"""How many entries are read between two looks at whether to go on."""
+PROJECTS_MAX = 1000
+ENTRIES_PER_REPORT = 100
+"""Entries between two progress reports, at which the job also learns to stop."""
 
-KEPT_BYTES = 1024 * 1024
-"""How much of an upload is held before it is written to the disk."""
+WRITE_BYTES = 1024 * 1024
+"""Bytes of an upload that are buffered before each write to disk."""
 
 
 FORMATS_SHOWN = tuple(
@@ -76,14 +76,14 @@ class FormatParameter(Parameter, frozen=True, kw_only=True):
 
 
 class Replacing(StrEnum):
-    """What becomes of stored rows that the file has with other content."""
+    """Choice whether stored rows are overwritten by different ones of the file."""
 
     no = "no"
     yes = "yes"
 
 
 class ImportQuery(Struct, frozen=True):
-    """Query of POST /import/file: what the body is and how it is taken."""
+    """Query of POST /import/file: name and format of the body, and import options."""
 
     name: Annotated[str | None, Text(description="What the file is called.", required=True)] = None
     format: Annotated[
@@ -98,30 +98,33 @@ class ImportQuery(Struct, frozen=True):
 
 
 class StartedJob(Struct):
-    """The job that a script asks after from now on."""
+    """Id of the started job, for the page's script."""
 
     job_id: str
 
 
-async def show_import(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /import: the form, and the latest imports."""
-    async with visit.db.read() as tx:
-        found = await job_pages.latest(visit, tx, JobKind.import_)
-        projects_here = await projects.list_projects(tx, visit.user.environment_id)
+async def show_import(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /import: form and the latest imports."""
+    async with request.db.read() as tx:
+        jobs_listed = await job_pages.list_latest_jobs(request, tx, JobKind.import_)
+        project_rows = await projects.list_projects(tx, request.user.environment_id)
     suffixes = (suffix for shown in FORMATS_SHOWN for suffix in shown.suffixes)
     return {
-        "jobs": found,
-        "running": next((one for one in found if one.state is JobState.running), None),
-        "projects": [one.name for one in projects_here][-1000:],
+        "jobs": jobs_listed,
+        "running": next((job for job in jobs_listed if job.state is JobState.running), None),
+        "projects": [project.name for project in project_rows][-PROJECTS_MAX:],
         "formats": FORMATS_SHOWN,
         "accept": ",".join(dict.fromkeys((*suffixes, *files.COMPRESSION_SUFFIXES))),
         "most_bytes": STREAM_BYTES_MAX,
     }
 
 
-async def receive_file(visit: PageRequest[ImportQuery]) -> StartedJob:
-    """POST /import/file: take the file in, and import it once it is here whole."""
-    query = visit.query
+async def receive_file(request: PageRequest[ImportQuery]) -> StartedJob:
+    """POST /import/file: receive the file and start its import.
+
+    Raises InvalidParameter, BadRequest, TooLarge, and Conflict while another import runs.
+    """
+    query = request.query
     project, chosen = query.project, query.format
     assert chosen is not None  # the parameter is required
     refusal = chosen.project_refusal
@@ -132,55 +135,55 @@ async def receive_file(visit: PageRequest[ImportQuery]) -> StartedJob:
             raise InvalidParameter(exc.message, param="project") from exc
         if refusal is not None:
             raise InvalidParameter(refusal, param="project")
-    asked = {
+    options = {
         "file": printable(query.name or ""),
         "format": chosen.name,
         "project": project,
         "replace": query.replace is Replacing.yes,
     }
-    run = await job_pages.begin(visit, JobKind.import_, "receive_file", asked, "uploading")
+    run = await job_pages.start_job(request, JobKind.import_, "receive_file", options, "uploading")
     path, reason = None, "the upload did not come to its end"
     try:
-        path = await _received(visit, run)
+        path = await _save_upload(request, run)
     except Problem as problem:
         reason = problem.message
         raise
     finally:
-        if path is None:  # also where the request was given up
+        if path is None:  # also if the request was cancelled
             state = JobState.broken if run.tracker.is_stopped else JobState.failed
-            await asyncio.shield(visit.desk.jobs.close(run, state, reason))
-    run.tracker.note(phase="storing", done=0, counts=dict.fromkeys(OUTCOMES, 0))
-    visit.desk.jobs.go(run, _import(visit, run, path, asked))
-    with suppress(Problem):  # the next beat says it too
+            await asyncio.shield(request.services.jobs.close(run, state, reason))
+    run.tracker.update(phase="storing", done=0, counts=dict.fromkeys(OUTCOMES, 0))
+    request.services.jobs.start(run, _import(request, run, path, options))
+    with suppress(Problem):  # the next heartbeat stores it too
         await run.save()
     return StartedJob(job_id=run.job.job_id)
 
 
-async def ask_import(visit: PageRequest[NoQuery]) -> ShownJob:
-    """GET /import/{job_id}/progress: how far it is."""
-    async with visit.db.read() as tx:
-        return await job_pages.one(visit, tx, JobKind.import_)
+async def ask_import(request: PageRequest[NoQuery]) -> JobView:
+    """GET /import/{job_id}/progress: progress of the job as JSON; raises NotFound."""
+    async with request.db.read() as tx:
+        return await job_pages.get_job(request, tx, JobKind.import_)
 
 
-async def show_one_import(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /import/{job_id}: one import, with the rows it refused."""
-    async with visit.db.read() as tx:
-        job = await job_pages.one(visit, tx, JobKind.import_)
+async def show_one_import(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /import/{job_id}: an import with its first refused rows; raises NotFound."""
+    async with request.db.read() as tx:
+        job = await job_pages.get_job(request, tx, JobKind.import_)
         rejects = await jobs_store.list_rejects(
-            tx, visit.user.environment_id, job.job_id, limit=REJECTS_SHOWN_MAX
+            tx, request.user.environment_id, job.job_id, limit=REJECTS_SHOWN_MAX
         )
     return {"job": job, "rejects": rejects, "kept_max": jobs.REJECTS_KEPT_MAX}
 
 
-async def get_rejects(visit: PageRequest[NoQuery]) -> Response:
-    """GET /import/{job_id}/rejected.txt: the refused rows, as `plaudit import` reports them."""
-    async with visit.db.read() as tx:
-        job = await job_pages.one(visit, tx, JobKind.import_)
-        found = await jobs_store.list_rejects(
-            tx, visit.user.environment_id, job.job_id, limit=jobs.REJECTS_KEPT_MAX
+async def get_rejects(request: PageRequest[NoQuery]) -> Response:
+    """GET /import/{job_id}/rejected.txt: refused rows as `plaudit import` prints them."""
+    async with request.db.read() as tx:
+        job = await job_pages.get_job(request, tx, JobKind.import_)
+        rejects = await jobs_store.list_rejects(
+            tx, request.user.environment_id, job.job_id, limit=jobs.REJECTS_KEPT_MAX
         )
-    called = job.about["file"]
-    lines = [str(Reject(called, one.line, one.pointer, one.message)) for one in found]
+    file_name = job.about["file"]
+    lines = [str(Reject(file_name, row.line, row.pointer, row.message)) for row in rejects]
     return Response(
         "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"),
         content_type="text/plain; charset=utf-8",
@@ -192,55 +195,57 @@ async def get_rejects(visit: PageRequest[NoQuery]) -> Response:
     )
 
 
-async def _received(visit: PageRequest[ImportQuery], run: JobRun) -> Path:
-    """The body in a file of its own; nothing is left of it where it does not come whole."""
-    path, done, is_whole = run.scratch(".upload"), 0, False
-    headers = dict(visit.scope["headers"])
-    run.tracker.tell(total=int(headers.get(b"content-length") or 0))
+async def _save_upload(request: PageRequest[ImportQuery], run: JobRun) -> Path:
+    """Write the body to a temporary file and return its path; deletes it on any failure."""
+    path, done, is_complete = run.scratch_path(".upload"), 0, False
+    headers = dict(request.scope["headers"])
+    run.tracker.report(total=int(headers.get(b"content-length") or 0))
     try:
         with path.open("xb") as file:
-            async for piece in _gathered(read_pieces(visit.receive, STREAM_BYTES_MAX)):
+            async for piece in _buffered(read_pieces(request.receive, STREAM_BYTES_MAX)):
                 await asyncio.to_thread(file.write, piece)
                 done += len(piece)
-                run.tracker.tell(done=done)
+                run.tracker.report(done=done)
         if done == 0:
             raise BadRequest("the file is empty")
-        run.tracker.note(total=done)
-        is_whole = True
+        run.tracker.update(total=done)
+        is_complete = True
     except OSError as exc:
         raise Unavailable("the file cannot be kept now", detail=str(exc)) from exc
     finally:
-        if not is_whole:
+        if not is_complete:
             path.unlink(missing_ok=True)
     return path
 
 
-async def _gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    held = bytearray()
+async def _buffered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    buffer = bytearray()
     async for piece in pieces:
-        held += piece
-        if len(held) >= KEPT_BYTES:
-            yield bytes(held)
-            held.clear()
-    if held:
-        yield bytes(held)
+        buffer += piece
+        if len(buffer) >= WRITE_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)
 
 
-async def _import(visit: PageRequest[Any], run: JobRun, path: Path, asked: dict[str, Any]) -> None:
+async def _import(
+    request: PageRequest[Any], run: JobRun, path: Path, options: dict[str, Any]
+) -> None:
     tracker, environment_id, objects = (
         run.tracker,
-        visit.user.environment_id,
-        visit.desk.services.objects,
+        request.user.environment_id,
+        request.services.shared.objects,
     )
-    called = str(asked["file"])
+    file_name = str(options["file"])
 
     async def work(db: Database) -> None:
         importer = Importer(
             db.write,
             environment_id,
             in_one_transaction=False,
-            project_name=asked["project"],
-            replace=asked["replace"],
+            project_name=options["project"],
+            replace=options["replace"],
             on_reject=tracker.reject,
             objects=objects,
         )
@@ -249,21 +254,21 @@ async def _import(visit: PageRequest[Any], run: JobRun, path: Path, asked: dict[
             return {outcome: importer.summary.total(outcome) for outcome in OUTCOMES}
 
         def entries() -> Iterator[ImportEntry]:
-            found = files.entries(
-                path, asked["format"], lambda at: tracker.tell(done=at), called=called
+            file_entries = files.entries(
+                path, options["format"], lambda at: tracker.report(done=at), called=file_name
             )
-            for number, entry in enumerate(found):
-                if number % TOLD_ENTRIES == 0:
-                    tracker.tell(counts=counts())
+            for number, entry in enumerate(file_entries):
+                if number % ENTRIES_PER_REPORT == 0:
+                    tracker.report(counts=counts())
                 yield entry
 
         try:
-            await importer.run([Source(Path(called), entries)])
+            await importer.run([Source(Path(file_name), entries)])
         finally:
-            tracker.note(counts=counts(), result=str(importer.summary))
+            tracker.update(counts=counts(), result=str(importer.summary))
 
     try:
-        await run.beside(work)
+        await run.run_in_thread(work)
     finally:
         path.unlink(missing_ok=True)
 
@@ -276,7 +281,7 @@ PAGES = (
         handler=show_import,
         template="transfer/import.html",
         nav="Import",
-        nav_place=50,
+        nav_order=50,
     ),
     Page(
         page_id="receive_file",

@@ -1,4 +1,4 @@
-"""What the pages of jobs share: how a job is shown, and how it is asked after while it runs."""
+"""Shared functions of the pages of jobs: start one, list them, and poll one's progress."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from plaudit.workspace.http.page import PageRequest
 LISTED_MAX = 10
 
 
-class ShownJob(Struct, frozen=True, kw_only=True):
-    """A job as pages draw it and scripts ask after it."""
+class JobView(Struct, frozen=True, kw_only=True):
+    """Job as pages show it and as the JSON that scripts poll."""
 
     job_id: str
     state: JobState
@@ -34,51 +34,56 @@ class ShownJob(Struct, frozen=True, kw_only=True):
     started_at: str
     ended_at: str | None
     seconds: int
-    """How long it has been running, or did."""
+    """Running time until now or the job's end."""
     has_file: bool
     file_size: int
     by: str
     about: dict[str, Any]
 
 
-async def begin(
-    visit: PageRequest[Any], kind: JobKind, action: str, asked: dict[str, Any], phase: str
+async def start_job(
+    request: PageRequest[Any], kind: JobKind, action: str, options: dict[str, Any], phase: str
 ) -> JobRun:
-    """Start a job in the name of whoever asks; raises Conflict while another one runs."""
-    user = visit.user
+    """Store a new job of the signed-in user with its audit entry, and begin its heartbeat.
+
+    Raises Conflict while another job of this kind runs. The caller must start or close the run.
+    """
+    user = request.user
 
     async def work(tx: Transaction) -> Job:
-        job = await jobs.start_job(tx, user.environment_id, user.user_id, kind, asked, phase)
+        job = await jobs.start_job(tx, user.environment_id, user.user_id, kind, options, phase)
         await audit.record(
-            tx, user.environment_id, visit.actor, action, "job", job.job_id, detail=asked
+            tx, user.environment_id, request.actor, action, "job", job.job_id, detail=options
         )
         return job
 
-    return visit.desk.jobs.open(await visit.db.write(work))
+    return request.services.jobs.track(await request.db.write(work))
 
 
-async def latest(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> list[ShownJob]:
-    """The latest jobs of a kind, newest first."""
-    found = await jobs.list_latest_jobs(tx, visit.user.environment_id, kind, LISTED_MAX)
+async def list_latest_jobs(
+    request: PageRequest[Any], tx: Transaction, kind: JobKind
+) -> list[JobView]:
+    """List the latest jobs of a kind, newest first, at most LISTED_MAX."""
+    job_rows = await jobs.list_latest_jobs(tx, request.user.environment_id, kind, LISTED_MAX)
     names: dict[str, str] = {}
-    for job in found:
+    for job in job_rows:
         if job.user_id not in names:
-            names[job.user_id] = await _name_of(tx, visit, job.user_id)
-    return [shown(job, names[job.user_id]) for job in found]
+            names[job.user_id] = await _name_of(tx, request, job.user_id)
+    return [job_view(job, names[job.user_id]) for job in job_rows]
 
 
-async def one(visit: PageRequest[Any], tx: Transaction, kind: JobKind) -> ShownJob:
-    """The job that the path names; raises NotFound."""
-    job = await jobs.get_job(tx, visit.user.environment_id, kind, visit.path["job_id"])
-    return shown(job, await _name_of(tx, visit, job.user_id))
+async def get_job(request: PageRequest[Any], tx: Transaction, kind: JobKind) -> JobView:
+    """Job of the path; raises NotFound."""
+    job = await jobs.get_job(tx, request.user.environment_id, kind, request.path["job_id"])
+    return job_view(job, await _name_of(tx, request, job.user_id))
 
 
-def shown(job: Job, by: str) -> ShownJob:
-    """A job as it is shown."""
+def job_view(job: Job, by: str) -> JobView:
+    """View of a job that the user named `by` started."""
     progress: JobProgress = jobs.job_progress(job)
-    until = clock.now_ms() if job.ended_ms is None else job.ended_ms
+    end_ms = clock.now_ms() if job.ended_ms is None else job.ended_ms
     has_file = jobs.has_file(job)
-    return ShownJob(
+    return JobView(
         job_id=job.job_id,
         state=job.state,
         phase=progress.phase,
@@ -90,7 +95,7 @@ def shown(job: Job, by: str) -> ShownJob:
         started_ms=job.created_ms,
         started_at=clock.format_ms(job.created_ms),
         ended_at=None if job.ended_ms is None else clock.format_ms(job.ended_ms),
-        seconds=max(0, until - job.created_ms) // 1000,
+        seconds=max(0, end_ms - job.created_ms) // 1000,
         has_file=has_file,
         file_size=job.file_size or 0 if has_file else 0,
         by=by,
@@ -98,6 +103,6 @@ def shown(job: Job, by: str) -> ShownJob:
     )
 
 
-async def _name_of(tx: Transaction, visit: PageRequest[Any], user_id: str) -> str:
-    person = await users.find_person(tx, visit.user.organization_id, user_id)
+async def _name_of(tx: Transaction, request: PageRequest[Any], user_id: str) -> str:
+    person = await users.find_person(tx, request.user.organization_id, user_id)
     return "" if person is None else person.name or person.email

@@ -73,7 +73,7 @@ async def show_webhooks(request: PageRequest[NoQuery]) -> dict[str, Any]:
 async def check_url(request: PageRequest[NoQuery], form: EndpointForm) -> None:
     """Raise InvalidContent for a URL that may not be called; DNS is asked outside a transaction."""
     endpoints.check_events(form.chosen)
-    await request.desk.services.http_client.check_url(form.url.strip(), pointer="/url")
+    await request.services.shared.http_client.check_url(form.url.strip(), pointer="/url")
 
 
 async def add_webhook(
@@ -108,7 +108,7 @@ async def edit_webhook(
         change.tx, previous, url=form.url.strip(), events=form.chosen
     )
     await _note_change(change, previous, endpoint)
-    return Redirect(to=WEBHOOKS, said="The webhook is changed.")
+    return Redirect(to=WEBHOOKS, flash="The webhook is changed.")
 
 
 async def pause_webhook(
@@ -119,7 +119,7 @@ async def pause_webhook(
     await _note_change(
         change, previous, await endpoints.change_endpoint(change.tx, previous, is_active=False)
     )
-    return Redirect(to=WEBHOOKS, said="The webhook is paused.")
+    return Redirect(to=WEBHOOKS, flash="The webhook is paused.")
 
 
 async def resume_webhook(
@@ -130,7 +130,7 @@ async def resume_webhook(
     await _note_change(
         change, previous, await endpoints.change_endpoint(change.tx, previous, is_active=True)
     )
-    return Redirect(to=WEBHOOKS, said="The webhook is active again.")
+    return Redirect(to=WEBHOOKS, flash="The webhook is active again.")
 
 
 async def remove_webhook(
@@ -140,7 +140,7 @@ async def remove_webhook(
     endpoint_id = request.path["endpoint_id"]
     await endpoints.delete_endpoint(change.tx, change.environment_id, endpoint_id)
     await change.note("webhook", endpoint_id)
-    return Redirect(to=WEBHOOKS, said="The webhook is deleted.")
+    return Redirect(to=WEBHOOKS, flash="The webhook is deleted.")
 
 
 async def ping_webhook(
@@ -151,7 +151,7 @@ async def ping_webhook(
     event_id = await endpoints.ping(change.tx, endpoint)
     await change.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
     to = f"{WEBHOOKS}/messages?endpoint_id={quote(endpoint.endpoint_id, safe='')}"
-    return Redirect(to=to, said="A ping is on its way. Load this page again to see how it went.")
+    return Redirect(to=to, flash="A ping is on its way. Load this page again to see how it went.")
 
 
 async def rotate_secret(
@@ -255,7 +255,7 @@ def _page(page_id: str, path: str, handler: Any, **fields: Any) -> Page:
 
 
 _ONE = "/{endpoint_id}"
-_BUTTON: dict[str, Any] = {"method": "POST", "form": NoFields, "again": "show_webhook"}
+_BUTTON: dict[str, Any] = {"method": "POST", "form": NoFields, "form_page": "show_webhook"}
 PAGES = (
     _page(
         "show_webhooks",
@@ -263,7 +263,7 @@ PAGES = (
         show_webhooks,
         template="webhooks/endpoints.html",
         nav="Webhooks",
-        nav_place=80,
+        nav_order=80,
     ),
     _page(
         "add_webhook",
@@ -272,7 +272,7 @@ PAGES = (
         method="POST",
         form=EndpointForm,
         before=check_url,
-        again="show_webhooks",
+        form_page="show_webhooks",
     ),
     _page(
         "rotate_callbacks",
@@ -280,7 +280,7 @@ PAGES = (
         rotate_callbacks,
         method="POST",
         form=RotateForm,
-        again="show_webhooks",
+        form_page="show_webhooks",
     ),
     _page("show_webhook", _ONE, show_webhook, template="webhooks/endpoint.html"),
     _page(
@@ -290,7 +290,7 @@ PAGES = (
         method="POST",
         form=EndpointForm,
         before=check_url,
-        again="show_webhook",
+        form_page="show_webhook",
     ),
     _page("pause_webhook", f"{_ONE}/pause", pause_webhook, **_BUTTON),
     _page("resume_webhook", f"{_ONE}/resume", resume_webhook, **_BUTTON),
@@ -302,6 +302,6 @@ PAGES = (
         rotate_secret,
         method="POST",
         form=RotateForm,
-        again="show_webhook",
+        form_page="show_webhook",
     ),
 )

@@ -67,7 +67,7 @@ async def replay_message(
     """POST /webhooks/messages/{message_id}/replay: send one again, with all its attempts."""
     message = await messages.replay(change.tx, change.environment_id, request.path["message_id"])
     await change.note("webhook_message", message.message_id, project_key=message.project_key)
-    return Redirect(to=MESSAGES, said="The webhook message is pending again.")
+    return Redirect(to=MESSAGES, flash="The webhook message is pending again.")
 
 
 async def replay_failed_messages(
@@ -83,7 +83,7 @@ async def replay_failed_messages(
     result = f"{len(replayed)} failed messages are pending again."
     if before is not None:
         result += " There may be more; press the button once more."
-    return Redirect(to=MESSAGES, said=result)
+    return Redirect(to=MESSAGES, flash=result)
 
 
 PAGES = (
@@ -102,7 +102,7 @@ PAGES = (
         role=PersonRole.admin,
         handler=replay_failed_messages,
         form=ReplayForm,
-        again="show_messages",
+        form_page="show_messages",
     ),
     Page(
         page_id="replay_message",
@@ -111,6 +111,6 @@ PAGES = (
         role=PersonRole.admin,
         handler=replay_message,
         form=ReplayForm,
-        again="show_messages",
+        form_page="show_messages",
     ),
 )

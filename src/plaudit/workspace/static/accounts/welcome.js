@@ -1,4 +1,4 @@
-/** Read the invitation from behind the #, which browsers do not send, and say whom it is for. */
+/** Read the invitation token from the URL fragment, which browsers do not send, and show its user. */
 
 import { send } from "../shared/net.js";
 
@@ -6,8 +6,8 @@ const token = document.getElementById("token");
 const lead = document.getElementById("welcome-lead");
 
 async function begin() {
-  const given = location.hash.slice(1);
-  if (given) token.value = given;
+  const fragment = location.hash.slice(1);
+  if (fragment) token.value = fragment;
   if (!token.value) return;
   document.getElementById("token-field").hidden = true;
   try {

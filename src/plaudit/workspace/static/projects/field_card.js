@@ -1,13 +1,13 @@
-/** One question of the form editor: its controls, and the JSON that they stand for. */
+/** Card of a question in the form editor: converts between its controls and the API's JSON. */
 
 const BOXES = ["required", "not_applicable", "cannot_assess", "names_responses"];
 const WORDS = ["title", "description", "applies_to", "scale", "consolidate", "use"];
 const LEVELS = {
   message: "each response", turn: "turn", thread: "conversation", chunk: "each step", criterion: "each criterion",
 };
-let made = 0;
+let cardCount = 0;
 
-/** Which of the controls that are not always there make sense for a level and a type. */
+/** Optional controls by name: true where a level and type use them. */
 function fitting(level, type, valued) {
   const isText = type === "text";
   return {
@@ -21,13 +21,13 @@ function fitting(level, type, valued) {
 }
 
 export class FieldCard {
-  /** `changed` is called after every change, `moved(card, by)` and `removed(card)` by the buttons. */
+  /** Callbacks: `changed()` after every change, `moved(card, by)` and `removed(card)` by buttons. */
   constructor(field, vocabulary, { changed, moved, removed }) {
     this.vocabulary = vocabulary;
     this.changed = changed;
     this.element = document.getElementById("field-card").content.firstElementChild.cloneNode(true);
     this.element.card = this;
-    this.number = (made += 1);
+    this.number = (cardCount += 1);
     this.label();
     this.listen(moved, removed);
     this.fill(field);
@@ -37,7 +37,7 @@ export class FieldCard {
     return this.element.querySelector(`[data-field="${name}"]`);
   }
 
-  /** Give every control an id, so that its label and what is wrong with it belong to it. */
+  /** Give every control an id, for its label and its error message. */
   label() {
     for (const control of this.element.querySelectorAll("[data-field]")) {
       control.id = `field-${this.number}-${control.dataset.field}`;
@@ -85,12 +85,12 @@ export class FieldCard {
       else if (!BOXES.includes(name) && name !== "consolidate") control.value = value ?? "";
     }
     for (const name of BOXES) this.find(name).checked = Boolean(field[name]);
-    const { possible_values: given, labels = [] } = field;
+    const { possible_values: possible, labels = [] } = field;
     delete this.rest.possible_values;
     delete this.rest.labels;
-    const values = given ?? (field.scale && labels.length ? this.vocabulary.likert : []);
-    const rows = field.type === "labeled_text" ? labels.map((one) => ["", one])
-      : values.map((one, number) => [String(one), labels[number] ?? ""]);
+    const values = possible ?? (field.scale && labels.length ? this.vocabulary.likert : []);
+    const rows = field.type === "labeled_text" ? labels.map((label) => ["", label])
+      : values.map((value, number) => [String(value), labels[number] ?? ""]);
     for (const [value, label] of rows) this.addValue(value, label);
     this.adapt();
     this.find("consolidate").value = field.consolidate ?? "";
@@ -125,7 +125,7 @@ export class FieldCard {
     row.querySelector("[data-label]").placeholder = type === "labeled_text" ? "label" : "label (optional)";
   }
 
-  /** Show the controls that make sense, and the rules that the type may have. */
+  /** Show the controls and consolidation rules that fit level and type. */
   adapt() {
     const type = this.find("type").value;
     const shown = fitting(this.find("level").value, type, this.vocabulary.valued);
@@ -136,10 +136,10 @@ export class FieldCard {
     const rule = this.find("consolidate");
     const chosen = rule.value;
     const rules = this.vocabulary.rules[type];
-    rule.replaceChildren(...["", ...rules].map((one) => {
+    rule.replaceChildren(...["", ...rules].map((name) => {
       const option = document.createElement("option");
-      option.value = one;
-      option.textContent = one || `the usual rule (${rules[0]})`;
+      option.value = name;
+      option.textContent = name || `the usual rule (${rules[0]})`;
       return option;
     }));
     rule.value = rules.includes(chosen) ? chosen : "";
@@ -157,14 +157,14 @@ export class FieldCard {
     this.element.querySelector("[data-name]").textContent = called;
     this.element.querySelector("[data-kind]").textContent =
       `${LEVELS[this.find("level").value]} · ${this.find("type").value.replaceAll("_", " ")}`;
-    for (const one of this.element.querySelectorAll("[data-says]")) one.textContent = one.dataset.says + called;
+    for (const button of this.element.querySelectorAll("[data-says]")) button.textContent = button.dataset.says + called;
   }
 
   place(number) {
     this.element.querySelector("[data-number]").textContent = `${number}.`;
   }
 
-  /** The question as the API has it. */
+  /** Return the question in the API's shape. */
   read() {
     const field = { ...this.rest, key: this.find("key").value, level: this.find("level").value, type: this.find("type").value };
     for (const name of WORDS) {
@@ -183,7 +183,7 @@ export class FieldCard {
     const rows = this.rows();
     if (rows.length === 0) return;
     if (field.type === "labeled_text") {
-      field.labels = rows.map((one) => one.label);
+      field.labels = rows.map((row) => row.label);
       return;
     }
     field.possible_values = rows.map(({ value }) => {
@@ -191,10 +191,10 @@ export class FieldCard {
       if (field.type === "boolean" && /^(true|false)$/i.test(value)) return value.toLowerCase() === "true";
       return value;
     });
-    if (rows.some((one) => one.label !== "")) field.labels = rows.map((one) => one.label || one.value);
+    if (rows.some((row) => row.label !== "")) field.labels = rows.map((row) => row.label || row.value);
   }
 
-  /** Say what is wrong with one of the controls, beside it; an empty name takes all of it away. */
+  /** Show an error beside the control `name`; an empty message removes all errors of the card. */
   say(name, message) {
     for (const line of this.element.querySelectorAll("[data-said]")) line.remove();
     for (const line of this.element.querySelectorAll("[data-wrong]")) line.hidden = true;
@@ -211,13 +211,13 @@ export class FieldCard {
       return;
     }
     const control = this.find(name) ?? this.toggle;
-    const said = document.createElement("p");
-    said.className = "wrong";
-    said.id = `field-${this.number}-wrong`;
-    said.dataset.said = "";
-    said.textContent = message;
+    const hint = document.createElement("p");
+    hint.className = "wrong";
+    hint.id = `field-${this.number}-wrong`;
+    hint.dataset.said = "";
+    hint.textContent = message;
     control.setAttribute("aria-invalid", "true");
-    control.setAttribute("aria-describedby", said.id);
-    (control === this.toggle ? this.toggle.parentElement : control).after(said);
+    control.setAttribute("aria-describedby", hint.id);
+    (control === this.toggle ? this.toggle.parentElement : control).after(hint);
   }
 }

@@ -1,4 +1,4 @@
-/** The form editor: questions as cards, kept in step with their JSON and with the preview. */
+/** Form editor: questions as cards, synchronised with their JSON and the preview. */
 
 import { announce } from "../shared/shell.js";
 import { FieldCard } from "./field_card.js";
@@ -11,7 +11,7 @@ const unsaved = document.getElementById("unsaved");
 const vocabulary = JSON.parse(editor.dataset.vocabulary);
 const saved = text.defaultValue;
 
-const cards = () => [...list.children].map((one) => one.card);
+const cards = () => [...list.children].map((item) => item.card);
 const read = () => ({ fields: cards().map((card) => card.read()) });
 
 let current = null;
@@ -21,11 +21,11 @@ const preview = new Preview(
   show,
 );
 
-/** Say what is wrong at the control it is about; `pointer` leads from the form. */
+/** Show an error at its control; `pointer` is a JSON pointer into the form. */
 function show(pointer, message, isFirst = false) {
   const [, name, number, part] = pointer.split("/");
   const card = name === "fields" && number !== undefined ? cards()[Number(number)] : undefined;
-  for (const one of cards()) one.say(part ?? "", one === card ? message : "");
+  for (const other of cards()) other.say(part ?? "", other === card ? message : "");
   const line = document.getElementById("form-wrong");
   const isGeneral = message !== "" && card === undefined && current?.fields?.length !== 0;
   line.hidden = !isGeneral;
@@ -41,7 +41,7 @@ function renumber() {
   document.getElementById("no-fields").hidden = list.children.length > 0;
 }
 
-/** Something was changed: the JSON and the preview follow. */
+/** Update the JSON and the preview after a change of a card. */
 function changed() {
   current = read();
   text.value = JSON.stringify(current, null, 2);
@@ -86,7 +86,7 @@ function fill(form) {
   renumber();
 }
 
-/** The form that a text says, null if it says none. */
+/** Form of a JSON text, null if it is not one. */
 function parsed(json) {
   try {
     const form = JSON.parse(json);
@@ -131,7 +131,7 @@ text.addEventListener("input", () => {
   follow();
 });
 
-// Enter in a field would send the whole form; among values it asks for the next one.
+// Enter would submit the whole form; in a list of values it adds a value instead.
 list.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !event.target.matches("input")) return;
   event.preventDefault();

@@ -1,4 +1,4 @@
-/** Guidelines, and how they look while one types. */
+/** Live preview of the guidelines. */
 
 import { Preview } from "./preview.js";
 

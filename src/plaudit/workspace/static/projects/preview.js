@@ -1,11 +1,11 @@
-/** Previews that the server draws from what is being typed, a moment after the last keystroke. */
+/** Previews that the server renders from drafts, shortly after the last keystroke. */
 
 const WAIT_MS = 250;
 
-/** Ask the server to draw; the element with id "drawn" of its answer. Rejects with a sentence.
+/** POST a draft and resolve to the element #drawn of the response; rejects with a message.
 
-    An XMLHttpRequest reads the answer as a document of its own, in which no script runs, so nothing
-    has to be made HTML of here. */
+    XMLHttpRequest parses the response into a separate document, in which no script runs, so this
+    page never parses HTML from a string. */
 function draw(path, body, stopping) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -26,20 +26,20 @@ function draw(path, body, stopping) {
   });
 }
 
-/** Keeps an element showing what the server draws. `read` gives what is sent; `onFault(pointer,
-    message)` is told what is wrong with it, or that nothing is, with an empty message. */
+/** Keeps #preview up to date. `read()` returns the draft; `onFault(pointer, message)` is called with
+    the draft's error, or with an empty message. */
 export class Preview {
   constructor(path, read, onFault) {
     this.path = path;
     this.read = read;
     this.onFault = onFault;
-    this.place = document.getElementById("preview");
+    this.target = document.getElementById("preview");
     this.state = document.getElementById("preview-state");
     this.timer = 0;
     this.stop = () => {};
   }
 
-  /** Something was typed. */
+  /** Schedule an update after a keystroke. */
   touch() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.show(), WAIT_MS);
@@ -59,9 +59,9 @@ export class Preview {
   }
 
   put(drawn) {
-    const scrolled = this.place.scrollTop;
-    this.place.replaceChildren(...document.importNode(drawn, true).childNodes);
-    for (const box of this.place.querySelectorAll("[data-why]")) box.hidden = false;
-    this.place.scrollTop = scrolled;
+    const scrolled = this.target.scrollTop;
+    this.target.replaceChildren(...document.importNode(drawn, true).childNodes);
+    for (const box of this.target.querySelectorAll("[data-why]")) box.hidden = false;
+    this.target.scrollTop = scrolled;
   }
 }

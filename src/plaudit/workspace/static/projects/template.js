@@ -1,11 +1,11 @@
-/** A template and values for it, and the conversation they make while one types. */
+/** Live preview of the conversation that a template makes of example values. */
 
 import { Preview } from "./preview.js";
 
 const template = document.getElementById("template");
 const variables = document.getElementById("variables");
 
-/** Say beneath a field what is wrong with it; an empty message takes that away. */
+/** Show an error beneath a field; an empty message removes it. */
 function say(field, message) {
   const id = `${field.id}-wrong-now`;
   let line = document.getElementById(id);
@@ -37,9 +37,9 @@ const preview = new Preview(
     say(variables, isTemplate ? "" : message);
   },
 );
-for (const one of [template, variables]) {
-  one.addEventListener("input", () => {
-    document.getElementById(`${one.id}-wrong`)?.remove();
+for (const field of [template, variables]) {
+  field.addEventListener("input", () => {
+    document.getElementById(`${field.id}-wrong`)?.remove();
     preview.touch();
   });
 }

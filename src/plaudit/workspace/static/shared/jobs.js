@@ -1,11 +1,11 @@
-/** A job under way: asks how far it is, and draws the page anew once it has ended. */
+/** Poll the progress of running jobs, and reload the page once one has ended. */
 
 import { send } from "./net.js";
 import { announce } from "./shell.js";
 
-const LOOK_MS = 1000;
-const LOOK_MS_MAX = 15000;
-const SAID_EVERY_MS = 15000;
+const POLL_MS = 1000;
+const POLL_MS_MAX = 15000;
+const ANNOUNCE_MS = 15000;
 
 const number = new Intl.NumberFormat("en");
 const WORDS = {
@@ -19,7 +19,7 @@ const WORDS = {
 
 const size = (bytes) => `${number.format(Math.round(bytes / 104857.6) / 10)} MiB`;
 
-/** What to say of a job, in one line. */
+/** One-line description of a job's progress. */
 function line(job) {
   const word = WORDS[job.phase] ?? job.phase;
   const isBytes = job.phase === "uploading" || job.phase === "storing";
@@ -39,17 +39,17 @@ function line(job) {
 async function follow(panel) {
   const bar = panel.querySelector("#job-bar");
   const text = panel.querySelector("#job-text");
-  let wait = LOOK_MS;
-  let said = Date.now();
+  let wait = POLL_MS;
+  let announced = Date.now();
   for (;;) {
     let job;
     try {
       job = await send("GET", panel.dataset.job);
-      wait = LOOK_MS;
+      wait = POLL_MS;
     } catch (error) {
       if (error.status === 401 || error.status === 404) { location.reload(); return; }
       text.textContent = "The server cannot be reached; trying again …";
-      wait = Math.min(wait * 2, LOOK_MS_MAX);
+      wait = Math.min(wait * 2, POLL_MS_MAX);
       await new Promise((done) => setTimeout(done, wait));
       continue;
     }
@@ -65,8 +65,8 @@ async function follow(panel) {
       const shown = document.querySelector(`dd[data-count="${name}"]`);
       if (shown !== null) shown.textContent = number.format(count);
     }
-    if (Date.now() - said > SAID_EVERY_MS) {
-      said = Date.now();
+    if (Date.now() - announced > ANNOUNCE_MS) {
+      announced = Date.now();
       announce(text.textContent);
     }
     await new Promise((done) => setTimeout(done, wait));

@@ -1,9 +1,9 @@
-/** Ask the server from a page: JSON in and out, with the page's form token. */
+/** JSON requests of a page to the server, with the page's CSRF token. */
 
-/** The server, or what stands before it, is away or busy for a while. */
+/** Statuses of temporary failures of the server or a proxy; 0 means no response. */
 const PASSING = [0, 429, 502, 503, 504];
 
-/** A refusal by the server, or none at all: `status` is 0 where nothing was answered. */
+/** Error response of the server; `status` is 0 where there was no response. */
 export class Refused extends Error {
   constructor(status, body) {
     super(body.error ?? (status ? `The server answered with an error (${status})` : "The server cannot be reached."));
@@ -17,7 +17,7 @@ export class Refused extends Error {
 
 const token = () => document.querySelector('meta[name="csrf"]').content;
 
-/** The answer to a request; throws Refused. `signal` and `keepalive` are those of fetch. */
+/** Send JSON and return the decoded response; throws Refused. `signal`, `keepalive` as in fetch. */
 export async function send(method, path, body, { signal, keepalive } = {}) {
   const headers = { accept: "application/json" };
   if (method !== "GET") {
@@ -39,20 +39,20 @@ export async function send(method, path, body, { signal, keepalive } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, {});
   }
-  const told = await answer.json().catch((error) => {
+  const decoded = await answer.json().catch((error) => {
     if (error.name === "AbortError") throw error;
     return null;
   });
-  if (!answer.ok) throw new Refused(answer.status, told ?? {});
-  // An answer that broke off tells nothing.
-  if (told === null) throw new Refused(0, {});
-  return told;
+  if (!answer.ok) throw new Refused(answer.status, decoded ?? {});
+  // The response was cut off.
+  if (decoded === null) throw new Refused(0, {});
+  return decoded;
 }
 
-/** What the page of a task says of it, as the server draws it now, or after a button's form was sent
- * to `path`; null where the answer is another page. Throws Refused.
+/** Load a task's page, or POST to `path`, and return the data of the task on the page in response;
+ * null for another page. Throws Refused.
  *
- * An XMLHttpRequest reads the answer as a document of its own, in which no script runs. */
+ * XMLHttpRequest parses the response into a separate document, in which no script runs. */
 export function taskAt(path, method = "GET") {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

@@ -1,10 +1,10 @@
-/** What every page has: the account menu, the colour scheme, announcements. */
+/** Scripts of every page: account menu, colour scheme, announcements, copy and confirm buttons. */
 
-/** Say something to people who do not see the screen. */
+/** Announce a text to screen readers. */
 export function announce(text) {
   const live = document.getElementById("live");
   live.textContent = "";
-  // A region that is filled at once with the same text would stay silent.
+  // Screen readers ignore a region that is set to the same text at once.
   setTimeout(() => { live.textContent = text; }, 50);
 }
 
@@ -28,7 +28,7 @@ function setUpTheme() {
     if (next) root.dataset.theme = next;
     else delete root.dataset.theme;
     document.querySelector('meta[name="color-scheme"]').content = next || "light dark";
-    // The server reads it, so that the next page is drawn right from its first moment.
+    // The server reads the cookie, so that the next page has the colours from its first paint.
     document.cookie = `plaudit-theme=${next}; Path=/; SameSite=Lax; Max-Age=${next ? YEAR_S : 0}`;
     show();
     announce(NAMES[next]);
@@ -50,7 +50,7 @@ function setUpMenus() {
   });
 }
 
-/** Buttons with data-copy take the text of the element they name to the clipboard. */
+/** Buttons with data-copy copy the value of the element they name. */
 function setUpCopying() {
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.hidden = navigator.clipboard === undefined;
@@ -62,7 +62,7 @@ function setUpCopying() {
   }
 }
 
-/** A form with data-confirm asks before it is sent. */
+/** Forms with data-confirm ask before they are submitted. */
 function setUpConfirming() {
   for (const form of document.querySelectorAll("form[data-confirm]")) {
     form.addEventListener("submit", (event) => {

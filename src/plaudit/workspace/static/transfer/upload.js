@@ -1,4 +1,4 @@
-/** The import form: sends the file as it lies on the disk, and shows how much of it has gone. */
+/** Import form: uploads the file unchanged, with a progress bar. */
 
 import { announce } from "../shared/shell.js";
 
@@ -57,9 +57,9 @@ function upload(chosen) {
       location.assign(`/import/${encodeURIComponent(request.response.job_id)}`);
       return;
     }
-    const said = request.response?.error ?? "The server refused the file";
+    const reason = request.response?.error ?? "The server refused the file";
     rest();
-    complain(said.charAt(0).toUpperCase() + said.slice(1) + ".");
+    complain(reason.charAt(0).toUpperCase() + reason.slice(1) + ".");
   });
   request.addEventListener("error", () => {
     ended();

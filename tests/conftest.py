@@ -1,4 +1,7 @@
-"""Fixtures: each test has a store of its own on each engine, copied from one made once."""
+"""Fixtures: each test has a store of its own on each engine, copied from one made once.
+
+Tests that change nothing share one for their module: `shared_world`, and `shared_ann` with data.
+"""
 
 from __future__ import annotations
 
@@ -132,6 +135,49 @@ def world(settings: Settings) -> Iterator[World]:
     world.org()
     yield world
     world.close()
+
+
+@pytest.fixture
+def kept_world(world: World) -> World:
+    """The test's own store, with one application for all of its clients."""
+    world.keep_application()
+    return world
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def shared_settings(
+    request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """The settings of a store that the tests of a module share, on each engine."""
+    folder = tmp_path_factory.mktemp("shared") / "data"
+    shutil.copytree(template, folder)
+    if request.param == "sqlite":
+        yield Settings(data=folder)
+        return
+    server: postgres.Postgres = request.getfixturevalue("postgres_server")
+    url = server.clone()
+    yield Settings(data=folder, database=url)
+    server.drop(url)
+
+
+@pytest.fixture(scope="module")
+def shared_world(shared_settings: Settings) -> Iterator[World]:
+    """An open store and application for tests that only read.
+
+    What a test writes belongs to an organization or a person of its own.
+    """
+    world = World(shared_settings)
+    world.org()
+    world.keep_application()
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def shared_ann(shared_world: World) -> str:
+    """The admin key of Ann, whose organization "default" in the shared store is full of data."""
+    fill(shared_world)
+    return shared_world.key()
 
 
 @pytest.fixture

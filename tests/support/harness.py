@@ -51,6 +51,9 @@ SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 on_sqlite_alone = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 """For what concerns the file of the embedded store; other tests run on each engine."""
 
+above_the_store = pytest.mark.parametrize("shared_settings", ["sqlite"], indirect=True)
+"""For what is decided before the store is asked, so that one engine stands for both."""
+
 
 class World:
     """A store with organizations, keys and data, and a loop to run coroutines on it."""
@@ -61,6 +64,7 @@ class World:
         self._runner = asyncio.Runner()
         self.db: Database = connect.open_database(settings)
         self.objects = BlobStore(settings.attachments_place)
+        self._kept: TestClient | None = None
         self.run(server_secret.bind(self.db, self.secret, settings.secret_path))
 
     def run(self, awaitable: Awaitable[T]) -> T:
@@ -72,6 +76,8 @@ class World:
         return self._runner.run(wrapped())
 
     def close(self) -> None:
+        if self._kept is not None:
+            self._kept.__exit__()
         self.run(self.db.close())
         self._runner.close()
 
@@ -151,8 +157,29 @@ class World:
     def client(self, key: str | None = None) -> Iterator[TestClient]:
         """A client of the application in this process; an admin key unless one is given."""
         headers = {"Authorization": f"Bearer {self.key() if key is None else key}"}
-        with TestClient(app.create_app(self.settings, self.secret), headers=headers) as client:
+        with self.connect(headers=headers) as client:
             yield client
+
+    def keep_application(self) -> None:
+        """Open one application for all clients of this world, until it is closed.
+
+        Its memory, such as rate limits, is theirs together; without this each has one of its own.
+        """
+        self._kept = TestClient(app.create_app(self.settings, self.secret)).__enter__()
+
+    @contextmanager
+    def connect(self, **options: Any) -> Iterator[TestClient]:
+        """A client without a key; options are those of `TestClient`."""
+        if self._kept is None:
+            with TestClient(app.create_app(self.settings, self.secret), **options) as client:
+                yield client
+        else:
+            client = TestClient(self._kept.app, **options)
+            client.portal = self._kept.portal
+            try:
+                yield client
+            finally:
+                client.close()
 
 
 class Server:

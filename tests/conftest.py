@@ -145,32 +145,49 @@ def kept_world(world: World) -> World:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def shared_settings(
-    request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Settings]:
-    """The settings of a store that the tests of a module share, on each engine."""
-    folder = tmp_path_factory.mktemp("shared") / "data"
-    shutil.copytree(template, folder)
-    if request.param == "sqlite":
-        yield Settings(data=folder)
-        return
-    server: postgres.Postgres = request.getfixturevalue("postgres_server")
-    url = server.clone()
-    yield Settings(data=folder, database=url)
-    server.drop(url)
+def shared_engine(request: pytest.FixtureRequest) -> str:
+    """The engine of the stores that the tests of a module share."""
+    found: str = request.param
+    return found
 
 
 @pytest.fixture(scope="module")
-def shared_world(shared_settings: Settings) -> Iterator[World]:
-    """An open store and application for tests that only read.
+def open_shared(
+    request: pytest.FixtureRequest,
+    shared_engine: str,
+    template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[], World]]:
+    """Open stores for tests that only read, each with the organization "default".
 
-    What a test writes belongs to an organization or a person of its own.
+    A store and its application stay open until the module ends. What a test writes there belongs
+    to an organization or a person of its own.
     """
-    world = World(shared_settings)
-    world.org()
-    world.keep_application()
-    yield world
-    world.close()
+    worlds: list[World] = []
+
+    def open_one() -> World:
+        folder = tmp_path_factory.mktemp("shared") / "data"
+        shutil.copytree(template, folder)
+        url = None
+        if shared_engine == "postgres":
+            url = request.getfixturevalue("postgres_server").clone()
+        world = World(Settings(data=folder, database=url))
+        worlds.append(world)
+        world.org()
+        world.keep_application()
+        return world
+
+    yield open_one
+    for world in worlds:
+        world.close()
+        if world.settings.database is not None:
+            request.getfixturevalue("postgres_server").drop(world.settings.database)
+
+
+@pytest.fixture(scope="module")
+def shared_world(open_shared: Callable[[], World]) -> World:
+    """An open store that the module's tests share, because they only read."""
+    return open_shared()
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 on_sqlite_alone = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 """For what concerns the file of the embedded store; other tests run on each engine."""
 
-above_the_store = pytest.mark.parametrize("shared_settings", ["sqlite"], indirect=True)
+above_the_store = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
 """For what is decided before the store is asked, so that one engine stands for both."""
 
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -80,6 +81,18 @@ def _no_settings_from_outside() -> None:
     for name in [name for name in os.environ if name.startswith("PLAUDIT_")]:
         if not name.startswith("PLAUDIT_TEST_"):
             del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_tls_context() -> Iterator[None]:
+    """Let clients share what they never use on loopback: reading the authorities takes 30 ms each.
+
+    Servers are polled until they are ready, and races start dozens of clients.
+    """
+    context = httpx2.create_ssl_context()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx2._transports.default.create_ssl_context", lambda **_: context)
+        yield
 
 
 @pytest.fixture(scope="session")

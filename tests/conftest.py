@@ -1,4 +1,7 @@
-"""Fixtures: each test has a store of its own on each engine, copied from one made once."""
+"""Fixtures: each test has a store of its own on each engine, copied from one made once.
+
+Tests that change nothing share one for their module: `shared_world`, and `shared_ann` with data.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -79,6 +83,18 @@ def _no_settings_from_outside() -> None:
             del os.environ[name]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_tls_context() -> Iterator[None]:
+    """Let clients share what they never use on loopback: reading the authorities takes 30 ms each.
+
+    Servers are polled until they are ready, and races start dozens of clients.
+    """
+    context = httpx2.create_ssl_context()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx2._transports.default.create_ssl_context", lambda **_: context)
+        yield
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store as `plaudit init` leaves it, without the organization."""
@@ -132,6 +148,66 @@ def world(settings: Settings) -> Iterator[World]:
     world.org()
     yield world
     world.close()
+
+
+@pytest.fixture
+def kept_world(world: World) -> World:
+    """The test's own store, with one application for all of its clients."""
+    world.keep_application()
+    return world
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def shared_engine(request: pytest.FixtureRequest) -> str:
+    """The engine of the stores that the tests of a module share."""
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def open_shared(
+    request: pytest.FixtureRequest,
+    shared_engine: str,
+    template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[], World]]:
+    """Open stores for tests that only read, each with the organization "default".
+
+    A store and its application stay open until the module ends. What a test writes there belongs
+    to an organization or a person of its own.
+    """
+    worlds: list[World] = []
+
+    def open_one() -> World:
+        folder = tmp_path_factory.mktemp("shared") / "data"
+        shutil.copytree(template, folder)
+        url = None
+        if shared_engine == "postgres":
+            url = request.getfixturevalue("postgres_server").clone()
+        world = World(Settings(data=folder, database=url))
+        worlds.append(world)
+        world.org()
+        world.keep_application()
+        return world
+
+    yield open_one
+    for world in worlds:
+        world.close()
+        if world.settings.database is not None:
+            request.getfixturevalue("postgres_server").drop(world.settings.database)
+
+
+@pytest.fixture(scope="module")
+def shared_world(open_shared: Callable[[], World]) -> World:
+    """An open store that the module's tests share, because they only read."""
+    return open_shared()
+
+
+@pytest.fixture(scope="module")
+def shared_ann(shared_world: World) -> str:
+    """The admin key of Ann, whose organization "default" in the shared store is full of data."""
+    fill(shared_world)
+    return shared_world.key()
 
 
 @pytest.fixture

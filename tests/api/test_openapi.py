@@ -15,13 +15,14 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from plaudit import app
 from plaudit.api.http import problems
 from plaudit.api.http.metrics import Metrics
-from plaudit.api.http.operation import JSON
+from plaudit.api.http.operation import JSON, Operation
 from plaudit.api.http.parameters import parameters_of
 from plaudit.api.openapi import docs_page
 from plaudit.api.openapi import document as openapi
 from plaudit.model.core import Role
 from plaudit.settings import Settings
 from tests.api.test_sweep import PROVOKED, all_problems
+from tests.support.harness import World
 from tests.support.operations import GOOD, OPERATIONS, ask, calling
 
 DOCUMENT = openapi.document(app.all_operations(Settings(), Metrics()), Settings())
@@ -147,14 +148,10 @@ def test_every_example_fits_its_schema():
             assert complaints(schema, closed(schemas), example) == []
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [one for one in OPERATIONS if not isinstance(one.answer, tuple)],
-    ids=lambda one: one.operation_id,
-)
-def test_an_answer_is_what_the_document_says_and_nothing_more(world, ann, operation):
+def assert_documented(world: World, key: str, operation: Operation) -> None:
+    """Each good request of an operation gets what the served document says."""
     requests = GOOD[operation.operation_id] if operation.role else [{}]
-    with calling(world, ann) as client:
+    with calling(world, key) as client:
         document = client.get("/openapi.json").json()
         entry = document["paths"][operation.path][operation.method.lower()]
         schema = entry["responses"]["200"]["content"][JSON]["schema"]
@@ -166,14 +163,34 @@ def test_an_answer_is_what_the_document_says_and_nothing_more(world, ann, operat
             assert complaints(schema, schemas, answer.json()) == []
 
 
+STRUCTS = [one for one in OPERATIONS if not isinstance(one.answer, tuple)]
+
+
+@pytest.mark.parametrize(
+    "operation", [one for one in STRUCTS if not one.writes], ids=lambda one: one.operation_id
+)
+def test_an_answer_is_what_the_document_says_and_nothing_more(shared_world, shared_ann, operation):
+    assert_documented(shared_world, shared_ann, operation)
+
+
+@pytest.mark.parametrize(
+    "operation", [one for one in STRUCTS if one.writes], ids=lambda one: one.operation_id
+)
+def test_the_answer_to_a_change_is_what_the_document_says(world, ann, operation):
+    assert_documented(world, ann, operation)
+
+
 @pytest.mark.parametrize(
     "operation",
     [one for one in OPERATIONS if isinstance(one.answer, tuple)],
     ids=lambda one: one.operation_id,
 )
-def test_an_answer_that_is_no_struct_has_a_documented_media_type(world, ann, operation):
+def test_an_answer_that_is_no_struct_has_a_documented_media_type(
+    shared_world, shared_ann, operation
+):
+    assert not operation.writes
     responses = ENTRIES[operation.operation_id][2]["responses"]
-    with calling(world, ann) as client:
+    with calling(shared_world, shared_ann) as client:
         for params in GOOD.get(operation.operation_id, [{}]):
             answer = ask(client, operation, params)
             media_types = set(responses[str(answer.status_code)].get("content", {}))
@@ -181,16 +198,16 @@ def test_an_answer_that_is_no_struct_has_a_documented_media_type(world, ann, ope
                 assert answer.headers["content-type"].partition(";")[0] in media_types
 
 
-def test_every_error_body_is_what_the_document_says(world, ann):
+def test_every_error_body_is_what_the_document_says(shared_world, shared_ann):
     schemas = closed(DOCUMENT["components"]["schemas"])
-    with calling(world, ann) as client:
+    with calling(shared_world, shared_ann) as client:
         for method, url, headers, *_ in PROVOKED:
             body = client.request(method, url, headers=headers).json()
             assert complaints(schemas["Error"], schemas, body) == []
 
 
-def test_both_addresses_of_the_document_give_the_same_bytes(world, ann):
-    with calling(world, None) as client:
+def test_both_addresses_of_the_document_give_the_same_bytes(shared_world, shared_ann):
+    with calling(shared_world, None) as client:
         one, other = client.get("/openapi.json"), client.get("/v2/openapi")
 
     assert one.content == other.content

@@ -18,8 +18,7 @@ TASKS = 6
 SCOPE = {"project_id": "project_123"}
 
 
-@pytest.fixture
-def shelf(world):
+def fill_shelf(world):
     """A project with a batch and a few completed tasks, and another project beside it."""
     for kind, value in (
         ("project", {"id": "project_123", "name": "My Test Project"}),
@@ -31,13 +30,40 @@ def shelf(world):
         assert world.load([{"kind": kind, "value": value}], "archive")[1] == []
     world.load(make_tasks(TASKS, batch="batch_1"))
     world.load([make_task("task_elsewhere", project="project_456")])
+
+
+@pytest.fixture(scope="module")
+def shelf(open_shared):
+    """A store filled by `fill_shelf`, to read from."""
+    world = open_shared()
+    fill_shelf(world)
+    return world
+
+
+@pytest.fixture(scope="module")
+def client(shelf):
+    with shelf.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def token(client):
+    """The token of the first page of two tasks."""
+    return first_token(client)
+
+
+@pytest.fixture
+def own_shelf(world):
+    """The test's own store filled by `fill_shelf`."""
+    fill_shelf(world)
     return world
 
 
 @pytest.fixture
-def token(shelf, client):
-    """The token of the first page of two tasks."""
-    return first_token(client)
+def own_token(own_shelf):
+    """The token of the first page of two tasks in the test's own store."""
+    with own_shelf.client() as client:
+        return first_token(client)
 
 
 def first_token(client, path="/v2/tasks", **params):
@@ -315,11 +341,10 @@ def test_another_key_of_the_organization_can_go_on_with_the_walk(shelf, token):
         assert ids(colleague.get("/v2/tasks", params={"next_token": token}))
 
 
-def test_the_same_request_gets_the_same_token(shelf, client, token):
-    """From another process too: nothing in a token is drawn by lot."""
-    with shelf.client() as other:
-        assert first_token(other) == token
-    assert first_token(client) == token
+def test_the_same_request_gets_the_same_token(own_shelf, own_token):
+    """From another process too: nothing in a own_token is drawn by lot."""
+    with own_shelf.client() as other:
+        assert first_token(other) == own_token
 
 
 def test_tokens_do_not_show_that_a_project_of_another_organization_exists(shelf, token):
@@ -341,42 +366,43 @@ class TestRotation:
         path.write_text(random_secrets.token_hex(32) + "\n" + (old if keep_old else ""))
         return World(world.settings)
 
-    def test_old_tokens_and_old_keys_stay_valid(self, shelf, client, token):
-        key = shelf.key()
+    def test_old_tokens_and_old_keys_stay_valid(self, own_shelf, own_token):
+        key = own_shelf.key()
 
-        rotated = self.rotate(shelf)
+        rotated = self.rotate(own_shelf)
 
         with rotated.client(key) as client:
-            assert ids(client.get("/v2/tasks", params={"next_token": token}))[0] == "task_00002"
-            assert first_token(client) != token
+            assert ids(client.get("/v2/tasks", params={"next_token": own_token}))[0] == "task_00002"
+            assert first_token(client) != own_token
         rotated.close()
 
-    def test_new_tokens_and_new_keys_outlive_the_old_secret(self, shelf, client, token):
-        old_key = shelf.key()
-        rotated = self.rotate(shelf)
+    def test_new_tokens_and_new_keys_outlive_the_old_secret(self, own_shelf, own_token):
+        old_key = own_shelf.key()
+        rotated = self.rotate(own_shelf)
         new_key = rotated.key()
         with rotated.client(new_key) as client:
             new_token = first_token(client)
         rotated.close()
-        path = shelf.settings.secret_path
+        path = own_shelf.settings.secret_path
         path.write_text(path.read_text().split()[0] + "\n")
 
-        world = World(shelf.settings)
+        world = World(own_shelf.settings)
 
         with world.client(new_key) as client:
             assert ids(client.get("/v2/tasks", params={"next_token": new_token}))
-            assert refused(client.get("/v2/tasks", params={"next_token": token}))
+            assert refused(client.get("/v2/tasks", params={"next_token": own_token}))
         with world.client(old_key) as client:
             assert client.get("/v2/projects").status_code == 401
         world.close()
 
 
-def test_a_walk_over_a_batch_with_the_longest_id_goes_on(shelf, client):
+def test_a_walk_over_a_batch_with_the_longest_id_goes_on(world):
     """An id has up to 255 characters of up to four bytes, and stands in the token."""
     batch_id = "😀" * 255
-    shelf.load(make_tasks(3, "task_long", batch=batch_id))
+    world.load(make_tasks(3, "task_long", batch=batch_id))
 
-    found = walk(client, batch_id=batch_id, status="completed", limit=1)
+    with world.client() as client:
+        found = walk(client, batch_id=batch_id, status="completed", limit=1)
 
     assert [task["task_id"] for task in found] == [f"task_long_{n:05d}" for n in range(3)]
 

@@ -6,6 +6,7 @@ import pytest
 
 from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.common import audit
+from tests.support.harness import above_the_store
 from tests.support.operations import GOOD, WRITING, ask, assert_is_error, calling
 
 
@@ -69,18 +70,20 @@ BAD_BODIES = {
 }
 
 
+@above_the_store
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
-def test_a_body_that_is_not_well_formed_is_refused_everywhere(world, ann, body):
-    with calling(world, ann) as client:
+def test_a_body_that_is_not_well_formed_is_refused_everywhere(shared_world, shared_ann, body):
+    with calling(shared_world, shared_ann) as client:
         for operation in WRITING:
             answer = ask(client, operation, {}, content=body)
             assert answer.status_code == 400, (operation.operation_id, answer.text)
             assert_is_error(400, answer.headers, answer.json())
 
 
+@above_the_store
 @pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
-def test_a_body_beyond_the_limits_is_refused(world, ann, operation):
-    with calling(world, ann) as client:
+def test_a_body_beyond_the_limits_is_refused(shared_world, shared_ann, operation):
+    with calling(shared_world, shared_ann) as client:
         packed = ask(client, operation, {}, headers={"Content-Encoding": "gzip"})
         pieces = (b" " * (1 << 20) for _ in range(BODY_BYTES_MAX // (1 << 20) + 1))
         long = ask(client, operation, {}, content=pieces)

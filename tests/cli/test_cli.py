@@ -20,7 +20,13 @@ import pytest
 from plaudit.cli import main
 from plaudit.settings import Settings
 from tests.support.builders import make_task, make_tasks
-from tests.support.harness import World, clean_environment, free_port, on_sqlite_alone, run_cli
+from tests.support.harness import (
+    World,
+    clean_environment,
+    free_port,
+    on_sqlite_alone,
+    run_cli_process,
+)
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 Done = subprocess.CompletedProcess[str]
@@ -341,7 +347,7 @@ def test_a_terminal_sees_no_control_characters_of_a_key_name(run, at):
 
 
 def test_the_help_and_the_version_are_exit_code_0(run):
-    shown, version = run("--help"), run_cli("--version")
+    shown, version = run("--help"), run_cli_process("--version")
 
     assert (shown.returncode, version.returncode) == (0, 0)
     assert "import" in shown.stdout

@@ -176,11 +176,13 @@ class Browser:
 @contextmanager
 def browsing(world: World, *, url: str = URL, **settings: Any) -> Iterator[Browser]:
     """A browser without cookies, before the application in this process."""
-    chosen = world.settings
     if settings:
-        chosen = msgspec.structs.replace(chosen, **settings)
-    with TestClient(app.create_app(chosen, world.secret), base_url=url) as client:
-        yield Browser(client)
+        chosen = msgspec.structs.replace(world.settings, **settings)
+        with TestClient(app.create_app(chosen, world.secret), base_url=url) as client:
+            yield Browser(client)
+    else:
+        with world.connect(base_url=url) as client:
+            yield Browser(client)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ speaks to the real application in this process; `Server` runs the real command i
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -14,16 +15,18 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Awaitable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from plaudit import app
+from plaudit import app, worker
+from plaudit.cli import main
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import server_secret
 from plaudit.core.tasks import projects
@@ -48,6 +51,9 @@ SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 on_sqlite_alone = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 """For what concerns the file of the embedded store; other tests run on each engine."""
 
+above_the_store = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
+"""For what is decided before the store is asked, so that one engine stands for both."""
+
 
 class World:
     """A store with organizations, keys and data, and a loop to run coroutines on it."""
@@ -58,6 +64,7 @@ class World:
         self._runner = asyncio.Runner()
         self.db: Database = connect.open_database(settings)
         self.objects = BlobStore(settings.attachments_location)
+        self._kept: TestClient | None = None
         self.run(server_secret.bind(self.db, self.secret, settings.secret_path))
 
     def run(self, awaitable: Awaitable[T]) -> T:
@@ -69,6 +76,8 @@ class World:
         return self._runner.run(wrapped())
 
     def close(self) -> None:
+        if self._kept is not None:
+            self._kept.__exit__()
         self.run(self.db.close())
         self._runner.close()
 
@@ -148,8 +157,29 @@ class World:
     def client(self, key: str | None = None) -> Iterator[TestClient]:
         """A client of the application in this process; an admin key unless one is given."""
         headers = {"Authorization": f"Bearer {self.key() if key is None else key}"}
-        with TestClient(app.create_app(self.settings, self.secret), headers=headers) as client:
+        with self.connect(headers=headers) as client:
             yield client
+
+    def keep_application(self) -> None:
+        """Open one application for all clients of this world, until it is closed.
+
+        Its memory, such as rate limits, is theirs together; without this each has one of its own.
+        """
+        self._kept = TestClient(app.create_app(self.settings, self.secret)).__enter__()
+
+    @contextmanager
+    def connect(self, **options: Any) -> Iterator[TestClient]:
+        """A client without a key; options are those of `TestClient`."""
+        if self._kept is None:
+            with TestClient(app.create_app(self.settings, self.secret), **options) as client:
+                yield client
+        else:
+            client = TestClient(self._kept.app, **options)
+            client.portal = self._kept.portal
+            try:
+                yield client
+            finally:
+                client.close()
 
 
 class Server:
@@ -201,7 +231,40 @@ def store_arguments(settings: Settings) -> list[str]:
 def run_cli(
     *arguments: str, cwd: Path | None = None, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
+    """Run a command to its end in this process. One that would serve fails the test instead."""
+    pipes = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(pipe, "utf-8", write_through=True) for pipe in pipes)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        # The library warns that it is called from tests without arguments; `main` reads sys.argv.
+        warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
+        patch.setattr(sys, "argv", ["plaudit", *arguments])
+        patch.setattr(app, "serve", _must_not_serve)
+        patch.setattr(worker, "run", _must_not_serve)
+        for name in os.environ.keys() - clean_environment().keys():
+            patch.delenv(name)
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        if cwd is not None:
+            patch.chdir(cwd)
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                main()
+                code: Any = 0
+            except SystemExit as ended:
+                code = ended.code or 0
+    return subprocess.CompletedProcess(
+        arguments, code, *(pipe.getvalue().decode() for pipe in pipes)
+    )
+
+
+def _must_not_serve(*_: Any, **__: Any) -> NoReturn:
+    raise AssertionError("the command was not refused; `Server` runs one that serves")
+
+
+def run_cli_process(
+    *arguments: str, cwd: Path | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a process of its own, where the process is the point."""
     return subprocess.run(
         [sys.executable, "-m", "plaudit", *arguments],
         env=clean_environment(**environ),

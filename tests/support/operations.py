@@ -393,11 +393,10 @@ def add_ann_people(world: Any) -> None:
 
 
 @contextmanager
-def calling(world, key: str | None) -> Iterator[TestClient]:
+def calling(world: World, key: str | None, *, address: str = "127.0.0.1") -> Iterator[TestClient]:
     """A client on loopback whose request ids are pinned, so that answers can be compared."""
     headers = {"X-Request-Id": "pinned"} | ({"Authorization": f"Bearer {key}"} if key else {})
-    made = app.create_app(world.settings, world.secret)
-    with TestClient(made, headers=headers, client=("127.0.0.1", 50000)) as client:
+    with world.connect(headers=headers, client=(address, 50000)) as client:
         yield client
 
 

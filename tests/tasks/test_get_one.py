@@ -40,13 +40,15 @@ BATCHES = [
 FOREIGN_ID = "5f1e2d3c4b5a69788796a5b4"
 
 
-@pytest.fixture
-def served(world, client):
+@pytest.fixture(scope="module")
+def served(open_shared):
     """Projects and batches, imported in no order; one of each in another organization."""
+    world = open_shared()
     world.load([{"kind": "project", "value": one} for one in PROJECTS], "archive")
     world.load([{"kind": "batch", "value": one} for one in BATCHES], "archive")
     world.load([make_task("task_foreign", project="p_foreign", batch="b_foreign")], org="stranger")
-    return client
+    with world.client() as client:
+        yield client
 
 
 def refusal(answer) -> tuple[int, str | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.builders import make_task, make_tasks
-from tests.support.harness import walk
+from tests.support.harness import above_the_store, walk
 from tests.support.sample_tasks import BATCH, PROJECT, archive_rows, mixed_tasks
 
 OTHER_PROJECT = {"id": "project_other", "name": "Other + projeçt"}
@@ -17,15 +17,31 @@ IN_BATCH = ["task_in_batch", "task_plain", "task_pending_in_batch"]
 ALL_IDS = [task["task_id"] for task in mixed_tasks()]
 
 
-@pytest.fixture
-def mixed(world, client):
+@pytest.fixture(scope="module")
+def mixed(open_shared):
+    """A client of `load_mixed`; nothing is written there."""
+    world = open_shared()
+    load_mixed(world)
+    with world.client() as client:
+        yield client
+
+
+def load_mixed(world):
     """Tasks of every kind in project_123; one task elsewhere; one in another organization."""
     world.load(archive_rows(mixed_tasks()), "archive")
     rows = [("project", OTHER_PROJECT), ("batch", OTHER_BATCH)]
     world.load([{"kind": kind, "value": value} for kind, value in rows], "archive")
     world.load([make_task("task_other", project="project_other", batch="batch_other")])
     world.load([FOREIGN], org="stranger")
-    return client
+
+
+@pytest.fixture(scope="module")
+def long(open_shared):
+    """A client of a project with 101 tasks."""
+    world = open_shared()
+    world.load(make_tasks(101))
+    with world.client() as client:
+        yield client
 
 
 def ids(answer) -> list[str]:
@@ -100,20 +116,22 @@ def test_a_scope_that_is_not_one_is_refused(mixed, query, expected):
     assert refusal(mixed.get(f"/v2/tasks?{query}")) == expected
 
 
-def test_a_batch_name_of_two_projects_needs_the_project(world, mixed):
+def test_a_batch_name_of_two_projects_needs_the_project(world, client):
     """A9: imported data may hold one name twice; then only the project tells them apart."""
+    load_mixed(world)
     world.load([{"kind": "batch", "value": TWIN}], "archive")
 
-    alone = mixed.get("/v2/tasks?batch_name=First+batch")
-    inside = mixed.get("/v2/tasks?batch_name=First+batch&project_id=project_123")
+    alone = client.get("/v2/tasks?batch_name=First+batch")
+    inside = client.get("/v2/tasks?batch_name=First+batch&project_id=project_123")
 
     assert (refusal(alone), ids(inside)) == ((400, "batch_name"), IN_BATCH)
 
 
-def test_an_empty_scope_is_an_empty_page_without_a_token(world, mixed):
+def test_an_empty_scope_is_an_empty_page_without_a_token(world, client):
+    load_mixed(world)
     world.project("Empty")
 
-    answer = mixed.get("/v2/tasks?project_name=Empty")
+    answer = client.get("/v2/tasks?project_name=Empty")
 
     assert answer.json() == {"tasks": []}
 
@@ -136,6 +154,7 @@ def test_a_status_lists_the_tasks_in_it(mixed, scope, status):
 # Words and numbers
 
 
+@above_the_store
 @pytest.mark.parametrize(
     ("query", "param", "accepted"),
     [
@@ -179,11 +198,9 @@ def test_a_status_lists_the_tasks_in_it(mixed, scope, status):
     ],
 )
 def test_a_bad_value_is_refused_with_the_parameter_and_what_is_accepted(
-    client, world, query, param, accepted
+    long, query, param, accepted
 ):
-    world.load([make_task()])
-
-    answer = client.get(f"/v2/tasks?project_id=project_123&{query}")
+    answer = long.get(f"/v2/tasks?project_id=project_123&{query}")
 
     assert refusal(answer) == (400, param)
     assert [word for word in [param, *accepted] if word not in answer.json()["error"]] == []
@@ -206,11 +223,9 @@ def test_a_bad_value_is_refused_with_the_parameter_and_what_is_accepted(
         ("&&limit=2&", 2),
     ],
 )
-def test_a_page_has_as_many_tasks_as_asked_for_at_the_most_100(client, world, query, count):
+def test_a_page_has_as_many_tasks_as_asked_for_at_the_most_100(long, query, count):
     """Empty parameters are absent, unknown ones are ignored."""
-    world.load(make_tasks(101))
-
-    answer = client.get(f"/v2/tasks?project_id=project_123&{query}")
+    answer = long.get(f"/v2/tasks?project_id=project_123&{query}")
 
     assert len(ids(answer)) == count
 

@@ -18,16 +18,18 @@ def ids(answer) -> list[str]:
 # Bounds on completion
 
 
-@pytest.fixture
-def timed(world, client):
+@pytest.fixture(scope="module")
+def timed(open_shared):
     """Tasks completed at .168, .169 and .170 of one second, one long before, one not at all."""
+    world = open_shared()
     rows = [
         make_task(f"ms_{ms}", completed_at=f"2025-01-02T04:00:39.{ms}Z", batch="batch_123")
         for ms in (170, 168, 169)
     ]
     early = make_task("early", completed_at="1969-12-31T23:59:59.999Z")
     world.load([*rows, early, make_task("open", "pending")])
-    return client
+    with world.client() as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -147,9 +149,10 @@ def test_a_date_alone_is_midnight_utc(world, client, spelling):
 # Order
 
 
-@pytest.fixture
-def shuffled(world, client):
+@pytest.fixture(scope="module")
+def shuffled(open_shared):
     """Tasks whose order of import, id, creation and completion all differ; two share a time."""
+    world = open_shared()
     world.load(
         [
             make_task("c", created_at="2025-01-03", completed_at="2025-02-02"),
@@ -160,7 +163,8 @@ def shuffled(world, client):
             make_task("e", created_at="2025-01-05", completed_at="2025-02-02"),
         ]
     )
-    return client
+    with world.client() as client:
+        yield client
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.http.views import POLICY
 from tests.api.test_sweep import content_hash
 from tests.support.browser_client import HTML, Tags, add_person, browsing, invite, signed_in
-from tests.support.harness import on_sqlite_alone
+from tests.support.harness import above_the_store, on_sqlite_alone
 from tests.support.operations import assert_is_error
 
 PAGES = app.all_pages()
@@ -110,13 +110,21 @@ def send(browser, page: Page, **headers: str):
     return browser.post(path_of(page), fields, **headers)
 
 
+@pytest.fixture(scope="module")
+def shared_admin(shared_world):
+    """An admin for tests that look at pages, and somebody who is invited."""
+    invite(shared_world, "soon@example.com")
+    return add_person(shared_world, "admin")
+
+
 def ids(page: Page) -> str:
     return page.page_id
 
 
+@above_the_store
 @pytest.mark.parametrize("page", CLOSED, ids=ids)
-def test_a_page_that_is_not_open_leads_strangers_to_the_sign_in(world, page):
-    with browsing(world) as browser:
+def test_a_page_that_is_not_open_leads_strangers_to_the_sign_in(shared_world, page):
+    with browsing(shared_world) as browser:
         answer = send(browser, page) if page.changes else browser.get(path_of(page), follow=False)
 
     if page.form is not None or not page.changes:
@@ -161,8 +169,8 @@ def test_the_navigation_shows_what_a_person_may_open_and_nothing_else(world):
 
 
 @pytest.mark.parametrize("page", LOOKED_AT, ids=ids)
-def test_every_page_carries_the_policy_and_nothing_inline(world, page):
-    with signed_in(world, add_person(world, "admin")) as browser:
+def test_every_page_carries_the_policy_and_nothing_inline(shared_world, shared_admin, page):
+    with signed_in(shared_world, shared_admin) as browser:
         if page.role == ANYONE:
             browser.client.cookies.clear()
         answer = browser.get(path_of(page))
@@ -199,9 +207,8 @@ def test_the_policy_permits_nothing_inline_and_nothing_from_elsewhere():
 
 
 @pytest.mark.parametrize("page", LOOKED_AT, ids=ids)
-def test_every_form_of_a_page_carries_the_token(world, page):
-    with signed_in(world, add_person(world, "admin")) as browser:
-        invite(world, "soon@example.com")
+def test_every_form_of_a_page_carries_the_token(shared_world, shared_admin, page):
+    with signed_in(shared_world, shared_admin) as browser:
         text = browser.get(path_of(page)).text
         forms = re.findall(r"<form\b.*?</form>", text, re.S)
         token = browser.token
@@ -227,9 +234,10 @@ def test_looking_at_pages_changes_nothing(world):
     assert content_hash(world) == before
 
 
+@above_the_store
 @pytest.mark.parametrize("page", PAGES, ids=ids)
-def test_other_methods_are_refused_with_allow(world, page):
-    with signed_in(world, add_person(world, "admin")) as browser:
+def test_other_methods_are_refused_with_allow(shared_world, shared_admin, page):
+    with signed_in(shared_world, shared_admin) as browser:
         answer = browser.client.request("DELETE", path_of(page))
 
     methods = {one.method for one in PAGES if one.path == page.path}
@@ -238,9 +246,12 @@ def test_other_methods_are_refused_with_allow(world, page):
     assert_is_error(405, answer.headers, answer.json())
 
 
+@above_the_store
 @pytest.mark.parametrize("path", ["/work/", "/work/nothing", "/people/x", "/static/x/../base.css"])
-def test_what_is_no_page_is_said_in_html_to_people_and_in_json_to_scripts(world, path):
-    with signed_in(world, add_person(world)) as browser:
+def test_what_is_no_page_is_said_in_html_to_people_and_in_json_to_scripts(
+    shared_world, shared_admin, path
+):
+    with signed_in(shared_world, shared_admin) as browser:
         page = browser.get(path)
         told = browser.client.get(path, headers={"Accept": "application/json"})
 
@@ -299,8 +310,9 @@ def test_names_of_people_and_projects_are_shown_and_never_run(world, name):
             assert str(escape(name)) in page.text
 
 
-def test_hostile_query_values_are_shown_escaped(world):
-    with browsing(world) as browser:
+@above_the_store
+def test_hostile_query_values_are_shown_escaped(shared_world):
+    with browsing(shared_world) as browser:
         for value in HOSTILE:
             page = browser.client.get("/sign-in", params={"next": value}, headers={"Accept": HTML})
             assert page.status_code == 200
@@ -329,9 +341,10 @@ def test_what_was_said_is_said_once(world):
     assert "Your name is changed." not in second
 
 
-def test_files_of_pages_are_kept_for_good_under_an_address_of_their_content(world):
+@above_the_store
+def test_files_of_pages_are_kept_for_good_under_an_address_of_their_content(shared_world):
     assets = Assets()
-    with browsing(world) as browser:
+    with browsing(shared_world) as browser:
         text = browser.get("/sign-in").text
         urls = set(re.findall(r'"(/static/[^"]+)"', text))
         answers = {url: browser.client.get(url) for url in urls}
@@ -349,11 +362,12 @@ def test_files_of_pages_are_kept_for_good_under_an_address_of_their_content(worl
     assert other.headers["cache-control"] == "no-store"
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "name", ["nothing.css", "../templates/base.html", "..%2ftemplates%2fbase.html", "%00", "base"]
 )
-def test_nothing_but_the_files_of_pages_is_served_as_such(world, name):
-    with browsing(world) as browser:
+def test_nothing_but_the_files_of_pages_is_served_as_such(shared_world, name):
+    with browsing(shared_world) as browser:
         assert browser.client.get(f"/static/{Assets().version}/{name}").status_code == 404
 
 
@@ -404,8 +418,9 @@ def test_roles_include_the_ones_below_them():
     assert set(permissions._RANKS) == set(PersonRole)
 
 
-def test_the_root_leads_browsers_to_the_workspace_and_others_to_the_documentation(world):
-    with browsing(world) as browser:
+@above_the_store
+def test_the_root_leads_browsers_to_the_workspace_and_others_to_the_documentation(shared_world):
+    with browsing(shared_world) as browser:
         person = browser.get("/", follow=False)
         program = browser.client.get("/", follow_redirects=False)
 

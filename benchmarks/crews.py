@@ -230,7 +230,7 @@ async def _count_tasks(tx: Transaction, floor: Floor) -> list[tuple[int, int, in
         "SELECT t.status, COUNT(s.submission_id), COUNT(DISTINCT s.user_id) FROM task AS t"
         " LEFT JOIN submission AS s ON s.project_key = t.project_key AND s.seq = t.seq"
         " AND s.is_current = 1 WHERE t.project_key = :project_key GROUP BY t.seq, t.status",
-        {"project_id": floor.project.project_key},
+        {"project_key": floor.project.project_key},
     )
     return [(int(status), int(count), int(people)) for status, count, people in rows]
 
@@ -238,6 +238,6 @@ async def _count_tasks(tx: Transaction, floor: Floor) -> list[tuple[int, int, in
 async def _list_submissions(tx: Transaction, floor: Floor) -> set[str]:
     rows = await tx.all(
         "SELECT submission_id FROM submission WHERE project_key = :project_key AND is_current = 1",
-        {"project_id": floor.project.project_key},
+        {"project_key": floor.project.project_key},
     )
     return {str(row[0]) for row in rows}

@@ -143,12 +143,13 @@ def test_no_other_file_decides_by_type():
             if where == "core/labeling/types/__init__.py":
                 continue
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                is_named = isinstance(node, ast.Name) and node.id == "AnnotationType"
-                compared = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
-                is_compared = any(
-                    isinstance(one, ast.Constant) and one.value in names for one in compared
-                ) or any(isinstance(one, ast.Attribute) and one.attr == "type" for one in compared)
-                if is_named or is_compared:
+                if isinstance(node, ast.Name) and node.id == "AnnotationType":
+                    found.append(f"{where}:{node.lineno}")
+                elif isinstance(node, ast.Compare) and any(
+                    (isinstance(part, ast.Constant) and part.value in names)
+                    or (isinstance(part, ast.Attribute) and part.attr == "type")
+                    for part in (node.left, *node.comparators)
+                ):
                     found.append(f"{where}:{node.lineno}: {ast.unparse(node)}")
 
     assert found == []

@@ -80,13 +80,13 @@ def consolidate(
     unresolved = []
     for question in questions(form, content):
         address = question_address(question, content)
-        given = answers.get(address, [])
+        votes = answers.get(address, [])
         fix = fixed.get(address)
-        if fix is None and not given:
+        if fix is None and not votes:
             continue
-        counted = countable_answers(question, content, given)
+        counted = countable_answers(question, content, votes)
         consolidated = (
-            consolidate_answers(question.field, given, counted)
+            consolidate_answers(question.field, votes, counted)
             if fix is None
             else ConsolidatedValue(ballot_of(fix))
         )
@@ -152,14 +152,14 @@ class _Writer:
         self._scores: dict[tuple[int, int, int], dict[str, CriterionEvaluation]] = {}
 
     def write(
-        self, question: Question, ballot: Ballot, given: list[AnnotatorAnswer], fix: Answer | None
+        self, question: Question, ballot: Ballot, votes: list[AnnotatorAnswer], fix: Answer | None
     ) -> None:
         """Write the consolidated answer to one question."""
         field, target = question.field, question.target
         if field.use is TextUse.response:
-            self._write_responses(question, ballot, given, fix)
+            self._write_responses(question, ballot, votes, fix)
             return
-        annotation = _annotation(field, ballot, given, fix, is_voted=self._is_voted)
+        annotation = _annotation(field, ballot, votes, fix, is_voted=self._is_voted)
         if target.criterion is not None:
             self._evaluate(field, target, annotation)
             return
@@ -277,18 +277,18 @@ class _Writer:
         }
 
     def _write_responses(
-        self, question: Question, ballot: Ballot, given: list[AnnotatorAnswer], fix: Answer | None
+        self, question: Question, ballot: Ballot, votes: list[AnnotatorAnswer], fix: Answer | None
     ) -> None:
         texts = [ballot.value]
         if fix is None and question.field.rule is Consolidate.all:
-            texts = [vote.answer.value for vote in given]
+            texts = [vote.answer.value for vote in votes]
         self._written += [(question.target, text) for text in texts if text is not None]
 
 
 def _annotation(
     field: Field,
     ballot: Ballot,
-    given: list[AnnotatorAnswer],
+    votes: list[AnnotatorAnswer],
     fix: Answer | None,
     *,
     is_voted: bool,
@@ -304,23 +304,23 @@ def _annotation(
         possible_values=possible_values(field),
         not_applicable=ballot.not_applicable or None,
         cannot_assess=ballot.cannot_assess or None,
-        justification=_justification(ballot, given, fix),
+        justification=_justification(ballot, votes, fix),
         votes=[
             Vote(
                 contributor_id=vote.submission.user_id,
                 value=vote.answer.value,
                 submitted_at=clock.format_ms(vote.submission.submitted_ms),
             )
-            for vote in given
+            for vote in votes
         ]
-        if is_voted and given
+        if is_voted and votes
         else None,
     )
 
 
-def _justification(ballot: Ballot, given: list[AnnotatorAnswer], fix: Answer | None) -> str | None:
+def _justification(ballot: Ballot, votes: list[AnnotatorAnswer], fix: Answer | None) -> str | None:
     """The reviewer's reason, else that of the first who gave this answer and a reason."""
-    return first_reason(ballot, given) if fix is None else fix.justification
+    return first_reason(ballot, votes) if fix is None else fix.justification
 
 
 def _evaluation(

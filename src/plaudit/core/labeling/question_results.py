@@ -87,20 +87,20 @@ async def review_state(tx: Transaction, project: ProjectRow, task: StoredTask) -
     results = []
     for question in questions(form, content):
         address = question_address(question, content)
-        given = by_address.get(address, [])
-        counted = countable_answers(question, content, given)
-        consolidated = consolidate_answers(question.field, given, counted)
+        votes = by_address.get(address, [])
+        counted = countable_answers(question, content, votes)
+        consolidated = consolidate_answers(question.field, votes, counted)
         answer = None
         if threads is not None:
             answer = _delivered(question, address, content, threads)
-        elif given and consolidated.is_resolved:
-            answer = _consolidated(address, given, consolidated.ballot)
-        ballots = [ballot_of(vote.answer) for vote in given if not vote.answer.is_empty]
+        elif votes and consolidated.is_resolved:
+            answer = _consolidated(address, votes, consolidated.ballot)
+        ballots = [ballot_of(vote.answer) for vote in votes if not vote.answer.is_empty]
         results.append(
             QuestionResult(
                 question=question,
                 address=address,
-                answers=given,
+                answers=votes,
                 answer=answer if answer is None or not answer.is_empty else None,
                 is_disputed=differ(question.field, ballots),
                 is_unresolved=threads is None and not consolidated.is_resolved,
@@ -137,13 +137,13 @@ def _answer(address: Address, **members: object) -> Answer:
     return msgspec.convert(about | members, Answer)
 
 
-def _consolidated(address: Address, given: Sequence[AnnotatorAnswer], ballot: Ballot) -> Answer:
+def _consolidated(address: Address, votes: Sequence[AnnotatorAnswer], ballot: Ballot) -> Answer:
     return _answer(
         address,
         value=ballot.value,
         not_applicable=ballot.not_applicable,
         cannot_assess=ballot.cannot_assess,
-        justification=first_reason(ballot, given),
+        justification=first_reason(ballot, votes),
     )
 
 

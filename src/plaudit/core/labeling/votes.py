@@ -62,12 +62,12 @@ def answers_by_address(
 
 
 def countable_answers(
-    question: Question, content: Sequence[Thread], given: Sequence[AnnotatorAnswer]
+    question: Question, content: Sequence[Thread], votes: Sequence[AnnotatorAnswer]
 ) -> list[AnnotatorAnswer]:
     """The answers to one question that the form, which may have changed since, still takes."""
     return [
         vote
-        for vote in given
+        for vote in votes
         if vote.answer.value is None
         or given_value(question, content, vote.answer.value) is not None
     ]
@@ -79,19 +79,19 @@ def ballot_of(answer: Answer) -> Ballot:
 
 
 def consolidate_answers(
-    field: Field, given: Sequence[AnnotatorAnswer], counted: Sequence[AnnotatorAnswer]
+    field: Field, votes: Sequence[AnnotatorAnswer], counted: Sequence[AnnotatorAnswer]
 ) -> ConsolidatedValue:
     """Consolidate the answers to one question; UNRESOLVED if the form takes none of them any more.
 
-    `counted` are those of the `given` answers that the form still takes.
+    `counted` are those of the `votes` that the form still takes.
     """
     ballots = [ballot_of(vote.answer) for vote in counted if not vote.answer.is_empty]
     if ballots:
         return consolidate_ballots(field, ballots)
-    return ConsolidatedValue() if all(vote.answer.is_empty for vote in given) else UNRESOLVED
+    return ConsolidatedValue() if all(vote.answer.is_empty for vote in votes) else UNRESOLVED
 
 
-def first_reason(ballot: Ballot, given: Sequence[AnnotatorAnswer]) -> str | None:
+def first_reason(ballot: Ballot, votes: Sequence[AnnotatorAnswer]) -> str | None:
     """The first reason that anybody gave for an answer, None without any."""
-    reasons = (vote.answer.justification for vote in given if ballot_of(vote.answer) == ballot)
+    reasons = (vote.answer.justification for vote in votes if ballot_of(vote.answer) == ballot)
     return next((reason for reason in reasons if reason), None)

@@ -1,7 +1,7 @@
-"""A project's form: what annotators are asked about each message, turn and thread.
+"""A project's form: the questions about each message, turn, thread, chunk and criterion.
 
-A field becomes an annotation: same key, same type, same possible values (contract 4.4). Whoever
-reads a stored form may rely on what `read_form` holds it to.
+A field becomes an annotation of the same key, type and possible values. A stored form has passed
+the checks of `read_form`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ VALUES_MAX = 1000
 TEXT_CHARS_MAX = 10_000
 
 LIKERT = [1, 2, 3, 4, 5, 6, 7]
-"""What a preference takes unless its field says otherwise; the middle is a tie."""
+"""The values of a preference by default; the middle is a tie."""
 
 
 class Level(StrEnum):
-    """What a field is asked about."""
+    """The kind of thing that a field is asked about."""
 
     message = "message"
     turn = "turn"
@@ -40,7 +40,7 @@ class Level(StrEnum):
 
 
 class Consolidate(StrEnum):
-    """How the answers of several people become one (core/labeling/agreement.py)."""
+    """Rule by which the answers of several people become one (core/labeling/agreement.py)."""
 
     majority = "majority"
     median = "median"
@@ -49,16 +49,16 @@ class Consolidate(StrEnum):
 
 
 class TextUse(StrEnum):
-    """What a text is, where it is more than a remark."""
+    """Use of a text that is more than a remark."""
 
     rewrite = "rewrite"
-    """The message, written better."""
+    """A better version of the message."""
     response = "response"
-    """What the assistant should have said, where nobody has."""
+    """The assistant's response, in a turn that has none."""
 
 
 class ScaleDirection(StrEnum):
-    """Which end of a preference's scale says that the first response is the better one."""
+    """The end of a preference's scale at which the first response is the better one."""
 
     low_is_first = "low_is_first"
     high_is_first = "high_is_first"
@@ -94,7 +94,7 @@ class Field(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 
     @property
     def rule(self) -> Consolidate:
-        """How several answers to this field become one."""
+        """The rule that consolidates answers: the field's own, else the default of its type."""
         return self.consolidate or RULES[self.type][0]
 
 
@@ -116,7 +116,7 @@ RULES: dict[str, tuple[Consolidate, ...]] = {
     AnnotationType.rubric_rating: (Consolidate.median, Consolidate.first),
     AnnotationType.workspace_container: (Consolidate.first,),
 }
-"""The rules that a type may have; the first is its own."""
+"""Rules that each type may have, the default first; core/labeling/types has their functions."""
 
 
 class Form(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -134,7 +134,7 @@ class Form(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def read_form(value: Any) -> Form:
-    """A form from decoded JSON, or the preset of that name; raises InvalidContent with a pointer.
+    """Read a form from decoded JSON, or a preset by name; raises InvalidContent with a pointer.
 
     Pointers lead from the form.
     """
@@ -146,22 +146,24 @@ def read_form(value: Any) -> Form:
 
 
 def preset(name: str) -> Form:
-    """A form by the name of its kind of work; raises InvalidContent listing the names there are."""
+    """The preset for a kind of work; raises InvalidContent, listing the known, for another."""
     if name not in PRESETS:
-        known = ", ".join(repr(one) for one in PRESETS)
+        known = ", ".join(map(repr, PRESETS))
         raise InvalidContent(f"there is no form called {name!r}; there is {known}")
     return PRESETS[name]
 
 
 def form_of(detail: ProjectDetail) -> Form:
-    """What is asked in a project: its own form, else that of its kind of work."""
+    """A project's own form, else the preset for its kind of work."""
     if detail.form is not None:
         return msgspec.convert(detail.form, Form)
-    return next((PRESETS[one] for one in detail.types or () if one in PRESETS), _PREFERENCE_RANKING)
+    return next(
+        (PRESETS[name] for name in detail.types or () if name in PRESETS), _PREFERENCE_RANKING
+    )
 
 
 def check_form(form: Form) -> None:
-    """Hold a form to what its types cannot say; raises InvalidContent with a pointer."""
+    """Check what the types of a form's members cannot; raises InvalidContent with a pointer."""
     if not 0 < len(form.fields) <= FIELDS_MAX:
         raise InvalidContent(f"a form has 1 to {FIELDS_MAX} fields", pointer="/fields")
     seen: set[tuple[Level, str]] = set()
@@ -205,10 +207,10 @@ def _check_rule_and_text(field: Field) -> None:
             f"type {field.type} is consolidated by {' or '.join(rules)}", pointer="/consolidate"
         )
     is_text = field.type == AnnotationType.text
-    places = {TextUse.rewrite: Level.message, TextUse.response: Level.turn}
-    if field.use is not None and not (is_text and field.level is places[field.use]):
+    levels = {TextUse.rewrite: Level.message, TextUse.response: Level.turn}
+    if field.use is not None and not (is_text and field.level is levels[field.use]):
         raise InvalidContent(
-            f"only a text of level {places[field.use]} is used as a {field.use}", pointer="/use"
+            f"only a text of level {levels[field.use]} is used as a {field.use}", pointer="/use"
         )
     if field.chars_min is not None and not (is_text and 0 <= field.chars_min <= TEXT_CHARS_MAX):
         raise InvalidContent(
@@ -235,7 +237,7 @@ def _check_values(field: Field, values: list[Any]) -> None:
         ) from exc
     if len(set(values)) != len(values):
         raise InvalidContent("a possible value stands twice", pointer=pointer)
-    if any(isinstance(one, str) and len(one) > TEXT_CHARS_MAX for one in values):
+    if any(isinstance(value, str) and len(value) > TEXT_CHARS_MAX for value in values):
         raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters each", pointer=pointer)
     if field.scale is not None and (len(values) < 2 or values != sorted(values)):
         raise InvalidContent("a scale has two values or more, in ascending order", pointer=pointer)
@@ -245,7 +247,7 @@ def _check_labels(field: Field) -> None:
     labels, pointer = field.labels, "/labels"
     if labels is None:
         return
-    if any(len(one) > TEXT_CHARS_MAX for one in labels):
+    if any(len(label) > TEXT_CHARS_MAX for label in labels):
         raise InvalidContent(f"at most {TEXT_CHARS_MAX} characters each", pointer=pointer)
     if field.type == AnnotationType.labeled_text:
         if not 0 < len(labels) <= VALUES_MAX or len(set(labels)) != len(labels):
@@ -409,4 +411,4 @@ PRESETS = {
     "Rubrics": _RUBRICS,
     "Process Supervision": _STEPS,
 }
-"""Forms that need not be written out, by the name of their kind of work (design 2)."""
+"""Built-in forms by the name of their kind of work."""

@@ -1,7 +1,7 @@
 """Annotations: the key/value pairs on threads, turns, messages, chunks and rubric criteria.
 
-An annotation's `type` decides what its `value` and `possible_values` may be (contract 4.4). One
-struct serves all twelve types; `check` holds each to its own.
+An annotation's `type` decides what its `value` and `possible_values` may be. One struct serves all
+twelve types; `check` validates each by its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TypeWord = Literal[
     "boolean", "integer", "text", "category", "category_multiple", "file", "labeled_text",
     "ranked_choices", "ranked_groups", "rubric_criteria", "rubric_rating", "workspace_container",
 ]  # fmt: skip
-"""The same words as plain strings: a struct holds these, because hashing an enum is slow."""
+"""The names of AnnotationType as plain strings, for structs: hashing an enum is slow."""
 
 
 class BasicFile(Struct, omit_defaults=True, kw_only=True):
@@ -60,7 +60,7 @@ class LabeledText(Struct):
 
 
 class WorkspaceContainerConfig(Struct, omit_defaults=True, kw_only=True):
-    """How to reach a coding workspace."""
+    """Address and credentials of a coding workspace."""
 
     workspace_id: str
     workspace_url: str
@@ -90,9 +90,9 @@ class ContentAndUrl(Struct, omit_defaults=True, kw_only=True):
 
 
 class WorkspaceContainerValue(Struct, omit_defaults=True, kw_only=True):
-    """A coding workspace and what came out of it.
+    """A coding workspace and its output.
 
-    `last_code_run_event` is left out on purpose: the official client cannot read it (4.6).
+    `last_code_run_event` is left out on purpose: the official client cannot read it.
     """
 
     workspace_id: str | None = None
@@ -148,7 +148,7 @@ DETAILS = (
     "title", "description", "labels", "possible_values", "not_applicable", "cannot_assess",
     "metadata", "justification",
 )  # fmt: skip
-"""What `opts=annotation_details` adds to each annotation."""
+"""Members that `opts=annotation_details` adds to each annotation."""
 
 VALUES: dict[str, Any] = {
     AnnotationType.boolean: bool,
@@ -164,7 +164,7 @@ VALUES: dict[str, Any] = {
     AnnotationType.rubric_rating: _RubricRatingValue,
     AnnotationType.workspace_container: WorkspaceContainerValue,
 }
-"""What `value` must be for each type; absent and null are fine for all of them."""
+"""The Python type of `value` for each annotation type; absent and null are valid for all."""
 
 POSSIBLE_VALUES: dict[str, Any] = {
     AnnotationType.boolean: list[bool],
@@ -183,7 +183,7 @@ _NORMALISED = {AnnotationType.file, AnnotationType.workspace_container}
 
 
 def check(annotation: Annotation) -> None:
-    """Hold an annotation to its type, filling in the type if it is absent.
+    """Validate an annotation by its type, which is filled in if absent.
 
     Raises msgspec.ValidationError with a path below the annotation (`$.value[0]`).
     """
@@ -204,7 +204,7 @@ def check(annotation: Annotation) -> None:
 
 
 def is_plain(annotation: Annotation) -> bool:
-    """Whether a glance shows that there is nothing to check or fill in; most have this form."""
+    """True if nothing has to be checked or filled in, as of most annotations; a cheap test."""
     return (
         type(annotation.value) is _PLAIN.get(annotation.type)
         and annotation.possible_values is None
@@ -214,7 +214,7 @@ def is_plain(annotation: Annotation) -> bool:
 
 
 def guess_type(key: str, value: Any) -> AnnotationType:
-    """The type of a `{key, value}` pair as the seed page prints it, judged by its value."""
+    """The type of a `{key, value}` pair without one, guessed by its key and value."""
     if isinstance(value, bool):
         return AnnotationType.boolean
     if isinstance(value, int):
@@ -245,7 +245,7 @@ def _guess_list_type(key: str, value: list[Any]) -> AnnotationType:
 
 
 def split_error(exc: msgspec.ValidationError) -> tuple[str, str]:
-    """What msgspec says is wrong, and the path below the root, such as `.turns[0].id`."""
+    """Split a message into the fault and the path below the root, such as `.turns[0].id`."""
     text = str(exc)
     # The message may quote the offending value, so the last mark is the one that counts.
     cut = text.rfind(" - at `$")

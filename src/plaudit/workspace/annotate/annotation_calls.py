@@ -1,4 +1,4 @@
-"""What the annotation page's own scripts ask: to keep a draft, to submit, to undo, to pass on.
+"""Calls of the annotation page's scripts: drafts, submissions, undo, skips, flags and reports.
 
 Each call is one transaction. The next task is claimed in another one after a submission, so that
 nothing which is wrong with the queue can take a submission back.
@@ -41,14 +41,14 @@ class DraftSent(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class HeartbeatSent(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The page is still open and somebody is at it."""
+    """Active time so far, sent while the page is open and used."""
 
     lease_version: int
     active_ms: int
 
 
 class SubmissionSent(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The answers, for good. `goes_on` takes the next task as well."""
+    """A submission. `goes_on` leases the next task as well."""
 
     lease_version: int
     answers: list[Any]
@@ -58,7 +58,7 @@ class SubmissionSent(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ReasonSent(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Why a task is skipped, flagged or reported."""
+    """The reason for a skip, a flag or a report."""
 
     lease_version: int
     reason: str
@@ -67,13 +67,13 @@ class ReasonSent(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class HoldSent(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Which lease is meant."""
+    """The version of the lease that a call is about."""
 
     lease_version: int
 
 
 class NothingSent(Struct, forbid_unknown_fields=True):
-    """No more than the path says."""
+    """An empty body."""
 
 
 class DraftSaved(Struct, omit_defaults=True, kw_only=True):
@@ -85,7 +85,7 @@ class DraftSaved(Struct, omit_defaults=True, kw_only=True):
 
 
 class Submitted(Struct, kw_only=True):
-    """A submission has arrived. `next` is where the next task is; None if there is none."""
+    """Receipt of a submission. `next` is the path of the next task; None if there is none."""
 
     submission_id: str
     submitted_ms: int
@@ -95,7 +95,7 @@ class Submitted(Struct, kw_only=True):
 
 
 class NextTask(Struct, kw_only=True):
-    """It is done; `next` is where to go."""
+    """Receipt of a call; `next` is the path to go to."""
 
     next: str | None
 
@@ -110,7 +110,7 @@ class _Rejected(Struct, omit_defaults=True, kw_only=True):
 
 
 async def save_draft(visit: PageRequest[NoQuery], sent: DraftSent) -> DraftSaved | Response:
-    """POST …/draft: keep what was filled in so far."""
+    """POST …/draft: save the answers so far."""
 
     async def work(tx: Transaction, project: ProjectRow) -> leases.SavedDraft:
         return await leases.save_draft(
@@ -140,7 +140,7 @@ async def send_heartbeat(visit: PageRequest[NoQuery], sent: HeartbeatSent) -> Dr
 
 
 async def submit(visit: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted | Response:
-    """POST …/submit: hand in the answers, and take the next task."""
+    """POST …/submit: submit the answers, and lease the next task."""
     if not 0 < len(sent.client_key) <= CLIENT_KEY_CHARS_MAX:
         raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
 
@@ -168,7 +168,7 @@ async def submit(visit: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted
 
 
 async def undo(visit: PageRequest[NoQuery], sent: NothingSent) -> NextTask:
-    """POST …/undo: open the submission of a moment ago again."""
+    """POST …/undo: open the last submission again."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease:
         return await submissions.undo(tx, project, visit.user.user_id, visit.path["assignment_id"])
@@ -178,7 +178,7 @@ async def undo(visit: PageRequest[NoQuery], sent: NothingSent) -> NextTask:
 
 
 async def skip(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
-    """POST …/skip: leave the task to others, with a reason."""
+    """POST …/skip: release the task for good, with a reason."""
     if sent.reason not in SKIP_REASONS:
         raise InvalidContent(f"one of {', '.join(SKIP_REASONS)}", pointer="/reason")
 
@@ -191,7 +191,7 @@ async def skip(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
 
 
 async def flag(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
-    """POST …/flag: tell a manager, and go on with the task."""
+    """POST …/flag: tell a manager, and keep the task."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(visit, sent.lease_version)
@@ -202,7 +202,7 @@ async def flag(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
 
 
 async def report(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
-    """POST …/report: take the task from everybody because of what it says."""
+    """POST …/report: quarantine the task for its content."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         held = _hold(visit, sent.lease_version)
@@ -213,7 +213,7 @@ async def report(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
 
 
 async def release(visit: PageRequest[NoQuery], sent: HoldSent) -> NextTask:
-    """POST …/release: give the task back; the draft stays."""
+    """POST …/release: give the lease up; the draft is kept."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
         await leases.release(tx, project, _hold(visit, sent.lease_version))
@@ -236,7 +236,7 @@ async def _run(
 
 
 async def _next(visit: PageRequest[Any]) -> str | None:
-    """Where the next task is, claimed; None if there is none, or the person may have no more."""
+    """Lease the next task; its path, None if there is none or the person has too many."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease | None:
         held = await leases.list_open_leases(tx, project, visit.user.user_id)
@@ -256,7 +256,7 @@ async def _onward(visit: PageRequest[Any], *, goes_on: bool) -> NextTask:
 
 
 def refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Response:
-    """A refusal as a page's script gets it, with what the page needs to show it."""
+    """A problem as a page's script gets it."""
     body = _Rejected(error=problem.message, code=problem.code, **more)
     return Response(_encode(body), problems.STATUSES[type(problem)], JSON, [(b"vary", b"Cookie")])
 

@@ -1,4 +1,4 @@
-"""The pages on which people annotate: a project's queue, one task, and one's own recent work.
+"""The annotators' pages: a project's queue, one task, and a person's own recent submissions.
 
 A task is taken with a POST and shown with a GET, which changes nothing. What happens on the page
 itself is in `work_calls`.
@@ -44,7 +44,7 @@ class EmptyForm(Struct):
 
 
 class OpenTask(Struct):
-    """A lease and the task it is on, read together."""
+    """A lease with its task, project and files, of one snapshot."""
 
     project: ProjectRow
     lease: Lease
@@ -53,7 +53,7 @@ class OpenTask(Struct):
     content: list[Thread]
     files: Files
     returned: review_queue.ReturnedTask | None = None
-    """Why a reviewer sent it back, if one did and it was not submitted since."""
+    """A reviewer's return of the task, None if it was submitted since."""
 
 
 class RecentSubmission(Struct, frozen=True):
@@ -64,24 +64,24 @@ class RecentSubmission(Struct, frozen=True):
     active_s: int
     excerpt: str
     final: str | None
-    """Why it cannot be opened again; None if it can."""
+    """The reason why it cannot be opened again; None if it can."""
 
 
 def task_path(project_id: str, assignment_id: str) -> str:
-    """Where somebody's task is shown."""
+    """Path of the annotation page of a lease."""
     return f"/work/{project_id}/tasks/{assignment_id}"
 
 
 async def get_project(tx: Transaction, visit: PageRequest[Any]) -> ProjectRow:
-    """The project of the path, if the person's organization has it; raises NotFound."""
-    found = await projects.find_project(tx, visit.user.environment_id, visit.path["project_id"])
-    if found is None:
+    """The project of the path, if it is in the person's environment; raises NotFound."""
+    project = await projects.find_project(tx, visit.user.environment_id, visit.path["project_id"])
+    if project is None:
         raise NotFound("there is no such project")
-    return found
+    return project
 
 
 async def show_queue(visit: PageRequest[NoQuery]) -> Any:
-    """GET /work/{project_id}: what somebody has open, and a button for the next task."""
+    """GET /work/{project_id}: the person's open tasks, and a button for the next one."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
         held = await leases.list_open_leases(tx, project, visit.user.user_id)
@@ -101,7 +101,7 @@ async def show_queue(visit: PageRequest[NoQuery]) -> Any:
 
 
 async def claim_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
-    """POST /work/{project_id}: take the next task and go there."""
+    """POST /work/{project_id}: lease the next task, and redirect to it."""
 
     async def work(tx: Transaction) -> Lease | None:
         project = await get_project(tx, visit)
@@ -118,7 +118,7 @@ async def claim_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
 
 
 async def open_lease(visit: PageRequest[Any]) -> OpenTask:
-    """Somebody's own lease with its task; raises NotFound."""
+    """Load a person's own lease with its task; raises NotFound."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
         lease = await leases.get_lease(tx, project, visit.user.user_id, visit.path["assignment_id"])
@@ -177,12 +177,12 @@ async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def resume_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
-    """POST …/resume: claim a task again that ran out or was given back, with its draft."""
+    """POST …/resume: lease a task again that expired or was released, with its draft."""
     return await _back_to(visit, leases.resume)
 
 
 async def reopen_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
-    """POST …/reopen: open one's own submission again, while that is allowed."""
+    """POST …/reopen: open a submission of one's own again, while that is allowed."""
     return await _back_to(visit, submissions.reopen)
 
 
@@ -202,28 +202,28 @@ async def _back_to(visit: PageRequest[NoQuery], open_again: Any) -> Redirect:
 
 
 async def show_mine(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /work/{project_id}/mine: one's own last submissions."""
+    """GET /work/{project_id}/mine: the person's own last submissions."""
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
         held = await leases.list_open_leases(tx, project, visit.user.user_id)
-        found = []
-        for one in await submissions.list_recent(tx, project, visit.user.user_id):
-            task = await tasks.get_task(tx, project.project_key, one.seq)
+        recent = []
+        for submission in await submissions.list_recent(tx, project, visit.user.user_id):
+            task = await tasks.get_task(tx, project.project_key, submission.seq)
             content = _decode_content(task.content or b"[]")
-            found.append(
+            recent.append(
                 RecentSubmission(
-                    one.assignment_id,
-                    one.submitted_ms,
-                    one.active_ms // 1000,
+                    submission.assignment_id,
+                    submission.submitted_ms,
+                    submission.active_ms // 1000,
                     excerpt(content),
-                    await submissions.find_final_state(tx, one, task),
+                    await submissions.find_final_state(tx, submission, task),
                 )
             )
-    return {"project": project, "held": held, "done": found}
+    return {"project": project, "held": held, "done": recent}
 
 
 def excerpt(content: list[Thread]) -> str:
-    """The beginning of what a person says in a conversation, for lists."""
+    """The first EXCERPT_CHARS characters of a conversation's first prompt, "" without one."""
     for thread in content:
         for turn in thread.turns:
             for message in turn.messages:
@@ -234,7 +234,7 @@ def excerpt(content: list[Thread]) -> str:
 
 
 def sentence(message: str) -> str:
-    """A problem's message as a sentence."""
+    """A problem's message with a capital and a full stop."""
     return message[:1].upper() + message[1:].removesuffix(".") + "."
 
 
@@ -259,7 +259,7 @@ def _state(
     *,
     is_open: bool,
 ) -> dict[str, Any]:
-    """What the page's scripts start from; field by field, so that nothing else gets out."""
+    """Initial state of the page's scripts; field by field, so that nothing else gets out."""
     lease = opened.lease
     return {
         "project": opened.project.project_id,

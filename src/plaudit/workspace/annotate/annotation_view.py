@@ -151,11 +151,13 @@ class _Builder:
         self._display = display
         self._is_blind = is_blind
         self._asked = questions(form, content)
-        self._controls = [control_of(n, one, display) for n, one in enumerate(self._asked)]
+        self._controls = [
+            control_of(n, question, display) for n, question in enumerate(self._asked)
+        ]
         self._texts: dict[str, str] = {}
 
     def task(self) -> TaskShown:
-        threads = [self._thread(number, one) for number, one in enumerate(self._content)]
+        threads = [self._thread(number, thread) for number, thread in enumerate(self._content)]
         return TaskShown(threads, self._texts, len(self._asked))
 
     def _thread(self, t: int, thread: Thread) -> ThreadShown:
@@ -206,8 +208,8 @@ class _Builder:
     def _prompt(self, at: str, turn: Turn) -> list[MessageShown]:
         return [
             self._message(at, turn, index, None)
-            for index, one in enumerate(turn.messages)
-            if one.role is not MessageRole.assistant
+            for index, message in enumerate(turn.messages)
+            if message.role is not MessageRole.assistant
         ]
 
     def _message(self, at: str, turn: Turn, index: int, position: int | None) -> MessageShown:
@@ -226,15 +228,15 @@ class _Builder:
             body=self._rendered(text),
             raw=text,
             words=rich_text.word_count(text),
-            files=[file_shown(one, self._files) for one in message.content.attachments or ()],
+            files=[file_shown(file, self._files) for file in message.content.attachments or ()],
             references=[
-                (one.category or "Reference", self._rendered(one.content or ""))
-                for one in message.content.reference_texts or ()
+                (reference.category or "Reference", self._rendered(reference.content or ""))
+                for reference in message.content.reference_texts or ()
             ],
             reasoning=[
-                self._rendered(one.content)
-                for one in message.content.reasoning or ()
-                if one.content
+                self._rendered(step.content)
+                for step in message.content.reasoning or ()
+                if step.content
             ],
             steps=[
                 self._step(at, index, number, chunk)

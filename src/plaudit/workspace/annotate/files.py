@@ -1,4 +1,4 @@
-"""Files of tasks that this server keeps: found in a conversation, and shown to who is signed in.
+"""Attachments of tasks that this server stores: found in a conversation, shown to signed-in people.
 
 A task names them as the upload answered (`/manage/v1/attachments/…`), beside a message or in its
 text; a browser has no API key, so pages say `/files/…` instead. What is found in an organization's
@@ -24,7 +24,7 @@ from plaudit.wire.v2.task import Message, Thread
 from plaudit.workspace.http.page import Page, PageRequest
 
 FILES_MAX = 100
-"""Of one task; further ones stay links."""
+"""The most stored attachments that are shown of one task; further ones stay links."""
 
 _HOST = r"(?:https?://[^\s/()<>\"'\\]{1,255})?"
 _KEPT = re.compile(rf"{_HOST}/manage/v1/attachments/(?P<id>\w{{1,255}})", re.ASCII)
@@ -32,17 +32,17 @@ _SHOWN = re.compile(r"/files/(\w+)", re.ASCII)
 
 
 class Files(Struct, frozen=True):
-    """The files of a task that are kept here, by id."""
+    """The stored attachments of a task, by id."""
 
     known: dict[str, AttachmentRow] = {}
 
     def find(self, url: str) -> AttachmentRow | None:
-        """The file that a URL of a task means; None if it is none of ours."""
+        """The stored attachment at a URL of a task; None if it is not stored here."""
         found = _KEPT.fullmatch(url)
         return None if found is None else self.known.get(found["id"])
 
     def put_into(self, text: str) -> str:
-        """A text for rendering, in which our files have addresses that a browser can open."""
+        """A text with the URLs of stored attachments replaced by paths that a browser can open."""
         if not self.known:
             return text
         return _KEPT.sub(
@@ -56,7 +56,7 @@ class Files(Struct, frozen=True):
 
 
 async def find_files(tx: Transaction, environment_id: str, content: Sequence[Thread]) -> Files:
-    """Look up the files that a conversation names, the first `FILES_MAX` of them."""
+    """Load the stored attachments that a conversation names, the first FILES_MAX of them."""
     wanted: dict[str, None] = {}
     for text in _texts(content):
         wanted.update(dict.fromkeys(found["id"] for found in _KEPT.finditer(text)))
@@ -86,7 +86,7 @@ def _texts_of(message: Message) -> Iterator[str]:
 
 
 async def show_file(visit: PageRequest[NoQuery]) -> Response:
-    """GET /files/{attachment_id}: leads to a file of the person's own organization."""
+    """GET /files/{attachment_id}: redirect to an attachment of the person's own environment."""
     async with visit.db.read(snapshot=False) as tx:
         found = await find_attachment(tx, visit.user.environment_id, visit.path["attachment_id"])
     if found is None:

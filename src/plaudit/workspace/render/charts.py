@@ -1,4 +1,4 @@
-"""The geometry of pictures: where the columns and bars of a chart stand. Templates draw them.
+"""Geometry of charts: coordinates of their columns and bars, which templates draw as SVG.
 
 Numbers are those of an SVG's own coordinates, which scale with the page; nothing needs a style
 attribute, which the policy of our pages forbids.
@@ -20,14 +20,14 @@ RIGHT = 20
 BOTTOM = 28
 TOP = 12
 GAP = 0.25
-"""How much of a column's place stays empty."""
+"""Gap between columns, as a part of a column's slot."""
 LABELS_MAX = 10
 ROW_WIDTH = 200
 TICKS = 4
 
 
 class Column(Struct, frozen=True):
-    """One column: where it stands, what it counts, and what is written below it, if anything."""
+    """One column: its coordinates, its label and count, and its caption, "" without one."""
 
     x: float
     y: float
@@ -40,14 +40,14 @@ class Column(Struct, frozen=True):
 
 
 class Tick(Struct, frozen=True):
-    """A line across the picture with its number."""
+    """A line across the chart with its number."""
 
     y: float
     count: int
 
 
 class Chart(Struct, frozen=True):
-    """A picture of columns over a line."""
+    """A chart of columns over a base line."""
 
     width: int
     height: int
@@ -59,7 +59,7 @@ class Chart(Struct, frozen=True):
 
 
 class Share(Struct, frozen=True):
-    """A piece of a bar that stands for the whole, in percent of it."""
+    """A segment of a bar that stands for a total, in percent of it."""
 
     name: str
     count: int
@@ -68,60 +68,60 @@ class Share(Struct, frozen=True):
 
 
 def days_chart(pace: CompletionPace) -> Chart:
-    """Completions by day."""
+    """A chart of completions by day."""
     return bars_chart([ValueCount(clock.format_ms(ms)[:10], count) for ms, count in pace.days])
 
 
 def bars_chart(bars: Sequence[ValueCount]) -> Chart:
-    """A column for each bar; so many captions as there is room for."""
-    top, step = _scale(max((one.count for one in bars), default=0))
+    """A chart with a column for each bar, and at most LABELS_MAX captions."""
+    top, step = _scale(max((bar.count for bar in bars), default=0))
     base = HEIGHT - BOTTOM
-    place = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
+    slot = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
     every = -(-len(bars) // LABELS_MAX)
     columns = []
-    for number, one in enumerate(bars):
-        height = (base - TOP) * one.count / top
-        x = LEFT + place * number + place * GAP / 2
-        caption = one.label if (len(bars) - 1 - number) % every == 0 else ""
+    for number, bar in enumerate(bars):
+        height = (base - TOP) * bar.count / top
+        x = LEFT + slot * number + slot * GAP / 2
+        caption = bar.label if (len(bars) - 1 - number) % every == 0 else ""
         columns.append(
             Column(
                 x=round(x, 2),
                 y=round(base - height, 2),
-                width=round(place * (1 - GAP), 2),
+                width=round(slot * (1 - GAP), 2),
                 height=round(height, 2),
-                middle=round(x + place * (1 - GAP) / 2, 2),
-                label=one.label,
+                middle=round(x + slot * (1 - GAP) / 2, 2),
+                label=bar.label,
                 caption=_short(caption),
-                count=one.count,
+                count=bar.count,
             )
         )
     ticks = [
         Tick(round(base - (base - TOP) * count / top, 2), count)
         for count in range(0, top + 1, step)
     ]
-    return Chart(WIDTH, HEIGHT, LEFT, base, columns, ticks, sum(one.count for one in bars))
+    return Chart(WIDTH, HEIGHT, LEFT, base, columns, ticks, sum(bar.count for bar in bars))
 
 
 def row_widths(bars: Sequence[ValueCount]) -> list[tuple[ValueCount, float, float]]:
-    """Each bar with its length in a row of a table, and its share of all in percent."""
-    most = max((one.count for one in bars), default=0) or 1
-    total = sum(one.count for one in bars) or 1
+    """Each bar with its length in a table's row, at most ROW_WIDTH, and its percentage of all."""
+    most = max((bar.count for bar in bars), default=0) or 1
+    total = sum(bar.count for bar in bars) or 1
     return [
-        (one, round(ROW_WIDTH * one.count / most, 2), round(100 * one.count / total, 1))
-        for one in bars
+        (bar, round(ROW_WIDTH * bar.count / most, 2), round(100 * bar.count / total, 1))
+        for bar in bars
     ]
 
 
 def shares(counts: Mapping[str, int]) -> list[Share]:
-    """The pieces of one bar, in this order; nothing where nothing is counted."""
+    """The segments of one bar, in this order, without those of count 0."""
     total = sum(counts.values())
-    found, x = [], 0.0
+    segments, x = [], 0.0
     for name, count in counts.items():
         if count:
             width = 100 * count / total
-            found.append(Share(name, count, round(x, 3), round(width, 3)))
+            segments.append(Share(name, count, round(x, 3), round(width, 3)))
             x += width
-    return found
+    return segments
 
 
 def _short(caption: str) -> str:

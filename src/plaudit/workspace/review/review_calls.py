@@ -1,4 +1,4 @@
-"""What is decided on the pages of review: accept, correct, send back; and what becomes of reports.
+"""Decisions on the pages of review: accept, correct, send back, confirm or dismiss a report.
 
 Each decision is one transaction, with its line in the audit log. It names the revision of the task
 that the person saw, so that nobody decides on answers that have changed meanwhile.
@@ -25,14 +25,14 @@ from plaudit.workspace.review.review_pages import PROJECT, TASK, find_task, task
 
 
 class FixesSent(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Answers in the place of what people's answers come to, and what they were made on."""
+    """Answers that replace consolidated ones, and the revision they were made on."""
 
     revision: str
     fixes: list[Any]
 
 
 class SendBackForm(Struct, kw_only=True):
-    """Whose work goes back, and why."""
+    """The person whose submission goes back, and the comment on it."""
 
     revision: str
     user_id: str
@@ -40,7 +40,7 @@ class SendBackForm(Struct, kw_only=True):
 
 
 async def accept_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
-    """POST …/accept: deliver the task, with the reviewer's fixes; leads to the next one."""
+    """POST …/accept: deliver the task, with the reviewer's fixes; `next` is the next one."""
 
     async def work(tx: Transaction) -> NextTask:
         project = await get_project(tx, visit)
@@ -61,7 +61,7 @@ async def accept_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask 
 
 
 async def correct_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
-    """POST …/correct: deliver a completed task anew."""
+    """POST …/correct: deliver a completed task again, with the reviewer's fixes."""
 
     async def work(tx: Transaction) -> NextTask:
         project = await get_project(tx, visit)
@@ -81,7 +81,7 @@ async def correct_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask
 async def send_back(
     visit: PageRequest[NoQuery], form: SendBackForm, change: WriteContext
 ) -> Redirect:
-    """POST …/send-back: one person does it again, with a comment."""
+    """POST …/send-back: return one person's submission with a comment."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
     await review_decisions.send_back(
@@ -102,7 +102,7 @@ async def send_back(
 async def confirm_report(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
-    """POST …/confirm-report: the task ends with what was reported of it."""
+    """POST …/confirm-report: end the task because of its report."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
     await review_decisions.confirm_report(change.tx, project, task, visit.user.user_id)
@@ -113,7 +113,7 @@ async def confirm_report(
 async def dismiss_report(
     visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
-    """POST …/dismiss-report: the task is back in the queue."""
+    """POST …/dismiss-report: put the task back into the queue."""
     project = await get_project(change.tx, visit)
     task = await find_task(change.tx, visit, project)
     await review_decisions.dismiss_report(change.tx, project, task, visit.user.user_id)

@@ -1,4 +1,4 @@
-"""The pages of review: where something waits, a project's list, and one task with every answer.
+"""The pages of review: projects with waiting tasks, a project's list, one task with all answers.
 
 What is decided there is in `review_calls`.
 """
@@ -20,7 +20,7 @@ from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
-from plaudit.model.labeling import QueuedTask, WorkState
+from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
 from plaudit.store.tasks.tasks import TaskCursor
@@ -40,7 +40,7 @@ PAGE_MAX = 50
 
 
 class ReviewList(StrEnum):
-    """What a project's list shows."""
+    """The lists of a project."""
 
     waiting = "waiting"
     reported = "reported"
@@ -54,8 +54,8 @@ class ReviewListQuery(Struct, frozen=True):
     next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
 
-class _Place(Struct, frozen=True, array_like=True, tag="review"):
-    """The task after which a page starts, and the walk that it belongs to."""
+class _ListCursor(Struct, frozen=True, array_like=True, tag="review"):
+    """Cursor of a list: its last task so far, and the project and list that it belongs to."""
 
     project_key: int
     shelf: ReviewList
@@ -64,7 +64,7 @@ class _Place(Struct, frozen=True, array_like=True, tag="review"):
 
 
 class ReviewTaskRow(Struct, frozen=True):
-    """One task of a list."""
+    """One task of a list; `reason` is why it waits."""
 
     path: str
     excerpt: str
@@ -75,12 +75,12 @@ class ReviewTaskRow(Struct, frozen=True):
 
 
 def task_path(project: ProjectRow, task_id: str) -> str:
-    """Where a task is reviewed."""
+    """Path of the page on which a task is reviewed."""
     return links.fill_path(TASK, project_id=project.project_id, task_id=task_id)
 
 
 async def show_review(visit: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /review: the projects in which something waits."""
+    """GET /review: the projects with tasks that wait for a reviewer."""
     async with visit.db.read() as tx:
         waiting, has_more = await review_queue.list_waiting(tx, visit.user.environment_id)
     is_manager = permissions.has_role(visit.user, PersonRole.manager)
@@ -93,16 +93,16 @@ async def show_review(visit: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def show_review_list(visit: PageRequest[ReviewListQuery]) -> dict[str, Any]:
-    """GET /review/{project_id}: one page of what waits, was reported or is completed."""
+    """GET /review/{project_id}: one page of the waiting, reported or completed tasks."""
     shelf = visit.query.show or ReviewList.waiting
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
         if shelf is ReviewList.reported:
             permissions.require_role(visit.user, PersonRole.manager)
-        rows, target = await _rows(tx, project, shelf, _start(visit, project, shelf))
+        rows, cursor = await _rows(tx, project, shelf, _start(visit, project, shelf))
     token = None
-    if target is not None:
-        token = page_tokens.encode(visit.secret, visit.user.environment_id, target)
+    if cursor is not None:
+        token = page_tokens.encode(visit.secret, visit.user.environment_id, cursor)
     return {
         "project": project,
         "shelf": shelf.value,
@@ -114,10 +114,10 @@ async def show_review_list(visit: PageRequest[ReviewListQuery]) -> dict[str, Any
 
 async def find_task(tx: Transaction, visit: PageRequest[Any], project: ProjectRow) -> StoredTask:
     """The task of the path, if the project has it; raises NotFound."""
-    found = await tasks.find_task(tx, visit.user.environment_id, visit.path["task_id"])
-    if found is None or found.project_key != project.project_key:
+    task = await tasks.find_task(tx, visit.user.environment_id, visit.path["task_id"])
+    if task is None or task.project_key != project.project_key:
         raise NotFound("there is no such task")
-    return found
+    return task
 
 
 async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -125,42 +125,42 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     async with visit.db.read() as tx:
         project = await get_project(tx, visit)
         task = await find_task(tx, visit, project)
-        found = await work_queue.find_work(tx, task.project_key, task.seq)
-        if found is not None and found.state is WorkState.quarantined:
+        work = await work_queue.find_work(tx, task.project_key, task.seq)
+        if work is not None and work.state is WorkState.quarantined:
             permissions.require_role(visit.user, PersonRole.manager)
-        standing = await question_results.review_state(tx, project, task)
-        said = await review_queue.list_actions(tx, project, task.seq)
+        review = await question_results.review_state(tx, project, task)
+        actions = await review_queue.list_actions(tx, project, task.seq)
         answered = await review_queue.list_submit_actions(tx, project, task.seq)
-        people = [one.user_id for one in [*said, *answered]]
-        people += [one.about for one in said if one.about]
+        people = [action.user_id for action in [*actions, *answered]]
+        people += [action.about for action in actions if action.about]
         names = await review_queue.display_names(tx, visit.user.organization_id, people)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
-        files = await find_files(tx, project.environment_id, standing.content)
+        files = await find_files(tx, project.environment_id, review.content)
     detail = project_detail(project)
 
     def render() -> tuple[review_view.ReviewShown, Any]:
         is_blind = detail.blind is not False
-        shown = review_view.build(standing, names, files, is_blind=is_blind)
+        shown = review_view.build(review, names, files, is_blind=is_blind)
         return shown, rich_text.render_markdown(detail.guidelines or "")
 
     shown, guidelines = await asyncio.to_thread(render)
-    state = _state_of(task, standing, found)
+    state = _state_of(task, review, work)
     return {
         "project": project,
         "batch_name": None if batch is None else batch.name,
         "task": task,
         "path": task_path(project, task.task_id),
         "standing": state,
-        "reason": _reason(found),
+        "reason": _reason(work),
         "review": shown,
         "shown": shown.task,
-        "judged": standing.submissions,
+        "judged": review.submissions,
         "names": names,
-        "events": review_view.events(standing, [*said, *answered], names),
-        "reports": [one for one in said if one.kind == "report"],
-        "revision": standing.revision,
+        "events": review_view.events(review, [*actions, *answered], names),
+        "reports": [action for action in actions if action.kind == "report"],
+        "revision": review.revision,
         "guidelines": guidelines if detail.guidelines else None,
         "sections": sum(turn.is_asked for thread in shown.task.threads for turn in thread.turns),
         "state": annotation_view.as_json(
@@ -169,7 +169,7 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
                 "guidelines": annotation_view.fingerprint(detail.guidelines or ""),
                 "path": task_path(project, task.task_id),
                 "standing": state,
-                "revision": standing.revision,
+                "revision": review.revision,
                 "answers": shown.answers,
                 "texts": shown.task.texts,
             }
@@ -177,26 +177,24 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     }
 
 
-def _state_of(
-    task: StoredTask, standing: question_results.ReviewState, found: QueuedTask | None
-) -> str:
-    """What can be decided: in_review, completed, quarantined; or nothing: open, ended."""
-    if task.status is TaskStatus.completed and standing.threads is not None:
+def _state_of(task: StoredTask, review: question_results.ReviewState, work: QueuedTask | None) -> str:
+    """State of a task: in_review, completed or quarantined; open or ended if not to be decided."""
+    if task.status is TaskStatus.completed and review.threads is not None:
         return "completed"
     if task.status is not TaskStatus.pending:
         return "ended"
-    return "open" if found is None else found.state.value
+    return "open" if work is None else work.state.value
 
 
-def _reason(found: QueuedTask | None) -> str:
-    if found is None or found.state is WorkState.open:
+def _reason(work: QueuedTask | None) -> str:
+    if work is None or work.state is WorkState.open:
         return ""
     words = {
         "all": "Every task is reviewed",
         "sample": "Drawn for the sample",
         "open questions": "People disagree",
     }
-    return words.get(found.reason or "", found.reason or "")
+    return words.get(work.reason or "", work.reason or "")
 
 
 def _start(
@@ -204,52 +202,54 @@ def _start(
 ) -> TaskCursor:
     if visit.query.next_token is None:
         return recent_completions.LAST_CURSOR if shelf is ReviewList.completed else TaskCursor(0, 0)
-    target = page_tokens.decode(
-        visit.secret, visit.user.environment_id, visit.query.next_token, _Place
+    cursor = page_tokens.decode(
+        visit.secret, visit.user.environment_id, visit.query.next_token, _ListCursor
     )
-    if (target.project_key, target.shelf) != (project.project_key, shelf):
+    if (cursor.project_key, cursor.shelf) != (project.project_key, shelf):
         raise NotFound("this page belongs to another list")
-    return TaskCursor(target.completed_ms, target.seq)
+    return TaskCursor(cursor.completed_ms, cursor.seq)
 
 
 async def _rows(
     tx: Transaction, project: ProjectRow, shelf: ReviewList, start: TaskCursor
-) -> tuple[list[ReviewTaskRow], _Place | None]:
-    """One page of a list, and where the next one starts; None after the last."""
+) -> tuple[list[ReviewTaskRow], _ListCursor | None]:
+    """One page of a list, and the cursor of the next; None after the last."""
     if shelf is ReviewList.completed:
         done = await review_queue.list_completed(tx, project, before=start, limit=PAGE_MAX + 1)
-        rows = [_row(project, one, None) for one in done[:PAGE_MAX]]
+        rows = [_row(project, task, None) for task in done[:PAGE_MAX]]
         return rows, _after(project, shelf, done)
     listing = (
         review_queue.list_quarantined
         if shelf is ReviewList.reported
         else review_queue.list_in_review
     )
-    found = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
-    waiting = [await tasks.get_task(tx, project.project_key, one.seq) for one in found]
+    works = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
+    waiting = [await tasks.get_task(tx, project.project_key, work.seq) for work in works]
     rows = [
-        _row(project, task, target)
-        for task, target in zip(waiting[:PAGE_MAX], found[:PAGE_MAX], strict=True)
+        _row(project, task, work)
+        for task, work in zip(waiting[:PAGE_MAX], works[:PAGE_MAX], strict=True)
     ]
     return rows, _after(project, shelf, waiting)
 
 
-def _after(project: ProjectRow, shelf: ReviewList, found: Sequence[StoredTask]) -> _Place | None:
-    if len(found) <= PAGE_MAX:
+def _after(
+    project: ProjectRow, shelf: ReviewList, listed: Sequence[StoredTask]
+) -> _ListCursor | None:
+    if len(listed) <= PAGE_MAX:
         return None
-    last = found[PAGE_MAX - 1]
-    return _Place(project.project_key, shelf, last.completed_ms or 0, last.seq)
+    last = listed[PAGE_MAX - 1]
+    return _ListCursor(project.project_key, shelf, last.completed_ms or 0, last.seq)
 
 
-def _row(project: ProjectRow, task: StoredTask, found: QueuedTask | None) -> ReviewTaskRow:
-    is_hidden = found is not None and found.state is WorkState.quarantined
-    said = content_of(task) or ([] if task.body is None else threads_of(task, 0))
+def _row(project: ProjectRow, task: StoredTask, work: QueuedTask | None) -> ReviewTaskRow:
+    is_hidden = work is not None and work.state is WorkState.quarantined
+    content = content_of(task) or ([] if task.body is None else threads_of(task, 0))
     return ReviewTaskRow(
         path=task_path(project, task.task_id),
-        excerpt="" if is_hidden else excerpt(said),
+        excerpt="" if is_hidden else excerpt(content),
         task_id=task.task_id,
-        reason=_reason(found),
-        answer_count=None if found is None else found.submitted_count,
+        reason=_reason(work),
+        answer_count=None if work is None else work.submitted_count,
         completed_ms=task.completed_ms,
     )
 

@@ -61,13 +61,13 @@ class QuestionCard(Struct, frozen=True):
     title: str
     about: str
     state: str
-    voices: list[AnswerRow]
+    rows: list[AnswerRow]
     outcome: str | None
     """The answer that is or would be delivered, in words; None without one."""
 
 
 class AnswerChange(Struct, frozen=True):
-    """One answer that a reviewer changed."""
+    """One answer that a reviewer changed, in words."""
 
     title: str
     before: str
@@ -86,7 +86,7 @@ class HistoryEntry(Struct, frozen=True):
 
 
 class ReviewShown(Struct, frozen=True):
-    """Everything on the page. `cards` are by the path of the turn or thread that they are about."""
+    """All of the page. `cards` are by the path of the turn or thread that they are about."""
 
     task: TaskShown
     cards: dict[str, list[QuestionCard]]
@@ -96,22 +96,22 @@ class ReviewShown(Struct, frozen=True):
 
 
 def build(
-    standing: ReviewState, names: Mapping[str, str], files: Files, *, is_blind: bool
+    review: ReviewState, names: Mapping[str, str], files: Files, *, is_blind: bool
 ) -> ReviewShown:
     """Lay out a task for its reviewer. Renders every text, so call it outside the event loop."""
-    display = own_order(standing.content)
+    display = own_order(review.content)
     bare = annotation_view.build(
-        standing.form, standing.content, display, is_blind=is_blind, files=files
+        review.form, review.content, display, is_blind=is_blind, files=files
     )
     cards: dict[str, list[QuestionCard]] = {}
     answers = []
-    for number, result in enumerate(standing.results):
+    for number, result in enumerate(review.results):
         control = control_of(number, result.question, display)
-        card = _card(control, result, standing, names)
+        card = _card(control, result, review, names)
         cards.setdefault(result.question.target.at, []).append(card)
         if result.answer is not None:
             given = answer_words.given_answer(
-                result.question, control, result.answer, standing.content
+                result.question, control, result.answer, review.content
             )
             answers += [] if given is None else [given]
     for listed in cards.values():
@@ -126,27 +126,27 @@ def build(
 
 
 def events(
-    standing: ReviewState, said: Sequence[ReviewAction], names: Mapping[str, str]
+    review: ReviewState, actions: Sequence[ReviewAction], names: Mapping[str, str]
 ) -> list[HistoryEntry]:
     """A task's history in words, newest first."""
-    asked = {one.address: one for one in standing.results}
+    asked = {result.address: result for result in review.results}
     return [
         HistoryEntry(
-            name=names[one.user_id],
-            done=_DONE.get(one.kind, one.kind),
-            about=names[one.about] if one.about else "",
-            text=one.text,
-            created_ms=one.created_ms,
-            changes=[_change(was, now, asked, standing) for was, now in one.fixes],
+            name=names[action.user_id],
+            done=_DONE.get(action.kind, action.kind),
+            about=names[action.about] if action.about else "",
+            text=action.text,
+            created_ms=action.created_ms,
+            changes=[_change(before, after, asked, review) for before, after in action.fixes],
         )
-        for one in sorted(said, key=lambda one: -one.created_ms)
+        for action in sorted(actions, key=lambda action: -action.created_ms)
     ]
 
 
 def _card(
-    control: Control, result: QuestionResult, standing: ReviewState, names: Mapping[str, str]
+    control: Control, result: QuestionResult, review: ReviewState, names: Mapping[str, str]
 ) -> QuestionCard:
-    question, content = result.question, standing.content
+    question, content = result.question, review.content
     if result.is_unresolved:
         state = "unresolved"
     elif result.is_disputed:
@@ -155,33 +155,33 @@ def _card(
         state = "agreed"
     else:
         state = "unanswered"
-    voices = [
+    rows = [
         AnswerRow(
-            name=names[one.submission.user_id],
-            text=answer_words.describe(question, control, one.answer, content),
-            why=one.answer.justification,
-            is_other=result.answer is None or ballot_of(one.answer) != ballot_of(result.answer),
+            name=names[vote.submission.user_id],
+            text=answer_words.describe(question, control, vote.answer, content),
+            why=vote.answer.justification,
+            is_other=result.answer is None or ballot_of(vote.answer) != ballot_of(result.answer),
         )
-        for one in result.answers
+        for vote in result.answers
     ]
-    comes_to = None
+    outcome = None
     if result.answer is not None:
-        comes_to = answer_words.describe(question, control, result.answer, content)
+        outcome = answer_words.describe(question, control, result.answer, content)
     title, about = _heading(question, control, content)
-    return QuestionCard(control, title, about, state, voices, comes_to)
+    return QuestionCard(control, title, about, state, rows, outcome)
 
 
 def _heading(question: Question, control: Control, content: Sequence[Thread]) -> tuple[str, str]:
-    """What a question is called, and what it is about; a criterion is called by its text."""
+    """Title of a question and name of its target; a criterion's title is its text."""
     target, title = question.target, control.title
     if target.turn is None:
         return title, "the whole conversation"
     turn = content[target.thread].turns[target.turn]
     if target.criterion is not None:
         texts = {
-            one.id: one.criterion
+            criterion.id: criterion.criterion
             for rubric in turn.rubrics or ()
-            for one in rubric.criteria_definitions
+            for criterion in rubric.criteria_definitions
         }
         text = texts.get(target.criterion, title)
         title = text if control.key == SCORE else f"{text} – {title}"
@@ -192,24 +192,27 @@ def _heading(question: Question, control: Control, content: Sequence[Thread]) ->
 
 
 def _change(
-    was: Answer | None, now: Answer, asked: Mapping[Address, QuestionResult], standing: ReviewState
+    before: Answer | None,
+    after: Answer,
+    asked: Mapping[Address, QuestionResult],
+    review: ReviewState,
 ) -> AnswerChange:
-    result = asked.get(answer_address(now))
+    result = asked.get(answer_address(after))
     if result is None:
-        return AnswerChange(now.key, "", "a question that is not asked any more")
-    control = control_of(0, result.question, own_order(standing.content))
+        return AnswerChange(after.key, "", "a question that is not asked any more")
+    control = control_of(0, result.question, own_order(review.content))
 
     def words(answer: Answer | None) -> str:
         if answer is None:
             return answer_words.NOTHING
-        return answer_words.describe(result.question, control, answer, standing.content)
+        return answer_words.describe(result.question, control, answer, review.content)
 
-    title, about = _heading(result.question, control, standing.content)
-    return AnswerChange(f"{title} ({about})" if about else title, words(was), words(now))
+    title, about = _heading(result.question, control, review.content)
+    return AnswerChange(f"{title} ({about})" if about else title, words(before), words(after))
 
 
 def _quiet_thread(thread: ThreadShown) -> ThreadShown:
-    """A conversation without the controls that stand inside it: here they stand in cards."""
+    """A conversation without controls: on this page they stand in cards."""
     turns = [_quiet_turn(one) for one in thread.turns]
     return msgspec.structs.replace(thread, turns=turns, controls=[])
 

@@ -160,7 +160,7 @@ async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, t
 
     Its event is emitted again, and incremental reads return it again; frozen deliveries keep their
     version (docs/adr/0025). Raises InvalidContent, or Conflict if the task is not completed
-    any more or was corrected by somebody else since `task` was read.
+    any more or was corrected by another request since `task` was read.
     """
     parsed = parse.read_task({"task_id": task.task_id, "status": "completed", "threads": threads})
     if not parsed.task.threads:

@@ -20,8 +20,7 @@ from plaudit.store.deliveries import deliveries
 from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import batches, projects, row_sizes, tasks
 from plaudit.store.tasks.batches import BatchFilter
-from plaudit.wire.v2 import render, resources
-from plaudit.wire.v2 import size_limits as bounds
+from plaudit.wire.v2 import render, resources, size_limits
 
 VERSION = 1
 TASKS_PER_READ = 200
@@ -60,10 +59,10 @@ async def archive_lines(
     that could not be imported.
     """
     async for line in _all_lines(db, environment_id, objects):
-        if len(line) > bounds.ARCHIVE_LINE_BYTES_MAX:
+        if len(line) > size_limits.ARCHIVE_LINE_BYTES_MAX:
             raise TooLarge(
                 f"{_describe_line(line)} has {len(line)} bytes in an archive, and an import takes "
-                f"at most {bounds.ARCHIVE_LINE_BYTES_MAX}; no archive was written"
+                f"at most {size_limits.ARCHIVE_LINE_BYTES_MAX}; no archive was written"
             )
         yield line
 

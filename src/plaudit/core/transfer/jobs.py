@@ -24,7 +24,7 @@ from plaudit.store.transfer.jobs import Job, JobKind, JobState, RejectedRow
 LEASE_MS = 30_000
 REJECTS_KEPT_MAX = 1000
 FILE_KEPT_MS = 12 * 3600 * 1000
-"""How long a job's file is kept; less than the day after which unreferenced blobs are deleted."""
+"""Lifetime of a job's file; less than the day after which unreferenced blobs are deleted."""
 
 KEPT_MS = 30 * 24 * 3600 * 1000
 FILES_AT_ONCE = 50

@@ -101,7 +101,7 @@ def _copy_sqlite(source: Path, target: Path, on_progress: ProgressCallback) -> N
     reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
     writer = apsw.Connection(str(target))
     try:
-        # One snapshot for all steps; without it every write elsewhere would start the copy anew.
+        # One snapshot for all steps; without it every other write would restart the copy.
         reader.execute("BEGIN")
         reader.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
         with writer.backup("main", reader, "main") as backup:

@@ -1,8 +1,8 @@
 """Store epoch: the number of one unbroken history of the database.
 
 After a restore, or when a standby takes over without the last commits, completion times and
-sequence numbers could be handed out a second time. Then every project's clock is moved beyond
-anything that can have been seen, and the epoch grows, so that page tokens of the old history are
+sequence numbers could be assigned a second time. Then every project's clock is moved beyond
+any time that can have been read, and the epoch grows, so that page tokens of the old history are
 refused and their walks begin anew (docs/adr/0004).
 """
 

@@ -101,7 +101,7 @@ async def upgrade(db: Database, dialect: Dialect) -> list[str]:
         async def apply(tx: Transaction, migration: Migration = migration) -> bool:
             if dialect.lock is not None:
                 await tx.run(dialect.lock, {})
-            # Another process may have been quicker; the lock makes this check final.
+            # Another process may have applied it meanwhile; the lock makes this check final.
             if migration.name not in await _outstanding(tx, dialect):
                 return False
             for statement in migration.statements:

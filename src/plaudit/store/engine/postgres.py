@@ -9,7 +9,7 @@ connection is lost before COMMIT was sent. When it is lost during COMMIT the out
 then the transaction's own number is looked up on a new connection (`pg_xact_status`), so nothing
 is done twice and nothing acknowledged is lost. A server that recovered from a crash, or a standby
 that took over, may have given that number to another transaction; where that could be, the outcome
-stays unknown and the caller is told so.
+stays unknown and Unavailable is raised.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WAIT_SECONDS_MAX = 2.0
 OUTCOME_SECONDS_MAX = 8.0
 ATTEMPTS_MAX = 10
 HISTORY_READS_MAX = 5
-"""How often a transaction behind a pooler reads the store's history before it gives up."""
+"""Reads of the store's history by a transaction behind a pooler before it gives up."""
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _AGAIN = (
@@ -57,13 +57,13 @@ _LOST = (
 _INCARNATION = "concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
 """SQL for a text that changes when the server recovers from a crash or a standby takes over.
 
-Recovery begins the statistics anew, also where the postmaster outlived the crash.
+Recovery resets the statistics, even where the postmaster survived the crash.
 """
 _NOW_SQL = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 _WRITING = "ISOLATION LEVEL READ COMMITTED"
 _READING = "ISOLATION LEVEL READ COMMITTED READ ONLY"
 _SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_MARK_SQL = f"SELECT pg_current_xact_id()::text, {_INCARNATION}"
+_XACT_SQL = f"SELECT pg_current_xact_id()::text, {_INCARNATION}"
 _OUTCOME_SQL = f"SELECT pg_xact_status(:id::text::xid8), {_INCARNATION} = :incarnation"
 _EMPTY_WRITE_SQL = "SELECT pg_logical_emit_message(true, 'plaudit', '')"
 
@@ -184,7 +184,7 @@ class PostgresDatabase:
     async def _connect(self) -> Any:
         options: dict[str, Any] = {"command_timeout": self._statement_seconds}
         if self.behind_pooler:
-            # Then statements have no name, and the next transaction prepares its own anew.
+            # Then statements have no name, and the next transaction prepares its own.
             options["statement_cache_size"] = 0
         else:
             options["server_settings"] = {"application_name": "plaudit", **self._settings}
@@ -228,10 +228,10 @@ class PostgresDatabase:
     async def _attempt(self, work: Work[T], *, is_last: bool) -> tuple[bool, T | None]:
         """One run of a write: whether it is done, and its result."""
         connection = await self.acquire()
-        mark = None
+        xact = None
         try:
             result = await work(await self.begin(connection, _WRITING))
-            mark = await connection.fetchrow(_MARK_SQL)
+            xact = await connection.fetchrow(_XACT_SQL)
             await connection.execute("COMMIT")
         except _AGAIN as exc:
             await self._roll_back(connection)
@@ -243,7 +243,7 @@ class PostgresDatabase:
             # What took too long is not tried again: the caller has waited long enough.
             is_overdue = isinstance(exc, _OVERDUE)
             seconds = WAIT_SECONDS_MAX if is_overdue else OUTCOME_SECONDS_MAX
-            if mark is not None and await self._is_committed(tuple(mark), seconds):
+            if xact is not None and await self._is_committed(tuple(xact), seconds):
                 return True, result
             if is_last or is_overdue:
                 _fail(exc)
@@ -264,19 +264,19 @@ class PostgresDatabase:
         finally:
             self.release(connection, broken=is_broken)
 
-    async def _is_committed(self, mark: Row, seconds: float) -> bool:
+    async def _is_committed(self, xact: Row, seconds: float) -> bool:
         """True if a transaction whose COMMIT was not answered is committed; waits while it runs.
 
-        Raises Unavailable where that cannot be known, or not in time. Numbers of transactions that
-        had reached no disk, or not the standby, are handed out again: after a recovery a number
-        that was committed may be another's, but one that was not is certainly not ours either.
+        Raises Unavailable where that cannot be known, or not in time. The server assigns again the
+        numbers of transactions that had reached no disk, or not the standby: after a recovery a
+        committed number may belong to another transaction, but an aborted one proves ours lost.
         """
         try:
             async with asyncio.timeout(seconds):
                 for attempt in range(ATTEMPTS_MAX * 2):
                     await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
                     try:
-                        status, is_same_server = await self._outcome(mark)
+                        status, is_same_server = await self._outcome(xact)
                     except Unavailable:
                         continue
                     if status == "committed" and not is_same_server:
@@ -287,9 +287,9 @@ class PostgresDatabase:
             pass
         raise Unavailable("the store went away while saving; look whether the change is there")
 
-    async def _outcome(self, mark: Row) -> Row:
+    async def _outcome(self, xact: Row) -> Row:
         """(transaction status, whether the server is still the one that assigned its number)."""
-        args = {"id": mark[0], "incarnation": mark[1]}
+        args = {"id": xact[0], "incarnation": xact[1]}
         try:
             async with _Read(self, snapshot=False, must_commit=True) as tx:
                 row = await tx.one(_OUTCOME_SQL, args)
@@ -298,7 +298,7 @@ class PostgresDatabase:
                     # An empty commit waits, as the lost one did, for a synchronous standby to
                     # have everything up to it.
                     await tx.one(_EMPTY_WRITE_SQL, {})
-        except asyncpg.InvalidParameterValueError:  # the number has not been handed out again yet
+        except asyncpg.InvalidParameterValueError:  # the number has not been assigned again yet
             return "aborted", False
         return row
 

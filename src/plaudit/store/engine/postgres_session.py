@@ -1,10 +1,10 @@
 """PostgreSQL sessions: their settings, and the history (epoch, timeline) of the database.
 
-A direct connection is a session of its own: it is told its settings when it is made, and it ends
-with its server. Behind a pooler in transaction mode neither is so. Every transaction may be on
-another server connection, on another server even, and what one sets for a session reaches whoever
-comes next. There each transaction opens with one simple query, which is one round trip: BEGIN, its
-settings as SET LOCAL, and a check that the history is still the known one.
+A direct connection is a session of its own: it gets its settings when it is made, and it ends with
+its server. Behind a pooler in transaction mode every transaction may be on another connection, even
+to another server, and session settings leak to the next client. There each transaction opens with
+one simple query, which is one round trip: BEGIN, its settings as SET LOCAL, and a check that the
+history is still the known one (docs/adr/0021).
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Opened here, so that a failure is the caller's and not a thread's that nobody hears.
+        # Opened here, so that a failure is raised to the caller and not lost in the thread.
         self._writer_connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
         self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
         self._file = path.stat()
@@ -107,7 +107,7 @@ class SqliteDatabase:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            # The writer leaves last: whoever does moves the log into the database file.
+            # The writer closes last: the last connection moves the log into the database file.
             self.reader.close()
             self._jobs.put(None)
             await asyncio.to_thread(self._writer.join)

@@ -18,7 +18,7 @@ _FAR = 2**62
 
 
 class BatchFilter(Struct, frozen=True):
-    """Which batches to list; times are exclusive bounds in milliseconds."""
+    """Filter of a listing of batches; times are exclusive bounds in milliseconds."""
 
     project_key: int | None = None
     status: BatchStatus | None = None
@@ -59,7 +59,7 @@ async def insert_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
 
 
 async def update_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
-    """Write a batch anew; False if another batch of the project has the name."""
+    """Overwrite a batch; False if another batch of the project has the name."""
     for other in await list_batches_by_name(tx, batch.environment_id, name_key, batch.project_key):
         if other.batch_id != batch.batch_id:
             return False

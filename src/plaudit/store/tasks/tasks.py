@@ -31,7 +31,7 @@ class TaskCursor(Struct, frozen=True):
 
 
 class TaskFilter(Struct, frozen=True):
-    """Which tasks of one project to list; completion bounds are exclusive, in milliseconds."""
+    """Filter of a listing of one project's tasks; bounds are exclusive, in milliseconds."""
 
     project_key: int
     batch_id: str | None = None

@@ -64,7 +64,7 @@ class Error(Struct, omit_defaults=True, kw_only=True):
 
 
 class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
-    """What a project carries besides its name; `form` and the rest are Plaudit's own.
+    """Details of a project besides its name; `form` and the rest are Plaudit's own.
 
     `review_percent` is how many of a hundred tasks are looked at where `review` is a sample (20);
     `lease_seconds` is how long somebody has a task without a sign of life (1800); `blind` keeps

@@ -73,7 +73,7 @@ CREATE UNIQUE INDEX batch_by_name ON batch (environment_id, name_key, project_ke
 CREATE INDEX batch_by_age ON batch (environment_id, created_ms, batch_id);
 CREATE INDEX batch_of_project ON batch (project_key, created_ms, batch_id);
 
--- The greatest completion time handed out; its row lock puts completions in commit order.
+-- The greatest completion time assigned; its row lock puts completions in commit order.
 CREATE TABLE project_clock (
     project_key BIGINT PRIMARY KEY,
     last_ms BIGINT NOT NULL

@@ -1,7 +1,7 @@
 -- Datasets: finished tasks with their files, delivered under a name; and what deliveries look like.
 
 -- `dataset_key` is to a dataset what `project_key` is to a project: random, and first in every key
--- of the table that grows. `last_ms` is the greatest time of delivery handed out.
+-- of the table that grows. `last_ms` is the greatest time of delivery assigned.
 CREATE TABLE dataset (
     environment_id ${id} NOT NULL REFERENCES environment (environment_id),
     dataset_id ${id} NOT NULL,

@@ -1,4 +1,4 @@
--- Deliveries: named sets of completed tasks, kept as they were when they were handed over.
+-- Deliveries: named sets of completed tasks, frozen in the version that was delivered.
 
 -- `delivery_seq` is a time of the project's completion clock and identifies the delivery in its
 -- project. `delivered_ms` is null until the delivery is published; no reader sees it before.

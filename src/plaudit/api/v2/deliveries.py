@@ -70,7 +70,7 @@ class GetDelivery(Struct, frozen=True):
         EnumList(
             description="Show these as objects instead of ids; `project` and `batch` concern the "
             "tasks.",
-            scope=("project", "batch", "delivery"),
+            words=("project", "batch", "delivery"),
         ),
     ] = frozenset()
     opts: Annotated[frozenset[str] | None, _OPTS] = None

@@ -20,7 +20,7 @@ from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
-from plaudit.model.labeling import WorkState
+from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
 from plaudit.store.tasks.tasks import TaskCursor
@@ -177,7 +177,9 @@ async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     }
 
 
-def _state_of(task: StoredTask, review: question_results.ReviewState, work: QueuedTask | None) -> str:
+def _state_of(
+    task: StoredTask, review: question_results.ReviewState, work: QueuedTask | None
+) -> str:
     """State of a task: in_review, completed or quarantined; open or ended if not to be decided."""
     if task.status is TaskStatus.completed and review.threads is not None:
         return "completed"

@@ -39,7 +39,6 @@ ACROSS = {
     "list_projects_due": "the worker looks for leases that have run out in every project",
     "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",
     "delete_ended": "the worker looks for expired messages everywhere, and deletes each in place",
-    "forget": "the worker looks for old jobs everywhere, and deletes each in its place",
 }
 """Functions of the store that speak of all projects at once, and why they may."""
 

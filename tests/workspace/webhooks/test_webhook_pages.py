@@ -212,7 +212,7 @@ def test_a_failed_message_is_sent_again_alone_and_with_all_the_others(world, end
     assert states(said) == ["pending"] * 3
     assert "2 failed messages are pending again." in said
     assert twice.status_code == 409
-    assert "still waits to be sent" in twice.text
+    assert "is still pending" in twice.text
     assert [one[0] for one in trace(world, key)][:2] == ["replay_failed_messages", "replay_message"]
 
 

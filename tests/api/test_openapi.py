@@ -59,7 +59,7 @@ def complaints(schema: dict[str, Any], schemas: dict[str, Any], value: Any) -> l
     """What is wrong with a value, by a schema of the document."""
     whole = {**schema, "components": {"schemas": schemas}}
     validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
-    return [f"{one.instance_path}: {one.message}" for one in validator.iter_errors(value)]
+    return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(value)]
 
 
 def test_the_document_is_valid_openapi_3_1():
@@ -89,9 +89,10 @@ def test_every_schema_is_used():
 
 
 def test_the_document_lists_the_operations_that_are_served_and_no_others():
-    assert {(one.method.lower(), one.path, one.operation_id) for one in OPERATIONS} == {
-        (method, path, name) for name, (path, method, _) in ENTRIES.items()
-    }
+    assert {
+        (operation.method.lower(), operation.path, operation.operation_id)
+        for operation in OPERATIONS
+    } == {(method, path, name) for name, (path, method, _) in ENTRIES.items()}
     assert len(ENTRIES) == len(OPERATIONS)
 
 
@@ -137,9 +138,9 @@ def test_every_code_of_an_error_is_documented():
 def test_every_example_fits_its_schema():
     schemas = DOCUMENT["components"]["schemas"]
     for _, (_, _, entry) in ENTRIES.items():
-        for one in entry.get("parameters", []):
-            if "example" in one:
-                assert complaints(one["schema"], schemas, one["example"]) == []
+        for parameter in entry.get("parameters", []):
+            if "example" in parameter:
+                assert complaints(parameter["schema"], schemas, parameter["example"]) == []
         for content in entry.get("requestBody", {}).get("content", {}).values():
             if "schema" in content:
                 assert complaints(content["schema"], closed(schemas), content["example"]) == []

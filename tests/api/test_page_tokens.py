@@ -402,9 +402,9 @@ def test_a_walk_over_a_batch_with_the_longest_id_goes_on(world):
     world.load(make_tasks(3, "task_long", batch=batch_id))
 
     with world.client() as client:
-        found = walk(client, batch_id=batch_id, status="completed", limit=1)
+        walked = walk(client, batch_id=batch_id, status="completed", limit=1)
 
-    assert [task["task_id"] for task in found] == [f"task_long_{n:05d}" for n in range(3)]
+    assert [task["task_id"] for task in walked] == [f"task_long_{n:05d}" for n in range(3)]
 
 
 def test_a_token_says_nothing_but_where_the_walk_is(shelf, client, token):

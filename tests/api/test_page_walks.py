@@ -264,8 +264,8 @@ def test_walks_beside_busy_writers_list_every_task_at_rest_exactly_once(world, r
         with world.client(key) as client:
             while not stop.is_set():
                 which = filters[walks % len(filters)]
-                found = walk(client, project_id=shelf.project.project_id, limit=limit, **which)
-                listed = [task["task_id"] for task in found]
+                walked = walk(client, project_id=shelf.project.project_id, limit=limit, **which)
+                listed = [task["task_id"] for task in walked]
                 by_completion = any("completed_" in name for name in which)
                 status = TaskStatus.completed if by_completion else which.get("status")
                 owed = {

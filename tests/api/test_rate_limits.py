@@ -100,7 +100,7 @@ def test_what_one_limit_refuses_costs_nothing_in_the_other():
         with pytest.raises(TooManyRequests):
             limits.admit(caller, 0.0)
 
-    assert [(one.name, one.remaining) for one in limits.list_states(caller, 0.0)] == [
+    assert [(state.name, state.remaining) for state in limits.list_states(caller, 0.0)] == [
         ("key", 3), ("org", 0),
     ]  # fmt: skip
 
@@ -129,7 +129,7 @@ def test_a_refusal_is_the_one_body_with_a_short_wait(world):
     with world.client() as client:
         answers = [client.get("/v2/projects") for _ in range(5)]
 
-    assert [one.status_code for one in answers] == [200] * 3 + [429] * 2
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
     assert_is_error(429, answers[3].headers, answers[3].json())
     assert answers[3].json()["code"] == "too_many_requests"
     assert answers[3].headers["retry-after"] == "60"
@@ -177,7 +177,7 @@ def test_open_routes_are_never_limited_and_say_nothing_of_limits(world, path):
         client.get("/v2/projects")
         answers = [client.get(path) for _ in range(5)]
 
-    assert {one.status_code for one in answers} == {200}
+    assert {answer.status_code for answer in answers} == {200}
     assert not {"ratelimit", "ratelimit-policy"} & set(answers[0].headers)
 
 
@@ -185,7 +185,7 @@ def test_without_a_limit_nothing_is_said_of_one(world):
     with world.client() as client:
         answers = [client.get("/v2/projects") for _ in range(50)]
 
-    assert {one.status_code for one in answers} == {200}
+    assert {answer.status_code for answer in answers} == {200}
     assert not {"ratelimit", "ratelimit-policy"} & set(answers[0].headers)
 
 
@@ -214,7 +214,7 @@ def test_who_fails_too_often_is_told_to_wait_and_a_valid_key_is_not(world):
             return client.get("/v2/projects", headers=headers | {"X-Test-Address": address})
 
         def statuses(address: str, *keys: str | None) -> list[int]:
-            return [ask(address, one).status_code for one in keys]
+            return [ask(address, key).status_code for key in keys]
 
         tries = (None, "live_x", revoked, None, revoked)
         assert statuses("203.0.113.7", *tries) == [401] * 3 + [429] * 2
@@ -251,9 +251,9 @@ def test_the_official_client_waits_and_goes_on(world, start_server):
     ],
 )  # fmt: skip
 def test_a_limit_is_read_from_the_environment(text, quota):
-    found = from_environment({"PLAUDIT_RATE_PER_KEY": text, "PLAUDIT_RATE_PER_ORG": text})
+    settings = from_environment({"PLAUDIT_RATE_PER_KEY": text, "PLAUDIT_RATE_PER_ORG": text})
 
-    assert (found.rate_per_key, found.rate_per_org) == (quota, quota)
+    assert (settings.rate_per_key, settings.rate_per_org) == (quota, quota)
 
 
 def test_failed_authentication_is_limited_unless_turned_off():

@@ -167,13 +167,13 @@ def test_no_process_answers_with_data_of_another_organization(world, urls):
                 org, other = ["default", "stranger"][:: 1 if (turn + number) % 2 else -1]
                 key, task_ids = cast[org]
                 client.headers["Authorization"] = f"Bearer {key}"
-                found = walk(client, project_name="My Test Project", limit=10)
-                assert {task["task_id"] for task in found} == task_ids
-                assert {task["metadata"]["of"] for task in found} == {org}
+                walked = walk(client, project_name="My Test Project", limit=10)
+                assert {task["task_id"] for task in walked} == task_ids
+                assert {task["metadata"]["of"] for task in walked} == {org}
                 strange = client.get("/v2/task", params={"task_id": min(cast[other][1])})
                 assert strange.status_code == 404
                 assert other not in strange.text
-                answers += len(found)
+                answers += len(walked)
         return answers
 
     with ThreadPoolExecutor(6) as pool:
@@ -196,8 +196,8 @@ def test_metrics_add_up_over_the_workers(world):
 
 def counted_by(url: str) -> int:
     text = httpx2.get(f"{url}/metrics", headers={"Connection": "close"}, timeout=30).text
-    found = re.search(
+    match = re.search(
         r'^plaudit_requests_total\{operation="list_projects",status="200"\} ([0-9.]+)$', text, re.M
     )
-    assert found is not None, text
-    return int(float(found[1]))
+    assert match is not None, text
+    return int(float(match[1]))

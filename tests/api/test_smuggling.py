@@ -1,4 +1,6 @@
-"""Nobody sets what is not theirs to set: every field of every answer is sent back (T28)."""
+"""Nobody sets what is not theirs to set: every field of every answer is sent back
+(OWASP API3: broken object property level authorization).
+"""
 
 from __future__ import annotations
 

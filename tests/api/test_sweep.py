@@ -89,9 +89,9 @@ def test_what_does_not_exist_needs_a_key_before_it_says_so(shared_world, shared_
 @above_the_store
 def test_every_other_method_of_every_path_is_refused_with_allow(shared_world, shared_ann):
     allowed: dict[str, set[str]] = {}
-    for one in OPERATIONS:
-        methods = {"GET", "HEAD"} if one.method == "GET" else {one.method}
-        allowed.setdefault(one.path, set()).update(methods)
+    for operation in OPERATIONS:
+        methods = {"GET", "HEAD"} if operation.method == "GET" else {operation.method}
+        allowed.setdefault(operation.path, set()).update(methods)
     with calling(shared_world, shared_ann) as client:
         for path, method in itertools.product(sorted(allowed), METHODS):
             if method in allowed[path]:
@@ -116,16 +116,18 @@ def test_a_method_in_a_header_or_parameter_changes_nothing(shared_world, shared_
 def named_parameters(*, writes: bool) -> list[Any]:
     """Each operation that writes, or does not, with each of its parameters that names something."""
     found = []
-    for one in [one for one in KEYED if one.writes == writes]:
-        in_path = [name for name in NAMES if f"{{{name}}}" in one.path]
+    for operation in [operation for operation in KEYED if operation.writes == writes]:
+        in_path = [name for name in NAMES if f"{{{name}}}" in operation.path]
         in_query = [
             name
-            for name in parameters_of(one.query)
+            for name in parameters_of(operation.query)
             if name.endswith(("_id", "_name")) and name != "object_id"  # narrows a list down
         ]
-        in_body = [name for name in NAMES if one.body and name in one.body.__struct_fields__]
+        in_body = [
+            name for name in NAMES if operation.body and name in operation.body.__struct_fields__
+        ]
         found += [
-            pytest.param(one, name, id=f"{one.operation_id}-{name}")
+            pytest.param(operation, name, id=f"{operation.operation_id}-{name}")
             for name in dict.fromkeys(in_path + in_query + in_body)
         ]
     return found
@@ -200,7 +202,7 @@ def test_a_key_may_write_what_its_role_says_and_no_more(kept_world, ann, operati
 
 def all_problems(base: type[Problem] = Problem) -> list[type[Problem]]:
     """Every class of problem there is."""
-    return [one for kind in base.__subclasses__() for one in (kind, *all_problems(kind))]
+    return [problem for kind in base.__subclasses__() for problem in (kind, *all_problems(kind))]
 
 
 def test_every_problem_has_a_status_a_code_of_its_own_and_a_sentence():
@@ -269,13 +271,13 @@ def every_request(
     client: TestClient, operations: Iterable[Operation] = OPERATIONS
 ) -> Iterator[tuple[Operation, Any]]:
     """The answer to each good request, and to some bad ones, of each operation."""
-    for one in operations:
-        for params in GOOD.get(one.operation_id, [{}]):
-            yield one, ask(client, one, params)
-            if one.method == "GET":
-                yield one, ask(client, one, params, method="HEAD")
+    for operation in operations:
+        for params in GOOD.get(operation.operation_id, [{}]):
+            yield operation, ask(client, operation, params)
+            if operation.method == "GET":
+                yield operation, ask(client, operation, params, method="HEAD")
         for params in ({"name": "x", "limit": "0"}, {"name": "x", "task_id": "\0"}):
-            yield one, ask(client, one, params)
+            yield operation, ask(client, operation, params)
 
 
 @pytest.mark.parametrize("has_key", [True, False])
@@ -297,7 +299,7 @@ def test_every_answer_has_the_headers_that_all_answers_have(world, ann, has_key)
 def test_no_request_that_reads_changes_anything(world, ann):
     before = content_hash(world)
     with calling(world, ann) as client:
-        reading = [one for one in OPERATIONS if not one.writes]
+        reading = [operation for operation in OPERATIONS if not operation.writes]
         statuses = {answer.status_code for _, answer in every_request(client, reading)}
 
     assert {200, 400} <= statuses

@@ -89,7 +89,7 @@ def test_a_batch_is_created(floor, mia, is_staging):
     assert answer.status_code == 303
     assert "Batch Made is there." in page
     assert buttons(rows_of(page)["Made"])[0] == ("finalize" if is_staging else "pause")
-    assert [one.action for one in entries(floor.world)] == ["create_batch_on_page"]
+    assert [entry.action for entry in entries(floor.world)] == ["create_batch_on_page"]
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 256, "a\u202eb", "a\x01b"])

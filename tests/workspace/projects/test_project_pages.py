@@ -51,7 +51,7 @@ def test_a_long_list_of_projects_comes_in_pages(world, mia, monkeypatch):
     first, second = (mia.get(path).text for path in ("/projects", "/projects?page=2"))
 
     pages = [re.findall(r'<th scope="row">.*?<bdi>(\w)</bdi>', text) for text in (first, second)]
-    assert [len(one) for one in pages] == [2, 1]
+    assert [len(page) for page in pages] == [2, 1]
     assert {*pages[0], *pages[1]} == {"A", "B", "C"}
     assert "Page 1 of 2" in first
 
@@ -211,7 +211,9 @@ def test_what_others_named_is_shown_and_never_run(world, mia, name):
         assert {tag for tag, _ in tags.found}.isdisjoint({"img", "iframe", "object"})
         assert str(escape(name)) in text
         for _, attributes in tags.found:
-            assert not any(one.startswith("on") or one == "style" for one in attributes)
+            assert not any(
+                attribute.startswith("on") or attribute == "style" for attribute in attributes
+            )
 
 
 def test_every_form_that_changes_something_carries_the_token(world, mia):
@@ -238,9 +240,9 @@ def test_ids_with_odd_characters_lead_to_their_pages(world, mia):
         )
     )
 
-    found = re.search(r'href="(/projects/a[^"]*)"', mia.get("/projects").text)
-    assert found is not None
-    page = mia.get(found[1])
+    match = re.search(r'href="(/projects/a[^"]*)"', mia.get("/projects").text)
+    assert match is not None
+    page = mia.get(match[1])
     links = re.findall(r'href="(/projects/[^"]+)"', page.text)
 
     assert page.status_code == 200

@@ -162,7 +162,9 @@ def test_a_preview_runs_nothing_that_is_typed(mia, project, text):
         assert tags.inline == []
         assert {tag for tag, _ in tags.found}.isdisjoint({"script", "iframe", "object", "img"})
         for _, attributes in tags.found:
-            assert not any(one.startswith("on") or one == "style" for one in attributes)
+            assert not any(
+                attribute.startswith("on") or attribute == "style" for attribute in attributes
+            )
     assert str(escape(text)) in pages[1].text
 
 
@@ -191,9 +193,9 @@ def test_a_preview_is_not_drawn_for_other_sites(mia, project):
 
 
 def fault_in(text: str) -> tuple[str, str]:
-    found = re.search(r'data-pointer="([^"]*)" data-message="([^"]*)"', text)
-    assert found is not None
-    return found[1], found[2]
+    match = re.search(r'data-pointer="([^"]*)" data-message="([^"]*)"', text)
+    assert match is not None
+    return match[1], match[2]
 
 
 def test_a_template_is_tried_on_values(mia, project):

@@ -89,7 +89,7 @@ def test_tasks_are_filtered_by_completion_and_creation(world, mia):
         for name, day in times.items()
     ]
     project = world.project("Dated")
-    world.load([one | {"project": project.project_id} for one in rows], project="Dated")
+    world.load([row | {"project": project.project_id} for row in rows], project="Dated")
     path = f"/projects/{project.project_id}/tasks"
 
     assert listed(mia, path, completed_after="2025-01-15") == ["b", "c"]
@@ -177,9 +177,9 @@ def test_a_page_token_of_other_filters_is_refused(floor, mia, monkeypatch):
 
 
 def raw_json(text: str) -> Any:
-    found = re.search(r'<pre class="raw-json"[^>]*>(.*?)</pre>', text, re.S)
-    assert found is not None
-    text = found[1]
+    match = re.search(r'<pre class="raw-json"[^>]*>(.*?)</pre>', text, re.S)
+    assert match is not None
+    text = match[1]
     for name, char in (("&#34;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">")):
         text = text.replace(name, char)
     return json.loads(text.replace("&amp;", "&"))
@@ -390,7 +390,9 @@ def test_what_a_task_holds_is_shown_and_never_run(floor, mia, text):
     assert tags.inline == []
     assert {tag for tag, _ in tags.found}.isdisjoint({"img", "iframe", "object"})
     for _, attributes in tags.found:
-        assert not any(one.startswith("on") or one == "style" for one in attributes)
+        assert not any(
+            attribute.startswith("on") or attribute == "style" for attribute in attributes
+        )
     assert str(escape(text)) in page
 
 

@@ -14,20 +14,20 @@ from tests.workspace.render.test_rendering import shown
 
 
 def test_code_is_coloured_by_the_language_its_fence_names():
-    found = shown('```python title="x"\nreturn 1\n```')
+    page = shown('```python title="x"\nreturn 1\n```')
 
-    assert {"class": "k"} in found.all("span")
-    assert found.all("div")[1] == {
+    assert {"class": "k"} in page.all("span")
+    assert page.all("div")[1] == {
         "class": "code", "dir": "ltr", "data-copy": "", "data-language": "python",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("info", ["", "nonsense", "../../x", "python\u0301", "terraform"])
 def test_code_in_a_language_we_do_not_colour_stays_plain(info):
-    found = shown(f"```{info}\nreturn 1\n```")
+    page = shown(f"```{info}\nreturn 1\n```")
 
-    assert found.all("span") == []
-    assert found.text.strip() == "return 1"
+    assert page.all("span") == []
+    assert page.text.strip() == "return 1"
 
 
 @pytest.mark.parametrize("language", sorted(highlighting.LANGUAGES))
@@ -36,10 +36,10 @@ def test_colours_change_no_character_of_the_code(language):
         f"<a href='x'>{{% x %}} \"b\\n\" /* c */ # d\n\n\t1.5e3 == é && $x {RUN} \r \\ ```` \n  \n"
     )
 
-    found = shown(f"`````{language}\n{code}`````")
+    page = shown(f"`````{language}\n{code}`````")
 
-    assert found.faults == []
-    assert found.text.strip("\n") == code.replace("\r", "\n").strip("\n")
+    assert page.faults == []
+    assert page.text.strip("\n") == code.replace("\r", "\n").strip("\n")
 
 
 @pytest.mark.parametrize(
@@ -48,19 +48,19 @@ def test_colours_change_no_character_of_the_code(language):
     ids=["many lines", "a long line", "much"],
 )
 def test_code_beyond_the_limits_stays_plain(code):
-    found = shown(f"```python\n{code}\n```")
+    page = shown(f"```python\n{code}\n```")
 
-    assert found.all("span") == []
-    assert found.text.strip() == code.strip()
+    assert page.all("span") == []
+    assert page.text.strip() == code.strip()
 
 
 def test_colours_end_where_the_allowance_of_a_text_ends():
     block = "```python\n" + "x = 1\n" * 390 + "```\n\n"
 
-    found = shown(block * 60)
+    page = shown(block * 60)
 
-    assert 500 < len(found.all("span")) < 4_000
-    assert found.text.count("x = 1") == 390 * 60
+    assert 500 < len(page.all("span")) < 4_000
+    assert page.text.count("x = 1") == 390 * 60
 
 
 STATIC = Path(rich_text.__file__).parents[1] / "static"

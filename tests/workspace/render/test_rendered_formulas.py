@@ -14,10 +14,10 @@ from tests.workspace.render.test_rendering import shown
      r"$\$5 + x$", "text\n$$\nx\n$$\ntext", r"$\frac{a}{b}$", r"**$x$**"],
 )  # fmt: skip
 def test_a_formula_is_drawn(text):
-    found = shown(text)
+    page = shown(text)
 
-    assert len(found.all("math")) == 1
-    assert "$" not in found.text.replace("$5", "")
+    assert len(page.all("math")) == 1
+    assert "$" not in page.text.replace("$5", "")
 
 
 @pytest.mark.parametrize(
@@ -43,38 +43,38 @@ def test_an_amount_of_money_keeps_its_sign():
     ids=lambda latex: latex[:12],
 )  # fmt: skip
 def test_a_formula_that_cannot_be_read_is_shown_as_it_was_written(latex):
-    found = shown(rf"before \({latex}=\) after")
+    page = shown(rf"before \({latex}=\) after")
 
-    assert found.all("math") == []
-    assert latex in found.text
-    assert found.faults == []
+    assert page.all("math") == []
+    assert latex in page.text
+    assert page.faults == []
 
 
 def test_a_formula_has_no_links():
-    found = shown(r"$\href{https://a.example}{x}$")
+    page = shown(r"$\href{https://a.example}{x}$")
 
-    assert found.all("a") == []
-    assert "href" not in {name for _, attributes in found.elements for name in attributes}
+    assert page.all("a") == []
+    assert "href" not in {name for _, attributes in page.elements for name in attributes}
 
 
 def test_text_in_a_formula_is_text():
-    found = shown(r"$\text{<img src=x>} \lt \unicode{3c} &lt;$")
+    page = shown(r"$\text{<img src=x>} \lt \unicode{3c} &lt;$")
 
-    assert found.all("img") == []
-    assert "<img\u00a0src=x>" in found.text
-    assert found.text.count("<") == 3
+    assert page.all("img") == []
+    assert "<img\u00a0src=x>" in page.text
+    assert page.text.count("<") == 3
 
 
 def test_a_formula_cannot_move_what_it_draws_far_away():
-    found = shown(r"$\hspace{9999em}\raise99em{x}\kern-999em \rule{99em}{99em}\hspace{1.5em}$")
+    page = shown(r"$\hspace{9999em}\raise99em{x}\kern-999em \rule{99em}{99em}\hspace{1.5em}$")
 
-    widths = [one.get("width") for one in found.all("mspace")]
+    widths = [one.get("width") for one in page.all("mspace")]
     assert [width for width in widths if width] == ["1.5em"]
-    assert all("voffset" not in one for one in found.all("mpadded"))
+    assert all("voffset" not in one for one in page.all("mpadded"))
 
 
 def test_formulas_end_where_the_allowance_of_a_text_ends():
-    found = shown("$x$ " * 5_000)
+    page = shown("$x$ " * 5_000)
 
-    assert len(found.all("math")) == 1_000
-    assert len(found.all("code")) == 4_000
+    assert len(page.all("math")) == 1_000
+    assert len(page.all("code")) == 4_000

@@ -65,30 +65,30 @@ def test_a_hostile_text_becomes_listed_elements_alone(payload):
 def test_the_cleaner_alone_stands_against_a_hostile_text(payload):
     """What the modules before it let through would not get further."""
     for source in (payload, f'<div title="{payload}">', f"<math><mtext>{payload}</mtext></math>"):
-        found = sanitize_html(source)
+        html = sanitize_html(source)
 
-        assert Reading(found).faults == []
+        assert Reading(html).faults == []
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_cleaning_what_is_clean_changes_nothing(payload):
-    for found in (render_markdown(payload, is_attachment), render_too_long(payload)):
-        assert sanitize_html(found, is_attachment) == found
+    for html in (render_markdown(payload, is_attachment), render_too_long(payload)):
+        assert sanitize_html(html, is_attachment) == html
 
 
 @given(st.text())
 def test_every_text_can_be_rendered(text):
-    for found in (render_markdown(text, is_attachment), render_too_long(text)):
-        assert Reading(found).faults == []
-        assert sanitize_html(found, is_attachment) == found
+    for html in (render_markdown(text, is_attachment), render_too_long(text)):
+        assert Reading(html).faults == []
+        assert sanitize_html(html, is_attachment) == html
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=60))
 def test_every_mixture_of_markup_can_be_rendered(pieces):
-    found = render_markdown("".join(pieces), is_attachment)
+    html = render_markdown("".join(pieces), is_attachment)
 
-    assert Reading(found).faults == []
-    assert sanitize_html(found, is_attachment) == found
+    assert Reading(html).faults == []
+    assert sanitize_html(html, is_attachment) == html
 
 
 @given(st.lists(st.sampled_from([r"\frac", r"\left(", r"\right)", r"\begin{matrix}", r"\text{",
@@ -99,9 +99,9 @@ def test_every_mixture_of_markup_can_be_rendered(pieces):
     r"\substack", "<",
 ]), max_size=30))  # fmt: skip
 def test_every_formula_is_drawn_or_shown_as_it_was_written(pieces):
-    found = shown(rf"$${''.join(pieces)}$$")
+    page = shown(rf"$${''.join(pieces)}$$")
 
-    assert found.faults == []
+    assert page.faults == []
 
 
 @given(st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), max_size=40), st.randoms())
@@ -109,8 +109,8 @@ def test_no_plain_word_is_lost(words, random):
     gaps = [" ", "\n", "\n\n", " *", "* ", "\n- ", "\n> ", "\n# ", ", ", ". ", ", `", "`, "]
     text = "".join(word + random.choice(gaps) for word in words)
 
-    for found in (render_markdown(text), render_too_long(text)):
-        said = Reading(found).text.removeprefix(rich_text.TOO_LONG)
+    for html in (render_markdown(text), render_too_long(text)):
+        said = Reading(html).text.removeprefix(rich_text.TOO_LONG)
         assert re.findall("[a-z]+", said) == words
 
 
@@ -171,10 +171,10 @@ def test_each_block_finds_its_own_direction(text):
     ],
 )
 def test_a_link_leads_outside_in_a_page_of_its_own(text, href):
-    found = shown(text)
+    page = shown(text)
 
-    assert [link["href"] for link in found.all("a")] == [href]
-    assert found.faults == []
+    assert [link["href"] for link in page.all("a")] == [href]
+    assert page.faults == []
 
 
 @pytest.mark.parametrize(
@@ -188,25 +188,25 @@ def test_nothing_else_is_a_link(text):
 
 
 def test_a_link_that_leads_nowhere_says_where_it_would_have_led():
-    found = shown("[x](/sign-out)")
+    page = shown("[x](/sign-out)")
 
-    assert found.all("span") == [{"class": "dead-link", "title": "/sign-out"}]
-    assert found.text == "x\n"
+    assert page.all("span") == [{"class": "dead-link", "title": "/sign-out"}]
+    assert page.text == "x\n"
 
 
 def test_an_image_from_elsewhere_is_a_link_to_it():
-    found = shown("![a *cat*](https://a.example/cat.png)")
+    page = shown("![a *cat*](https://a.example/cat.png)")
 
-    assert found.all("img") == []
-    assert [link["href"] for link in found.all("a")] == ["https://a.example/cat.png"]
-    assert found.text == "Image: a cat\n"
+    assert page.all("img") == []
+    assert [link["href"] for link in page.all("a")] == ["https://a.example/cat.png"]
+    assert page.text == "Image: a cat\n"
 
 
 def test_an_image_inside_a_link_does_not_become_a_second_one():
-    found = shown("[![a](https://a.example/i.png)](https://b.example)")
+    page = shown("[![a](https://a.example/i.png)](https://b.example)")
 
-    assert [link["href"] for link in found.all("a")] == ["https://b.example"]
-    assert found.text == "Image: a\n"
+    assert [link["href"] for link in page.all("a")] == ["https://b.example"]
+    assert page.text == "Image: a\n"
 
 
 def test_an_attachment_is_shown_as_an_image():
@@ -224,17 +224,17 @@ def test_characters_that_turn_the_order_around_are_written_out():
                  "$\\unicode{202e}$",
                  "[a\u202eb](https://a.example 'c\u202ed')",
                  "![a\u202db](/attachments/1)"):  # fmt: skip
-        found = render_markdown(text, is_attachment)
+        html = render_markdown(text, is_attachment)
 
-        assert not re.search("[\u202d\u202e]", found)
-        assert "⟨U+202" in found
+        assert not re.search("[\u202d\u202e]", html)
+        assert "⟨U+202" in html
 
 
 def test_code_and_raw_text_show_what_is_hidden_in_them():
     hidden = "a\u200b\u2066\ufeff\U000e0041b"
 
-    for found in (render_too_long(hidden), render_markdown(f"`{hidden}`")):
-        said = Reading(found).text.removeprefix(rich_text.TOO_LONG)
+    for html in (render_too_long(hidden), render_markdown(f"`{hidden}`")):
+        said = Reading(html).text.removeprefix(rich_text.TOO_LONG)
         assert said.strip() == "a⟨U+200B⟩⟨U+2066⟩⟨U+FEFF⟩⟨U+E0041⟩b"
 
 
@@ -253,10 +253,10 @@ def test_raw_text_keeps_every_character():
 def test_a_text_too_long_for_markdown_is_shown_plain_with_a_note():
     text = "*a* " * 60_000
 
-    found = shown(text)
+    page = shown(text)
 
-    assert found.all("em") == []
-    assert found.text == rich_text.TOO_LONG + text
+    assert page.all("em") == []
+    assert page.text == rich_text.TOO_LONG + text
 
 
 @pytest.mark.parametrize(
@@ -288,10 +288,10 @@ def test_a_hostile_text_takes_bounded_time(name):
     text = (piece * (SIZE // len(piece) + 1))[:SIZE]
     before = time.process_time()
 
-    found = render_markdown(text)
+    html = render_markdown(text)
 
     assert time.process_time() - before < 20
-    assert len(found) < 40 * SIZE
+    assert len(html) < 40 * SIZE
 
 
 @pytest.mark.parametrize("language", ["java", "csharp", "perl", "html", "python", "cpp"])
@@ -310,10 +310,10 @@ def test_ten_mebibytes_take_bounded_time(piece):
     text = piece * (10 * 2**20 // len(piece.encode()))
     before = time.process_time()
 
-    found = render_markdown(text)
+    html = render_markdown(text)
 
     assert time.process_time() - before < 60
-    assert found.startswith(f'<div class="rendered"><p class="note">{rich_text.TOO_LONG}')
+    assert html.startswith(f'<div class="rendered"><p class="note">{rich_text.TOO_LONG}')
 
 
 def oasst_texts(path: Path) -> list[str]:

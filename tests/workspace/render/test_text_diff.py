@@ -18,18 +18,18 @@ WORDS = st.lists(st.sampled_from(["a", "b", "the", " ", "\n", ".", "你", "é"])
 
 @given(WORDS, WORDS)
 def test_both_texts_can_be_read_out_of_their_differences(before, after):
-    found = list_changes("".join(before), "".join(after))
+    changes = list_changes("".join(before), "".join(after))
 
-    assert "".join(removed for removed, _ in found) == "".join(before)
-    assert "".join(added for _, added in found) == "".join(after)
+    assert "".join(removed for removed, _ in changes) == "".join(before)
+    assert "".join(added for _, added in changes) == "".join(after)
 
 
 @given(st.text(), st.text())
 def test_any_two_texts_can_be_compared(before, after):
-    found = render_diff(before, after)
+    html = render_diff(before, after)
 
-    assert Reading(found).faults == []
-    assert sanitize_html(found) == found
+    assert Reading(html).faults == []
+    assert sanitize_html(html) == html
 
 
 @given(WORDS, WORDS)
@@ -46,10 +46,10 @@ def test_as_many_words_stay_as_can(before, after):
             longer = max(best[i - 1][j], best[i][j - 1])
             best[i][j] = best[i - 1][j - 1] + 1 if one == other else longer
 
-    found = list_changes("".join(old), "".join(new))
+    changes = list_changes("".join(old), "".join(new))
 
     # Spaces between two changes go with them, so a few may be counted as changed.
-    kept = sum(len(one) for one, other in found if one == other)
+    kept = sum(len(one) for one, other in changes if one == other)
     spaces = sum(one.isspace() for one in tokens[0])
     assert kept >= best[-1][-1] - spaces
 
@@ -81,19 +81,19 @@ def test_what_was_removed_stands_before_what_was_added():
 
 
 def test_markup_in_a_rewrite_is_text():
-    found = Reading(render_diff("<b>", "<script>"))
+    reading = Reading(render_diff("<b>", "<script>"))
 
-    assert found.all("b") == []
-    assert found.text == "<bscript>"
+    assert reading.all("b") == []
+    assert reading.text == "<bscript>"
 
 
 def test_texts_with_too_many_differences_are_compared_by_line():
     before = "".join(f"same {n}\n" if n % 100 == 0 else f"old {n} {'x ' * n}\n" for n in range(400))
     after = "".join(f"same {n}\n" if n % 100 == 0 else f"new y{n} {'z ' * n}\n" for n in range(400))
 
-    found = list_changes(before, after)
+    changes = list_changes(before, after)
 
-    assert [one for one, other in found if one == other] == [
+    assert [one for one, other in changes if one == other] == [
         f"same {n}\n" for n in range(0, 400, 100)
     ]
 
@@ -113,8 +113,8 @@ def test_hostile_texts_take_bounded_time(name):
     before, after = PATHOLOGICAL[name]
     start = time.process_time()
 
-    found = list_changes(before, after)
+    changes = list_changes(before, after)
 
     assert time.process_time() - start < 20
-    assert "".join(removed for removed, _ in found) == before
-    assert "".join(added for _, added in found) == after
+    assert "".join(removed for removed, _ in changes) == before
+    assert "".join(added for _, added in changes) == after

@@ -20,9 +20,9 @@ SUFFIXES = {"zstd": ".jsonl.zst", "gzip": ".jsonl.gz", "none": ".jsonl"}
 @pytest.fixture
 def browser(world):
     world.load(make_tasks(450), project="P")
-    with signed_in(world, add_person(world, "manager")) as found:
-        found.get("/archive")
-        yield found
+    with signed_in(world, add_person(world, "manager")) as browser:
+        browser.get("/archive")
+        yield browser
 
 
 def written(browser, compression="none"):
@@ -102,7 +102,7 @@ def test_an_archive_holds_nothing_of_other_organizations_and_is_not_theirs(world
         page = other.get("/archive").text
 
     assert b"theirs" not in browser.get(path).content
-    assert [one.status_code for one in answers] == [404, 404]
+    assert [answer.status_code for answer in answers] == [404, 404]
     assert job["job_id"] not in page
 
 

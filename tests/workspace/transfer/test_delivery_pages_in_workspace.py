@@ -26,10 +26,10 @@ def project(world):
 
 @pytest.fixture
 def browser(world, project):
-    with signed_in(world, add_person(world, "manager")) as found:
-        found.get("/deliveries")
-        found.home = f"/deliveries/projects/{project['id']}"
-        yield found
+    with signed_in(world, add_person(world, "manager")) as browser:
+        browser.get("/deliveries")
+        browser.home = f"/deliveries/projects/{project['id']}"
+        yield browser
 
 
 def started(browser, name="First", **fields):
@@ -193,7 +193,7 @@ def test_deliveries_of_another_organization_are_not_there(world, browser):
         ]
         page = other.get("/deliveries").text
 
-    assert [one.status_code for one in answers] == [404] * len(answers)
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert browser.home not in page
 
 

@@ -86,9 +86,9 @@ def under_way(world, org="default", lease_ms=jobs.LEASE_MS):
 
 @pytest.fixture
 def browser(world):
-    with signed_in(world, add_person(world, "manager")) as found:
-        found.get("/import")
-        yield found
+    with signed_in(world, add_person(world, "manager")) as browser:
+        browser.get("/import")
+        yield browser
 
 
 PACKED = {
@@ -218,7 +218,7 @@ def test_imports_of_other_organizations_are_in_nobodys_way_and_not_seen(world, b
     ]
 
     assert own["state"] == "done"
-    assert [one.status_code for one in answers] == [404, 404, 404]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert "theirs.jsonl" not in browser.get("/import").text
 
 

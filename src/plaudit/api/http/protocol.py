@@ -28,7 +28,7 @@ class OneWrite:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self._held: bytes | None = None
+        self._buffered: bytes | None = None
         self.is_closing = transport.is_closing
         self.get_extra_info = transport.get_extra_info
 
@@ -37,19 +37,19 @@ class OneWrite:
 
     def write(self, data: bytes) -> None:
         """Send `data`, or buffer it if nothing is buffered."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._transport.writelines((held, data))
+        if self._buffered is not None:
+            buffered, self._buffered = self._buffered, None
+            self._transport.writelines((buffered, data))
         elif data.startswith(INTERIM):
             self._transport.write(data)
         else:
-            self._held = data
+            self._buffered = data
 
     def flush(self) -> None:
         """Send the buffered piece, if any."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._transport.write(held)
+        if self._buffered is not None:
+            buffered, self._buffered = self._buffered, None
+            self._transport.write(buffered)
 
     def close(self) -> None:
         """Send the buffered piece, then close the connection."""

@@ -86,8 +86,8 @@ async def freeze_delivery(call: Call[NoQuery], body: wire.CreateDelivery) -> _Pr
         assert project is not None
         if await builder.has_delivery(tx, project, body.name):
             return _Prepared(project, None)
-        words = ScopeNames(batch_id=body.batch_id or None, batch_name=body.batch_name or None)
-        batch = await find_batch(tx, environment_id, words, project)
+        scope = ScopeNames(batch_id=body.batch_id or None, batch_name=body.batch_name or None)
+        batch = await find_batch(tx, environment_id, scope, project)
     selection = await task_selection.select_tasks(
         db,
         project,

@@ -1,1 +1,1 @@
-"""How pages are declared, served, guarded and drawn."""
+"""Declaration, serving, CSRF protection and rendering of the workspace's pages."""

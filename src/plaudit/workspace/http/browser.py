@@ -103,8 +103,8 @@ class Browser:
             raise CrossSite(
                 "the browser sent no cookie; allow cookies for this server, and open it by https"
             )
-        known = secret.form_tokens(self.session)
-        if not any(hmac.compare_digest(valid.encode(), token.encode()) for valid in known):
+        valid_tokens = secret.form_tokens(self.session)
+        if not any(hmac.compare_digest(valid.encode(), token.encode()) for valid in valid_tokens):
             raise CrossSite
 
     def _set(self, name: str, value: str) -> tuple[bytes, bytes]:

@@ -27,24 +27,24 @@ def sign_in_path(scope: Any) -> str:
     """Path of the sign-in page; for a GET with the requested path as its `next`."""
     if scope["method"] != "GET":
         return SIGN_IN
-    wanted: str = scope["path"]
+    target: str = scope["path"]
     if scope["query_string"]:
-        wanted += "?" + scope["query_string"].decode("latin-1")
-    if wanted == START or len(wanted) > NEXT_CHARS_MAX:
+        target += "?" + scope["query_string"].decode("latin-1")
+    if target == START or len(target) > NEXT_CHARS_MAX:
         return SIGN_IN
-    return f"{SIGN_IN}?next={quote(wanted, safe='')}"
+    return f"{SIGN_IN}?next={quote(target, safe='')}"
 
 
-def choose_destination(wanted: str | None, destinations: re.Pattern[str]) -> str:
-    """Redirect target after sign-in: `wanted` if it is a local page's path, else START."""
-    if not wanted or len(wanted) > NEXT_CHARS_MAX or not wanted.isascii():
+def choose_destination(target: str | None, destinations: re.Pattern[str]) -> str:
+    """Redirect target after sign-in: `target` if it is a local page's path, else START."""
+    if not target or len(target) > NEXT_CHARS_MAX or not target.isascii():
         return START
-    if re.search(r"[\x00-\x20\\\x7f]", wanted) or wanted.startswith("//"):
+    if re.search(r"[\x00-\x20\\\x7f]", target) or target.startswith("//"):
         return START
     try:
-        parts = urlsplit(wanted)
+        parts = urlsplit(target)
     except ValueError:
         return START
     if parts.scheme or parts.netloc or destinations.fullmatch(parts.path) is None:
         return START
-    return wanted if parts.path != SIGN_IN else START
+    return target if parts.path != SIGN_IN else START

@@ -38,7 +38,7 @@ _CRITERIA = (("crit_1", "Names a time in minutes", 2), ("crit_2", "Has exactly t
 
 
 def conversation(form: Form, count: int) -> list[Thread]:
-    """One thread: a prompt, `count` responses, and the messages and rubrics that the form needs."""
+    """A single thread: a prompt, `count` responses, and what else the form needs."""
     levels = {field.level for field in form.fields}
     roles = {field.applies_to for field in form.fields}
     messages = [_message(role, role.value, text) for role, text in _OTHERS.items() if role in roles]

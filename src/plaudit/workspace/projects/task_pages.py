@@ -120,7 +120,7 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
 async def _list_page(
     tx: Transaction, request: PageRequest[TasksQuery], project: ProjectRow, token: str | None
 ) -> tuple[list[TaskSummary], str | None]:
-    """One page of filtered rows and the next page's token; raises InvalidContent at a field."""
+    """Page of filtered rows, and the next page's token; raises InvalidContent at a field."""
     query = request.query
     times = {name: moment(getattr(query, name), f"/{name}") for name in _BOUNDS}
     status = None

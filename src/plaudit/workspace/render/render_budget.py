@@ -1,4 +1,4 @@
-"""How much of one text is rendered with effort; the rest is shown as it was written."""
+"""Limits on the costly rendering of one text; code and formulas beyond them stay source text."""
 
 from __future__ import annotations
 

@@ -203,6 +203,27 @@ def shared_world(open_shared: Callable[[], World]) -> World:
     return open_shared()
 
 
+@pytest.fixture
+def tenant(shared_world: World) -> World:
+    """The shared store for an organization of the test's own, in which it may write."""
+    return shared_world.tenant()
+
+
+@pytest.fixture
+def tenant_client(tenant: World) -> Iterator[TestClient]:
+    """A client with an admin key of the test's own organization in the shared store."""
+    with tenant.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared_server(shared_world: World) -> Iterator[Server]:
+    """`plaudit serve` on the shared store."""
+    server = Server(shared_world.settings)
+    yield server
+    server.stop(9)
+
+
 @pytest.fixture(scope="module")
 def shared_ann(shared_world: World) -> str:
     """The admin key of Ann, whose organization "default" in the shared store is full of data."""

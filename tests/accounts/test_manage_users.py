@@ -342,34 +342,34 @@ def test_keys_made_at_once_never_exceed_what_a_world_may_have(world, client, mon
     assert (refused.status_code, "revoke some" in refused.json()["error"]) == (409, True)
 
 
-def test_of_several_who_revoke_a_key_at_once_one_does(world, client, start_server):
-    server = start_server()
-    made = client.post(KEYS, json={"role": "read"}).json()["key_id"]
+def test_of_several_who_revoke_a_key_at_once_one_does(tenant, tenant_client, shared_server):
+    server = shared_server
+    made = tenant_client.post(KEYS, json={"role": "read"}).json()["key_id"]
 
-    answers = at_once(server.url, world.key(), [("POST", f"{KEYS}/{made}/revoke", {})] * 8)
+    answers = at_once(server.url, tenant.key(), [("POST", f"{KEYS}/{made}/revoke", {})] * 8)
 
     assert sorted(one.status_code for one in answers) == [200] + [409] * 7
 
 
-def test_of_several_who_invite_one_person_at_once_one_does(world, client, start_server):
+def test_of_several_who_invite_one_person_at_once_one_does(tenant, tenant_client, shared_server):
     body = {"email": "ada@example.com", "role": "annotator"}
 
-    answers = at_once(start_server().url, world.key(), [("POST", USERS, body)] * 8)
+    answers = at_once(shared_server.url, tenant.key(), [("POST", USERS, body)] * 8)
 
     assert sorted(one.status_code for one in answers) == [200] + [409] * 7
-    assert len(client.get(USERS).json()["users"]) == 1
+    assert len(tenant_client.get(USERS).json()["users"]) == 1
 
 
-def test_changes_of_a_user_at_once_lose_nothing(world, client, start_server):
-    server, key = start_server(), world.key()
-    path = f"{USERS}/{invite(client, name='A').json()['user_id']}"
+def test_changes_of_a_user_at_once_lose_nothing(tenant, tenant_client, shared_server):
+    server, key = shared_server, tenant.key()
+    path = f"{USERS}/{invite(tenant_client, name='A').json()['user_id']}"
     wanted = {"name": "B", "role": "manager", "status": "active"}
 
     for _ in range(5):
-        client.patch(path, json={"name": None, "role": "annotator", "status": "invited"})
+        tenant_client.patch(path, json={"name": None, "role": "annotator", "status": "invited"})
         answers = at_once(server.url, key, [("PATCH", path, {n: v}) for n, v in wanted.items()])
         assert {one.status_code for one in answers} == {200}
-        shown = client.get(USERS).json()["users"][0]
+        shown = tenant_client.get(USERS).json()["users"][0]
         assert {name: shown.get(name) for name in wanted} == wanted
 
 

@@ -15,7 +15,7 @@ from plaudit.core.accounts import api_keys, users
 from plaudit.errors import Forbidden
 from plaudit.model.core import Caller, Role
 from plaudit.store.engine.connect import FILE_NAME
-from tests.support.harness import World, on_sqlite_alone, run_cli, store_arguments, walk
+from tests.support.harness import World, on_sqlite_alone, one_engine, run_cli, store_arguments, walk
 
 USERS, KEYS, AUDIT = "/manage/v1/users", "/manage/v1/keys", "/manage/v1/audit"
 
@@ -68,6 +68,7 @@ def test_an_address_is_the_same_whatever_its_case_and_composition(client, first,
     assert [one["email"] for one in client.get(USERS).json()["users"]] == [first]
 
 
+@one_engine
 @pytest.mark.parametrize(
     "email",
     ["", "ada", "@example.com", "ada@", "a@b@c", "a b@example.com", "ada@example.com\r\nBcc: x@y",
@@ -81,6 +82,7 @@ def test_what_can_be_nobodys_address_is_refused(client, email):
     assert client.get(USERS).json() == {"users": []}
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
@@ -218,6 +220,7 @@ def test_no_key_makes_one_that_may_do_more_than_itself(world):
                     make(caller_role, role)
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("fields", "pointer", "word"),
     [

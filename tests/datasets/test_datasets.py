@@ -13,7 +13,7 @@ from plaudit.core.datasets.datasets import NewTask
 from plaudit.errors import Conflict
 from plaudit.store.common import audit
 from tests.support.builders import make_thread
-from tests.support.harness import walk
+from tests.support.harness import one_engine, walk
 from tests.support.operations import assert_is_error, comparable
 
 DELIVERIES = "/manage/v1/datasets/{}/deliveries"
@@ -224,6 +224,7 @@ def refused(answer: Any, status: int, pointer: str | None = None) -> None:
     assert answer.json().get("pointer") == pointer
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -467,6 +468,7 @@ def test_a_schema_id_that_is_none_is_a_400_and_an_unknown_one_a_404(client, sche
     assert answer.json().get("param") == (None if status == 404 else "schema_id")
 
 
+@one_engine
 @pytest.mark.parametrize("json", ["", "x", "[]", "3", '{"a":1,"a":2}', [], None, '{"a":"\\u0000"}'])
 def test_what_is_no_json_schema_is_refused(client, json):
     answer = client.post("/manage/v1/schemas", json={"name": "x", "json": json})

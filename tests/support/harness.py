@@ -53,11 +53,14 @@ SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 on_sqlite_alone = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 """For what concerns the file of the embedded store; other tests run on each engine."""
 
+one_engine = on_sqlite_alone
+"""For what is decided before the store is asked, so that one engine stands for both."""
+
 on_shared_sqlite = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
 """For what concerns neither engine, in tests that share a store."""
 
 above_the_store = on_shared_sqlite
-"""For what is decided before the store is asked, so that one engine stands for both."""
+"""`one_engine` for tests that share a store."""
 
 
 class World:

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from plaudit.core.tasks import forms
-from tests.support.harness import Server, World
+from tests.support.harness import Server, World, one_engine
 
 PATH = "/manage/v1/projects"
 FORM = {
@@ -137,6 +137,7 @@ BAD: dict[str, tuple[dict[str, Any], str | None, str]] = {
 }  # fmt: skip
 
 
+@one_engine
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_what_cannot_be_set_is_refused_at_its_place_and_changes_nothing(client, bad):
     fields, pointer, word = bad

@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     if postgres.FOLDER_VARIABLE not in os.environ:
         _folder = postgres.choose_folder()
+    gc.disable()  # what collection makes stays; looking through it took a quarter of its time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,6 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Ten thousand tests stay to the end; looking at them again and again took a tenth of a run."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
@@ -201,6 +203,27 @@ def open_shared(
 def shared_world(open_shared: Callable[[], World]) -> World:
     """An open store that the module's tests share, because they only read."""
     return open_shared()
+
+
+@pytest.fixture
+def tenant(shared_world: World) -> World:
+    """The shared store for an organization of the test's own, in which it may write."""
+    return shared_world.tenant()
+
+
+@pytest.fixture
+def tenant_client(tenant: World) -> Iterator[TestClient]:
+    """A client with an admin key of the test's own organization in the shared store."""
+    with tenant.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared_server(shared_world: World) -> Iterator[Server]:
+    """`plaudit serve` on the shared store."""
+    server = Server(shared_world.settings)
+    yield server
+    server.stop(9)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from plaudit.core.accounts import api_keys
 from plaudit.core.common import server_secret
 from plaudit.errors import Conflict, Misconfigured, NotFound
 from plaudit.model.core import Role
-from tests.support.harness import World, run_cli, store_arguments
+from tests.support.harness import World, one_engine, run_cli, store_arguments
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 UNKNOWN = api_keys.mint_key("live")
@@ -260,6 +260,7 @@ async def _authenticated(world: World, key: str):
         return await api_keys.authenticate(tx, world.secret, f"Bearer {key}")
 
 
+@one_engine
 @pytest.mark.parametrize("name", ["api_key", "key", "project_id", "next_token", "anything"])
 @pytest.mark.parametrize("path", ["/v2/projects", "/v2/tasks", "/healthz"])
 def test_a_key_in_a_url_is_refused_and_not_repeated(world, client, name, path):

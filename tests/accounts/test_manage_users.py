@@ -15,7 +15,7 @@ from plaudit.core.accounts import api_keys, users
 from plaudit.errors import Forbidden
 from plaudit.model.core import Caller, Role
 from plaudit.store.engine.connect import FILE_NAME
-from tests.support.harness import World, on_sqlite_alone, run_cli, store_arguments, walk
+from tests.support.harness import World, on_sqlite_alone, one_engine, run_cli, store_arguments, walk
 
 USERS, KEYS, AUDIT = "/manage/v1/users", "/manage/v1/keys", "/manage/v1/audit"
 
@@ -68,6 +68,7 @@ def test_an_address_is_the_same_whatever_its_case_and_composition(client, first,
     assert [one["email"] for one in client.get(USERS).json()["users"]] == [first]
 
 
+@one_engine
 @pytest.mark.parametrize(
     "email",
     ["", "ada", "@example.com", "ada@", "a@b@c", "a b@example.com", "ada@example.com\r\nBcc: x@y",
@@ -81,6 +82,7 @@ def test_what_can_be_nobodys_address_is_refused(client, email):
     assert client.get(USERS).json() == {"users": []}
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
@@ -218,6 +220,7 @@ def test_no_key_makes_one_that_may_do_more_than_itself(world):
                     make(caller_role, role)
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("fields", "pointer", "word"),
     [
@@ -342,34 +345,34 @@ def test_keys_made_at_once_never_exceed_what_a_world_may_have(world, client, mon
     assert (refused.status_code, "revoke some" in refused.json()["error"]) == (409, True)
 
 
-def test_of_several_who_revoke_a_key_at_once_one_does(world, client, start_server):
-    server = start_server()
-    made = client.post(KEYS, json={"role": "read"}).json()["key_id"]
+def test_of_several_who_revoke_a_key_at_once_one_does(tenant, tenant_client, shared_server):
+    server = shared_server
+    made = tenant_client.post(KEYS, json={"role": "read"}).json()["key_id"]
 
-    answers = at_once(server.url, world.key(), [("POST", f"{KEYS}/{made}/revoke", {})] * 8)
+    answers = at_once(server.url, tenant.key(), [("POST", f"{KEYS}/{made}/revoke", {})] * 8)
 
     assert sorted(one.status_code for one in answers) == [200] + [409] * 7
 
 
-def test_of_several_who_invite_one_person_at_once_one_does(world, client, start_server):
+def test_of_several_who_invite_one_person_at_once_one_does(tenant, tenant_client, shared_server):
     body = {"email": "ada@example.com", "role": "annotator"}
 
-    answers = at_once(start_server().url, world.key(), [("POST", USERS, body)] * 8)
+    answers = at_once(shared_server.url, tenant.key(), [("POST", USERS, body)] * 8)
 
     assert sorted(one.status_code for one in answers) == [200] + [409] * 7
-    assert len(client.get(USERS).json()["users"]) == 1
+    assert len(tenant_client.get(USERS).json()["users"]) == 1
 
 
-def test_changes_of_a_user_at_once_lose_nothing(world, client, start_server):
-    server, key = start_server(), world.key()
-    path = f"{USERS}/{invite(client, name='A').json()['user_id']}"
+def test_changes_of_a_user_at_once_lose_nothing(tenant, tenant_client, shared_server):
+    server, key = shared_server, tenant.key()
+    path = f"{USERS}/{invite(tenant_client, name='A').json()['user_id']}"
     wanted = {"name": "B", "role": "manager", "status": "active"}
 
     for _ in range(5):
-        client.patch(path, json={"name": None, "role": "annotator", "status": "invited"})
+        tenant_client.patch(path, json={"name": None, "role": "annotator", "status": "invited"})
         answers = at_once(server.url, key, [("PATCH", path, {n: v}) for n, v in wanted.items()])
         assert {one.status_code for one in answers} == {200}
-        shown = client.get(USERS).json()["users"][0]
+        shown = tenant_client.get(USERS).json()["users"][0]
         assert {name: shown.get(name) for name in wanted} == wanted
 
 

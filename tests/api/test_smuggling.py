@@ -15,6 +15,7 @@ from plaudit.api.openapi import document
 from plaudit.settings import Settings
 from plaudit.store.engine import migrator
 from plaudit.wire.manage.resources import TaskRow
+from tests.support.harness import one_engine
 from tests.support.operations import GOOD, NAMES, NEEDED, WRITING, ask, calling
 
 SMUGGLED = "smuggled-7c31"
@@ -80,6 +81,7 @@ def test_there_is_something_to_smuggle():
     assert {"status", "completed_at", "role", "user_id", "created_at", "key", "votes"} <= FIELDS
 
 
+@one_engine
 @pytest.mark.parametrize("operation", OURS, ids=lambda one: one.operation_id)
 def test_a_field_that_an_operation_does_not_take_is_refused_by_name(world, ann, operation):
     good = good_body(operation)

@@ -13,26 +13,22 @@ from plaudit.core.tasks.projects import change_project
 from tests.support import hostile_project
 from tests.support.annotation_page import Desk, tasks_of, values
 from tests.support.annotators import SECRETS, Shift, make_content
-from tests.support.harness import Server, World, on_sqlite_alone
+from tests.support.harness import Server, World, on_shared_sqlite
 
-Start = Callable[..., Server]
 Open = Callable[..., Any]
 
 
 @pytest.fixture
-def shift(world: World) -> Shift:
-    return Shift(world, guidelines="# Rules\n\nRead **both** to the end.")
+def shift(tenant: World) -> Shift:
+    return Shift(tenant, guidelines="# Rules\n\nRead **both** to the end.")
 
 
 @pytest.fixture
-def desk(shift: Shift, start_server: Start, open_context: Open) -> Callable[..., Desk]:
-    """Seat somebody at a browser; the server starts with the first."""
-    servers: list[Server] = []
+def desk(shift: Shift, shared_server: Server, open_context: Open) -> Callable[..., Desk]:
+    """Seat somebody at a browser."""
 
     def seat(name: str = "Ann", **options: Any) -> Desk:
-        if not servers:
-            servers.append(start_server())
-        return Desk(open_context, servers[0], shift, name, **options)
+        return Desk(open_context, shared_server, shift, name, **options)
 
     return seat
 
@@ -56,7 +52,7 @@ def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(shift, de
     assert ann.seen.errors + ann.seen.violations + ann.seen.foreign == []
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_a_task_is_annotated_by_keyboard_alone(shift, desk):
     shift.add(count=1)
     ann = desk()
@@ -89,7 +85,7 @@ def test_a_task_is_annotated_by_keyboard_alone(shift, desk):
     assert done.status == "completed"
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(shift, desk):
     shift.add()
     ann = desk()
@@ -109,7 +105,7 @@ def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(sh
     assert (None, "likert_value") not in ann.answers()
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_keys_can_be_changed_and_are_shown_where_they_work(shift, desk):
     shift.add()
     ann = desk()
@@ -136,7 +132,7 @@ def test_keys_can_be_changed_and_are_shown_where_they_work(shift, desk):
     assert page.inner_text("#open-guidelines kbd") == "g"
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_enter_on_a_button_never_submits(shift, desk):
     shift.add()
     ann = desk()
@@ -153,12 +149,14 @@ def test_enter_on_a_button_never_submits(shift, desk):
     assert all(task.status == "pending" for task in tasks_of(ann))
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 @pytest.mark.slow
-def test_three_people_work_on_three_places_of_each_task_at_once(world, start_server, open_context):
-    shift = Shift(world, overlap=3)
+def test_three_people_work_on_three_places_of_each_task_at_once(
+    tenant, shared_server, open_context
+):
+    shift = Shift(tenant, overlap=3)
     shift.add(count=2)
-    server = start_server()
+    server = shared_server
     desks = [Desk(open_context, server, shift, name) for name in ("Ann", "Bob", "Cyd")]
 
     for number, likert in ((1, ("2", "3", "6")), (2, ("1", "1", "1"))):
@@ -170,7 +168,7 @@ def test_three_people_work_on_three_places_of_each_task_at_once(world, start_ser
 
     done = tasks_of(desks[0])
     assert [task.status for task in done] == ["completed"] * 2
-    with world.client() as client:
+    with tenant.client() as client:
         query = {"project_id": shift.project.project_id, "opts": "submissions"}
         told = client.get("/v2/tasks", params=query).json()["tasks"]
     for task in told:
@@ -178,7 +176,7 @@ def test_three_people_work_on_three_places_of_each_task_at_once(world, start_ser
         assert len(people) == 3
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_a_missing_answer_is_shown_where_it_is_missing(shift, desk):
     shift.add()
     ann = desk()
@@ -197,7 +195,7 @@ def test_a_missing_answer_is_shown_where_it_is_missing(shift, desk):
     ann.submit()
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(shift, desk):
     shift.add()
     ann = desk()
@@ -216,7 +214,7 @@ def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(shift, desk):
     assert page.is_hidden("[data-contradiction]")
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_a_submission_can_be_undone_for_a_moment(shift, desk):
     shift.add(count=2)
     ann = desk()
@@ -235,7 +233,7 @@ def test_a_submission_can_be_undone_for_a_moment(shift, desk):
     ann.submit()
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(shift, desk):
     shift.add(count=2)
     ann = desk()
@@ -254,7 +252,7 @@ def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(shift, desk)
     assert values(done.threads[0].turns[1].annotations)["justification"].endswith("looked twice.")
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(shift, desk):
     shift.add()
     guidelines = "# Rules\n\n" + "Read.\n\n" * 60 + "# Why?\n\nName a response."
@@ -289,7 +287,7 @@ def change_guidelines(shift: Shift, text: str) -> None:
     )
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_words_are_counted_only_where_that_is_wanted(shift, desk):
     shift.add(make_content("One two three.", "Four."))
     ann = desk()
@@ -305,7 +303,7 @@ def test_words_are_counted_only_where_that_is_wanted(shift, desk):
     assert sorted(counts) == ["1 word", "3 words"]
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(shift, desk):
     shift.add(count=2)
     ann = desk()
@@ -324,7 +322,7 @@ def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(s
     ann.ready()
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_nothing_that_the_browser_gets_tells_the_models_apart(shift, desk):
     shift.add(count=2)
     ann = desk()
@@ -340,7 +338,7 @@ def test_nothing_that_the_browser_gets_tells_the_models_apart(shift, desk):
     assert [word for text in told for word in SECRETS if word in text] == []
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.slow
 def test_axe_finds_nothing_on_the_pages_of_work(shift, desk, scheme):
@@ -380,7 +378,7 @@ def test_axe_finds_nothing_on_the_pages_of_work(shift, desk, scheme):
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_the_focus_goes_in_reading_order(shift, desk):
     shift.add()
     ann = desk(viewport={"width": 1440, "height": 900})
@@ -417,7 +415,7 @@ WHERE = """() => {
 }"""
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 @pytest.mark.parametrize("width", [720, 512, 390, 320])
 def test_nothing_is_lost_sideways_when_zoomed(shift, desk, width):
     shift.add(make_content("w" * 400, "| " + " | ".join("abcdefgh") + " |\n" + "|---" * 8 + "|"))
@@ -450,14 +448,14 @@ def hostile_shift(world: World, texts: list[str], number: int) -> Shift:
     return shift
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 @pytest.mark.slow
-def test_no_string_of_a_customer_runs(world, start_server, open_context):
+def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
     texts = hostile_project.TEXTS
     assert len(texts) >= 100
-    server = start_server()
+    server = shared_server
     for number, some in enumerate([texts[at : at + 32] for at in range(0, len(texts), 32)]):
-        ann = Desk(open_context, server, hostile_shift(world, some, number), f"Ann{number}")
+        ann = Desk(open_context, server, hostile_shift(tenant, some, number), f"Ann{number}")
 
         page = ann.take()
         for selector in page.locator("summary:visible").all():

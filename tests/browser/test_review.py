@@ -15,10 +15,9 @@ from plaudit.model.core import PersonRole
 from tests.support.annotation_page import Desk
 from tests.support.annotators import Shift, good_answers
 from tests.support.builders import make_message, make_turn
-from tests.support.harness import Server, World, on_sqlite_alone
+from tests.support.harness import Server, World, on_shared_sqlite
 from tests.support.labeling_project import Floor, make_content
 
-Start = Callable[..., Server]
 Open = Callable[..., Any]
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -45,13 +44,13 @@ class Chair(Desk):
 
 
 @pytest.fixture
-def shift(world: World) -> Shift:
-    return Shift(world, review="all", guidelines="# Rules\n\nRead **both** to the end.")
+def shift(tenant: World) -> Shift:
+    return Shift(tenant, review="all", guidelines="# Rules\n\nRead **both** to the end.")
 
 
 @pytest.fixture
-def server(shift: Shift, start_server: Start) -> Server:
-    return start_server()
+def server(shift: Shift, shared_server: Server) -> Server:
+    return shared_server
 
 
 @pytest.fixture
@@ -139,12 +138,12 @@ def test_a_reviewer_fixes_by_mouse_and_a_reload_loses_nothing(shift, server, rae
     assert 1 in graded
 
 
-def test_what_people_leave_undecided_must_be_decided(world, start_server, open_context):
-    shift = Shift(world, overlap=2)
-    server = start_server()
+def test_what_people_leave_undecided_must_be_decided(tenant, shared_server, open_context):
+    shift = Shift(tenant, overlap=2)
+    server = shared_server
     rae = Chair(open_context, server, shift, "reviewer")
     [task_id] = shift.add()
-    with world.client() as client:
+    with tenant.client() as client:
         for name, grade in (("Ann", 1), ("Ben", 3)):
             answers = good_answers(4)
             for one in answers:
@@ -284,12 +283,12 @@ def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(shift, ser
     assert task_of(server, shift, task_id).status.value == "pending"
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.slow
-def test_axe_finds_nothing_on_the_pages_of_review(world, start_server, open_context, scheme):
-    shift = Shift(world, overlap=2, guidelines="# Rules")
-    server = start_server()
+def test_axe_finds_nothing_on_the_pages_of_review(tenant, shared_server, open_context, scheme):
+    shift = Shift(tenant, overlap=2, guidelines="# Rules")
+    server = shared_server
     first, second, third = shift.add(count=3)
     judged(shift, ("Ann", 2), ("Ben", 3))
     with shift.world.client() as client:
@@ -351,13 +350,13 @@ TURNED = [
 ]  # fmt: skip
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_a_reviewer_prefers_what_stands_there_whichever_way_the_scale_goes(
-    world, start_server, open_context
+    tenant, shared_server, open_context
 ):
-    shift = Shift(world, form={"fields": TURNED}, review="all")
+    shift = Shift(tenant, form={"fields": TURNED}, review="all")
     [task_id] = shift.add()
-    with world.client() as client:
+    with tenant.client() as client:
         worker = shift.worker(client, "Ann")
         state = worker.take()
         given = [{"at": "t0u1", "key": "better", "value": 4}]
@@ -369,7 +368,7 @@ def test_a_reviewer_prefers_what_stands_there_whichever_way_the_scale_goes(
             active_ms=1,
         )
         assert told.status_code == 200, told.text
-    server = start_server()
+    server = shared_server
     rae = Chair(open_context, server, shift, "reviewer")
     rae.open(task_id)
     page = rae.page
@@ -410,16 +409,16 @@ def conversation(name: str) -> list[Any]:
     ]
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 @pytest.mark.parametrize("name", PRESETS)
-def test_no_kind_of_question_is_fixed_by_being_looked_at(world, start_server, open_context, name):
-    shift = Shift(world, types=[name], review="all")
+def test_no_kind_of_question_is_fixed_by_being_looked_at(tenant, shared_server, open_context, name):
+    shift = Shift(tenant, types=[name], review="all")
     [task_id] = shift.add(conversation(name))
     floor = Floor.__new__(Floor)
-    floor.__dict__.update(world=world, environment_id=shift.environment_id, project=shift.project)
+    floor.__dict__.update(world=tenant, environment_id=shift.environment_id, project=shift.project)
     lease = floor.take("ann")
     floor.submit(lease)
-    server = start_server()
+    server = shared_server
     rae = Chair(open_context, server, shift, "reviewer")
     rae.open(task_id)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.annotation_page import Desk, tasks_of, values
 from tests.support.annotators import Shift
-from tests.support.harness import Server, World, on_sqlite_alone
+from tests.support.harness import Server, World, on_shared_sqlite
 
-pytestmark = on_sqlite_alone
+pytestmark = on_shared_sqlite
 
 FIELDS = [
     {"key": "likert_value", "level": "turn", "type": "integer", "scale": "low_is_first",
@@ -24,15 +23,15 @@ WAY_BACK = "#notice:not([hidden]) >> text=Go on editing"
 
 
 @pytest.fixture
-def shift(world: World) -> Shift:
-    shift = Shift(world, form={"fields": FIELDS})
+def shift(tenant: World) -> Shift:
+    shift = Shift(tenant, form={"fields": FIELDS})
     shift.add()
     return shift
 
 
 @pytest.fixture
-def ann(shift: Shift, start_server: Callable[..., Server], open_context: Any) -> Desk:
-    return Desk(open_context, start_server(), shift, "Ann")
+def ann(shift: Shift, shared_server: Server, open_context: Any) -> Desk:
+    return Desk(open_context, shared_server, shift, "Ann")
 
 
 def begin(ann: Desk, text: str = "Old.") -> Any:

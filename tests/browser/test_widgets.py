@@ -8,19 +8,19 @@ import pytest
 
 from tests.support.annotation_page import Desk, question, tasks_of, values
 from tests.support.annotators import Shift, make_content
-from tests.support.harness import on_sqlite_alone
+from tests.support.harness import on_shared_sqlite
 
-pytestmark = on_sqlite_alone
+pytestmark = on_shared_sqlite
 
 
 @pytest.fixture
-def seat(world, start_server, open_context):
+def seat(tenant, shared_server, open_context):
     """Seat somebody at the only task of a project with this form and content."""
 
     def sit(fields: list[dict[str, Any]], content: list[Any]) -> Desk:
-        shift = Shift(world, form={"fields": fields})
+        shift = Shift(tenant, form={"fields": fields})
         shift.add(content)
-        return Desk(open_context, start_server(), shift, "Ann")
+        return Desk(open_context, shared_server, shift, "Ann")
 
     return sit
 
@@ -40,10 +40,10 @@ WIDE = {"fields": [
 ]}  # fmt: skip
 
 
-def test_every_widget_gives_what_the_server_takes(world, start_server, open_context):
-    shift = Shift(world, form=WIDE)
+def test_every_widget_gives_what_the_server_takes(tenant, shared_server, open_context):
+    shift = Shift(tenant, form=WIDE)
     shift.add(make_content("One 🙂 two three.", "Four.", "Five."))
-    ann = Desk(open_context, start_server(), shift, "Ann")
+    ann = Desk(open_context, shared_server, shift, "Ann")
     page = ann.take()
     place = page.evaluate(
         "[...document.querySelectorAll('.response')]"
@@ -90,13 +90,13 @@ STEPS = {"fields": [
 ]}  # fmt: skip
 
 
-def test_the_first_incorrect_step_must_be_put_right(world, start_server, open_context):
-    shift = Shift(world, form=STEPS)
+def test_the_first_incorrect_step_must_be_put_right(tenant, shared_server, open_context):
+    shift = Shift(tenant, form=STEPS)
     content = make_content("The whole answer.")
     chunks = [{"type": "step", "text": text, "annotations": []} for text in ("1", "2", "3")]
     content[0]["turns"][1]["messages"][1]["content"]["chunks"] = chunks
     shift.add(content)
-    ann = Desk(open_context, start_server(), shift, "Ann")
+    ann = Desk(open_context, shared_server, shift, "Ann")
     page = ann.take()
 
     for number, verdict in enumerate(("correct", "incorrect", "incorrect"), 1):
@@ -118,14 +118,14 @@ def test_the_first_incorrect_step_must_be_put_right(world, start_server, open_co
     assert steps[1]["correction"] == "2, better"
 
 
-def test_a_response_is_written_and_delivered_as_a_message(world, start_server, open_context):
+def test_a_response_is_written_and_delivered_as_a_message(tenant, shared_server, open_context):
     fields = [{"key": "response", "level": "turn", "type": "text", "use": "response",
                "required": True, "chars_min": 10}]  # fmt: skip
-    shift = Shift(world, form={"fields": fields})
+    shift = Shift(tenant, form={"fields": fields})
     content = make_content()
     del content[0]["turns"][1]["messages"][1:]
     shift.add(content)
-    ann = Desk(open_context, start_server(), shift, "Ann")
+    ann = Desk(open_context, shared_server, shift, "Ann")
     page = ann.take()
 
     page.keyboard.press("e")

@@ -25,6 +25,7 @@ from tests.support.harness import (
     clean_environment,
     free_port,
     on_sqlite_alone,
+    one_engine,
     run_cli_process,
 )
 from tests.support.sample_tasks import archive_rows, mixed_tasks
@@ -193,6 +194,7 @@ def test_a_project_is_made_once_and_its_id_printed_alone(run, at, tmp_path):
     assert_refused(run("projects", "create", "a\u202eb", *at), "bidirectional")
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("form", "place"),
     [
@@ -315,6 +317,7 @@ USAGE = (
 )  # fmt: skip
 
 
+@one_engine
 @pytest.mark.parametrize("command", USAGE)
 def test_wrong_usage_is_exit_code_2(run, at, rows, command):
     rows(make_task())

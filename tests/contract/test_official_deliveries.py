@@ -29,19 +29,20 @@ def spelled(words: list[str]) -> str:
 
 
 @pytest.fixture
-def v2(world, start_server) -> Any:
+def v2(tenant, shared_server) -> Any:
     """The official client of a running server."""
-    client = ScaleClient(world.key())
-    client.v2.api_client.configuration.host = start_server().url
+    client = ScaleClient(tenant.key())
+    client.v2.api_client.configuration.host = shared_server.url
     return client.v2
 
 
 @pytest.fixture
-def made(world, client) -> dict[str, Any]:
+def made(tenant) -> dict[str, Any]:
     """A delivery of tasks of every shape, one of which has new metadata since."""
-    assert world.load(archive_rows([*mixed_tasks(), *make_tasks(8)]), "archive")[1] == []
-    found = deliver(client, task_ids=COMPLETED, response_schema_id="65a1b2c3d4e5f60718293a4b")
-    set_metadata(client, "task_plain", {"later": True})
+    assert tenant.load(archive_rows([*mixed_tasks(), *make_tasks(8)]), "archive")[1] == []
+    with tenant.client() as client:
+        found = deliver(client, task_ids=COMPLETED, response_schema_id="65a1b2c3d4e5f60718293a4b")
+        set_metadata(client, "task_plain", {"later": True})
     return found
 
 

@@ -60,9 +60,9 @@ def by_id(batch) -> BatchOperationRequest:
 
 
 @pytest.fixture
-def pipeline(world, start_server):
-    world.project(PROJECT)
-    return Pipeline(world, start_server())
+def pipeline(tenant, shared_server):
+    tenant.project(PROJECT)
+    return Pipeline(tenant, shared_server)
 
 
 def test_a_staging_batch_goes_from_its_creation_to_its_last_task(pipeline):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.attachments import TEXT, link_of, upload
+from tests.support.harness import one_engine
 from tests.support.operations import assert_is_error
 
 SIZE = len(TEXT)
@@ -48,6 +49,7 @@ WHOLE = [
 OUTSIDE = [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 1}", "bytes=999999999999-", "bytes=-0"]
 
 
+@one_engine
 @pytest.mark.parametrize(("value", "start", "end"), RANGES)
 def test_a_range_gets_its_bytes(nobody, link, value, start, end):
     answer = nobody.get(link, headers={"Range": value})
@@ -58,6 +60,7 @@ def test_a_range_gets_its_bytes(nobody, link, value, start, end):
     assert answer.headers["content-length"] == str(end - start)
 
 
+@one_engine
 @pytest.mark.parametrize("value", WHOLE)
 def test_what_is_not_one_range_gets_the_whole(nobody, link, value):
     answer = nobody.get(link, headers={"Range": value.encode("utf-8")})

@@ -13,7 +13,7 @@ from tests.support.dataset_requests import (
     deliver,
     make_dataset,
 )
-from tests.support.harness import walk
+from tests.support.harness import one_engine, walk
 from tests.support.operations import assert_is_error, comparable
 
 
@@ -283,6 +283,7 @@ def test_a_schema_id_that_is_none_is_a_400_and_an_unknown_one_a_404(client, sche
     assert answer.json().get("param") == (None if status == 404 else "schema_id")
 
 
+@one_engine
 @pytest.mark.parametrize("json", ["", "x", "[]", "3", '{"a":1,"a":2}', [], None, '{"a":"\\u0000"}'])
 def test_what_is_no_json_schema_is_refused(client, json):
     answer = client.post("/manage/v1/schemas", json={"name": "x", "json": json})

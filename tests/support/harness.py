@@ -7,7 +7,9 @@ speaks to the real application in this process; `Server` runs the real command i
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
+import itertools
 import json
 import os
 import signal
@@ -51,8 +53,14 @@ SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 on_sqlite_alone = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 """For what concerns the file of the embedded store; other tests run on each engine."""
 
-above_the_store = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
+one_engine = on_sqlite_alone
 """For what is decided before the store is asked, so that one engine stands for both."""
+
+on_shared_sqlite = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
+"""For what concerns neither engine, in tests that share a store."""
+
+above_the_store = on_shared_sqlite
+"""`one_engine` for tests that share a store."""
 
 
 class World:
@@ -65,6 +73,8 @@ class World:
         self.db: Database = connect.open_database(settings)
         self.objects = BlobStore(settings.attachments_location)
         self._kept: TestClient | None = None
+        self._default = "default"
+        self._tenants = itertools.count(1)
         self.run(server_secret.bind(self.db, self.secret, settings.secret_path))
 
     def run(self, awaitable: Awaitable[T]) -> T:
@@ -83,11 +93,19 @@ class World:
 
     def org(self, name: str = "default", mode: str = "live") -> str:
         """The environment_id of an organization's world, which is made if absent."""
+        name = self._default if name == "default" else name
         try:
             return self.run(api_keys.get_environment(self.db, name, mode))
         except NotFound:
             self.run(api_keys.create_organization(self.db, name))
             return self.run(api_keys.get_environment(self.db, name, mode))
+
+    def tenant(self) -> World:
+        """This store and application for a new organization, which it calls "default"."""
+        tenant = copy.copy(self)
+        tenant._default = f"Tenant {next(self._tenants)}"
+        tenant.org()
+        return tenant
 
     def key(self, org: str = "default", mode: str = "live", role: str = "admin") -> str:
         """A new API key."""
@@ -182,6 +200,9 @@ class World:
                 client.close()
 
 
+START_SECONDS_MAX = 30
+
+
 class Server:
     """`plaudit serve` in another process, on a port of its own."""
 
@@ -200,7 +221,8 @@ class Server:
         self._wait()
 
     def _wait(self) -> None:
-        for _ in range(200):
+        until = time.monotonic() + START_SECONDS_MAX
+        while time.monotonic() < until:
             if self.process.poll() is not None:
                 raise AssertionError(self.log_path.read_text())
             try:
@@ -209,7 +231,9 @@ class Server:
                 time.sleep(0.05)
             else:
                 return
-        raise AssertionError("the server did not start within 10 s")
+        self.process.kill()
+        self.process.wait()
+        raise AssertionError(f"the server did not start within {START_SECONDS_MAX} s")
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from plaudit.core.tasks import forms
-from tests.support.harness import World
+from tests.support.harness import Server, World, one_engine
 
 PATH = "/manage/v1/projects"
 FORM = {
@@ -137,6 +137,7 @@ BAD: dict[str, tuple[dict[str, Any], str | None, str]] = {
 }  # fmt: skip
 
 
+@one_engine
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_what_cannot_be_set_is_refused_at_its_place_and_changes_nothing(client, bad):
     fields, pointer, word = bad
@@ -214,8 +215,8 @@ def test_a_project_may_be_renamed_but_not_to_a_name_that_is_taken(client):
 class Served:
     """A running server and clients that send at one moment."""
 
-    def __init__(self, start_server, world: World) -> None:
-        self.url = start_server().url
+    def __init__(self, server: Server, world: World) -> None:
+        self.url = server.url
         self.headers = {"Authorization": f"Bearer {world.key()}"}
 
     def at_once(self, method: str, path: str, bodies: list[Any]) -> list[Any]:
@@ -230,25 +231,25 @@ class Served:
             return list(pool.map(send, bodies))
 
 
-def test_changes_of_different_fields_at_once_lose_nothing(world, client, start_server):
-    create(client, id="oceans")
-    served = Served(start_server, world)
+def test_changes_of_different_fields_at_once_lose_nothing(tenant, tenant_client, shared_server):
+    create(tenant_client, id="oceans")
+    served = Served(shared_server, tenant)
     bodies = [{name: value} for name, value in WHOLE.items()] + [{"name": "Lakes"}]
 
     for _ in range(5):
-        change(client, "oceans", **dict.fromkeys(WHOLE, None), name="Oceans")
+        change(tenant_client, "oceans", **dict.fromkeys(WHOLE, None), name="Oceans")
         answers = served.at_once("PATCH", f"{PATH}/oceans", bodies)
         assert {one.status_code for one in answers} == {200}
-        shown = show(client, "oceans")
+        shown = show(tenant_client, "oceans")
         assert {name: shown.get(name) for name in WHOLE} == WHOLE
         assert shown["name"] == "Lakes"
 
 
-def test_of_several_who_take_one_name_at_once_one_gets_it(world, client, start_server):
+def test_of_several_who_take_one_name_at_once_one_gets_it(tenant, tenant_client, shared_server):
     """Creations and changes of names meet; nobody is told of a fault of ours."""
-    served = Served(start_server, world)
+    served = Served(shared_server, tenant)
     for n in range(4):
-        create(client, id=f"p{n}", name=f"P {n}")
+        create(tenant_client, id=f"p{n}", name=f"P {n}")
 
     for run in range(5):
         name = f"Wanted {run}"
@@ -265,7 +266,7 @@ def test_of_several_who_take_one_name_at_once_one_gets_it(world, client, start_s
             statuses = sorted(one.status_code for one in pool.map(send, range(8)))
 
         assert statuses == [200] + [409] * 7
-        named = [one["name"] for one in client.get("/v2/projects").json()["projects"]]
+        named = [one["name"] for one in tenant_client.get("/v2/projects").json()["projects"]]
         assert named.count(name) == 1
 
 

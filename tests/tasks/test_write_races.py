@@ -52,8 +52,9 @@ class Served:
             return list(pool.map(send, bodies))
 
 
-def test_fifty_creations_with_one_unique_id_make_one_task(world, start_server, project):
-    served = Served(start_server(), world.key())
+def test_fifty_creations_with_one_unique_id_make_one_task(tenant, shared_server):
+    project = tenant.project()
+    served = Served(shared_server, tenant.key())
     body = {"project_name": project.name, "unique_id": "only-one"}
 
     answers = served.at_once([body] * 50)
@@ -62,14 +63,13 @@ def test_fifty_creations_with_one_unique_id_make_one_task(world, start_server, p
     refused = [one.json() for one in answers if one.status_code == 409]
     assert (len(made), len(refused)) == (1, 49)
     assert all(made[0] in one["error"] for one in refused)
-    with world.client() as client:
+    with tenant.client() as client:
         assert [one["task_id"] for one in walk(client, project_name=project.name)] == made
 
 
-def test_fifty_requests_under_one_key_make_one_task_and_get_one_answer(
-    world, start_server, project
-):
-    served = Served(start_server(), world.key())
+def test_fifty_requests_under_one_key_make_one_task_and_get_one_answer(tenant, shared_server):
+    project = tenant.project()
+    served = Served(shared_server, tenant.key())
     body = {"project_name": project.name, "template_variables": {"prompt": "?"}}
 
     answers = served.at_once([body] * 50, **{"Idempotency-Key": "only-one"})
@@ -77,21 +77,23 @@ def test_fifty_requests_under_one_key_make_one_task_and_get_one_answer(
     assert {one.status_code for one in answers} == {200}
     assert len({one.content for one in answers}) == 1
     assert sum("idempotency-replayed" in one.headers for one in answers) == 49
-    with world.client() as client:
+    with tenant.client() as client:
         assert len(walk(client, project_name=project.name)) == 1
 
 
-def test_fifty_batches_of_one_name_are_one_batch(world, start_server, project):
-    served = Served(start_server(), world.key())
+def test_fifty_batches_of_one_name_are_one_batch(tenant, shared_server):
+    project = tenant.project()
+    served = Served(shared_server, tenant.key())
 
     answers = served.at_once([{"project_name": project.name, "name": "One"}] * 50, "/v2/batch")
 
     assert sorted(one.status_code for one in answers) == [200] + [409] * 49
 
 
-def test_metadata_that_many_merge_at_once_loses_nothing(world, start_server, project):
-    served = Served(start_server(), world.key())
-    with world.client() as client:
+def test_metadata_that_many_merge_at_once_loses_nothing(tenant, shared_server):
+    project = tenant.project()
+    served = Served(shared_server, tenant.key())
+    with tenant.client() as client:
         batch = client.post("/v2/batch", json={"project_name": project.name, "name": "B"}).json()
         made = {"project_name": project.name, "batch_name": "B", "metadata": {}}
         inside = client.post("/v2/task/chat", json=made).json()["task_id"]
@@ -107,7 +109,7 @@ def test_metadata_that_many_merge_at_once_loses_nothing(world, start_server, pro
         assert {one.status_code for one in answers} == {200}
 
     expected = {f"k{n}": n for n in range(20)}
-    with world.client() as client:
+    with tenant.client() as client:
         for task_id in (inside, alone):
             shown = client.get("/v2/task", params={"task_id": task_id}).json()
             assert shown["metadata"] == expected

@@ -8,6 +8,7 @@ import pytest
 from plaudit.core.tasks import projects
 from plaudit.store.tasks import tasks
 from plaudit.wire.v2.resources import ProjectDetail
+from tests.support.harness import one_engine
 
 PATHS = ("/v2/task/chat", "/v2/task")
 TEMPLATE = {"messages": [{"role": "user", "text": "Summarise: {{text}}"}]}
@@ -189,6 +190,7 @@ BAD_CALLBACKS = (
 )
 
 
+@one_engine
 @pytest.mark.parametrize("callback", BAD_CALLBACKS)
 def test_a_callback_that_may_not_be_called_is_refused_when_it_is_given(client, project, callback):
     task = create(client, callback_url=callback)

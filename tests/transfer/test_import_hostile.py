@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from plaudit import json_guard
 from plaudit.errors import InvalidContent
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
-from tests.support.harness import World
+from tests.support.harness import World, one_engine
 from tests.support.sample_tasks import BATCH, PROJECT, full_task, full_threads
 
 TABLES = ("project", "batch", "batch_progress", "task", "task_body", "task_content",
@@ -260,6 +260,7 @@ WRONG: dict[str, tuple[Any, str, str]] = {
 }  # fmt: skip
 
 
+@one_engine
 @pytest.mark.parametrize(("fields", "pointer", "message"), WRONG.values(), ids=WRONG)
 def test_a_wrong_task_is_refused_with_the_place_and_the_reason(world, fields, pointer, message):
     world.load([BASE])
@@ -358,6 +359,7 @@ NAMES: dict[str, tuple[str, str | None]] = {
 }
 
 
+@one_engine
 @pytest.mark.parametrize(("name", "message"), NAMES.values(), ids=NAMES)
 def test_a_name_that_could_not_be_told_apart_is_refused(world, name, message):
     world.project()

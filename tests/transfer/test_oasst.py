@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.harness import SHARED_DATA, walk
+from tests.support.harness import SHARED_DATA, one_engine, walk
 
 
 @pytest.fixture
@@ -327,6 +327,7 @@ BROKEN: dict[str, tuple[Any, str, str]] = {
 }  # fmt: skip
 
 
+@one_engine
 @pytest.mark.parametrize(("row", "pointer", "message"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_tree_is_refused_with_its_place_and_the_next_one_read(
     world, row, pointer, message

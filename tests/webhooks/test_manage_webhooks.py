@@ -12,7 +12,7 @@ from plaudit.model.webhooks import CHOOSABLE, Event, EventType, WebhookMessageRo
 from plaudit.settings import from_environment
 from plaudit.store.common import audit
 from plaudit.store.webhooks import outbox
-from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
+from tests.support.harness import on_sqlite_alone, one_engine, run_cli, store_arguments
 from tests.support.webhook_sending import endpoint_of
 
 URL = "https://93.184.216.34/hook"
@@ -77,6 +77,7 @@ def test_a_repeated_request_is_answered_without_the_secret(world, client, settin
             assert secret.removeprefix("whsec_").encode() not in path.read_bytes()
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

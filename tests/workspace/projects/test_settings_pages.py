@@ -17,7 +17,7 @@ from plaudit.model.core import ProjectRow
 from plaudit.wire.v2.resources import ProjectDetail
 from tests.api.test_sweep import content_hash
 from tests.support.browser_client import Browser, Tags, add_person, signed_in
-from tests.support.harness import World, on_sqlite_alone
+from tests.support.harness import World, on_sqlite_alone, one_engine
 from tests.support.labeling_project import FORM
 from tests.support.manager_pages import all_projects, entries, invalid_fields, said_at
 from tests.workspace.http.test_pages import HOSTILE
@@ -220,6 +220,7 @@ def test_a_template_is_tried_on_values(mia, project):
     assert "{{" not in answer.text
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("typed", "variables", "pointer", "message"),
     [
@@ -315,6 +316,7 @@ def test_the_usual_questions_are_asked_again(world, mia, project):
     assert "The project has no questions of its own" in page
 
 
+@one_engine
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("responses", [0, 1, 2, 4])
 def test_every_preset_is_drawn_on_every_number_of_responses(mia, project, name, responses):
@@ -352,6 +354,7 @@ def test_a_previewed_preference_begins_with_response_1(mia, project, direction):
     assert ends.groups() == ("Response 1 is much better", "Response 2 is much better")
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [

@@ -1,0 +1,55 @@
+"""The source tree as the laws of this code base see it: files, syntax trees, imports, rooms."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "plaudit"
+FILES = sorted(SOURCE.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+
+
+def name_of(path: Path) -> str:
+    """A file as the laws name it, such as `api/http/middleware.py`."""
+    return path.relative_to(SOURCE).as_posix()
+
+
+def module_of(path: Path) -> str:
+    """The dotted name of a file below `plaudit`; a package for its `__init__.py`."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part_of(module: str) -> str:
+    """The part of `plaudit` that a module belongs to, such as `store`."""
+    return module.removeprefix("plaudit").strip(".").split(".")[0]
+
+
+def room_of(module: str) -> str:
+    """The folder of a module inside its layer, such as `tasks` for `plaudit.core.tasks.forms`.
+
+    A module that stands in the layer's own folder is a room by itself.
+    """
+    parts = module.removeprefix("plaudit").strip(".").split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of each module of ours that a file imports.
+
+    A name imported from a package is taken for a module where there is one of that name.
+    """
+    modules = {f"plaudit.{module_of(path)}".rstrip(".") for path in FILES}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "plaudit":
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                is_module = whole in modules or node.module == "plaudit"
+                yield node.lineno, whole if is_module else str(node.module)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("plaudit."):
+                    yield node.lineno, alias.name

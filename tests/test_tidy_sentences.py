@@ -1,0 +1,97 @@
+"""How the code speaks: docstrings that name a thing, and references that lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from tests.support.source import ROOT, SOURCE, TREES, name_of
+
+RIDDLES = re.compile(
+    r"(The same\b|What\b|Whether\b|Who(m|se)?\b|How\b|Where\b|Which\b|Why\b|When\b|As\b.*\bsays\b)"
+)
+"""How no docstring begins: a reader who sees it alone would not learn what the thing is."""
+
+UNSHIPPED = re.compile(
+    r"\b(contract(\.md)?,? §?\d|reliability(\.md)?\b|(?:performance|style|design|house|formats"
+    r"|field|quality)\.md\b)|\(T\d{1,2}\)"
+)
+"""Names of documents that are not in the repository."""
+
+TEXTS = (".py", ".md", ".sql", ".html", ".js", ".css", ".toml")
+
+
+def docstrings() -> list[tuple[str, str]]:
+    """Place and text of each docstring of a module, class or function of src."""
+    return [
+        (f"{name_of(path)}:{getattr(node, 'lineno', 1)}", text)
+        for path, tree in TREES.items()
+        for node in [tree, *ast.walk(tree)]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (text := ast.get_docstring(node))
+    ]
+
+
+def test_no_docstring_begins_with_a_riddle():
+    found = [f"{place}: {text[:60]}" for place, text in docstrings() if RIDDLES.match(text)]
+
+    assert found == []
+
+
+def test_everything_public_says_what_it_is_for():
+    silent = []
+    for path, tree in TREES.items():
+        if not ast.get_docstring(tree) and path.read_text("utf-8").strip():
+            silent.append(name_of(path))
+        for node in tree.body:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if not node.name.startswith("_") and not ast.get_docstring(node):
+                silent.append(f"{name_of(path)}:{node.lineno} {node.name}")
+
+    assert silent == []
+
+
+def test_docstrings_begin_with_a_sentence():
+    for place, text in docstrings():
+        if not place.startswith("__main__.py"):
+            first = text.partition("\n\n")[0].rstrip()
+            assert first.endswith((".", ":", "?")), f"{place}: {first!r}"
+
+
+def written() -> list[Path]:
+    """Every text file that is part of the repository's code and documents."""
+    places = [SOURCE, ROOT / "tests", ROOT / "benchmarks", ROOT / "docs"]
+    files = [path for place in places for path in place.rglob("*") if path.suffix in TEXTS]
+    return sorted([*files, *ROOT.glob("*.md"), ROOT / "pyproject.toml"])
+
+
+def test_nothing_refers_to_a_document_that_is_not_here():
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
+        for path in written()
+        if path.name != Path(__file__).name
+        for number, line in enumerate(path.read_text("utf-8").split("\n"), 1)
+        if UNSHIPPED.search(line)
+    ]
+
+    assert found == []
+
+
+def test_every_decision_that_is_named_exists():
+    decisions = {path.name[:4] for path in (ROOT / "docs" / "adr").glob("0*.md")}
+    named = {
+        (path.relative_to(ROOT).as_posix(), number)
+        for path in written()
+        if path.parent.name != "adr"
+        for number in re.findall(r"\bADR (\d{4})\b|docs/adr/(\d{4})", path.read_text("utf-8"))
+    }
+
+    missing = [
+        (file, number)
+        for file, groups in named
+        for number in groups
+        if number and number not in decisions
+    ]
+    assert missing == []

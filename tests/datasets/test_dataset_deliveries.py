@@ -16,6 +16,7 @@ from tests.support.dataset_requests import (
     deliver,
     make_dataset,
 )
+from tests.support.harness import one_engine
 from tests.support.operations import assert_is_error
 
 
@@ -24,6 +25,7 @@ def dataset(client) -> str:
     return make_dataset(client)
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -75,7 +75,7 @@ bench-quick: bench-setup  ## the same on little data, to see that it runs
 	$(BIN)/python -m benchmarks --quick
 
 screenshots: setup  ## every page of the workspace, in screenshots/
-	$(BIN)/python -m tests.support.page_gallery screenshots
+	$(BIN)/python -m tests.support.pages.page_gallery screenshots
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.crews import Crews, Floor, Outcome, make_floors
+from benchmarks.crews import Crews, LabelingProject, Outcome, make_floors
 from benchmarks.plan import Plan
 from benchmarks.postgres_server import find_binaries, running
 from benchmarks.report import Figure, Section
@@ -79,14 +79,14 @@ def _measure(plan: Plan, place: Place) -> Iterable[Section]:
 async def _bare(plan: Plan, place: Place, db: Database, environment_id: str) -> Section:
     """Compare one claim with the least that a queue in the same store could do."""
     count = plan.claim_rounds * plan.claim_trials
-    [floor] = await make_floors(
+    [labeling] = await make_floors(
         db, environment_id, name="Bare", tasks=count, overlaps=(1,), lease_seconds=LEASE_SECONDS
     )
     await _make_queue(db, count)
     users = itertools.count()
     seconds: dict[str, list[float]] = {"bare": [], "plaudit": []}
     for _ in range(plan.claim_rounds):
-        for name, claim in (("bare", _claim_bare(db)), ("plaudit", _claim_ours(db, floor))):
+        for name, claim in (("bare", _claim_bare(db)), ("plaudit", _claim_ours(db, labeling))):
             began = time.perf_counter()
             for _ in range(plan.claim_trials):
                 await claim(f"user_{name}_{next(users)}")
@@ -132,9 +132,11 @@ def _claim_bare(db: Database) -> Callable[[str], Awaitable[None]]:
     return claim
 
 
-def _claim_ours(db: Database, floor: Floor) -> Callable[[str], Awaitable[None]]:
+def _claim_ours(db: Database, labeling: LabelingProject) -> Callable[[str], Awaitable[None]]:
     async def claim(user_id: str) -> None:
-        assert await db.write(lambda tx: leases.lease_next(tx, floor.project, user_id)) is not None
+        assert (
+            await db.write(lambda tx: leases.lease_next(tx, labeling.project, user_id)) is not None
+        )
 
     return claim
 

@@ -30,7 +30,7 @@ PROCESSES = 4
 
 
 @dataclass(frozen=True)
-class Floor:
+class LabelingProject:
     """A project of a store, each of whose tasks needs `overlap` people."""
 
     project: ProjectRow
@@ -73,7 +73,7 @@ async def make_floors(
     tasks: int,
     overlaps: Sequence[int],
     lease_seconds: int,
-) -> list[Floor]:
+) -> list[LabelingProject]:
     """One project for each overlap, with its share of the tasks."""
     found = []
     for number, overlap in enumerate(overlaps):
@@ -82,7 +82,7 @@ async def make_floors(
         project = await _make_project(db, environment_id, f"{name}, overlap {overlap}", detail)
         for left in range(count, 0, -CREATED_AT_ONCE):
             await _make_tasks(db, project, min(left, CREATED_AT_ONCE))
-        found.append(Floor(project, overlap))
+        found.append(LabelingProject(project, overlap))
     return found
 
 
@@ -115,7 +115,7 @@ class Crews:
     def __init__(
         self,
         settings: Settings,
-        floors: Sequence[Floor],
+        floors: Sequence[LabelingProject],
         *,
         people: int,
         lease_seconds: int,
@@ -203,12 +203,12 @@ class Crews:
         tasks = wrong = twice = 0
         stored: set[str] = set()
         async with db.read() as tx:
-            for floor in self.floors:
-                for status, submitted, people in await _count_tasks(tx, floor):
+            for labeling in self.floors:
+                for status, submitted, people in await _count_tasks(tx, labeling):
                     tasks += 1
-                    wrong += (status, submitted) != (1, floor.overlap)
+                    wrong += (status, submitted) != (1, labeling.overlap)
                     twice += submitted != people
-                stored |= await _list_submissions(tx, floor)
+                stored |= await _list_submissions(tx, labeling)
         return Outcome(
             counts=counts,
             kills=self.kills,
@@ -224,20 +224,20 @@ class Crews:
         )
 
 
-async def _count_tasks(tx: Transaction, floor: Floor) -> list[tuple[int, int, int]]:
+async def _count_tasks(tx: Transaction, labeling: LabelingProject) -> list[tuple[int, int, int]]:
     """For each task its status, its submissions that count, and the people who made them."""
     rows = await tx.all(
         "SELECT t.status, COUNT(s.submission_id), COUNT(DISTINCT s.user_id) FROM task AS t"
         " LEFT JOIN submission AS s ON s.project_key = t.project_key AND s.seq = t.seq"
         " AND s.is_current = 1 WHERE t.project_key = :project_key GROUP BY t.seq, t.status",
-        {"project_key": floor.project.project_key},
+        {"project_key": labeling.project.project_key},
     )
     return [(int(status), int(count), int(people)) for status, count, people in rows]
 
 
-async def _list_submissions(tx: Transaction, floor: Floor) -> set[str]:
+async def _list_submissions(tx: Transaction, labeling: LabelingProject) -> set[str]:
     rows = await tx.all(
         "SELECT submission_id FROM submission WHERE project_key = :project_key AND is_current = 1",
-        {"project_key": floor.project.project_key},
+        {"project_key": labeling.project.project_key},
     )
     return {str(row[0]) for row in rows}

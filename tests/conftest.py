@@ -23,10 +23,10 @@ from plaudit.core.common import server_secret
 from plaudit.errors import Problem
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
-from tests.support import postgres
 from tests.support.attachments import link_of, upload
+from tests.support.databases import postgres
 from tests.support.harness import SHARED_DATA, Server, World
-from tests.support.labeling_project import Floor
+from tests.support.labeling_project import LabelingProject
 from tests.support.operations import fill
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
@@ -234,22 +234,23 @@ def shared_ann(shared_world: World) -> str:
 
 
 @pytest.fixture
-def floor(world: World) -> Iterator[Floor]:
+def labeling(world: World) -> Iterator[LabelingProject]:
     """A project that people work on; in the end nothing contradicts the store's rules."""
-    floor = Floor(world)
-    yield floor
-    assert floor.violations() == {}
+    labeling = LabelingProject(world)
+    yield labeling
+    assert labeling.violations() == {}
 
 
 @pytest.fixture
 def at_once(world: World) -> Iterator[Callable[..., list[Any]]]:
-    """Let contenders on a floor run at the same moment, each on an engine of its own.
+    """Let contenders on a project run at the same moment, each on an engine of its own.
 
-    Each is called with the floor as it is through its engine; what they came to, problems included.
+    Each is called with the project through its own engine; return their results, problems
+    included.
     """
     worlds: list[World] = []
 
-    def run_all(floor: Any, *contenders: Callable[[Any], Any]) -> list[Any]:
+    def run_all(labeling: Any, *contenders: Callable[[Any], Any]) -> list[Any]:
         while len(worlds) < len(contenders):
             worlds.append(World(world.settings))
         start = threading.Barrier(len(contenders))
@@ -258,7 +259,7 @@ def at_once(world: World) -> Iterator[Callable[..., list[Any]]]:
             contender, own = one
             start.wait(10)
             try:
-                return contender(floor.on(own))
+                return contender(labeling.on(own))
             except Problem as problem:
                 return problem
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import chromium
+from tests.support.pages import chromium
 
 
 @pytest.fixture(scope="session")

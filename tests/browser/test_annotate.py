@@ -10,32 +10,34 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.core.tasks.projects import change_project
-from tests.support import hostile_project
-from tests.support.annotation_page import Desk, tasks_of, values
-from tests.support.annotators import SECRETS, Shift, make_content
+from tests.support.annotators import SECRETS, AnnotationTeam, make_content
 from tests.support.harness import Server, World, on_shared_sqlite
+from tests.support.pages import hostile_project
+from tests.support.pages.annotation_page import AnnotatorTab, tasks_of, values
 
 Open = Callable[..., Any]
 
 
 @pytest.fixture
-def shift(tenant: World) -> Shift:
-    return Shift(tenant, guidelines="# Rules\n\nRead **both** to the end.")
+def team(tenant: World) -> AnnotationTeam:
+    return AnnotationTeam(tenant, guidelines="# Rules\n\nRead **both** to the end.")
 
 
 @pytest.fixture
-def desk(shift: Shift, shared_server: Server, open_context: Open) -> Callable[..., Desk]:
+def annotator_tab(
+    team: AnnotationTeam, shared_server: Server, open_context: Open
+) -> Callable[..., AnnotatorTab]:
     """Seat somebody at a browser."""
 
-    def seat(name: str = "Ann", **options: Any) -> Desk:
-        return Desk(open_context, shared_server, shift, name, **options)
+    def seat(name: str = "Ann", **options: Any) -> AnnotatorTab:
+        return AnnotatorTab(open_context, shared_server, team, name, **options)
 
     return seat
 
 
-def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(shift, desk):
-    shift.add(count=2)
-    ann = desk()
+def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(team, annotator_tab):
+    team.add(count=2)
+    ann = annotator_tab()
     ann.take()
     first_shown = ann.page.inner_text('[data-response="1"] .as-rendered')
 
@@ -53,9 +55,9 @@ def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(shift, de
 
 
 @on_shared_sqlite
-def test_a_task_is_annotated_by_keyboard_alone(shift, desk):
-    shift.add(count=1)
-    ann = desk()
+def test_a_task_is_annotated_by_keyboard_alone(team, annotator_tab):
+    team.add(count=1)
+    ann = annotator_tab()
     page = ann.take()
     page.wait_for_timeout(100)
 
@@ -86,9 +88,9 @@ def test_a_task_is_annotated_by_keyboard_alone(shift, desk):
 
 
 @on_shared_sqlite
-def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(shift, desk):
-    shift.add()
-    ann = desk()
+def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(team, annotator_tab):
+    team.add()
+    ann = annotator_tab()
     page = ann.take()
 
     page.focus('[data-key="justification"] textarea')
@@ -106,9 +108,9 @@ def test_single_keys_do_nothing_while_somebody_types_or_has_switched_them_off(sh
 
 
 @on_shared_sqlite
-def test_keys_can_be_changed_and_are_shown_where_they_work(shift, desk):
-    shift.add()
-    ann = desk()
+def test_keys_can_be_changed_and_are_shown_where_they_work(team, annotator_tab):
+    team.add()
+    ann = annotator_tab()
     page = ann.take()
     page.keyboard.press("?")
     page.fill("input[data-action='g']", "f")
@@ -133,9 +135,9 @@ def test_keys_can_be_changed_and_are_shown_where_they_work(shift, desk):
 
 
 @on_shared_sqlite
-def test_enter_on_a_button_never_submits(shift, desk):
-    shift.add()
-    ann = desk()
+def test_enter_on_a_button_never_submits(team, annotator_tab):
+    team.add()
+    ann = annotator_tab()
     page = ann.take()
     ann.fill()
 
@@ -154,10 +156,10 @@ def test_enter_on_a_button_never_submits(shift, desk):
 def test_three_people_work_on_three_places_of_each_task_at_once(
     tenant, shared_server, open_context
 ):
-    shift = Shift(tenant, overlap=3)
-    shift.add(count=2)
+    team = AnnotationTeam(tenant, overlap=3)
+    team.add(count=2)
     server = shared_server
-    desks = [Desk(open_context, server, shift, name) for name in ("Ann", "Bob", "Cyd")]
+    desks = [AnnotatorTab(open_context, server, team, name) for name in ("Ann", "Bob", "Cyd")]
 
     for number, likert in ((1, ("2", "3", "6")), (2, ("1", "1", "1"))):
         for one, value in zip(desks, likert, strict=True):
@@ -169,7 +171,7 @@ def test_three_people_work_on_three_places_of_each_task_at_once(
     done = tasks_of(desks[0])
     assert [task.status for task in done] == ["completed"] * 2
     with tenant.client() as client:
-        query = {"project_id": shift.project.project_id, "opts": "submissions"}
+        query = {"project_id": team.project.project_id, "opts": "submissions"}
         told = client.get("/v2/tasks", params=query).json()["tasks"]
     for task in told:
         people = {one["contributor_id"] for one in task["threads"][0]["submissions"]}
@@ -177,9 +179,9 @@ def test_three_people_work_on_three_places_of_each_task_at_once(
 
 
 @on_shared_sqlite
-def test_a_missing_answer_is_shown_where_it_is_missing(shift, desk):
-    shift.add()
-    ann = desk()
+def test_a_missing_answer_is_shown_where_it_is_missing(team, annotator_tab):
+    team.add()
+    ann = annotator_tab()
     page = ann.take()
     ann.fill()
     page.click('[data-key="safety"] label:has(input:checked)')  # a second click takes it back
@@ -196,9 +198,9 @@ def test_a_missing_answer_is_shown_where_it_is_missing(shift, desk):
 
 
 @on_shared_sqlite
-def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(shift, desk):
-    shift.add()
-    ann = desk()
+def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(team, annotator_tab):
+    team.add()
+    ann = annotator_tab()
     page = ann.take()
 
     assert page.locator('[data-key="truthfulness_justification"]:visible').count() == 0
@@ -215,9 +217,9 @@ def test_a_low_grade_asks_why_and_a_contradiction_is_pointed_out(shift, desk):
 
 
 @on_shared_sqlite
-def test_a_submission_can_be_undone_for_a_moment(shift, desk):
-    shift.add(count=2)
-    ann = desk()
+def test_a_submission_can_be_undone_for_a_moment(team, annotator_tab):
+    team.add(count=2)
+    ann = annotator_tab()
     ann.take()
     was = ann.page.url
     ann.fill()
@@ -234,9 +236,9 @@ def test_a_submission_can_be_undone_for_a_moment(shift, desk):
 
 
 @on_shared_sqlite
-def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(shift, desk):
-    shift.add(count=2)
-    ann = desk()
+def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(team, annotator_tab):
+    team.add(count=2)
+    ann = annotator_tab()
     page = ann.take()
     ann.fill(likert="2")
     ann.submit()
@@ -253,11 +255,11 @@ def test_an_earlier_submission_is_opened_again_until_it_is_reviewed(shift, desk)
 
 
 @on_shared_sqlite
-def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(shift, desk):
-    shift.add()
+def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(team, annotator_tab):
+    team.add()
     guidelines = "# Rules\n\n" + "Read.\n\n" * 60 + "# Why?\n\nName a response."
-    change_guidelines(shift, guidelines)
-    ann = desk()
+    change_guidelines(team, guidelines)
+    ann = annotator_tab()
     page = ann.take()
     page.keyboard.press("j")
     page.keyboard.press("Escape")
@@ -268,7 +270,7 @@ def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(shi
     )
     before = page.is_visible("#guidelines-changed")
 
-    change_guidelines(shift, guidelines + " Be brief.")
+    change_guidelines(team, guidelines + " Be brief.")
     page.reload()
     ann.ready()
     after = page.is_visible("#guidelines-changed")
@@ -279,18 +281,18 @@ def test_the_guidelines_open_at_what_is_asked_and_say_when_they_have_changed(shi
     assert not page.is_visible("#guidelines-changed")
 
 
-def change_guidelines(shift: Shift, text: str) -> None:
-    shift.write(
+def change_guidelines(team: AnnotationTeam, text: str) -> None:
+    team.write(
         lambda tx: change_project(
-            tx, shift.environment_id, shift.project.project_id, {"guidelines": text}
+            tx, team.environment_id, team.project.project_id, {"guidelines": text}
         )
     )
 
 
 @on_shared_sqlite
-def test_words_are_counted_only_where_that_is_wanted(shift, desk):
-    shift.add(make_content("One two three.", "Four."))
-    ann = desk()
+def test_words_are_counted_only_where_that_is_wanted(team, annotator_tab):
+    team.add(make_content("One two three.", "Four."))
+    ann = annotator_tab()
     page = ann.take()
     before = page.is_visible("[data-words]")
 
@@ -304,9 +306,9 @@ def test_words_are_counted_only_where_that_is_wanted(shift, desk):
 
 
 @on_shared_sqlite
-def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(shift, desk):
-    shift.add(count=2)
-    ann = desk()
+def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(team, annotator_tab):
+    team.add(count=2)
+    ann = annotator_tab()
     page = ann.take()
     was = page.url
 
@@ -323,9 +325,9 @@ def test_a_task_is_skipped_with_a_reason_and_harmful_content_is_hidden_at_once(s
 
 
 @on_shared_sqlite
-def test_nothing_that_the_browser_gets_tells_the_models_apart(shift, desk):
-    shift.add(count=2)
-    ann = desk()
+def test_nothing_that_the_browser_gets_tells_the_models_apart(team, annotator_tab):
+    team.add(count=2)
+    ann = annotator_tab()
     told: list[str] = []
     ann.page.on("response", lambda answer: told.append(answer.text()) if answer.ok else None)
     ann.take()
@@ -341,11 +343,11 @@ def test_nothing_that_the_browser_gets_tells_the_models_apart(shift, desk):
 @on_shared_sqlite
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.slow
-def test_axe_finds_nothing_on_the_pages_of_work(shift, desk, scheme):
-    shift.add(
+def test_axe_finds_nothing_on_the_pages_of_work(team, annotator_tab, scheme):
+    team.add(
         make_content("`code`\n\n```python\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |", "$x^2$")
     )
-    ann = desk(color_scheme=scheme)
+    ann = annotator_tab(color_scheme=scheme)
     found: list[str] = []
 
     def look(what: str) -> None:
@@ -355,7 +357,7 @@ def test_axe_finds_nothing_on_the_pages_of_work(shift, desk, scheme):
             for one in result.response["violations"]
         )
 
-    ann.page.goto(ann.server.url + shift.path)
+    ann.page.goto(ann.server.url + team.path)
     look("queue")
     ann.take()
     ann.fill()
@@ -369,7 +371,7 @@ def test_axe_finds_nothing_on_the_pages_of_work(shift, desk, scheme):
     ann.page.set_viewport_size({"width": 390, "height": 844})
     look("phone")
     ann.submit()
-    ann.page.goto(f"{ann.server.url}{shift.path}/mine")
+    ann.page.goto(f"{ann.server.url}{team.path}/mine")
     look("mine")
 
     assert found == []
@@ -379,9 +381,9 @@ AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
 @on_shared_sqlite
-def test_the_focus_goes_in_reading_order(shift, desk):
-    shift.add()
-    ann = desk(viewport={"width": 1440, "height": 900})
+def test_the_focus_goes_in_reading_order(team, annotator_tab):
+    team.add()
+    ann = annotator_tab(viewport={"width": 1440, "height": 900})
     page = ann.take()
     order = []
 
@@ -417,9 +419,9 @@ WHERE = """() => {
 
 @on_shared_sqlite
 @pytest.mark.parametrize("width", [720, 512, 390, 320])
-def test_nothing_is_lost_sideways_when_zoomed(shift, desk, width):
-    shift.add(make_content("w" * 400, "| " + " | ".join("abcdefgh") + " |\n" + "|---" * 8 + "|"))
-    ann = desk(viewport={"width": width, "height": 450})
+def test_nothing_is_lost_sideways_when_zoomed(team, annotator_tab, width):
+    team.add(make_content("w" * 400, "| " + " | ".join("abcdefgh") + " |\n" + "|---" * 8 + "|"))
+    ann = annotator_tab(viewport={"width": width, "height": 450})
 
     page = ann.take()
 
@@ -438,14 +440,14 @@ OUTSIDE = """width => [
   .map(one => one.outerHTML.slice(0, 100))"""
 
 
-def hostile_shift(world: World, texts: list[str], number: int) -> Shift:
+def hostile_shift(world: World, texts: list[str], number: int) -> AnnotationTeam:
     """A project and a task whose every string is one or more hostile texts."""
     name = f"{number} {hostile_project.as_name(texts[0])}"
-    shift = Shift(
+    team = AnnotationTeam(
         world, name=name, form=hostile_project.make_form(texts), guidelines="\n".join(texts)
     )
-    shift.add(hostile_project.make_hostile_content(texts))
-    return shift
+    team.add(hostile_project.make_hostile_content(texts))
+    return team
 
 
 @on_shared_sqlite
@@ -455,7 +457,9 @@ def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
     assert len(texts) >= 100
     server = shared_server
     for number, some in enumerate([texts[at : at + 32] for at in range(0, len(texts), 32)]):
-        ann = Desk(open_context, server, hostile_shift(tenant, some, number), f"Ann{number}")
+        ann = AnnotatorTab(
+            open_context, server, hostile_shift(tenant, some, number), f"Ann{number}"
+        )
 
         page = ann.take()
         for selector in page.locator("summary:visible").all():

@@ -11,9 +11,9 @@ import pytest
 
 from plaudit.core.transfer import export
 from plaudit.formats import files
-from tests.support.browser_client import Somebody, add_person
-from tests.support.chromium import Remote, Seen
 from tests.support.harness import Server, World, on_sqlite_alone
+from tests.support.pages.browser_client import Somebody, add_person
+from tests.support.pages.chromium import Remote, Seen
 
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WIDTHS = ((1440, "light"), (1024, "dark"), (390, "light"))
@@ -88,19 +88,20 @@ def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, of
     given = tmp_path / "trees.jsonl"
     rows = [json.dumps(tree(number)) for number in range(400)]
     given.write_text("\n".join([*rows[:7], "{", *rows[7:]]) + "\n")
-    desk = office("manager")
+    annotator_tab = office("manager")
 
-    desk.upload(given, "oasst", "Trees")
-    desk.page.wait_for_selector("#result")
+    annotator_tab.upload(given, "oasst", "Trees")
+    annotator_tab.page.wait_for_selector("#result")
     counts = {
-        name: desk.page.inner_text(f'dd[data-count="{name}"]') for name in ("added", "rejected")
+        name: annotator_tab.page.inner_text(f'dd[data-count="{name}"]')
+        for name in ("added", "rejected")
     }
-    refused = desk.page.inner_text("tbody tr")
-    desk.open("/archive")
-    desk.page.click("main form button.main")
-    desk.page.wait_for_selector("a[download]")
+    refused = annotator_tab.page.inner_text("tbody tr")
+    annotator_tab.open("/archive")
+    annotator_tab.page.click("main form button.main")
+    annotator_tab.page.wait_for_selector("a[download]")
     saved = tmp_path / "archive.jsonl.zst"
-    download = desk.page._run(_downloaded, desk.page)
+    download = annotator_tab.page._run(_downloaded, annotator_tab.page)
     download.save_as(str(saved))
 
     environment_id = world.org()
@@ -117,7 +118,9 @@ def test_a_manager_imports_a_file_watches_it_and_downloads_the_archive(world, of
     assert [one.kind for one in entries] == [json.loads(line)["kind"] for line in written]
     assert [one.value for one in entries] == [json.loads(line)["value"] for line in written]
     assert sum(one.kind == "task" for one in entries) == 400
-    assert desk.seen.errors + desk.seen.violations + desk.seen.foreign == []
+    assert (
+        annotator_tab.seen.errors + annotator_tab.seen.violations + annotator_tab.seen.foreign == []
+    )
 
 
 def _downloaded(page: Any) -> Any:
@@ -130,32 +133,36 @@ def _downloaded(page: Any) -> Any:
 def test_the_progress_of_an_import_outlives_the_page_that_started_it(world, office, tmp_path):
     given = tmp_path / "trees.jsonl"
     given.write_text("\n".join(json.dumps(tree(number)) for number in range(12_000)))
-    desk = office("manager")
+    annotator_tab = office("manager")
 
-    desk.upload(given, "oasst", "Trees")
-    desk.page.wait_for_selector("[data-job]")
-    desk.open("/import")
-    bar = desk.page.wait_for_selector("#job-bar")
-    desk.page.wait_for_selector('#job-text:has-text("created")')
-    was_disabled = desk.page.is_disabled("#upload-button")
-    desk.page.wait_for_selector('tbody tr:has-text("12,000"):has-text("done")', timeout=60_000)
+    annotator_tab.upload(given, "oasst", "Trees")
+    annotator_tab.page.wait_for_selector("[data-job]")
+    annotator_tab.open("/import")
+    bar = annotator_tab.page.wait_for_selector("#job-bar")
+    annotator_tab.page.wait_for_selector('#job-text:has-text("created")')
+    was_disabled = annotator_tab.page.is_disabled("#upload-button")
+    annotator_tab.page.wait_for_selector(
+        'tbody tr:has-text("12,000"):has-text("done")', timeout=60_000
+    )
 
     assert bar is not None
     assert was_disabled
-    assert desk.page.is_enabled("#upload-button")
-    assert desk.seen.errors + desk.seen.violations + desk.seen.foreign == []
+    assert annotator_tab.page.is_enabled("#upload-button")
+    assert (
+        annotator_tab.seen.errors + annotator_tab.seen.violations + annotator_tab.seen.foreign == []
+    )
 
 
 @on_sqlite_alone
 def test_a_file_that_is_refused_is_told_beside_the_form(office, tmp_path):
     given = tmp_path / "empty.jsonl"
     given.write_text("")
-    desk = office("manager")
-    desk.open("/import")
+    annotator_tab = office("manager")
+    annotator_tab.open("/import")
 
-    desk.page.set_input_files("#file", str(given))
-    desk.page.click("#upload-button")
-    desk.page.wait_for_selector("#upload-problem:not([hidden])")
+    annotator_tab.page.set_input_files("#file", str(given))
+    annotator_tab.page.click("#upload-button")
+    annotator_tab.page.wait_for_selector("#upload-problem:not([hidden])")
 
-    assert desk.page.inner_text("#upload-problem") == "The file is empty."
-    assert desk.page.is_enabled("#upload-button")
+    assert annotator_tab.page.inner_text("#upload-problem") == "The file is empty."
+    assert annotator_tab.page.is_enabled("#upload-button")

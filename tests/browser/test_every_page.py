@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from plaudit import app
-from tests.support import chromium, page_gallery
+from tests.support.pages import chromium, page_gallery
 
 AXE = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -15,11 +15,11 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 
 
 @pytest.fixture(scope="module")
-def stage():
+def demo():
     if chromium.program() is None:
         pytest.skip("Chromium is not installed")
-    with page_gallery.demonstration() as stage:
-        yield stage
+    with page_gallery.demonstration() as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module", params=page_gallery.SCENES, ids=lambda scene: scene.name)
@@ -28,8 +28,8 @@ def scene(request):
 
 
 @pytest.fixture(scope="module")
-def page(stage, browser, scene):
-    page = page_gallery.visit(stage, browser, scene)
+def page(demo, browser, scene):
+    page = page_gallery.visit(demo, browser, scene)
     yield page
     page.context.close()
 

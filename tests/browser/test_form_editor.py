@@ -10,11 +10,11 @@ from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.model.core import PersonRole
 from plaudit.store.tasks import projects
-from tests.support.annotators import Shift
-from tests.support.chromium import Remote, Seen
+from tests.support.annotators import AnnotationTeam
 from tests.support.harness import Server, World, on_sqlite_alone
-from tests.support.labeling_project import Floor
-from tests.support.manager_pages import all_projects
+from tests.support.labeling_project import LabelingProject
+from tests.support.pages.chromium import Remote, Seen
+from tests.support.pages.manager_pages import all_projects
 
 Start = Callable[..., Server]
 Open = Callable[..., Any]
@@ -24,19 +24,19 @@ class Office:
     """A manager's browser, pointed at a server."""
 
     def __init__(self, world: World, server: Server, open_context: Open) -> None:
-        self.world, self.server, self.shift = world, server, Shift(world)
+        self.world, self.server, self.team = world, server, AnnotationTeam(world)
         self.open_context = open_context
         self.seen: Seen
         self.page, self.seen = self.browser("Mia", PersonRole.manager)
 
     def browser(self, name: str, role: PersonRole = PersonRole.annotator) -> tuple[Remote, Seen]:
         context, seen = self.open_context(self.server.url, viewport={"width": 1440, "height": 900})
-        cookie = {"name": "plaudit", "value": self.shift.person(name, role=role)}
+        cookie = {"name": "plaudit", "value": self.team.person(name, role=role)}
         context.add_cookies([cookie | {"url": self.server.url}])
         return context.new_page(), seen
 
     def open_editor(self) -> Remote:
-        self.page.goto(f"{self.server.url}/projects/{self.shift.project.project_id}/settings/form")
+        self.page.goto(f"{self.server.url}/projects/{self.team.project.project_id}/settings/form")
         return self.drawn()
 
     def drawn(self) -> Remote:
@@ -133,12 +133,12 @@ def test_a_manager_puts_questions_together_and_an_annotator_is_asked_them(office
 
 def asked_of_annotator(office: Office, name: str) -> set[str]:
     """What somebody who takes a task of this project is asked."""
-    environment_id = office.shift.environment_id
-    found = office.shift.write(lambda tx: projects.list_projects(tx, environment_id))
-    office.shift.project = next(one for one in found if one.name == name)
-    office.shift.add()
+    environment_id = office.team.environment_id
+    found = office.team.write(lambda tx: projects.list_projects(tx, environment_id))
+    office.team.project = next(one for one in found if one.name == name)
+    office.team.add()
     page, _ = office.browser("Ann")
-    page.goto(f"{office.server.url}/work/{office.shift.project.project_id}")
+    page.goto(f"{office.server.url}/work/{office.team.project.project_id}")
     page.click("#claim")
     page.wait_for_selector("#task[data-ready]")
     return set(
@@ -253,10 +253,10 @@ def test_every_preset_goes_through_the_controls_unchanged(office):
 @on_sqlite_alone
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_pictures_and_on_an_editor_with_faults(office, scheme):
-    floor = Floor(office.world)
-    floor.create(3, batch=floor.batch("First"))
-    floor.work_on("ann")
-    path = f"{office.server.url}/projects/{floor.project.project_id}"
+    labeling = LabelingProject(office.world)
+    labeling.create(3, batch=labeling.batch("First"))
+    labeling.work_on("ann")
+    path = f"{office.server.url}/projects/{labeling.project.project_id}"
     page = office.page
     page.emulate_media(color_scheme=scheme)
     found = {}

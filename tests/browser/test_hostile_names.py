@@ -10,11 +10,11 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tests.support import chromium, hostile_project, page_gallery
 from tests.support.annotators import state_of
-from tests.support.browser_client import token_in
 from tests.support.builders import make_annotation
-from tests.support.hostile_texts import RUN
+from tests.support.pages import chromium, hostile_project, page_gallery
+from tests.support.pages.browser_client import token_in
+from tests.support.pages.hostile_texts import RUN
 
 TEXTS = hostile_project.TEXTS[::2][:120]
 BAD = "\n".join(TEXTS)
@@ -35,9 +35,9 @@ MEDDLE = """() => {
 class Hostile:
     """Fills a demonstration with a project and people whose every string is hostile."""
 
-    def __init__(self, stage: page_gallery.Stage) -> None:
-        self.stage = stage
-        self.http = httpx2.Client(base_url=stage.url, auth=(stage.key, ""))
+    def __init__(self, demo: page_gallery.Stage) -> None:
+        self.demo = demo
+        self.http = httpx2.Client(base_url=demo.url, auth=(demo.key, ""))
 
     def furnish(self) -> None:
         self.make_project()
@@ -49,7 +49,7 @@ class Hostile:
 
     def make_project(self) -> None:
         template = {"messages": [{"role": "user", "text": "{{a}}" + BAD[:2000]}]}
-        self.stage.call(
+        self.demo.call(
             "/projects",
             {"id": "hostile", "name": NAMES[0], "types": NAMES[:50], "models": NAMES[:50]}
             | {"form": hostile_project.make_form(TEXTS), "guidelines": BAD, "template": template}
@@ -59,19 +59,19 @@ class Hostile:
     def make_lists(self) -> None:
         """A hundred of everything that is listed."""
         for number, name in enumerate(NAMES[1:]):
-            self.stage.call("/projects", {"name": name})
-            self.stage.call("/keys", {"name": name, "role": "read"})
+            self.demo.call("/projects", {"name": name})
+            self.demo.call("/keys", {"name": name, "role": "read"})
             who = {"email": f"p{number}@example.com", "name": name, "role": "annotator"}
-            self.stage.call("/users", who)
+            self.demo.call("/users", who)
             batch = {"project_id": "hostile", "name": name, "metadata": {name: BAD}}
             assert self.http.post("/v2/batch", json=batch).status_code == 200
         hook = {"url": f"http://127.0.0.1:1/{quote(BAD[:400])}?{quote(BAD[:400], safe='<>')}"}
-        self.stage.made["endpoint"] = self.stage.call("/webhooks", hook)["id"]
+        self.demo.made["endpoint"] = self.demo.call("/webhooks", hook)["id"]
 
     def name_people(self) -> None:
         """Those who work in the scenes get a hostile name."""
-        emails = [email for email, _ in self.stage.logins.values()]
-        for number, one in enumerate(self.stage.call("/users")["users"]):
+        emails = [email for email, _ in self.demo.logins.values()]
+        for number, one in enumerate(self.demo.call("/users")["users"]):
             if one["email"] in emails:
                 path = f"/manage/v1/users/{one['user_id']}"
                 assert self.http.patch(path, json={"name": NAMES[number]}).status_code == 200
@@ -95,7 +95,7 @@ class Hostile:
         )
         assert made.json()["created"] == len(lines), made.text
         errors = [{"type": "PROMPT_INFEASIBLE", "message": BAD[:1000]}]
-        self.stage.call("/tasks/failed/error", {"errors": errors})
+        self.demo.call("/tasks/failed/error", {"errors": errors})
         for turn in content[0]["turns"]:
             for one in [turn, *turn["messages"]]:
                 one["annotations"] = [
@@ -107,18 +107,18 @@ class Hostile:
 
     def complete(self) -> None:
         path = f"/tasks/{quote(TASK_ID, safe='')}"
-        self.stage.call(f"{path}/complete", {"threads": self.threads})
+        self.demo.call(f"{path}/complete", {"threads": self.threads})
 
     def deliver(self) -> None:
         """A hundred deliveries of the completed task, which is then completed anew."""
         made = [
-            self.stage.call("/projects/hostile/deliveries", {"name": name, "task_ids": [TASK_ID]})
+            self.demo.call("/projects/hostile/deliveries", {"name": name, "task_ids": [TASK_ID]})
             for name in NAMES
         ]
-        self.stage.call(f"/tasks/{quote(TASK_ID, safe='')}/reopen", {})
+        self.demo.call(f"/tasks/{quote(TASK_ID, safe='')}/reopen", {})
         self.threads[0]["turns"][0]["annotations"] = []
         self.complete()
-        self.stage.made |= {"delivery": made[0]["id"], "other_delivery": made[1]["id"]}
+        self.demo.made |= {"delivery": made[0]["id"], "other_delivery": made[1]["id"]}
 
     def work(self) -> None:
         """One task goes back with a comment, one waits for a reviewer, one is reported."""
@@ -138,7 +138,7 @@ class Hostile:
         assert roles["admin"].post(f"{path}/send-back", data=sent).status_code == 303
         for client in roles.values():
             client.close()
-        self.stage.made |= {
+        self.demo.made |= {
             "review_project": "hostile", "review_task": "review", "reported_task": "report",
         }  # fmt: skip
 
@@ -149,22 +149,22 @@ class Hostile:
         ]
 
     def browser(self, role: str) -> httpx2.Client:
-        client = httpx2.Client(base_url=self.stage.url, headers={"Origin": self.stage.url})
-        email, word = self.stage.logins[role]
+        client = httpx2.Client(base_url=self.demo.url, headers={"Origin": self.demo.url})
+        email, word = self.demo.logins[role]
         token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
         client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
         return client
 
 
 @pytest.fixture(scope="module")
-def stage():
+def demo():
     if chromium.program() is None:
         pytest.skip("Chromium is not installed")
-    with page_gallery.demonstration() as stage:
-        made = Hostile(stage)
+    with page_gallery.demonstration() as demo:
+        made = Hostile(demo)
         made.furnish()
         made.http.close()
-        yield stage
+        yield demo
 
 
 def import_hostile_file(page: Any) -> None:
@@ -188,16 +188,16 @@ def hostile_path(scene: page_gallery.Scene) -> str:
 
 
 @pytest.fixture(scope="module")
-def rooms(stage, browser):
+def rooms(demo, browser):
     """A browser of its own for each role, signed in once."""
     found: dict[str | None, tuple[Any, chromium.Seen]] = {}
 
     def enter(role: str | None) -> tuple[Any, chromium.Seen]:
         if role not in found:
             context, seen = browser.new_context(), chromium.Seen()
-            context._run(seen.watch, context, stage.url)
+            context._run(seen.watch, context, demo.url)
             if role is not None:
-                stage.sign_in(context.new_page(), role)
+                demo.sign_in(context.new_page(), role)
             found[role] = (context, seen)
         return found[role]
 
@@ -207,11 +207,11 @@ def rooms(stage, browser):
 
 
 @pytest.mark.parametrize("scene", page_gallery.SCENES, ids=lambda scene: scene.name)
-def test_no_string_on_the_page_runs(stage, rooms, scene):
+def test_no_string_on_the_page_runs(demo, rooms, scene):
     context, seen = rooms(scene.role)
     seen.forget()
     page = context.new_page()
-    page.goto(stage.url + hostile_path(scene).format(**stage.made))
+    page.goto(demo.url + hostile_path(scene).format(**demo.made))
     (import_hostile_file if scene.name == "one-import" else scene.prepare)(page)
     page.evaluate(MEDDLE)
     page.wait_for_timeout(300)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from plaudit.settings import Settings
-from tests.support.annotation_page import Desk
-from tests.support.annotators import Shift
+from tests.support.annotators import AnnotationTeam
 from tests.support.harness import Server, World, free_port, on_sqlite_alone
+from tests.support.pages.annotation_page import AnnotatorTab
 
 pytestmark = on_sqlite_alone
 
@@ -43,20 +43,20 @@ def server(settings: Settings, world: World) -> Any:
 
 
 @pytest.fixture
-def shift(world: World) -> Shift:
-    return Shift(world)
+def team(world: World) -> AnnotationTeam:
+    return AnnotationTeam(world)
 
 
 @pytest.fixture
-def ann(shift: Shift, server: Any, open_context: Callable[..., Any]) -> Desk:
-    shift.add()
-    return Desk(open_context, server, shift, "Ann")
+def ann(team: AnnotationTeam, server: Any, open_context: Callable[..., Any]) -> AnnotatorTab:
+    team.add()
+    return AnnotatorTab(open_context, server, team, "Ann")
 
 
-def submitted(shift: Shift) -> dict[tuple[str, str], Any]:
+def submitted(team: AnnotationTeam) -> dict[tuple[str, str], Any]:
     """What was delivered: the values by source and key, the turn's under an empty source."""
-    with shift.world.client() as client:
-        query = {"project_id": shift.project.project_id, "status": "completed"}
+    with team.world.client() as client:
+        query = {"project_id": team.project.project_id, "status": "completed"}
         (task,) = client.get("/v2/tasks", params=query).json()["tasks"]
     turn = task["threads"][0]["turns"][1]
     found = {("", one["key"]): one.get("value") for one in turn["annotations"]}
@@ -65,9 +65,9 @@ def submitted(shift: Shift) -> dict[tuple[str, str], Any]:
     return found
 
 
-def delivered(shift: Shift) -> tuple[Any, Any]:
+def delivered(team: AnnotationTeam) -> tuple[Any, Any]:
     """The preference and the text of the only submission, by what the page called them."""
-    found = submitted(shift)
+    found = submitted(team)
     preferred = found["", "selected_model_id"]
     return preferred, found["", "justification"]
 
@@ -82,15 +82,15 @@ SHORT = {"fields": [
 
 
 @pytest.fixture
-def short(world: World) -> Shift:
-    shift = Shift(world, form=SHORT)
-    shift.add()
-    return shift
+def short(world: World) -> AnnotationTeam:
+    team = AnnotationTeam(world, form=SHORT)
+    team.add()
+    return team
 
 
 @pytest.mark.slow
 def test_a_server_that_dies_between_every_two_keystrokes_loses_none(short, server, open_context):
-    ann, rng = Desk(open_context, server, short, "Ann"), random.Random(5)
+    ann, rng = AnnotatorTab(open_context, server, short, "Ann"), random.Random(5)
     page = ann.take()
     shown = page.inner_text('[data-response="1"] .as-rendered')
     text = "It is 1, not 2."
@@ -111,7 +111,7 @@ def test_a_server_that_dies_between_every_two_keystrokes_loses_none(short, serve
 
 @pytest.mark.slow
 def test_a_tab_that_is_closed_at_random_moments_comes_back_as_it_was(short, server, open_context):
-    ann, rng, typed = Desk(open_context, server, short, "Ann"), random.Random(7), ""
+    ann, rng, typed = AnnotatorTab(open_context, server, short, "Ann"), random.Random(7), ""
     page = ann.take()
     shown, url = page.inner_text('[data-response="1"] .as-rendered'), page.url
     page.keyboard.press("a")
@@ -136,10 +136,10 @@ def test_a_tab_that_is_closed_at_random_moments_comes_back_as_it_was(short, serv
     assert delivered(short) == (source_of(short, shown), typed)
 
 
-def source_of(shift: Shift, shown: str) -> str:
+def source_of(team: AnnotationTeam, shown: str) -> str:
     """Which response it is whose text a page showed."""
-    with shift.world.client() as client:
-        query = {"project_id": shift.project.project_id, "status": "completed"}
+    with team.world.client() as client:
+        query = {"project_id": team.project.project_id, "status": "completed"}
         (task,) = client.get("/v2/tasks", params=query).json()["tasks"]
     for message in task["threads"][0]["turns"][1]["messages"]:
         if message["content"]["text"].replace("**", "") == shown:
@@ -147,7 +147,7 @@ def source_of(shift: Shift, shown: str) -> str:
     raise AssertionError(shown)
 
 
-def test_without_a_network_work_goes_on_and_is_sent_later(ann, shift):
+def test_without_a_network_work_goes_on_and_is_sent_later(ann, team):
     page = ann.take()
     ann.context.set_offline(True)
     ann.fill()
@@ -161,10 +161,10 @@ def test_without_a_network_work_goes_on_and_is_sent_later(ann, shift):
     ann.gone_from(was)
 
     assert said == "Offline – kept here"
-    assert submitted(shift)["", "likert_value"] in (2, 6)
+    assert submitted(team)["", "likert_value"] in (2, 6)
 
 
-def test_a_submission_that_the_page_did_not_see_arrive_is_sent_again_after_a_reload(ann, shift):
+def test_a_submission_that_the_page_did_not_see_arrive_is_sent_again_after_a_reload(ann, team):
     page = ann.take()
     url = page.url
     ann.fill()
@@ -179,10 +179,10 @@ def test_a_submission_that_the_page_did_not_see_arrive_is_sent_again_after_a_rel
     ann.page.goto(url)
     ann.gone_from(url)
 
-    assert submitted(shift)["", "likert_value"] in (2, 6)
+    assert submitted(team)["", "likert_value"] in (2, 6)
 
 
-def test_a_submission_whose_answer_was_lost_counts_once(ann, shift):
+def test_a_submission_whose_answer_was_lost_counts_once(ann, team):
     page = ann.take()
     ann.fill()
     ann.saved()
@@ -201,8 +201,8 @@ def test_a_submission_whose_answer_was_lost_counts_once(ann, shift):
     ann.gone_from(was)
 
     assert arrived == [200, 200]
-    assert submitted(shift)["", "likert_value"] in (2, 6)
-    assert shift.write(count_submissions) == 1
+    assert submitted(team)["", "likert_value"] in (2, 6)
+    assert team.write(count_submissions) == 1
 
 
 async def count_submissions(tx: Any) -> int:
@@ -262,7 +262,7 @@ def test_a_second_tab_only_looks_until_it_takes_over(ann):
     assert ann.answers()[(None, "justification")] == "From the second tab."
 
 
-def test_another_browser_cannot_be_overwritten(ann, shift, open_context):
+def test_another_browser_cannot_be_overwritten(ann, team, open_context):
     page = ann.take()
     ann.write("justification", "Here.")
     ann.saved()
@@ -286,11 +286,11 @@ def test_another_browser_cannot_be_overwritten(ann, shift, open_context):
     assert ann.answers()[(None, "justification")] == "There."
 
 
-def test_a_lost_lease_keeps_the_draft_and_is_claimed_again_with_one_click(ann, shift):
+def test_a_lost_lease_keeps_the_draft_and_is_claimed_again_with_one_click(ann, team):
     page = ann.take()
     ann.fill()
     ann.saved()
-    shift.write(expire_all)
+    team.write(expire_all)
     ann.write("justification", "@Response 1, typed too late.")
     page.wait_for_selector("text=Take it again")
 
@@ -299,14 +299,14 @@ def test_a_lost_lease_keeps_the_draft_and_is_claimed_again_with_one_click(ann, s
 
     assert page.input_value('[data-key="justification"] textarea') == "@Response 1, typed too late."
     ann.submit()
-    assert submitted(shift)["", "justification"].endswith("typed too late.")
+    assert submitted(team)["", "justification"].endswith("typed too late.")
 
 
 async def expire_all(tx: Any) -> None:
     await tx.run("UPDATE assignment SET expires_ms = 1", {})
 
 
-def test_a_signed_out_person_loses_nothing(ann, shift):
+def test_a_signed_out_person_loses_nothing(ann, team):
     page = ann.take()
     cookies = ann.context.cookies()
     ann.context.clear_cookies()
@@ -326,7 +326,7 @@ def test_the_page_is_left_without_a_question_when_all_is_saved(ann):
     ann.fill()
     ann.saved()
 
-    page.goto(ann.server.url + ann.shift.path)
+    page.goto(ann.server.url + ann.team.path)
 
     assert ann.seen.dialogs == []
     assert page.is_visible("text=Go on")
@@ -345,7 +345,7 @@ DATABASES = """
 
 
 def test_a_browser_that_closes_its_database_loses_nothing(short, server, open_context):
-    ann = Desk(open_context, server, short, "Ann")
+    ann = AnnotatorTab(open_context, server, short, "Ann")
     ann.context.add_init_script(DATABASES)
     page = ann.take()
     assignment = page.url.rpartition("/")[2]
@@ -372,7 +372,7 @@ def test_a_browser_that_closes_its_database_loses_nothing(short, server, open_co
 def test_a_browser_that_keeps_nothing_any_more_says_so_and_the_server_still_does(
     short, server, open_context
 ):
-    ann = Desk(open_context, server, short, "Ann")
+    ann = AnnotatorTab(open_context, server, short, "Ann")
     ann.context.add_init_script(DATABASES)
     page = ann.take()
     ann.pick("likert_value", "1")

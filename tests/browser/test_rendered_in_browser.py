@@ -19,9 +19,9 @@ from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.rich_text import render_markdown
 from plaudit.workspace.render.sanitize import sanitize_html
 from plaudit.workspace.render.text_diff import render_diff
-from tests.support.chromium import Pages, Remote, Seen
-from tests.support.hostile_texts import CANARY, PAYLOADS, RUN
-from tests.support.markup import ATTRIBUTES, TAGS, render_too_long
+from tests.support.pages.chromium import Pages, Remote, Seen
+from tests.support.pages.hostile_texts import CANARY, PAYLOADS, RUN
+from tests.support.pages.markup import ATTRIBUTES, TAGS, render_too_long
 
 Open = Callable[..., tuple[Remote, Seen]]
 

@@ -12,29 +12,29 @@ from scaleapi import ScaleClient
 
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.core import PersonRole
-from tests.support.annotation_page import Desk
-from tests.support.annotators import Shift, good_answers
+from tests.support.annotators import AnnotationTeam, good_answers
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import Server, World, on_shared_sqlite
-from tests.support.labeling_project import Floor, make_content
+from tests.support.labeling_project import LabelingProject, make_content
+from tests.support.pages.annotation_page import AnnotatorTab
 
 Open = Callable[..., Any]
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-class Chair(Desk):
+class Chair(AnnotatorTab):
     """One browser of one reviewer."""
 
-    def __init__(self, open_context: Open, server: Server, shift: Shift, role: str) -> None:
-        self.server, self.shift = server, shift
+    def __init__(self, open_context: Open, server: Server, team: AnnotationTeam, role: str) -> None:
+        self.server, self.team = server, team
         self.context, self.seen = open_context(server.url)
-        token = shift.person(f"Rae-{role}", PersonRole(role))
+        token = team.person(f"Rae-{role}", PersonRole(role))
         self.context.add_cookies([{"name": "plaudit", "value": token, "url": server.url}])
         self.page = self.context.new_page()
 
     def open(self, task_id: str) -> None:
-        path = f"/review/{self.shift.project.project_id}/tasks/{task_id}"
+        path = f"/review/{self.team.project.project_id}/tasks/{task_id}"
         self.page.goto(self.server.url + path)
         self.ready()
 
@@ -44,25 +44,25 @@ class Chair(Desk):
 
 
 @pytest.fixture
-def shift(tenant: World) -> Shift:
-    return Shift(tenant, review="all", guidelines="# Rules\n\nRead **both** to the end.")
+def team(tenant: World) -> AnnotationTeam:
+    return AnnotationTeam(tenant, review="all", guidelines="# Rules\n\nRead **both** to the end.")
 
 
 @pytest.fixture
-def server(shift: Shift, shared_server: Server) -> Server:
+def server(team: AnnotationTeam, shared_server: Server) -> Server:
     return shared_server
 
 
 @pytest.fixture
-def rae(shift: Shift, server: Server, open_context: Open) -> Chair:
-    return Chair(open_context, server, shift, "reviewer")
+def rae(team: AnnotationTeam, server: Server, open_context: Open) -> Chair:
+    return Chair(open_context, server, team, "reviewer")
 
 
-def judged(shift: Shift, *people: tuple[str, int], key: str = "k") -> None:
+def judged(team: AnnotationTeam, *people: tuple[str, int], key: str = "k") -> None:
     """The next task, submitted by each of them with a preference as the page shows it."""
-    with shift.world.client() as client:
+    with team.world.client() as client:
         for name, likert in people:
-            worker = shift.worker(client, name)
+            worker = team.worker(client, name)
             body = {
                 "lease_version": worker.take()["lease_version"],
                 "answers": good_answers(likert),
@@ -71,9 +71,9 @@ def judged(shift: Shift, *people: tuple[str, int], key: str = "k") -> None:
             assert told.status_code == 200, told.text
 
 
-def task_of(server: Server, shift: Shift, task_id: str) -> Any:
+def task_of(server: Server, team: AnnotationTeam, task_id: str) -> Any:
     """The task as the official client reads it."""
-    client = ScaleClient(shift.world.key())
+    client = ScaleClient(team.world.key())
     client.v2.api_client.configuration.host = server.url
     return client.v2.get_task(task_id=task_id)
 
@@ -86,10 +86,10 @@ def preference(task: Any) -> Any:
     return values(task.threads[0].turns[1].annotations)["likert_value"]
 
 
-def test_a_reviewer_fixes_by_keyboard_and_the_official_client_reads_it(shift, server, rae):
-    first, second = shift.add(count=2)
-    judged(shift, ("Ann", 2))
-    judged(shift, ("Ben", 2), key="other")
+def test_a_reviewer_fixes_by_keyboard_and_the_official_client_reads_it(team, server, rae):
+    first, second = team.add(count=2)
+    judged(team, ("Ann", 2))
+    judged(team, ("Ben", 2), key="other")
     rae.page.goto(server.url + "/review")
 
     rae.page.get_by_role("link", name="Eggs").press("Enter")
@@ -113,15 +113,15 @@ def test_a_reviewer_fixes_by_keyboard_and_the_official_client_reads_it(shift, se
     rae.ready()
 
     assert rae.page.inner_text("#notice p") == "The task is accepted and delivered."
-    done = task_of(server, shift, first)
+    done = task_of(server, team, first)
     assert (done.status.value, preference(done)) == ("completed", 7)
-    assert task_of(server, shift, second).status.value == "pending"
+    assert task_of(server, team, second).status.value == "pending"
     assert rae.seen.errors == rae.seen.violations == rae.seen.foreign == []
 
 
-def test_a_reviewer_fixes_by_mouse_and_a_reload_loses_nothing(shift, server, rae):
-    [task_id] = shift.add()
-    judged(shift, ("Ann", 2))
+def test_a_reviewer_fixes_by_mouse_and_a_reload_loses_nothing(team, server, rae):
+    [task_id] = team.add()
+    judged(team, ("Ann", 2))
     rae.open(task_id)
 
     rae.page.click(f"{rae.card('overall', 1)} .fix summary")
@@ -130,19 +130,19 @@ def test_a_reviewer_fixes_by_mouse_and_a_reload_loses_nothing(shift, server, rae
     rae.ready()
     kept = rae.page.inner_text("#progress")
     rae.page.click("#submit")
-    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
+    rae.page.wait_for_url(f"**/review/{team.project.project_id}")
 
     assert kept == "1 fix"
-    messages = task_of(server, shift, task_id).threads[0].turns[1].messages[1:]
+    messages = task_of(server, team, task_id).threads[0].turns[1].messages[1:]
     graded = [values(message.annotations)["overall"] for message in messages]
     assert 1 in graded
 
 
 def test_what_people_leave_undecided_must_be_decided(tenant, shared_server, open_context):
-    shift = Shift(tenant, overlap=2)
+    team = AnnotationTeam(tenant, overlap=2)
     server = shared_server
-    rae = Chair(open_context, server, shift, "reviewer")
-    [task_id] = shift.add()
+    rae = Chair(open_context, server, team, "reviewer")
+    [task_id] = team.add()
     with tenant.client() as client:
         for name, grade in (("Ann", 1), ("Ben", 3)):
             answers = good_answers(4)
@@ -151,7 +151,7 @@ def test_what_people_leave_undecided_must_be_decided(tenant, shared_server, open
                     one["value"] = grade
                 elif one["key"] == "overall":
                     one["value"] = 3
-            worker = shift.worker(client, name)
+            worker = team.worker(client, name)
             lease_version = worker.take()["lease_version"]
             told = worker.call(
                 "submit", lease_version=lease_version, answers=answers, client_key="k", active_ms=10
@@ -169,21 +169,21 @@ def test_what_people_leave_undecided_must_be_decided(tenant, shared_server, open
     for position in (1, 2):
         rae.pick("safety", "2", position)
     rae.page.keyboard.press("Control+Enter")
-    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
+    rae.page.wait_for_url(f"**/review/{team.project.project_id}")
 
     assert states[:2] == ["unresolved", "unresolved"]
     assert "unresolved" not in states[2:]
     assert wrong == 2
-    done = task_of(server, shift, task_id)
+    done = task_of(server, team, task_id)
     for message in done.threads[0].turns[1].messages[1:]:
         assert values(message.annotations)["safety"] == 2
 
 
 def test_work_goes_back_to_its_author_who_reads_why_and_does_it_again(
-    shift, server, rae, open_context
+    team, server, rae, open_context
 ):
-    [task_id] = shift.add()
-    ann = Desk(open_context, server, shift, "Ann")
+    [task_id] = team.add()
+    ann = AnnotatorTab(open_context, server, team, "Ann")
     ann.take()
     ann.fill()
     ann.submit()
@@ -192,9 +192,9 @@ def test_work_goes_back_to_its_author_who_reads_why_and_does_it_again(
     rae.page.keyboard.press("r")
     rae.page.fill("#comment", "Response 1 is wrong about eggs.")
     rae.page.locator("#send-back button.main").press("Enter")
-    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
+    rae.page.wait_for_url(f"**/review/{team.project.project_id}")
     said = rae.page.inner_text(".notice.good")
-    ann.page.goto(server.url + shift.path)
+    ann.page.goto(server.url + team.path)
     on_queue = ann.page.inner_text(".returned blockquote")
     ann.page.click(".returned button")
     ann.ready()
@@ -208,18 +208,18 @@ def test_work_goes_back_to_its_author_who_reads_why_and_does_it_again(
     assert said == "Sent back to Ann."
     assert on_queue == on_task == "Response 1 is wrong about eggs."
     assert before > 10
-    assert task_of(server, shift, task_id).status.value == "pending"
+    assert task_of(server, team, task_id).status.value == "pending"
     rae.page.keyboard.press("h")
     assert "sent it back to Ann" in rae.page.inner_text("#history")
 
 
-def test_what_was_delivered_is_corrected_and_read_again(shift, server, rae):
-    [task_id] = shift.add()
-    judged(shift, ("Ann", 2))
+def test_what_was_delivered_is_corrected_and_read_again(team, server, rae):
+    [task_id] = team.add()
+    judged(team, ("Ann", 2))
     rae.open(task_id)
     rae.page.keyboard.press("Control+Enter")
-    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
-    was = task_of(server, shift, task_id)
+    rae.page.wait_for_url(f"**/review/{team.project.project_id}")
+    was = task_of(server, team, task_id)
     rae.page.click("text=Completed")
     rae.page.locator("table a").first.click()
     rae.ready()
@@ -231,7 +231,7 @@ def test_what_was_delivered_is_corrected_and_read_again(shift, server, rae):
     rae.page.wait_for_selector("#notice.good:not([hidden])")
     rae.ready()
 
-    now = task_of(server, shift, task_id)
+    now = task_of(server, team, task_id)
     assert is_closed
     assert preference(now) == 1
     assert now.completed_at > was.completed_at
@@ -240,15 +240,15 @@ def test_what_was_delivered_is_corrected_and_read_again(shift, server, rae):
 
 
 def test_a_decision_that_comes_too_late_says_so_and_keeps_the_fixes(
-    shift, server, rae, open_context
+    team, server, rae, open_context
 ):
-    [task_id] = shift.add()
-    judged(shift, ("Ann", 2))
-    other = Chair(open_context, server, shift, "admin")
+    [task_id] = team.add()
+    judged(team, ("Ann", 2))
+    other = Chair(open_context, server, team, "admin")
     rae.open(task_id)
     other.open(task_id)
     other.page.click("#submit")
-    other.page.wait_for_url(f"**/review/{shift.project.project_id}")
+    other.page.wait_for_url(f"**/review/{team.project.project_id}")
 
     rae.page.click(f"{rae.card('likert_value')} .fix summary")
     rae.pick("likert_value", "7")
@@ -260,17 +260,17 @@ def test_a_decision_that_comes_too_late_says_so_and_keeps_the_fixes(
     assert rae.page.is_enabled("#submit")
 
 
-def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(shift, server, open_context):
-    [task_id] = shift.add()
-    with shift.world.client() as client:
-        ann = shift.worker(client)
+def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(team, server, open_context):
+    [task_id] = team.add()
+    with team.world.client() as client:
+        ann = team.worker(client)
         ann.call(
             "report",
             lease_version=ann.take()["lease_version"],
             reason="harmful",
             note="It is cruel.",
         )
-    boss = Chair(open_context, server, shift, "manager")
+    boss = Chair(open_context, server, team, "manager")
     boss.open(task_id)
 
     before = boss.page.is_visible(".asked")
@@ -280,26 +280,26 @@ def test_the_content_of_a_reported_task_is_shown_when_it_is_asked_for(shift, ser
     assert boss.page.is_visible(".asked")
     boss.page.click("text=Dismiss: back into the queue")
     boss.page.wait_for_selector(".notice.good")
-    assert task_of(server, shift, task_id).status.value == "pending"
+    assert task_of(server, team, task_id).status.value == "pending"
 
 
 @on_shared_sqlite
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.slow
 def test_axe_finds_nothing_on_the_pages_of_review(tenant, shared_server, open_context, scheme):
-    shift = Shift(tenant, overlap=2, guidelines="# Rules")
+    team = AnnotationTeam(tenant, overlap=2, guidelines="# Rules")
     server = shared_server
-    first, second, third = shift.add(count=3)
-    judged(shift, ("Ann", 2), ("Ben", 3))
-    with shift.world.client() as client:
-        cem = shift.worker(client, "Cem")
+    first, second, third = team.add(count=3)
+    judged(team, ("Ann", 2), ("Ben", 3))
+    with team.world.client() as client:
+        cem = team.worker(client, "Cem")
         cem.call(
             "report",
             lease_version=cem.take()["lease_version"],
             reason="harmful",
             note="It is cruel.",
         )
-    rae = Chair(open_context, server, shift, "admin")
+    rae = Chair(open_context, server, team, "admin")
     rae.page.emulate_media(color_scheme=scheme)
     found: list[str] = []
 
@@ -317,9 +317,9 @@ def test_axe_finds_nothing_on_the_pages_of_review(tenant, shared_server, open_co
     base = f"{server.url}/review"
     for what, path in (
         ("review", ""),
-        ("list", f"/{shift.project.project_id}"),
-        ("reported", f"/{shift.project.project_id}?show=reported"),
-        ("completed", f"/{shift.project.project_id}?show=completed"),
+        ("list", f"/{team.project.project_id}"),
+        ("reported", f"/{team.project.project_id}?show=reported"),
+        ("completed", f"/{team.project.project_id}?show=completed"),
     ):
         rae.page.goto(base + path)
         look(what)
@@ -354,10 +354,10 @@ TURNED = [
 def test_a_reviewer_prefers_what_stands_there_whichever_way_the_scale_goes(
     tenant, shared_server, open_context
 ):
-    shift = Shift(tenant, form={"fields": TURNED}, review="all")
-    [task_id] = shift.add()
+    team = AnnotationTeam(tenant, form={"fields": TURNED}, review="all")
+    [task_id] = team.add()
     with tenant.client() as client:
-        worker = shift.worker(client, "Ann")
+        worker = team.worker(client, "Ann")
         state = worker.take()
         given = [{"at": "t0u1", "key": "better", "value": 4}]
         told = worker.call(
@@ -369,7 +369,7 @@ def test_a_reviewer_prefers_what_stands_there_whichever_way_the_scale_goes(
         )
         assert told.status_code == 200, told.text
     server = shared_server
-    rae = Chair(open_context, server, shift, "reviewer")
+    rae = Chair(open_context, server, team, "reviewer")
     rae.open(task_id)
     page = rae.page
 
@@ -379,9 +379,9 @@ def test_a_reviewer_prefers_what_stands_there_whichever_way_the_scale_goes(
     page.focus('[data-key="tags"] textarea')
     page.keyboard.type("New\nNew York")
     page.click("#submit")
-    page.wait_for_url(f"**/review/{shift.project.project_id}")
+    page.wait_for_url(f"**/review/{team.project.project_id}")
 
-    task = task_of(server, shift, task_id)
+    task = task_of(server, team, task_id)
     turn = task.threads[0].turns[1]
     assert said == "Preferred: Response 1"
     assert values(turn.annotations)["better"] == 6
@@ -412,14 +412,14 @@ def conversation(name: str) -> list[Any]:
 @on_shared_sqlite
 @pytest.mark.parametrize("name", PRESETS)
 def test_no_kind_of_question_is_fixed_by_being_looked_at(tenant, shared_server, open_context, name):
-    shift = Shift(tenant, types=[name], review="all")
-    [task_id] = shift.add(conversation(name))
-    floor = Floor.__new__(Floor)
-    floor.__dict__.update(world=tenant, environment_id=shift.environment_id, project=shift.project)
-    lease = floor.take("ann")
-    floor.submit(lease)
+    team = AnnotationTeam(tenant, types=[name], review="all")
+    [task_id] = team.add(conversation(name))
+    labeling = LabelingProject.__new__(LabelingProject)
+    labeling.__dict__.update(world=tenant, environment_id=team.environment_id, project=team.project)
+    lease = labeling.take("ann")
+    labeling.submit(lease)
     server = shared_server
-    rae = Chair(open_context, server, shift, "reviewer")
+    rae = Chair(open_context, server, team, "reviewer")
     rae.open(task_id)
 
     for summary in rae.page.locator(".fix > summary").all():
@@ -429,8 +429,8 @@ def test_no_kind_of_question_is_fixed_by_being_looked_at(tenant, shared_server, 
         summary.click()
     before = rae.page.inner_text("#progress")
     rae.page.click("#submit")
-    rae.page.wait_for_url(f"**/review/{shift.project.project_id}")
+    rae.page.wait_for_url(f"**/review/{team.project.project_id}")
 
     assert before == "no fixes"
     assert rae.seen.errors == rae.seen.violations == []
-    assert task_of(server, shift, task_id).status.value == "completed"
+    assert task_of(server, team, task_id).status.value == "completed"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.annotation_page import Desk, tasks_of, values
-from tests.support.annotators import Shift
+from tests.support.annotators import AnnotationTeam
 from tests.support.harness import Server, World, on_shared_sqlite
+from tests.support.pages.annotation_page import AnnotatorTab, tasks_of, values
 
 pytestmark = on_shared_sqlite
 
@@ -23,18 +23,18 @@ WAY_BACK = "#notice:not([hidden]) >> text=Go on editing"
 
 
 @pytest.fixture
-def shift(tenant: World) -> Shift:
-    shift = Shift(tenant, form={"fields": FIELDS})
-    shift.add()
-    return shift
+def team(tenant: World) -> AnnotationTeam:
+    team = AnnotationTeam(tenant, form={"fields": FIELDS})
+    team.add()
+    return team
 
 
 @pytest.fixture
-def ann(shift: Shift, shared_server: Server, open_context: Any) -> Desk:
-    return Desk(open_context, shared_server, shift, "Ann")
+def ann(team: AnnotationTeam, shared_server: Server, open_context: Any) -> AnnotatorTab:
+    return AnnotatorTab(open_context, shared_server, team, "Ann")
 
 
-def begin(ann: Desk, text: str = "Old.") -> Any:
+def begin(ann: AnnotatorTab, text: str = "Old.") -> Any:
     """Open the task and answer it; all is saved."""
     page = ann.take()
     ann.pick("likert_value", "1")
@@ -43,7 +43,7 @@ def begin(ann: Desk, text: str = "Old.") -> Any:
     return page
 
 
-def delivered(ann: Desk) -> str | None:
+def delivered(ann: AnnotatorTab) -> str | None:
     """The text that was delivered; None if the task is still pending."""
     (task,) = tasks_of(ann)
     if task.status != "completed":
@@ -52,7 +52,7 @@ def delivered(ann: Desk) -> str | None:
     return found
 
 
-def elsewhere(ann: Desk, open_context: Any, url: str, *, text: str) -> None:
+def elsewhere(ann: AnnotatorTab, open_context: Any, url: str, *, text: str) -> None:
     """The same person takes the task up at another machine, and writes there."""
     context, _ = open_context(ann.server.url)
     context.add_cookies(ann.context.cookies())
@@ -101,7 +101,7 @@ def test_an_unsent_submission_does_not_overwrite_what_was_written_since(ann, ope
     assert delivered(ann) == "Much better."
 
 
-def test_an_unsent_submission_of_a_task_taken_up_anew_is_offered_and_not_sent(ann, shift):
+def test_an_unsent_submission_of_a_task_taken_up_anew_is_offered_and_not_sent(ann, team):
     page = begin(ann)
     url = page.url
     ann.context.set_offline(True)
@@ -109,7 +109,7 @@ def test_an_unsent_submission_of_a_task_taken_up_anew_is_offered_and_not_sent(an
     page.click("#submit")
     page.wait_for_selector(WAY_BACK)
     page.close()
-    shift.write(expire_all)
+    team.write(expire_all)
     ann.context.set_offline(False)
 
     page = ann.page = ann.context.new_page()

@@ -9,10 +9,10 @@ import pytest
 from scaleapi import ScaleClient
 
 from plaudit.formats import files
-from tests.support.annotation_page import GRADES, question, values
-from tests.support.browser_client import Somebody, add_person
-from tests.support.chromium import Remote, Seen
 from tests.support.harness import Server, World
+from tests.support.pages.annotation_page import GRADES, question, values
+from tests.support.pages.browser_client import Somebody, add_person
+from tests.support.pages.chromium import Remote, Seen
 
 Start = Callable[..., Server]
 Open = Callable[..., Any]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.annotation_page import Desk, question, tasks_of, values
-from tests.support.annotators import Shift, make_content
+from tests.support.annotators import AnnotationTeam, make_content
 from tests.support.harness import on_shared_sqlite
+from tests.support.pages.annotation_page import AnnotatorTab, question, tasks_of, values
 
 pytestmark = on_shared_sqlite
 
@@ -17,10 +17,10 @@ pytestmark = on_shared_sqlite
 def seat(tenant, shared_server, open_context):
     """Seat somebody at the only task of a project with this form and content."""
 
-    def sit(fields: list[dict[str, Any]], content: list[Any]) -> Desk:
-        shift = Shift(tenant, form={"fields": fields})
-        shift.add(content)
-        return Desk(open_context, shared_server, shift, "Ann")
+    def sit(fields: list[dict[str, Any]], content: list[Any]) -> AnnotatorTab:
+        team = AnnotationTeam(tenant, form={"fields": fields})
+        team.add(content)
+        return AnnotatorTab(open_context, shared_server, team, "Ann")
 
     return sit
 
@@ -41,9 +41,9 @@ WIDE = {"fields": [
 
 
 def test_every_widget_gives_what_the_server_takes(tenant, shared_server, open_context):
-    shift = Shift(tenant, form=WIDE)
-    shift.add(make_content("One 🙂 two three.", "Four.", "Five."))
-    ann = Desk(open_context, shared_server, shift, "Ann")
+    team = AnnotationTeam(tenant, form=WIDE)
+    team.add(make_content("One 🙂 two three.", "Four.", "Five."))
+    ann = AnnotatorTab(open_context, shared_server, team, "Ann")
     page = ann.take()
     place = page.evaluate(
         "[...document.querySelectorAll('.response')]"
@@ -91,12 +91,12 @@ STEPS = {"fields": [
 
 
 def test_the_first_incorrect_step_must_be_put_right(tenant, shared_server, open_context):
-    shift = Shift(tenant, form=STEPS)
+    team = AnnotationTeam(tenant, form=STEPS)
     content = make_content("The whole answer.")
     chunks = [{"type": "step", "text": text, "annotations": []} for text in ("1", "2", "3")]
     content[0]["turns"][1]["messages"][1]["content"]["chunks"] = chunks
-    shift.add(content)
-    ann = Desk(open_context, shared_server, shift, "Ann")
+    team.add(content)
+    ann = AnnotatorTab(open_context, shared_server, team, "Ann")
     page = ann.take()
 
     for number, verdict in enumerate(("correct", "incorrect", "incorrect"), 1):
@@ -121,11 +121,11 @@ def test_the_first_incorrect_step_must_be_put_right(tenant, shared_server, open_
 def test_a_response_is_written_and_delivered_as_a_message(tenant, shared_server, open_context):
     fields = [{"key": "response", "level": "turn", "type": "text", "use": "response",
                "required": True, "chars_min": 10}]  # fmt: skip
-    shift = Shift(tenant, form={"fields": fields})
+    team = AnnotationTeam(tenant, form={"fields": fields})
     content = make_content()
     del content[0]["turns"][1]["messages"][1:]
-    shift.add(content)
-    ann = Desk(open_context, shared_server, shift, "Ann")
+    team.add(content)
+    ann = AnnotatorTab(open_context, shared_server, team, "Ann")
     page = ann.take()
 
     page.keyboard.press("e")
@@ -208,8 +208,8 @@ def test_what_cannot_be_judged_is_said_so_and_why(seat):
     page.fill(f"{question('overall', 2)} [data-part=note]", "It is in Finnish.")
     ann.submit()
 
-    with ann.shift.world.client() as client:
-        query = {"project_id": ann.shift.project.project_id, "opts": "annotation_details"}
+    with ann.team.world.client() as client:
+        query = {"project_id": ann.team.project.project_id, "opts": "annotation_details"}
         (done,) = client.get("/v2/tasks", params=query).json()["tasks"]
     given = [one["annotations"][0] for one in done["threads"][0]["turns"][1]["messages"][1:]]
     assert sorted("not_applicable" in one for one in given) == [False, True]

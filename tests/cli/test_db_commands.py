@@ -21,8 +21,8 @@ from plaudit.settings import Settings
 from plaudit.store.engine import backup, checks, migrator
 from plaudit.store.engine.connect import FILE_NAME
 from tests.support.builders import make_task
+from tests.support.databases.postgres import Postgres
 from tests.support.harness import World, store_arguments
-from tests.support.postgres import Postgres
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 
 # The library warns that it is called from tests without arguments; `main` reads sys.argv.

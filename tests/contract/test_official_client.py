@@ -1,6 +1,6 @@
 """Scale's own client against a running server: everything parses, every walk ends.
 
-The client cannot parse any attachment object (contract 4.3), so attachments are asked for by
+The client cannot parse any attachment object, so attachments are asked for by
 plain HTTP. It is strict elsewhere: one unexpected type loses a page.
 """
 

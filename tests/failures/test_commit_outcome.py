@@ -16,9 +16,9 @@ from plaudit.store.engine import postgres
 from plaudit.store.engine.postgres import CONNECTIONS_MAX, WAIT_SECONDS_MAX, PostgresDatabase
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
+from tests.support.databases.postgres_cluster import Cluster, make_store, running
+from tests.support.databases.postgres_proxy import AtCommit, Proxy
 from tests.support.harness import World
-from tests.support.postgres_cluster import Cluster, make_store, running
-from tests.support.postgres_proxy import AtCommit, Proxy
 
 THREADS = [make_thread()]
 STATEMENT_SECONDS = 2.0

@@ -18,9 +18,9 @@ from plaudit.store.engine import postgres
 from plaudit.store.engine.postgres import PostgresDatabase
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_task, make_thread
+from tests.support.databases.postgres_cluster import Cluster, make_store, pair, wait_until
+from tests.support.databases.postgres_proxy import AtCommit, Proxy
 from tests.support.harness import Server, World, walk
-from tests.support.postgres_cluster import Cluster, make_store, pair, wait_until
-from tests.support.postgres_proxy import AtCommit, Proxy
 
 THREADS = [make_thread()]
 RECOVERY_SECONDS_MAX = 30.0

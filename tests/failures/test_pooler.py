@@ -20,8 +20,7 @@ from plaudit.store.engine import (
 )
 from plaudit.store.engine.postgres import PostgresDatabase
 from tests.support.builders import make_tasks
-from tests.support.harness import World, run_cli, store_arguments, walk
-from tests.support.pgbouncer import (
+from tests.support.databases.pgbouncer import (
     BEHIND,
     SERVER_CONNECTIONS,
     Patient,
@@ -32,7 +31,8 @@ from tests.support.pgbouncer import (
     serving,
     stored,
 )
-from tests.support.postgres_cluster import make_store, running
+from tests.support.databases.postgres_cluster import make_store, running
+from tests.support.harness import World, run_cli, store_arguments, walk
 
 pytestmark = needs_pooler
 

@@ -18,8 +18,7 @@ from plaudit.store.engine import (
     postgres_session,
 )
 from plaudit.store.engine.postgres import PostgresDatabase
-from tests.support.harness import World, walk
-from tests.support.pgbouncer import (
+from tests.support.databases.pgbouncer import (
     SERVER_CONNECTIONS,
     Patient,
     complete,
@@ -31,8 +30,9 @@ from tests.support.pgbouncer import (
     stored,
     until_back,
 )
-from tests.support.postgres_cluster import make_store, pair, running, wait_until
-from tests.support.postgres_proxy import AtCommit, Proxy
+from tests.support.databases.postgres_cluster import make_store, pair, running, wait_until
+from tests.support.databases.postgres_proxy import AtCommit, Proxy
+from tests.support.harness import World, walk
 
 pytestmark = needs_pooler
 

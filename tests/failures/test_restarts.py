@@ -17,8 +17,8 @@ from plaudit.store.engine import postgres_session
 from plaudit.store.engine.postgres import PostgresDatabase
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
+from tests.support.databases.postgres_cluster import make_store, running, wait_until
 from tests.support.harness import Server, World
-from tests.support.postgres_cluster import make_store, running, wait_until
 
 RESTARTS = 20
 WRITERS = 4

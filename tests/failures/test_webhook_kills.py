@@ -16,7 +16,7 @@ from plaudit.core.webhooks import messages
 from plaudit.core.webhooks.messages import MessageQuery
 from plaudit.model.webhooks import MessageState
 from plaudit.store.engine import checks
-from tests.support.receivers import OK, Receiver
+from tests.support.network.receivers import OK, Receiver
 from tests.support.sender_process import senders
 from tests.support.webhook_sending import (
     add_endpoint,

@@ -26,114 +26,114 @@ from plaudit.model.labeling import LeaseStatus, WorkState
 from plaudit.store.accounts import organizations
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import make_message, make_turn
-from tests.support.labeling_project import Floor, lease_ref, make_content
+from tests.support.labeling_project import LabelingProject, lease_ref, make_content
 
 LONG = "x" * 20_000
 
 
-def seqs(floor: Floor, user_ids: str) -> list[int | None]:
+def seqs(labeling: LabelingProject, user_ids: str) -> list[int | None]:
     """The tasks that these people get, one after the other; None for nothing."""
     return [
-        None if lease is None else lease.seq for lease in map(floor.lease_next, user_ids.split())
+        None if lease is None else lease.seq for lease in map(labeling.lease_next, user_ids.split())
     ]
 
 
-def test_tasks_are_given_out_in_order_and_no_task_twice(floor):
-    floor.create(3)
+def test_tasks_are_given_out_in_order_and_no_task_twice(labeling):
+    labeling.create(3)
 
-    assert seqs(floor, "ann ben cem dan") == [1, 2, 3, None]
+    assert seqs(labeling, "ann ben cem dan") == [1, 2, 3, None]
 
 
 def test_a_task_is_given_to_as_many_people_as_it_needs_and_never_twice_to_one(world):
-    floor = Floor(world, overlap=2)
-    floor.create(2)
+    labeling = LabelingProject(world, overlap=2)
+    labeling.create(2)
 
-    assert seqs(floor, "ann ann ann ben cem dan") == [1, 2, None, 1, 2, None]
-    assert floor.violations() == {}
-
-
-def test_tasks_without_content_are_given_to_nobody(floor):
-    floor.write(lambda tx: lifecycle.create_task(tx, floor.project))
-    floor.write(lambda tx: lifecycle.create_task(tx, floor.project, content=[]))
-
-    assert floor.lease_next() is None
+    assert seqs(labeling, "ann ann ann ben cem dan") == [1, 2, None, 1, 2, None]
+    assert labeling.violations() == {}
 
 
-def test_of_two_batches_the_older_comes_first_unless_the_other_is_more_important(floor):
-    older = floor.batch("Older")
+def test_tasks_without_content_are_given_to_nobody(labeling):
+    labeling.write(lambda tx: lifecycle.create_task(tx, labeling.project))
+    labeling.write(lambda tx: lifecycle.create_task(tx, labeling.project, content=[]))
+
+    assert labeling.lease_next() is None
+
+
+def test_of_two_batches_the_older_comes_first_unless_the_other_is_more_important(labeling):
+    older = labeling.batch("Older")
     time.sleep(0.002)  # batches of one millisecond have no order
-    newer = floor.batch("Newer")
-    [late] = floor.create(batch=newer)
-    [early] = floor.create(batch=older)
-    [urgent] = floor.create(batch=newer)
-    of = {floor.task(one).seq: one for one in (late, early, urgent)}
+    newer = labeling.batch("Newer")
+    [late] = labeling.create(batch=newer)
+    [early] = labeling.create(batch=older)
+    [urgent] = labeling.create(batch=newer)
+    of = {labeling.task(one).seq: one for one in (late, early, urgent)}
 
-    first = of[floor.take("ann").seq]
-    floor.write(lambda tx: work_queue.prioritize(tx, newer, 5))
-    [added] = floor.create(batch=newer)
-    order = [floor.take(user).seq for user in ("ben", "cem", "dan")]
+    first = of[labeling.take("ann").seq]
+    labeling.write(lambda tx: work_queue.prioritize(tx, newer, 5))
+    [added] = labeling.create(batch=newer)
+    order = [labeling.take(user).seq for user in ("ben", "cem", "dan")]
 
     assert first == early
-    assert order == [floor.task(one).seq for one in (late, urgent, added)]
+    assert order == [labeling.task(one).seq for one in (late, urgent, added)]
 
 
-def test_a_priority_has_bounds_and_needs_a_batch(floor):
-    batch = floor.batch()
+def test_a_priority_has_bounds_and_needs_a_batch(labeling):
+    batch = labeling.batch()
 
-    floor.write(lambda tx: work_queue.prioritize(tx, batch, 10**30))
+    labeling.write(lambda tx: work_queue.prioritize(tx, batch, 10**30))
 
-    assert floor.fresh_batch(batch).priority == work_queue.PRIORITY_MAX
+    assert labeling.fresh_batch(batch).priority == work_queue.PRIORITY_MAX
     with pytest.raises(NotFound):
-        floor.write(
+        labeling.write(
             lambda tx: work_queue.prioritize(tx, msgspec.structs.replace(batch, batch_id="no"), 1)
         )
 
 
 @pytest.mark.parametrize("status", [BatchStatus.staging, BatchStatus.paused])
-def test_a_batch_that_is_staging_or_paused_gives_out_nothing_until_it_runs(floor, status):
-    batch = floor.batch(status=status)
-    floor.create(batch=batch)
+def test_a_batch_that_is_staging_or_paused_gives_out_nothing_until_it_runs(labeling, status):
+    batch = labeling.batch(status=status)
+    labeling.create(batch=batch)
 
-    before = floor.lease_next()
+    before = labeling.lease_next()
     action = "finalize" if status is BatchStatus.staging else "resume"
-    floor.write(lambda tx: batches.apply_action(tx, batch, action))
+    labeling.write(lambda tx: batches.apply_action(tx, batch, action))
 
     assert before is None
-    assert floor.lease_next() is not None
+    assert labeling.lease_next() is not None
 
 
-def test_pausing_takes_no_task_from_those_who_have_one(floor):
-    batch = floor.batch()
-    [task_id, _] = floor.create(2, batch=batch)
-    lease = floor.take()
+def test_pausing_takes_no_task_from_those_who_have_one(labeling):
+    batch = labeling.batch()
+    [task_id, _] = labeling.create(2, batch=batch)
+    lease = labeling.take()
 
-    floor.write(lambda tx: batches.apply_action(tx, batch, "pause"))
-    nothing = floor.lease_next("ben")
-    floor.submit(lease)
+    labeling.write(lambda tx: batches.apply_action(tx, batch, "pause"))
+    nothing = labeling.lease_next("ben")
+    labeling.submit(lease)
 
     assert nothing is None
-    assert floor.status(task_id) is TaskStatus.completed
+    assert labeling.status(task_id) is TaskStatus.completed
 
 
-def test_cancelling_a_batch_ends_every_lease_in_it(floor):
-    batch = floor.batch()
-    floor.create(2, batch=batch)
-    lease = floor.take()
+def test_cancelling_a_batch_ends_every_lease_in_it(labeling):
+    batch = labeling.batch()
+    labeling.create(2, batch=batch)
+    lease = labeling.take()
 
-    floor.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
+    labeling.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
-    assert floor.lease(lease).status is LeaseStatus.closed
-    assert floor.lease_next("ben") is None
+    assert labeling.lease(lease).status is LeaseStatus.closed
+    assert labeling.lease_next("ben") is None
     with pytest.raises(LeaseLost, match="taken off"):
-        floor.submit(lease, [])
+        labeling.submit(lease, [])
 
 
 @pytest.mark.parametrize("how", ["complete", "cancel", "fail"])
-def test_a_task_that_ends_otherwise_is_taken_from_whoever_has_it(floor, how):
-    [task_id] = floor.create()
-    lease = floor.take()
-    floor.draft(lease, 1, ["half"])
-    threads = json.loads(floor.task(task_id).content)
+def test_a_task_that_ends_otherwise_is_taken_from_whoever_has_it(labeling, how):
+    [task_id] = labeling.create()
+    lease = labeling.take()
+    labeling.draft(lease, 1, ["half"])
+    threads = json.loads(labeling.task(task_id).content)
 
     async def end(tx, environment_id, task):
         match how:
@@ -144,81 +144,81 @@ def test_a_task_that_ends_otherwise_is_taken_from_whoever_has_it(floor, how):
             case "fail":
                 await lifecycle.fail_task(tx, environment_id, task, [ErrorDetail(message="No.")])
 
-    floor.move(end, task_id)
+    labeling.move(end, task_id)
 
-    assert floor.place(task_id) is None
+    assert labeling.place(task_id) is None
     with pytest.raises(LeaseLost, match="taken off"):
-        floor.do(core_leases.heartbeat, lease, active_ms=0)
+        labeling.do(core_leases.heartbeat, lease, active_ms=0)
     with pytest.raises(LeaseLost, match="taken off"):
-        floor.resume(lease)
-    assert floor.lease(lease).draft == b'["half"]'
+        labeling.resume(lease)
+    assert labeling.lease(lease).draft == b'["half"]'
 
 
-def test_nobody_has_more_tasks_open_than_the_cap(floor):
-    floor.create(5)
-    leases = [floor.take() for _ in range(core_leases.OPEN_LEASES_MAX)]
+def test_nobody_has_more_tasks_open_than_the_cap(labeling):
+    labeling.create(5)
+    leases = [labeling.take() for _ in range(core_leases.OPEN_LEASES_MAX)]
 
     with pytest.raises(LimitReached, match="3 tasks open"):
-        floor.lease_next()
-    floor.submit(leases[0])
+        labeling.lease_next()
+    labeling.submit(leases[0])
 
-    assert floor.take().seq == 4
+    assert labeling.take().seq == 4
 
 
-def test_a_lease_is_renewed_by_signs_of_life_and_runs_out_without(floor):
-    floor.create()
-    lease = floor.take()
-    floor.age(lease, 1000 * core_leases.LEASE_SECONDS - 5000)
+def test_a_lease_is_renewed_by_signs_of_life_and_runs_out_without(labeling):
+    labeling.create()
+    lease = labeling.take()
+    labeling.age(lease, 1000 * core_leases.LEASE_SECONDS - 5000)
 
-    renewed = floor.do(core_leases.heartbeat, lease, active_ms=0)
-    floor.age(lease)
+    renewed = labeling.do(core_leases.heartbeat, lease, active_ms=0)
+    labeling.age(lease)
 
     assert renewed > lease.expires_ms - 5000
     for late in (
-        lambda: floor.do(core_leases.heartbeat, lease, active_ms=0),
-        lambda: floor.draft(lease, 1, []),
-        lambda: floor.submit(lease),
-        lambda: floor.do(core_leases.release, lease),
-        lambda: floor.do(task_notes.skip, lease, reason="late"),
-        lambda: floor.do(task_notes.flag, lease, reason="late"),
-        lambda: floor.do(task_notes.report_sensitive, lease, kind="late"),
+        lambda: labeling.do(core_leases.heartbeat, lease, active_ms=0),
+        lambda: labeling.draft(lease, 1, []),
+        lambda: labeling.submit(lease),
+        lambda: labeling.do(core_leases.release, lease),
+        lambda: labeling.do(task_notes.skip, lease, reason="late"),
+        lambda: labeling.do(task_notes.flag, lease, reason="late"),
+        lambda: labeling.do(task_notes.report_sensitive, lease, kind="late"),
     ):
         with pytest.raises(LeaseLost, match="ran out"):
             late()
 
 
-def test_a_lease_that_ran_out_frees_its_place_for_another(floor):
-    floor.create()
-    lease = floor.take()
-    floor.age(lease)
+def test_a_lease_that_ran_out_frees_its_place_for_another(labeling):
+    labeling.create()
+    lease = labeling.take()
+    labeling.age(lease)
 
-    other = floor.take("ben")
+    other = labeling.take("ben")
 
     assert other.seq == lease.seq
-    assert floor.lease(lease).status is LeaseStatus.expired
+    assert labeling.lease(lease).status is LeaseStatus.expired
     with pytest.raises(LeaseLost, match="somebody else"):
-        floor.resume(lease)
+        labeling.resume(lease)
 
 
-def test_expiry_frees_slots_without_anybody_asking(floor):
-    floor.create(3)
-    old = [floor.take("ann"), floor.take("ben")]
-    floor.take("cem")
+def test_expiry_frees_slots_without_anybody_asking(labeling):
+    labeling.create(3)
+    old = [labeling.take("ann"), labeling.take("ben")]
+    labeling.take("cem")
     for lease in old:
-        floor.age(lease)
+        labeling.age(lease)
 
-    assert floor.sweep() == 2
-    assert floor.sweep() == 0
+    assert labeling.sweep() == 2
+    assert labeling.sweep() == 0
 
 
-def test_whoever_comes_back_gets_their_own_task_with_its_draft_under_a_new_fence(floor):
-    floor.create(2)
-    lease = floor.take()
-    floor.draft(lease, 1, ["half"], active_ms=5)
-    floor.age(lease)
-    floor.sweep()
+def test_whoever_comes_back_gets_their_own_task_with_its_draft_under_a_new_fence(labeling):
+    labeling.create(2)
+    lease = labeling.take()
+    labeling.draft(lease, 1, ["half"], active_ms=5)
+    labeling.age(lease)
+    labeling.sweep()
 
-    again = floor.take()
+    again = labeling.take()
 
     assert (again.assignment_id, again.lease_version, again.draft) == (
         lease.assignment_id,
@@ -227,270 +227,272 @@ def test_whoever_comes_back_gets_their_own_task_with_its_draft_under_a_new_fence
     )
     assert again.display == lease.display
     with pytest.raises(LeaseLost, match="somewhere else"):
-        floor.draft(lease, 2, [])
+        labeling.draft(lease, 2, [])
 
 
-def test_a_lease_that_is_open_can_be_taken_over_by_another_page(floor):
-    floor.create()
-    lease = floor.take()
+def test_a_lease_that_is_open_can_be_taken_over_by_another_page(labeling):
+    labeling.create()
+    lease = labeling.take()
 
-    again = floor.resume(lease)
+    again = labeling.resume(lease)
 
     assert again.lease_version == lease.lease_version + 1
     with pytest.raises(LeaseLost, match="somewhere else"):
-        floor.submit(lease)
-    floor.submit(again)
+        labeling.submit(lease)
+    labeling.submit(again)
 
 
-def test_what_was_given_back_goes_to_others_and_back_only_if_there_is_nothing_new(floor):
-    floor.create(2)
-    lease = floor.take()
-    floor.do(core_leases.release, lease)
+def test_what_was_given_back_goes_to_others_and_back_only_if_there_is_nothing_new(labeling):
+    labeling.create(2)
+    lease = labeling.take()
+    labeling.do(core_leases.release, lease)
 
-    new = floor.take()
-    back = floor.take()
+    new = labeling.take()
+    back = labeling.take()
 
     assert (new.seq, back.seq) == (2, 1)
     assert back.assignment_id == lease.assignment_id
 
 
-def test_what_was_skipped_is_never_offered_again(floor):
-    [task_id] = floor.create()
-    lease = floor.take()
+def test_what_was_skipped_is_never_offered_again(labeling):
+    [task_id] = labeling.create()
+    lease = labeling.take()
 
-    floor.do(task_notes.skip, lease, reason="language", note="I do not read Welsh.")
+    labeling.do(task_notes.skip, lease, reason="language", note="I do not read Welsh.")
 
-    assert floor.lease_next() is None
+    assert labeling.lease_next() is None
     with pytest.raises(LeaseLost, match="skipped"):
-        floor.resume(lease)
-    assert floor.take("ben").seq == floor.task(task_id).seq
+        labeling.resume(lease)
+    assert labeling.take("ben").seq == labeling.task(task_id).seq
 
 
-def test_skipping_everything_is_stopped(floor, monkeypatch):
+def test_skipping_everything_is_stopped(labeling, monkeypatch):
     monkeypatch.setattr(task_notes, "SKIPS_PER_HOUR_MAX", 2)
-    floor.create(3)
+    labeling.create(3)
     for _ in range(2):
-        floor.do(task_notes.skip, floor.take(), reason="too hard")
+        labeling.do(task_notes.skip, labeling.take(), reason="too hard")
 
     with pytest.raises(LimitReached, match="ask a manager"):
-        floor.do(task_notes.skip, floor.take(), reason="too hard")
+        labeling.do(task_notes.skip, labeling.take(), reason="too hard")
 
 
-def test_a_flag_does_not_end_the_work(floor):
-    floor.create()
-    lease = floor.take()
+def test_a_flag_does_not_end_the_work(labeling):
+    labeling.create()
+    lease = labeling.take()
 
-    floor.do(task_notes.flag, lease, reason="broken", note="The picture is missing.")
+    labeling.do(task_notes.flag, lease, reason="broken", note="The picture is missing.")
 
-    floor.submit(lease)
+    labeling.submit(lease)
 
 
 @pytest.mark.parametrize(("reason", "note"), [("", None), (LONG, None), ("other", LONG)])
-def test_reasons_have_bounds(floor, reason, note):
-    floor.create()
-    lease = floor.take()
+def test_reasons_have_bounds(labeling, reason, note):
+    labeling.create()
+    lease = labeling.take()
 
     with pytest.raises(InvalidContent):
-        floor.do(task_notes.skip, lease, reason=reason, note=note)
-    assert floor.lease(lease).status is LeaseStatus.open
+        labeling.do(task_notes.skip, lease, reason=reason, note=note)
+    assert labeling.lease(lease).status is LeaseStatus.open
 
 
 def test_a_task_reported_as_sensitive_is_taken_from_everybody_until_it_is_decided(world):
-    floor = Floor(world, overlap=3)
-    [task_id] = floor.create()
-    leases = [floor.take(user) for user in ("ann", "ben")]
+    labeling = LabelingProject(world, overlap=3)
+    [task_id] = labeling.create()
+    leases = [labeling.take(user) for user in ("ann", "ben")]
 
-    floor.do(task_notes.report_sensitive, leases[0], kind="violence", message="No.")
+    labeling.do(task_notes.report_sensitive, leases[0], kind="violence", message="No.")
 
-    assert floor.lease_next("cem") is None
-    assert floor.lease(leases[1]).status is LeaseStatus.closed
-    assert floor.place(task_id).state is WorkState.quarantined
-    assert floor.violations() == {}
+    assert labeling.lease_next("cem") is None
+    assert labeling.lease(leases[1]).status is LeaseStatus.closed
+    assert labeling.place(task_id).state is WorkState.quarantined
+    assert labeling.violations() == {}
     with pytest.raises(Conflict, match="not in review"):
-        floor.accept(task_id)
+        labeling.accept(task_id)
 
-    floor.decide(review_decisions.dismiss_report, task_id, "boss")
+    labeling.decide(review_decisions.dismiss_report, task_id, "boss")
 
-    assert floor.lease_next("ann") is None
-    assert floor.take("ben").assignment_id == leases[1].assignment_id
-    assert floor.violations() == {}
+    assert labeling.lease_next("ann") is None
+    assert labeling.take("ben").assignment_id == leases[1].assignment_id
+    assert labeling.violations() == {}
 
 
-def test_a_report_that_is_confirmed_completes_the_task_without_threads(floor):
-    [task_id] = floor.create()
-    floor.do(task_notes.report_sensitive, floor.take(), kind="violence", message="No.")
+def test_a_report_that_is_confirmed_completes_the_task_without_threads(labeling):
+    [task_id] = labeling.create()
+    labeling.do(task_notes.report_sensitive, labeling.take(), kind="violence", message="No.")
 
-    floor.decide(review_decisions.confirm_report, task_id, "boss")
+    labeling.decide(review_decisions.confirm_report, task_id, "boss")
 
-    with floor.world.client() as client:
+    with labeling.world.client() as client:
         task = client.get("/v2/task", params={"task_id": task_id}).json()
     assert task["status"] == "completed"
     assert task["sensitive_content_reports"] == [{"type": "violence", "message": "No."}]
     assert "threads" not in task
     with pytest.raises(Conflict, match="not quarantined"):
-        floor.decide(review_decisions.dismiss_report, task_id, "boss")
+        labeling.decide(review_decisions.dismiss_report, task_id, "boss")
 
 
-def test_a_draft_is_saved_revision_by_revision(floor):
-    floor.create()
-    lease = floor.take()
+def test_a_draft_is_saved_revision_by_revision(labeling):
+    labeling.create()
+    lease = labeling.take()
 
-    first = floor.draft(lease, 1, {"a": "1"})
-    same = floor.draft(lease, 1, {"a": "1"})
-    floor.draft(lease, 2, {"a": "2"})
+    first = labeling.draft(lease, 1, {"a": "1"})
+    same = labeling.draft(lease, 1, {"a": "1"})
+    labeling.draft(lease, 2, {"a": "2"})
 
     assert (first.revision, same.revision) == (1, 1)
-    assert (floor.lease(lease).draft_revision, floor.lease(lease).draft) == (2, b'{"a":"2"}')
+    assert (labeling.lease(lease).draft_revision, labeling.lease(lease).draft) == (2, b'{"a":"2"}')
 
 
 @pytest.mark.parametrize("revision", [0, 1, 3, -1])
-def test_a_tab_that_does_not_know_the_last_revision_overwrites_nothing(floor, revision):
-    floor.create()
-    lease = floor.take()
-    floor.draft(lease, 1, ["first tab"])
+def test_a_tab_that_does_not_know_the_last_revision_overwrites_nothing(labeling, revision):
+    labeling.create()
+    lease = labeling.take()
+    labeling.draft(lease, 1, ["first tab"])
 
     with pytest.raises(DraftConflict) as caught:
-        floor.draft(lease, revision, ["second tab"])
+        labeling.draft(lease, revision, ["second tab"])
 
     assert caught.value.revision == 1
-    assert floor.lease(lease).draft == b'["first tab"]'
+    assert labeling.lease(lease).draft == b'["first tab"]'
 
 
-def test_a_draft_has_a_largest_size(floor):
-    floor.create()
-    lease = floor.take()
-    floor.draft(lease, 1, "x" * (core_leases.DRAFT_BYTES_MAX - 2))
+def test_a_draft_has_a_largest_size(labeling):
+    labeling.create()
+    lease = labeling.take()
+    labeling.draft(lease, 1, "x" * (core_leases.DRAFT_BYTES_MAX - 2))
 
     with pytest.raises(TooLarge):
-        floor.draft(lease, 2, "x" * (core_leases.DRAFT_BYTES_MAX - 1))
+        labeling.draft(lease, 2, "x" * (core_leases.DRAFT_BYTES_MAX - 1))
 
 
-def test_active_time_grows_and_is_no_longer_than_the_time_that_passed(floor):
-    floor.create()
-    lease = floor.take()
-    floor.age(lease, 60_000)
+def test_active_time_grows_and_is_no_longer_than_the_time_that_passed(labeling):
+    labeling.create()
+    lease = labeling.take()
+    labeling.age(lease, 60_000)
     times = []
 
     for given_ms in (5000, 3000, -7, 10**15):
-        floor.do(core_leases.heartbeat, lease, active_ms=given_ms)
-        times.append(floor.lease(lease).active_ms)
+        labeling.do(core_leases.heartbeat, lease, active_ms=given_ms)
+        times.append(labeling.lease(lease).active_ms)
 
     assert times[:3] == [5000, 5000, 5000]
     assert 60_000 <= times[3] < 120_000
 
 
 def test_the_order_of_responses_is_drawn_for_each_person_and_kept(world):
-    floor = Floor(world, overlap=100)
+    labeling = LabelingProject(world, overlap=100)
     messages = [make_message("user"), *(make_message(f"model_{n}") for n in range(4))]
-    floor.create(content=make_content(make_turn(messages=messages)))
+    labeling.create(content=make_content(make_turn(messages=messages)))
 
-    orders = [json.loads(floor.take(f"user_{n}").display)["t0u0"] for n in range(30)]
+    orders = [json.loads(labeling.take(f"user_{n}").display)["t0u0"] for n in range(30)]
 
     assert all(sorted(order) == [1, 2, 3, 4] for order in orders)
     assert len({tuple(order) for order in orders}) > 5
 
 
-def test_a_lease_of_somebody_else_is_not_found(floor):
-    floor.create()
-    lease = floor.take()
+def test_a_lease_of_somebody_else_is_not_found(labeling):
+    labeling.create()
+    lease = labeling.take()
 
     with pytest.raises(NotFound):
-        floor.write(lambda tx: core_leases.get_lease(tx, floor.project, "ben", lease.assignment_id))
+        labeling.write(
+            lambda tx: core_leases.get_lease(tx, labeling.project, "ben", lease.assignment_id)
+        )
     stolen = lease_ref(lease).__class__("ben", lease.assignment_id, lease.lease_version)
     with pytest.raises(NotFound):
-        floor.write(lambda tx: core_leases.release(tx, floor.project, stolen))
+        labeling.write(lambda tx: core_leases.release(tx, labeling.project, stolen))
 
 
-def test_somebody_who_is_removed_has_no_task_any_more(floor):
+def test_somebody_who_is_removed_has_no_task_any_more(labeling):
     async def invite(tx):
-        organization_id, _ = await organizations.find_organization(tx, floor.environment_id)
+        organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
         person = await users.invite(
             tx, organization_id, email="ann@example.com", name=None, role=PersonRole.annotator
         )
         return organization_id, person.user_id
 
-    organization_id, user_id = floor.write(invite)
-    floor.create(2)
-    leases = [floor.take(user_id), floor.take(user_id)]
+    organization_id, user_id = labeling.write(invite)
+    labeling.create(2)
+    leases = [labeling.take(user_id), labeling.take(user_id)]
 
-    floor.write(
+    labeling.write(
         lambda tx: users.change(tx, organization_id, user_id, {"status": PersonStatus.removed})
     )
 
     for lease in leases:
         with pytest.raises(LeaseLost):
-            floor.submit(lease, [])
-    assert seqs(floor, "ben cem") == [1, 2]
+            labeling.submit(lease, [])
+    assert seqs(labeling, "ben cem") == [1, 2]
 
 
-def test_a_new_overlap_holds_for_what_nobody_has_begun(floor):
-    begun, fresh = floor.create(2)
-    floor.take()
+def test_a_new_overlap_holds_for_what_nobody_has_begun(labeling):
+    begun, fresh = labeling.create(2)
+    labeling.take()
 
-    floor.set(overlap=3)
+    labeling.set(overlap=3)
 
-    assert (floor.place(begun).needed, floor.place(fresh).needed) == (1, 3)
-
-
-def test_a_task_that_is_reopened_is_done_anew_by_everybody(floor):
-    [task_id] = floor.create()
-    floor.work_on("ann")
-
-    floor.move(lifecycle.reopen_task, task_id)
-    again = floor.take("ann")
-    floor.submit(again, key="anew")
-
-    assert floor.status(task_id) is TaskStatus.completed
-    assert [one.revision for one in floor.counting(task_id)] == [2]
+    assert (labeling.place(begun).needed, labeling.place(fresh).needed) == (1, 3)
 
 
-def test_uploads_and_imports_fill_the_queue(floor):
-    content = json.loads(floor.task(floor.create()[0]).content)
+def test_a_task_that_is_reopened_is_done_anew_by_everybody(labeling):
+    [task_id] = labeling.create()
+    labeling.work_on("ann")
+
+    labeling.move(lifecycle.reopen_task, task_id)
+    again = labeling.take("ann")
+    labeling.submit(again, key="anew")
+
+    assert labeling.status(task_id) is TaskStatus.completed
+    assert [one.revision for one in labeling.counting(task_id)] == [2]
+
+
+def test_uploads_and_imports_fill_the_queue(labeling):
+    content = json.loads(labeling.task(labeling.create()[0]).content)
     rows = [
         {"task_id": "imported", "status": "pending", "content": content},
         {"task_id": "bare", "status": "pending"},
     ]
-    floor.world.load(rows, project="Floor")
-    with floor.world.client() as client:
+    labeling.world.load(rows, project="Floor")
+    with labeling.world.client() as client:
         line = json.dumps({"task_id": "uploaded", "content": content})
         answer = client.post(
-            f"/manage/v1/projects/{floor.project.project_id}/tasks",
+            f"/manage/v1/projects/{labeling.project.project_id}/tasks",
             content=line,
             headers={"content-type": "application/x-ndjson"},
         )
         assert answer.json()["created"] == 1, answer.text
-    is_queued = {one: floor.place(one) is not None for one in ("imported", "bare", "uploaded")}
+    is_queued = {one: labeling.place(one) is not None for one in ("imported", "bare", "uploaded")}
 
-    floor.world.load(
+    labeling.world.load(
         [{"task_id": "imported", "status": "completed", "threads": content}], project="Floor"
     )
 
     assert is_queued == {"imported": True, "bare": False, "uploaded": True}
-    assert floor.place("imported") is None
+    assert labeling.place("imported") is None
 
 
-def test_an_import_that_pauses_a_batch_holds_its_tasks_back(floor):
-    batch = floor.batch("batch_1")
-    floor.create(batch=batch)
+def test_an_import_that_pauses_a_batch_holds_its_tasks_back(labeling):
+    batch = labeling.batch("batch_1")
+    labeling.create(batch=batch)
     value = {
         "id": batch.batch_id,
         "name": "batch_1",
-        "project": floor.project.project_id,
+        "project": labeling.project.project_id,
         "status": "paused",
     }
 
-    _, rejects = floor.world.load([{"kind": "batch", "value": value}], "archive", replace=True)
+    _, rejects = labeling.world.load([{"kind": "batch", "value": value}], "archive", replace=True)
 
     assert rejects == []
-    assert floor.lease_next() is None
+    assert labeling.lease_next() is None
 
 
-def test_what_a_long_upload_creates_needs_as_many_as_the_project_now_says(floor):
+def test_what_a_long_upload_creates_needs_as_many_as_the_project_now_says(labeling):
     """The upload has looked at its project once, when it began."""
-    began = floor.project
-    floor.set(overlap=3)
-    floor.project = began
+    began = labeling.project
+    labeling.set(overlap=3)
+    labeling.project = began
 
-    [task_id] = floor.create()
+    [task_id] = labeling.create()
 
-    assert floor.place(task_id).needed == 3
+    assert labeling.place(task_id).needed == 3

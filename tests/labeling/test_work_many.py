@@ -18,7 +18,7 @@ from benchmarks.annotators import ANSWERS, FORM
 from benchmarks.crews import Crews, make_floors
 from plaudit.store.engine import checks
 from tests.support.harness import ROOT, clean_environment
-from tests.support.labeling_project import Floor
+from tests.support.labeling_project import LabelingProject
 
 SCRIPT = "tests.support.slow_annotator"
 PEOPLE = 60
@@ -65,15 +65,15 @@ def test_every_task_gets_exactly_what_it_needs_and_nothing_that_was_acknowledged
 
 def test_a_process_that_was_stopped_for_longer_than_its_lease_comes_too_late(world):
     """Stopped and let go on, as a notebook that is closed; the work is somebody else's by then."""
-    floor = Floor(world, form=FORM, lease_seconds=1)
-    [task_id] = floor.create()
-    lease = floor.take("slow")
-    floor.draft(lease, 1, ["half"])
+    labeling = LabelingProject(world, form=FORM, lease_seconds=1)
+    [task_id] = labeling.create()
+    lease = labeling.take("slow")
+    labeling.draft(lease, 1, ["half"])
     config = {
         "data": str(world.settings.data),
         "database": world.settings.database,
-        "environment_id": floor.environment_id,
-        "project_id": floor.project.project_key,
+        "environment_id": labeling.environment_id,
+        "project_id": labeling.project.project_key,
         "user_id": "slow",
         "lease": lease.assignment_id,
         "answers": ANSWERS,
@@ -89,13 +89,13 @@ def test_a_process_that_was_stopped_for_longer_than_its_lease_comes_too_late(wor
         assert slow.stdout.readline() == "ready\n"
         slow.send_signal(signal.SIGSTOP)
         time.sleep(1.2)
-        other = floor.take("quick")
+        other = labeling.take("quick")
         slow.send_signal(signal.SIGCONT)
         slow.stdin.write("go\n")
         slow.stdin.flush()
         said = slow.stdout.readline()
 
     assert said == "lease_lost\n"
-    assert floor.lease(lease).draft == b'["half"]'
-    floor.submit(other)
-    assert [one.user_id for one in floor.counting(task_id)] == ["quick"]
+    assert labeling.lease(lease).draft == b'["half"]'
+    labeling.submit(other)
+    assert [one.user_id for one in labeling.counting(task_id)] == ["quick"]

@@ -7,28 +7,28 @@ import json
 from plaudit.workspace.annotate import annotation_view
 from tests.labeling.test_work_submissions import delivered, values
 from tests.support.builders import make_message, make_turn
-from tests.support.labeling_project import FORM, LIKERT, OVERALL, WHY, Floor, make_content
+from tests.support.labeling_project import FORM, LIKERT, OVERALL, WHY, LabelingProject, make_content
 
 RANKING = {"key": "ranking", "level": "turn", "type": "ranked_groups", "required": True}
 
 
 def test_more_than_two_responses_are_ranked(world):
-    floor = Floor(world, form={"fields": [RANKING, LIKERT, OVERALL]})
+    labeling = LabelingProject(world, form={"fields": [RANKING, LIKERT, OVERALL]})
     messages = [make_message("user"), *(make_message(f"model_{n}") for n in "abc")]
-    [task_id] = floor.create(content=make_content(make_turn(messages=messages)))
-    lease = floor.take()
+    [task_id] = labeling.create(content=make_content(make_turn(messages=messages)))
+    lease = labeling.take()
     order = json.loads(lease.display)["t0u0"]
     at = {name: order.index(index) + 1 for index, name in enumerate("abc", 1)}
     graded = [
         {"at": "t0u0", "position": position, "key": "overall", "value": 3} for position in (1, 2, 3)
     ]
 
-    floor.submit(
+    labeling.submit(
         lease,
         [*graded, {"at": "t0u0", "key": "ranking", "value": [[at["b"]], [at["a"], at["c"]]]}],
     )
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
     found = values(turn["annotations"])
     assert found["ranking"][0] == ["model_b"]
     assert set(found["ranking"][1]) == {"model_a", "model_c"}
@@ -37,28 +37,28 @@ def test_more_than_two_responses_are_ranked(world):
 
 
 def test_a_response_written_from_nothing_becomes_a_message(world):
-    floor = Floor(world, types=["SFT"], form=None)
+    labeling = LabelingProject(world, types=["SFT"], form=None)
     turn = make_turn(messages=[make_message("user", "Say hello.")])
-    [task_id] = floor.create(content=make_content(turn))
-    lease = floor.take()
+    [task_id] = labeling.create(content=make_content(turn))
+    lease = labeling.take()
 
-    floor.submit(lease, [{"at": "t0u0", "key": "response", "value": "Hello! @Response 1"}])
+    labeling.submit(lease, [{"at": "t0u0", "key": "response", "value": "Hello! @Response 1"}])
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
     written = turn["messages"][-1]
     assert (written["role"], written["source_id"]) == ("assistant", "human")
     assert written["content"]["text"] == "Hello! @Response 1"
 
 
 def test_several_people_write_several_responses(world):
-    floor = Floor(world, types=["SFT"], form=None, overlap=2)
+    labeling = LabelingProject(world, types=["SFT"], form=None, overlap=2)
     turn = make_turn(messages=[make_message("user", "Say hello.")])
-    [task_id] = floor.create(content=make_content(turn))
+    [task_id] = labeling.create(content=make_content(turn))
     for user_id in ("ann", "ben"):
         said = f"Hello from {user_id}."
-        floor.submit(floor.take(user_id), [{"at": "t0u0", "key": "response", "value": said}])
+        labeling.submit(labeling.take(user_id), [{"at": "t0u0", "key": "response", "value": said}])
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
 
     assert [(one["source_id"], one["content"]["text"]) for one in turn["messages"][1:]] == [
         ("human", "Hello from ann."),
@@ -67,19 +67,19 @@ def test_several_people_write_several_responses(world):
 
 
 def test_steps_are_marked_one_by_one(world):
-    floor = Floor(world, types=["Process Supervision"], form=None)
+    labeling = LabelingProject(world, types=["Process Supervision"], form=None)
     chunks = [{"type": "text", "text": text, "annotations": []} for text in ("1 + 1", "= 3")]
     message = make_message("model", content={"text": "1 + 1 = 3", "chunks": chunks})
     turn = make_turn(messages=[make_message("user", "1 + 1?"), message])
-    [task_id] = floor.create(content=make_content(turn))
+    [task_id] = labeling.create(content=make_content(turn))
     where = {"at": "t0u0", "position": 1, "key": "step_label"}
 
-    floor.submit(
-        floor.take(),
+    labeling.submit(
+        labeling.take(),
         [where | {"chunk": 0, "value": "correct"}, where | {"chunk": 1, "value": "incorrect"}],
     )
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
     marked = turn["messages"][1]["content"]["chunks"]
     assert [values(one["annotations"]) for one in marked] == [
         {"step_label": "correct"},
@@ -88,7 +88,7 @@ def test_steps_are_marked_one_by_one(world):
 
 
 def test_rubric_criteria_are_scored_with_their_weights(world):
-    floor = Floor(world, types=["Rubrics"], form=None)
+    labeling = LabelingProject(world, types=["Rubrics"], form=None)
     rubric = {
         "criteria_definitions": [
             {"id": "short", "criterion": "Is it short?", "weight": 2, "annotations": []},
@@ -97,19 +97,19 @@ def test_rubric_criteria_are_scored_with_their_weights(world):
         ]
     }
     turn = make_turn(messages=[make_message("user"), make_message("model")], rubrics=[rubric])
-    [task_id] = floor.create(content=make_content(turn))
+    [task_id] = labeling.create(content=make_content(turn))
     where = {"at": "t0u0", "position": 1}
     met = {"short": True, "true": False, "rude": True}
 
-    floor.submit(
-        floor.take(),
+    labeling.submit(
+        labeling.take(),
         [
             *(where | {"criterion": c, "key": "score", "value": v} for c, v in met.items()),
             where | {"criterion": "true", "key": "evidence", "value": "It says 3."},
         ],
     )
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
     [evaluation] = turn["messages"][1]["rubric_evaluations"]
     scores = {
         one["criterion_definition_id"]: one["score"] for one in evaluation["criteria_evaluations"]
@@ -122,12 +122,12 @@ def test_rubric_criteria_are_scored_with_their_weights(world):
 
 def test_no_answer_is_an_answer_where_the_form_offers_it(world):
     fields = [OVERALL | {"cannot_assess": True, "not_applicable": True}, LIKERT, WHY]
-    floor = Floor(world, form={"fields": fields})
-    [task_id] = floor.create()
-    lease = floor.take()
+    labeling = LabelingProject(world, form={"fields": fields})
+    [task_id] = labeling.create()
+    lease = labeling.take()
     where = {"at": "t0u0", "key": "overall"}
 
-    floor.submit(
+    labeling.submit(
         lease,
         [
             where | {"position": 1, "cannot_assess": True, "justification": "It is in Welsh."},
@@ -136,7 +136,7 @@ def test_no_answer_is_an_answer_where_the_form_offers_it(world):
         ],
     )
 
-    messages = delivered(floor, task_id)["threads"][0]["turns"][0]["messages"][1:]
+    messages = delivered(labeling, task_id)["threads"][0]["turns"][0]["messages"][1:]
     found = [one["annotations"][0] for one in messages]
     by_kind = {bool(one.get("cannot_assess")): one for one in found}
     assert by_kind[True]["justification"] == "It is in Welsh."
@@ -145,12 +145,12 @@ def test_no_answer_is_an_answer_where_the_form_offers_it(world):
 
 
 def test_turns_that_only_led_there_are_not_asked_about(world):
-    floor = Floor(world, form=FORM)
+    labeling = LabelingProject(world, form=FORM)
     earlier = make_turn("turn_0", [make_message("user", "Hi."), make_message("model", "Hello.")])
     later = make_turn("turn_1", [make_message("user"), make_message("a"), make_message("b")])
-    floor.create(content=make_content(earlier, later))
+    labeling.create(content=make_content(earlier, later))
 
-    task = floor.asked(floor.take())
+    task = labeling.asked(labeling.take())
 
     assert {question.target.at for question in task.questions} == {"t0u1"}
     [thread] = annotation_view.build(task.form, task.content, task.display).threads

@@ -15,51 +15,51 @@ from plaudit.model.labeling import WorkState
 from plaudit.store.tasks import tasks
 from tests.labeling.test_work_submissions import delivered, judge
 from tests.support.builders import make_message, make_turn
-from tests.support.labeling_project import Floor, make_content
+from tests.support.labeling_project import LabelingProject, make_content
 
 LIKERT_2 = {"at": "t0u0", "key": "likert_value", "value": 2}
 
 
-def standing(floor: Floor, task_id: str):
+def standing(labeling: LabelingProject, task_id: str):
     async def run(tx):
-        task = await tasks.find_task(tx, floor.environment_id, task_id)
-        return await question_results.review_state(tx, floor.project, task)
+        task = await tasks.find_task(tx, labeling.environment_id, task_id)
+        return await question_results.review_state(tx, labeling.project, task)
 
-    return floor.write(run)
-
-
-def said(floor: Floor, task_id: str):
-    seq = floor.task(task_id).seq
-    return floor.write(lambda tx: review_queue.list_actions(tx, floor.project, seq))
+    return labeling.write(run)
 
 
-def outcome(floor: Floor, task_id: str, key: str):
-    return next(one for one in standing(floor, task_id).results if one.question.field.key == key)
+def said(labeling: LabelingProject, task_id: str):
+    seq = labeling.task(task_id).seq
+    return labeling.write(lambda tx: review_queue.list_actions(tx, labeling.project, seq))
 
 
-def turn_of(floor: Floor, task_id: str) -> dict:
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+def outcome(labeling: LabelingProject, task_id: str, key: str):
+    return next(one for one in standing(labeling, task_id).results if one.question.field.key == key)
+
+
+def turn_of(labeling: LabelingProject, task_id: str) -> dict:
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
     return turn
 
 
-def correct(floor: Floor, task_id: str, fixes, user_id: str = "rev", **more):
-    return floor.decide(review_decisions.correct, task_id, user_id, fixes=fixes, **more)
+def correct(labeling: LabelingProject, task_id: str, fixes, user_id: str = "rev", **more):
+    return labeling.decide(review_decisions.correct, task_id, user_id, fixes=fixes, **more)
 
 
-def completed_at(floor: Floor, task_id: str) -> str:
-    return delivered(floor, task_id)["completed_at"]
+def completed_at(labeling: LabelingProject, task_id: str) -> str:
+    return delivered(labeling, task_id)["completed_at"]
 
 
 # What a reviewer sees
 
 
 def test_each_answer_stands_with_who_gave_it_and_what_they_come_to(world):
-    floor = Floor(world, overlap=3, review="all")
-    [task_id] = floor.create()
+    labeling = LabelingProject(world, overlap=3, review="all")
+    [task_id] = labeling.create()
     for user_id, likert in (("ann", 1), ("ben", 2), ("cem", 2)):
-        judge(floor, user_id, likert)
+        judge(labeling, user_id, likert)
 
-    found = outcome(floor, task_id, "likert_value")
+    found = outcome(labeling, task_id, "likert_value")
 
     assert [(one.submission.user_id, one.answer.value) for one in found.answers] == [
         ("ann", 1),
@@ -67,27 +67,27 @@ def test_each_answer_stands_with_who_gave_it_and_what_they_come_to(world):
         ("cem", 2),
     ]
     assert (found.answer.value, found.is_disputed, found.is_unresolved) == (2, True, False)
-    agreed = outcome(floor, task_id, "overall")
+    agreed = outcome(labeling, task_id, "overall")
     assert (agreed.answer.value, agreed.is_disputed) == (3, False)
-    assert not outcome(floor, task_id, "justification").is_disputed
+    assert not outcome(labeling, task_id, "justification").is_disputed
 
 
 def test_a_question_without_a_majority_is_unresolved_until_it_is_fixed(world):
-    floor = Floor(world, overlap=2)
-    [task_id] = floor.create()
+    labeling = LabelingProject(world, overlap=2)
+    [task_id] = labeling.create()
     for user_id, likert in (("ann", 1), ("ben", 3)):
-        judge(floor, user_id, likert)
+        judge(labeling, user_id, likert)
 
-    found = outcome(floor, task_id, "likert_value")
+    found = outcome(labeling, task_id, "likert_value")
 
     assert (found.is_unresolved, found.answer) == (True, None)
     with pytest.raises(AnswersRejected) as refused:
-        floor.accept(task_id)
+        labeling.accept(task_id)
     assert [(one.at, one.key) for one in refused.value.faults] == [("t0u0", "likert_value")]
-    floor.accept(task_id, [LIKERT_2])
-    delivered_one = outcome(floor, task_id, "likert_value")
+    labeling.accept(task_id, [LIKERT_2])
+    delivered_one = outcome(labeling, task_id, "likert_value")
     assert (delivered_one.answer.value, delivered_one.is_unresolved) == (2, False)
-    assert floor.violations() == {}
+    assert labeling.violations() == {}
 
 
 def test_what_was_delivered_is_read_back_for_each_kind_of_question(world):
@@ -97,19 +97,19 @@ def test_what_was_delivered_is_read_back_for_each_kind_of_question(world):
             {"id": "true", "criterion": "Is it true?", "weight": 3, "annotations": []},
         ]
     }
-    floor = Floor(world, types=["Rubrics"], form=None)
+    labeling = LabelingProject(world, types=["Rubrics"], form=None)
     turn = make_turn(messages=[make_message("user"), make_message("model")], rubrics=[rubric])
-    [task_id] = floor.create(content=make_content(turn))
+    [task_id] = labeling.create(content=make_content(turn))
     where = {"at": "t0u0", "position": 1}
     given = {"short": True, "true": False}
-    floor.submit(
-        floor.take(),
+    labeling.submit(
+        labeling.take(),
         [where | {"criterion": c, "key": "score", "value": v} for c, v in given.items()],
     )
 
     found = {
         one.question.target.criterion: one.answer.value
-        for one in standing(floor, task_id).results
+        for one in standing(labeling, task_id).results
         if one.question.field.key == "score"
     }
 
@@ -119,105 +119,107 @@ def test_what_was_delivered_is_read_back_for_each_kind_of_question(world):
 # Decisions
 
 
-def test_a_decision_on_answers_that_have_changed_since_is_refused(floor):
-    floor.set(review="all")
-    [task_id] = floor.create()
-    lease = judge(floor, "ann", 1)
-    seen = standing(floor, task_id).revision
-    again = floor.undo(lease)
-    floor.submit(again, key="second")
+def test_a_decision_on_answers_that_have_changed_since_is_refused(labeling):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    lease = judge(labeling, "ann", 1)
+    seen = standing(labeling, task_id).revision
+    again = labeling.undo(lease)
+    labeling.submit(again, key="second")
 
     for verb, args, more in (
         (review_decisions.accept, ("rev",), {}),
         (review_decisions.send_back, ("rev", "ann"), {"comment": "Look again."}),
     ):
         with pytest.raises(Conflict, match="changed since"):
-            floor.decide(verb, task_id, *args, revision=seen, **more)
+            labeling.decide(verb, task_id, *args, revision=seen, **more)
 
-    assert floor.status(task_id) is TaskStatus.pending
-    floor.decide(
-        review_decisions.accept, task_id, "rev", revision=standing(floor, task_id).revision
+    assert labeling.status(task_id) is TaskStatus.pending
+    labeling.decide(
+        review_decisions.accept, task_id, "rev", revision=standing(labeling, task_id).revision
     )
 
 
 @pytest.mark.parametrize("comment", ["", " \n ", "x" * (review_decisions.COMMENT_CHARS_MAX + 1)])
-def test_work_goes_back_with_a_comment_or_not_at_all(floor, comment):
-    floor.set(review="all")
-    [task_id] = floor.create()
-    judge(floor, "ann", 1)
+def test_work_goes_back_with_a_comment_or_not_at_all(labeling, comment):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 1)
 
     with pytest.raises(InvalidContent):
-        floor.decide(review_decisions.send_back, task_id, "rev", "ann", comment=comment)
+        labeling.decide(review_decisions.send_back, task_id, "rev", "ann", comment=comment)
 
-    assert floor.place(task_id).state is WorkState.in_review
+    assert labeling.place(task_id).state is WorkState.in_review
 
 
-def test_who_gets_work_back_is_told_why_until_they_submit_again(floor):
-    floor.set(review="all")
-    [task_id] = floor.create()
-    judge(floor, "ann", 1)
-    floor.decide(
+def test_who_gets_work_back_is_told_why_until_they_submit_again(labeling):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 1)
+    labeling.decide(
         review_decisions.send_back, task_id, "rev", "ann", comment="Read the prompt again."
     )
 
     def told(user_id):
-        return floor.write(lambda tx: review_queue.list_returned(tx, floor.project, user_id))
+        return labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, user_id))
 
     def reason(lease):
-        return floor.write(lambda tx: review_queue.find_returned_task(tx, floor.project, lease))
+        return labeling.write(
+            lambda tx: review_queue.find_returned_task(tx, labeling.project, lease)
+        )
 
     [returned] = told("ann")
     assert returned.comment == "Read the prompt again."
     assert told("ben") == []
-    lease = floor.take("ann")
+    lease = labeling.take("ann")
     assert told("ann") == []
     assert reason(lease).comment == "Read the prompt again."
-    floor.submit(lease, key="second")
-    assert reason(floor.lease(lease)) is None
+    labeling.submit(lease, key="second")
+    assert reason(labeling.lease(lease)) is None
 
 
-def test_reasons_alone_are_no_fix(floor):
-    floor.set(review="all")
-    [task_id] = floor.create()
-    judge(floor, "ann", 1)
+def test_reasons_alone_are_no_fix(labeling):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 1)
 
     with pytest.raises(AnswersRejected):
-        floor.accept(task_id, [{"at": "t0u0", "key": "likert_value", "justification": "So."}])
+        labeling.accept(task_id, [{"at": "t0u0", "key": "likert_value", "justification": "So."}])
 
-    assert floor.status(task_id) is TaskStatus.pending
+    assert labeling.status(task_id) is TaskStatus.pending
 
 
-def test_accepting_keeps_what_people_answered_and_what_was_changed(floor):
-    floor.set(review="all")
-    [task_id] = floor.create()
-    judge(floor, "ann", 6)
-    [before] = floor.counting(task_id)
+def test_accepting_keeps_what_people_answered_and_what_was_changed(labeling):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 6)
+    [before] = labeling.counting(task_id)
 
-    floor.accept(task_id, [LIKERT_2])
+    labeling.accept(task_id, [LIKERT_2])
 
-    [after] = floor.counting(task_id)
+    [after] = labeling.counting(task_id)
     assert after.answers == before.answers
-    [note] = said(floor, task_id)
+    [note] = said(labeling, task_id)
     assert (note.kind, note.user_id) == ("accept", "rev")
     assert [(was.value, now.value) for was, now in note.fixes] == [(6, 2)]
 
 
 def test_the_same_task_is_drawn_for_the_sample_however_often_it_is_done(world):
-    floor = Floor(world, review="sample", review_percent=50)
-    task_ids = floor.create(12)
+    labeling = LabelingProject(world, review="sample", review_percent=50)
+    task_ids = labeling.create(12)
     first = {}
     for _ in task_ids:
-        lease = floor.take()
-        floor.submit(lease)
-        task_id = next(one for one in task_ids if floor.task(one).seq == lease.seq)
-        first[task_id] = floor.status(task_id)
-        again = floor.undo(lease)
-        floor.submit(again, key="second")
+        lease = labeling.take()
+        labeling.submit(lease)
+        task_id = next(one for one in task_ids if labeling.task(one).seq == lease.seq)
+        first[task_id] = labeling.status(task_id)
+        again = labeling.undo(lease)
+        labeling.submit(again, key="second")
 
-    assert {one: floor.status(one) for one in task_ids} == first
+    assert {one: labeling.status(one) for one in task_ids} == first
     assert set(first.values()) == {TaskStatus.pending, TaskStatus.completed}
     for task_id in task_ids:
-        place = floor.place(task_id)
+        place = labeling.place(task_id)
         assert (place is None) == (first[task_id] is TaskStatus.completed)
         if place is not None:
             assert (place.state, place.reason) == (WorkState.in_review, "sample")
@@ -226,14 +228,14 @@ def test_the_same_task_is_drawn_for_the_sample_however_often_it_is_done(world):
 # At the same moment
 
 
-def test_of_two_reviewers_who_decide_at_once_one_decides(floor, at_once):
-    floor.set(review="all")
+def test_of_two_reviewers_who_decide_at_once_one_decides(labeling, at_once):
+    labeling.set(review="all")
     for number in range(6):
-        [task_id] = floor.create()
-        judge(floor, f"user_{number}", 1)
+        [task_id] = labeling.create()
+        judge(labeling, f"user_{number}", 1)
 
         found = at_once(
-            floor,
+            labeling,
             lambda own, t=task_id: own.accept(t, [LIKERT_2]),
             lambda own, t=task_id: own.accept(t, user_id="boss"),
             lambda own, t=task_id, u=f"user_{number}": own.decide(
@@ -242,8 +244,8 @@ def test_of_two_reviewers_who_decide_at_once_one_decides(floor, at_once):
         )
 
         assert sum(isinstance(one, Problem) for one in found) == 2
-        [note] = said(floor, task_id)
-        assert (note.kind == "send_back") == (floor.status(task_id) is TaskStatus.pending)
+        [note] = said(labeling, task_id)
+        assert (note.kind == "send_back") == (labeling.status(task_id) is TaskStatus.pending)
         if note.kind == "send_back":
-            floor.submit(floor.take(f"user_{number}"), key="second")
-            floor.accept(task_id)
+            labeling.submit(labeling.take(f"user_{number}"), key="second")
+            labeling.accept(task_id)

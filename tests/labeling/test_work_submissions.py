@@ -23,14 +23,14 @@ from plaudit.errors import (
 from plaudit.model.core import BatchStatus, TaskStatus
 from plaudit.model.labeling import LeaseStatus, WorkState
 from plaudit.wire.v2.task import Task
-from tests.support.labeling_project import Floor
+from tests.support.labeling_project import LabelingProject
 
 OPTS = "annotation_details,model_parameters,submissions"
 
 
-def delivered(floor: Floor, task_id: str, opts: str = OPTS) -> dict:
+def delivered(labeling: LabelingProject, task_id: str, opts: str = OPTS) -> dict:
     """The task as clients get it."""
-    with floor.world.client() as client:
+    with labeling.world.client() as client:
         answer = client.get("/v2/task", params={"task_id": task_id, "opts": opts})
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -45,25 +45,25 @@ def chosen(value):
     return lambda possible: value if value in possible else possible[0]
 
 
-def judge(floor: Floor, user_id: str, likert: int, overall: int = 3):
+def judge(labeling: LabelingProject, user_id: str, likert: int, overall: int = 3):
     """Work on the next task: `likert` is said of the responses in their own order."""
-    lease = floor.take(user_id)
+    lease = labeling.take(user_id)
     is_swapped = json.loads(lease.display)["t0u0"] == [2, 1]
-    answers = floor.answers(lease)
+    answers = labeling.answers(lease)
     for one in answers:
         if one["key"] == "likert_value":
             one["value"] = 8 - likert if is_swapped else likert
         elif one["key"] == "overall":
             one["value"] = overall
-    floor.submit(lease, answers)
+    labeling.submit(lease, answers)
     return lease
 
 
-def test_a_submission_completes_a_task_with_what_was_answered(floor):
-    [task_id] = floor.create(metadata={"a": 1})
-    judge(floor, "ann", 2, overall=4)
+def test_a_submission_completes_a_task_with_what_was_answered(labeling):
+    [task_id] = labeling.create(metadata={"a": 1})
+    judge(labeling, "ann", 2, overall=4)
 
-    task = delivered(floor, task_id)
+    task = delivered(labeling, task_id)
 
     [thread] = task["threads"]
     [turn] = thread["turns"]
@@ -80,11 +80,11 @@ def test_a_submission_completes_a_task_with_what_was_answered(floor):
     msgspec.convert(task, Task)
 
 
-def test_annotations_carry_what_the_form_says(floor):
-    [task_id] = floor.create()
-    judge(floor, "ann", 2)
+def test_annotations_carry_what_the_form_says(labeling):
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 2)
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
     overall = turn["messages"][1]["annotations"][0]
 
     assert overall["id"].endswith(task_id)
@@ -93,15 +93,15 @@ def test_annotations_carry_what_the_form_says(floor):
 
 
 def test_answers_follow_the_response_and_not_the_place_where_it_stood(world):
-    floor = Floor(world, overlap=20, review="none")
-    [task_id] = floor.create()
+    labeling = LabelingProject(world, overlap=20, review="none")
+    [task_id] = labeling.create()
     swapped = set()
     for number in range(20):
-        lease = floor.take(f"user_{number}")
+        lease = labeling.take(f"user_{number}")
         order = json.loads(lease.display)["t0u0"]
         swapped.add(order == [2, 1])
         good = order.index(1) + 1  # base_model, wherever it is shown
-        floor.submit(
+        labeling.submit(
             lease,
             [
                 {"at": "t0u0", "position": good, "key": "overall", "value": 5},
@@ -111,7 +111,7 @@ def test_answers_follow_the_response_and_not_the_place_where_it_stood(world):
             ],
         )
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
     found = values(turn["annotations"])
 
     assert swapped == {True, False}
@@ -124,23 +124,23 @@ def test_answers_follow_the_response_and_not_the_place_where_it_stood(world):
     assert {one["value"] for one in why["votes"]} == {"@Response 1 is right."}
 
 
-def test_a_tie_selects_nobody(floor):
-    [task_id] = floor.create()
-    judge(floor, "ann", 4)
+def test_a_tie_selects_nobody(labeling):
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 4)
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
 
     assert "selected_model_id" not in values(turn["annotations"])
     assert values(turn["annotations"])["likert_value"] == 4
 
 
 def test_several_judges_come_to_one_value_with_their_votes_beside_it(world):
-    floor = Floor(world, overlap=3)
-    [task_id] = floor.create()
+    labeling = LabelingProject(world, overlap=3)
+    [task_id] = labeling.create()
     for user_id, likert in (("ann", 1), ("ben", 2), ("cem", 6)):
-        judge(floor, user_id, likert)
+        judge(labeling, user_id, likert)
 
-    [thread] = delivered(floor, task_id)["threads"]
+    [thread] = delivered(labeling, task_id)["threads"]
     [turn] = thread["turns"]
     likert = next(one for one in turn["annotations"] if one["key"] == "likert_value")
 
@@ -151,165 +151,166 @@ def test_several_judges_come_to_one_value_with_their_votes_beside_it(world):
         ("cem", 6),
     ]
     assert [one["contributor_id"] for one in thread["submissions"]] == ["ann", "ben", "cem"]
-    plain = json.dumps(delivered(floor, task_id, "model_parameters"))
+    plain = json.dumps(delivered(labeling, task_id, "model_parameters"))
     assert "votes" not in plain
     assert "ann" not in json.loads(plain)["threads"][0].get("submissions", [])
 
 
 def test_answers_that_leave_a_question_open_wait_for_a_reviewer_who_answers_it(world):
-    floor = Floor(world, overlap=2)
-    [task_id] = floor.create()
-    judge(floor, "ann", 1, overall=2)
-    judge(floor, "ben", 3, overall=2)
+    labeling = LabelingProject(world, overlap=2)
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 1, overall=2)
+    judge(labeling, "ben", 3, overall=2)
 
-    assert floor.status(task_id) is TaskStatus.pending
-    assert floor.place(task_id).reason == "open questions"
+    assert labeling.status(task_id) is TaskStatus.pending
+    assert labeling.place(task_id).reason == "open questions"
     with pytest.raises(AnswersRejected) as caught:
-        floor.accept(task_id)
+        labeling.accept(task_id)
     assert [one.key for one in caught.value.faults] == ["likert_value"]
 
-    floor.accept(task_id, [{"at": "t0u0", "key": "likert_value", "value": 2}])
+    labeling.accept(task_id, [{"at": "t0u0", "key": "likert_value", "value": 2}])
 
-    [turn] = delivered(floor, task_id)["threads"][0]["turns"]
+    [turn] = delivered(labeling, task_id)["threads"][0]["turns"]
     likert = next(one for one in turn["annotations"] if one["key"] == "likert_value")
     assert likert["value"] == 2
     assert [one["value"] for one in likert["votes"]] == [1, 3]
     assert values(turn["annotations"])["selected_model_id"] == "base_model"
 
 
-def test_where_everything_is_reviewed_nothing_is_delivered_before(floor):
-    floor.set(review="all")
-    [task_id] = floor.create()
-    judge(floor, "ann", 1)
+def test_where_everything_is_reviewed_nothing_is_delivered_before(labeling):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 1)
 
-    assert floor.status(task_id) is TaskStatus.pending
+    assert labeling.status(task_id) is TaskStatus.pending
     assert [
-        one.seq for one in floor.write(lambda tx: review_queue.list_in_review(tx, floor.project))
+        one.seq
+        for one in labeling.write(lambda tx: review_queue.list_in_review(tx, labeling.project))
     ]
-    floor.accept(task_id)
-    assert floor.status(task_id) is TaskStatus.completed
+    labeling.accept(task_id)
+    assert labeling.status(task_id) is TaskStatus.completed
 
 
-def test_a_sample_is_drawn_by_the_task_and_has_about_the_size_asked_for(floor):
-    floor.set(review="sample", review_percent=30)
+def test_a_sample_is_drawn_by_the_task_and_has_about_the_size_asked_for(labeling):
+    labeling.set(review="sample", review_percent=30)
     ids = [f"task_{number}" for number in range(2000)]
 
-    drawn = [submissions.review_reason(floor.project, one) for one in ids]
+    drawn = [submissions.review_reason(labeling.project, one) for one in ids]
 
-    assert drawn == [submissions.review_reason(floor.project, one) for one in ids]
+    assert drawn == [submissions.review_reason(labeling.project, one) for one in ids]
     assert 500 < drawn.count("sample") < 700
     assert set(drawn) == {"sample", None}
 
 
-def test_work_that_is_sent_back_waits_for_its_author_alone(floor):
-    floor.set(review="all")
-    [task_id] = floor.create()
-    lease = judge(floor, "ann", 1)
+def test_work_that_is_sent_back_waits_for_its_author_alone(labeling):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    lease = judge(labeling, "ann", 1)
 
-    floor.decide(review_decisions.send_back, task_id, "rev", "ann", comment="Look again.")
+    labeling.decide(review_decisions.send_back, task_id, "rev", "ann", comment="Look again.")
 
-    assert floor.lease_next("ben") is None
-    again = floor.take("ann")
+    assert labeling.lease_next("ben") is None
+    again = labeling.take("ann")
     assert (again.assignment_id, again.lease_version > lease.lease_version) == (
         lease.assignment_id,
         True,
     )
     assert json.loads(again.draft)
-    floor.submit(again, key="second")
-    [one] = floor.counting(task_id)
+    labeling.submit(again, key="second")
+    [one] = labeling.counting(task_id)
     assert (one.revision, one.supersedes is not None) == (2, True)
-    assert floor.place(task_id).state is WorkState.in_review
+    assert labeling.place(task_id).state is WorkState.in_review
 
 
-def test_work_that_was_never_submitted_cannot_be_sent_back(floor):
-    floor.set(review="all")
-    [task_id] = floor.create()
-    judge(floor, "ann", 1)
+def test_work_that_was_never_submitted_cannot_be_sent_back(labeling):
+    labeling.set(review="all")
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 1)
 
     with pytest.raises(NotFound):
-        floor.decide(review_decisions.send_back, task_id, "rev", "ben", comment="Look again.")
+        labeling.decide(review_decisions.send_back, task_id, "rev", "ben", comment="Look again.")
 
 
-def test_the_last_task_of_a_batch_completes_it(floor):
-    batch = floor.batch()
-    floor.create(2, batch=batch)
+def test_the_last_task_of_a_batch_completes_it(labeling):
+    batch = labeling.batch()
+    labeling.create(2, batch=batch)
 
     statuses = []
     for _ in range(2):
-        judge(floor, "ann", 1)
-        statuses.append(floor.fresh_batch(batch).status)
+        judge(labeling, "ann", 1)
+        statuses.append(labeling.fresh_batch(batch).status)
 
     assert statuses == [BatchStatus.in_progress, BatchStatus.completed]
 
 
-def test_the_same_submission_again_is_received_once(floor):
-    [task_id] = floor.create()
-    lease = floor.take()
-    answers = floor.answers(lease)
+def test_the_same_submission_again_is_received_once(labeling):
+    [task_id] = labeling.create()
+    lease = labeling.take()
+    answers = labeling.answers(lease)
 
-    first = floor.submit(lease, answers)
-    again = floor.submit(lease, answers)
+    first = labeling.submit(lease, answers)
+    again = labeling.submit(lease, answers)
 
     assert (again.submission_id, again.is_repeated) == (first.submission_id, True)
     assert (first.outcome, again.outcome) == ("completed", "completed")
-    assert len(floor.counting(task_id)) == 1
+    assert len(labeling.counting(task_id)) == 1
     with pytest.raises(IdempotencyMismatch):
-        floor.submit(lease, [*answers, answers[0]])
+        labeling.submit(lease, [*answers, answers[0]])
     with pytest.raises(LeaseLost, match="submitted"):
-        floor.submit(lease, answers, key="another")
+        labeling.submit(lease, answers, key="another")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\nb"])
-def test_a_submission_needs_a_usable_key(floor, key):
-    floor.create()
+def test_a_submission_needs_a_usable_key(labeling, key):
+    labeling.create()
 
     with pytest.raises(InvalidContent):
-        floor.submit(floor.take(), key=key)
+        labeling.submit(labeling.take(), key=key)
 
 
-def test_answers_that_are_refused_leave_everything_as_it_was(floor):
-    [task_id] = floor.create()
-    lease = floor.take()
-    floor.draft(lease, 1, ["half"])
+def test_answers_that_are_refused_leave_everything_as_it_was(labeling):
+    [task_id] = labeling.create()
+    lease = labeling.take()
+    labeling.draft(lease, 1, ["half"])
 
     with pytest.raises(AnswersRejected) as caught:
-        floor.submit(lease, [{"at": "t0u0", "position": 1, "key": "overall", "value": 9}])
+        labeling.submit(lease, [{"at": "t0u0", "position": 1, "key": "overall", "value": 9}])
 
     assert [(one.pointer, one.key, one.position) for one in caught.value.faults] == [
         ("/0/value", "overall", 1),
         ("", "overall", 2),
         ("", "likert_value", None),
     ]
-    assert floor.lease(lease).draft == b'["half"]'
-    assert floor.place(task_id).submitted_count == 0
-    floor.submit(lease)
+    assert labeling.lease(lease).draft == b'["half"]'
+    assert labeling.place(task_id).submitted_count == 0
+    labeling.submit(lease)
 
 
-def test_answers_kept_as_given_never_change(floor):
-    [task_id] = floor.create()
-    lease = floor.take()
-    floor.submit(lease)
-    [first] = floor.counting(task_id)
-    again = floor.undo(lease)
-    answers = floor.answers(again, chosen(5))
-    floor.submit(again, answers, key="second")
+def test_answers_kept_as_given_never_change(labeling):
+    [task_id] = labeling.create()
+    lease = labeling.take()
+    labeling.submit(lease)
+    [first] = labeling.counting(task_id)
+    again = labeling.undo(lease)
+    answers = labeling.answers(again, chosen(5))
+    labeling.submit(again, answers, key="second")
 
-    [second] = floor.counting(task_id)
+    [second] = labeling.counting(task_id)
 
     assert second.supersedes == first.submission_id
     assert second.answers != first.answers
-    assert floor.lease(lease).status is LeaseStatus.submitted
+    assert labeling.lease(lease).status is LeaseStatus.submitted
 
 
-def test_a_completed_task_reads_the_same_through_every_door(floor):
-    [task_id] = floor.create()
-    judge(floor, "ann", 6)
+def test_a_completed_task_reads_the_same_through_every_door(labeling):
+    [task_id] = labeling.create()
+    judge(labeling, "ann", 6)
 
-    with floor.world.client() as client:
-        asked = {"project_id": floor.project.project_id, "opts": OPTS}
+    with labeling.world.client() as client:
+        asked = {"project_id": labeling.project.project_id, "opts": OPTS}
         [listed] = client.get("/v2/tasks", params=asked).json()["tasks"]
 
-    assert listed == delivered(floor, task_id)
-    floor.move(lifecycle.reopen_task, task_id)
-    judge(floor, "ben", 6)
-    assert floor.status(task_id) is TaskStatus.completed
+    assert listed == delivered(labeling, task_id)
+    labeling.move(lifecycle.reopen_task, task_id)
+    judge(labeling, "ben", 6)
+    assert labeling.status(task_id) is TaskStatus.completed

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import msgspec
 
 from plaudit.model.webhooks import MessageState
-from tests.support.smtp_receiver import SmtpReceiver
+from tests.support.network.smtp_receiver import SmtpReceiver
 from tests.support.webhook_sending import complete, store_task, working
 from tests.webhooks.test_webhooks import wait_for_state
 

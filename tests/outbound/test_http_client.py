@@ -15,7 +15,7 @@ from plaudit.core.outbound import http_client
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.model.webhooks import AttemptResult, AttemptStatus
 from tests.support.harness import clean_environment
-from tests.support.receivers import LOOPBACK, OK, Receiver, Talk, abort, book
+from tests.support.network.receivers import LOOPBACK, OK, Receiver, Talk, abort, book
 
 CANARY = "canary-7f3a9"
 
@@ -149,7 +149,7 @@ import asyncio, sys
 from plaudit import app
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.settings import Settings
-from tests.support.receivers import LOOPBACK
+from tests.support.network.receivers import LOOPBACK
 app.configure_logs(Settings(log_level="debug"))
 print(asyncio.run(HttpClient(LOOPBACK).post(sys.argv[1], b"{}", {})).status)
 """

@@ -18,7 +18,7 @@ from plaudit.core.outbound.http_client import PORTS, HttpClient, resolve_host
 from plaudit.core.outbound.ip_addresses import is_among, is_public
 from plaudit.errors import InvalidContent
 from plaudit.model.webhooks import AttemptStatus
-from tests.support.receivers import OK, Receiver, book
+from tests.support.network.receivers import OK, Receiver, book
 
 HOSTS = [
     # 127.0.0.1 and 0.0.0.0 as inet_aton, getaddrinfo and browsers read them

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.support.harness import ROOT, clean_environment
-from tests.support.outbound_network import INTERNAL, REPEATS
+from tests.support.network.outbound_network import INTERNAL, REPEATS
 
-RIG = "tests.support.outbound_network"
+RIG = "tests.support.network.outbound_network"
 NAMESPACES = ["unshare", "--net", "--mount", "--map-root-user"]
 
 

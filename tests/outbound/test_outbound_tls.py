@@ -9,7 +9,7 @@ import pytest
 
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.model.webhooks import AttemptResult, AttemptStatus
-from tests.support.receivers import LOOPBACK, OK, Authority, Receiver, abort, book
+from tests.support.network.receivers import LOOPBACK, OK, Authority, Receiver, abort, book
 
 
 def tls_post(

@@ -17,8 +17,8 @@ from plaudit.core.outbound.http_client import HttpClient
 from plaudit.errors import InvalidContent
 from plaudit.model.webhooks import AttemptResult, AttemptStatus
 from plaudit.settings import Settings, from_environment
-from tests.support.receivers import Authority, book
-from tests.support.smtp_receiver import CANARY, SmtpReceiver
+from tests.support.network.receivers import Authority, book
+from tests.support.network.smtp_receiver import CANARY, SmtpReceiver
 
 HOSTILE = [
     "a@b\r\nBcc: c@d.example", "a@b.example\r\nBcc: c@d.example", "a@b.example\n", "a@b.example\r",

@@ -26,8 +26,8 @@ from plaudit.store.engine.citus import DISTRIBUTED
 from plaudit.store.engine.postgres import positional
 from plaudit.store.tasks import batches, projects, tasks, unique_ids
 from plaudit.store.tasks.tasks import TaskFilter
-from tests.support import shard_nodes
 from tests.support.builders import make_task, make_tasks, make_thread
+from tests.support.databases import shard_nodes
 from tests.support.harness import World, walk
 
 NAMES = ["p1", "p2", "p3", "p4"]

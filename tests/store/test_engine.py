@@ -94,7 +94,7 @@ def write_together(world: World, works) -> list:
 
 
 def test_an_acknowledged_write_is_synced_before_it_is_acknowledged(notes):
-    """Only WAL with FULL syncs the log before a commit returns (reliability F2)."""
+    """Only WAL with FULL syncs the log before a commit returns."""
 
     async def pragmas(tx):
         names = ("journal_mode", "synchronous", "foreign_keys", "page_size", "trusted_schema")

@@ -126,7 +126,7 @@ def test_a_file_that_is_no_store_is_refused_and_says_so(empty, content):
         open_and_check(empty)
 
 
-NURSERY = """
+FORKER = """
 import os, signal, sys
 from pathlib import Path
 import apsw
@@ -174,10 +174,10 @@ while words := sys.stdin.readline().split():
 
 
 @pytest.fixture
-def nursery():
+def forker():
     """A process that runs upgrades in children of its own, and tells how they ended."""
     with subprocess.Popen(
-        [sys.executable, "-c", NURSERY],
+        [sys.executable, "-c", FORKER],
         env=clean_environment(PYTHONPATH=os.pathsep.join(sys.path)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -194,7 +194,7 @@ def nursery():
 
 
 @pytest.mark.slow
-def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_path, nursery):
+def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_path, forker):
     """Killed with SIGKILL, statement after statement, until one upgrade runs to its end."""
     reference = Settings(data=tmp_path / "reference")
     connect.prepare(reference)
@@ -203,7 +203,7 @@ def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_pat
 
     for step in itertools.count(1):
         settings = Settings(data=tmp_path / str(step))
-        [code] = nursery("kill", settings.data, step)
+        [code] = forker("kill", settings.data, step)
         if code != -9:
             break
         if (settings.data / connect.FILE_NAME).exists():
@@ -219,10 +219,10 @@ def test_an_upgrade_killed_before_any_statement_is_completed_by_the_next(tmp_pat
     assert step > sum(len(one.statements) for one in migrator.migrations(migrator.SQLITE))
 
 
-def test_upgrades_at_the_same_moment_apply_each_migration_once(tmp_path, nursery):
+def test_upgrades_at_the_same_moment_apply_each_migration_once(tmp_path, forker):
     for number in range(6):
         settings = Settings(data=tmp_path / str(number))
-        codes = nursery("together", settings.data)
+        codes = forker("together", settings.data)
 
         assert 99 not in codes
         assert sum(codes) == len(NAMES)

@@ -19,10 +19,10 @@ from plaudit.store.engine import checks, connect, migrator
 from plaudit.store.engine.connect import FILE_NAME
 from plaudit.store.engine.sqlite import SqliteTransaction
 from plaudit.store.tasks import tasks
-from tests.support import shard_rules
+from tests.support.databases import shard_rules
+from tests.support.databases.shard_rules import source_faults, statement_faults, table_faults
+from tests.support.databases.store_workload import put_through_everything
 from tests.support.harness import World
-from tests.support.shard_rules import source_faults, statement_faults, table_faults
-from tests.support.store_workload import put_through_everything
 
 SOURCES = sorted(Path(plaudit.__file__).parent.rglob("*.py"))
 STORE = Path(plaudit.__file__).parent / "store"

@@ -51,7 +51,7 @@ def make_content(*texts: str, prompt: str = "How do I boil an egg?") -> list[Any
     return [{"id": "thread_sourcecanary", "turns": [earlier, asked], "annotations": []}]
 
 
-class Shift:
+class AnnotationTeam:
     """A project of the organization "default" on which people work."""
 
     def __init__(self, world: World, name: str = "Eggs", **detail: Any) -> None:
@@ -116,11 +116,11 @@ class Shift:
 
 
 class Worker:
-    """A person at the pages of a shift, without a browser."""
+    """A person at the pages of a team, without a browser."""
 
-    def __init__(self, shift: Shift, client: TestClient, token: str) -> None:
-        self.shift, self.client, self.token = shift, client, token
-        self.csrf = shift.world.secret.form_tokens(token)[0]
+    def __init__(self, team: AnnotationTeam, client: TestClient, token: str) -> None:
+        self.team, self.client, self.token = team, client, token
+        self.csrf = team.world.secret.form_tokens(token)[0]
         self.at = ""
 
     def get(self, path: str) -> Any:
@@ -142,7 +142,7 @@ class Worker:
 
     def take(self) -> dict[str, Any]:
         """Take the next task and open it; the state its page starts from."""
-        answer = self.form(self.shift.path)
+        answer = self.form(self.team.path)
         assert answer.status_code == 303, answer.text
         self.at = answer.headers["location"]
         return self.state()

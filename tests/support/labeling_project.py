@@ -122,8 +122,8 @@ def good_answers(task: AskedTask, choose: Any = None) -> list[dict[str, Any]]:
     return answers
 
 
-class Floor:
-    """A project that people work on. `on(world)` is the same floor through another engine."""
+class LabelingProject:
+    """A project that people work on. `on(world)` is the same project through another engine."""
 
     def __init__(self, world: World, name: str = "Floor", **detail: Any) -> None:
         self.world, self.environment_id = world, world.org()
@@ -132,8 +132,8 @@ class Floor:
             lambda tx: create_project(tx, self.environment_id, name=name, detail=settings)
         )
 
-    def on(self, world: World) -> Floor:
-        other = object.__new__(Floor)
+    def on(self, world: World) -> LabelingProject:
+        other = object.__new__(LabelingProject)
         other.__dict__.update(self.__dict__, world=world)
         return other
 

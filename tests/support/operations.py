@@ -423,7 +423,7 @@ def comparable(answer: Any) -> tuple[int, bytes, list[tuple[str, str]]]:
 
 
 def assert_is_error(status: int, headers: Any, body: Any) -> None:
-    """The one shape of errors (contract 1.3, reliability 3.1)."""
+    """The one shape of errors."""
     assert headers["content-type"] in (JSON, "application/problem+json")
     assert isinstance(body, dict)
     assert isinstance(body["error"], str)

@@ -18,7 +18,7 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.worker import Worker
 from tests.support.harness import ROOT, clean_environment
-from tests.support.receivers import LOOPBACK
+from tests.support.network.receivers import LOOPBACK
 
 
 async def main(folder: str, database: str, waits: str, deadline_s: str, lease_s: str) -> None:

@@ -22,7 +22,7 @@ from plaudit.store.webhooks.endpoints import WebhookEndpoint
 from plaudit.worker import Worker
 from tests.support.builders import make_thread
 from tests.support.harness import World
-from tests.support.receivers import LOOPBACK, Receiver
+from tests.support.network.receivers import LOOPBACK, Receiver
 
 WAITS = (0.05,) * 19
 SECONDS_MAX = 20.0

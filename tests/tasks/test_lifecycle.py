@@ -38,7 +38,7 @@ TABLES = re.findall(
 )
 
 
-class Desk:
+class ProjectTasks:
     """A project with a batch in progress, and short words for what tests do with its tasks."""
 
     def __init__(self, world: World, status: BatchStatus = BatchStatus.in_progress) -> None:
@@ -114,8 +114,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(world):
-    return Desk(world)
+def project_tasks(world):
+    return ProjectTasks(world)
 
 
 def race(world: World, contenders) -> list:
@@ -136,16 +136,16 @@ def race(world: World, contenders) -> list:
         return list(pool.map(run, contenders))
 
 
-def test_of_a_cancel_and_a_completion_at_the_same_moment_exactly_one_wins(desk):
-    task_ids = [desk.create() for _ in range(6)]
-    desk.create()  # keeps the batch open
+def test_of_a_cancel_and_a_completion_at_the_same_moment_exactly_one_wins(project_tasks):
+    task_ids = [project_tasks.create() for _ in range(6)]
+    project_tasks.create()  # keeps the batch open
 
     for task_id in task_ids:
         kinds = ["cancel", "complete"] * (RACERS // 2)
         outcomes = race(
-            desk.world,
+            project_tasks.world,
             [
-                lambda own, kind=kind, task_id=task_id: desk.move(kind, task_id, world=own)
+                lambda own, kind=kind, task_id=task_id: project_tasks.move(kind, task_id, world=own)
                 for kind in kinds
             ],
         )
@@ -155,91 +155,93 @@ def test_of_a_cancel_and_a_completion_at_the_same_moment_exactly_one_wins(desk):
             if not isinstance(outcome, Conflict)
         ]
         assert len(won) == 1
-        task = desk.stored(task_id)
+        task = project_tasks.stored(task_id)
         assert task.status == {"cancel": "canceled", "complete": "completed"}[won[0]]
         assert (task.completed_ms is not None) == (task.body is not None) == (won == ["complete"])
 
-    by_status = [desk.stored(task_id).status.value for task_id in task_ids]
+    by_status = [project_tasks.stored(task_id).status.value for task_id in task_ids]
     expected = {status: by_status.count(status) for status in by_status}
-    assert desk.counts() == expected | {"pending": 1}
-    assert desk.fresh_batch().status is BatchStatus.in_progress
+    assert project_tasks.counts() == expected | {"pending": 1}
+    assert project_tasks.fresh_batch().status is BatchStatus.in_progress
 
 
-def test_as_many_racers_as_tasks_complete_the_batch_once(desk):
+def test_as_many_racers_as_tasks_complete_the_batch_once(project_tasks):
     """Whoever ends the last task, and nobody else, completes the batch."""
-    if desk.world.settings.database is not None:
+    if project_tasks.world.settings.database is not None:
         pytest.skip("the trigger that counts is in SQLite's words")
-    file = apsw.Connection(str(desk.world.settings.data / FILE_NAME))
+    file = apsw.Connection(str(project_tasks.world.settings.data / FILE_NAME))
     file.execute(
         "CREATE TABLE ended (batch_id, status); CREATE TRIGGER note AFTER UPDATE OF status ON batch"
         " BEGIN INSERT INTO ended VALUES (new.batch_id, new.status); END"
     )
-    task_ids = [desk.create() for _ in range(RACERS)]
+    task_ids = [project_tasks.create() for _ in range(RACERS)]
     kinds = ["complete", "cancel", "fail"] * (RACERS // 3)
 
     outcomes = race(
-        desk.world,
+        project_tasks.world,
         [
-            lambda own, kind=kind, task_id=task_id: desk.move(kind, task_id, world=own)
+            lambda own, kind=kind, task_id=task_id: project_tasks.move(kind, task_id, world=own)
             for kind, task_id in zip(kinds, task_ids, strict=True)
         ],
     )
 
     assert not any(isinstance(outcome, Conflict) for outcome in outcomes)
-    assert desk.counts() == {"completed": 2, "canceled": 2, "error": 2}
-    assert desk.fresh_batch().status is BatchStatus.completed
-    assert file.execute("SELECT * FROM ended").fetchall() == [(desk.batch.batch_id, "completed")]
+    assert project_tasks.counts() == {"completed": 2, "canceled": 2, "error": 2}
+    assert project_tasks.fresh_batch().status is BatchStatus.completed
+    assert file.execute("SELECT * FROM ended").fetchall() == [
+        (project_tasks.batch.batch_id, "completed")
+    ]
 
 
 @pytest.mark.parametrize("status", [one for one in BatchStatus if one != BatchStatus.in_progress])
 def test_only_a_batch_in_progress_is_completed_by_its_last_task(world, status):
-    desk = Desk(world, status)
+    project_tasks = ProjectTasks(world, status)
     if status in (BatchStatus.completed, BatchStatus.cancelled):
         with pytest.raises(IllegalMove):
-            desk.create()
-        assert desk.counts() == {}
+            project_tasks.create()
+        assert project_tasks.counts() == {}
         return
-    desk.move("complete", desk.create())
+    project_tasks.move("complete", project_tasks.create())
 
-    assert desk.fresh_batch().status is status
-    assert desk.counts() == {"completed": 1}
+    assert project_tasks.fresh_batch().status is status
+    assert project_tasks.counts() == {"completed": 1}
 
 
-def test_a_batch_completed_meanwhile_takes_no_task_either(desk):
-    as_read_before = desk.fresh_batch()
-    desk.move("complete", desk.create())
-    assert desk.fresh_batch().status is BatchStatus.completed
+def test_a_batch_completed_meanwhile_takes_no_task_either(project_tasks):
+    as_read_before = project_tasks.fresh_batch()
+    project_tasks.move("complete", project_tasks.create())
+    assert project_tasks.fresh_batch().status is BatchStatus.completed
 
     with pytest.raises(IllegalMove):
-        desk.create(batch=as_read_before)
+        project_tasks.create(batch=as_read_before)
 
-    assert desk.counts() == {"completed": 1}
-
-
-def test_reopening_a_task_leaves_its_completed_batch_completed(desk):
-    task_id = desk.create()
-    desk.move("complete", task_id)
-    completed = desk.fresh_batch()
-
-    desk.move("reopen", task_id)
-    assert desk.counts() == {"pending": 1}
-    desk.move("complete", task_id)
-
-    assert desk.fresh_batch() == completed
-    assert desk.counts() == {"completed": 1}
+    assert project_tasks.counts() == {"completed": 1}
 
 
-def test_a_task_of_a_cancelled_batch_is_not_reopened(desk):
+def test_reopening_a_task_leaves_its_completed_batch_completed(project_tasks):
+    task_id = project_tasks.create()
+    project_tasks.move("complete", task_id)
+    completed = project_tasks.fresh_batch()
+
+    project_tasks.move("reopen", task_id)
+    assert project_tasks.counts() == {"pending": 1}
+    project_tasks.move("complete", task_id)
+
+    assert project_tasks.fresh_batch() == completed
+    assert project_tasks.counts() == {"completed": 1}
+
+
+def test_a_task_of_a_cancelled_batch_is_not_reopened(project_tasks):
     """It would be pending for good, and its threads gone."""
-    done, _ = desk.create(), desk.create()
-    desk.move("complete", done)
-    desk.write(lambda tx: batches.apply_action(tx, desk.batch, "cancel"))
-    before = desk.everything()
+    done, _ = project_tasks.create(), project_tasks.create()
+    project_tasks.move("complete", done)
+    project_tasks.write(lambda tx: batches.apply_action(tx, project_tasks.batch, "cancel"))
+    before = project_tasks.everything()
 
     with pytest.raises(Conflict, match="batch of this task is cancelled"):
-        desk.move("reopen", done)
+        project_tasks.move("reopen", done)
 
-    assert desk.everything() == before
+    assert project_tasks.everything() == before
 
 
 ALLOWED = {
@@ -253,21 +255,21 @@ REACHED_BY = {"pending": None, "completed": "complete", "canceled": "cancel", "e
 
 @pytest.mark.parametrize("kind", ["complete", "cancel", "fail", "reopen"])
 @pytest.mark.parametrize("status", list(ALLOWED))
-def test_a_move_from_a_status_that_does_not_allow_it_changes_nothing(desk, status, kind):
-    task_id = desk.create()
-    desk.create()
+def test_a_move_from_a_status_that_does_not_allow_it_changes_nothing(project_tasks, status, kind):
+    task_id = project_tasks.create()
+    project_tasks.create()
     if REACHED_BY[status]:
-        desk.move(REACHED_BY[status], task_id)
-    before = desk.everything()
+        project_tasks.move(REACHED_BY[status], task_id)
+    before = project_tasks.everything()
 
     if kind in ALLOWED[status]:
-        desk.move(kind, task_id)
-        assert desk.everything() != before
+        project_tasks.move(kind, task_id)
+        assert project_tasks.everything() != before
         return
     with pytest.raises(Conflict, match="no longer"):
-        desk.move(kind, task_id)
+        project_tasks.move(kind, task_id)
 
-    assert desk.everything() == before
+    assert project_tasks.everything() == before
 
 
 FOUL = [
@@ -281,28 +283,28 @@ FOUL = [
 
 
 @pytest.mark.parametrize("threads", FOUL)
-def test_completing_with_threads_that_are_not_valid_changes_nothing(desk, threads):
-    task_id = desk.create()
-    before = desk.everything()
+def test_completing_with_threads_that_are_not_valid_changes_nothing(project_tasks, threads):
+    task_id = project_tasks.create()
+    before = project_tasks.everything()
 
     with pytest.raises(InvalidContent):
-        desk.move("complete", task_id, threads)
+        project_tasks.move("complete", task_id, threads)
 
-    assert desk.everything() == before
-    assert desk.move("complete", task_id)
+    assert project_tasks.everything() == before
+    assert project_tasks.move("complete", task_id)
 
 
-def test_a_reopened_task_keeps_what_it_asked_and_nobody_s_answers(desk):
+def test_a_reopened_task_keeps_what_it_asked_and_nobody_s_answers(project_tasks):
     """Its conversation becomes its content, once and for all."""
     thread = make_thread(annotations=[make_annotation("secret_verdict")])
-    task_id = desk.create(metadata={"kept": [1, "two"]})
-    desk.move("complete", task_id, [thread])
+    task_id = project_tasks.create(metadata={"kept": [1, "two"]})
+    project_tasks.move("complete", task_id, [thread])
 
-    desk.move("reopen", task_id)
-    first = desk.stored(task_id)
-    desk.move("complete", task_id, [make_thread(turns=[make_turn("another")])])
-    desk.move("reopen", task_id)
-    second = desk.stored(task_id)
+    project_tasks.move("reopen", task_id)
+    first = project_tasks.stored(task_id)
+    project_tasks.move("complete", task_id, [make_thread(turns=[make_turn("another")])])
+    project_tasks.move("reopen", task_id)
+    second = project_tasks.stored(task_id)
 
     assert (first.status, first.body) == (TaskStatus.pending, None)
     assert second.content == first.content
@@ -317,30 +319,30 @@ def test_a_reopened_task_keeps_what_it_asked_and_nobody_s_answers(desk):
 def test_a_reopened_task_that_was_prepared_keeps_the_very_content(world, client):
     content = [make_thread(turns=[make_turn(messages=[make_message("user", "As prepared?")])])]
     assert world.load([make_task("task_1", "pending", content=content)])[1] == []
-    desk = object.__new__(Desk)
-    desk.world, desk.environment_id = world, world.org()
-    was = desk.stored("task_1").content
-    desk.move("complete", "task_1")
+    project_tasks = object.__new__(ProjectTasks)
+    project_tasks.world, project_tasks.environment_id = world, world.org()
+    was = project_tasks.stored("task_1").content
+    project_tasks.move("complete", "task_1")
 
-    desk.move("reopen", "task_1")
+    project_tasks.move("reopen", "task_1")
 
     assert was is not None
-    assert desk.stored("task_1").content == was
+    assert project_tasks.stored("task_1").content == was
     shown = client.get("/v2/task", params={"task_id": "task_1"}).json()
     assert (shown["status"], shown.get("completed_at")) == ("pending", None)
     assert not shown.get("threads")
 
 
-def test_what_a_move_changes_is_shown_at_once(desk, client):
-    task_id = desk.create(metadata={"a": 1})
+def test_what_a_move_changes_is_shown_at_once(project_tasks, client):
+    task_id = project_tasks.create(metadata={"a": 1})
     show = lambda: client.get("/v2/task", params={"task_id": task_id}).json()  # noqa: E731
     created_at = show()["created_at"]
 
-    desk.move("complete", task_id)
+    project_tasks.move("complete", task_id)
     assert (show()["status"], len(show()["threads"])) == ("completed", 1)
-    desk.move("reopen", task_id)
+    project_tasks.move("reopen", task_id)
     assert (show()["status"], show().get("completed_at")) == ("pending", None)
-    desk.move("fail", task_id)
+    project_tasks.move("fail", task_id)
 
     assert show()["status"] == "error"
     assert show()["errors"][0]["type"] == "LANGUAGE_MISMATCH"
@@ -380,42 +382,42 @@ while task_ids := sys.stdin.readline().split():
 """
 
 
-def test_no_acknowledged_completion_is_lost_when_the_writer_is_killed(desk):
+def test_no_acknowledged_completion_is_lost_when_the_writer_is_killed(project_tasks):
     """Fifteen writers, each killed with SIGKILL somewhere in the middle of its commits."""
     cycles, dice, killed_early, times = 15, random.Random(), 0, []
-    place = [str(desk.world.settings.data), desk.world.settings.database or ""]
-    nursery = subprocess.Popen(
+    place = [str(project_tasks.world.settings.data), project_tasks.world.settings.database or ""]
+    forker = subprocess.Popen(
         [sys.executable, "-c", WRITERS, *place],
         env=clean_environment(PYTHONPATH=":".join(sys.path)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    desk.create_many(1)  # stays pending, so that the batch stays open
-    with nursery:
+    project_tasks.create_many(1)  # stays pending, so that the batch stays open
+    with forker:
         for _ in range(cycles):
-            task_ids = desk.create_many(40)
-            nursery.stdin.write(" ".join(task_ids) + "\n")
-            nursery.stdin.flush()
-            writer = int(nursery.stdout.readline().split()[1])
+            task_ids = project_tasks.create_many(40)
+            forker.stdin.write(" ".join(task_ids) + "\n")
+            forker.stdin.flush()
+            writer = int(forker.stdout.readline().split()[1])
             time.sleep(dice.uniform(0.001, 0.05))
             os.kill(writer, signal.SIGKILL)
-            acknowledged = [line.split() for line in iter(nursery.stdout.readline, "ended\n")]
+            acknowledged = [line.split() for line in iter(forker.stdout.readline, "ended\n")]
             killed_early += len(acknowledged) < len(task_ids)
-            stored = {task.task_id: task for task in desk.stored_many(task_ids)}
+            stored = {task.task_id: task for task in project_tasks.stored_many(task_ids)}
             for task_id, completed_ms in acknowledged:
                 assert stored[task_id].completed_ms == int(completed_ms), "lost"
                 times.append(int(completed_ms))
             for task in stored.values():
                 assert (task.status is TaskStatus.completed) == (task.body is not None)
-        nursery.stdin.close()
+        forker.stdin.close()
 
     assert killed_early > 0
     assert len(times) == len(set(times)) > 0
-    stored = [row.split(", ")[4] for row in dict(desk.everything())["task"]]
+    stored = [row.split(", ")[4] for row in dict(project_tasks.everything())["task"]]
     assert len(stored) == cycles * 40 + 1
     by_status = {status.value: stored.count(str(status.code)) for status in TaskStatus}
-    assert desk.counts() == {status: count for status, count in by_status.items() if count}
-    if desk.world.settings.database is None:
-        check = apsw.Connection(str(desk.world.settings.data / FILE_NAME))
+    assert project_tasks.counts() == {status: count for status, count in by_status.items() if count}
+    if project_tasks.world.settings.database is None:
+        check = apsw.Connection(str(project_tasks.world.settings.data / FILE_NAME))
         assert check.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

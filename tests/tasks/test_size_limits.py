@@ -12,10 +12,10 @@ from plaudit.core.transfer import export
 from plaudit.errors import InvalidContent
 from plaudit.store.tasks import tasks
 from plaudit.wire.v2 import size_limits
-from tests.support.browser_client import add_person, ended, signed_in
 from tests.support.builders import make_message, make_task, make_thread, make_turn
 from tests.support.deliveries import deliver, set_metadata
 from tests.support.harness import run_cli, store_arguments
+from tests.support.pages.browser_client import add_person, ended, signed_in
 from tests.support.sample_tasks import PROJECT, archive_rows, mixed_tasks
 from tests.transfer.test_archive import lines_of
 

@@ -10,7 +10,7 @@ from plaudit import clock
 from plaudit.core.webhooks import endpoints, messages
 from plaudit.model.webhooks import MessageState
 from tests.support.harness import on_sqlite_alone
-from tests.support.receivers import OK, Receiver
+from tests.support.network.receivers import OK, Receiver
 from tests.support.webhook_sending import (
     add_endpoint,
     answering,

@@ -9,7 +9,7 @@ import pytest
 
 from plaudit.model.webhooks import MessageState
 from plaudit.store.common import audit
-from tests.support.receivers import OK
+from tests.support.network.receivers import OK
 from tests.support.webhook_sending import (
     add_endpoint,
     answering,

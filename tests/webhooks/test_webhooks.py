@@ -15,7 +15,7 @@ from plaudit.core.webhooks import endpoints, messages
 from plaudit.core.webhooks.messages import MessageQuery
 from plaudit.model.webhooks import EventType, MessageState
 from plaudit.wire.v2.task import ErrorDetail
-from tests.support.receivers import OK, Receiver
+from tests.support.network.receivers import OK, Receiver
 from tests.support.webhook_sending import (
     add_endpoint,
     answering,

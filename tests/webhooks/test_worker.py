@@ -21,10 +21,10 @@ from plaudit.model.webhooks import MessageState
 from plaudit.store.tasks import tasks
 from plaudit.worker import Worker
 from tests.support.builders import make_thread
+from tests.support.databases.postgres_cluster import make_store, running
 from tests.support.harness import World, clean_environment, run_cli, store_arguments
-from tests.support.labeling_project import Floor
-from tests.support.postgres_cluster import make_store, running
-from tests.support.receivers import LOOPBACK, OK, Receiver
+from tests.support.labeling_project import LabelingProject
+from tests.support.network.receivers import LOOPBACK, OK, Receiver
 from tests.support.webhook_sending import (
     add_endpoint,
     complete,
@@ -198,30 +198,30 @@ def test_a_worker_that_is_stopped_finishes_what_it_sends_and_takes_nothing_more(
 
 @pytest.mark.slow
 def test_a_lease_that_ran_out_is_taken_back_without_anybody_asking(world):
-    floor = Floor(world)
-    [late_id, held_id] = floor.create(2)
-    late, held = floor.take("ann"), floor.take("ben")
-    floor.age(late)
+    labeling = LabelingProject(world)
+    [late_id, held_id] = labeling.create(2)
+    late, held = labeling.take("ann"), labeling.take("ben")
+    labeling.age(late)
 
     with worker_process(world.settings) as (_, log):
         ended = time.monotonic() + 15
-        while floor.place(late_id).open_count and time.monotonic() < ended:
+        while labeling.place(late_id).open_count and time.monotonic() < ended:
             time.sleep(0.2)
 
-    assert floor.place(late_id).open_count == 0
-    assert floor.lease(late).status is LeaseStatus.expired
-    assert floor.lease(held).status is LeaseStatus.open
-    assert floor.place(held_id).open_count == 1
+    assert labeling.place(late_id).open_count == 0
+    assert labeling.lease(late).status is LeaseStatus.expired
+    assert labeling.lease(held).status is LeaseStatus.open
+    assert labeling.place(held_id).open_count == 1
     assert '"event":"leases expired"' in log.read_text()
-    assert floor.violations() == {}
+    assert labeling.violations() == {}
 
 
 def test_workers_that_take_back_at_the_same_time_take_each_lease_once(world):
-    floors = [Floor(world, f"Floor {number}", overlap=2) for number in range(3)]
-    for floor in floors:
-        floor.create(70)
-        leases = [floor.take(f"{name}{n}") for n in range(70) for name in ("ann", "ben")]
-        floor.write(lambda tx, project=floor.project: run_out(tx, project.project_key))
+    floors = [LabelingProject(world, f"Floor {number}", overlap=2) for number in range(3)]
+    for labeling in floors:
+        labeling.create(70)
+        leases = [labeling.take(f"{name}{n}") for n in range(70) for name in ("ann", "ben")]
+        labeling.write(lambda tx, project=labeling.project: run_out(tx, project.project_key))
     workers = [Worker(world.db, world.secret, world.settings) for _ in range(4)]
 
     async def main():
@@ -232,8 +232,8 @@ def test_workers_that_take_back_at_the_same_time_take_each_lease_once(world):
 
     assert taken + rest == len(floors) * len(leases)
     assert world.run(workers[0].expire_leases()) == 0
-    assert all(floor.violations() == {} for floor in floors)
-    assert {floor.lease_next("cem").lease_version for floor in floors} == {1}
+    assert all(labeling.violations() == {} for labeling in floors)
+    assert {labeling.lease_next("cem").lease_version for labeling in floors} == {1}
 
 
 async def run_out(tx, project_key):

@@ -1,4 +1,4 @@
-"""What commands print: sentences on standard output, refusals and progress on standard error."""
+"""Output of commands: sentences on standard output, refusals and progress on standard error."""
 
 from __future__ import annotations
 

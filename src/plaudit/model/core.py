@@ -51,7 +51,7 @@ class Role(IntEnum):
 
 
 class PersonRole(StrEnum):
-    """Role of a user in the workspace; each includes the ones below it."""
+    """What a person may do in the workspace; each includes the ones below it."""
 
     admin = "admin"
     manager = "manager"
@@ -60,7 +60,7 @@ class PersonRole(StrEnum):
 
 
 class PersonStatus(StrEnum):
-    """Status of a user. None is ever deleted, because submissions and the audit log name them."""
+    """How a person stands with their organization. Nobody is ever deleted: work names them."""
 
     invited = "invited"
     active = "active"
@@ -68,7 +68,7 @@ class PersonStatus(StrEnum):
 
 
 class Review(StrEnum):
-    """Tasks of a project that are reviewed before delivery."""
+    """Which answers of a project somebody looks at before they are delivered."""
 
     none = "none"
     sample = "sample"

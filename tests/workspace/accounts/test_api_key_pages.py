@@ -8,7 +8,7 @@ import pytest
 from markupsafe import escape
 
 from plaudit.core.accounts import api_keys
-from tests.support.browser_client import add_person, signed_in
+from tests.support.pages.browser_client import add_person, signed_in
 from tests.workspace.accounts.test_user_pages import trace
 
 

@@ -9,8 +9,15 @@ import pytest
 
 from plaudit.core.accounts import authentication
 from plaudit.errors import InvalidContent
-from tests.support.browser_client import PASSWORD, Somebody, add_person, browsing, invite, signed_in
 from tests.support.harness import run_cli, store_arguments
+from tests.support.pages.browser_client import (
+    PASSWORD,
+    Somebody,
+    add_person,
+    browsing,
+    invite,
+    signed_in,
+)
 
 OTHER_PASSWORD = "eleven quiet paper moons"
 

@@ -10,8 +10,8 @@ import pytest
 from plaudit import clock
 from plaudit.core.accounts import sessions
 from plaudit.store.engine.connect import FILE_NAME
-from tests.support.browser_client import add_person, browsing, signed_in
 from tests.support.harness import on_sqlite_alone
+from tests.support.pages.browser_client import add_person, browsing, signed_in
 from tests.workspace.accounts.test_sign_in import remove
 
 

@@ -13,8 +13,15 @@ import pytest
 from plaudit.core.accounts import authentication, passwords, users
 from plaudit.errors import SignInRefused, TooManyRequests
 from plaudit.model.core import PersonStatus
-from tests.support.browser_client import PASSWORD, Somebody, add_person, browsing, invite, signed_in
 from tests.support.harness import on_sqlite_alone
+from tests.support.pages.browser_client import (
+    PASSWORD,
+    Somebody,
+    add_person,
+    browsing,
+    invite,
+    signed_in,
+)
 
 STRANGER = Somebody("", "nobody@example.com", PASSWORD)
 

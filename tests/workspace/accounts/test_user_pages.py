@@ -6,8 +6,15 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 from plaudit.workspace.accounts.account_pages import agent_name
-from tests.support.browser_client import PASSWORD, Somebody, add_person, browsing, invite, signed_in
 from tests.support.builders import make_tasks
+from tests.support.pages.browser_client import (
+    PASSWORD,
+    Somebody,
+    add_person,
+    browsing,
+    invite,
+    signed_in,
+)
 
 NEW_PASSWORD = "eleven quiet paper moons"
 

@@ -10,19 +10,19 @@ from starlette.testclient import TestClient
 
 from plaudit.core.tasks import batches
 from plaudit.core.tasks.projects import create_batch
-from tests.support.annotators import SECRETS, Shift, Worker, good_answers, make_content
+from tests.support.annotators import SECRETS, AnnotationTeam, Worker, good_answers, make_content
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import World
 
 
 @pytest.fixture
-def shift(world: World) -> Shift:
-    return Shift(world)
+def team(world: World) -> AnnotationTeam:
+    return AnnotationTeam(world)
 
 
 @pytest.fixture
-def ann(shift: Shift, client: TestClient) -> Worker:
-    return shift.worker(client)
+def ann(team: AnnotationTeam, client: TestClient) -> Worker:
+    return team.worker(client)
 
 
 def submit(worker: Worker, lease_version: int = 1, **more: Any) -> Any:
@@ -35,25 +35,27 @@ def submit(worker: Worker, lease_version: int = 1, **more: Any) -> Any:
     return worker.call("submit", **(body | more))
 
 
-def test_looking_at_the_queue_takes_nothing(shift: Shift, ann: Worker):
-    shift.add(count=2)
+def test_looking_at_the_queue_takes_nothing(team: AnnotationTeam, ann: Worker):
+    team.add(count=2)
 
-    pages = [ann.get(shift.path).text for _ in range(3)]
+    pages = [ann.get(team.path).text for _ in range(3)]
 
     assert all("2 tasks waiting" in page for page in pages)
 
 
-def test_taking_a_task_leads_to_its_page(shift: Shift, ann: Worker):
-    shift.add()
+def test_taking_a_task_leads_to_its_page(team: AnnotationTeam, ann: Worker):
+    team.add()
 
     state = ann.take()
 
     assert (state["is_open"], state["revision"], state["lease_version"]) == (True, 0, 1)
 
 
-def test_nothing_can_be_typed_into_a_page_before_its_draft_is_there(shift: Shift, ann: Worker):
+def test_nothing_can_be_typed_into_a_page_before_its_draft_is_there(
+    team: AnnotationTeam, ann: Worker
+):
     """Its script takes the mark away; what was typed before would be replaced."""
-    shift.add()
+    team.add()
     state = ann.take()
 
     before = '<div id="task" inert' in ann.get(ann.at).text
@@ -63,27 +65,27 @@ def test_nothing_can_be_typed_into_a_page_before_its_draft_is_there(shift: Shift
     assert (before, after) == (True, False)
 
 
-def test_an_empty_queue_says_so(shift: Shift, ann: Worker):
-    answer = ann.form(shift.path)
+def test_an_empty_queue_says_so(team: AnnotationTeam, ann: Worker):
+    answer = ann.form(team.path)
 
-    assert (answer.status_code, answer.headers["location"]) == (303, shift.path)
-    assert "No task is waiting" in ann.get(shift.path).text
+    assert (answer.status_code, answer.headers["location"]) == (303, team.path)
+    assert "No task is waiting" in ann.get(team.path).text
 
 
-def test_a_task_is_not_taken_without_the_token_of_the_page(shift: Shift, ann: Worker):
-    shift.add()
+def test_a_task_is_not_taken_without_the_token_of_the_page(team: AnnotationTeam, ann: Worker):
+    team.add()
     ann.csrf = "wrong"
 
-    answer = ann.form(shift.path)
+    answer = ann.form(team.path)
 
     assert answer.status_code == 403
-    assert "1 task waiting" in ann.get(shift.path).text
+    assert "1 task waiting" in ann.get(team.path).text
 
 
-def test_somebody_elses_task_is_not_there(shift: Shift, ann: Worker, client: TestClient):
-    shift.add()
+def test_somebody_elses_task_is_not_there(team: AnnotationTeam, ann: Worker, client: TestClient):
+    team.add()
     ann.take()
-    bob = shift.worker(client, "Bob")
+    bob = team.worker(client, "Bob")
     bob.at = ann.at
 
     assert bob.get(ann.at).status_code == 404
@@ -93,8 +95,8 @@ def test_somebody_elses_task_is_not_there(shift: Shift, ann: Worker, client: Tes
     assert submit(bob).status_code == 404
 
 
-def test_a_draft_comes_back_as_it_was_saved(shift: Shift, ann: Worker):
-    shift.add()
+def test_a_draft_comes_back_as_it_was_saved(team: AnnotationTeam, ann: Worker):
+    team.add()
     ann.take()
     answers = good_answers()[:3]
 
@@ -106,9 +108,9 @@ def test_a_draft_comes_back_as_it_was_saved(shift: Shift, ann: Worker):
 
 
 def test_the_same_revision_with_other_answers_is_a_conflict_that_says_where_we_are(
-    shift: Shift, ann: Worker
+    team: AnnotationTeam, ann: Worker
 ):
-    shift.add()
+    team.add()
     ann.take()
     ann.call("draft", lease_version=1, revision=1, answers=good_answers()[:1], active_ms=0)
 
@@ -123,8 +125,8 @@ def test_the_same_revision_with_other_answers_is_a_conflict_that_says_where_we_a
     )
 
 
-def test_a_submission_is_taken_once_however_often_it_is_sent(shift: Shift, ann: Worker):
-    shift.add()
+def test_a_submission_is_taken_once_however_often_it_is_sent(team: AnnotationTeam, ann: Worker):
+    team.add()
     ann.take()
 
     first, second = submit(ann), submit(ann)
@@ -133,8 +135,8 @@ def test_a_submission_is_taken_once_however_often_it_is_sent(shift: Shift, ann: 
     assert first.json()["submission_id"] == second.json()["submission_id"]
 
 
-def test_submitting_takes_the_next_task_where_that_is_wanted(shift: Shift, ann: Worker):
-    shift.add(count=2)
+def test_submitting_takes_the_next_task_where_that_is_wanted(team: AnnotationTeam, ann: Worker):
+    team.add(count=2)
     ann.take()
     was = ann.at
 
@@ -144,8 +146,8 @@ def test_submitting_takes_the_next_task_where_that_is_wanted(shift: Shift, ann: 
     assert ann.get(following).status_code == 200
 
 
-def test_missing_answers_are_named_by_what_they_are_about(shift: Shift, ann: Worker):
-    shift.add()
+def test_missing_answers_are_named_by_what_they_are_about(team: AnnotationTeam, ann: Worker):
+    team.add()
     ann.take()
     answers = [one for one in good_answers() if one["key"] not in ("likert_value", "safety")]
 
@@ -157,12 +159,14 @@ def test_missing_answers_are_named_by_what_they_are_about(shift: Shift, ann: Wor
     assert ann.state()["is_open"]
 
 
-def test_what_was_submitted_stands_in_the_listing(shift: Shift, ann: Worker, client: TestClient):
-    (task_id,) = shift.add()
+def test_what_was_submitted_stands_in_the_listing(
+    team: AnnotationTeam, ann: Worker, client: TestClient
+):
+    (task_id,) = team.add()
     ann.take()
     submit(ann)
 
-    (task,) = client.get("/v2/tasks", params={"project_id": shift.project.project_id}).json()[
+    (task,) = client.get("/v2/tasks", params={"project_id": team.project.project_id}).json()[
         "tasks"
     ]
 
@@ -173,8 +177,8 @@ def test_what_was_submitted_stands_in_the_listing(shift: Shift, ann: Worker, cli
     assert likert["justification"].startswith("@Response ")
 
 
-def test_undo_brings_the_answers_back(shift: Shift, ann: Worker):
-    shift.add()
+def test_undo_brings_the_answers_back(team: AnnotationTeam, ann: Worker):
+    team.add()
     ann.take()
     submit(ann)
 
@@ -186,37 +190,37 @@ def test_undo_brings_the_answers_back(shift: Shift, ann: Worker):
 
 
 def test_work_on_a_batch_that_was_cancelled_is_not_opened_again_and_says_why(
-    shift: Shift, ann: Worker, client: TestClient
+    team: AnnotationTeam, ann: Worker, client: TestClient
 ):
-    batch = shift.write(lambda tx: create_batch(tx, shift.project, name="B"))
-    shift.add(count=2, batch=batch)
+    batch = team.write(lambda tx: create_batch(tx, team.project, name="B"))
+    team.add(count=2, batch=batch)
     ann.take()
     submit(ann)
-    shift.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
+    team.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
     undone = ann.call("undo")
     opened = ann.form(f"{ann.at}/reopen")
     kept = {f"__Host-plaudit={ann.token}", opened.headers["set-cookie"].split(";")[0]}
-    told = client.get(f"{shift.path}/mine", headers={"Cookie": "; ".join(kept)}).text
+    told = client.get(f"{team.path}/mine", headers={"Cookie": "; ".join(kept)}).text
 
     assert (undone.status_code, undone.json()["code"]) == (409, "conflict")
     assert "cancelled" in undone.json()["error"]
-    assert opened.headers["location"] == f"{shift.path}/mine"
+    assert opened.headers["location"] == f"{team.path}/mine"
     assert "The batch of this task is cancelled" in told
     assert "Hello!" in told
 
 
 def test_what_was_delivered_is_listed_as_such_and_not_to_be_opened(
-    shift: Shift, ann: Worker, world: World
+    team: AnnotationTeam, ann: Worker, world: World
 ):
-    shift.add()
+    team.add()
     ann.take()
     submit(ann)
-    path = f"/manage/v1/projects/{shift.project.project_id}/deliveries"
+    path = f"/manage/v1/projects/{team.project.project_id}/deliveries"
     with world.client() as manager:
         assert manager.post(path, json={"name": "January"}).status_code == 200
 
-    listed = ann.get(f"{shift.path}/mine").text
+    listed = ann.get(f"{team.path}/mine").text
     ann.form(f"{ann.at}/reopen")
 
     assert "Delivered" in listed
@@ -224,12 +228,12 @@ def test_what_was_delivered_is_listed_as_such_and_not_to_be_opened(
     assert not ann.state()["is_open"]
 
 
-def test_one_s_own_last_submissions_can_be_opened_again(shift: Shift, ann: Worker):
-    shift.add()
+def test_one_s_own_last_submissions_can_be_opened_again(team: AnnotationTeam, ann: Worker):
+    team.add()
     ann.take()
     submit(ann)
 
-    listed = ann.get(f"{shift.path}/mine").text
+    listed = ann.get(f"{team.path}/mine").text
     answer = ann.form(f"{ann.at}/reopen")
 
     assert "How do I boil" not in listed
@@ -238,20 +242,20 @@ def test_one_s_own_last_submissions_can_be_opened_again(shift: Shift, ann: Worke
     assert ann.state()["is_open"]
 
 
-def test_a_skipped_task_needs_a_reason_and_does_not_come_back(shift: Shift, ann: Worker):
-    shift.add()
+def test_a_skipped_task_needs_a_reason_and_does_not_come_back(team: AnnotationTeam, ann: Worker):
+    team.add()
     ann.take()
 
     wrong = ann.call("skip", lease_version=1, reason="bored")
     right = ann.call("skip", lease_version=1, reason="too_hard", note="Chemistry", goes_on=True)
 
     assert (wrong.status_code, wrong.json()["pointer"]) == (400, "/reason")
-    assert right.json()["next"] == shift.path
-    assert ann.form(shift.path).headers["location"] == shift.path
+    assert right.json()["next"] == team.path
+    assert ann.form(team.path).headers["location"] == team.path
 
 
-def test_a_flag_leaves_the_task_with_its_holder(shift: Shift, ann: Worker):
-    shift.add()
+def test_a_flag_leaves_the_task_with_its_holder(team: AnnotationTeam, ann: Worker):
+    team.add()
     ann.take()
 
     answer = ann.call("flag", lease_version=1, reason="flagged", note="The prompt is cut off.")
@@ -261,22 +265,22 @@ def test_a_flag_leaves_the_task_with_its_holder(shift: Shift, ann: Worker):
 
 
 def test_a_reported_task_is_off_the_queue_for_everybody(
-    shift: Shift, ann: Worker, client: TestClient
+    team: AnnotationTeam, ann: Worker, client: TestClient
 ):
-    shift.add()
+    team.add()
     ann.take()
 
     answer = ann.call("report", lease_version=1, reason="harmful")
 
     assert answer.status_code == 200
-    bob = shift.worker(client, "Bob")
-    assert bob.form(shift.path).headers["location"] == shift.path
+    bob = team.worker(client, "Bob")
+    assert bob.form(team.path).headers["location"] == team.path
 
 
 def test_a_task_given_back_keeps_its_draft_for_the_one_who_takes_it_again(
-    shift: Shift, ann: Worker
+    team: AnnotationTeam, ann: Worker
 ):
-    shift.add()
+    team.add()
     ann.take()
     ann.call("draft", lease_version=1, revision=1, answers=good_answers()[:2], active_ms=0)
     ann.call("release", lease_version=1)
@@ -293,8 +297,8 @@ def test_a_task_given_back_keeps_its_draft_for_the_one_who_takes_it_again(
     )
 
 
-def test_a_heartbeat_renews_the_lease(shift: Shift, ann: Worker):
-    shift.add()
+def test_a_heartbeat_renews_the_lease(team: AnnotationTeam, ann: Worker):
+    team.add()
     before = ann.take()["expires_ms"]
 
     after = ann.call("heartbeat", lease_version=1, active_ms=1000).json()["expires_ms"]
@@ -314,9 +318,9 @@ def test_a_heartbeat_renews_the_lease(shift: Shift, ann: Worker):
     ],
 )
 def test_a_hostile_submission_is_refused_and_changes_nothing(
-    shift: Shift, ann: Worker, body: dict[str, Any]
+    team: AnnotationTeam, ann: Worker, body: dict[str, Any]
 ):
-    shift.add()
+    team.add()
     ann.take()
 
     answer = ann.call("submit", **body)
@@ -325,17 +329,17 @@ def test_a_hostile_submission_is_refused_and_changes_nothing(
     assert ann.state()["is_open"]
 
 
-def test_a_blind_page_says_nothing_that_tells_the_models_apart(shift: Shift, ann: Worker):
-    shift.add(count=2)
+def test_a_blind_page_says_nothing_that_tells_the_models_apart(team: AnnotationTeam, ann: Worker):
+    team.add(count=2)
     ann.take()
-    seen = [ann.get(shift.path).text, ann.get(ann.at).text]
+    seen = [ann.get(team.path).text, ann.get(ann.at).text]
     seen.append(
         ann.call("draft", lease_version=1, revision=1, answers=good_answers(), active_ms=0).text
     )
     seen.append(submit(ann, answers=[]).text)
     seen.append(submit(ann, goes_on=True, client_key="k2").text)
     seen.append(ann.call("undo").text)
-    seen += [ann.get(f"{shift.path}/mine").text, ann.get(ann.at).text]
+    seen += [ann.get(f"{team.path}/mine").text, ann.get(ann.at).text]
 
     found = [word for text in seen for word in SECRETS if word in text]
 
@@ -343,22 +347,22 @@ def test_a_blind_page_says_nothing_that_tells_the_models_apart(shift: Shift, ann
 
 
 def test_a_project_that_is_not_blind_names_the_models(world: World, client: TestClient):
-    shift = Shift(world, blind=False)
-    shift.add()
-    ann = shift.worker(client)
+    team = AnnotationTeam(world, blind=False)
+    team.add()
+    ann = team.worker(client)
     ann.take()
 
     assert "zeta-model-9-temperaturecanary" in ann.get(ann.at).text
 
 
 def test_earlier_turns_show_the_response_that_was_continued(world: World, client: TestClient):
-    shift = Shift(world, types=["SFT"])
+    team = AnnotationTeam(world, types=["SFT"])
     thanks = make_turn("turn_2", [make_message("user", "Thanks. And a goose egg?")])
     content = make_content("Put it into water.", "Use a kettle.")
     content[0]["turns"][1]["annotations"] = [{"key": "selected_model_id", "value": "omega-model-7"}]
     content[0]["turns"].append(thanks)
-    shift.add(content)
-    ann = shift.worker(client)
+    team.add(content)
+    ann = team.worker(client)
     ann.take()
 
     page = ann.get(ann.at).text
@@ -368,9 +372,9 @@ def test_earlier_turns_show_the_response_that_was_continued(world: World, client
 
 
 def test_responses_stand_in_the_order_that_was_drawn_for_this_person(
-    shift: Shift, ann: Worker, client: TestClient
+    team: AnnotationTeam, ann: Worker, client: TestClient
 ):
-    shift.add(make_content("First text.", "Second text."), count=12)
+    team.add(make_content("First text.", "Second text."), count=12)
 
     orders = set()
     for number in range(12):
@@ -397,7 +401,7 @@ def test_every_string_of_a_customer_is_text(world: World, client: TestClient):
         {"key": "spans", "level": "message", "type": "labeled_text", "labels": [bad]},
         {"key": "note", "level": "turn", "type": "text", "title": bad, "description": bad},
     ]
-    shift = Shift(world, form={"fields": fields}, guidelines=bad)
+    team = AnnotationTeam(world, form={"fields": fields}, guidelines=bad)
     content = make_content(bad, bad, prompt=bad)
     message = content[0]["turns"][1]["messages"][1]
     message["content"]["attachments"] = [
@@ -405,8 +409,8 @@ def test_every_string_of_a_customer_is_text(world: World, client: TestClient):
         {"name": bad, "url": "javascript:alert(1)"},
     ]
     message["content"]["reference_texts"] = [{"content": bad, "category": bad}]
-    shift.add(content)
-    ann = shift.worker(client)
+    team.add(content)
+    ann = team.worker(client)
     ann.take()
 
     page = ann.get(ann.at).text
@@ -441,14 +445,14 @@ def urls(world: World, client: TestClient) -> dict[str, str]:
     return {name: upload(client, key, content, name, kind) for name, content, kind in kept}
 
 
-def test_files_of_our_own_are_shown_in_place_and_others_are_links(shift, ann, urls):
+def test_files_of_our_own_are_shown_in_place_and_others_are_links(team, ann, urls):
     content = make_content("Look: ![a cat](" + urls["cat.png"] + ")")
     content[0]["turns"][1]["messages"][1]["content"]["attachments"] = [
         {"name": "there.png", "mime_type": "image/png", "url": "https://other.example/there.png"},
         {"name": "none.png", "mime_type": "image/png", "url": urls["cat.png"] + "0"},
         *({"name": name, "url": url} for name, url in urls.items()),
     ]
-    shift.add(content)
+    team.add(content)
     ann.take()
 
     page = ann.get(ann.at).text
@@ -463,7 +467,7 @@ def test_files_of_our_own_are_shown_in_place_and_others_are_links(shift, ann, ur
     assert '<img src="/manage' not in page
 
 
-def test_a_file_is_led_to_for_people_of_its_organization_alone(world, shift, ann, urls, client):
+def test_a_file_is_led_to_for_people_of_its_organization_alone(world, team, ann, urls, client):
     path = "/files/" + urls["cat.png"].rpartition("/")[2]
     stranger = client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
 

@@ -9,8 +9,8 @@ import pytest
 
 from plaudit.errors import CrossSite
 from tests.api.test_sweep import content_hash
-from tests.support.browser_client import URL, add_person, browsing, signed_in
 from tests.support.harness import on_sqlite_alone
+from tests.support.pages.browser_client import URL, add_person, browsing, signed_in
 from tests.workspace.http.test_pages import CHANGING, FIELDS, path_of, send
 
 FORGED = {

@@ -21,9 +21,9 @@ from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.page import ANYONE, Page
 from plaudit.workspace.http.views import POLICY
 from tests.api.test_sweep import content_hash
-from tests.support.browser_client import HTML, Tags, add_person, browsing, invite, signed_in
 from tests.support.harness import above_the_store, on_sqlite_alone
 from tests.support.operations import assert_is_error
+from tests.support.pages.browser_client import HTML, Tags, add_person, browsing, invite, signed_in
 
 PAGES = app.all_pages()
 LOOKED_AT = [page for page in PAGES if page.method == "GET"]

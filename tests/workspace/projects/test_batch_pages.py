@@ -11,15 +11,15 @@ import pytest
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import BatchStatus, TaskStatus
 from plaudit.workspace.projects import batch_pages
-from tests.support.browser_client import Browser, add_person, signed_in
 from tests.support.harness import World
-from tests.support.labeling_project import Floor
-from tests.support.manager_pages import entries, invalid_fields, said_at
+from tests.support.labeling_project import LabelingProject
+from tests.support.pages.browser_client import Browser, add_person, signed_in
+from tests.support.pages.manager_pages import entries, invalid_fields, said_at
 
 
 @pytest.fixture
-def floor(world: World) -> Floor:
-    return Floor(world)
+def labeling(world: World) -> LabelingProject:
+    return LabelingProject(world)
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def mia(world: World) -> Iterator[Browser]:
         yield browser
 
 
-def path_of(floor: Floor, rest: str = "") -> str:
-    return f"/projects/{floor.project.project_id}/batches{rest}"
+def path_of(labeling: LabelingProject, rest: str = "") -> str:
+    return f"/projects/{labeling.project.project_id}/batches{rest}"
 
 
 def rows_of(text: str) -> dict[str, str]:
@@ -43,14 +43,14 @@ def buttons(row: str) -> list[str]:
     return re.findall(r'/batches/[^/"]+/(finalize|pause|resume|cancel)"', row)
 
 
-def test_batches_are_listed_with_bars_of_their_progress(floor, mia):
-    batch = floor.batch("First")
-    ids = floor.create(4, batch=batch)
-    floor.work_on("ann")
-    floor.move(lifecycle.cancel_task, ids[3])
-    floor.batch("Empty")
+def test_batches_are_listed_with_bars_of_their_progress(labeling, mia):
+    batch = labeling.batch("First")
+    ids = labeling.create(4, batch=batch)
+    labeling.work_on("ann")
+    labeling.move(lifecycle.cancel_task, ids[3])
+    labeling.batch("Empty")
 
-    rows = rows_of(mia.get(path_of(floor)).text)
+    rows = rows_of(mia.get(path_of(labeling)).text)
 
     widths = dict(re.findall(r'class="share-(\w+)"[^>]*width="([\d.]+)"', rows["First"]))
     assert list(rows) == ["First", "Empty"]
@@ -70,32 +70,32 @@ def test_batches_are_listed_with_bars_of_their_progress(floor, mia):
         (BatchStatus.cancelled, []),
     ],
 )
-def test_only_the_moves_that_a_batch_can_make_are_offered(floor, mia, status, expected):
-    floor.batch("B", status)
+def test_only_the_moves_that_a_batch_can_make_are_offered(labeling, mia, status, expected):
+    labeling.batch("B", status)
 
-    row = rows_of(mia.get(path_of(floor)).text)["B"]
+    row = rows_of(mia.get(path_of(labeling)).text)["B"]
 
     assert buttons(row) == expected
     assert ("data-confirm" in row) == ("cancel" in expected)
 
 
 @pytest.mark.parametrize("is_staging", [True, False])
-def test_a_batch_is_created(floor, mia, is_staging):
-    mia.get(path_of(floor))
+def test_a_batch_is_created(labeling, mia, is_staging):
+    mia.get(path_of(labeling))
     fields = {"name": "Made"} | ({"is_staging": "on"} if is_staging else {})
-    answer = mia.post(path_of(floor), fields)
+    answer = mia.post(path_of(labeling), fields)
     page = mia.get(answer.headers["location"]).text
 
     assert answer.status_code == 303
     assert "Batch Made is there." in page
     assert buttons(rows_of(page)["Made"])[0] == ("finalize" if is_staging else "pause")
-    assert [entry.action for entry in entries(floor.world)] == ["create_batch_on_page"]
+    assert [entry.action for entry in entries(labeling.world)] == ["create_batch_on_page"]
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 256, "a\u202eb", "a\x01b"])
-def test_a_batch_that_cannot_be_is_refused_at_its_field(floor, mia, name):
-    mia.get(path_of(floor))
-    answer = mia.post(path_of(floor), {"name": name})
+def test_a_batch_that_cannot_be_is_refused_at_its_field(labeling, mia, name):
+    mia.get(path_of(labeling))
+    answer = mia.post(path_of(labeling), {"name": name})
 
     assert answer.status_code == 400
     assert invalid_fields(answer.text) == ["name"]
@@ -103,9 +103,9 @@ def test_a_batch_that_cannot_be_is_refused_at_its_field(floor, mia, name):
     assert "No batches here" in answer.text
 
 
-def test_a_name_that_a_batch_of_another_project_has_is_refused(floor, mia):
-    floor.batch("Taken")
-    other = floor.world.project("Other")
+def test_a_name_that_a_batch_of_another_project_has_is_refused(labeling, mia):
+    labeling.batch("Taken")
+    other = labeling.world.project("Other")
     path = f"/projects/{other.project_id}/batches"
     mia.get(path)
     answer = mia.post(path, {"name": "Taken"})
@@ -114,104 +114,104 @@ def test_a_name_that_a_batch_of_another_project_has_is_refused(floor, mia):
     assert "There is a batch named" in answer.text
 
 
-def test_a_batch_goes_through_its_moves_and_each_is_noted(floor, mia):
-    batch = floor.batch("B", BatchStatus.staging)
-    ids = floor.create(2, batch=batch)
-    mia.get(path_of(floor))
+def test_a_batch_goes_through_its_moves_and_each_is_noted(labeling, mia):
+    batch = labeling.batch("B", BatchStatus.staging)
+    ids = labeling.create(2, batch=batch)
+    mia.get(path_of(labeling))
     statuses = []
     for verb in ("finalize", "pause", "resume", "cancel"):
-        answer = mia.post(path_of(floor, f"/{batch.batch_id}/{verb}"))
+        answer = mia.post(path_of(labeling, f"/{batch.batch_id}/{verb}"))
         assert answer.status_code == 303
-        statuses.append(floor.fresh_batch(batch).status)
+        statuses.append(labeling.fresh_batch(batch).status)
 
     assert statuses == ["in_progress", "paused", "in_progress", "cancelled"]
-    assert {floor.status(one) for one in ids} == {TaskStatus.canceled}
-    noted = [json.loads(one.detail) for one in entries(floor.world)]
+    assert {labeling.status(one) for one in ids} == {TaskStatus.canceled}
+    noted = [json.loads(one.detail) for one in entries(labeling.world)]
     assert noted[0] == {"from": "in_progress", "to": "cancelled"}
     assert len(noted) == 4
-    assert not any(floor.violations().values())
+    assert not any(labeling.violations().values())
 
 
-def test_a_move_that_comes_too_late_is_told_on_the_page_and_changes_nothing(floor, mia):
-    batch = floor.batch("B", BatchStatus.completed)
-    mia.get(path_of(floor))
-    answer = mia.post(path_of(floor, f"/{batch.batch_id}/pause"))
+def test_a_move_that_comes_too_late_is_told_on_the_page_and_changes_nothing(labeling, mia):
+    batch = labeling.batch("B", BatchStatus.completed)
+    mia.get(path_of(labeling))
+    answer = mia.post(path_of(labeling, f"/{batch.batch_id}/pause"))
 
     assert answer.status_code == 400
     assert "The batch is completed; to pause it, it must be in_progress" in answer.text
     assert "B" in rows_of(answer.text)
-    assert entries(floor.world) == []
+    assert entries(labeling.world) == []
 
 
-def test_a_batch_with_a_greater_priority_is_worked_on_first(floor, mia):
-    floor.create(1, batch=floor.batch("Earlier"))
-    urgent = floor.batch("Urgent")
-    [wanted] = floor.create(1, batch=urgent)
-    mia.get(path_of(floor))
-    answer = mia.post(path_of(floor, f"/{urgent.batch_id}/priority"), {"priority": "5"})
-    lease = floor.take("ann")
+def test_a_batch_with_a_greater_priority_is_worked_on_first(labeling, mia):
+    labeling.create(1, batch=labeling.batch("Earlier"))
+    urgent = labeling.batch("Urgent")
+    [wanted] = labeling.create(1, batch=urgent)
+    mia.get(path_of(labeling))
+    answer = mia.post(path_of(labeling, f"/{urgent.batch_id}/priority"), {"priority": "5"})
+    lease = labeling.take("ann")
 
     assert answer.status_code == 303
-    assert lease.seq == floor.task(wanted).seq
-    assert 'value="5"' in rows_of(mia.get(path_of(floor)).text)["Urgent"]
-    (entry,) = entries(floor.world)
+    assert lease.seq == labeling.task(wanted).seq
+    assert 'value="5"' in rows_of(mia.get(path_of(labeling)).text)["Urgent"]
+    (entry,) = entries(labeling.world)
     assert json.loads(entry.detail) == {"priority": {"from": 0, "to": 5}}
 
 
 @pytest.mark.parametrize("priority", ["", "x", "1.5", "0x10", "--1"])
-def test_a_priority_that_is_no_whole_number_is_refused(floor, mia, priority):
-    batch = floor.batch("B")
-    floor.batch("Other")
-    mia.get(path_of(floor))
-    answer = mia.post(path_of(floor, f"/{batch.batch_id}/priority"), {"priority": priority})
+def test_a_priority_that_is_no_whole_number_is_refused(labeling, mia, priority):
+    batch = labeling.batch("B")
+    labeling.batch("Other")
+    mia.get(path_of(labeling))
+    answer = mia.post(path_of(labeling, f"/{batch.batch_id}/priority"), {"priority": priority})
 
     assert answer.status_code == 400
-    assert floor.fresh_batch(batch).priority == 0
+    assert labeling.fresh_batch(batch).priority == 0
     assert 'id="priority-wrong"' in rows_of(answer.text)["B"]
     assert 'id="priority-wrong"' not in rows_of(answer.text)["Other"]
 
 
-def test_a_priority_beyond_the_bounds_counts_as_the_bound(floor, mia):
-    batch = floor.batch("B")
-    mia.get(path_of(floor))
-    mia.post(path_of(floor, f"/{batch.batch_id}/priority"), {"priority": "9" * 30})
+def test_a_priority_beyond_the_bounds_counts_as_the_bound(labeling, mia):
+    batch = labeling.batch("B")
+    mia.get(path_of(labeling))
+    mia.post(path_of(labeling, f"/{batch.batch_id}/priority"), {"priority": "9" * 30})
 
-    assert floor.fresh_batch(batch).priority == 1_000_000
-    (entry,) = entries(floor.world)
+    assert labeling.fresh_batch(batch).priority == 1_000_000
+    (entry,) = entries(labeling.world)
     assert json.loads(entry.detail) == {"priority": {"from": 0, "to": 1_000_000}}
 
 
-def test_a_batch_of_another_project_is_not_moved_from_here(floor, mia):
-    batch = floor.batch("B")
-    other = floor.world.project("Other")
-    mia.get(path_of(floor))
+def test_a_batch_of_another_project_is_not_moved_from_here(labeling, mia):
+    batch = labeling.batch("B")
+    other = labeling.world.project("Other")
+    mia.get(path_of(labeling))
     answers = [
         mia.post(f"/projects/{project}/batches/{one}/{verb}", fields).status_code
         for project, one in (
             (other.project_id, batch.batch_id),
-            (floor.project.project_id, "absent"),
+            (labeling.project.project_id, "absent"),
             ("absent", batch.batch_id),
         )
         for verb, fields in (("cancel", {}), ("priority", {"priority": "1"}))
     ]
 
     assert set(answers) == {404}
-    assert floor.fresh_batch(batch).status is BatchStatus.in_progress
+    assert labeling.fresh_batch(batch).status is BatchStatus.in_progress
 
 
-def test_batches_are_filtered_by_status_and_come_in_pages(floor, mia, monkeypatch):
+def test_batches_are_filtered_by_status_and_come_in_pages(labeling, mia, monkeypatch):
     monkeypatch.setattr(batch_pages, "PAGE_MAX", 2)
     for name in ("A", "B", "C"):
-        floor.batch(name)
-    floor.batch("Paused", BatchStatus.paused)
+        labeling.batch(name)
+    labeling.batch("Paused", BatchStatus.paused)
 
-    first = mia.get(path_of(floor, "?status=in_progress")).text
+    first = mia.get(path_of(labeling, "?status=in_progress")).text
     following = re.search(r'href="([^"]*next_token=[^"]+)"', first)
     assert following is not None
     second = mia.get(following[1].replace("&amp;", "&")).text
-    wrong = mia.get(path_of(floor, "?status=nonsense"))
+    wrong = mia.get(path_of(labeling, "?status=nonsense"))
 
     assert [len(rows_of(first)), len(rows_of(second))] == [2, 1]
     assert {*rows_of(first), *rows_of(second)} == {"A", "B", "C"}
-    assert list(rows_of(mia.get(path_of(floor, "?status=paused")).text)) == ["Paused"]
+    assert list(rows_of(mia.get(path_of(labeling, "?status=paused")).text)) == ["Paused"]
     assert wrong.status_code == 400

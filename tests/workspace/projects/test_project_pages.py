@@ -12,11 +12,11 @@ from plaudit.core.labeling import dashboard
 from plaudit.core.tasks import lifecycle, projects
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.core import TaskStatus
-from tests.support.browser_client import Browser, Tags, add_person, signed_in
 from tests.support.builders import make_task
 from tests.support.harness import World
-from tests.support.labeling_project import Floor
-from tests.support.manager_pages import all_projects, entries, invalid_fields, said_at
+from tests.support.labeling_project import LabelingProject
+from tests.support.pages.browser_client import Browser, Tags, add_person, signed_in
+from tests.support.pages.manager_pages import all_projects, entries, invalid_fields, said_at
 from tests.workspace.http.test_pages import HOSTILE
 
 
@@ -28,7 +28,7 @@ def mia(world: World) -> Iterator[Browser]:
 
 
 def test_projects_are_listed_with_their_counts_the_newest_first(world, mia):
-    Floor(world).create(3)
+    LabelingProject(world).create(3)
     world.project("Newer")
     world.project("Elsewhere", org="Other")
 
@@ -179,13 +179,13 @@ def test_a_project_of_another_organization_is_not_there(world, mia):
 
 
 def test_the_overview_counts_tasks_by_status_and_the_work_on_them(world, mia):
-    floor = Floor(world, review="all")
-    ids = floor.create(6)
-    floor.work_on("ann")
-    floor.take("ben")
-    floor.move(lifecycle.cancel_task, ids[5])
+    labeling = LabelingProject(world, review="all")
+    ids = labeling.create(6)
+    labeling.work_on("ann")
+    labeling.take("ben")
+    labeling.move(lifecycle.cancel_task, ids[5])
 
-    text = mia.get(f"/projects/{floor.project.project_id}").text
+    text = mia.get(f"/projects/{labeling.project.project_id}").text
 
     figures = {
         re.sub(r"<[^>]+>", "", name).strip(): count
@@ -198,10 +198,10 @@ def test_the_overview_counts_tasks_by_status_and_the_work_on_them(world, mia):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_others_named_is_shown_and_never_run(world, mia, name):
-    floor = Floor(world, types=[name], models=[name], guidelines=name)
-    floor.set(name=name)
-    floor.create(1, batch=floor.batch(name), unique_id=name, metadata={name: name})
-    path = f"/projects/{floor.project.project_id}"
+    labeling = LabelingProject(world, types=[name], models=[name], guidelines=name)
+    labeling.set(name=name)
+    labeling.create(1, batch=labeling.batch(name), unique_id=name, metadata={name: name})
+    path = f"/projects/{labeling.project.project_id}"
 
     for page in ("", "/charts", "/batches", "/tasks", "/settings", "/settings/form",
                  "/settings/guidelines", "/settings/template"):  # fmt: skip
@@ -217,9 +217,9 @@ def test_what_others_named_is_shown_and_never_run(world, mia, name):
 
 
 def test_every_form_that_changes_something_carries_the_token(world, mia):
-    floor = Floor(world)
-    floor.create(1, batch=floor.batch("First"))
-    path = f"/projects/{floor.project.project_id}"
+    labeling = LabelingProject(world)
+    labeling.create(1, batch=labeling.batch("First"))
+    path = f"/projects/{labeling.project.project_id}"
 
     for page in ("/batches", "/settings", "/settings/form", "/settings/guidelines",
                  "/settings/template"):  # fmt: skip
@@ -259,12 +259,12 @@ def numbers_of(text: str, chart: str) -> dict[str, int]:
 
 
 def test_completions_are_drawn_by_day_and_stand_in_a_table(world, mia):
-    floor = Floor(world)
-    floor.create(3)
-    floor.work_on("ann")
-    floor.work_on("ann")
+    labeling = LabelingProject(world)
+    labeling.create(3)
+    labeling.work_on("ann")
+    labeling.work_on("ann")
 
-    text = mia.get(f"/projects/{floor.project.project_id}/charts").text
+    text = mia.get(f"/projects/{labeling.project.project_id}/charts").text
 
     days = numbers_of(text, "pace")
     columns = re.findall(r'<rect class="column"[^>]*height="([\d.]+)"><title>(\S+): (\d+)<', text)
@@ -290,12 +290,14 @@ def test_a_project_of_long_ago_shows_the_days_until_its_last_completion(world, m
 
 
 def test_values_are_counted_for_each_question_from_what_people_submitted(world, mia):
-    floor = Floor(world)
-    floor.create(4)
+    labeling = LabelingProject(world)
+    labeling.create(4)
     for value in (1, 1, 7):
-        floor.work_on("ann", lambda possible, value=value: possible[min(value, len(possible)) - 1])
+        labeling.work_on(
+            "ann", lambda possible, value=value: possible[min(value, len(possible)) - 1]
+        )
 
-    text = mia.get(f"/projects/{floor.project.project_id}/charts").text
+    text = mia.get(f"/projects/{labeling.project.project_id}/charts").text
 
     tables = {
         re.search(r"<caption><bdi>([^<]+)<", one)[1]: {
@@ -314,24 +316,24 @@ def test_values_are_counted_for_each_question_from_what_people_submitted(world, 
 
 
 def test_answers_that_were_taken_back_are_not_counted(world, mia):
-    floor = Floor(world)
-    floor.create(2)
-    floor.work_on("ann")
-    lease = floor.take("ann")
-    floor.submit(lease)
-    floor.undo(lease)
+    labeling = LabelingProject(world)
+    labeling.create(2)
+    labeling.work_on("ann")
+    lease = labeling.take("ann")
+    labeling.submit(lease)
+    labeling.undo(lease)
 
-    text = mia.get(f"/projects/{floor.project.project_id}/charts").text
+    text = mia.get(f"/projects/{labeling.project.project_id}/charts").text
 
     assert "; 1 of them count" in text
 
 
 def test_times_are_drawn_as_a_histogram(world, mia):
-    floor = Floor(world)
-    floor.create(1)
-    floor.work_on("ann")
+    labeling = LabelingProject(world)
+    labeling.create(1)
+    labeling.work_on("ann")
 
-    text = mia.get(f"/projects/{floor.project.project_id}/charts").text
+    text = mia.get(f"/projects/{labeling.project.project_id}/charts").text
 
     times = numbers_of(text, "times")
     assert times["0–30 s"] == 1
@@ -354,10 +356,10 @@ def test_presets_are_offered_by_name(mia):
 
 
 def test_statuses_of_tasks_lead_to_the_tasks_in_them(world, mia):
-    floor = Floor(world)
-    floor.create(1)
+    labeling = LabelingProject(world)
+    labeling.create(1)
 
-    text = mia.get(f"/projects/{floor.project.project_id}").text
+    text = mia.get(f"/projects/{labeling.project.project_id}").text
 
     for status in ("pending", "completed", "canceled", "error"):
         assert f"/tasks?status={status}" in text

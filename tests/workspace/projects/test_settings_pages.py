@@ -16,10 +16,10 @@ from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.core import ProjectRow
 from plaudit.wire.v2.resources import ProjectDetail
 from tests.api.test_sweep import content_hash
-from tests.support.browser_client import Browser, Tags, add_person, signed_in
 from tests.support.harness import World, on_sqlite_alone, one_engine
 from tests.support.labeling_project import FORM
-from tests.support.manager_pages import all_projects, entries, invalid_fields, said_at
+from tests.support.pages.browser_client import Browser, Tags, add_person, signed_in
+from tests.support.pages.manager_pages import all_projects, entries, invalid_fields, said_at
 from tests.workspace.http.test_pages import HOSTILE
 
 

@@ -15,17 +15,17 @@ from plaudit.core.tasks import batches, lifecycle, listing
 from plaudit.model.core import TaskStatus
 from plaudit.store.tasks import tasks
 from plaudit.workspace.projects import task_pages
-from tests.support.browser_client import Browser, Tags, add_person, signed_in
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
-from tests.support.labeling_project import Floor, make_content
-from tests.support.manager_pages import entries, invalid_fields, said_at
+from tests.support.labeling_project import LabelingProject, make_content
+from tests.support.pages.browser_client import Browser, Tags, add_person, signed_in
+from tests.support.pages.manager_pages import entries, invalid_fields, said_at
 from tests.workspace.http.test_pages import HOSTILE
 
 
 @pytest.fixture
-def floor(world: World) -> Floor:
-    return Floor(world)
+def labeling(world: World) -> LabelingProject:
+    return LabelingProject(world)
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def mia(world: World) -> Iterator[Browser]:
         yield browser
 
 
-def path_of(floor: Floor, task_id: str = "", verb: str = "") -> str:
-    return "/".join(filter(None, (f"/projects/{floor.project.project_id}/tasks", task_id, verb)))
+def path_of(labeling: LabelingProject, task_id: str = "", verb: str = "") -> str:
+    return "/".join(filter(None, (f"/projects/{labeling.project.project_id}/tasks", task_id, verb)))
 
 
 def listed(browser: Browser, path: str, **params: str) -> list[str]:
@@ -63,18 +63,18 @@ def walked(browser: Browser, path: str, **params: str) -> list[str]:
     raise AssertionError("the pages do not end")
 
 
-def test_tasks_are_listed_in_the_order_of_their_creation(floor, mia):
-    ids = floor.create(3)
+def test_tasks_are_listed_in_the_order_of_their_creation(labeling, mia):
+    ids = labeling.create(3)
 
-    assert listed(mia, path_of(floor)) == ids
+    assert listed(mia, path_of(labeling)) == ids
 
 
-def test_tasks_are_filtered_by_status_and_batch(floor, mia):
-    batch = floor.batch("First")
-    inside = floor.create(2, batch=batch)
-    outside = floor.create(2)
-    floor.move(lifecycle.cancel_task, inside[0])
-    path = path_of(floor)
+def test_tasks_are_filtered_by_status_and_batch(labeling, mia):
+    batch = labeling.batch("First")
+    inside = labeling.create(2, batch=batch)
+    outside = labeling.create(2)
+    labeling.move(lifecycle.cancel_task, inside[0])
+    path = path_of(labeling)
 
     assert listed(mia, path, status="pending") == [inside[1], *outside]
     assert listed(mia, path, batch="First") == inside
@@ -100,11 +100,11 @@ def test_tasks_are_filtered_by_completion_and_creation(world, mia):
     assert listed(mia, path, created_before="2025-02-01T00:00:00Z") == ["a"]
 
 
-def test_a_task_is_found_by_its_id_and_by_its_unique_id(floor, mia):
-    [wanted, *_] = floor.create(1, unique_id="mine ☃")
-    floor.create(2)
-    other = floor.world.project("Other")
-    path = path_of(floor)
+def test_a_task_is_found_by_its_id_and_by_its_unique_id(labeling, mia):
+    [wanted, *_] = labeling.create(1, unique_id="mine ☃")
+    labeling.create(2)
+    other = labeling.world.project("Other")
+    path = path_of(labeling)
 
     assert listed(mia, path, q=wanted) == [wanted]
     assert listed(mia, path, q=" mine ☃ ") == [wanted]
@@ -124,10 +124,10 @@ def test_a_task_is_found_by_its_id_and_by_its_unique_id(floor, mia):
         ("batch", "No such batch"),
     ],
 )
-def test_a_filter_that_cannot_be_is_told_at_its_field_and_kept(floor, mia, field, value):
-    floor.create(1)
+def test_a_filter_that_cannot_be_is_told_at_its_field_and_kept(labeling, mia, field, value):
+    labeling.create(1)
     answer = mia.client.get(
-        path_of(floor), params={field: value, "q": ""}, headers={"Accept": "text/html"}
+        path_of(labeling), params={field: value, "q": ""}, headers={"Accept": "text/html"}
     )
 
     assert ids_in(answer.text) == []
@@ -139,9 +139,9 @@ def test_a_filter_that_cannot_be_is_told_at_its_field_and_kept(floor, mia, field
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_filters_are_shown_escaped(floor, mia, value):
+def test_hostile_filters_are_shown_escaped(labeling, mia, value):
     answer = mia.client.get(
-        path_of(floor), params={"q": value, "batch": value}, headers={"Accept": "text/html"}
+        path_of(labeling), params={"q": value, "batch": value}, headers={"Accept": "text/html"}
     )
 
     tags = Tags(answer.text)
@@ -150,12 +150,12 @@ def test_hostile_filters_are_shown_escaped(floor, mia, value):
     assert str(escape(value)) in answer.text
 
 
-def test_pages_of_tasks_follow_one_another_without_gaps(floor, mia, monkeypatch):
+def test_pages_of_tasks_follow_one_another_without_gaps(labeling, mia, monkeypatch):
     monkeypatch.setattr(task_pages, "PAGE_MAX", 3)
     monkeypatch.setattr(listing, "SCANNED_MAX", 4)
-    batch = floor.batch("First")
-    ids = floor.create(5, batch=batch) + floor.create(3)
-    path = path_of(floor)
+    batch = labeling.batch("First")
+    ids = labeling.create(5, batch=batch) + labeling.create(3)
+    path = path_of(labeling)
 
     assert walked(mia, path) == ids
     assert walked(mia, path, status="pending", batch="First") == ids[:5]
@@ -163,15 +163,15 @@ def test_pages_of_tasks_follow_one_another_without_gaps(floor, mia, monkeypatch)
     assert walked(mia, path, created_before="2000-01-01") == []
 
 
-def test_a_page_token_of_other_filters_is_refused(floor, mia, monkeypatch):
+def test_a_page_token_of_other_filters_is_refused(labeling, mia, monkeypatch):
     monkeypatch.setattr(task_pages, "PAGE_MAX", 1)
-    floor.create(2)
-    text = mia.get(path_of(floor)).text
+    labeling.create(2)
+    text = mia.get(path_of(labeling)).text
     token = re.search(r"next_token=([^\"&]+)", text)
     assert token is not None
 
-    changed = mia.get(f"{path_of(floor)}?status=error&next_token={token[1]}")
-    broken = mia.get(f"{path_of(floor)}?next_token=x{token[1]}")
+    changed = mia.get(f"{path_of(labeling)}?status=error&next_token={token[1]}")
+    broken = mia.get(f"{path_of(labeling)}?next_token=x{token[1]}")
 
     assert (changed.status_code, broken.status_code) == (400, 400)
 
@@ -185,11 +185,11 @@ def raw_json(text: str) -> Any:
     return json.loads(text.replace("&amp;", "&"))
 
 
-def test_the_json_beside_a_task_is_what_the_api_answers(floor, mia):
-    [task_id] = floor.create(1, batch=floor.batch("First"), metadata={"a<b": "&\"'"})
-    floor.work_on("ann")
-    text = mia.get(path_of(floor, task_id)).text
-    with floor.world.client(floor.world.key()) as client:
+def test_the_json_beside_a_task_is_what_the_api_answers(labeling, mia):
+    [task_id] = labeling.create(1, batch=labeling.batch("First"), metadata={"a<b": "&\"'"})
+    labeling.work_on("ann")
+    text = mia.get(path_of(labeling, task_id)).text
+    with labeling.world.client(labeling.world.key()) as client:
         answer = client.get(
             "/v2/task",
             params={
@@ -235,7 +235,7 @@ def test_a_completed_task_shows_what_people_said_beside_each_message(world, mia)
     ]
 
 
-def test_everything_in_a_message_is_shown_steps_and_files_included(floor, mia):
+def test_everything_in_a_message_is_shown_steps_and_files_included(labeling, mia):
     said = {
         "text": "In short.",
         "chunks": [{"type": "text", "text": "First **step**.", "annotations": []}],
@@ -245,9 +245,9 @@ def test_everything_in_a_message_is_shown_steps_and_files_included(floor, mia):
     }
     message = make_message("model-a") | {"content": said}
     content = make_content(make_turn(messages=[make_message("user", "Why?"), message]))
-    [task_id] = floor.create(1, content=content)
+    [task_id] = labeling.create(1, content=content)
 
-    text = mia.get(path_of(floor, task_id)).text
+    text = mia.get(path_of(labeling, task_id)).text
 
     for expected in ("In short.", "First <strong>step</strong>.", "Let me think.", "From a book."):
         assert expected in text
@@ -255,13 +255,13 @@ def test_everything_in_a_message_is_shown_steps_and_files_included(floor, mia):
 
 
 def test_the_work_on_a_task_is_shown_with_names_and_notes(world, mia):
-    floor = Floor(world, overlap=3)
+    labeling = LabelingProject(world, overlap=3)
     who = add_person(world, email="ann@example.com", name="Ann <b>")
-    [task_id] = floor.create(1)
-    floor.work_on(who.user_id)
-    floor.do(task_notes.flag, floor.take("ghost"), reason="odd<script>")
+    [task_id] = labeling.create(1)
+    labeling.work_on(who.user_id)
+    labeling.do(task_notes.flag, labeling.take("ghost"), reason="odd<script>")
 
-    text = mia.get(path_of(floor, task_id)).text
+    text = mia.get(path_of(labeling, task_id)).text
 
     assert "1 of 3 submissions, 1 under way" in text
     assert "Ann &lt;b&gt;" in text
@@ -270,104 +270,106 @@ def test_the_work_on_a_task_is_shown_with_names_and_notes(world, mia):
     assert Tags(text).inline == []
 
 
-def test_a_pending_task_is_canceled(floor, mia):
-    [task_id] = floor.create(1)
-    mia.get(path_of(floor, task_id))
-    answer = mia.post(path_of(floor, task_id, "cancel"))
+def test_a_pending_task_is_canceled(labeling, mia):
+    [task_id] = labeling.create(1)
+    mia.get(path_of(labeling, task_id))
+    answer = mia.post(path_of(labeling, task_id, "cancel"))
     page = mia.get(answer.headers["location"]).text
 
-    assert floor.status(task_id) is TaskStatus.canceled
+    assert labeling.status(task_id) is TaskStatus.canceled
     assert "The task is canceled." in page
     assert "Cancel task" not in page
-    (entry,) = entries(floor.world)
+    (entry,) = entries(labeling.world)
     assert (entry.action, json.loads(entry.detail)) == ("cancel_task_on_page", {"from": "pending"})
 
 
-def test_a_completed_task_is_reopened_and_done_anew(floor, mia):
-    [task_id] = floor.create(1)
-    floor.work_on("ann")
-    mia.get(path_of(floor, task_id))
-    answer = mia.post(path_of(floor, task_id, "reopen"))
+def test_a_completed_task_is_reopened_and_done_anew(labeling, mia):
+    [task_id] = labeling.create(1)
+    labeling.work_on("ann")
+    mia.get(path_of(labeling, task_id))
+    answer = mia.post(path_of(labeling, task_id, "reopen"))
 
     assert answer.status_code == 303
-    assert floor.status(task_id) is TaskStatus.pending
-    assert floor.counting(task_id) == []
+    assert labeling.status(task_id) is TaskStatus.pending
+    assert labeling.counting(task_id) == []
 
 
-def test_a_task_of_a_cancelled_batch_offers_no_reopening_and_refuses_it(floor, mia):
-    batch = floor.batch()
-    [task_id, _] = floor.create(2, batch=batch)
-    floor.work_on("ann")
-    before = mia.get(path_of(floor, task_id)).text
-    floor.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
+def test_a_task_of_a_cancelled_batch_offers_no_reopening_and_refuses_it(labeling, mia):
+    batch = labeling.batch()
+    [task_id, _] = labeling.create(2, batch=batch)
+    labeling.work_on("ann")
+    before = mia.get(path_of(labeling, task_id)).text
+    labeling.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
-    answer = mia.post(path_of(floor, task_id, "reopen"))
-    after = mia.get(path_of(floor, task_id)).text
+    answer = mia.post(path_of(labeling, task_id, "reopen"))
+    after = mia.get(path_of(labeling, task_id)).text
 
     assert ("Reopen task" in before, "Reopen task" in after) == (True, False)
     assert answer.status_code == 409
     assert "The batch of this task is cancelled" in answer.text
-    assert floor.status(task_id) is TaskStatus.completed
-    assert entries(floor.world) == []
+    assert labeling.status(task_id) is TaskStatus.completed
+    assert entries(labeling.world) == []
 
 
-def test_a_task_is_put_in_error_with_a_reason_that_clients_read(floor, mia):
-    [task_id] = floor.create(1)
-    mia.get(path_of(floor, task_id))
-    mia.post(path_of(floor, task_id, "error"), {"message": " The image is <b>missing</b>. "})
-    text = mia.get(path_of(floor, task_id)).text
+def test_a_task_is_put_in_error_with_a_reason_that_clients_read(labeling, mia):
+    [task_id] = labeling.create(1)
+    mia.get(path_of(labeling, task_id))
+    mia.post(path_of(labeling, task_id, "error"), {"message": " The image is <b>missing</b>. "})
+    text = mia.get(path_of(labeling, task_id)).text
 
-    assert floor.status(task_id) is TaskStatus.error
+    assert labeling.status(task_id) is TaskStatus.error
     assert raw_json(text)["errors"] == [{"message": "The image is <b>missing</b>."}]
     assert "The image is &lt;b&gt;missing&lt;/b&gt;." in text
 
 
 @pytest.mark.parametrize("message", ["", "  ", "x" * 10_001])
-def test_a_task_is_not_put_in_error_without_a_reason(floor, mia, message):
-    [task_id] = floor.create(1)
-    mia.get(path_of(floor, task_id))
-    answer = mia.post(path_of(floor, task_id, "error"), {"message": message})
+def test_a_task_is_not_put_in_error_without_a_reason(labeling, mia, message):
+    [task_id] = labeling.create(1)
+    mia.get(path_of(labeling, task_id))
+    answer = mia.post(path_of(labeling, task_id, "error"), {"message": message})
 
     assert answer.status_code == 400
     assert invalid_fields(answer.text) == ["message"]
-    assert floor.status(task_id) is TaskStatus.pending
+    assert labeling.status(task_id) is TaskStatus.pending
 
 
 @pytest.mark.parametrize("verb", ["cancel", "reopen", "error"])
-def test_a_move_that_comes_too_late_is_told_and_changes_nothing(floor, mia, verb):
-    [task_id] = floor.create(1)
-    floor.move(lifecycle.cancel_task, task_id)
-    mia.get(path_of(floor, task_id))
+def test_a_move_that_comes_too_late_is_told_and_changes_nothing(labeling, mia, verb):
+    [task_id] = labeling.create(1)
+    labeling.move(lifecycle.cancel_task, task_id)
+    mia.get(path_of(labeling, task_id))
     fields = {"message": "x"} if verb == "error" else {}
-    answer = mia.post(path_of(floor, task_id, verb), fields)
+    answer = mia.post(path_of(labeling, task_id, verb), fields)
 
     assert answer.status_code == 409
     assert "it is canceled" in answer.text
-    assert floor.status(task_id) is TaskStatus.canceled
-    assert entries(floor.world) == []
+    assert labeling.status(task_id) is TaskStatus.canceled
+    assert entries(labeling.world) == []
 
 
-def test_only_the_moves_that_a_task_can_make_are_offered(floor, mia):
-    pending, done = floor.create(2)
-    floor.write(lambda tx: _complete(tx, floor, done))
+def test_only_the_moves_that_a_task_can_make_are_offered(labeling, mia):
+    pending, done = labeling.create(2)
+    labeling.write(lambda tx: _complete(tx, labeling, done))
     verbs = {
-        one: re.findall(r'tasks/[^/"]+/(cancel|reopen|error)"', mia.get(path_of(floor, one)).text)
+        one: re.findall(
+            r'tasks/[^/"]+/(cancel|reopen|error)"', mia.get(path_of(labeling, one)).text
+        )
         for one in (pending, done)
     }
 
     assert verbs == {pending: ["cancel", "error"], done: ["reopen"]}
 
 
-async def _complete(tx: Any, floor: Floor, task_id: str) -> None:
-    task = await tasks.find_task(tx, floor.environment_id, task_id)
+async def _complete(tx: Any, labeling: LabelingProject, task_id: str) -> None:
+    task = await tasks.find_task(tx, labeling.environment_id, task_id)
     assert task is not None
-    await lifecycle.complete_task(tx, floor.environment_id, task, [make_thread()])
+    await lifecycle.complete_task(tx, labeling.environment_id, task, [make_thread()])
 
 
-def test_a_task_of_another_project_or_organization_is_not_there(floor, mia):
-    [task_id] = floor.create(1)
-    other = floor.world.project("Other")
-    theirs = floor.world.project("Theirs", org="Else")
+def test_a_task_of_another_project_or_organization_is_not_there(labeling, mia):
+    [task_id] = labeling.create(1)
+    other = labeling.world.project("Other")
+    theirs = labeling.world.project("Theirs", org="Else")
     for project in (other, theirs):
         path = f"/projects/{project.project_id}/tasks/{task_id}"
         statuses = [mia.get(path).status_code] + [
@@ -376,15 +378,15 @@ def test_a_task_of_another_project_or_organization_is_not_there(floor, mia):
         ]
         assert set(statuses) == {404}
 
-    assert floor.status(task_id) is TaskStatus.pending
+    assert labeling.status(task_id) is TaskStatus.pending
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_a_task_holds_is_shown_and_never_run(floor, mia, text):
+def test_what_a_task_holds_is_shown_and_never_run(labeling, mia, text):
     content = make_content(make_turn(messages=[make_message("user", text), make_message(text)]))
-    [task_id] = floor.create(1, content=content, metadata={text: text})
+    [task_id] = labeling.create(1, content=content, metadata={text: text})
 
-    page = mia.get(path_of(floor, task_id)).text
+    page = mia.get(path_of(labeling, task_id)).text
 
     tags = Tags(page)
     assert tags.inline == []
@@ -396,12 +398,12 @@ def test_what_a_task_holds_is_shown_and_never_run(floor, mia, text):
     assert str(escape(text)) in page
 
 
-def test_a_task_without_content_says_that_nobody_can_work_on_it(floor, mia):
+def test_a_task_without_content_says_that_nobody_can_work_on_it(labeling, mia):
     async def bare(tx: Any) -> str:
-        return (await lifecycle.create_task(tx, floor.project)).task_id
+        return (await lifecycle.create_task(tx, labeling.project)).task_id
 
-    task_id = floor.write(bare)
-    text = mia.get(path_of(floor, task_id)).text
+    task_id = labeling.write(bare)
+    text = mia.get(path_of(labeling, task_id)).text
 
     assert "nobody can work on it" in text
     assert "it is in nobody's queue" in text.replace("&#39;", "'")

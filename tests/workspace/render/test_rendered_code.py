@@ -9,7 +9,7 @@ import pytest
 
 from plaudit.workspace.render import highlighting, rich_text
 from plaudit.workspace.render.sanitize import CODE_CLASSES
-from tests.support.hostile_texts import RUN
+from tests.support.pages.hostile_texts import RUN
 from tests.workspace.render.test_rendering import shown
 
 

@@ -17,8 +17,8 @@ from plaudit.workspace.render.rich_text import render_markdown, word_count
 from plaudit.workspace.render.sanitize import sanitize_html
 from plaudit.workspace.render.text_diff import render_diff
 from tests.support.harness import SHARED_DATA
-from tests.support.hostile_texts import PAYLOADS
-from tests.support.markup import Reading, render_too_long
+from tests.support.pages.hostile_texts import PAYLOADS
+from tests.support.pages.markup import Reading, render_too_long
 
 PIECES = [
     *("*", "**", "_", "`", "```", "~~~", "~~", "[", "]", "(", ")", "![", "](", "<", ">", "<!--"),

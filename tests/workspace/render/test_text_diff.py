@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plaudit.workspace.render.sanitize import sanitize_html
 from plaudit.workspace.render.text_diff import list_changes, render_diff
-from tests.support.markup import Reading
+from tests.support.pages.markup import Reading
 
 WORDS = st.lists(st.sampled_from(["a", "b", "the", " ", "\n", ".", "你", "é"]), max_size=60)
 

@@ -14,7 +14,14 @@ from plaudit.core.tasks import lifecycle
 from plaudit.model.core import PersonRole
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.task import Thread
-from tests.support.annotators import SECRETS, Shift, Worker, good_answers, make_content, state_of
+from tests.support.annotators import (
+    SECRETS,
+    AnnotationTeam,
+    Worker,
+    good_answers,
+    make_content,
+    state_of,
+)
 from tests.support.harness import World
 
 LIKERT = {"at": "t0u1", "key": "likert_value"}
@@ -22,8 +29,8 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def shift(world: World) -> Shift:
-    return Shift(world, review="all")
+def team(world: World) -> AnnotationTeam:
+    return AnnotationTeam(world, review="all")
 
 
 def answer(worker: Worker, likert: int = 2, key: str = "k1", **more: Any) -> None:
@@ -39,17 +46,19 @@ def answer(worker: Worker, likert: int = 2, key: str = "k1", **more: Any) -> Non
     assert told.status_code == 200, told.text
 
 
-def reviewer(shift: Shift, client: TestClient, name: str = "Rae", role: str = "reviewer") -> Worker:
-    return shift.worker(client, name, role=PersonRole(role))
+def reviewer(
+    team: AnnotationTeam, client: TestClient, name: str = "Rae", role: str = "reviewer"
+) -> Worker:
+    return team.worker(client, name, role=PersonRole(role))
 
 
-def path_of(shift: Shift, task_id: str = "") -> str:
-    base = f"/review/{shift.project.project_id}"
+def path_of(team: AnnotationTeam, task_id: str = "") -> str:
+    base = f"/review/{team.project.project_id}"
     return f"{base}/tasks/{quote(task_id, safe='')}" if task_id else base
 
 
-def open_task(who: Worker, shift: Shift, task_id: str) -> tuple[str, dict[str, Any]]:
-    who.at = path_of(shift, task_id)
+def open_task(who: Worker, team: AnnotationTeam, task_id: str) -> tuple[str, dict[str, Any]]:
+    who.at = path_of(team, task_id)
     page = who.get(who.at)
     assert page.status_code == 200, page.text
     return page.text, state_of(page.text)
@@ -60,8 +69,8 @@ def decide(who: Worker, verb: str, fixes: Any = (), **more: Any) -> Any:
     return who.call(verb, **(body | more))
 
 
-def delivered(client: TestClient, shift: Shift, task_id: str) -> dict[str, Any]:
-    headers = {"Authorization": f"Bearer {shift.world.key()}"}
+def delivered(client: TestClient, team: AnnotationTeam, task_id: str) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {team.world.key()}"}
     found = client.get("/v2/task", params={"task_id": task_id}, headers=headers)
     assert found.status_code == 200, found.text
     return found.json()
@@ -76,29 +85,31 @@ def words_of(page: str) -> str:
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
 
 
-def test_what_waits_is_listed_for_reviewers_by_project_and_task(shift: Shift, client: TestClient):
-    [task_id] = shift.add()
-    rae = reviewer(shift, client)
+def test_what_waits_is_listed_for_reviewers_by_project_and_task(
+    team: AnnotationTeam, client: TestClient
+):
+    [task_id] = team.add()
+    rae = reviewer(team, client)
     before = rae.get("/review").text
-    answer(shift.worker(client))
+    answer(team.worker(client))
 
-    after, listed = rae.get("/review").text, rae.get(path_of(shift)).text
+    after, listed = rae.get("/review").text, rae.get(path_of(team)).text
 
     assert "Nothing waits for review" in before
     assert "Eggs" in after
     assert "Reported" not in after
-    assert f'href="{path_of(shift, task_id)}"' in listed
+    assert f'href="{path_of(team, task_id)}"' in listed
     assert "Every task is reviewed" in listed
     assert "Hello!" in listed
 
 
-def test_each_page_of_a_list_leads_to_the_next(shift: Shift, client: TestClient):
-    ids = shift.add(count=53)
-    ann, boss = shift.worker(client), reviewer(shift, client, "Bo", "manager")
+def test_each_page_of_a_list_leads_to_the_next(team: AnnotationTeam, client: TestClient):
+    ids = team.add(count=53)
+    ann, boss = team.worker(client), reviewer(team, client, "Bo", "manager")
     for number in range(53):
         answer(ann, key=f"k{number}")
     found: list[str] = []
-    path = path_of(shift)
+    path = path_of(team)
     while path:
         page = boss.get(path).text
         found += re.findall(r"/tasks/(task_\w+)\"", page)
@@ -108,33 +119,33 @@ def test_each_page_of_a_list_leads_to_the_next(shift: Shift, client: TestClient)
     assert found == ids
 
 
-def test_a_page_of_one_list_is_no_page_of_another(shift: Shift, client: TestClient):
-    shift.add(count=51)
-    ann, boss = shift.worker(client), reviewer(shift, client, "Bo", "manager")
+def test_a_page_of_one_list_is_no_page_of_another(team: AnnotationTeam, client: TestClient):
+    team.add(count=51)
+    ann, boss = team.worker(client), reviewer(team, client, "Bo", "manager")
     for number in range(51):
         answer(ann, key=f"k{number}")
-    token = re.search(r"next_token=([^\"&]+)", boss.get(path_of(shift)).text)
+    token = re.search(r"next_token=([^\"&]+)", boss.get(path_of(team)).text)
     assert token is not None
 
     for show in ("completed", "reported"):
-        page = boss.get(f"{path_of(shift)}?show={show}&next_token={token[1]}")
+        page = boss.get(f"{path_of(team)}?show={show}&next_token={token[1]}")
         assert page.status_code == 404, show
-    assert boss.get(f"{path_of(shift)}?next_token=forged").status_code == 400
+    assert boss.get(f"{path_of(team)}?next_token=forged").status_code == 400
 
 
 def test_everybodys_answers_stand_at_each_question_by_name_disputed_ones_first(
     world: World, client: TestClient
 ):
-    shift = Shift(world, overlap=2)
-    [task_id] = shift.add()
+    team = AnnotationTeam(world, overlap=2)
+    [task_id] = team.add()
     for name, grade in (("Ann", 1), ("Ben", 5)):
         answers = good_answers(4)
         for one in answers:
             if one["key"] == "safety":
                 one["value"] = {1: 1, 5: 3}[grade]
-        answer(shift.worker(client, name), answers=answers)
+        answer(team.worker(client, name), answers=answers)
 
-    page, state = open_task(reviewer(shift, client), shift, task_id)
+    page, state = open_task(reviewer(team, client), team, task_id)
 
     assert state["standing"] == "in_review"
     states = re.findall(r'data-state="(\w+)"', page.split('id="notice"')[1])
@@ -146,14 +157,16 @@ def test_everybodys_answers_stand_at_each_question_by_name_disputed_ones_first(
     assert "Ben" in words_of(page)
 
 
-def test_the_page_of_a_blind_project_says_nothing_of_the_models(shift: Shift, client: TestClient):
-    [task_id] = shift.add()
-    answer(shift.worker(client))
-    rae = reviewer(shift, client)
+def test_the_page_of_a_blind_project_says_nothing_of_the_models(
+    team: AnnotationTeam, client: TestClient
+):
+    [task_id] = team.add()
+    answer(team.worker(client))
+    rae = reviewer(team, client)
 
-    in_review, _ = open_task(rae, shift, task_id)
+    in_review, _ = open_task(rae, team, task_id)
     decide(rae, "accept", [LIKERT | {"value": 6}])
-    completed, state = open_task(rae, shift, task_id)
+    completed, state = open_task(rae, team, task_id)
 
     assert state["standing"] == "completed"
     for secret in SECRETS:
@@ -161,62 +174,68 @@ def test_the_page_of_a_blind_project_says_nothing_of_the_models(shift: Shift, cl
         assert secret not in completed
 
 
-def test_accepting_delivers_and_leads_to_the_next_task_that_waits(shift: Shift, client: TestClient):
-    first, second = shift.add(count=2)
-    ann, rae = shift.worker(client), reviewer(shift, client)
+def test_accepting_delivers_and_leads_to_the_next_task_that_waits(
+    team: AnnotationTeam, client: TestClient
+):
+    first, second = team.add(count=2)
+    ann, rae = team.worker(client), reviewer(team, client)
     for number in range(2):
         answer(ann, key=f"k{number}")
-    open_task(rae, shift, first)
-    assert delivered(client, shift, first)["status"] == "pending"
+    open_task(rae, team, first)
+    assert delivered(client, team, first)["status"] == "pending"
 
     one = decide(rae, "accept")
     rae.at = one.json()["next"]
     two = decide(rae, "accept")
 
-    assert rae.at == path_of(shift, second)
-    assert two.json()["next"] == path_of(shift)
-    assert {delivered(client, shift, task_id)["status"] for task_id in (first, second)} == {
+    assert rae.at == path_of(team, second)
+    assert two.json()["next"] == path_of(team)
+    assert {delivered(client, team, task_id)["status"] for task_id in (first, second)} == {
         "completed"
     }
 
 
-def test_a_fix_is_delivered_and_both_values_stand_in_the_history(shift: Shift, client: TestClient):
-    [task_id] = shift.add()
-    answer(shift.worker(client))
-    rae = reviewer(shift, client)
-    _, state = open_task(rae, shift, task_id)
+def test_a_fix_is_delivered_and_both_values_stand_in_the_history(
+    team: AnnotationTeam, client: TestClient
+):
+    [task_id] = team.add()
+    answer(team.worker(client))
+    rae = reviewer(team, client)
+    _, state = open_task(rae, team, task_id)
     [was] = [one["value"] for one in state["answers"] if one["key"] == "likert_value"]
     wanted = 7 if was != 7 else 1
 
     decide(rae, "accept", [LIKERT | {"value": wanted}])
 
-    page, _ = open_task(rae, shift, task_id)
-    assert preference(delivered(client, shift, task_id)) == wanted
+    page, _ = open_task(rae, team, task_id)
+    assert preference(delivered(client, team, task_id)) == wanted
     history = words_of(page.split('id="history"')[1].split("</dialog>")[0])
     assert re.search(rf"Rae accepted it.*: {was}\b.*→ {wanted}\b", history)
     assert "Ann answered" in history
 
 
 def test_wrong_fixes_are_named_by_what_they_are_about_and_change_nothing(
-    shift: Shift, client: TestClient
+    team: AnnotationTeam, client: TestClient
 ):
-    [task_id] = shift.add()
-    answer(shift.worker(client))
-    rae = reviewer(shift, client)
-    open_task(rae, shift, task_id)
+    [task_id] = team.add()
+    answer(team.worker(client))
+    rae = reviewer(team, client)
+    open_task(rae, team, task_id)
 
     told = decide(rae, "accept", [LIKERT | {"value": 8}])
 
     assert (told.status_code, told.json()["code"]) == (400, "answers_rejected")
     assert [(one["at"], one["key"]) for one in told.json()["faults"]] == [("t0u1", "likert_value")]
-    assert delivered(client, shift, task_id)["status"] == "pending"
+    assert delivered(client, team, task_id)["status"] == "pending"
 
 
-def test_a_decision_on_a_page_that_is_no_longer_true_is_refused(shift: Shift, client: TestClient):
-    [task_id] = shift.add()
-    ann, rae = shift.worker(client), reviewer(shift, client)
+def test_a_decision_on_a_page_that_is_no_longer_true_is_refused(
+    team: AnnotationTeam, client: TestClient
+):
+    [task_id] = team.add()
+    ann, rae = team.worker(client), reviewer(team, client)
     answer(ann)
-    _, state = open_task(rae, shift, task_id)
+    _, state = open_task(rae, team, task_id)
     ann.call("undo")
     again = {
         "lease_version": ann.state()["lease_version"],
@@ -229,14 +248,16 @@ def test_a_decision_on_a_page_that_is_no_longer_true_is_refused(shift: Shift, cl
 
     assert (told.status_code, told.json()["code"]) == (409, "conflict")
     assert "changed since" in told.json()["error"]
-    assert delivered(client, shift, task_id)["status"] == "pending"
+    assert delivered(client, team, task_id)["status"] == "pending"
 
 
-def test_work_goes_back_with_a_comment_that_its_author_reads(shift: Shift, client: TestClient):
-    [task_id] = shift.add()
-    ann, rae = shift.worker(client), reviewer(shift, client)
+def test_work_goes_back_with_a_comment_that_its_author_reads(
+    team: AnnotationTeam, client: TestClient
+):
+    [task_id] = team.add()
+    ann, rae = team.worker(client), reviewer(team, client)
     answer(ann)
-    page, state = open_task(rae, shift, task_id)
+    page, state = open_task(rae, team, task_id)
     user_id = re.search(r'name="user_id" value="([^"]+)"', page)
     assert user_id is not None
 
@@ -246,14 +267,14 @@ def test_work_goes_back_with_a_comment_that_its_author_reads(shift: Shift, clien
 
     assert refused.status_code == 400
     assert 'id="comment-wrong"' in refused.text
-    assert (sent.status_code, sent.headers["location"]) == (303, path_of(shift))
-    for path in (shift.path, ann.at):
+    assert (sent.status_code, sent.headers["location"]) == (303, path_of(team))
+    for path in (team.path, ann.at):
         shown = ann.get(path).text
         assert HOSTILE in unescape(shown), path
         assert "<script>alert" not in shown
     assert ann.form(f"{ann.at}/resume").status_code == 303
     assert HOSTILE in unescape(ann.get(ann.at).text)
-    history, _ = open_task(rae, shift, task_id)
+    history, _ = open_task(rae, team, task_id)
     assert "sent it back to" in history
     assert "this was done again, or counts no more" in history
     assert HOSTILE in unescape(history)
@@ -266,51 +287,51 @@ def test_work_goes_back_with_a_comment_that_its_author_reads(shift: Shift, clien
     assert HOSTILE not in unescape(ann.get(ann.at).text)
 
 
-def test_somebody_elses_comment_is_not_shown_to_others(shift: Shift, client: TestClient):
-    [task_id, _] = shift.add(count=2)
-    ann, ben, rae = shift.worker(client), shift.worker(client, "Ben"), reviewer(shift, client)
+def test_somebody_elses_comment_is_not_shown_to_others(team: AnnotationTeam, client: TestClient):
+    [task_id, _] = team.add(count=2)
+    ann, ben, rae = team.worker(client), team.worker(client, "Ben"), reviewer(team, client)
     answer(ann)
-    page, state = open_task(rae, shift, task_id)
+    page, state = open_task(rae, team, task_id)
     user_id = re.search(r'name="user_id" value="([^"]+)"', page)
     assert user_id is not None
     fields = {"revision": state["revision"], "user_id": user_id[1]}
     rae.form(f"{rae.at}/send-back", comment="Only for Ann.", **fields)
     ben.take()
 
-    for path in (shift.path, ben.at):
+    for path in (team.path, ben.at):
         assert "Only for Ann." not in ben.get(path).text
 
 
-def test_a_completed_task_is_corrected_and_only_then(shift: Shift, client: TestClient):
-    [task_id] = shift.add()
-    answer(shift.worker(client))
-    rae = reviewer(shift, client)
-    open_task(rae, shift, task_id)
+def test_a_completed_task_is_corrected_and_only_then(team: AnnotationTeam, client: TestClient):
+    [task_id] = team.add()
+    answer(team.worker(client))
+    rae = reviewer(team, client)
+    open_task(rae, team, task_id)
     early = decide(rae, "correct", [LIKERT | {"value": 1}])
     decide(rae, "accept")
-    was = delivered(client, shift, task_id)
+    was = delivered(client, team, task_id)
 
-    listed = rae.get(f"{path_of(shift)}?show=completed").text
+    listed = rae.get(f"{path_of(team)}?show=completed").text
     told = decide(rae, "correct", [LIKERT | {"value": 1}])
     nothing = decide(rae, "correct", [])
 
-    now = delivered(client, shift, task_id)
+    now = delivered(client, team, task_id)
     assert early.status_code == 409
-    assert path_of(shift, task_id) in listed
-    assert told.json() == {"next": path_of(shift, task_id)}
+    assert path_of(team, task_id) in listed
+    assert told.json() == {"next": path_of(team, task_id)}
     assert (nothing.status_code, nothing.json()["code"]) == (400, "answers_rejected")
     assert preference(now) == 1
     assert now["completed_at"] > was["completed_at"]
-    page, _ = open_task(rae, shift, task_id)
+    page, _ = open_task(rae, team, task_id)
     assert "Rae corrected what was delivered" in words_of(page)
 
 
 def test_what_was_reported_is_for_managers_who_confirm_or_dismiss_it(
-    shift: Shift, client: TestClient
+    team: AnnotationTeam, client: TestClient
 ):
-    first, second = shift.add(count=2)
-    ann, rae = shift.worker(client), reviewer(shift, client)
-    bo = reviewer(shift, client, "Bo", "manager")
+    first, second = team.add(count=2)
+    ann, rae = team.worker(client), reviewer(team, client)
+    bo = reviewer(team, client, "Bo", "manager")
     for _ in range(2):
         lease_version = ann.take()["lease_version"]
         told = ann.call(
@@ -320,37 +341,37 @@ def test_what_was_reported_is_for_managers_who_confirm_or_dismiss_it(
 
     assert rae.get("/review").text.count("Eggs") == 0
     assert "Eggs" in bo.get("/review").text
-    assert rae.get(f"{path_of(shift)}?show=reported").status_code == 403
-    assert rae.get(path_of(shift, first)).status_code == 403
-    assert "How do I boil" not in bo.get(f"{path_of(shift)}?show=reported").text
-    assert rae.form(f"{path_of(shift, first)}/confirm-report").status_code == 403
-    page, _ = open_task(bo, shift, first)
+    assert rae.get(f"{path_of(team)}?show=reported").status_code == 403
+    assert rae.get(path_of(team, first)).status_code == 403
+    assert "How do I boil" not in bo.get(f"{path_of(team)}?show=reported").text
+    assert rae.form(f"{path_of(team, first)}/confirm-report").status_code == 403
+    page, _ = open_task(bo, team, first)
     assert "It is cruel." in page
-    confirmed = bo.form(f"{path_of(shift, first)}/confirm-report")
-    dismissed = bo.form(f"{path_of(shift, second)}/dismiss-report")
-    again = bo.form(f"{path_of(shift, second)}/dismiss-report")
+    confirmed = bo.form(f"{path_of(team, first)}/confirm-report")
+    dismissed = bo.form(f"{path_of(team, second)}/dismiss-report")
+    again = bo.form(f"{path_of(team, second)}/dismiss-report")
 
     assert (confirmed.status_code, dismissed.status_code, again.status_code) == (303, 303, 409)
-    ended = delivered(client, shift, first)
+    ended = delivered(client, team, first)
     assert (ended["status"], "threads" in ended) == ("completed", False)
-    assert delivered(client, shift, second)["status"] == "pending"
-    assert "1 task waiting" in ann.get(shift.path).text
-    page, state = open_task(rae, shift, first)
+    assert delivered(client, team, second)["status"] == "pending"
+    assert "1 task waiting" in ann.get(team.path).text
+    page, state = open_task(rae, team, first)
     assert state["standing"] == "ended"
 
 
 def test_another_organization_sees_and_changes_nothing(
-    world: World, shift: Shift, client: TestClient
+    world: World, team: AnnotationTeam, client: TestClient
 ):
-    [task_id] = shift.add()
-    answer(shift.worker(client))
+    [task_id] = team.add()
+    answer(team.worker(client))
     world.org("stranger")
-    elsewhere = object.__new__(Shift)
-    elsewhere.__dict__.update(shift.__dict__, environment_id=world.org("stranger"))
+    elsewhere = object.__new__(AnnotationTeam)
+    elsewhere.__dict__.update(team.__dict__, environment_id=world.org("stranger"))
     eve = elsewhere.worker(client, "Eve", role=PersonRole.admin)
-    eve.at = path_of(shift, task_id)
+    eve.at = path_of(team, task_id)
 
-    assert eve.get(path_of(shift)).status_code == 404
+    assert eve.get(path_of(team)).status_code == 404
     assert eve.get(eve.at).status_code == 404
     assert "Eggs" not in eve.get("/review").text
     for verb in ("accept", "correct"):
@@ -359,60 +380,60 @@ def test_another_organization_sees_and_changes_nothing(
     assert eve.form(f"{eve.at}/send-back", **fields).status_code == 404
     for verb in ("confirm-report", "dismiss-report"):
         assert eve.form(f"{eve.at}/{verb}").status_code == 404
-    assert delivered(client, shift, task_id)["status"] == "pending"
+    assert delivered(client, team, task_id)["status"] == "pending"
 
 
 def test_a_task_of_one_project_is_not_found_in_another(
-    world: World, shift: Shift, client: TestClient
+    world: World, team: AnnotationTeam, client: TestClient
 ):
-    [task_id] = shift.add()
-    answer(shift.worker(client))
-    other = Shift(world, "Other")
+    [task_id] = team.add()
+    answer(team.worker(client))
+    other = AnnotationTeam(world, "Other")
 
-    assert reviewer(shift, client).get(path_of(other, task_id)).status_code == 404
+    assert reviewer(team, client).get(path_of(other, task_id)).status_code == 404
 
 
-def test_a_task_with_any_id_has_a_page(world: World, shift: Shift, client: TestClient):
+def test_a_task_with_any_id_has_a_page(world: World, team: AnnotationTeam, client: TestClient):
     task_id = 'a/b ?#"%é<'
     threads = convert(make_content(), list[Thread])
 
     async def add(tx: Any) -> None:
-        await lifecycle.create_task(tx, shift.project, content=threads, task_id=task_id)
+        await lifecycle.create_task(tx, team.project, content=threads, task_id=task_id)
 
-    shift.write(add)
-    answer(shift.worker(client))
-    rae = reviewer(shift, client)
-    link = re.search(r'href="(/review/[^"]+/tasks/[^"]+)"', rae.get(path_of(shift)).text)
+    team.write(add)
+    answer(team.worker(client))
+    rae = reviewer(team, client)
+    link = re.search(r'href="(/review/[^"]+/tasks/[^"]+)"', rae.get(path_of(team)).text)
     assert link is not None
     rae.at = unescape(link[1])
 
     assert rae.get(rae.at).status_code == 200
     assert decide(rae, "accept").status_code == 200
-    assert delivered(client, shift, task_id)["status"] == "completed"
+    assert delivered(client, team, task_id)["status"] == "completed"
 
 
-def test_hostile_answers_and_names_are_shown_as_text(shift: Shift, client: TestClient):
-    [task_id] = shift.add()
+def test_hostile_answers_and_names_are_shown_as_text(team: AnnotationTeam, client: TestClient):
+    [task_id] = team.add()
     answers = good_answers()
     answers[-1]["value"] = HOSTILE + " @Response 1 @Response 2"
-    answer(shift.worker(client), answers=answers)
+    answer(team.worker(client), answers=answers)
 
-    page, _ = open_task(reviewer(shift, client), shift, task_id)
+    page, _ = open_task(reviewer(team, client), team, task_id)
 
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     assert HOSTILE in unescape(page)
 
 
-def test_every_decision_is_in_the_audit_log(shift: Shift, client: TestClient):
-    [task_id] = shift.add()
-    answer(shift.worker(client))
-    rae = reviewer(shift, client)
-    open_task(rae, shift, task_id)
+def test_every_decision_is_in_the_audit_log(team: AnnotationTeam, client: TestClient):
+    [task_id] = team.add()
+    answer(team.worker(client))
+    rae = reviewer(team, client)
+    open_task(rae, team, task_id)
     decide(rae, "accept")
     decide(rae, "correct", [LIKERT | {"value": 1}])
 
-    headers = {"Authorization": f"Bearer {shift.world.key()}"}
+    headers = {"Authorization": f"Bearer {team.world.key()}"}
     found = client.get("/manage/v1/audit", params={"object_id": task_id}, headers=headers).json()
 
     actions = [one["action"] for one in found["entries"]]

@@ -10,9 +10,9 @@ from plaudit.core.transfer import export, jobs
 from plaudit.formats import files
 from plaudit.formats.files import zstd
 from plaudit.store.transfer.jobs import JobKind
-from tests.support.browser_client import add_person, ended, signed_in
 from tests.support.builders import make_tasks
 from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
+from tests.support.pages.browser_client import add_person, ended, signed_in
 
 SUFFIXES = {"zstd": ".jsonl.zst", "gzip": ".jsonl.gz", "none": ".jsonl"}
 

@@ -10,9 +10,9 @@ from markupsafe import escape
 
 from plaudit.core.transfer import jobs
 from plaudit.store.transfer.jobs import JobKind
-from tests.support.browser_client import add_person, ended, signed_in
 from tests.support.builders import make_tasks
 from tests.support.deliveries import move
+from tests.support.pages.browser_client import add_person, ended, signed_in
 
 
 @pytest.fixture

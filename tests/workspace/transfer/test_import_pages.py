@@ -19,9 +19,9 @@ from plaudit.errors import Conflict
 from plaudit.formats.files import zstd
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.transfer.jobs import Job, JobKind
-from tests.support.browser_client import Browser, add_person, browsing, ended, signed_in
 from tests.support.builders import make_task, make_tasks
 from tests.support.harness import walk
+from tests.support.pages.browser_client import Browser, add_person, browsing, ended, signed_in
 from tests.workspace.accounts.test_user_pages import trace
 
 TREE = {

@@ -13,7 +13,7 @@ from plaudit.core.webhooks import endpoints as webhooks
 from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.store.webhooks import endpoints as endpoints_store
 from plaudit.store.webhooks import outbox
-from tests.support.browser_client import add_person, signed_in
+from tests.support.pages.browser_client import add_person, signed_in
 from tests.support.webhook_sending import add_endpoint
 from tests.workspace.accounts.test_user_pages import trace
 

@@ -9,7 +9,7 @@ from plaudit.store.engine.engine import Transaction
 
 
 async def is_removed(tx: Transaction, environment_id: str, user_id: str) -> bool:
-    """Whether a person of this world's organization was removed from it."""
+    """True if a person was removed from this environment's organization."""
     account = await organizations.find_organization(tx, environment_id)
     person = None if account is None else await users.find_person(tx, account[0], user_id)
     return person is not None and person.status is PersonStatus.removed

@@ -30,7 +30,7 @@ def consolidate_ballots(field: Field, ballots: Sequence[Ballot]) -> Consolidated
 
 
 def differ(field: Field, ballots: Sequence[Ballot]) -> bool:
-    """Whether people answered a question differently; free texts are not compared."""
+    """True if people answered a question differently; free texts are not compared."""
     is_free = rules_of(field).is_free and field.possible_values is None
     distinct = {
         encoded(msgspec.structs.replace(ballot, value=None) if is_free else ballot)

@@ -26,7 +26,7 @@ class Ballot(Struct, frozen=True):
 
     @property
     def is_value(self) -> bool:
-        """Whether it is neither not applicable nor cannot assess."""
+        """True if it is neither "not applicable" nor "cannot assess"."""
         return not (self.not_applicable or self.cannot_assess)
 
 

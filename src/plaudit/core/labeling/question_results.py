@@ -116,7 +116,7 @@ def revision_of(task: StoredTask, current: Sequence[SubmissionRow]) -> str:
 
 
 def _fits(content: Sequence[Thread], threads: Sequence[Thread]) -> bool:
-    """Whether delivered threads are this conversation with what people added to it."""
+    """True if delivered threads are this conversation with annotations added and nothing else."""
     if [len(thread.turns) for thread in content] != [len(thread.turns) for thread in threads]:
         return False
     pairs = [

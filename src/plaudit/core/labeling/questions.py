@@ -140,7 +140,7 @@ def _about_message(
 
 
 def _is_asked(field: Field, turn: Turn) -> bool:
-    """Whether a field of level turn applies to this turn."""
+    """True if a field of level turn applies to this turn."""
     count = len(responses(turn))
     if field.use is TextUse.response:
         return count == 0

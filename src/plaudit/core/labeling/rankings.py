@@ -16,7 +16,7 @@ from plaudit.core.tasks.forms import Field, Level
 
 
 def ranks_responses(field: Field) -> bool:
-    """Whether a field of a ranking type ranks the responses of a turn."""
+    """True if a field of a ranking type ranks the responses of a turn."""
     return field.level is Level.turn
 
 

@@ -57,7 +57,7 @@ class Choice(Struct, frozen=True):
 
 
 class BarChart(Struct, frozen=True):
-    """How the values of a field are charted: one bar a value.
+    """Chart of a field's values: one bar for each value.
 
     `values` have a bar each, in this order, even if nobody gave them. Other values follow by
     frequency, or in ascending order if `is_ascending`.

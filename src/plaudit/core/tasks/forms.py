@@ -28,7 +28,7 @@ LIKERT = [1, 2, 3, 4, 5, 6, 7]
 
 
 class Level(StrEnum):
-    """The kind of thing that a field is asked about."""
+    """What a field is asked about."""
 
     message = "message"
     turn = "turn"
@@ -40,7 +40,7 @@ class Level(StrEnum):
 
 
 class Consolidate(StrEnum):
-    """Rule by which the answers of several people become one (core/labeling/agreement.py)."""
+    """How the answers of several people become one (core/labeling/agreement.py)."""
 
     majority = "majority"
     median = "median"
@@ -49,7 +49,7 @@ class Consolidate(StrEnum):
 
 
 class TextUse(StrEnum):
-    """Use of a text that is more than a remark."""
+    """What a text is, where it is more than a remark."""
 
     rewrite = "rewrite"
     """A better version of the message."""
@@ -58,7 +58,7 @@ class TextUse(StrEnum):
 
 
 class ScaleDirection(StrEnum):
-    """The end of a preference's scale at which the first response is the better one."""
+    """Which end of a preference's scale says that the first response is the better one."""
 
     low_is_first = "low_is_first"
     high_is_first = "high_is_first"

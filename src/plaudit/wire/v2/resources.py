@@ -23,7 +23,7 @@ class Project(Struct, omit_defaults=True, kw_only=True):
 
 
 class Batch(Struct, kw_only=True):
-    """A named group of a project's tasks. `metadata` is always an object (contract 1.2)."""
+    """A named group of a project's tasks. `metadata` is always an object."""
 
     id: str
     name: str
@@ -49,7 +49,7 @@ class ProjectList(Struct, kw_only=True):
 
 
 class Error(Struct, omit_defaults=True, kw_only=True):
-    """The body of every 4xx and 5xx (contract 1.3); also a problem object of RFC 9457."""
+    """The body of every 4xx and 5xx; also a problem object of RFC 9457."""
 
     status_code: int
     error: str

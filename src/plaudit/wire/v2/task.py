@@ -17,7 +17,7 @@ from plaudit.wire.v2.resources import Batch, Project
 
 
 class MessageRole(StrEnum):
-    """Who speaks. The official client refuses any other (4.2)."""
+    """Who speaks. The official client refuses any other."""
 
     system = "system"
     user = "user"
@@ -26,7 +26,7 @@ class MessageRole(StrEnum):
 
 
 class ErrorType(StrEnum):
-    """Why a task could not be done; the official client knows exactly these (4.7)."""
+    """Why a task could not be done; the official client knows exactly these."""
 
     unsupported_language = "UNSUPPORTED_LANGUAGE"
     language_mismatch = "LANGUAGE_MISMATCH"

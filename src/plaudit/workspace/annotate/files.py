@@ -50,7 +50,7 @@ class Files(Struct, frozen=True):
         )
 
     def is_shown(self, url: str) -> bool:
-        """Whether this is one of the addresses that `put_into` writes."""
+        """True for an address that `put_into` writes."""
         found = _SHOWN.fullmatch(url)
         return found is not None and found[1] in self.known
 

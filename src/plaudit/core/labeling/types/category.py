@@ -28,7 +28,7 @@ from plaudit.core.tasks.forms import Consolidate, Field, Level
 
 
 def picks_responses(field: Field) -> bool:
-    """Whether the value is a response: about a turn, without values to choose from."""
+    """True if the value is a response: about a turn, without values to choose from."""
     return field.level is Level.turn and field.possible_values is None
 
 

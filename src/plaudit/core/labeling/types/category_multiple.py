@@ -39,7 +39,7 @@ from plaudit.core.tasks.forms import Consolidate, Field, Level
 
 
 def picks_responses(field: Field) -> bool:
-    """Whether the values are responses: about a turn, without values to choose from."""
+    """True if the values are responses: about a turn, without values to choose from."""
     return field.level is Level.turn and field.possible_values is None
 
 

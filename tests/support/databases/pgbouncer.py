@@ -26,8 +26,8 @@ from plaudit.core.tasks import lifecycle
 from plaudit.errors import Unavailable
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
+from tests.support.databases.postgres_cluster import SECONDS_MAX, Cluster, as_user, wait_until
 from tests.support.harness import Server, World, free_port
-from tests.support.postgres_cluster import SECONDS_MAX, Cluster, as_user, wait_until
 
 BEHIND = {"PLAUDIT_DATABASE_POOLER": "1"}
 PROGRAM = shutil.which("pgbouncer", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")

@@ -37,10 +37,10 @@ from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.store.webhooks import messages as messages_store
 from plaudit.wire.v2.task import ErrorDetail
-from tests.support.browser_client import Somebody, add_person, browsing, invite, signed_in
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
-from tests.support.labeling_project import Floor
+from tests.support.labeling_project import LabelingProject
+from tests.support.pages.browser_client import Somebody, add_person, browsing, invite, signed_in
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 from tests.support.webhook_sending import (
     add_endpoint,
@@ -133,70 +133,70 @@ def put_through_writing(world: World, key: str) -> None:
 
 def put_through_work(world: World) -> None:
     """Everything that people do with tasks, and what becomes of their leases."""
-    floor = Floor(world, review="all", overlap=2)
-    batch, project_key = floor.batch(), floor.project.project_key
-    [first, *_] = task_ids = floor.create(5, batch=batch)
-    floor.write(lambda tx: work_queue.prioritize(tx, batch, 1))
-    floor.set(overlap=1)
-    lease = floor.take()
-    floor.draft(lease, 1, [])
-    floor.do(leases.heartbeat, lease, active_ms=1)
-    floor.do(task_notes.flag, lease, reason="odd")
-    floor.do(leases.release, lease)
-    lease = floor.resume(lease)
-    floor.submit(lease)
-    lease = floor.undo(lease)
-    floor.submit(lease, key="again")
-    floor.write(lambda tx: review_queue.list_in_review(tx, floor.project))
-    floor.write(lambda tx: review_queue.list_waiting(tx, floor.environment_id))
-    floor.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
-    floor.write(lambda tx: review_queue.list_returned(tx, floor.project, "ann"))
-    floor.submit(floor.take(), key="third")
-    floor.accept(first)
+    labeling = LabelingProject(world, review="all", overlap=2)
+    batch, project_key = labeling.batch(), labeling.project.project_key
+    [first, *_] = task_ids = labeling.create(5, batch=batch)
+    labeling.write(lambda tx: work_queue.prioritize(tx, batch, 1))
+    labeling.set(overlap=1)
+    lease = labeling.take()
+    labeling.draft(lease, 1, [])
+    labeling.do(leases.heartbeat, lease, active_ms=1)
+    labeling.do(task_notes.flag, lease, reason="odd")
+    labeling.do(leases.release, lease)
+    lease = labeling.resume(lease)
+    labeling.submit(lease)
+    lease = labeling.undo(lease)
+    labeling.submit(lease, key="again")
+    labeling.write(lambda tx: review_queue.list_in_review(tx, labeling.project))
+    labeling.write(lambda tx: review_queue.list_waiting(tx, labeling.environment_id))
+    labeling.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
+    labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, "ann"))
+    labeling.submit(labeling.take(), key="third")
+    labeling.accept(first)
     fix = {"at": "t0u0", "key": "likert_value", "value": 2}
-    floor.decide(review_decisions.correct, first, "rev", fixes=[fix])
-    floor.write(lambda tx: review_queue.list_completed(tx, floor.project))
-    floor.write(lambda tx: review_queue.list_submit_actions(tx, floor.project, 1))
-    floor.write(lambda tx: submissions.list_recent(tx, floor.project, "ann"))
-    floor.move(lifecycle.reopen_task, first)
-    floor.age(floor.take("ben"))
-    floor.do(task_notes.skip, floor.take("cem"), reason="hard")
-    floor.set(review="none")
-    lease = floor.take("dan")
-    floor.submit(lease)
-    floor.undo(lease)
-    lease = floor.take("eve")
-    floor.do(task_notes.report_sensitive, lease, kind="violence")
-    [reported] = [one for one in task_ids if floor.task(one).seq == lease.seq]
-    floor.decide(review_decisions.dismiss_report, reported, "rev")
-    floor.do(task_notes.report_sensitive, floor.take("fay"), kind="violence")
-    floor.write(lambda tx: review_queue.list_quarantined(tx, floor.project))
-    [quarantined] = [one for one in task_ids if (place := floor.place(one)) and place.reason]
-    floor.decide(review_decisions.confirm_report, quarantined, "rev")
+    labeling.decide(review_decisions.correct, first, "rev", fixes=[fix])
+    labeling.write(lambda tx: review_queue.list_completed(tx, labeling.project))
+    labeling.write(lambda tx: review_queue.list_submit_actions(tx, labeling.project, 1))
+    labeling.write(lambda tx: submissions.list_recent(tx, labeling.project, "ann"))
+    labeling.move(lifecycle.reopen_task, first)
+    labeling.age(labeling.take("ben"))
+    labeling.do(task_notes.skip, labeling.take("cem"), reason="hard")
+    labeling.set(review="none")
+    lease = labeling.take("dan")
+    labeling.submit(lease)
+    labeling.undo(lease)
+    lease = labeling.take("eve")
+    labeling.do(task_notes.report_sensitive, lease, kind="violence")
+    [reported] = [one for one in task_ids if labeling.task(one).seq == lease.seq]
+    labeling.decide(review_decisions.dismiss_report, reported, "rev")
+    labeling.do(task_notes.report_sensitive, labeling.take("fay"), kind="violence")
+    labeling.write(lambda tx: review_queue.list_quarantined(tx, labeling.project))
+    [quarantined] = [one for one in task_ids if (place := labeling.place(one)) and place.reason]
+    labeling.decide(review_decisions.confirm_report, quarantined, "rev")
 
     async def late(tx):
-        organization_id, _ = await organizations.find_organization(tx, floor.environment_id)
+        organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
         await leases.end_leases_of(tx, organization_id, "dan")
-        await leases.list_open_leases(tx, floor.project, "ann")
-        await leases.count_free_tasks(tx, floor.project, limit_max=10)
+        await leases.list_open_leases(tx, labeling.project, "ann")
+        await leases.count_free_tasks(tx, labeling.project, limit_max=10)
         await leases_store.list_projects_due(tx, now=FAR, limit=10)
         await leases.expire_leases(tx, project_key)
 
-    floor.age(floor.take("gil"))
-    floor.write(late)
-    done = floor.task(first)
-    floor.write(lambda tx: looked_after(tx, floor, done))
-    floor.write(lambda tx: batches.apply_action(tx, batch, "pause"))
-    floor.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
+    labeling.age(labeling.take("gil"))
+    labeling.write(late)
+    done = labeling.task(first)
+    labeling.write(lambda tx: looked_after(tx, labeling, done))
+    labeling.write(lambda tx: batches.apply_action(tx, batch, "pause"))
+    labeling.write(lambda tx: batches.apply_action(tx, batch, "cancel"))
 
 
-async def looked_after(tx, floor: Floor, task) -> None:
+async def looked_after(tx, labeling: LabelingProject, task) -> None:
     """What managers look at: counts, pictures, one task, tasks and batches as rows."""
-    project, secret = floor.project, floor.world.secret
+    project, secret = labeling.project, labeling.world.secret
     await statistics.progress(tx, project)
     await statistics.pace(tx, project, FAR // 10**6)
     await statistics.last_answers(tx, project)
-    organization_id, _ = await organizations.find_organization(tx, floor.environment_id)
+    organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
     await task_work.get_task_work(tx, task, organization_id)
     words = resolve.ScopeNames(project_id=project.project_id)
     shapes = itertools.product((None, "b"), (None, TaskStatus.pending), (None, 0))
@@ -204,7 +204,7 @@ async def looked_after(tx, floor: Floor, task) -> None:
         where = TaskFilter(project.project_key, batch_id, status, after)
         await task_summaries.list_summaries(tx, where, after=where.start, bound=9, limit=2)
     query = BatchQuery(scope=words)
-    for batch in (await batch_rows_page(tx, secret, floor.environment_id, query))[0]:
+    for batch in (await batch_rows_page(tx, secret, labeling.environment_id, query))[0]:
         await batches_store.find_progress(tx, project.project_key, batch.batch_id)
 
 

@@ -1,6 +1,6 @@
 """Every page of the workspace as a user of `plaudit demo` meets it; and pictures of them all.
 
-`python -m tests.support.page_gallery FOLDER` writes a picture of each scene in each width and
+`python -m tests.support.pages.page_gallery FOLDER` writes a picture of each scene in each width and
 colour scheme. The tests go through the same scenes.
 """
 
@@ -19,10 +19,10 @@ from typing import Any
 
 import httpx2
 
-from tests.support import chromium
 from tests.support.annotators import good_answers, state_of
-from tests.support.browser_client import token_in
 from tests.support.harness import clean_environment, free_port
+from tests.support.pages import chromium
+from tests.support.pages.browser_client import token_in
 
 WIDTHS = {1440: 900, 1024: 768, 390: 844}
 SCHEMES = ("light", "dark")
@@ -64,7 +64,7 @@ class Scene:
     name: str
     page_id: str
     path: str
-    """Names in braces are what the stage has made."""
+    """Names in braces are what the demonstration has made."""
     role: str | None = "admin"
     prepare: Callable[[Any], None] = lambda page: None
 
@@ -85,10 +85,10 @@ def demonstration() -> Iterator[Stage]:
             words = "".join(
                 iter(process.stdout.readline, "Stop it with Ctrl-C; nothing is kept.\n")
             )
-            stage = read_welcome(words)
-            wait_until_ready(stage.url)
-            furnish(stage)
-            yield stage
+            demo = read_welcome(words)
+            wait_until_ready(demo.url)
+            furnish(demo)
+            yield demo
         finally:
             process.terminate()
 
@@ -117,40 +117,40 @@ def wait_until_ready(url: str) -> None:
             time.sleep(0.05)
 
 
-def furnish(stage: Stage) -> None:
+def furnish(demo: Stage) -> None:
     """Put into a fresh demonstration what the scenes need."""
-    furnish_review(stage)
-    furnish_deliveries(stage)
+    furnish_review(demo)
+    furnish_deliveries(demo)
 
 
-def furnish_deliveries(stage: Stage) -> None:
+def furnish_deliveries(demo: Stage) -> None:
     """Two deliveries, a change since, and an endpoint that nobody answers behind."""
     path = "/projects/project_preference/deliveries"
-    first = stage.call(path, {"name": "January", "completed_before": "2025-02-01"})
+    first = demo.call(path, {"name": "January", "completed_before": "2025-02-01"})
     hook = {"url": "http://127.0.0.1:1/hook", "events": ["delivery.created"]}
-    stage.made["endpoint"] = stage.call("/webhooks", hook)["id"]
-    second = stage.call(path, {"name": "All of it"})
-    stage.made |= {"delivery": first["id"], "other_delivery": second["id"]}
+    demo.made["endpoint"] = demo.call("/webhooks", hook)["id"]
+    second = demo.call(path, {"name": "All of it"})
+    demo.made |= {"delivery": first["id"], "other_delivery": second["id"]}
 
 
-def furnish_review(stage: Stage) -> None:
+def furnish_review(demo: Stage) -> None:
     """A project in which two people have answered, and one has reported a task."""
     asked = {"types": ["RLHF: Pref Ranking"], "overlap": 2, "review": "all"}
-    project = stage.call("/projects", {"name": "Under review"} | asked)
-    stage.made["review_project"] = project["id"]
+    project = demo.call("/projects", {"name": "Under review"} | asked)
+    demo.made["review_project"] = project["id"]
     for prompt in ("How do I boil an egg?", "Why is the sky blue?"):
         variables = {"prompt": prompt, "responses": ["Ask **somebody**.", "Look it up."]}
         answer = httpx2.post(
-            f"{stage.url}/v2/task/chat",
+            f"{demo.url}/v2/task/chat",
             json={"project_name": "Under review", "template_variables": variables},
-            auth=(stage.key, ""),
+            auth=(demo.key, ""),
         )
         assert answer.status_code == 200, answer.text
-        stage.made.setdefault("review_task", answer.json()["task_id"])
-        stage.made["reported_task"] = answer.json()["task_id"]
+        demo.made.setdefault("review_task", answer.json()["task_id"])
+        demo.made["reported_task"] = answer.json()["task_id"]
     for role, likert in (("annotator", 2), ("admin", 6)):
-        with httpx2.Client(base_url=stage.url, headers={"Origin": stage.url}) as client:
-            email, word = stage.logins[role]
+        with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+            email, word = demo.logins[role]
             token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
             client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
             at = take(client, project["id"])
@@ -267,13 +267,13 @@ SCENES: Sequence[Scene] = (
 )
 
 
-def visit(stage: Stage, browser: Any, scene: Scene, **options: Any) -> Any:
+def visit(demo: Stage, browser: Any, scene: Scene, **options: Any) -> Any:
     """Open a scene in a context of its own; returns the page, ready to be looked at."""
     context = browser.new_context(**options)
     page = context.new_page()
     if scene.role is not None:
-        stage.sign_in(page, scene.role)
-    page.goto(stage.url + scene.path.format(**stage.made))
+        demo.sign_in(page, scene.role)
+    page.goto(demo.url + scene.path.format(**demo.made))
     scene.prepare(page)
     return page
 
@@ -284,10 +284,10 @@ def take_pictures(folder: Path) -> int:
     count = 0
     browsers = chromium.opened()
     browser = next(browsers)
-    with demonstration() as stage:
+    with demonstration() as demo:
         for scene in SCENES:
             for scheme in SCHEMES:
-                page = visit(stage, browser, scene, color_scheme=scheme)
+                page = visit(demo, browser, scene, color_scheme=scheme)
                 for width, height in WIDTHS.items():
                     page.set_viewport_size({"width": width, "height": height})
                     page.wait_for_timeout(150)

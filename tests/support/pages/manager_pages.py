@@ -9,8 +9,8 @@ from plaudit.model.core import AuditEntryRow
 from plaudit.store.common import audit
 from plaudit.store.tasks import projects
 from plaudit.wire.v2.resources import ProjectDetail, project_detail
-from tests.support.browser_client import Tags
 from tests.support.harness import World
+from tests.support.pages.browser_client import Tags
 
 
 def all_projects(world: World) -> dict[str, ProjectDetail]:

@@ -7,35 +7,35 @@ from typing import Any
 
 from scaleapi import ScaleClient
 
-from tests.support.annotators import Shift, state_of
-from tests.support.chromium import Remote, Seen
+from tests.support.annotators import AnnotationTeam, state_of
 from tests.support.harness import Server
+from tests.support.pages.chromium import Remote, Seen
 
 GRADES = ("instruction_following", "truthfulness", "conciseness", "format", "safety")
 
 
-class Desk:
+class AnnotatorTab:
     """One browser of one person, pointed at a server."""
 
     def __init__(
         self,
         open_context: Callable[..., Any],
         server: Server,
-        shift: Shift,
+        team: AnnotationTeam,
         name: str,
         **options: Any,
     ) -> None:
-        self.server, self.shift = server, shift
+        self.server, self.team = server, team
         self.context: Remote
         self.seen: Seen
         self.context, self.seen = open_context(server.url, **options)
-        cookie = {"name": "plaudit", "value": shift.person(name), "url": server.url}
+        cookie = {"name": "plaudit", "value": team.person(name), "url": server.url}
         self.context.add_cookies([cookie])
         self.page = self.context.new_page()
 
     def take(self) -> Remote:
         """Take the next task from the queue and wait until its page works."""
-        self.page.goto(self.server.url + self.shift.path)
+        self.page.goto(self.server.url + self.team.path)
         self.page.click("#claim")
         return self.ready()
 
@@ -93,11 +93,11 @@ def question(key: str, position: int | None = None) -> str:
     return f'[data-key="{key}"]{where}'
 
 
-def tasks_of(desk: Desk) -> list[Any]:
+def tasks_of(annotator_tab: AnnotatorTab) -> list[Any]:
     """The project's tasks as the official client reads them."""
-    client = ScaleClient(desk.shift.world.key())
-    client.v2.api_client.configuration.host = desk.server.url
-    return list(client.v2.get_tasks(project_id=desk.shift.project.project_id).tasks)
+    client = ScaleClient(annotator_tab.team.world.key())
+    client.v2.api_client.configuration.host = annotator_tab.server.url
+    return list(client.v2.get_tasks(project_id=annotator_tab.team.project.project_id).tasks)
 
 
 def values(annotations: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.support.annotators import make_content
-from tests.support.hostile_texts import PAYLOADS
+from tests.support.pages.hostile_texts import PAYLOADS
 
 NAME_CHARS = 190
 TEXT_CHARS = 2000

@@ -23,7 +23,7 @@ import asyncpg
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.citus import DISTRIBUTED
-from tests.support import postgres
+from tests.support.databases import postgres
 
 SHARDS = 2
 DATABASE = "plaudit_sharded"

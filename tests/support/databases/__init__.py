@@ -1,0 +1,1 @@
+"""Real databases for tests: clusters, poolers, proxies, and the rules of sharding."""

@@ -1,0 +1,1 @@
+"""Pages in tests: browsers real and simulated, markup, hostile texts, pictures of all scenes."""

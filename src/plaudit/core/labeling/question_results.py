@@ -160,7 +160,7 @@ def _delivered(
     scored = _score(threads, target) if target.criterion is not None else None
     if scored is not None:
         listed = scored.annotations or []
-    annotation = next((one for one in listed if one.key == field.key), None)
+    annotation = next((candidate for candidate in listed if candidate.key == field.key), None)
     if annotation is None:
         if scored is None or scored.score is None or field.key != SCORE:
             return None

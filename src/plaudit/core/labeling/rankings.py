@@ -43,12 +43,12 @@ def majority_groups(values: Sequence[Any]) -> list[list[str]] | None:
     """The ranking in which each pair stands as most people have it; None if there is none."""
     ranks = [_ranks(value) for value in values]
     names = list(ranks[0])
-    if any(set(one) != set(names) for one in ranks):
+    if any(set(ranking) != set(names) for ranking in ranks):
         return None
     beaten_by: dict[str, int] = dict.fromkeys(names, 0)
     wanted: dict[tuple[str, str], int] = {}
     for a, b in combinations(names, 2):
-        counts = Counter(_compared(one, a, b) for one in ranks).most_common(2)
+        counts = Counter(_compared(ranking, a, b) for ranking in ranks).most_common(2)
         if len(counts) > 1 and counts[0][1] == counts[1][1]:
             return None
         wanted[a, b] = counts[0][0]

@@ -26,7 +26,10 @@ def source_at(context: AnswerContext, position: Any, where: str = "/value") -> s
 def sources_at(context: AnswerContext, positions: Any) -> list[str]:
     """The `source_id`s of the responses at a list of positions; raises InvalidAnswer."""
     check_responses(context, positions)
-    return [source_at(context, one, f"/value/{number}") for number, one in enumerate(positions)]
+    return [
+        source_at(context, position, f"/value/{number}")
+        for number, position in enumerate(positions)
+    ]
 
 
 def check_responses(context: AnswerContext, value: Any) -> None:

@@ -33,11 +33,11 @@ class PasswordForm(Struct):
     new_password: str
 
 
-async def show_account(visit: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_account(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /account: the organization, and the user's sessions with the names of their browsers."""
-    async with visit.db.read() as tx:
-        organization = await organizations.get_organization_name(tx, visit.user.organization_id)
-        own_sessions = await sessions.list_own_sessions(tx, visit.user)
+    async with request.db.read() as tx:
+        organization = await organizations.get_organization_name(tx, request.user.organization_id)
+        own_sessions = await sessions.list_own_sessions(tx, request.user)
     return {
         "organization": organization,
         "sessions": [(session, agent_name(session.agent)) for session in own_sessions],
@@ -45,25 +45,25 @@ async def show_account(visit: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def change_own_name(
-    visit: PageRequest[NoQuery], form: NameForm, change: WriteContext
+    request: PageRequest[NoQuery], form: NameForm, change: WriteContext
 ) -> Redirect:
     """POST /account/name: change the user's name."""
-    user = visit.user
+    user = request.user
     await users.change(change.tx, user.organization_id, user.user_id, {"name": form.name})
     await change.note("user", user.user_id, detail={"fields": ["name"]})
     return Redirect(to=ACCOUNT, flash="Your name is changed.")
 
 
-async def change_own_password(visit: PageRequest[NoQuery], form: PasswordForm) -> Redirect:
+async def change_own_password(request: PageRequest[NoQuery], form: PasswordForm) -> Redirect:
     """POST /account/password: change the password; the other sessions end."""
     await authentication.change_password(
-        visit.db,
-        visit.services.throttle,
-        visit.user,
-        visit.client_info,
+        request.db,
+        request.services.throttle,
+        request.user,
+        request.client_info,
         old=form.old_password,
         new=form.new_password,
-        request_id=visit.request_id,
+        request_id=request.request_id,
     )
     return Redirect(
         to=ACCOUNT, flash="Your password is changed. You are signed out everywhere else."
@@ -71,10 +71,10 @@ async def change_own_password(visit: PageRequest[NoQuery], form: PasswordForm) -
 
 
 async def end_session(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /account/sessions/{session_id}/end: sign out one browser; raises NotFound."""
-    user, session_id = visit.user, visit.path["session_id"]
+    user, session_id = request.user, request.path["session_id"]
     if not await sessions_store.delete_session(
         change.tx, user.organization_id, user.user_id, session_id
     ):
@@ -86,10 +86,10 @@ async def end_session(
 
 
 async def end_all_sessions(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /account/sign-out-everywhere: sign out all browsers, this one too."""
-    user = visit.user
+    user = request.user
     count = await sessions_store.delete_sessions(change.tx, user.organization_id, user.user_id)
     await change.note("user", user.user_id, detail={"sessions": count})
     return Redirect(to=links.SIGN_IN, flash="You are signed out everywhere.", session="")

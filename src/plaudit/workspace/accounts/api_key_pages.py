@@ -52,20 +52,20 @@ class RevokeForm(Struct):
     mode: Mode
 
 
-async def show_keys(visit: PageRequest[KeysQuery]) -> dict[str, Any]:
+async def show_keys(request: PageRequest[KeysQuery]) -> dict[str, Any]:
     """GET /keys: one page of an environment's keys, oldest first."""
-    async with visit.db.read() as tx:
-        return await _listing(tx, visit, visit.query)
+    async with request.db.read() as tx:
+        return await _listing(tx, request, request.query)
 
 
 async def make_key(
-    visit: PageRequest[NoQuery], form: KeyForm, change: WriteContext
+    request: PageRequest[NoQuery], form: KeyForm, change: WriteContext
 ) -> TemplateResponse:
     """POST /keys: create a key, and show its text this once."""
-    change.environment_id = await _find_environment(change.tx, visit, form.mode)
+    change.environment_id = await _find_environment(change.tx, request, form.mode)
     key, text = await api_keys.add_key(
         change.tx,
-        visit.secret,
+        request.secret,
         environment_id=change.environment_id,
         mode=form.mode,
         name=form.name or "",
@@ -73,25 +73,25 @@ async def make_key(
         expires_ms=api_keys.checked_expiry(moment(form.expires_at, "/expires_at")),
     )
     await change.note("key", key.key_id, detail={"role": form.role})
-    context = await _listing(change.tx, visit, KeysQuery(mode=form.mode))
+    context = await _listing(change.tx, request, KeysQuery(mode=form.mode))
     created = {"made": resources.api_key(key), "text": text}
     return TemplateResponse(template="accounts/api_keys.html", context=context | created)
 
 
 async def withdraw_key(
-    visit: PageRequest[NoQuery], form: RevokeForm, change: WriteContext
+    request: PageRequest[NoQuery], form: RevokeForm, change: WriteContext
 ) -> Redirect:
     """POST /keys/{key_id}/revoke: revoke a key for good."""
-    change.environment_id = await _find_environment(change.tx, visit, form.mode)
-    key = await api_keys.revoke_key_of_id(change.tx, change.environment_id, visit.path["key_id"])
+    change.environment_id = await _find_environment(change.tx, request, form.mode)
+    key = await api_keys.revoke_key_of_id(change.tx, change.environment_id, request.path["key_id"])
     await change.note("key", key.key_id)
     return Redirect(to=f"{KEYS}?mode={form.mode}", flash=f"The key {key.display}… is revoked.")
 
 
-async def _listing(tx: Transaction, visit: PageRequest[Any], query: KeysQuery) -> dict[str, Any]:
-    environment_id = await _find_environment(tx, visit, query.mode)
+async def _listing(tx: Transaction, request: PageRequest[Any], query: KeysQuery) -> dict[str, Any]:
+    environment_id = await _find_environment(tx, request, query.mode)
     page = await api_keys.list_keys_page(
-        tx, visit.secret, environment_id, limit=PAGE_MAX, next_token=query.next_token
+        tx, request.secret, environment_id, limit=PAGE_MAX, next_token=query.next_token
     )
     now = clock.format_ms(clock.now_ms())
     return {
@@ -108,9 +108,9 @@ async def _listing(tx: Transaction, visit: PageRequest[Any], query: KeysQuery) -
     }
 
 
-async def _find_environment(tx: Transaction, visit: PageRequest[Any], mode: Mode) -> str:
+async def _find_environment(tx: Transaction, request: PageRequest[Any], mode: Mode) -> str:
     """The environment_id of the user's organization for a mode; raises NotFound."""
-    for environment_id in await organizations.list_environments(tx, visit.user.organization_id):
+    for environment_id in await organizations.list_environments(tx, request.user.organization_id):
         organization = await organizations.find_organization(tx, environment_id)
         if organization is not None and organization[1] == mode:
             return environment_id

@@ -60,39 +60,41 @@ class NoFields(Struct):
     """A form that is only a button."""
 
 
-async def show_sign_in(visit: PageRequest[SignInQuery]) -> dict[str, Any] | Redirect:
+async def show_sign_in(request: PageRequest[SignInQuery]) -> dict[str, Any] | Redirect:
     """GET /sign-in: the form; a signed-in user is redirected."""
-    if visit.user is not None:
-        return Redirect(to=links.choose_destination(visit.query.next, visit.services.destinations))
-    async with visit.db.read(snapshot=False) as tx:
+    if request.user is not None:
+        return Redirect(
+            to=links.choose_destination(request.query.next, request.services.destinations)
+        )
+    async with request.db.read(snapshot=False) as tx:
         asks_organization = await organizations.has_several_organizations(tx)
-    return {"next": visit.query.next or "", "asks_organization": asks_organization}
+    return {"next": request.query.next or "", "asks_organization": asks_organization}
 
 
-async def sign_in_person(visit: PageRequest[NoQuery], form: SignInForm) -> Redirect:
+async def sign_in_person(request: PageRequest[NoQuery], form: SignInForm) -> Redirect:
     """POST /sign-in: start a new session, whatever cookie the browser had before."""
     attempt = authentication.SignInAttempt(
-        form.email.strip(), form.password, form.organization, visit.agent
+        form.email.strip(), form.password, form.organization, request.agent
     )
     token = await authentication.sign_in(
-        visit.db, visit.secret, visit.services.throttle, attempt, visit.client_info
+        request.db, request.secret, request.services.throttle, attempt, request.client_info
     )
     return Redirect(
-        to=links.choose_destination(form.next, visit.services.destinations), session=token
+        to=links.choose_destination(form.next, request.services.destinations), session=token
     )
 
 
-async def show_welcome(visit: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_welcome(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /welcome: the form on which an invited user chooses a password."""
     return {}
 
 
-async def look_at_invitation(visit: PageRequest[NoQuery], body: InvitationToken) -> InvitedPerson:
+async def look_at_invitation(request: PageRequest[NoQuery], body: InvitationToken) -> InvitedPerson:
     """POST /welcome/look: the user of an invitation.
 
     Changes nothing; a POST only so that the secret token is in no URL. Raises InvalidContent.
     """
-    invitation = await authentication.get_invitation(visit.db, visit.secret, body.token)
+    invitation = await authentication.get_invitation(request.db, request.secret, body.token)
     return InvitedPerson(
         invitation.email,
         invitation.name,
@@ -101,23 +103,23 @@ async def look_at_invitation(visit: PageRequest[NoQuery], body: InvitationToken)
     )
 
 
-async def accept_invitation(visit: PageRequest[NoQuery], form: WelcomeForm) -> Redirect:
+async def accept_invitation(request: PageRequest[NoQuery], form: WelcomeForm) -> Redirect:
     """POST /welcome: set the invited user's password and sign them in."""
     token = await authentication.accept_invitation(
-        visit.db,
-        visit.secret,
+        request.db,
+        request.secret,
         form.token.rpartition("#")[2].strip(),
         form.password,
         name=form.name,
-        agent=visit.agent,
-        request_id=visit.request_id,
+        agent=request.agent,
+        request_id=request.request_id,
     )
     return Redirect(to=links.START, session=token)
 
 
-async def sign_out(visit: PageRequest[NoQuery], form: NoFields, change: WriteContext) -> Redirect:
+async def sign_out(request: PageRequest[NoQuery], form: NoFields, change: WriteContext) -> Redirect:
     """POST /sign-out: end this session."""
-    user = visit.user
+    user = request.user
     await sessions.delete_session(change.tx, user.organization_id, user.user_id, user.session_id)
     await change.note("session", user.session_id)
     return Redirect(to=links.SIGN_IN, flash="You are signed out.", session="")

@@ -44,74 +44,78 @@ class RoleForm(Struct):
     role: PersonRole
 
 
-async def show_people(visit: PageRequest[PeopleQuery]) -> dict[str, Any]:
+async def show_people(request: PageRequest[PeopleQuery]) -> dict[str, Any]:
     """GET /people: one page of users, oldest first."""
-    async with visit.db.read() as tx:
-        return await _listing(tx, visit, visit.query)
+    async with request.db.read() as tx:
+        return await _listing(tx, request, request.query)
 
 
 async def invite_person(
-    visit: PageRequest[NoQuery], form: InviteForm, change: WriteContext
+    request: PageRequest[NoQuery], form: InviteForm, change: WriteContext
 ) -> TemplateResponse:
     """POST /people: invite a user, and show the link this once."""
     person = await users.invite(
         change.tx,
-        visit.user.organization_id,
+        request.user.organization_id,
         email=form.email.strip(),
         name=form.name,
         role=form.role,
     )
-    token = await authentication.make_invitation(change.tx, visit.secret, person)
+    token = await authentication.make_invitation(change.tx, request.secret, person)
     await change.note("user", person.user_id, detail={"role": person.role})
-    return await _with_link(change.tx, visit, person, token)
+    return await _with_link(change.tx, request, person, token)
 
 
 async def invite_person_again(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> TemplateResponse:
     """POST /people/{user_id}/invite: create a new link, for a lost one or a lost password."""
-    user_id = visit.path["user_id"]
-    permissions.require_may_change_access(visit.user, user_id)
-    await users.lock_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
+    user_id = request.path["user_id"]
+    permissions.require_may_change_access(request.user, user_id)
+    await users.lock_access(change.tx, request.user.organization_id, request.user.user_id, user_id)
     person, token = await authentication.invite_again(
-        change.tx, visit.secret, visit.user.organization_id, user_id
+        change.tx, request.secret, request.user.organization_id, user_id
     )
     await change.note("user", user_id)
-    return await _with_link(change.tx, visit, person, token)
+    return await _with_link(change.tx, request, person, token)
 
 
 async def change_role(
-    visit: PageRequest[NoQuery], form: RoleForm, change: WriteContext
+    request: PageRequest[NoQuery], form: RoleForm, change: WriteContext
 ) -> Redirect:
     """POST /people/{user_id}/role: change a role, valid from the user's next request on."""
-    user_id = visit.path["user_id"]
-    permissions.require_may_change_access(visit.user, user_id)
-    await users.lock_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
-    person = await users.change(change.tx, visit.user.organization_id, user_id, {"role": form.role})
+    user_id = request.path["user_id"]
+    permissions.require_may_change_access(request.user, user_id)
+    await users.lock_access(change.tx, request.user.organization_id, request.user.user_id, user_id)
+    person = await users.change(
+        change.tx, request.user.organization_id, user_id, {"role": form.role}
+    )
     await change.note("user", user_id, detail={"role": form.role})
     return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is now {form.role}.")
 
 
 async def remove_person(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST /people/{user_id}/remove: remove a user and end their sessions; their work stays."""
-    user_id = visit.path["user_id"]
-    permissions.require_may_change_access(visit.user, user_id)
-    await users.lock_access(change.tx, visit.user.organization_id, visit.user.user_id, user_id)
+    user_id = request.path["user_id"]
+    permissions.require_may_change_access(request.user, user_id)
+    await users.lock_access(change.tx, request.user.organization_id, request.user.user_id, user_id)
     person = await users.change(
-        change.tx, visit.user.organization_id, user_id, {"status": PersonStatus.removed}
+        change.tx, request.user.organization_id, user_id, {"status": PersonStatus.removed}
     )
     await change.note("user", user_id, detail={"status": PersonStatus.removed})
     return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is removed and signed out.")
 
 
-async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery) -> dict[str, Any]:
-    organization_id = visit.user.organization_id
+async def _listing(
+    tx: Transaction, request: PageRequest[Any], query: PeopleQuery
+) -> dict[str, Any]:
+    organization_id = request.user.organization_id
     page = await users.list_users_page(
         tx,
-        visit.secret,
-        visit.user.environment_id,
+        request.secret,
+        request.user.environment_id,
         organization_id,
         status=query.status,
         limit=PAGE_MAX,
@@ -133,11 +137,11 @@ async def _listing(tx: Transaction, visit: PageRequest[Any], query: PeopleQuery)
 
 
 async def _with_link(
-    tx: Transaction, visit: PageRequest[NoQuery], person: Person, token: str
+    tx: Transaction, request: PageRequest[NoQuery], person: Person, token: str
 ) -> TemplateResponse:
     """The list of users with an invitation link above it, which is not stored and shown once."""
-    link = authentication.invitation_link(visit.settings.public_url or visit.origin, token)
-    context = await _listing(tx, visit, PeopleQuery())
+    link = authentication.invitation_link(request.settings.public_url or request.origin, token)
+    context = await _listing(tx, request, PeopleQuery())
     context |= {"invited": person, "link": link}
     return TemplateResponse(template="accounts/users.html", context=context)
 

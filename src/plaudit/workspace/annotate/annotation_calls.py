@@ -109,37 +109,37 @@ class _Rejected(Struct, omit_defaults=True, kw_only=True):
     revision: int | None = None
 
 
-async def save_draft(visit: PageRequest[NoQuery], sent: DraftSent) -> DraftSaved | Response:
+async def save_draft(request: PageRequest[NoQuery], sent: DraftSent) -> DraftSaved | Response:
     """POST …/draft: save the answers so far."""
 
     async def work(tx: Transaction, project: ProjectRow) -> leases.SavedDraft:
         return await leases.save_draft(
             tx,
             project,
-            _hold(visit, sent.lease_version),
+            _hold(request, sent.lease_version),
             revision=sent.revision,
             answers=sent.answers,
             active_ms=sent.active_ms,
         )
 
     try:
-        saved = await _run(visit, work)
+        saved = await _run(request, work)
     except DraftConflict as problem:
         return refusal(problem, revision=problem.revision)
     return DraftSaved(expires_ms=saved.expires_ms, revision=saved.revision, saved_ms=saved.saved_ms)
 
 
-async def send_heartbeat(visit: PageRequest[NoQuery], sent: HeartbeatSent) -> DraftSaved:
+async def send_heartbeat(request: PageRequest[NoQuery], sent: HeartbeatSent) -> DraftSaved:
     """POST …/heartbeat: renew the lease."""
 
     async def work(tx: Transaction, project: ProjectRow) -> int:
-        held = _hold(visit, sent.lease_version)
+        held = _hold(request, sent.lease_version)
         return await leases.heartbeat(tx, project, held, active_ms=sent.active_ms)
 
-    return DraftSaved(expires_ms=await _run(visit, work))
+    return DraftSaved(expires_ms=await _run(request, work))
 
 
-async def submit(visit: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted | Response:
+async def submit(request: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted | Response:
     """POST …/submit: submit the answers, and lease the next task."""
     if not 0 < len(sent.client_key) <= CLIENT_KEY_CHARS_MAX:
         raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
@@ -148,14 +148,14 @@ async def submit(visit: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted
         return await submissions.submit(
             tx,
             project,
-            _hold(visit, sent.lease_version),
+            _hold(request, sent.lease_version),
             sent.answers,
             client_key=sent.client_key,
             active_ms=sent.active_ms,
         )
 
     try:
-        receipt = await _run(visit, work)
+        receipt = await _run(request, work)
     except AnswersRejected as problem:
         return refusal(problem, faults=problem.faults)
     return Submitted(
@@ -163,96 +163,98 @@ async def submit(visit: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted
         submitted_ms=receipt.submitted_ms,
         outcome=receipt.outcome,
         undo_until_ms=receipt.undo_until_ms,
-        next=await _next(visit) if sent.goes_on else None,
+        next=await _next(request) if sent.goes_on else None,
     )
 
 
-async def undo(visit: PageRequest[NoQuery], sent: NothingSent) -> NextTask:
+async def undo(request: PageRequest[NoQuery], sent: NothingSent) -> NextTask:
     """POST …/undo: open the last submission again."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease:
-        return await submissions.undo(tx, project, visit.user.user_id, visit.path["assignment_id"])
+        return await submissions.undo(
+            tx, project, request.user.user_id, request.path["assignment_id"]
+        )
 
-    lease = await _run(visit, work)
-    return NextTask(next=task_path(visit.path["project_id"], lease.assignment_id))
+    lease = await _run(request, work)
+    return NextTask(next=task_path(request.path["project_id"], lease.assignment_id))
 
 
-async def skip(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
+async def skip(request: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
     """POST …/skip: release the task for good, with a reason."""
     if sent.reason not in SKIP_REASONS:
         raise InvalidContent(f"one of {', '.join(SKIP_REASONS)}", pointer="/reason")
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(visit, sent.lease_version)
+        held = _hold(request, sent.lease_version)
         await task_notes.skip(tx, project, held, reason=sent.reason, note=sent.note)
 
-    await _run(visit, work)
-    return await _onward(visit, goes_on=sent.goes_on)
+    await _run(request, work)
+    return await _onward(request, goes_on=sent.goes_on)
 
 
-async def flag(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
+async def flag(request: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
     """POST …/flag: tell a manager, and keep the task."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(visit, sent.lease_version)
+        held = _hold(request, sent.lease_version)
         await task_notes.flag(tx, project, held, reason=sent.reason, note=sent.note)
 
-    await _run(visit, work)
+    await _run(request, work)
     return NextTask(next=None)
 
 
-async def report(visit: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
+async def report(request: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
     """POST …/report: quarantine the task for its content."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(visit, sent.lease_version)
+        held = _hold(request, sent.lease_version)
         await task_notes.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
 
-    await _run(visit, work)
-    return await _onward(visit, goes_on=sent.goes_on)
+    await _run(request, work)
+    return await _onward(request, goes_on=sent.goes_on)
 
 
-async def release(visit: PageRequest[NoQuery], sent: HoldSent) -> NextTask:
+async def release(request: PageRequest[NoQuery], sent: HoldSent) -> NextTask:
     """POST …/release: give the lease up; the draft is kept."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        await leases.release(tx, project, _hold(visit, sent.lease_version))
+        await leases.release(tx, project, _hold(request, sent.lease_version))
 
-    await _run(visit, work)
-    return await _onward(visit, goes_on=False)
+    await _run(request, work)
+    return await _onward(request, goes_on=False)
 
 
-def _hold(visit: PageRequest[Any], lease_version: int) -> LeaseRef:
-    return LeaseRef(visit.user.user_id, visit.path["assignment_id"], lease_version)
+def _hold(request: PageRequest[Any], lease_version: int) -> LeaseRef:
+    return LeaseRef(request.user.user_id, request.path["assignment_id"], lease_version)
 
 
 async def _run(
-    visit: PageRequest[Any], work: Callable[[Transaction, ProjectRow], Awaitable[T]]
+    request: PageRequest[Any], work: Callable[[Transaction, ProjectRow], Awaitable[T]]
 ) -> T:
     async def whole(tx: Transaction) -> T:
-        return await work(tx, await get_project(tx, visit))
+        return await work(tx, await get_project(tx, request))
 
-    return await visit.db.write(whole)
+    return await request.db.write(whole)
 
 
-async def _next(visit: PageRequest[Any]) -> str | None:
+async def _next(request: PageRequest[Any]) -> str | None:
     """Lease the next task; its path, None if there is none or the person has too many."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease | None:
-        held = await leases.list_open_leases(tx, project, visit.user.user_id)
+        held = await leases.list_open_leases(tx, project, request.user.user_id)
         # What somebody left open comes before anything new.
-        return held[0] if held else await leases.lease_next(tx, project, visit.user.user_id)
+        return held[0] if held else await leases.lease_next(tx, project, request.user.user_id)
 
     try:
-        lease = await _run(visit, work)
+        lease = await _run(request, work)
     except LimitReached:
         return None
-    return None if lease is None else task_path(visit.path["project_id"], lease.assignment_id)
+    return None if lease is None else task_path(request.path["project_id"], lease.assignment_id)
 
 
-async def _onward(visit: PageRequest[Any], *, goes_on: bool) -> NextTask:
-    following = await _next(visit) if goes_on else None
-    return NextTask(next=following or f"/work/{visit.path['project_id']}")
+async def _onward(request: PageRequest[Any], *, goes_on: bool) -> NextTask:
+    following = await _next(request) if goes_on else None
+    return NextTask(next=following or f"/work/{request.path['project_id']}")
 
 
 def refusal(problem: AnswersRejected | DraftConflict, **more: Any) -> Response:

@@ -72,21 +72,23 @@ def task_path(project_id: str, assignment_id: str) -> str:
     return f"/work/{project_id}/tasks/{assignment_id}"
 
 
-async def get_project(tx: Transaction, visit: PageRequest[Any]) -> ProjectRow:
+async def get_project(tx: Transaction, request: PageRequest[Any]) -> ProjectRow:
     """The project of the path, if it is in the person's environment; raises NotFound."""
-    project = await projects.find_project(tx, visit.user.environment_id, visit.path["project_id"])
+    project = await projects.find_project(
+        tx, request.user.environment_id, request.path["project_id"]
+    )
     if project is None:
         raise NotFound("there is no such project")
     return project
 
 
-async def show_queue(visit: PageRequest[NoQuery]) -> Any:
+async def show_queue(request: PageRequest[NoQuery]) -> Any:
     """GET /work/{project_id}: the person's open tasks, and a button for the next one."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
-        held = await leases.list_open_leases(tx, project, visit.user.user_id)
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        held = await leases.list_open_leases(tx, project, request.user.user_id)
         free_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)
-        returned = await review_queue.list_returned(tx, project, visit.user.user_id)
+        returned = await review_queue.list_returned(tx, project, request.user.user_id)
     detail = project_detail(project)
     guidelines = await asyncio.to_thread(rich_text.render_markdown, detail.guidelines or "")
     return {
@@ -100,16 +102,16 @@ async def show_queue(visit: PageRequest[NoQuery]) -> Any:
     }
 
 
-async def claim_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
+async def claim_task(request: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
     """POST /work/{project_id}: lease the next task, and redirect to it."""
 
     async def work(tx: Transaction) -> Lease | None:
-        project = await get_project(tx, visit)
-        return await leases.lease_next(tx, project, visit.user.user_id)
+        project = await get_project(tx, request)
+        return await leases.lease_next(tx, project, request.user.user_id)
 
-    project_id = visit.path["project_id"]
+    project_id = request.path["project_id"]
     try:
-        lease = await visit.db.write(work)
+        lease = await request.db.write(work)
     except LimitReached as problem:
         return Redirect(to=f"/work/{project_id}", flash=sentence(problem.message))
     if lease is None:
@@ -117,11 +119,13 @@ async def claim_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
     return Redirect(to=task_path(project_id, lease.assignment_id))
 
 
-async def open_lease(visit: PageRequest[Any]) -> OpenTask:
+async def open_lease(request: PageRequest[Any]) -> OpenTask:
     """Load a person's own lease with its task; raises NotFound."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
-        lease = await leases.get_lease(tx, project, visit.user.user_id, visit.path["assignment_id"])
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        lease = await leases.get_lease(
+            tx, project, request.user.user_id, request.path["assignment_id"]
+        )
         task = await tasks.get_task(tx, project.project_key, lease.seq)
         batch = None
         if task.batch_id is not None:
@@ -133,9 +137,9 @@ async def open_lease(visit: PageRequest[Any]) -> OpenTask:
     return OpenTask(project, lease, task, batch_name, content, files, returned)
 
 
-async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work/{project_id}/tasks/{assignment_id}: the annotation page."""
-    opened = await open_lease(visit)
+    opened = await open_lease(request)
     project, lease = opened.project, opened.lease
     detail = project_detail(project)
 
@@ -150,8 +154,8 @@ async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
         return shown, rich_text.render_markdown(detail.guidelines or "")
 
     shown, guidelines = await asyncio.to_thread(render)
-    async with visit.db.read(snapshot=False) as tx:
-        done_count = await submissions.count_done(tx, project, visit.user.user_id)
+    async with request.db.read(snapshot=False) as tx:
+        done_count = await submissions.count_done(tx, project, request.user.user_id)
         waiting_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)
     now_ms = clock.now_ms()
     is_open = lease.status is LeaseStatus.open and lease.expires_ms > now_ms
@@ -176,38 +180,38 @@ async def show_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def resume_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
+async def resume_task(request: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
     """POST …/resume: lease a task again that expired or was released, with its draft."""
-    return await _back_to(visit, leases.resume)
+    return await _back_to(request, leases.resume)
 
 
-async def reopen_task(visit: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
+async def reopen_task(request: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
     """POST …/reopen: open a submission of one's own again, while that is allowed."""
-    return await _back_to(visit, submissions.reopen)
+    return await _back_to(request, submissions.reopen)
 
 
-async def _back_to(visit: PageRequest[NoQuery], open_again: Any) -> Redirect:
-    project_id, assignment_id = visit.path["project_id"], visit.path["assignment_id"]
+async def _back_to(request: PageRequest[NoQuery], open_again: Any) -> Redirect:
+    project_id, assignment_id = request.path["project_id"], request.path["assignment_id"]
 
     async def work(tx: Transaction) -> Lease:
-        project = await get_project(tx, visit)
-        lease: Lease = await open_again(tx, project, visit.user.user_id, assignment_id)
+        project = await get_project(tx, request)
+        lease: Lease = await open_again(tx, project, request.user.user_id, assignment_id)
         return lease
 
     try:
-        await visit.db.write(work)
+        await request.db.write(work)
     except (LeaseLost, LimitReached, Conflict) as problem:
         return Redirect(to=f"/work/{project_id}/mine", flash=sentence(problem.message))
     return Redirect(to=task_path(project_id, assignment_id))
 
 
-async def show_mine(visit: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /work/{project_id}/mine: the person's own last submissions."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
-        held = await leases.list_open_leases(tx, project, visit.user.user_id)
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        held = await leases.list_open_leases(tx, project, request.user.user_id)
         recent = []
-        for submission in await submissions.list_recent(tx, project, visit.user.user_id):
+        for submission in await submissions.list_recent(tx, project, request.user.user_id):
             task = await tasks.get_task(tx, project.project_key, submission.seq)
             content = _decode_content(task.content or b"[]")
             recent.append(

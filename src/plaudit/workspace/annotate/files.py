@@ -38,35 +38,35 @@ class Files(Struct, frozen=True):
 
     def find(self, url: str) -> AttachmentRow | None:
         """The stored attachment at a URL of a task; None if it is not stored here."""
-        found = _KEPT.fullmatch(url)
-        return None if found is None else self.known.get(found["id"])
+        match = _KEPT.fullmatch(url)
+        return None if match is None else self.known.get(match["id"])
 
     def put_into(self, text: str) -> str:
         """A text with the URLs of stored attachments replaced by paths that a browser can open."""
         if not self.known:
             return text
         return _KEPT.sub(
-            lambda found: f"/files/{found['id']}" if found["id"] in self.known else found[0], text
+            lambda match: f"/files/{match['id']}" if match["id"] in self.known else match[0], text
         )
 
     def is_shown(self, url: str) -> bool:
         """True for an address that `put_into` writes."""
-        found = _SHOWN.fullmatch(url)
-        return found is not None and found[1] in self.known
+        match = _SHOWN.fullmatch(url)
+        return match is not None and match[1] in self.known
 
 
 async def find_files(tx: Transaction, environment_id: str, content: Sequence[Thread]) -> Files:
     """Load the stored attachments that a conversation names, the first FILES_MAX of them."""
     wanted: dict[str, None] = {}
     for text in _texts(content):
-        wanted.update(dict.fromkeys(found["id"] for found in _KEPT.finditer(text)))
+        wanted.update(dict.fromkeys(match["id"] for match in _KEPT.finditer(text)))
         if len(wanted) >= FILES_MAX:
             break
     known = {}
     for attachment_id in list(wanted)[:FILES_MAX]:
-        found = await find_attachment(tx, environment_id, attachment_id)
-        if found is not None:
-            known[attachment_id] = found
+        attachment = await find_attachment(tx, environment_id, attachment_id)
+        if attachment is not None:
+            known[attachment_id] = attachment
     return Files(known)
 
 
@@ -78,20 +78,21 @@ def _texts(content: Sequence[Thread]) -> Iterator[str]:
 
 
 def _texts_of(message: Message) -> Iterator[str]:
-    said = message.content
-    yield from (one.url for one in said.attachments or () if one.url)
-    yield said.text or ""
-    yield from (one.content or "" for one in said.reference_texts or ())
-    yield from (one.text for one in said.chunks or ())
+    content = message.content
+    yield from (attachment.url for attachment in content.attachments or () if attachment.url)
+    yield content.text or ""
+    yield from (reference.content or "" for reference in content.reference_texts or ())
+    yield from (chunk.text for chunk in content.chunks or ())
 
 
-async def show_file(visit: PageRequest[NoQuery]) -> Response:
+async def show_file(request: PageRequest[NoQuery]) -> Response:
     """GET /files/{attachment_id}: redirect to an attachment of the person's own environment."""
-    async with visit.db.read(snapshot=False) as tx:
-        found = await find_attachment(tx, visit.user.environment_id, visit.path["attachment_id"])
-    if found is None:
+    async with request.db.read(snapshot=False) as tx:
+        environment_id = request.user.environment_id
+        attachment = await find_attachment(tx, environment_id, request.path["attachment_id"])
+    if attachment is None:
         raise NotFound("there is no such file")
-    location = attachments.make_link(visit.secret, found)
+    location = attachments.make_link(request.secret, attachment)
     return Response(
         b"", 302, "text/plain", [(b"location", location.encode()), (b"vary", b"Cookie")]
     )

@@ -39,102 +39,104 @@ class SendBackForm(Struct, kw_only=True):
     comment: str
 
 
-async def accept_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
+async def accept_task(request: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
     """POST …/accept: deliver the task, with the reviewer's fixes; `next` is the next one."""
 
     async def work(tx: Transaction) -> NextTask:
-        project = await get_project(tx, visit)
-        task = await find_task(tx, visit, project)
+        project = await get_project(tx, request)
+        task = await find_task(tx, request, project)
         await review_decisions.accept(
-            tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
+            tx, project, task, request.user.user_id, fixes=sent.fixes, revision=sent.revision
         )
-        await _note(tx, visit, "accept_task", task.task_id, project.project_key, len(sent.fixes))
+        await _note(tx, request, "accept_task", task.task_id, project.project_key, len(sent.fixes))
         following = await review_queue.next_in_review(tx, project, task.seq)
         if following is None:
             return NextTask(next=links.fill_path(PROJECT, project_id=project.project_id))
         return NextTask(next=task_path(project, following))
 
     try:
-        return await visit.db.write(work)
+        return await request.db.write(work)
     except AnswersRejected as problem:
         return refusal(problem, faults=problem.faults)
 
 
-async def correct_task(visit: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
+async def correct_task(request: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
     """POST …/correct: deliver a completed task again, with the reviewer's fixes."""
 
     async def work(tx: Transaction) -> NextTask:
-        project = await get_project(tx, visit)
-        task = await find_task(tx, visit, project)
+        project = await get_project(tx, request)
+        task = await find_task(tx, request, project)
         await review_decisions.correct(
-            tx, project, task, visit.user.user_id, fixes=sent.fixes, revision=sent.revision
+            tx, project, task, request.user.user_id, fixes=sent.fixes, revision=sent.revision
         )
-        await _note(tx, visit, "correct_task", task.task_id, project.project_key, len(sent.fixes))
+        await _note(tx, request, "correct_task", task.task_id, project.project_key, len(sent.fixes))
         return NextTask(next=task_path(project, task.task_id))
 
     try:
-        return await visit.db.write(work)
+        return await request.db.write(work)
     except AnswersRejected as problem:
         return refusal(problem, faults=problem.faults)
 
 
 async def send_back(
-    visit: PageRequest[NoQuery], form: SendBackForm, change: WriteContext
+    request: PageRequest[NoQuery], form: SendBackForm, change: WriteContext
 ) -> Redirect:
     """POST …/send-back: return one person's submission with a comment."""
-    project = await get_project(change.tx, visit)
-    task = await find_task(change.tx, visit, project)
+    project = await get_project(change.tx, request)
+    task = await find_task(change.tx, request, project)
     await review_decisions.send_back(
         change.tx,
         project,
         task,
-        visit.user.user_id,
+        request.user.user_id,
         form.user_id,
         comment=form.comment,
         revision=form.revision,
     )
     await change.note("task", task.task_id, project_key=project.project_key)
-    names = await review_queue.display_names(change.tx, visit.user.organization_id, [form.user_id])
+    names = await review_queue.display_names(
+        change.tx, request.user.organization_id, [form.user_id]
+    )
     to = links.fill_path(PROJECT, project_id=project.project_id)
     return Redirect(to=to, flash=f"Sent back to {names[form.user_id]}.")
 
 
 async def confirm_report(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST …/confirm-report: end the task because of its report."""
-    project = await get_project(change.tx, visit)
-    task = await find_task(change.tx, visit, project)
-    await review_decisions.confirm_report(change.tx, project, task, visit.user.user_id)
+    project = await get_project(change.tx, request)
+    task = await find_task(change.tx, request, project)
+    await review_decisions.confirm_report(change.tx, project, task, request.user.user_id)
     await change.note("task", task.task_id, project_key=project.project_key)
-    return _to_reported(visit, "The report is confirmed; the task has ended without answers.")
+    return _to_reported(request, "The report is confirmed; the task has ended without answers.")
 
 
 async def dismiss_report(
-    visit: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
 ) -> Redirect:
     """POST …/dismiss-report: put the task back into the queue."""
-    project = await get_project(change.tx, visit)
-    task = await find_task(change.tx, visit, project)
-    await review_decisions.dismiss_report(change.tx, project, task, visit.user.user_id)
+    project = await get_project(change.tx, request)
+    task = await find_task(change.tx, request, project)
+    await review_decisions.dismiss_report(change.tx, project, task, request.user.user_id)
     await change.note("task", task.task_id, project_key=project.project_key)
-    return _to_reported(visit, "The report is dismissed; the task is back in the queue.")
+    return _to_reported(request, "The report is dismissed; the task is back in the queue.")
 
 
-def _to_reported(visit: PageRequest[Any], said: str) -> Redirect:
-    to = links.fill_path(PROJECT, project_id=visit.path["project_id"])
-    return Redirect(to=f"{to}?show=reported", flash=said)
+def _to_reported(request: PageRequest[Any], flash: str) -> Redirect:
+    to = links.fill_path(PROJECT, project_id=request.path["project_id"])
+    return Redirect(to=f"{to}?show=reported", flash=flash)
 
 
 async def _note(
     tx: Transaction,
-    visit: PageRequest[Any],
+    request: PageRequest[Any],
     action: str,
     task_id: str,
     project_key: int,
     fix_count: int,
 ) -> None:
-    change = WriteContext(tx, visit.user.environment_id, visit.actor, action)
+    change = WriteContext(tx, request.user.environment_id, request.actor, action)
     await change.note("task", task_id, project_key=project_key, detail={"fixes": fix_count})
 
 

@@ -79,61 +79,61 @@ def task_path(project: ProjectRow, task_id: str) -> str:
     return links.fill_path(TASK, project_id=project.project_id, task_id=task_id)
 
 
-async def show_review(visit: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_review(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review: the projects with tasks that wait for a reviewer."""
-    async with visit.db.read() as tx:
-        waiting, has_more = await review_queue.list_waiting(tx, visit.user.environment_id)
-    is_manager = permissions.has_role(visit.user, PersonRole.manager)
+    async with request.db.read() as tx:
+        waiting, has_more = await review_queue.list_waiting(tx, request.user.environment_id)
+    is_manager = permissions.has_role(request.user, PersonRole.manager)
     return {
-        "waiting": [one for one in waiting if one.in_review or is_manager],
+        "waiting": [backlog for backlog in waiting if backlog.in_review or is_manager],
         "has_more": has_more,
         "most": review_queue.COUNTED_MAX,
         "is_manager": is_manager,
     }
 
 
-async def show_review_list(visit: PageRequest[ReviewListQuery]) -> dict[str, Any]:
+async def show_review_list(request: PageRequest[ReviewListQuery]) -> dict[str, Any]:
     """GET /review/{project_id}: one page of the waiting, reported or completed tasks."""
-    shelf = visit.query.show or ReviewList.waiting
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
+    shelf = request.query.show or ReviewList.waiting
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
         if shelf is ReviewList.reported:
-            permissions.require_role(visit.user, PersonRole.manager)
-        rows, cursor = await _rows(tx, project, shelf, _start(visit, project, shelf))
+            permissions.require_role(request.user, PersonRole.manager)
+        rows, cursor = await _rows(tx, project, shelf, _start(request, project, shelf))
     token = None
     if cursor is not None:
-        token = page_tokens.encode(visit.secret, visit.user.environment_id, cursor)
+        token = page_tokens.encode(request.secret, request.user.environment_id, cursor)
     return {
         "project": project,
         "shelf": shelf.value,
         "rows": rows,
         "next_token": token,
-        "is_manager": permissions.has_role(visit.user, PersonRole.manager),
+        "is_manager": permissions.has_role(request.user, PersonRole.manager),
     }
 
 
-async def find_task(tx: Transaction, visit: PageRequest[Any], project: ProjectRow) -> StoredTask:
+async def find_task(tx: Transaction, request: PageRequest[Any], project: ProjectRow) -> StoredTask:
     """The task of the path, if the project has it; raises NotFound."""
-    task = await tasks.find_task(tx, visit.user.environment_id, visit.path["task_id"])
+    task = await tasks.find_task(tx, request.user.environment_id, request.path["task_id"])
     if task is None or task.project_key != project.project_key:
         raise NotFound("there is no such task")
     return task
 
 
-async def show_review_task(visit: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /review/{project_id}/tasks/{task_id}: the conversation with every answer."""
-    async with visit.db.read() as tx:
-        project = await get_project(tx, visit)
-        task = await find_task(tx, visit, project)
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        task = await find_task(tx, request, project)
         work = await work_queue.find_work(tx, task.project_key, task.seq)
         if work is not None and work.state is WorkState.quarantined:
-            permissions.require_role(visit.user, PersonRole.manager)
+            permissions.require_role(request.user, PersonRole.manager)
         review = await question_results.review_state(tx, project, task)
         actions = await review_queue.list_actions(tx, project, task.seq)
         answered = await review_queue.list_submit_actions(tx, project, task.seq)
         people = [action.user_id for action in [*actions, *answered]]
         people += [action.about for action in actions if action.about]
-        names = await review_queue.display_names(tx, visit.user.organization_id, people)
+        names = await review_queue.display_names(tx, request.user.organization_id, people)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
@@ -200,12 +200,12 @@ def _reason(work: QueuedTask | None) -> str:
 
 
 def _start(
-    visit: PageRequest[ReviewListQuery], project: ProjectRow, shelf: ReviewList
+    request: PageRequest[ReviewListQuery], project: ProjectRow, shelf: ReviewList
 ) -> TaskCursor:
-    if visit.query.next_token is None:
+    if request.query.next_token is None:
         return recent_completions.LAST_CURSOR if shelf is ReviewList.completed else TaskCursor(0, 0)
     cursor = page_tokens.decode(
-        visit.secret, visit.user.environment_id, visit.query.next_token, _ListCursor
+        request.secret, request.user.environment_id, request.query.next_token, _ListCursor
     )
     if (cursor.project_key, cursor.shelf) != (project.project_key, shelf):
         raise NotFound("this page belongs to another list")

@@ -110,15 +110,15 @@ def build(
         card = _card(control, result, review, names)
         cards.setdefault(result.question.target.at, []).append(card)
         if result.answer is not None:
-            given = answer_words.given_answer(
+            editable = answer_words.given_answer(
                 result.question, control, result.answer, review.content
             )
-            answers += [] if given is None else [given]
+            answers += [] if editable is None else [editable]
     for listed in cards.values():
         listed.sort(key=lambda card: STATES.index(card.state))
     every = [card.state for listed in cards.values() for card in listed]
     return ReviewShown(
-        msgspec.structs.replace(bare, threads=[_quiet_thread(one) for one in bare.threads]),
+        msgspec.structs.replace(bare, threads=[_quiet_thread(thread) for thread in bare.threads]),
         cards,
         {state: every.count(state) for state in STATES},
         answers,
@@ -213,15 +213,15 @@ def _change(
 
 def _quiet_thread(thread: ThreadShown) -> ThreadShown:
     """A conversation without controls: on this page they stand in cards."""
-    turns = [_quiet_turn(one) for one in thread.turns]
+    turns = [_quiet_turn(turn) for turn in thread.turns]
     return msgspec.structs.replace(thread, turns=turns, controls=[])
 
 
 def _quiet_turn(turn: TurnShown) -> TurnShown:
     return msgspec.structs.replace(
         turn,
-        prompt=[_quiet_message(one) for one in turn.prompt],
-        responses=[_quiet_message(one) for one in turn.responses],
+        prompt=[_quiet_message(message) for message in turn.prompt],
+        responses=[_quiet_message(message) for message in turn.responses],
         rows=[],
         criteria=[],
         controls=[],
@@ -229,5 +229,5 @@ def _quiet_turn(turn: TurnShown) -> TurnShown:
 
 
 def _quiet_message(message: MessageShown) -> MessageShown:
-    steps = [msgspec.structs.replace(one, controls=[]) for one in message.steps]
+    steps = [msgspec.structs.replace(step, controls=[]) for step in message.steps]
     return msgspec.structs.replace(message, steps=steps, controls=[])

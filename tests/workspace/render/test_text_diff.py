@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 
 import pytest
@@ -37,9 +38,8 @@ def test_as_many_words_stay_as_can(before, after):
     """Compared with the longest common subsequence, found the slow way."""
     # One token each: words that stand beside each other would be one word.
     old, new = ([f"{word}," if word.isalpha() else word for word in one] for one in (before, after))
-    tokens = [
-        [part for word in one for part in (word[:-1], word[-1:]) if part] for one in (old, new)
-    ]
+    # Spaces that stand beside each other are one token as well.
+    tokens = [re.findall(r"\s+|\w+|[^\w\s]", "".join(words)) for words in (old, new)]
     best = [[0] * (len(tokens[1]) + 1) for _ in range(len(tokens[0]) + 1)]
     for i, one in enumerate(tokens[0], 1):
         for j, other in enumerate(tokens[1], 1):

@@ -435,6 +435,26 @@ def test_files_that_the_flows_name_exist():
     assert [name for name in sorted(named) if not (ROOT / "src/plaudit" / name).exists()] == []
 
 
+def test_every_path_of_a_checklist_is_there():
+    """A name in angle brackets stands for any; then at least one file answers to it."""
+    text = section_of("CONTRIBUTING.md", "Checklists")
+    named = {
+        path
+        for path in re.findall(r"`([\w./<>-]+)`", text)
+        if "/" in path.strip("/") or path.endswith((".md", ".py"))
+    }
+
+    missing = []
+    for path in named - {"/v2"}:
+        pattern = re.sub(r"<\w+>|NNNN_<\w+>|NNNN", "*", path.rstrip("/"))
+        base = ROOT if path.startswith(("tests/", "docs/", "CHANGELOG")) else ROOT / "src/plaudit"
+        if not list(base.glob(pattern)):
+            missing.append(path)
+
+    assert len(named) > 40
+    assert sorted(missing) == []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/adr").glob("0*.md")), ids=lambda p: p.stem)
 def test_a_decision_is_short_and_has_its_four_parts(path):
     text = path.read_text("utf-8")

@@ -109,7 +109,7 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_SMTP_URL": "The server that sends mail: smtp://, smtp+starttls:// or smtps://"
     "user:password@host:port?from=address.",
     "PLAUDIT_RATE_PER_KEY": "How many requests a key may make, such as 600/minute; default off.",
-    "PLAUDIT_RATE_PER_ORG": "The same for all keys of a world together; default off.",
+    "PLAUDIT_RATE_PER_ORG": "The same for all keys of an environment together; default off.",
     "PLAUDIT_RATE_FAILED_AUTH": "How many requests without a valid key one address may make before "
     "it is told to wait; default 600/minute.",
     "PLAUDIT_WEBHOOK_RETRY_S": "Seconds between attempts to reach a receiver, separated by commas, "

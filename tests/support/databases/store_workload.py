@@ -62,6 +62,7 @@ def put_through_everything(world: World) -> None:
     rows += [{"kind": "task", "value": make_task("loose", project="p2", batch="b2")}]
     world.load(rows, "archive")
     world.load([make_task("named", project=None)], project="Named")
+    world.load([make_task("named", project=None)], project="Named", strict=True)
     rows[0]["value"] = rows[0]["value"] | {"name": "Renamed"}
     rows[1]["value"] = rows[1]["value"] | {"name": "Renamed", "status": "paused"}
     rows.append({"kind": "task", "value": make_task("task_plain", batch="batch_123")})

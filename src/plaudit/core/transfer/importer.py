@@ -8,6 +8,8 @@ rejected row is reported with its file, line and JSON pointer.
 from __future__ import annotations
 
 import asyncio
+import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -34,6 +36,9 @@ CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 FUTURE_MS_MAX = 5 * 60 * 1000
 CHARS_MAX = 500
+HELD_BYTES = 4 * 1024 * 1024
+"""Bytes of a strict import's rejects that are kept in memory; more lie in a file without a name."""
+
 KINDS = ("organization", "project", "batch", "task", "delivery", *dataset_import.KINDS)
 PLURALS = {
     "batch": "batches",
@@ -301,10 +306,11 @@ async def import_sources(
     """Import files; return the number of entries by kind and outcome. `objects` keeps attachments.
 
     A strict import is one transaction, rolled back if any row is rejected; it blocks other writers
-    while it runs. Raises InvalidContent where a file is unreadable.
+    while it runs, and its rejects are reported at its end. Raises InvalidContent where a file is
+    unreadable.
     """
 
-    def importer(write: Write) -> Importer:
+    def importer(write: Write, on_reject: Callable[[Reject], None]) -> Importer:
         return Importer(
             write,
             environment_id,
@@ -316,18 +322,32 @@ async def import_sources(
         )
 
     if not strict:
-        return await importer(db.write).run(sources())
+        return await importer(db.write, on_reject).run(sources())
 
-    async def work(tx: Transaction) -> Summary:
-        summary = await importer(lambda piece: piece(tx)).run(sources())
-        if summary.total("rejected"):
-            raise _StrictImportRefused(summary)
-        return summary
+    # The engine may run the work again, which rejects the same rows again: they are reported once
+    # it is known which run was the last.
+    with tempfile.SpooledTemporaryFile(max_size=HELD_BYTES) as held:
 
-    try:
-        return await db.write(work)
-    except _StrictImportRefused as refused:
-        return refused.summary
+        def hold(reject: Reject) -> None:
+            row = reject.file, reject.line, reject.pointer, reject.message
+            held.write(json.dumps(row).encode() + b"\n")
+
+        async def work(tx: Transaction) -> Summary:
+            held.seek(0)
+            held.truncate()
+            summary = await importer(lambda piece: piece(tx), hold).run(sources())
+            if summary.total("rejected"):
+                raise _StrictImportRefused(summary)
+            return summary
+
+        try:
+            return await db.write(work)
+        except _StrictImportRefused as refused:
+            return refused.summary
+        finally:
+            held.seek(0)
+            for line in held:
+                on_reject(Reject(*json.loads(line)))
 
 
 def _rank_of_kind(kind: str) -> int:

@@ -29,6 +29,7 @@ from tests.support.attachments import link_of, upload
 from tests.support.databases import postgres
 from tests.support.harness import SHARED_DATA, Server, World
 from tests.support.labeling_project import LabelingProject
+from tests.support.network import loopback_only
 from tests.support.operations import fill
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
@@ -85,6 +86,25 @@ def _no_settings_from_outside() -> None:
     for name in [name for name in os.environ if name.startswith("PLAUDIT_")]:
         if not name.startswith("PLAUDIT_TEST_"):
             del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        loopback_only.patch_sockets(patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_called() -> Iterator[None]:
+    """Fail a test that called an address outside this machine, though the product took the error.
+
+    What is called in the background may be noticed by the next test.
+    """
+    yield
+    called = list(loopback_only.OUTSIDE)
+    loopback_only.OUTSIDE.clear()
+    assert called == [], "a test calls this machine alone"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,7 +23,7 @@ STAND_IN = """
 SET allow_system_table_mods = on;
 INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
     SELECT 99999, 'citus', extowner, extnamespace, false, '0' FROM pg_extension LIMIT 1;
-CREATE TABLE pg_dist_partition (logicalrel REGCLASS PRIMARY KEY);
+CREATE TABLE pg_dist_partition (logicalrelid REGCLASS PRIMARY KEY);
 CREATE TABLE pg_dist_node (isactive BOOLEAN, shouldhaveshards BOOLEAN);
 CREATE TABLE stand_in_call (number INTEGER, call TEXT);
 CREATE FUNCTION note(one REGCLASS, call TEXT) RETURNS VOID LANGUAGE sql AS $$
@@ -146,7 +146,7 @@ def test_tables_that_are_distributed_are_left_alone(coordinator):
 
 
 def test_a_run_that_fails_leaves_nothing_done_and_the_next_does_all(coordinator):
-    fail = "ALTER TABLE pg_dist_partition ADD CHECK (logicalrel <> 'task_body'::regclass)"
+    fail = "ALTER TABLE pg_dist_partition ADD CHECK (logicalrelid <> 'task_body'::regclass)"
     on(coordinator.database, fail)
     world = World(coordinator)
     with pytest.raises(asyncpg.CheckViolationError):
@@ -154,7 +154,7 @@ def test_a_run_that_fails_leaves_nothing_done_and_the_next_does_all(coordinator)
     assert calls(coordinator) == []
     on(
         coordinator.database,
-        "ALTER TABLE pg_dist_partition DROP CONSTRAINT pg_dist_partition_logicalrel_check",
+        "ALTER TABLE pg_dist_partition DROP CONSTRAINT pg_dist_partition_logicalrelid_check",
     )
 
     world.run(world.db.write(citus.distribute))

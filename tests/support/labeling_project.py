@@ -177,12 +177,13 @@ class LabelingProject:
 
     def asked(self, lease: Lease) -> AskedTask:
         async def run(tx: Any) -> AskedTask:
-            task = await tasks.get_task(tx, lease.project_key, lease.seq)
-            form = form_of(project_detail(self.project))
-            content = _decode_content(task.content)
-            return AskedTask(form, content, _decode_display(lease.display))
+            return self.asked_of(await tasks.get_task(tx, lease.project_key, lease.seq), lease)
 
         return self.write(run)
+
+    def asked_of(self, task: Any, lease: Lease) -> AskedTask:
+        form = form_of(project_detail(self.project))
+        return AskedTask(form, _decode_content(task.content), _decode_display(lease.display))
 
     def answers(self, lease: Lease, choose: Any = None) -> list[dict[str, Any]]:
         return good_answers(self.asked(lease), choose)

@@ -17,6 +17,7 @@ from plaudit.core.labeling import (
     task_notes,
     task_work,
 )
+from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export, jobs
@@ -40,6 +41,7 @@ from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
+from tests.support.network.receivers import LOOPBACK
 from tests.support.pages.browser_client import Somebody, add_person, browsing, invite, signed_in
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 from tests.support.webhook_sending import (
@@ -62,6 +64,7 @@ def put_through_everything(world: World) -> None:
     rows += [{"kind": "task", "value": make_task("loose", project="p2", batch="b2")}]
     world.load(rows, "archive")
     world.load([make_task("named", project=None)], project="Named")
+    world.load([make_task("named", project=None)], project="Named", strict=True)
     rows[0]["value"] = rows[0]["value"] | {"name": "Renamed"}
     rows[1]["value"] = rows[1]["value"] | {"name": "Renamed", "status": "paused"}
     rows.append({"kind": "task", "value": make_task("task_plain", batch="batch_123")})
@@ -244,7 +247,9 @@ async def put_through_telling(world: World, project) -> None:
     """Endpoints and callbacks: told, refused, ended, replayed, forgotten."""
     environment_id, url = project.environment_id, "http://127.0.0.1:1/"
     gone = answering(answer_of(410))
-    async with gone.listening(), working(world) as worker:
+    # No port is permitted, so that the callback to a public address is refused before it is called.
+    nearby = HttpClient(LOOPBACK, ports=())
+    async with gone.listening(), working(world, http_client=nearby) as worker:
         for told in (url, gone.url):
             await add_endpoint(world, told, "task.created", environment_id=environment_id)
         task = await store_task(world, project, callback_url=url)

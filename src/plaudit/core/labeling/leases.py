@@ -3,8 +3,8 @@
 A lease is open until it is submitted, skipped, released or expired; a reviewer returns a submitted
 one, and one that is closed was ended from outside. Every function takes the caller's transaction
 and has no effect but through it; times are the database's. Locks are taken in this order: the
-person's row of lease_lock, the batch's counts, the project's clock, the task, its row in the queue
-(task_work), leases.
+person's row of lease_lock, the batch's counts, the task's row in the queue (task_work), the
+project's clock, the task, leases.
 """
 
 from __future__ import annotations

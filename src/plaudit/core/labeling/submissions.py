@@ -26,9 +26,16 @@ from plaudit.core.tasks import lifecycle
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
-from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, SubmissionRow, WorkState
+from plaudit.model.labeling import (
+    Lease,
+    LeaseRef,
+    LeaseStatus,
+    QueuedTask,
+    SubmissionRow,
+    WorkState,
+)
 from plaudit.store.deliveries import frozen_tasks
-from plaudit.store.engine.engine import Transaction
+from plaudit.store.engine.engine import RunAgain, Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import batches, tasks, work_queue
@@ -192,14 +199,19 @@ async def _end_lease(
     given_json: bytes,
     active_ms: int,
 ) -> Lease | None:
-    """End a lease as submitted, with the task's queue row locked; None if the lease is lost."""
-    if task.batch_id is not None and await _is_last(tx, lease):
-        # Completing counts in the batch, whose lock comes before those of its tasks. A submission
-        # at this moment can make this one the last unforeseen: then the locks are taken in another
-        # order, and the engine runs one of two deadlocked transactions again.
+    """End a lease as submitted, with the task's queue row locked; None if the lease is lost.
+
+    Raises RunAgain where another submission of this moment has made this one the last.
+    """
+    # Completing counts in the batch, whose lock comes before those of its tasks.
+    counts_in_batch = task.batch_id is not None and await _is_last(tx, lease)
+    if task.batch_id is not None and counts_in_batch:
         await batches.add_progress(tx, lease.project_key, task.batch_id, {})
-    if await work_queue.lock_work(tx, lease.project_key, lease.seq) is None:
+    queued = await work_queue.lock_work(tx, lease.project_key, lease.seq)
+    if queued is None:
         return None
+    if task.batch_id is not None and not counts_in_batch and _needs_one_more(queued):
+        raise RunAgain("the batch has to be locked first")
     return await leases_store.end_submitted(
         tx,
         lease.project_key,
@@ -213,7 +225,11 @@ async def _end_lease(
 async def _is_last(tx: Transaction, lease: Lease) -> bool:
     """True if the task needs just one more submission, read without a lock."""
     queued = await work_queue.find_work(tx, lease.project_key, lease.seq)
-    return queued is not None and queued.submitted_count + 1 >= queued.needed
+    return queued is not None and _needs_one_more(queued)
+
+
+def _needs_one_more(queued: QueuedTask) -> bool:
+    return queued.submitted_count + 1 >= queued.needed
 
 
 async def _store_submission(

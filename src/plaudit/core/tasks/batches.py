@@ -109,6 +109,7 @@ async def _current(tx: Transaction, batch: BatchRow) -> BatchRow:
 
 async def cancel_pending(tx: Transaction, batch: BatchRow) -> None:
     """Cancel the pending tasks of a batch, with their events; the caller has locked the batch."""
+    await work_queue.end_work_of_batch(tx, batch)  # rows of the queue are locked before tasks
     canceled = 0
     while pending := await tasks.list_pending_of_batch(
         tx, batch.project_key, batch.batch_id, limit=CANCELED_AT_ONCE
@@ -128,7 +129,6 @@ async def cancel_pending(tx: Transaction, batch: BatchRow) -> None:
             ],
         )
         canceled += len(moved)
-    await work_queue.end_work_of_batch(tx, batch)
     change = {TaskStatus.pending: -canceled, TaskStatus.canceled: canceled}
     counts = await batches.add_progress(tx, batch.project_key, batch.batch_id, change)
     assert counts[TaskStatus.pending] == 0, "the lock keeps other transactions from its tasks"

@@ -4,9 +4,9 @@ Each change of status is a conditional update, in one transaction with the batch
 event of it. Completing takes its time from the project's clock
 inside that transaction, so `completed_after = greatest completed_at received` never misses a task.
 
-Every change of a batch's tasks locks the batch's counts first. So a change of status, the
-cancellation of the batch and its completion by the last task wait for one another and never
-deadlock.
+Every change of a batch's tasks locks the batch's counts first, then the task's row in the work
+queue, then the project's clock. So a change of status, a submission, the cancellation of the batch
+and its completion by the last task wait for one another and never deadlock.
 """
 
 from __future__ import annotations
@@ -280,10 +280,15 @@ async def set_metadata(
 async def _count_move(
     tx: Transaction, task: StoredTask, expected: TaskStatus, status: TaskStatus
 ) -> None:
-    """Count a change of status in the batch, before the change itself: counting takes the lock."""
+    """Count a change of status in the batch, before the change itself: counting takes the lock.
+
+    The task's row in the work queue is locked too.
+    """
     if task.batch_id is not None:
         change = {expected: -1, status: 1}
         await batches.add_progress(tx, task.project_key, task.batch_id, change)
+    if expected is TaskStatus.pending:
+        await work_queue.lock_work(tx, task)
 
 
 async def _move(

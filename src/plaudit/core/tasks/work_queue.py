@@ -23,6 +23,20 @@ PRIORITY_MAX = 1_000_000
 _EMPTY = (None, b"", b"[]")
 
 
+def is_workable(task: StoredTask) -> bool:
+    """True for a task that has content to work on; it is in the queue while it is pending."""
+    return task.content not in _EMPTY
+
+
+async def lock_work(tx: Transaction, task: StoredTask) -> None:
+    """Lock a pending task's row in the queue, if it has one, before the project's clock is locked.
+
+    A submission locks the row first and the clock when it completes the task.
+    """
+    if is_workable(task):
+        await work_queue.lock_work(tx, task.project_key, task.seq)
+
+
 async def open_work(
     tx: Transaction, project: ProjectRow, tasks: Sequence[StoredTask], *, submitted_count: int = 0
 ) -> None:
@@ -32,9 +46,7 @@ async def open_work(
     many slots as the project's overlap; one reopened with its submissions (`submitted_count`) gets
     just these, none of them free.
     """
-    workable = [
-        task for task in tasks if task.status is TaskStatus.pending and task.content not in _EMPTY
-    ]
+    workable = [task for task in tasks if task.status is TaskStatus.pending and is_workable(task)]
     if not workable:
         return
     # Read again: an upload takes minutes, and the project may have changed since it began.

@@ -8,6 +8,8 @@ rejected row is reported with its file, line and JSON pointer.
 from __future__ import annotations
 
 import asyncio
+import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from plaudit.core.transfer.references import ProjectReferences
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction, Write
+from plaudit.store.tasks import batches
 from plaudit.wire.v2 import parse
 from plaudit.wire.v2.deliveries import ArchivedDelivery
 
@@ -33,6 +36,9 @@ CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 FUTURE_MS_MAX = 5 * 60 * 1000
 CHARS_MAX = 500
+HELD_BYTES = 4 * 1024 * 1024
+"""Bytes of a strict import's rejects that are kept in memory; more lie in a file without a name."""
+
 KINDS = ("organization", "project", "batch", "task", "delivery", *dataset_import.KINDS)
 PLURALS = {
     "batch": "batches",
@@ -137,6 +143,7 @@ class Importer:
         self._deliveries = DeliveryImport(write, environment_id)
         self._chunk: dict[str, _PendingTask] = {}
         self._chunk_bytes = 0
+        self._locked_projects: set[int] = set()
         self._writing: asyncio.Task[None] | None = None
 
     async def run(self, sources: Iterable[Source]) -> Summary:
@@ -240,10 +247,19 @@ class Importer:
     async def _write(self, chunk: list[_PendingTask]) -> None:
         async def work(tx: Transaction) -> list[ImportResult]:
             incoming = [pending.incoming for pending in chunk]
+            if self._in_one_transaction:
+                await self._lock_batches(tx, incoming)
             return await merge.merge(tx, self._environment_id, incoming, replace=self._replace)
 
         for pending, outcome in zip(chunk, await self._write_in(work), strict=True):
             self._record_result("task", (pending.file, pending.line, pending.pointer), outcome)
+
+    async def _lock_batches(self, tx: Transaction, incoming: list[IncomingTask]) -> None:
+        """Lock all batches of a project before its clock, which stays locked for later chunks."""
+        project_keys = {task.project.project_key for task in incoming}
+        for project_key in sorted(project_keys - self._locked_projects):
+            await batches.lock_progress_of_project(tx, project_key)
+            self._locked_projects.add(project_key)
 
     def _record_result(
         self, kind: str, source_location: tuple[str, int, str], outcome: str | Problem
@@ -290,10 +306,11 @@ async def import_sources(
     """Import files; return the number of entries by kind and outcome. `objects` keeps attachments.
 
     A strict import is one transaction, rolled back if any row is rejected; it blocks other writers
-    while it runs. Raises InvalidContent where a file is unreadable.
+    while it runs, and its rejects are reported at its end. Raises InvalidContent where a file is
+    unreadable.
     """
 
-    def importer(write: Write) -> Importer:
+    def importer(write: Write, on_reject: Callable[[Reject], None]) -> Importer:
         return Importer(
             write,
             environment_id,
@@ -305,18 +322,32 @@ async def import_sources(
         )
 
     if not strict:
-        return await importer(db.write).run(sources())
+        return await importer(db.write, on_reject).run(sources())
 
-    async def work(tx: Transaction) -> Summary:
-        summary = await importer(lambda piece: piece(tx)).run(sources())
-        if summary.total("rejected"):
-            raise _StrictImportRefused(summary)
-        return summary
+    # The engine may run the work again, which rejects the same rows again: they are reported once
+    # it is known which run was the last.
+    with tempfile.SpooledTemporaryFile(max_size=HELD_BYTES) as held:
 
-    try:
-        return await db.write(work)
-    except _StrictImportRefused as refused:
-        return refused.summary
+        def hold(reject: Reject) -> None:
+            row = reject.file, reject.line, reject.pointer, reject.message
+            held.write(json.dumps(row).encode() + b"\n")
+
+        async def work(tx: Transaction) -> Summary:
+            held.seek(0)
+            held.truncate()
+            summary = await importer(lambda piece: piece(tx), hold).run(sources())
+            if summary.total("rejected"):
+                raise _StrictImportRefused(summary)
+            return summary
+
+        try:
+            return await db.write(work)
+        except _StrictImportRefused as refused:
+            return refused.summary
+        finally:
+            held.seek(0)
+            for line in held:
+                on_reject(Reject(*json.loads(line)))
 
 
 def _rank_of_kind(kind: str) -> int:

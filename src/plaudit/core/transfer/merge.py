@@ -3,11 +3,16 @@
 Equal content is no change (ids and times minted by the server are taken from the stored task). A
 later status of a pending task, and new metadata, are updates. Any other difference is a conflict,
 unless the import replaces.
+
+A chunk takes its locks in the order of every other writer: unique_ids, the counts of batches, rows
+of the work queue, and then project by project the clock and tasks. Each kind is sorted, so that
+two transactions wait for one another and never deadlock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +24,7 @@ from plaudit.errors import Conflict, Problem
 from plaudit.model.core import BatchRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks, unique_ids
+from plaudit.store.tasks import work_queue as work_queue_store
 from plaudit.wire.v2 import render, size_limits
 from plaudit.wire.v2.parse import ReadTask
 from plaudit.wire.v2.render import Rendered
@@ -78,33 +84,89 @@ async def merge(
     locators = await tasks.locate_tasks(
         tx, environment_id, [task.read.task.task_id for task in incoming]
     )
-    outcomes: list[ImportResult] = []
-    fresh: dict[int, list[IncomingTask]] = {}
+    results: dict[str, ImportResult] = {}
+    changed: list[_ChangedTask] = []
+    unknown = []
     for task in incoming:
         locator = locators.get(task.read.task.task_id)
-        if locator is not None:
-            outcomes.append(await _merge_stored(tx, environment_id, task, locator, replace=replace))
+        if locator is None:
+            unknown.append(task)
             continue
-        refusal = await _reserve_unique_id(tx, environment_id, task)
-        outcomes.append(refusal or "added")
-        if refusal is None:
+        stored = await tasks.get_task(tx, *locator)
+        result = _compare(stored, task, replace=replace)
+        results[task.read.task.task_id] = result
+        if result == "updated":
+            changed.append(_ChangedTask(locator, stored.batch_id, _is_queued(stored), task))
+    results |= await _reserve_unique_ids(tx, environment_id, unknown)
+    fresh: dict[int, list[IncomingTask]] = {}
+    for task in unknown:
+        if results.setdefault(task.read.task.task_id, "added") == "added":
             fresh.setdefault(task.project.project_key, []).append(task)
-    # In sorted order, so that two imports cannot deadlock on the clocks of projects.
-    for project_key in sorted(fresh):
-        await _insert(tx, environment_id, project_key, fresh[project_key])
-    return outcomes
+    changed.sort(key=lambda one: one.locator)
+    await _lock(tx, changed, fresh)
+    for project_key in sorted({one.locator[0] for one in changed} | fresh.keys()):
+        for one in changed:
+            if one.locator[0] == project_key:
+                results[one.incoming.read.task.task_id] = await _merge_stored(
+                    tx, environment_id, one.incoming, one.locator, replace=replace
+                )
+        if project_key in fresh:
+            await _insert(tx, environment_id, project_key, fresh[project_key])
+    return [results[task.read.task.task_id] for task in incoming]
 
 
-async def _reserve_unique_id(
-    tx: Transaction, environment_id: str, incoming: IncomingTask
-) -> Conflict | None:
-    unique_id, task_id = incoming.read.task.unique_id, incoming.read.task.task_id
-    if unique_id is None:
-        return None
-    owner_id = await unique_ids.reserve_unique_id(tx, environment_id, unique_id, task_id)
-    if owner_id == task_id:
-        return None
-    return Conflict(f"unique_id {unique_id!r} belongs to task {owner_id!r}")
+class _ChangedTask(Struct, frozen=True):
+    """A stored task that the chunk changes, as it was before its batch was locked."""
+
+    locator: tuple[int, int]
+    batch_id: str | None
+    is_queued: bool
+    incoming: IncomingTask
+
+
+def _is_queued(stored: StoredTask) -> bool:
+    return stored.status is TaskStatus.pending and work_queue.is_workable(stored)
+
+
+async def _reserve_unique_ids(
+    tx: Transaction, environment_id: str, incoming: Sequence[IncomingTask]
+) -> dict[str, ImportResult]:
+    """Reserve the unique_ids of new tasks; return a Conflict by task_id where one is taken."""
+    wanted: dict[str, str] = {}
+    for task in incoming:
+        if task.read.task.unique_id is not None:
+            wanted.setdefault(task.read.task.unique_id, task.read.task.task_id)
+    if not wanted:
+        return {}
+    await unique_ids.reserve_unique_ids(tx, environment_id, wanted)
+    owners = await unique_ids.list_reserved(tx, environment_id, list(wanted))
+    refused: dict[str, ImportResult] = {}
+    for task in incoming:
+        unique_id, task_id = task.read.task.unique_id, task.read.task.task_id
+        if unique_id is not None and owners[unique_id] != task_id:
+            refused[task_id] = Conflict(
+                f"unique_id {unique_id!r} belongs to task {owners[unique_id]!r}"
+            )
+    return refused
+
+
+async def _lock(
+    tx: Transaction, changed: Sequence[_ChangedTask], fresh: Mapping[int, Sequence[IncomingTask]]
+) -> None:
+    """Count the new tasks in their batches, which locks these; lock all that is changed."""
+    counts: dict[tuple[int, str], Counter[TaskStatus]] = {
+        (one.locator[0], one.batch_id): Counter() for one in changed if one.batch_id is not None
+    }
+    for project_key, incoming in fresh.items():
+        for task in incoming:
+            if task.batch_id is not None:
+                key = project_key, task.batch_id
+                counts.setdefault(key, Counter())[task.read.task.status] += 1
+    for project_key, batch_id in sorted(counts):
+        await batches.add_progress(tx, project_key, batch_id, counts[project_key, batch_id])
+    for one in changed:
+        if one.is_queued:
+            await work_queue_store.lock_work(tx, *one.locator)
 
 
 async def _insert(
@@ -120,7 +182,6 @@ async def _insert(
     if any(task.needs_completion_time for task in incoming):
         next_ms = await projects.next_completion_time(tx, project_key, clock.now_ms())
     rows, annotation_locators = [], []
-    progress: dict[str, dict[TaskStatus, int]] = {}
     for task_seq, task in enumerate(incoming, first_seq):
         rows.append(
             _row(task, task_seq, next_ms if task.needs_completion_time else task.read.completed_ms)
@@ -129,14 +190,9 @@ async def _insert(
             (hash_annotation_id(annotation_id), project_key, task_seq)
             for annotation_id in task.read.foreign_annotation_ids
         ]
-        if task.batch_id is not None:
-            counts = progress.setdefault(task.batch_id, {})
-            counts[task.read.task.status] = counts.get(task.read.task.status, 0) + 1
     await tasks.insert_tasks(tx, environment_id, rows)
     if annotation_locators:
         await tasks.insert_annotation_locators(tx, environment_id, annotation_locators)
-    for batch_id in sorted(progress):
-        await batches.add_progress(tx, project_key, batch_id, progress[batch_id])
     await work_queue.open_work(tx, incoming[0].project, rows)
 
 
@@ -158,7 +214,7 @@ async def _merge_stored(
     *,
     replace: bool,
 ) -> ImportResult:
-    stored = await tasks.get_task(tx, *locator)
+    stored = await tasks.get_task(tx, *locator)  # read again, now that its batch is locked
     result = _compare(stored, incoming, replace=replace)
     if result != "updated":
         return result

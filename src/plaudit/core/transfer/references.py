@@ -135,7 +135,10 @@ class ProjectReferences:
         """Complete the undeclared batches that have tasks, none of them pending."""
 
         async def work(tx: Transaction) -> None:
-            for batch in self._undeclared.values():
+            undeclared = sorted(
+                self._undeclared.values(), key=lambda batch: (batch.project_key, batch.batch_id)
+            )
+            for batch in undeclared:
                 counts = await batches_store.add_progress(tx, batch.project_key, batch.batch_id, {})
                 if counts[TaskStatus.pending] == 0 and any(counts.values()):
                     await batches_store.complete_batch(

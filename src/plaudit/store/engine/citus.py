@@ -93,7 +93,7 @@ async def distribute(tx: Transaction) -> list[str]:
         )
     if await tx.one("SELECT 1 FROM pg_dist_node WHERE isactive AND shouldhaveshards", {}) is None:
         raise StoreRefused("the cluster has no worker; add one with citus_add_node")
-    rows = await tx.all("SELECT CAST(logicalrel AS text) FROM pg_dist_partition", {})
+    rows = await tx.all("SELECT CAST(logicalrelid AS text) FROM pg_dist_partition", {})
     present = {row[0] for row in rows}
     done = [table for table in (*REFERENCE, *DISTRIBUTED) if table not in present]
     for table in done:

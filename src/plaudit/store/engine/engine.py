@@ -20,6 +20,13 @@ Args = Mapping[str, Any]
 Work = Callable[["Transaction"], Awaitable[T]]
 
 
+class RunAgain(Exception):
+    """Raised by work whose locks were chosen by what has changed since; the engine runs it again.
+
+    Only for what another transaction can change meanwhile, so never while SQLite writes.
+    """
+
+
 class Transaction(Protocol):
     """Statements that see one snapshot and, in a write, become visible together."""
 
@@ -32,6 +39,14 @@ class Transaction(Protocol):
     @property
     def skip_locked(self) -> str:
         """SQL suffix that locks the selected rows and skips those locked by others.
+
+        Empty on an engine whose write transaction has the database to itself.
+        """
+        ...
+
+    @property
+    def for_update(self) -> str:
+        """SQL suffix that locks the selected rows until the transaction ends, in their order.
 
         Empty on an engine whose write transaction has the database to itself.
         """

@@ -25,7 +25,7 @@ import asyncpg
 
 from plaudit.errors import Problem, Unavailable
 from plaudit.store.engine import postgres_session
-from plaudit.store.engine.engine import Args, Row, Work
+from plaudit.store.engine.engine import Args, Row, RunAgain, Work
 
 T = TypeVar("T")
 
@@ -43,6 +43,7 @@ _AGAIN = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.UniqueViolationError,  # another transaction inserted it meanwhile; a retry reads it
+    RunAgain,
 )
 _OVERDUE = (TimeoutError, asyncpg.QueryCanceledError)
 _LOST = (
@@ -76,6 +77,7 @@ class PostgresTransaction:
         self.epoch = epoch
 
     skip_locked = " FOR UPDATE SKIP LOCKED"
+    for_update = " FOR UPDATE"
 
     async def now_ms(self) -> int:
         return int(await self._connection.fetchval(_NOW_SQL))

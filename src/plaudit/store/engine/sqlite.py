@@ -45,6 +45,7 @@ class SqliteTransaction:
         self.epoch = _read_epoch(connection)
 
     skip_locked = ""
+    for_update = ""
 
     async def now_ms(self) -> int:
         return cast("int", self._execute(_NOW_SQL).fetchall()[0][0])

@@ -189,6 +189,15 @@ async def add_progress(
     return dict(zip(statuses, row, strict=True))
 
 
+async def lock_progress_of_project(tx: Transaction, project_key: int) -> None:
+    """Lock the counts of all batches of a project until the transaction ends, sorted by id."""
+    await tx.all(
+        "SELECT 1 FROM batch_progress WHERE project_key = :project_key"
+        f" ORDER BY batch_id{tx.for_update}",
+        {"project_key": project_key},
+    )
+
+
 async def find_progress(tx: Transaction, project_key: int, batch_id: str) -> dict[TaskStatus, int]:
     """Number of a batch's tasks by status."""
     row = await tx.one(

@@ -1,4 +1,4 @@
-"""Background worker: sends webhooks, expires leases of tasks, deletes expired rows and files.
+"""Background worker: sends webhooks, expires leases, decides tasks, deletes what has expired.
 
 Runs in each serving process or in a process of its own. It needs no leader: messages are leased
 before they are sent, and the sweep of leases skips tasks that another worker has locked, so any
@@ -18,7 +18,7 @@ import structlog
 from plaudit import settings as limits
 from plaudit.core.common import idempotency, server_secret
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.labeling import leases
+from plaudit.core.labeling import leases, undecided
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.transfer import jobs
 from plaudit.core.webhooks import messages
@@ -31,6 +31,7 @@ from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.labeling import leases as leases_store
+from plaudit.store.tasks import work_queue
 
 POLL_S = 1.0
 POLL_S_MIN = 0.02
@@ -43,6 +44,9 @@ CLEAN_UP_S = 60.0
 DELETE_BATCH_SIZE = 500
 EXPIRE_LEASES_S = 5.0
 """Mean seconds between two sweeps of expired leases."""
+
+DECIDE_TASKS_S = 1.0
+"""Mean seconds between two looks for tasks that changed settings may decide."""
 
 PROJECTS_AT_ONCE = 100
 SWEEPS_MAX = 50
@@ -82,6 +86,7 @@ class Worker:
         loops = (
             self._send(),
             self._run_periodically(EXPIRE_LEASES_S, self.expire_leases),
+            self._run_periodically(DECIDE_TASKS_S, self.decide_tasks),
             self._run_periodically(CLEAN_UP_S, self.delete_expired),
             self._run_periodically(
                 CLEAN_UP_S, lambda: jobs.delete_expired_files(self._db, self._blobs)
@@ -139,19 +144,36 @@ class Worker:
             project_keys = await leases_store.list_projects_due(
                 tx, now=await tx.now_ms(), limit=PROJECTS_AT_ONCE
             )
+        total = await self._sweep(project_keys, leases.expire_leases, leases.EXPIRED_AT_ONCE_MAX)
+        if total:
+            self._log.info("leases expired", count=total)
+        return total
+
+    async def decide_tasks(self) -> int:
+        """Decide the tasks that changed settings may decide, in all projects; return the count."""
+        async with self._db.read(snapshot=False) as tx:
+            project_keys = await work_queue.list_undecided_projects(tx, limit=PROJECTS_AT_ONCE)
+        total = await self._sweep(project_keys, undecided.decide, undecided.DECIDED_AT_ONCE_MAX)
+        if total:
+            self._log.info("tasks decided by changed settings", count=total)
+        return total
+
+    async def _sweep(self, project_keys: list[int], sweep: _SweepProject, at_once_max: int) -> int:
+        """Sweep projects, one after the other, each until less than `at_once_max` are left.
+
+        `sweep` is one transaction, and returns the number of rows it dealt with. Returns their sum.
+        """
         total = 0
         for project_key in project_keys:
 
             async def work(tx: Transaction, project_key: int = project_key) -> int:
-                return await leases.expire_leases(tx, project_key)
+                return await sweep(tx, project_key)
 
             for _ in range(SWEEPS_MAX):
                 count = await self._db.write(work)
                 total += count
-                if count < leases.EXPIRED_AT_ONCE_MAX:
+                if count < at_once_max:
                     break
-        if total:
-            self._log.info("leases expired", count=total)
         return total
 
     async def delete_expired(self) -> int:
@@ -205,6 +227,7 @@ class Worker:
 
 
 _DeleteExpired = Callable[..., Awaitable[int]]
+_SweepProject = Callable[[Transaction, int], Awaitable[int]]
 
 
 def run(settings: Settings) -> None:

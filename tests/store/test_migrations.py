@@ -15,11 +15,12 @@ import pytest
 from plaudit.errors import StoreRefused
 from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
-from plaudit.store.engine import connect, migrator
+from plaudit.store.engine import checks, connect, migrator
 from plaudit.store.engine.sqlite import SqliteTransaction, drive
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_tasks
 from tests.support.harness import World, clean_environment
+from tests.support.labeling_project import LabelingProject
 
 NAMES = [migration.name for migration in migrator.migrations(migrator.SQLITE)]
 
@@ -227,6 +228,34 @@ def test_upgrades_at_the_same_moment_apply_each_migration_once(tmp_path, forker)
         assert 99 not in codes
         assert sum(codes) == len(NAMES)
         open_and_check(settings)
+
+
+def test_tasks_that_wait_are_kept_by_the_migration_that_marks_undecided_ones(world_of_sqlite):
+    world = world_of_sqlite
+    labeling = LabelingProject(world, overlap=2)
+    labeling.create(3)
+    labeling.work_on("ann")
+    name = next(name for name in NAMES if name.startswith("0009"))
+    file = apsw.Connection(str(world.settings.data / connect.FILE_NAME))
+    file.execute("DROP INDEX task_work_undecided; ALTER TABLE task_work DROP COLUMN is_undecided")
+    file.execute("DELETE FROM schema_migration WHERE name = ?", (name,))
+    file.close()
+
+    assert connect.prepare(world.settings) == [name]
+
+    assert world.run(checks.violations(world.db)) == {}
+    labeling.set(overlap=1)
+    assert labeling.follow_settings() == 1
+
+
+@pytest.fixture
+def world_of_sqlite(template, tmp_path):
+    """A store of this test alone."""
+    settings = Settings(data=tmp_path / "data")
+    shutil.copytree(template, settings.data)
+    world = World(settings)
+    yield world
+    world.close()
 
 
 SHAPES = [

@@ -37,6 +37,7 @@ ACROSS = {
     "find_message": "a message is found by its id, to be changed in its place",
     "list_entries": "an operator reads the audit log of all projects",
     "list_projects_due": "the worker looks for leases that have run out in every project",
+    "list_undecided_projects": "the worker looks for what changed settings decide everywhere",
     "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",
     "delete_ended": "the worker looks for expired messages everywhere, and deletes each in place",
 }

@@ -10,6 +10,7 @@ from plaudit.core.labeling import (
     leases,
     review_decisions,
     submissions,
+    undecided,
 )
 from plaudit.core.labeling.questions import Display, Question, questions
 from plaudit.core.tasks import lifecycle
@@ -279,6 +280,13 @@ class LabelingProject:
 
     def sweep(self) -> int:
         return self.write(lambda tx: leases.expire_leases(tx, self.project.project_key))
+
+    def follow_settings(self) -> int:
+        """Decide what changed settings may decide, as the worker does; the number of tasks."""
+        total = 0
+        while count := self.write(lambda tx: undecided.decide(tx, self.project.project_key)):
+            total += count
+        return total
 
     def age(self, lease: Lease, ms: int = 3_600_000) -> None:
         """Let a lease and what was submitted under it be as if that much time had passed."""

@@ -16,6 +16,7 @@ from plaudit.core.labeling import (
     submissions,
     task_notes,
     task_work,
+    undecided,
 )
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
@@ -33,6 +34,7 @@ from plaudit.store.engine import checks, epochs
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import task_summaries, tasks
+from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
@@ -155,6 +157,9 @@ def put_through_work(world: World) -> None:
     labeling.decide(review_decisions.send_back, first, "rev", "ann", comment="Look again.")
     labeling.write(lambda tx: review_queue.list_returned(tx, labeling.project, "ann"))
     labeling.submit(labeling.take(), key="third")
+    labeling.set(review_percent=5)
+    labeling.write(lambda tx: queue_store.list_undecided_projects(tx, limit=9))
+    labeling.write(lambda tx: undecided.decide(tx, project_key))
     labeling.accept(first)
     fix = {"at": "t0u0", "key": "likert_value", "value": 2}
     labeling.decide(review_decisions.correct, first, "rev", fixes=[fix])

@@ -103,8 +103,9 @@ async def submit(
     submission = await _store_submission(tx, ended, client_key, given_json, _encode(checked))
     counted = await work_queue.record_submission(tx, lease.project_key, lease.seq)
     outcome = "waiting"
-    if counted.submitted_count >= counted.needed:
-        outcome = await _complete_or_review(tx, project, task)
+    # Of a task that needs fewer since, everybody who has a lease may still submit.
+    if counted.submitted_count >= counted.needed and not counted.open_count:
+        outcome = await complete_or_review(tx, project, task)
     return _receipt(submission, outcome)
 
 
@@ -170,6 +171,33 @@ async def consolidate_task(
         for submission in await submissions.list_current(tx, task.project_key, task.seq)
     ]
     return consolidate(form_of(project_detail(project)), content_of(task), judged, fixes)
+
+
+async def complete_or_review(
+    tx: Transaction, project: ProjectRow, task: StoredTask, state: WorkState = WorkState.open
+) -> str:
+    """Complete a task that has all submissions it needs, or put it in review; the outcome.
+
+    `state` is that of its queue row, which the caller has locked. Raises InvalidContent if what
+    people answered cannot be delivered; nothing is changed then.
+    """
+    consolidated = await consolidate_task(tx, project, task)
+    reason = "open questions" if consolidated.unresolved else review_reason(project, task.task_id)
+    if reason is None:
+        threads = msgspec.to_builtins(consolidated.threads)
+        await lifecycle.complete_task(
+            tx, project.environment_id, task, threads, by_submissions=True
+        )
+        return "completed"
+    await work_queue.change_state(
+        tx,
+        task.project_key,
+        task.seq,
+        expected=state,
+        state=WorkState.in_review,
+        reason=reason,
+    )
+    return "in_review"
 
 
 def content_of(task: StoredTask) -> list[Thread]:
@@ -259,27 +287,6 @@ async def _store_submission(
     )
     await submissions.insert_submission(tx, submission)
     return submission
-
-
-async def _complete_or_review(tx: Transaction, project: ProjectRow, task: StoredTask) -> str:
-    """Complete a task that has all submissions it needs, or put it in review; the outcome."""
-    consolidated = await consolidate_task(tx, project, task)
-    reason = "open questions" if consolidated.unresolved else review_reason(project, task.task_id)
-    if reason is None:
-        threads = msgspec.to_builtins(consolidated.threads)
-        await lifecycle.complete_task(
-            tx, project.environment_id, task, threads, by_submissions=True
-        )
-        return "completed"
-    await work_queue.change_state(
-        tx,
-        task.project_key,
-        task.seq,
-        expected=WorkState.open,
-        state=WorkState.in_review,
-        reason=reason,
-    )
-    return "in_review"
 
 
 async def _find_receipt(

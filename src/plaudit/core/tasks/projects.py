@@ -24,6 +24,8 @@ WORDS_MAX = 100
 LEASE_SECONDS_MIN = 1
 LEASE_SECONDS_MAX = 7 * 24 * 3600
 GUIDELINES_CHARS_MAX = 50_000
+DECISIVE = ("overlap", "review", "review_percent", "form", "types")
+"""Details that say when a task is completed or reviewed; the types name a form if there is none."""
 DETAIL_BYTES_MAX = 256 * 1024
 """All details of a project, which many requests read with the project."""
 
@@ -84,10 +86,20 @@ async def change_project(
             raise Conflict(f"there is a project named {name!r} already")
         wanted = msgspec.structs.replace(stored, name=name, detail=_encode(detail))
         if await projects.replace_project(tx, stored, wanted, name_key):
-            if detail.overlap != project_detail(stored).overlap:
-                await work_queue.set_needed(tx, stored.project_key, detail.overlap or 1)
+            await apply_settings(tx, stored, wanted)
             return stored, wanted
     raise Unavailable("the project changes too often; try again")
+
+
+async def apply_settings(tx: Transaction, old: ProjectRow, project: ProjectRow) -> None:
+    """Let the tasks in the queue follow a project's changed settings; the project is written.
+
+    Nobody is given a task that has enough submissions by the settings of now. What they decide is
+    decided by a worker soon after (core/labeling/undecided.py), since there may be many.
+    """
+    before, detail = project_detail(old), project_detail(project)
+    if any(getattr(before, name) != getattr(detail, name) for name in DECISIVE):
+        await work_queue.apply_settings(tx, project.project_key, detail.overlap or 1)
 
 
 def audit_detail(

@@ -13,7 +13,13 @@ import msgspec
 from plaudit import clock
 from plaudit.core.common import names
 from plaudit.core.tasks import batches, work_queue
-from plaudit.core.tasks.projects import check_batch, checked_detail, create_batch, create_project
+from plaudit.core.tasks.projects import (
+    apply_settings,
+    check_batch,
+    checked_detail,
+    create_batch,
+    create_project,
+)
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction, Write
@@ -165,6 +171,7 @@ class ProjectReferences:
         async def work(tx: Transaction) -> None:
             if not await projects.update_project(tx, wanted, name_key):
                 raise Conflict(f"there is a project named {wanted.name!r} already")
+            await apply_settings(tx, stored, wanted)
 
         await self._write(work)
         self._projects[declared.id] = wanted

@@ -54,7 +54,7 @@ CHECKS: dict[str, str] = {
         " FROM submission AS s WHERE s.project_key = w.project_key AND s.seq = w.seq"
         " AND s.is_current = 1) OR w.open_count <> (SELECT COUNT(*) FROM assignment AS a"
         " WHERE a.project_key = w.project_key AND a.seq = w.seq AND a.ended_ms IS NULL)"
-        " OR w.submitted_count + w.open_count > w.needed"
+        " OR (w.submitted_count + w.open_count > w.needed AND w.is_undecided = 0)"
     ),
     "nobody holds a task that is not in the queue": (
         "SELECT COUNT(*) FROM assignment AS a LEFT JOIN task_work AS w"

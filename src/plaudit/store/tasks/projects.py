@@ -111,6 +111,16 @@ async def find_project_by_key(
     return ProjectRow(*row) if row else None
 
 
+async def get_project(tx: Transaction, project_key: int) -> ProjectRow:
+    """Return a project by its project_key, which must exist."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM project WHERE project_key = :project_key",
+        {"project_key": project_key},
+    )
+    assert row is not None, "queue rows belong to projects, which are never deleted"
+    return ProjectRow(*row)
+
+
 async def list_projects(
     tx: Transaction,
     environment_id: str,

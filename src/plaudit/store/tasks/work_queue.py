@@ -19,6 +19,8 @@ _COLUMNS = (
 )
 HAS_FREE_SLOT = "state = 'open' AND is_on_hold = 0 AND open_count + submitted_count < needed"
 """Condition of the index task_work_free, repeated word for word so that the index is used."""
+IS_DECIDABLE = "is_undecided = 1 AND open_count = 0 AND state <> 'quarantined'"
+"""Condition of the index task_work_undecided, word for word."""
 
 
 async def insert_work(tx: Transaction, rows: Sequence[QueuedTask]) -> None:
@@ -131,7 +133,7 @@ async def change_state(
     state: WorkState,
     reason: str | None,
 ) -> bool:
-    """Change a task's work state; False if it is not `expected`."""
+    """Change a task's work state and its reason; False if the state is not `expected`."""
     return bool(
         await tx.run(
             "UPDATE task_work SET state = :state, reason = :reason"
@@ -209,13 +211,56 @@ async def rank_batch(tx: Transaction, project_key: int, batch_id: str, rank: int
     )
 
 
-async def set_needed(tx: Transaction, project_key: int, needed: int) -> None:
-    """Set the number of slots of all tasks of a project that nobody has begun."""
+async def apply_settings(tx: Transaction, project_key: int, needed: int) -> None:
+    """Set the slots of a project's tasks, and mark those that its changed settings may decide.
+
+    A task that nobody has begun has `needed` slots, one that is begun at most so many. Those that
+    are in review, or have so many submissions and leases, are marked as undecided. Every task that
+    is begun is looked at, so that one that changes at this moment is waited for.
+    """
     await tx.run(
-        "UPDATE task_work SET needed = :needed WHERE project_key = :project_key"
-        " AND open_count = 0 AND submitted_count = 0 AND needed <> :needed",
+        "UPDATE task_work SET"
+        " needed = CASE WHEN needed > :needed THEN :needed"
+        " WHEN open_count + submitted_count = 0 THEN :needed ELSE needed END,"
+        " is_undecided = CASE WHEN state = 'in_review' THEN 1"
+        " WHEN open_count + submitted_count >= :needed THEN 1 ELSE is_undecided END"
+        " WHERE project_key = :project_key"
+        " AND CASE WHEN needed <> :needed THEN 1 WHEN state <> 'open' THEN 1"
+        " ELSE open_count + submitted_count END > 0",
         {"project_key": project_key, "needed": needed},
     )
+
+
+async def list_undecided_projects(tx: Transaction, *, limit: int) -> list[int]:
+    """List up to `limit` project_keys of projects that have tasks to decide."""
+    rows = await tx.all(
+        f"SELECT DISTINCT project_key FROM task_work WHERE {IS_DECIDABLE} LIMIT :row_limit",
+        {"row_limit": limit},
+    )
+    return [int(row[0]) for row in rows]
+
+
+async def list_undecided(tx: Transaction, project_key: int, *, limit: int) -> list[QueuedTask]:
+    """List up to `limit` tasks to decide of a project, undecided and without a lease, by seq."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM task_work WHERE project_key = :project_key AND {IS_DECIDABLE}"
+        " ORDER BY seq LIMIT :row_limit",
+        {"project_key": project_key, "row_limit": limit},
+    )
+    return [_work(row) for row in rows]
+
+
+async def lock_undecided(tx: Transaction, project_key: int, seq: int) -> QueuedTask | None:
+    """Lock an undecided task's queue row, unmark and return it; None if it cannot be decided now.
+
+    A change of settings that has not locked the row yet waits, and marks it again.
+    """
+    row = await tx.one(
+        "UPDATE task_work SET is_undecided = 0 WHERE project_key = :project_key AND seq = :seq"
+        f" AND {IS_DECIDABLE} RETURNING {_COLUMNS}",
+        {"project_key": project_key, "seq": seq},
+    )
+    return _work(row) if row else None
 
 
 async def count_free(tx: Transaction, project_key: int, *, limit_max: int) -> int:

@@ -105,7 +105,7 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
     if (event.defaultPrevented || isComposing(event) || document.querySelector("dialog[open]")) return;
     if (isCommand(event) && event.key === "Enter") submit.press();
     else if (isCommandOf(event, "s")) sync.flush();
-    else if (event.altKey && event.key === "ArrowLeft") sync.flush().then(() => location.assign(`/work/${task.project}/mine`));
+    else if (event.altKey && event.key === "ArrowLeft" && !document.activeElement?.matches(TYPED)) sync.flush().then(() => location.assign(`/work/${task.project}/mine`));
     else if (event.key === "Escape" && document.activeElement?.matches(TYPED)) document.activeElement.blur();
     else if (isCommand(event) || document.activeElement?.matches(TYPED)) return;
     else if (event.key === "ArrowDown" && !event.altKey && current()) go(1);

@@ -272,3 +272,21 @@ def test_axe_finds_nothing_on_pictures_and_on_an_editor_with_faults(office, sche
                        for one in violations]  # fmt: skip
 
     assert not any(found.values()), found
+
+
+@pytest.mark.parametrize("composed", [{"isComposing": True}, {"keyCode": 229}], ids=str)
+def test_enter_belongs_to_an_input_method_while_it_composes(office, composed):
+    page = office.open_editor()
+    page.click("#add-field")
+    press = """(init) => !document.activeElement.dispatchEvent(
+      new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ...init }))"""
+    value = page.locator("#fields > :last-child .value-row input").nth(1)
+
+    value.focus()
+    before = page.locator(".value-row").count()
+    is_taken = page.evaluate(press, composed)
+    after = page.locator(".value-row").count()
+    page.keyboard.press("Enter")
+
+    assert (is_taken, after) == (False, before)
+    assert page.locator(".value-row").count() == before + 1

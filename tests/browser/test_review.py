@@ -434,3 +434,39 @@ def test_no_kind_of_question_is_fixed_by_being_looked_at(tenant, shared_server, 
     assert before == "no fixes"
     assert rae.seen.errors == rae.seen.violations == []
     assert task_of(server, team, task_id).status.value == "completed"
+
+
+@on_shared_sqlite
+def test_a_reviewers_key_chooses_the_value_that_its_button_says(
+    tenant, shared_server, open_context
+):
+    fields = [
+        {"key": "grade", "level": "turn", "type": "integer", "possible_values": [5, 4, 3, 2, 1, 0],
+         "not_applicable": True},
+        {"key": "class", "level": "turn", "type": "category", "possible_values": ["0", "1", "2"]},
+    ]  # fmt: skip
+    team = AnnotationTeam(tenant, form={"fields": fields}, review="all")
+    [task_id] = team.add()
+    with tenant.client() as client:
+        worker = team.worker(client, "Ann")
+        version = worker.take()["lease_version"]
+        told = worker.call("submit", lease_version=version, answers=[], client_key="k", active_ms=1)
+        assert told.status_code == 200, told.text
+    rae = Chair(open_context, shared_server, team, "reviewer")
+    rae.open(task_id)
+    press = """(init) => document.activeElement.dispatchEvent(
+      new KeyboardEvent('keydown', { bubbles: true, cancelable: true, ...init }))"""
+    chosen = "document.querySelector('[data-key={}] input:checked')?.value".format
+
+    rae.page.focus(f"{rae.card('grade')} .fix summary")
+    rae.page.keyboard.press("5")
+    five = rae.page.evaluate(chosen("grade"))
+    rae.page.keyboard.press("0")
+    none = rae.page.evaluate(chosen("grade"))
+    rae.page.evaluate(press, {"key": "Г", "code": "KeyU"})
+    undone = rae.page.evaluate(chosen("grade"))
+    rae.page.focus(f"{rae.card('class')} .fix summary")
+    rae.page.keyboard.press("1")
+
+    assert (five, none, undone) == ("5", "0", None)
+    assert rae.page.evaluate(chosen("class")) == "1"

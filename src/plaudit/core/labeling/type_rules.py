@@ -47,13 +47,13 @@ class AnswerContext(Struct, frozen=True):
 class Choice(Struct, frozen=True):
     """One value that can be chosen. `mark` is the text of its button, `name` its full name.
 
-    `digit` is the number key that chooses it, 0 if none does.
+    `digit` is the number key that chooses it, 0 to 9; None if none does.
     """
 
     value: str
     mark: str
     name: str
-    digit: int = 0
+    digit: int | None = None
 
 
 class BarChart(Struct, frozen=True):

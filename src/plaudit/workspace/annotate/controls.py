@@ -40,7 +40,8 @@ class Control(Struct, frozen=True, kw_only=True):
     choices: list[Choice] = []
     """In the order of the screen. Those of a scale go from the first response to the second,
     whichever end of its values that is."""
-    labels: list[str] = []
+    labels: list[Choice] = []
+    """What marked pieces of a text are called."""
     offers: list[tuple[str, str]] = []
     """The answers beside a value: `not_applicable`, `cannot_assess`, each with its name."""
     chars_min: int = 0
@@ -86,8 +87,8 @@ def control_of(number: int, question: Question, display: Display) -> Control:
         description=field.description,
         is_required=field.required,
         about=about,
-        choices=_with_digits(field, rules.choices(field, len(order))),
-        labels=field.labels or [],
+        choices=_with_digits(rules.choices(field, len(order))),
+        labels=_with_digits([Choice(one, one, one) for one in field.labels or ["mark"]]),
         offers=_offers(field),
         chars_min=field.chars_min or 0,
         names_responses=field.names_responses,
@@ -111,16 +112,25 @@ def why_key(field: Field, fields: Sequence[Field]) -> str | None:
     return next((key for key in reasons if key in wanted), None)
 
 
-def _with_digits(field: Field, choices: list[Choice]) -> list[Choice]:
-    """Choices with number keys: 1, 2, … in order, but on a scale the numbers on its buttons."""
-    keys = list(range(1, len(choices) + 1))
-    marks = [choice.mark for choice in choices]
-    if field.scale is not None and all(len(mark) == 1 and mark in "123456789" for mark in marks):
-        keys = [int(mark) for mark in marks]
+def _with_digits(choices: Sequence[Choice]) -> list[Choice]:
+    """Choices with their number keys: the digits on their buttons, else those that are values.
+
+    Where there are neither, the keys are 1, 2, … in the order of the screen.
+    """
+    named = [_digit(choice.mark) for choice in choices]
+    if not any(digit is not None for digit in named):
+        named = [_digit(choice.value) for choice in choices]
+    if not any(digit is not None for digit in named):
+        named = [place if place < 10 else None for place in range(1, len(choices) + 1)]
     return [
-        msgspec.structs.replace(choice, digit=key if key < 10 else 0)
-        for choice, key in zip(choices, keys, strict=True)
+        msgspec.structs.replace(choice, digit=None if digit in named[:at] else digit)
+        for at, (choice, digit) in enumerate(zip(choices, named, strict=True))
     ]
+
+
+def _digit(text: str) -> int | None:
+    """The digit that a text is, None for any other text."""
+    return int(text) if len(text) == 1 and text in "0123456789" else None
 
 
 def _offers(field: Field) -> list[tuple[str, str]]:

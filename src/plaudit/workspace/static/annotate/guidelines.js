@@ -1,5 +1,7 @@
 /** The guidelines beside the work: open at what is asked, search, close; say when they have changed. */
 
+import { isComposing } from "./pressed.js";
+
 export function bindGuidelines(task) {
   const pane = document.getElementById("guidelines");
   const button = document.getElementById("open-guidelines");
@@ -50,7 +52,7 @@ export function bindGuidelines(task) {
   button.addEventListener("click", () => toggle());
   pane.querySelector("[data-close]").addEventListener("click", () => toggle(false));
   pane.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+    if (event.key !== "Escape" || isComposing(event)) return;
     toggle(false);
     event.stopPropagation();
   });

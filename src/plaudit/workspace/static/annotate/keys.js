@@ -2,6 +2,7 @@
 
 import { firstField } from "./faults.js";
 import { Keymap } from "./keymap.js";
+import { charsOf, digitOf, isCommand, isCommandOf, isComposing } from "./pressed.js";
 import { lean } from "./widgets/scale.js";
 
 const OFF = "plaudit-keys-off";
@@ -29,9 +30,8 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
   /** Choose by number: the value of the question that has the focus. */
   function choose(digit) {
     const question = current();
-    const target = digit === 0
-      ? question?.querySelector("[data-offer]")
-      : question?.querySelector(`[data-digit="${digit}"]`);
+    const target = question?.querySelector(`input[data-digit="${digit}"]`) ??
+      (digit === 0 ? question?.querySelector("[data-offer]") : null);
     if (!target) return false;
     target.focus();
     if (target.type === "checkbox" || !target.checked) target.click();
@@ -74,7 +74,7 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
 
   function bothBad() {
     const question = document.querySelector('[data-key="both_bad"]');
-    const yes = question?.querySelector('[data-digit="1"]');
+    const yes = question?.querySelector('[value="true"]') ?? question?.querySelector('[data-digit="1"]');
     if (!yes) return false;
     yes.focus();
     yes.click();
@@ -102,20 +102,20 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
   const keymap = new Keymap(Object.keys(single));
 
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
-    const isCommand = event.ctrlKey || event.metaKey;
-    if (isCommand && event.key === "Enter") submit.press();
-    else if (isCommand && event.key.toLowerCase() === "s") sync.flush();
-    else if (event.altKey && event.key === "ArrowLeft") sync.flush().then(() => location.assign(`/work/${task.project}/mine`));
+    if (event.defaultPrevented || isComposing(event) || document.querySelector("dialog[open]")) return;
+    if (isCommand(event) && event.key === "Enter") submit.press();
+    else if (isCommandOf(event, "s")) sync.flush();
+    else if (event.altKey && event.key === "ArrowLeft" && !document.activeElement?.matches(TYPED)) sync.flush().then(() => location.assign(`/work/${task.project}/mine`));
     else if (event.key === "Escape" && document.activeElement?.matches(TYPED)) document.activeElement.blur();
-    else if (isCommand || event.altKey || document.activeElement?.matches(TYPED)) return;
-    else if (event.key === "ArrowDown" && current()) go(1);
-    else if (event.key === "ArrowUp" && current()) go(-1);
+    else if (isCommand(event) || document.activeElement?.matches(TYPED)) return;
+    else if (event.key === "ArrowDown" && !event.altKey && current()) go(1);
+    else if (event.key === "ArrowUp" && !event.altKey && current()) go(-1);
     else if (!box.checked) return;
-    else if (/^\d$/.test(event.key)) { if (!choose(Number(event.key))) return; }
     else {
-      const act = single[keymap.actionOf(event.key)];
-      if (act === undefined || act() === false) return;
+      const action = charsOf(event).map((char) => keymap.actionOf(char)).find((one) => one !== undefined);
+      const digit = digitOf(event);
+      if (action === undefined && digit === null) return;
+      if ((action === undefined ? choose(digit) : single[action]()) === false) return;
     }
     event.preventDefault();
   });

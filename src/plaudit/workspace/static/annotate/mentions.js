@@ -1,7 +1,10 @@
 /** `@` in a text names a response. In the text it is `@Response 2`, 2 being its place on the screen;
  * the server keeps which response stood there. Below the text, each mention leads to its response. */
 
-const OPENING = /@(?:R(?:e(?:s(?:p(?:o(?:n(?:s(?:e(?: \d?)?)?)?)?)?)?)?)?)?$/i;
+import { isComposing } from "./pressed.js";
+
+/** The beginning of a mention before the caret, also with the full-width sign of East Asian keyboards. */
+const OPENING = /[@＠](?:\d{1,3}|R(?:e(?:s(?:p(?:o(?:n(?:s(?:e(?: \d{0,3})?)?)?)?)?)?)?)?)?$/i;
 const MENTION = /@Response (\d{1,3})(?!\d)/g;
 
 export function bindMentions(element, field, write) {
@@ -26,6 +29,12 @@ export function bindMentions(element, field, write) {
   const before = () => field.value.slice(0, field.selectionStart);
   const isOpen = () => !menu.hidden;
 
+  /** The place in the menu that the begun mention means: by its number, else the marked one; -1 for none. */
+  function wanted() {
+    const digits = /\d+$/.exec(OPENING.exec(before())?.[0] ?? "");
+    return digits === null ? current : options.findIndex((one) => Number(one.dataset.choose) === Number(digits[0]));
+  }
+
   function open() {
     menu.hidden = false;
     mark(0);
@@ -45,7 +54,8 @@ export function bindMentions(element, field, write) {
 
   function insert(position) {
     const text = before();
-    const start = OPENING.test(text) ? text.search(OPENING) : text.length;
+    const isBegun = OPENING.test(text) && (isOpen() || !/\d$/.test(text));
+    const start = isBegun ? text.search(OPENING) : text.length;
     const space = start > 0 && start === text.length && !/\s$/.test(text) ? " " : "";
     field.focus();
     field.setRangeText(`${space}@Response ${position} `, start, field.selectionStart, "end");
@@ -54,18 +64,18 @@ export function bindMentions(element, field, write) {
   }
 
   field.addEventListener("input", () => {
-    if (/@$/.test(before())) open();
-    else if (isOpen() && !OPENING.test(before())) close();
+    if (/[@＠]$/.test(before())) open();
+    else if (!isOpen()) return;
+    else if (OPENING.test(before()) && wanted() >= 0) mark(wanted());
+    else close();
   });
   field.addEventListener("blur", close);
   field.addEventListener("keydown", (event) => {
-    if (!isOpen()) return;
-    const digit = Number(event.key);
+    if (!isOpen() || isComposing(event)) return;
     if (event.key === "ArrowDown") mark(current + 1);
     else if (event.key === "ArrowUp") mark(current - 1);
     else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) insert(options[current].dataset.choose);
     else if (event.key === "Escape") close();
-    else if (options.some((one) => Number(one.dataset.choose) === digit)) insert(digit);
     else return;
     event.preventDefault();
     event.stopPropagation();

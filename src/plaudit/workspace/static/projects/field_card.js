@@ -1,5 +1,7 @@
 /** Card of a question in the form editor: converts between its controls and the API's JSON. */
 
+import { isComposing } from "../annotate/pressed.js";
+
 const BOXES = ["required", "not_applicable", "cannot_assess", "names_responses"];
 const WORDS = ["title", "description", "applies_to", "scale", "consolidate", "use"];
 const LEVELS = {
@@ -66,7 +68,7 @@ export class FieldCard {
     });
     this.element.addEventListener("input", () => this.update());
     this.element.addEventListener("keydown", (event) => {
-      if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+      if (isComposing(event) || !event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
       event.preventDefault();
       moved(this, event.key === "ArrowUp" ? -1 : 1, document.activeElement);
     });

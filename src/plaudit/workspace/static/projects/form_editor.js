@@ -1,5 +1,6 @@
 /** Form editor: questions as cards, synchronised with their JSON and the preview. */
 
+import { isComposing } from "../annotate/pressed.js";
 import { announce } from "../shared/shell.js";
 import { FieldCard } from "./field_card.js";
 import { Preview } from "./preview.js";
@@ -133,7 +134,7 @@ text.addEventListener("input", () => {
 
 // Enter would submit the whole form; in a list of values it adds a value instead.
 list.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || !event.target.matches("input")) return;
+  if (event.key !== "Enter" || isComposing(event) || !event.target.matches("input")) return;
   event.preventDefault();
   if (event.target.closest(".value-row")) event.target.closest(".values").querySelector("[data-add-value]").click();
 });

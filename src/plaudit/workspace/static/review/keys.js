@@ -1,6 +1,7 @@
 /** The keyboard on the review page: the same keys as on the annotation page, where they mean something. */
 
 import { firstField } from "../annotate/faults.js";
+import { charsOf, digitOf, isCommand, isComposing } from "../annotate/pressed.js";
 import { lean } from "../annotate/widgets/scale.js";
 
 const OFF = "plaudit-keys-off";
@@ -61,7 +62,8 @@ export function bindKeys({ root, store, layout, dialogs, toggleGuidelines, decid
 
   function choose(digit) {
     const place = current()?.querySelector(".fix");
-    const target = place?.querySelector(digit === 0 ? "[data-offer]" : `[data-digit="${digit}"]`);
+    const target = place?.querySelector(`input[data-digit="${digit}"]`) ??
+      (digit === 0 ? place?.querySelector("[data-offer]") : null);
     if (!target) return false;
     place.open = true;
     target.focus();
@@ -95,7 +97,8 @@ export function bindKeys({ root, store, layout, dialogs, toggleGuidelines, decid
   }
 
   function bothBad() {
-    const yes = unfolded('[data-key="both_bad"]')?.querySelector('[data-digit="1"]');
+    const question = unfolded('[data-key="both_bad"]');
+    const yes = question?.querySelector('[value="true"]') ?? question?.querySelector('[data-digit="1"]');
     if (!yes) return false;
     yes.focus();
     yes.click();
@@ -127,16 +130,19 @@ export function bindKeys({ root, store, layout, dialogs, toggleGuidelines, decid
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
-    const isCommand = event.ctrlKey || event.metaKey;
-    if (isCommand && event.key === "Enter") decide();
+    if (event.defaultPrevented || isComposing(event) || document.querySelector("dialog[open]")) return;
+    if (isCommand(event) && event.key === "Enter") decide();
     else if (event.key === "Escape" && document.activeElement?.matches(TYPED)) document.activeElement.blur();
-    else if (isCommand || event.altKey || document.activeElement?.matches(TYPED)) return;
-    else if (event.key === "ArrowDown" && current()) go(1);
-    else if (event.key === "ArrowUp" && current()) go(-1);
+    else if (isCommand(event) || document.activeElement?.matches(TYPED)) return;
+    else if (event.key === "ArrowDown" && !event.altKey && current()) go(1);
+    else if (event.key === "ArrowUp" && !event.altKey && current()) go(-1);
     else if (!box.checked) return;
-    else if (/^\d$/.test(event.key)) { if (!choose(Number(event.key))) return; }
-    else if (!single[event.key] || single[event.key]() === false) return;
+    else {
+      const action = charsOf(event).find((char) => Object.hasOwn(single, char));
+      const digit = digitOf(event);
+      if (action === undefined && digit === null) return;
+      if ((action === undefined ? choose(digit) : single[action]()) === false) return;
+    }
     event.preventDefault();
   });
 }

@@ -71,8 +71,22 @@ function setUpConfirming() {
   }
 }
 
+/** Turning the wheel over a number field scrolls the page; browsers would change the number. */
+function setUpNumberFields() {
+  document.addEventListener("wheel", () => {
+    const field = document.activeElement;
+    if (!field?.matches("input[type=number]")) return;
+    // Only a field that has the focus is changed, once the listeners have run.
+    field.blur();
+    setTimeout(() => {
+      if (document.activeElement === document.body) field.focus({ preventScroll: true });
+    });
+  }, { capture: true, passive: true });
+}
+
 (document.getElementById("problem") ?? document.querySelector("[aria-invalid]"))?.focus();
 setUpTheme();
 setUpMenus();
 setUpCopying();
 setUpConfirming();
+setUpNumberFields();

@@ -3,6 +3,8 @@
  * Each response has a rank; where ties are allowed several may have the same. The list stands in the
  * order of the ranks. What goes into the store is positions, best first, as soon as all are ranked. */
 
+import { digitOf, isComposing } from "../pressed.js";
+
 export function bind(element, store) {
   const address = JSON.parse(element.dataset.address);
   const list = element.querySelector(".ranks");
@@ -81,9 +83,10 @@ export function bind(element, store) {
       button.addEventListener("click", () => { move(item, Number(button.dataset.move)); button.focus(); });
     }
     item.addEventListener("keydown", (event) => {
-      const digit = Number(event.key);
+      if (isComposing(event)) return;
+      const digit = digitOf(event);
       if (event.altKey && ["ArrowUp", "ArrowDown"].includes(event.key)) move(item, event.key === "ArrowUp" ? -1 : 1);
-      else if (digit >= 1 && digit <= items.length && !event.ctrlKey && !event.altKey) rank(of(item), digit);
+      else if (digit !== null && digit >= 1 && digit <= items.length) rank(of(item), digit);
       else return;
       event.preventDefault();
       event.stopPropagation();

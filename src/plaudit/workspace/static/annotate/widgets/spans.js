@@ -5,6 +5,8 @@
 
 import { asTyped, exactIndex } from "../line_ends.js";
 
+import { digitOf, isComposing } from "../pressed.js";
+
 const points = (text) => [...text].length;
 
 export function bind(element, store, text) {
@@ -30,10 +32,10 @@ export function bind(element, store, text) {
     button.addEventListener("click", () => add(button.dataset.label));
   }
   source.addEventListener("keydown", (event) => {
-    const buttons = element.querySelectorAll("[data-label]");
-    const digit = Number(event.key);
-    if (event.ctrlKey || event.altKey || event.metaKey || !(digit >= 1 && digit <= buttons.length)) return;
-    add(buttons[digit - 1].dataset.label);
+    const digit = isComposing(event) ? null : digitOf(event);
+    const button = digit === null ? null : element.querySelector(`[data-label][data-digit="${digit}"]`);
+    if (button === null) return;
+    add(button.dataset.label);
     event.preventDefault();
     event.stopPropagation();
   });

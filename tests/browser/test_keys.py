@@ -1,0 +1,163 @@
+"""Number keys and keys of one character, on every keyboard layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.annotators import AnnotationTeam, make_content
+from tests.support.harness import on_shared_sqlite
+from tests.support.pages.annotation_page import AnnotatorTab, question
+
+pytestmark = on_shared_sqlite
+
+PRESSED: list[tuple[dict[str, Any], str, Any]] = [
+    ({"type": "integer", "possible_values": [0, 1, 2, 3, 4]}, "3", 3),
+    ({"type": "integer", "possible_values": [0, 1, 2], "not_applicable": True}, "0", 0),
+    ({"type": "integer", "possible_values": [5, 4, 3, 2, 1]}, "5", 5),
+    ({"type": "integer", "possible_values": [2, 4, 6]}, "4", 4),
+    ({"type": "integer", "possible_values": [2, 4, 6]}, "1", None),
+    ({"type": "integer", "possible_values": [-1, 0, 1]}, "1", 1),
+    ({"type": "integer", "possible_values": [10, 20]}, "2", 20),
+    ({"type": "category", "possible_values": ["0", "1", "2"]}, "1", "1"),
+    ({"type": "category", "possible_values": ["0", "1"], "labels": ["no", "yes"]}, "0", "0"),
+    ({"type": "category", "possible_values": ["a", "b"], "labels": ["2", "1"]}, "1", "b"),
+    ({"type": "category", "possible_values": ["low", "high"]}, "2", "high"),
+    ({"type": "category_multiple", "possible_values": ["0", "1", "2"]}, "2", ["2"]),
+    ({"type": "boolean"}, "1", True),
+]
+FIELDS = [{"key": f"k{n}", "level": "turn"} | field for n, (field, _, _) in enumerate(PRESSED)]
+MARKED = {"key": "issues", "level": "message", "type": "labeled_text", "labels": ["3", "2", "1"]}
+WHY = {"key": "why", "level": "turn", "type": "text"}
+SCALE = {"key": "better", "level": "turn", "type": "integer", "scale": "low_is_first",
+         "possible_values": [0, 1, 2, 3, 4]}  # fmt: skip
+UNSAID = """[...document.querySelectorAll('[data-question] [data-digit]')].filter((one) => {
+  const shown = one.closest('label')?.querySelector('span:not(.sr-only)') ?? one;
+  const said = shown.querySelector('kbd') ?? shown.firstChild;
+  return said.textContent.trim() !== one.dataset.digit;
+}).map((one) => one.closest('[data-question]').dataset.key)"""
+PRESS = """(init) => (document.activeElement ?? document.body).dispatchEvent(
+  new KeyboardEvent('keydown', { bubbles: true, cancelable: true, ...init }))"""
+
+
+@pytest.fixture
+def ann(tenant, shared_server, open_context) -> AnnotatorTab:
+    """Somebody at a task that asks all of this."""
+    team = AnnotationTeam(tenant, form={"fields": [*FIELDS, MARKED, SCALE, WHY]}, guidelines="# A")
+    team.add(make_content("One two.", "Three."))
+    return AnnotatorTab(open_context, shared_server, team, "Ann")
+
+
+def test_a_number_key_chooses_the_value_that_its_button_says(ann):
+    page = ann.take()
+
+    for field, (_, digit, _) in zip(FIELDS, PRESSED, strict=True):
+        page.focus(f"{question(field['key'])} input")
+        page.keyboard.press(digit)
+    page.focus(f"{question('better')} input")
+    page.keyboard.press("3")
+    ann.saved()
+    kept = ann.answers()
+
+    found = [kept.get((None, field["key"])) for field in FIELDS]
+    assert found == [value for _, _, value in PRESSED]
+    assert kept[(None, "better")] == 3
+
+
+def test_every_number_key_stands_on_its_button(ann):
+    page = ann.take()
+
+    assert page.evaluate(UNSAID) == []
+    assert page.locator("[data-question] [data-digit]").count() > 30
+
+
+def test_a_mark_is_named_by_the_digit_on_its_button(ann):
+    page = ann.take()
+    page.click('[data-response="1"] .marking summary')
+    source = '[data-response="1"] [data-source]'
+
+    page.focus(source)
+    page.evaluate(f"document.querySelector('{source}').setSelectionRange(0, 3)")
+    page.keyboard.press("1")
+    ann.saved()
+
+    [marks] = ann.answers().values()
+    assert [one["label"] for one in marks] == ["1"]
+
+
+LAYOUTS = {
+    "Caps Lock": {"key": "G", "code": "KeyG"},
+    "Cyrillic": {"key": "п", "code": "KeyG"},
+    "Cyrillic with Caps Lock": {"key": "П", "code": "KeyG"},
+    "Dvorak": {"key": "g", "code": "KeyU"},
+}
+
+
+@pytest.mark.parametrize("init", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_letter_works_on_every_layout(ann, init):
+    page = ann.take()
+
+    page.evaluate(PRESS, init)
+
+    assert page.is_visible("#guidelines")
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        {"key": "©", "code": "KeyG", "altKey": True},
+        {"key": "g", "code": "KeyG", "altKey": True},
+        {"key": "g", "code": "KeyG", "ctrlKey": True},
+        {"key": "i", "code": "KeyG"},
+        {"key": "Process", "code": "KeyG", "keyCode": 229},
+        {"key": "g", "code": "KeyG", "isComposing": True},
+    ],
+    ids=str,
+)
+def test_a_key_that_says_something_else_does_nothing(ann, init):
+    page = ann.take()
+
+    page.evaluate(PRESS, init)
+
+    assert page.is_hidden("#guidelines")
+
+
+SIGNS = [
+    ({"key": "@", "code": "KeyL", "altKey": True}, "@"),
+    ({"key": "@", "code": "KeyQ", "ctrlKey": True, "altKey": True, "modifierAltGraph": True}, "@"),
+    ({"key": '"', "code": "Digit2", "shiftKey": True}, "@"),
+    ({"key": "@", "code": "Digit2", "shiftKey": True}, "@"),
+    ({"key": "@", "code": "Digit2", "shiftKey": True, "altKey": True}, ""),
+]
+
+
+@pytest.mark.parametrize(("init", "written"), SIGNS, ids=str)
+def test_a_sign_works_however_it_is_typed(ann, init, written):
+    page = ann.take()
+
+    page.evaluate(PRESS, init)
+
+    assert page.input_value(f"{question('why')} textarea") == written
+
+
+def test_brackets_step_through_the_responses_also_with_option(ann):
+    page = ann.take()
+    current = "document.querySelector('.response[data-current]').dataset.response"
+
+    before = page.evaluate(current)
+    page.evaluate(PRESS, {"key": "]", "code": "Digit6", "altKey": True})
+    second = page.evaluate(current)
+    page.evaluate(PRESS, {"key": "х", "code": "BracketLeft"})
+
+    assert (before, second, page.evaluate(current)) == ("1", "2", "1")
+
+
+def test_a_digit_works_where_its_key_says_something_else(ann):
+    page = ann.take()
+
+    page.focus(f"{question('k0')} input")
+    page.evaluate(PRESS, {"key": '"', "code": "Digit3"})
+    ann.saved()
+
+    assert ann.answers() == {(None, "k0"): 3}

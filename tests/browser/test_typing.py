@@ -1,0 +1,114 @@
+"""Nothing changes an answer but its person: not the wheel, not a key that belongs to the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.annotators import AnnotationTeam, make_content
+from tests.support.harness import on_shared_sqlite
+from tests.support.pages.annotation_page import AnnotatorTab, question
+
+pytestmark = on_shared_sqlite
+
+FIELDS = [
+    {"key": "seconds", "level": "turn", "type": "integer"},
+    {"key": "rating", "level": "turn", "type": "rubric_rating"},
+    {"key": "why", "level": "turn", "type": "text"},
+    {"key": "order", "level": "turn", "type": "ranked_groups"},
+    {"key": "issues", "level": "message", "type": "labeled_text", "labels": ["Wrong", "Odd"]},
+]
+WHY = f"{question('why')} textarea"
+PRESS = """(init) => !document.activeElement.dispatchEvent(
+  new KeyboardEvent('keydown', { bubbles: true, cancelable: true, ...init }))"""
+COMPOSED: list[dict[str, Any]] = [{"isComposing": True}, {"keyCode": 229}]
+
+
+@pytest.fixture
+def ann(tenant, shared_server, open_context) -> AnnotatorTab:
+    team = AnnotationTeam(tenant, form={"fields": FIELDS})
+    team.add(make_content("One two.", "Three.", "Four."))
+    return AnnotatorTab(open_context, shared_server, team, "Ann")
+
+
+@pytest.mark.parametrize("key", ["seconds", "rating"])
+def test_the_wheel_scrolls_and_changes_no_number(ann, key):
+    page = ann.take()
+    field = f"{question(key)} input[type=number]"
+    page.fill(field, "5")
+    ann.saved()
+    before = ann.answers()
+
+    page.hover(field)
+    for _ in range(3):
+        page.mouse.wheel(0, 40)
+        page.wait_for_timeout(100)
+    after = page.input_value(field)
+    page.keyboard.type("0")
+    ann.saved()
+
+    assert after == "5"
+    assert ann.answers() != before
+    assert page.input_value(field) == "50"
+
+
+def test_an_arrow_with_option_in_a_text_stays_in_the_task(ann):
+    page = ann.take()
+    at = page.url
+    for field in (WHY, f"{question('seconds')} input", f"{question('order')} select"):
+        page.focus(field)
+        page.keyboard.press("Alt+ArrowLeft")
+        page.keyboard.press("Alt+ArrowRight")
+    page.wait_for_timeout(300)
+
+    assert page.url == at
+    assert ann.answers() == {}
+
+
+@pytest.mark.parametrize("composed", COMPOSED, ids=str)
+def test_an_input_method_has_its_keys_for_itself(ann, composed):
+    page = ann.take()
+    page.click('[data-response="1"] .marking summary')
+    source = '[data-response="1"] [data-source]'
+
+    page.focus(WHY)
+    page.keyboard.type("@")
+    taken = [page.evaluate(PRESS, {"key": key} | composed) for key in ("Enter", "Escape", "2")]
+    is_open = page.is_visible(f"{question('why')} [data-menu]")
+    page.focus(f"{question('order')} select")
+    taken.append(page.evaluate(PRESS, {"key": "2", "code": "Digit2"} | composed))
+    page.focus(source)
+    page.evaluate(f"document.querySelector('{source}').setSelectionRange(0, 3)")
+    taken.append(page.evaluate(PRESS, {"key": "1", "code": "Digit1"} | composed))
+
+    assert taken == [False] * 5
+    assert is_open
+    assert page.input_value(WHY) == "@"
+    assert page.inner_text("[data-summary]") == ""
+    assert page.locator("[data-marks] li").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("@\n", "@Response 1 "),
+        ("＠\n", "@Response 1 "),
+        ("@2\n", "@Response 2 "),
+        ("＠3\n", "@Response 3 "),
+        ("@Resp\n", "@Response 1 "),
+        ("@Response 2\n", "@Response 2 "),
+        ("at @2pm", "at @2pm"),
+        ("@2 pm", "@2 pm"),
+        ("@7\n", "@7\n"),
+        ("＠2時", "＠2時"),
+    ],
+    ids=ascii,
+)
+def test_a_mention_is_what_somebody_chooses(ann, typed, written):
+    page = ann.take()
+
+    page.focus(WHY)
+    page.keyboard.type(typed)
+
+    assert page.input_value(WHY) == written

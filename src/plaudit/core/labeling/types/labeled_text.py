@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.ballots import all_items, first_given
+from plaudit.core.labeling.line_ends import as_typed, find_piece
 from plaudit.core.labeling.type_rules import (
     ANSWER_CHARS_MAX,
     ITEMS_MAX,
@@ -33,18 +34,16 @@ class _Span(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 
 
 def stored(context: AnswerContext, value: Any) -> list[Any]:
-    """Spans as they are, if the text has them; raises InvalidAnswer.
+    """Spans of the text, each with the line ends that the text has; raises InvalidAnswer.
 
-    `start` and `end` count Unicode code points, as Python does.
+    `start` and `end` count Unicode code points of the text as it is delivered, as Python does.
     """
     if not isinstance(value, list) or len(value) > ITEMS_MAX:
         raise InvalidAnswer(f"expected a list of at most {ITEMS_MAX} spans")
-    for number, raw in enumerate(value):
-        _check_span(context, raw, f"/value/{number}")
-    return value
+    return [_stored_span(context, raw, f"/value/{number}") for number, raw in enumerate(value)]
 
 
-def _check_span(context: AnswerContext, raw: Any, where: str) -> None:
+def _stored_span(context: AnswerContext, raw: Any, where: str) -> Any:
     labels, text = context.field.labels, context.text
     try:
         span = msgspec.convert(raw, _Span)
@@ -57,12 +56,16 @@ def _check_span(context: AnswerContext, raw: Any, where: str) -> None:
     if not span.text or (span.start is None) != (span.end is None):
         raise InvalidAnswer("a span has a text, and start and end or neither", where)
     if text is None:
-        return
+        return raw
     if span.start is None or span.end is None:
-        if span.text not in text:
+        piece = find_piece(text, span.text)
+        if piece is None:
             raise InvalidAnswer("the message does not say that", where + "/text")
-    elif span.start < 0 or text[span.start : span.end] != span.text:
-        raise InvalidAnswer("this is not what stands between start and end", where)
+    else:
+        piece = text[span.start : span.end]
+        if span.start < 0 or as_typed(piece) != as_typed(span.text):
+            raise InvalidAnswer("this is not what stands between start and end", where)
+    return raw if piece == span.text else raw | {"text": piece}
 
 
 def words(context: AnswerContext, choices: Sequence[Choice], value: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from plaudit.core.labeling.ballots import first_given, first_value, most_given
+from plaudit.core.labeling.line_ends import as_typed
 from plaudit.core.labeling.response_values import MENTION, renumber_mentions
 from plaudit.core.labeling.type_rules import (
     ANSWER_CHARS_MAX,
@@ -22,12 +23,15 @@ from plaudit.core.tasks.forms import Consolidate, Field, TextUse
 
 
 def stored(context: AnswerContext, value: Any) -> str | None:
-    """A text with its mentions renumbered, None if blank; raises InvalidAnswer."""
+    """A text with its mentions renumbered; raises InvalidAnswer.
+
+    None if it is blank, or the rewrite of a message that differs at most in its line ends.
+    """
     field, order = context.field, context.order
     if type(value) is not str:
         raise InvalidAnswer("expected a text")
     check_text(value, "/value", ANSWER_CHARS_MAX)
-    if not value.strip():
+    if not value.strip() or _is_untouched(context, value):
         return None
     if len(value.strip()) < (field.chars_min or 0):
         raise InvalidAnswer(f"at least {field.chars_min} characters")
@@ -36,6 +40,13 @@ def stored(context: AnswerContext, value: Any) -> str | None:
         if not named & set(range(1, len(order) + 1)):
             raise InvalidAnswer("name a response, such as @Response 1")
     return value if field.use is not None else renumber_mentions(value, order)
+
+
+def _is_untouched(context: AnswerContext, value: str) -> bool:
+    """True for the rewrite of a message that says what the message says."""
+    if context.field.use is not TextUse.rewrite or context.text is None:
+        return False
+    return as_typed(value) == as_typed(context.text)
 
 
 def given(context: AnswerContext, value: Any) -> str | None:

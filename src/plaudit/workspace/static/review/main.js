@@ -3,6 +3,7 @@
 import { send } from "../shared/net.js";
 import { announce } from "../shared/shell.js";
 import { Store, keyOf } from "../annotate/store.js";
+import { asTyped } from "../annotate/line_ends.js";
 import { Layout } from "../annotate/layout.js";
 import { clearFault, clearFaults, showFaults } from "../annotate/faults.js";
 import { notice } from "../annotate/notice.js";
@@ -24,7 +25,11 @@ const KEPT = `plaudit-review-${task.path}-${task.revision}`;
 let isBusy = false;
 
 store.load(task.answers);
-const saidBy = (one) => JSON.stringify([one.value, one.not_applicable, one.cannot_assess, one.justification]);
+/** An answer as a text for comparison; a difference in line ends alone is none. */
+const saidBy = (one) => JSON.stringify(
+  [one.value, one.not_applicable, one.cannot_assess, one.justification],
+  (_, part) => (typeof part === "string" ? asTyped(part) : part),
+);
 const original = new Map(store.list().map((one) => [keyOf(one), saidBy(one)]));
 
 /** The answers that are not what would come out without the reviewer. */

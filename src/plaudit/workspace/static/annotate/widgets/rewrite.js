@@ -1,5 +1,6 @@
 /** A response made better: starts as the original, shows what changed, keeps the original as it is. */
 
+import { asTyped, inLineEndsOf } from "../line_ends.js";
 import { changes, draw, ratio } from "../words.js";
 
 const DRAWN_AFTER_MS = 150;
@@ -9,24 +10,25 @@ export function bind(element, store, original) {
   const field = element.querySelector("textarea");
   const shown = element.querySelector("[data-diff]");
   const told = element.querySelector("[data-ratio]");
+  const plain = asTyped(original);
   let timer = 0;
 
   function write() {
     // The same text is no rewrite.
-    store.set(address, { value: field.value === original ? undefined : field.value });
+    store.set(address, { value: field.value === plain ? undefined : inLineEndsOf(original, field.value) });
     clearTimeout(timer);
     timer = setTimeout(compare, DRAWN_AFTER_MS);
   }
 
   function compare() {
-    const found = changes(original, field.value);
-    const isChanged = field.value !== original && field.value !== "";
+    const found = changes(plain, field.value);
+    const isChanged = field.value !== plain && field.value !== "";
     shown.hidden = !isChanged;
     if (isChanged) draw(shown, found);
     told.textContent = isChanged ? `${Math.round(ratio(found) * 100)} % changed` : "";
   }
 
-  field.value = original;
+  field.value = plain;
   field.addEventListener("input", write);
   element.querySelector("[data-empty]").addEventListener("click", () => {
     field.value = "";
@@ -34,7 +36,7 @@ export function bind(element, store, original) {
     write();
   });
   element.querySelector("[data-restore]").addEventListener("click", () => {
-    field.value = original;
+    field.value = plain;
     field.focus();
     write();
   });
@@ -42,8 +44,8 @@ export function bind(element, store, original) {
   return function show() {
     const value = store.get(address).value;
     if (value === undefined) {
-      if (field.value !== "" && field.value !== original) field.value = original;
-    } else if (field.value !== value) field.value = value;
+      if (field.value !== "" && field.value !== plain) field.value = plain;
+    } else if (field.value !== asTyped(value)) field.value = value;
     if (value !== undefined) element.open = true;
     compare();
   };

@@ -1,6 +1,9 @@
 /** Pieces of a text with a label: selected in the exact text, listed, commented, taken away.
  *
- * `start` and `end` count characters as the server does (code points); the browser counts UTF-16. */
+ * `start` and `end` count characters of the text as it is delivered, as the server does (code points);
+ * the browser counts UTF-16, and its text area holds each line end as one LF. */
+
+import { asTyped, exactIndex } from "../line_ends.js";
 
 const points = (text) => [...text].length;
 
@@ -9,21 +12,17 @@ export function bind(element, store, text) {
   const source = element.querySelector("[data-source]");
   const list = element.querySelector("[data-marks]");
   const shown = element.querySelector("[data-shown]");
-  // A text area holds line ends as LF alone; offsets must be those of the text itself.
-  const isExact = !text.includes("\r");
   source.value = text;
 
   const marks = () => store.get(address).value ?? [];
   const keep = (value) => { store.set(address, { value }); show(); };
 
   function add(label) {
-    const [from, to] = [source.selectionStart, source.selectionEnd];
-    if (from === to) { source.focus(); return; }
-    const picked = source.value.slice(from, to);
-    const place = isExact
-      ? { start: points(source.value.slice(0, from)), end: points(source.value.slice(0, to)) }
-      : {};
-    keep([...marks(), { label, text: picked, ...place }]);
+    if (source.selectionStart === source.selectionEnd) { source.focus(); return; }
+    const from = exactIndex(text, source.selectionStart);
+    const to = exactIndex(text, source.selectionEnd);
+    const span = { start: points(text.slice(0, from)), end: points(text.slice(0, to)) };
+    keep([...marks(), { label, text: text.slice(from, to), ...span }]);
     source.focus();
   }
 
@@ -46,9 +45,12 @@ export function bind(element, store, text) {
     go.className = "small quiet";
     go.textContent = `${mark.label}: “${mark.text.length > 60 ? `${mark.text.slice(0, 60)}…` : mark.text}”`;
     go.addEventListener("click", () => {
-      const at = mark.start === undefined ? source.value.indexOf(mark.text) : [...text].slice(0, mark.start).join("").length;
+      const said = asTyped(mark.text);
+      const at = mark.start === undefined
+        ? source.value.indexOf(said)
+        : asTyped([...text].slice(0, mark.start).join("")).length;
       source.focus();
-      source.setSelectionRange(at, at + mark.text.length);
+      source.setSelectionRange(at, at + said.length);
     });
     const comment = document.createElement("input");
     comment.type = "text";
@@ -77,7 +79,7 @@ export function bind(element, store, text) {
     if (!list.contains(document.activeElement) || list.children.length !== all.length) {
       list.replaceChildren(...all.map(line));
     }
-    shown.hidden = !all.length || !isExact;
+    shown.hidden = !all.length;
     if (!shown.hidden) shown.replaceChildren(...pieces(text, all));
   }
   return show;
@@ -89,7 +91,7 @@ function pieces(text, marks) {
   const edges = [...new Set([0, all.length, ...marks.flatMap((one) => [one.start ?? 0, one.end ?? 0])])].sort((a, b) => a - b);
   const found = [];
   for (let n = 0; n + 1 < edges.length; n += 1) {
-    const piece = all.slice(edges[n], edges[n + 1]).join("");
+    const piece = asTyped(all.slice(edges[n], edges[n + 1]).join(""));
     const over = marks.filter((one) => one.start < edges[n + 1] && one.end > edges[n]);
     if (!over.length) { found.push(document.createTextNode(piece)); continue; }
     const mark = document.createElement("mark");

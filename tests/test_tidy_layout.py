@@ -22,7 +22,7 @@ from tests.support.source import (
 )
 
 LAYERS = (
-    ("errors", "model", "ids", "clock", "settings", "json_guard", "mailbox"),
+    ("errors", "model", "ids", "clock", "settings", "json_guard", "mailbox", "private_files"),
     ("wire",),
     ("store",),
     ("core",),

@@ -11,6 +11,9 @@ import re
 
 CHARS_MAX = 254
 
+SPECIALS = frozenset('()<>[]:;@\\,"')
+"""Characters that structure an address field (RFC 5322, section 3.2.3); no name in it has them."""
+
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _MAILBOX = re.compile(

@@ -287,6 +287,7 @@ def test_a_backup_made_during_writes_has_everything_acknowledged_before_it(
     checked = run("db", "check", *store_arguments(elsewhere))
 
     assert (made.returncode, brought.returncode, checked.returncode) == (0, 0, 0), brought
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
     digest = backup.sha256_of(tmp_path / "copy")
     assert made.stdout == f"Wrote {tmp_path / 'copy'} (sha256 {digest}).\n"
     assert (tmp_path / "copy.sha256").read_text() == f"{digest}  copy\n"

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from plaudit import json_guard
+from plaudit import json_guard, private_files
 from plaudit.core.transfer.importer import ImportEntry
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats.import_format import ImportFormat
@@ -112,7 +112,8 @@ def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
     try:
         if path.exists() and not path.is_file():
             raise Misconfigured(f"{path} is not a regular file")
-        with draft.open("wb") as raw:
+        draft.unlink(missing_ok=True)
+        with private_files.open_new(draft) as raw:
             if path.suffix == ".gz":
                 stream: Any = gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0)
             elif path.suffix == ".zst":

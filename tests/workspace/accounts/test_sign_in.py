@@ -234,6 +234,26 @@ def test_who_is_signed_in_is_led_on_from_the_sign_in_page(world):
     assert answer.headers["location"] == "/account"
 
 
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/sign-in", {"email": "annotator@example.com", "password": "not their password"}),
+        ("/welcome", {"token": "nobody's", "password": "not their password"}),
+    ],
+)
+def test_an_open_form_that_is_refused_is_shown_to_who_is_signed_in_too(world, path, fields):
+    """As in a second tab: the first one's session stays as it is."""
+    who = add_person(world)
+    with signed_in(world, who) as browser:
+        browser.get("/account")
+        answer = browser.post(path, fields)
+        still = browser.get("/account", follow=False)
+
+    assert answer.status_code in (400, 401)
+    assert f'action="{path}"' in answer.text
+    assert still.status_code == 200
+
+
 def test_a_script_is_told_that_nobody_is_signed_in_where_a_person_is_led_to_the_form(world):
     with browsing(world) as browser:
         answer = browser.client.get("/work", headers={"Accept": "application/json"})

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plaudit import clock, ids
+from plaudit import clock, ids, mailbox
 from plaudit.core.common import names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.labeling import leases
@@ -160,13 +160,13 @@ def checked_email(email: str) -> str:
     is_wrong = (
         len(email) > EMAIL_CHARS_MAX
         or not (local and at and domain)
-        or "@" in domain
+        or not mailbox.SPECIALS.isdisjoint(local + domain)
         or any(unicodedata.category(char)[0] in "CZ" for char in email)
     )
     if is_wrong:
         raise InvalidContent(
             f"an e-mail address is name@domain, at most {EMAIL_CHARS_MAX} characters, without "
-            "spaces and control characters",
+            'spaces, control characters and any of ()<>[]:;\\,"',
             pointer="/email",
         )
     return email_key(email)

@@ -13,7 +13,7 @@ import os
 import secrets
 from pathlib import Path
 
-from plaudit import clock
+from plaudit import clock, private_files
 from plaudit.errors import Misconfigured
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Database, Transaction
@@ -95,7 +95,7 @@ def load(path: Path) -> ServerSecret:
 
 def make(path: Path) -> bool:
     """Create the secret file with a random secret; False if it exists."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

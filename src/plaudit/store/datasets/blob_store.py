@@ -25,6 +25,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
+from plaudit import private_files
 from plaudit.errors import Misconfigured, Unavailable
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ class BlobStore:
                 reason = str(exc).partition("\n")[0]
                 raise Misconfigured(f"attachments cannot be kept there: {reason}") from exc
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_folder(self._folder)
             _sync(self._folder.parent)
             return LocalStore(self._folder)
         except _FAILURES as exc:

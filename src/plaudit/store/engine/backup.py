@@ -15,6 +15,7 @@ from pathlib import Path
 
 import apsw
 
+from plaudit import private_files
 from plaudit.errors import Misconfigured, StoreRefused
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
@@ -31,6 +32,7 @@ def write_backup(settings: Settings, out: Path, on_progress: ProgressCallback) -
     draft = out.with_name(f".{out.name}.part")
     draft.unlink(missing_ok=True)
     try:
+        private_files.create(draft)
         if settings.database is None:
             _copy_sqlite(settings.data / connect.FILE_NAME, draft, on_progress)
             _check_sqlite(draft)
@@ -60,9 +62,10 @@ def read_backup(settings: Settings, source: Path) -> None:
     for existing in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
         if existing.exists():
             raise StoreRefused(f"{existing} exists; move the store's files away, then restore")
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_files.make_folder(settings.data)
     draft = target.with_name(f".{target.name}.part")
     try:
+        private_files.create(draft)
         shutil.copyfile(source, draft)
         _check_sqlite(draft)
         draft.replace(target)

@@ -6,6 +6,7 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from plaudit import private_files
 from plaudit.errors import Misconfigured, StoreRefused
 from plaudit.settings import Settings
 from plaudit.store.engine import migrator, sqlite
@@ -52,7 +53,7 @@ def _open(settings: Settings, *, create: bool, patient: bool) -> Database:
         return _open_postgres(settings, patient=patient)
     try:
         if create:
-            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_folder(settings.data)
     except OSError as exc:
         raise StoreRefused(f"cannot make the folder {settings.data}: {exc.strerror}") from exc
     path = settings.data / FILE_NAME

@@ -23,6 +23,7 @@ from typing import Any, TypeVar, cast
 
 import apsw
 
+from plaudit import private_files
 from plaudit.errors import StoreRefused, Unavailable
 from plaudit.store.engine.engine import Args, Row, Work
 
@@ -186,6 +187,10 @@ def open_sqlite(path: Path, *, create: bool = False) -> SqliteDatabase:
     """Open a database file, or create it; raises StoreRefused for an unsafe SQLite version."""
     require_safe_version(apsw.sqlite_lib_version())
     if create:
+        try:
+            private_files.create(path)  # its log and index get the same mode from SQLite
+        except OSError as exc:
+            raise StoreRefused(f"cannot open {path}: {exc.strerror}") from exc
         _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE).close()
     return SqliteDatabase(path)
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from plaudit import clock
+from plaudit import clock, private_files
 from plaudit.api.http.operation import Services
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import Reject
@@ -103,7 +103,7 @@ class JobRun:
         """
         folder = self._services.settings.data / SCRATCH_FOLDER
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_folder(folder)
         except OSError as exc:
             raise Unavailable("files cannot be kept now", detail=str(exc)) from exc
         for path in folder.iterdir():

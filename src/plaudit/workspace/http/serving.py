@@ -218,10 +218,14 @@ class Workspace:
         problem: Problem,
         fields: dict[str, list[str]],
     ) -> Response:
-        """The form's page with the problem and the submitted values, passwords left out."""
+        """The form's page with the problem and the submitted values, passwords left out.
+
+        An open form is shown as to anybody: its page may lead on whoever is signed in.
+        """
         assert page.template is not None
+        user = None if page.role == ANYONE else request.user
         context = await page.handler(
-            msgspec.structs.replace(request, query=decode(page.query, b""))
+            msgspec.structs.replace(request, query=decode(page.query, b""), user=user)
         )
         return self.views.render(
             self.layout(request.scope, browser),

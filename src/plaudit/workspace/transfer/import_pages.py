@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
+from plaudit import private_files
 from plaudit.api.http.bodies import read_pieces
 from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import Enum, NoQuery, Parameter, Text
@@ -201,7 +202,7 @@ async def _save_upload(request: PageRequest[ImportQuery], run: JobRun) -> Path:
     headers = dict(request.scope["headers"])
     run.tracker.report(total=int(headers.get(b"content-length") or 0))
     try:
-        with path.open("xb") as file:
+        with private_files.open_new(path) as file:
             async for piece in _buffered(read_pieces(request.receive, STREAM_BYTES_MAX)):
                 await asyncio.to_thread(file.write, piece)
                 done += len(piece)

@@ -57,6 +57,13 @@ CONTRACT = (
     "GET /v2/datasets/tasks", "GET /v2/datasets/task",
     "GET /v2/datasets/task/{taskId}/response_url/{attachmentId}", "GET /v2/openapi",
     "GET /v1/task/{taskId}",
+    # Of the documentation alone:
+    "GET /v2/model_endpoints", "GET /v2/model_version_configs",
+    "POST /v2/model_version_configs", "GET /v2/model_version_configs/{id}",
+    "POST /v2/autoevals", "POST /v2/autoevals/retry",
+    "POST /v2/autoevals/terminate", "GET /v2/autoevals/statuses",
+    "GET /v2/autoevals/{jobId}/status", "GET /v2/autoevals/{jobId}/results",
+    "GET /v2/autoevals/model_version_configs/{id}/statuses",
 )  # fmt: skip
 
 
@@ -210,6 +217,16 @@ def test_every_route_and_parameter_is_described(operation: Operation):
 
     for name in parameters.parameters_of(operation.query):
         assert f"`{name}`" in described
+
+
+def test_every_member_of_a_form_s_field_is_described_with_each_of_its_words():
+    section = section_of("docs/api.md", "Forms")
+    rows = re.findall(r"^\| (`[^|]+) \| ([^|]+) \|", section, re.M)
+    described = {name: cell for names, cell in rows for name in re.findall(r"`(\w+)`", names)}
+
+    assert set(described) == set(forms.Field.__struct_fields__)
+    for name, words in forms.Form.ACCEPTED.items():
+        assert re.findall(r"`(\w+)`", described[name]) == [str(word) for word in words]
 
 
 def test_every_error_code_is_described_with_its_status():

@@ -6,11 +6,14 @@ plain HTTP. It is strict elsewhere: one unexpected type loses a page.
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import chain, combinations
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -25,6 +28,7 @@ from tests.support.builders import make_annotation, make_task, make_tasks, make_
 from tests.support.harness import SHARED_DATA, Server, World
 from tests.support.sample_tasks import BATCH, PROJECT, VALUES, archive_rows, mixed_tasks
 
+COMPATIBILITY = Path(__file__).parents[2] / "docs" / "compatibility.md"
 PROJECT_NAME = "My Test Project"
 FILLERS = make_tasks(105, prefix="filler")
 OPTS = ("annotation_details", "model_parameters", "submissions")
@@ -316,3 +320,14 @@ def test_a_host_with_a_slash_at_its_end_works(service):
     found = service.client(suffix="/").v2.get_projects()
 
     assert [project.id for project in found.projects] == ["project_123"]
+
+
+def test_the_client_has_no_operation_that_is_missing():
+    missing = re.findall(
+        r"^\| `\w+ (/v2/[^`]+)` \| missing", COMPATIBILITY.read_text("utf-8"), re.M
+    )
+    known = re.findall(r"resource_path=.(/v2/[^'\"]+)", inspect.getsource(V2Api))
+
+    assert len(missing) == 11
+    assert len(known) > 20
+    assert {path.split("/")[2] for path in missing}.isdisjoint(path.split("/")[2] for path in known)

@@ -159,7 +159,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
     paths: dict[str, list[Endpoint]] = {}
     for operation in operations:
         paths.setdefault(operation.path, []).append(Endpoint(operation, services))
-    workspace = Workspace(services, all_pages())
+    workspace = Workspace(services, all_pages(), _path_pattern(operations, lambda op: True))
     routes = [Route(path, Dispatch(endpoints)) for path, endpoints in paths.items()]
     inner = Starlette(
         routes=[*routes, *workspace.routes()],
@@ -177,6 +177,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
             _path_pattern(operations, lambda op: bool(op.streams)), workspace.stream_paths
         ),
         show_problem=workspace.show_problem,
+        is_astray=workspace.is_astray,
         long_paths=_any_of(_path_pattern(operations, lambda op: op.is_long), workspace.long_paths),
     )
 

@@ -32,6 +32,7 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 FAILED_AUTH = Quota(600, 60)
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+_PUBLIC_URL = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?", re.ASCII)
 _QUOTA = re.compile(r"(\d{1,9})/(second|minute|hour|day)", re.ASCII)
 _SECONDS = {"second": 1, "minute": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
 _SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -58,6 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     attachments: str | None = None
     secret_file: Path | None = None
     public_url: str | None = None
+    """Origin of the server, such as `https://feedback.example.com`, without a slash at its end."""
     metrics_public: bool = False
     log_level: str = "info"
     default_opts: Opts = DEFAULT_OPTS
@@ -96,7 +98,8 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_ATTACHMENTS": "Where attachments lie: a folder (default DATA/attachments), or the URL "
     "of an object store: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.",
     "PLAUDIT_SECRET_FILE": "The server secret; default DATA/secret, made at first start.",
-    "PLAUDIT_PUBLIC_URL": "How clients reach this server; used in /docs and /openapi.json.",
+    "PLAUDIT_PUBLIC_URL": "How clients reach this server, such as https://feedback.example.com; "
+    "a host without a path. Used in links, /docs and /openapi.json.",
     "PLAUDIT_METRICS_PUBLIC": "1 lets any address read /metrics; default loopback only.",
     "PLAUDIT_LOG_LEVEL": "debug, info (default), warning or error.",
     "PLAUDIT_DEFAULT_OPTS": "What `opts` means when absent; default model_parameters.",
@@ -134,7 +137,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         database_pooler=_flag(env, "PLAUDIT_DATABASE_POOLER"),
         attachments=env.get("PLAUDIT_ATTACHMENTS") or None,
         secret_file=Path(secret) if secret else None,
-        public_url=env.get("PLAUDIT_PUBLIC_URL") or None,
+        public_url=_public_url(env.get("PLAUDIT_PUBLIC_URL") or None),
         metrics_public=_flag(env, "PLAUDIT_METRICS_PUBLIC"),
         log_level=level,
         default_opts=_opts(env.get("PLAUDIT_DEFAULT_OPTS")),
@@ -191,6 +194,23 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     if text not in ("", "0", "1"):
         raise Misconfigured(f"{name} must be 0 or 1")
     return text == "1" if text else default
+
+
+def _public_url(text: str | None) -> str | None:
+    """Parse PLAUDIT_PUBLIC_URL; a path is refused, since pages stand at the root of their host."""
+    if text is None:
+        return None
+    url = text.lower().removesuffix("/")
+    try:
+        is_origin = _PUBLIC_URL.fullmatch(url) is not None and urlsplit(url).port != 0
+    except ValueError:  # a port above 65535, or brackets around what is no address
+        is_origin = False
+    if not is_origin:
+        raise Misconfigured(
+            "PLAUDIT_PUBLIC_URL must be http:// or https:// and a host, perhaps with a port, such "
+            "as https://feedback.example.com; a path below it cannot be served"
+        )
+    return url
 
 
 def _waits(text: str) -> tuple[float, ...]:

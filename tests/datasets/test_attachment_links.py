@@ -134,14 +134,13 @@ def test_the_link_of_a_task_s_file_takes_slashes_in_ids(client):
         assert_is_error(404, missing.headers, missing.json())
 
 
-def test_behind_a_path_the_redirect_leads_below_it(settings):
-    below = msgspec.structs.replace(settings, public_url="https://example.com/plaudit/")
-    world = World(below)
+def test_an_upload_is_named_by_the_public_url_and_the_redirect_stays_on_its_host(settings):
+    world = World(msgspec.structs.replace(settings, public_url="https://example.com"))
     world.org()
     with world.client() as client:
         kept = upload(client)
         location = link_of(client, kept)
     world.close()
 
-    assert location.startswith(f"/plaudit/attachments/{kept['id']}?expires=")
-    assert kept["url"] == f"https://example.com/plaudit/manage/v1/attachments/{kept['id']}"
+    assert location.startswith(f"/attachments/{kept['id']}?expires=")
+    assert kept["url"] == f"https://example.com/manage/v1/attachments/{kept['id']}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -161,17 +160,12 @@ async def get_attachment(call: Call[NoQuery]) -> Response:
 
 def redirect_to(call: Call[Any], attachment: AttachmentRow) -> Response:
     """Response 302 to a signed link, valid for `attachments.LINK_SECONDS`."""
-    location = _prefix(call) + attachments.make_link(call.services.secret, attachment)
+    location = attachments.make_link(call.services.secret, attachment)
     return Response(b"", 302, "text/plain", [(b"location", location.encode())])
 
 
-def _prefix(call: Call[Any]) -> str:
-    """Path prefix under which a proxy serves this server, without a slash at its end."""
-    return urlsplit(call.services.settings.public_url or "").path.rstrip("/")
-
-
 def _uploaded(call: Call[Any], attachment: AttachmentRow) -> UploadedAttachment:
-    base = (call.services.settings.public_url or "").rstrip("/")
+    base = call.services.settings.public_url or ""
     return UploadedAttachment(
         id=attachment.attachment_id,
         url=f"{base}/manage/v1/attachments/{attachment.attachment_id}",

@@ -261,6 +261,30 @@ def test_what_is_no_page_is_said_in_html_to_people_and_in_json_to_scripts(
     assert_is_error(404, told.headers, told.json())
 
 
+@above_the_store
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/v2/nothing", "/v2/tasks/", "/work2", "/nothing/at/all"]
+)
+def test_a_signed_in_browser_astray_gets_a_page_and_nobody_else_learns_what_exists(
+    shared_world, shared_admin, path
+):
+    with signed_in(shared_world, shared_admin) as browser:
+        page = browser.get(path)
+        script = browser.client.get(path, headers={"Accept": "application/json"})
+        program = browser.get(path, Authorization="Bearer nothing")
+        known = browser.get("/v2/tasks")
+    with browsing(shared_world) as browser:
+        stranger = browser.get(path)
+
+    assert page.status_code == 404
+    assert "There is no such page" in page.text
+    assert 'href="/account"' in page.text
+    assert page.headers["content-security-policy"] == POLICY
+    for told in (script, program, known, stranger):
+        assert told.status_code == 401
+        assert_is_error(401, told.headers, told.json())
+
+
 @on_sqlite_alone
 def test_a_fault_of_ours_is_told_to_people_without_its_reasons(world):
     with signed_in(world, add_person(world, "admin")) as browser:
@@ -384,7 +408,7 @@ def test_a_page_that_says_not_who_may_use_it_stops_the_start(tmp_path):
     for wrong in (None, "", "nobody", "admin "):
         page = Page(page_id="x", path="/x", handler=handler, template="start.html", role=wrong)
         with pytest.raises(ValueError, match="does not say who may use it"):
-            serving.Workspace(services, [page])
+            serving.Workspace(services, [page], re.compile("(?!)"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -46,7 +46,8 @@ class Edge:
     """ASGI middleware around the router.
 
     `open_paths` need no key, `stream_paths` and `long_paths` have the longer time limit, and
-    `show_problem` returns the error page for browsers, or None for the JSON body.
+    `show_problem` returns the error page for browsers, or None for the JSON body. `is_astray` is
+    true for a signed-in browser at a path that does not exist.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Edge:
         open_paths: re.Pattern[str],
         stream_paths: re.Pattern[str],
         show_problem: Callable[[Scope, Problem], Response | None],
+        is_astray: Callable[[Scope], Awaitable[bool]],
         long_paths: re.Pattern[str],
     ) -> None:
         self._inner = inner
@@ -66,6 +68,7 @@ class Edge:
         self._is_open = open_paths.fullmatch
         self._is_stream = stream_paths.fullmatch
         self._show_problem = show_problem
+        self._is_astray = is_astray
         self._is_long = long_paths.fullmatch
         self._rates, self._failed_auth = rate_limits.from_settings(services.settings)
         self._log = structlog.get_logger("plaudit.request")
@@ -131,6 +134,8 @@ class Edge:
     ) -> None:
         scope["app"] = self  # makes Starlette raise what it would otherwise answer as text
         if not self._is_open(scope["path"]):
+            if b"authorization" not in headers and await self._is_astray(scope):
+                raise NotFound
             scope["plaudit.caller"] = await self._authenticate(scope, headers)
             if self._rates is not None:
                 self._rates.admit(scope["plaudit.caller"], time.monotonic())

@@ -124,7 +124,7 @@ async def invite_again(
 
 def invitation_link(base: str | None, token: str) -> str:
     """Return the URL that an invited person opens; `base` is the server's, None for DEFAULT_URL."""
-    return f"{(base or DEFAULT_URL).rstrip('/')}/welcome#{token}"
+    return f"{base or DEFAULT_URL}/welcome#{token}"
 
 
 async def get_invitation(db: Database, secret: ServerSecret, token: str) -> PendingInvitation:

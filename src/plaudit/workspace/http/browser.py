@@ -37,8 +37,7 @@ class Browser:
         is_forwarded = any(name in self._headers for name in _FORWARDED)
         # A proxy may have terminated TLS without saying so; behind one, https is assumed.
         scheme = "https" if is_forwarded else scope["scheme"]
-        public = None if public_url is None else _origin_of(public_url)
-        self.origin = public or f"{scheme}://{host}"
+        self.origin = public_url or f"{scheme}://{host}"
         self._own = {self.origin, f"http://{host}", f"https://{host}"}
         is_plain = self.origin.startswith("http:") and scheme == "http" and _is_loopback(host)
         self._prefix = "" if is_plain else _SECURE_PREFIX
@@ -123,11 +122,6 @@ def _cookies_of(header: bytes) -> dict[str, str]:
         # Of two with one name the first counts: browsers send the more specific one first.
         cookies.setdefault(name, value)
     return cookies
-
-
-def _origin_of(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _is_loopback(host: str) -> bool:

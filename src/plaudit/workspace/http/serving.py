@@ -64,9 +64,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Workspace:
-    """All pages of a process with their shared services, templates and static files."""
+    """All pages of a process with their shared services, templates and static files.
 
-    def __init__(self, services: Services, pages: Sequence[Page]) -> None:
+    `api_paths` are those of the API, which are none of its own.
+    """
+
+    def __init__(
+        self, services: Services, pages: Sequence[Page], api_paths: re.Pattern[str]
+    ) -> None:
         check_pages(pages)
         self.services = services
         self.assets = Assets()
@@ -86,6 +91,7 @@ class Workspace:
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
         """Matches every path below the workspace's first segments, existing or not."""
+        self._api_paths = api_paths
         self.stream_paths = links.compile_paths(page.path for page in pages if page.streams)
         self.long_paths = links.compile_paths(page.path for page in pages if page.is_long)
 
@@ -100,9 +106,22 @@ class Workspace:
             *(Route(f"/{first}/{{rest:path}}", _NotFoundRoute(self)) for first in firsts),
         ]
 
+    async def is_astray(self, scope: Scope) -> bool:
+        """True if a signed-in browser navigates to a path that nothing serves.
+
+        Its problem is then shown as a page.
+        """
+        path, browser = scope["path"], Browser(scope, self.services.settings.public_url)
+        is_known = self.paths.fullmatch(path) or self._api_paths.fullmatch(path)
+        if is_known or not browser.wants_page:
+            return False
+        scope["plaudit.user"] = await self.user_of(scope)
+        return scope["plaudit.user"] is not None
+
     def show_problem(self, scope: Scope, problem: Problem) -> Response | None:
         """Error page or sign-in redirect for a problem; None for scripts and API clients."""
-        if self.paths.fullmatch(scope["path"]) is None:
+        is_own = self.paths.fullmatch(scope["path"]) is not None
+        if not is_own and scope.get("plaudit.user") is None:
             return None
         browser = Browser(scope, self.services.settings.public_url)
         if not browser.wants_page:

@@ -36,6 +36,8 @@ ACROSS = {
     "list_messages": "an organization's messages are listed over its projects",
     "find_message": "a message is found by its id, to be changed in its place",
     "list_entries": "an operator reads the audit log of all projects",
+    "lock_annotator_everywhere": "a person who is removed is locked in every project at once",
+    "list_leased_tasks": "a person who is removed gives back tasks of any project",
     "list_projects_due": "the worker looks for leases that have run out in every project",
     "list_undecided_projects": "the worker looks for what changed settings decide everywhere",
     "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",

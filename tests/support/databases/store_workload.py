@@ -29,6 +29,7 @@ from plaudit.core.webhooks.messages import MessageQuery
 from plaudit.model.core import TaskStatus
 from plaudit.store.accounts import organizations, sessions
 from plaudit.store.common import audit, idempotency
+from plaudit.store.datasets.attachments import find_attachments
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks, epochs
 from plaudit.store.labeling import leases as leases_store
@@ -213,7 +214,7 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
         await task_summaries.list_summaries(tx, where, after=where.start, bound=9, limit=2)
     query = BatchQuery(scope=words)
     for batch in (await batch_rows_page(tx, secret, labeling.environment_id, query))[0]:
-        await batches_store.find_progress(tx, project.project_key, batch.batch_id)
+        await batches_store.list_progress(tx, project.project_key, [batch.batch_id])
 
 
 def put_through_people(world: World) -> None:
@@ -222,7 +223,8 @@ def put_through_people(world: World) -> None:
     _, guest = invite(world, "guest@example.com")
     late = add_person(world, "annotator", email="late@example.com")
     with signed_in(world, admin) as browser, browsing(world) as other:
-        for path in ("/", "/work", "/people", "/account"):
+        deliveries = "/deliveries/projects/project_123"
+        for path in ("/", "/work", "/people", "/account", "/projects", deliveries):
             assert browser.get(path).status_code == 200, path
         for path, fields in (
             ("/account/name", {"name": "New"}),
@@ -341,6 +343,8 @@ def put_through_datasets(world: World, key: str) -> None:
         ):  # fmt: skip
             assert client.get(path, params=params).status_code == 200, (path, params)
     world.run(attachments.sweep(world.db, world.objects))
+    environment_id = world.org()
+    world.run(world.db.write(lambda tx: find_attachments(tx, environment_id, ["attachment_x"])))
 
 
 def put_through_deliveries(world: World, key: str) -> None:

@@ -240,16 +240,16 @@ async def _render_tasks(
 ) -> list[bytes]:
     """Render tasks of one dataset as JSON parts with commas between them."""
     dataset_json = _encode(wire.dataset(dataset) if "dataset" in expand else dataset.dataset_id)
-    deliveries: dict[str, bytes] = {}
+    delivery_ids = sorted({task.delivery_id for task in tasks})
+    deliveries = {delivery_id: _encode(delivery_id) for delivery_id in delivery_ids}
+    if "delivery" in expand:
+        rows = await datasets.find_deliveries(tx, dataset.environment_id, delivery_ids)
+        deliveries = {
+            delivery_id: _encode(wire.delivery(row, dataset.dataset_id))
+            for delivery_id, row in rows.items()
+        }
     parts: list[bytes] = []
     for task in tasks:
-        if task.delivery_id not in deliveries:
-            reference: object = task.delivery_id
-            if "delivery" in expand:
-                row = await datasets.find_delivery(tx, dataset.environment_id, task.delivery_id)
-                assert row is not None
-                reference = wire.delivery(row, dataset.dataset_id)
-            deliveries[task.delivery_id] = _encode(reference)
         comma = b"," if parts else b""
         parts.append(comma + wire.task(task, dataset_json, deliveries[task.delivery_id]))
     return parts

@@ -38,20 +38,20 @@ async def list_summaries_page(
     tx: Transaction, environment_id: str, number: int
 ) -> tuple[list[ProjectSummary], int]:
     """List page `number` (from 1) of all projects, newest first; and the number of pages."""
-    listed = await projects.list_projects(tx, environment_id)
-    listed.reverse()
-    first = (number - 1) * PROJECTS_MAX
-    pages = max(1, -(-len(listed) // PROJECTS_MAX))
-    return await _summaries(tx, listed[first : first + PROJECTS_MAX]), pages
+    pages = max(1, -(-await projects.count_projects(tx, environment_id) // PROJECTS_MAX))
+    listed = await projects.list_newest_projects(
+        tx, environment_id, PROJECTS_MAX, skipped=(number - 1) * PROJECTS_MAX
+    )
+    return await _summaries(tx, listed), pages
 
 
 async def _summaries(tx: Transaction, listed: Sequence[ProjectRow]) -> list[ProjectSummary]:
-    return [
-        ProjectSummary(
-            project,
-            await work_queue.count_free(tx, project.project_key, limit_max=COUNTED_MAX),
-            await projects.count_tasks(tx, project.project_key, TaskStatus.pending, COUNTED_MAX),
-            await projects.count_tasks(tx, project.project_key, TaskStatus.completed, COUNTED_MAX),
-        )
-        for project in listed
-    ]
+    keys = [project.project_key for project in listed]
+    counts = zip(
+        listed,
+        await work_queue.count_free_by_project(tx, keys, limit_max=COUNTED_MAX),
+        await projects.count_tasks_by_project(tx, keys, TaskStatus.pending, COUNTED_MAX),
+        await projects.count_tasks_by_project(tx, keys, TaskStatus.completed, COUNTED_MAX),
+        strict=True,
+    )
+    return [ProjectSummary(*summary) for summary in counts]

@@ -24,7 +24,7 @@ from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
-from plaudit.store.tasks import projects, tasks, work_queue
+from plaudit.store.tasks import tasks, work_queue
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
@@ -263,14 +263,12 @@ async def end_leases_of(tx: Transaction, organization_id: str, user_id: str) -> 
     """
     ended, now = 0, await tx.now_ms()
     for environment_id in await organizations.list_environments(tx, organization_id):
-        for project in await projects.list_projects(tx, environment_id):
-            project_key = project.project_key
-            await leases_store.lock_annotator(tx, project_key, user_id)
-            for seq in await leases_store.list_leased_tasks(tx, project_key, user_id):
-                await work_queue.lock_work(tx, project_key, seq)
-                count = await leases_store.close_of_person(tx, project_key, seq, user_id, now)
-                await work_queue.release_slots(tx, project_key, seq, count=count)
-                ended += count
+        await leases_store.lock_annotator_everywhere(tx, environment_id, user_id)
+        for project_key, seq in await leases_store.list_leased_tasks(tx, environment_id, user_id):
+            await work_queue.lock_work(tx, project_key, seq)
+            count = await leases_store.close_of_person(tx, project_key, seq, user_id, now)
+            await work_queue.release_slots(tx, project_key, seq, count=count)
+            ended += count
     return ended
 
 

@@ -5,7 +5,7 @@ Lists of waiting tasks are ordered by `seq`. All functions only read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -65,15 +65,15 @@ async def list_waiting(tx: Transaction, environment_id: str) -> tuple[list[Proje
     The second value is True if the environment has older projects, which were not looked at.
     """
     newest = await projects.list_newest_projects(tx, environment_id, PROJECTS_MAX + 1)
-    backlogs = []
-    for project in newest[:PROJECTS_MAX]:
-        counts = [
-            await work_queue.count_waiting(tx, project.project_key, state, limit_max=COUNTED_MAX)
-            for state in (WorkState.in_review, WorkState.quarantined)
-        ]
-        if any(counts):
-            backlogs.append(ProjectBacklog(project, *counts))
-    return backlogs, len(newest) > PROJECTS_MAX
+    looked_at = newest[:PROJECTS_MAX]
+    keys = [project.project_key for project in looked_at]
+    in_review, quarantined = [
+        await work_queue.count_waiting_by_project(tx, keys, state, limit_max=COUNTED_MAX)
+        for state in (WorkState.in_review, WorkState.quarantined)
+    ]
+    backlogs = map(ProjectBacklog, looked_at, in_review, quarantined)
+    waiting = [backlog for backlog in backlogs if backlog.in_review or backlog.quarantined]
+    return waiting, len(newest) > PROJECTS_MAX
 
 
 async def list_in_review(
@@ -105,7 +105,7 @@ async def list_completed(
     completions = await recent_completions.list_latest_completions(
         tx, project.project_key, before=before, limit=limit
     )
-    return [await tasks.get_task(tx, project.project_key, refs.seq) for refs in completions]
+    return await tasks.get_tasks(tx, project.project_key, [refs.seq for refs in completions])
 
 
 async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -> str | None:
@@ -143,21 +143,43 @@ async def list_returned(tx: Transaction, project: ProjectRow, user_id: str) -> l
     leases = await leases_store.list_leases(
         tx, project.project_key, user_id, LeaseStatus.returned, limit=UNFINISHED_MAX
     )
-    returned = [await find_returned_task(tx, project, lease) for lease in leases]
-    return [task for task in returned if task is not None]
+    return [found for found in await _find_returned(tx, project, leases) if found is not None]
 
 
 async def find_returned_task(
     tx: Transaction, project: ProjectRow, lease: Lease
 ) -> ReturnedTask | None:
     """Find why a lease was returned; None if it was not, or its holder has submitted again."""
-    if lease.lease_version == 1 or lease.status is LeaseStatus.submitted:
-        return None
-    last = await submissions.find_last(tx, project.project_key, lease.assignment_id)
-    notes = await leases_store.list_notes(tx, project.project_key, lease.seq, limit=NOTES_MAX)
+    [found] = await _find_returned(tx, project, [lease])
+    return found
+
+
+async def _find_returned(
+    tx: Transaction, project: ProjectRow, leases: Sequence[Lease]
+) -> list[ReturnedTask | None]:
+    again = [
+        lease
+        for lease in leases
+        if lease.lease_version > 1 and lease.status is not LeaseStatus.submitted
+    ]
+    key = project.project_key
+    submitted = await submissions.list_last_times(tx, key, [one.assignment_id for one in again])
+    notes = await leases_store.list_notes_of_tasks(
+        tx, key, sorted({lease.seq for lease in again}), limit=NOTES_MAX
+    )
+    found = {
+        lease.assignment_id: _returned(
+            lease, notes[lease.seq], submitted.get(lease.assignment_id, 0)
+        )
+        for lease in again
+    }
+    return [found.get(lease.assignment_id) for lease in leases]
+
+
+def _returned(lease: Lease, notes: Sequence[TaskNote], submitted_ms: int) -> ReturnedTask | None:
+    """The lease with the latest comment that sent it back since it was submitted."""
     for note in notes:
-        is_older = last is not None and note.created_ms < last.submitted_ms
-        if note.kind != "send_back" or is_older:
+        if note.kind != "send_back" or note.created_ms < submitted_ms:
             continue
         detail = _decode(note.detail)
         if detail.get("user_id") == lease.user_id:
@@ -172,11 +194,10 @@ async def display_names(
 
     An id of nobody in the organization maps to itself.
     """
-    names = {}
-    for user_id in set(user_ids):
-        person = await users.find_person(tx, organization_id, user_id)
-        names[user_id] = user_id if person is None else person.name or person.email
-    return names
+    wanted = set(user_ids)
+    people = await users.find_people(tx, organization_id, wanted)
+    named = {user_id: person.name or person.email for user_id, person in people.items()}
+    return {user_id: named.get(user_id, user_id) for user_id in wanted}
 
 
 def _action(note: TaskNote) -> ReviewAction:

@@ -148,13 +148,30 @@ async def find_final_state(
     tx: Transaction, submission: SubmissionRow, task: StoredTask
 ) -> str | None:
     """Return `reviewed` or `delivered` for a submission that cannot be reopened, else None."""
-    if submission.reviewed_ms is not None:
-        return "reviewed"
-    completed_ms = task.completed_ms
-    is_delivered = completed_ms is not None and await frozen_tasks.is_delivered_since(
-        tx, submission.project_key, submission.seq, completed_ms
-    )
-    return "delivered" if is_delivered else None
+    [final_state] = await list_final_states(tx, [submission], [task])
+    return final_state
+
+
+async def list_final_states(
+    tx: Transaction, listed: Sequence[SubmissionRow], of_tasks: Sequence[StoredTask]
+) -> list[str | None]:
+    """Return the final state of each submission of one project, given with its task."""
+    delivered: dict[int, int] = {}
+    if listed:
+        delivered = await frozen_tasks.list_last_delivery_seqs(
+            tx, listed[0].project_key, [submission.seq for submission in listed]
+        )
+    states: list[str | None] = []
+    for submission, task in zip(listed, of_tasks, strict=True):
+        # A delivery holds the version of a task that was there when it began (docs/adr/0016).
+        completed_ms, delivery_seq = task.completed_ms, delivered.get(task.seq)
+        if submission.reviewed_ms is not None:
+            states.append("reviewed")
+        elif completed_ms is not None and delivery_seq is not None and delivery_seq > completed_ms:
+            states.append("delivered")
+        else:
+            states.append(None)
+    return states
 
 
 async def consolidate_task(

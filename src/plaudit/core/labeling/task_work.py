@@ -35,13 +35,10 @@ async def get_task_work(tx: Transaction, task: StoredTask, organization_id: str)
     leases = await leases_store.list_leases_on(tx, key, seq, limit=LISTED_MAX)
     current = await submissions.list_current(tx, key, seq)
     notes = await leases_store.list_notes(tx, key, seq, limit=LISTED_MAX)
-    people = {}
     involved = {lease.user_id for lease in leases}
     involved |= {submission.user_id for submission in current} | {note.user_id for note in notes}
-    for user_id in involved:
-        person = await users.find_person(tx, organization_id, user_id)
-        if person is not None:
-            people[user_id] = person.name or person.email
+    found = await users.find_people(tx, organization_id, involved)
+    people = {user_id: person.name or person.email for user_id, person in found.items()}
     return TaskWork(await work_queue.find_work(tx, key, seq), leases, current, notes, people)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -225,15 +225,21 @@ async def head_refs_by_batch(
     project_json = _encode(
         resources.project(project) if "project" in expand else project.project_id
     )
+    wanted = set(batch_ids)
+    found: dict[str, BatchRow] = {}
+    if "batch" in expand:
+        ids = sorted(batch_id for batch_id in wanted if batch_id is not None)
+        if known is not None:
+            found = dict.fromkeys(ids, known)
+        else:
+            found = await batches.find_batches(tx, project.environment_id, ids)
     refs: dict[str | None, bytes] = {}
-    for batch_id in batch_ids:
+    for batch_id in wanted:
         batch_json = None
         if batch_id is not None:
             batch_json = _encode(batch_id)
             if "batch" in expand:
-                batch = known or await batches.find_batch(tx, project.environment_id, batch_id)
-                assert batch is not None
-                batch_json = _encode(resources.batch(batch, project.project_id))
+                batch_json = _encode(resources.batch(found[batch_id], project.project_id))
         refs[batch_id] = render.head_refs(project_json, batch_json)
     return refs
 
@@ -257,8 +263,7 @@ async def batch_page(
     """One page of batches, oldest first; raises NotFound, InvalidPageToken or PageTokenExpired."""
     rows, token = await batch_rows_page(tx, secret, environment_id, query)
     return resources.BatchPage(
-        batches=[await batch_resource(tx, batch, query.expand) for batch in rows],
-        next_token=token,
+        batches=await _batch_resources(tx, environment_id, rows, query.expand), next_token=token
     )
 
 
@@ -309,6 +314,16 @@ async def batch_resource(
     tx: Transaction, batch: BatchRow, expand: frozenset[str]
 ) -> resources.Batch:
     """A batch as v2 shows it, with its project as an id, or as an object if expanded."""
-    project = await project_of(tx, batch)
-    shown = resources.project(project) if "project" in expand else project.project_id
-    return resources.batch(batch, shown)
+    [resource] = await _batch_resources(tx, batch.environment_id, [batch], expand)
+    return resource
+
+
+async def _batch_resources(
+    tx: Transaction, environment_id: str, rows: Sequence[BatchRow], expand: frozenset[str]
+) -> list[resources.Batch]:
+    keys = sorted({batch.project_key for batch in rows})
+    shown = {
+        key: resources.project(project) if "project" in expand else project.project_id
+        for key, project in (await projects.find_projects(tx, environment_id, keys)).items()
+    }
+    return [resources.batch(batch, shown[batch.project_key]) for batch in rows]

@@ -28,7 +28,6 @@ from plaudit.core.transfer.references import ProjectReferences
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction, Write
-from plaudit.store.tasks import batches
 from plaudit.wire.v2 import parse
 from plaudit.wire.v2.deliveries import ArchivedDelivery
 
@@ -247,19 +246,29 @@ class Importer:
     async def _write(self, chunk: list[_PendingTask]) -> None:
         async def work(tx: Transaction) -> list[ImportResult]:
             incoming = [pending.incoming for pending in chunk]
-            if self._in_one_transaction:
-                await self._lock_batches(tx, incoming)
-            return await merge.merge(tx, self._environment_id, incoming, replace=self._replace)
+            locked_whole = self._projects_to_lock(incoming)
+            return await merge.merge(
+                tx,
+                self._environment_id,
+                incoming,
+                replace=self._replace,
+                locked_whole=locked_whole,
+            )
 
         for pending, outcome in zip(chunk, await self._write_in(work), strict=True):
             self._record_result("task", (pending.file, pending.line, pending.pointer), outcome)
 
-    async def _lock_batches(self, tx: Transaction, incoming: list[IncomingTask]) -> None:
-        """Lock all batches of a project before its clock, which stays locked for later chunks."""
-        project_keys = {task.project.project_key for task in incoming}
-        for project_key in sorted(project_keys - self._locked_projects):
-            await batches.lock_progress_of_project(tx, project_key)
-            self._locked_projects.add(project_key)
+    def _projects_to_lock(self, incoming: list[IncomingTask]) -> set[int]:
+        """New projects of a strict import: their clocks stay locked while later chunks come.
+
+        So all their batches have to be locked before. Where a later chunk reserves a unique_id that
+        another writer is just creating, the engine may still have to run one of the two again.
+        """
+        if not self._in_one_transaction:
+            return set()
+        project_keys = {task.project.project_key for task in incoming} - self._locked_projects
+        self._locked_projects |= project_keys
+        return project_keys
 
     def _record_result(
         self, kind: str, source_location: tuple[str, int, str], outcome: str | Problem

@@ -12,7 +12,7 @@ two transactions wait for one another and never deadlock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -78,9 +78,17 @@ def prepare(read: ReadTask, project: ProjectRow, batch: BatchRow | None, now: in
 
 
 async def merge(
-    tx: Transaction, environment_id: str, incoming: Sequence[IncomingTask], *, replace: bool
+    tx: Transaction,
+    environment_id: str,
+    incoming: Sequence[IncomingTask],
+    *,
+    replace: bool,
+    locked_whole: Collection[int] = (),
 ) -> list[ImportResult]:
-    """Store a chunk of tasks with distinct ids; return a result for each, in order."""
+    """Store a chunk of tasks with distinct ids; return a result for each, in order.
+
+    All batches of the projects `locked_whole` are locked, not those of the chunk alone.
+    """
     locators = await tasks.locate_tasks(
         tx, environment_id, [task.read.task.task_id for task in incoming]
     )
@@ -103,6 +111,8 @@ async def merge(
         if results.setdefault(task.read.task.task_id, "added") == "added":
             fresh.setdefault(task.project.project_key, []).append(task)
     changed.sort(key=lambda one: one.locator)
+    for project_key in sorted(locked_whole):
+        await batches.lock_progress_of_project(tx, project_key)
     await _lock(tx, changed, fresh)
     for project_key in sorted({one.locator[0] for one in changed} | fresh.keys()):
         for one in changed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from plaudit import clock
@@ -76,16 +78,21 @@ async def get_message_page(
     if len(rows) > query.limit:
         cursor = _MessageToken(tx.epoch, endpoint_id, state, page[-1].message_id)
         token = page_tokens.encode(secret, environment_id, cursor)
-    return [await load_attempts(tx, message) for message in page], token
+    return await _load_attempts(tx, page), token
 
 
 async def load_attempts(tx: Transaction, message: StoredMessage) -> MessageWithAttempts:
     """Load the event type and the attempts of a message."""
-    return MessageWithAttempts(
-        message,
-        await messages.get_event_type(tx, message),
-        await messages.list_attempts(tx, message),
-    )
+    [loaded] = await _load_attempts(tx, [message])
+    return loaded
+
+
+async def _load_attempts(
+    tx: Transaction, listed: Sequence[StoredMessage]
+) -> list[MessageWithAttempts]:
+    event_types = await messages.list_event_types(tx, listed)
+    attempts = await messages.list_attempts(tx, listed)
+    return list(map(MessageWithAttempts, listed, event_types, attempts))
 
 
 async def replay(tx: Transaction, environment_id: str, message_id: str) -> StoredMessage:

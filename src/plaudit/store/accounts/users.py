@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from plaudit.model.core import Person, PersonRole, PersonStatus
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = "organization_id, user_id, email, name, role, status, created_ms"
@@ -77,6 +80,22 @@ async def find_person(tx: Transaction, organization_id: str, user_id: str) -> Pe
         {"organization_id": organization_id, "user_id": user_id},
     )
     return _person(row) if row else None
+
+
+async def find_people(
+    tx: Transaction, organization_id: str, user_ids: Iterable[str]
+) -> dict[str, Person]:
+    """Find users of an organization by id, in any status; unknown ids are left out."""
+    wanted = sorted(set(user_ids))
+    if not wanted:
+        return {}
+    listed, args = value_lists.in_list("id", wanted)
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM person WHERE organization_id = :organization_id"
+        f" AND user_id IN {listed}",
+        args | {"organization_id": organization_id},
+    )
+    return {person.user_id: person for person in map(_person, rows)}
 
 
 async def find_person_by_email(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plaudit.model.deliveries import AttachmentRow
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
 _COLUMNS = "attachment_id, environment_id, name, mime_type, shown_as, size, digest, created_ms"
@@ -37,6 +40,22 @@ async def find_attachment(
         {"attachment_id": attachment_id, "environment_id": environment_id},
     )
     return AttachmentRow(*row) if row else None
+
+
+async def find_attachments(
+    tx: Transaction, environment_id: str, attachment_ids: Sequence[str]
+) -> dict[str, AttachmentRow]:
+    """Return attachments of this environment by id; unknown ids are left out."""
+    if not attachment_ids:
+        return {}
+    listed, args = value_lists.in_list("id", attachment_ids)
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM attachment"
+        f" WHERE attachment_id IN {listed} AND environment_id = :environment_id",
+        args | {"environment_id": environment_id},
+    )
+    found = [AttachmentRow(*row) for row in rows]
+    return {attachment.attachment_id: attachment for attachment in found}
 
 
 async def find_attachment_in_any_environment(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plaudit.model.deliveries import DatasetDeliveryRow, DatasetRow, DatasetTaskRow
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
 _DATASET = "dataset_key, environment_id, dataset_id, name, created_ms"
@@ -227,6 +228,22 @@ async def find_delivery(
         {"environment_id": environment_id, "delivery_id": delivery_id},
     )
     return DatasetDeliveryRow(*row) if row else None
+
+
+async def find_deliveries(
+    tx: Transaction, environment_id: str, delivery_ids: Sequence[str]
+) -> dict[str, DatasetDeliveryRow]:
+    """Return deliveries of this environment by id; unknown ids are left out."""
+    if not delivery_ids:
+        return {}
+    listed, args = value_lists.in_list("id", delivery_ids)
+    rows = await tx.all(
+        f"SELECT {_DELIVERY} FROM dataset_delivery WHERE environment_id = :environment_id"
+        f" AND delivery_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    found = [DatasetDeliveryRow(*row) for row in rows]
+    return {delivery.delivery_id: delivery for delivery in found}
 
 
 async def has_delivery_name(tx: Transaction, dataset_key: int, name_key: str) -> bool:

@@ -176,6 +176,19 @@ async def list_deliveries(
     return [DeliveryRow(*row) for row in rows]
 
 
+async def list_latest_deliveries(
+    tx: Transaction, project_key: int, limit: int
+) -> list[DeliveryRow]:
+    """Up to `limit` published deliveries of a project, the latest first."""
+    rows: list[Row] = await tx.all(
+        f"SELECT {_COLUMNS} FROM delivery WHERE project_key = :project_key"
+        " AND delivered_ms IS NOT NULL ORDER BY delivered_ms DESC, delivery_id DESC"
+        " LIMIT :row_limit",
+        {"project_key": project_key, "row_limit": limit},
+    )
+    return [DeliveryRow(*row) for row in rows]
+
+
 def _run_args(run: DeliveryRun) -> dict[str, object]:
     return {
         "environment_id": run.delivery.environment_id,

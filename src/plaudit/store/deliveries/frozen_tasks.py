@@ -64,18 +64,18 @@ async def list_delivered(tx: Transaction, project_key: int, seqs: Sequence[int])
     return {row[0] for row in rows}
 
 
-async def is_delivered_since(
-    tx: Transaction, project_key: int, seq: int, completed_ms: int
-) -> bool:
-    """True if a published delivery holds a task in its version of `completed_ms` or a later one."""
-    row = await tx.one(
-        "SELECT 1 FROM delivered_task AS t JOIN delivery AS d"
+async def list_last_delivery_seqs(
+    tx: Transaction, project_key: int, seqs: Sequence[int]
+) -> dict[int, int]:
+    """Greatest delivery_seq of the published deliveries that hold each task; none: left out."""
+    rows = await tx.all(
+        "SELECT t.seq, MAX(t.delivery_seq) FROM delivered_task AS t JOIN delivery AS d"
         " ON d.project_key = t.project_key AND d.delivery_seq = t.delivery_seq"
-        " WHERE t.project_key = :project_key AND t.seq = :seq AND t.delivery_seq > :completed_ms"
-        " AND d.delivered_ms IS NOT NULL LIMIT 1",
-        {"project_key": project_key, "seq": seq, "completed_ms": completed_ms},
+        " WHERE t.project_key = :project_key AND d.delivered_ms IS NOT NULL"
+        f" AND t.seq {_IN_SEQS} GROUP BY t.seq",
+        _seq_args(project_key, seqs),
     )
-    return row is not None
+    return dict(rows)
 
 
 async def list_sizes(tx: Transaction, project_key: int, seqs: Sequence[int]) -> dict[int, int]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, TaskNote
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -28,6 +31,17 @@ async def lock_annotator(tx: Transaction, project_key: int, user_id: str) -> Non
         " VALUES (:project_key, :user_id, 1) ON CONFLICT (project_key, user_id)"
         " DO UPDATE SET lock_count = lease_lock.lock_count + 1",
         {"project_key": project_key, "user_id": user_id},
+    )
+
+
+async def lock_annotator_everywhere(tx: Transaction, environment_id: str, user_id: str) -> None:
+    """Lock a person's leases in all projects of an environment until the transaction ends."""
+    await tx.run(
+        "INSERT INTO lease_lock (project_key, user_id, lock_count)"
+        " SELECT project_key, :user_id, 1 FROM project WHERE environment_id = :environment_id"
+        " ORDER BY project_key ON CONFLICT (project_key, user_id)"
+        " DO UPDATE SET lock_count = lease_lock.lock_count + 1",
+        {"environment_id": environment_id, "user_id": user_id},
     )
 
 
@@ -283,14 +297,18 @@ async def expire(tx: Transaction, project_key: int, seq: int, now: int) -> int:
     )
 
 
-async def list_leased_tasks(tx: Transaction, project_key: int, user_id: str) -> list[int]:
-    """List the seqs of tasks of which a person has an open or returned lease, by seq."""
+async def list_leased_tasks(
+    tx: Transaction, environment_id: str, user_id: str
+) -> list[tuple[int, int]]:
+    """List the (project_key, seq) of tasks of which a person has an open or returned lease."""
     rows = await tx.all(
-        "SELECT seq FROM assignment WHERE project_key = :project_key AND user_id = :user_id"
-        " AND status IN ('open', 'returned') ORDER BY seq",
-        {"project_key": project_key, "user_id": user_id},
+        "SELECT a.project_key, a.seq FROM project AS p JOIN assignment AS a"
+        " ON a.project_key = p.project_key WHERE p.environment_id = :environment_id"
+        " AND a.user_id = :user_id AND a.status IN ('open', 'returned')"
+        " ORDER BY a.project_key, a.seq",
+        {"environment_id": environment_id, "user_id": user_id},
     )
-    return [int(row[0]) for row in rows]
+    return [(project_key, seq) for project_key, seq in rows]
 
 
 async def close_of_person(
@@ -363,12 +381,26 @@ async def insert_note(tx: Transaction, note: TaskNote) -> None:
 
 async def list_notes(tx: Transaction, project_key: int, seq: int, *, limit: int) -> list[TaskNote]:
     """List the last `limit` notes on a task, newest first."""
-    rows = await tx.all(
-        "SELECT project_key, note_id, seq, user_id, kind, detail, created_ms FROM task_note"
-        " WHERE project_key = :project_key AND seq = :seq ORDER BY note_id DESC LIMIT :row_limit",
-        {"project_key": project_key, "seq": seq, "row_limit": limit},
-    )
-    return [TaskNote(*row) for row in rows]
+    return (await list_notes_of_tasks(tx, project_key, [seq], limit=limit))[seq]
+
+
+async def list_notes_of_tasks(
+    tx: Transaction, project_key: int, seqs: Sequence[int], *, limit: int
+) -> dict[int, list[TaskNote]]:
+    """List the last `limit` notes on each of up to SELECTS_MAX tasks by seq, newest first."""
+    notes: dict[int, list[TaskNote]] = {seq: [] for seq in seqs}
+    if seqs:
+        sql, args = value_lists.union_all(
+            "SELECT project_key, note_id, seq, user_id, kind, detail, created_ms"
+            " FROM (SELECT project_key, note_id, seq, user_id, kind, detail, created_ms"
+            " FROM task_note WHERE project_key = :project_key AND seq = :seq"
+            " ORDER BY note_id DESC LIMIT :row_limit) AS latest",
+            seq=seqs,
+        )
+        rows = await tx.all(sql, args | {"project_key": project_key, "row_limit": limit})
+        for row in sorted(rows, key=lambda row: row[1], reverse=True):
+            notes[row[2]].append(TaskNote(*row))
+    return notes
 
 
 def _args(project_key: int, lease_ref: LeaseRef, now: int) -> dict[str, object]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plaudit.model.labeling import SubmissionRow
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -53,6 +56,21 @@ async def find_last(tx: Transaction, project_key: int, assignment_id: str) -> Su
         {"project_key": project_key, "assignment_id": assignment_id},
     )
     return _submission(row) if row else None
+
+
+async def list_last_times(
+    tx: Transaction, project_key: int, assignment_ids: Sequence[str]
+) -> dict[str, int]:
+    """Time of the latest submission of each of these leases; those without one are left out."""
+    if not assignment_ids:
+        return {}
+    listed, args = value_lists.in_list("id", assignment_ids)
+    rows = await tx.all(
+        "SELECT assignment_id, MAX(submitted_ms) FROM submission WHERE project_key = :project_key"
+        f" AND assignment_id IN {listed} GROUP BY assignment_id",
+        args | {"project_key": project_key},
+    )
+    return dict(rows)
 
 
 async def list_current(tx: Transaction, project_key: int, seq: int) -> list[SubmissionRow]:

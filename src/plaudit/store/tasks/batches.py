@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from plaudit.model.core import BatchRow, BatchStatus, TaskStatus
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -110,6 +111,22 @@ async def find_batch(tx: Transaction, environment_id: str, batch_id: str) -> Bat
     return _batch(row) if row else None
 
 
+async def find_batches(
+    tx: Transaction, environment_id: str, batch_ids: Sequence[str]
+) -> dict[str, BatchRow]:
+    """Batches of this environment by id; unknown ids are left out."""
+    if not batch_ids:
+        return {}
+    listed, args = value_lists.in_list("id", batch_ids)
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM batch WHERE environment_id = :environment_id"
+        f" AND batch_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    found = [_batch(row) for row in rows]
+    return {batch.batch_id: batch for batch in found}
+
+
 async def list_batches_by_name(
     tx: Transaction, environment_id: str, name_key: str, project_key: int | None
 ) -> list[BatchRow]:
@@ -198,15 +215,23 @@ async def lock_progress_of_project(tx: Transaction, project_key: int) -> None:
     )
 
 
-async def find_progress(tx: Transaction, project_key: int, batch_id: str) -> dict[TaskStatus, int]:
-    """Number of a batch's tasks by status."""
-    row = await tx.one(
-        "SELECT pending, completed, canceled, error FROM batch_progress"
-        " WHERE project_key = :project_key AND batch_id = :batch_id",
-        {"project_key": project_key, "batch_id": batch_id},
-    )
+async def list_progress(
+    tx: Transaction, project_key: int, batch_ids: Sequence[str]
+) -> dict[str, dict[TaskStatus, int]]:
+    """Number of tasks by status of each of these batches of one project."""
     statuses = (TaskStatus.pending, TaskStatus.completed, TaskStatus.canceled, TaskStatus.error)
-    return dict(zip(statuses, row or (0, 0, 0, 0), strict=True))
+    progress = {batch_id: dict.fromkeys(statuses, 0) for batch_id in batch_ids}
+    if not batch_ids:
+        return progress
+    listed, args = value_lists.in_list("id", batch_ids)
+    rows = await tx.all(
+        "SELECT batch_id, pending, completed, canceled, error FROM batch_progress"
+        f" WHERE project_key = :project_key AND batch_id IN {listed}",
+        args | {"project_key": project_key},
+    )
+    for batch_id, *counts in rows:
+        progress[batch_id] = dict(zip(statuses, counts, strict=True))
+    return progress
 
 
 async def complete_batch(tx: Transaction, project_key: int, batch_id: str, now: int) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plaudit.model.core import ProjectRow, TaskStatus
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
 _COLUMNS = "project_key, environment_id, project_id, name, created_ms, detail"
@@ -121,6 +124,21 @@ async def get_project(tx: Transaction, project_key: int) -> ProjectRow:
     return ProjectRow(*row)
 
 
+async def find_projects(
+    tx: Transaction, environment_id: str, project_keys: Sequence[int]
+) -> dict[int, ProjectRow]:
+    """Projects of this environment by project_key; unknown keys are left out."""
+    if not project_keys:
+        return {}
+    keys, args = value_lists.in_list("key", project_keys)
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id"
+        f" AND project_key IN {keys}",
+        args | {"environment_id": environment_id},
+    )
+    return {row[0]: ProjectRow(*row) for row in rows}
+
+
 async def list_projects(
     tx: Transaction,
     environment_id: str,
@@ -142,15 +160,40 @@ async def list_projects(
 
 
 async def list_newest_projects(
-    tx: Transaction, environment_id: str, limit: int
+    tx: Transaction, environment_id: str, limit: int, *, skipped: int = 0
 ) -> list[ProjectRow]:
-    """Up to `limit` projects of this environment, the newest first."""
+    """Up to `limit` projects of this environment, the newest first, without the first `skipped`."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id"
-        " ORDER BY created_ms DESC, project_id LIMIT :row_limit",
-        {"environment_id": environment_id, "row_limit": limit},
+        " ORDER BY created_ms DESC, project_id DESC LIMIT :row_limit OFFSET :skipped",
+        {"environment_id": environment_id, "row_limit": limit, "skipped": skipped},
     )
     return [ProjectRow(*row) for row in rows]
+
+
+async def count_projects(tx: Transaction, environment_id: str) -> int:
+    """Number of projects of this environment."""
+    row = await tx.one(
+        "SELECT COUNT(*) FROM project WHERE environment_id = :environment_id",
+        {"environment_id": environment_id},
+    )
+    assert row is not None
+    return int(row[0])
+
+
+async def count_tasks_by_project(
+    tx: Transaction, project_keys: Sequence[int], status: TaskStatus, most: int
+) -> list[int]:
+    """Number of tasks in a status of each of up to SELECTS_MAX projects, each counted to `most`."""
+    if not project_keys:
+        return []
+    sql, args = value_lists.union_all(
+        "SELECT :number, COUNT(*) FROM (SELECT 1 FROM task WHERE project_key = :key"
+        " AND status = :status LIMIT :most) AS found",
+        key=project_keys,
+    )
+    rows = await tx.all(sql, args | {"status": status.code, "most": most})
+    return [count for _, count in sorted(rows)]
 
 
 async def count_tasks(tx: Transaction, project_key: int, status: TaskStatus, most: int) -> int:

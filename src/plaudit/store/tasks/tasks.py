@@ -14,6 +14,7 @@ from typing import Any, cast
 from msgspec import Struct
 
 from plaudit.model.core import STORED_STATUSES, PageRow, StoredTask, TaskStatus
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 FAR = 2**62
@@ -21,6 +22,14 @@ FAR = 2**62
 
 LOCATED_AT_ONCE = 50
 """Ids per statement of `locate_tasks`."""
+
+_WHOLE = (
+    "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
+    " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
+    " FROM task AS t"
+    " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
+    " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
+)
 
 
 class TaskCursor(Struct, frozen=True):
@@ -154,16 +163,24 @@ async def find_task(tx: Transaction, environment_id: str, task_id: str) -> Store
 async def get_task(tx: Transaction, project_key: int, seq: int) -> StoredTask:
     """An existing task by its key, whole: with body, patches and content."""
     row = await tx.one(
-        "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
-        " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
-        " FROM task AS t"
-        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
-        " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
-        " WHERE t.project_key = :project_key AND t.seq = :seq",
+        f"{_WHOLE} WHERE t.project_key = :project_key AND t.seq = :seq",
         {"project_key": project_key, "seq": seq},
     )
     assert row is not None
     return _stored(row)
+
+
+async def get_tasks(tx: Transaction, project_key: int, seqs: Sequence[int]) -> list[StoredTask]:
+    """Existing tasks of a project, whole, in the order of these distinct sequence numbers."""
+    if not seqs:
+        return []
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        f"{_WHOLE} WHERE t.project_key = :project_key AND t.seq IN {listed}",
+        args | {"project_key": project_key},
+    )
+    found = {task.seq: task for task in map(_stored, rows)}
+    return [found[seq] for seq in seqs]
 
 
 async def list_whole_tasks(
@@ -171,13 +188,8 @@ async def list_whole_tasks(
 ) -> list[StoredTask]:
     """Up to `limit` whole tasks of a project after `after_seq`, in `seq` order."""
     rows = await tx.all(
-        "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
-        " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
-        " FROM task AS t"
-        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
-        " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
-        " WHERE t.project_key = :project_key AND t.seq > :after_seq ORDER BY t.seq LIMIT"
-        " :row_limit",
+        f"{_WHOLE} WHERE t.project_key = :project_key AND t.seq > :after_seq"
+        " ORDER BY t.seq LIMIT :row_limit",
         {"project_key": project_key, "after_seq": after_seq, "row_limit": limit},
     )
     return [_stored(row) for row in rows]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plaudit.model.labeling import QueuedTask, WorkState
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -273,16 +274,34 @@ async def count_free(tx: Transaction, project_key: int, *, limit_max: int) -> in
     return int(row[0]) if row else 0
 
 
-async def count_waiting(
-    tx: Transaction, project_key: int, state: WorkState, *, limit_max: int
-) -> int:
-    """Count tasks that are in review or quarantined (`state`), up to `limit_max`."""
-    row = await tx.one(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :project_key"
-        " AND state = :state AND state <> 'open' LIMIT :row_limit) AS found",
-        {"project_key": project_key, "state": state.value, "row_limit": limit_max},
+async def count_free_by_project(
+    tx: Transaction, project_keys: Sequence[int], *, limit_max: int
+) -> list[int]:
+    """Count tasks with a free slot of each of up to SELECTS_MAX projects, each to `limit_max`."""
+    if not project_keys:
+        return []
+    sql, args = value_lists.union_all(
+        "SELECT :number, COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :key"
+        f" AND {HAS_FREE_SLOT} LIMIT :row_limit) AS found",
+        key=project_keys,
     )
-    return int(row[0]) if row else 0
+    rows = await tx.all(sql, args | {"row_limit": limit_max})
+    return [count for _, count in sorted(rows)]
+
+
+async def count_waiting_by_project(
+    tx: Transaction, project_keys: Sequence[int], state: WorkState, *, limit_max: int
+) -> list[int]:
+    """Count tasks in a state of each of up to SELECTS_MAX projects, each to `limit_max`."""
+    if not project_keys:
+        return []
+    sql, args = value_lists.union_all(
+        "SELECT :number, COUNT(*) FROM (SELECT 1 FROM task_work WHERE project_key = :key"
+        " AND state = :state AND state <> 'open' LIMIT :row_limit) AS found",
+        key=project_keys,
+    )
+    rows = await tx.all(sql, args | {"state": state.value, "row_limit": limit_max})
+    return [count for _, count in sorted(rows)]
 
 
 async def list_waiting(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plaudit.model.webhooks import MESSAGE_STATES, Attempt, MessageState, StoredMessage
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -57,24 +60,37 @@ async def find_message(
     return None
 
 
-async def list_attempts(tx: Transaction, message: StoredMessage) -> list[Attempt]:
-    """List all attempts of a message, oldest first."""
-    rows = await tx.all(
-        "SELECT number, at_ms, outcome, status, duration_ms FROM webhook_attempt"
-        " WHERE project_key = :project_key AND message_id = :message_id ORDER BY number",
-        {"project_key": message.project_key, "message_id": message.message_id},
+async def list_attempts(tx: Transaction, listed: Sequence[StoredMessage]) -> list[list[Attempt]]:
+    """List all attempts of each of up to SELECTS_MAX messages, oldest first."""
+    attempts: list[list[Attempt]] = [[] for _ in listed]
+    if listed:
+        sql, args = value_lists.union_all(
+            "SELECT :number, number, at_ms, outcome, status, duration_ms FROM webhook_attempt"
+            " WHERE project_key = :project AND message_id = :message",
+            project=[message.project_key for message in listed],
+            message=[message.message_id for message in listed],
+        )
+        for number, *attempt in sorted(await tx.all(sql, args), key=lambda row: row[:2]):
+            attempts[number].append(Attempt(*attempt))
+    return attempts
+
+
+async def list_event_types(tx: Transaction, listed: Sequence[StoredMessage]) -> list[str]:
+    """Types of the events of up to SELECTS_MAX messages, such as `task.completed`."""
+    if not listed:
+        return []
+    sql, args = value_lists.union_all(
+        "SELECT :number, type FROM event WHERE project_key = :project AND event_id = :event",
+        project=[message.project_key for message in listed],
+        event=[message.event_id for message in listed],
     )
-    return [Attempt(*row) for row in rows]
+    return [event_type for _, event_type in sorted(await tx.all(sql, args))]
 
 
 async def get_event_type(tx: Transaction, message: StoredMessage) -> str:
     """Return the type of a message's event, such as `task.completed`."""
-    row = await tx.one(
-        "SELECT type FROM event WHERE project_key = :project_key AND event_id = :event_id",
-        {"project_key": message.project_key, "event_id": message.event_id},
-    )
-    assert row is not None
-    return str(row[0])
+    [event_type] = await list_event_types(tx, [message])
+    return event_type
 
 
 async def replay(tx: Transaction, message: StoredMessage, *, now: int) -> bool:

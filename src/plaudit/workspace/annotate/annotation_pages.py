@@ -210,19 +210,19 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         held = await leases.list_open_leases(tx, project, request.user.user_id)
-        recent = []
-        for submission in await submissions.list_recent(tx, project, request.user.user_id):
-            task = await tasks.get_task(tx, project.project_key, submission.seq)
-            content = _decode_content(task.content or b"[]")
-            recent.append(
-                RecentSubmission(
-                    submission.assignment_id,
-                    submission.submitted_ms,
-                    submission.active_ms // 1000,
-                    excerpt(content),
-                    await submissions.find_final_state(tx, submission, task),
-                )
-            )
+        listed = await submissions.list_recent(tx, project, request.user.user_id)
+        done = await tasks.get_tasks(tx, project.project_key, [row.seq for row in listed])
+        final_states = await submissions.list_final_states(tx, listed, done)
+    recent = [
+        RecentSubmission(
+            submission.assignment_id,
+            submission.submitted_ms,
+            submission.active_ms // 1000,
+            excerpt(_decode_content(task.content or b"[]")),
+            final_state,
+        )
+        for submission, task, final_state in zip(listed, done, final_states, strict=True)
+    ]
     return {"project": project, "held": held, "done": recent}
 
 

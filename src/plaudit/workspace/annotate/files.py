@@ -18,7 +18,7 @@ from plaudit.core.datasets import attachments
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
 from plaudit.model.deliveries import AttachmentRow
-from plaudit.store.datasets.attachments import find_attachment
+from plaudit.store.datasets.attachments import find_attachment, find_attachments
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2.task import Message, Thread
 from plaudit.workspace.http.page import Page, PageRequest
@@ -62,12 +62,7 @@ async def find_files(tx: Transaction, environment_id: str, content: Sequence[Thr
         wanted.update(dict.fromkeys(match["id"] for match in _KEPT.finditer(text)))
         if len(wanted) >= FILES_MAX:
             break
-    known = {}
-    for attachment_id in list(wanted)[:FILES_MAX]:
-        attachment = await find_attachment(tx, environment_id, attachment_id)
-        if attachment is not None:
-            known[attachment_id] = attachment
-    return Files(known)
+    return Files(await find_attachments(tx, environment_id, list(wanted)[:FILES_MAX]))
 
 
 def _texts(content: Sequence[Thread]) -> Iterator[str]:

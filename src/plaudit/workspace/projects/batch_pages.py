@@ -12,7 +12,7 @@ from plaudit.core.tasks import batches, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.tasks.resolve import ScopeNames
 from plaudit.errors import NotFound
-from plaudit.model.core import BatchRow, BatchStatus, PersonRole
+from plaudit.model.core import BatchRow, BatchStatus, PersonRole, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches as batches_store
 from plaudit.workspace.accounts.sign_in_pages import NoFields
@@ -82,10 +82,12 @@ async def show_batches(request: PageRequest[BatchesQuery]) -> dict[str, Any]:
                 next_token=query.next_token,
             ),
         )
-        batch_views = [await _batch_view(tx, batch) for batch in batch_rows]
+        progress = await batches_store.list_progress(
+            tx, project.project_key, [batch.batch_id for batch in batch_rows]
+        )
     return {
         "project": project,
-        "batches": batch_views,
+        "batches": [_batch_view(batch, progress[batch.batch_id]) for batch in batch_rows],
         "statuses": list(BatchStatus),
         "status": query.status,
         "next_token": token,
@@ -175,8 +177,7 @@ async def _get_batch(tx: Transaction, request: PageRequest[Any]) -> BatchRow:
     return batch
 
 
-async def _batch_view(tx: Transaction, batch: BatchRow) -> BatchRowView:
-    progress = await batches_store.find_progress(tx, batch.project_key, batch.batch_id)
+def _batch_view(batch: BatchRow, progress: dict[TaskStatus, int]) -> BatchRowView:
     counts = {status.value: progress[status] for status in sorted(progress, key=_order)}
     actions = [name for name, (starts, _) in batches.TRANSITIONS.items() if batch.status in starts]
     return BatchRowView(batch, counts, sum(counts.values()), charts.shares(counts), actions)

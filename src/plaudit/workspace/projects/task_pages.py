@@ -164,11 +164,9 @@ async def _find_batch(tx: Transaction, project: ProjectRow, name_or_id: str) -> 
 async def _batch_names(
     tx: Transaction, project: ProjectRow, rows: list[TaskSummary]
 ) -> dict[str | None, str]:
-    names_by_id: dict[str | None, str] = {}
-    for batch_id in {row.batch_id for row in rows if row.batch_id is not None}:
-        batch = await batches.find_batch(tx, project.environment_id, batch_id)
-        names_by_id[batch_id] = batch_id if batch is None else batch.name
-    return names_by_id
+    batch_ids = sorted({row.batch_id for row in rows if row.batch_id is not None})
+    found = await batches.find_batches(tx, project.environment_id, batch_ids)
+    return {batch_id: batch.name for batch_id, batch in found.items()}
 
 
 async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:

@@ -226,7 +226,7 @@ async def _rows(
         else review_queue.list_in_review
     )
     works = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
-    waiting = [await tasks.get_task(tx, project.project_key, work.seq) for work in works]
+    waiting = await tasks.get_tasks(tx, project.project_key, [work.seq for work in works])
     rows = [
         _row(project, task, work)
         for task, work in zip(waiting[:PAGE_MAX], works[:PAGE_MAX], strict=True)

@@ -73,8 +73,10 @@ class _CheckedForm(Struct, frozen=True, kw_only=True):
 async def show_deliveries(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /deliveries: the latest projects with links to their deliveries."""
     async with request.db.read() as tx:
-        project_rows = await projects.list_projects(tx, request.user.environment_id)
-    latest = [(project, _project_path(project)) for project in reversed(project_rows[-SHOWN_MAX:])]
+        project_rows = await projects.list_newest_projects(
+            tx, request.user.environment_id, SHOWN_MAX + 1
+        )
+    latest = [(project, _project_path(project)) for project in project_rows[:SHOWN_MAX]]
     return {"projects": latest, "has_more": len(project_rows) > SHOWN_MAX}
 
 
@@ -82,7 +84,9 @@ async def show_project_deliveries(request: PageRequest[NoQuery]) -> dict[str, An
     """GET /deliveries/projects/{project_id}: a project's deliveries and the form of a new one."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
-        delivery_rows = await deliveries.list_deliveries(tx, project.project_key)
+        delivery_rows = await deliveries.list_latest_deliveries(
+            tx, project.project_key, SHOWN_MAX + 1
+        )
         where = BatchFilter(project_key=project.project_key)
         batch_rows = await batches.list_batches(
             tx, request.user.environment_id, where, after=None, limit=BATCHES_MAX
@@ -93,7 +97,7 @@ async def show_project_deliveries(request: PageRequest[NoQuery]) -> dict[str, An
         "path": _project_path(project),
         "deliveries": [
             (wire.record(row, project.project_id), _delivery_path(row.delivery_id))
-            for row in reversed(delivery_rows[-SHOWN_MAX:])
+            for row in delivery_rows[:SHOWN_MAX]
         ],
         "has_more": len(delivery_rows) > SHOWN_MAX,
         "batches": batch_rows,
@@ -247,17 +251,13 @@ async def _delivery_context(tx: Transaction, request: PageRequest[Any]) -> dict[
     )
     project = await projects.find_project_by_key(tx, delivery.environment_id, delivery.project_key)
     assert project is not None
-    others = await deliveries.list_deliveries(tx, delivery.project_key)
+    others = await deliveries.list_latest_deliveries(tx, delivery.project_key, OTHERS_MAX)
     return {
         "delivery": wire.record(delivery, project.project_id),
         "project": project,
         "project_path": _project_path(project),
         "path": _delivery_path(delivery.delivery_id),
-        "others": [
-            other
-            for other in reversed(others[-OTHERS_MAX:])
-            if other.delivery_id != delivery.delivery_id
-        ],
+        "others": [other for other in others if other.delivery_id != delivery.delivery_id],
     }
 
 

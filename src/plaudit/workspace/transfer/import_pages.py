@@ -108,12 +108,14 @@ async def show_import(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /import: form and the latest imports."""
     async with request.db.read() as tx:
         jobs_listed = await job_pages.list_latest_jobs(request, tx, JobKind.import_)
-        project_rows = await projects.list_projects(tx, request.user.environment_id)
+        project_rows = await projects.list_newest_projects(
+            tx, request.user.environment_id, PROJECTS_MAX
+        )
     suffixes = (suffix for shown in FORMATS_SHOWN for suffix in shown.suffixes)
     return {
         "jobs": jobs_listed,
         "running": next((job for job in jobs_listed if job.state is JobState.running), None),
-        "projects": [project.name for project in project_rows][-PROJECTS_MAX:],
+        "projects": [project.name for project in reversed(project_rows)],
         "formats": FORMATS_SHOWN,
         "accept": ",".join(dict.fromkeys((*suffixes, *files.COMPRESSION_SUFFIXES))),
         "most_bytes": STREAM_BYTES_MAX,

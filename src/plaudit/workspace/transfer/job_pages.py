@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -65,17 +66,15 @@ async def list_latest_jobs(
 ) -> list[JobView]:
     """List the latest jobs of a kind, newest first, at most LISTED_MAX."""
     job_rows = await jobs.list_latest_jobs(tx, request.user.environment_id, kind, LISTED_MAX)
-    names: dict[str, str] = {}
-    for job in job_rows:
-        if job.user_id not in names:
-            names[job.user_id] = await _name_of(tx, request, job.user_id)
+    names = await _names(tx, request, [job.user_id for job in job_rows])
     return [job_view(job, names[job.user_id]) for job in job_rows]
 
 
 async def get_job(request: PageRequest[Any], tx: Transaction, kind: JobKind) -> JobView:
     """Job of the path; raises NotFound."""
     job = await jobs.get_job(tx, request.user.environment_id, kind, request.path["job_id"])
-    return job_view(job, await _name_of(tx, request, job.user_id))
+    names = await _names(tx, request, [job.user_id])
+    return job_view(job, names[job.user_id])
 
 
 def job_view(job: Job, by: str) -> JobView:
@@ -103,6 +102,10 @@ def job_view(job: Job, by: str) -> JobView:
     )
 
 
-async def _name_of(tx: Transaction, request: PageRequest[Any], user_id: str) -> str:
-    person = await users.find_person(tx, request.user.organization_id, user_id)
-    return "" if person is None else person.name or person.email
+async def _names(
+    tx: Transaction, request: PageRequest[Any], user_ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of users, or e-mail addresses where there is no name; "" for unknown ids."""
+    people = await users.find_people(tx, request.user.organization_id, user_ids)
+    found = {user_id: person.name or person.email for user_id, person in people.items()}
+    return dict.fromkeys(user_ids, "") | found

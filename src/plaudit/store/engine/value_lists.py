@@ -1,0 +1,40 @@
+"""SQL for a list of values in one statement: parameters of an IN, and one SELECT for each value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SELECTS_MAX = 250
+"""Values per `union_all`; SQLite takes up to 500 SELECTs in one statement."""
+
+
+def in_list(prefix: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
+    """Parameters `(:prefix_0, :prefix_1, …)` for at least one value, and their arguments.
+
+    The last value fills them up to a power of two, so that engines meet few different texts.
+    """
+    count = 1 << (len(values) - 1).bit_length()
+    filled = [*values, *[values[-1]] * (count - len(values))]
+    args = {f"{prefix}_{number}": value for number, value in enumerate(filled)}
+    return f"({', '.join(f':{name}' for name in args)})", args
+
+
+def union_all(select: str, **columns: Sequence[object]) -> tuple[str, dict[str, object]]:
+    """One SELECT for each row of 1 to SELECTS_MAX, and their arguments.
+
+    In `select` the parameter `:name` stands for the row's value in the column of that name, and
+    `:number` for the row's index.
+    """
+    count = len(next(iter(columns.values())))
+    selects = []
+    for number in range(count):
+        text = select.replace(":number", str(number))
+        for name in columns:
+            text = text.replace(f":{name}", f":{name}_{number}")
+        selects.append(text)
+    args = {
+        f"{name}_{number}": value
+        for name, values in columns.items()
+        for number, value in enumerate(values)
+    }
+    return " UNION ALL ".join(selects), args

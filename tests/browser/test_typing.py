@@ -112,3 +112,20 @@ def test_a_mention_is_what_somebody_chooses(ann, typed, written):
     page.keyboard.type(typed)
 
     assert page.input_value(WHY) == written
+
+
+def test_a_text_that_shows_nothing_is_counted_as_missing(tenant, shared_server, open_context):
+    fields = [{"key": "why", "level": "turn", "type": "text", "required": True, "chars_min": 3}]
+    team = AnnotationTeam(tenant, form={"fields": fields})
+    team.add(make_content())
+    ann = AnnotatorTab(open_context, shared_server, team, "Ann")
+    page = ann.take()
+
+    page.fill(WHY, " \u200b\u3164\u2800\ufeff")
+    blank = page.inner_text("#progress"), page.inner_text(f"{question('why')} .count")
+    page.fill(WHY, "\u200bone")
+    told = page.inner_text("#progress"), page.inner_text(f"{question('why')} .count")
+    ann.submit()
+
+    assert blank == ("0 of 1 required answers", "0 of at least 3 characters")
+    assert told == ("1 of 1 required answers", "3 of at least 3 characters")

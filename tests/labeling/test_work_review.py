@@ -140,7 +140,9 @@ def test_a_decision_on_answers_that_have_changed_since_is_refused(labeling):
     )
 
 
-@pytest.mark.parametrize("comment", ["", " \n ", "x" * (review_decisions.COMMENT_CHARS_MAX + 1)])
+@pytest.mark.parametrize(
+    "comment", ["", " \n ", "\u200b\u3164", "x" * (review_decisions.COMMENT_CHARS_MAX + 1)]
+)
 def test_work_goes_back_with_a_comment_or_not_at_all(labeling, comment):
     labeling.set(review="all")
     [task_id] = labeling.create()
@@ -185,6 +187,18 @@ def test_reasons_alone_are_no_fix(labeling):
 
     with pytest.raises(AnswersRejected):
         labeling.accept(task_id, [{"at": "t0u0", "key": "likert_value", "justification": "So."}])
+
+    assert labeling.status(task_id) is TaskStatus.pending
+
+
+def test_an_empty_list_is_no_fix_of_a_required_question(world):
+    field = {"key": "tags", "level": "thread", "type": "category_multiple", "required": True}
+    labeling = LabelingProject(world, form={"fields": [field]}, review="all")
+    [task_id] = labeling.create()
+    labeling.submit(labeling.take("ann"), [{"at": "t0", "key": "tags", "value": ["a"]}])
+
+    with pytest.raises(AnswersRejected):
+        labeling.accept(task_id, fixes=[{"at": "t0", "key": "tags", "value": []}])
 
     assert labeling.status(task_id) is TaskStatus.pending
 

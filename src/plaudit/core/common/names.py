@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import unicodedata
 
+from plaudit.core.common.blank_text import is_blank
 from plaudit.errors import InvalidContent
 
 CODE_POINTS_MAX = 255
 BYTES_MAX = 1020
 
 _BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 
 
 def normalize_name(name: str) -> str:
@@ -28,7 +28,7 @@ def check_name(name: str, pointer: str = "/name") -> str:
     Refused are empty, invisible and too long ones, control characters and bidirectional overrides.
     """
     key = normalize_name(name)
-    if not key or all(char in _INVISIBLE for char in key):
+    if is_blank(key):
         raise InvalidContent("a name must have visible characters", pointer=pointer)
     if len(name) > CODE_POINTS_MAX or len(name.encode("utf-8", "replace")) > BYTES_MAX:
         raise InvalidContent(

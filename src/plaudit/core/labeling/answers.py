@@ -29,11 +29,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling.answer_values import stored_value
 from plaudit.core.labeling.questions import Display, Question, QuestionTarget, questions
 from plaudit.core.labeling.response_values import renumber_mentions
 from plaudit.core.labeling.type_rules import InvalidAnswer, check_text
-from plaudit.core.tasks.forms import Form
+from plaudit.core.tasks.forms import Field, Form
 from plaudit.errors import AnswersRejected
 from plaudit.model.labeling import Fault
 from plaudit.wire.v2.annotation import split_error
@@ -76,6 +77,10 @@ class Answer(Struct, omit_defaults=True, frozen=True, kw_only=True):
         """True if it has neither a value nor says that there is none; it may have a reason."""
         return self.value is None and not (self.not_applicable or self.cannot_assess)
 
+    def satisfies(self, field: Field) -> bool:
+        """True if it is an answer to the field; an empty list is none where one is required."""
+        return not self.is_empty and not (field.required and self.value == [])
+
 
 def check(
     form: Form, content: Sequence[Thread], display: Display, sent: Any, *, partly: bool = False
@@ -103,7 +108,8 @@ def check(
             continue
         if answer is not None:
             answers.append(answer)
-        if question.field.required and not partly and (answer is None or answer.is_empty):
+        is_answered = answer is not None and answer.satisfies(question.field)
+        if question.field.required and not partly and not is_answered:
             faults.append(_fault(f"/{number}/value", "an answer is required", given))
     if not partly:
         faults += [
@@ -172,6 +178,7 @@ def _answer(
     why = given.justification
     if why is not None:
         check_text(why, "/justification")
+        why = None if is_blank(why) else why
     for name in ("not_applicable", "cannot_assess"):
         if getattr(given, name):
             if not getattr(field, name):

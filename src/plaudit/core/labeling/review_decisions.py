@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from plaudit.core.common import membership
+from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import consensus
 from plaudit.core.labeling.answers import Answer, check, missing_answer_fault
 from plaudit.core.labeling.question_results import ReviewState, review_state
@@ -124,7 +125,7 @@ async def send_back(
     unless `comment` has 1 to COMMENT_CHARS_MAX characters; Conflict if the author was removed, the
     task is not in review or has another revision.
     """
-    if not 0 < len(comment.strip()) <= COMMENT_CHARS_MAX:
+    if is_blank(comment) or len(comment.strip()) > COMMENT_CHARS_MAX:
         raise InvalidContent(
             f"say what is to be done better, in 1 to {COMMENT_CHARS_MAX} characters",
             pointer="/comment",
@@ -207,7 +208,7 @@ def _checked_fixes(state: ReviewState, fixes: Any) -> list[Answer]:
     faults = [
         missing_answer_fault(questions[answer_address(fix)], display)
         for fix in checked
-        if fix.is_empty
+        if not fix.satisfies(questions[answer_address(fix)].field)
     ]
     if faults:
         raise AnswersRejected(faults)

@@ -13,6 +13,7 @@ from plaudit import clock
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.common import names
+from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import task_work
 from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks import lifecycle, listing
@@ -211,7 +212,7 @@ async def fail_task(
 ) -> Redirect:
     """POST …/error: put a task into error with a reason; raises InvalidContent."""
     text = submitted.message.strip()
-    if not 0 < len(text) <= MESSAGE_CHARS_MAX:
+    if is_blank(text) or len(text) > MESSAGE_CHARS_MAX:
         raise InvalidContent(f"say why, in 1 to {MESSAGE_CHARS_MAX} characters", pointer="/message")
     _, task = await _get_task(context.tx, request)
     await lifecycle.fail_task(context.tx, context.environment_id, task, [ErrorDetail(message=text)])

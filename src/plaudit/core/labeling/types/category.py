@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling.ballots import first_given, most_given
 from plaudit.core.labeling.response_values import (
     positions_of,
@@ -33,10 +34,11 @@ def picks_responses(field: Field) -> bool:
 
 
 def stored(context: AnswerContext, value: Any) -> Any:
-    """A text as it is, a position as the response's source; raises InvalidAnswer."""
+    """A text as it is, None if blank, a position as the response's source; raises InvalidAnswer."""
     if picks_responses(context.field):
         return source_at(context, value)
-    return check_scalar(context.field, value, str, "a text")
+    text = check_scalar(context.field, value, str, "a text")
+    return None if context.field.possible_values is None and is_blank(text) else text
 
 
 def given(context: AnswerContext, value: Any) -> Any:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling.ballots import (
     UNRESOLVED,
     Ballot,
@@ -43,8 +44,11 @@ def picks_responses(field: Field) -> bool:
     return field.level is Level.turn and field.possible_values is None
 
 
-def stored(context: AnswerContext, value: Any) -> list[str]:
-    """Distinct texts as they are, positions as the responses' sources; raises InvalidAnswer."""
+def stored(context: AnswerContext, value: Any) -> list[str] | None:
+    """Distinct texts as they are, positions as the responses' sources; raises InvalidAnswer.
+
+    Blank texts of one's own are left out; None if there are no others.
+    """
     if picks_responses(context.field):
         sources = sources_at(context, value)
         check_distinct(sources)
@@ -60,7 +64,9 @@ def stored(context: AnswerContext, value: Any) -> list[str]:
             raise InvalidAnswer("this is not one of the possible values", f"/value/{number}")
     if len(set(value)) != len(value):
         raise InvalidAnswer("a value stands twice")
-    return value
+    if possible is not None or not value:
+        return value
+    return [item for item in value if not is_blank(item)] or None
 
 
 def given(context: AnswerContext, value: Any) -> Any:

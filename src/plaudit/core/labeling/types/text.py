@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from plaudit.core.common.blank_text import is_blank, visible_length
 from plaudit.core.labeling.ballots import first_given, first_value, most_given
 from plaudit.core.labeling.line_ends import as_typed
 from plaudit.core.labeling.response_values import MENTION, renumber_mentions
@@ -31,9 +32,9 @@ def stored(context: AnswerContext, value: Any) -> str | None:
     if type(value) is not str:
         raise InvalidAnswer("expected a text")
     check_text(value, "/value", ANSWER_CHARS_MAX)
-    if not value.strip() or _is_untouched(context, value):
+    if is_blank(value) or _is_untouched(context, value):
         return None
-    if len(value.strip()) < (field.chars_min or 0):
+    if visible_length(value) < (field.chars_min or 0):
         raise InvalidAnswer(f"at least {field.chars_min} characters")
     if field.names_responses and order:
         named = {int(number) for number in MENTION.findall(value)}

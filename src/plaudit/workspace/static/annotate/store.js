@@ -18,6 +18,8 @@
  * - Nobody but `sync.js` sends answers, and nobody but `journal.js` keeps them.
  */
 
+import { isBlank } from "./blank.js";
+
 const PARTS = ["at", "position", "message", "chunk", "criterion", "key"];
 const FLAGS = ["not_applicable", "cannot_assess"];
 
@@ -27,9 +29,10 @@ export const keyOf = (address) => JSON.stringify(PARTS.map((part) => address[par
 const isNothing = (value) =>
   value === undefined || value === null || value === "" || (Array.isArray(value) && !value.length);
 
-/** A rating of which only the reason is given. */
+/** A text that shows nothing, or a rating of which only the reason is given. */
 const isHalf = (value) =>
-  typeof value === "object" && !Array.isArray(value) && value.score === undefined;
+  typeof value === "string" ? isBlank(value)
+    : typeof value === "object" && !Array.isArray(value) && value.score === undefined;
 
 export class Store {
   #answers = new Map();

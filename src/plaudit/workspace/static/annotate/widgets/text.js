@@ -1,5 +1,6 @@
 /** Questions that are answered by writing, with their length and the mentions of responses. */
 
+import { isBlank, visibleLength } from "../blank.js";
 import { bindMentions } from "../mentions.js";
 
 export function bind(element, store) {
@@ -8,7 +9,7 @@ export function bind(element, store) {
   const count = element.querySelector(".count");
   const isLines = element.dataset.question === "lines";
   const least = Number(element.dataset.charsMin ?? 0);
-  const lines = () => [...new Set(field.value.split("\n").map((one) => one.trim()).filter(Boolean))];
+  const lines = () => [...new Set(field.value.split("\n").map((one) => one.trim()))].filter((one) => !isBlank(one));
   const write = () => {
     store.set(address, { value: isLines ? lines() : field.value });
     tell();
@@ -17,7 +18,7 @@ export function bind(element, store) {
   field.addEventListener("input", write);
 
   function tell() {
-    const length = [...field.value.trim()].length;
+    const length = visibleLength(field.value);
     count.textContent = least ? `${length} of at least ${least} characters` : "";
     showMentions();
   }

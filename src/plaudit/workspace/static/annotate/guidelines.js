@@ -1,6 +1,6 @@
 /** The guidelines beside the work: open at what is asked, search, close; say when they have changed. */
 
-import { isComposing } from "./pressed.js";
+import { isComposing } from "../shared/pressed.js";
 
 export function bindGuidelines(task) {
   const pane = document.getElementById("guidelines");

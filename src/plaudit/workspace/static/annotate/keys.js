@@ -2,7 +2,7 @@
 
 import { firstField } from "./faults.js";
 import { Keymap } from "./keymap.js";
-import { charsOf, digitOf, isCommand, isCommandOf, isComposing } from "./pressed.js";
+import { charsOf, digitOf, isCommand, isCommandOf, isComposing } from "../shared/pressed.js";
 import { lean } from "./widgets/scale.js";
 
 const OFF = "plaudit-keys-off";

@@ -1,7 +1,7 @@
 /** `@` in a text names a response. In the text it is `@Response 2`, 2 being its place on the screen;
  * the server keeps which response stood there. Below the text, each mention leads to its response. */
 
-import { isComposing } from "./pressed.js";
+import { isComposing } from "../shared/pressed.js";
 
 /** The beginning of a mention before the caret, also with the full-width sign of East Asian keyboards. */
 const OPENING = /[@＠](?:\d{1,3}|R(?:e(?:s(?:p(?:o(?:n(?:s(?:e(?: \d{0,3})?)?)?)?)?)?)?)?)?$/i;

@@ -1,6 +1,6 @@
 /** Card of a question in the form editor: converts between its controls and the API's JSON. */
 
-import { isComposing } from "../annotate/pressed.js";
+import { isComposing } from "../shared/pressed.js";
 
 const BOXES = ["required", "not_applicable", "cannot_assess", "names_responses"];
 const WORDS = ["title", "description", "applies_to", "scale", "consolidate", "use"];

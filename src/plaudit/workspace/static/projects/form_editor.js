@@ -1,6 +1,6 @@
 /** Form editor: questions as cards, synchronised with their JSON and the preview. */
 
-import { isComposing } from "../annotate/pressed.js";
+import { isComposing } from "../shared/pressed.js";
 import { announce } from "../shared/shell.js";
 import { FieldCard } from "./field_card.js";
 import { Preview } from "./preview.js";

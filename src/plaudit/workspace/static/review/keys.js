@@ -1,7 +1,7 @@
 /** The keyboard on the review page: the same keys as on the annotation page, where they mean something. */
 
 import { firstField } from "../annotate/faults.js";
-import { charsOf, digitOf, isCommand, isComposing } from "../annotate/pressed.js";
+import { charsOf, digitOf, isCommand, isComposing } from "../shared/pressed.js";
 import { lean } from "../annotate/widgets/scale.js";
 
 const OFF = "plaudit-keys-off";

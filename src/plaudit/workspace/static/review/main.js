@@ -3,7 +3,7 @@
 import { send } from "../shared/net.js";
 import { announce } from "../shared/shell.js";
 import { Store, keyOf } from "../annotate/store.js";
-import { asTyped } from "../annotate/line_ends.js";
+import { asTyped } from "../shared/line_ends.js";
 import { Layout } from "../annotate/layout.js";
 import { clearFault, clearFaults, showFaults } from "../annotate/faults.js";
 import { notice } from "../annotate/notice.js";

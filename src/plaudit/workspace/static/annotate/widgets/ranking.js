@@ -3,7 +3,7 @@
  * Each response has a rank; where ties are allowed several may have the same. The list stands in the
  * order of the ranks. What goes into the store is positions, best first, as soon as all are ranked. */
 
-import { digitOf, isComposing } from "../pressed.js";
+import { digitOf, isComposing } from "../../shared/pressed.js";
 
 export function bind(element, store) {
   const address = JSON.parse(element.dataset.address);

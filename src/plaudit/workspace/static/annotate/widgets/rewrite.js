@@ -1,6 +1,6 @@
 /** A response made better: starts as the original, shows what changed, keeps the original as it is. */
 
-import { asTyped, inLineEndsOf } from "../line_ends.js";
+import { asTyped, inLineEndsOf } from "../../shared/line_ends.js";
 import { changes, draw, ratio } from "../words.js";
 
 const DRAWN_AFTER_MS = 150;

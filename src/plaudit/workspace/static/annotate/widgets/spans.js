@@ -3,9 +3,9 @@
  * `start` and `end` count characters of the text as it is delivered, as the server does (code points);
  * the browser counts UTF-16, and its text area holds each line end as one LF. */
 
-import { asTyped, exactIndex } from "../line_ends.js";
+import { asTyped, exactIndex } from "../../shared/line_ends.js";
 
-import { digitOf, isComposing } from "../pressed.js";
+import { digitOf, isComposing } from "../../shared/pressed.js";
 
 const points = (text) => [...text].length;
 

@@ -15,6 +15,8 @@ class WorkState(StrEnum):
     """All submissions are there; a reviewer decides."""
     quarantined = "quarantined"
     """Reported as sensitive; a manager decides."""
+    nothing_to_ask = "nothing_to_ask"
+    """The form asks nothing about its conversation, so that nobody can work on it."""
 
 
 class LeaseStatus(StrEnum):

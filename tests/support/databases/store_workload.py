@@ -161,6 +161,7 @@ def put_through_work(world: World) -> None:
     labeling.set(review_percent=5)
     labeling.write(lambda tx: queue_store.list_undecided_projects(tx, limit=9))
     labeling.write(lambda tx: undecided.decide(tx, project_key))
+    labeling.write(lambda tx: queue_store.set_aside(tx, project_key, 0))
     labeling.accept(first)
     fix = {"at": "t0u0", "key": "likert_value", "value": 2}
     labeling.decide(review_decisions.correct, first, "rev", fixes=[fix])
@@ -203,6 +204,7 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
     """What managers look at: counts, pictures, one task, tasks and batches as rows."""
     project, secret = labeling.project, labeling.world.secret
     await statistics.progress(tx, project)
+    await statistics.list_unasked(tx, project)
     await statistics.pace(tx, project, FAR // 10**6)
     await statistics.last_answers(tx, project)
     organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)

@@ -30,6 +30,7 @@ from plaudit.settings import BODY_BYTES_MAX, Settings
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.v2.parse import convert
+from plaudit.wire.v2.unknown_members import refuse_misspelt
 
 Q = TypeVar("Q", bound=Struct)
 
@@ -218,7 +219,10 @@ class Endpoint:
         headers = dict(scope["headers"])
         refuse_encoding(headers)
         raw = await read_body(call.receive, BODY_BYTES_MAX)
-        body = convert(json_guard.check(raw or b"{}"), kind)
+        value = json_guard.check(raw or b"{}")
+        if not kind.__struct_config__.forbid_unknown_fields:
+            refuse_misspelt(value, kind)
+        body = convert(value, kind)
         idem_key = idempotency_key(headers)
         if operation.before is not None:
             call.prepared = await operation.before(call, body)

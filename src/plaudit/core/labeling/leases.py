@@ -17,9 +17,10 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.core.common import membership
-from plaudit.core.labeling.questions import random_order
+from plaudit.core.labeling.questions import questions, random_order
+from plaudit.core.tasks.forms import form_of
 from plaudit.errors import DraftConflict, LeaseLost, LimitReached, NotFound, TooLarge
-from plaudit.model.core import ProjectRow
+from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus
 from plaudit.store.accounts import organizations
 from plaudit.store.engine.engine import Transaction
@@ -34,6 +35,7 @@ DRAFT_BYTES_MAX = 1024 * 1024
 EXPIRED_AT_ONCE_MAX = 100
 UNFINISHED_MAX = 100
 RENEWALS_MAX = 20
+SET_ASIDE_MAX = 100
 
 _LOST_MESSAGES = {
     LeaseStatus.submitted: "you have submitted this task already",
@@ -73,20 +75,18 @@ async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Leas
     renewed = await _renew_first(tx, project, ended, now)
     if renewed is not None:
         return renewed
-    seq = await work_queue.acquire_next_slot(tx, project.project_key, user_id)
-    if seq is None and await expire_leases(tx, project.project_key):
-        seq = await work_queue.acquire_next_slot(tx, project.project_key, user_id)
-    if seq is None:
+    task = await _acquire_next(tx, project, user_id)
+    if task is None and await expire_leases(tx, project.project_key):
+        task = await _acquire_next(tx, project, user_id)
+    if task is None:
         released = await leases_store.list_leases(
             tx, project.project_key, user_id, LeaseStatus.released, limit=UNFINISHED_MAX
         )
         return await _renew_first(tx, project, released, now)
-    task = await tasks.get_task(tx, project.project_key, seq)
-    assert task.content is not None, "only tasks with content are in the queue"
     lease = Lease(
         project_key=project.project_key,
         assignment_id=ids.mint("assignment"),
-        seq=seq,
+        seq=task.seq,
         user_id=user_id,
         status=LeaseStatus.open,
         lease_version=1,
@@ -95,13 +95,32 @@ async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Leas
         expires_ms=now + lease_ms(project),
         ended_ms=None,
         active_ms=0,
-        display=_encode(random_order(_decode_content(task.content))),
+        display=_encode(random_order(_decode_content(task.content or b"[]"))),
         draft=None,
         draft_revision=0,
         draft_ms=None,
     )
     await leases_store.insert_lease(tx, lease)
     return lease
+
+
+async def _acquire_next(tx: Transaction, project: ProjectRow, user_id: str) -> StoredTask | None:
+    """Acquire a slot of the first task in the queue that this person never had.
+
+    Tasks about which the form asks nothing are set aside, up to SET_ASIDE_MAX; managers see them on
+    the overview. None if no other is found.
+    """
+    form = form_of(project_detail(project))
+    for _ in range(SET_ASIDE_MAX):
+        seq = await work_queue.acquire_next_slot(tx, project.project_key, user_id)
+        if seq is None:
+            return None
+        task = await tasks.get_task(tx, project.project_key, seq)
+        assert task.content is not None, "only tasks with content are in the queue"
+        if questions(form, _decode_content(task.content)):
+            return task
+        await work_queue.set_aside(tx, project.project_key, seq)
+    return None
 
 
 async def resume(tx: Transaction, project: ProjectRow, user_id: str, assignment_id: str) -> Lease:

@@ -1,9 +1,10 @@
 """Questions of a conversation: the form's fields, put to its threads, turns and responses.
 
-Which turns are asked about follows from the conversation: where a turn lacks a response, the turns
-that lack one (somebody is to write it); else, where a turn has several responses, the turns that
-have (the others led there); else every turn. A preference is asked where there are exactly two
-responses, a ranking or a choice among responses where there are two or more.
+Which turns are asked about follows from the conversation. Where the form asks for responses and
+turns lack one, these turns; else, where a turn has several responses, the turns that have (the
+others led there); else the turns that lack a response, or every turn. A preference is asked where
+there are exactly two responses, a ranking or a choice among responses where there are two or more.
+A remark explains a comparison where the form has one: it is not asked where no response is.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def questions(form: Form, content: Sequence[Thread]) -> list[Question]:
     """Every question that a form asks about a conversation, in the order of the conversation."""
     asked: list[Question] = []
     for t, thread in enumerate(content):
-        for u in asked_turns(thread):
+        for u in asked_turns(form, thread):
             asked += _about_turn(form, thread.turns[u], QuestionTarget(f"t{t}u{u}", t, u))
         asked += [
             Question(field, QuestionTarget(f"t{t}", t))
@@ -59,12 +60,13 @@ def questions(form: Form, content: Sequence[Thread]) -> list[Question]:
     return asked
 
 
-def asked_turns(thread: Thread) -> list[int]:
+def asked_turns(form: Form, thread: Thread) -> list[int]:
     """The indexes of the turns that are asked about."""
     counts = [len(responses(turn)) for turn in thread.turns]
     lacking = [number for number, count in enumerate(counts) if count == 0]
     comparing = [number for number, count in enumerate(counts) if count > 1]
-    return lacking or comparing or list(range(len(counts)))
+    written = lacking if _asks_for_responses(form) else []
+    return written or comparing or lacking or list(range(len(counts)))
 
 
 def responses(turn: Turn) -> list[int]:
@@ -83,7 +85,7 @@ def picks_responses(field: Field) -> bool:
 
 def deriving_field(form: Form, turn: Turn) -> Field | None:
     """The field whose answer decides on the preferred response of a turn, None without one."""
-    asked = [field for field in _fields(form, Level.turn) if _is_asked(field, turn)]
+    asked = [field for field in _fields(form, Level.turn) if _is_asked(form, field, turn)]
     preferences = [field for field in asked if field.scale is not None]
     rankings = [field for field in asked if rules_of(field).is_ranking]
     return next(iter(preferences + rankings), None)
@@ -117,7 +119,7 @@ def _about_turn(form: Form, turn: Turn, target: QuestionTarget) -> Iterator[Ques
         yield from _about_message(form, turn, message, _inside(target, message=m))
     for field in _fields(form, Level.turn):
         is_derived = field.key == SELECTED and deriving_field(form, turn) is not None
-        if _is_asked(field, turn) and not is_derived:
+        if _is_asked(form, field, turn) and not is_derived:
             yield Question(field, target)
 
 
@@ -139,14 +141,29 @@ def _about_message(
                         yield Question(field, _inside(target, criterion=criterion.id))
 
 
-def _is_asked(field: Field, turn: Turn) -> bool:
+def _is_asked(form: Form, field: Field, turn: Turn) -> bool:
     """True if a field of level turn applies to this turn."""
     count = len(responses(turn))
     if field.use is TextUse.response:
         return count == 0
+    if count == 0 and rules_of(field).is_reason and not _asks_for_responses(form):
+        return not (field.names_responses or _compares(form))
     if field.scale is not None:
         return count == 2
     return count > 1 or not picks_responses(field)
+
+
+def _asks_for_responses(form: Form) -> bool:
+    """True if people write the response of a turn that has none."""
+    return any(field.use is TextUse.response for field in _fields(form, Level.turn))
+
+
+def _compares(form: Form) -> bool:
+    """True if a form asks which of a turn's responses is better."""
+    return any(
+        field.scale is not None or rules_of(field).is_ranking or picks_responses(field)
+        for field in _fields(form, Level.turn)
+    )
 
 
 def _applies(field: Field, message: Message) -> bool:

@@ -25,6 +25,7 @@ from plaudit.store.tasks import projects, recent_completions, work_queue
 
 COUNTED_MAX = 100_000
 """The most rows that are counted; a count of it means that many or more."""
+UNASKED_MAX = 10
 DAYS = 30
 DAY_MS = 24 * 3600 * 1000
 SAMPLE = 1000
@@ -41,7 +42,8 @@ class ProjectProgress(Struct, frozen=True, kw_only=True):
     """Counts of a project's tasks by status, and of the work on the pending ones.
 
     Each is counted up to COUNTED_MAX. `held` are leases that run at this moment, `waiting` tasks
-    with a free slot.
+    with a free slot. `unasked` are pending tasks that nobody is given, for nothing is asked about
+    them: they have no conversation, or one that the form asks nothing about.
     """
 
     statuses: dict[TaskStatus, int]
@@ -49,6 +51,7 @@ class ProjectProgress(Struct, frozen=True, kw_only=True):
     held: int
     in_review: int
     quarantined: int
+    unasked: int
 
 
 class CompletionPace(Struct, frozen=True):
@@ -102,6 +105,17 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
         quarantined=await statistics.count_waiting(
             tx, key, WorkState.quarantined, most=COUNTED_MAX
         ),
+        unasked=await statistics.count_unasked(tx, key, most=COUNTED_MAX),
+    )
+
+
+async def list_unasked(tx: Transaction, project: ProjectRow) -> list[tuple[str, bool]]:
+    """List the oldest UNASKED_MAX tasks that nothing is asked about.
+
+    Pairs of the task_id, and True if it has a conversation about which the form asks nothing.
+    """
+    return await statistics.list_unasked(
+        tx, project.project_key, most=COUNTED_MAX, limit=UNASKED_MAX
     )
 
 

@@ -18,6 +18,7 @@ from plaudit.errors import InvalidContent
 from plaudit.wire.v2 import size_limits
 from plaudit.wire.v2.parse import check_content, convert
 from plaudit.wire.v2.task import Message, MessageContent, MessageRole, ModelParameters, Thread, Turn
+from plaudit.wire.v2.unknown_members import refuse_misspelt
 
 RESPONSES_MAX = 26
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][\w.-]{0,63})\s*\}\}", re.ASCII)
@@ -159,6 +160,7 @@ def _responses(template: Template, value: Any) -> list[Message]:
     messages = []
     for number, item in enumerate(value):
         try:
+            refuse_misspelt(item, GivenResponse)
             response = convert({"text": item} if isinstance(item, str) else item, GivenResponse)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer=f"{pointer}/{number}{exc.pointer}") from exc

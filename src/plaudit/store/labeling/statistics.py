@@ -6,6 +6,14 @@ from plaudit.model.core import TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
 
+_UNASKED = (
+    "(SELECT seq, task_id FROM task WHERE project_key = :project_key AND status = :status"
+    " ORDER BY seq LIMIT :most) AS t LEFT JOIN task_work AS w"
+    " ON w.project_key = :project_key AND w.seq = t.seq"
+    " WHERE COALESCE(w.state, 'nothing_to_ask') = 'nothing_to_ask'"
+)
+"""Pending tasks that are not in the queue, for they have no conversation, or were set aside."""
+
 
 async def count_completed_by_day(
     tx: Transaction, project_key: int, *, since_ms: int, most: int
@@ -62,3 +70,29 @@ async def count_waiting(tx: Transaction, project_key: int, state: WorkState, *, 
         {"project_key": project_key, "state": state.value, "most": most},
     )
     return int(row[0]) if row else 0
+
+
+async def count_unasked(tx: Transaction, project_key: int, *, most: int) -> int:
+    """Count the pending tasks that nothing is asked about, among the `most` oldest pending ones."""
+    row = await tx.one(
+        f"SELECT COUNT(*) FROM {_UNASKED}",
+        {"project_key": project_key, "status": TaskStatus.pending.code, "most": most},
+    )
+    return int(row[0]) if row else 0
+
+
+async def list_unasked(
+    tx: Transaction, project_key: int, *, most: int, limit: int
+) -> list[tuple[str, bool]]:
+    """List up to `limit` of these tasks, oldest first: task_id, True if it has a conversation."""
+    rows = await tx.all(
+        f"SELECT t.task_id, CASE WHEN w.seq IS NULL THEN 0 ELSE 1 END FROM {_UNASKED}"
+        " ORDER BY t.seq LIMIT :row_limit",
+        {
+            "project_key": project_key,
+            "status": TaskStatus.pending.code,
+            "most": most,
+            "row_limit": limit,
+        },
+    )
+    return [(str(task_id), bool(is_queued)) for task_id, is_queued in rows]

@@ -77,6 +77,15 @@ async def acquire_slot(tx: Transaction, project_key: int, seq: int) -> bool:
     )
 
 
+async def set_aside(tx: Transaction, project_key: int, seq: int) -> None:
+    """Free the acquired slot of a task that nothing is asked about, and give it to nobody."""
+    await tx.run(
+        "UPDATE task_work SET open_count = open_count - 1, state = 'nothing_to_ask'"
+        " WHERE project_key = :project_key AND seq = :seq",
+        {"project_key": project_key, "seq": seq},
+    )
+
+
 async def release_slots(tx: Transaction, project_key: int, seq: int, *, count: int = 1) -> None:
     """Free `count` slots that were leased."""
     await tx.run(
@@ -216,15 +225,17 @@ async def apply_settings(tx: Transaction, project_key: int, needed: int) -> None
     """Set the slots of a project's tasks, and mark those that its changed settings may decide.
 
     A task that nobody has begun has `needed` slots, one that is begun at most so many. Those that
-    are in review, or have so many submissions and leases, are marked as undecided. Every task that
-    is begun is looked at, so that one that changes at this moment is waited for.
+    are in review, or have so many submissions and leases, are marked as undecided; those that were
+    set aside are open again. Every task that is begun is looked at, so that one that changes at
+    this moment is waited for.
     """
     await tx.run(
         "UPDATE task_work SET"
         " needed = CASE WHEN needed > :needed THEN :needed"
         " WHEN open_count + submitted_count = 0 THEN :needed ELSE needed END,"
         " is_undecided = CASE WHEN state = 'in_review' THEN 1"
-        " WHEN open_count + submitted_count >= :needed THEN 1 ELSE is_undecided END"
+        " WHEN open_count + submitted_count >= :needed THEN 1 ELSE is_undecided END,"
+        " state = CASE WHEN state = 'nothing_to_ask' THEN 'open' ELSE state END"
         " WHERE project_key = :project_key"
         " AND CASE WHEN needed <> :needed THEN 1 WHEN state <> 'open' THEN 1"
         " ELSE open_count + submitted_count END > 0",

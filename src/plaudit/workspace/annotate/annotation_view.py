@@ -161,8 +161,8 @@ class _Builder:
         return TaskShown(threads, self._texts, len(self._asked))
 
     def _thread(self, t: int, thread: Thread) -> ThreadShown:
-        asked = [u for u in asked_turns(thread) if self._is_asked(f"t{t}u{u}")]
-        asked = asked or [max(asked_turns(thread), default=0)]
+        asked = [u for u in asked_turns(self._form, thread) if self._is_asked(f"t{t}u{u}")]
+        asked = asked or [max(asked_turns(self._form, thread), default=0)]
         last = max(asked)
         turns = [
             self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn)

@@ -133,6 +133,7 @@ async def show_project(request: PageRequest[NoQuery]) -> dict[str, Any]:
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         progress = await statistics.progress(tx, project)
+        unasked = await statistics.list_unasked(tx, project) if progress.unasked else []
         pace = await statistics.pace(tx, project, clock.now_ms())
     detail = project_detail(project)
     form = form_of(detail)
@@ -143,6 +144,7 @@ async def show_project(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "field_count": len(form.fields),
         "has_own_form": detail.form is not None,
         "progress": progress,
+        "unasked": unasked,
         "statuses": statuses,
         "parts": charts.shares(statuses),
         "most": statistics.COUNTED_MAX,

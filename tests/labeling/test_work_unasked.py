@@ -1,0 +1,110 @@
+"""Tasks that nothing is asked about: nobody is given them, and managers are told which and why."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from plaudit.core.labeling import statistics
+from plaudit.core.labeling.questions import questions
+from plaudit.core.tasks.forms import PRESETS, read_form
+from plaudit.model.labeling import WorkState
+from tests.support.builders import make_message, make_turn
+from tests.support.labeling_project import FORM, LIKERT, OVERALL, WHY, LabelingProject, make_content
+from tests.support.pages.browser_client import add_person, signed_in
+
+PROMPT = make_turn(messages=[make_message("user", "A question?")])
+ANSWERED = make_turn(messages=[make_message("user"), make_message("model")])
+COMPARED = make_turn(messages=[make_message("user"), *(make_message(f"m_{n}") for n in "ab")])
+CATEGORY = {
+    "key": "topic", "level": "turn", "type": "category", "possible_values": ["art", "law"],
+}  # fmt: skip
+WRITING = {"key": "response", "level": "turn", "type": "text", "use": "response"}
+
+
+def asked(form, *turns):
+    return [
+        (question.target.at, question.field.key)
+        for question in questions(read_form(form), make_content(*turns))
+    ]
+
+
+@pytest.mark.parametrize("name", [one for one in PRESETS if one != "SFT"])
+def test_a_prompt_alone_is_not_asked_about_responses_that_are_not_there(name):
+    assert asked(name, PROMPT) == []
+
+
+def test_what_is_about_the_prompt_is_asked_and_what_explains_a_comparison_is_not():
+    assert asked({"fields": [LIKERT, WHY, CATEGORY]}, PROMPT) == [("t0u0", "topic")]
+    assert asked({"fields": [WHY | {"names_responses": True}]}, PROMPT) == []
+    assert asked({"fields": [WHY]}, PROMPT) == [("t0u0", "justification")]
+    assert asked({"fields": [WRITING, WHY, LIKERT]}, PROMPT) == [
+        ("t0u0", "response"), ("t0u0", "justification"),
+    ]  # fmt: skip
+
+
+def test_a_last_prompt_does_not_hide_the_responses_before_it():
+    assert asked({"fields": [LIKERT, WHY]}, COMPARED, PROMPT) == [
+        ("t0u0", "likert_value"), ("t0u0", "justification"),
+    ]  # fmt: skip
+    assert asked({"fields": [WRITING]}, ANSWERED, PROMPT) == [("t0u1", "response")]
+
+
+def test_nobody_is_given_a_task_that_nothing_is_asked_about_and_others_come_after_it(world):
+    labeling = LabelingProject(world)
+    bare, good = [*labeling.create(content=make_content(PROMPT)), *labeling.create()]
+
+    lease = labeling.take("ann")
+
+    assert lease.seq == labeling.task(good).seq
+    assert labeling.lease_next("ben") is None
+    place = labeling.place(bare)
+    assert (place.state, place.open_count) == (WorkState.nothing_to_ask, 0)
+    assert labeling.violations() == {}
+
+
+def test_questions_that_are_about_it_bring_it_back(world):
+    labeling = LabelingProject(world)
+    [task_id] = labeling.create(content=make_content(PROMPT))
+    assert labeling.lease_next("ann") is None
+
+    labeling.set(form={"fields": [*FORM["fields"], WRITING]})
+
+    assert labeling.take("ann").seq == labeling.task(task_id).seq
+
+
+def test_the_overview_counts_lists_and_explains_them(world):
+    labeling = LabelingProject(world)
+    path = f"/projects/{labeling.project.project_id}"
+    with world.client() as client:
+        sent = [
+            client.post("/v2/task/chat", json={"project_name": "Floor"} | more)
+            for more in ({}, {"template_variables": {"prompt": "Hello?"}})
+        ]
+    labeling.create()
+    labeling.take("ann")
+    bare, prompt = [answer.json()["task_id"] for answer in sent]
+
+    with signed_in(world, add_person(world, "manager")) as browser:
+        text = browser.get(path).text
+        alone = browser.get(f"{path}/tasks/{bare}").text
+
+    figures = dict(re.findall(r"<dt>([^<]+)</dt><dd>([\d,+]+)</dd>", text))
+    assert figures["nothing to ask about"] == "2"
+    assert figures["waiting for somebody"] == "0"
+    listed = dict(re.findall(r"<code>(task_[^<]+)</code></a> ([^<]+)</li>", text))
+    assert "no conversation" in listed[bare]
+    assert "none of the questions" in listed[prompt]
+    assert "nothing to ask about" in alone
+
+
+def test_where_all_can_be_worked_on_nothing_is_listed(world):
+    labeling = LabelingProject(world, form={"fields": [OVERALL]})
+    labeling.create(3)
+
+    async def read(tx):
+        progress = await statistics.progress(tx, labeling.project)
+        return progress.unasked, await statistics.list_unasked(tx, labeling.project)
+
+    assert labeling.write(read) == (0, [])

@@ -65,7 +65,7 @@ def test_every_task_gets_exactly_what_it_needs_and_nothing_that_was_acknowledged
 
 def test_a_process_that_was_stopped_for_longer_than_its_lease_comes_too_late(world):
     """Stopped and let go on, as a notebook that is closed; the work is somebody else's by then."""
-    labeling = LabelingProject(world, form=FORM, lease_seconds=1)
+    labeling = LabelingProject(world, form=FORM, lease_seconds=3)
     [task_id] = labeling.create()
     lease = labeling.take("slow")
     labeling.draft(lease, 1, ["half"])
@@ -88,7 +88,7 @@ def test_a_process_that_was_stopped_for_longer_than_its_lease_comes_too_late(wor
     ) as slow:
         assert slow.stdout.readline() == "ready\n"
         slow.send_signal(signal.SIGSTOP)
-        time.sleep(1.2)
+        time.sleep(3.2)
         other = labeling.take("quick")
         slow.send_signal(signal.SIGCONT)
         slow.stdin.write("go\n")

@@ -70,7 +70,8 @@ class Outbox:
 
         async def work(tx: Any) -> tuple[MessageState, int]:
             stored = await self.stored(tx)
-            return stored.state, len(await messages.list_attempts(tx, stored))
+            [attempts] = await messages.list_attempts(tx, [stored])
+            return stored.state, len(attempts)
 
         return self._write(work)
 

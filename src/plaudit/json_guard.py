@@ -14,6 +14,8 @@ import msgspec
 
 from plaudit.errors import InvalidContent
 
+BOM = b"\xef\xbb\xbf"
+"""UTF-8 byte order mark, which editors and exports put first; RFC 8259 lets readers skip it."""
 DEPTH_MAX = 64
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
@@ -30,10 +32,13 @@ def check(data: bytes) -> Any:
 def check_deep(data: bytes, depth_max: int) -> tuple[Any, int]:
     """Decode a document of at most `depth_max` levels, and return its depth; raises InvalidContent.
 
+    A byte order mark at its beginning is skipped.
+
     Duplicate keys leave no trace in a decoded object, so members are counted twice: as `":` in
     the bytes and as entries in the objects. Text with `":` and colons after white space make the
     counts differ without a duplicate; only then every token is read.
     """
+    data = data.removeprefix(BOM)
     value = decode_any(data)
     members, depth = _walk(value, depth_max)
     # Looking for one byte is far cheaper than for two, and most texts lack most of these.

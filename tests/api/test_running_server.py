@@ -371,7 +371,7 @@ def test_it_does_not_start_without_a_store_its_secret_or_with_another(world, set
 @on_sqlite_alone
 def test_it_does_not_start_on_the_schema_of_another_version(world, settings):
     store = apsw.Connection(str(settings.data / FILE_NAME))
-    store.execute("INSERT INTO schema_migration (name, applied_ms) VALUES ('9999_later.sql', 1)")
+    store.execute("INSERT INTO schema_migration VALUES ('9999_later.sql', 1, 'x')")
     assert "9999_later.sql" in refusal(settings)
 
     store.execute("DELETE FROM schema_migration")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from plaudit.json_guard import BOM
 from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.common import audit
 from tests.support.harness import above_the_store
@@ -68,6 +69,17 @@ BAD_BODIES = {
     "a huge number": b'{"metadata":{"a":' + b"9" * 400 + b"}}",
     "not a number": b'{"metadata":{"a":NaN}}',
 }
+
+
+@above_the_store
+@pytest.mark.parametrize("operation", WRITING, ids=lambda one: one.operation_id)
+def test_a_byte_order_mark_before_a_body_is_skipped(shared_world, shared_ann, operation):
+    """A body that is read and not acceptable shows it, and changes nothing."""
+    with calling(shared_world, shared_ann) as client:
+        answers = [ask(client, operation, GOOD[operation.operation_id][0], content=body).json()
+                   for body in (b"[]", BOM + b"[]")]  # fmt: skip
+
+    assert len({(body["status"], body["error"]) for body in answers}) == 1
 
 
 @above_the_store

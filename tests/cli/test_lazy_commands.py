@@ -11,6 +11,7 @@ import pytest
 
 from plaudit import cli
 from plaudit.settings import Settings
+from tests.support.builders import make_task
 from tests.support.harness import World, clean_environment, on_sqlite_alone
 
 SERVER = {
@@ -74,7 +75,7 @@ def test_a_command_on_sqlite_loads_neither_the_server_nor_postgresql(
     world = World(settings)
     world.org()
     world.close()
-    (settings.data / "rows.jsonl").write_text("")
+    (settings.data / "rows.jsonl").write_text(json.dumps(make_task()))
     arguments = command.format(data=settings.data).split()
 
     loaded = modules_after(*arguments, "--data", str(settings.data))

@@ -91,7 +91,7 @@ def test_a_store_that_lacks_a_migration_is_refused_until_it_is_upgraded(empty):
 def test_a_store_of_a_newer_version_is_refused_untouched(empty, also_lacks_one):
     connect.prepare(empty)
     file = apsw.Connection(str(empty.data / connect.FILE_NAME))
-    file.execute("INSERT INTO schema_migration VALUES ('9999_from_the_future.sql', 0)")
+    file.execute("INSERT INTO schema_migration VALUES ('9999_from_the_future.sql', 0, 'x')")
     if also_lacks_one:
         file.execute("DELETE FROM schema_migration WHERE name = ?", (NAMES[-1],))
     file.close()

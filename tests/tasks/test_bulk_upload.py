@@ -13,6 +13,7 @@ import pytest
 from plaudit.api.manage import tasks
 from plaudit.core.tasks import bulk_upload
 from plaudit.core.tasks.projects import create_batch
+from plaudit.json_guard import BOM
 from plaudit.model.core import BatchStatus
 from plaudit.model.webhooks import EventType
 from plaudit.store.common import audit
@@ -424,3 +425,9 @@ def test_memory_stays_bounded_over_a_large_upload(world, start_server, project):
 
     assert (answer["created"], answer["rejected"]) == (2000, 18_001)
     assert resident_kb() - before < 40_000
+
+
+def test_a_byte_order_mark_before_an_upload_is_skipped(client, project):
+    answer = client.post(PATH, content=BOM + jsonl({"task_id": "task_a"}, {"task_id": "task_b"}))
+
+    assert outcomes(answer) == ["created", "created"]

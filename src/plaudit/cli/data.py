@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.progress import Progress
 
-from plaudit.cli.context import EnvironmentContext, ExistingFile, with_store
+from plaudit.cli.context import EnvironmentContext, with_store
+from plaudit.cli.inputs import FileOrStdin, Input, spooled
 from plaudit.cli.progress import progress, require_writable
-from plaudit.cli.terminal import err, refuse, say
+from plaudit.cli.rejects import RejectReport
+from plaudit.cli.terminal import refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer import export
-from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
+from plaudit.core.transfer.importer import ImportEntry, Source, Summary, import_sources
 from plaudit.formats import files
 from plaudit.formats.registry import FORMATS, FormatName
 from plaudit.store.datasets.blob_store import BlobStore
@@ -28,11 +31,12 @@ _FORMAT_HELP = (
 
 
 def import_files(
-    *paths: ExistingFile,
+    *paths: FileOrStdin,
     format_name: Annotated[FormatName, Parameter(name="--format", help=_FORMAT_HELP)],
     project: str | None = None,
     strict: bool = False,
     replace: bool = False,
+    rejects: Path | None = None,
     context: EnvironmentContext | None = None,
 ) -> None:
     """Import tasks. Importing the same file again changes nothing.
@@ -40,13 +44,15 @@ def import_files(
     Parameters
     ----------
     paths
-        JSONL files, plain or compressed with gzip or zstd.
+        JSONL files, plain or compressed with gzip or zstd; - is standard input.
     project
         Put every task into the project of this name, which is created if there is none.
     strict
         Store nothing if any row is refused.
     replace
         Let tasks and projects that are stored with other content be overwritten.
+    rejects
+        A file for the refused rows. Without it one is made where more than 20 are refused.
     """
     chosen = context or EnvironmentContext()
     if not paths:
@@ -54,25 +60,38 @@ def import_files(
     refusal = FORMATS[format_name].project_refusal
     if refusal is not None and project is not None:
         refuse(refusal, code=2)
+    if rejects is not None:
+        require_writable(rejects)
+    report = RejectReport(rejects)
 
     async def work(db: Database, secret: ServerSecret) -> Summary:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
 
-        with progress() as bars:
+        with spooled(paths) as inputs, progress() as bars:
+
+            def sources() -> list[Source]:
+                report.restart()
+                return _sources(inputs, format_name, bars)
+
             return await import_sources(
                 db,
                 environment_id,
-                lambda: _sources(paths, format_name, bars),
+                sources,
                 project_name=project,
                 replace=replace,
                 strict=strict,
-                on_reject=_report,
+                on_reject=report.add,
                 objects=BlobStore(chosen.settings().attachments_location),
             )
 
-    summary = with_store(chosen.settings(), work)
-    if strict and summary.total("rejected"):
-        refuse(f"nothing was imported: {summary.total('rejected')} rows were refused")
+    try:
+        summary = with_store(chosen.settings(), work)
+    finally:
+        report.close()
+    summary.require_rows()
+    refused = summary.total("rejected")
+    if refused and (strict or refused == sum(summary.counts.values())):
+        refuse(f"nothing was imported: {refused} rows were refused")
     say.print(str(summary))
 
 
@@ -104,21 +123,20 @@ def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> No
     say.print(f"Wrote {lines} lines to {out}.")
 
 
-def _sources(paths: tuple[Path, ...], format_name: str, bars: Progress) -> list[Source]:
-    bar = bars.add_task("importing", total=sum(path.stat().st_size for path in paths))
+def _sources(inputs: list[Input], format_name: str, bars: Progress) -> list[Source]:
+    bar = bars.add_task("importing", total=sum(listed.size for listed in inputs))
     before = 0
     sources = []
-    for path in paths:
+    for listed in inputs:
 
-        def entries(path: Path = path, before: int = before) -> Any:
+        def entries(listed: Input = listed, before: int = before) -> Iterator[ImportEntry]:
             return files.entries(
-                path, format_name, lambda at: bars.update(bar, completed=before + at)
+                listed.path,
+                format_name,
+                lambda at: bars.update(bar, completed=before + at),
+                called=listed.name,
             )
 
-        sources.append(Source(path, entries))
-        before += path.stat().st_size
+        sources.append(Source(Path(listed.name), entries))
+        before += listed.size
     return sources
-
-
-def _report(reject: Reject) -> None:
-    err.print(str(reject))

@@ -29,12 +29,21 @@ def upgrade(*, context: CliContext | None = None) -> None:
 
 @db.command
 def check(*, context: CliContext | None = None) -> None:
-    """Check that what must always be true of the stored data is. Reads all of it."""
+    """Check that what must always be true of the stored data is. Reads all of it.
+
+    The tables and indexes must be those of a new store.
+    """
+    chosen = (context or CliContext()).settings()
 
     async def work(database: Database, secret: ServerSecret) -> dict[str, int]:
+        differing = await connect.schema_differences(database, chosen)
+        for name in differing:
+            say.print(f"differs from a new store: {name}")
+        if differing:
+            refuse(f"{len(differing)} parts of the schema are not those of a new store")
         return await checks.violations(database)
 
-    violations = with_store((context or CliContext()).settings(), work)
+    violations = with_store(chosen, work)
     for statement, count in violations.items():
         say.print(f"does not hold for {count} rows: {statement}")
     if violations:

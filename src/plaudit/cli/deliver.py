@@ -119,7 +119,7 @@ def _parse_time(option: str, text: str | None) -> int | None:
 
 def _read_task_ids(path: Path) -> list[str]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         refuse(f"{path} cannot be read: {exc}")
     return [line.strip() for line in lines if line.strip()]

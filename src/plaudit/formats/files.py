@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,10 +23,22 @@ else:
     from backports import zstd
 
 READ_BYTES = 256 * 1024
-BOM = b"\xef\xbb\xbf"
 
 COMPRESSION_SUFFIXES = (".gz", ".zst")
 """Suffixes of the compressions that are read and written."""
+
+OTHER_CONTENT = (
+    (rb"PK\x03\x04|PK\x05\x06", "a ZIP archive; unpack it first"),
+    (rb"BZh[1-9]", "compressed with bzip2; plain text, gzip and zstd are read"),
+    (rb"\xfd7zXZ\x00", "compressed with xz; plain text, gzip and zstd are read"),
+    (rb".{257}ustar", "a tar archive; unpack it first"),
+    (rb"PAR1", "a Parquet file; write its rows as JSON, one on a line"),
+    (rb"SQLite format 3\x00", "an SQLite database, which 'plaudit db restore' may take"),
+    (rb"\xff\xfe|\xfe\xff|[\[{]\x00|\x00[\[{]|\x00{3}[\[{]", "not UTF-8 but UTF-16 or UTF-32"),
+    (rb"\s*\[\s*(\{|\Z)", "one JSON array; write each of its items on a line (jq -c '.[]')"),
+    (rb"\s*\{([^\n]*[{\[,])?[^\S\n]*\n\s*\"", "JSON over several lines; write it on one (jq -c .)"),
+)
+"""(beginning, description) of files that are often taken for JSON lines and are none."""
 
 
 def entries(
@@ -34,14 +47,14 @@ def entries(
     """Entries of a file in a registered format, in order; an unreadable line becomes a problem.
 
     `on_progress` is told the position in the file, in bytes, now and then. `called` is the file's
-    name in messages, its path if None. Raises InvalidContent for a damaged compressed file, and
-    Misconfigured for one that cannot be read.
+    name in messages, its path if None. Raises InvalidContent for a damaged compressed file and for
+    one that is no JSON lines, and Misconfigured for one that cannot be read.
     """
     file_format = FORMATS[format_name]
     most = file_format.line_bytes_max
     number = 0
     try:
-        for number, line in _lines(path, most, on_progress):
+        for number, line in _lines(path, most, on_progress, called or str(path)):
             if line is None:
                 problem = InvalidContent(f"the line is longer than {most} bytes")
                 yield ImportEntry("row", None, number, problem=problem)
@@ -65,15 +78,17 @@ def _of_line(file_format: ImportFormat, number: int, line: bytes) -> Iterator[Im
 
 
 def _lines(
-    path: Path, most: int, on_progress: Callable[[int], None]
+    path: Path, most: int, on_progress: Callable[[int], None], called: str
 ) -> Iterator[tuple[int, bytes | None]]:
     """Lines with their numbers from 1; None for a line over `most` bytes, which is never held."""
     with path.open("rb") as raw:
         stream = _decompressed(raw)
-        number, held, is_skipping = 1, bytearray(), False
+        number, held, is_skipping, is_first = 1, bytearray(), False, True
         while block := stream.read(READ_BYTES):
-            if number == 1 and not held and block.startswith(BOM):
-                block = block[len(BOM) :]
+            if is_first:
+                block = block.removeprefix(json_guard.BOM)
+                _refuse_other_content(block, called)
+                is_first = False
             *whole, rest = block.split(b"\n")
             for piece in whole:
                 line = bytes(held) + piece
@@ -89,6 +104,13 @@ def _lines(
             on_progress(raw.tell())
         if held or is_skipping:
             yield number, None if is_skipping else bytes(held)
+
+
+def _refuse_other_content(head: bytes, called: str) -> None:
+    """Raise InvalidContent for a file whose first bytes show that it is no JSON lines."""
+    for beginning, description in OTHER_CONTENT:
+        if re.match(beginning, head, re.DOTALL):
+            raise InvalidContent(f"{called} is {description}")
 
 
 def _decompressed(raw: BinaryIO) -> BinaryIO:

@@ -115,6 +115,16 @@ def test_a_file_is_imported_and_the_same_file_again_changes_nothing(world, brows
     assert ("receive_file", "job") in [(one[0], one[2].split("_")[0]) for one in trace(world, key)]
 
 
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(b"\n \n", "nothing to read"), (b"[{}]", "JSON array"), (b"PK\x03\x04", "ZIP archive")],
+)
+def test_a_file_without_rows_or_of_another_kind_fails_and_is_named(browser, content, word):
+    job = imported(browser, content, name="rows.jsonl", project="P")
+
+    assert (job["state"], word in job["reason"]) == ("failed", True)
+
+
 def test_every_format_of_the_command_line_is_taken(world, browser):
     archive = lines(
         {"kind": "organization", "value": {"archive": "plaudit", "version": 1}},

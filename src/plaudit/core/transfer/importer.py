@@ -88,13 +88,19 @@ class Source(Struct, frozen=True):
 
 
 class Summary:
-    """Result of an import: number of entries by kind and outcome."""
+    """Result of an import: number of entries by kind and outcome, and of all that were read."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.rows_read = 0
 
     def add(self, kind: str, outcome: str, count: int = 1) -> None:
         self.counts[kind, outcome] += count
+
+    def require_rows(self) -> None:
+        """Raise InvalidContent if there was no row to read."""
+        if self.rows_read == 0:
+            raise InvalidContent("nothing was imported: there is nothing to read")
 
     def total(self, outcome: str) -> int:
         """The number of rows of every kind with this outcome."""
@@ -156,6 +162,7 @@ class Importer:
         try:
             for source in sources:
                 for entry in source.entries():
+                    self.summary.rows_read += 1
                     await self._import_entry(entry, source.path.name)
         except InvalidContent as exc:
             unreadable = exc  # the rest of the file is lost, what came before it is not

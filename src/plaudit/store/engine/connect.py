@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from plaudit import private_files
 from plaudit.errors import Misconfigured, StoreRefused
 from plaudit.settings import Settings
-from plaudit.store.engine import migrator, sqlite
+from plaudit.store.engine import migrator, schema_check, sqlite
 from plaudit.store.engine.engine import Database
 from plaudit.store.engine.migrator import Dialect
 
@@ -46,6 +46,11 @@ def open_database(settings: Settings, *, patient: bool = False) -> Database:
 async def require_current(db: Database, settings: Settings) -> None:
     """Raise StoreRefused unless the store has exactly the schema of this version."""
     await migrator.require_current(db, _dialect(settings))
+
+
+async def schema_differences(db: Database, settings: Settings) -> list[str]:
+    """Names of what differs from the schema of a new store; empty if nothing does."""
+    return await schema_check.differences(db, _dialect(settings))
 
 
 def _open(settings: Settings, *, create: bool, patient: bool) -> Database:

@@ -2,11 +2,13 @@
 
 Each migration runs in one transaction together with the row that says it ran, so a kill at any
 step leaves the schema before it or after it. A database that names a migration which is not here
-was written by a newer version and is refused untouched.
+was written by a newer version and is refused untouched; so is one whose row has the hash of another
+text than the migration of that name has here.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
@@ -24,6 +26,11 @@ class Migration(Struct, frozen=True):
     name: str
     statements: list[str]
 
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the statements in hexadecimal; comments are no part of it."""
+        return hashlib.sha256(";\n".join(self.statements).encode()).hexdigest()
+
 
 class Dialect(Struct, frozen=True):
     """SQL that differs between engines when the schema is created."""
@@ -37,7 +44,10 @@ class Dialect(Struct, frozen=True):
 
 
 LEDGER = "schema_migration"
-_CREATE_LEDGER = f"CREATE TABLE IF NOT EXISTS {LEDGER} (name TEXT PRIMARY KEY, applied_ms BIGINT)"
+_CREATE_LEDGER = (
+    f"CREATE TABLE IF NOT EXISTS {LEDGER}"
+    " (name TEXT PRIMARY KEY, applied_ms BIGINT, sha256 TEXT NOT NULL)"
+)
 
 SQLITE = Dialect(
     words={
@@ -92,7 +102,8 @@ def migrations(dialect: Dialect) -> list[Migration]:
 async def upgrade(db: Database, dialect: Dialect) -> list[str]:
     """Apply the outstanding migrations; return their names.
 
-    Raises StoreRefused for a schema of a newer version, or tables that are not Plaudit's.
+    Raises StoreRefused for a schema of a newer version, one made by other migrations of these
+    names, or tables that are not Plaudit's.
     """
     await db.write(lambda tx: _make_ledger(tx, dialect))
     applied = []
@@ -107,8 +118,8 @@ async def upgrade(db: Database, dialect: Dialect) -> list[str]:
             for statement in migration.statements:
                 await tx.run(statement, {})
             await tx.run(
-                f"INSERT INTO {LEDGER} (name, applied_ms) VALUES (:name, :now)",
-                {"name": migration.name, "now": clock.now_ms()},
+                f"INSERT INTO {LEDGER} (name, applied_ms, sha256) VALUES (:name, :now, :sha256)",
+                {"name": migration.name, "now": clock.now_ms(), "sha256": migration.sha256},
             )
             return True
 
@@ -155,12 +166,20 @@ async def _tables(tx: Transaction, dialect: Dialect) -> set[str]:
 
 
 async def _outstanding(tx: Transaction, dialect: Dialect) -> list[str]:
-    done = {row[0] for row in await tx.all(f"SELECT name FROM {LEDGER}", {})}
-    known = [migration.name for migration in migrations(dialect)]
-    unknown = done.difference(known)
+    """Names of the migrations to apply, in order; raises StoreRefused if others were applied."""
+    # Every column, because the ledger of an unreleased version has no hashes.
+    done = {row[0]: row[2:] for row in await tx.all(f"SELECT * FROM {LEDGER}", {})}
+    known = migrations(dialect)
+    unknown = set(done).difference(migration.name for migration in known)
     if unknown:
         raise StoreRefused(
             f"the store has migration {min(unknown)}, which this version does not know; "
             "use the version that wrote it, or a newer one"
         )
-    return [name for name in known if name not in done]
+    for migration in known:
+        if migration.name in done and done[migration.name] != (migration.sha256,):
+            raise StoreRefused(
+                f"the store was made with another text of migration {migration.name}; write an"
+                " archive with the version that made it, and import that into a new store"
+            )
+    return [migration.name for migration in known if migration.name not in done]

@@ -266,7 +266,8 @@ async def _import(
                 yield entry
 
         try:
-            await importer.run([Source(Path(file_name), entries)])
+            summary = await importer.run([Source(Path(file_name), entries)])
+            summary.require_rows()
         finally:
             tracker.update(counts=counts(), result=str(importer.summary))
 

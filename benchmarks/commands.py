@@ -20,13 +20,13 @@ def measure_commands(plan: Plan) -> Iterator[Section]:
     data = plan.work / "store"
     _cpu_seconds(["-m", "plaudit", "init", "--data", str(data)])
     tasks = plan.work / "tasks.jsonl"
-    tasks.write_text("")
+    tasks.write_text('{"task_id": "task_1", "project": "Commands", "status": "pending"}\n')
     store = ["--data", str(data)]
     commands = {
         "python -c pass": ["-c", "pass"],
         "plaudit --help": ["-m", "plaudit", "--help"],
         "plaudit keys list": ["-m", "plaudit", "keys", "list", *store],
-        "plaudit import (no rows)": [
+        "plaudit import (one row)": [
             "-m", "plaudit", "import", str(tasks), "--format", "v2", *store,
         ],
     }  # fmt: skip

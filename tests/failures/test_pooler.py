@@ -32,7 +32,7 @@ from tests.support.databases.pgbouncer import (
     stored,
 )
 from tests.support.databases.postgres_cluster import make_store, running
-from tests.support.harness import World, run_cli, store_arguments, walk
+from tests.support.harness import World, run_cli, run_cli_process, store_arguments, walk
 
 pytestmark = needs_pooler
 
@@ -108,7 +108,9 @@ def test_imports_completions_and_walks_by_twenty_clients_are_all_right(world, cl
         rows = make_tasks(1_200, f"imported_{number}")
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         arguments = ["--format", "v2", "--project", f"Imported {number}"]
-        return run_cli("import", str(path), *arguments, *store_arguments(world.settings), **BEHIND)
+        return run_cli_process(
+            "import", str(path), *arguments, *store_arguments(world.settings), **BEHIND
+        )
 
     def walk_again_and_again(client):
         walks = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,20 @@ def docstrings() -> list[tuple[str, str]]:
     ]
 
 
+def attribute_docs() -> list[tuple[str, str]]:
+    """Place and text of each string that describes the assignment before it."""
+    found = []
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            for assignment, text in pairwise(body if isinstance(body, list) else []):
+                if isinstance(assignment, ast.Assign | ast.AnnAssign):
+                    match text:
+                        case ast.Expr(value=ast.Constant(value=str(words))):
+                            found.append((f"{name_of(path)}:{text.lineno}", words.strip()))
+    return found
+
+
 def first_paragraph(text: str) -> str:
     """The beginning of a text, on one line."""
     return text.partition("\n\n")[0].replace("\n", " ").strip()
@@ -62,7 +77,7 @@ def test_no_docstring_begins_with_a_riddle():
     served = {first_paragraph(text) for text in descriptions()}
     found = [
         f"{place}: {text[:60]}"
-        for place, text in docstrings()
+        for place, text in [*docstrings(), *attribute_docs()]
         if RIDDLES.match(text) and first_paragraph(text) not in served
     ]
 

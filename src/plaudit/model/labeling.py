@@ -52,7 +52,7 @@ class QueuedTask(Struct, frozen=True):
     is_on_hold: bool
     """The batch is staging, paused or cancelled."""
     reason: str | None
-    """Why the task is in review or quarantined."""
+    """Reason for which the task is in review or quarantined; None while it is open."""
 
 
 class Lease(Struct, frozen=True):

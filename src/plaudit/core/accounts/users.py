@@ -34,7 +34,7 @@ from plaudit.wire.manage import resources
 EMAIL_CHARS_MAX = 254
 """The longest address that mail can be sent to (RFC 5321)."""
 UPDATE_ATTEMPTS_MAX = 100
-"""How often a change is tried while others change the same user."""
+"""Times that a change is tried while others change the same user, before Unavailable is raised."""
 
 _BEFORE_ALL = (-(2**62), "")
 """Sorts before the (created_ms, user_id) of any user."""

@@ -171,7 +171,7 @@ class TypeRules(Struct, frozen=True, kw_only=True):
     """All that depends on an annotation's type. Types that no form asks for keep the defaults."""
 
     agreement: Mapping[Consolidate, Combine]
-    """How several answers become one, by the rule that the field names."""
+    """Function that makes one answer of several, by the rule that the field names."""
     stored: Store = refuse
     """Convert a value of the page to the stored form, None if empty; raises InvalidAnswer."""
     given: Store | None = None
@@ -184,9 +184,9 @@ class TypeRules(Struct, frozen=True, kw_only=True):
     widget: Callable[[Field], Widget] | None = None
     """The control that asks for a value; None for a type that no form asks people for."""
     chart: Callable[[Field], BarChart] | None = None
-    """How values are charted; None if they are too diverse to be counted."""
+    """Chart of the values; None if they are too diverse to be counted."""
     picks_responses: Callable[[Field], bool] = lambda field: False
-    """Whether values are responses of the turn: positions on the page, sources in the store."""
+    """True if values are responses of the turn: positions on the page, sources in the store."""
     preferred: Callable[[Field, Any, Sequence[str]], str | None] | None = None
     """`source_id` of the response that a value prefers, None for a tie."""
     why_below: Callable[[Field], float | None] = lambda field: None

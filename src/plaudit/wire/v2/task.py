@@ -17,7 +17,7 @@ from plaudit.wire.v2.resources import Batch, Project
 
 
 class MessageRole(StrEnum):
-    """Who speaks. The official client refuses any other."""
+    """Role of a message's author; the official client refuses any other word."""
 
     system = "system"
     user = "user"

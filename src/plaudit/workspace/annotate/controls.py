@@ -29,7 +29,7 @@ class Control(Struct, frozen=True, kw_only=True):
     kind: str
     """Variant of the widget."""
     is_beside_text: bool = False
-    """Whether it stands at the message that it is about, not in the grid of ratings."""
+    """True if it stands at the message that it is about, False for the grid of ratings."""
     address: str
     """JSON."""
     title: str
@@ -41,7 +41,7 @@ class Control(Struct, frozen=True, kw_only=True):
     """In the order of the screen. Those of a scale go from the first response to the second,
     whichever end of its values that is."""
     labels: list[Choice] = []
-    """What marked pieces of a text are called."""
+    """Labels that a marked piece of a text can be given; empty for other types."""
     offers: list[tuple[str, str]] = []
     """The answers beside a value: `not_applicable`, `cannot_assess`, each with its name."""
     chars_min: int = 0
@@ -53,7 +53,7 @@ class Control(Struct, frozen=True, kw_only=True):
     text_key: str = ""
     key: str
     is_number: bool = False
-    """Whether its values are numbers, though those of the page are texts."""
+    """True if its values are numbers; those that the page sends are texts."""
 
 
 def control_of(number: int, question: Question, display: Display) -> Control:

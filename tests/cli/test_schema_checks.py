@@ -6,7 +6,7 @@ import pytest
 
 from plaudit.store.engine import migrator
 from plaudit.store.engine.migrator import Migration
-from tests.cli.test_db_commands import assert_refused, damage, opened, run, store
+from tests.cli.test_db_commands import assert_refused, damage, opened
 from tests.support.harness import store_arguments
 
 __all__ = ["run", "store"]  # fixtures

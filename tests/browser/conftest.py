@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.annotators import AnnotationTeam
+from tests.support.harness import Server, World
 from tests.support.pages import chromium
+from tests.support.pages.annotation_page import AnnotatorTab
+
+Open = Callable[..., tuple[chromium.Remote, chromium.Seen]]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +51,20 @@ def open_context(
     yield open_one
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def team(tenant: World) -> AnnotationTeam:
+    return AnnotationTeam(tenant, guidelines="# Rules\n\nRead **both** to the end.")
+
+
+@pytest.fixture
+def annotator_tab(
+    team: AnnotationTeam, shared_server: Server, open_context: Open
+) -> Callable[..., AnnotatorTab]:
+    """Seat somebody at a browser."""
+
+    def seat(name: str = "Ann", **options: Any) -> AnnotatorTab:
+        return AnnotatorTab(open_context, shared_server, team, name, **options)
+
+    return seat

@@ -7,32 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.core.tasks.projects import change_project
 from tests.support.annotators import SECRETS, AnnotationTeam, make_content
-from tests.support.harness import Server, World, on_shared_sqlite
+from tests.support.harness import World, on_shared_sqlite
 from tests.support.pages import hostile_project
 from tests.support.pages.annotation_page import AnnotatorTab, tasks_of, values
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture
-def team(tenant: World) -> AnnotationTeam:
-    return AnnotationTeam(tenant, guidelines="# Rules\n\nRead **both** to the end.")
-
-
-@pytest.fixture
-def annotator_tab(
-    team: AnnotationTeam, shared_server: Server, open_context: Open
-) -> Callable[..., AnnotatorTab]:
-    """Seat somebody at a browser."""
-
-    def seat(name: str = "Ann", **options: Any) -> AnnotatorTab:
-        return AnnotatorTab(open_context, shared_server, team, name, **options)
-
-    return seat
 
 
 def test_a_task_is_annotated_by_mouse_and_the_official_client_reads_it(team, annotator_tab):
@@ -338,106 +320,6 @@ def test_nothing_that_the_browser_gets_tells_the_models_apart(team, annotator_ta
     told.append(json.dumps(page.evaluate("({...localStorage, ...sessionStorage})")))
 
     assert [word for text in told for word in SECRETS if word in text] == []
-
-
-@on_shared_sqlite
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.slow
-def test_axe_finds_nothing_on_the_pages_of_work(team, annotator_tab, scheme):
-    team.add(
-        make_content("`code`\n\n```python\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |", "$x^2$")
-    )
-    ann = annotator_tab(color_scheme=scheme)
-    found: list[str] = []
-
-    def look(what: str) -> None:
-        result = ann.page._run(lambda page: Axe().run(page, options=AXE), ann.page)
-        found.extend(
-            f"{what}: {one['id']} {[n['html'][:120] for n in one['nodes'][:3]]}"
-            for one in result.response["violations"]
-        )
-
-    ann.page.goto(ann.server.url + team.path)
-    look("queue")
-    ann.take()
-    ann.fill()
-    ann.pick("truthfulness", "1", 1)
-    look("task")
-    for key, name in (("?", "help"), ("s", "skip"), ("f", "flag"), ("g", "guidelines")):
-        ann.page.focus('[data-key="overall"] input')
-        ann.page.keyboard.press(key)
-        look(name)
-        ann.page.keyboard.press("Escape")
-    ann.page.set_viewport_size({"width": 390, "height": 844})
-    look("phone")
-    ann.submit()
-    ann.page.goto(f"{ann.server.url}{team.path}/mine")
-    look("mine")
-
-    assert found == []
-
-
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-
-
-@on_shared_sqlite
-def test_the_focus_goes_in_reading_order(team, annotator_tab):
-    team.add()
-    ann = annotator_tab(viewport={"width": 1440, "height": 900})
-    page = ann.take()
-    order = []
-
-    page.evaluate("document.activeElement.blur()")
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        order.append(page.evaluate(WHERE))
-        if order[-1] == "submit":
-            break
-
-    kept = list(dict.fromkeys(order))
-    assert kept == [
-        *("skip link", "head", "tools", "context", "response 1", "response 2"),
-        *("instruction_following", "truthfulness", "conciseness", "format", "safety", "overall"),
-        *("likert_value", "justification", "submit"),
-    ]
-
-
-WHERE = """() => {
-  const at = document.activeElement
-  if (at.id === 'submit') return 'submit'
-  if (at.matches('.skip')) return 'skip link'
-  const question = at.closest('[data-question]')
-  if (question) return question.dataset.key
-  const response = at.closest('.response')
-  if (response) return `response ${response.dataset.response}`
-  const places = [['header.bar', 'head'], ['#tools', 'tools'], ['.context', 'context']]
-  for (const [selector, name] of places)
-    if (at.closest(selector)) return name
-  return at.outerHTML.slice(0, 80)
-}"""
-
-
-@on_shared_sqlite
-@pytest.mark.parametrize("width", [720, 512, 390, 320])
-def test_nothing_is_lost_sideways_when_zoomed(team, annotator_tab, width):
-    team.add(make_content("w" * 400, "| " + " | ".join("abcdefgh") + " |\n" + "|---" * 8 + "|"))
-    ann = annotator_tab(viewport={"width": width, "height": 450})
-
-    page = ann.take()
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(OUTSIDE, width) == []
-
-
-OUTSIDE = """width => [
-    ...document.querySelectorAll('button, input, select, textarea, summary, a, h2, h3')
-  ]
-  .filter(one => one.getClientRects().length && !one.closest('.rendered, .sr-only, .skip'))
-  .filter(one => {
-    const box = one.getBoundingClientRect()
-    return box.right > width + 1 || box.left < -1
-  })
-  .map(one => one.outerHTML.slice(0, 100))"""
 
 
 def hostile_shift(world: World, texts: list[str], number: int) -> AnnotationTeam:

@@ -1,0 +1,126 @@
+"""The examples of the documents run, and answer what the documents show."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.builders import make_tasks
+from tests.support.harness import clean_environment, free_port
+from tests.test_docs import BIN, BLOCKS, DEFAULT_ADDRESS, Block
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A running `plaudit demo`; its address and key, as the examples need them."""
+    folder = tmp_path_factory.mktemp("demo")
+    port = free_port()
+    with (folder / "out").open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "plaudit", "demo", "--port", str(port)],
+            env=clean_environment(),
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield {"url": f"http://127.0.0.1:{port}", "PLAUDIT_KEY": _key_of(folder / "out", process)}
+    finally:
+        process.terminate()
+        process.wait(35)
+
+
+def _key_of(out: Path, process: subprocess.Popen[bytes]) -> str:
+    """The key that the demo prints, once it answers."""
+    for _ in range(300):
+        found = re.search(r"API key\s+(live_\w+)", out.read_text())
+        url = re.search(r"http://127\.0\.0\.1:\d+", out.read_text())
+        if found and url and _answers(url[0]):
+            return found[1]
+        assert process.poll() is None, out.read_text()
+        time.sleep(0.1)
+    raise AssertionError(out.read_text())
+
+
+def _answers(url: str) -> bool:
+    command = ["curl", "-sf", f"{url}/readyz"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def run(block: Block, environ: dict[str, str], folder: Path) -> str:
+    """Run a block of shell or Python as it stands, save for the address; return what it prints."""
+    if shutil.which("curl") is None:
+        pytest.skip("the examples use curl")
+    text = block.text.replace(DEFAULT_ADDRESS, environ.get("url", DEFAULT_ADDRESS))
+    command = {"sh": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
+    done = subprocess.run(
+        [*command[block.marks[0]], text],
+        env=clean_environment(**environ, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}"),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def differences(shown: Any, real: Any, at: str = "") -> list[str]:
+    """Where a shortened answer says something that the real one does not; "…" is anything."""
+    if shown == "…":
+        return []
+    if isinstance(shown, dict) and isinstance(real, dict):
+        missing = [f"{at}/{key} is not there" for key in shown.keys() - real.keys()]
+        return missing + [
+            one for key in shown.keys() & real.keys()
+            for one in differences(shown[key], real[key], f"{at}/{key}")
+        ]  # fmt: skip
+    if isinstance(shown, list) and isinstance(real, list) and len(shown) <= len(real):
+        pairs = zip(shown, real[: len(shown)], strict=True)
+        return [one for n, (s, r) in enumerate(pairs) for one in differences(s, r, f"{at}/{n}")]
+    return [] if shown == real else [f"{at} is {real!r}, not {shown!r}"]
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.marks[1:] == ("run",)], ids=str)
+def test_an_example_answers_what_the_document_shows(block, demo, tmp_path):
+    """A block marked `run` works against the demonstration; the answer after it is a part of it."""
+    following = [b for b in BLOCKS if b[:2] == (block.document, block.number + 1)]
+
+    printed = run(block, demo, tmp_path)
+
+    assert printed
+    if block.marks[0] == "sh":
+        answer = json.loads(re.split(r"(?<=\})(?=\{)", printed)[-1])
+        if following and following[0].marks == ("json", "answer"):
+            assert differences(json.loads(following[0].text), answer) == []
+        else:
+            assert "status_code" not in answer
+
+
+@pytest.mark.parametrize("name", sorted({b.document for b in BLOCKS if "operate" in b.marks}))
+@pytest.mark.slow
+def test_the_commands_for_operators_run_one_after_the_other(name, tmp_path):
+    """Blocks marked `operate` work in their order, in a folder with a file of tasks."""
+    rows = "\n".join(json.dumps(task) for task in make_tasks(3))
+    (tmp_path / "tasks.jsonl").write_text(rows + "\n")
+
+    for block in BLOCKS:
+        if block.document == name and "operate" in block.marks:
+            run(block, {}, tmp_path)
+
+    assert (tmp_path / "plaudit-data" / "plaudit.sqlite").exists()
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.marks[:1] == ("json",)], ids=str)
+def test_json_in_the_documents_is_json(block):
+    json.loads(block.text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -24,8 +23,9 @@ import pytest
 
 from tests.support.attachments import link_of, upload
 from tests.support.harness import free_port, on_sqlite_alone
+from tests.support.pages import chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = chromium.program()
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 
 

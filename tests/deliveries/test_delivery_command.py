@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -21,14 +19,14 @@ from tests.support.deliveries import (
     manifest_of,
     stored,
 )
+from tests.support.forked_process import forked_command
 from tests.support.harness import clean_environment, run_cli, store_arguments
 
 
 def deliver_in_another_process(world, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "plaudit", "deliver", *store_arguments(world.settings),
-         "--project", "project_123", "--name", "January", *arguments],
-        env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    return forked_command(
+        "deliver", *store_arguments(world.settings), "--project", "project_123",
+        "--name", "January", *arguments, environ=clean_environment(),
     )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database
 from plaudit.wire.v2.resources import ProjectDetail
+from tests.support.forked_process import forked_command
 
 T = TypeVar("T")
 
@@ -211,13 +212,9 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = settings.data / "serve.log"
         arguments = ["serve", *store_arguments(settings), "--port", str(self.port)]
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "plaudit", *arguments],
-                env=clean_environment(**environ),
-                stdout=log,
-                stderr=log,
-            )
+        self.process = forked_command(
+            *arguments, environ=clean_environment(**environ), log=self.log_path
+        )
         self._wait()
 
     def _wait(self) -> None:

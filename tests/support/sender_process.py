@@ -1,13 +1,8 @@
-"""A worker in a process of its own that can be killed, with short times: run by tests.
-
-Arguments: folder, database URL or "", waits between attempts, deadline and lease in seconds.
-"""
+"""A worker in a process of its own that can be killed, with short times: run by tests."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +12,13 @@ from plaudit.core.outbound.http_client import HttpClient
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.worker import Worker
-from tests.support.harness import ROOT, clean_environment
+from tests.support.forked_process import ForkedProcess
+from tests.support.harness import clean_environment
 from tests.support.network.receivers import LOOPBACK
 
 
 async def main(folder: str, database: str, waits: str, deadline_s: str, lease_s: str) -> None:
+    """Send what is due for ten minutes; without a URL the database is the folder's own."""
     settings = Settings(
         data=Path(folder),
         database=database or None,
@@ -39,6 +36,10 @@ async def main(folder: str, database: str, waits: str, deadline_s: str, lease_s:
     await asyncio.sleep(600)
 
 
+def _run(*arguments: str) -> None:
+    asyncio.run(main(*arguments))
+
+
 class Senders:
     """Worker processes that a test starts; those that are left are killed in the end."""
 
@@ -47,18 +48,11 @@ class Senders:
             str(settings.data), settings.database or "", waits, str(deadline_s), str(lease_s),
         ]  # fmt: skip
         self._log = settings.data / "senders.log"
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[ForkedProcess] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> ForkedProcess:
         """Start one more."""
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", __spec__.name, *self._arguments],
-                env=clean_environment(),
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-            )
+        process = ForkedProcess(_run, *self._arguments, environ=clean_environment(), log=self._log)
         self.processes.append(process)
         return process
 
@@ -78,7 +72,3 @@ def senders(settings: Settings, **kwargs: object) -> Iterator[Senders]:
         for process in made.processes:
             process.kill()
             process.wait(10)
-
-
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))

@@ -33,6 +33,7 @@ from tests.support.builders import (
     make_thread,
     make_turn,
 )
+from tests.support.forked_process import forked_command
 from tests.support.harness import World, clean_environment, on_sqlite_alone
 from tests.support.sample_tasks import (
     CREATED_AT,
@@ -282,10 +283,7 @@ def test_an_import_that_was_killed_is_finished_by_running_it_again(settings, tmp
     killed_at = []
     for org, goal in zip(orgs, (0, 1, 900), strict=True):
         arguments = ["import", *place(settings), "--org", org, "--format", "archive", str(path)]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "plaudit", *arguments],
-            env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        process = forked_command(*arguments, environ=clean_environment())
         while process.poll() is None and count_of(world, org) < goal:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)

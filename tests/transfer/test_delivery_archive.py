@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -26,6 +24,7 @@ from tests.support.deliveries import (
     start_delivery,
     stored,
 )
+from tests.support.forked_process import forked_command
 from tests.support.harness import clean_environment, store_arguments
 from tests.support.sample_tasks import archive_rows, mixed_tasks
 from tests.transfer.test_archive import lines_of
@@ -271,10 +270,9 @@ def test_an_import_that_was_killed_within_a_delivery_is_finished_by_running_it_a
     ]
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "plaudit", "import", *store_arguments(world.settings),
-         "--format", "archive", str(path)],
-        env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    process = forked_command(
+        "import", *store_arguments(world.settings), "--format", "archive", str(path),
+        environ=clean_environment(),
     )  # fmt: skip
     try:
         for _ in range(10_000):

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
@@ -22,6 +20,7 @@ from plaudit.store.tasks import tasks
 from plaudit.worker import Worker
 from tests.support.builders import make_thread
 from tests.support.databases.postgres_cluster import make_store, running
+from tests.support.forked_process import forked_command
 from tests.support.harness import World, clean_environment, run_cli, store_arguments
 from tests.support.labeling_project import LabelingProject
 from tests.support.network.receivers import LOOPBACK, OK, Receiver
@@ -44,13 +43,10 @@ ALLOWED = {"PLAUDIT_EGRESS_ALLOW": "127.0.0.0/8"}
 def worker_process(settings, *words, **environ):
     """`plaudit worker` in another process; killed in the end, if it is still there."""
     log = settings.data / "worker.log"
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "plaudit", "worker", *store_arguments(settings), *words],
-            env=clean_environment(**ALLOWED, **environ),
-            stdout=out,
-            stderr=out,
-        )
+    process = forked_command(
+        "worker", *store_arguments(settings), *words,
+        environ=clean_environment(**ALLOWED, **environ), log=log,
+    )  # fmt: skip
     try:
         yield process, log
     finally:

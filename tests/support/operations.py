@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from starlette.testclient import TestClient
-
 from plaudit import app
 from plaudit.api.http import problems
 from plaudit.api.http.metrics import Metrics
@@ -25,6 +23,7 @@ from plaudit.store.accounts import organizations, users
 from plaudit.store.datasets import attachments as attachments_store
 from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
+from tests.support.app_client import AppClient
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 
@@ -393,14 +392,14 @@ def add_ann_people(world: Any) -> None:
 
 
 @contextmanager
-def calling(world: World, key: str | None, *, address: str = "127.0.0.1") -> Iterator[TestClient]:
+def calling(world: World, key: str | None, *, address: str = "127.0.0.1") -> Iterator[AppClient]:
     """A client on loopback whose request ids are pinned, so that answers can be compared."""
     headers = {"X-Request-Id": "pinned"} | ({"Authorization": f"Bearer {key}"} if key else {})
     with world.connect(headers=headers, client=(address, 50000)) as client:
         yield client
 
 
-def ask(client: TestClient, operation: Operation, params: dict[str, Any], **kwargs: Any) -> Any:
+def ask(client: AppClient, operation: Operation, params: dict[str, Any], **kwargs: Any) -> Any:
     """Call an operation; each value goes into the path, the body or the query."""
     path = operation.path
     needed = NEEDED.get(operation.operation_id, {})

@@ -24,7 +24,7 @@ from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import Reject
 from plaudit.core.transfer.jobs import JobProgress
 from plaudit.errors import Problem, Unavailable
-from plaudit.store.engine import connect
+from plaudit.store.engine import connect, disk_space
 from plaudit.store.engine.engine import Database, Transaction, Work
 from plaudit.store.transfer.jobs import Job, JobState
 
@@ -105,7 +105,7 @@ class JobRun:
         try:
             private_files.make_folder(folder)
         except OSError as exc:
-            raise Unavailable("files cannot be kept now", detail=str(exc)) from exc
+            raise disk_space.unwritable(exc, "files cannot be kept now") from exc
         for path in folder.iterdir():
             with suppress(OSError):
                 if clock.now_ms() - path.stat().st_mtime * 1000 > SCRATCH_MS_MAX:

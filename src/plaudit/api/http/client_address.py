@@ -7,9 +7,13 @@ is that IPv4 address.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
+
+_PORT = re.compile(r"^(?:\[([0-9A-Fa-f:.]+)\]|([\d.]+))(?::\d+)?$", re.ASCII)
+"""Address with a port or in brackets, as some proxies write it."""
 
 OWNED = (32, 64)
 """Prefixes of IPv4 and IPv6 of what one customer owns whole: an address, a /64 network."""
@@ -31,7 +35,7 @@ def client_network(
     host = peer_address(scope)
     forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
     for hop in reversed(forwarded.decode("latin-1").split(",") if forwarded else []):
-        address = _address(hop.strip())
+        address = _address(_PORT.sub(r"\1\2", hop.strip()))
         if address is None or not _is_in(host, trusted):
             break
         host = str(address)

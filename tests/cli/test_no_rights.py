@@ -42,6 +42,20 @@ def test_a_folder_that_is_another_s_is_named_in_one_line(world: World, command, 
 
 
 @on_sqlite_alone
+@pytest.mark.parametrize("name", ["plaudit.sqlite", "secret"])
+def test_a_file_of_the_store_that_is_another_s_is_named_in_one_line(world: World, name):
+    path = world.settings.data / name
+
+    with without_rights(path):
+        done = run_cli("keys", "list", "--data", str(world.settings.data))
+
+    assert done.returncode == 1
+    assert str(path) in done.stderr
+    assert "Permission denied" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@on_sqlite_alone
 def test_a_file_to_import_that_is_another_s_is_named_in_one_line(world: World, tmp_path):
     folder = tmp_path / "theirs"
     folder.mkdir()

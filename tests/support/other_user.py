@@ -13,12 +13,13 @@ _DAC_OVERRIDE, _DAC_READ_SEARCH = 1, 2
 
 
 @contextmanager
-def without_rights(folder: Path) -> Iterator[None]:
-    """Take from this thread, and threads that it starts, the right to enter a folder.
+def without_rights(path: Path) -> Iterator[None]:
+    """Take from this thread, and threads that it starts, the right to open a folder or a file.
 
-    Root may enter every folder by two capabilities, which a thread can put aside (capset(2)).
+    Root may open everything by two capabilities, which a thread can put aside (capset(2)).
     """
-    folder.chmod(0)
+    mode = path.stat().st_mode
+    path.chmod(0)
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_VERSION_3, 0)
     before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then the upper halves
@@ -31,4 +32,4 @@ def without_rights(folder: Path) -> Iterator[None]:
         yield
     finally:
         libc.capset(header, before)
-        folder.chmod(0o700)
+        path.chmod(mode)

@@ -84,7 +84,8 @@ def load(path: Path) -> ServerSecret:
             f"the secret file {path} is missing; copy it from where the store was made"
         ) from exc
     except (OSError, UnicodeDecodeError) as exc:
-        raise Misconfigured(f"the secret file {path} cannot be read") from exc
+        reason = exc.strerror if isinstance(exc, OSError) else "it is no text"
+        raise Misconfigured(f"the secret file {path} cannot be read: {reason}") from exc
     if mode & 0o077:
         raise Misconfigured(f"the secret file {path} is open to others; run 'chmod 600' on it")
     try:

@@ -244,7 +244,11 @@ def require_safe_version(version: str) -> None:
 def _connect(path: Path, flags: int) -> apsw.Connection:
     name = str(path)
     try:
-        if disk_space.is_read_only(path.parent) and not _log_of(path).exists():
+        is_read_only = disk_space.is_read_only(path.parent)
+        needed = os.R_OK if is_read_only else os.R_OK | os.W_OK
+        if path.exists() and not os.access(path, needed, effective_ids=True):
+            raise StoreRefused(f"cannot open {path}: Permission denied")
+        if is_read_only and not _log_of(path).exists():
             # Without its log a file can be read as it is; SQLite would have to make one.
             name, flags = f"{path.absolute().as_uri()}?immutable=1", flags | apsw.SQLITE_OPEN_URI
         connection = apsw.Connection(name, flags=flags)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -10,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx2
@@ -77,20 +80,37 @@ def as_sent_to_host(request: httpx2.Request) -> None:
         request.headers["Origin"] = f"https://{HOST}"
 
 
-def replaced(text: str, folder: Path) -> str:
-    """A printed text for a folder of the test's own, and for a user that every machine has.
+@cache
+def switch_user() -> str | None:
+    """Command that runs another as a user that every machine has; None if we cannot switch.
 
-    The user may read what the tests' own Python needs, wherever that lies; only root can switch.
+    Only root can. The user may read what the tests' own Python needs, wherever that lies.
     """
+    if shutil.which("setpriv") is None or os.geteuid() != 0:
+        return None
+    reading = "--inh-caps=+dac_read_search --ambient-caps=+dac_read_search"
+    for caps in (reading, ""):
+        command = f"setpriv --reuid=nobody --regid={nobodys_group()} --clear-groups {caps} --"
+        probe = [*command.split(), str(BIN / "plaudit"), "--version"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return command
+    return None
+
+
+def nobodys_group() -> str:
+    return grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
+
+
+def replaced(text: str, folder: Path) -> str:
+    """A printed text for a folder of the test's own, and for nobody, or us, as the user."""
     text = text.replace("/var/lib/plaudit", str(folder / "plaudit"))
     text = text.replace("/opt/plaudit/bin/plaudit", str(BIN / "plaudit"))
     text = re.sub(r"^useradd .*$", "", text, flags=re.M)
-    if os.geteuid() != 0:
+    switch = switch_user()
+    if switch is None:
         return text.replace("-o plaudit -g plaudit ", "").replace("runuser -u plaudit -- ", "")
-    reading = "--inh-caps=+dac_read_search --ambient-caps=+dac_read_search"
-    switch = f"setpriv --reuid=nobody --regid=nogroup --clear-groups {reading} -- "
-    text = text.replace("-o plaudit -g plaudit ", "-o nobody -g nogroup ")
-    return text.replace("runuser -u plaudit -- ", switch)
+    text = text.replace("-o plaudit -g plaudit ", f"-o nobody -g {nobodys_group()} ")
+    return text.replace("runuser -u plaudit -- ", f"{switch} ")
 
 
 def run_shell(text: str, folder: Path) -> str:
@@ -120,7 +140,7 @@ def start_nginx(folder: Path, port: int, behind: int) -> subprocess.Popen[bytes]
     server = NGINX.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     server = server.replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
     server = re.sub(r"/etc/ssl/feedback\.\w+", str(folder / f"{HOST}.pem"), server)
-    user = "user nobody nogroup;" if os.geteuid() == 0 else ""
+    user = f"user nobody {nobodys_group()};" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user, server=server))
     return subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)])
 
@@ -171,7 +191,7 @@ def wait_until_ready(service: Service, processes: list[subprocess.Popen[bytes]])
 
 
 def test_the_printed_commands_leave_a_store_of_the_service_s_user(service):
-    owner = "nobody" if os.geteuid() == 0 else service.folder.owner()
+    owner = service.folder.owner() if switch_user() is None else "nobody"
 
     assert [path.name for path in service.data.rglob("*") if path.owner() != owner] == []
     assert service.data.parent.stat().st_mode & 0o777 == 0o700

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.common import names
+from plaudit.core.common import look_alikes, names
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.datasets.datasets import AttachedFile, NewTask
 from plaudit.core.deliveries import schemas
@@ -27,6 +27,7 @@ from plaudit.model.deliveries import (
     DatasetTaskRow,
     DeliverySchemaRow,
 )
+from plaudit.store.common.names import Named
 from plaudit.store.datasets import datasets as datasets_store
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import schemas as schemas_store
@@ -172,7 +173,15 @@ class DatasetImport:
                 return "unchanged", stored
             if stored.name != stored.dataset_id:
                 raise Conflict(f"dataset {declared.id!r} is stored with other values")
-            if not await datasets_store.update_dataset(tx, wanted, names.check_name(wanted.name)):
+            name_key = names.check_name(wanted.name)
+            await look_alikes.refuse_twin(
+                tx,
+                Named.dataset,
+                self._environment_id,
+                name_key,
+                own=names.normalize_name(stored.name),
+            )
+            if not await datasets_store.update_dataset(tx, wanted, name_key):
                 raise Conflict(f"there is a dataset named {wanted.name!r} already")
             return "updated", wanted
 

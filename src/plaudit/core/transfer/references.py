@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import msgspec
 
 from plaudit import clock
-from plaudit.core.common import names
+from plaudit.core.common import look_alikes, names
 from plaudit.core.tasks import batches, work_queue
 from plaudit.core.tasks.projects import (
     apply_settings,
@@ -22,6 +22,7 @@ from plaudit.core.tasks.projects import (
 )
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
+from plaudit.store.common.names import Named
 from plaudit.store.engine.engine import Transaction, Write
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import projects
@@ -169,6 +170,14 @@ class ProjectReferences:
         name_key = names.check_name(wanted.name)
 
         async def work(tx: Transaction) -> None:
+            if wanted.name != stored.name:
+                await look_alikes.refuse_twin(
+                    tx,
+                    Named.project,
+                    self._environment_id,
+                    name_key,
+                    own=names.normalize_name(stored.name),
+                )
             if not await projects.update_project(tx, wanted, name_key):
                 raise Conflict(f"there is a project named {wanted.name!r} already")
             await apply_settings(tx, stored, wanted)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
+from plaudit.model.labeling import WorkState
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.tasks import TaskCursor, TaskFilter, keys_sql
+
+OPENING_BYTES = 32_768
+"""Bytes that are read of a task's conversation for its excerpt."""
 
 
 class TaskSummary(Struct, frozen=True):
@@ -58,3 +64,30 @@ async def list_summaries(
         key=lambda task: (task.completed_ms or 0 if where.is_by_completion else 0, task.seq)
     )
     return summaries
+
+
+async def list_openings(tx: Transaction, project_key: int, seqs: Sequence[int]) -> dict[int, bytes]:
+    """The first OPENING_BYTES of tasks' conversations by sequence number.
+
+    That is the delivered one of a completed task, else the prepared one. Tasks that have none are
+    left out, and so are those in quarantine.
+    """
+    # No task has 0: a page runs the same statements for nothing as for many.
+    listed, args = value_lists.in_list("seq", seqs or (0,))
+    rows = await tx.all(
+        "SELECT t.seq, CASE WHEN t.status = :completed"
+        f" THEN substr(b.body, 1, {OPENING_BYTES}) ELSE substr(c.content, 1, {OPENING_BYTES}) END"
+        " FROM task AS t"
+        " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
+        " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"
+        " LEFT JOIN task_work AS w ON w.project_key = t.project_key AND w.seq = t.seq"
+        f" WHERE t.project_key = :project_key AND t.seq IN {listed}"
+        " AND (w.state IS NULL OR w.state <> :quarantined)",
+        args
+        | {
+            "project_key": project_key,
+            "completed": TaskStatus.completed.code,
+            "quarantined": WorkState.quarantined.value,
+        },
+    )
+    return {seq: bytes(opening) for seq, opening in rows if opening is not None}

@@ -16,7 +16,7 @@ from plaudit.core.common import names
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import task_work
 from plaudit.core.labeling.submissions import content_of
-from plaudit.core.tasks import lifecycle, listing
+from plaudit.core.tasks import excerpts, lifecycle, listing
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.core.tasks.listing import TaskQuery
 from plaudit.core.tasks.resolve import ScopeNames
@@ -95,6 +95,7 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
         except InvalidContent as problem:
             form_error = FormError.from_problem(problem)
         batch_names = await _batch_names(tx, project, rows)
+        prompts = await excerpts.list_excerpts(tx, project.project_key, [row.seq for row in rows])
         listed = await batches.list_batches(
             tx,
             project.environment_id,
@@ -106,6 +107,7 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
         "project": project,
         "rows": rows,
         "batch_names": batch_names,
+        "excerpts": prompts,
         "batches": listed,
         "statuses": list(STORED_STATUSES),
         "filters": filters,

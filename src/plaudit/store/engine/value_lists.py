@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 SELECTS_MAX = 250
 """Values per `union_all`; SQLite takes up to 500 SELECTs in one statement."""
+
+_PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
 def in_list(prefix: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
@@ -26,12 +29,13 @@ def union_all(select: str, **columns: Sequence[object]) -> tuple[str, dict[str, 
     `:number` for the row's index.
     """
     count = len(next(iter(columns.values())))
+    pieces = _PARAMETER.split(select)  # texts, with the names of parameters between them
+    names = pieces[1::2]
     selects = []
     for number in range(count):
-        text = select.replace(":number", str(number))
-        for name in columns:
-            text = text.replace(f":{name}", f":{name}_{number}")
-        selects.append(text)
+        words = {"number": str(number)} | {name: f":{name}_{number}" for name in columns}
+        pieces[1::2] = [words.get(name, f":{name}") for name in names]
+        selects.append("".join(pieces))
     args = {
         f"{name}_{number}": value
         for name, values in columns.items()

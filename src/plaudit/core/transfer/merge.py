@@ -26,7 +26,7 @@ from plaudit.core.tasks.lifecycle import CLOSED
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import RunAgain, Transaction
-from plaudit.store.tasks import batches, projects, tasks, unique_ids
+from plaudit.store.tasks import annotation_locators, batches, projects, tasks, unique_ids
 from plaudit.store.tasks import work_queue as work_queue_store
 from plaudit.wire.v2 import render, size_limits
 from plaudit.wire.v2.parse import ReadTask
@@ -151,7 +151,7 @@ async def merge(
             await _insert(tx, environment_id, project_key, fresh[project_key])
     # Last, because a batch whose last stored task ends here may have got new ones.
     for project_key, batch_id in sorted(ended):
-        await _complete_batch_if_done(tx, project_key, batch_id)
+        await _complete_batch_if_done(tx, environment_id, project_key, batch_id)
     return [results[task.read.task.task_id] for task in incoming]
 
 
@@ -251,18 +251,18 @@ async def _insert(
     next_ms = 0
     if any(task.needs_completion_time for task in incoming):
         next_ms = await projects.next_completion_time(tx, project_key, clock.now_ms())
-    rows, annotation_locators = [], []
+    rows, locators = [], []
     for task_seq, task in enumerate(incoming, first_seq):
         rows.append(
             _row(task, task_seq, next_ms if task.needs_completion_time else task.read.completed_ms)
         )
-        annotation_locators += [
+        locators += [
             (hash_annotation_id(annotation_id), project_key, task_seq)
             for annotation_id in task.read.foreign_annotation_ids
         ]
     await tasks.insert_tasks(tx, environment_id, rows)
-    if annotation_locators:
-        await tasks.insert_annotation_locators(tx, environment_id, annotation_locators)
+    if locators:
+        await annotation_locators.insert_annotation_locators(tx, environment_id, locators)
     await work_queue.open_work(tx, incoming[0].project, rows)
 
 
@@ -318,7 +318,7 @@ async def _merge_stored(
         await tasks.delete_body(tx, stored.project_key, stored.seq)
         if wanted.body is not None:
             await tasks.insert_body(tx, stored.project_key, stored.seq, wanted.body, wanted.patches)
-        await tasks.insert_annotation_locators(
+        await annotation_locators.insert_annotation_locators(
             tx,
             environment_id,
             [
@@ -333,10 +333,12 @@ async def _merge_stored(
     return "updated"
 
 
-async def _complete_batch_if_done(tx: Transaction, project_key: int, batch_id: str) -> None:
+async def _complete_batch_if_done(
+    tx: Transaction, environment_id: str, project_key: int, batch_id: str
+) -> None:
     counts = await batches.add_progress(tx, project_key, batch_id, {})
     if counts[TaskStatus.pending] == 0:
-        await batches.complete_batch(tx, project_key, batch_id, clock.now_ms())
+        await batches.complete_batch(tx, environment_id, batch_id, clock.now_ms())
 
 
 def _compare(stored: StoredTask, incoming: IncomingTask, *, replace: bool) -> ImportResult:

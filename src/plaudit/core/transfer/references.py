@@ -178,7 +178,7 @@ class ProjectReferences:
                 counts = await batches_store.add_progress(tx, batch.project_key, batch.batch_id, {})
                 if counts[TaskStatus.pending] == 0 and any(counts.values()):
                     await batches_store.complete_batch(
-                        tx, batch.project_key, batch.batch_id, clock.now_ms()
+                        tx, batch.environment_id, batch.batch_id, clock.now_ms()
                     )
 
         if self._undeclared:

@@ -1,4 +1,4 @@
-"""SQL for a list of values in one statement: parameters of an IN, and one SELECT for each value."""
+"""SQL for lists in one statement: parameters of an IN, a SELECT for each value, ranges merged."""
 
 from __future__ import annotations
 
@@ -42,3 +42,14 @@ def union_all(select: str, **columns: Sequence[object]) -> tuple[str, dict[str, 
         for number, value in enumerate(values)
     }
     return " UNION ALL ".join(selects), args
+
+
+def merge(ranges: Sequence[str], order: str) -> str:
+    """The first `:row_limit` rows of several SELECTs that an index has in this order each.
+
+    PostgreSQL would read each to its end and sort, were there no limit inside.
+    """
+    tail = f" ORDER BY {order} LIMIT :row_limit"
+    if len(ranges) > 1:
+        ranges = [f"SELECT * FROM ({one}{tail}) AS part" for one in ranges]
+    return f"{' UNION ALL '.join(ranges)}{tail}"

@@ -60,6 +60,9 @@ one_engine = on_sqlite_alone
 on_shared_sqlite = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
 """For what concerns neither engine, in tests that share a store."""
 
+on_shared_postgres = pytest.mark.parametrize("shared_engine", ["postgres"], indirect=True)
+"""For what PostgreSQL alone does, in tests that share a store."""
+
 above_the_store = on_shared_sqlite
 """`one_engine` for tests that share a store."""
 

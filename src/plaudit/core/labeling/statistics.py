@@ -123,9 +123,9 @@ async def pace(tx: Transaction, project: ProjectRow, now_ms: int) -> CompletionP
     """Count the completions by day, over the DAYS days to now or to the last completion."""
     first = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
     newest = await recent_completions.list_latest_completions(tx, project.project_key, limit=1)
-    is_past = bool(newest) and newest[0].completed_ms < first
+    is_past = bool(newest) and newest[0].at_ms < first
     if is_past:
-        first = (newest[0].completed_ms // DAY_MS - DAYS + 1) * DAY_MS
+        first = (newest[0].at_ms // DAY_MS - DAYS + 1) * DAY_MS
     counts = await statistics.count_completed_by_day(
         tx, project.project_key, since_ms=first, most=COUNTED_MAX
     )

@@ -83,10 +83,9 @@ async def _all_lines(
         ]
     for project in listed:
         yield archive_line("project", _encode(resources.archived_project(project)))
+    owners = {project.project_key: project for project in listed}
     async for batch in _batches(db, environment_id):
-        owner = next(
-            (project for project in listed if project.project_key == batch.project_key), None
-        )
+        owner = owners.get(batch.project_key)
         if owner is None:
             continue  # its project was created after the list was taken
         yield archive_line("batch", _encode(resources.batch(batch, owner.project_id)))

@@ -150,6 +150,7 @@ class Importer:
         self._chunk_bytes = 0
         self._locked_projects: set[int] = set()
         self._writing: asyncio.Task[None] | None = None
+        self._writing_ids: frozenset[str] = frozenset()
 
     async def run(self, sources: Iterable[Source]) -> Summary:
         """Import every source; rejected rows go to `on_reject`, all others are stored.
@@ -208,12 +209,16 @@ class Importer:
                 "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
             )
         check_url_length(task.callback_url, "/callback_url")
-        await self._references.check_batch_project(task.batch, task.project, self._project_name)
+        if task.task_id in self._chunk or task.task_id in self._writing_ids:
+            await self._flush()
+            await self._await_writing()
+        # Before anything is created for it: a task that is refused leaves nothing behind.
+        prepared = merge.prepare(parsed, clock.now_ms())
+        await self._references.check_creatable(task, self._project_name)
         project = await self._references.project_for(task.project, self._project_name)
         batch = await self._references.batch_for(task.batch, project)
-        if task.task_id in self._chunk:
-            await self._flush()
-        incoming = merge.prepare(parsed, project, batch, clock.now_ms())
+        is_restored = self._references.is_restored(batch)
+        incoming = merge.place(prepared, project, batch, is_restored_batch=is_restored)
         self._chunk[task.task_id] = _PendingTask(incoming, file, entry.line, entry.pointer)
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
@@ -242,12 +247,13 @@ class Importer:
         if self._in_one_transaction:
             await self._write(chunk)
         else:
+            self._writing_ids = frozenset(pending.incoming.read.task.task_id for pending in chunk)
             self._writing = asyncio.create_task(self._write(chunk))
             await asyncio.sleep(0)
 
     async def _await_writing(self) -> None:
         if self._writing is not None:
-            writing, self._writing = self._writing, None
+            writing, self._writing, self._writing_ids = self._writing, None, frozenset()
             await writing
 
     async def _write(self, chunk: list[_PendingTask]) -> None:

@@ -78,7 +78,7 @@ class ErrorForm(Struct):
 
 
 async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}/tasks: one page of filtered tasks in order of creation."""
+    """GET /projects/{project_id}/tasks: one page of filtered tasks."""
     query = request.query
     filters = {name: value for name in query.__struct_fields__ if (value := getattr(query, name))}
     token = filters.pop("next_token", None)
@@ -112,7 +112,10 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
         "statuses": list(STORED_STATUSES),
         "filters": filters,
         "is_filtered": bool(filters),
-        "is_scanned": bool({"created_after", "created_before"} & filters.keys()),
+        "is_scanned": all(
+            {f"{time}_after", f"{time}_before"} & filters.keys()
+            for time in ("created", "completed")
+        ),
         "scanned_max": listing.SCANNED_MAX,
         "following": None
         if following is None
@@ -143,12 +146,12 @@ async def _list_page(
             status=status,
             completed_after=times["completed_after"],
             completed_before=times["completed_before"],
+            created_after=times["created_after"],
+            created_before=times["created_before"],
             limit=PAGE_MAX,
             next_token=token,
             opts=0,
         ),
-        created_after=times["created_after"],
-        created_before=times["created_before"],
     )
 
 

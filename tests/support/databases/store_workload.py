@@ -9,6 +9,7 @@ import re
 from plaudit.core.datasets import attachments
 from plaudit.core.deliveries import builder, task_selection
 from plaudit.core.labeling import (
+    answer_samples,
     leases,
     review_decisions,
     review_queue,
@@ -206,7 +207,7 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
     await statistics.progress(tx, project)
     await statistics.list_unasked(tx, project)
     await statistics.pace(tx, project, FAR // 10**6)
-    await statistics.last_answers(tx, project)
+    await answer_samples.load_sample(tx, project)
     organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
     await task_work.get_task_work(tx, task, organization_id)
     words = resolve.ScopeNames(project_id=project.project_id)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from plaudit.core.labeling import task_work
 from plaudit.model.core import STORED_STATUSES, ProjectRow, TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import statistics
+from plaudit.store.labeling import flags, statistics
 from plaudit.store.tasks import projects, recent_completions, work_queue
 
 COUNTED_MAX = 100_000
 """The most rows that are counted; a count of it means that many or more."""
 UNASKED_MAX = 10
+SKIPPED_MAX = 1000
+"""The most tasks somebody skipped that are looked through to count those skipped by all."""
 DAYS = 30
 DAY_MS = 24 * 3600 * 1000
 
@@ -25,7 +28,9 @@ class ProjectProgress(Struct, frozen=True, kw_only=True):
 
     Each is counted up to COUNTED_MAX. `held` are leases that run at this moment, `waiting` tasks
     with a free slot. `unasked` are pending tasks that nobody is given, for nothing is asked about
-    them: they have no conversation, or one that the form asks nothing about.
+    them: they have no conversation, or one that the form asks nothing about. `flagged` are tasks
+    in any status with flags that no manager has seen, `skipped` those that are skipped by all
+    (task_work.py), with `has_more_skipped` perhaps more.
     """
 
     statuses: dict[TaskStatus, int]
@@ -34,6 +39,9 @@ class ProjectProgress(Struct, frozen=True, kw_only=True):
     in_review: int
     quarantined: int
     unasked: int
+    flagged: int
+    skipped: int
+    has_more_skipped: bool
 
 
 class CompletionPace(Struct, frozen=True):
@@ -51,6 +59,7 @@ class CompletionPace(Struct, frozen=True):
 async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
     """Count a project's tasks and the work on them."""
     key = project.project_key
+    skipped = await task_work.list_skipped(tx, project, limit=SKIPPED_MAX)
     statuses = {
         status: await projects.count_tasks(tx, key, status, COUNTED_MAX)
         for status in STORED_STATUSES
@@ -64,6 +73,9 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
             tx, key, WorkState.quarantined, most=COUNTED_MAX
         ),
         unasked=await statistics.count_unasked(tx, key, most=COUNTED_MAX),
+        flagged=await flags.count_flagged(tx, key, most=COUNTED_MAX),
+        skipped=len(skipped.rows),
+        has_more_skipped=skipped.last_seq is not None,
     )
 
 

@@ -214,6 +214,27 @@ def world_of_sqlite(sqlite_settings):
     world.close()
 
 
+def test_programs_offer_a_task_once_and_are_told_who_else_has_it(labeling):
+    skipped_id, held_id = labeling.create(2)
+    for _ in range(2):
+        skip(labeling, "ann")
+    assert labeling.take("ben").seq == labeling.task(skipped_id).seq
+    skip_again = labeling.take("ben")  # the other one, which he keeps
+    labeling.do(task_notes.skip, labeling.resume(labeling.lease_on(skipped_id, "ben")), reason="no")
+    assert skip_again.seq == labeling.task(held_id).seq
+
+    with labeling.world.client() as client:
+        answers = [
+            client.post(f"/manage/v1/tasks/{task_id}/offer")
+            for task_id in (skipped_id, skipped_id, held_id, "absent")
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 409, 409, 404]
+    assert answers[0].json()["task_id"] == skipped_id
+    assert labeling.lease_on(skipped_id, "ann").status is LeaseStatus.released
+    assert labeling.lease_on(held_id, "ann").status is LeaseStatus.skipped
+
+
 def test_two_managers_offer_a_task_once(labeling, at_once):
     for _ in range(ROUNDS):
         [seq] = seqs_of(labeling, labeling.create())

@@ -14,7 +14,7 @@ import msgspec
 from plaudit import ids
 from plaudit.core.labeling import leases, task_work
 from plaudit.errors import Conflict, InvalidContent, LimitReached
-from plaudit.model.core import ProjectRow
+from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import LeaseRef, LeaseStatus, TaskNote, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags, skips
@@ -113,6 +113,14 @@ async def offer_again(
     ]
     await notes_store.insert_notes(tx, notes)
     return offered
+
+
+async def offer_task_again(
+    tx: Transaction, project: ProjectRow, task: StoredTask, user_id: str
+) -> None:
+    """Offer one task again; raises Conflict if it is not skipped by all any more."""
+    if not await offer_again(tx, project, [task.seq], user_id):
+        raise Conflict("the task is not skipped by everybody, or somebody has it meanwhile")
 
 
 async def report_sensitive(

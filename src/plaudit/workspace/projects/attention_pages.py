@@ -113,8 +113,7 @@ async def offer_task(
 ) -> Redirect:
     """POST …/tasks/{task_id}/offer: offer a task again to those who skipped it; raises Conflict."""
     project, task = await get_task(context.tx, request)
-    if not await task_notes.offer_again(context.tx, project, [task.seq], request.user.user_id):
-        raise Conflict("this task is not skipped by everybody any more")
+    await task_notes.offer_task_again(context.tx, project, task, request.user.user_id)
     await context.note("task", task.task_id, project_key=task.project_key)
     return _to_list(request, SKIPPED, "The task is offered again to those who skipped it.")
 
@@ -131,7 +130,7 @@ async def offer_page(
         context.tx, project, [row.seq for row in found.rows], request.user.user_id
     )
     if not offered:
-        raise Conflict("none of these tasks is skipped by everybody any more")
+        raise Conflict("none of these tasks is still skipped by everybody")
     await context.note_many(
         "task", [row.task_id for row in offered], project_key=project.project_key
     )

@@ -12,6 +12,7 @@ import sys
 import apsw
 import pytest
 
+from plaudit.core.labeling import statistics, task_notes
 from plaudit.errors import StoreRefused
 from plaudit.model.core import TaskStatus
 from plaudit.settings import Settings
@@ -246,6 +247,27 @@ def test_tasks_that_wait_are_kept_by_the_migration_that_marks_undecided_ones(wor
     assert world.run(checks.violations(world.db)) == {}
     labeling.set(overlap=1)
     assert labeling.follow_settings() == 1
+
+
+def test_flags_and_skips_of_before_are_counted_by_the_migration_that_lists_them(world_of_sqlite):
+    world = world_of_sqlite
+    labeling = LabelingProject(world)
+    labeling.create(2)
+    for note in ("a", "b"):
+        lease = labeling.take("ann")
+        labeling.do(task_notes.flag, lease, reason="flagged", note=note)
+        labeling.do(task_notes.skip, lease, reason="no")
+    name = next(name for name in NAMES if name.startswith("0010"))
+    file = apsw.Connection(str(world.settings.data / connect.FILE_NAME))
+    file.execute("DROP INDEX task_work_skipped; ALTER TABLE task_work DROP COLUMN is_skipped")
+    file.execute("DROP TABLE task_flag; DELETE FROM schema_migration WHERE name = ?", (name,))
+    file.close()
+
+    assert connect.prepare(world.settings) == [name]
+
+    assert world.run(checks.violations(world.db)) == {}
+    progress = labeling.write(lambda tx: statistics.progress(tx, labeling.project))
+    assert (progress.flagged, progress.skipped) == (2, 2)
 
 
 @pytest.fixture

@@ -45,8 +45,12 @@ ACROSS = {
 }
 """Functions of the store that speak of all projects at once, and why they may."""
 
-FILLING = {"0006_work.sql": "INSERT INTO task_work"}
-"""Statements of migrations that fill a new table, which is not cut yet, from all projects."""
+FILLING = {
+    "0006_work.sql": ("INSERT INTO task_work",),
+    "0011_attention.sql": ("INSERT INTO task_flag", "UPDATE task_work SET is_skipped = 1\n"),
+}
+"""Statements of migrations that fill a new table, which is not cut yet, or a new column, from all
+projects."""
 
 HOT = {
     "list_tasks", "get_task", "find_task", "change_status", "insert_body", "delete_body",
@@ -176,7 +180,7 @@ def test_the_migrations_use_nothing_that_is_banned():
     for dialect in (migrator.SQLITE, migrator.POSTGRES):
         for migration in migrator.migrations(dialect):
             for statement in migration.statements:
-                if not statement.startswith(FILLING.get(migration.name, "\0")):
+                if not statement.startswith(FILLING.get(migration.name, ())):
                     assert statement_faults(statement) == [], migration.name
 
 
@@ -184,7 +188,7 @@ def test_every_statement_says_which_shard_it_is_for(ran):
     faults = {
         one.sql: statement_faults(one.sql)
         for one in ran
-        if one.function not in ACROSS and not one.sql.startswith(tuple(FILLING.values()))
+        if one.function not in ACROSS and not one.sql.startswith(sum(FILLING.values(), ()))
     }
 
     assert {sql: found for sql, found in faults.items() if found} == {}

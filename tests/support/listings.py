@@ -134,6 +134,9 @@ class Furnished:
         project.decide(review_decisions.send_back, *arguments, comment="Again.")
         reporter_id = f"reporter_{number}"
         project.do(task_notes.report_sensitive, project.take(reporter_id), kind="violence")
+        lease = project.take(user_id)
+        project.do(task_notes.flag, lease, reason="odd")
+        project.do(task_notes.skip, lease, reason="hard")
 
     def _task_of(self, lease) -> str:
         async def work(tx):

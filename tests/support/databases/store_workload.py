@@ -9,6 +9,7 @@ import re
 from plaudit.core.datasets import attachments
 from plaudit.core.deliveries import builder, task_selection
 from plaudit.core.labeling import (
+    answer_samples,
     leases,
     review_decisions,
     review_queue,
@@ -32,6 +33,7 @@ from plaudit.store.common import audit, idempotency
 from plaudit.store.datasets.attachments import find_attachments
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks, epochs
+from plaudit.store.labeling import flags, skips
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import task_summaries, tasks
@@ -148,6 +150,7 @@ def put_through_work(world: World) -> None:
     labeling.draft(lease, 1, [])
     labeling.do(leases.heartbeat, lease, active_ms=1)
     labeling.do(task_notes.flag, lease, reason="odd")
+    flagged = lease
     labeling.do(leases.release, lease)
     lease = labeling.resume(lease)
     labeling.submit(lease)
@@ -170,7 +173,13 @@ def put_through_work(world: World) -> None:
     labeling.write(lambda tx: submissions.list_recent(tx, labeling.project, "ann"))
     labeling.move(lifecycle.reopen_task, first)
     labeling.age(labeling.take("ben"))
-    labeling.do(task_notes.skip, labeling.take("cem"), reason="hard")
+    lease = labeling.take("cem")
+    labeling.do(task_notes.skip, lease, reason="hard")
+    labeling.write(lambda tx: task_notes.offer_again(tx, labeling.project, [lease.seq], "rev"))
+    labeling.write(lambda tx: skips.release_skipped(tx, project_key, [lease.seq]))
+    labeling.write(
+        lambda tx: task_notes.see_flags(tx, labeling.project, flagged.seq, "rev", until_ms=FAR)
+    )
     labeling.set(review="none")
     lease = labeling.take("dan")
     labeling.submit(lease)
@@ -206,7 +215,9 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
     await statistics.progress(tx, project)
     await statistics.list_unasked(tx, project)
     await statistics.pace(tx, project, FAR // 10**6)
-    await statistics.last_answers(tx, project)
+    await answer_samples.load_sample(tx, project)
+    await task_work.list_flagged(tx, project, after_seq=0, limit=10)
+    await flags.find_flagged_ms(tx, project.project_key, 1)
     organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
     await task_work.get_task_work(tx, task, organization_id)
     words = resolve.ScopeNames(project_id=project.project_id)

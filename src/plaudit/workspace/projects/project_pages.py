@@ -10,7 +10,7 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
-from plaudit.core.labeling import dashboard, statistics
+from plaudit.core.labeling import answer_charts, answer_samples, dashboard, statistics
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS, form_of
 from plaudit.core.tasks.projects import OVERLAP_MAX
@@ -154,17 +154,19 @@ async def show_charts(request: PageRequest[NoQuery]) -> dict[str, Any]:
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         pace = await statistics.pace(tx, project, clock.now_ms())
-        rows = await statistics.last_answers(tx, project)
+        sample = await answer_samples.load_sample(tx, project)
     form = form_of(project_detail(project))
-    sampled = await asyncio.to_thread(statistics.sampled, form, rows)
+    sampled = await asyncio.to_thread(answer_charts.sampled, form, sample)
     return {
         "project": project,
         "pace": pace,
         "pace_chart": charts.days_chart(pace),
         "sampled": sampled,
         "times_chart": charts.bars_chart(sampled.times),
-        "spreads": [(spread, charts.row_widths(spread.bars)) for spread in sampled.spreads],
-        "sample": statistics.SAMPLE,
+        "spreads": [
+            (spread, charts.row_widths(spread.bars, spread.answered)) for spread in sampled.spreads
+        ],
+        "sample": answer_samples.SAMPLE,
         "most": statistics.COUNTED_MAX,
     }
 

@@ -36,6 +36,8 @@ _DONE = {
     "submit_once": "answered; this was done again, or counts no more",
     "skip": "skipped it",
     "flag": "flagged it",
+    "see_flag": "has seen the flags",
+    "offer_again": "offered it again to those who skipped it",
     "report": "reported its content",
     "accept": "accepted it",
     "correct": "corrected what was delivered",

@@ -257,7 +257,7 @@ def test_flags_and_skips_of_before_are_counted_by_the_migration_that_lists_them(
         lease = labeling.take("ann")
         labeling.do(task_notes.flag, lease, reason="flagged", note=note)
         labeling.do(task_notes.skip, lease, reason="no")
-    name = next(name for name in NAMES if name.startswith("0010"))
+    name = next(name for name in NAMES if name.endswith("_attention.sql"))
     file = apsw.Connection(str(world.settings.data / connect.FILE_NAME))
     file.execute("DROP INDEX task_work_skipped; ALTER TABLE task_work DROP COLUMN is_skipped")
     file.execute("DROP TABLE task_flag; DELETE FROM schema_migration WHERE name = ?", (name,))

@@ -17,7 +17,8 @@ from plaudit.cli.terminal import refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer import export
-from plaudit.core.transfer.importer import ImportEntry, Source, Summary, import_sources
+from plaudit.core.transfer.import_summary import Summary
+from plaudit.core.transfer.importer import ImportEntry, Source, import_sources
 from plaudit.formats import files
 from plaudit.formats.registry import FORMATS, FormatName
 from plaudit.store.datasets.blob_store import BlobStore
@@ -82,6 +83,7 @@ def import_files(
                 strict=strict,
                 on_reject=report.add,
                 objects=BlobStore(chosen.settings().attachments_location),
+                secret=secret,
             )
 
     try:
@@ -113,7 +115,7 @@ def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> No
         with progress() as bars, files.writing(out) as write:
             bar = bars.add_task("writing", total=await export.count_tasks(db, environment_id))
             objects = BlobStore(chosen.settings().attachments_location)
-            async for line in export.archive_lines(db, environment_id, objects):
+            async for line in export.archive_lines(db, environment_id, objects, for_operator=True):
                 write(line + b"\n")
                 written += 1
                 bars.advance(bar)

@@ -9,6 +9,7 @@ import msgspec
 
 from plaudit import clock
 from plaudit.core.datasets import attachments, datasets
+from plaudit.core.transfer.archive_line import archive_line
 from plaudit.errors import Misconfigured
 from plaudit.model.deliveries import AttachmentRow, DatasetRow, DatasetTaskRow
 from plaudit.store.datasets import attachments as attachments_store
@@ -108,11 +109,6 @@ async def _archived(
         mime_type=row.mime_type,
         content=base64.b64encode(content).decode(),
     )
-
-
-def archive_line(kind: str, value: bytes) -> bytes:
-    """One line of an archive, without its line feed; `value` is JSON."""
-    return b'{"kind":"%b","value":%b}' % (kind.encode(), value)
 
 
 def no_blob_store() -> Misconfigured:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from plaudit.core.labeling import review_decisions, task_notes
 from plaudit.core.tasks import batches, work_queue
+from plaudit.core.webhooks import endpoints
 from plaudit.model.core import Review
+from plaudit.model.webhooks import Attempt, AttemptStatus, MessageState
+from plaudit.store.webhooks import outbox
+from tests.support.attachments import upload
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 
@@ -86,3 +90,51 @@ def task_of(floor: LabelingProject, seq: int) -> str:
         return str(row[0])
 
     return floor.world.run(read())
+
+
+def begin_everything(world: World) -> LabelingProject:
+    """Work under way, with webhooks that are pending and delivered, files, and an audit log."""
+
+    environment_id = world.org()
+
+    async def listen(tx):
+        return await endpoints.create_endpoint(
+            tx, world.secret, environment_id, url="https://example.com/all", events=["*"]
+        )
+
+    endpoint, _ = world.run(world.db.write(listen))
+    floor = begin_work(world)
+    world.run(world.db.write(lambda tx: endpoints.ping(tx, endpoint)))
+    world.run(world.db.write(lambda tx: deliver_first(tx, endpoint.endpoint_id)))
+    with world.client() as client:
+        file = upload(client, name="é.bin")
+        upload(client, b"\x89PNG\r\n\x1a\n" + bytes(4_000_000), "big.png", "image/png")
+        dataset = client.post("/manage/v1/datasets", json={"name": "Set"}).json()
+        answer = client.post(
+            f"/manage/v1/datasets/{dataset['id']}/deliveries",
+            json={
+                "name": "First",
+                "tasks": [
+                    {"task_id": "d", "response": {}, "attachments": [{"upload": file["id"]}]}
+                ],
+            },
+        )
+        assert answer.status_code == 200, answer.text
+    return floor
+
+
+async def deliver_first(tx, queue: str) -> None:
+    """Record one attempt that failed and one that succeeded, for two messages of a receiver."""
+    first, second, *_ = await outbox.list_due(tx, queue, now=2**50, limit=2)
+    for message, state, outcome in (
+        (first, MessageState.delivered, AttemptStatus.ok),
+        (second, MessageState.pending, AttemptStatus.timeout),
+    ):
+        assert await outbox.lease(tx, message, now=2**50, until=2**50)
+        leased = outbox.LeasedMessage(
+            *(getattr(message, name) for name in message.__struct_fields__[:-2]),
+            message.lease_no + 1, 2**50,
+        )  # fmt: skip
+        attempt = Attempt(1, 1_700_000_000_000, outcome.value, 200, 12)
+        result = outbox.RecordedResult(state, 1_700_000_060_000, 1, 1_700_000_000_000)
+        assert await outbox.record_result(tx, leased, attempt, result)

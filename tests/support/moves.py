@@ -23,6 +23,11 @@ def archive_of(world: World, org: str = "default", *, for_operator: bool = True)
     return world.run(read())
 
 
+def without_audit(lines: list[bytes]) -> list[bytes]:
+    """Lines of an archive but those of the audit log, which a new store has begun by itself."""
+    return [line for line in lines if not line.startswith(b'{"kind":"audit_entry"')]
+
+
 def move(source: World, target: World) -> Summary:
     """Import the archive of one store into the other, of which nothing may be refused."""
     summary, rejects = target.load(archive_of(source), "archive")

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from plaudit.core.transfer import export, jobs, row_import
+from plaudit.core.transfer import attachment_archive, export, jobs, row_import
 from plaudit.formats import files
 from plaudit.formats.files import zstd
 from plaudit.store.transfer.jobs import JobKind
@@ -16,7 +16,7 @@ from tests.support.builders import make_tasks
 from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
 from tests.support.pages.browser_client import add_person, ended, signed_in
 
-OPERATORS = set(row_import.KINDS)
+OPERATORS = {*row_import.KINDS, attachment_archive.KIND}
 SUFFIXES = {"zstd": ".jsonl.zst", "gzip": ".jsonl.gz", "none": ".jsonl"}
 
 
@@ -67,6 +67,7 @@ def test_an_archive_has_the_lines_that_the_command_writes_but_the_operators(
     lines = unpack(answer.content).splitlines()
     by_command = unpack(out.read_bytes()).splitlines()
     assert lines == [line for line in by_command if json.loads(line)["kind"] not in OPERATORS]
+    assert len(lines) < len(by_command)
     assert answer.headers["content-length"] == str(len(answer.content)) == str(job["file_size"])
     assert answer.headers["content-disposition"].startswith('attachment; filename="default 20')
     assert f'{SUFFIXES[compression]}"' in answer.headers["content-disposition"]

@@ -11,7 +11,15 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.transfer import dataset_export, delivery_archive, people, work_export
+from plaudit.core.transfer import (
+    attachment_archive,
+    audit_archive,
+    dataset_export,
+    delivery_archive,
+    people,
+    webhook_export,
+    work_export,
+)
 from plaudit.core.transfer.archive_line import ARCHIVE_VERSION, archive_line
 from plaudit.core.transfer.work_export import ArchivedTaskWork
 from plaudit.errors import TooLarge
@@ -106,8 +114,20 @@ async def _all_lines(
             yield line
     async for value in delivery_archive.delivery_lines(db, deliveries_by_project):
         yield archive_line("delivery", value)
-    async for line in dataset_export.dataset_lines(db, environment_id, objects):
+    if for_operator:
+        async for line in attachment_archive.attachment_lines(db, environment_id, objects):
+            yield line
+    async for line in dataset_export.dataset_lines(
+        db, environment_id, objects, by_reference=for_operator
+    ):
         yield line
+    if for_operator:
+        async for line in webhook_export.endpoint_lines(db, environment_id):
+            yield line
+        async for line in webhook_export.message_lines(db, environment_id, listed):
+            yield line
+        async for line in audit_archive.audit_lines(db, environment_id, listed):
+            yield line
 
 
 async def count_tasks(db: Database, environment_id: str) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from plaudit.core.transfer import dataset_import, row_import
+from plaudit.core.transfer import attachment_archive, dataset_import, row_import
 from plaudit.errors import InvalidContent
 
 KINDS = (
     *("organization", "project", "batch", "task", "delivery"),
     *dataset_import.KINDS,
+    attachment_archive.KIND,
     *row_import.KINDS,
 )
 PLURALS = {
@@ -17,6 +18,7 @@ PLURALS = {
     "delivery": "deliveries",
     "dataset_delivery": "dataset_deliveries",
     "work": "work",
+    "audit_entry": "audit_entries",
 }
 OUTCOMES = ("added", "updated", "unchanged", "rejected")
 

@@ -20,8 +20,9 @@ from plaudit import clock
 from plaudit.core.common import names
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.outbound.url_length import check_url_length
-from plaudit.core.transfer import dataset_import, merge, row_import
+from plaudit.core.transfer import attachment_archive, dataset_import, merge, row_import
 from plaudit.core.transfer.archive_line import ARCHIVE_VERSION
+from plaudit.core.transfer.attachment_archive import AttachmentImport
 from plaudit.core.transfer.dataset_import import DatasetImport
 from plaudit.core.transfer.delivery_archive import DeliveryImport
 from plaudit.core.transfer.import_summary import KINDS, Summary
@@ -112,6 +113,9 @@ class Importer:
         self._references = ProjectReferences(write, environment_id, replace=replace)
         self._datasets = DatasetImport(write, environment_id, objects, self._record_result)
         self._deliveries = DeliveryImport(write, environment_id)
+        self._attachments = AttachmentImport(
+            write, environment_id, objects, self._record_result, is_operator=secret is not None
+        )
         self._rows = RowImport(
             write,
             environment_id,
@@ -144,6 +148,7 @@ class Importer:
             await self._flush_and_wait()
             await self._datasets.flush()
             await self._rows.flush()
+            self._attachments.close()
         await self._references.complete_referenced_batches()
         for file, line, delivery_id in await self._deliveries.rollback_unfinished():
             problem = InvalidContent(f"the last part of delivery {delivery_id!r} is missing")
@@ -167,6 +172,9 @@ class Importer:
                 await self._datasets.import_entry(entry.kind, entry.value, source_location)
             elif entry.kind == "delivery":
                 await self._import_delivery(entry, file)
+            elif entry.kind == attachment_archive.KIND:
+                source_location = (file, entry.line, entry.pointer)
+                await self._attachments.import_part(entry.value, source_location)
             elif entry.kind in row_import.KINDS:
                 source_location = (file, entry.line, entry.pointer)
                 await self._rows.import_entry(entry.kind, entry.value, source_location, entry.size)

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from plaudit.model.core import PersonRole, PersonStatus
 from plaudit.model.labeling import LeaseStatus, WorkState
+from plaudit.model.webhooks import AttemptStatus, EventType, MessageState
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 """A number that fits an INTEGER of either engine."""
@@ -104,3 +105,87 @@ class ArchivedNote(Struct, omit_defaults=True, kw_only=True):
     kind: str
     detail: dict[str, Any] | Raw
     created_at: str
+
+
+class ArchivedEndpoint(Struct, omit_defaults=True, kw_only=True):
+    """A webhook endpoint without its secret; `reason` says why it is disabled."""
+
+    id: str
+    url: str
+    events: list[str]
+    is_active: bool
+    reason: Reason = ""
+    created_at: str
+
+
+class ArchivedEvent(Struct, omit_defaults=True, kw_only=True):
+    """A webhook event with the payload that every attempt carries."""
+
+    ACCEPTED: ClassVar[dict[str, Any]] = {"type": EventType}
+
+    id: str
+    project: str | None = None
+    type: EventType
+    created_at: str
+    payload: dict[str, Any] | Raw
+
+
+class ArchivedAttempt(Struct, omit_defaults=True, kw_only=True):
+    """One delivery attempt of a webhook message; attempts are numbered from 1 by their order."""
+
+    at: str
+    outcome: AttemptStatus
+    status: Count | None = None
+    duration_ms: Count
+
+
+class ArchivedMessage(Struct, omit_defaults=True, kw_only=True):
+    """A webhook message: its event, its receiver, and how far its delivery has come.
+
+    `next_at` is the next attempt while it is pending, else its end; `since_at` and `retry_count`
+    are those of its creation or last replay.
+    """
+
+    ACCEPTED: ClassVar[dict[str, Any]] = {"state": MessageState, "outcome": AttemptStatus}
+
+    id: str
+    project: str | None = None
+    event: str
+    endpoint: str | None = None
+    target: str
+    state: MessageState
+    outcome: AttemptStatus | None = None
+    created_at: str
+    next_at: str
+    since_at: str
+    retry_count: Count = 0
+    lease_count: Count = 0
+    attempts: Annotated[list[ArchivedAttempt], Meta(max_length=10_000)] = []
+
+
+class ArchivedFile(Struct, omit_defaults=True, kw_only=True):
+    """A piece of an attachment from the byte `offset` on, in base64; all else is on each piece."""
+
+    id: str
+    name: str | None = None
+    mime_type: str | None = None
+    created_at: str
+    size: LongCount
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    offset: LongCount = 0
+    content: str = ""
+
+
+class ArchivedAuditEntry(Struct, omit_defaults=True, kw_only=True):
+    """An entry of the audit log; `project` is None for an object outside projects."""
+
+    id: str
+    project: str | None = None
+    at: str
+    actor_kind: str
+    actor_id: str
+    request_id: str = ""
+    action: str
+    object_kind: str
+    object_id: str
+    detail: dict[str, Any] | Raw = {}

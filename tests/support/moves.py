@@ -6,8 +6,20 @@ import json
 from typing import Any
 
 from plaudit.core.transfer import export
+from plaudit.core.transfer.archive_contents import CARRIED
 from plaudit.core.transfer.import_summary import Summary
+from plaudit.store.engine.migrator import LEDGER
 from tests.support.harness import World
+
+SECRET = {"webhook_endpoint": {"secret", "old_secret", "old_until_ms"}}
+"""Columns of carried tables that do not come, by table."""
+
+MOVED_ON = {
+    "delivery": {"delivery_seq", "run_no", "lease_ms"},
+    "delivered_task": {"delivery_seq"},
+    "dataset_delivery": {"metadata"},
+}
+"""Columns of which the values follow from others, or from the run that wrote them."""
 
 
 def archive_of(world: World, org: str = "default", *, for_operator: bool = True) -> list[Any]:
@@ -48,3 +60,69 @@ def rows_of(world: World, table: str, columns: str = "*") -> list[Any]:
             return await tx.all(f"SELECT {columns} FROM {table}", {})
 
     return sorted(world.run(read()), key=repr)
+
+
+def tables_of(world: World) -> list[str]:
+    """The tables of a store, but for the ledger of its migrations."""
+    sql = (
+        "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        if world.settings.database is None
+        else "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
+        " AND relnamespace = 'public'::regnamespace"
+    )
+
+    async def read() -> list[str]:
+        async with world.db.read() as tx:
+            return [str(name) for (name,) in await tx.all(sql, {})]
+
+    return [name for name in world.run(read()) if not name.startswith(("sqlite_", LEDGER))]
+
+
+def columns_of(world: World, table: str) -> list[str]:
+    """The columns of a table, as either engine names them."""
+    sql = (
+        f"SELECT name FROM pragma_table_info('{table}') ORDER BY name"
+        if world.settings.database is None
+        else "SELECT column_name FROM information_schema.columns"
+        f" WHERE table_name = '{table}' AND table_schema = 'public' ORDER BY column_name"
+    )
+
+    async def read() -> list[str]:
+        async with world.db.read() as tx:
+            return [str(name) for (name,) in await tx.all(sql, {})]
+
+    return sorted(world.run(read()))
+
+
+def stored(world: World) -> dict[str, list[dict[str, Any]]]:
+    """Every carried row of a store with one organization; what each numbers itself has names."""
+    named: dict[str, dict[Any, Any]] = {
+        "project_key": dict(rows_of(world, "project", "project_key, project_id")) | {0: None},
+        "dataset_key": dict(rows_of(world, "dataset", "dataset_key, dataset_id")),
+        "environment_id": dict(rows_of(world, "environment", "environment_id, mode")),
+        "organization_id": dict(rows_of(world, "organization", "organization_id, 'it'")),
+    }
+    environments = list(named["environment_id"])
+    found = {}
+    for table in CARRIED:
+        left_out = SECRET.get(table, set()) | MOVED_ON.get(table, set())
+        columns = [name for name in columns_of(world, table) if name not in left_out]
+        rows = [
+            {
+                name: _named(named.get(name, {}).get(value, value), environments)
+                for name, value in zip(columns, row, strict=True)
+            }
+            for row in rows_of(world, table, ", ".join(columns))
+        ]
+        for row in rows if table == "project" else ():
+            row["detail"] = json.loads(row["detail"])  # the order of its members is no one's
+        found[table] = sorted(rows, key=repr)
+    return found
+
+
+def _named(value: Any, environments: list[str]) -> Any:
+    """A value without the ids of environments, which stand in the queues of callbacks."""
+    for environment_id in environments:
+        if isinstance(value, str):
+            value = value.replace(environment_id, "ENVIRONMENT")
+    return value

@@ -36,6 +36,8 @@ ACROSS = {
     "list_messages": "an organization's messages are listed over its projects",
     "find_message": "a message is found by its id, to be changed in its place",
     "list_entries": "an operator reads the audit log of all projects",
+    "list_entries_after": "an archive carries the audit log of all projects",
+    "list_attachments": "an archive carries all files of an organization",
     "lock_annotator_everywhere": "a person who is removed is locked in every project at once",
     "list_leased_tasks": "a person who is removed gives back tasks of any project",
     "list_projects_due": "the worker looks for leases that have run out in every project",
@@ -59,7 +61,7 @@ HOT = {
     "insert_annotation_locators",
     "list_annotation_locators", "list_whole_tasks", "insert_project", "insert_batch",
     "reserve_task_id", "reserve_sequence", "count_tasks", "list_tasks_by_delivery_time",
-    "list_tasks_of_delivery", "find_attachment", "find_attachment_in_any_environment",
+    "list_tasks_of_delivery", "find_attachment", "list_attachments_in_any_environment",
     "reserve_unique_ids", "list_reserved", "list_existing_tasks", "insert_entry", "insert_entries",
 }  # fmt: skip
 """Functions of the store that the busy paths call."""

@@ -44,8 +44,10 @@ from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.store.webhooks import messages as messages_store
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
+from tests.support.busy_organization import begin_everything
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
+from tests.support.moves import archive_of, values_of
 from tests.support.network.receivers import LOOPBACK
 from tests.support.pages.browser_client import Somebody, add_person, browsing, invite, signed_in
 from tests.support.sample_tasks import archive_rows, mixed_tasks
@@ -97,6 +99,7 @@ def put_through_everything(world: World) -> None:
     put_through_managing(world, key)
     world.run(put_through_telling(world, project))
     world.run(put_through_jobs(world, project))
+    put_through_moving(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)
@@ -108,6 +111,18 @@ def put_through_everything(world: World) -> None:
     world.run(world.db.write(lambda tx: live(tx, environment_id, project)))
     world.run(read_everything(world, environment_id, project.project_key))
     world.run(world.db.write(lambda tx: epochs.begin(tx, old_timeline=0, timeline=0, now=1)))
+
+
+def put_through_moving(world: World) -> None:
+    """An archive of everything, into its own organization and into another one of the store."""
+    tenant = world.tenant()
+    begin_everything(tenant)
+    lines = archive_of(tenant)
+    assert tenant.load(lines, "archive")[1] == []
+    world.tenant().load(lines, "archive")
+    value = next(one for one in values_of(lines, "message") if one.get("attempts"))
+    again = {name: value[name] for name in value if name != "endpoint"} | {"id": "again"}
+    assert tenant.load([{"kind": "message", "value": again}], "archive")[1] == []
 
 
 def put_through_writing(world: World, key: str) -> None:

@@ -47,7 +47,7 @@ class JobProgress(Struct, kw_only=True, omit_defaults=True):
     done: int = 0
     total: int = 0
     counts: dict[str, int] = {}
-    """Number of rows by result (see `importer.OUTCOMES`)."""
+    """Number of rows by result (see `import_summary.OUTCOMES`)."""
     result: str = ""
     """Id of the created object, or a sentence about the result."""
 

@@ -252,6 +252,8 @@ class ProjectReferences:
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
         if not await batches_store.update_batch(tx, wanted, names.check_name(wanted.name)):
             raise Conflict(f"there is a batch named {wanted.name!r} already")
+        if wanted.priority != stored.priority:
+            await work_queue.prioritize(tx, wanted, wanted.priority)
         await work_queue.apply_batch_status(tx, wanted)
         if wanted.status is BatchStatus.cancelled and stored.status is not wanted.status:
             await batches.cancel_pending(tx, wanted)
@@ -320,6 +322,7 @@ class ProjectReferences:
                 completed_ms=completed_ms,
                 metadata=declared.metadata,
                 callback=declared.callback,
+                priority=declared.priority or 0,
             )
 
         with _with_pointer("/id" if declared.name is None else None):
@@ -359,11 +362,15 @@ def _detail(declared: ArchivedProject) -> ProjectDetail:
 
 def _wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow:
     created_ms = moment(declared.created_at, "/created_at")
+    detail = msgspec.json.encode(_detail(declared))
+    is_same_detail = _sorted(msgspec.json.decode(detail)) == _sorted(
+        msgspec.json.decode(stored.detail)
+    )
     return msgspec.structs.replace(
         stored,
         name=stored.name if declared.name is None else declared.name,
         created_ms=stored.created_ms if created_ms is None else created_ms,
-        detail=msgspec.json.encode(_detail(declared)),
+        detail=stored.detail if is_same_detail else detail,
     )
 
 
@@ -390,4 +397,5 @@ def _wanted_batch(stored: BatchRow, declared: ArchivedBatch, *, is_created_here:
         completed_ms=completed_ms,
         metadata=stored.metadata if is_same_metadata else msgspec.json.encode(declared.metadata),
         callback=stored.callback if declared.callback is None else declared.callback,
+        priority=stored.priority if declared.priority is None else declared.priority,
     )

@@ -19,7 +19,7 @@ from plaudit.api.manage import deliveries
 from plaudit.api.v2 import reads
 from plaudit.app import all_operations
 from plaudit.core.accounts import api_keys
-from plaudit.core.common import names, page_tokens
+from plaudit.core.common import look_alikes, names, page_tokens
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.deliveries import builder
 from plaudit.core.outbound import http_client, smtp, url_length
@@ -206,6 +206,7 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "255 characters, no control", ids.ID_CHARS_MAX),
         ("operate.md", "255 characters and 1,020 bytes", names.CODE_POINTS_MAX),
         ("operate.md", "1,020 bytes", names.BYTES_MAX),
+        ("operate.md", "10,000 others", look_alikes.COMPARED_MAX),
         ("operate.md", "5 minutes", importer.FUTURE_MS_MAX / 60_000),
         ("operate.md", "500, or 4 MiB", importer.CHUNK_ROWS),
         ("operate.md", "4 MiB", importer.CHUNK_BYTES / 1024**2),

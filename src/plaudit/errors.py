@@ -210,6 +210,12 @@ class Unavailable(Problem):
     code = "unavailable"
 
 
+class StorageFull(Unavailable):
+    """The disk of the server is full; nothing can be written until there is space."""
+
+    code = "storage_full"
+
+
 class TimedOut(Problem):
     """The request took longer than this server allows."""
 

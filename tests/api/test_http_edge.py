@@ -159,6 +159,15 @@ MALFORMED = {
     "a raw byte in the path": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
     "an escape in the path": b"GET /\x1b[31m HTTP/1.1\r\nHost: x\r\n\r\n",
     "a space in the path": b"GET /health z HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no Host": b"GET /healthz HTTP/1.1\r\n\r\n",
+    "two Hosts": b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "one Host twice": b"GET /healthz HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n",
+    "two Hosts of HTTP/1.0": b"GET /healthz HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n",
+    "an empty Host": b"GET /healthz HTTP/1.1\r\nHost: \r\n\r\n",
+    "two names in a Host": b"GET /healthz HTTP/1.1\r\nHost: x, y\r\n\r\n",
+    "a path in the Host": b"GET /healthz HTTP/1.1\r\nHost: x/y\r\n\r\n",
+    "a user in the Host": b"GET /healthz HTTP/1.1\r\nHost: x@y\r\n\r\n",
+    "a word for the Host's port": b"GET /healthz HTTP/1.1\r\nHost: x:http\r\n\r\n",
     "CONNECT": b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n",
     "both lengths": post(b"Content-Length: 4", CHUNKED, body=b"0\r\n\r\n" + HIDDEN),
     "both lengths, swapped": post(CHUNKED, b"Content-Length: 4", body=b"0\r\n\r\n" + HIDDEN),
@@ -196,6 +205,19 @@ def test_malformed_http_is_refused_once_and_the_connection_closed(wire, data):
     assert answer.headers["vary"] == "Authorization"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert b"hidden" not in wire.server.log_path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"1.1\r\nHost: [::1]:8000",
+        b"1.1\r\nHost: feedback.example.com:443",
+        b"1.0",
+        b"1.0\r\nHost: x",
+    ],
+)
+def test_a_request_with_one_host_is_answered_and_one_of_http_1_0_without(wire, head):
+    assert wire.say(b"GET /healthz HTTP/" + head + b"\r\n\r\n").statuses == [200]
 
 
 def test_what_is_refused_as_malformed_is_in_the_log_under_its_request_id(wire):

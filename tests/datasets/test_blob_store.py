@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from plaudit.core.datasets import attachments
-from plaudit.errors import Misconfigured
+from plaudit.errors import Misconfigured, Unavailable
 from plaudit.settings import from_environment
 from plaudit.store.datasets.blob_store import BlobStore
 from tests.support.attachments import link_of, upload
 from tests.support.dataset_requests import content, deliver, make_dataset
-from tests.support.harness import Server, World
+from tests.support.harness import Server, World, free_port, run_cli, store_arguments
 from tests.transfer.test_archive_datasets import EVERYTHING, lines_of, load
 
 
@@ -185,6 +185,47 @@ def test_an_object_store_that_refuses_is_a_503_and_nothing_is_half_done(remote, 
         assert client.get(link).status_code == 200
 
 
+def test_an_object_store_that_refuses_turns_readiness_and_is_told_in_one_line(remote, s3):
+    with remote.client() as client:
+        before = client.get("/readyz")
+    s3.is_down = True
+    with remote.client() as client:  # another application, which has not asked yet
+        after = client.get("/readyz")
+    with pytest.raises(Unavailable) as told:
+        remote.run(remote.objects.read("org/attachment", 1))
+
+    assert (before.status_code, after.status_code) == (200, 503)
+    assert "AccessDenied" not in after.text
+    assert told.value.detail is not None
+    assert "AccessDenied" in told.value.detail
+    assert "\n" not in told.value.detail
+    assert "{" not in told.value.detail
+
+
+def test_an_object_store_that_is_down_is_told_in_one_line_by_commands_too(world, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_REGION", "somewhere")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+    done = run_cli(
+        "db", "sweep", *store_arguments(world.settings), PLAUDIT_ATTACHMENTS="s3://bucket/x"
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("plaudit: attachments cannot be reached now (")
+    assert "onnection refused" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_readiness_asks_an_object_store_once_in_a_while(remote, s3):
+    with remote.client() as client:
+        answers = [client.get("/readyz").status_code for _ in range(5)]
+
+    assert answers == [200] * 5
+    assert len([one for one in s3.asked if "list-type" in one]) == 1
+
+
 def test_an_object_store_is_swept_of_what_no_row_names(remote, s3):
     with remote.client() as client:
         kept = upload(client)
@@ -240,10 +281,11 @@ def test_a_folder_that_cannot_be_made_is_a_503(settings, tmp_path):
 
     with world.client() as client:
         answer = client.post("/manage/v1/attachments", content=b"x")
+        ready = client.get("/readyz")
     world.close()
 
-    assert answer.status_code == 503
-    assert str(tmp_path) not in answer.text
+    assert [answer.status_code, ready.status_code] == [503, 503]
+    assert str(tmp_path) not in answer.text + ready.text
 
 
 def test_the_place_is_a_setting_whose_default_lies_beside_the_store(tmp_path):

@@ -137,8 +137,16 @@ class Worker:
 
     def call(self, verb: str, **body: Any) -> Any:
         """What the page's own script sends, about the task that is open."""
-        headers = self._headers() | {"X-CSRF-Token": self.csrf, "Accept": "application/json"}
-        return self.client.post(f"{self.at}/{verb}", json=body, headers=headers)
+        return self.send(verb, msgspec.json.encode(body))
+
+    def send(self, verb: str, body: bytes) -> Any:
+        """JSON as it goes over the wire."""
+        headers = self._headers() | {
+            "X-CSRF-Token": self.csrf,
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+        return self.client.post(f"{self.at}/{verb}", content=body, headers=headers)
 
     def take(self) -> dict[str, Any]:
         """Take the next task and open it; the state its page starts from."""

@@ -31,7 +31,8 @@ from plaudit.cli import main
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import server_secret
 from plaudit.core.tasks import projects
-from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
+from plaudit.core.transfer.import_summary import Summary
+from plaudit.core.transfer.importer import Reject, Source, import_sources
 from plaudit.errors import NotFound
 from plaudit.formats import files
 from plaudit.model.core import ProjectRow, Role
@@ -59,6 +60,9 @@ one_engine = on_sqlite_alone
 
 on_shared_sqlite = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
 """For what concerns neither engine, in tests that share a store."""
+
+on_shared_postgres = pytest.mark.parametrize("shared_engine", ["postgres"], indirect=True)
+"""For what PostgreSQL alone does, in tests that share a store."""
 
 above_the_store = on_shared_sqlite
 """`one_engine` for tests that share a store."""
@@ -145,6 +149,7 @@ class World:
         project: str | None = None,
         replace: bool = False,
         strict: bool = False,
+        is_operator: bool = True,
     ) -> tuple[Summary, list[Reject]]:
         """Import a file, or values (one a line), and return the summary and the refused rows."""
         path = rows if isinstance(rows, Path) else self._written(rows)
@@ -159,6 +164,7 @@ class World:
             strict=strict,
             on_reject=rejects.append,
             objects=self.objects,
+            secret=self.secret if is_operator else None,
         )
         return self.run(imported), rejects
 

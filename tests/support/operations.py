@@ -16,11 +16,14 @@ from plaudit.api.http import problems
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import JSON, Operation
 from plaudit.core.datasets import attachments
+from plaudit.core.labeling import leases, task_notes
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
+from plaudit.model.labeling import LeaseRef
 from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.settings import Settings
 from plaudit.store.accounts import organizations, users
 from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.tasks import projects
 from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
 from tests.support.app_client import AppClient
@@ -195,6 +198,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "cancel_task": [{"task_id": f"pending_{CANARY}"}],
     "fail_task": [{"task_id": f"pending_{CANARY}"}],
     "reopen_task": [{"task_id": NAMES["task_id"]}],
+    "offer_task": [{"task_id": f"skipped_{CANARY}"}],
     "create_user": [{}],
     "list_users": [{}, {"limit": "1", "status": "invited"}],
     "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],
@@ -264,9 +268,11 @@ def make_ann_rows() -> list[Any]:
     threads = [make_thread(turns=[turn], submissions=submissions)]
     wrong = [{"type": "INVALID_CATEGORY", "message": "no"}]
     reports = [{"type": "t", "message": "m"}]
+    unanswered = [make_thread(turns=[make_turn(messages=[make_message("user")])])]
     tasks = [
         make_task(NAMES["task_id"], threads=threads, metadata={"a": [1, None]}, **inside_batch),
         make_task(f"pending_{CANARY}", "pending", **inside_batch),
+        make_task(f"skipped_{CANARY}", "pending", content=unanswered, **inside),
         make_task(f"error_{CANARY}", "error", errors=wrong, **inside),
         make_task(f"reported_{CANARY}", threads=None, sensitive_content_reports=reports, **inside),
     ]
@@ -352,6 +358,7 @@ def fill(world: World) -> None:
     _, rejects = world.load(make_ann_rows(), "archive")
     assert rejects == []
     add_ann_people(world)
+    add_ann_skip(world)
     add_ann_file(world)
     add_ann_webhooks(world)
 
@@ -387,6 +394,21 @@ def add_ann_people(world: Any) -> None:
             NAMES["key_id"], environment_id, CANARY, Role.read, "live_unused0", 1, None, None
         )
         await organizations.insert_key(tx, key, CANARY.encode())
+
+    world.run(world.db.write(work))
+
+
+def add_ann_skip(world: World) -> None:
+    """A task that somebody of Ann's has skipped, who is the only one to work there."""
+    user_id, environment_id = NAMES["user_id"], world.org()
+
+    async def work(tx: Any) -> None:
+        project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        lease = await leases.lease_next(tx, project, user_id)
+        assert lease is not None
+        lease_ref = LeaseRef(user_id, lease.assignment_id, lease.lease_version)
+        await task_notes.skip(tx, project, lease_ref, reason="no")
 
     world.run(world.db.write(work))
 

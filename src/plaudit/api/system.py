@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from plaudit.api.http.client_address import peer_address
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import JSON, Call, Operation, Response
 from plaudit.api.http.parameters import NoQuery
@@ -36,8 +37,9 @@ async def get_health(call: Call[NoQuery]) -> Health:
 
 
 async def get_readiness(call: Call[NoQuery]) -> Health:
-    """GET /readyz: 200 if the store answers; raises Unavailable."""
+    """GET /readyz: 200 if the store and the attachments answer; raises Unavailable."""
     await call.services.db.check()
+    await call.services.objects.check()
     return Health("ready")
 
 
@@ -143,5 +145,5 @@ def _is_local(scope: Any) -> bool:
     names = {name for name, _ in scope["headers"]}
     if names & {b"forwarded", b"x-forwarded-for", b"x-real-ip"}:
         return False
-    client = scope.get("client")
-    return client is not None and ipaddress.ip_address(client[0]).is_loopback
+    peer = peer_address(scope)
+    return bool(peer) and ipaddress.ip_address(peer).is_loopback

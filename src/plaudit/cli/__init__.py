@@ -6,6 +6,7 @@ module is imported when the command runs, so that `plaudit --help` does not wait
 
 from __future__ import annotations
 
+import os
 import sys
 
 import cyclopts
@@ -68,5 +69,9 @@ def main() -> None:
         pointer = f"{problem.pointer}: " if isinstance(problem, InvalidContent) else ""
         reason = f" ({problem.detail})" if problem.detail else ""
         refuse((pointer if pointer != ": " else "") + problem.message + reason)
+    except OSError as exc:
+        if exc.filename is None:  # not about a file, so not for the operator to mend
+            raise
+        refuse(f"{os.fsdecode(exc.filename)}: {exc.strerror}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import pytest
 
 from plaudit.core.accounts import authentication, passwords, users
-from plaudit.errors import SignInRefused, TooManyRequests
+from plaudit.core.accounts.sign_in_throttle import ClientInfo, Throttle
+from plaudit.errors import SignInRefused
 from plaudit.model.core import PersonStatus
 from tests.support.harness import on_sqlite_alone
 from tests.support.pages.browser_client import (
@@ -112,50 +113,6 @@ def test_a_stranger_costs_as_much_work_as_a_wrong_password(world):
     assert who.email
     assert 0.5 < known_s / unknown_s < 2
     assert unknown_s > 0.005
-
-
-def test_an_address_that_fails_too_often_has_to_wait(world):
-    who = add_person(world)
-    wrong = Somebody("", who.email, "not their password")
-    with browsing(world) as browser:
-        for _ in range(authentication.PER_ADDRESS.amount):
-            assert browser.sign_in(wrong).status_code == 401
-        refused = browser.sign_in(who)
-        elsewhere = browser.sign_in(add_person(world, email="other@example.com"))
-
-    assert refused.status_code == 429
-    assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert elsewhere.status_code == 303
-
-
-def test_an_address_nobody_has_must_wait_just_the_same(world):
-    with browsing(world) as browser:
-        statuses = [
-            browser.sign_in(STRANGER).status_code
-            for _ in range(authentication.PER_ADDRESS.amount + 1)
-        ]
-
-    assert statuses == [401] * authentication.PER_ADDRESS.amount + [429]
-
-
-def test_signing_in_rightly_is_never_counted(world):
-    who = add_person(world)
-    with browsing(world) as browser:
-        for _ in range(authentication.PER_ADDRESS.amount + 2):
-            browser.client.cookies.clear()
-            assert browser.sign_in(who).status_code == 303
-
-
-@on_sqlite_alone
-def test_a_client_that_tries_many_addresses_has_to_wait(world):
-    throttle = authentication.Throttle()
-    for number in range(authentication.PER_CLIENT.amount):
-        throttle.admit(f"{number}@example.com", "192.0.2.1", 0)
-
-    with pytest.raises(TooManyRequests):
-        throttle.admit("other@example.com", "192.0.2.1", 0)
-    throttle.admit("other@example.com", "192.0.2.2", 0)
-    throttle.admit("again@example.com", "192.0.2.1", authentication.PER_CLIENT.seconds)
 
 
 def test_the_same_address_in_two_organizations_needs_the_organization(world):
@@ -309,9 +266,9 @@ def test_a_removal_and_a_sign_in_at_once_leave_no_session(world):
             await authentication.sign_in(
                 world.db,
                 world.secret,
-                authentication.Throttle(),
+                Throttle(),
                 entry,
-                authentication.ClientInfo("x", 0),
+                ClientInfo("x", 0),
             )
         except SignInRefused:
             return

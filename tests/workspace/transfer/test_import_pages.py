@@ -380,6 +380,7 @@ def test_an_import_that_is_cut_short_is_finished_by_importing_the_file_again(
         whole = imported(browser, content, project="P")
 
     assert cut["state"] == "broken"
+    assert cut["reason"] == (jobs.KILLED if how == signal.SIGKILL else "the server was stopped")
     assert whole["state"] == "done"
     assert whole["counts"]["unchanged"] > 0
     assert whole["counts"]["added"] > 0

@@ -36,6 +36,7 @@ STATUSES: dict[type[Problem], int] = {
     errors.StoreRefused: 503,
     errors.Misconfigured: 503,
     errors.Unavailable: 503,
+    errors.StorageFull: 503,
     errors.TimedOut: 504,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,9 @@ from plaudit.api.http import problems
 from plaudit.api.http.operation import COMMON_HEADERS
 from plaudit.errors import BadRequest, HeaderTooLarge, Problem, Unavailable
 from plaudit.settings import CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_MAX
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
+"""Host header: a name or address, and perhaps a port (RFC 9110, section 7.2)."""
 
 INTERIM = b"HTTP/1.1 100 "
 """First bytes of an interim response; it must be sent at once, because the client waits."""
@@ -60,7 +64,8 @@ class OneWrite:
 class EdgeProtocol(HttpToolsProtocol):
     """HTTP protocol with limits on a head's size and duration, and JSON errors for bad HTTP.
 
-    A head's size is the parsed bytes, and while it is incomplete the received bytes as well.
+    A head's size is the parsed bytes, and while it is incomplete the received bytes as well. A
+    request names its host exactly once, HTTP/1.0 at most once (RFC 9112, section 3.2).
     """
 
     _parsed_bytes = 0
@@ -69,6 +74,7 @@ class EdgeProtocol(HttpToolsProtocol):
     _is_in_head = True
     _is_refused = False
     _refusal: Problem | None = None
+    _fault: str | None = None
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -106,6 +112,7 @@ class EdgeProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._require_host()
         self._heads += 1
         self._is_in_head = False
         self._stop_timer()
@@ -124,7 +131,15 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         is_long = self._parsed_bytes > HEADER_BYTES_MAX
-        self._refuse(HeaderTooLarge() if is_long else BadRequest())
+        self._refuse(HeaderTooLarge() if is_long else BadRequest(self._fault))
+
+    def _require_host(self) -> None:
+        """Two readers of one request must not take it for two different servers."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        is_old = self.parser.get_http_version() == "1.0"
+        if len(hosts) > 1 or not (hosts or is_old) or not all(map(_HOST.fullmatch, hosts)):
+            self._fault = "a request has one Host header, with a host and perhaps a port"
+            raise ValueError(self._fault)  # ends the parsing; see send_400_response
 
     def _count(self, size: int) -> None:
         self._parsed_bytes += size

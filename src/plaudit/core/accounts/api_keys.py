@@ -16,11 +16,12 @@ import zlib
 from msgspec import Struct
 
 from plaudit import clock, ids
-from plaudit.core.common import audit, names, page_tokens
+from plaudit.core.common import audit, look_alikes, names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import Conflict, Forbidden, InvalidContent, NotFound, Unauthenticated
 from plaudit.model.core import SERVER, Actor, ApiKeyRow, Caller, Role
 from plaudit.store.accounts import organizations
+from plaudit.store.common.names import Named
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.manage import resources
 
@@ -50,6 +51,7 @@ async def create_organization(db: Database, name: str) -> None:
     name_key = names.check_name(name)
 
     async def work(tx: Transaction) -> None:
+        await look_alikes.refuse_twin(tx, Named.organization, None, name_key)
         organization_id = ids.mint("account")
         if not await organizations.insert_organization(
             tx, organization_id=organization_id, name=name, name_key=name_key, now=clock.now_ms()

@@ -13,18 +13,17 @@ import secrets
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.accounts import passwords, sessions, users
+from plaudit.core.accounts import passwords, sessions, sign_in_throttle, users
+from plaudit.core.accounts.sign_in_throttle import ClientInfo, Throttle
 from plaudit.core.common import audit, names
-from plaudit.core.common.rate_limits import Bucket, bound_wait_s
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.errors import (
     Conflict,
     InvalidContent,
     NotFound,
     SignInRefused,
-    TooManyRequests,
 )
-from plaudit.model.core import Actor, Person, PersonStatus, Quota, SignedIn
+from plaudit.model.core import Actor, Person, PersonStatus, SignedIn
 from plaudit.store.accounts import credentials
 from plaudit.store.accounts import sessions as sessions_store
 from plaudit.store.accounts import users as users_store
@@ -32,8 +31,6 @@ from plaudit.store.accounts.credentials import PendingInvitation
 from plaudit.store.engine.engine import Database, Transaction
 
 INVITATION_MS = 7 * 24 * 60 * 60 * 1000
-PER_ADDRESS = Quota(10, 15 * 60)
-PER_CLIENT = Quota(60, 5 * 60)
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 _TOKEN_BYTES = 32
@@ -44,41 +41,12 @@ _INVITATION_LOST = (
 )
 
 
-class Throttle:
-    """Limits on failed sign-ins: PER_ADDRESS for each e-mail address, PER_CLIENT for each client.
+class StartedSession(Struct, frozen=True):
+    """Cookies of a browser in which somebody has signed in; both are credentials."""
 
-    Unknown addresses count as well. Each process has its own limits, as in core/common/rate_limits.
-    """
-
-    def __init__(self) -> None:
-        self._address = Bucket("sign-in-address", PER_ADDRESS)
-        self._client = Bucket("sign-in-client", PER_CLIENT)
-
-    def admit(self, address: str, client: str, now: float) -> None:
-        """Admit an attempt at `now` (seconds, monotonic); raises TooManyRequests after too many.
-
-        It counts as failed until `succeeded`, so that concurrent attempts do not evade the limit.
-        """
-        wait = max(self._address.wait(address, now), self._client.wait(client, now))
-        if wait:
-            raise TooManyRequests(
-                "too many attempts with a wrong password; wait a few minutes and try again",
-                wait_s=bound_wait_s(wait),
-            )
-        self._address.take(address, now)
-        self._client.take(client, now)
-
-    def succeeded(self, address: str, client: str) -> None:
-        """Take back the count of an attempt that `admit` admitted."""
-        self._address.give_back(address)
-        self._client.give_back(client)
-
-
-class ClientInfo(Struct, frozen=True):
-    """Client network of an attempt, and its time in seconds of a monotonic clock."""
-
-    client: str
-    at: float
+    token: str
+    known_by: str
+    """By this the browser is known at the next sign-in; see `sign_in_throttle`."""
 
 
 class SignInAttempt(Struct, frozen=True):
@@ -146,8 +114,8 @@ async def accept_invitation(
     name: str | None,
     agent: str,
     request_id: str,
-) -> str:
-    """Set an invited user's password, end their sessions, and start one; return its token.
+) -> StartedSession:
+    """Set an invited user's password, end their sessions, and start one.
 
     `name` replaces the user's name unless it is None. Raises InvalidContent for an invalid
     invitation, or a bad password or name.
@@ -180,7 +148,8 @@ async def accept_invitation(
             agent=agent,
         )
 
-    return await db.write(work)
+    known_by = sign_in_throttle.make_known(secret, _account_of(invited.email))
+    return StartedSession(await db.write(work), known_by)
 
 
 async def sign_in(
@@ -189,26 +158,27 @@ async def sign_in(
     throttle: Throttle,
     attempt: SignInAttempt,
     client_info: ClientInfo,
-) -> str:
-    """Check an e-mail address and a password, and start a session; return its token.
+) -> StartedSession:
+    """Check an e-mail address and a password, and start a session.
 
     Raises SignInRefused, or TooManyRequests from the throttle.
     """
-    email_key = users.email_key(attempt.email)[: users.EMAIL_CHARS_MAX]
-    throttle.admit(email_key, client_info.client, client_info.at)
+    account = _account_of(attempt.email)
+    browser = sign_in_throttle.known_browser(secret, account, client_info)
+    throttle.admit(account, client_info, browser)
     organization_key = (
         None if attempt.organization is None else names.normalize_name(attempt.organization)
     )
     async with db.read(snapshot=False) as tx:
         matching = await credentials.list_known(
-            tx, email_key, organization_key=organization_key, limit=2
+            tx, account, organization_key=organization_key, limit=2
         )
     # Two match where two organizations know the address: then the attempt must name one.
     known = matching[0] if len(matching) == 1 else None
     is_right = await passwords.matches(None if known is None else known.hash, attempt.password)
     if not is_right or known is None:
         raise SignInRefused
-    throttle.succeeded(email_key, client_info.client)
+    throttle.succeeded(account, client_info, browser)
     fresh = (
         await passwords.hashed(attempt.password) if passwords.needs_new_hash(known.hash) else None
     )
@@ -231,7 +201,7 @@ async def sign_in(
             agent=attempt.agent,
         )
 
-    return await db.write(work)
+    return StartedSession(await db.write(work), sign_in_throttle.make_known(secret, account))
 
 
 async def change_password(
@@ -249,12 +219,12 @@ async def change_password(
     Raises InvalidContent for a wrong old or a bad new password, Conflict if it was changed at the
     same time, TooManyRequests from the throttle.
     """
-    throttle.admit(user.user_id, client_info.client, client_info.at)
+    throttle.admit(user.user_id, client_info)
     async with db.read(snapshot=False) as tx:
         stored_hash = await credentials.find_password(tx, user.organization_id, user.user_id)
     if stored_hash is None or not await passwords.matches(stored_hash, old):
         raise InvalidContent("this is not your password", pointer="/old_password")
-    throttle.succeeded(user.user_id, client_info.client)
+    throttle.succeeded(user.user_id, client_info)
     await passwords.require_good(new, about=(user.email, user.name), pointer="/new_password")
     password_hash = await passwords.hashed(new)
 
@@ -276,6 +246,11 @@ async def change_password(
         await _record(tx, user.environment_id, user.user_id, request_id, "change_password")
 
     await db.write(work)
+
+
+def _account_of(email: str) -> str:
+    """Account that attempts are counted for: the address as it is looked up, known or not."""
+    return users.email_key(email)[: users.EMAIL_CHARS_MAX]
 
 
 async def _record(

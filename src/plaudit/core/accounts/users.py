@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock, ids, mailbox
-from plaudit.core.common import names, page_tokens
+from plaudit.core.common import look_alikes, names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.labeling import leases
 from plaudit.errors import (
@@ -28,6 +28,7 @@ from plaudit.errors import (
 )
 from plaudit.model.core import Person, PersonRole, PersonStatus
 from plaudit.store.accounts import credentials, organizations, sessions, users
+from plaudit.store.common.names import Named
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.manage import resources
 
@@ -65,6 +66,7 @@ async def invite(
     name.
     """
     email_key = checked_email(email)
+    await look_alikes.refuse_twin(tx, Named.person, organization_id, email_key)
     person = Person(
         organization_id=organization_id,
         user_id=ids.mint("user"),

@@ -15,9 +15,14 @@ _INVISIBLE = re.compile(
 )
 
 
+def without_invisible(text: str) -> str:
+    """Return a text without its invisible characters; white space stays."""
+    return _INVISIBLE.sub("", text)
+
+
 def visible_length(text: str) -> int:
     """Number of characters of a text, without invisible ones and white space at its edges."""
-    return len(_INVISIBLE.sub("", text).strip())
+    return len(without_invisible(text).strip())
 
 
 def is_blank(text: str) -> bool:

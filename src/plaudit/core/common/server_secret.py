@@ -35,6 +35,7 @@ class ServerSecret:
         self._invitations = [_derive(secret, b"invitation") for secret in secrets_]
         self._forms = [_derive(secret, b"form-token") for secret in secrets_]
         self._links = [_derive(secret, b"attachment-link") for secret in secrets_]
+        self._browsers = [_derive(secret, b"known-browser") for secret in secrets_]
         self._encryption = [_derive(secret, b"seal") for secret in secrets_]
 
     def key_digests(self, api_key: str) -> list[bytes]:
@@ -65,6 +66,10 @@ class ServerSecret:
         """Return the 32-byte MACs of a link to a file, one per secret."""
         return [_mac(key, payload, 32) for key in self._links]
 
+    def known_browser_macs(self, payload: bytes) -> list[bytes]:
+        """Return the 24-byte MACs of the cookie of a known browser, one per secret."""
+        return [_mac(key, payload, 24) for key in self._browsers]
+
     def encryption_keys(self) -> dict[str, bytes]:
         """Map fingerprints to AES-256 keys, the current secret's first; for `encryption` alone."""
         return dict(zip(self.fingerprints, self._encryption, strict=True))
@@ -79,7 +84,8 @@ def load(path: Path) -> ServerSecret:
             f"the secret file {path} is missing; copy it from where the store was made"
         ) from exc
     except (OSError, UnicodeDecodeError) as exc:
-        raise Misconfigured(f"the secret file {path} cannot be read") from exc
+        reason = exc.strerror if isinstance(exc, OSError) else "it is no text"
+        raise Misconfigured(f"the secret file {path} cannot be read: {reason}") from exc
     if mode & 0o077:
         raise Misconfigured(f"the secret file {path} is open to others; run 'chmod 600' on it")
     try:

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock, ids
-from plaudit.core.common import names
+from plaudit.core.common import look_alikes, names
 from plaudit.errors import Conflict, InvalidContent, NotFound
 from plaudit.model.deliveries import AttachmentRow, DatasetDeliveryRow, DatasetRow, DatasetTaskRow
+from plaudit.store.common.names import Named
 from plaudit.store.datasets import attachments, datasets
 from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2.datasets import turn_count
@@ -57,6 +58,7 @@ async def create_dataset(
     """
     name_key = names.check_name(name)
     _check_id(dataset_id, "/id")
+    await look_alikes.refuse_twin(tx, Named.dataset, environment_id, name_key)
     dataset = DatasetRow(
         dataset_key=ids.mint_key(),
         environment_id=environment_id,

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from plaudit import clock, ids
-from plaudit.core.common import names
+from plaudit.core.common import look_alikes, names
 from plaudit.core.outbound.url_length import check_url_length
 from plaudit.core.tasks import forms, templates
 from plaudit.errors import Conflict, InvalidContent, NotFound, Unavailable
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow
+from plaudit.store.common.names import Named
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, work_queue
 from plaudit.wire.v2 import size_limits
@@ -48,6 +49,7 @@ async def create_project(
     name_key = names.check_name(name)
     if project_id is not None and not ids.is_usable(project_id):
         raise InvalidContent("an id has 1 to 255 characters, no control characters", pointer="/id")
+    await look_alikes.refuse_twin(tx, Named.project, environment_id, name_key)
     project = ProjectRow(
         project_key=ids.mint_key(),
         environment_id=environment_id,
@@ -84,6 +86,10 @@ async def change_project(
         other = await projects.find_project_by_name(tx, environment_id, name_key)
         if other is not None and other.project_key != stored.project_key:
             raise Conflict(f"there is a project named {name!r} already")
+        if name != stored.name:
+            await look_alikes.refuse_twin(
+                tx, Named.project, environment_id, name_key, own=names.normalize_name(stored.name)
+            )
         wanted = msgspec.structs.replace(stored, name=name, detail=_encode(detail))
         if await projects.replace_project(tx, stored, wanted, name_key):
             await apply_settings(tx, stored, wanted)
@@ -175,6 +181,7 @@ async def create_batch(
     completed_ms: int | None = None,
     metadata: dict[str, Any] | None = None,
     callback: str | None = None,
+    priority: int = 0,
 ) -> BatchRow:
     """Add a batch; return it.
 
@@ -194,6 +201,7 @@ async def create_batch(
         completed_ms=completed_ms,
         metadata=_encode(metadata or {}),
         callback=callback,
+        priority=priority,
     )
     if not await batches.insert_batch(tx, batch, name_key):
         raise Conflict(f"there is a batch named {name!r} already (or of that id)")

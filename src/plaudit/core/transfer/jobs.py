@@ -29,6 +29,8 @@ FILE_KEPT_MS = 12 * 3600 * 1000
 KEPT_MS = 30 * 24 * 3600 * 1000
 FILES_AT_ONCE = 50
 REASON_CHARS_MAX = 1000
+KILLED = "the server that ran it was killed, or was stopped before it had ended"
+"""Reason of a job whose lease ended; nobody was left to store another."""
 
 _KIND_NAMES = {
     JobKind.import_: "an import",
@@ -45,7 +47,7 @@ class JobProgress(Struct, kw_only=True, omit_defaults=True):
     done: int = 0
     total: int = 0
     counts: dict[str, int] = {}
-    """Number of rows by result (see `importer.OUTCOMES`)."""
+    """Number of rows by result (see `import_summary.OUTCOMES`)."""
     result: str = ""
     """Id of the created object, or a sentence about the result."""
 
@@ -74,7 +76,7 @@ async def start_job(
 ) -> Job:
     """Add a running job; raises Conflict while another of its kind runs in the environment."""
     now = clock.now_ms()
-    await jobs.end_expired_jobs(tx, environment_id, kind, now=now)
+    await jobs.end_expired_jobs(tx, environment_id, kind, now=now, reason=KILLED)
     job = Job(
         environment_id=environment_id,
         job_id=ids.mint("job"),
@@ -166,9 +168,16 @@ async def list_latest_jobs(
 
 
 def with_expired_lease(job: Job) -> Job:
-    """The job, in state broken if it is stored as running and its lease has ended."""
+    """The job, in state broken if it is stored as running and its lease has ended.
+
+    A broken job has a reason, also one that was stored without.
+    """
     if job.state is JobState.running and job.lease_ms <= clock.now_ms():
-        return msgspec.structs.replace(job, state=JobState.broken, ended_ms=job.lease_ms)
+        return msgspec.structs.replace(
+            job, state=JobState.broken, ended_ms=job.lease_ms, reason=KILLED
+        )
+    if job.state is JobState.broken and not job.reason:
+        return msgspec.structs.replace(job, reason=KILLED)
     return job
 
 

@@ -1,1 +1,1 @@
-"""Statements for the audit log and for idempotency keys."""
+"""Statements for the audit log, for idempotency keys, and for names beside one another."""

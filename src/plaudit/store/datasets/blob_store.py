@@ -11,7 +11,9 @@ abort it at exit (PyO3/pyo3-async-runtimes#40). The rest runs in threads of our 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,8 +27,9 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
-from plaudit import private_files
-from plaudit.errors import Misconfigured, Unavailable
+from plaudit import clock, private_files
+from plaudit.errors import Misconfigured, StorageFull, Unavailable
+from plaudit.store.engine import disk_space
 
 T = TypeVar("T")
 
@@ -38,6 +41,14 @@ _REQUEST: Any = {"timeout": "10min", "connect_timeout": "5s", "allow_http": True
 """Large files take long; plain HTTP is used only where the operator's URL says so."""
 _AGAIN: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 """Retried for less than the 30 seconds after which a request times out."""
+_PROBE: Any = _REQUEST | {"timeout": "5s", "connect_timeout": "3s"}
+_ONCE: Any = {"max_retries": 0, "retry_timeout": timedelta(seconds=5)}
+PROBED_MS = 10_000
+"""Milliseconds for which the outcome of a probe stands, because `/readyz` is open to everybody."""
+
+REASON_CHARS_MAX = 300
+_NOTHING = "plaudit-readiness"
+"""Prefix that no blob has."""
 
 _threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="plaudit-objects")
 """Separate threads, so that a slow object store blocks nothing else."""
@@ -66,23 +77,49 @@ class BlobStore:
                 f"{', '.join(f'{scheme}://' for scheme in SCHEMES)}"
             )
         self._location = location
+        self._probed: Unavailable | None = None
+        self._probed_ms = 0
+        self._probing = asyncio.Lock()
         if self._folder is None:
             _ = self._store  # refuse an unusable URL at the start
 
     @cached_property
     def _store(self) -> Any:
         if self._folder is None:
-            try:
-                return from_url(self._location, client_options=_REQUEST, retry_config=_AGAIN)
-            except _FAILURES as exc:
-                reason = str(exc).partition("\n")[0]
-                raise Misconfigured(f"attachments cannot be kept there: {reason}") from exc
+            return self._open_remote(_REQUEST, _AGAIN)
         try:
             private_files.make_folder(self._folder)
             _sync(self._folder.parent)
             return LocalStore(self._folder)
         except _FAILURES as exc:
-            raise Unavailable("attachments cannot be kept now", detail=str(exc)) from exc
+            raise _unavailable(exc, "attachments cannot be kept now") from exc
+
+    def _open_remote(self, client: Any, retry: Any) -> Any:
+        try:
+            return from_url(self._location, client_options=client, retry_config=retry)
+        except _FAILURES as exc:
+            raise Misconfigured(f"attachments cannot be kept there: {_reason(exc)}") from exc
+
+    async def check(self) -> None:
+        """Raise Unavailable unless blobs can be read; asks anew after PROBED_MS."""
+        async with self._probing:
+            if not 0 <= clock.now_ms() - self._probed_ms < PROBED_MS:
+                self._probed_ms, self._probed = clock.now_ms(), await _in_thread(self._probe)
+        if self._probed is not None:
+            raise type(self._probed)(self._probed.message, detail=self._probed.detail)
+
+    def _probe(self) -> Unavailable | None:
+        try:
+            if self._folder is None:
+                # A list tells a missing bucket and a wrong key from a missing blob.
+                next(obstore.list(self._open_remote(_PROBE, _ONCE), _NOTHING), None)
+            else:  # it is made when the first file comes
+                place = next(one for one in (self._folder, *self._folder.parents) if one.exists())
+                if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, "it cannot be read and written", str(place))
+        except _FAILURES as exc:
+            return _unavailable(exc)
+        return None
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         """Store a blob that arrives in chunks; nothing is stored if they end in an exception."""
@@ -92,8 +129,8 @@ class BlobStore:
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
 
-    def put_blocking(self, key: str, content: bytes) -> None:
-        """Store a blob, blocking, as imports do inside their transaction."""
+    def put_blocking(self, key: str, content: bytes | Path) -> None:
+        """Store bytes or a file as a blob, blocking, as imports do inside their transaction."""
         try:
             obstore.put(self._store, key, content)
             self._make_durable(key)
@@ -181,5 +218,19 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _unavailable(exc: Exception) -> Unavailable:
-    return Unavailable("attachments cannot be reached now", detail=str(exc))
+def _unavailable(exc: Exception, message: str = "attachments cannot be reached now") -> Unavailable:
+    is_full = any(f"code: {number}," in str(exc) for number in disk_space.FULL)
+    problem = StorageFull() if is_full else disk_space.unwritable(exc, message)
+    problem.detail = _reason(exc)
+    return problem
+
+
+def _reason(exc: Exception) -> str:
+    """One line of what obstore says, which ends in a dump of its structs.
+
+    Only the dump has the system's own words, such as "Connection refused".
+    """
+    said, _, dump = str(exc).partition("Debug source:")
+    words = re.search(r'kind: \w+,\s*message: "([^"]*)"', dump)
+    line = " ".join(said.split())[:REASON_CHARS_MAX]
+    return f"{line}: {words[1]}" if words and words[1] not in line else line

@@ -46,6 +46,8 @@ def write_backup(settings: Settings, out: Path, on_progress: ProgressCallback) -
         # The hash first: a kill in between leaves the old file refused, not a new one unproven.
         _sidecar(out).write_text(f"{digest}  {out.name}\n", "ascii")
         draft.replace(out)
+    except (OSError, apsw.Error) as exc:
+        raise StoreRefused(f"the backup was not written: {_reason(exc)}") from exc
     finally:
         draft.unlink(missing_ok=True)
     return digest
@@ -69,6 +71,8 @@ def read_backup(settings: Settings, source: Path) -> None:
         shutil.copyfile(source, draft)
         _check_sqlite(draft)
         draft.replace(target)
+    except OSError as exc:
+        raise StoreRefused(f"the backup was not restored: {_reason(exc)}") from exc
     finally:
         draft.unlink(missing_ok=True)
 
@@ -128,6 +132,12 @@ def _check_sqlite(path: Path) -> None:
         connection.close()
     if result != ("ok",):
         raise StoreRefused(f"{path} is not a sound database: {result and result[0]}")
+
+
+def _reason(exc: OSError | apsw.Error) -> str:
+    if isinstance(exc, OSError) and exc.filename is not None:
+        return f"{exc.filename}: {exc.strerror}"
+    return str(exc)
 
 
 def _direct_url(settings: Settings) -> str:

@@ -23,8 +23,9 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import asyncpg
 
-from plaudit.errors import Problem, Unavailable
+from plaudit.errors import Problem, StorageFull, Unavailable
 from plaudit.store.engine import postgres_session
+from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, RunAgain, Work
 
 T = TypeVar("T")
@@ -125,6 +126,7 @@ class PostgresDatabase:
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
         self._is_closed = False
         self._history = postgres_session.UNKNOWN_HISTORY
+        self._space = DiskSpace()
 
     def read(self, *, snapshot: bool = True) -> _Read:
         """A read transaction: REPEATABLE READ with `snapshot`, else READ COMMITTED."""
@@ -146,6 +148,7 @@ class PostgresDatabase:
     async def check(self) -> None:
         async with self.read(snapshot=False) as tx:
             await tx.one("SELECT 1", {})
+        self._space.require()
 
     async def close(self) -> None:
         self._is_closed = True
@@ -252,6 +255,7 @@ class PostgresDatabase:
             return False, None
         except BaseException as exc:
             await self._roll_back(connection)
+            self._space.note(_translated(exc))
             _fail(exc)
         self.release(connection)
         return True, result
@@ -363,6 +367,8 @@ def _translated(exc: BaseException) -> BaseException:
     """Unavailable for a lost, refused or overdue connection; any other exception unchanged."""
     if isinstance(exc, Problem):
         return exc
+    if isinstance(exc, asyncpg.DiskFullError):
+        return StorageFull(detail=repr(exc))
     if isinstance(exc, (*_LOST, asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError)):
         return Unavailable("the store cannot be reached now", detail=repr(exc))
     if isinstance(

@@ -24,7 +24,9 @@ from typing import Any, TypeVar, cast
 import apsw
 
 from plaudit import private_files
-from plaudit.errors import StoreRefused, Unavailable
+from plaudit.errors import StorageFull, StoreRefused, Unavailable
+from plaudit.store.engine import disk_space
+from plaudit.store.engine.disk_space import DiskSpace
 from plaudit.store.engine.engine import Args, Row, Work
 
 T = TypeVar("T")
@@ -72,6 +74,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._space = DiskSpace()
         # Opened here, so that a failure is raised to the caller and not lost in the thread.
         self._writer_connection = _connect(path, apsw.SQLITE_OPEN_READWRITE)
         self.reader = _connect(path, apsw.SQLITE_OPEN_READONLY)
@@ -105,6 +108,8 @@ class SqliteDatabase:
             raise Unavailable("the store's file is gone", detail=str(self._path))
         async with self.read() as tx:
             await tx.one("SELECT epoch FROM store_epoch", {})
+        self._space.require()
+        disk_space.require_writable(self._path.parent)
 
     async def close(self) -> None:
         if not self._closed:
@@ -128,6 +133,8 @@ class SqliteDatabase:
                     break
                 group.append(waiting)
             _commit_group(connection, group)
+            for job in group:
+                self._space.note(job.error)
             if is_last:
                 break
         connection.close()
@@ -235,8 +242,16 @@ def require_safe_version(version: str) -> None:
 
 
 def _connect(path: Path, flags: int) -> apsw.Connection:
+    name = str(path)
     try:
-        connection = apsw.Connection(str(path), flags=flags)
+        is_read_only = disk_space.is_read_only(path.parent)
+        needed = os.R_OK if is_read_only else os.R_OK | os.W_OK
+        if path.exists() and not os.access(path, needed, effective_ids=True):
+            raise StoreRefused(f"cannot open {path}: Permission denied")
+        if is_read_only and not _log_of(path).exists():
+            # Without its log a file can be read as it is; SQLite would have to make one.
+            name, flags = f"{path.absolute().as_uri()}?immutable=1", flags | apsw.SQLITE_OPEN_URI
+        connection = apsw.Connection(name, flags=flags)
         connection.set_busy_timeout(BUSY_MS)
         if flags & apsw.SQLITE_OPEN_READWRITE and _is_ours(connection):
             connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
@@ -245,9 +260,14 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384;"
             "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF"
         )
-    except apsw.Error as exc:
+    except (apsw.Error, OSError) as exc:
         raise StoreRefused(f"cannot open {path}: {exc}") from exc
     return connection
+
+
+def _log_of(path: Path) -> Path:
+    """Path of the write-ahead log, which is there while the database is open and after a crash."""
+    return path.with_name(f"{path.name}-wal")
 
 
 def _commit_group(connection: apsw.Connection, group: list[_Job]) -> None:
@@ -310,6 +330,8 @@ def _translated(exc: BaseException) -> BaseException:
             return Unavailable("the store is busy", detail=str(exc))
         case apsw.CorruptError() | apsw.NotADBError():
             return Unavailable("the store cannot be read", detail=repr(exc))
-        case apsw.FullError() | apsw.IOError() | apsw.ReadOnlyError() | apsw.CantOpenError():
+        case apsw.FullError():
+            return StorageFull(detail=repr(exc))
+        case apsw.IOError() | apsw.ReadOnlyError() | apsw.CantOpenError():
             return Unavailable("the store cannot be written now", detail=repr(exc))
     return exc

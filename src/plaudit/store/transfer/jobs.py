@@ -32,7 +32,7 @@ class JobState(StrEnum):
     failed = "failed"
     """It ended without success; `reason` says why."""
     broken = "broken"
-    """Its process died or was stopped."""
+    """Its process was killed or stopped; `reason` says which, if that was known."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -131,13 +131,15 @@ async def end_job(
     )
 
 
-async def end_expired_jobs(tx: Transaction, environment_id: str, kind: JobKind, *, now: int) -> int:
+async def end_expired_jobs(
+    tx: Transaction, environment_id: str, kind: JobKind, *, now: int, reason: str
+) -> int:
     """Mark running jobs of a kind whose lease has ended as broken; return their number."""
     return await tx.run(
-        "UPDATE job SET state = 'broken', ended_ms = lease_ms"
+        "UPDATE job SET state = 'broken', ended_ms = lease_ms, reason = :reason"
         " WHERE environment_id = :environment_id AND kind = :kind AND state = 'running' AND"
         " lease_ms <= :now",
-        {"environment_id": environment_id, "kind": kind.value, "now": now},
+        {"environment_id": environment_id, "kind": kind.value, "now": now, "reason": reason},
     )
 
 

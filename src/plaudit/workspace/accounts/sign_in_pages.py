@@ -76,11 +76,13 @@ async def sign_in_person(request: PageRequest[NoQuery], form: SignInForm) -> Red
     attempt = authentication.SignInAttempt(
         form.email.strip(), form.password, form.organization, request.agent
     )
-    token = await authentication.sign_in(
+    started = await authentication.sign_in(
         request.db, request.secret, request.services.throttle, attempt, request.client_info
     )
     return Redirect(
-        to=links.choose_destination(form.next, request.services.destinations), session=token
+        to=links.choose_destination(form.next, request.services.destinations),
+        session=started.token,
+        known_by=started.known_by,
     )
 
 
@@ -105,7 +107,7 @@ async def look_at_invitation(request: PageRequest[NoQuery], body: InvitationToke
 
 async def accept_invitation(request: PageRequest[NoQuery], form: WelcomeForm) -> Redirect:
     """POST /welcome: set the invited user's password and sign them in."""
-    token = await authentication.accept_invitation(
+    started = await authentication.accept_invitation(
         request.db,
         request.secret,
         form.token.rpartition("#")[2].strip(),
@@ -114,7 +116,7 @@ async def accept_invitation(request: PageRequest[NoQuery], form: WelcomeForm) ->
         agent=request.agent,
         request_id=request.request_id,
     )
-    return Redirect(to=links.START, session=token)
+    return Redirect(to=links.START, session=started.token, known_by=started.known_by)
 
 
 async def sign_out(request: PageRequest[NoQuery], form: NoFields, change: WriteContext) -> Redirect:

@@ -20,6 +20,9 @@ from plaudit.errors import CrossSite
 
 SESSION_COOKIE = "plaudit"
 FLASH_COOKIE = "plaudit-said"
+KNOWN_COOKIE = "plaudit-known"
+KNOWN_S = 180 * 24 * 60 * 60
+"""Seconds for which a browser keeps the cookie by which it is known."""
 THEME_COOKIE = "plaudit-theme"
 THEMES = ("light", "dark")
 FLASH_CHARS_MAX = 500
@@ -53,6 +56,11 @@ class Browser:
         return self._cookies.get(self._prefix + SESSION_COOKIE, "")
 
     @property
+    def known_by(self) -> str:
+        """Value of the cookie of a known browser, empty without one; untrusted text."""
+        return self._cookies.get(self._prefix + KNOWN_COOKIE, "")
+
+    @property
     def theme(self) -> str:
         """Colour scheme chosen in this browser, one of THEMES; empty follows the system."""
         chosen = self._cookies.get(THEME_COOKIE, "")
@@ -83,6 +91,11 @@ class Browser:
     def set_flash(self, text: str) -> tuple[bytes, bytes]:
         """Set-Cookie header of the flash message; an empty text deletes it."""
         return self._set(FLASH_COOKIE, base64.urlsafe_b64encode(text.encode()).decode())
+
+    def set_known_by(self, value: str) -> tuple[bytes, bytes]:
+        """Set-Cookie header of a known browser, which outlives the session."""
+        name, cookie = self._set(KNOWN_COOKIE, value)
+        return name, cookie + b"; Max-Age=%d" % KNOWN_S
 
     def require_own_page(self) -> None:
         """Raise CrossSite unless Origin and Sec-Fetch-Site name this server.

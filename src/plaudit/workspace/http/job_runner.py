@@ -24,7 +24,7 @@ from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import Reject
 from plaudit.core.transfer.jobs import JobProgress
 from plaudit.errors import Problem, Unavailable
-from plaudit.store.engine import connect
+from plaudit.store.engine import connect, disk_space
 from plaudit.store.engine.engine import Database, Transaction, Work
 from plaudit.store.transfer.jobs import Job, JobState
 
@@ -48,20 +48,22 @@ class Tracker:
         """Refused rows that were kept, at most REJECTS_KEPT_MAX; further ones are dropped."""
         self._rejects: deque[Reject] = deque()
         self._stop = threading.Event()
+        self._stop_reason = ""
 
     @property
     def is_stopped(self) -> bool:
         """True once the job was told to stop."""
         return self._stop.is_set()
 
-    def stop(self) -> None:
-        """Tell the job to stop at its next report."""
+    def stop(self, reason: str) -> None:
+        """Tell the job to stop at its next report; `reason` is for its user."""
+        self._stop_reason = reason
         self._stop.set()
 
     def check(self) -> None:
         """Raise Unavailable if the job was told to stop."""
         if self._stop.is_set():
-            raise Unavailable("the server was stopped, or took the job for dead")
+            raise Unavailable(self._stop_reason)
 
     def update(self, **changes: Any) -> None:
         """Replace fields of the progress."""
@@ -105,7 +107,7 @@ class JobRun:
         try:
             private_files.make_folder(folder)
         except OSError as exc:
-            raise Unavailable("files cannot be kept now", detail=str(exc)) from exc
+            raise disk_space.unwritable(exc, "files cannot be kept now") from exc
         for path in folder.iterdir():
             with suppress(OSError):
                 if clock.now_ms() - path.stat().st_mtime * 1000 > SCRATCH_MS_MAX:
@@ -184,7 +186,7 @@ class JobRun:
                 self._log.warning("job waits", job_id=self.job.job_id, reason=problem.message)
                 continue
             if not is_ours:
-                self.tracker.stop()
+                self.tracker.stop("it was taken for dead, because its server answered too late")
                 return
 
 
@@ -217,7 +219,7 @@ class JobRunner:
     async def stop(self, seconds: float) -> None:
         """Tell all jobs to stop, and cancel those that take longer than `seconds`."""
         for run in self._runs:
-            run.tracker.stop()
+            run.tracker.stop("the server was stopped")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in self._tasks:

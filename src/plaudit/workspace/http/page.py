@@ -20,10 +20,10 @@ from typing import Any, Generic, Literal, TypeVar
 from msgspec import Struct
 from starlette.types import Receive
 
-from plaudit.api.http.client_address import client_network
+from plaudit.api.http.client_address import ROUTED, client_network
 from plaudit.api.http.operation import Services
 from plaudit.api.http.parameters import NoQuery
-from plaudit.core.accounts.authentication import ClientInfo, Throttle
+from plaudit.core.accounts.sign_in_throttle import ClientInfo, Throttle
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.model.core import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
@@ -60,6 +60,8 @@ class PageRequest(Struct, Generic[Q]):
     receive: Receive
     cookie: str
     """Value of the session cookie, empty without one. A credential: never show or store it."""
+    known_by: str
+    """Value of the cookie of a known browser, empty without one."""
     origin: str
     """Scheme, host and port under which the browser reaches this server."""
 
@@ -80,9 +82,9 @@ class PageRequest(Struct, Generic[Q]):
 
     @property
     def client_info(self) -> ClientInfo:
-        """Client network and monotonic time in seconds, for the sign-in throttle."""
-        client = client_network(self.scope, self.settings.trusted_proxies)
-        return ClientInfo(client, time.monotonic())
+        """Client of this request, for the sign-in throttle."""
+        network = client_network(self.scope, self.settings.trusted_proxies, prefixes=ROUTED)
+        return ClientInfo(network, time.monotonic(), self.known_by)
 
     @property
     def request_id(self) -> str:
@@ -109,6 +111,8 @@ class Redirect(Struct, kw_only=True):
     """Sentence that the next page shows once; it travels in a cookie, so no secrets."""
     session: str | None = None
     """New value of the session cookie; empty deletes it, None leaves it."""
+    known_by: str = ""
+    """New value of the cookie of a known browser; empty leaves it."""
 
 
 class TemplateResponse(Struct, kw_only=True):

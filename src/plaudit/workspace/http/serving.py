@@ -21,7 +21,7 @@ from plaudit.api.http.operation import JSON, Response, Services, WriteContext, p
 from plaudit.api.http.parameters import decode
 from plaudit.api.http.streams import Stream
 from plaudit.core.accounts import permissions, sessions
-from plaudit.core.accounts.authentication import Throttle
+from plaudit.core.accounts.sign_in_throttle import Throttle
 from plaudit.errors import (
     Conflict,
     IllegalMove,
@@ -161,6 +161,7 @@ class Workspace:
             scope=scope,
             receive=receive,
             cookie=browser.session,
+            known_by=browser.known_by,
             origin=browser.origin,
         )
         if page.changes:
@@ -301,6 +302,8 @@ class Workspace:
             headers.append(browser.set_flash(redirect.flash))
         if redirect.session is not None:
             headers.append(browser.set_session(redirect.session))
+        if redirect.known_by:
+            headers.append(browser.set_known_by(redirect.known_by))
         return Response(b"", 303, "text/plain", headers)
 
 

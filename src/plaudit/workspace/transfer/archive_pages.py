@@ -18,10 +18,11 @@ from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.http.streams import Stream, content_disposition, parse_range
 from plaudit.core.transfer import export, jobs
-from plaudit.errors import Misconfigured, NotFound, Unavailable
+from plaudit.errors import Misconfigured, NotFound
 from plaudit.formats import files
 from plaudit.model.core import PersonRole
 from plaudit.store.accounts import organizations
+from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.http.job_runner import JobRun
@@ -139,7 +140,7 @@ async def _prepare(request: PageRequest[Any], run: JobRun, compression: Compress
         size = path.stat().st_size
         await objects.put(jobs.file_key(run.job), _pieces(path))
     except (Misconfigured, OSError) as exc:  # their messages name paths of the server
-        raise Unavailable("the archive cannot be written now", detail=str(exc)) from exc
+        raise disk_space.unwritable(exc, "the archive cannot be written now") from exc
     finally:
         path.unlink(missing_ok=True)
     await jobs.delete_earlier_files(request.db, objects, run.job)

@@ -22,20 +22,21 @@ from plaudit.api.http.parameters import Enum, NoQuery, Parameter, Text
 from plaudit.api.http.streams import content_disposition
 from plaudit.core.common import names
 from plaudit.core.transfer import jobs
+from plaudit.core.transfer.import_summary import OUTCOMES
 from plaudit.core.transfer.importer import (
-    OUTCOMES,
     ImportEntry,
     Importer,
     Reject,
     Source,
     printable,
 )
-from plaudit.errors import BadRequest, InvalidContent, InvalidParameter, Problem, Unavailable
+from plaudit.errors import BadRequest, InvalidContent, InvalidParameter, Problem
 from plaudit.formats import files
 from plaudit.formats.import_format import ImportFormat
 from plaudit.formats.registry import FORMATS
 from plaudit.model.core import PersonRole
 from plaudit.settings import STREAM_BYTES_MAX
+from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs as jobs_store
@@ -214,7 +215,7 @@ async def _save_upload(request: PageRequest[ImportQuery], run: JobRun) -> Path:
         run.tracker.update(total=done)
         is_complete = True
     except OSError as exc:
-        raise Unavailable("the file cannot be kept now", detail=str(exc)) from exc
+        raise disk_space.unwritable(exc, "the file cannot be kept now") from exc
     finally:
         if not is_complete:
             path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from plaudit.core.tasks import batches, work_queue
 from plaudit.core.webhooks import endpoints
 from plaudit.model.core import Review
 from plaudit.model.webhooks import Attempt, AttemptStatus, MessageState
+from plaudit.store.labeling import flags
 from plaudit.store.webhooks import outbox
 from tests.support.attachments import upload
 from tests.support.harness import World
@@ -58,7 +59,15 @@ def begin_work(world: World) -> LabelingProject:
         elif verdict == "undo":
             floor.reopen(floor.lease(second))
     floor.do(task_notes.skip, floor.take("cat"), reason="no", note="\u2028é")
-    floor.do(task_notes.flag, floor.take("cat"), reason="odd")
+    flagged = floor.take("cat")
+    floor.do(task_notes.flag, flagged, reason="seen")
+    seen_ms = floor.write(
+        lambda tx: flags.find_flagged_ms(tx, floor.project.project_key, flagged.seq)
+    )
+    floor.write(
+        lambda tx: task_notes.see_flags(tx, floor.project, flagged.seq, "rev", until_ms=seen_ms)
+    )
+    floor.do(task_notes.flag, flagged, reason="odd")
     floor.do(task_notes.report_sensitive, floor.take("dan"), kind="self_harm")
     return floor
 

@@ -73,11 +73,12 @@ async def flag(
     Raises LeaseLost, InvalidContent.
     """
     lease = await leases.get_lease(tx, project, lease_ref.user_id, lease_ref.assignment_id)
-    if not leases.has_lease(lease, lease_ref, await tx.now_ms()):
+    now = await tx.now_ms()
+    if not leases.has_lease(lease, lease_ref, now):
         raise await leases.lease_lost(tx, project, lease_ref)
     detail = _checked_detail(reason, note)
     await insert_note(tx, project.project_key, lease.seq, lease_ref.user_id, "flag", detail)
-    await flags.add_flag(tx, project.project_key, lease.seq, await tx.now_ms())
+    await flags.add_flag(tx, project.project_key, lease.seq, now)
 
 
 async def see_flags(

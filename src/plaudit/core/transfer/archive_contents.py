@@ -18,6 +18,7 @@ CARRIED: Mapping[str, str] = {
     "assignment": "lease",
     "submission": "submission",
     "task_note": "note",
+    "task_flag": "note",
     "delivery": "delivery",
     "delivered_task": "delivery",
     "frozen_task": "delivery",

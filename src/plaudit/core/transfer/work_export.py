@@ -16,6 +16,7 @@ from plaudit.core.transfer.archive_line import archive_line
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, SubmissionRow, TaskNote, WorkState
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import flags
 from plaudit.store.tasks import row_sizes
 from plaudit.store.transfer import archived_work
 from plaudit.store.transfer.archived_work import WorkSettings
@@ -35,6 +36,8 @@ class ArchivedTaskWork(Struct, frozen=True):
     leases: list[Lease]
     submissions: list[SubmissionRow]
     notes: list[TaskNote]
+    flag_count: int
+    """Flags that no manager has seen: so many of the last notes of this kind."""
 
 
 async def read_work(
@@ -50,12 +53,14 @@ async def read_work(
     lease_ids = [lease.assignment_id for listed in leases.values() for lease in listed]
     submissions = await archived_work.list_submissions(tx, key, lease_ids)
     notes = await archived_work.list_notes(tx, key, begun)
+    flag_counts = await flags.count_flags(tx, key, begun)
     return [
         ArchivedTaskWork(
             settings.get(seq),
             leases.get(seq, []),
             submissions.get(seq, []),
             notes.get(seq, []),
+            flag_counts.get(seq, 0),
         )
         for seq in seqs
     ]
@@ -78,9 +83,12 @@ def work_lines(project: ProjectRow, task: StoredTask, work: ArchivedTaskWork) ->
         yield archive_line("lease", _encode(_lease_value(task_id, lease)))
     for submission in work.submissions:
         yield archive_line("submission", _encode(_submission_value(task_id, submission)))
+    flag_ids = [note.note_id for note in work.notes if note.kind == "flag"]
+    unseen = set(flag_ids[len(flag_ids) - work.flag_count :])
     for note in work.notes:
         kind = "note" if note.kind in ANNOTATORS_NOTES else "review"
-        yield archive_line(kind, _encode(_note_value(task_id, note)))
+        archived = _note_value(task_id, note, is_unseen=note.note_id in unseen)
+        yield archive_line(kind, _encode(archived))
 
 
 def _lease_value(task_id: str, lease: Lease) -> wire.ArchivedLease:
@@ -121,7 +129,7 @@ def _submission_value(task_id: str, submission: SubmissionRow) -> wire.ArchivedS
     )
 
 
-def _note_value(task_id: str, note: TaskNote) -> wire.ArchivedNote:
+def _note_value(task_id: str, note: TaskNote, *, is_unseen: bool) -> wire.ArchivedNote:
     detail: Any = Raw(note.detail)
     return wire.ArchivedNote(
         id=note.note_id,
@@ -130,6 +138,7 @@ def _note_value(task_id: str, note: TaskNote) -> wire.ArchivedNote:
         kind=note.kind,
         detail=detail,
         created_at=clock.format_ms(note.created_ms),
+        is_unseen=is_unseen,
     )
 
 

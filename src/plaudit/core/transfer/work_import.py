@@ -26,13 +26,17 @@ from plaudit.core.transfer.work_export import ANNOTATORS_NOTES
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.labeling import Lease, LeaseStatus, SubmissionRow, TaskNote
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import flags, skips
 from plaudit.store.tasks import tasks
 from plaudit.store.transfer import archived_work
 from plaudit.store.transfer.archived_work import WorkCounts, WorkSettings
 from plaudit.wire.archive import values as wire
 from plaudit.wire.v2.parse import convert, moment
 
-DECISIONS = ("accept", "correct", "send_back", "dismiss_report", "confirm_report")
+DECISIONS = (
+    *("accept", "correct", "send_back", "dismiss_report", "confirm_report"),
+    *("see_flag", "offer_again"),
+)
 """Kinds of notes that are a decision of a reviewer or manager."""
 
 _HOLDING = (LeaseStatus.open, LeaseStatus.returned)
@@ -105,6 +109,8 @@ def _read_any_note(value: Any, kinds: Sequence[str]) -> wire.ArchivedNote:
     if note.kind not in kinds:
         raise InvalidContent(f"a kind is one of {', '.join(kinds)}", pointer="/kind")
     required_moment(note.created_at, "/created_at")
+    if note.is_unseen and note.kind != "flag":
+        raise InvalidContent("only a flag waits to be seen", pointer="/is_unseen")
     return note
 
 
@@ -141,7 +147,8 @@ async def _store_work(tx: Transaction, scope: RowScope, rows: Sequence[_Row]) ->
             submission = _submission_row(place, row)
             results.append(await _store_submission(tx, locked, leases, submission))
         else:
-            results.append(await _store_note(tx, _note_row(place, row)))
+            note = _note_row(place, row)
+            results.append(await _store_note(tx, note, is_unseen=row.is_unseen))
     await locked.save()
     return results
 
@@ -153,6 +160,7 @@ class _LockedWork:
         self._tx = tx
         self._counts: dict[_Place, WorkCounts | None] = {}
         self._changed: set[_Place] = set()
+        self._skipped: set[_Place] = set()
 
     async def lock(self, place: _Place) -> None:
         self._counts[place] = await archived_work.lock_counts(self._tx, *place)
@@ -187,6 +195,10 @@ class _LockedWork:
             counts.submitted_count += submitted_count
             self._changed.add(place)
 
+    def skip(self, place: _Place) -> None:
+        """Remember that a line is a skipped lease of a task."""
+        self._skipped.add(place)
+
     def is_queued(self, place: _Place) -> bool:
         return self._counts[place] is not None
 
@@ -195,6 +207,8 @@ class _LockedWork:
             counts = self._counts[place]
             assert counts is not None
             await archived_work.change_counts(self._tx, *place, counts)
+        for place in sorted(self._skipped):
+            await skips.mark_skipped(self._tx, *place)
 
 
 _Leases = dict[tuple[int, str], Lease]
@@ -239,6 +253,8 @@ async def _store_lease(
     leases[lease.project_key, lease.assignment_id] = lease
     if is_holding:
         locked.take(place, open_count=1)
+    elif lease.status is LeaseStatus.skipped:
+        locked.skip(place)
     return "added"
 
 
@@ -279,8 +295,10 @@ def _submission_refusal(
     return locked.refusal(place) if locked.is_queued(place) else None
 
 
-async def _store_note(tx: Transaction, note: TaskNote) -> RowResult:
+async def _store_note(tx: Transaction, note: TaskNote, *, is_unseen: bool) -> RowResult:
     if await archived_work.insert_note(tx, note):
+        if is_unseen:
+            await flags.add_flag(tx, note.project_key, note.seq, note.created_ms)
         return "added"
     stored = await archived_work.find_note(tx, note.project_key, note.note_id)
     if stored == note:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from plaudit.model.core import TaskStatus
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
 
@@ -27,6 +30,19 @@ async def add_flag(tx: Transaction, project_key: int, seq: int, now: int) -> Non
         " CASE WHEN task_flag.flagged_ms < :now THEN :now ELSE task_flag.flagged_ms + 1 END",
         {"project_key": project_key, "seq": seq, "now": now},
     )
+
+
+async def count_flags(tx: Transaction, project_key: int, seqs: Sequence[int]) -> dict[int, int]:
+    """Number of flags that nobody has seen, by seq; tasks without any are left out."""
+    if not seqs:
+        return {}
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT seq, flag_count FROM task_flag"
+        f" WHERE project_key = :project_key AND seq IN {listed}",
+        args | {"project_key": project_key},
+    )
+    return {int(seq): int(count) for seq, count in rows}
 
 
 async def delete_flags(tx: Transaction, project_key: int, seq: int, *, until_ms: int) -> bool:

@@ -97,7 +97,10 @@ class ArchivedSubmission(Struct, omit_defaults=True, kw_only=True):
 
 
 class ArchivedNote(Struct, omit_defaults=True, kw_only=True):
-    """A note on a task: a skip, flag or report, or (on a line of kind `review`) a decision."""
+    """A note on a task: a skip, flag or report, or (on a line of kind `review`) a decision.
+
+    `is_unseen` is true for a flag that no manager has seen.
+    """
 
     id: str
     task: str
@@ -105,6 +108,7 @@ class ArchivedNote(Struct, omit_defaults=True, kw_only=True):
     kind: str
     detail: dict[str, Any] | Raw
     created_at: str
+    is_unseen: bool = False
 
 
 class ArchivedEndpoint(Struct, omit_defaults=True, kw_only=True):

@@ -19,6 +19,7 @@ from typing import Any
 import httpx2
 import jinja2
 import pytest
+import starlette.routing
 
 from plaudit.core.common import server_secret
 from plaudit.errors import Problem
@@ -138,6 +139,15 @@ def _templates_compiled_once() -> Iterator[None]:
     shared = functools.partial(jinja2.Environment, bytecode_cache=_CompiledTemplates())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jinja2, "Environment", shared)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_compiled_once() -> Iterator[None]:
+    """Let applications share the patterns of their routes, half of the time to make one."""
+    with pytest.MonkeyPatch.context() as patch:
+        compile_path = functools.cache(starlette.routing.compile_path)
+        patch.setattr(starlette.routing, "compile_path", compile_path)
         yield
 
 

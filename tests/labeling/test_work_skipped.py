@@ -198,7 +198,7 @@ def test_tasks_that_nobody_skipped_are_not_looked_through(world_of_sqlite):
     skip(labeling, "ann")
     with counting() as counter:
         skipped(labeling)
-    sql = re.sub(r":\w+", "1", counter.texts[-1])
+    sql = re.sub(r":\w+", "1", counter.calls[-1][0])
     file = apsw.Connection(str(world_of_sqlite.settings.data / connect.FILE_NAME))
 
     plan = [row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {sql}")]

@@ -151,7 +151,8 @@ def is_empty(content: MessageContent) -> bool:
 
 def chunk_kind(chunk: Chunk) -> str | None:
     """Type of a chunk, None for plain text."""
-    return None if chunk.type in ("", PLAIN_CHUNK) else chunk.type
+    kind = chunk.type
+    return None if kind in ("", PLAIN_CHUNK) else kind
 
 
 def _squeezed(texts: Sequence[str] | Iterator[str]) -> str:

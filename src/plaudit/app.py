@@ -28,6 +28,7 @@ from plaudit.api import attachments, system
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
+from plaudit.api.http.stall_meter import StallMeter
 from plaudit.api.manage import (
     api_keys,
     audit,
@@ -137,6 +138,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
     """
     services = Services(settings, secret)
     metrics = Metrics()
+    meter = StallMeter(metrics)
     operations = all_operations(settings, metrics)
 
     @asynccontextmanager
@@ -146,10 +148,14 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         await server_secret.bind(services.db, secret, settings.secret_path)
         worker = None
         if with_worker:
-            worker = Worker(services.db, secret, settings, observe=metrics.observe_attempt)
+            worker = Worker(
+                services.db, secret, settings, observe=metrics.observe_attempt, watch=meter.watch
+            )
             services.wake = worker.wake
             worker.start()
+        meter.start()
         yield
+        meter.stop()
         if worker is not None:
             await worker.stop(STOP_S)
         await workspace.jobs.stop(STOP_S)
@@ -172,6 +178,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         inner.router,
         services,
         metrics,
+        meter,
         open_paths=_any_of(_path_pattern(operations, lambda op: op.role is None), workspace.paths),
         stream_paths=_any_of(
             _path_pattern(operations, lambda op: bool(op.streams)), workspace.stream_paths

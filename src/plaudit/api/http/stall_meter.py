@@ -100,7 +100,8 @@ class StallMeter:
 
     def note(self, operation: str, seconds: float, cpu_s: float, **fields: str) -> None:
         """Note a step's wall and CPU seconds; `fields` go into the line of a stall."""
-        self._metrics.observe_step(operation, cpu_s)
+        if cpu_s >= NOTED_S:
+            self._metrics.observe_step(operation, cpu_s)
         if seconds >= STALL_S:
             self._is_named = True
             self._report(operation, seconds, cpu_s, fields)

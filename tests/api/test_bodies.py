@@ -225,6 +225,9 @@ def test_no_body_that_is_accepted_holds_the_loop(shared_world):
             )
         )
 
+        hidden = msgspec.json.encode({"a": [[]] * 90_000}).decode()
+        answers.append(client.post("/manage/v1/schemas", json={"name": "s", "json": hidden}))
+
     assert [answer.status_code for answer in answers] == [200] * len(answers)
     steps = measured(world)
     print("longest steps:", sorted(steps.items(), key=lambda one: -one[1])[:5])
@@ -244,3 +247,13 @@ def test_a_line_with_too_much_structure_is_rejected_alone(shared_world):
     rows = answer.json()["results"]
     assert [row["outcome"] for row in rows] == ["rejected", "created"]
     assert str(LARGE_BODY.structure_max) in rows[0]["error"]
+
+
+@above_the_store
+def test_a_schema_s_text_has_no_more_structure_than_a_body(shared_world):
+    text = "[" * 60 + "[]," * (LARGE_BODY.structure_max // 3) + "1" + "]" * 60
+    with calling(shared_world, shared_world.key()) as client:
+        answer = client.post("/manage/v1/schemas", json={"name": "s", "json": text})
+
+    assert (answer.status_code, answer.json()["pointer"]) == (400, "/json")
+    assert str(LARGE_BODY.structure_max) in answer.json()["error"]

@@ -115,6 +115,13 @@ async def create_dataset_delivery(
     )
 
 
+async def check_schema(call: Call[NoQuery], body: CreateSchema) -> bytes:
+    """Check a schema's JSON before the transaction, where it holds nobody up."""
+    return await call.services.bodies.run_in_thread(
+        lambda: schemas.checked_json(body.json, structure_max=LARGE_BODY.structure_max)
+    )
+
+
 async def create_schema(
     call: Call[NoQuery], body: CreateSchema, context: WriteContext
 ) -> wire.SchemaAnswer:
@@ -123,7 +130,7 @@ async def create_schema(
         context.tx,
         context.environment_id,
         name=body.name,
-        json=body.json,
+        json=call.prepared,
         actor_id=context.actor.id,
     )
     await context.note("schema", schema.schema_id)
@@ -278,6 +285,7 @@ OPERATIONS = (
         path="/manage/v1/schemas",
         method="POST",
         handler=create_schema,
+        before=check_schema,
         summary="Keep a schema of deliveries",
         description="The JSON Schema is kept as the text that is given; an object becomes text.",
         tag="Datasets",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gc
 import logging
 import re
 import signal
@@ -251,7 +252,9 @@ def _exit(number: int, frame: Any) -> NoReturn:
 def _create_server_app(settings: Settings) -> ASGIApp:
     tune_allocator()
     secret = server_secret.load(settings.secret_path)
-    return create_app(settings, secret, with_worker=settings.worker)
+    created = create_app(settings, secret, with_worker=settings.worker)
+    spare_collections()
+    return created
 
 
 def configure_logs(settings: Settings) -> None:
@@ -289,6 +292,16 @@ def tune_allocator() -> None:
     m_trim_threshold, m_mmap_threshold = -1, -3
     mallopt(m_mmap_threshold, 1 << 30)
     mallopt(m_trim_threshold, (1 << 31) - 1)
+
+
+def spare_collections() -> None:
+    """Take what lives as long as the process out of the garbage collector's sight.
+
+    A full collection looks at every object it knows, and nothing else runs meanwhile: 40 ms for the
+    modules alone, each time that requests have made a quarter as many objects.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class _ToStructlog(logging.Handler):

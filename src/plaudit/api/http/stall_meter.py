@@ -111,9 +111,10 @@ class StallMeter:
         self._schedule(asyncio.get_running_loop())
 
     def stop(self) -> None:
-        """End the tick."""
+        """End the tick; the longest stall of a process that ended is not reported any more."""
         if self._timer is not None:
             self._timer.cancel()
+        self._metrics.set_longest_stall(0.0)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_named = False

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from plaudit.api.http.bodies import LARGE_BODY, BodyLimit
+from plaudit.api.manage import tasks
 from plaudit.settings import STREAM_BYTES_MAX
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import above_the_store
@@ -257,3 +258,21 @@ def test_a_schema_s_text_has_no_more_structure_than_a_body(shared_world):
 
     assert (answer.status_code, answer.json()["pointer"]) == (400, "/json")
     assert str(LARGE_BODY.structure_max) in answer.json()["error"]
+
+
+@above_the_store
+def test_an_upload_is_refused_at_the_first_byte_over_what_it_may_have(shared_world, monkeypatch):
+    """Lines before it are stored; a line that is too long is rejected alone."""
+    monkeypatch.setattr(tasks, "STREAM_BYTES_MAX", 100)
+    monkeypatch.setattr(tasks, "BODY_BYTES_MAX", 20)
+    world = shared_world.tenant()
+    project = world.project()
+    path = f"/manage/v1/projects/{project.project_id}/tasks"
+    key = {"authorization": f"Bearer {world.key()}"}
+    pieces = Pieces(b"{}\n" * 10, b" " * 70, b" ", b" ")
+    with world.client() as client:
+        refused = code_of(client, "POST", path, HEAD | key, pieces)
+        rows = client.post(path, content=b"{}\n" + b" " * 30 + b"\n{}\n").json()["results"]
+
+    assert (refused, pieces.read_count) == ("413 too_large", 3)
+    assert [row["outcome"] for row in rows] == ["created", "rejected", "created"]

@@ -189,7 +189,7 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "128 KiB; 2 MiB", bodies.NOTE_BODY.bytes_max / 1024),
         ("operate.md", "2 MiB; 1 MiB", bodies.ANSWERS_BODY.bytes_max / 1024**2),
         ("operate.md", "4 KiB", bodies.OPEN_BODY.bytes_max / 1024),
-        ("operate.md", "2; 64", bodies.THREADS),
+        ("operate.md", "1; 64", bodies.THREADS),
         ("operate.md", "64 |", bodies.WAITING_MAX),
         ("api.md", "30 s", settings.REQUEST_SECONDS_MAX),
         ("api.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),

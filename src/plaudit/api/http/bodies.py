@@ -1,4 +1,4 @@
-"""Read request bodies up to limits, without decompression; large ones are parsed in threads."""
+"""Read request bodies up to limits, without decompression; large ones are parsed in a thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ SLICE_BYTES = 4 * 1024
 INLINE_BYTES_MAX = 16 * 1024
 """Longer bodies are parsed in a thread, so that nobody waits for them."""
 
-THREADS = 2
+THREADS = 1
+"""A second one is not faster under the interpreter's lock, and the loop would wait for both."""
+
 WAITING_MAX = 64
 
 
@@ -56,7 +58,7 @@ LARGE_BODY = BodyLimit(BODY_BYTES_MAX, 300_000)
 
 
 class BodyPool:
-    """Threads that parse large bodies, with a bounded queue."""
+    """Thread that parses large bodies, one at a time, with a bounded queue."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bodies")

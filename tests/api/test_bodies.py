@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import time
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -11,7 +13,9 @@ import pytest
 
 from plaudit.api.http.bodies import LARGE_BODY, BodyLimit
 from plaudit.api.manage import tasks
+from plaudit.core.tasks.templates import GivenResponse
 from plaudit.settings import STREAM_BYTES_MAX
+from plaudit.wire.v2.unknown_members import is_slip, refuse_misspelt
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import above_the_store
 from tests.support.operations import KEYED, WRITING, ask, calling
@@ -233,6 +237,19 @@ def test_no_body_that_is_accepted_holds_the_loop(shared_world):
     steps = measured(world)
     print("longest steps:", sorted(steps.items(), key=lambda one: -one[1])[:5])
     assert max(steps.values(), default=0.0) < STEP_CPU_S_MAX
+
+
+def test_names_that_are_nearly_known_cost_little_to_compare():
+    """26 responses may bring such names, and the comparison is plain Python."""
+    meant = "model_parameters"
+    shuffled = map("".join, itertools.islice(itertools.permutations(meant), 0, 10**6, 4_000))
+    value = {name: 1 for name in shuffled if not (name == meant or is_slip(name, meant))}
+    before = time.thread_time()
+
+    refuse_misspelt(value, GivenResponse)
+
+    assert len(value) > 200
+    assert time.thread_time() - before < STEP_CPU_S_MAX / 26
 
 
 @above_the_store

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from plaudit import cli, ids, json_guard, mailbox, settings
-from plaudit.api.http import parameters, problems
+from plaudit.api.http import bodies, parameters, problems
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import Operation
 from plaudit.api.manage import deliveries
@@ -178,6 +178,19 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "16 KiB", settings.HEADER_BYTES_MAX / 1024),
         ("api.md", "10 s", settings.HEADER_SECONDS_MAX),
         ("api.md", "10 MiB", settings.BODY_BYTES_MAX / 1024**2),
+        ("api.md", "4 MiB; 1 MiB; 64 KiB", bodies.METADATA_BODY.bytes_max / 1024**2),
+        ("api.md", "1 MiB; 64 KiB", bodies.TEXT_BODY.bytes_max / 1024**2),
+        ("api.md", "64 KiB", bodies.SMALL_BODY.bytes_max / 1024),
+        ("api.md", "300,000", bodies.LARGE_BODY.structure_max),
+        ("api.md", "100,000; 30,000; 2,000", bodies.TEXT_BODY.structure_max),
+        ("api.md", "30,000; 2,000", 3 * deliveries.DELIVERY_TASKS_MAX),
+        ("api.md", "2,000 |", bodies.SMALL_BODY.structure_max),
+        ("operate.md", "64 KiB; 128 KiB; 2 MiB; 1 MiB", bodies.SMALL_BODY.bytes_max / 1024),
+        ("operate.md", "128 KiB; 2 MiB", bodies.NOTE_BODY.bytes_max / 1024),
+        ("operate.md", "2 MiB; 1 MiB", bodies.ANSWERS_BODY.bytes_max / 1024**2),
+        ("operate.md", "4 KiB", bodies.OPEN_BODY.bytes_max / 1024),
+        ("operate.md", "1; 64", bodies.THREADS),
+        ("operate.md", "64 |", bodies.WAITING_MAX),
         ("api.md", "30 s", settings.REQUEST_SECONDS_MAX),
         ("api.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("api.md", "600 s", settings.STREAM_SECONDS_MAX),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gc
 import logging
 import re
 import signal
@@ -28,6 +29,7 @@ from plaudit.api import attachments, system
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
+from plaudit.api.http.stall_meter import StallMeter
 from plaudit.api.manage import (
     api_keys,
     audit,
@@ -138,6 +140,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
     """
     services = Services(settings, secret)
     metrics = Metrics()
+    meter = StallMeter(metrics)
     operations = all_operations(settings, metrics)
 
     @asynccontextmanager
@@ -147,10 +150,14 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         await server_secret.bind(services.db, secret, settings.secret_path)
         worker = None
         if with_worker:
-            worker = Worker(services.db, secret, settings, observe=metrics.observe_attempt)
+            worker = Worker(
+                services.db, secret, settings, observe=metrics.observe_attempt, watch=meter.watch
+            )
             services.wake = worker.wake
             worker.start()
+        meter.start()
         yield
+        meter.stop()
         if worker is not None:
             await worker.stop(STOP_S)
         await workspace.jobs.stop(STOP_S)
@@ -173,6 +180,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         inner.router,
         services,
         metrics,
+        meter,
         open_paths=_any_of(_path_pattern(operations, lambda op: op.role is None), workspace.paths),
         stream_paths=_any_of(
             _path_pattern(operations, lambda op: bool(op.streams)), workspace.stream_paths
@@ -245,7 +253,9 @@ def _exit(number: int, frame: Any) -> NoReturn:
 def _create_server_app(settings: Settings) -> ASGIApp:
     tune_allocator()
     secret = server_secret.load(settings.secret_path)
-    return create_app(settings, secret, with_worker=settings.worker)
+    created = create_app(settings, secret, with_worker=settings.worker)
+    spare_collections()
+    return created
 
 
 def configure_logs(settings: Settings) -> None:
@@ -283,6 +293,16 @@ def tune_allocator() -> None:
     m_trim_threshold, m_mmap_threshold = -1, -3
     mallopt(m_mmap_threshold, 1 << 30)
     mallopt(m_trim_threshold, (1 << 31) - 1)
+
+
+def spare_collections() -> None:
+    """Take what lives as long as the process out of the garbage collector's sight.
+
+    A full collection looks at every object it knows, and nothing else runs meanwhile: 40 ms for the
+    modules alone, each time that requests have made a quarter as many objects.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class _ToStructlog(logging.Handler):

@@ -21,6 +21,7 @@ from plaudit.api.http import problems
 from plaudit.api.http.client_address import client_network
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import COMMON_HEADERS, JSON, Response, Services, respond
+from plaudit.api.http.stall_meter import StallMeter, Steps
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import rate_limits
 from plaudit.core.common.rate_limits import RateLimits
@@ -55,6 +56,7 @@ class Edge:
         inner: ASGIApp,
         services: Services,
         metrics: Metrics,
+        meter: StallMeter,
         *,
         open_paths: re.Pattern[str],
         stream_paths: re.Pattern[str],
@@ -65,6 +67,7 @@ class Edge:
         self._inner = inner
         self._services = services
         self._metrics = metrics
+        self._meter = meter
         self._is_open = open_paths.fullmatch
         self._is_stream = stream_paths.fullmatch
         self._show_problem = show_problem
@@ -77,6 +80,19 @@ class Edge:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
+
+        def note_step(seconds: float, cpu_s: float) -> None:
+            self._meter.note(
+                scope.get("plaudit.operation", "none"),
+                seconds,
+                cpu_s,
+                method=scope["method"],
+                request_id=scope["plaudit.request_id"],
+            )
+
+        await Steps(self._answer(scope, receive, send), note_step)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         request_id = scope["plaudit.request_id"] = _request_id(headers.get(b"x-request-id"))

@@ -18,7 +18,14 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from plaudit import json_guard
-from plaudit.api.http.bodies import read_body, refuse_encoding
+from plaudit.api.http.bodies import (
+    SMALL_BODY,
+    BodyLimit,
+    BodyPool,
+    read_json,
+    refuse_encoding,
+    refuse_length,
+)
 from plaudit.api.http.parameters import NoQuery, decode
 from plaudit.api.http.streams import Stream
 from plaudit.core.common import audit, idempotency
@@ -26,7 +33,7 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.errors import Forbidden, MethodNotAllowed, NotFound, Problem
 from plaudit.model.core import Actor, Caller, Role
-from plaudit.settings import BODY_BYTES_MAX, Settings
+from plaudit.settings import STREAM_BYTES_MAX, Settings
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.v2.parse import convert
@@ -56,6 +63,7 @@ class Services:
         self.http_client = HttpClient(settings.egress_allow)
         self.db: Database
         self.objects = BlobStore(settings.attachments_location)
+        self.bodies = BodyPool()
         self.wake: Callable[[], None] = _do_nothing
         """Wakes this process's worker, if it has one, to look for due webhook messages."""
 
@@ -150,6 +158,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     query: type[Struct] = NoQuery
     body: type[Struct] | None = None
     """JSON body of a writing operation; its handler is `(call, body, context)`."""
+    body_limit: BodyLimit = SMALL_BODY
+    """Limit of the JSON body; a streamed one has STREAM_BYTES_MAX."""
     before: Callable[[Any, Any], Awaitable[Any]] | None = None
     """Called with call and body before the transaction begins, for slow work such as DNS.
 
@@ -218,6 +228,8 @@ class Endpoint:
         if operation.body is not None:
             answer: Any = await self._write(call, operation.body)
         else:
+            if operation.streams:
+                refuse_length(dict(scope["headers"]), STREAM_BYTES_MAX)
             answer = await operation.handler(call)
         if type(answer) is list:
             await respond(send, 200, b"".join(answer), JSON)
@@ -233,17 +245,20 @@ class Endpoint:
         operation, scope = self.operation, call.scope
         headers = dict(scope["headers"])
         refuse_encoding(headers)
-        raw = await read_body(call.receive, BODY_BYTES_MAX)
-        value = json_guard.check(raw or b"{}")
-        if not kind.__struct_config__.forbid_unknown_fields:
-            refuse_misspelt(value, kind)
-        body = convert(value, kind)
+        refuse_length(headers, operation.body_limit.bytes_max)
+        raw = await read_json(call.receive, operation.body_limit)
+        hashed = (operation.operation_id.encode(), scope["path"].encode(), scope["query_string"])
+
+        def parse() -> tuple[Any, bytes]:
+            value = json_guard.check(raw or b"{}")
+            if not kind.__struct_config__.forbid_unknown_fields:
+                refuse_misspelt(value, kind)
+            return convert(value, kind), idempotency.hash_request(*hashed, raw)
+
+        body, request_hash = await self._services.bodies.run(len(raw), parse)
         idem_key = idempotency_key(headers)
         if operation.before is not None:
             call.prepared = await operation.before(call, body)
-        request_hash = idempotency.hash_request(
-            operation.operation_id.encode(), scope["path"].encode(), scope["query_string"], raw
-        )
 
         async def work(tx: Transaction) -> tuple[bytes, bool]:
             context = WriteContext(

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from plaudit.api.http.bodies import read_lines, read_pieces, refuse_encoding
+from plaudit.api.http.bodies import LARGE_BODY, read_lines, read_pieces, refuse_encoding
 from plaudit.api.http.operation import REPLAYED, Call, Response, WriteContext, idempotency_key
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import declare
@@ -62,6 +62,8 @@ async def upload_tasks(call: Call[NoQuery]) -> Response:
         idem_key=idem_key,
         scope=call.scope["path"].encode(),
         check_callback=check,
+        structure_max=LARGE_BODY.structure_max,
+        parse=services.bodies.run,
     )
     async for line in read_lines(read_pieces(call.receive, STREAM_BYTES_MAX), BODY_BYTES_MAX):
         await upload.add(line)
@@ -194,6 +196,7 @@ OPERATIONS = (
         "complete",
         handler=complete_task,
         body=CompleteTask,
+        body_limit=LARGE_BODY,
         summary="Complete a pending task",
         description="For machine annotators: the threads are delivered as they are given, once "
         "they have passed the checks of an import. 409 if the task is no longer pending.",
@@ -215,6 +218,7 @@ OPERATIONS = (
         "error",
         handler=fail_task,
         body=FailTask,
+        body_limit=LARGE_BODY,
         summary="Put a pending task in status error",
         description="409 if the task is no longer pending.",
         body_example={"errors": examples.TASK_ERRORS},

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Struct
 
 from plaudit import clock
+from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.labeling import answer_charts, answer_samples, dashboard, statistics
@@ -196,6 +197,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=create_project,
         form=NewProject,
+        body_limit=TEXT_BODY,
         form_page="show_new_project",
     ),
     Page(

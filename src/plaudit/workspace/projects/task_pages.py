@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
+from plaudit.api.http.bodies import NOTE_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.common import names
@@ -288,6 +289,7 @@ PAGES = (
             role=PersonRole.manager,
             handler=handler,
             form=form,
+            body_limit=NOTE_BODY,
             form_page="show_managed_task",
         )
         for page_id, verb, handler, form in (

@@ -6,7 +6,6 @@ itself is in `work_calls`.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -31,7 +30,7 @@ from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.files import Files, find_files
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
-from plaudit.workspace.render import rich_text
+from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 COUNTED_MAX = 1000
 
@@ -92,7 +91,7 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         seqs = {lease.seq for lease in held} | {one.lease.seq for one in returned}
         prompts = await excerpts.list_excerpts(tx, project.project_key, sorted(seqs))
     detail = project_detail(project)
-    guidelines = await asyncio.to_thread(rich_text.render_markdown, detail.guidelines or "")
+    guidelines = await request.render(detail.guidelines or "")
     return {
         "project": project,
         "held": held,
@@ -146,17 +145,18 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     project, lease = opened.project, opened.lease
     detail = project_detail(project)
 
-    def render() -> tuple[annotation_view.TaskShown, Any]:
+    def layout(texts: TextBatch) -> tuple[annotation_view.TaskShown, RenderedText]:
         shown = annotation_view.build(
             form_of(detail),
             opened.content,
             _decode_display(lease.display),
+            texts=texts,
             is_blind=detail.blind is not False,
             files=opened.files,
         )
-        return shown, rich_text.render_markdown(detail.guidelines or "")
+        return shown, texts.add(detail.guidelines or "")
 
-    shown, guidelines = await asyncio.to_thread(render)
+    shown, guidelines = await request.build(layout)
     async with request.db.read(snapshot=False) as tx:
         done_count = await submissions.count_done(tx, project, request.user.user_id)
         waiting_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)

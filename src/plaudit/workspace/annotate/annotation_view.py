@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from markupsafe import Markup
 from msgspec import Struct
 
-from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling.questions import (
     SELECTED,
     Display,
@@ -30,6 +28,7 @@ from plaudit.workspace.annotate.controls import Control, control_of, why_key
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
 from plaudit.workspace.render import rich_text
+from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 _ROLES = {
     MessageRole.system: "Instructions to the assistant",
@@ -47,7 +46,7 @@ class Step(Struct, frozen=True):
 
     number: int
     kind: str | None
-    body: Markup | None
+    body: RenderedText | None
     raw: str
     controls: list[Control]
 
@@ -62,13 +61,13 @@ class MessageShown(Struct, frozen=True):
     role: str
     title: str
     position: int | None
-    body: Markup | None
+    body: RenderedText | None
     raw: str
     is_empty: bool
     words: int
     files: list[FileShown]
     references: list[ReferenceShown]
-    reasoning: list[Markup]
+    reasoning: list[RenderedText]
     steps: list[Step]
     results: list[MessageShown]
     controls: list[Control]
@@ -123,11 +122,12 @@ def build(
     content: Sequence[Thread],
     display: Display,
     *,
+    texts: TextBatch,
     is_blind: bool = True,
     files: Files | None = None,
 ) -> TaskShown:
-    """Lay out a task. Renders every text, so call it outside the event loop."""
-    return _Builder(form, content, display, is_blind, files or Files()).task()
+    """Lay out a task, with its texts added to a batch; for `RenderPool.build`."""
+    return _Builder(form, content, display, texts, is_blind, files or Files()).task()
 
 
 def fingerprint(text: str) -> str:
@@ -141,9 +141,11 @@ class _Builder:
         form: Form,
         content: Sequence[Thread],
         display: Display,
+        batch: TextBatch,
         is_blind: bool,
         files: Files,
     ) -> None:
+        self._batch = batch
         self._files = files
         self._form = form
         self._content = content
@@ -225,7 +227,7 @@ class _Builder:
             role=message.role.value,
             title=_ROLES[message.role] if position is None else f"Response {position}",
             position=position,
-            body=None if text is None else self._rendered(text),
+            body=self._rendered(text),
             raw=text or "",
             is_empty=message_parts.is_empty(content),
             words=rich_text.word_count(_words(content)),
@@ -234,13 +236,13 @@ class _Builder:
                 for attachment in content.attachments or ()
             ],
             references=[
-                message_parts.reference_shown(reference, self._files)
+                message_parts.reference_shown(reference, self._files, self._batch)
                 for reference in content.reference_texts or ()
             ],
             reasoning=[
-                self._rendered(step.content)
+                body
                 for step in content.reasoning or ()
-                if step.content and not is_blank(step.content)
+                if (body := self._rendered(step.content)) is not None
             ],
             steps=[
                 self._step(at, index, number, chunk)
@@ -254,14 +256,14 @@ class _Builder:
             model=None if self._is_blind else _model(message),
         )
 
-    def _rendered(self, text: str) -> Markup:
-        return message_parts.rendered(text, self._files)
+    def _rendered(self, text: str | None) -> RenderedText | None:
+        return message_parts.rendered(text, self._files, self._batch)
 
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
         own = self._of(at, index=index, chunk=number, level=Level.chunk)
         for control in own:
             self._texts[control.text_key] = chunk.text
-        body = None if is_blank(chunk.text) else self._rendered(chunk.text)
+        body = self._rendered(chunk.text)
         return Step(number + 1, message_parts.chunk_kind(chunk), body, chunk.text, own)
 
     def _rows(self, at: str, order: list[int]) -> list[GridRow]:

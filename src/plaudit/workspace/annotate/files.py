@@ -28,7 +28,6 @@ FILES_MAX = 100
 
 _HOST = r"(?:https?://[^\s/()<>\"'\\]{1,255})?"
 _KEPT = re.compile(rf"{_HOST}/manage/v1/attachments/(?P<id>\w{{1,255}})", re.ASCII)
-_SHOWN = re.compile(r"/files/(\w+)", re.ASCII)
 
 
 class Files(Struct, frozen=True):
@@ -49,10 +48,9 @@ class Files(Struct, frozen=True):
             lambda match: f"/files/{match['id']}" if match["id"] in self.known else match[0], text
         )
 
-    def is_shown(self, url: str) -> bool:
-        """True for an address that `put_into` writes."""
-        match = _SHOWN.fullmatch(url)
-        return match is not None and match[1] in self.known
+    def addresses(self) -> list[str]:
+        """The paths that `put_into` writes."""
+        return [f"/files/{attachment_id}" for attachment_id in self.known]
 
 
 async def find_files(tx: Transaction, environment_id: str, content: Sequence[Thread]) -> Files:

@@ -51,6 +51,7 @@ from plaudit.workspace.http.page import (
     TemplateResponse,
 )
 from plaudit.workspace.http.views import LayoutContext, Views
+from plaudit.workspace.render.render_pool import RenderPool
 
 _FORM_PROBLEMS = (
     InvalidContent,
@@ -85,8 +86,10 @@ class Workspace:
         """Jobs started by pages; stop it before the database is closed."""
         self.session_activity = sessions.SessionActivity()
         """Writes when sessions were last used; stop it before the database is closed."""
+        self.render_pool = RenderPool()
+        """Renders the texts of pages; its processes end with `stop`."""
         self._page_services = PageServices(
-            services, Throttle(), links.compile_paths(viewed), self.jobs
+            services, Throttle(), links.compile_paths(viewed), self.jobs, self.render_pool
         )
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -192,7 +191,7 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "task": task,
         "head": wire_rendering.read_head(task.head),
         "batch": batch,
-        "threads": await asyncio.to_thread(delivered_view.build, threads, files),
+        "threads": await request.build(lambda texts: delivered_view.build(threads, files, texts)),
         "raw": msgspec.json.format(raw, indent=2).decode(),
         "work": work,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],

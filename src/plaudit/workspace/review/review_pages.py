@@ -5,7 +5,6 @@ What is decided there is in `review_calls`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -31,7 +30,7 @@ from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.annotate.files import find_files
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
-from plaudit.workspace.render import rich_text
+from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 from plaudit.workspace.review import review_view
 
 REVIEW = "/review"
@@ -141,12 +140,12 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         files = await find_files(tx, project.environment_id, review.content)
     detail = project_detail(project)
 
-    def render() -> tuple[review_view.ReviewShown, Any]:
+    def layout(texts: TextBatch) -> tuple[review_view.ReviewShown, RenderedText]:
         is_blind = detail.blind is not False
-        shown = review_view.build(review, names, files, is_blind=is_blind)
-        return shown, rich_text.render_markdown(detail.guidelines or "")
+        shown = review_view.build(review, names, files, texts, is_blind=is_blind)
+        return shown, texts.add(detail.guidelines or "")
 
-    shown, guidelines = await asyncio.to_thread(render)
+    shown, guidelines = await request.build(layout)
     state = _state_of(task, review, work)
     return {
         "project": project,

@@ -25,10 +25,11 @@ from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
+from plaudit.store.tasks.task_summaries import OPENING_BYTES
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
-from plaudit.workspace.annotate.files import Files, find_files
+from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -133,8 +134,9 @@ async def open_lease(request: PageRequest[Any]) -> OpenTask:
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
         returned = await review_queue.find_returned_task(tx, project, lease)
-        content = _decode_content(task.content or b"[]")
-        files = await find_files(tx, project.environment_id, content)
+    content, files = await read_conversation(
+        request, lambda: _decode_content(task.content or b"[]")
+    )
     batch_name = None if batch is None else batch.name
     return OpenTask(project, lease, task, batch_name, content, files, returned)
 
@@ -221,7 +223,7 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
             submission.assignment_id,
             submission.submitted_ms,
             submission.active_ms // 1000,
-            excerpts.excerpt(_decode_content(task.content or b"[]")),
+            excerpts.excerpt_of_json((task.content or b"")[:OPENING_BYTES]),
             final_state,
         )
         for submission, task, final_state in zip(listed, done, final_states, strict=True)
@@ -308,6 +310,7 @@ PAGES = (
         role=PersonRole.annotator,
         handler=show_task,
         template="annotate/task.html",
+        is_large=True,
     ),
     *(
         Page(

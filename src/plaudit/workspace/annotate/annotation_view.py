@@ -16,7 +16,6 @@ from msgspec import Struct
 from plaudit.core.labeling.questions import (
     SELECTED,
     Display,
-    Question,
     asked_turns,
     questions,
     responses,
@@ -135,6 +134,10 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+_Place = tuple[str, Level, int | None, int | None]
+"""Path of a turn or thread, level of a question, and the indexes of its message and chunk."""
+
+
 class _Builder:
     def __init__(
         self,
@@ -155,6 +158,17 @@ class _Builder:
         self._controls = [
             control_of(n, question, display) for n, question in enumerate(self._asked)
         ]
+        # Every question is looked up from each place, and both may be thousands.
+        self._asked_at = {question.target.at for question in self._asked}
+        self._by_place: dict[_Place, list[Control]] = {}
+        self._by_field: dict[tuple[str, int, str | None], dict[int | None, Control]] = {}
+        for question, control in zip(self._asked, self._controls, strict=True):
+            target, field = question.target, question.field
+            place = (target.at, field.level, target.message, target.chunk)
+            self._by_place.setdefault(place, []).append(control)
+            about = (target.at, id(field), target.criterion)
+            self._by_field.setdefault(about, {})[target.message] = control
+        self._results: dict[str, dict[int, list[int]]] = {}
         self._texts: dict[str, str] = {}
 
     def task(self) -> TaskShown:
@@ -162,7 +176,7 @@ class _Builder:
         return TaskShown(threads, self._texts, len(self._asked))
 
     def _thread(self, t: int, thread: Thread) -> ThreadShown:
-        asked = [u for u in asked_turns(self._form, thread) if self._is_asked(f"t{t}u{u}")]
+        asked = [u for u in asked_turns(self._form, thread) if f"t{t}u{u}" in self._asked_at]
         asked = asked or [max(asked_turns(self._form, thread), default=0)]
         last = max(asked)
         turns = [
@@ -172,9 +186,6 @@ class _Builder:
         ]
         name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
         return ThreadShown(f"t{t}", name, turns, self._of(f"t{t}", level=Level.thread))
-
-    def _is_asked(self, at: str) -> bool:
-        return any(question.target.at == at for question in self._asked)
 
     def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"
@@ -207,7 +218,7 @@ class _Builder:
         )
 
     def _prompt(self, at: str, turn: Turn) -> list[MessageShown]:
-        below = {index for listed in message_parts.tool_results(turn).values() for index in listed}
+        below = {index for listed in self._tool_results(at, turn).values() for index in listed}
         return [
             self._message(at, turn, index, None)
             for index, message in enumerate(turn.messages)
@@ -250,7 +261,7 @@ class _Builder:
             ],
             results=[
                 self._message(at, turn, result, None)
-                for result in message_parts.tool_results(turn).get(index, ())
+                for result in self._tool_results(at, turn).get(index, ())
             ],
             controls=own,
             model=None if self._is_blind else _model(message),
@@ -308,29 +319,19 @@ class _Builder:
         self, at: str, order: list[int], field: Field, criterion: str | None = None
     ) -> list[Control]:
         """The controls of one field, in the order of the responses on the screen."""
-        controls = {
-            question.target.message: control
-            for question, control in self._pairs()
-            if question.target.at == at
-            and question.field is field
-            and question.target.criterion == criterion
-        }
+        controls = self._by_field.get((at, id(field), criterion), {})
         return [controls[index] for index in order if index in controls]
 
     def _of(
         self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
     ) -> list[Control]:
-        return [
-            control
-            for question, control in self._pairs()
-            if question.target.at == at
-            and question.field.level is level
-            and question.target.message == index
-            and question.target.chunk == chunk
-        ]
+        return self._by_place.get((at, level, index, chunk), [])
 
-    def _pairs(self) -> zip[tuple[Question, Control]]:
-        return zip(self._asked, self._controls, strict=True)
+    def _tool_results(self, at: str, turn: Turn) -> dict[int, list[int]]:
+        """Results of tools of a turn, as `message_parts.tool_results`."""
+        if at not in self._results:
+            self._results[at] = message_parts.tool_results(turn)
+        return self._results[at]
 
 
 def _continued(turn: Turn, order: list[int]) -> int | None:

@@ -137,9 +137,9 @@ def tool_results(turn: Turn) -> dict[int, list[int]]:
 def own_text(content: MessageContent) -> str | None:
     """Text of a message that is to be shown: None if its chunks say it, or if there is none."""
     text = content.text or ""
-    if is_blank(text) or _squeezed([text]) == _squeezed(
-        chunk.text for chunk in content.chunks or ()
-    ):
+    if is_blank(text):
+        return None
+    if content.chunks and _squeezed([text]) == _squeezed(chunk.text for chunk in content.chunks):
         return None
     return text
 

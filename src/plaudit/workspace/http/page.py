@@ -74,6 +74,10 @@ class PageRequest(Struct, Generic[Q]):
         """Lay out a page and render its texts outside the event loop, as `RenderPool.build`."""
         return await self.services.render_pool.build(self.user.organization_id, layout)
 
+    async def run_in_thread(self, work: Callable[[], T]) -> T:
+        """Run `work` outside the event loop, organizations in turn; raises Unavailable."""
+        return await self.services.render_pool.run_in_thread(self.user.organization_id, work)
+
     async def render(self, text: str) -> Markup:
         """Render one text without attachments, outside the event loop."""
         return await self.services.render_pool.render(self.user.organization_id, text)
@@ -163,6 +167,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """Called with request and submitted struct before the transaction begins, for slow checks."""
     opens_transactions: bool = False
     """The handler is `(request, submitted)` and opens its own transactions, if any."""
+    is_large: bool = False
+    """True where the response is as large as a task: its template is filled in a thread."""
     is_long: bool = False
     """True where the response may take as long as a streamed body (STREAM_SECONDS_MAX)."""
     form_page: str | None = None

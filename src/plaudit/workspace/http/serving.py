@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -170,7 +171,12 @@ class Workspace:
         if page.changes:
             answer = await self._write(page, request, browser)
         else:
-            answer = self._answer(page, request, browser, await page.handler(request))
+            result = await page.handler(request)
+            if page.is_large:
+                fill = partial(self._answer, page, request, browser, result)
+                answer = await request.run_in_thread(fill)
+            else:
+                answer = self._answer(page, request, browser, result)
         if isinstance(answer, Stream):
             await answer.respond(send)
             return
@@ -250,7 +256,8 @@ class Workspace:
         context = await page.handler(
             msgspec.structs.replace(request, query=decode(page.query, b""), user=user)
         )
-        return self.views.render(
+        fill = partial(
+            self.views.render,
             self.layout(request.scope, browser),
             page.template,
             context,
@@ -258,6 +265,7 @@ class Workspace:
             problem=problem,
             submitted={name: value for name, value in fields.items() if "password" not in name},
         )
+        return await request.run_in_thread(fill) if page.is_large else fill()
 
     def _answer(
         self, page: Page, request: PageRequest[Any], browser: Browser, result: Any

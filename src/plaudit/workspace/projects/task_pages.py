@@ -37,12 +37,14 @@ from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.task import ErrorDetail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.annotate.files import find_files
+from plaudit.workspace.annotate.files import read_conversation
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.http.views import FormError
 from plaudit.workspace.projects import delivered_view
+from plaudit.workspace.projects.delivered_view import ThreadDelivered
 from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.render.text_batch import TextBatch
 
 TASKS = f"{PROJECT}/tasks"
 TASK = f"{TASKS}/{{task_id}}"
@@ -182,17 +184,24 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
-        threads = content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS))
-        files = await find_files(tx, project.environment_id, threads)
     assert raw is not None
+    threads, files = await read_conversation(
+        request,
+        lambda: content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS)),
+    )
 
+    def layout(texts: TextBatch) -> tuple[list[ThreadDelivered], str]:
+        pretty = msgspec.json.format(raw, indent=2).decode()
+        return delivered_view.build(threads, files, texts), pretty
+
+    shown, pretty = await request.build(layout)
     return {
         "project": project,
         "task": task,
         "head": wire_rendering.read_head(task.head),
         "batch": batch,
-        "threads": await request.build(lambda texts: delivered_view.build(threads, files, texts)),
-        "raw": msgspec.json.format(raw, indent=2).decode(),
+        "threads": shown,
+        "raw": pretty,
         "work": work,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
         "now_ms": clock.now_ms(),
@@ -270,6 +279,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_task,
         template="projects/task.html",
+        is_large=True,
     ),
     *(
         Page(

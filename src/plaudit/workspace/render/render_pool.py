@@ -153,7 +153,7 @@ class RenderPool:
                     self._cache.keep(text)
             return page
 
-        page = await self._in_thread(organization_id, lay_out)
+        page = await self.run_in_thread(organization_id, lay_out)
         if texts.missing():
             await self._render(organization_id, texts)
         return page
@@ -163,18 +163,11 @@ class RenderPool:
         rendered = await self.build(organization_id, lambda texts: texts.add(text))
         return Markup(rendered)
 
-    async def stop(self) -> None:
-        """End all processes, whatever they do."""
-        for timer in self._idle.values():
-            timer.cancel()
-        self._idle.clear()
-        for process in list(self.processes):
-            self._end(process)
-        await asyncio.gather(*self._ending)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def run_in_thread(self, organization_id: str, work: Callable[[], T]) -> T:
+        """Run `work` in a thread of the pool; raises Unavailable if too many calls wait.
 
-    async def _in_thread(self, organization_id: str, work: Callable[[], T]) -> T:
-        """Run `work` in a thread; its permit is given back when the thread is done with it."""
+        If the request ends earlier, the thread goes on, and holds its permit until it is done.
+        """
         await self._thread_permits.acquire(organization_id)
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
 
@@ -185,6 +178,16 @@ class RenderPool:
 
         future.add_done_callback(release)
         return await asyncio.shield(future)
+
+    async def stop(self) -> None:
+        """End all processes, whatever they do."""
+        for timer in self._idle.values():
+            timer.cancel()
+        self._idle.clear()
+        for process in list(self.processes):
+            self._end(process)
+        await asyncio.gather(*self._ending)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _render(self, organization_id: str, texts: TextBatch) -> None:
         """Render what has no HTML yet, in a process."""
@@ -214,7 +217,7 @@ class RenderPool:
                     self._cache.keep_plain(texts, text)
 
         if unrendered := texts.missing():
-            await self._in_thread(organization_id, fill)
+            await self.run_in_thread(organization_id, fill)
 
     async def _run(self, missing: list[RenderedText]) -> str:
         """Render texts in a process until its budget is spent; returns a note on what is left."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Struct
@@ -160,7 +159,7 @@ async def show_charts(request: PageRequest[NoQuery]) -> dict[str, Any]:
         pace = await statistics.pace(tx, project, clock.now_ms())
         rows = await statistics.last_answers(tx, project)
     form = form_of(project_detail(project))
-    sampled = await asyncio.to_thread(statistics.sampled, form, rows)
+    sampled = await request.run_in_thread(lambda: statistics.sampled(form, rows))
     return {
         "project": project,
         "pace": pace,

@@ -187,7 +187,7 @@ def test_a_page_that_finds_no_process_is_shown_plain_and_rendered_the_next_time(
 
 
 def test_plain_text_is_what_the_sanitizer_would_make_of_it():
-    for text in ("<b>&amp; ![", 'a\r\n"b"\x00\ud800', "\u202e\u200b\u2066x", "漢字" * 10):
+    for text in ("<b>&amp; ![", 'a\r\n"b"\x00\ud800', "\u202e\u200b\u2066x", "漢\xa0字" * 10):
         plain = render_plain(text, OVER_BUDGET)
 
         assert sanitize_html(plain) == plain

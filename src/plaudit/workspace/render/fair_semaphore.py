@@ -44,6 +44,8 @@ class FairSemaphore:
         except asyncio.CancelledError:
             if waiter in queue:
                 queue.remove(waiter)
+                if not queue:
+                    del self._waiting[organization_id]
             else:  # granted and cancelled in one turn of the loop
                 self.release(organization_id, key)
             raise

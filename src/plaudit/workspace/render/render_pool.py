@@ -211,10 +211,11 @@ class RenderPool:
         """Show what has no HTML yet as plain text, also the next time if the budget was spent."""
 
         def fill() -> None:
+            key = texts.key()
             for text in unrendered:
                 text.html = rich_text.render_plain(text.text, note)
                 if note == OVER_BUDGET:
-                    self._cache.keep_plain(texts, text)
+                    self._cache.keep_plain(key, text)
 
         if unrendered := texts.missing():
             await self.run_in_thread(organization_id, fill)

@@ -83,9 +83,9 @@ class RenderCache:
         """Keep the HTML of a text, for whatever page it stands on."""
         self._put(text.key, text.html)
 
-    def keep_plain(self, batch: TextBatch, text: RenderedText) -> None:
-        """Keep the plain HTML of a text for this batch, whose budget did not suffice for it."""
-        self._put(_hash(batch.key(), text.key), text.html)
+    def keep_plain(self, batch_key: bytes, text: RenderedText) -> None:
+        """Keep the plain HTML of a text for a batch whose budget did not suffice for it."""
+        self._put(_hash(batch_key, text.key), text.html)
 
     def _find(self, key: bytes) -> Markup | None:
         with self._lock:

@@ -47,7 +47,7 @@ ROOMS = {
     ),
     "api": ("http", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (
-        *("http", "render", "accounts", "annotate", "review", "projects", "webhooks", "transfer"),
+        *("render", "http", "accounts", "annotate", "review", "projects", "webhooks", "transfer"),
     ),
 }
 """The rooms of each layer in the order of imports: a room imports those before it."""

@@ -160,6 +160,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         meter.stop()
         if worker is not None:
             await worker.stop(STOP_S)
+        await workspace.render_pool.stop()
         await workspace.jobs.stop(STOP_S)
         await workspace.session_activity.stop()
         await services.db.close()

@@ -184,6 +184,16 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
     os.environ.update(values)
 
 
+def child_environment() -> dict[str, str]:
+    """Environment of a process of ours that needs no settings: what Python needs, no secrets."""
+    names = {"PATH", "HOME", "LANG", "TMPDIR", "TZ", "LD_LIBRARY_PATH"}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in names or name.startswith(("PYTHON", "LC_"))
+    }
+
+
 def metrics_folder() -> str | None:
     """Folder of the metrics shared by several serving processes, None for a single one."""
     return os.environ.get(METRICS_FOLDER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from plaudit.workspace.annotate import annotation_view
+from plaudit.workspace.render.text_batch import TextBatch
 from tests.labeling.test_work_submissions import delivered, values
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import FORM, LIKERT, OVERALL, WHY, LabelingProject, make_content
@@ -153,5 +154,7 @@ def test_turns_that_only_led_there_are_not_asked_about(world):
     task = labeling.asked(labeling.take())
 
     assert {question.target.at for question in task.questions} == {"t0u1"}
-    [thread] = annotation_view.build(task.form, task.content, task.display).threads
+    [thread] = annotation_view.build(
+        task.form, task.content, task.display, texts=TextBatch()
+    ).threads
     assert [turn.is_asked for turn in thread.turns] == [False, True]

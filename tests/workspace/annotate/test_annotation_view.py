@@ -7,6 +7,7 @@ from typing import Any
 from plaudit.core.labeling.questions import own_order
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.workspace.annotate import annotation_view
+from plaudit.workspace.render.text_batch import TextBatch
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import make_content
 
@@ -29,14 +30,14 @@ def telling_content() -> list[Any]:
 
 
 def test_a_blind_view_holds_nothing_that_tells_the_models_apart():
-    view = repr(annotation_view.build(FORM, telling_content(), SHOWN))
+    view = repr(annotation_view.build(FORM, telling_content(), SHOWN, texts=TextBatch()))
 
     assert "A step." in view
     assert [word for word in ("secret", "plum", "0.7") if word in view] == []
 
 
 def test_responses_stand_in_the_order_of_the_lease_and_are_counted_from_one():
-    [thread] = annotation_view.build(FORM, telling_content(), SHOWN).threads
+    [thread] = annotation_view.build(FORM, telling_content(), SHOWN, texts=TextBatch()).threads
 
     shown = [(one.position, one.title, one.raw) for one in thread.turns[0].responses]
 
@@ -45,7 +46,7 @@ def test_responses_stand_in_the_order_of_the_lease_and_are_counted_from_one():
 
 
 def test_questions_about_responses_stand_in_the_order_of_the_screen():
-    [thread] = annotation_view.build(FORM, telling_content(), SHOWN).threads
+    [thread] = annotation_view.build(FORM, telling_content(), SHOWN, texts=TextBatch()).threads
 
     [row, *_] = thread.turns[0].rows
 
@@ -58,7 +59,9 @@ def test_questions_about_responses_stand_in_the_order_of_the_screen():
 
 def test_a_view_that_is_not_blind_names_the_models():
     content = telling_content()
-    [thread] = annotation_view.build(FORM, content, own_order(content), is_blind=False).threads
+    [thread] = annotation_view.build(
+        FORM, content, own_order(content), texts=TextBatch(), is_blind=False
+    ).threads
 
     assert [one.model for one in thread.turns[0].responses] == ["plum-13b", "secret_b"]
 
@@ -68,7 +71,9 @@ def test_a_turn_that_led_there_is_shown_with_the_response_it_went_on_from_and_no
     later = [make_message("user", "R"), make_message("x", "V"), make_message("y", "W")]
     content = make_content(make_turn("turn_0", earlier), make_turn("turn_1", later))
 
-    [thread] = annotation_view.build(FORM, content, {"t0u0": [1], "t0u1": [2, 1]}).threads
+    [thread] = annotation_view.build(
+        FORM, content, {"t0u0": [1], "t0u1": [2, 1]}, texts=TextBatch()
+    ).threads
 
     first, asked = thread.turns
     assert (first.is_asked, asked.is_asked) == (False, True)

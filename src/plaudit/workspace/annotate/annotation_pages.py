@@ -6,7 +6,6 @@ itself is in `work_calls`.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -26,12 +25,13 @@ from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
+from plaudit.store.tasks.task_summaries import OPENING_BYTES
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
-from plaudit.workspace.annotate.files import Files, find_files
+from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
-from plaudit.workspace.render import rich_text
+from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 COUNTED_MAX = 1000
 
@@ -92,7 +92,7 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         seqs = {lease.seq for lease in held} | {one.lease.seq for one in returned}
         prompts = await excerpts.list_excerpts(tx, project.project_key, sorted(seqs))
     detail = project_detail(project)
-    guidelines = await asyncio.to_thread(rich_text.render_markdown, detail.guidelines or "")
+    guidelines = await request.render(detail.guidelines or "")
     return {
         "project": project,
         "held": held,
@@ -134,8 +134,9 @@ async def open_lease(request: PageRequest[Any]) -> OpenTask:
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
         returned = await review_queue.find_returned_task(tx, project, lease)
-        content = _decode_content(task.content or b"[]")
-        files = await find_files(tx, project.environment_id, content)
+    content, files = await read_conversation(
+        request, lambda: _decode_content(task.content or b"[]")
+    )
     batch_name = None if batch is None else batch.name
     return OpenTask(project, lease, task, batch_name, content, files, returned)
 
@@ -146,17 +147,18 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     project, lease = opened.project, opened.lease
     detail = project_detail(project)
 
-    def render() -> tuple[annotation_view.TaskShown, Any]:
+    def layout(texts: TextBatch) -> tuple[annotation_view.TaskShown, RenderedText]:
         shown = annotation_view.build(
             form_of(detail),
             opened.content,
             _decode_display(lease.display),
+            texts=texts,
             is_blind=detail.blind is not False,
             files=opened.files,
         )
-        return shown, rich_text.render_markdown(detail.guidelines or "")
+        return shown, texts.add(detail.guidelines or "")
 
-    shown, guidelines = await asyncio.to_thread(render)
+    shown, guidelines = await request.build(layout)
     async with request.db.read(snapshot=False) as tx:
         done_count = await submissions.count_done(tx, project, request.user.user_id)
         waiting_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)
@@ -221,7 +223,7 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
             submission.assignment_id,
             submission.submitted_ms,
             submission.active_ms // 1000,
-            excerpts.excerpt(_decode_content(task.content or b"[]")),
+            excerpts.excerpt_of_json((task.content or b"")[:OPENING_BYTES]),
             final_state,
         )
         for submission, task, final_state in zip(listed, done, final_states, strict=True)
@@ -308,6 +310,7 @@ PAGES = (
         role=PersonRole.annotator,
         handler=show_task,
         template="annotate/task.html",
+        is_large=True,
     ),
     *(
         Page(

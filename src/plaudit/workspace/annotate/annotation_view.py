@@ -11,14 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from markupsafe import Markup
 from msgspec import Struct
 
-from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling.questions import (
     SELECTED,
     Display,
-    Question,
     asked_turns,
     questions,
     responses,
@@ -30,6 +27,7 @@ from plaudit.workspace.annotate.controls import Control, control_of, why_key
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
 from plaudit.workspace.render import rich_text
+from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 _ROLES = {
     MessageRole.system: "Instructions to the assistant",
@@ -47,7 +45,7 @@ class Step(Struct, frozen=True):
 
     number: int
     kind: str | None
-    body: Markup | None
+    body: RenderedText | None
     raw: str
     controls: list[Control]
 
@@ -62,13 +60,13 @@ class MessageShown(Struct, frozen=True):
     role: str
     title: str
     position: int | None
-    body: Markup | None
+    body: RenderedText | None
     raw: str
     is_empty: bool
     words: int
     files: list[FileShown]
     references: list[ReferenceShown]
-    reasoning: list[Markup]
+    reasoning: list[RenderedText]
     steps: list[Step]
     results: list[MessageShown]
     controls: list[Control]
@@ -123,16 +121,21 @@ def build(
     content: Sequence[Thread],
     display: Display,
     *,
+    texts: TextBatch,
     is_blind: bool = True,
     files: Files | None = None,
 ) -> TaskShown:
-    """Lay out a task. Renders every text, so call it outside the event loop."""
-    return _Builder(form, content, display, is_blind, files or Files()).task()
+    """Lay out a task, with its texts added to a batch; for `RenderPool.build`."""
+    return _Builder(form, content, display, texts, is_blind, files or Files()).task()
 
 
 def fingerprint(text: str) -> str:
     """Hash of a text, such as the guidelines, 16 hex digits."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+_Place = tuple[str, Level, int | None, int | None]
+"""Path of a turn or thread, level of a question, and the indexes of its message and chunk."""
 
 
 class _Builder:
@@ -141,9 +144,11 @@ class _Builder:
         form: Form,
         content: Sequence[Thread],
         display: Display,
+        batch: TextBatch,
         is_blind: bool,
         files: Files,
     ) -> None:
+        self._batch = batch
         self._files = files
         self._form = form
         self._content = content
@@ -153,6 +158,17 @@ class _Builder:
         self._controls = [
             control_of(n, question, display) for n, question in enumerate(self._asked)
         ]
+        # Every question is looked up from each place, and both may be thousands.
+        self._asked_at = {question.target.at for question in self._asked}
+        self._by_place: dict[_Place, list[Control]] = {}
+        self._by_field: dict[tuple[str, int, str | None], dict[int | None, Control]] = {}
+        for question, control in zip(self._asked, self._controls, strict=True):
+            target, field = question.target, question.field
+            place = (target.at, field.level, target.message, target.chunk)
+            self._by_place.setdefault(place, []).append(control)
+            about = (target.at, id(field), target.criterion)
+            self._by_field.setdefault(about, {})[target.message] = control
+        self._results: dict[str, dict[int, list[int]]] = {}
         self._texts: dict[str, str] = {}
 
     def task(self) -> TaskShown:
@@ -160,7 +176,7 @@ class _Builder:
         return TaskShown(threads, self._texts, len(self._asked))
 
     def _thread(self, t: int, thread: Thread) -> ThreadShown:
-        asked = [u for u in asked_turns(self._form, thread) if self._is_asked(f"t{t}u{u}")]
+        asked = [u for u in asked_turns(self._form, thread) if f"t{t}u{u}" in self._asked_at]
         asked = asked or [max(asked_turns(self._form, thread), default=0)]
         last = max(asked)
         turns = [
@@ -170,9 +186,6 @@ class _Builder:
         ]
         name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
         return ThreadShown(f"t{t}", name, turns, self._of(f"t{t}", level=Level.thread))
-
-    def _is_asked(self, at: str) -> bool:
-        return any(question.target.at == at for question in self._asked)
 
     def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"
@@ -205,7 +218,7 @@ class _Builder:
         )
 
     def _prompt(self, at: str, turn: Turn) -> list[MessageShown]:
-        below = {index for listed in message_parts.tool_results(turn).values() for index in listed}
+        below = {index for listed in self._tool_results(at, turn).values() for index in listed}
         return [
             self._message(at, turn, index, None)
             for index, message in enumerate(turn.messages)
@@ -225,7 +238,7 @@ class _Builder:
             role=message.role.value,
             title=_ROLES[message.role] if position is None else f"Response {position}",
             position=position,
-            body=None if text is None else self._rendered(text),
+            body=self._rendered(text),
             raw=text or "",
             is_empty=message_parts.is_empty(content),
             words=rich_text.word_count(_words(content)),
@@ -234,13 +247,13 @@ class _Builder:
                 for attachment in content.attachments or ()
             ],
             references=[
-                message_parts.reference_shown(reference, self._files)
+                message_parts.reference_shown(reference, self._files, self._batch)
                 for reference in content.reference_texts or ()
             ],
             reasoning=[
-                self._rendered(step.content)
+                body
                 for step in content.reasoning or ()
-                if step.content and not is_blank(step.content)
+                if (body := self._rendered(step.content)) is not None
             ],
             steps=[
                 self._step(at, index, number, chunk)
@@ -248,20 +261,20 @@ class _Builder:
             ],
             results=[
                 self._message(at, turn, result, None)
-                for result in message_parts.tool_results(turn).get(index, ())
+                for result in self._tool_results(at, turn).get(index, ())
             ],
             controls=own,
             model=None if self._is_blind else _model(message),
         )
 
-    def _rendered(self, text: str) -> Markup:
-        return message_parts.rendered(text, self._files)
+    def _rendered(self, text: str | None) -> RenderedText | None:
+        return message_parts.rendered(text, self._files, self._batch)
 
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
         own = self._of(at, index=index, chunk=number, level=Level.chunk)
         for control in own:
             self._texts[control.text_key] = chunk.text
-        body = None if is_blank(chunk.text) else self._rendered(chunk.text)
+        body = self._rendered(chunk.text)
         return Step(number + 1, message_parts.chunk_kind(chunk), body, chunk.text, own)
 
     def _rows(self, at: str, order: list[int]) -> list[GridRow]:
@@ -306,29 +319,19 @@ class _Builder:
         self, at: str, order: list[int], field: Field, criterion: str | None = None
     ) -> list[Control]:
         """The controls of one field, in the order of the responses on the screen."""
-        controls = {
-            question.target.message: control
-            for question, control in self._pairs()
-            if question.target.at == at
-            and question.field is field
-            and question.target.criterion == criterion
-        }
+        controls = self._by_field.get((at, id(field), criterion), {})
         return [controls[index] for index in order if index in controls]
 
     def _of(
         self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
     ) -> list[Control]:
-        return [
-            control
-            for question, control in self._pairs()
-            if question.target.at == at
-            and question.field.level is level
-            and question.target.message == index
-            and question.target.chunk == chunk
-        ]
+        return self._by_place.get((at, level, index, chunk), [])
 
-    def _pairs(self) -> zip[tuple[Question, Control]]:
-        return zip(self._asked, self._controls, strict=True)
+    def _tool_results(self, at: str, turn: Turn) -> dict[int, list[int]]:
+        """Results of tools of a turn, as `message_parts.tool_results`."""
+        if at not in self._results:
+            self._results[at] = message_parts.tool_results(turn)
+        return self._results[at]
 
 
 def _continued(turn: Turn, order: list[int]) -> int | None:

@@ -46,7 +46,7 @@ class Control(Struct, frozen=True, kw_only=True):
     """The answers beside a value: `not_applicable`, `cannot_assess`, each with its name."""
     chars_min: int = 0
     names_responses: bool = False
-    responses: list[int] = []
+    responses: range = range(0)
     """The positions of the turn's responses."""
     opens_at: float | None = None
     """The value at or below which the box that asks why opens."""
@@ -92,7 +92,7 @@ def control_of(number: int, question: Question, display: Display) -> Control:
         offers=_offers(field),
         chars_min=field.chars_min or 0,
         names_responses=field.names_responses,
-        responses=list(range(1, len(order) + 1)),
+        responses=range(1, len(order) + 1),
         opens_at=rules.why_below(field),
         text_key=f"q{number}",
         key=field.key,

@@ -8,7 +8,8 @@ own store alone is shown; everything else stays what it is, a link to somewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -19,7 +20,6 @@ from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole
 from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.datasets.attachments import find_attachment, find_attachments
-from plaudit.store.engine.engine import Transaction
 from plaudit.wire.v2.task import Message, Thread
 from plaudit.workspace.http.page import Page, PageRequest
 
@@ -27,8 +27,10 @@ FILES_MAX = 100
 """The most stored attachments that are shown of one task; further ones stay links."""
 
 _HOST = r"(?:https?://[^\s/()<>\"'\\]{1,255})?"
-_KEPT = re.compile(rf"{_HOST}/manage/v1/attachments/(?P<id>\w{{1,255}})", re.ASCII)
-_SHOWN = re.compile(r"/files/(\w+)", re.ASCII)
+_PATH = r"/manage/v1/attachments/(?P<id>\w{1,255})"
+_KEPT = re.compile(_HOST + _PATH, re.ASCII)
+# Without the host, so that a search leaps from one path to the next.
+_NAMED = re.compile(_PATH, re.ASCII)
 
 
 class Files(Struct, frozen=True):
@@ -49,20 +51,34 @@ class Files(Struct, frozen=True):
             lambda match: f"/files/{match['id']}" if match["id"] in self.known else match[0], text
         )
 
-    def is_shown(self, url: str) -> bool:
-        """True for an address that `put_into` writes."""
-        match = _SHOWN.fullmatch(url)
-        return match is not None and match[1] in self.known
+    def addresses(self) -> list[str]:
+        """The paths that `put_into` writes."""
+        return [f"/files/{attachment_id}" for attachment_id in self.known]
 
 
-async def find_files(tx: Transaction, environment_id: str, content: Sequence[Thread]) -> Files:
-    """Load the stored attachments that a conversation names, the first FILES_MAX of them."""
+async def read_conversation(
+    request: PageRequest[Any], decode: Callable[[], list[Thread]]
+) -> tuple[list[Thread], Files]:
+    """Decode a conversation outside the event loop, and load the stored attachments it names."""
+
+    def work() -> tuple[list[Thread], list[str]]:
+        content = decode()
+        return content, list_named(content)
+
+    content, named = await request.run_in_thread(work)
+    async with request.db.read(snapshot=False) as tx:
+        return content, Files(await find_attachments(tx, request.user.environment_id, named))
+
+
+def list_named(content: Sequence[Thread]) -> list[str]:
+    """Ids of attachments that a conversation names as this server would, FILES_MAX at most."""
     wanted: dict[str, None] = {}
     for text in _texts(content):
-        wanted.update(dict.fromkeys(match["id"] for match in _KEPT.finditer(text)))
-        if len(wanted) >= FILES_MAX:
-            break
-    return Files(await find_attachments(tx, environment_id, list(wanted)[:FILES_MAX]))
+        for match in _NAMED.finditer(text):
+            wanted[match["id"]] = None
+            if len(wanted) == FILES_MAX:
+                return list(wanted)
+    return list(wanted)
 
 
 def _texts(content: Sequence[Thread]) -> Iterator[str]:

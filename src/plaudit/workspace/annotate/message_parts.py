@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from markupsafe import Markup
 from msgspec import Struct
 
 from plaudit.core.common.blank_text import is_blank
@@ -25,6 +24,7 @@ from plaudit.wire.v2.task import (
 )
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.render import rich_text
+from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 PLAIN_CHUNK = "text"
 """Type of a chunk that is not named on the page."""
@@ -59,7 +59,7 @@ class ReferenceShown(Struct, frozen=True):
     """A text that a message refers to; the body is None without one."""
 
     name: str
-    body: Markup | None
+    body: RenderedText | None
     address: Address | None
 
 
@@ -89,20 +89,22 @@ def file_shown(attachment: Attachment, files: Files) -> FileShown:
     )
 
 
-def reference_shown(reference: ReferenceText, files: Files) -> ReferenceShown:
-    """A text that a message refers to, as pages show it. Renders it."""
+def reference_shown(reference: ReferenceText, files: Files, texts: TextBatch) -> ReferenceShown:
+    """A text that a message refers to, as pages show it."""
     name = reference.category or "Reference"
     url = reference.url or ""
     return ReferenceShown(
         name,
-        None if is_blank(reference.content or "") else rendered(reference.content or "", files),
+        rendered(reference.content, files, texts),
         address_shown("Source", url, files) if url else None,
     )
 
 
-def rendered(text: str, files: Files) -> Markup:
-    """Render a message's markdown with the attachments of this server."""
-    return rich_text.render_markdown(files.put_into(text), files.is_shown)
+def rendered(text: str | None, files: Files, texts: TextBatch) -> RenderedText | None:
+    """A message's markdown to be rendered with the attachments of this server; None if blank."""
+    if is_blank(text or ""):
+        return None
+    return texts.add(files.put_into(text or ""), files.addresses())
 
 
 def address_shown(name: str, address: str, files: Files) -> Address:
@@ -135,9 +137,9 @@ def tool_results(turn: Turn) -> dict[int, list[int]]:
 def own_text(content: MessageContent) -> str | None:
     """Text of a message that is to be shown: None if its chunks say it, or if there is none."""
     text = content.text or ""
-    if is_blank(text) or _squeezed([text]) == _squeezed(
-        chunk.text for chunk in content.chunks or ()
-    ):
+    if is_blank(text):
+        return None
+    if content.chunks and _squeezed([text]) == _squeezed(chunk.text for chunk in content.chunks):
         return None
     return text
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, TypeVar
 
+from markupsafe import Markup
 from msgspec import Struct
 from starlette.types import Receive
 
@@ -30,8 +31,11 @@ from plaudit.model.core import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
 from plaudit.store.engine.engine import Database
 from plaudit.workspace.http.job_runner import JobRunner
+from plaudit.workspace.render.render_pool import RenderPool
+from plaudit.workspace.render.text_batch import TextBatch
 
 Q = TypeVar("Q", bound=Struct)
+T = TypeVar("T")
 
 ANYONE: Literal["anyone"] = "anyone"
 """The role of a page that is open to people who are not signed in."""
@@ -46,6 +50,7 @@ class PageServices(Struct, frozen=True):
     destinations: re.Pattern[str]
     """Matches the paths that a sign-in may redirect to."""
     jobs: JobRunner
+    render_pool: RenderPool
 
 
 class PageRequest(Struct, Generic[Q]):
@@ -65,6 +70,18 @@ class PageRequest(Struct, Generic[Q]):
     """Value of the cookie of a known browser, empty without one."""
     origin: str
     """Scheme, host and port under which the browser reaches this server."""
+
+    async def build(self, layout: Callable[[TextBatch], T]) -> T:
+        """Lay out a page and render its texts outside the event loop, as `RenderPool.build`."""
+        return await self.services.render_pool.build(self.user.organization_id, layout)
+
+    async def run_in_thread(self, work: Callable[[], T]) -> T:
+        """Run `work` outside the event loop, organizations in turn; raises Unavailable."""
+        return await self.services.render_pool.run_in_thread(self.user.organization_id, work)
+
+    async def render(self, text: str) -> Markup:
+        """Render one text without attachments, outside the event loop."""
+        return await self.services.render_pool.render(self.user.organization_id, text)
 
     @property
     def db(self) -> Database:
@@ -153,6 +170,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """Called with request and submitted struct before the transaction begins, for slow checks."""
     opens_transactions: bool = False
     """The handler is `(request, submitted)` and opens its own transactions, if any."""
+    is_large: bool = False
+    """True where the response is as large as a task: its template is filled in a thread."""
     is_long: bool = False
     """True where the response may take as long as a streamed body (STREAM_SECONDS_MAX)."""
     form_page: str | None = None

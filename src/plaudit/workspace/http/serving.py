@@ -51,6 +51,7 @@ from plaudit.workspace.http.page import (
     TemplateResponse,
 )
 from plaudit.workspace.http.views import LayoutContext, Views
+from plaudit.workspace.render.render_pool import RenderPool
 
 _FORM_PROBLEMS = (
     InvalidContent,
@@ -85,8 +86,10 @@ class Workspace:
         """Jobs started by pages; stop it before the database is closed."""
         self.session_activity = sessions.SessionActivity()
         """Writes when sessions were last used; stop it before the database is closed."""
+        self.render_pool = RenderPool()
+        """Renders the texts of pages; its processes end with `stop`."""
         self._page_services = PageServices(
-            services, Throttle(), links.compile_paths(viewed), self.jobs
+            services, Throttle(), links.compile_paths(viewed), self.jobs, self.render_pool
         )
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
@@ -167,7 +170,12 @@ class Workspace:
         if page.changes:
             answer = await self._write(page, request, browser)
         else:
-            answer = self._answer(page, request, browser, await page.handler(request))
+            result = await page.handler(request)
+            if page.is_large:
+                fill = partial(self._answer, page, request, browser, result)
+                answer = await request.run_in_thread(fill)
+            else:
+                answer = self._answer(page, request, browser, result)
         if isinstance(answer, Stream):
             await answer.respond(send)
             return
@@ -250,7 +258,8 @@ class Workspace:
         context = await page.handler(
             msgspec.structs.replace(request, query=decode(page.query, b""), user=user)
         )
-        return self.views.render(
+        fill = partial(
+            self.views.render,
             self.layout(request.scope, browser),
             page.template,
             context,
@@ -258,6 +267,7 @@ class Workspace:
             problem=problem,
             submitted={name: value for name, value in fields.items() if "password" not in name},
         )
+        return await request.run_in_thread(fill) if page.is_large else fill()
 
     def _answer(
         self, page: Page, request: PageRequest[Any], browser: Browser, result: Any

@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from markupsafe import Markup
 from msgspec import Struct
 
-from plaudit.core.common.blank_text import is_blank
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.task import Message, Thread, Turn
 from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
+from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 LONG_CHARS = 80
 """Longest value, in characters, that is shown beside its title instead of below."""
@@ -36,7 +35,7 @@ class StepDelivered(Struct, frozen=True):
     """Step of a message with its annotations; `kind` is None for plain text, the body if empty."""
 
     kind: str | None
-    body: Markup | None
+    body: RenderedText | None
     judgements: list[Judgement]
 
 
@@ -51,9 +50,9 @@ class MessageDelivered(Struct, frozen=True):
     source_id: str
     after: str | None
     model: str | None
-    body: Markup | None
+    body: RenderedText | None
     is_empty: bool
-    reasoning: list[Markup]
+    reasoning: list[RenderedText]
     references: list[ReferenceShown]
     files: list[FileShown]
     steps: list[StepDelivered]
@@ -76,19 +75,19 @@ class ThreadDelivered(Struct, frozen=True):
     judgements: list[Judgement]
 
 
-def build(threads: Sequence[Thread], files: Files) -> list[ThreadDelivered]:
-    """Build the view of a task's threads; slow, so call it outside the event loop."""
+def build(threads: Sequence[Thread], files: Files, texts: TextBatch) -> list[ThreadDelivered]:
+    """Build the view of a task's threads, with its texts added to a batch."""
     return [
         ThreadDelivered(
             "Conversation" if len(threads) == 1 else f"Conversation {number}",
-            [_turn(turn, position, files) for position, turn in enumerate(thread.turns, 1)],
+            [_turn(turn, position, files, texts) for position, turn in enumerate(thread.turns, 1)],
             _judgements(thread.annotations),
         )
         for number, thread in enumerate(threads, 1)
     ]
 
 
-def _turn(turn: Turn, number: int, files: Files) -> TurnDelivered:
+def _turn(turn: Turn, number: int, files: Files, texts: TextBatch) -> TurnDelivered:
     criteria = {
         definition.id: definition.criterion
         for rubric in turn.rubrics or ()
@@ -107,6 +106,7 @@ def _turn(turn: Turn, number: int, files: Files) -> TurnDelivered:
                 turn.messages[response_of[index]] if index in response_of else None,
                 criteria,
                 files,
+                texts,
             )
             for index, message in enumerate(turn.messages)
         ],
@@ -115,10 +115,14 @@ def _turn(turn: Turn, number: int, files: Files) -> TurnDelivered:
 
 
 def _message(
-    message: Message, after: Message | None, criteria: dict[str, str], files: Files
+    message: Message,
+    after: Message | None,
+    criteria: dict[str, str],
+    files: Files,
+    texts: TextBatch,
 ) -> MessageDelivered:
-    def rendered(text: str | None) -> Markup | None:
-        return None if is_blank(text or "") else message_parts.rendered(text or "", files)
+    def rendered(text: str | None) -> RenderedText | None:
+        return message_parts.rendered(text, files, texts)
 
     parameters, content = message.model_parameters, message.content
     return MessageDelivered(
@@ -128,9 +132,11 @@ def _message(
         model=parameters.model if parameters else None,
         body=rendered(message_parts.own_text(content)),
         is_empty=message_parts.is_empty(content),
-        reasoning=[body for part in content.reasoning or () if (body := rendered(part.content))],
+        reasoning=[
+            body for part in content.reasoning or () if (body := rendered(part.content)) is not None
+        ],
         references=[
-            message_parts.reference_shown(reference, files)
+            message_parts.reference_shown(reference, files, texts)
             for reference in content.reference_texts or ()
         ],
         files=[

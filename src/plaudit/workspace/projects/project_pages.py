@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Struct
@@ -157,7 +156,7 @@ async def show_charts(request: PageRequest[NoQuery]) -> dict[str, Any]:
         pace = await statistics.pace(tx, project, clock.now_ms())
         sample = await answer_samples.load_sample(tx, project)
     form = form_of(project_detail(project))
-    sampled = await asyncio.to_thread(answer_charts.sampled, form, sample)
+    sampled = await request.run_in_thread(lambda: answer_charts.sampled(form, sample))
     return {
         "project": project,
         "pace": pace,

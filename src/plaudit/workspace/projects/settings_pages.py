@@ -6,7 +6,6 @@ are POST requests because drafts do not fit into a URL; they write nothing.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -40,7 +39,7 @@ from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.projects import sample
 from plaudit.workspace.projects.project_pages import EMPTY, PROJECT, general_values
-from plaudit.workspace.render import rich_text
+from plaudit.workspace.render.text_batch import TextBatch
 
 SETTINGS = f"{PROJECT}/settings"
 FORM = f"{SETTINGS}/form"
@@ -140,7 +139,7 @@ async def show_guidelines(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "project": project,
         "text": text,
         "chars_max": projects.GUIDELINES_CHARS_MAX,
-        "rendered": await asyncio.to_thread(rich_text.render_markdown, text),
+        "rendered": await request.render(text),
     }
 
 
@@ -158,7 +157,7 @@ async def preview_guidelines(
     """POST …/settings/guidelines/preview: render a draft."""
     await _require_project(request)
     text = submitted.text[: projects.GUIDELINES_CHARS_MAX]
-    rendered = await asyncio.to_thread(rich_text.render_markdown, text)
+    rendered = await request.render(text)
     return _preview(markdown=rendered)
 
 
@@ -202,7 +201,7 @@ async def preview_template(
     """POST …/settings/template/preview: render the conversation that a draft makes."""
     await _require_project(request)
 
-    def build() -> Any:
+    def layout(texts: TextBatch) -> Any:
         try:
             template = templates.read_template(form_data.parse_json_field(submitted.template, ""))
         except InvalidContent as exc:
@@ -214,10 +213,12 @@ async def preview_template(
             content = templates.fill_template(template, values)
         except InvalidContent as exc:
             raise InvalidContent(exc.message, pointer="/variables") from exc
-        return annotation_view.build(Form(fields=[]), content or [], own_order(content or []))
+        return annotation_view.build(
+            Form(fields=[]), content or [], own_order(content or []), texts=texts
+        )
 
     try:
-        return _preview(view=await asyncio.to_thread(build))
+        return _preview(view=await request.build(layout))
     except InvalidContent as exc:
         return _preview(fault=exc)
 
@@ -267,15 +268,15 @@ async def preview_questions(
     await _require_project(request)
     count = max(0, min(sample.RESPONSES_MAX, submitted.responses))
 
-    def build() -> tuple[Any, list[str]]:
+    def layout(texts: TextBatch) -> tuple[Any, list[str]]:
         form = read_form(submitted.form)
         content = sample.conversation(form, count)
         asked = {id(question.field) for question in questions(form, content)}
         unasked = [field.title or field.key for field in form.fields if id(field) not in asked]
-        return annotation_view.build(form, content, own_order(content)), unasked
+        return annotation_view.build(form, content, own_order(content), texts=texts), unasked
 
     try:
-        view, unasked = await asyncio.to_thread(build)
+        view, unasked = await request.build(layout)
     except InvalidContent as exc:
         return _preview(fault=exc)
     return _preview(view=view, unasked=unasked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -40,12 +39,14 @@ from plaudit.wire.v2.parse import moment
 from plaudit.wire.v2.task import ErrorDetail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.annotate.files import find_files
+from plaudit.workspace.annotate.files import read_conversation
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.http.views import FormError
 from plaudit.workspace.projects import delivered_view
+from plaudit.workspace.projects.delivered_view import ThreadDelivered
 from plaudit.workspace.projects.project_pages import PROJECT
+from plaudit.workspace.render.text_batch import TextBatch
 
 TASKS = f"{PROJECT}/tasks"
 TASK = f"{TASKS}/{{task_id}}"
@@ -190,17 +191,24 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
-        threads = content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS))
-        files = await find_files(tx, project.environment_id, threads)
     assert raw is not None
+    threads, files = await read_conversation(
+        request,
+        lambda: content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS)),
+    )
 
+    def layout(texts: TextBatch) -> tuple[list[ThreadDelivered], str]:
+        pretty = msgspec.json.format(raw, indent=2).decode()
+        return delivered_view.build(threads, files, texts), pretty
+
+    shown, pretty = await request.build(layout)
     return {
         "project": project,
         "task": task,
         "head": wire_rendering.read_head(task.head),
         "batch": batch,
-        "threads": await asyncio.to_thread(delivered_view.build, threads, files),
-        "raw": msgspec.json.format(raw, indent=2).decode(),
+        "threads": shown,
+        "raw": pretty,
         "work": work,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
         "flagged_ms": flagged_ms,
@@ -280,6 +288,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_task,
         template="projects/task.html",
+        is_large=True,
     ),
     *(
         Page(

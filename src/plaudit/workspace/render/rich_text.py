@@ -3,7 +3,7 @@
 Rendered on the server: markdown without raw HTML, highlighted code, formulas as MathML, and at
 last a sanitizer with an allow list. Pages with the result need `static/shared/rendered.css`.
 
-Time is bounded, but the worst text takes seconds: render outside the event loop.
+Time is bounded, but the worst text takes seconds: pages render by `render_pool.py`.
 """
 
 from __future__ import annotations
@@ -36,15 +36,32 @@ def render_markdown(text: str, is_attachment: IsAttachment = no_attachment) -> M
 
     Images are shown if `is_attachment(url)` is true, and are links otherwise.
     """
-    text = _tidy(text)
+    text = tidy(text)
     if len(text) > MARKDOWN_CHARACTERS_MAX:
-        return _wrapped(f'<p class="note">{TOO_LONG}</p>{_plain(text)}')
+        return render_plain(text, TOO_LONG)
     return _wrapped(markdown.to_html(text, is_attachment), is_attachment)
+
+
+def render_plain(text: str, note: str) -> Markup:
+    """Render a text as written, with invisible characters shown as their numbers, below a note.
+
+    It is what the sanitizer would leave of it, and holds nothing but escaped text.
+    """
+    plain = escape_text(reveal_hidden(tidy(text))).replace("\xa0", "&nbsp;")
+    return Markup(
+        f'<div class="rendered"><p class="note">{escape_text(note)}</p>'
+        f'<div class="plain" dir="auto">{plain}</div></div>'
+    )
 
 
 def readable(text: str) -> str:
     """A text for a template to escape, with line ends and unreadable characters made plain."""
-    return reveal_hidden(_tidy(text))
+    return reveal_hidden(tidy(text))
+
+
+def tidy(text: str) -> str:
+    """Normalise line ends, and replace NUL and lone surrogates by U+FFFD as browsers do."""
+    return _UNREADABLE.sub("\ufffd", _LINE_END.sub("\n", text))
 
 
 def word_count(text: str) -> int:
@@ -52,15 +69,5 @@ def word_count(text: str) -> int:
     return sum(1 for _ in _WORD.finditer(text))
 
 
-def _plain(text: str) -> str:
-    """Text as HTML exactly as written, with invisible characters shown as their numbers."""
-    return f'<div class="plain" dir="auto">{escape_text(reveal_hidden(text))}</div>'
-
-
 def _wrapped(inner: str, is_attachment: IsAttachment = no_attachment) -> Markup:
     return sanitize_html(f'<div class="rendered">{inner}</div>', is_attachment)
-
-
-def _tidy(text: str) -> str:
-    """Normalise line ends, and replace NUL and lone surrogates by U+FFFD as browsers do."""
-    return _UNREADABLE.sub("\ufffd", _LINE_END.sub("\n", text))

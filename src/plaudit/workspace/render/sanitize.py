@@ -107,7 +107,8 @@ _OVERRIDES = "\u202d\u202e"
 _HIDDEN = "\u200b\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff" + "".join(
     map(chr, range(0xE0000, 0xE0080))
 )
-_ANY_HIDDEN = re.compile(f"[{_HIDDEN}]")
+# Ranges, since single characters beyond the BMP take a search four times as long.
+_ANY_HIDDEN = re.compile("[\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
 def no_attachment(_url: str) -> bool:
@@ -155,7 +156,9 @@ def reveal_hidden(text: str) -> str:
 
     For code and raw text, where readers must see every character.
     """
-    return _numbered(text, _HIDDEN) if _ANY_HIDDEN.search(text) else text
+    if text.isascii() or _ANY_HIDDEN.search(text) is None:
+        return text
+    return _numbered(text, _HIDDEN)
 
 
 def escape_text(text: str) -> str:

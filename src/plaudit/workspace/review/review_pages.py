@@ -5,7 +5,6 @@ What is decided there is in `review_calls`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -16,22 +15,21 @@ from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.core.accounts import permissions
 from plaudit.core.common import page_tokens
 from plaudit.core.labeling import question_results, review_queue
-from plaudit.core.labeling.submissions import content_of
 from plaudit.core.tasks import excerpts
-from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
+from plaudit.store.tasks.task_summaries import OPENING_BYTES
 from plaudit.store.tasks.tasks import TaskCursor
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.annotate.files import find_files
+from plaudit.workspace.annotate.files import read_conversation
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
-from plaudit.workspace.render import rich_text
+from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 from plaudit.workspace.review import review_view
 
 REVIEW = "/review"
@@ -138,15 +136,15 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
-        files = await find_files(tx, project.environment_id, review.content)
+    _, files = await read_conversation(request, lambda: review.content)
     detail = project_detail(project)
 
-    def render() -> tuple[review_view.ReviewShown, Any]:
+    def layout(texts: TextBatch) -> tuple[review_view.ReviewShown, RenderedText]:
         is_blind = detail.blind is not False
-        shown = review_view.build(review, names, files, is_blind=is_blind)
-        return shown, rich_text.render_markdown(detail.guidelines or "")
+        shown = review_view.build(review, names, files, texts, is_blind=is_blind)
+        return shown, texts.add(detail.guidelines or "")
 
-    shown, guidelines = await asyncio.to_thread(render)
+    shown, guidelines = await request.build(layout)
     state = _state_of(task, review, work)
     return {
         "project": project,
@@ -246,10 +244,10 @@ def _after(
 
 def _row(project: ProjectRow, task: StoredTask, work: QueuedTask | None) -> ReviewTaskRow:
     is_hidden = work is not None and work.state is WorkState.quarantined
-    content = content_of(task) or ([] if task.body is None else threads_of(task, 0))
+    opening = (task.content or task.body or b"")[:OPENING_BYTES]
     return ReviewTaskRow(
         path=task_path(project, task.task_id),
-        excerpt="" if is_hidden else excerpts.excerpt(content),
+        excerpt="" if is_hidden else excerpts.excerpt_of_json(opening),
         task_id=task.task_id,
         reason=_reason(work),
         answer_count=None if work is None else work.submitted_count,
@@ -281,5 +279,6 @@ PAGES = (
         role=PersonRole.reviewer,
         handler=show_review_task,
         template="review/task.html",
+        is_large=True,
     ),
 )

@@ -27,6 +27,7 @@ from plaudit.workspace.annotate.annotation_view import (
 )
 from plaudit.workspace.annotate.controls import Control, control_of
 from plaudit.workspace.annotate.files import Files
+from plaudit.workspace.render.text_batch import TextBatch
 
 STATES = ("unresolved", "disputed", "agreed", "unanswered")
 """States of a question, in the order in which questions are shown."""
@@ -98,12 +99,17 @@ class ReviewShown(Struct, frozen=True):
 
 
 def build(
-    review: ReviewState, names: Mapping[str, str], files: Files, *, is_blind: bool
+    review: ReviewState,
+    names: Mapping[str, str],
+    files: Files,
+    texts: TextBatch,
+    *,
+    is_blind: bool,
 ) -> ReviewShown:
-    """Lay out a task for its reviewer. Renders every text, so call it outside the event loop."""
+    """Lay out a task for its reviewer, with its texts added to a batch."""
     display = own_order(review.content)
     bare = annotation_view.build(
-        review.form, review.content, display, is_blind=is_blind, files=files
+        review.form, review.content, display, texts=texts, is_blind=is_blind, files=files
     )
     cards: dict[str, list[QuestionCard]] = {}
     answers = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import errno
 import logging
@@ -25,6 +26,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import attachments, system
+from plaudit.api.http.connections import ConnectionLimits
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
@@ -140,7 +142,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
     operations = all_operations(settings, metrics)
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
         services.db = connect.open_database(settings)
         await connect.require_current(services.db, settings)
         await server_secret.bind(services.db, secret, settings.secret_path)
@@ -149,11 +151,11 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
             worker = Worker(services.db, secret, settings, observe=metrics.observe_attempt)
             services.wake = worker.wake
             worker.start()
-        yield
+        yield {"connections": ConnectionLimits(settings.trusted_proxies)}
+        stopping = [workspace.jobs.stop(STOP_S), workspace.session_activity.stop()]
         if worker is not None:
-            await worker.stop(STOP_S)
-        await workspace.jobs.stop(STOP_S)
-        await workspace.session_activity.stop()
+            stopping.append(worker.stop(STOP_S))
+        await asyncio.gather(*stopping)
         await services.db.close()
 
     paths: dict[str, list[Endpoint]] = {}

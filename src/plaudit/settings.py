@@ -23,8 +23,19 @@ REQUEST_SECONDS_MAX = 30.0
 STREAM_BYTES_MAX = 1024 * 1024 * 1024
 STREAM_SECONDS_MAX = 600.0
 IDLE_SECONDS_MAX = 60
+LINGER_SECONDS_MAX = 5.0
+"""Seconds after an answer until the rest of its request has come, or the connection ends."""
+RATE_WINDOW_S = 20.0
+BYTES_PER_SECOND_MIN = 500
+"""Least rate of bodies that are sent and of answers that are read, over RATE_WINDOW_S."""
 DRAIN_SECONDS_MAX = 25
 CONNECTIONS_MAX = 1000
+CONNECTIONS_PER_NETWORK_MAX = 200
+UNREAD_MAX = 100
+"""Most connections whose peer does not take its answer as fast as it is made."""
+UNREAD_PER_NETWORK_MAX = 20
+PIPELINED_MAX = 32
+"""Most requests of one connection that wait behind the one that is being answered."""
 WAITS_MAX = 100
 WAIT_SECONDS_MAX = 7 * 24 * 3600
 

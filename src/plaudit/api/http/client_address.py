@@ -46,6 +46,13 @@ def client_network(
     return str(ip_network((str(address), prefix), strict=False))
 
 
+def untrusted_network(host: str, trusted: Sequence[IPv4Network | IPv6Network]) -> str | None:
+    """Network of a peer as `client_network` names it; None for a trusted proxy or no address."""
+    if not host or _is_in(host, trusted):
+        return None
+    return client_network({"client": (host, 0), "headers": []}, ())
+
+
 def peer_address(scope: Any) -> str:
     """Address at the other end of the connection, empty if it has none."""
     host = str(scope["client"][0]) if scope.get("client") else ""

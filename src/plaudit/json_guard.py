@@ -64,7 +64,8 @@ def decode_any(data: bytes) -> Any:
 def _malformed(data: bytes, text: str) -> str:
     """Error message for JSON that msgspec rejected with the message `text`."""
     try:
-        data.decode()
+        if not data.isascii():
+            data.decode()
     except UnicodeDecodeError:
         return "text is not valid UTF-8"
     if "truncated" in text:

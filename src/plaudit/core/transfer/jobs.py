@@ -46,6 +46,8 @@ class JobProgress(Struct, kw_only=True, omit_defaults=True):
     phase: str = ""
     done: int = 0
     total: int = 0
+    lines: int = 0
+    """Lines of an imported file that were read, blank ones included."""
     counts: dict[str, int] = {}
     """Number of rows by result (see `importer.OUTCOMES`)."""
     result: str = ""

@@ -259,7 +259,12 @@ async def _import(
 
         def entries() -> Iterator[ImportEntry]:
             file_entries = files.entries(
-                path, options["format"], lambda at: tracker.report(done=at), called=file_name
+                path,
+                options["format"],
+                lambda at: tracker.report(done=at),
+                called=file_name,
+                inflated_max=request.settings.inflated_bytes_max,
+                on_lines=lambda count: tracker.report(lines=count),
             )
             for number, entry in enumerate(file_entries):
                 if number % ENTRIES_PER_REPORT == 0:

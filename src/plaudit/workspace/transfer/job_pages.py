@@ -28,6 +28,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     phase: str
     done: int
     total: int
+    lines: int
+    """Lines of an imported file that were read, blank ones included."""
     counts: dict[str, int]
     result: str
     reason: str
@@ -88,6 +90,7 @@ def job_view(job: Job, by: str) -> JobView:
         phase=progress.phase,
         done=progress.done,
         total=progress.total,
+        lines=progress.lines,
         counts=progress.counts,
         result=progress.result,
         reason=job.reason,

@@ -41,8 +41,9 @@ from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http.job_runner import JobRun
-from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView
 
@@ -167,6 +168,12 @@ async def ask_import(request: PageRequest[NoQuery]) -> JobView:
     """GET /import/{job_id}/progress: progress of the job as JSON; raises NotFound."""
     async with request.db.read() as tx:
         return await job_pages.get_job(request, tx, JobKind.import_)
+
+
+async def cancel_import(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST /import/{job_id}/cancel: cancel an import; what it has stored stays."""
+    job = await job_pages.cancel_job(request, JobKind.import_, "cancel_import")
+    return Redirect(to=f"{IMPORT}/{job.job_id}")
 
 
 async def show_one_import(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -314,6 +321,15 @@ PAGES = (
         path=f"{IMPORT}/{{job_id}}/progress",
         role=PersonRole.manager,
         handler=ask_import,
+    ),
+    Page(
+        page_id="cancel_import",
+        method="POST",
+        path=f"{IMPORT}/{{job_id}}/cancel",
+        role=PersonRole.manager,
+        handler=cancel_import,
+        form=NoFields,
+        opens_transactions=True,
     ),
     Page(
         page_id="get_rejects",

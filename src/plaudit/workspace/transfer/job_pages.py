@@ -63,6 +63,22 @@ async def start_job(
     return request.services.jobs.track(await request.db.write(work))
 
 
+async def cancel_job(request: PageRequest[Any], kind: JobKind, action: str) -> JobView:
+    """Cancel the job of the path with an audit entry, unless it has ended; raises NotFound."""
+    user, job_id = request.user, request.path["job_id"]
+
+    async def work(tx: Transaction) -> bool:
+        is_cancelled = await jobs.cancel_job(tx, user.environment_id, kind, job_id)
+        if is_cancelled:
+            await audit.record(tx, user.environment_id, request.actor, action, "job", job_id)
+        return is_cancelled
+
+    if await request.db.write(work):
+        request.services.jobs.cancel(job_id)
+    async with request.db.read() as tx:
+        return await get_job(request, tx, kind)
+
+
 async def list_latest_jobs(
     request: PageRequest[Any], tx: Transaction, kind: JobKind
 ) -> list[JobView]:

@@ -9,6 +9,7 @@ const ANNOUNCE_MS = 15000;
 
 const number = new Intl.NumberFormat("en");
 const WORDS = {
+  waiting: "Waiting until another job has ended",
   uploading: "Uploading",
   storing: "Storing rows",
   writing: "Writing lines",

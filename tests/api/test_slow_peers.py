@@ -51,7 +51,7 @@ async def test_an_answer_before_the_body_ends_the_connection_within_five_seconds
 
     await site.wait(limits.LINGER_SECONDS_MAX - 1, lambda: peer.send(b"x"))
     assert peer.is_open
-    await site.wait(1, lambda: peer.send(b"x"))
+    await site.wait(1, lambda: peer.send(b"x"))  # the last look within the five
 
     assert not peer.is_open
 

@@ -6,6 +6,7 @@ import fcntl
 import re
 import secrets
 import socket
+import struct
 import termios
 from array import array
 from contextlib import suppress
@@ -17,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api.http import problems
 from plaudit.api.http.client_address import peer_address
-from plaudit.api.http.connections import ConnectionLimits, Phase
+from plaudit.api.http.connections import SWEEP_S, ConnectionLimits, Phase
 from plaudit.api.http.operation import COMMON_HEADERS
 from plaudit.errors import BadRequest, HeaderTooLarge, Problem
 from plaudit.settings import (
@@ -37,6 +38,8 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d*
 
 UNSENT_BYTES_MAX = 512 * 1024
 """Bytes of answers that the kernel takes before they can be sent; else 4 MB for each peer."""
+
+_NO_LINGERING = struct.pack("ii", 1, 0)
 
 INTERIM = b"HTTP/1.1 100 "
 """First bytes of an interim response; it must be sent at once, because the client waits."""
@@ -82,6 +85,17 @@ class OneWrite:
         """Send the buffered piece, then close the connection."""
         self.flush()
         self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once; what the kernel still held for the peer is given up too.
+
+        Closed as usual, the kernel would go on offering it for minutes.
+        """
+        with suppress(OSError, AttributeError):
+            self.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING
+            )
+        self._transport.abort()
 
     def taken_bytes(self) -> int:
         """Bytes that the peer has acknowledged; those the kernel took, where it does not tell.
@@ -179,7 +193,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._settle()
         seconds = now - self.since
         if self.phase is Phase.lingering:
-            if seconds >= LINGER_SECONDS_MAX:
+            if seconds > LINGER_SECONDS_MAX - SWEEP_S:
                 self.transport.close()
         elif self.phase is Phase.body:
             if self.flow.read_paused or self.cycle.waiting_for_100_continue:

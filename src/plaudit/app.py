@@ -74,6 +74,7 @@ from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page
 from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
+    attention_pages,
     batch_pages,
     project_pages,
     settings_pages,
@@ -117,7 +118,7 @@ def all_pages() -> tuple[Page, ...]:
             files,
         ),
         *(review_pages, review_calls),
-        *(project_pages, settings_pages, batch_pages, task_pages),
+        *(project_pages, settings_pages, batch_pages, task_pages, attention_pages),
         *(
             api_key_pages,
             message_pages,

@@ -7,7 +7,9 @@ I-JSON (RFC 7493) forbids or databases refuse.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
 _TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[\[\]{},]', re.DOTALL)
 _SPACES = (b" ", b"\t", b"\n", b"\r")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ANY = msgspec.json.Decoder()
 
 
@@ -58,6 +61,9 @@ def decode_any(data: bytes) -> Any:
         raise InvalidContent(f"nested deeper than {DEPTH_MAX} levels") from exc
     # Versions of msgspec differ in whether text that is not UTF-8 is an error of its own.
     except (UnicodeDecodeError, msgspec.DecodeError) as exc:
+        pointer = _locate(data)
+        if pointer is not None:
+            raise InvalidContent("text holds an unpaired surrogate", pointer=pointer) from exc
         raise InvalidContent(_malformed(data, str(exc))) from exc
 
 
@@ -69,12 +75,48 @@ def _malformed(data: bytes, text: str) -> str:
     except UnicodeDecodeError:
         return "text is not valid UTF-8"
     if "truncated" in text:
-        return "the JSON ends too early (or holds half of a surrogate pair)"
-    if "surrogate" in text:
-        return "text holds an unpaired surrogate"
+        return "the JSON ends too early"
     if "out of range" in text:
         return "a number is outside the range of a 64-bit integer or double"
     return "not valid JSON: " + text.removeprefix("JSON is malformed: ")
+
+
+def _locate(data: bytes) -> str | None:
+    """JSON pointer to the text with an unpaired surrogate that made msgspec refuse a document.
+
+    None if it was refused for something else. The standard library reads such texts.
+    """
+    try:
+        value = json.loads(data.decode())
+    except (ValueError, RecursionError):
+        return None
+    return _find(value, _has_surrogate)
+
+
+def _has_surrogate(value: Any) -> bool:
+    """True for an unpaired surrogate in a text, or in a key of an object."""
+    texts = value if isinstance(value, dict) else [value]
+    return any(isinstance(text, str) and _SURROGATE.search(text) for text in texts)
+
+
+def _is_too_large(value: Any) -> bool:
+    return isinstance(value, int) and not INT_MIN <= value <= INT_MAX
+
+
+def _find(value: Any, is_wanted: Callable[[Any], bool]) -> str | None:
+    """JSON pointer to the first value within a document that is wanted, None without one."""
+    pending = [(value, "")]
+    while pending:
+        value, pointer = pending.pop()
+        if is_wanted(value):
+            return pointer
+        inner: Iterable[tuple[Any, Any]] = ()
+        if isinstance(value, dict):
+            inner = value.items()
+        elif isinstance(value, list):
+            inner = enumerate(value)
+        pending += [(item, f"{pointer}/{escape(str(key))}") for key, item in inner][::-1]
+    return None
 
 
 def _walk(value: Any, depth_max: int) -> tuple[int, int]:
@@ -92,8 +134,11 @@ def _walk(value: Any, depth_max: int) -> tuple[int, int]:
                 below += item.values()
             elif kind is list:
                 below += item
-            elif kind is int and not INT_MIN <= item <= INT_MAX:
-                raise InvalidContent("an integer is outside the 64-bit range")
+            elif kind is int and _is_too_large(item):
+                raise InvalidContent(
+                    "an integer is outside the 64-bit range",
+                    pointer=_find(value, _is_too_large) or "",
+                )
         if not below:
             return members, depth + any(type(item) in (dict, list) for item in level)
         level = below

@@ -107,7 +107,7 @@ BAD_ROWS: dict[str, tuple[Any, str | None, str]] = {
     "a key twice": (b'{"metadata":{"a":1,"a":2}}', "/metadata/a", "twice"),
     "a NUL": ({"metadata": {"a": "\0"}}, "/metadata/a", "NUL"),
     "too deep": (b'{"metadata":' + b'{"a":' * 70 + b"1" + b"}" * 71, None, "nested"),
-    "a huge number": (b'{"metadata":{"a":' + b"9" * 30 + b"}}", None, "64-bit"),
+    "a huge number": (b'{"metadata":{"a":' + b"9" * 30 + b"}}", "/metadata/a", "64-bit"),
     "an unknown member": ({"priority": 3}, None, "'priority'"),
     "a status": ({"status": "completed"}, None, "'status'"),
     "an empty unique_id": ({"unique_id": ""}, "/unique_id", "255"),

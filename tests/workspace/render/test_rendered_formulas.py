@@ -57,8 +57,53 @@ def test_a_formula_has_no_links():
     assert "href" not in {name for _, attributes in page.elements for name in attributes}
 
 
+ROWS = [
+    rf"\begin{{{name}}}{count} a &= b \\[2pt] c &= d \end{{{name}}}"
+    for name, count in (
+        *((name, "") for name in ("aligned", "align", "align*", "split", "flalign", "flalign*")),
+        *((name, "{2}") for name in ("alignat", "alignat*", "alignedat")),
+        ("aligned", "[t]"),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [*ROWS, r"a &= b \\ c &= d", r"\begin{gather} a = b \\ c = d \end{gather}",
+     r"\begin{gathered} a = b \\* c = d \end{gathered}",
+     r"\begin{eqnarray} a &=& b \\ c &=& d \end{eqnarray}",
+     r"\begin{multline} a = b \\ c = d \end{multline}",
+     r"\begin{dcases} a & b \\ c & d \end{dcases}",
+     r"\begin{equation}\begin{aligned} a &= b \\ &= d \end{aligned}\end{equation}",
+     r"x = \left\{ \begin{aligned} a &= b \\ &= d \end{aligned} \right."],
+)  # fmt: skip
+def test_rows_of_a_formula_stand_below_one_another(latex):
+    page = shown(f"$$\n{latex}\n$$")
+
+    assert len(page.all("mtr")) == 2
+    assert "&" not in page.text
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [r"\begin{foo} a & b \end{foo}", "a & b", r"{a \\ b}", r"\href{https://a.example/word}{x}",
+     r"\class{word}{x}"],
+)  # fmt: skip
+def test_a_formula_that_would_lose_something_is_shown_as_it_was_written(latex):
+    page = shown(f"$${latex}$$")
+
+    assert page.all("math") == []
+    assert latex in page.text
+
+
+def test_a_percent_sign_in_a_formula_is_one():
+    for latex in ("50%", r"50\%", r"x = 5 % of"):
+        assert "%" in shown(f"${latex}$").text
+    assert shown("$x = 5% of$").text == "x=5%of\n"
+
+
 def test_text_in_a_formula_is_text():
-    page = shown(r"$\text{<img src=x>} \lt \unicode{3c} &lt;$")
+    page = shown(r"$\text{<img src=x>} \lt \unicode{3c} \&lt;$")
 
     assert page.all("img") == []
     assert "<img\u00a0src=x>" in page.text

@@ -8,7 +8,7 @@ transaction, one per request; in it the Idempotency-Key is honoured and the audi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
@@ -107,6 +107,21 @@ class WriteContext(Struct):
             object_id,
             project_key=project_key,
             detail=detail,
+        )
+
+    async def note_many(
+        self, object_kind: str, object_ids: Sequence[str], *, project_key: int
+    ) -> None:
+        """Add an audit entry without detail for each of several objects that were changed."""
+        self.noted += len(object_ids)
+        await audit.record_many(
+            self.tx,
+            self.environment_id,
+            self.actor,
+            self.action,
+            object_kind,
+            object_ids,
+            project_key=project_key,
         )
 
 

@@ -225,7 +225,7 @@ async def get_batch(call: Call[GetBatch]) -> resources.Batch:
 
 
 async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
-    """GET /v2/batches: one page of batches, oldest first."""
+    """GET /v2/batches: one page of batches."""
     query = call.query
     batch_query = BatchQuery(
         scope=ScopeNames(query.project_id, query.project_name),
@@ -316,12 +316,13 @@ OPERATIONS = (
         handler=list_batches,
         summary="List batches",
         description="Without a project, the batches of all projects. The `created_*` and "
-        "`completed_*` bounds concern the batch itself.",
+        "`completed_*` bounds concern the batch itself. Batches come in order of creation, or of "
+        "completion where a `completed_*` bound is given.",
         tag="Batches",
         role=Role.read,
         query=ListBatches,
         answer=resources.BatchPage,
-        answer_description="One page of batches, oldest first.",
+        answer_description="One page of batches.",
         example=examples.BATCH_PAGE,
         errors=(404,),
     ),

@@ -24,7 +24,7 @@ from plaudit.model.core import Actor, ProjectRow
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.manage.resources import RowResult, TaskRow
 from plaudit.wire.v2 import resources, size_limits
-from plaudit.wire.v2.parse import check_content, convert
+from plaudit.wire.v2.parse import check_content, convert, fill_content
 from plaudit.wire.v2.task import Thread
 
 CHUNK_ROWS = 200
@@ -113,7 +113,10 @@ class BulkUpload:
         """Parse and check a line; raises InvalidContent with a pointer."""
         if line is None:
             raise InvalidContent("the line is longer than a line may be")
-        row: TaskRow = convert(json_guard.check(line), TaskRow)
+        value = json_guard.check(line)
+        if isinstance(value, dict):
+            fill_content(value.get("content"))
+        row: TaskRow = convert(value, TaskRow)
         for name in ("task_id", "unique_id"):
             value = getattr(row, name)
             if value is not None and not is_usable(value):

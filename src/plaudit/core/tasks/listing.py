@@ -21,7 +21,7 @@ from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
 from plaudit.wire.v2 import render, resources
 
 SCANNED_MAX = 5000
-"""Tasks read for one page that is filtered by times of creation."""
+"""Tasks read for one page that is filtered by times of both completion and creation."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -33,6 +33,8 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
     status: TaskStatus | None = None
     completed_after: int | None = None
     completed_before: int | None = None
+    created_after: int | None = None
+    created_before: int | None = None
     limit: int = 100
     next_token: str | None = None
     expand: frozenset[str] = frozenset()
@@ -79,7 +81,7 @@ class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
 async def task_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
 ) -> list[bytes]:
-    """One page of tasks as pieces of JSON to be joined.
+    """One page of tasks as pieces of JSON to be joined; a filter by creation is not taken.
 
     Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
     """
@@ -100,7 +102,7 @@ async def task_page(
     render.assemble(rows, refs, query.opts, parts)
     if has_more:
         seq, completed_ms = rows[-1][:2]
-        token = page_tokens.encode(secret, environment_id, _continued(walk, seq, completed_ms))
+        token = page_tokens.encode(secret, environment_id, _continued(walk, seq, completed_ms or 0))
         parts.append(b'],"next_token":"%b"}' % token.encode())
     else:
         parts.append(b"]}")
@@ -124,6 +126,8 @@ async def _task_walk(
             (query.status, pinned.status),
             (query.completed_after, pinned.completed_after),
             (query.completed_before, pinned.completed_before),
+            (query.created_after, pinned.created_after),
+            (query.created_before, pinned.created_before),
         )
         if project is None:
             project = await projects.find_project_by_key(tx, environment_id, pinned.project_key)
@@ -137,37 +141,34 @@ async def _task_walk(
                 param="project_id",
             )
         project = await project_of(tx, batch)
-    if query.completed_after is not None or query.completed_before is not None:
-        bound = await projects.last_completion_time(tx, project.project_key)
-    else:
-        bound = await projects.next_seq(tx, project.project_key) - 1
     where = TaskFilter(
         project_key=project.project_key,
         batch_id=None if batch is None else batch.batch_id,
         status=query.status,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
+        created_after=query.created_after,
+        created_before=query.created_before,
     )
+    if where.is_by_completion:
+        bound = await projects.last_completion_time(tx, project.project_key)
+    else:
+        bound = await projects.next_seq(tx, project.project_key) - 1
     return project, batch, _TaskToken(tx.epoch, where, where.start, bound)
 
 
 async def task_summaries_page(
-    tx: Transaction,
-    secret: ServerSecret,
-    environment_id: str,
-    query: TaskQuery,
-    *,
-    created_after: int | None = None,
-    created_before: int | None = None,
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
 ) -> tuple[list[TaskSummary], str | None]:
     """One page of task summaries and the next token, None on the last page.
 
-    Takes the tokens of `task_page`. Times of creation have no index: SCANNED_MAX tasks are read for
-    a page filtered by them, which may be short, or empty, and still have a next token.
+    Takes the tokens of `task_page`. No index has both times: SCANNED_MAX tasks are read for a page
+    filtered by completion and creation, which may be short, or empty, and still have a next token.
     """
     _, _, walk = await _task_walk(tx, secret, environment_id, query)
-    is_filtered = created_after is not None or created_before is not None
-    most = SCANNED_MAX if is_filtered else query.limit + 1
+    created_after, created_before = walk.where.created_after, walk.where.created_before
+    is_by_creation = created_after is not None or created_before is not None
+    most = SCANNED_MAX if walk.where.is_by_completion and is_by_creation else query.limit + 1
     summaries = await task_summaries.list_summaries(
         tx, walk.where, after=walk.cursor, bound=walk.bound, limit=most
     )
@@ -187,12 +188,12 @@ async def task_summaries_page(
     if last is None:
         return kept, None
     return kept, page_tokens.encode(
-        secret, environment_id, _continued(walk, last.seq, last.completed_ms)
+        secret, environment_id, _continued(walk, last.seq, last.at_ms(walk.where.time_column))
     )
 
 
-def _continued(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
-    cursor = TaskCursor(completed_ms or 0, seq)
+def _continued(walk: _TaskToken, seq: int, at_ms: int) -> _TaskToken:
+    cursor = TaskCursor(at_ms, seq)
     return _TaskToken(walk.epoch, walk.where, cursor, walk.bound)
 
 
@@ -260,7 +261,10 @@ async def find_task_json(
 async def batch_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: BatchQuery
 ) -> resources.BatchPage:
-    """One page of batches, oldest first; raises NotFound, InvalidPageToken or PageTokenExpired."""
+    """One page of batches in the order of `batch_rows_page`.
+
+    Raises NotFound, InvalidPageToken or PageTokenExpired.
+    """
     rows, token = await batch_rows_page(tx, secret, environment_id, query)
     return resources.BatchPage(
         batches=await _batch_resources(tx, environment_id, rows, query.expand), next_token=token
@@ -270,7 +274,10 @@ async def batch_page(
 async def batch_rows_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: BatchQuery
 ) -> tuple[list[BatchRow], str | None]:
-    """One page of batches as rows, oldest first, and the next token, None on the last page."""
+    """One page of batches as rows and the next token, None on the last page.
+
+    By creation, oldest first; by completion where a bound on it is given.
+    """
     project = await find_project(tx, environment_id, query.scope)
     walk = _BatchToken(
         epoch=tx.epoch,
@@ -303,9 +310,8 @@ async def batch_rows_page(
     token = None
     if len(rows) > query.limit:
         rows.pop()
-        last = msgspec.structs.replace(
-            walk, after_ms=rows[-1].created_ms, after_id=rows[-1].batch_id
-        )
+        after_ms, after_id = where.place_of(rows[-1])
+        last = msgspec.structs.replace(walk, after_ms=after_ms, after_id=after_id)
         token = page_tokens.encode(secret, environment_id, last)
     return rows, token
 

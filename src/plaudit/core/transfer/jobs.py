@@ -52,7 +52,7 @@ class JobProgress(Struct, kw_only=True, omit_defaults=True):
     lines: int = 0
     """Lines of an imported file that were read, blank ones included."""
     counts: dict[str, int] = {}
-    """Number of rows by result (see `importer.OUTCOMES`)."""
+    """Number of rows by result (see `import_summary.OUTCOMES`)."""
     result: str = ""
     """Id of the created object, or a sentence about the result."""
 

@@ -13,12 +13,13 @@ _COLUMNS = (
 )
 
 
-async def insert_entry(tx: Transaction, entry: AuditEntryRow) -> None:
-    """Insert an entry."""
-    await tx.run(
+async def insert_entry(tx: Transaction, entry: AuditEntryRow) -> bool:
+    """Insert an entry; False if there is one of its id, which only an import can bring."""
+    is_new = await tx.run(
         f"INSERT INTO audit_entry ({_COLUMNS}) VALUES (:project_key, :entry_id, :environment_id,"
         " :at_ms,"
-        " :actor_kind, :actor_id, :request_id, :action, :object_kind, :object_id, :detail)",
+        " :actor_kind, :actor_id, :request_id, :action, :object_kind, :object_id, :detail)"
+        " ON CONFLICT DO NOTHING",
         {
             "project_key": entry.project_key,
             "entry_id": entry.entry_id,
@@ -33,6 +34,7 @@ async def insert_entry(tx: Transaction, entry: AuditEntryRow) -> None:
             "detail": entry.detail,
         },
     )
+    return bool(is_new)
 
 
 async def insert_entries(tx: Transaction, entries: Sequence[AuditEntryRow]) -> None:
@@ -80,6 +82,28 @@ async def list_entries(
         args,
     )
     return [_entry(row) for row in rows]
+
+
+async def list_entries_after(
+    tx: Transaction, environment_id: str, *, after: str, limit: int
+) -> list[AuditEntryRow]:
+    """List up to `limit` entries of an environment after an entry_id, oldest first."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM audit_entry WHERE environment_id = :environment_id"
+        " AND entry_id > :after ORDER BY entry_id LIMIT :row_limit",
+        {"environment_id": environment_id, "after": after, "row_limit": limit},
+    )
+    return [_entry(row) for row in rows]
+
+
+async def find_entry(tx: Transaction, project_key: int, entry_id: str) -> AuditEntryRow | None:
+    """Find an entry of a project by its id, in any environment."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM audit_entry WHERE project_key = :project_key"
+        " AND entry_id = :entry_id",
+        {"project_key": project_key, "entry_id": entry_id},
+    )
+    return _entry(row) if row else None
 
 
 def _entry(row: Row) -> AuditEntryRow:

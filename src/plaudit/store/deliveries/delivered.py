@@ -11,7 +11,7 @@ from typing import cast
 from plaudit.model.core import PageRow, TaskStatus
 from plaudit.model.deliveries import DeliveredRow, DeliveredVersion, VersionNow
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, keys_sql
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, key_args, keys_sql
 
 _RANGE = (
     "d.project_key = :project_key AND d.delivery_seq = :delivery_seq"
@@ -124,21 +124,9 @@ async def list_rows_of_project(
     Order, cursor and bound are those of `store.tasks.list_tasks`. The latest delivery is found from
     the end of an index, which passes over deliveries that are still being made.
     """
-    args: dict[str, object] = {
-        "project_key": where.project_key,
-        "after_seq": after.seq,
-        "bound": bound,
-        "row_limit": limit,
-    }
     keys = _KEYS
     if where.status is not None or where.is_by_completion:
-        keys = keys_sql(False, where.status is not None, where.is_by_completion)
-    if where.status is not None:
-        args["status"] = where.status.code
-    if where.is_by_completion:
-        args["after_ms"] = after.completed_ms
-        if where.completed_before is not None:
-            args["bound"] = min(bound, where.completed_before - 1)
+        keys = keys_sql(False, where.status is not None, where.time_column)
     rows = await tx.all(
         "SELECT n.seq, t.completed_ms, t.task_id, t.created_ms, v.delivery_id, v.delivered_ms,"
         f" v.schema_id, f.body, f.patches FROM (SELECT k.seq AS seq, ({_LATEST}) AS delivery_seq"
@@ -148,7 +136,7 @@ async def list_rows_of_project(
         " LEFT JOIN delivery AS v ON v.project_key = :project_key AND v.delivery_seq ="
         " d.delivery_seq"
         " WHERE t.project_key = :project_key AND t.seq = n.seq",
-        args,
+        key_args(where, after, bound, limit),
     )
     delivered_rows = [DeliveredRow(*row) for row in rows]
     # The join keeps the order of the keys on every engine we know, but none promises it.

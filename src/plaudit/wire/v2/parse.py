@@ -41,6 +41,14 @@ _STEPS = {
     "k": "criteria_definitions", "e": "rubric_evaluations", "v": "criteria_evaluations",
     "a": "annotations",
 }  # fmt: skip
+_ANNOTATED = (
+    (),
+    ("turns",),
+    ("turns", "messages"),
+    ("turns", "messages", "content/chunks"),
+    ("turns", "rubrics", "criteria_definitions"),
+)
+"""Paths from the threads to the parts that must have a list of annotations."""
 _MINTED = re.compile(r"ann_(?:[tumcrkeva]\d+)+_(.+)", re.DOTALL)
 _encode = msgspec.json.Encoder().encode
 
@@ -55,7 +63,12 @@ class ReadTask(Struct, frozen=True):
 
 
 def read_task(value: Any) -> ReadTask:
-    """Validate a decoded task; raises InvalidContent with a JSON pointer."""
+    """Validate a decoded task; raises InvalidContent with a JSON pointer.
+
+    What its content leaves out is filled in, in `value` itself.
+    """
+    if isinstance(value, dict):
+        fill_content(value.get("content"))
     task = convert(value, ArchivedTask)
     _check_fields(task)
     foreign: list[str] = []
@@ -74,6 +87,31 @@ def read_task(value: Any) -> ReadTask:
         moment(task.completed_at, "/completed_at"),
         list(dict.fromkeys(foreign)),
     )
+
+
+def fill_content(content: Any) -> None:
+    """Give the parts of a decoded conversation, valid or not, the empty annotations they leave out.
+
+    A prepared conversation has none; what is delivered names them in every part.
+    """
+    for path in _ANNOTATED:
+        parts = _listed(content)
+        for name in path:
+            parts = [inner for part in parts for inner in _listed(_member(part, name))]
+        for part in parts:
+            if isinstance(part, dict) and part.get("annotations") is None:
+                part["annotations"] = []
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _member(part: Any, path: str) -> Any:
+    """Member of a part by its path, such as `content/chunks`; None where there is none."""
+    for name in path.split("/"):
+        part = part.get(name) if isinstance(part, dict) else None
+    return part
 
 
 def check_content(content: list[Thread], pointer: str | None = None) -> None:

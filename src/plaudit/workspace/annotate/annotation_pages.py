@@ -19,6 +19,7 @@ from plaudit.core.labeling import (
     review_queue,
     submissions,
 )
+from plaudit.core.tasks import excerpts
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask
@@ -26,14 +27,13 @@ from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, tasks
 from plaudit.wire.v2.resources import project_detail
-from plaudit.wire.v2.task import MessageRole, Thread
+from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.files import Files, find_files
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.render import rich_text
 
 COUNTED_MAX = 1000
-EXCERPT_CHARS = 120
 
 _decode_content = msgspec.json.Decoder(list[Thread]).decode
 _decode_display = msgspec.json.Decoder(dict[str, list[int]]).decode
@@ -89,12 +89,15 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
         held = await leases.list_open_leases(tx, project, request.user.user_id)
         free_count = await leases.count_free_tasks(tx, project, limit_max=COUNTED_MAX)
         returned = await review_queue.list_returned(tx, project, request.user.user_id)
+        seqs = {lease.seq for lease in held} | {one.lease.seq for one in returned}
+        prompts = await excerpts.list_excerpts(tx, project.project_key, sorted(seqs))
     detail = project_detail(project)
     guidelines = await asyncio.to_thread(rich_text.render_markdown, detail.guidelines or "")
     return {
         "project": project,
         "held": held,
         "returned": returned,
+        "excerpts": prompts,
         "free_count": free_count,
         "counted_max": COUNTED_MAX,
         "held_max": leases.OPEN_LEASES_MAX,
@@ -218,23 +221,12 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
             submission.assignment_id,
             submission.submitted_ms,
             submission.active_ms // 1000,
-            excerpt(_decode_content(task.content or b"[]")),
+            excerpts.excerpt(_decode_content(task.content or b"[]")),
             final_state,
         )
         for submission, task, final_state in zip(listed, done, final_states, strict=True)
     ]
     return {"project": project, "held": held, "done": recent}
-
-
-def excerpt(content: list[Thread]) -> str:
-    """The first EXCERPT_CHARS characters of a conversation's first prompt, "" without one."""
-    for thread in content:
-        for turn in thread.turns:
-            for message in turn.messages:
-                if message.role is MessageRole.user and message.content.text:
-                    text = " ".join(message.content.text[: 2 * EXCERPT_CHARS].split())
-                    return text[:EXCERPT_CHARS]
-    return ""
 
 
 def sentence(message: str) -> str:

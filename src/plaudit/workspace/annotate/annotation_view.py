@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from markupsafe import Markup
 from msgspec import Struct
 
+from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling.questions import (
     SELECTED,
     Display,
@@ -24,9 +24,11 @@ from plaudit.core.labeling.questions import (
     responses,
 )
 from plaudit.core.tasks.forms import Field, Form, Level
-from plaudit.wire.v2.task import Attachment, Chunk, Message, MessageRole, Thread, Turn
+from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Thread, Turn
+from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.controls import Control, control_of, why_key
 from plaudit.workspace.annotate.files import Files
+from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
 from plaudit.workspace.render import rich_text
 
 _ROLES = {
@@ -37,41 +39,38 @@ _ROLES = {
 }
 
 
-class FileShown(Struct, frozen=True):
-    """A file beside a message. `shown_as` is image, audio, video, link or name; only files that
-    this server keeps are shown or played."""
-
-    name: str
-    kind: str
-    shown_as: str
-    url: str | None
-    transcript: str | None
-
-
 class Step(Struct, frozen=True):
-    """A chunk of a message, with the questions about it."""
+    """A chunk of a message, with the questions about it; `kind` is None for plain text.
+
+    The body is None if it is empty.
+    """
 
     number: int
-    body: Markup
+    kind: str | None
+    body: Markup | None
+    raw: str
     controls: list[Control]
 
 
 class MessageShown(Struct, frozen=True):
     """A message, and the questions that stand at it.
 
-    `position` is a response's position on the screen, from 1; None for other messages.
+    `position` is a response's position on the screen, from 1; None for other messages. `body` is
+    None if there is no text or the steps say all of it, `results` are those of a response's tools.
     """
 
     role: str
     title: str
     position: int | None
-    body: Markup
+    body: Markup | None
     raw: str
+    is_empty: bool
     words: int
     files: list[FileShown]
-    references: list[tuple[str, Markup]]
+    references: list[ReferenceShown]
     reasoning: list[Markup]
     steps: list[Step]
+    results: list[MessageShown]
     controls: list[Control]
     model: str | None
     """The model that wrote it; None in a blind project."""
@@ -206,54 +205,64 @@ class _Builder:
         )
 
     def _prompt(self, at: str, turn: Turn) -> list[MessageShown]:
+        below = {index for listed in message_parts.tool_results(turn).values() for index in listed}
         return [
             self._message(at, turn, index, None)
             for index, message in enumerate(turn.messages)
-            if message.role is not MessageRole.assistant
+            if message.role is not MessageRole.assistant and index not in below
         ]
 
     def _message(self, at: str, turn: Turn, index: int, position: int | None) -> MessageShown:
         message = turn.messages[index]
-        text = message.content.text or ""
-        is_response = message.role is MessageRole.assistant
+        content = message.content
         own = self._of(at, index=index, level=Level.message)
-        if is_response:
+        if message.role is MessageRole.assistant:
             own = [control for control in own if control.is_beside_text]
         for control in own:
-            self._texts[control.text_key] = text
+            self._texts[control.text_key] = content.text or ""
+        text = message_parts.own_text(content)
         return MessageShown(
             role=message.role.value,
             title=_ROLES[message.role] if position is None else f"Response {position}",
             position=position,
-            body=self._rendered(text),
-            raw=text,
-            words=rich_text.word_count(text),
-            files=[file_shown(file, self._files) for file in message.content.attachments or ()],
+            body=None if text is None else self._rendered(text),
+            raw=text or "",
+            is_empty=message_parts.is_empty(content),
+            words=rich_text.word_count(_words(content)),
+            files=[
+                message_parts.file_shown(attachment, self._files)
+                for attachment in content.attachments or ()
+            ],
             references=[
-                (reference.category or "Reference", self._rendered(reference.content or ""))
-                for reference in message.content.reference_texts or ()
+                message_parts.reference_shown(reference, self._files)
+                for reference in content.reference_texts or ()
             ],
             reasoning=[
                 self._rendered(step.content)
-                for step in message.content.reasoning or ()
-                if step.content
+                for step in content.reasoning or ()
+                if step.content and not is_blank(step.content)
             ],
             steps=[
                 self._step(at, index, number, chunk)
-                for number, chunk in enumerate(message.content.chunks or ())
+                for number, chunk in enumerate(content.chunks or ())
+            ],
+            results=[
+                self._message(at, turn, result, None)
+                for result in message_parts.tool_results(turn).get(index, ())
             ],
             controls=own,
             model=None if self._is_blind else _model(message),
         )
 
     def _rendered(self, text: str) -> Markup:
-        return rich_text.render_markdown(self._files.put_into(text), self._files.is_shown)
+        return message_parts.rendered(text, self._files)
 
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
         own = self._of(at, index=index, chunk=number, level=Level.chunk)
         for control in own:
             self._texts[control.text_key] = chunk.text
-        return Step(number + 1, self._rendered(chunk.text), own)
+        body = None if is_blank(chunk.text) else self._rendered(chunk.text)
+        return Step(number + 1, message_parts.chunk_kind(chunk), body, chunk.text, own)
 
     def _rows(self, at: str, order: list[int]) -> list[GridRow]:
         fields = [field for field in self._form.fields if field.level is Level.message]
@@ -330,35 +339,15 @@ def _continued(turn: Turn, order: list[int]) -> int | None:
     return next((index for index in order if turn.messages[index].source_id in chosen), None)
 
 
-def file_shown(attachment: Attachment, files: Files) -> FileShown:
-    """A file beside a message, as pages show it."""
-    url = attachment.url or ""
-    kept = files.find(url)
-    mime = attachment.mime_type or (kept and kept.mime_type) or ""
-    name = (
-        attachment.name or (kept and kept.name) or urlsplit(url).path.rpartition("/")[2] or "file"
-    )
-    if kept is not None:
-        shown_as = _shown_as(kept.shown_as, mime)
-        url = f"/files/{kept.attachment_id}"
-    elif urlsplit(url).scheme in ("http", "https"):
-        shown_as = "link"
-    else:
-        shown_as, url = "name", ""
-    return FileShown(name, mime or "file", shown_as, url or None, attachment.transcript)
+def _words(content: MessageContent) -> str:
+    """Words that are counted: the text, or what the chunks say in its place."""
+    text = message_parts.own_text(content)
+    return " ".join(chunk.text for chunk in content.chunks or ()) if text is None else text
 
 
 def _model(message: Message) -> str:
     parameters = message.model_parameters
     return (parameters.model if parameters else None) or message.source_id
-
-
-def _shown_as(sniffed: str, mime: str) -> str:
-    """`FileShown.shown_as` of a kept file; `sniffed` is the media type of its first bytes."""
-    kind = sniffed.partition("/")[0]
-    if kind == "video" and mime.startswith("audio/"):
-        return "audio"
-    return kind or "link"
 
 
 def as_json(value: Any) -> str:

@@ -74,10 +74,15 @@ def _texts(content: Sequence[Thread]) -> Iterator[str]:
 
 def _texts_of(message: Message) -> Iterator[str]:
     content = message.content
-    yield from (attachment.url for attachment in content.attachments or () if attachment.url)
+    for attachment in content.attachments or ():
+        for url in (attachment.url, attachment.scale_url, attachment.transcript_url):
+            yield url or ""
     yield content.text or ""
-    yield from (reference.content or "" for reference in content.reference_texts or ())
+    for reference in content.reference_texts or ():
+        yield reference.content or ""
+        yield reference.url or ""
     yield from (chunk.text for chunk in content.chunks or ())
+    yield from (step.content or "" for step in content.reasoning or ())
 
 
 async def show_file(request: PageRequest[NoQuery]) -> Response:

@@ -12,11 +12,12 @@ import msgspec
 from markupsafe import Markup
 from msgspec import Struct
 
+from plaudit.core.common.blank_text import is_blank
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.task import Message, Thread, Turn
-from plaudit.workspace.annotate.annotation_view import FileShown, file_shown
+from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.files import Files
-from plaudit.workspace.render import rich_text
+from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
 
 LONG_CHARS = 80
 """Longest value, in characters, that is shown beside its title instead of below."""
@@ -32,21 +33,28 @@ class Judgement(Struct, frozen=True):
 
 
 class StepDelivered(Struct, frozen=True):
-    """Step of a message with its annotations."""
+    """Step of a message with its annotations; `kind` is None for plain text, the body if empty."""
 
-    body: Markup
+    kind: str | None
+    body: Markup | None
     judgements: list[Judgement]
 
 
 class MessageDelivered(Struct, frozen=True):
-    """Message with its parts, annotations and rubric scores."""
+    """Message with its parts, annotations and rubric scores.
+
+    `body` is None if there is no text or the steps say all of it; `after` is the source_id of the
+    response whose tool gave this result.
+    """
 
     role: str
     source_id: str
+    after: str | None
     model: str | None
-    body: Markup
+    body: Markup | None
+    is_empty: bool
     reasoning: list[Markup]
-    references: list[tuple[str, Markup]]
+    references: list[ReferenceShown]
     files: list[FileShown]
     steps: list[StepDelivered]
     judgements: list[Judgement]
@@ -86,31 +94,54 @@ def _turn(turn: Turn, number: int, files: Files) -> TurnDelivered:
         for rubric in turn.rubrics or ()
         for definition in rubric.criteria_definitions
     }
+    response_of = {
+        result: response
+        for response, results in message_parts.tool_results(turn).items()
+        for result in results
+    }
     return TurnDelivered(
         f"Turn {number}",
-        [_message(message, criteria, files) for message in turn.messages],
+        [
+            _message(
+                message,
+                turn.messages[response_of[index]] if index in response_of else None,
+                criteria,
+                files,
+            )
+            for index, message in enumerate(turn.messages)
+        ],
         _judgements(turn.annotations),
     )
 
 
-def _message(message: Message, criteria: dict[str, str], files: Files) -> MessageDelivered:
-    def rendered(text: str | None) -> Markup:
-        return rich_text.render_markdown(files.put_into(text or ""), files.is_shown)
+def _message(
+    message: Message, after: Message | None, criteria: dict[str, str], files: Files
+) -> MessageDelivered:
+    def rendered(text: str | None) -> Markup | None:
+        return None if is_blank(text or "") else message_parts.rendered(text or "", files)
 
     parameters, content = message.model_parameters, message.content
     return MessageDelivered(
         role=message.role.value,
         source_id=message.source_id,
+        after=None if after is None else after.source_id,
         model=parameters.model if parameters else None,
-        body=rendered(content.text),
-        reasoning=[rendered(part.content) for part in content.reasoning or () if part.content],
+        body=rendered(message_parts.own_text(content)),
+        is_empty=message_parts.is_empty(content),
+        reasoning=[body for part in content.reasoning or () if (body := rendered(part.content))],
         references=[
-            (reference.category or "Reference", rendered(reference.content))
+            message_parts.reference_shown(reference, files)
             for reference in content.reference_texts or ()
         ],
-        files=[file_shown(attachment, files) for attachment in content.attachments or ()],
+        files=[
+            message_parts.file_shown(attachment, files) for attachment in content.attachments or ()
+        ],
         steps=[
-            StepDelivered(rendered(chunk.text), _judgements(chunk.annotations))
+            StepDelivered(
+                message_parts.chunk_kind(chunk),
+                rendered(chunk.text),
+                _judgements(chunk.annotations),
+            )
             for chunk in content.chunks or ()
         ],
         judgements=[*_judgements(message.annotations), *_scores(message, criteria)],

@@ -16,7 +16,7 @@ from plaudit.core.common import names
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling import task_work
 from plaudit.core.labeling.submissions import content_of
-from plaudit.core.tasks import lifecycle, listing
+from plaudit.core.tasks import excerpts, lifecycle, listing
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.core.tasks.listing import TaskQuery
 from plaudit.core.tasks.resolve import ScopeNames
@@ -31,6 +31,7 @@ from plaudit.model.core import (
     TaskStatus,
 )
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import flags
 from plaudit.store.tasks import batches, tasks
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2 import render as wire_rendering
@@ -78,7 +79,7 @@ class ErrorForm(Struct):
 
 
 async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}/tasks: one page of filtered tasks in order of creation."""
+    """GET /projects/{project_id}/tasks: one page of filtered tasks."""
     query = request.query
     filters = {name: value for name in query.__struct_fields__ if (value := getattr(query, name))}
     token = filters.pop("next_token", None)
@@ -95,6 +96,7 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
         except InvalidContent as problem:
             form_error = FormError.from_problem(problem)
         batch_names = await _batch_names(tx, project, rows)
+        prompts = await excerpts.list_excerpts(tx, project.project_key, [row.seq for row in rows])
         listed = await batches.list_batches(
             tx,
             project.environment_id,
@@ -106,11 +108,15 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
         "project": project,
         "rows": rows,
         "batch_names": batch_names,
+        "excerpts": prompts,
         "batches": listed,
         "statuses": list(STORED_STATUSES),
         "filters": filters,
         "is_filtered": bool(filters),
-        "is_scanned": bool({"created_after", "created_before"} & filters.keys()),
+        "is_scanned": all(
+            {f"{time}_after", f"{time}_before"} & filters.keys()
+            for time in ("created", "completed")
+        ),
         "scanned_max": listing.SCANNED_MAX,
         "following": None
         if following is None
@@ -141,12 +147,12 @@ async def _list_page(
             status=status,
             completed_after=times["completed_after"],
             completed_before=times["completed_before"],
+            created_after=times["created_after"],
+            created_before=times["created_before"],
             limit=PAGE_MAX,
             next_token=token,
             opts=0,
         ),
-        created_after=times["created_after"],
-        created_before=times["created_before"],
     )
 
 
@@ -173,11 +179,13 @@ async def _batch_names(
 async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/tasks/{task_id}: threads, JSON and history of work."""
     async with request.db.read() as tx:
-        project, task = await _get_task(tx, request)
+        project, task = await get_task(tx, request)
         raw = await listing.find_task_json(
             tx, project.environment_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
         )
         work = await task_work.get_task_work(tx, task, request.user.organization_id)
+        flagged_ms = await flags.find_flagged_ms(tx, task.project_key, task.seq)
+        skipped = await task_work.list_skipped_among(tx, project, [task.seq])
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
@@ -194,6 +202,8 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "raw": msgspec.json.format(raw, indent=2).decode(),
         "work": work,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
+        "flagged_ms": flagged_ms,
+        "is_skipped": bool(skipped),
         "now_ms": clock.now_ms(),
     }
 
@@ -202,7 +212,7 @@ async def cancel_task(
     request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST …/cancel: cancel a task."""
-    _, task = await _get_task(context.tx, request)
+    _, task = await get_task(context.tx, request)
     await lifecycle.cancel_task(context.tx, context.environment_id, task)
     return await _record_move(request, context, task, "The task is canceled.")
 
@@ -214,7 +224,7 @@ async def fail_task(
     text = submitted.message.strip()
     if is_blank(text) or len(text) > MESSAGE_CHARS_MAX:
         raise InvalidContent(f"say why, in 1 to {MESSAGE_CHARS_MAX} characters", pointer="/message")
-    _, task = await _get_task(context.tx, request)
+    _, task = await get_task(context.tx, request)
     await lifecycle.fail_task(context.tx, context.environment_id, task, [ErrorDetail(message=text)])
     return await _record_move(request, context, task, "The task is in error.")
 
@@ -223,12 +233,12 @@ async def reopen_task(
     request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST …/reopen: make a completed task pending again."""
-    _, task = await _get_task(context.tx, request)
+    _, task = await get_task(context.tx, request)
     await lifecycle.reopen_task(context.tx, context.environment_id, task)
     return await _record_move(request, context, task, "The task is pending again.")
 
 
-async def _get_task(tx: Transaction, request: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
+async def get_task(tx: Transaction, request: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
     """Project and task of the path; raises NotFound."""
     project = await get_project(tx, request)
     task = await tasks.find_task(tx, project.environment_id, request.path["task_id"])

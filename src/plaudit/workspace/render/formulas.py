@@ -1,7 +1,7 @@
 r"""Formulas in markdown: `$…$`, `$$…$$`, `\(…\)` and `\[…\]`, converted from LaTeX to MathML.
 
-Formulas that cannot be parsed, or are too large or too deep, stay as source text. Amounts of money
-in dollars are not formulas.
+Formulas that cannot be parsed, would lose text, or are too large or too deep, stay as source text.
+Amounts of money in dollars are not formulas.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from plaudit.workspace.render.latex_source import WRAPPED, amenable, is_complete
 from plaudit.workspace.render.render_budget import RenderBudget
 from plaudit.workspace.render.sanitize import TAGS, escape_text, is_allowed
 
@@ -80,15 +81,32 @@ def read_formulas(reader: MarkdownIt) -> None:
 
 
 def to_mathml(latex: str, *, is_display: bool = False) -> str | None:
-    """Convert LaTeX to MathML of allowed elements without links; None if it cannot be parsed."""
+    """Convert LaTeX to MathML of allowed elements without links.
+
+    None if it cannot be parsed, or if some of it would be lost or out of its place.
+    """
     if len(latex) > CHARACTERS_MAX or latex.count(_DOUBLING) > _DOUBLING_MAX:
         return None
+    latex = amenable(latex)
+    if not is_complete(latex):
+        return None
+    mathml = _convert(latex, is_display)
+    if mathml is None and "\\\\" in latex:
+        # Rows without an environment around them.
+        mathml = _convert(WRAPPED.format(latex), is_display)
+    return mathml
+
+
+def _convert(latex: str, is_display: bool) -> str | None:
     converter = Converter(display="block" if is_display else "inline")
     converter.macros = _NoMacros()
     pieces: list[str] = []
     try:
         _write_element(converter.convert_to_element(latex), pieces, DEPTH_MAX)
     except _FAILURES:
+        return None
+    # The converter writes marks of rows and columns that are in no table as if they were names.
+    if pieces.count("&amp;") > latex.count(r"\&"):
         return None
     return "".join(pieces)
 
@@ -98,6 +116,8 @@ def _write_element(element: Element, pieces: list[str], depth: int) -> None:
     tag = element.tag
     if tag not in TAGS or depth == 0 or len(pieces) > ELEMENTS_MAX * 3:
         raise ValueError("too deep, too large, or an unknown element")
+    if "linebreak" in element.attrib:
+        raise ValueError("the end of a row that is in no table")
     attributes = "".join(
         f' {name}="{html.escape(value)}"'
         for name, value in element.attrib.items()

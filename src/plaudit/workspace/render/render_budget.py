@@ -7,6 +7,8 @@ from dataclasses import dataclass
 CODE_CHARACTERS_MAX = 20_000
 CODE_TOKENS_MAX = 4_000
 FORMULA_CHARACTERS_MAX = 20_000
+REFERENCE_CHARACTERS_MAX = 200_000
+"""Characters of addresses that links take from definitions; later ones lead nowhere."""
 
 
 @dataclass(slots=True)
@@ -16,3 +18,4 @@ class RenderBudget:
     code_characters: int = CODE_CHARACTERS_MAX
     code_tokens: int = CODE_TOKENS_MAX
     formula_characters: int = FORMULA_CHARACTERS_MAX
+    reference_characters: int = REFERENCE_CHARACTERS_MAX

@@ -42,6 +42,11 @@ def render_markdown(text: str, is_attachment: IsAttachment = no_attachment) -> M
     return _wrapped(markdown.to_html(text, is_attachment), is_attachment)
 
 
+def readable(text: str) -> str:
+    """A text for a template to escape, with line ends and unreadable characters made plain."""
+    return reveal_hidden(_tidy(text))
+
+
 def word_count(text: str) -> int:
     """Count words: "don't" and "1,000.5" are one each, and so is every ideograph."""
     return sum(1 for _ in _WORD.finditer(text))

@@ -60,10 +60,10 @@ _VALUES: dict[str, dict[str, str]] = {
         "title": r"[^\x00-\x1f]*",
     },
     "ol": {"start": r"\d{1,9}"},
-    "p": {"class": "note"},
+    "p": {"class": "definition|note"},
     "pre": {"tabindex": "0"},
     "span": {
-        "class": "|".join(["dead-link", "image-chip", *sorted(CODE_CLASSES)]),
+        "class": "|".join(["aside", "dead-link", "image-chip", *sorted(CODE_CLASSES)]),
         "title": r"[^\x00-\x1f]*",
     },
     "td": {"class": _ALIGN},

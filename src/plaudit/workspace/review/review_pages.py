@@ -17,6 +17,7 @@ from plaudit.core.accounts import permissions
 from plaudit.core.common import page_tokens
 from plaudit.core.labeling import question_results, review_queue
 from plaudit.core.labeling.submissions import content_of
+from plaudit.core.tasks import excerpts
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
@@ -26,7 +27,7 @@ from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
 from plaudit.store.tasks.tasks import TaskCursor
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
-from plaudit.workspace.annotate.annotation_pages import excerpt, get_project
+from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.annotate.files import find_files
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
@@ -248,7 +249,7 @@ def _row(project: ProjectRow, task: StoredTask, work: QueuedTask | None) -> Revi
     content = content_of(task) or ([] if task.body is None else threads_of(task, 0))
     return ReviewTaskRow(
         path=task_path(project, task.task_id),
-        excerpt="" if is_hidden else excerpt(content),
+        excerpt="" if is_hidden else excerpts.excerpt(content),
         task_id=task.task_id,
         reason=_reason(work),
         answer_count=None if work is None else work.submitted_count,

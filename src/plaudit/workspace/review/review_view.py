@@ -36,6 +36,8 @@ _DONE = {
     "submit_once": "answered; this was done again, or counts no more",
     "skip": "skipped it",
     "flag": "flagged it",
+    "see_flag": "has seen the flags",
+    "offer_again": "offered it again to those who skipped it",
     "report": "reported its content",
     "accept": "accepted it",
     "correct": "corrected what was delivered",
@@ -218,10 +220,17 @@ def _quiet_thread(thread: ThreadShown) -> ThreadShown:
 
 
 def _quiet_turn(turn: TurnShown) -> TurnShown:
+    responses = [_quiet_message(message) for message in turn.responses]
+    continued = None
+    if turn.continued is not None:
+        # The page tells it from the others by its identity.
+        at = next(at for at, one in enumerate(turn.responses) if one is turn.continued)
+        continued = responses[at]
     return msgspec.structs.replace(
         turn,
         prompt=[_quiet_message(message) for message in turn.prompt],
-        responses=[_quiet_message(message) for message in turn.responses],
+        responses=responses,
+        continued=continued,
         rows=[],
         criteria=[],
         controls=[],
@@ -230,4 +239,5 @@ def _quiet_turn(turn: TurnShown) -> TurnShown:
 
 def _quiet_message(message: MessageShown) -> MessageShown:
     steps = [msgspec.structs.replace(step, controls=[]) for step in message.steps]
-    return msgspec.structs.replace(message, steps=steps, controls=[])
+    results = [_quiet_message(result) for result in message.results]
+    return msgspec.structs.replace(message, steps=steps, results=results, controls=[])

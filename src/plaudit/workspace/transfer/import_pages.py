@@ -22,8 +22,8 @@ from plaudit.api.http.parameters import Enum, NoQuery, Parameter, Text
 from plaudit.api.http.streams import content_disposition
 from plaudit.core.common import names
 from plaudit.core.transfer import jobs
+from plaudit.core.transfer.import_summary import OUTCOMES
 from plaudit.core.transfer.importer import (
-    OUTCOMES,
     ImportEntry,
     Importer,
     Reject,

@@ -18,8 +18,23 @@ export function clearFault(question) {
   for (const field of question.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
 }
 
-/** `faults` are the server's: what each is about is told by its address. */
-export function showFaults(faults) {
+/** The fault of an answer that a server could not even read; null if its refusal names none of them. */
+export function faultOf(refused, answers) {
+  const number = /^\/(?:answers|fixes)\/(\d+)(\/|$)/.exec(refused.pointer)?.[1];
+  const address = number === undefined ? undefined : answers[Number(number)];
+  return address ? { ...address, message_index: address.message, message: refused.message } : null;
+}
+
+/** The name of the question that a fault is about, as the page shows it. */
+export function nameOf(fault) {
+  const key = keyOf({ ...fault, message: fault.message_index });
+  const { title, about } = questions().find((one) => keyOf(JSON.parse(one.dataset.address)) === key)?.dataset ?? {};
+  return [title, about].filter(Boolean).join(", ");
+}
+
+/** `faults` are the server's: what each is about is told by its address. Whoever types on keeps the
+ * focus where it is with `isFocused` false. */
+export function showFaults(faults, { isFocused = true } = {}) {
   const byKey = new Map(questions().map((one) => [keyOf(JSON.parse(one.dataset.address)), one]));
   let first = null;
   const elsewhere = [];
@@ -44,7 +59,7 @@ export function showFaults(faults) {
   const count = faults.length;
   announce(`${count} ${count === 1 ? "answer is" : "answers are"} missing or not right.`);
   if (elsewhere.length) notice(elsewhere.join("; "), [], "bad");
-  first?.focus();
+  if (isFocused) first?.focus();
 }
 
 /** Where the focus goes in a question: what is chosen, or the first field that can be reached. */

@@ -139,16 +139,16 @@ export class Layout {
 /** What the second shown response says otherwise than the first. */
 function compare(section, isOn) {
   const place = section.querySelector("[data-difference]");
-  const raws = [...section.querySelectorAll(".response .as-raw")];
-  if (!place || raws.length < 2) return;
+  const said = [...section.querySelectorAll(".response")];
+  if (!place || said.length < 2) return;
   place.hidden = !isOn;
   if (!isOn) return;
-  const current = section.querySelector(".response[data-current] .as-raw");
-  const first = raws[0];
-  const second = current && current !== first ? current : raws[1];
+  const current = section.querySelector(".response[data-current]");
+  const first = said[0];
+  const second = current && current !== first ? current : said[1];
   const head = document.createElement("p");
   head.className = "soft small";
-  const name = (raw) => `Response ${raw.closest(".response").dataset.response}`;
+  const name = (response) => `Response ${response.dataset.response}`;
   head.textContent = `From ${name(first)} to ${name(second)}: `;
   for (const kind of ["del", "ins"]) {
     const sample = document.createElement(kind);
@@ -156,9 +156,13 @@ function compare(section, isOn) {
     head.append(sample, " ");
   }
   const body = document.createElement("div");
-  draw(body, changes(first.textContent, second.textContent));
+  draw(body, changes(rawOf(first), rawOf(second)));
   place.replaceChildren(head, body);
 }
+
+/** All that a response says, its steps as paragraphs. */
+const rawOf = (response) =>
+  [...response.querySelectorAll(".as-raw")].map((one) => one.textContent).join("\n\n");
 
 /** Code can be copied. */
 function bindCopying(root) {

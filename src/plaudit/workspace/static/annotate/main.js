@@ -12,7 +12,7 @@ import { bindDialogs } from "./dialogs.js";
 import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
 import { bindScores, bindSteps, bindWhys } from "./grid.js";
-import { clearFault } from "./faults.js";
+import { clearFault, faultOf, nameOf, showFaults } from "./faults.js";
 import { taskAt } from "../shared/net.js";
 import { isShown, notice, post, sentence } from "./notice.js";
 import { offer } from "./undo.js";
@@ -79,7 +79,10 @@ async function start() {
         [["Sign in", () => window.open("/sign-in", "_blank", "noopener")], ["Reload", () => location.reload()]], "warn");
     }
     if (state === "refused") {
-      refusal = `${sentence(told.message)} What you typed is kept here, and not yet on the server. You can go on.`;
+      const fault = faultOf(told.refused, told.sent);
+      if (fault) showFaults([fault], { isFocused: false });
+      const name = fault ? `${nameOf(fault)}: ` : "";
+      refusal = `${name}${sentence(told.message)} What you typed is kept here, and not yet on the server. You can go on.`;
       notice(refusal, [], "bad");
     }
     if (state === "saved" && isShown(refusal)) notice("");

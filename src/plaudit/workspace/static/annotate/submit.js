@@ -2,7 +2,7 @@
 
 import { send } from "../shared/net.js";
 import { remember } from "./undo.js";
-import { clearFaults, showFaults } from "./faults.js";
+import { clearFaults, faultOf, showFaults } from "./faults.js";
 import { notice, sentence } from "./notice.js";
 
 const RETRY_MS = 2000;
@@ -40,6 +40,8 @@ export class Submit {
     if (this.#run || this.#store.isReadOnly || this.#sync.isStopped) return;
     clearFaults();
     const found = ownFaults(this.#store);
+    // Nobody else can say now what is missing.
+    if (!navigator.onLine) found.push(...missing(this.#store));
     if (found.length) {
       showFaults(found);
       return;
@@ -78,11 +80,18 @@ export class Submit {
           if (refused.status === undefined) throw refused; // a mistake of ours
           this.#sync.isUnsure ||= refused.status === 0 || refused.status >= 500;
           if (!refused.isPassing) {
-            this.#giveUp(refused);
+            this.#giveUp(refused, submission.answers);
             return;
           }
         }
         this.#onState("offline", {});
+        const found = missing(this.#store);
+        if (found.length) {
+          notice("");
+          this.#backToWork();
+          showFaults(found);
+          return;
+        }
         this.#offerWayBack(AWAY);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -118,7 +127,7 @@ export class Submit {
     this.#backToWork();
   }
 
-  #giveUp(refused) {
+  #giveUp(refused, sent) {
     if (refused.code === "lease_lost" || refused.code === "not_found") {
       this.abandon();
       this.#sync.submitting = null;
@@ -129,8 +138,11 @@ export class Submit {
     }
     notice("");
     this.#backToWork();
+    const refusedAnswer = faultOf(refused, sent);
     if (refused.code === "answers_rejected") {
       showFaults(refused.body.faults ?? []);
+    } else if (refusedAnswer) {
+      showFaults([refusedAnswer]);
     } else if (refused.code === "signed_out" || refused.code === "cross_site") {
       this.#onState("signedout", {});
     } else {
@@ -158,4 +170,12 @@ function ownFaults(store) {
     if (question.querySelector("input[type=number]")?.validity.badInput) fault("this is no number");
   }
   return faults;
+}
+
+/** What the form requires and nobody has answered; the server judges by the same rule. */
+function missing(store) {
+  return [...document.querySelectorAll("[data-question][data-required]")]
+    .map((question) => JSON.parse(question.dataset.address))
+    .filter((address) => !store.isAnswered(address))
+    .map((address) => ({ ...address, message_index: address.message, message: "an answer is required" }));
 }

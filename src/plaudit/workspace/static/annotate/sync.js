@@ -138,6 +138,7 @@ export class Sync {
     const isSignedOut = SIGNED_OUT.includes(refused.code);
     const isRefused = !isSignedOut && !refused.isPassing;
     const isNew = this.isDirty;
+    const sent = this.pending?.answers ?? [];
     if (isRefused && this.pending) {
       // The same again would come to the same; what is typed meanwhile may not.
       this.pending = null;
@@ -146,7 +147,7 @@ export class Sync {
     }
     const wait = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)];
     this.#failures += 1;
-    this.#onState(isSignedOut ? "signedout" : isRefused ? "refused" : "offline", { message: refused.message });
+    this.#onState(isSignedOut ? "signedout" : isRefused ? "refused" : "offline", { message: refused.message, refused, sent });
     if (!isRefused || isNew || refused.status >= 500) this.#schedule(wait);
   }
 

@@ -5,7 +5,7 @@ import { announce } from "../shared/shell.js";
 import { Store, keyOf } from "../annotate/store.js";
 import { asTyped } from "../shared/line_ends.js";
 import { Layout } from "../annotate/layout.js";
-import { clearFault, clearFaults, showFaults } from "../annotate/faults.js";
+import { clearFault, clearFaults, faultOf, showFaults } from "../annotate/faults.js";
 import { notice } from "../annotate/notice.js";
 import { bindGuidelines } from "../annotate/guidelines.js";
 import { bindWidgets } from "../annotate/widgets.js";
@@ -81,13 +81,14 @@ function keep() {
 
 async function decide() {
   if (button === null || button.disabled) return;
+  const sent = fixes();
   clearFaults();
   isBusy = true;
   tell();
   const isAccepting = task.standing === "in_review";
   try {
     const told = await send("POST", `${task.path}/${isAccepting ? "accept" : "correct"}`, {
-      revision: task.revision, fixes: fixes(),
+      revision: task.revision, fixes: sent,
     });
     sessionStorage.removeItem(KEPT);
     sessionStorage.setItem(SAID, isAccepting ? "The task is accepted and delivered." : "The corrections are delivered.");
@@ -95,9 +96,11 @@ async function decide() {
   } catch (refused) {
     isBusy = false;
     tell();
-    if (refused.code === "answers_rejected") {
-      openWrong(refused.body.faults ?? []);
-      showFaults(refused.body.faults ?? []);
+    const unreadable = faultOf(refused, sent);
+    if (refused.code === "answers_rejected" || unreadable) {
+      const faults = unreadable ? [unreadable] : refused.body.faults ?? [];
+      openWrong(faults);
+      showFaults(faults);
       return;
     }
     const isStale = refused.code === "conflict";

@@ -26,7 +26,6 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import attachments, system
-from plaudit.api.http.connections import ConnectionLimits
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
@@ -143,7 +142,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
     operations = all_operations(settings, metrics)
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(_: Any) -> AsyncIterator[None]:
         services.db = connect.open_database(settings)
         await connect.require_current(services.db, settings)
         await server_secret.bind(services.db, secret, settings.secret_path)
@@ -152,7 +151,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
             worker = Worker(services.db, secret, settings, observe=metrics.observe_attempt)
             services.wake = worker.wake
             worker.start()
-        yield {"connections": ConnectionLimits(settings.trusted_proxies)}
+        yield
         stopping = [workspace.jobs.stop(STOP_S), workspace.session_activity.stop()]
         if worker is not None:
             stopping.append(worker.stop(STOP_S))

@@ -234,6 +234,15 @@ async def test_networks_of_ipv6_have_one_share_together(site: Site):
 
 
 @on_a_site
+async def test_an_ipv4_address_within_ipv6_is_that_address(site: Site):
+    for number in range(limits.CONNECTIONS_PER_NETWORK_MAX + 1):
+        await site.connect("::ffff:192.0.2.1" if number % 2 else "192.0.2.1")
+        await site.connect(f"::ffff:{PROXY}")
+
+    assert len(site.limits) == 2 * limits.CONNECTIONS_PER_NETWORK_MAX + 1
+
+
+@on_a_site
 async def test_who_had_a_valid_key_makes_room_last(site: Site):
     known = await site.connect(PROXY)
     await known.ask("/", KEY)

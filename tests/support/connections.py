@@ -126,7 +126,7 @@ class Site:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.limits = ConnectionLimits([ip_network(f"{PROXY}/32")])
+        self.limits = ConnectionLimits((ip_network(f"{PROXY}/32"),))
         self._config = Config(application, ws="none")
         self._state = ServerState()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
@@ -46,7 +47,8 @@ def client_network(
     return str(ip_network((str(address), prefix), strict=False))
 
 
-def untrusted_network(host: str, trusted: Sequence[IPv4Network | IPv6Network]) -> str | None:
+@lru_cache(maxsize=10_000)
+def untrusted_network(host: str, trusted: tuple[IPv4Network | IPv6Network, ...]) -> str | None:
     """Network of a peer as `client_network` names it; None for a trusted proxy or no address."""
     if not host or _is_in(host, trusted):
         return None

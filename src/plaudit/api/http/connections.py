@@ -7,7 +7,7 @@ longest; it is refused only while every place is in use.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
@@ -72,7 +72,7 @@ class Connection(Protocol):
 class ConnectionLimits:
     """Connections of one process, in all and of each network that is no trusted proxy's."""
 
-    def __init__(self, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
+    def __init__(self, trusted: tuple[IPv4Network | IPv6Network, ...]) -> None:
         self._trusted = trusted
         self._networks: dict[Connection, str | None] = {}
         self._of_network: dict[str, set[Connection]] = {}

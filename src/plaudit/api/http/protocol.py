@@ -17,7 +17,6 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api.http import problems
-from plaudit.api.http.client_address import peer_address
 from plaudit.api.http.connections import SWEEP_S, ConnectionLimits, Phase
 from plaudit.api.http.operation import COMMON_HEADERS
 from plaudit.errors import BadRequest, HeaderTooLarge, Problem
@@ -138,7 +137,7 @@ class EdgeProtocol(HttpToolsProtocol):
     @property
     def host(self) -> str:
         """Address of the peer, empty if it has none."""
-        return peer_address({"client": self.client})
+        return "" if self.client is None else self.client[0]
 
     @property
     def is_known(self) -> bool:

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from benchmarks.claims import measure_claims
 from benchmarks.commands import measure_commands
+from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "postgres": measure_postgres,
     "claims": measure_claims,
     "commands": measure_commands,
+    "crowd": measure_crowd,
     "statements": measure_statements,
 }
 

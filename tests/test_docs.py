@@ -26,7 +26,7 @@ from plaudit.core.outbound import http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
-from plaudit.formats import import_format, oasst
+from plaudit.formats import files, import_format, oasst
 from plaudit.formats.registry import FORMATS
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store.deliveries import frozen_tasks
@@ -204,6 +204,13 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "1,000 |", api_keys.ACTIVE_KEYS_MAX),
         ("api.md", "60 s", settings.IDLE_SECONDS_MAX),
         ("api.md", "1,000", settings.CONNECTIONS_MAX),
+        ("api.md", "500 bytes a second", settings.BYTES_PER_SECOND_MIN),
+        ("api.md", "20 s; an answer", settings.RATE_WINDOW_S),
+        ("api.md", "5 s, then the connection ends", settings.LINGER_SECONDS_MAX),
+        ("api.md", "32 |", settings.PIPELINED_MAX),
+        ("api.md", "200 |", settings.CONNECTIONS_PER_NETWORK_MAX),
+        ("api.md", "100; of one such address", settings.UNREAD_MAX),
+        ("api.md", "20 |", settings.UNREAD_PER_NETWORK_MAX),
         ("api.md", "100 |", endpoints.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", import_format.LINE_BYTES_MAX / 1024**2),
         ("operate.md", "64 MiB, after decompression", size_limits.ARCHIVE_LINE_BYTES_MAX / 1024**2),
@@ -243,6 +250,10 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "64 KiB", http_client.ANSWER_BYTES_MAX / 1024),
         ("operate.md", "2,048 characters", url_length.URL_CHARS_MAX),
         ("operate.md", "254 characters", mailbox.CHARS_MAX),
+        ("operate.md", "4 GiB unless", settings.INFLATED_BYTES_MAX / 1024**3),
+        ("operate.md", "64 MiB, 100 times", files.INFLATED_BYTES_FREE / 1024**2),
+        ("operate.md", "100 times its own", files.INFLATION_MAX),
+        ("operate.md", "32 MiB, which", 2**files.WINDOW_BITS_MAX / 1024**2),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),
         ("operate.md", "12 hours", jobs.FILE_KEPT_MS / 3_600_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import errno
 import gc
@@ -158,11 +159,14 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         meter.start()
         yield
         meter.stop()
+        stopping = [
+            workspace.render_pool.stop(),
+            workspace.jobs.stop(STOP_S),
+            workspace.session_activity.stop(),
+        ]
         if worker is not None:
-            await worker.stop(STOP_S)
-        await workspace.render_pool.stop()
-        await workspace.jobs.stop(STOP_S)
-        await workspace.session_activity.stop()
+            stopping.append(worker.stop(STOP_S))
+        await asyncio.gather(*stopping)
         await services.db.close()
 
     paths: dict[str, list[Endpoint]] = {}

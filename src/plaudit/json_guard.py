@@ -155,7 +155,8 @@ def _decode_values(values: list[msgspec.Raw], depth_max: int) -> list[Any]:
 def _malformed(data: bytes, text: str) -> str:
     """Error message for JSON that msgspec rejected with the message `text`."""
     try:
-        data.decode()
+        if not data.isascii():
+            data.decode()
     except UnicodeDecodeError:
         return "text is not valid UTF-8"
     if "truncated" in text:

@@ -74,7 +74,7 @@ def import_files(
 
             def sources() -> list[Source]:
                 report.restart()
-                return _sources(inputs, format_name, bars)
+                return _sources(inputs, format_name, bars, chosen.settings().inflated_bytes_max)
 
             return await import_sources(
                 db,
@@ -139,7 +139,9 @@ def _contents(summary: Summary) -> Table:
     return table
 
 
-def _sources(inputs: list[Input], format_name: str, bars: Progress) -> list[Source]:
+def _sources(
+    inputs: list[Input], format_name: str, bars: Progress, inflated_max: int | None
+) -> list[Source]:
     bar = bars.add_task("importing", total=sum(listed.size for listed in inputs))
     before = 0
     sources = []
@@ -151,6 +153,7 @@ def _sources(inputs: list[Input], format_name: str, bars: Progress) -> list[Sour
                 format_name,
                 lambda at: bars.update(bar, completed=before + at),
                 called=listed.name,
+                inflated_max=inflated_max,
             )
 
         sources.append(Source(Path(listed.name), entries))

@@ -95,6 +95,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "receive_file": {"name": "x.jsonl", "format": "v2"},
     "prepare_archive": {"compression": "none"},
     "make_delivery": {"name": "First"},
+    "cancel_import": {},
+    "cancel_archive": {},
+    "cancel_delivery": {},
 }
 """What each page that changes something takes; a new one fails by name until it is told."""
 

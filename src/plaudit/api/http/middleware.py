@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plaudit.api.http import problems
 from plaudit.api.http.client_address import client_network
+from plaudit.api.http.connections import ConnectionLimits
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import COMMON_HEADERS, JSON, Response, Services, respond
 from plaudit.api.http.stall_meter import StallMeter, Steps
@@ -78,6 +79,9 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            # The state of a server's lifespan is handed to its protocol for each connection.
+            trusted = self._services.settings.trusted_proxies
+            scope.get("state", {})["connections"] = ConnectionLimits(trusted)
             await self._inner(scope, receive, send)
             return
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import msgspec
@@ -326,8 +326,12 @@ async def deliver(
     *,
     schema_id: str | None = None,
     on_progress: Callable[[int], object],
+    on_publish: Callable[[Transaction, DeliveryRow], Awaitable[None]] | None = None,
 ) -> DeliveryRow:
-    """Freeze a selection under a name and publish it; raises Conflict if the name is taken."""
+    """Freeze a selection under a name and publish it; raises Conflict if the name is taken.
+
+    `on_publish` is called in the transaction that publishes it; a Problem of it rolls all back.
+    """
     builder = await freeze_selection(
         db, project, name, selection, schema_id=schema_id, on_progress=on_progress
     )
@@ -347,6 +351,8 @@ async def deliver(
             project_key=project.project_key,
             detail={"name": delivery.name, "task_count": delivery.task_count},
         )
+        if on_publish is not None:
+            await on_publish(tx, delivery)
         return delivery
 
     async with builder.rollback_on_failure():

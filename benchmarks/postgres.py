@@ -160,7 +160,7 @@ def _own_page(store: Store, project_key: int) -> Page:
 
 
 async def _list_completed(tx: Transaction, project_key: int, after: int) -> list[PageRow]:
-    return await tasks.list_tasks(
+    rows, _ = await tasks.list_tasks(
         tx,
         TaskFilter(project_key, status=TaskStatus.completed),
         after=TaskCursor(0, after),
@@ -168,6 +168,7 @@ async def _list_completed(tx: Transaction, project_key: int, after: int) -> list
         limit=PAGE_TASKS,
         with_patches=False,
     )
+    return rows
 
 
 class _WithoutBodies:
@@ -177,7 +178,7 @@ class _WithoutBodies:
         self._tx = tx
 
     async def all(self, sql: str, args: Args) -> list[Row]:
-        return await self._tx.all(sql.replace("b.body", "length(b.body)"), args)
+        return await self._tx.all(sql.replace("THEN b.body", "THEN LENGTH(b.body)"), args)
 
 
 def _found_rows(store: Store, project_key: int) -> Page:

@@ -81,12 +81,11 @@ async def list_entries_page(
         if object_id not in (None, cursor.object_id):
             raise InvalidPageToken
         object_id, before = cursor.object_id, cursor.entry_id
-    rows = await audit.list_entries(
-        tx, environment_id, before=before, object_id=object_id, limit=limit + 1
+    rows, has_more = await audit.list_entries(
+        tx, environment_id, before=before, object_id=object_id, limit=limit
     )
     token = None
-    if len(rows) > limit:
-        rows.pop()
+    if has_more:
         cursor = _EntryCursor(object_id, rows[-1].entry_id)
         token = page_tokens.encode(secret, environment_id, cursor)
     entries = [

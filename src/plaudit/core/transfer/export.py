@@ -15,6 +15,7 @@ from plaudit.core.transfer import dataset_export, delivery_archive
 from plaudit.core.transfer.dataset_export import archive_line
 from plaudit.errors import TooLarge
 from plaudit.model.core import BatchRow, ProjectRow
+from plaudit.store.common import pages
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import deliveries
 from plaudit.store.engine.engine import Database
@@ -112,12 +113,12 @@ async def _batches(db: Database, environment_id: str) -> AsyncIterator[BatchRow]
     after = None
     while True:
         async with db.read() as tx:
-            page = await batches.list_batches(
+            page, has_more = await batches.list_batches(
                 tx, environment_id, BatchFilter(), after=after, limit=BATCHES_PER_READ
             )
         for batch in page:
             yield batch
-        if len(page) < BATCHES_PER_READ:
+        if not has_more:
             return
         after = (page[-1].created_ms, page[-1].batch_id)
 
@@ -136,7 +137,7 @@ async def _task_lines(db: Database, project: ProjectRow, bound: int) -> AsyncIte
                     tx,
                     project.project_key,
                     after_seq=after_seq,
-                    limit=row_sizes.count_fitting(sizes, READ_BYTES),
+                    limit=pages.count_fitting(sizes, READ_BYTES),
                 )
         for task in page:
             if task.seq >= bound:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from plaudit.model.core import BatchRow, BatchStatus, TaskStatus
+from plaudit.store.common import pages
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
@@ -127,6 +128,48 @@ async def find_batches(
     return {batch.batch_id: batch for batch in found}
 
 
+async def find_batch_names(
+    tx: Transaction, environment_id: str, batch_ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of batches of this environment by id; unknown ids are left out."""
+    if not batch_ids:
+        return {}
+    listed, args = value_lists.in_list("id", batch_ids)
+    rows = await tx.all(
+        "SELECT batch_id, name FROM batch WHERE environment_id = :environment_id"
+        f" AND batch_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return dict(rows)
+
+
+async def list_batch_names(
+    tx: Transaction, environment_id: str, project_key: int, *, limit: int
+) -> list[tuple[str, str]]:
+    """(batch_id, name) of up to `limit` batches of a project, oldest first."""
+    rows = await tx.all(
+        "SELECT batch_id, name FROM batch WHERE environment_id = :environment_id"
+        " AND project_key = :project_key ORDER BY created_ms, batch_id LIMIT :row_limit",
+        {"environment_id": environment_id, "project_key": project_key, "row_limit": limit},
+    )
+    return [(batch_id, name) for batch_id, name in rows]
+
+
+async def list_metadata_bytes(
+    tx: Transaction, environment_id: str, batch_ids: Sequence[str]
+) -> dict[str, int]:
+    """Bytes of the metadata of batches of this environment by id; unknown ids are left out."""
+    if not batch_ids:
+        return {}
+    listed, args = value_lists.in_list("id", batch_ids)
+    rows = await tx.all(
+        "SELECT batch_id, LENGTH(metadata) FROM batch WHERE environment_id = :environment_id"
+        f" AND batch_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return dict(rows)
+
+
 async def list_batches_by_name(
     tx: Transaction, environment_id: str, name_key: str, project_key: int | None
 ) -> list[BatchRow]:
@@ -149,10 +192,13 @@ async def list_batches(
     *,
     after: tuple[int, str] | None,
     limit: int,
-) -> list[BatchRow]:
-    """Up to `limit` batches ordered by (created_ms, batch_id), after that cursor if given."""
+) -> tuple[list[BatchRow], bool]:
+    """A page of up to `limit` batches by (created_ms, batch_id), after that cursor if given.
+
+    It is bounded in bytes (`store/common/pages.py`); True if more follow.
+    """
     conditions = ["environment_id = :environment_id"]
-    args: dict[str, object] = {"environment_id": environment_id, "row_limit": limit}
+    args: dict[str, object] = {"environment_id": environment_id}
     if where.project_key is not None:
         conditions.append("project_key = :project_key")
         args["project_key"] = where.project_key
@@ -170,12 +216,16 @@ async def list_batches(
     if after is not None:
         conditions.append("(created_ms, batch_id) > (:after_ms, :after_id)")
         args["after_ms"], args["after_id"] = after
-    rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM batch WHERE {' AND '.join(conditions)}"
+    rows, has_more = await pages.read_page(
+        tx,
+        _COLUMNS.split(", "),
+        ["metadata"],
+        f"FROM batch WHERE {' AND '.join(conditions)}"
         " ORDER BY created_ms, batch_id LIMIT :row_limit",
         args,
+        limit=limit,
     )
-    return [_batch(row) for row in rows]
+    return [_batch(row[:-1]) for row in rows], has_more
 
 
 async def add_progress(

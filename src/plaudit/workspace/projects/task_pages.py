@@ -96,12 +96,8 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
             form_error = FormError.from_problem(problem)
         batch_names = await _batch_names(tx, project, rows)
         prompts = await excerpts.list_excerpts(tx, project.project_key, [row.seq for row in rows])
-        listed = await batches.list_batches(
-            tx,
-            project.environment_id,
-            batches.BatchFilter(project_key=project.project_key),
-            after=None,
-            limit=BATCHES_MAX,
+        listed = await batches.list_batch_names(
+            tx, project.environment_id, project.project_key, limit=BATCHES_MAX
         )
     return {
         "project": project,
@@ -168,8 +164,8 @@ async def _batch_names(
     tx: Transaction, project: ProjectRow, rows: list[TaskSummary]
 ) -> dict[str | None, str]:
     batch_ids = sorted({row.batch_id for row in rows if row.batch_id is not None})
-    found = await batches.find_batches(tx, project.environment_id, batch_ids)
-    return {batch_id: batch.name for batch_id, batch in found.items()}
+    found = await batches.find_batch_names(tx, project.environment_id, batch_ids)
+    return dict(found.items())
 
 
 async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from benchmarks.postgres_import import measure_copies
 from benchmarks.postgres_server import SHARED_BUFFERS, find_binaries, running
 from benchmarks.postgres_store import Page, Store, fill, interleave, new_store, stored
 from benchmarks.report import Figure, Section
-from plaudit.app import tune_allocator
+from plaudit.api.http import allocator
 from plaudit.core.transfer.importer import CHUNK_ROWS
 from plaudit.model.core import DEFAULT_OPTS, PageRow, StoredTask, TaskStatus
 from plaudit.settings import Settings
@@ -59,7 +59,7 @@ DEPTH_COST = (
 
 def measure_postgres(plan: Plan) -> Iterable[Section]:
     """Yield the sections on pages, depth and import of each server there is to measure."""
-    tune_allocator()
+    allocator.tune()
     for binaries in plan.postgres_binaries or find_binaries():
         with running(binaries) as url:
             connect.prepare(Settings(database=url))

@@ -97,11 +97,16 @@ async def list_entries_page(
             object_kind=row.object_kind,
             object_id=row.object_id,
             request_id=row.actor.request_id or None,
-            detail=msgspec.json.decode(row.detail) or None,
+            detail=_as_stored(row.detail),
         )
         for row in rows
     ]
     return resources.AuditPage(entries=entries, next_token=token)
+
+
+def _as_stored(detail: bytes) -> Any:
+    """Stored JSON that is written as it is; None for an empty object."""
+    return None if detail == b"{}" else msgspec.Raw(detail)
 
 
 def _entry(

@@ -47,8 +47,8 @@ async def list_schemas(
     """All schemas of this environment, oldest first; their `json` is empty unless asked for."""
     text = "json" if with_text else "NULL"
     rows = await tx.all(
-        f"SELECT {_COLUMNS.replace('json', text)} FROM delivery_schema WHERE environment_id = :environment_id"
-        " ORDER BY created_ms, schema_id",
+        f"SELECT {_COLUMNS.replace('json', text)} FROM delivery_schema"
+        " WHERE environment_id = :environment_id ORDER BY created_ms, schema_id",
         {"environment_id": environment_id},
     )
     return [

@@ -50,6 +50,9 @@ TASK = f"{TASKS}/{{task_id}}"
 PAGE_MAX = 50
 BATCHES_MAX = 200
 MESSAGE_CHARS_MAX = 10_000
+JSON_BYTES_MAX = 256 * 1024
+"""Bytes of a task's JSON that its page shows."""
+
 EVERYTHING = frozenset({"project", "batch"})
 
 _BOUNDS = ("completed_after", "completed_before", "created_after", "created_before")
@@ -189,7 +192,8 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "head": wire_rendering.read_head(task.head),
         "batch": batch,
         "threads": await asyncio.to_thread(delivered_view.build, threads, files),
-        "raw": msgspec.json.format(raw, indent=2).decode(),
+        "raw": msgspec.json.format(raw, indent=2).decode() if len(raw) <= JSON_BYTES_MAX else None,
+        "raw_bytes": len(raw),
         "work": work,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
         "now_ms": clock.now_ms(),

@@ -11,6 +11,7 @@ from plaudit.core.common import audit
 from plaudit.model.core import Actor
 from plaudit.store.common import pages
 from tests.support.builders import make_message, make_task, make_thread, make_turn
+from tests.support.databases.read_bytes import ReadBytes
 from tests.support.dataset_requests import deliver as deliver_into
 from tests.support.dataset_requests import make_dataset
 from tests.support.deliveries import deliver
@@ -182,29 +183,10 @@ def test_tasks_of_a_dataset_are_listed_in_pages_of_few_bytes(kept_world):
 
 def test_what_does_not_fit_is_not_read(shelf, monkeypatch):
     """Of the bytes of a page, as many again may be read to find its end, and no more."""
-    kind, read = type(shelf.db.read()), 0
-    enter = kind.__aenter__
-
-    class Counting:
-        def __init__(self, tx: Any) -> None:
-            self._tx = tx
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._tx, name)
-
-        async def all(self, sql: str, args: Any) -> Any:
-            nonlocal read
-            rows = await self._tx.all(sql, args)
-            read += sum(len(cell) for row in rows for cell in row if isinstance(cell, bytes))
-            return rows
-
-    async def counting(self: Any) -> Any:
-        return Counting(await enter(self))
-
-    monkeypatch.setattr(kind, "__aenter__", counting)
+    read = ReadBytes(shelf, monkeypatch)
     with shelf.client() as client:
         for limit in (100, 5, 2):
-            read = 0
+            read.count = 0
             page = client.get(f"/v2/tasks?project_id=project_123&limit={limit}").content
-            assert 0 < read < 2 * PAGE_BYTES
+            assert 0 < read.count < 2 * PAGE_BYTES
             assert len(page) < PAGE_BYTES

@@ -11,9 +11,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from plaudit.model.core import PersonRole
+from plaudit.store.tasks import task_summaries
 from plaudit.workspace.projects import task_pages
-from tests.support.annotators import AnnotationTeam
+from tests.support.annotators import AnnotationTeam, good_answers, make_content
 from tests.support.builders import make_message, make_thread, make_turn
+from tests.support.databases.read_bytes import ReadBytes
 
 SIZES = (20, 80)
 Read = Callable[[], str]
@@ -107,3 +109,29 @@ def test_a_task_s_json_is_on_its_page_unless_it_is_long(world, client, monkeypat
     assert "&#34;task_id&#34;" in short
     assert "&#34;task_id&#34;" not in long
     assert "too many for this page" in long
+
+
+def test_lists_of_tasks_do_not_read_their_conversations(world, client, monkeypatch):
+    """Neither what is cut off to an excerpt, nor of which there is none because it is too long."""
+    team = AnnotationTeam(world, review="all")
+    for text, characters in (("Medium.", 300_000), ("Long.", task_summaries.OPENED_BYTES_MAX)):
+        [thread] = make_content(prompt="x" * characters)
+        thread["turns"][0]["messages"][0]["content"]["text"] = text
+        team.add([thread])
+    ann = team.worker(client, "Ann")
+    for key in ("k1", "k2"):
+        body = {"answers": good_answers(), "client_key": key, "active_ms": 5}
+        assert ann.call("submit", lease_version=ann.take()["lease_version"], **body).is_success
+    rae = team.worker(client, "Rae", role=PersonRole.reviewer)
+    mia = team.worker(client, "Mia", role=PersonRole.manager)
+    project_id = team.project.project_id
+    read = ReadBytes(world, monkeypatch)
+
+    lists = [
+        ann.get(f"{team.path}/mine").text,
+        rae.get(f"/review/{project_id}").text,
+        mia.get(f"/projects/{project_id}/tasks").text,
+    ]
+
+    assert all("Medium." in text and "Long." not in text for text in lists)
+    assert read.count < 250_000

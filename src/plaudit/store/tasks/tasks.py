@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from plaudit.model.core import STORED_STATUSES, PageRow, StoredTask, TaskStatus
 from plaudit.store.common import pages
-from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 FAR = 2**62
@@ -171,19 +170,6 @@ async def get_task(tx: Transaction, project_key: int, seq: int) -> StoredTask:
     )
     assert row is not None
     return _stored(row)
-
-
-async def get_tasks(tx: Transaction, project_key: int, seqs: Sequence[int]) -> list[StoredTask]:
-    """Existing tasks of a project, whole, in the order of these distinct sequence numbers."""
-    if not seqs:
-        return []
-    listed, args = value_lists.in_list("seq", seqs)
-    rows = await tx.all(
-        f"{_WHOLE} WHERE t.project_key = :project_key AND t.seq IN {listed}",
-        args | {"project_key": project_key},
-    )
-    found = {task.seq: task for task in map(_stored, rows)}
-    return [found[seq] for seq in seqs]
 
 
 async def list_whole_tasks(

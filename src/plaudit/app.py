@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import gc
 import logging
@@ -27,6 +26,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from plaudit import settings as limits
 from plaudit.api import attachments, system
+from plaudit.api.http import allocator
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Dispatch, Endpoint, Operation, Services
@@ -256,7 +256,7 @@ def _exit(number: int, frame: Any) -> NoReturn:
 
 
 def _create_server_app(settings: Settings) -> ASGIApp:
-    tune_allocator()
+    allocator.tune()
     secret = server_secret.load(settings.secret_path)
     created = create_app(settings, secret, with_worker=settings.worker)
     spare_collections()
@@ -283,21 +283,6 @@ def configure_logs(settings: Settings) -> None:
     root.setLevel(level)
     # At debug it would log the URLs of webhook receivers and their responses.
     logging.getLogger("httpcore2").setLevel(logging.WARNING)
-
-
-def tune_allocator() -> None:
-    """Keep glibc from returning freed memory to the system.
-
-    A response of 2 MB costs 500 page faults if its memory is mapped anew each time. In return the
-    process stays at its peak size. Does nothing without glibc.
-    """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return
-    m_trim_threshold, m_mmap_threshold = -1, -3
-    mallopt(m_mmap_threshold, 1 << 30)
-    mallopt(m_trim_threshold, (1 << 31) - 1)
 
 
 def spare_collections() -> None:

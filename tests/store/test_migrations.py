@@ -346,7 +346,7 @@ def page(
         return False
 
     connection.set_progress_handler(count, 1)
-    rows = drive(
+    rows, _ = drive(
         tasks.list_tasks(
             SqliteTransaction(connection), where, after=after, bound=last or 2**60, limit=limit,
             with_patches=bool(shape["with_patches"]),

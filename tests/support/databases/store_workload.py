@@ -240,6 +240,7 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
     for batch_id, status, after in shapes:
         where = TaskFilter(project.project_key, batch_id, status, after)
         await task_summaries.list_summaries(tx, where, after=where.start, bound=9, limit=2)
+    await batches_store.find_batch_names(tx, labeling.environment_id, ["b"])
     await task_summaries.list_openings(tx, project.project_key, [1, 2])
     query = BatchQuery(scope=words)
     for batch in (await batch_rows_page(tx, secret, labeling.environment_id, query))[0]:

@@ -107,6 +107,7 @@ class Edge:
         is_long = is_stream or self._is_long(scope["path"]) is not None
         seconds_max = STREAM_SECONDS_MAX if is_long else REQUEST_SECONDS_MAX
         outcome: dict[str, Any] = {"status": 0, "bytes": 0}
+        limit = asyncio.timeout(seconds_max)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -121,10 +122,13 @@ class Edge:
                 response_headers.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
             else:
                 outcome["bytes"] += len(message.get("body", b""))
+                if not is_long and message.get("more_body"):
+                    # A long response has as much time for each of its pieces.
+                    limit.reschedule(asyncio.get_running_loop().time() + seconds_max)
             await send(message)
 
         try:
-            async with asyncio.timeout(seconds_max):
+            async with limit:
                 await self._serve(scope, receive, send_with_headers, headers, is_stream=is_stream)
         except Exception as exc:
             problem = self._problem(exc, request_id)

@@ -18,6 +18,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from plaudit import json_guard
+from plaudit.api.http import allocator
 from plaudit.api.http.bodies import (
     SMALL_BODY,
     BodyLimit,
@@ -27,7 +28,7 @@ from plaudit.api.http.bodies import (
     refuse_length,
 )
 from plaudit.api.http.parameters import NoQuery, decode
-from plaudit.api.http.streams import Stream
+from plaudit.api.http.streams import WHOLE_BYTES_MAX, Stream, cut_pieces
 from plaudit.core.common import audit, idempotency
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.outbound.http_client import HttpClient
@@ -232,7 +233,7 @@ class Endpoint:
                 refuse_length(dict(scope["headers"]), STREAM_BYTES_MAX)
             answer = await operation.handler(call)
         if type(answer) is list:
-            await respond(send, 200, b"".join(answer), JSON)
+            await respond(send, 200, answer, JSON)
         elif type(answer) is Response:
             await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
         elif type(answer) is Stream:
@@ -333,16 +334,28 @@ def path_parts(scope: Scope) -> dict[str, str]:
 async def respond(
     send: Send,
     status: int,
-    body: bytes,
+    body: bytes | list[bytes],
     content_type: str,
     headers: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
-    """Send a complete response with its Content-Type and Content-Length."""
-    start = [
-        (b"content-type", content_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-    ]
+    """Send a complete response, given whole or in parts, with Content-Type and Content-Length.
+
+    A response over WHOLE_BYTES_MAX goes out in pieces at the client's pace; its parts are emptied.
+    """
+    parts = [body] if isinstance(body, bytes) else body
+    size = sum(map(len, parts))
+    start = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % size)]
     await send(
         {"type": "http.response.start", "status": status, "headers": start + (headers or [])}
     )
-    await send({"type": "http.response.body", "body": body})
+    if size <= WHOLE_BYTES_MAX:
+        whole = body if isinstance(body, bytes) else b"".join(parts)
+        await send({"type": "http.response.body", "body": whole})
+        return
+    del body
+    try:
+        for piece in cut_pieces(parts):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        allocator.return_memory_soon()

@@ -61,15 +61,18 @@ class OneWrite:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def write(self, data: bytes) -> None:
-        """Send `data`, or buffer it if nothing is buffered; does nothing on a closed connection."""
+    def write(self, data: bytes | memoryview) -> None:
+        """Send `data`, or buffer it if nothing is buffered; a view is a piece of a long body.
+
+        Does nothing on a closed connection.
+        """
         if self.is_closing():
             return
         self._written_bytes += len(data)
         if self._buffered is not None:
             buffered, self._buffered = self._buffered, None
             self._transport.writelines((buffered, data))
-        elif data.startswith(INTERIM):
+        elif isinstance(data, memoryview) or data.startswith(INTERIM):
             self._transport.write(data)
         else:
             self._buffered = data

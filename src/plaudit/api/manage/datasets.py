@@ -140,7 +140,7 @@ async def create_schema(
 async def list_schemas(call: Call[NoQuery]) -> SchemaList:
     """GET /manage/v1/schemas: list all schemas without their JSON text."""
     async with call.services.db.read() as tx:
-        rows = await schemas_store.list_schemas(tx, call.caller.environment_id)
+        rows = await schemas_store.list_schemas(tx, call.caller.environment_id, with_text=False)
     schemas_with_text = [msgspec.structs.asdict(wire.schema(row)) for row in rows]
     return SchemaList(
         schemas=[

@@ -175,21 +175,21 @@ async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
     return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
 
 
-async def get_task(call: Call[GetTask]) -> Response:
+async def get_task(call: Call[GetTask]) -> Response | list[bytes]:
     """GET /v2/task: one task; raises NotFound."""
     query = call.query
     assert query.task_id is not None
     async with call.services.db.read() as tx:
-        body = await listing.find_task_json(
+        parts = await listing.find_task_parts(
             tx,
             call.caller.environment_id,
             query.task_id,
             expand=query.expand,
             opts=_opts(call, query.opts),
         )
-    if body is None:
+    if parts is None:
         raise NotFound("there is no such task")
-    return _bare(body) if call.services.settings.bare_annotations else Response(body)
+    return _bare(b"".join(parts)) if call.services.settings.bare_annotations else parts
 
 
 async def get_project(call: Call[GetProject]) -> resources.Project:

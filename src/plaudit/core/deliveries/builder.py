@@ -27,10 +27,11 @@ from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import Actor, ProjectRow, StoredTask
 from plaudit.model.deliveries import DeliveryRow, DeliveryRun
+from plaudit.store.common import pages
 from plaudit.store.deliveries import deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database, Transaction, Write
-from plaudit.store.tasks import projects, row_sizes
+from plaudit.store.tasks import projects
 from plaudit.wire.v2 import deliveries as wire
 
 LEASE_MS = 60_000
@@ -177,7 +178,7 @@ class DeliveryBuilder:
     async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
         """The leading tasks that have at most CHUNK_BYTES together; at least one."""
         sizes = await frozen_tasks.list_sizes(tx, self._project.project_key, seqs)
-        return seqs[: row_sizes.count_fitting([sizes.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
+        return seqs[: pages.count_fitting([sizes.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
 
     async def add(self, tx: Transaction, tasks: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
         """Put up to FROZEN_AT_ONCE tasks into the delivery; return their ids and digests.

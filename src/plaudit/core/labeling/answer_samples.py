@@ -20,10 +20,11 @@ from plaudit.core.labeling.types import TYPES
 from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.model.core import ALL_OPTS, ProjectRow, StoredTask
+from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import statistics
 from plaudit.store.labeling.statistics import SampledSubmission
-from plaudit.store.tasks import row_sizes, tasks
+from plaudit.store.tasks import tasks
 from plaudit.wire.v2.annotation import Annotation, TypeWord
 from plaudit.wire.v2.task import CriterionEvaluation, Message, MessageRole, Turn
 
@@ -82,10 +83,10 @@ async def load_sample(tx: Transaction, project: ProjectRow) -> AnswerSample:
     key = project.project_key
     submitted = await statistics.list_last_submissions(tx, key, limit=SAMPLE)
     sizes = await statistics.list_content_sizes(tx, key, {row.seq for row in submitted})
-    submitted = submitted[: row_sizes.count_fitting(_each_once(submitted, sizes), SAMPLE_BYTES_MAX)]
+    submitted = submitted[: pages.count_fitting(_each_once(submitted, sizes), SAMPLE_BYTES_MAX)]
     contents = await statistics.list_contents(tx, key, {row.seq for row in submitted})
     imported = await statistics.list_unsubmitted_sizes(tx, key, limit=SAMPLE)
-    fitting = row_sizes.count_fitting([size for _, size in imported], SAMPLE_BYTES_MAX)
+    fitting = pages.count_fitting([size for _, size in imported], SAMPLE_BYTES_MAX)
     found = await tasks.get_tasks(tx, key, [seq for seq, _ in imported[:fitting]])
     return AnswerSample(submitted, contents, found)
 

@@ -12,14 +12,15 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.answers import Answer
-from plaudit.model.core import ProjectRow, StoredTask
+from plaudit.model.core import ProjectRow
 from plaudit.model.labeling import Lease, LeaseStatus, QueuedTask, TaskNote, WorkState
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import notes as notes_store
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import projects, recent_completions, tasks, work_queue
+from plaudit.store.tasks import projects, recent_completions, task_summaries, tasks, work_queue
+from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import TaskCursor
 
 PROJECTS_MAX = 200
@@ -100,12 +101,14 @@ async def list_completed(
     *,
     before: TaskCursor = recent_completions.LAST_CURSOR,
     limit: int = 100,
-) -> list[StoredTask]:
+) -> list[TaskSummary]:
     """List up to `limit` completed tasks before this point, by completion time, latest first."""
     completions = await recent_completions.list_latest_completions(
         tx, project.project_key, before=before, limit=limit
     )
-    return await tasks.get_tasks(tx, project.project_key, [refs.seq for refs in completions])
+    return await task_summaries.get_summaries(
+        tx, project.project_key, [refs.seq for refs in completions]
+    )
 
 
 async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,8 @@ from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project, project_of
 from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
-from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, PageRow, ProjectRow, TaskStatus
+from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, task_summaries, tasks
 from plaudit.store.tasks.batches import BatchFilter
@@ -86,17 +87,17 @@ async def task_page(
     Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
     """
     project, batch, walk = await _task_walk(tx, secret, environment_id, query)
-    rows = await tasks.list_tasks(
+    rows, has_more = await tasks.list_tasks(
         tx,
         walk.where,
         after=walk.cursor,
         bound=walk.bound,
-        limit=query.limit + 1,
+        limit=query.limit,
         with_patches=render.needs_patches(query.opts),
     )
-    has_more = len(rows) > query.limit
-    if has_more:
-        rows.pop()
+    if query.expand:
+        fitting = await count_expanded(tx, project, rows, query.expand, batch)
+        rows, has_more = rows[:fitting], has_more or fitting < len(rows)
     parts = [b'{"tasks":[']
     refs = await head_refs_by_batch(tx, project, {row[2] for row in rows}, query.expand, batch)
     render.assemble(rows, refs, query.opts, parts)
@@ -245,17 +246,47 @@ async def head_refs_by_batch(
     return refs
 
 
+async def count_expanded(
+    tx: Transaction,
+    project: ProjectRow,
+    rows: Sequence[PageRow],
+    expand: frozenset[str],
+    known: BatchRow | None,
+) -> int:
+    """Number of leading tasks that fit into a page with project and batch expanded; at least 1."""
+    project_bytes = len(project.detail) if "project" in expand else 0
+    batch_bytes: Mapping[str | None, int] = {}
+    if "batch" in expand and known is not None:
+        batch_bytes = {known.batch_id: len(known.metadata)}
+    elif "batch" in expand:
+        ids = sorted({row[2] for row in rows if row[2] is not None})
+        sizes = await batches.list_metadata_bytes(tx, project.environment_id, ids)
+        batch_bytes = dict(sizes.items())
+    return pages.count_fitting(
+        [row[-1] + project_bytes + batch_bytes.get(row[2], 0) for row in rows],
+        pages.PAGE_BYTES_MAX,
+    )
+
+
 async def find_task_json(
     tx: Transaction, environment_id: str, task_id: str, *, expand: frozenset[str], opts: int
 ) -> bytes | None:
     """A task as JSON; None if this environment has none of that id."""
+    parts = await find_task_parts(tx, environment_id, task_id, expand=expand, opts=opts)
+    return None if parts is None else b"".join(parts)
+
+
+async def find_task_parts(
+    tx: Transaction, environment_id: str, task_id: str, *, expand: frozenset[str], opts: int
+) -> list[bytes] | None:
+    """A task as pieces of JSON to be joined; None if this environment has none of that id."""
     task = await tasks.find_task(tx, environment_id, task_id)
     if task is None:
         return None
     project = await projects.find_project_by_key(tx, environment_id, task.project_key)
     assert project is not None
     refs = await head_refs_by_batch(tx, project, [task.batch_id], expand, None)
-    return render.task_json(task, refs[task.batch_id], opts)
+    return render.task_parts(task, refs[task.batch_id], opts)
 
 
 async def batch_page(
@@ -304,12 +335,11 @@ async def batch_rows_page(
         completed_after=walk.completed_after,
         completed_before=walk.completed_before,
     )
-    rows = await batches.list_batches(
-        tx, environment_id, where, after=(walk.after_ms, walk.after_id), limit=query.limit + 1
+    rows, has_more = await batches.list_batches(
+        tx, environment_id, where, after=(walk.after_ms, walk.after_id), limit=query.limit
     )
     token = None
-    if len(rows) > query.limit:
-        rows.pop()
+    if has_more:
         after_ms, after_id = where.place_of(rows[-1])
         last = msgspec.structs.replace(walk, after_ms=after_ms, after_id=after_id)
         token = page_tokens.encode(secret, environment_id, last)

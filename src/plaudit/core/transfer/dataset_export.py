@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 async def schema_lines(db: Database, environment_id: str) -> AsyncIterator[bytes]:
     """The lines of all schemas, oldest first."""
     async with db.read() as tx:
-        rows = await schemas.list_schemas(tx, environment_id)
+        rows = await schemas.list_schemas(tx, environment_id, with_text=True)
     for row in rows:
         yield archive_line("schema", _encode(wire.schema(row)))
 

@@ -24,6 +24,7 @@ from plaudit.core.transfer.archive_line import ARCHIVE_VERSION, archive_line
 from plaudit.core.transfer.work_export import ArchivedTaskWork
 from plaudit.errors import TooLarge
 from plaudit.model.core import BatchRow, ProjectRow
+from plaudit.store.common import pages
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import deliveries
 from plaudit.store.engine.engine import Database
@@ -140,12 +141,12 @@ async def _batches(db: Database, environment_id: str) -> AsyncIterator[BatchRow]
     after = None
     while True:
         async with db.read() as tx:
-            page = await batches.list_batches(
+            page, has_more = await batches.list_batches(
                 tx, environment_id, BatchFilter(), after=after, limit=BATCHES_PER_READ
             )
         for batch in page:
             yield batch
-        if len(page) < BATCHES_PER_READ:
+        if not has_more:
             return
         after = (page[-1].created_ms, page[-1].batch_id)
 
@@ -168,7 +169,7 @@ async def _task_lines(
                     tx,
                     project.project_key,
                     after_seq=after_seq,
-                    limit=row_sizes.count_fitting(sizes, READ_BYTES),
+                    limit=pages.count_fitting(sizes, READ_BYTES),
                 )
             if with_work and page:
                 work = await work_export.read_work(tx, project, page, READ_BYTES)

@@ -17,8 +17,8 @@ from plaudit.core.common.audit import OUTSIDE
 from plaudit.core.transfer.archive_line import archive_line
 from plaudit.model.core import ProjectRow
 from plaudit.model.webhooks import MESSAGE_STATES, Attempt, AttemptStatus, Event
+from plaudit.store.common import pages
 from plaudit.store.engine.engine import Database
-from plaudit.store.tasks import row_sizes
 from plaudit.store.transfer import archived_webhooks
 from plaudit.store.transfer.archived_webhooks import ArchivedMessageRow
 from plaudit.store.webhooks import endpoints
@@ -62,7 +62,7 @@ async def message_lines(
                 sizes = await archived_webhooks.list_event_sizes(
                     tx, project_key, environment_id, **where
                 )
-                where["limit"] = row_sizes.count_fitting(sizes, READ_BYTES)
+                where["limit"] = pages.count_fitting(sizes, READ_BYTES)
                 page = []
                 if sizes:
                     page = await archived_webhooks.list_events(

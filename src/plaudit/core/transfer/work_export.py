@@ -15,9 +15,9 @@ from plaudit import clock
 from plaudit.core.transfer.archive_line import archive_line
 from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, SubmissionRow, TaskNote, WorkState
+from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags
-from plaudit.store.tasks import row_sizes
 from plaudit.store.transfer import archived_work
 from plaudit.store.transfer.archived_work import WorkSettings
 from plaudit.wire.archive import values as wire
@@ -46,7 +46,7 @@ async def read_work(
     """Work on each of the leading tasks that have at most `bytes_max` of it; at least one task."""
     key, seqs = project.project_key, [task.seq for task in tasks]
     sizes = await archived_work.list_work_sizes(tx, key, seqs)
-    seqs = seqs[: row_sizes.count_fitting([sizes.get(seq, 0) for seq in seqs], bytes_max)]
+    seqs = seqs[: pages.count_fitting([sizes.get(seq, 0) for seq in seqs], bytes_max)]
     settings = await archived_work.list_settings(tx, key, seqs)
     begun = [seq for seq in seqs if seq in sizes]
     leases = await archived_work.list_leases(tx, key, begun)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plaudit.model.core import Actor, AuditEntryRow
+from plaudit.store.common import pages
 from plaudit.store.engine.engine import Row, Transaction
 
 _COLUMNS = (
@@ -63,25 +64,29 @@ async def insert_entries(tx: Transaction, entries: Sequence[AuditEntryRow]) -> N
 
 async def list_entries(
     tx: Transaction, environment_id: str, *, before: str | None, object_id: str | None, limit: int
-) -> list[AuditEntryRow]:
-    """List up to `limit` entries of an environment, newest first.
+) -> tuple[list[AuditEntryRow], bool]:
+    """A page of up to `limit` entries of an environment, newest first, and if more follow.
 
-    Only those older than the entry `before`, and of one object, where these are not None.
+    It is bounded in bytes (`store/common/pages.py`). Only those older than the entry `before`, and
+    of one object, where these are not None.
     """
     conditions = "environment_id = :environment_id"
-    args: dict[str, object] = {"environment_id": environment_id, "row_limit": limit}
+    args: dict[str, object] = {"environment_id": environment_id}
     if before is not None:
         conditions += " AND entry_id < :before"
         args["before"] = before
     if object_id is not None:
         conditions += " AND object_id = :object_id"
         args["object_id"] = object_id
-    rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM audit_entry WHERE {conditions}"
-        " ORDER BY entry_id DESC LIMIT :row_limit",
+    rows, has_more = await pages.read_page(
+        tx,
+        _COLUMNS.split(", "),
+        ["detail"],
+        f"FROM audit_entry WHERE {conditions} ORDER BY entry_id DESC LIMIT :row_limit",
         args,
+        limit=limit,
     )
-    return [_entry(row) for row in rows]
+    return [_entry(row[:-1]) for row in rows], has_more
 
 
 async def list_entries_after(

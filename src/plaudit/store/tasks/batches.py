@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from plaudit.model.core import BatchRow, BatchStatus, TaskStatus
+from plaudit.store.common import pages
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
@@ -140,6 +141,48 @@ async def find_batches(
     return {batch.batch_id: batch for batch in found}
 
 
+async def find_batch_names(
+    tx: Transaction, environment_id: str, batch_ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of batches of this environment by id; unknown ids are left out."""
+    if not batch_ids:
+        return {}
+    listed, args = value_lists.in_list("id", batch_ids)
+    rows = await tx.all(
+        "SELECT batch_id, name FROM batch WHERE environment_id = :environment_id"
+        f" AND batch_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return dict(rows)
+
+
+async def list_batch_names(
+    tx: Transaction, environment_id: str, project_key: int, *, limit: int
+) -> list[tuple[str, str]]:
+    """(batch_id, name) of up to `limit` batches of a project, oldest first."""
+    rows = await tx.all(
+        "SELECT batch_id, name FROM batch WHERE environment_id = :environment_id"
+        " AND project_key = :project_key ORDER BY created_ms, batch_id LIMIT :row_limit",
+        {"environment_id": environment_id, "project_key": project_key, "row_limit": limit},
+    )
+    return [(batch_id, name) for batch_id, name in rows]
+
+
+async def list_metadata_bytes(
+    tx: Transaction, environment_id: str, batch_ids: Sequence[str]
+) -> dict[str, int]:
+    """Bytes of the metadata of batches of this environment by id; unknown ids are left out."""
+    if not batch_ids:
+        return {}
+    listed, args = value_lists.in_list("id", batch_ids)
+    rows = await tx.all(
+        "SELECT batch_id, LENGTH(metadata) FROM batch WHERE environment_id = :environment_id"
+        f" AND batch_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return dict(rows)
+
+
 async def list_batches_by_name(
     tx: Transaction, environment_id: str, name_key: str, project_key: int | None
 ) -> list[BatchRow]:
@@ -162,17 +205,17 @@ async def list_batches(
     *,
     after: tuple[int, str] | None,
     limit: int,
-) -> list[BatchRow]:
-    """Up to `limit` batches in the order of the filter, after that cursor if given.
+) -> tuple[list[BatchRow], bool]:
+    """A page of up to `limit` batches in the order of the filter, after that cursor if given.
 
-    Each status is one range of an index; a page over all statuses merges them.
+    It is bounded in bytes (`store/common/pages.py`); True if more follow. Each status is one range
+    of an index; a page over all statuses merges them.
     """
     owner = "environment_id" if where.project_key is None else "project_key"
     column, low, high = "created_ms", where.created_after, where.created_before
     conditions = ""
     args: dict[str, object] = {
         "owner": environment_id if where.project_key is None else where.project_key,
-        "row_limit": limit,
     }
     if where.is_by_completion:
         conditions = " AND completed_ms IS NOT NULL"
@@ -186,12 +229,24 @@ async def list_batches(
     args["after_ms"], args["after_id"] = start if after is None else max(after, start)
     args["before_ms"] = _FAR if high is None else high
     ranges = [
-        f"SELECT {_COLUMNS} FROM batch WHERE {owner} = :owner AND status = '{status.value}'"
+        f"SELECT {column}, batch_id, project_key FROM batch"
+        f" WHERE {owner} = :owner AND status = '{status.value}'"
         f" AND ({column}, batch_id) > (:after_ms, :after_id) AND {column} < :before_ms{conditions}"
         for status in ([where.status] if where.status is not None else BatchStatus)
     ]
-    rows = await tx.all(value_lists.merge(ranges, f"{column}, batch_id"), args)
-    return [_batch(row) for row in rows]
+    keys = value_lists.merge(ranges, f"{column}, batch_id")
+    rows, has_more = await pages.read_page(
+        tx,
+        [f"b.{name}" for name in _COLUMNS.split(", ")],
+        ["b.metadata"],
+        f"FROM ({keys}) AS k CROSS JOIN batch AS b"
+        " WHERE b.project_key = k.project_key AND b.batch_id = k.batch_id",
+        args,
+        limit=limit,
+        # The join keeps the order of the keys on every engine we know, but none promises it.
+        order=lambda row: where.place_of(_batch(row[:-1])),
+    )
+    return [_batch(row[:-1]) for row in rows], has_more
 
 
 async def add_progress(

@@ -13,7 +13,10 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.tasks import TaskCursor, TaskFilter, TimeColumn, key_args, keys_sql
 
 OPENING_BYTES = 32_768
-"""Bytes that are read of a task's conversation for its excerpt."""
+"""Bytes of a task's conversation from which its excerpt is made."""
+
+OPENED_BYTES_MAX = 512 * 1024
+"""Longest conversation that has an excerpt: SQLite reads the whole value to cut it."""
 
 
 class TaskSummary(Struct, frozen=True):
@@ -57,18 +60,40 @@ async def list_summaries(
     return summaries
 
 
+async def get_summaries(
+    tx: Transaction, project_key: int, seqs: Sequence[int]
+) -> list[TaskSummary]:
+    """Existing tasks of a project in the order of these distinct sequence numbers."""
+    if not seqs:
+        return []
+    listed, args = value_lists.in_list("seq", seqs)
+    rows = await tx.all(
+        "SELECT t.seq, t.task_id, t.batch_id, t.status, t.created_ms, t.completed_ms FROM task AS t"
+        f" WHERE t.project_key = :project_key AND t.seq IN {listed}",
+        args | {"project_key": project_key},
+    )
+    found = {
+        seq: TaskSummary(seq, task_id, batch_id, TaskStatus.from_code(status), *times)
+        for seq, task_id, batch_id, status, *times in rows
+    }
+    return [found[seq] for seq in seqs]
+
+
 async def list_openings(tx: Transaction, project_key: int, seqs: Sequence[int]) -> dict[int, bytes]:
     """The first OPENING_BYTES of tasks' conversations by sequence number.
 
-    That is the delivered one of a completed task, else the prepared one. Tasks that have none are
-    left out, and so are those in quarantine.
+    That is the delivered one of a completed task, else the prepared one. Tasks that have none, or
+    one over OPENED_BYTES_MAX, are left out, and so are those in quarantine.
     """
     # No task has 0: a page runs the same statements for nothing as for many. With seq IN (…) SQLite
     # would go through the whole project by another index.
     keys, args = value_lists.union_all("SELECT CAST(:seq AS BIGINT) AS seq", seq=seqs or (0,))
     rows = await tx.all(
-        "SELECT t.seq, CASE WHEN t.status = :completed"
-        f" THEN substr(b.body, 1, {OPENING_BYTES}) ELSE substr(c.content, 1, {OPENING_BYTES}) END"
+        "SELECT t.seq, CASE"
+        f" WHEN t.status <> :completed AND LENGTH(c.content) <= {OPENED_BYTES_MAX}"
+        f" THEN substr(c.content, 1, {OPENING_BYTES})"
+        f" WHEN t.status = :completed AND LENGTH(b.body) <= {OPENED_BYTES_MAX}"
+        f" THEN substr(b.body, 1, {OPENING_BYTES}) END"
         f" FROM ({keys}) AS k CROSS JOIN task AS t"
         " LEFT JOIN task_body AS b ON b.project_key = t.project_key AND b.seq = t.seq"
         " LEFT JOIN task_content AS c ON c.project_key = t.project_key AND c.seq = t.seq"

@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 from msgspec import Struct
 
 from plaudit.model.core import STORED_STATUSES, PageRow, StoredTask, TaskStatus
+from plaudit.store.common import pages
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
@@ -85,42 +86,49 @@ async def list_tasks(
     bound: int,
     limit: int,
     with_patches: bool,
-) -> list[PageRow]:
-    """Up to `limit` tasks after a cursor and up to an upper bound, in the listing's order.
+) -> tuple[list[PageRow], bool]:
+    """A page of up to `limit` tasks after a cursor and up to an upper bound, and if more follow.
 
-    `patches` is None unless asked for. `bound` is the greatest `seq`, or in completion order the
-    greatest `completed_ms`, that belongs to the walk. A filter by creation is not taken.
+    It is bounded in bytes (`store/common/pages.py`); `patches` is None unless asked for. `bound` is
+    the greatest `seq`, or in completion order the greatest `completed_ms`, belonging to the walk. A
+    filter by creation is not taken.
     """
     if where.status is TaskStatus.deleted:
-        return []
-    sql = _page_sql(
-        where.batch_id is not None, where.status is not None, where.is_by_completion, with_patches
+        return [], False
+    rows, has_more = await pages.read_page(
+        tx,
+        _PATCHED_COLUMNS if with_patches else _PAGE_COLUMNS,
+        _PATCHED_COLUMNS[3:] if with_patches else _PAGE_COLUMNS[3:-1],
+        _page_sql(where.batch_id is not None, where.status is not None, where.is_by_completion),
+        key_args(where, after, bound, limit),
+        limit=limit,
+        # The join keeps the order of the keys on every engine we know, but none promises it.
+        order=_by_completion if where.is_by_completion else _by_seq,
     )
-    rows = await tx.all(sql, key_args(where, after, bound, limit))
-    # The join keeps the order of the keys on every engine we know, but none promises it.
-    rows.sort(key=_by_completion if where.is_by_completion else _by_seq)
-    return cast("list[PageRow]", rows)
+    return cast("list[PageRow]", rows), has_more
+
+
+_PATCHED_COLUMNS = ("t.seq", "t.completed_ms", "t.batch_id", "t.head", "b.body", "b.patches")
+_PAGE_COLUMNS = (*_PATCHED_COLUMNS[:-1], "NULL")
 
 
 @lru_cache(maxsize=32)
-def _page_sql(in_batch: bool, one_status: bool, by_completion: bool, with_patches: bool) -> str:
-    """The statement for one shape of page.
+def _page_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
+    """The statement for one shape of page, after its columns.
 
     The keys of the page are found first, from columns that an index covers: a planner without
     statistics would otherwise walk the primary key and filter, which is slow for rare statuses.
     """
-    patches = "b.patches" if with_patches else "NULL"
-    columns = f"t.seq, t.completed_ms, t.batch_id, t.head, b.body, {patches}"
     bodies = "LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = t.seq"
     if not (in_batch or one_status or by_completion):
         # Every status is wanted and every stored task has one: the primary key serves as it is.
         return (
-            f"SELECT {columns} FROM task AS t {bodies} WHERE t.project_key = :project_key"
+            f"FROM task AS t {bodies} WHERE t.project_key = :project_key"
             " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit"
         )
     keys = keys_sql(in_batch, one_status, "completed_ms" if by_completion else None)
     return (
-        f"SELECT {columns} FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
+        f"FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
         " WHERE t.project_key = :project_key AND t.seq = k.seq"
     )
 
@@ -245,16 +253,7 @@ async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[Sto
     """Add tasks whose ids are free and whose sequence numbers are reserved."""
     await tx.add(
         "task",
-        (
-            "project_key",
-            "seq",
-            "task_id",
-            "batch_id",
-            "status",
-            "created_ms",
-            "completed_ms",
-            "head",
-        ),
+        _COLUMNS,
         [
             (
                 task.project_key,
@@ -289,6 +288,11 @@ async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[Sto
     if contents:
         columns = ("project_key", "seq", "content", "unique_id", "callback_url")
         await tx.add("task_content", columns, contents)
+
+
+_COLUMNS = (
+    "project_key", "seq", "task_id", "batch_id", "status", "created_ms", "completed_ms", "head",
+)  # fmt: skip
 
 
 async def insert_body(

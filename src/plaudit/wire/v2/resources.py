@@ -111,7 +111,6 @@ class ArchivedBatch(Struct, omit_defaults=True, kw_only=True):
 
 
 _DETAIL = msgspec.json.Decoder(ProjectDetail)
-_METADATA = msgspec.json.Decoder(dict[str, Any])
 
 
 def project(row: core.ProjectRow) -> Project:
@@ -146,7 +145,7 @@ def batch(row: core.BatchRow, project: str | Project) -> Batch:
         project=project,
         created_at=clock.format_ms(row.created_ms),
         status=row.status,
-        metadata=_METADATA.decode(row.metadata),
+        metadata=_as_stored(row.metadata),
         completed_at=msgspec.UNSET
         if row.completed_ms is None
         else clock.format_ms(row.completed_ms),
@@ -158,3 +157,8 @@ def archived_batch(row: core.BatchRow, project_id: str) -> dict[str, Any]:
     """A stored batch as archives carry it, with its priority unless that is 0."""
     value: dict[str, Any] = msgspec.to_builtins(batch(row, project_id))
     return value | ({"priority": row.priority} if row.priority else {})
+
+
+def _as_stored(json: bytes) -> Any:
+    """Stored JSON that is written as it is: a page of batches has up to 32 MiB of it."""
+    return msgspec.Raw(json)

@@ -53,6 +53,9 @@ TASK = f"{TASKS}/{{task_id}}"
 PAGE_MAX = 50
 BATCHES_MAX = 200
 MESSAGE_CHARS_MAX = 10_000
+JSON_BYTES_MAX = 256 * 1024
+"""Bytes of a task's JSON that its page shows."""
+
 EVERYTHING = frozenset({"project", "batch"})
 
 _BOUNDS = ("completed_after", "completed_before", "created_after", "created_before")
@@ -99,12 +102,8 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
             form_error = FormError.from_problem(problem)
         batch_names = await _batch_names(tx, project, rows)
         prompts = await excerpts.list_excerpts(tx, project.project_key, [row.seq for row in rows])
-        listed = await batches.list_batches(
-            tx,
-            project.environment_id,
-            batches.BatchFilter(project_key=project.project_key),
-            after=None,
-            limit=BATCHES_MAX,
+        listed = await batches.list_batch_names(
+            tx, project.environment_id, project.project_key, limit=BATCHES_MAX
         )
     return {
         "project": project,
@@ -174,8 +173,8 @@ async def _batch_names(
     tx: Transaction, project: ProjectRow, rows: list[TaskSummary]
 ) -> dict[str | None, str]:
     batch_ids = sorted({row.batch_id for row in rows if row.batch_id is not None})
-    found = await batches.find_batches(tx, project.environment_id, batch_ids)
-    return {batch_id: batch.name for batch_id, batch in found.items()}
+    found = await batches.find_batch_names(tx, project.environment_id, batch_ids)
+    return dict(found.items())
 
 
 async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -197,8 +196,9 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         lambda: content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS)),
     )
 
-    def layout(texts: TextBatch) -> tuple[list[ThreadDelivered], str]:
-        pretty = msgspec.json.format(raw, indent=2).decode()
+    def layout(texts: TextBatch) -> tuple[list[ThreadDelivered], str | None]:
+        is_short = len(raw) <= JSON_BYTES_MAX
+        pretty = msgspec.json.format(raw, indent=2).decode() if is_short else None
         return delivered_view.build(threads, files, texts), pretty
 
     shown, pretty = await request.build(layout)
@@ -209,6 +209,7 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "batch": batch,
         "threads": shown,
         "raw": pretty,
+        "raw_bytes": len(raw),
         "work": work,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
         "flagged_ms": flagged_ms,

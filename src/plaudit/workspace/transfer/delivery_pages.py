@@ -26,7 +26,6 @@ from plaudit.model.deliveries import DeliveryRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.tasks import batches, projects
-from plaudit.store.tasks.batches import BatchFilter
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
@@ -91,9 +90,8 @@ async def show_project_deliveries(request: PageRequest[NoQuery]) -> dict[str, An
         delivery_rows = await deliveries.list_latest_deliveries(
             tx, project.project_key, SHOWN_MAX + 1
         )
-        where = BatchFilter(project_key=project.project_key)
-        batch_rows = await batches.list_batches(
-            tx, request.user.environment_id, where, after=None, limit=BATCHES_MAX
+        batch_names = await batches.list_batch_names(
+            tx, request.user.environment_id, project.project_key, limit=BATCHES_MAX
         )
         listed = await job_pages.list_latest_jobs(request, tx, JobKind.delivery)
     return {
@@ -104,7 +102,7 @@ async def show_project_deliveries(request: PageRequest[NoQuery]) -> dict[str, An
             for row in delivery_rows[:SHOWN_MAX]
         ],
         "has_more": len(delivery_rows) > SHOWN_MAX,
-        "batches": batch_rows,
+        "batches": batch_names,
         "running": next((job for job in listed if job.state is JobState.running), None),
         "jobs": [job for job in listed if job.about["project_id"] == project.project_id],
     }

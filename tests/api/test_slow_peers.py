@@ -270,12 +270,20 @@ async def test_answers_that_are_not_read_are_bounded_and_slow_readers_are_not_th
     assert len(site.limits) == limits.UNREAD_MAX
 
 
+async def wait_for_an_answer(peer: Peer) -> None:
+    await peer.ask("/wait")
+
+
+async def upload_with_a_key(peer: Peer) -> None:
+    await peer.ask("/read", LONG, KEY)
+
+
+@pytest.mark.parametrize("use", [wait_for_an_answer, upload_with_a_key])
 @pytest.mark.parametrize("count", [limits.CONNECTIONS_MAX, limits.CONNECTIONS_PER_NETWORK_MAX])
-def test_whoever_comes_when_all_places_are_in_use_is_told_so_in_the_one_body(count):
+def test_whoever_comes_when_all_places_are_in_use_is_told_so_in_the_one_body(count, use):
     async def test(site: Site) -> None:
         host = PROXY if count == limits.CONNECTIONS_MAX else "192.0.2.1"
-        for _ in range(count):
-            await (await site.connect(host)).ask("/wait")
+        await crowd(site, use, count, host)
 
         newcomer = await site.connect(host)
 

@@ -188,6 +188,30 @@ def test_a_job_that_was_cancelled_in_another_process_leaves_no_more(
     assert_what_is_left(stored, browser, kind, job_id)
 
 
+@pytest.mark.parametrize("kind", [JobKind.archive, JobKind.delivery])
+def test_a_job_that_is_cancelled_reads_nothing_more(monkeypatch, stored, kind):
+    """Selecting and writing read for long without a report."""
+    reached, opened, reads = threading.Event(), threading.Event(), []
+    read = job_runner._JobDatabase.read
+
+    def held(database: Any, **options: Any) -> Any:
+        reached.set()
+        assert opened.wait(20)
+        found = read(database, **options)
+        reads.append(found)
+        return found
+
+    monkeypatch.setattr(job_runner._JobDatabase, "read", held)
+    with signed_in(stored, add_person(stored, "manager")) as browser:
+        browser.get("/import")
+        job_id = begin(stored, browser, kind)
+        assert reached.wait(20)
+        cancel(browser, kind, job_id)
+        opened.set()
+
+    assert reads == []
+
+
 @every_kind
 def test_a_job_is_cancelled_while_it_waits_for_its_turn(monkeypatch, stored, kind):
     monkeypatch.setattr(job_runner, "THREADS_PER_ENVIRONMENT_MAX", 0)

@@ -155,7 +155,7 @@ def batch(row: core.BatchRow, project: str | Project) -> Batch:
 
 def archived_batch(row: core.BatchRow, project_id: str) -> dict[str, Any]:
     """A stored batch as archives carry it, with its priority unless that is 0."""
-    value: dict[str, Any] = msgspec.to_builtins(batch(row, project_id))
+    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(batch(row, project_id)))
     return value | ({"priority": row.priority} if row.priority else {})
 
 

@@ -160,7 +160,8 @@ def test_a_job_that_is_cancelled_stops_at_its_next_report(stored, browser, gate,
     job_id = begin(stored, browser, kind)
     assert gate.reached.wait(20)
     page = browser.get(PAGES[kind].format(job_id)).text
-    assert f'action="{PATHS[kind].format(job_id)}/cancel"' in page
+    (_, form) = page.split(f'action="{PATHS[kind].format(job_id)}/cancel"')
+    assert f'name="csrf" value="{browser.token}"' in form.partition("</form>")[0]
 
     answer = cancel(browser, kind, job_id)
     gate.opened.set()

@@ -330,6 +330,13 @@ async def put_through_jobs(world: World, project) -> None:
         )
         await jobs.save_progress(world.db, job, JobProgress(done=1), [reject], 0)
         await jobs.end_job(world.db, job, state, JobProgress(), [reject], 1, file_size=1)
+    cancelled = await world.db.write(
+        lambda tx: jobs.start_job(tx, environment_id, "user_x", JobKind.archive, {}, "writing")
+    )
+    await world.db.write(
+        lambda tx: jobs.cancel_job(tx, environment_id, JobKind.archive, cancelled.job_id)
+    )
+    await jobs.end_job(world.db, cancelled, JobState.done, JobProgress())
     await jobs.delete_earlier_files(world.db, world.objects, job)
 
     async def work(tx):

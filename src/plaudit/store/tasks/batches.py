@@ -160,12 +160,16 @@ async def list_batch_names(
     tx: Transaction, environment_id: str, project_key: int, *, limit: int
 ) -> list[tuple[str, str]]:
     """(batch_id, name) of up to `limit` batches of a project, oldest first."""
+    ranges = [
+        "SELECT created_ms, batch_id, name FROM batch WHERE environment_id = :environment_id"
+        f" AND project_key = :project_key AND status = '{status.value}'"
+        for status in BatchStatus
+    ]
     rows = await tx.all(
-        "SELECT batch_id, name FROM batch WHERE environment_id = :environment_id"
-        " AND project_key = :project_key ORDER BY created_ms, batch_id LIMIT :row_limit",
+        value_lists.merge(ranges, "created_ms, batch_id"),
         {"environment_id": environment_id, "project_key": project_key, "row_limit": limit},
     )
-    return [(batch_id, name) for batch_id, name in rows]
+    return [(batch_id, name) for _, batch_id, name in rows]
 
 
 async def list_metadata_bytes(
@@ -215,6 +219,7 @@ async def list_batches(
     column, low, high = "created_ms", where.created_after, where.created_before
     conditions = ""
     args: dict[str, object] = {
+        "environment_id": environment_id,
         "owner": environment_id if where.project_key is None else where.project_key,
     }
     if where.is_by_completion:
@@ -240,7 +245,8 @@ async def list_batches(
         [f"b.{name}" for name in _COLUMNS.split(", ")],
         ["b.metadata"],
         f"FROM ({keys}) AS k CROSS JOIN batch AS b"
-        " WHERE b.project_key = k.project_key AND b.batch_id = k.batch_id",
+        " WHERE b.environment_id = :environment_id AND b.batch_id = k.batch_id"
+        " AND b.project_key = k.project_key",
         args,
         limit=limit,
         # The join keeps the order of the keys on every engine we know, but none promises it.

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from benchmarks.claims import measure_claims
 from benchmarks.commands import measure_commands
+from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
@@ -24,6 +25,7 @@ from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
 from benchmarks.servers import NGINX
+from benchmarks.statements import measure_statements
 
 FOLDER = Path(__file__).parent
 PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
@@ -33,6 +35,8 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "postgres": measure_postgres,
     "claims": measure_claims,
     "commands": measure_commands,
+    "crowd": measure_crowd,
+    "statements": measure_statements,
 }
 
 

@@ -36,6 +36,9 @@ class Plan:
     """How long people claim at a human pace."""
     claim_rounds: int
     claim_trials: int
+    strangers: int
+    """Connections of each kind that hostile strangers hold."""
+    crowd_seconds: float
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -65,6 +68,8 @@ def full_plan(folder: Path) -> Plan:
         claim_seconds=30,
         claim_rounds=5,
         claim_trials=200,
+        strangers=1_000,
+        crowd_seconds=30,
     )
 
 
@@ -93,6 +98,8 @@ def quick_plan(folder: Path) -> Plan:
         claim_seconds=3,
         claim_rounds=1,
         claim_trials=50,
+        strangers=100,
+        crowd_seconds=3,
     )
 
 

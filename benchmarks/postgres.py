@@ -15,7 +15,7 @@ from benchmarks.postgres_import import measure_copies
 from benchmarks.postgres_server import SHARED_BUFFERS, find_binaries, running
 from benchmarks.postgres_store import Page, Store, fill, interleave, new_store, stored
 from benchmarks.report import Figure, Section
-from plaudit.app import tune_allocator
+from plaudit.api.http import allocator
 from plaudit.core.transfer.importer import CHUNK_ROWS
 from plaudit.model.core import DEFAULT_OPTS, PageRow, StoredTask, TaskStatus
 from plaudit.settings import Settings
@@ -59,7 +59,7 @@ DEPTH_COST = (
 
 def measure_postgres(plan: Plan) -> Iterable[Section]:
     """Yield the sections on pages, depth and import of each server there is to measure."""
-    tune_allocator()
+    allocator.tune()
     for binaries in plan.postgres_binaries or find_binaries():
         with running(binaries) as url:
             connect.prepare(Settings(database=url))
@@ -160,7 +160,7 @@ def _own_page(store: Store, project_key: int) -> Page:
 
 
 async def _list_completed(tx: Transaction, project_key: int, after: int) -> list[PageRow]:
-    return await tasks.list_tasks(
+    rows, _ = await tasks.list_tasks(
         tx,
         TaskFilter(project_key, status=TaskStatus.completed),
         after=TaskCursor(0, after),
@@ -168,6 +168,7 @@ async def _list_completed(tx: Transaction, project_key: int, after: int) -> list
         limit=PAGE_TASKS,
         with_patches=False,
     )
+    return rows
 
 
 class _WithoutBodies:
@@ -177,7 +178,7 @@ class _WithoutBodies:
         self._tx = tx
 
     async def all(self, sql: str, args: Args) -> list[Row]:
-        return await self._tx.all(sql.replace("b.body", "length(b.body)"), args)
+        return await self._tx.all(sql.replace("THEN b.body", "THEN LENGTH(b.body)"), args)
 
 
 def _found_rows(store: Store, project_key: int) -> Page:

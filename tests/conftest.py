@@ -19,12 +19,13 @@ from typing import Any
 import httpx2
 import jinja2
 import pytest
-from starlette.testclient import TestClient
+import starlette.routing
 
 from plaudit.core.common import server_secret
 from plaudit.errors import Problem
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
+from tests.support.app_client import AppClient
 from tests.support.attachments import link_of, upload
 from tests.support.databases import postgres
 from tests.support.harness import SHARED_DATA, Server, World
@@ -138,6 +139,15 @@ def _templates_compiled_once() -> Iterator[None]:
     shared = functools.partial(jinja2.Environment, bytecode_cache=_CompiledTemplates())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jinja2, "Environment", shared)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_compiled_once() -> Iterator[None]:
+    """Let applications share the patterns of their routes, half of the time to make one."""
+    with pytest.MonkeyPatch.context() as patch:
+        compile_path = functools.cache(starlette.routing.compile_path)
+        patch.setattr(starlette.routing, "compile_path", compile_path)
         yield
 
 
@@ -256,7 +266,7 @@ def tenant(shared_world: World) -> World:
 
 
 @pytest.fixture
-def tenant_client(tenant: World) -> Iterator[TestClient]:
+def tenant_client(tenant: World) -> Iterator[AppClient]:
     """A client with an admin key of the test's own organization in the shared store."""
     with tenant.client() as client:
         yield client
@@ -316,14 +326,14 @@ def at_once(world: World) -> Iterator[Callable[..., list[Any]]]:
 
 
 @pytest.fixture
-def client(world: World) -> Iterator[TestClient]:
+def client(world: World) -> Iterator[AppClient]:
     """A client with an admin key of the organization "default"."""
     with world.client() as client:
         yield client
 
 
 @pytest.fixture
-def nobody(world: World) -> Iterator[TestClient]:
+def nobody(world: World) -> Iterator[AppClient]:
     """A client without a key."""
     with world.client() as client:
         del client.headers["Authorization"]
@@ -331,7 +341,7 @@ def nobody(world: World) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def link(client: TestClient) -> str:
+def link(client: AppClient) -> str:
     """A fresh link to a file that was uploaded."""
     return link_of(client, upload(client))
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from plaudit import cli, ids, json_guard, mailbox, settings
-from plaudit.api.http import parameters, problems
+from plaudit.api.http import bodies, parameters, problems
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import Operation
 from plaudit.api.manage import deliveries
@@ -26,9 +26,10 @@ from plaudit.core.outbound import http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
-from plaudit.formats import import_format, oasst
+from plaudit.formats import files, import_format, oasst
 from plaudit.formats.registry import FORMATS
 from plaudit.settings import VARIABLES, Settings
+from plaudit.store.common import pages
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import postgres, sqlite
 from plaudit.wire.v2 import parse, size_limits
@@ -173,11 +174,25 @@ def test_every_command_and_option_is_described(words):
     ("name", "shown", "limit"),
     [
         ("api.md", "100", reads.LIMIT_MAX),
+        ("api.md", "32 MiB |", pages.PAGE_BYTES_MAX / 1024**2),
         ("api.md", "4,096 characters", parameters.VALUE_CHARS_MAX),
         ("api.md", "2,048 characters", page_tokens.TOKEN_CHARS_MAX),
         ("api.md", "16 KiB", settings.HEADER_BYTES_MAX / 1024),
         ("api.md", "10 s", settings.HEADER_SECONDS_MAX),
         ("api.md", "10 MiB", settings.BODY_BYTES_MAX / 1024**2),
+        ("api.md", "4 MiB; 1 MiB; 64 KiB", bodies.METADATA_BODY.bytes_max / 1024**2),
+        ("api.md", "1 MiB; 64 KiB", bodies.TEXT_BODY.bytes_max / 1024**2),
+        ("api.md", "64 KiB", bodies.SMALL_BODY.bytes_max / 1024),
+        ("api.md", "300,000", bodies.LARGE_BODY.structure_max),
+        ("api.md", "100,000; 30,000; 2,000", bodies.TEXT_BODY.structure_max),
+        ("api.md", "30,000; 2,000", 3 * deliveries.DELIVERY_TASKS_MAX),
+        ("api.md", "2,000 |", bodies.SMALL_BODY.structure_max),
+        ("operate.md", "64 KiB; 128 KiB; 2 MiB; 1 MiB", bodies.SMALL_BODY.bytes_max / 1024),
+        ("operate.md", "128 KiB; 2 MiB", bodies.NOTE_BODY.bytes_max / 1024),
+        ("operate.md", "2 MiB; 1 MiB", bodies.ANSWERS_BODY.bytes_max / 1024**2),
+        ("operate.md", "4 KiB", bodies.OPEN_BODY.bytes_max / 1024),
+        ("operate.md", "1; 64", bodies.THREADS),
+        ("operate.md", "64 |", bodies.WAITING_MAX),
         ("api.md", "30 s", settings.REQUEST_SECONDS_MAX),
         ("api.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("api.md", "600 s", settings.STREAM_SECONDS_MAX),
@@ -191,6 +206,13 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "1,000 |", api_keys.ACTIVE_KEYS_MAX),
         ("api.md", "60 s", settings.IDLE_SECONDS_MAX),
         ("api.md", "1,000", settings.CONNECTIONS_MAX),
+        ("api.md", "500 bytes a second", settings.BYTES_PER_SECOND_MIN),
+        ("api.md", "20 s; an answer", settings.RATE_WINDOW_S),
+        ("api.md", "5 s, then the connection ends", settings.LINGER_SECONDS_MAX),
+        ("api.md", "32 |", settings.PIPELINED_MAX),
+        ("api.md", "200 |", settings.CONNECTIONS_PER_NETWORK_MAX),
+        ("api.md", "100; of one such address", settings.UNREAD_MAX),
+        ("api.md", "20 |", settings.UNREAD_PER_NETWORK_MAX),
         ("api.md", "100 |", endpoints.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", import_format.LINE_BYTES_MAX / 1024**2),
         ("operate.md", "64 MiB, after decompression", size_limits.ARCHIVE_LINE_BYTES_MAX / 1024**2),
@@ -230,6 +252,10 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "64 KiB", http_client.ANSWER_BYTES_MAX / 1024),
         ("operate.md", "2,048 characters", url_length.URL_CHARS_MAX),
         ("operate.md", "254 characters", mailbox.CHARS_MAX),
+        ("operate.md", "4 GiB unless", settings.INFLATED_BYTES_MAX / 1024**3),
+        ("operate.md", "64 MiB, 100 times", files.INFLATED_BYTES_FREE / 1024**2),
+        ("operate.md", "100 times its own", files.INFLATION_MAX),
+        ("operate.md", "32 MiB, which", 2**files.WINDOW_BITS_MAX / 1024**2),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),
         ("operate.md", "12 hours", jobs.FILE_KEPT_MS / 3_600_000),
@@ -261,7 +287,7 @@ COMPATIBILITY = text_of("docs/compatibility.md")
 def test_every_ambiguous_point_is_accounted_for():
     rows = re.findall(r"^\| A(\d+) \|", COMPATIBILITY, re.M)
 
-    assert rows == [str(number) for number in range(1, 26)]
+    assert rows == [str(number) for number in range(1, 27)]
 
 
 def test_every_test_named_as_proof_exists():

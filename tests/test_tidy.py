@@ -106,9 +106,15 @@ WAYS_OUT = {
     "httpx2": {"core/outbound/urls.py"},
     "httpcore2": {"core/outbound/http_client.py"},
     "aiosmtplib": {"core/outbound/smtp.py"},
-    "socket": {"core/outbound/http_client.py", "core/outbound/smtp.py", "app.py"},
+    "socket": {
+        "core/outbound/http_client.py",
+        "core/outbound/smtp.py",
+        "app.py",
+        "api/http/protocol.py",
+    },
 }
-"""Mail names `socket` for its errors alone, the application to see whether a port is free."""
+"""Mail names `socket` for its errors alone, the application to see whether a port is free, the HTTP
+protocol for an option of what it has accepted."""
 
 
 def test_only_the_one_client_and_mail_reach_out():

@@ -36,14 +36,14 @@ LAYERS = (
 """From the leaf up: a file imports its own layer and the ones before it."""
 
 ROOMS = {
-    "wire": ("v2", "manage"),
+    "wire": ("v2", "manage", "archive"),
     "store": (
         *("engine", "common", "accounts", "tasks", "labeling", "deliveries", "datasets"),
         *("webhooks", "transfer"),
     ),
     "core": (
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "deliveries"),
-        *("transfer", "accounts"),
+        *("accounts", "transfer"),
     ),
     "api": ("http", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (

@@ -89,7 +89,7 @@ def reachable(entry_points: Iterable[str]) -> set[str]:
 def imported_distributions(folders: Iterable[str]) -> set[str]:
     """What must be installed for the imports of the files in these folders."""
     here = {path for folder in folders for path in (ROOT / folder).rglob("*.py")}
-    ours = {"plaudit", "benchmarks", *(path.stem for path in here)}
+    ours = {"plaudit", "benchmarks", "tests", *(path.stem for path in here)}
     ours |= {path.parent.name for path in here} | STANDARD
     roots = {name.partition(".")[0] for path in here for name in imports(path)} - ours
     installed = packages_distributions()

@@ -21,10 +21,55 @@ BOM = b"\xef\xbb\xbf"
 DEPTH_MAX = 64
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
-_TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[\[\]{},]', re.DOTALL)
+PIECE_BYTES = 16 * 1024
+"""Longer documents are decoded in pieces of at most so many bytes."""
+
+_STRUCTURAL = b"[]{},:"
+_NOT_STRUCTURAL = bytes(set(range(256)).difference(_STRUCTURAL))
+_OPEN_ARRAY, _COMMA = b"[,"
+_FIRST = re.compile(rb"[ \t\n\r]*(.)")
 _SPACES = (b" ", b"\t", b"\n", b"\r")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ANY = msgspec.json.Decoder()
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class StructureCount:
+    """Count of the structural characters of JSON (RFC 8259, section 2) that comes in pieces.
+
+    They are `[]{},:` outside of strings. A document has at most one more value and key than those,
+    so the cost of reading it is known before anything is built. Of what is no JSON, the count says
+    nothing.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._is_in_string = False
+        self._is_escaped = False
+        """True if the pieces so far end within an escape, after its backslash."""
+
+    def add(self, piece: bytes) -> None:
+        """Count the next piece."""
+        if self._is_escaped and piece:
+            piece, self._is_escaped = b"_" + piece[1:], False
+        piece = _without_escapes(piece)
+        self._is_escaped = self._is_escaped or piece.endswith(b"\\")
+        parts = piece.split(b'"')
+        outside = parts[1::2] if self._is_in_string else parts[::2]
+        self._is_in_string ^= len(parts) % 2 == 0
+        self.count += sum(len(part.translate(None, _NOT_STRUCTURAL)) for part in outside)
+
+
+def refuse_structure(data: bytes, count_max: int) -> None:
+    """Raise InvalidContent for more than `count_max` structural characters."""
+    structure = StructureCount()
+    for start in range(0, len(data), PIECE_BYTES):
+        structure.add(data[start : start + PIECE_BYTES])
+        if structure.count > count_max:
+            raise InvalidContent(
+                f"more than {count_max} brackets, braces, commas and colons outside of texts"
+            )
 
 
 def check(data: bytes) -> Any:
@@ -42,7 +87,7 @@ def check_deep(data: bytes, depth_max: int) -> tuple[Any, int]:
     counts differ without a duplicate; only then every token is read.
     """
     data = data.removeprefix(BOM)
-    value = decode_any(data)
+    value = decode_any(data, depth_max)
     members, depth = _walk(value, depth_max)
     # Looking for one byte is far cheaper than for two, and most texts lack most of these.
     has_spaced_colon = any(space in data and space + b":" in data for space in _SPACES)
@@ -53,12 +98,15 @@ def check_deep(data: bytes, depth_max: int) -> tuple[Any, int]:
     return value, depth
 
 
-def decode_any(data: bytes) -> Any:
-    """Decode JSON into built-in Python values; raises InvalidContent with the byte position."""
+def decode_any(data: bytes, depth_max: int = DEPTH_MAX) -> Any:
+    """Decode JSON into built-in Python values; raises InvalidContent.
+
+    The values are not checked, `depth_max` only bounds the work.
+    """
     try:
-        return _ANY.decode(data)
+        return _ANY.decode(data) if len(data) <= PIECE_BYTES else _decode_pieces(data, depth_max)
     except RecursionError as exc:
-        raise InvalidContent(f"nested deeper than {DEPTH_MAX} levels") from exc
+        raise InvalidContent(f"nested deeper than {depth_max} levels") from exc
     # Versions of msgspec differ in whether text that is not UTF-8 is an error of its own.
     except (UnicodeDecodeError, msgspec.DecodeError) as exc:
         pointer = _locate(data)
@@ -67,10 +115,48 @@ def decode_any(data: bytes) -> Any:
         raise InvalidContent(_malformed(data, str(exc))) from exc
 
 
+def _decode_pieces(data: bytes, depth_max: int) -> Any:
+    """Decode a long document in pieces; raises as msgspec does.
+
+    A call of the decoder holds the interpreter's lock: of 10 MiB of numbers, for half a second.
+    """
+    if len(data) <= PIECE_BYTES:
+        return _ANY.decode(data)
+    if depth_max < 0:
+        raise RecursionError
+    first = _FIRST.match(data)
+    if first is not None and first[1] == b"{":
+        members = _MEMBERS.decode(data)
+        return dict(zip(members, _decode_values(list(members.values()), depth_max), strict=True))
+    if first is not None and first[1] == b"[":
+        return _decode_values(_ITEMS.decode(data), depth_max)
+    return _ANY.decode(data)
+
+
+def _decode_values(values: list[msgspec.Raw], depth_max: int) -> list[Any]:
+    """Decode the values of an array or object, as many in one call as fit into a piece."""
+    decoded: list[Any] = []
+    group: list[msgspec.Raw] = []
+    size = 0
+    for value in values:
+        length = len(memoryview(value))
+        if size + length > PIECE_BYTES and group:
+            decoded += _ANY.decode(b"[%b]" % b",".join(group))
+            group, size = [], 0
+        if length > PIECE_BYTES:
+            decoded.append(_decode_pieces(bytes(value), depth_max - 1))
+        else:
+            group.append(value)
+            size += length
+    decoded += _ANY.decode(b"[%b]" % b",".join(group))
+    return decoded
+
+
 def _malformed(data: bytes, text: str) -> str:
     """Error message for JSON that msgspec rejected with the message `text`."""
     try:
-        data.decode()
+        if not data.isascii():
+            data.decode()
     except UnicodeDecodeError:
         return "text is not valid UTF-8"
     if "truncated" in text:
@@ -148,24 +234,41 @@ def _refuse_duplicates(data: bytes) -> None:
     """Read every token; raises InvalidContent with a pointer for a duplicate key."""
     keys: list[set[str]] = []
     path: list[str | int] = []
-    for match in _TOKEN.finditer(data):
-        token = match[0]
-        if token == b"{" or token == b"[":
+    start, string = 0, b""
+    for number, part in enumerate(_without_escapes(data).split(b'"')):
+        if number % 2:
+            string = data[start : start + len(part)]
+        else:
+            marks = part.translate(None, _NOT_STRUCTURAL)
+            if marks.startswith(b":"):
+                key = string.decode() if b"\\" not in string else _ANY.decode(b'"%b"' % string)
+                path[-1] = key
+                if key in keys[-1]:
+                    pointer = "".join(f"/{escape(str(step))}" for step in path)
+                    raise InvalidContent(f"the key {key!r} stands twice", pointer=pointer)
+                keys[-1].add(key)
+            _follow(marks, keys, path)
+        start += len(part) + 1
+
+
+def _follow(marks: bytes, keys: list[set[str]], path: list[str | int]) -> None:
+    """Update the keys and the path of the open arrays and objects by structural characters."""
+    for mark in marks:
+        if mark in b"{[":
             keys.append(set())
-            path.append(0 if token == b"[" else "")
-        elif token == b"}" or token == b"]":
+            path.append(0 if mark == _OPEN_ARRAY else "")
+        elif mark in b"}]":
             keys.pop()
             path.pop()
-        elif token == b",":
-            last = path[-1]
-            path[-1] = last + 1 if isinstance(last, int) else last
-        elif match[2] is not None:
-            key = str(decode_any(b'"' + match[1] + b'"'))
-            path[-1] = key
-            if key in keys[-1]:
-                pointer = "".join(f"/{escape(str(step))}" for step in path)
-                raise InvalidContent(f"the key {key!r} stands twice", pointer=pointer)
-            keys[-1].add(key)
+        elif mark == _COMMA and isinstance(last := path[-1], int):
+            path[-1] = last + 1
+
+
+def _without_escapes(data: bytes) -> bytes:
+    """Well-formed JSON of the same length whose quotes all begin or end a string."""
+    if b"\\" not in data:
+        return data
+    return data.replace(b"\\\\", b"__").replace(b'\\"', b"__")
 
 
 def _refuse_nul(value: Any) -> None:

@@ -23,8 +23,21 @@ REQUEST_SECONDS_MAX = 30.0
 STREAM_BYTES_MAX = 1024 * 1024 * 1024
 STREAM_SECONDS_MAX = 600.0
 IDLE_SECONDS_MAX = 60
+LINGER_SECONDS_MAX = 5.0
+"""Seconds after an answer until the rest of its request has come, or the connection ends."""
+RATE_WINDOW_S = 20.0
+BYTES_PER_SECOND_MIN = 500
+"""Least rate of bodies that are sent and of answers that are read, over RATE_WINDOW_S."""
 DRAIN_SECONDS_MAX = 25
 CONNECTIONS_MAX = 1000
+CONNECTIONS_PER_NETWORK_MAX = 200
+UNREAD_MAX = 100
+"""Most connections whose peer does not take its answer as fast as it is made."""
+UNREAD_PER_NETWORK_MAX = 20
+PIPELINED_MAX = 32
+"""Most requests of one connection that wait behind the one that is being answered."""
+INFLATED_BYTES_MAX = 4 * 1024**3
+BYTES_MAX = 2**62
 WAITS_MAX = 100
 WAIT_SECONDS_MAX = 7 * 24 * 3600
 
@@ -70,6 +83,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_per_key: Quota | None = None
     rate_per_org: Quota | None = None
     rate_failed_auth: Quota | None = FAILED_AUTH
+    inflated_bytes_max: int | None = INFLATED_BYTES_MAX
+    """Most bytes that a compressed file of an import holds; None for any number of them."""
     webhook_retry_s: tuple[float, ...] = ()
     """Seconds between attempts; empty means those of `core.webhooks.retry_policy`."""
     worker: bool = True
@@ -115,6 +130,8 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_RATE_PER_ORG": "The same for all keys of an environment together; default off.",
     "PLAUDIT_RATE_FAILED_AUTH": "How many requests without a valid key one address may make before "
     "it is told to wait; default 600/minute.",
+    "PLAUDIT_INFLATED_BYTES_MAX": "How many bytes a compressed file of an import may hold; default "
+    "4294967296. off for any number, and for more than 100 times its own.",
     "PLAUDIT_WEBHOOK_RETRY_S": "Seconds between attempts to reach a receiver, separated by commas, "
     "instead of the built-in ones.",
     "PLAUDIT_WORKER": "0 leaves the sending of callbacks to `plaudit worker`; default 1.",
@@ -148,6 +165,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         rate_per_key=_quota(env, "PLAUDIT_RATE_PER_KEY", None),
         rate_per_org=_quota(env, "PLAUDIT_RATE_PER_ORG", None),
         rate_failed_auth=_quota(env, "PLAUDIT_RATE_FAILED_AUTH", FAILED_AUTH),
+        inflated_bytes_max=_bytes(env, "PLAUDIT_INFLATED_BYTES_MAX", INFLATED_BYTES_MAX),
         webhook_retry_s=_waits(env.get("PLAUDIT_WEBHOOK_RETRY_S", "")),
         worker=_flag(env, "PLAUDIT_WORKER", default=True),
     )
@@ -177,6 +195,7 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_RATE_PER_KEY": _quota_text(settings.rate_per_key),
         "PLAUDIT_RATE_PER_ORG": _quota_text(settings.rate_per_org),
         "PLAUDIT_RATE_FAILED_AUTH": _quota_text(settings.rate_failed_auth),
+        "PLAUDIT_INFLATED_BYTES_MAX": str(settings.inflated_bytes_max or "off"),
         "PLAUDIT_WEBHOOK_RETRY_S": ",".join(map(str, settings.webhook_retry_s)),
         "PLAUDIT_WORKER": str(int(settings.worker)),
         METRICS_FOLDER: metrics_folder,
@@ -204,6 +223,15 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     if text not in ("", "0", "1"):
         raise Misconfigured(f"{name} must be 0 or 1")
     return text == "1" if text else default
+
+
+def _bytes(env: Mapping[str, str], name: str, default: int) -> int | None:
+    text = env.get(name) or str(default)
+    if text == "off":
+        return None
+    if not re.fullmatch(r"[0-9]{1,19}", text) or not 0 < int(text) <= BYTES_MAX:
+        raise Misconfigured(f"{name} must be a number of bytes, or off")
+    return int(text)
 
 
 def _public_url(text: str | None) -> str | None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -59,7 +60,8 @@ STOP_S = 8.0
 class Worker:
     """Background loops of one process, all on the event loop that calls `start`.
 
-    `observe` is called with each attempt, for metrics. `lease_ms` is in milliseconds.
+    `observe` is called with each attempt, for metrics, and `watch` with the name of each loop and
+    its coroutine; it returns what is run instead. `lease_ms` is in milliseconds.
     """
 
     def __init__(
@@ -71,28 +73,32 @@ class Worker:
         http_client: HttpClient | None = None,
         lease_ms: int = LEASE_MS,
         observe: Callable[[AttemptEnd], None] | None = None,
+        watch: Callable[[str, Coroutine[Any, Any, None]], Awaitable[None]] | None = None,
     ) -> None:
         self._db = db
         self._blobs = BlobStore(settings.attachments_location)
         sender = Sender(db, secret, settings, http_client=http_client, lease_ms=lease_ms)
         self._dispatcher = Dispatcher(sender, on_ended=self._log_attempt, on_fault=self._log_fault)
         self._observe = observe
+        self._watch = watch
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("plaudit.worker")
 
     def start(self) -> None:
         """Start the loops; needs a running event loop."""
-        loops = (
-            self._send(),
-            self._run_periodically(EXPIRE_LEASES_S, self.expire_leases),
-            self._run_periodically(DECIDE_TASKS_S, self.decide_tasks),
-            self._run_periodically(CLEAN_UP_S, self.delete_expired),
-            self._run_periodically(
+        loops = {
+            "worker.send": self._send(),
+            "worker.expire_leases": self._run_periodically(EXPIRE_LEASES_S, self.expire_leases),
+            "worker.decide_tasks": self._run_periodically(DECIDE_TASKS_S, self.decide_tasks),
+            "worker.delete_expired": self._run_periodically(CLEAN_UP_S, self.delete_expired),
+            "worker.delete_files": self._run_periodically(
                 CLEAN_UP_S, lambda: jobs.delete_expired_files(self._db, self._blobs)
             ),
-        )
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        }
+        self._tasks = [
+            asyncio.create_task(self._watched(name, loop)) for name, loop in loops.items()
+        ]
 
     def wake(self) -> None:
         """Poll now: a message may be due. Called on the worker's own event loop."""
@@ -104,6 +110,9 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._dispatcher.stop(seconds)
+
+    async def _watched(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        await (loop if self._watch is None else self._watch(name, loop))
 
     async def _send(self) -> None:
         pause_s = 0.0

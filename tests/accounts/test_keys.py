@@ -230,7 +230,7 @@ def test_a_key_can_be_revoked_only_in_its_own_world(world):
         assert client.get("/v2/projects").status_code == 200
 
 
-def test_live_and_test_keys_see_separate_worlds(world):
+def test_live_and_test_keys_see_separate_environments(world):
     live = world.project("Shared name")
     with world.client(world.key(mode="test")) as tester:
         assert tester.get("/v2/projects").json() == {"projects": []}

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scaleapi import ScaleClient
-from starlette.testclient import TestClient
 
 from plaudit import app, settings
 from plaudit.core.accounts import api_keys
@@ -22,6 +21,7 @@ from plaudit.core.common.rate_limits import Bucket, FailedAuth, RateLimits
 from plaudit.errors import Misconfigured, TooManyRequests
 from plaudit.model.core import Caller, Quota, Role
 from plaudit.settings import Settings, from_environment
+from tests.support.app_client import AppClient
 from tests.support.harness import World
 from tests.support.operations import assert_is_error
 
@@ -207,7 +207,7 @@ def test_who_fails_too_often_is_told_to_wait_and_a_valid_key_is_not(world):
     key, revoked = world.key(), world.key()
     world.run(api_keys.revoke_key(world.db, environment_id=world.org(), key=revoked))
     made = FromElsewhere(app.create_app(world.settings, world.secret))
-    with TestClient(made) as client:
+    with AppClient(made) as client:
 
         def ask(address: str, key: str | None = None) -> Any:
             headers = {} if key is None else {"Authorization": f"Bearer {key}"}

@@ -11,7 +11,6 @@ from typing import Any
 
 import apsw
 import pytest
-from starlette.testclient import TestClient
 
 from plaudit import errors
 from plaudit.api.http import problems
@@ -21,6 +20,7 @@ from plaudit.errors import Problem
 from plaudit.model.core import Role
 from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.engine.connect import FILE_NAME
+from tests.support.app_client import AppClient
 from tests.support.harness import World, above_the_store, on_sqlite_alone
 from tests.support.operations import (
     CANARY,
@@ -268,7 +268,7 @@ def test_a_fault_of_ours_is_told_to_the_log_and_not_to_the_caller(world, ann):
 
 
 def every_request(
-    client: TestClient, operations: Iterable[Operation] = OPERATIONS
+    client: AppClient, operations: Iterable[Operation] = OPERATIONS
 ) -> Iterator[tuple[Operation, Any]]:
     """The answer to each good request, and to some bad ones, of each operation."""
     for operation in operations:

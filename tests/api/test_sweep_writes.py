@@ -18,7 +18,7 @@ def test_every_change_leaves_its_trace_and_every_refusal_leaves_none(world, ann,
     def trace() -> list[tuple[str, str, str]]:
         async def read():
             async with world.db.read() as tx:
-                found = await audit.list_entries(
+                found, _ = await audit.list_entries(
                     tx, environment_id, before=None, object_id=None, limit=1000
                 )
                 return [(one.action, one.actor.kind, one.actor.request_id) for one in found]

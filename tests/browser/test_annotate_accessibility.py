@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.support.annotators import make_content
+from tests.support.annotators import AnnotationTeam, make_content
 from tests.support.harness import on_shared_sqlite
+from tests.support.pages.annotation_page import AnnotatorTab
 
 
 @on_shared_sqlite
@@ -46,6 +47,37 @@ def test_axe_finds_nothing_on_the_pages_of_work(team, annotator_tab, scheme):
     assert found == []
 
 
+@on_shared_sqlite
+def test_axe_looks_at_the_key_marks_on_buttons_and_finds_nothing(
+    tenant, shared_server, open_context
+):
+    """Marks stand on buttons that say something else than their digit, chosen or not."""
+    words = {"level": "turn", "possible_values": ["low", "high"]}
+    fields = [
+        {"key": "one", "type": "category", "not_applicable": True} | words,
+        {"key": "some", "type": "category_multiple"} | words,
+        {"key": "yes", "level": "message", "type": "boolean"},
+        {"key": "issues", "level": "message", "type": "labeled_text", "labels": ["odd", "rude"]},
+    ]
+    marked = AnnotationTeam(tenant, "Marked", form={"fields": fields})
+    marked.add()
+    ann = AnnotatorTab(open_context, shared_server, marked, "Ann")
+    page = ann.take()
+    for key, value, position in (("one", "high", None), ("some", "low", None), ("yes", "true", 1)):
+        ann.pick(key, value, position)
+    page.click("[data-key=issues] summary >> nth=0")
+
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = page._run(lambda page: Axe().run(page, options=AXE).response, page)
+        [contrast] = [one for one in found["passes"] if one["id"] == "color-contrast"]
+        marks = [node for node in contrast["nodes"] if node["html"].startswith(MARK)]
+
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+        assert len(marks) == page.locator("kbd[aria-hidden=true]:visible").count() == 10
+
+
+MARK = '<kbd aria-hidden="true"'
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 

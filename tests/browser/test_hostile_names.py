@@ -125,8 +125,9 @@ class Hostile:
         roles = {"annotator": self.browser("annotator"), "admin": self.browser("admin")}
         for _ in range(2):
             for client in roles.values():
-                page_gallery.hand_in(client, page_gallery.take(client, "hostile"), "submit",
-                                answers=self.answers(), client_key="k")  # fmt: skip
+                at = page_gallery.take(client, "hostile")
+                page_gallery.hand_in(client, at, "flag", reason="flagged", note=BAD[:1000])
+                page_gallery.hand_in(client, at, "submit", answers=self.answers(), client_key="k")
         reported = page_gallery.take(roles["admin"], "hostile")
         page_gallery.hand_in(roles["admin"], reported, "report", reason="other", note=BAD[:1000])
         path = "/review/hostile/tasks/back"
@@ -140,6 +141,7 @@ class Hostile:
             client.close()
         self.demo.made |= {
             "review_project": "hostile", "review_task": "review", "reported_task": "report",
+            "attention_project": "hostile",
         }  # fmt: skip
 
     def answers(self) -> list[dict[str, Any]]:

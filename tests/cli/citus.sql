@@ -33,6 +33,7 @@ SELECT create_distributed_table('assignment', 'project_key', colocate_with => 't
 SELECT create_distributed_table('lease_lock', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('submission', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('task_note', 'project_key', colocate_with => 'task');
+SELECT create_distributed_table('task_flag', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('delivered_task', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('frozen_task', 'project_key', colocate_with => 'task');
 SELECT create_distributed_table('task_locator', 'task_id', colocate_with => 'none');

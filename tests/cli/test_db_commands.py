@@ -144,6 +144,15 @@ DAMAGE = {
         "DELETE FROM task_work",
         _queued(1, "task_pending"),
     ),
+    "a task in the queue says that somebody skipped it exactly if somebody has": (
+        "DELETE FROM task_work",
+        _queued(0, "task_pending"),
+        "UPDATE task_work SET is_skipped = 1",
+    ),
+    "every flagged task is a task": (
+        "INSERT INTO task_flag (project_key, seq, flag_count, flagged_ms)"
+        f" SELECT project_key, seq + 1000, 1, 1 {_OF_PLAIN}",
+    ),
     "nobody holds a task that is not in the queue": (
         "INSERT INTO assignment (project_key, assignment_id, seq, user_id, status, lease_version,"
         " created_ms, leased_ms, expires_ms, active_ms, display, draft_revision) SELECT"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
@@ -97,7 +98,8 @@ def test_a_signature_is_for_one_attachment_of_one_organization_until_one_moment(
 
 async def found_by_id(world: World, attachment_id: str) -> Any:
     async with world.db.read() as tx:
-        return await attachments.attachments.find_attachment_in_any_environment(tx, attachment_id)
+        [row] = await attachments.attachments.list_attachments_in_any_environment(tx, attachment_id)
+        return row
 
 
 def test_links_of_an_older_secret_are_honoured_and_those_of_another_are_not(world, client):
@@ -144,3 +146,24 @@ def test_an_upload_is_named_by_the_public_url_and_the_redirect_stays_on_its_host
 
     assert location.startswith(f"/attachments/{kept['id']}?expires=")
     assert kept["url"] == f"https://example.com/manage/v1/attachments/{kept['id']}"
+
+
+def test_an_id_that_two_organizations_have_leads_each_link_to_its_own_file(world):
+    value = {
+        "id": f"attachment_{'7' * 32}", "created_at": "2025-01-01T00:00:00.000Z", "size": 1,
+        "mime_type": "text/plain",
+    }  # fmt: skip
+    links = []
+    for letter, tenant in (("A", world.tenant()), ("B", world.tenant())):
+        own = {
+            "sha256": attachments.hash_content(letter.encode()).hex(),
+            "content": base64.b64encode(letter.encode()).decode(),
+        }
+        assert tenant.load([{"kind": "attachment", "value": value | own}], "archive")[1] == []
+        with tenant.client() as client:
+            links.append(link_of(client, value))
+
+    with world.client() as client:
+        contents = [client.get(link).text for link in links]
+
+    assert contents == ["A", "B"]

@@ -65,7 +65,8 @@ def page(connection: apsw.Connection, shape: str, place: tuple[int, int]) -> Any
 
     connection.set_exec_trace(lambda cursor, sql, args: statements.append((sql, args)) or True)
     connection.set_progress_handler(count, 1)
-    rows = drive(work())
+    found = drive(work())
+    rows = found if shape == "by sequence" else found[0]
     connection.set_progress_handler(None)
     connection.set_exec_trace(None)
     sql, args = statements[-1]

@@ -300,9 +300,10 @@ def test_every_change_is_in_the_audit_log_with_who_made_it(world, client, datase
 
     async def entries() -> list[Any]:
         async with world.db.read() as tx:
-            return await audit.list_entries(
+            found, _ = await audit.list_entries(
                 tx, environment_id, before=None, object_id=None, limit=10
             )
+            return found
 
     assert {(one.action, one.object_id, one.actor.kind) for one in world.run(entries())} >= {
         ("create_dataset", dataset, "key"),

@@ -70,18 +70,31 @@ def readers(project_key, delivery_seq, times):
             tx, project_key, delivery_seq, after=at, until=at + 10, **more
         )
 
+    def page(read):
+        async def rows(tx, at):
+            found, _ = await read(tx, at)
+            return found
+
+        return rows
+
     return {
-        "frozen": ranged("list_frozen", with_patches=True),
+        "frozen": page(ranged("list_frozen", with_patches=True)),
         "versions": ranged("list_versions", other_seq=delivery_seq),
         "now": ranged("list_versions_now"),
-        "rows of a delivery": lambda tx, at: delivered.list_rows_of_delivery(
-            tx, where, delivery_seq, after=at, until=at + 1000, limit=10
+        "rows of a delivery": page(
+            lambda tx, at: delivered.list_rows_of_delivery(
+                tx, where, delivery_seq, after=at, until=at + 1000, limit=10
+            )
         ),
-        "rows of a project": lambda tx, at: delivered.list_rows_of_project(
-            tx, where, after=TaskCursor(0, at), bound=10**6, limit=10
+        "rows of a project": page(
+            lambda tx, at: delivered.list_rows_of_project(
+                tx, where, after=TaskCursor(0, at), bound=10**6, limit=10
+            )
         ),
-        "rows by completion": lambda tx, at: delivered.list_rows_of_project(
-            tx, by_time, after=TaskCursor(times[at - 1] if at else 0, at), bound=2**60, limit=10
+        "rows by completion": page(
+            lambda tx, at: delivered.list_rows_of_project(
+                tx, by_time, after=TaskCursor(times[at - 1] if at else 0, at), bound=2**60, limit=10
+            )
         ),
     }
 

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from plaudit.core.deliveries import reports
 from plaudit.store.engine import checks
 from tests.support.builders import make_annotation, make_task, make_thread, make_turn
 from tests.support.deliveries import ALL_OPTS, COMPLETED, deliver, manifest_of, move, set_metadata
@@ -81,8 +82,11 @@ def test_a_delivery_differs_from_itself_in_nothing_and_other_projects_are_refuse
     assert (refused.status_code, refused.json()["param"]) == (400, "other")
 
 
-@pytest.mark.parametrize("limit", [1, 3, 100])
-def test_changes_are_the_tasks_that_are_not_what_was_delivered(full, client, limit):
+@pytest.mark.parametrize(("limit", "bytes_max"), [(1, 2**24), (3, 2**24), (100, 2**24), (100, 9)])
+def test_changes_are_the_tasks_that_are_not_what_was_delivered(
+    full, client, monkeypatch, limit, bytes_max
+):
+    monkeypatch.setattr(reports, "COMPARED_BYTES_MAX", bytes_max)
     made = deliver(client)
     path = f"/manage/v1/deliveries/{made['id']}/changes"
     assert walk(client, path, limit=limit) == []

@@ -7,8 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from plaudit.core.labeling.statistics import CompletionPace, ValueCount, sampled
+from plaudit.core.labeling.answer_charts import ValueCount
+from plaudit.core.labeling.answer_charts import sampled as charts_of
+from plaudit.core.labeling.answer_samples import AnswerSample
+from plaudit.core.labeling.statistics import CompletionPace
 from plaudit.core.tasks.forms import Field, Form, Level
+from plaudit.store.labeling.statistics import SampledSubmission
 from plaudit.workspace.render import charts
 
 DAY_MS = 24 * 3600 * 1000
@@ -19,7 +23,11 @@ def field(key: str, kind: str = "integer", level: Level = Level.turn, **more: An
 
 
 def submission(*answers: dict[str, Any], seconds: float = 1, counts: bool = True) -> Any:
-    return msgspec.json.encode(list(answers)), int(seconds * 1000), counts
+    return SampledSubmission(1, msgspec.json.encode(list(answers)), int(seconds * 1000), counts)
+
+
+def sampled(form: Form, rows: Any) -> Any:
+    return charts_of(form, AnswerSample(list(rows), {}, []))
 
 
 def bars(form: Form, *rows: Any) -> dict[str, dict[str, int]]:
@@ -44,10 +52,10 @@ def test_values_are_named_by_their_labels_and_counted_even_where_nobody_gave_the
     }
 
 
-def test_a_preference_has_the_values_of_its_scale():
+def test_a_preference_that_nobody_gave_has_no_models_to_show():
     form = Form(fields=[field("likert", scale="low_is_first")])
 
-    assert list(bars(form, submission())["likert"]) == list("1234567")
+    assert bars(form, submission()) == {}
 
 
 def test_several_values_of_one_answer_are_each_counted():

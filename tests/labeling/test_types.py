@@ -130,6 +130,13 @@ def test_values_to_choose_from_are_charted(kind):
     assert chart(field).values == SAMPLES[kind]
 
 
+@pytest.mark.parametrize("kind", AnnotationType)
+def test_every_type_has_a_chart_or_says_why_it_has_none(kind):
+    rules = TYPES[kind]
+
+    assert (rules.chart is None) == bool(rules.uncharted)
+
+
 ASKING = ("core/labeling", "workspace/annotate", "workspace/review")
 
 

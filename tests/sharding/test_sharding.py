@@ -24,7 +24,7 @@ from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.engine.citus import DISTRIBUTED
 from plaudit.store.engine.postgres import positional
-from plaudit.store.tasks import batches, projects, tasks, unique_ids
+from plaudit.store.tasks import annotation_locators, batches, projects, tasks, unique_ids
 from plaudit.store.tasks.tasks import TaskFilter
 from tests.support.builders import make_task, make_tasks, make_thread
 from tests.support.databases import shard_nodes
@@ -230,7 +230,7 @@ async def ask_everything(tx, project, batch_id):
     )  # fmt: skip
     await tasks.delete_body(tx, key, task.seq)
     await tasks.insert_body(tx, key, task.seq, task.body, task.patches)
-    await tasks.list_annotation_locators(
+    await annotation_locators.list_annotation_locators(
         tx, project.environment_id, hash_annotation_id(f"foreign_{project.project_id}")
     )
     await unique_ids.reserve_unique_id(tx, project.environment_id, "unique_1", task.task_id)

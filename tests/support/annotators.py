@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import msgspec
-from starlette.testclient import TestClient
 
 from plaudit.core.accounts import sessions, users
 from plaudit.core.tasks import lifecycle
@@ -16,6 +15,7 @@ from plaudit.store.accounts import organizations
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.resources import ProjectDetail
 from plaudit.wire.v2.task import Thread
+from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import World
 
@@ -110,7 +110,7 @@ class AnnotationTeam:
         token: str = self.write(run)
         return token
 
-    def worker(self, client: TestClient, name: str = "Ann", **kwargs: Any) -> Worker:
+    def worker(self, client: AppClient, name: str = "Ann", **kwargs: Any) -> Worker:
         """Somebody who works by requests of their own."""
         return Worker(self, client, self.person(name, **kwargs))
 
@@ -118,7 +118,7 @@ class AnnotationTeam:
 class Worker:
     """A person at the pages of a team, without a browser."""
 
-    def __init__(self, team: AnnotationTeam, client: TestClient, token: str) -> None:
+    def __init__(self, team: AnnotationTeam, client: AppClient, token: str) -> None:
         self.team, self.client, self.token = team, client, token
         self.csrf = team.world.secret.form_tokens(token)[0]
         self.at = ""

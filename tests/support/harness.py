@@ -25,14 +25,14 @@ from typing import Any, NoReturn, TypeVar
 
 import httpx2
 import pytest
-from starlette.testclient import TestClient
 
 from plaudit import app, worker
 from plaudit.cli import main
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import server_secret
 from plaudit.core.tasks import projects
-from plaudit.core.transfer.importer import Reject, Source, Summary, import_sources
+from plaudit.core.transfer.import_summary import Summary
+from plaudit.core.transfer.importer import Reject, Source, import_sources
 from plaudit.errors import NotFound
 from plaudit.formats import files
 from plaudit.model.core import ProjectRow, Role
@@ -41,6 +41,7 @@ from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database
 from plaudit.wire.v2.resources import ProjectDetail
+from tests.support.app_client import AppClient, RunningApp
 from tests.support.forked_process import forked_command
 
 T = TypeVar("T")
@@ -60,6 +61,9 @@ one_engine = on_sqlite_alone
 on_shared_sqlite = pytest.mark.parametrize("shared_engine", ["sqlite"], indirect=True)
 """For what concerns neither engine, in tests that share a store."""
 
+on_shared_postgres = pytest.mark.parametrize("shared_engine", ["postgres"], indirect=True)
+"""For what PostgreSQL alone does, in tests that share a store."""
+
 above_the_store = on_shared_sqlite
 """`one_engine` for tests that share a store."""
 
@@ -73,7 +77,7 @@ class World:
         self._runner = asyncio.Runner()
         self.db: Database = connect.open_database(settings)
         self.objects = BlobStore(settings.attachments_location)
-        self._kept: TestClient | None = None
+        self._kept: RunningApp | None = None
         self._default = "default"
         self._tenants = itertools.count(1)
         self.run(server_secret.bind(self.db, self.secret, settings.secret_path))
@@ -88,7 +92,7 @@ class World:
 
     def close(self) -> None:
         if self._kept is not None:
-            self._kept.__exit__()
+            self._kept.stop()
         self.run(self.db.close())
         self._runner.close()
 
@@ -145,6 +149,7 @@ class World:
         project: str | None = None,
         replace: bool = False,
         strict: bool = False,
+        is_operator: bool = True,
     ) -> tuple[Summary, list[Reject]]:
         """Import a file, or values (one a line), and return the summary and the refused rows."""
         path = rows if isinstance(rows, Path) else self._written(rows)
@@ -159,6 +164,7 @@ class World:
             strict=strict,
             on_reject=rejects.append,
             objects=self.objects,
+            secret=self.secret if is_operator else None,
         )
         return self.run(imported), rejects
 
@@ -173,7 +179,7 @@ class World:
         return path
 
     @contextmanager
-    def client(self, key: str | None = None) -> Iterator[TestClient]:
+    def client(self, key: str | None = None) -> Iterator[AppClient]:
         """A client of the application in this process; an admin key unless one is given."""
         headers = {"Authorization": f"Bearer {self.key() if key is None else key}"}
         with self.connect(headers=headers) as client:
@@ -184,21 +190,17 @@ class World:
 
         Its memory, such as rate limits, is theirs together; without this each has one of its own.
         """
-        self._kept = TestClient(app.create_app(self.settings, self.secret)).__enter__()
+        self._kept = RunningApp(app.create_app(self.settings, self.secret))
 
     @contextmanager
-    def connect(self, **options: Any) -> Iterator[TestClient]:
-        """A client without a key; options are those of `TestClient`."""
+    def connect(self, **options: Any) -> Iterator[AppClient]:
+        """A client without a key; options are those of `AppClient`."""
         if self._kept is None:
-            with TestClient(app.create_app(self.settings, self.secret), **options) as client:
+            with AppClient(app.create_app(self.settings, self.secret), **options) as client:
                 yield client
         else:
-            client = TestClient(self._kept.app, **options)
-            client.portal = self._kept.portal
-            try:
+            with AppClient(self._kept.app, running=self._kept, **options) as client:
                 yield client
-            finally:
-                client.close()
 
 
 START_SECONDS_MAX = 30

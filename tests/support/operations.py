@@ -11,20 +11,22 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from starlette.testclient import TestClient
-
 from plaudit import app
 from plaudit.api.http import problems
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import JSON, Operation
 from plaudit.core.datasets import attachments
+from plaudit.core.labeling import leases, task_notes
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
+from plaudit.model.labeling import LeaseRef
 from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.settings import Settings
 from plaudit.store.accounts import organizations, users
 from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.tasks import projects
 from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
+from tests.support.app_client import AppClient
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
 from tests.support.harness import World
 
@@ -196,6 +198,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "cancel_task": [{"task_id": f"pending_{CANARY}"}],
     "fail_task": [{"task_id": f"pending_{CANARY}"}],
     "reopen_task": [{"task_id": NAMES["task_id"]}],
+    "offer_task": [{"task_id": f"skipped_{CANARY}"}],
     "create_user": [{}],
     "list_users": [{}, {"limit": "1", "status": "invited"}],
     "change_user": [{"user_id": NAMES["user_id"], "role": "reviewer"}],
@@ -265,9 +268,11 @@ def make_ann_rows() -> list[Any]:
     threads = [make_thread(turns=[turn], submissions=submissions)]
     wrong = [{"type": "INVALID_CATEGORY", "message": "no"}]
     reports = [{"type": "t", "message": "m"}]
+    unanswered = [make_thread(turns=[make_turn(messages=[make_message("user")])])]
     tasks = [
         make_task(NAMES["task_id"], threads=threads, metadata={"a": [1, None]}, **inside_batch),
         make_task(f"pending_{CANARY}", "pending", **inside_batch),
+        make_task(f"skipped_{CANARY}", "pending", content=unanswered, **inside),
         make_task(f"error_{CANARY}", "error", errors=wrong, **inside),
         make_task(f"reported_{CANARY}", threads=None, sensitive_content_reports=reports, **inside),
     ]
@@ -353,6 +358,7 @@ def fill(world: World) -> None:
     _, rejects = world.load(make_ann_rows(), "archive")
     assert rejects == []
     add_ann_people(world)
+    add_ann_skip(world)
     add_ann_file(world)
     add_ann_webhooks(world)
 
@@ -392,15 +398,30 @@ def add_ann_people(world: Any) -> None:
     world.run(world.db.write(work))
 
 
+def add_ann_skip(world: World) -> None:
+    """A task that somebody of Ann's has skipped, who is the only one to work there."""
+    user_id, environment_id = NAMES["user_id"], world.org()
+
+    async def work(tx: Any) -> None:
+        project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        lease = await leases.lease_next(tx, project, user_id)
+        assert lease is not None
+        lease_ref = LeaseRef(user_id, lease.assignment_id, lease.lease_version)
+        await task_notes.skip(tx, project, lease_ref, reason="no")
+
+    world.run(world.db.write(work))
+
+
 @contextmanager
-def calling(world: World, key: str | None, *, address: str = "127.0.0.1") -> Iterator[TestClient]:
+def calling(world: World, key: str | None, *, address: str = "127.0.0.1") -> Iterator[AppClient]:
     """A client on loopback whose request ids are pinned, so that answers can be compared."""
     headers = {"X-Request-Id": "pinned"} | ({"Authorization": f"Bearer {key}"} if key else {})
     with world.connect(headers=headers, client=(address, 50000)) as client:
         yield client
 
 
-def ask(client: TestClient, operation: Operation, params: dict[str, Any], **kwargs: Any) -> Any:
+def ask(client: AppClient, operation: Operation, params: dict[str, Any], **kwargs: Any) -> Any:
     """Call an operation; each value goes into the path, the body or the query."""
     path = operation.path
     needed = NEEDED.get(operation.operation_id, {})

@@ -360,9 +360,10 @@ def test_each_created_task_has_one_entry_in_the_audit_log(world, client, project
 
     async def read():
         async with world.db.read() as tx:
-            return await audit.list_entries(
+            found, _ = await audit.list_entries(
                 tx, environment_id, before=None, object_id=None, limit=10_000
             )
+            return found
 
     entries = [one for one in world.run(read()) if one.action == "upload_tasks"]
     made = [one["task_id"] for one in answer.json()["results"] if one["outcome"] == "created"]

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from plaudit.errors import InvalidContent
 from plaudit.wire.v2.parse import read_task
+from tests.support.app_client import AppClient
 from tests.support.builders import make_task
 from tests.support.harness import World
 from tests.support.sample_tasks import full_threads
@@ -46,7 +46,7 @@ def test_an_import_takes_content_without_annotations():
 
 
 def test_an_upload_takes_content_without_annotations_and_shows_it_with_them(
-    world: World, client: TestClient
+    world: World, client: AppClient
 ):
     world.project(project_id="project_1")
     row = json.dumps({"task_id": "task_1", "content": bare()}).encode()

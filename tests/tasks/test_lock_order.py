@@ -50,6 +50,7 @@ def race(postgres_settings):
     def end() -> int:
         """Deadlocks that the server counted; a session reports its own when it is closed."""
         assert world.run(violations(world.db)) == {}
+        assert world.run(count_stranded(world.db)) == 0
         world.close()
         return asyncio.run(count_deadlocks(postgres_settings.database))
 
@@ -63,6 +64,17 @@ async def count_deadlocks(url: str) -> int:
         return int(await connection.fetchval(sql))
     finally:
         await connection.close()
+
+
+async def count_stranded(db) -> int:
+    """Pending tasks of cancelled batches, which nobody would ever do."""
+    async with db.read() as tx:
+        [row] = await tx.all(
+            "SELECT COUNT(*) FROM task AS t JOIN batch AS b ON b.project_key = t.project_key"
+            " AND b.batch_id = t.batch_id WHERE t.status = 0 AND b.status = 'cancelled'",
+            {},
+        )
+    return int(row[0])
 
 
 def test_imports_beside_completions_of_their_batch_do_not_deadlock(race):
@@ -137,11 +149,17 @@ async def answers_to(tx, project: LabelingProject, lease):
 
 
 async def import_tasks(project, batch, number: int, task_ids, *, strict: bool = False) -> None:
-    """Import completed tasks of the batch: new ones, and what others complete at this moment."""
+    """Import tasks of the batch: new ones of both kinds, and what others complete meanwhile."""
     common = {"project": project.project.project_id, "batch": batch.batch_id}
     rows = [
         make_task(f"{batch.batch_id}_{number}_{place}", unique_id=f"{batch.name} {place}", **common)
         for place in range(8)
+    ]
+    rows += [
+        make_task(
+            f"{batch.batch_id}_{number}_p{place}", "pending", content=[make_thread()], **common
+        )
+        for place in range(4)
     ]
     rows += [make_task(one, **common) for one in task_ids[number :: IMPORTS + 1]]
     random.Random(number).shuffle(rows)

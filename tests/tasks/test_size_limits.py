@@ -231,12 +231,12 @@ def test_an_import_refuses_what_is_too_long_row_by_row(world):
     assert counts["task", "added"] == 1
 
 
-def test_threads_that_become_too_long_by_their_ids_are_refused(client, project):
+def test_threads_that_become_too_long_by_their_ids_are_refused(client, project, monkeypatch):
+    monkeypatch.setattr(size_limits, "CONVERSATION_BYTES_MAX", 8 * MIB)
     task_id = "t" * 255
-    annotations = [{"key": "", "type": "text", "value": ""}] * 90_000
-    threads = [
-        make_thread(turns=[make_turn(messages=[make_message("user", annotations=annotations)])])
-    ]
+    annotations = [{"key": "", "type": "text", "value": ""}] * 30_000
+    message = make_message("user", annotations=annotations)
+    threads = [make_thread(turns=[make_turn(messages=[message])])]
     client.post(UPLOAD, json={"task_id": task_id, "content": said(1000)})
 
     answer = client.post(f"/manage/v1/tasks/{task_id}/complete", json={"threads": threads})
@@ -245,15 +245,16 @@ def test_threads_that_become_too_long_by_their_ids_are_refused(client, project):
     assert client.get("/v2/task", params={"task_id": task_id}).json()["status"] == "pending"
 
 
-def test_content_that_becomes_too_long_by_its_numbers_is_refused(client, project):
+def test_content_that_becomes_too_long_by_its_numbers_is_refused(client, project, monkeypatch):
+    monkeypatch.setattr(size_limits, "CONVERSATION_BYTES_MAX", 4 * MIB)
     annotation = {"key": "a", "type": "text", "value": "", "metadata": {"numbers": []}}
     content = [make_thread(annotations=[annotation])]
     line = compact({"task_id": "t", "content": content})
-    grown = line.replace(b'"numbers":[]', b'"numbers":[%b1]' % (b"1e15," * (2 * MIB - 1000)))
+    grown = line.replace(b'"numbers":[]', b'"numbers":[%b1]' % (b"1e15," * 280_000))
 
     [result] = client.post(UPLOAD, content=grown).json()["results"]
 
-    assert len(grown) < 10 * MIB
+    assert len(grown) < 4 * MIB
     assert (result["outcome"], result["pointer"]) == ("rejected", "/content")
 
 

@@ -301,9 +301,10 @@ def test_a_change_over_one_that_was_made_meanwhile_is_refused(world):
 def trace(world, environment_id):
     async def read():
         async with world.db.read() as tx:
-            return await audit.list_entries(
+            found, _ = await audit.list_entries(
                 tx, environment_id, before=None, object_id=None, limit=100
             )
+            return found
 
     return [(one.action, one.actor.kind) for one in world.run(read())]
 

@@ -95,7 +95,7 @@ def test_410_disables_the_endpoint_and_gives_up_what_waits_for_it(world):
                 await store_task(world, project)
                 await asyncio.sleep(0.2)
             async with world.db.read() as tx:
-                entries = await audit.list_entries(
+                entries, _ = await audit.list_entries(
                     tx, environment_id, before=None, object_id=endpoint.endpoint_id, limit=9
                 )
             return await endpoint_of(world, endpoint), found, calls, entries

@@ -8,17 +8,20 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.progress import Progress
+from rich.table import Table
 
 from plaudit.cli.context import EnvironmentContext, with_store
 from plaudit.cli.inputs import FileOrStdin, Input, spooled
 from plaudit.cli.progress import progress, require_writable
 from plaudit.cli.rejects import RejectReport
-from plaudit.cli.terminal import refuse, say
+from plaudit.cli.terminal import refuse, say, show
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer import export
-from plaudit.core.transfer.importer import ImportEntry, Source, Summary, import_sources
-from plaudit.formats import files
+from plaudit.core.transfer.archive_contents import LEFT_BEHIND
+from plaudit.core.transfer.import_summary import Summary
+from plaudit.core.transfer.importer import ImportEntry, Source, import_sources
+from plaudit.formats import archive, files
 from plaudit.formats.registry import FORMATS, FormatName
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database
@@ -71,7 +74,7 @@ def import_files(
 
             def sources() -> list[Source]:
                 report.restart()
-                return _sources(inputs, format_name, bars)
+                return _sources(inputs, format_name, bars, chosen.settings().inflated_bytes_max)
 
             return await import_sources(
                 db,
@@ -82,6 +85,7 @@ def import_files(
                 strict=strict,
                 on_reject=report.add,
                 objects=BlobStore(chosen.settings().attachments_location),
+                secret=secret,
             )
 
     try:
@@ -93,6 +97,8 @@ def import_files(
     if refused and (strict or refused == sum(summary.counts.values())):
         refuse(f"nothing was imported: {refused} rows were refused")
     say.print(str(summary))
+    if format_name == archive.FORMAT.name:
+        show(_contents(summary))
 
 
 def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> None:
@@ -113,7 +119,7 @@ def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> No
         with progress() as bars, files.writing(out) as write:
             bar = bars.add_task("writing", total=await export.count_tasks(db, environment_id))
             objects = BlobStore(chosen.settings().attachments_location)
-            async for line in export.archive_lines(db, environment_id, objects):
+            async for line in export.archive_lines(db, environment_id, objects, for_operator=True):
                 write(line + b"\n")
                 written += 1
                 bars.advance(bar)
@@ -123,7 +129,19 @@ def write_archive(*, out: Path, context: EnvironmentContext | None = None) -> No
     say.print(f"Wrote {lines} lines to {out}.")
 
 
-def _sources(inputs: list[Input], format_name: str, bars: Progress) -> list[Source]:
+def _contents(summary: Summary) -> Table:
+    """Table of the kinds that came with an archive, and of what comes with none."""
+    table = Table("of the archive", "came", "why not", "what to do")
+    for kinds, counts in summary.list_counts():
+        table.add_row(kinds.replace("_", " "), counts, "", "")
+    for left in LEFT_BEHIND:
+        table.add_row(left.noun, "never come", left.reason, left.remedy)
+    return table
+
+
+def _sources(
+    inputs: list[Input], format_name: str, bars: Progress, inflated_max: int | None
+) -> list[Source]:
     bar = bars.add_task("importing", total=sum(listed.size for listed in inputs))
     before = 0
     sources = []
@@ -135,6 +153,7 @@ def _sources(inputs: list[Input], format_name: str, bars: Progress) -> list[Sour
                 format_name,
                 lambda at: bars.update(bar, completed=before + at),
                 called=listed.name,
+                inflated_max=inflated_max,
             )
 
         sources.append(Source(Path(listed.name), entries))

@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from plaudit import json_guard
+from plaudit.core.transfer import row_import
 from plaudit.errors import InvalidContent
 from plaudit.formats.import_format import FormatEntry, ImportFormat
 from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
 
 _LEVELS = 1
-_LEVELS_OF_DELIVERY = 3
-"""Levels that a line puts around a task, which may itself be as deep as any document."""
+_LEVELS_OF_NESTING = 3
+"""Levels that a line puts around a document, which may itself be as deep as any."""
+
+_NESTING = ("delivery", *row_import.KINDS)
+"""Kinds whose values hold a document inside a member."""
 
 
 def check_depth(kind: str, depth: int) -> None:
     """Raise InvalidContent for a line of `depth` levels, if a row of its kind has fewer."""
-    most = json_guard.DEPTH_MAX + (_LEVELS_OF_DELIVERY if kind == "delivery" else _LEVELS)
+    most = json_guard.DEPTH_MAX + (_LEVELS_OF_NESTING if kind in _NESTING else _LEVELS)
     if depth > most:
         raise InvalidContent(f"nested deeper than {most} levels")
 
@@ -35,6 +39,6 @@ FORMAT = ImportFormat(
     read=read,
     project_refusal="an archive says itself which projects its tasks belong to",
     line_bytes_max=ARCHIVE_LINE_BYTES_MAX,
-    depth_max=json_guard.DEPTH_MAX + _LEVELS_OF_DELIVERY,
+    depth_max=json_guard.DEPTH_MAX + _LEVELS_OF_NESTING,
     check_depth=check_depth,
 )

@@ -226,5 +226,5 @@ class StoredTask(Struct, frozen=True):
     callback_url: str | None = None
 
 
-PageRow = tuple[int, int | None, str | None, bytes, bytes | None, bytes | None]
-"""One task of a page: seq, completed_ms, batch_id, head, body, patches."""
+PageRow = tuple[int, int | None, str | None, bytes, bytes | None, bytes | None, int]
+"""One task of a page: seq, completed_ms, batch_id, head, body, patches, and their bytes."""

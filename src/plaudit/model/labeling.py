@@ -115,7 +115,8 @@ class SubmissionRow(Struct, frozen=True):
 
 
 class TaskNote(Struct, frozen=True):
-    """A note on a task: kind is skip, flag, report, or the name of a reviewer's decision."""
+    """A note on a task: kind is skip, flag or report of an annotator, see_flag or offer_again of a
+    manager, or the name of a reviewer's decision."""
 
     project_key: int
     note_id: str

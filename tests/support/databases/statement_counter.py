@@ -16,12 +16,13 @@ class StatementCounter:
     """The statements of the block that `counting` is around."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        self.calls: list[tuple[str, Any]] = []
+        """Text of each statement, with its arguments."""
         self.rows_max = 0
         """Rows of the statement that returned the most."""
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.calls)
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def counting() -> Iterator[StatementCounter]:
 
     def noting(inner: Any) -> Any:
         async def method(self: Any, statement: str, *arguments: Any) -> Any:
-            counter.texts.append(statement)
+            counter.calls.append((statement, arguments[0] if arguments else None))
             result = await inner(self, statement, *arguments)
             if isinstance(result, list):
                 counter.rows_max = max(counter.rows_max, len(result))

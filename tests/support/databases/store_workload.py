@@ -9,6 +9,7 @@ import re
 from plaudit.core.datasets import attachments
 from plaudit.core.deliveries import builder, task_selection
 from plaudit.core.labeling import (
+    answer_samples,
     leases,
     review_decisions,
     review_queue,
@@ -32,6 +33,7 @@ from plaudit.store.common import audit, idempotency
 from plaudit.store.datasets.attachments import find_attachments
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks, epochs
+from plaudit.store.labeling import flags, skips
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import task_summaries, tasks
@@ -42,8 +44,10 @@ from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.store.webhooks import messages as messages_store
 from plaudit.wire.v2.task import ErrorDetail
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
+from tests.support.busy_organization import begin_everything
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
+from tests.support.moves import archive_of, values_of
 from tests.support.network.receivers import LOOPBACK
 from tests.support.pages.browser_client import Somebody, add_person, browsing, invite, signed_in
 from tests.support.sample_tasks import archive_rows, mixed_tasks
@@ -95,6 +99,7 @@ def put_through_everything(world: World) -> None:
     put_through_managing(world, key)
     world.run(put_through_telling(world, project))
     world.run(put_through_jobs(world, project))
+    put_through_moving(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)
@@ -106,6 +111,18 @@ def put_through_everything(world: World) -> None:
     world.run(world.db.write(lambda tx: live(tx, environment_id, project)))
     world.run(read_everything(world, environment_id, project.project_key))
     world.run(world.db.write(lambda tx: epochs.begin(tx, old_timeline=0, timeline=0, now=1)))
+
+
+def put_through_moving(world: World) -> None:
+    """An archive of everything, into its own organization and into another one of the store."""
+    tenant = world.tenant()
+    begin_everything(tenant)
+    lines = archive_of(tenant)
+    assert tenant.load(lines, "archive")[1] == []
+    world.tenant().load(lines, "archive")
+    value = next(one for one in values_of(lines, "message") if one.get("attempts"))
+    again = {name: value[name] for name in value if name != "endpoint"} | {"id": "again"}
+    assert tenant.load([{"kind": "message", "value": again}], "archive")[1] == []
 
 
 def put_through_writing(world: World, key: str) -> None:
@@ -148,6 +165,7 @@ def put_through_work(world: World) -> None:
     labeling.draft(lease, 1, [])
     labeling.do(leases.heartbeat, lease, active_ms=1)
     labeling.do(task_notes.flag, lease, reason="odd")
+    flagged = lease
     labeling.do(leases.release, lease)
     lease = labeling.resume(lease)
     labeling.submit(lease)
@@ -170,7 +188,13 @@ def put_through_work(world: World) -> None:
     labeling.write(lambda tx: submissions.list_recent(tx, labeling.project, "ann"))
     labeling.move(lifecycle.reopen_task, first)
     labeling.age(labeling.take("ben"))
-    labeling.do(task_notes.skip, labeling.take("cem"), reason="hard")
+    lease = labeling.take("cem")
+    labeling.do(task_notes.skip, lease, reason="hard")
+    labeling.write(lambda tx: task_notes.offer_again(tx, labeling.project, [lease.seq], "rev"))
+    labeling.write(lambda tx: skips.release_skipped(tx, project_key, [lease.seq]))
+    labeling.write(
+        lambda tx: task_notes.see_flags(tx, labeling.project, flagged.seq, "rev", until_ms=FAR)
+    )
     labeling.set(review="none")
     lease = labeling.take("dan")
     labeling.submit(lease)
@@ -206,7 +230,9 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
     await statistics.progress(tx, project)
     await statistics.list_unasked(tx, project)
     await statistics.pace(tx, project, FAR // 10**6)
-    await statistics.last_answers(tx, project)
+    await answer_samples.load_sample(tx, project)
+    await task_work.list_flagged(tx, project, after_seq=0, limit=10)
+    await flags.find_flagged_ms(tx, project.project_key, 1)
     organization_id, _ = await organizations.find_organization(tx, labeling.environment_id)
     await task_work.get_task_work(tx, task, organization_id)
     words = resolve.ScopeNames(project_id=project.project_id)
@@ -214,6 +240,7 @@ async def looked_after(tx, labeling: LabelingProject, task) -> None:
     for batch_id, status, after in shapes:
         where = TaskFilter(project.project_key, batch_id, status, after)
         await task_summaries.list_summaries(tx, where, after=where.start, bound=9, limit=2)
+    await batches_store.find_batch_names(tx, labeling.environment_id, ["b"])
     await task_summaries.list_openings(tx, project.project_key, [1, 2])
     query = BatchQuery(scope=words)
     for batch in (await batch_rows_page(tx, secret, labeling.environment_id, query))[0]:
@@ -303,6 +330,13 @@ async def put_through_jobs(world: World, project) -> None:
         )
         await jobs.save_progress(world.db, job, JobProgress(done=1), [reject], 0)
         await jobs.end_job(world.db, job, state, JobProgress(), [reject], 1, file_size=1)
+    cancelled = await world.db.write(
+        lambda tx: jobs.start_job(tx, environment_id, "user_x", JobKind.archive, {}, "writing")
+    )
+    await world.db.write(
+        lambda tx: jobs.cancel_job(tx, environment_id, JobKind.archive, cancelled.job_id)
+    )
+    await jobs.end_job(world.db, cancelled, JobState.done, JobProgress())
     await jobs.delete_earlier_files(world.db, world.objects, job)
 
     async def work(tx):

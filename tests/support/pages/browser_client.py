@@ -14,13 +14,13 @@ from typing import Any
 
 import httpx2
 import msgspec
-from starlette.testclient import TestClient
 
 from plaudit import app, clock
 from plaudit.core.accounts import authentication as sign_in
 from plaudit.core.accounts import passwords, sessions, users
 from plaudit.model.core import PersonRole, PersonStatus
 from plaudit.store.accounts import credentials
+from tests.support.app_client import AppClient
 from tests.support.harness import World
 
 PASSWORD = "seven plain wooden boats"
@@ -93,7 +93,7 @@ def _hash_of(password: str) -> str:
 class Browser:
     """A client with cookies that sends what a browser sends with a page or a form of ours."""
 
-    def __init__(self, client: TestClient) -> None:
+    def __init__(self, client: AppClient) -> None:
         self.client = client
         client.headers.clear()
         self.page: httpx2.Response | None = None
@@ -178,7 +178,7 @@ def browsing(world: World, *, url: str = URL, **settings: Any) -> Iterator[Brows
     """A browser without cookies, before the application in this process."""
     if settings:
         chosen = msgspec.structs.replace(world.settings, **settings)
-        with TestClient(app.create_app(chosen, world.secret), base_url=url) as client:
+        with AppClient(app.create_app(chosen, world.secret), base_url=url) as client:
             yield Browser(client)
     else:
         with world.connect(base_url=url) as client:

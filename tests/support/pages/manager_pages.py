@@ -25,7 +25,10 @@ def entries(world: World) -> list[AuditEntryRow]:
     environment_id = world.org()
 
     async def read(tx: Any) -> list[AuditEntryRow]:
-        return await audit.list_entries(tx, environment_id, before=None, object_id=None, limit=50)
+        found, _ = await audit.list_entries(
+            tx, environment_id, before=None, object_id=None, limit=50
+        )
+        return found
 
     found: list[AuditEntryRow] = world.run(world.db.write(read))
     return [one for one in found if one.actor.kind == "user" and one.object_kind not in OWN_AFFAIRS]

@@ -120,6 +120,7 @@ def wait_until_ready(url: str) -> None:
 def furnish(demo: Stage) -> None:
     """Put into a fresh demonstration what the scenes need."""
     furnish_review(demo)
+    furnish_attention(demo)
     furnish_deliveries(demo)
 
 
@@ -158,6 +159,24 @@ def furnish_review(demo: Stage) -> None:
             if role == "admin":
                 at = take(client, project["id"])
                 hand_in(client, at, "report", reason="harmful", note="It is unkind.")
+
+
+def furnish_attention(demo: Stage) -> None:
+    """A project whose tasks its only annotator has flagged and skipped."""
+    project = demo.call("/projects", {"name": "Unclear prompts"})
+    demo.made["attention_project"] = project["id"]
+    for prompt in ("Do it.", "And then?"):
+        variables = {"prompt": prompt, "responses": ["What?", "When?"]}
+        body = {"project_name": "Unclear prompts", "template_variables": variables}
+        httpx2.post(f"{demo.url}/v2/task/chat", json=body, auth=(demo.key, "")).raise_for_status()
+    with httpx2.Client(base_url=demo.url, headers={"Origin": demo.url}) as client:
+        email, word = demo.logins["annotator"]
+        token = token_in(client.get("/sign-in", headers={"Accept": "text/html"}))
+        client.post("/sign-in", data={"csrf": token, "email": email, "password": word})
+        for note in ("Nobody can tell what is asked.", ""):
+            at = take(client, project["id"])
+            hand_in(client, at, "flag", reason="flagged", note=note or None)
+            hand_in(client, at, "skip", reason="too_hard")
 
 
 def take(client: httpx2.Client, project_id: str) -> str:
@@ -244,6 +263,8 @@ SCENES: Sequence[Scene] = (
     Scene("batches", "show_batches", f"{PROJECT}/batches"),
     Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
     Scene("managed-task", "show_managed_task", f"{PROJECT}/tasks", prepare=open_first),
+    Scene("flagged", "show_flagged", "/projects/{attention_project}/flagged"),
+    Scene("skipped", "show_skipped", "/projects/{attention_project}/skipped"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
     Scene("questions", "show_questions", f"{PROJECT}/settings/form", prepare=open_question),
     Scene("guidelines", "show_guidelines", f"{PROJECT}/settings/guidelines"),

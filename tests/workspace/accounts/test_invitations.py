@@ -111,9 +111,7 @@ def test_a_link_works_for_a_week(world):
     assert looked.status_code == 400
 
 
-@pytest.mark.parametrize(
-    "token", ["", "x", "x" * 43, "é" * 43, "x" * 100_000, "\u202e", "' OR ''='"]
-)
+@pytest.mark.parametrize("token", ["", "x", "x" * 43, "é" * 43, "x" * 3_000, "\u202e", "' OR ''='"])
 def test_a_token_nobody_was_given_opens_nothing(world, token):
     invite(world, "ada@example.com")
     with browsing(world) as browser:

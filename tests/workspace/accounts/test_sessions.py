@@ -28,13 +28,17 @@ def shift_sessions(world, *, seen: int = 0, expires: int = 0) -> None:
 
 
 def use(world, browser):
-    """Look at a page, and wait until the use of the session is written down beside it."""
-    answer = browser.get("/work", follow=False)
+    """Look at a page until the use of the session is written down beside it.
+
+    A use is left out while an earlier one is still being written; the next request tries again.
+    """
 
     async def idle_ms(tx):
         return clock.now_ms() - (await tx.one("SELECT MIN(seen_ms) FROM session", {}))[0]
 
-    for _ in range(500):
+    for number in range(500):
+        if number % 100 == 0:
+            answer = browser.get("/work", follow=False)
         if world.run(world.db.write(idle_ms)) < sessions.TOUCHED_EVERY_MS:
             return answer
         time.sleep(0.01)

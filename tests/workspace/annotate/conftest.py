@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from starlette.testclient import TestClient
 
 from tests.support.annotators import AnnotationTeam, Worker
+from tests.support.app_client import AppClient
 from tests.support.harness import World
 
 
@@ -15,5 +15,5 @@ def team(world: World) -> AnnotationTeam:
 
 
 @pytest.fixture
-def ann(team: AnnotationTeam, client: TestClient) -> Worker:
+def ann(team: AnnotationTeam, client: AppClient) -> Worker:
     return team.worker(client)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from starlette.testclient import TestClient
 
 from tests.support.annotators import SECRETS, AnnotationTeam, Worker, good_answers, make_content
+from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import World
 from tests.workspace.annotate.test_annotation_pages import submit
@@ -30,7 +30,7 @@ def test_a_blind_page_says_nothing_that_tells_the_models_apart(team: AnnotationT
     assert found == []
 
 
-def test_a_project_that_is_not_blind_names_the_models(world: World, client: TestClient):
+def test_a_project_that_is_not_blind_names_the_models(world: World, client: AppClient):
     team = AnnotationTeam(world, blind=False)
     team.add()
     ann = team.worker(client)
@@ -39,7 +39,7 @@ def test_a_project_that_is_not_blind_names_the_models(world: World, client: Test
     assert "zeta-model-9-temperaturecanary" in ann.get(ann.at).text
 
 
-def test_earlier_turns_show_the_response_that_was_continued(world: World, client: TestClient):
+def test_earlier_turns_show_the_response_that_was_continued(world: World, client: AppClient):
     team = AnnotationTeam(world, types=["SFT"])
     thanks = make_turn("turn_2", [make_message("user", "Thanks. And a goose egg?")])
     content = make_content("Put it into water.", "Use a kettle.")
@@ -56,7 +56,7 @@ def test_earlier_turns_show_the_response_that_was_continued(world: World, client
 
 
 def test_responses_stand_in_the_order_that_was_drawn_for_this_person(
-    team: AnnotationTeam, ann: Worker, client: TestClient
+    team: AnnotationTeam, ann: Worker, client: AppClient
 ):
     team.add(make_content("First text.", "Second text."), count=12)
 
@@ -70,7 +70,7 @@ def test_responses_stand_in_the_order_that_was_drawn_for_this_person(
     assert orders == {True, False}
 
 
-def test_every_string_of_a_customer_is_text(world: World, client: TestClient):
+def test_every_string_of_a_customer_is_text(world: World, client: AppClient):
     bad = "\"><script>alert(1)</script>'<img src=x onerror=alert(1)>"
     fields = [
         {
@@ -111,7 +111,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 WAV = b"RIFF\x00\x00\x00\x00WAVEfmt " + bytes(20)
 
 
-def upload(client: TestClient, key: str, content: bytes, name: str, kind: str) -> str:
+def upload(client: AppClient, key: str, content: bytes, name: str, kind: str) -> str:
     """Keep a file; the URL under which tasks may name it."""
     answer = client.post(
         f"/manage/v1/attachments?name={name}",
@@ -123,7 +123,7 @@ def upload(client: TestClient, key: str, content: bytes, name: str, kind: str) -
 
 
 @pytest.fixture
-def urls(world: World, client: TestClient) -> dict[str, str]:
+def urls(world: World, client: AppClient) -> dict[str, str]:
     """Files that the organization keeps, by name."""
     key = world.key(role="write")
     kept = (("cat.png", PNG, "image/png"), ("say.wav", WAV, "audio/wav"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from plaudit.core.tasks import batches
 from plaudit.core.tasks.projects import create_batch
 from tests.support.annotators import AnnotationTeam, Worker, good_answers
+from tests.support.app_client import AppClient
 from tests.support.harness import World
 
 
@@ -70,7 +70,7 @@ def test_a_task_is_not_taken_without_the_token_of_the_page(team: AnnotationTeam,
     assert "1 task waiting" in ann.get(team.path).text
 
 
-def test_somebody_elses_task_is_not_there(team: AnnotationTeam, ann: Worker, client: TestClient):
+def test_somebody_elses_task_is_not_there(team: AnnotationTeam, ann: Worker, client: AppClient):
     team.add()
     ann.take()
     bob = team.worker(client, "Bob")
@@ -148,7 +148,7 @@ def test_missing_answers_are_named_by_what_they_are_about(team: AnnotationTeam, 
 
 
 def test_what_was_submitted_stands_in_the_listing(
-    team: AnnotationTeam, ann: Worker, client: TestClient
+    team: AnnotationTeam, ann: Worker, client: AppClient
 ):
     (task_id,) = team.add()
     ann.take()
@@ -178,7 +178,7 @@ def test_undo_brings_the_answers_back(team: AnnotationTeam, ann: Worker):
 
 
 def test_work_on_a_batch_that_was_cancelled_is_not_opened_again_and_says_why(
-    team: AnnotationTeam, ann: Worker, client: TestClient
+    team: AnnotationTeam, ann: Worker, client: AppClient
 ):
     batch = team.write(lambda tx: create_batch(tx, team.project, name="B"))
     team.add(count=2, batch=batch)
@@ -253,7 +253,7 @@ def test_a_flag_leaves_the_task_with_its_holder(team: AnnotationTeam, ann: Worke
 
 
 def test_a_reported_task_is_off_the_queue_for_everybody(
-    team: AnnotationTeam, ann: Worker, client: TestClient
+    team: AnnotationTeam, ann: Worker, client: AppClient
 ):
     team.add()
     ann.take()

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from msgspec import inspect
-from starlette.testclient import TestClient
 
 from plaudit.model.core import PersonRole
 from plaudit.wire.v2.annotation import BasicFile
 from plaudit.wire.v2.task import MessageContent
 from tests.support.annotators import AnnotationTeam
+from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.pages.visible_text import visible_text
@@ -82,7 +82,7 @@ def conversation(content: Callable[[], Any]) -> list[Any]:
     return [make_thread(turns=[turn("one", "a"), turn("two", "a", "b")])]
 
 
-def pages_of(team: AnnotationTeam, client: TestClient, content: list[Any]) -> dict[str, str]:
+def pages_of(team: AnnotationTeam, client: AppClient, content: list[Any]) -> dict[str, str]:
     """The visible text of the three pages on which a task is read."""
     [task_id] = team.add(content)
     mia = team.worker(client, "Mia", role=PersonRole.manager)
@@ -104,7 +104,7 @@ def pages_of(team: AnnotationTeam, client: TestClient, content: list[Any]) -> di
 @pytest.mark.parametrize("scheme", ["https://files.example/", "s3://bucket/"])
 @pytest.mark.parametrize("is_blind", [True, False])
 def test_every_word_of_every_member_is_on_every_page(
-    world: World, client: TestClient, scheme: str, is_blind: bool
+    world: World, client: AppClient, scheme: str, is_blind: bool
 ):
     filling = Filling(scheme)
     team = AnnotationTeam(world, blind=is_blind)
@@ -128,9 +128,7 @@ NOTHING = [{}, {"text": ""}, {"text": " \n\u200b"}, {"chunks": []},
 
 
 @pytest.mark.parametrize("content", NOTHING, ids=range(len(NOTHING)))
-def test_a_response_that_says_nothing_is_said_to_be_empty(
-    world: World, client: TestClient, content
-):
+def test_a_response_that_says_nothing_is_said_to_be_empty(world: World, client: AppClient, content):
     team = AnnotationTeam(world)
 
     pages = pages_of(team, client, one_response(content, {"text": "An answer."}))
@@ -138,7 +136,7 @@ def test_a_response_that_says_nothing_is_said_to_be_empty(
     assert {name: text.count("(empty)") for name, text in pages.items()} == dict.fromkeys(pages, 1)
 
 
-def test_a_text_that_its_chunks_say_again_is_shown_once(world: World, client: TestClient):
+def test_a_text_that_its_chunks_say_again_is_shown_once(world: World, client: AppClient):
     chunks = [{"type": "text", "text": text, "annotations": []} for text in ("One.", "Two.")]
     team = AnnotationTeam(world)
 
@@ -147,7 +145,7 @@ def test_a_text_that_its_chunks_say_again_is_shown_once(world: World, client: Te
     assert {name: text.count("One.") for name, text in pages.items()} == dict.fromkeys(pages, 1)
 
 
-def test_content_of_a_file_that_is_no_text_is_told_by_its_size(world: World, client: TestClient):
+def test_content_of_a_file_that_is_no_text_is_told_by_its_size(world: World, client: AppClient):
     content = base64.b64encode(b"\xff\x00\xff").decode()
     team = AnnotationTeam(world)
 
@@ -157,7 +155,7 @@ def test_content_of_a_file_that_is_no_text_is_told_by_its_size(world: World, cli
 
 
 def test_the_result_of_a_tool_stands_at_the_response_that_asked_for_it(
-    world: World, client: TestClient
+    world: World, client: AppClient
 ):
     messages = [make_message("user", "Q"), make_message("tool_0", "for all", role="function")]
     for name in "ab":
@@ -176,7 +174,7 @@ def test_the_result_of_a_tool_stands_at_the_response_that_asked_for_it(
     assert "after b" in pages["manage"]
 
 
-def test_a_response_that_was_continued_is_shown_once_to_reviewers(world: World, client: TestClient):
+def test_a_response_that_was_continued_is_shown_once_to_reviewers(world: World, client: AppClient):
     turns = [
         make_turn(name, [make_message("user", "Q"), make_message("a", f"said in {name}")])
         for name in ("one", "two")

@@ -77,6 +77,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "cancel_task_on_page": {},
     "fail_task_on_page": {"message": "x"},
     "reopen_task_on_page": {},
+    "see_flags": {"until": "1"},
+    "offer_task_on_page": {},
+    "offer_skipped_on_page": {"after": "0"},
     "make_key": {"mode": "live", "role": "read"},
     "withdraw_key": {"mode": "live"},
     "add_webhook": {"url": "https://93.184.215.14/hook", "every": "yes"},
@@ -92,6 +95,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "receive_file": {"name": "x.jsonl", "format": "v2"},
     "prepare_archive": {"compression": "none"},
     "make_delivery": {"name": "First"},
+    "cancel_import": {},
+    "cancel_archive": {},
+    "cancel_delivery": {},
 }
 """What each page that changes something takes; a new one fails by name until it is told."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.testclient import TestClient
-
 from plaudit.model.core import PersonRole
 from tests.support.annotators import AnnotationTeam, make_content
+from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import World
 from tests.support.pages.visible_text import visible_text
@@ -18,7 +17,7 @@ def asking(prompt: str) -> list[object]:
     return [make_thread(turns=[make_turn(messages=[*messages, make_message("a")])])]
 
 
-def test_a_manager_sees_the_beginning_of_each_prompt(world: World, client: TestClient):
+def test_a_manager_sees_the_beginning_of_each_prompt(world: World, client: AppClient):
     team = AnnotationTeam(world)
     ids = [*team.add(asking(PROMPT)), *team.add(asking("Why?")), *team.add(make_content())]
     mia = team.worker(client, "Mia", role=PersonRole.manager)
@@ -35,7 +34,7 @@ def test_a_manager_sees_the_beginning_of_each_prompt(world: World, client: TestC
     assert "Be kind." not in text
 
 
-def test_a_person_sees_what_the_tasks_in_hand_are_about(world: World, client: TestClient):
+def test_a_person_sees_what_the_tasks_in_hand_are_about(world: World, client: AppClient):
     team = AnnotationTeam(world)
     team.add(asking(PROMPT))
     ann = team.worker(client)

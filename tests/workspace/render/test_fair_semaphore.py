@@ -22,7 +22,7 @@ async def granted(semaphore: FairSemaphore, *wanted: str) -> list[str]:
     order = []
 
     async def call(organization_id: str) -> None:
-        await semaphore.acquire(organization_id)
+        await semaphore.take(organization_id)
         order.append(organization_id)
         await settle()
         semaphore.release(organization_id)
@@ -40,7 +40,7 @@ def test_organizations_take_turns_however_much_one_of_them_asks_for():
 def test_one_permit_is_left_for_another_organization():
     async def run() -> list[bool]:
         semaphore = FairSemaphore(3)
-        calls = [asyncio.create_task(semaphore.acquire(name)) for name in "aaab"]
+        calls = [asyncio.create_task(semaphore.take(name)) for name in "aaab"]
         await settle()
         return [call.done() for call in calls]
 
@@ -51,7 +51,7 @@ def test_calls_with_one_key_have_a_permit_one_after_the_other():
     async def run() -> list[list[bool]]:
         semaphore = FairSemaphore(3)
         calls = [
-            asyncio.create_task(semaphore.acquire("a", key)) for key in (b"page", b"page", b"other")
+            asyncio.create_task(semaphore.take("a", key)) for key in (b"page", b"page", b"other")
         ]
         await settle()
         before = [call.done() for call in calls]
@@ -68,8 +68,8 @@ def test_a_call_that_ends_while_it_waits_takes_no_permit_with_it(is_granted: boo
 
     async def run() -> None:
         semaphore = FairSemaphore(1)
-        await semaphore.acquire("a")
-        gone = asyncio.create_task(semaphore.acquire("b"))
+        await semaphore.take("a")
+        gone = asyncio.create_task(semaphore.take("b"))
         await settle()
         if is_granted:
             semaphore.release("a")
@@ -79,7 +79,7 @@ def test_a_call_that_ends_while_it_waits_takes_no_permit_with_it(is_granted: boo
             semaphore.release("a")
 
         async with asyncio.timeout(10):
-            await semaphore.acquire("c")
+            await semaphore.take("c")
 
     asyncio.run(run())
 
@@ -89,13 +89,13 @@ def test_a_call_is_refused_while_too_many_of_its_organization_wait(monkeypatch):
 
     async def run() -> None:
         semaphore = FairSemaphore(1)
-        await semaphore.acquire("a")
-        waiting = [asyncio.create_task(semaphore.acquire("a")) for _ in range(2)]
-        other = asyncio.create_task(semaphore.acquire("b"))
+        await semaphore.take("a")
+        waiting = [asyncio.create_task(semaphore.take("a")) for _ in range(2)]
+        other = asyncio.create_task(semaphore.take("b"))
         await settle()
         try:
             with pytest.raises(Unavailable):
-                await semaphore.acquire("a")
+                await semaphore.take("a")
         finally:
             for call in (*waiting, other):
                 call.cancel()

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from starlette.testclient import TestClient
 
 from plaudit.core.tasks import lifecycle
 from plaudit.model.core import PersonRole
@@ -22,6 +21,7 @@ from tests.support.annotators import (
     make_content,
     state_of,
 )
+from tests.support.app_client import AppClient
 from tests.support.harness import World
 
 LIKERT = {"at": "t0u1", "key": "likert_value"}
@@ -47,7 +47,7 @@ def answer(worker: Worker, likert: int = 2, key: str = "k1", **more: Any) -> Non
 
 
 def reviewer(
-    team: AnnotationTeam, client: TestClient, name: str = "Rae", role: str = "reviewer"
+    team: AnnotationTeam, client: AppClient, name: str = "Rae", role: str = "reviewer"
 ) -> Worker:
     return team.worker(client, name, role=PersonRole(role))
 
@@ -69,7 +69,7 @@ def decide(who: Worker, verb: str, fixes: Any = (), **more: Any) -> Any:
     return who.call(verb, **(body | more))
 
 
-def delivered(client: TestClient, team: AnnotationTeam, task_id: str) -> dict[str, Any]:
+def delivered(client: AppClient, team: AnnotationTeam, task_id: str) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {team.world.key()}"}
     found = client.get("/v2/task", params={"task_id": task_id}, headers=headers)
     assert found.status_code == 200, found.text
@@ -86,7 +86,7 @@ def words_of(page: str) -> str:
 
 
 def test_what_waits_is_listed_for_reviewers_by_project_and_task(
-    team: AnnotationTeam, client: TestClient
+    team: AnnotationTeam, client: AppClient
 ):
     [task_id] = team.add()
     rae = reviewer(team, client)
@@ -103,7 +103,7 @@ def test_what_waits_is_listed_for_reviewers_by_project_and_task(
     assert "Hello!" in listed
 
 
-def test_each_page_of_a_list_leads_to_the_next(team: AnnotationTeam, client: TestClient):
+def test_each_page_of_a_list_leads_to_the_next(team: AnnotationTeam, client: AppClient):
     ids = team.add(count=53)
     ann, boss = team.worker(client), reviewer(team, client, "Bo", "manager")
     for number in range(53):
@@ -119,7 +119,7 @@ def test_each_page_of_a_list_leads_to_the_next(team: AnnotationTeam, client: Tes
     assert found == ids
 
 
-def test_a_page_of_one_list_is_no_page_of_another(team: AnnotationTeam, client: TestClient):
+def test_a_page_of_one_list_is_no_page_of_another(team: AnnotationTeam, client: AppClient):
     team.add(count=51)
     ann, boss = team.worker(client), reviewer(team, client, "Bo", "manager")
     for number in range(51):
@@ -134,7 +134,7 @@ def test_a_page_of_one_list_is_no_page_of_another(team: AnnotationTeam, client: 
 
 
 def test_everybodys_answers_stand_at_each_question_by_name_disputed_ones_first(
-    world: World, client: TestClient
+    world: World, client: AppClient
 ):
     team = AnnotationTeam(world, overlap=2)
     [task_id] = team.add()
@@ -158,7 +158,7 @@ def test_everybodys_answers_stand_at_each_question_by_name_disputed_ones_first(
 
 
 def test_the_page_of_a_blind_project_says_nothing_of_the_models(
-    team: AnnotationTeam, client: TestClient
+    team: AnnotationTeam, client: AppClient
 ):
     [task_id] = team.add()
     answer(team.worker(client))
@@ -175,7 +175,7 @@ def test_the_page_of_a_blind_project_says_nothing_of_the_models(
 
 
 def test_accepting_delivers_and_leads_to_the_next_task_that_waits(
-    team: AnnotationTeam, client: TestClient
+    team: AnnotationTeam, client: AppClient
 ):
     first, second = team.add(count=2)
     ann, rae = team.worker(client), reviewer(team, client)
@@ -196,7 +196,7 @@ def test_accepting_delivers_and_leads_to_the_next_task_that_waits(
 
 
 def test_a_fix_is_delivered_and_both_values_stand_in_the_history(
-    team: AnnotationTeam, client: TestClient
+    team: AnnotationTeam, client: AppClient
 ):
     [task_id] = team.add()
     answer(team.worker(client))
@@ -215,7 +215,7 @@ def test_a_fix_is_delivered_and_both_values_stand_in_the_history(
 
 
 def test_wrong_fixes_are_named_by_what_they_are_about_and_change_nothing(
-    team: AnnotationTeam, client: TestClient
+    team: AnnotationTeam, client: AppClient
 ):
     [task_id] = team.add()
     answer(team.worker(client))
@@ -230,7 +230,7 @@ def test_wrong_fixes_are_named_by_what_they_are_about_and_change_nothing(
 
 
 def test_a_decision_on_a_page_that_is_no_longer_true_is_refused(
-    team: AnnotationTeam, client: TestClient
+    team: AnnotationTeam, client: AppClient
 ):
     [task_id] = team.add()
     ann, rae = team.worker(client), reviewer(team, client)
@@ -252,7 +252,7 @@ def test_a_decision_on_a_page_that_is_no_longer_true_is_refused(
 
 
 def test_work_goes_back_with_a_comment_that_its_author_reads(
-    team: AnnotationTeam, client: TestClient
+    team: AnnotationTeam, client: AppClient
 ):
     [task_id] = team.add()
     ann, rae = team.worker(client), reviewer(team, client)
@@ -287,7 +287,7 @@ def test_work_goes_back_with_a_comment_that_its_author_reads(
     assert HOSTILE not in unescape(ann.get(ann.at).text)
 
 
-def test_somebody_elses_comment_is_not_shown_to_others(team: AnnotationTeam, client: TestClient):
+def test_somebody_elses_comment_is_not_shown_to_others(team: AnnotationTeam, client: AppClient):
     [task_id, _] = team.add(count=2)
     ann, ben, rae = team.worker(client), team.worker(client, "Ben"), reviewer(team, client)
     answer(ann)
@@ -302,7 +302,7 @@ def test_somebody_elses_comment_is_not_shown_to_others(team: AnnotationTeam, cli
         assert "Only for Ann." not in ben.get(path).text
 
 
-def test_a_completed_task_is_corrected_and_only_then(team: AnnotationTeam, client: TestClient):
+def test_a_completed_task_is_corrected_and_only_then(team: AnnotationTeam, client: AppClient):
     [task_id] = team.add()
     answer(team.worker(client))
     rae = reviewer(team, client)
@@ -327,7 +327,7 @@ def test_a_completed_task_is_corrected_and_only_then(team: AnnotationTeam, clien
 
 
 def test_what_was_reported_is_for_managers_who_confirm_or_dismiss_it(
-    team: AnnotationTeam, client: TestClient
+    team: AnnotationTeam, client: AppClient
 ):
     first, second = team.add(count=2)
     ann, rae = team.worker(client), reviewer(team, client)
@@ -361,7 +361,7 @@ def test_what_was_reported_is_for_managers_who_confirm_or_dismiss_it(
 
 
 def test_another_organization_sees_and_changes_nothing(
-    world: World, team: AnnotationTeam, client: TestClient
+    world: World, team: AnnotationTeam, client: AppClient
 ):
     [task_id] = team.add()
     answer(team.worker(client))
@@ -384,7 +384,7 @@ def test_another_organization_sees_and_changes_nothing(
 
 
 def test_a_task_of_one_project_is_not_found_in_another(
-    world: World, team: AnnotationTeam, client: TestClient
+    world: World, team: AnnotationTeam, client: AppClient
 ):
     [task_id] = team.add()
     answer(team.worker(client))
@@ -393,7 +393,7 @@ def test_a_task_of_one_project_is_not_found_in_another(
     assert reviewer(team, client).get(path_of(other, task_id)).status_code == 404
 
 
-def test_a_task_with_any_id_has_a_page(world: World, team: AnnotationTeam, client: TestClient):
+def test_a_task_with_any_id_has_a_page(world: World, team: AnnotationTeam, client: AppClient):
     task_id = 'a/b ?#"%é<'
     threads = convert(make_content(), list[Thread])
 
@@ -412,7 +412,7 @@ def test_a_task_with_any_id_has_a_page(world: World, team: AnnotationTeam, clien
     assert delivered(client, team, task_id)["status"] == "completed"
 
 
-def test_hostile_answers_and_names_are_shown_as_text(team: AnnotationTeam, client: TestClient):
+def test_hostile_answers_and_names_are_shown_as_text(team: AnnotationTeam, client: AppClient):
     [task_id] = team.add()
     answers = good_answers()
     answers[-1]["value"] = HOSTILE + " @Response 1 @Response 2"
@@ -425,7 +425,7 @@ def test_hostile_answers_and_names_are_shown_as_text(team: AnnotationTeam, clien
     assert HOSTILE in unescape(page)
 
 
-def test_every_decision_is_in_the_audit_log(team: AnnotationTeam, client: TestClient):
+def test_every_decision_is_in_the_audit_log(team: AnnotationTeam, client: AppClient):
     [task_id] = team.add()
     answer(team.worker(client))
     rae = reviewer(team, client)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
@@ -44,6 +45,14 @@ def client_network(
         return host
     prefix = prefixes[0] if address.version == 4 else prefixes[1]
     return str(ip_network((str(address), prefix), strict=False))
+
+
+@lru_cache(maxsize=10_000)
+def untrusted_network(host: str, trusted: tuple[IPv4Network | IPv6Network, ...]) -> str | None:
+    """Network of a peer as `client_network` names it; None for a trusted proxy or no address."""
+    if not host or _is_in(host, trusted):
+        return None
+    return client_network({"client": (host, 0), "headers": []}, ())
 
 
 def peer_address(scope: Any) -> str:

@@ -1,8 +1,8 @@
-"""Prometheus metrics: requests, their durations, and webhook attempts."""
+"""Prometheus metrics: requests, their durations, webhook attempts, and stalls of the loop."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -10,6 +10,7 @@ from plaudit.core.webhooks.sender import AttemptEnd
 from plaudit.settings import metrics_folder
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+STALL_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
@@ -37,6 +38,32 @@ class Metrics:
             ("outcome", "state"),
             registry=self._registry,
         )
+        self._stall_seconds = Histogram(
+            "plaudit_loop_stall_seconds",
+            "Times of 10 ms and more for which the event loop did not turn.",
+            buckets=STALL_BUCKETS,
+            registry=self._registry,
+        )
+        self._longest_stall = Gauge(
+            "plaudit_loop_stall_max_seconds",
+            "Longest time of the last five minutes for which the event loop did not turn.",
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+        self._stalls = Counter(
+            "plaudit_loop_stalls",
+            "Steps that held the event loop for 50 ms or longer, by what held it.",
+            ("operation",),
+            registry=self._registry,
+        )
+        self._step_cpu = Gauge(
+            "plaudit_step_cpu_max_seconds",
+            "Most CPU that one step on the event loop took since the start, from 10 ms on.",
+            ("operation",),
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+        self._step_maxima: dict[str, float] = {}
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
@@ -55,6 +82,24 @@ class Metrics:
     def observe_attempt(self, attempt: AttemptEnd) -> None:
         """Count a webhook attempt by its outcome and the message's state after it."""
         self._attempts.labels(attempt.result.outcome.value, attempt.state or "lost").inc()
+
+    def observe_stall(self, seconds: float) -> None:
+        """Count a time for which the event loop did not turn."""
+        self._stall_seconds.observe(seconds)
+
+    def set_longest_stall(self, seconds: float) -> None:
+        """Set the longest time of the last minutes for which the event loop did not turn."""
+        self._longest_stall.set(seconds)
+
+    def count_stall(self, operation: str) -> None:
+        """Count a step that held the event loop too long, by its operation."""
+        self._stalls.labels(operation).inc()
+
+    def observe_step(self, operation: str, cpu_s: float) -> None:
+        """Keep the most CPU seconds that a step of the operation took."""
+        if cpu_s > self._step_maxima.get(operation, 0.0):
+            self._step_maxima[operation] = cpu_s
+            self._step_cpu.labels(operation).set(cpu_s)
 
     def text(self) -> bytes:
         """Metrics in Prometheus' text format, summed over all serving processes."""

@@ -19,8 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plaudit.api.http import problems
 from plaudit.api.http.client_address import client_network
+from plaudit.api.http.connections import ConnectionLimits
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.operation import COMMON_HEADERS, JSON, Response, Services, respond
+from plaudit.api.http.stall_meter import StallMeter, Steps
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import rate_limits
 from plaudit.core.common.rate_limits import RateLimits
@@ -55,6 +57,7 @@ class Edge:
         inner: ASGIApp,
         services: Services,
         metrics: Metrics,
+        meter: StallMeter,
         *,
         open_paths: re.Pattern[str],
         stream_paths: re.Pattern[str],
@@ -65,6 +68,7 @@ class Edge:
         self._inner = inner
         self._services = services
         self._metrics = metrics
+        self._meter = meter
         self._is_open = open_paths.fullmatch
         self._is_stream = stream_paths.fullmatch
         self._show_problem = show_problem
@@ -75,8 +79,24 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            # The state of a server's lifespan is handed to its protocol for each connection.
+            trusted = self._services.settings.trusted_proxies
+            scope.get("state", {})["connections"] = ConnectionLimits(trusted)
             await self._inner(scope, receive, send)
             return
+
+        def note_step(seconds: float, cpu_s: float) -> None:
+            self._meter.note(
+                scope.get("plaudit.operation", "none"),
+                seconds,
+                cpu_s,
+                method=scope["method"],
+                request_id=scope["plaudit.request_id"],
+            )
+
+        await Steps(self._answer(scope, receive, send), note_step)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         request_id = scope["plaudit.request_id"] = _request_id(headers.get(b"x-request-id"))
@@ -87,6 +107,7 @@ class Edge:
         is_long = is_stream or self._is_long(scope["path"]) is not None
         seconds_max = STREAM_SECONDS_MAX if is_long else REQUEST_SECONDS_MAX
         outcome: dict[str, Any] = {"status": 0, "bytes": 0}
+        limit = asyncio.timeout(seconds_max)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -101,10 +122,13 @@ class Edge:
                 response_headers.extend(pair for pair in COMMON_HEADERS if pair[0] not in names)
             else:
                 outcome["bytes"] += len(message.get("body", b""))
+                if not is_long and message.get("more_body"):
+                    # A long response has as much time for each of its pieces.
+                    limit.reschedule(asyncio.get_running_loop().time() + seconds_max)
             await send(message)
 
         try:
-            async with asyncio.timeout(seconds_max):
+            async with limit:
                 await self._serve(scope, receive, send_with_headers, headers, is_stream=is_stream)
         except Exception as exc:
             problem = self._problem(exc, request_id)

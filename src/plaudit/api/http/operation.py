@@ -8,7 +8,7 @@ transaction, one per request; in it the Idempotency-Key is honoured and the audi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
@@ -18,15 +18,23 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from plaudit import json_guard
-from plaudit.api.http.bodies import read_body, refuse_encoding
+from plaudit.api.http import allocator
+from plaudit.api.http.bodies import (
+    SMALL_BODY,
+    BodyLimit,
+    BodyPool,
+    read_json,
+    refuse_encoding,
+    refuse_length,
+)
 from plaudit.api.http.parameters import NoQuery, decode
-from plaudit.api.http.streams import Stream
+from plaudit.api.http.streams import WHOLE_BYTES_MAX, Stream, cut_pieces
 from plaudit.core.common import audit, idempotency
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.errors import Forbidden, MethodNotAllowed, NotFound, Problem
 from plaudit.model.core import Actor, Caller, Role
-from plaudit.settings import BODY_BYTES_MAX, Settings
+from plaudit.settings import STREAM_BYTES_MAX, Settings
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.wire.v2.parse import convert
@@ -56,6 +64,7 @@ class Services:
         self.http_client = HttpClient(settings.egress_allow)
         self.db: Database
         self.objects = BlobStore(settings.attachments_location)
+        self.bodies = BodyPool()
         self.wake: Callable[[], None] = _do_nothing
         """Wakes this process's worker, if it has one, to look for due webhook messages."""
 
@@ -109,6 +118,21 @@ class WriteContext(Struct):
             detail=detail,
         )
 
+    async def note_many(
+        self, object_kind: str, object_ids: Sequence[str], *, project_key: int
+    ) -> None:
+        """Add an audit entry without detail for each of several objects that were changed."""
+        self.noted += len(object_ids)
+        await audit.record_many(
+            self.tx,
+            self.environment_id,
+            self.actor,
+            self.action,
+            object_kind,
+            object_ids,
+            project_key=project_key,
+        )
+
 
 class Response(Struct):
     """A response other than a struct sent as JSON with status 200."""
@@ -135,6 +159,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     query: type[Struct] = NoQuery
     body: type[Struct] | None = None
     """JSON body of a writing operation; its handler is `(call, body, context)`."""
+    body_limit: BodyLimit = SMALL_BODY
+    """Limit of the JSON body; a streamed one has STREAM_BYTES_MAX."""
     before: Callable[[Any, Any], Awaitable[Any]] | None = None
     """Called with call and body before the transaction begins, for slow work such as DNS.
 
@@ -203,9 +229,11 @@ class Endpoint:
         if operation.body is not None:
             answer: Any = await self._write(call, operation.body)
         else:
+            if operation.streams:
+                refuse_length(dict(scope["headers"]), STREAM_BYTES_MAX)
             answer = await operation.handler(call)
         if type(answer) is list:
-            await respond(send, 200, b"".join(answer), JSON)
+            await respond(send, 200, answer, JSON)
         elif type(answer) is Response:
             await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
         elif type(answer) is Stream:
@@ -218,17 +246,20 @@ class Endpoint:
         operation, scope = self.operation, call.scope
         headers = dict(scope["headers"])
         refuse_encoding(headers)
-        raw = await read_body(call.receive, BODY_BYTES_MAX)
-        value = json_guard.check(raw or b"{}")
-        if not kind.__struct_config__.forbid_unknown_fields:
-            refuse_misspelt(value, kind)
-        body = convert(value, kind)
+        refuse_length(headers, operation.body_limit.bytes_max)
+        raw = await read_json(call.receive, operation.body_limit)
+        hashed = (operation.operation_id.encode(), scope["path"].encode(), scope["query_string"])
+
+        def parse() -> tuple[Any, bytes]:
+            value = json_guard.check(raw or b"{}")
+            if not kind.__struct_config__.forbid_unknown_fields:
+                refuse_misspelt(value, kind)
+            return convert(value, kind), idempotency.hash_request(*hashed, raw)
+
+        body, request_hash = await self._services.bodies.run(len(raw), parse)
         idem_key = idempotency_key(headers)
         if operation.before is not None:
             call.prepared = await operation.before(call, body)
-        request_hash = idempotency.hash_request(
-            operation.operation_id.encode(), scope["path"].encode(), scope["query_string"], raw
-        )
 
         async def work(tx: Transaction) -> tuple[bytes, bool]:
             context = WriteContext(
@@ -303,16 +334,28 @@ def path_parts(scope: Scope) -> dict[str, str]:
 async def respond(
     send: Send,
     status: int,
-    body: bytes,
+    body: bytes | list[bytes],
     content_type: str,
     headers: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
-    """Send a complete response with its Content-Type and Content-Length."""
-    start = [
-        (b"content-type", content_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-    ]
+    """Send a complete response, given whole or in parts, with Content-Type and Content-Length.
+
+    A response over WHOLE_BYTES_MAX goes out in pieces at the client's pace; its parts are emptied.
+    """
+    parts = [body] if isinstance(body, bytes) else body
+    size = sum(map(len, parts))
+    start = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % size)]
     await send(
         {"type": "http.response.start", "status": status, "headers": start + (headers or [])}
     )
-    await send({"type": "http.response.body", "body": body})
+    if size <= WHOLE_BYTES_MAX:
+        whole = body if isinstance(body, bytes) else b"".join(parts)
+        await send({"type": "http.response.body", "body": whole})
+        return
+    del body
+    try:
+        for piece in cut_pieces(parts):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        allocator.return_memory_soon()

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
+import fcntl
 import re
 import secrets
+import socket
+import struct
+import termios
+from array import array
+from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from plaudit.api.http import problems
+from plaudit.api.http.connections import SWEEP_S, ConnectionLimits, Phase
 from plaudit.api.http.operation import COMMON_HEADERS
-from plaudit.errors import BadRequest, HeaderTooLarge, Problem, Unavailable
-from plaudit.settings import CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_MAX
+from plaudit.errors import BadRequest, HeaderTooLarge, Problem
+from plaudit.settings import (
+    BYTES_PER_SECOND_MIN,
+    DRAIN_SECONDS_MAX,
+    HEADER_BYTES_MAX,
+    HEADER_SECONDS_MAX,
+    IDLE_SECONDS_MAX,
+    LINGER_SECONDS_MAX,
+    PIPELINED_MAX,
+    RATE_WINDOW_S,
+    STREAM_SECONDS_MAX,
+)
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
 """Host header: a name or address, and perhaps a port (RFC 9110, section 7.2)."""
+
+UNSENT_BYTES_MAX = 512 * 1024
+"""Bytes of answers that the kernel takes before they can be sent; else 4 MB for each peer."""
+
+_NO_LINGERING = struct.pack("ii", 1, 0)
 
 INTERIM = b"HTTP/1.1 100 "
 """First bytes of an interim response; it must be sent at once, because the client waits."""
@@ -33,18 +54,25 @@ class OneWrite:
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self._buffered: bytes | None = None
+        self._written_bytes = 0
         self.is_closing = transport.is_closing
         self.get_extra_info = transport.get_extra_info
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def write(self, data: bytes) -> None:
-        """Send `data`, or buffer it if nothing is buffered."""
+    def write(self, data: bytes | memoryview) -> None:
+        """Send `data`, or buffer it if nothing is buffered; a view is a piece of a long body.
+
+        Does nothing on a closed connection.
+        """
+        if self.is_closing():
+            return
+        self._written_bytes += len(data)
         if self._buffered is not None:
             buffered, self._buffered = self._buffered, None
             self._transport.writelines((buffered, data))
-        elif data.startswith(INTERIM):
+        elif isinstance(data, memoryview) or data.startswith(INTERIM):
             self._transport.write(data)
         else:
             self._buffered = data
@@ -60,40 +88,85 @@ class OneWrite:
         self.flush()
         self._transport.close()
 
+    def abort(self) -> None:
+        """End the connection at once; what the kernel still held for the peer is given up too.
+
+        Closed as usual, the kernel would go on offering it for minutes.
+        """
+        with suppress(OSError, AttributeError):
+            self.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING
+            )
+        self._transport.abort()
+
+    def taken_bytes(self) -> int:
+        """Bytes that the peer has acknowledged; those the kernel took, where it does not tell.
+
+        A slow reader frees the kernel's buffer in steps of megabytes, and acknowledges in small
+        ones.
+        """
+        unsent = array("i", [0])
+        # A closed socket has no descriptor, and some systems do not tell.
+        with suppress(OSError, ValueError, AttributeError):
+            fcntl.ioctl(self.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unsent, True)
+        buffered: int = self._transport.get_write_buffer_size()
+        return self._written_bytes - buffered - unsent[0]
+
 
 class EdgeProtocol(HttpToolsProtocol):
-    """HTTP protocol with limits on a head's size and duration, and JSON errors for bad HTTP.
+    """HTTP protocol with limits on heads, on slow peers, and on connections; errors are JSON.
 
     A head's size is the parsed bytes, and while it is incomplete the received bytes as well. A
     request names its host exactly once, HTTP/1.0 at most once (RFC 9112, section 3.2).
     """
 
+    phase = Phase.waiting
+    since = 0.0
+    _limits: ConnectionLimits
     _parsed_bytes = 0
     _received_bytes = 0
+    _body_bytes = 0
     _heads = 0
     _is_in_head = True
+    _has_begun = False
+    """True once the first byte of the current head has come."""
     _is_refused = False
     _refusal: Problem | None = None
     _fault: str | None = None
-    _head_timer: asyncio.TimerHandle | None = None
+    _mark = 0
+    """Bytes that the peer had sent of a body, or taken of an answer, at `_mark_time`."""
+    _mark_time = 0.0
+
+    @property
+    def host(self) -> str:
+        """Address of the peer, empty if it has none."""
+        return "" if self.client is None else self.client[0]
+
+    @property
+    def is_known(self) -> bool:
+        """True if the latest request had a valid key or session."""
+        scope: Any = {} if self.cycle is None else self.cycle.scope
+        return any(scope.get(name) is not None for name in ("plaudit.caller", "plaudit.user"))
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
-        if len(self.connections) > CONNECTIONS_MAX:
-            self._refuse(Unavailable("too many connections; try again in a moment"))
-            return
-        self._expect_head()
+        with suppress(OSError, AttributeError):  # a transport without a socket, or a system without
+            transport.get_extra_info("socket").setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX
+            )
+        self.since = self.loop.time()
+        self._limits = self.app_state["connections"]
+        if (problem := self._limits.admit(self)) is not None:
+            self._refuse(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
+        self._limits.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
         heads_before, was_in_head = self._heads, self._is_in_head
-        if self._is_in_head and self._head_timer is None:
-            self._expect_head()
         super().data_received(data)
         if self._is_in_head and not self._is_refused:
             # In a packet that also ended another head or body, this head's share is unknown;
@@ -102,6 +175,52 @@ class EdgeProtocol(HttpToolsProtocol):
             self._received_bytes += len(data) if is_all_head else 0
             if self._received_bytes > HEADER_BYTES_MAX:
                 self._refuse(HeaderTooLarge())
+        self._settle()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._settle()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._settle()
+
+    def shutdown(self) -> None:
+        """End the connection after the current answer, and in time whatever the peer does."""
+        super().shutdown()
+        self.loop.call_later(DRAIN_SECONDS_MAX - 1, self.transport.abort)
+
+    def check(self, now: float) -> None:
+        """End the connection if its peer is too slow; `now` is the loop's time."""
+        self._settle()
+        seconds = now - self.since
+        if self.phase is Phase.lingering:
+            if seconds > LINGER_SECONDS_MAX - SWEEP_S:
+                self.transport.close()
+        elif self.phase is Phase.body:
+            if self.flow.read_paused or self.cycle.waiting_for_100_continue:
+                self._mark_time = now  # the peer waits for us
+            elif self._is_slow(now):
+                self._refuse(BadRequest("the request's body did not arrive in time"))
+        elif self.phase is Phase.unread:
+            if self._is_slow(now) or seconds >= STREAM_SECONDS_MAX:
+                self.transport.abort()
+        elif self.phase is not Phase.serving:
+            self._check_wait(seconds)
+
+    def end(self) -> None:
+        """End the connection at once, to make room for another one."""
+        self._is_refused = True
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._has_begun = True
+        if self._heads:
+            self.since = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -113,10 +232,15 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._require_host()
+        if len(self.pipeline) >= PIPELINED_MAX:
+            self._fail(f"at most {PIPELINED_MAX} requests may wait for the answer to another one")
         self._heads += 1
-        self._is_in_head = False
-        self._stop_timer()
+        self._is_in_head = self._has_begun = False
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -125,9 +249,10 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.transport.flush()  # type: ignore[attr-defined]
-        if self._refusal is not None:
+        if self._refusal is not None and not self.pipeline:
             self._send_refusal(self._refusal)
         super().on_response_complete()
+        self._settle()
 
     def send_400_response(self, msg: str) -> None:
         is_long = self._parsed_bytes > HEADER_BYTES_MAX
@@ -138,36 +263,68 @@ class EdgeProtocol(HttpToolsProtocol):
         hosts = [value for name, value in self.headers if name == b"host"]
         is_old = self.parser.get_http_version() == "1.0"
         if len(hosts) > 1 or not (hosts or is_old) or not all(map(_HOST.fullmatch, hosts)):
-            self._fault = "a request has one Host header, with a host and perhaps a port"
-            raise ValueError(self._fault)  # ends the parsing; see send_400_response
+            self._fail("a request has one Host header, with a host and perhaps a port")
+
+    def _fail(self, fault: str) -> NoReturn:
+        self._fault = fault
+        raise ValueError(fault)  # ends the parsing; see send_400_response
 
     def _count(self, size: int) -> None:
         self._parsed_bytes += size
         if self._parsed_bytes > HEADER_BYTES_MAX:
             raise ValueError("the head is too long")  # ends the parsing; see send_400_response
 
-    def _expect_head(self) -> None:
-        self._stop_timer()
-        self._head_timer = self.loop.call_later(HEADER_SECONDS_MAX, self._give_up)
-
-    def _give_up(self) -> None:
-        self._head_timer = None
-        if self._received_bytes or self._parsed_bytes:
+    def _check_wait(self, seconds: float) -> None:
+        is_late = seconds >= HEADER_SECONDS_MAX
+        if self._has_begun and is_late:
             self._refuse(BadRequest("the request's head did not arrive in time"))
-        elif not self.transport.is_closing() and self._is_idle():
+        elif seconds >= IDLE_SECONDS_MAX or (is_late and not self._heads):
             self.transport.close()
+
+    def _is_slow(self, now: float) -> bool:
+        """True at the end of a window in which the peer sent or took fewer bytes than it must."""
+        if now - self._mark_time < RATE_WINDOW_S:
+            return False
+        moved = self._moved_bytes()
+        is_slow = moved - self._mark < BYTES_PER_SECOND_MIN * RATE_WINDOW_S
+        self._mark, self._mark_time = moved, now
+        return is_slow
+
+    def _moved_bytes(self) -> int:
+        if self.phase is Phase.body:
+            return self._body_bytes
+        taken: int = self.transport.taken_bytes()  # type: ignore[attr-defined]
+        return taken
+
+    def _settle(self) -> None:
+        """Note the phase that the connection is in now."""
+        phase = self._current_phase()
+        if phase is self.phase:
+            return
+        self._limits.move(self, phase)
+        self.since = self._mark_time = self.loop.time()
+        if phase in (Phase.body, Phase.unread):
+            self._mark = self._moved_bytes()
+
+    def _current_phase(self) -> Phase:
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            return Phase.unread
+        is_idle = self._is_idle()
+        if is_idle and not self._is_in_head:
+            return Phase.lingering
+        if self.flow.write_paused:
+            return Phase.unread
+        if not self._is_in_head:
+            return Phase.body
+        if not is_idle:
+            return Phase.serving
+        return Phase.resting if self.is_known else Phase.waiting
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
     def _refuse(self, problem: Problem) -> None:
         """Refuse further requests on this connection, after the current response."""
-        self._stop_timer()
         self._is_refused = True
         if self._is_idle():
             self._send_refusal(problem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,37 @@ from plaudit.errors import RangeNotSatisfiable
 _RANGE = re.compile(r"bytes[ \t]*=[ \t]*(\d{0,18})[ \t]*-[ \t]*(\d{0,18})[ \t]*", re.ASCII | re.I)
 _UNSAFE = re.compile(r"[^ !#$&\'()+,.0-9;=@A-Z\[\]^_`a-z{}~-]")
 _ATTRIBUTE_CHARACTERS = "!#$&+.^_`|~"
+
+
+WHOLE_BYTES_MAX = 4 * 1024 * 1024
+"""Bytes of a response that is joined and sent at once."""
+
+PIECE_BYTES = 1024 * 1024
+
+
+def cut_pieces(parts: list[bytes]) -> Iterator[bytes | memoryview]:
+    """Cut the parts of a long response into pieces of at most PIECE_BYTES, and empty the list.
+
+    Long parts are not copied, short neighbours are joined; what was sent is no longer held.
+    """
+    short: list[bytes] = []
+    size = 0
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        if short and size + len(part) > PIECE_BYTES:
+            yield b"".join(short)
+            short, size = [], 0
+        if len(part) <= PIECE_BYTES:
+            short.append(part)
+            size += len(part)
+            continue
+        view = memoryview(part)
+        del part
+        for start in range(0, len(view), PIECE_BYTES):
+            yield view[start : start + PIECE_BYTES]
+    if short:
+        yield b"".join(short)
 
 
 class Stream(Struct):

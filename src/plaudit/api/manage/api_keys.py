@@ -73,8 +73,8 @@ OPERATIONS = (
         body=CreateKey,
         kept=_without_text,
         summary="Make an API key",
-        description="Of the world that the calling key opens, with its role or one below. The "
-        "answer is the only place where the key's text ever stands: repeated under the same "
+        description="Of the environment that the calling key opens, with its role or one below. "
+        "The answer is the only place where the key's text ever stands: repeated under the same "
         "`Idempotency-Key`, the request is answered without it. Revoke that key then, and make "
         "another one.",
         answer=CreatedApiKey,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
 
+from plaudit.api.http.bodies import LARGE_BODY
 from plaudit.api.http.operation import Call, Operation, WriteContext, idempotency_key
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.openapi import examples_datasets as examples
@@ -15,9 +17,9 @@ from plaudit.core.datasets.datasets import AttachedFile, NewTask
 from plaudit.core.deliveries import schemas
 from plaudit.errors import InvalidContent, Unavailable
 from plaudit.model.core import Role
+from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.datasets import attachments as attachments_store
 from plaudit.store.deliveries import schemas as schemas_store
-from plaudit.store.engine.engine import Transaction
 from plaudit.wire.manage.datasets import (
     CreateDataset,
     CreateDatasetDelivery,
@@ -31,6 +33,9 @@ from plaudit.wire.manage.datasets import (
     SchemaList,
 )
 from plaudit.wire.v2 import datasets as wire
+
+_LOOKED_UP_AT_ONCE = 250
+"""Ids that are looked up in one step on the event loop."""
 
 _KEPT = "plaudit.kept"
 """Key in the request's scope of the list of NewTask whose files are stored already."""
@@ -61,20 +66,25 @@ async def keep_files(call: Call[NoQuery], body: CreateDatasetDelivery) -> None:
         if idem_key is not None and await idempotency.is_used(tx, environment_id, idem_key):
             return
         dataset = await datasets.get_dataset(tx, environment_id, call.path["dataset_id"])
-        prepared = [
-            await _prepared(tx, environment_id, task, f"/tasks/{number}")
-            for number, task in enumerate(body.tasks)
+    uploads = await _find_uploads(call, body)
+    prepared = await services.bodies.run_in_thread(
+        lambda: [
+            _prepared(uploads, task, f"/tasks/{number}") for number, task in enumerate(body.tasks)
         ]
-        task_ids = _task_ids(body)
-        await datasets.require_unused(tx, dataset, body.name, task_ids)
-    call.scope[_KEPT] = [
-        NewTask(
-            task.task_id,
-            task.response,
-            tuple([await _stored(call, file) for file in files]),
-        )
-        for task, files in zip(body.tasks, prepared, strict=True)
-    ]
+    )
+    task_ids = _task_ids(body)
+    for start in range(0, max(1, len(task_ids)), _LOOKED_UP_AT_ONCE):
+        async with services.db.read() as tx:
+            chunk = task_ids[start : start + _LOOKED_UP_AT_ONCE]
+            await datasets.require_unused(tx, dataset, body.name, chunk)
+        await asyncio.sleep(0)
+    kept = []
+    for task, files in zip(body.tasks, prepared, strict=True):
+        stored = tuple([await _stored(call, file) for file in files])
+        kept.append(NewTask(task.task_id, task.response, stored))
+        if files:
+            await asyncio.sleep(0)
+    call.scope[_KEPT] = kept
 
 
 async def create_dataset_delivery(
@@ -105,6 +115,13 @@ async def create_dataset_delivery(
     )
 
 
+async def check_schema(call: Call[NoQuery], body: CreateSchema) -> bytes:
+    """Check a schema's JSON before the transaction, where it holds nobody up."""
+    return await call.services.bodies.run_in_thread(
+        lambda: schemas.checked_json(body.json, structure_max=LARGE_BODY.structure_max)
+    )
+
+
 async def create_schema(
     call: Call[NoQuery], body: CreateSchema, context: WriteContext
 ) -> wire.SchemaAnswer:
@@ -113,7 +130,7 @@ async def create_schema(
         context.tx,
         context.environment_id,
         name=body.name,
-        json=body.json,
+        json=call.prepared,
         actor_id=context.actor.id,
     )
     await context.note("schema", schema.schema_id)
@@ -123,7 +140,7 @@ async def create_schema(
 async def list_schemas(call: Call[NoQuery]) -> SchemaList:
     """GET /manage/v1/schemas: list all schemas without their JSON text."""
     async with call.services.db.read() as tx:
-        rows = await schemas_store.list_schemas(tx, call.caller.environment_id)
+        rows = await schemas_store.list_schemas(tx, call.caller.environment_id, with_text=False)
     schemas_with_text = [msgspec.structs.asdict(wire.schema(row)) for row in rows]
     return SchemaList(
         schemas=[
@@ -153,9 +170,22 @@ class _File(msgspec.Struct, frozen=True):
     uploaded: AttachedFile | None = None
 
 
-async def _prepared(
-    tx: Transaction, environment_id: str, task: NewDatasetTask, pointer: str
-) -> list[_File]:
+async def _find_uploads(
+    call: Call[NoQuery], body: CreateDatasetDelivery
+) -> dict[str, AttachmentRow]:
+    """Uploaded attachments that the tasks name, by id; unknown ones are left out."""
+    wanted = list({file.upload for task in body.tasks for file in task.attachments if file.upload})
+    found: dict[str, AttachmentRow] = {}
+    for start in range(0, len(wanted), _LOOKED_UP_AT_ONCE):
+        async with call.services.db.read(snapshot=False) as tx:
+            found |= await attachments_store.find_attachments(
+                tx, call.caller.environment_id, wanted[start : start + _LOOKED_UP_AT_ONCE]
+            )
+        await asyncio.sleep(0)
+    return found
+
+
+def _prepared(uploads: dict[str, AttachmentRow], task: NewDatasetTask, pointer: str) -> list[_File]:
     """Check the files of a task against its limits; raises InvalidContent below `pointer`."""
     files = []
     for number, requested in enumerate(task.attachments):
@@ -169,7 +199,7 @@ async def _prepared(
             continue
         if requested.name is not None or requested.mime_type is not None:
             raise InvalidContent("an upload has its name and type already", pointer=at)
-        row = await attachments_store.find_attachment(tx, environment_id, requested.upload or "")
+        row = uploads.get(requested.upload or "")
         if row is None:
             raise InvalidContent("there is no such upload", pointer=f"{at}/upload")
         public_id = requested.id or row.attachment_id
@@ -243,6 +273,7 @@ OPERATIONS = (
         tag="Datasets",
         role=Role.write,
         body=CreateDatasetDelivery,
+        body_limit=LARGE_BODY,
         body_example=examples.CREATE_DELIVERY,
         answer=CreatedDatasetDelivery,
         answer_description="The delivery, and the ids of its tasks and files.",
@@ -254,11 +285,13 @@ OPERATIONS = (
         path="/manage/v1/schemas",
         method="POST",
         handler=create_schema,
+        before=check_schema,
         summary="Keep a schema of deliveries",
         description="The JSON Schema is kept as the text that is given; an object becomes text.",
         tag="Datasets",
         role=Role.write,
         body=CreateSchema,
+        body_limit=LARGE_BODY,
         body_example=examples.CREATE_SCHEMA,
         answer=wire.SchemaAnswer,
         answer_description="The schema.",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
+from plaudit.api.http.bodies import BodyLimit
 from plaudit.api.http.operation import Call, Operation, WriteContext, idempotency_key
 from plaudit.api.http.parameters import IntRange, NoQuery, Text
 from plaudit.api.openapi import examples
@@ -20,6 +21,7 @@ from plaudit.core.deliveries.reports import ReportQuery
 from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project
 from plaudit.errors import Unavailable
 from plaudit.model.core import ProjectRow, Role
+from plaudit.settings import BODY_BYTES_MAX
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 
@@ -198,6 +200,7 @@ OPERATIONS = (
         tag="Deliveries",
         role=Role.write,
         body=wire.CreateDelivery,
+        body_limit=BodyLimit(BODY_BYTES_MAX, 3 * DELIVERY_TASKS_MAX),
         body_example=examples.CREATE_DELIVERY,
         answer=wire.DeliveryRecord,
         answer_description="The delivery.",

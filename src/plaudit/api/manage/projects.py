@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import Call, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import declare
@@ -120,6 +121,7 @@ OPERATIONS = (
         role=Role.admin,
         handler=create_project,
         body=CreateProject,
+        body_limit=TEXT_BODY,
         summary="Create a project",
         description="Its name is new in the organization, and so is its `id` where one is given, "
         "else 409. `form` is what annotators are asked, or the name of a preset such as "
@@ -152,6 +154,7 @@ OPERATIONS = (
         role=Role.admin,
         handler=change_project,
         body=ChangeProject,
+        body_limit=TEXT_BODY,
         summary="Change a project",
         description="What is absent stays as it is, what is null is taken away. Changes of other "
         "fields at the same moment are kept.",

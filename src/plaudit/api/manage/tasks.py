@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from plaudit.api.http.bodies import read_lines, read_pieces, refuse_encoding
+from plaudit.api.http.bodies import LARGE_BODY, read_lines, read_pieces, refuse_encoding
 from plaudit.api.http.operation import REPLAYED, Call, Response, WriteContext, idempotency_key
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.manage.common import declare
 from plaudit.api.openapi import examples
+from plaudit.core.labeling import task_notes
 from plaudit.core.outbound.callback_urls import check_callback
 from plaudit.core.tasks import lifecycle, listing
 from plaudit.core.tasks.bulk_upload import BulkUpload
@@ -18,7 +19,7 @@ from plaudit.errors import InvalidContent, NotFound
 from plaudit.model.core import Role, StoredTask
 from plaudit.settings import BODY_BYTES_MAX, STREAM_BYTES_MAX
 from plaudit.store.tasks import tasks
-from plaudit.store.tasks.projects import find_project
+from plaudit.store.tasks.projects import find_project, find_project_by_key
 from plaudit.wire.manage.resources import (
     CompleteTask,
     FailTask,
@@ -61,6 +62,8 @@ async def upload_tasks(call: Call[NoQuery]) -> Response:
         idem_key=idem_key,
         scope=call.scope["path"].encode(),
         check_callback=check,
+        structure_max=LARGE_BODY.structure_max,
+        parse=services.bodies.run,
     )
     async for line in read_lines(read_pieces(call.receive, STREAM_BYTES_MAX), BODY_BYTES_MAX):
         await upload.add(line)
@@ -104,6 +107,15 @@ async def reopen_task(call: Call[NoQuery], body: Nothing, context: WriteContext)
     """POST /manage/v1/tasks/{task_id}/reopen: make a completed task pending again."""
     task = await _get_task(call, context)
     await lifecycle.reopen_task(context.tx, context.environment_id, task)
+    return await _record_move(call, context, task)
+
+
+async def offer_task(call: Call[NoQuery], body: Nothing, context: WriteContext) -> Response:
+    """POST /manage/v1/tasks/{task_id}/offer: offer a task again that everybody skipped."""
+    task = await _get_task(call, context)
+    project = await find_project_by_key(context.tx, context.environment_id, task.project_key)
+    assert project is not None, "a task's project is never deleted"
+    await task_notes.offer_task_again(context.tx, project, task, call.caller.key_id)
     return await _record_move(call, context, task)
 
 
@@ -184,6 +196,7 @@ OPERATIONS = (
         "complete",
         handler=complete_task,
         body=CompleteTask,
+        body_limit=LARGE_BODY,
         summary="Complete a pending task",
         description="For machine annotators: the threads are delivered as they are given, once "
         "they have passed the checks of an import. 409 if the task is no longer pending.",
@@ -205,6 +218,7 @@ OPERATIONS = (
         "error",
         handler=fail_task,
         body=FailTask,
+        body_limit=LARGE_BODY,
         summary="Put a pending task in status error",
         description="409 if the task is no longer pending.",
         body_example={"errors": examples.TASK_ERRORS},
@@ -218,6 +232,18 @@ OPERATIONS = (
         summary="Make a completed task pending again",
         description="Its threads go; what they asked stays as its content. 409 if the task is "
         "not completed, or its batch is cancelled.",
+        body_example={},
+        example=examples.PENDING_TASK,
+    ),
+    _move(
+        "offer_task",
+        "offer",
+        handler=offer_task,
+        body=Nothing,
+        summary="Offer a task again that everybody skipped",
+        description="For a pending task that nobody is left for: everybody who ever took a task "
+        "of the project has skipped or submitted it. Those who skipped it are given it again, "
+        "after the tasks that are new to them. 409 if somebody has it, or could be given it.",
         body_example={},
         example=examples.PENDING_TASK,
     ),

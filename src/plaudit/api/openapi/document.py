@@ -130,20 +130,25 @@ _IDEMPOTENCY_KEY = {
 
 
 def _request_body(operation: Operation) -> dict[str, Any]:
+    entry: dict[str, Any] = {"required": True}
     if operation.body is None:
         content: dict[str, Any] = {media_type: {} for media_type in operation.streams}
-        if (
-            operation.row is not None
-        ):  # OpenAPI 3.1 has no NDJSON, so the rows are described as an array
+        if operation.row is not None:
+            # OpenAPI 3.1 has no NDJSON, so the rows are described as an array
             items = {"$ref": _REF.format(name=operation.row.__name__)}
             for media in content.values():
                 media["schema"] = {"type": "array", "items": items}
     else:
         content = {JSON: {"schema": {"$ref": _REF.format(name=operation.body.__name__)}}}
+        limit = operation.body_limit
+        entry["description"] = (
+            f"At most {limit.bytes_max:,} bytes, with at most {limit.structure_max:,} of the "
+            "characters `{}[]:,` outside of texts."
+        )
     if operation.body_example is not None:
         for media in content.values():
             media["example"] = operation.body_example
-    return {"required": True, "content": content}
+    return entry | {"content": content}
 
 
 def _responses(operation: Operation) -> dict[str, Any]:

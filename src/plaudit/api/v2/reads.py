@@ -175,21 +175,21 @@ async def list_tasks(call: Call[ListTasks]) -> Response | list[bytes]:
     return _bare(b"".join(parts)) if services.settings.bare_annotations else parts
 
 
-async def get_task(call: Call[GetTask]) -> Response:
+async def get_task(call: Call[GetTask]) -> Response | list[bytes]:
     """GET /v2/task: one task; raises NotFound."""
     query = call.query
     assert query.task_id is not None
     async with call.services.db.read() as tx:
-        body = await listing.find_task_json(
+        parts = await listing.find_task_parts(
             tx,
             call.caller.environment_id,
             query.task_id,
             expand=query.expand,
             opts=_opts(call, query.opts),
         )
-    if body is None:
+    if parts is None:
         raise NotFound("there is no such task")
-    return _bare(body) if call.services.settings.bare_annotations else Response(body)
+    return _bare(b"".join(parts)) if call.services.settings.bare_annotations else parts
 
 
 async def get_project(call: Call[GetProject]) -> resources.Project:
@@ -225,7 +225,7 @@ async def get_batch(call: Call[GetBatch]) -> resources.Batch:
 
 
 async def list_batches(call: Call[ListBatches]) -> resources.BatchPage:
-    """GET /v2/batches: one page of batches, oldest first."""
+    """GET /v2/batches: one page of batches."""
     query = call.query
     batch_query = BatchQuery(
         scope=ScopeNames(query.project_id, query.project_name),
@@ -316,12 +316,13 @@ OPERATIONS = (
         handler=list_batches,
         summary="List batches",
         description="Without a project, the batches of all projects. The `created_*` and "
-        "`completed_*` bounds concern the batch itself.",
+        "`completed_*` bounds concern the batch itself. Batches come in order of creation, or of "
+        "completion where a `completed_*` bound is given.",
         tag="Batches",
         role=Role.read,
         query=ListBatches,
         answer=resources.BatchPage,
-        answer_description="One page of batches, oldest first.",
+        answer_description="One page of batches.",
         example=examples.BATCH_PAGE,
         errors=(404,),
     ),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
+from plaudit.api.http.bodies import LARGE_BODY, METADATA_BODY
 from plaudit.api.http.operation import Call, Operation, Response, WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.openapi import examples
@@ -236,6 +237,7 @@ _CREATION: dict[str, Any] = {
     "handler": create_task,
     "before": check_task_callback,
     "body": CreateTask,
+    "body_limit": LARGE_BODY,
     "body_example": examples.CREATE_TASK,
     "description": "The project's template makes the opening conversation out of "
     "`template_variables`; a name that it does not know, or one that it needs, is a 400 that "
@@ -260,6 +262,7 @@ OPERATIONS = (
         "merge, any other value (lists included) is replaced. Works in any status.",
         handler=set_task_metadata,
         body=SetTaskMetadata,
+        body_limit=METADATA_BODY,
         body_example={"task_id": "task_123", "metadata": {"wave": 2}, "merge": True},
         errors=(404,),
     ),
@@ -273,6 +276,7 @@ OPERATIONS = (
         handler=create_batch,
         before=check_batch_callback,
         body=CreateBatch,
+        body_limit=METADATA_BODY,
         body_example=examples.CREATE_BATCH,
     ),
     _batch(
@@ -308,6 +312,7 @@ OPERATIONS = (
         handler=set_batch_metadata,
         query=NameBatchInQuery,
         body=SetBatchMetadata,
+        body_limit=METADATA_BODY,
         body_example={"batch_id": "batch_123", "metadata": {"wave": 2}},
     ),
 )  # fmt: skip

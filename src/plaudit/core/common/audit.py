@@ -81,12 +81,11 @@ async def list_entries_page(
         if object_id not in (None, cursor.object_id):
             raise InvalidPageToken
         object_id, before = cursor.object_id, cursor.entry_id
-    rows = await audit.list_entries(
-        tx, environment_id, before=before, object_id=object_id, limit=limit + 1
+    rows, has_more = await audit.list_entries(
+        tx, environment_id, before=before, object_id=object_id, limit=limit
     )
     token = None
-    if len(rows) > limit:
-        rows.pop()
+    if has_more:
         cursor = _EntryCursor(object_id, rows[-1].entry_id)
         token = page_tokens.encode(secret, environment_id, cursor)
     entries = [
@@ -98,11 +97,16 @@ async def list_entries_page(
             object_kind=row.object_kind,
             object_id=row.object_id,
             request_id=row.actor.request_id or None,
-            detail=msgspec.json.decode(row.detail) or None,
+            detail=_as_stored(row.detail),
         )
         for row in rows
     ]
     return resources.AuditPage(entries=entries, next_token=token)
+
+
+def _as_stored(detail: bytes) -> Any:
+    """Stored JSON that is written as it is; None for an empty object."""
+    return None if detail == b"{}" else msgspec.Raw(detail)
 
 
 def _entry(

@@ -184,14 +184,14 @@ async def find_linked(
         raise refusal
     if int(expires) * 1000 <= clock.now_ms():
         raise refusal
-    attachment = await attachments.find_attachment_in_any_environment(tx, attachment_id)
-    environment_id = "" if attachment is None else attachment.environment_id
     sent = signature.encode("utf-8", "replace")
-    codes = secret.link_macs(_signed_payload(environment_id, attachment_id, int(expires)))
-    is_ours = [hmac.compare_digest(sent, code.hex().encode()) for code in codes]
-    if attachment is None or not any(is_ours):
-        raise refusal
-    return attachment
+    listed = await attachments.list_attachments_in_any_environment(tx, attachment_id)
+    for environment_id in [attachment.environment_id for attachment in listed] or [""]:
+        codes = secret.link_macs(_signed_payload(environment_id, attachment_id, int(expires)))
+        is_ours = [hmac.compare_digest(sent, code.hex().encode()) for code in codes]
+        if any(is_ours) and environment_id:
+            return next(row for row in listed if row.environment_id == environment_id)
+    raise refusal
 
 
 def _signed_payload(environment_id: str, attachment_id: str, expires: int) -> bytes:

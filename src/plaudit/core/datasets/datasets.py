@@ -217,12 +217,14 @@ def check_task(
         raise InvalidContent(
             f"a task has at most {ATTACHMENTS_PER_TASK_MAX} attachments", pointer="/attachments"
         )
+    seen: set[str] = set()
     for number, public_id in enumerate(public_ids):
         _check_id(public_id, f"/attachments/{number}/id")
-        if public_id in public_ids[:number]:
+        if public_id in seen:
             raise InvalidContent(
                 "this id stands twice among the attachments", pointer=f"/attachments/{number}/id"
             )
+        seen.add(public_id)
     overhead = _LINE_OVERHEAD + _FILE_OVERHEAD * len(public_ids)
     if len(_encode(response)) + file_bytes * 4 // 3 + overhead > TASK_BYTES_MAX:
         raise InvalidContent(

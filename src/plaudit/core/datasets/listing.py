@@ -89,8 +89,8 @@ async def get_task_page(
     Raises NotFound, InvalidParameter without a scope, InvalidPageToken, PageTokenExpired.
     """
     dataset, delivery, cursor = await _resolve_cursor(tx, secret, environment_id, query)
-    tasks = await _list_tasks(tx, dataset, delivery, cursor, query.limit + 1)
-    return [b'{"tasks":[', *await _render_rest(tx, secret, dataset, cursor, tasks, query)]
+    tasks, has_more = await _list_tasks(tx, dataset, delivery, cursor, query.limit)
+    return [b'{"tasks":[', *await _render_rest(tx, secret, dataset, cursor, tasks, has_more, query)]
 
 
 async def get_delivery_page(
@@ -102,9 +102,9 @@ async def get_delivery_page(
     """
     dataset, delivery, cursor = await _resolve_cursor(tx, secret, environment_id, query)
     assert delivery is not None
-    tasks = await _list_tasks(tx, dataset, delivery, cursor, query.limit + 1)
+    tasks, has_more = await _list_tasks(tx, dataset, delivery, cursor, query.limit)
     delivery_json = _encode(wire.delivery(delivery, dataset.dataset_id))
-    rest = await _render_rest(tx, secret, dataset, cursor, tasks, query)
+    rest = await _render_rest(tx, secret, dataset, cursor, tasks, has_more, query)
     return [b'{"delivery":%b,"tasks":[' % delivery_json, *rest]
 
 
@@ -200,7 +200,7 @@ async def _list_tasks(
     delivery: DatasetDeliveryRow | None,
     cursor: _TaskCursor,
     limit: int,
-) -> list[DatasetTaskRow]:
+) -> tuple[list[DatasetTaskRow], bool]:
     if delivery is None:
         return await datasets.list_tasks_by_delivery_time(
             tx,
@@ -212,7 +212,7 @@ async def _list_tasks(
     is_after = cursor.delivered_after is None or delivery.delivered_ms > cursor.delivered_after
     is_before = cursor.delivered_before is None or delivery.delivered_ms < cursor.delivered_before
     if not (is_after and is_before):
-        return []
+        return [], False
     after_seq = cursor.after_seq if cursor.after_ms == delivery.delivered_ms else 0
     return await datasets.list_tasks_of_delivery(tx, delivery, after_seq=after_seq, limit=limit)
 
@@ -223,15 +223,16 @@ async def _render_rest(
     dataset: DatasetRow,
     cursor: _TaskCursor,
     tasks: list[DatasetTaskRow],
+    has_more: bool,
     query: DatasetTaskQuery,
 ) -> list[bytes]:
     """Render the rest of a page after `"tasks":[`, with its next token."""
-    if len(tasks) <= query.limit:
-        return [*await _render_tasks(tx, dataset, tasks, query.expand), b"]}"]
-    last = tasks[query.limit - 1]
+    parts = await _render_tasks(tx, dataset, tasks, query.expand)
+    if not has_more:
+        return [*parts, b"]}"]
+    last = tasks[-1]
     next_cursor = msgspec.structs.replace(cursor, after_ms=last.delivered_ms, after_seq=last.seq)
     token = page_tokens.encode(secret, dataset.environment_id, next_cursor)
-    parts = await _render_tasks(tx, dataset, tasks[: query.limit], query.expand)
     return [*parts, b'],"next_token":"%b"}' % token.encode()]
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import msgspec
@@ -27,10 +27,11 @@ from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import Actor, ProjectRow, StoredTask
 from plaudit.model.deliveries import DeliveryRow, DeliveryRun
+from plaudit.store.common import pages
 from plaudit.store.deliveries import deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database, Transaction, Write
-from plaudit.store.tasks import projects, row_sizes
+from plaudit.store.tasks import projects
 from plaudit.wire.v2 import deliveries as wire
 
 LEASE_MS = 60_000
@@ -177,7 +178,7 @@ class DeliveryBuilder:
     async def _within_bytes(self, tx: Transaction, seqs: Sequence[int]) -> Sequence[int]:
         """The leading tasks that have at most CHUNK_BYTES together; at least one."""
         sizes = await frozen_tasks.list_sizes(tx, self._project.project_key, seqs)
-        return seqs[: row_sizes.count_fitting([sizes.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
+        return seqs[: pages.count_fitting([sizes.get(seq, 0) for seq in seqs], CHUNK_BYTES)]
 
     async def add(self, tx: Transaction, tasks: Sequence[StoredTask]) -> list[tuple[str, bytes]]:
         """Put up to FROZEN_AT_ONCE tasks into the delivery; return their ids and digests.
@@ -326,8 +327,12 @@ async def deliver(
     *,
     schema_id: str | None = None,
     on_progress: Callable[[int], object],
+    on_publish: Callable[[Transaction, DeliveryRow], Awaitable[None]] | None = None,
 ) -> DeliveryRow:
-    """Freeze a selection under a name and publish it; raises Conflict if the name is taken."""
+    """Freeze a selection under a name and publish it; raises Conflict if the name is taken.
+
+    `on_publish` is called in the transaction that publishes it; a Problem of it rolls all back.
+    """
     builder = await freeze_selection(
         db, project, name, selection, schema_id=schema_id, on_progress=on_progress
     )
@@ -347,6 +352,8 @@ async def deliver(
             project_key=project.project_key,
             detail={"name": delivery.name, "task_count": delivery.task_count},
         )
+        if on_publish is not None:
+            await on_publish(tx, delivery)
         return delivery
 
     async with builder.rollback_on_failure():

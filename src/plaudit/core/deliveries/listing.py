@@ -7,7 +7,12 @@ from msgspec import Struct
 
 from plaudit.core.common import names, page_tokens
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.tasks.listing import check_epoch, check_filters, head_refs_by_batch
+from plaudit.core.tasks.listing import (
+    check_epoch,
+    check_filters,
+    count_expanded,
+    head_refs_by_batch,
+)
 from plaudit.core.tasks.resolve import ScopeNames, find_project
 from plaudit.errors import InvalidPageToken, InvalidParameter, NotFound
 from plaudit.model.core import ProjectRow, TaskStatus
@@ -159,7 +164,7 @@ async def delivery_page(
         )
     project = await _project_of(tx, delivery)
     until = min(position + query.limit, delivery.task_count)
-    rows = await delivered.list_frozen(
+    rows, is_cut = await delivered.list_frozen(
         tx,
         delivery.project_key,
         delivery.delivery_seq,
@@ -167,6 +172,11 @@ async def delivery_page(
         until=until,
         with_patches=render.needs_patches(query.opts),
     )
+    if query.expand & {"project", "batch"}:
+        fitting = await count_expanded(tx, project, rows, query.expand, None)
+        rows, is_cut = rows[:fitting], is_cut or fitting < len(rows)
+    if is_cut:
+        until = rows[-1][0]
     delivery_value = (
         wire.delivery(delivery, project.project_id)
         if "delivery" in query.expand
@@ -209,12 +219,11 @@ async def row_page(
 async def _rows_of_project(
     tx: Transaction, walk: _RowToken, limit: int
 ) -> tuple[list[DeliveredRow], _RowToken | None]:
-    rows = await delivered.list_rows_of_project(
-        tx, walk.where, after=walk.cursor, bound=walk.bound, limit=limit + 1
+    rows, has_more = await delivered.list_rows_of_project(
+        tx, walk.where, after=walk.cursor, bound=walk.bound, limit=limit
     )
-    if len(rows) <= limit:
+    if not has_more:
         return rows, None
-    rows.pop()
     cursor = TaskCursor(rows[-1].completed_ms or 0, rows[-1].ordinal)
     return rows, msgspec.structs.replace(walk, cursor=cursor)
 
@@ -224,11 +233,10 @@ async def _rows_of_delivery(
 ) -> tuple[list[DeliveredRow], _RowToken | None]:
     after = walk.cursor.seq
     until = min(after + SCANNED_MAX, delivery.task_count)
-    rows = await delivered.list_rows_of_delivery(
-        tx, walk.where, delivery.delivery_seq, after=after, until=until, limit=limit + 1
+    rows, has_more = await delivered.list_rows_of_delivery(
+        tx, walk.where, delivery.delivery_seq, after=after, until=until, limit=limit
     )
-    if len(rows) > limit:
-        rows.pop()
+    if has_more:
         until = rows[-1].ordinal
     if until >= delivery.task_count:
         return rows, None

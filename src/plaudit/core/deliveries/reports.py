@@ -15,10 +15,14 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.listing import check_epoch, check_filters
 from plaudit.errors import InvalidParameter, NotFound
 from plaudit.model.deliveries import DeliveredVersion, DeliveryRow
+from plaudit.store.common import pages
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import projects
+from plaudit.store.tasks import projects, row_sizes
 from plaudit.wire.v2 import deliveries as wire
+
+COMPARED_BYTES_MAX = pages.PAGE_BYTES_MAX // 2
+"""Bytes of delivered tasks that a page of changes compares with as many of the tasks' own."""
 
 
 class _ReportToken(Struct, frozen=True, array_like=True, tag="delivery_report"):
@@ -77,13 +81,19 @@ async def manifest(
 async def changes(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: ReportQuery
 ) -> wire.DeliveryChanges:
-    """One page of the delivered tasks that have changed since; tasks that have not are left out."""
+    """One page of the delivered tasks that have changed since; tasks that have not are left out.
+
+    It ends before the tasks with which more than COMPARED_BYTES_MAX would be read.
+    """
     delivery = await get_delivery(tx, environment_id, query.delivery_id)
     walk = _read_walk(tx, secret, environment_id, "changes", query)
     until = min(walk.position + query.limit, delivery.task_count)
-    versions = await delivered.list_versions_now(
-        tx, delivery.project_key, delivery.delivery_seq, after=walk.position, until=until
+    place = (delivery.project_key, delivery.delivery_seq)
+    sizes = await row_sizes.list_frozen_sizes(tx, *place, after=walk.position, until=until)
+    until = walk.position + pages.count_fitting(
+        [sizes[position] for position in sorted(sizes)], COMPARED_BYTES_MAX
     )
+    versions = await delivered.list_versions_now(tx, *place, after=walk.position, until=until)
     return wire.DeliveryChanges(
         tasks=[
             wire.ChangedTask(

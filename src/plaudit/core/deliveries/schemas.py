@@ -21,15 +21,15 @@ _ID_RULE = "a schema id has 24 hexadecimal digits"
 
 
 async def create_schema(
-    tx: Transaction, environment_id: str, *, name: str, json: str | dict[str, object], actor_id: str
+    tx: Transaction, environment_id: str, *, name: str, json: bytes, actor_id: str
 ) -> DeliverySchemaRow:
-    """Add a schema under a new id; raises InvalidContent for its name or JSON."""
+    """Add a schema under a new id; `json` is from `checked_json`. Raises InvalidContent."""
     now = clock.now_ms()
     schema = DeliverySchemaRow(
         environment_id=environment_id,
         schema_id=f"{now // 1000:08x}{secrets.randbits(64):016x}",
         name=name,
-        json=checked_json(json),
+        json=json,
         created_by=actor_id,
         created_ms=now,
         updated_by=actor_id,
@@ -61,14 +61,19 @@ async def get_schema(tx: Transaction, environment_id: str, schema_id: str) -> De
     return schema
 
 
-def checked_json(json: str | dict[str, object]) -> bytes:
-    """UTF-8 text of a JSON Schema; raises InvalidContent if too long or no JSON object."""
+def checked_json(json: str | dict[str, object], *, structure_max: int | None = None) -> bytes:
+    """UTF-8 text of a JSON Schema; raises InvalidContent if too long or no JSON object.
+
+    `structure_max` bounds its structural characters; a text within a request's body hides its own.
+    """
     text = json.encode() if isinstance(json, str) else msgspec.json.encode(json)
     if len(text) > size_limits.TEXT_BYTES_MAX:
         raise InvalidContent(
             f"a JSON Schema has at most {size_limits.TEXT_BYTES_MAX} bytes", pointer="/json"
         )
     try:
+        if structure_max is not None:
+            json_guard.refuse_structure(text, structure_max)
         value = json_guard.check(text)
     except InvalidContent as exc:
         raise InvalidContent(f"not a JSON Schema: {exc.message}", pointer="/json") from exc

@@ -94,6 +94,8 @@ def check(
     tried: set[tuple[QuestionTarget, str]] = set()
     answers: list[Answer] = []
     for number, raw in enumerate(_listed(sent)):
+        if len(faults) >= FAULTS_MAX:
+            break
         given = None
         try:
             given = _converted(raw)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from plaudit.core.common import page_tokens
+from plaudit.core.common.server_secret import ServerSecret
 from plaudit.model.core import ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects, work_queue
@@ -25,6 +27,13 @@ class ProjectSummary(Struct, frozen=True):
     completed: int
 
 
+class _ProjectCursor(Struct, frozen=True, array_like=True, tag="projects page"):
+    """The last project of a page."""
+
+    created_ms: int
+    project_id: str
+
+
 async def list_summaries(tx: Transaction, environment_id: str) -> tuple[list[ProjectSummary], bool]:
     """List up to PROJECTS_MAX projects of an environment, newest first.
 
@@ -35,14 +44,25 @@ async def list_summaries(tx: Transaction, environment_id: str) -> tuple[list[Pro
 
 
 async def list_summaries_page(
-    tx: Transaction, environment_id: str, number: int
-) -> tuple[list[ProjectSummary], int]:
-    """List page `number` (from 1) of all projects, newest first; and the number of pages."""
-    pages = max(1, -(-await projects.count_projects(tx, environment_id) // PROJECTS_MAX))
+    tx: Transaction, secret: ServerSecret, environment_id: str, next_token: str | None
+) -> tuple[list[ProjectSummary], str | None]:
+    """List one page of all projects, newest first; and the next token, None on the last page.
+
+    Raises InvalidPageToken.
+    """
+    before = None
+    if next_token is not None:
+        cursor = page_tokens.decode(secret, environment_id, next_token, _ProjectCursor)
+        before = cursor.created_ms, cursor.project_id
     listed = await projects.list_newest_projects(
-        tx, environment_id, PROJECTS_MAX, skipped=(number - 1) * PROJECTS_MAX
+        tx, environment_id, PROJECTS_MAX + 1, before=before
     )
-    return await _summaries(tx, listed), pages
+    token = None
+    if len(listed) > PROJECTS_MAX:
+        listed.pop()
+        last = _ProjectCursor(listed[-1].created_ms, listed[-1].project_id)
+        token = page_tokens.encode(secret, environment_id, last)
+    return await _summaries(tx, listed), token
 
 
 async def _summaries(tx: Transaction, listed: Sequence[ProjectRow]) -> list[ProjectSummary]:

@@ -79,8 +79,8 @@ async def lease_next(tx: Transaction, project: ProjectRow, user_id: str) -> Leas
     if task is None and await expire_leases(tx, project.project_key):
         task = await _acquire_next(tx, project, user_id)
     if task is None:
-        released = await leases_store.list_leases(
-            tx, project.project_key, user_id, LeaseStatus.released, limit=UNFINISHED_MAX
+        released = await leases_store.list_resumable(
+            tx, project.project_key, user_id, limit=RENEWALS_MAX
         )
         return await _renew_first(tx, project, released, now)
     lease = Lease(

@@ -11,7 +11,15 @@ from itertools import combinations
 from typing import Any
 
 from plaudit.core.labeling.response_values import check_distinct, positions_of
-from plaudit.core.labeling.type_rules import AnswerContext, InvalidAnswer, Store, accepted
+from plaudit.core.labeling.type_rules import (
+    AnswerContext,
+    BarChart,
+    ChartItem,
+    InvalidAnswer,
+    ResponseNames,
+    Store,
+    accepted,
+)
 from plaudit.core.tasks.forms import Field, Level
 
 
@@ -37,6 +45,33 @@ def first_ranked(field: Field, value: Any, sources: Sequence[str]) -> str | None
     first = value[0] if value else []
     group: list[str] = [first] if isinstance(first, str) else first
     return group[0] if len(group) == 1 else None
+
+
+def ranking_chart(field: Field) -> BarChart:
+    """A bar for each model by how often it stands first, and the ranks of all."""
+    return BarChart(items=_first_items, meaning="ranked first", ranks=_named_ranks)
+
+
+def _first_items(value: Any, names: ResponseNames) -> list[ChartItem]:
+    groups = _groups(value)
+    if not groups:
+        return [ChartItem("Nothing ranked", is_value=False)]
+    if len(groups[0]) > 1:
+        return [ChartItem("Several equally", is_value=False)]
+    return [ChartItem(names.get(source, source)) for source in groups[0]]
+
+
+def _named_ranks(value: Any, names: ResponseNames) -> list[tuple[str, float]]:
+    ranks: list[tuple[str, float]] = []
+    for group in _groups(value):
+        rank = len(ranks) + (len(group) + 1) / 2
+        ranks += [(names.get(source, source), rank) for source in group]
+    return ranks
+
+
+def _groups(value: Any) -> list[list[str]]:
+    groups = [[item] if isinstance(item, str) else item for item in value]
+    return [group for group in groups if group]
 
 
 def majority_groups(values: Sequence[Any]) -> list[list[str]] | None:
@@ -70,5 +105,4 @@ def _compared(ranks: dict[str, int], a: str, b: str) -> int:
 
 
 def _ranks(value: Any) -> dict[str, int]:
-    groups = [[item] if isinstance(item, str) else item for item in value]
-    return {name: rank for rank, group in enumerate(groups) for name in group}
+    return {name: rank for rank, group in enumerate(_groups(value)) for name in group}

@@ -10,7 +10,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from plaudit.core.labeling.type_rules import AnswerContext, Choice, InvalidAnswer
+from plaudit.core.labeling.type_rules import (
+    AnswerContext,
+    ChartItem,
+    Choice,
+    InvalidAnswer,
+    ResponseNames,
+)
 
 MENTION = re.compile(r"@Response (\d{1,3})(?!\d)")
 
@@ -65,6 +71,11 @@ def response_words(context: AnswerContext, choices: Sequence[Choice], value: Any
         return f"Response {positions}"
     groups = [[item] if isinstance(item, int) else item for item in positions]
     return " > ".join(" = ".join(f"Response {n}" for n in group) for group in groups)
+
+
+def picked_items(value: Any, names: ResponseNames) -> list[ChartItem]:
+    """The bar of a response that was picked: its model's."""
+    return [ChartItem(names.get(value, value))]
 
 
 def response_choices(count: int) -> list[Choice]:

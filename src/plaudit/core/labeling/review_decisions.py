@@ -31,6 +31,7 @@ from plaudit.model.core import ProjectRow, StoredTask
 from plaudit.model.labeling import Fault, LeaseStatus, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases, submissions
+from plaudit.store.labeling import notes as notes_store
 from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.wire.v2.task import SensitiveContentReport
 
@@ -179,7 +180,7 @@ async def confirm_report(
     Raises Conflict if it is not quarantined.
     """
     await _lock(tx, task, WorkState.quarantined)
-    notes = await leases.list_notes(tx, project.project_key, task.seq, limit=REPORTS_MAX)
+    notes = await notes_store.list_notes(tx, project.project_key, task.seq, limit=REPORTS_MAX)
     details = [_decode(note.detail) for note in reversed(notes) if note.kind == "report"]
     reports = [
         SensitiveContentReport(type=detail["reason"], message=detail.get("note"))

@@ -12,13 +12,15 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.answers import Answer
-from plaudit.model.core import ProjectRow, StoredTask
+from plaudit.model.core import ProjectRow
 from plaudit.model.labeling import Lease, LeaseStatus, QueuedTask, TaskNote, WorkState
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import leases as leases_store
+from plaudit.store.labeling import notes as notes_store
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import projects, recent_completions, tasks, work_queue
+from plaudit.store.tasks import projects, recent_completions, task_summaries, tasks, work_queue
+from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import TaskCursor
 
 PROJECTS_MAX = 200
@@ -42,8 +44,7 @@ class ReviewAction(Struct, frozen=True):
 
     user_id: str
     kind: str
-    """skip, flag, report, accept, correct, send_back, dismiss_report or confirm_report; submit, or
-    submit_once where the submission is not current any more."""
+    """Kind of a note (TaskNote), or submit; submit_once where the submission is not current."""
     created_ms: int
     text: str
     about: str
@@ -100,12 +101,14 @@ async def list_completed(
     *,
     before: TaskCursor = recent_completions.LAST_CURSOR,
     limit: int = 100,
-) -> list[StoredTask]:
+) -> list[TaskSummary]:
     """List up to `limit` completed tasks before this point, by completion time, latest first."""
     completions = await recent_completions.list_latest_completions(
         tx, project.project_key, before=before, limit=limit
     )
-    return await tasks.get_tasks(tx, project.project_key, [refs.seq for refs in completions])
+    return await task_summaries.get_summaries(
+        tx, project.project_key, [refs.seq for refs in completions]
+    )
 
 
 async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -> str | None:
@@ -118,7 +121,7 @@ async def next_in_review(tx: Transaction, project: ProjectRow, after_seq: int) -
 
 async def list_actions(tx: Transaction, project: ProjectRow, seq: int) -> list[ReviewAction]:
     """List the last NOTES_MAX notes and decisions on a task as actions, newest first."""
-    notes = await leases_store.list_notes(tx, project.project_key, seq, limit=NOTES_MAX)
+    notes = await notes_store.list_notes(tx, project.project_key, seq, limit=NOTES_MAX)
     return [_action(note) for note in notes]
 
 
@@ -164,7 +167,7 @@ async def _find_returned(
     ]
     key = project.project_key
     submitted = await submissions.list_last_times(tx, key, [one.assignment_id for one in again])
-    notes = await leases_store.list_notes_of_tasks(
+    notes = await notes_store.list_notes_of_tasks(
         tx, key, sorted({lease.seq for lease in again}), limit=NOTES_MAX
     )
     found = {

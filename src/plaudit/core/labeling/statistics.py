@@ -1,41 +1,26 @@
-"""Statistics of a project: its tasks by status, its pace, and the distribution of answers.
+"""Statistics of a project: its tasks by status, and its pace.
 
-Every query reads a bounded number of rows, whatever the size of the project. Values and times come
-from the last SAMPLE submissions; a page that shows them says so.
+Every query reads a bounded number of rows, whatever the size of the project.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any
-
-import msgspec
 from msgspec import Struct
 
-from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.type_rules import BarChart, possible_values
-from plaudit.core.labeling.types import rules_of
-from plaudit.core.tasks.forms import Field, Form, Level
+from plaudit.core.labeling import task_work
 from plaudit.model.core import STORED_STATUSES, ProjectRow, TaskStatus
 from plaudit.model.labeling import WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import statistics
+from plaudit.store.labeling import flags, statistics
 from plaudit.store.tasks import projects, recent_completions, work_queue
 
 COUNTED_MAX = 100_000
 """The most rows that are counted; a count of it means that many or more."""
 UNASKED_MAX = 10
+SKIPPED_MAX = 1000
+"""The most tasks somebody skipped that are looked through to count those skipped by all."""
 DAYS = 30
 DAY_MS = 24 * 3600 * 1000
-SAMPLE = 1000
-BARS_MAX = 30
-"""The most values of a field with a bar each; rarer ones are counted together as Others."""
-
-TIMES = (30, 60, 120, 300, 600, 1200, 2400)
-"""Boundaries between the bars of the times, in seconds."""
-
-_decode_answers = msgspec.json.Decoder(list[Answer]).decode
 
 
 class ProjectProgress(Struct, frozen=True, kw_only=True):
@@ -43,7 +28,9 @@ class ProjectProgress(Struct, frozen=True, kw_only=True):
 
     Each is counted up to COUNTED_MAX. `held` are leases that run at this moment, `waiting` tasks
     with a free slot. `unasked` are pending tasks that nobody is given, for nothing is asked about
-    them: they have no conversation, or one that the form asks nothing about.
+    them: they have no conversation, or one that the form asks nothing about. `flagged` are tasks
+    in any status with flags that no manager has seen, `skipped` those that are skipped by all
+    (task_work.py), with `has_more_skipped` perhaps more.
     """
 
     statuses: dict[TaskStatus, int]
@@ -52,6 +39,9 @@ class ProjectProgress(Struct, frozen=True, kw_only=True):
     in_review: int
     quarantined: int
     unasked: int
+    flagged: int
+    skipped: int
+    has_more_skipped: bool
 
 
 class CompletionPace(Struct, frozen=True):
@@ -66,33 +56,10 @@ class CompletionPace(Struct, frozen=True):
     is_past: bool = False
 
 
-class ValueCount(Struct, frozen=True):
-    """One value, or range of values, and its frequency."""
-
-    label: str
-    count: int
-
-
-class ValueDistribution(Struct, frozen=True):
-    """Frequencies of the answers to one field; `answered` counts answers, not values."""
-
-    field: Field
-    bars: list[ValueCount]
-    answered: int
-
-
-class SubmissionSample(Struct, frozen=True):
-    """Distributions of answers and times over `count` submissions; without any, no `median_s`."""
-
-    count: int
-    spreads: list[ValueDistribution]
-    times: list[ValueCount]
-    median_s: float | None
-
-
 async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
     """Count a project's tasks and the work on them."""
     key = project.project_key
+    skipped = await task_work.list_skipped(tx, project, limit=SKIPPED_MAX)
     statuses = {
         status: await projects.count_tasks(tx, key, status, COUNTED_MAX)
         for status in STORED_STATUSES
@@ -106,6 +73,9 @@ async def progress(tx: Transaction, project: ProjectRow) -> ProjectProgress:
             tx, key, WorkState.quarantined, most=COUNTED_MAX
         ),
         unasked=await statistics.count_unasked(tx, key, most=COUNTED_MAX),
+        flagged=await flags.count_flagged(tx, key, most=COUNTED_MAX),
+        skipped=len(skipped.rows),
+        has_more_skipped=skipped.last_seq is not None,
     )
 
 
@@ -123,109 +93,11 @@ async def pace(tx: Transaction, project: ProjectRow, now_ms: int) -> CompletionP
     """Count the completions by day, over the DAYS days to now or to the last completion."""
     first = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
     newest = await recent_completions.list_latest_completions(tx, project.project_key, limit=1)
-    is_past = bool(newest) and newest[0].completed_ms < first
+    is_past = bool(newest) and newest[0].at_ms < first
     if is_past:
-        first = (newest[0].completed_ms // DAY_MS - DAYS + 1) * DAY_MS
+        first = (newest[0].at_ms // DAY_MS - DAYS + 1) * DAY_MS
     counts = await statistics.count_completed_by_day(
         tx, project.project_key, since_ms=first, most=COUNTED_MAX
     )
     days = [(first + number * DAY_MS, counts.get(number, 0)) for number in range(DAYS)]
     return CompletionPace(days, sum(counts.values()) >= COUNTED_MAX, is_past)
-
-
-async def last_answers(tx: Transaction, project: ProjectRow) -> list[tuple[bytes, int, bool]]:
-    """Load the last SAMPLE submissions: answers as JSON, active ms, whether they count."""
-    return await statistics.list_last_answers(tx, project.project_key, limit=SAMPLE)
-
-
-def sampled(form: Form, rows: Sequence[tuple[bytes, int, bool]]) -> SubmissionSample:
-    """Distributions over the rows that count; decodes them all, so call it off the event loop."""
-    counting = [
-        (_decode_answers(answers), active_ms) for answers, active_ms, counts in rows if counts
-    ]
-    by_field: dict[tuple[Level, str], list[Answer]] = {}
-    for answers, _ in counting:
-        for answer in answers:
-            by_field.setdefault((_level_of(answer), answer.key), []).append(answer)
-    charted = [(field, chart(field)) for field in form.fields if (chart := rules_of(field).chart)]
-    spreads = [
-        _spread(field, chart, by_field.get((field.level, field.key), []))
-        for field, chart in charted
-    ]
-    seconds = sorted(active_ms / 1000 for _, active_ms in counting)
-    return SubmissionSample(
-        count=len(counting),
-        spreads=[spread for spread in spreads if spread.answered or possible_values(spread.field)],
-        times=_times(seconds),
-        median_s=seconds[len(seconds) // 2] if seconds else None,
-    )
-
-
-def _level_of(answer: Answer) -> Level:
-    if answer.criterion is not None:
-        return Level.criterion
-    if answer.chunk is not None:
-        return Level.chunk
-    if answer.source_id is not None:
-        return Level.message
-    return Level.turn if "u" in answer.at else Level.thread
-
-
-def _spread(field: Field, chart: BarChart, answers: Sequence[Answer]) -> ValueDistribution:
-    counts: Counter[str] = Counter()
-    for answer in answers:
-        if answer.not_applicable:
-            counts["Not applicable"] += 1
-        elif answer.cannot_assess:
-            counts["Cannot assess"] += 1
-        else:
-            values = answer.value if isinstance(answer.value, list) else [answer.value]
-            counts.update(_word(value) for value in values if value is not None)
-    listed = chart.values or []
-    names = _names(field, listed)
-    bars = [ValueCount(names[_word(value)], counts.pop(_word(value), 0)) for value in listed]
-    rest = counts.most_common()
-    if chart.values is None and chart.is_ascending:
-        rest.sort(key=lambda pair: (not pair[0].lstrip("-").isdigit(), _number(pair[0])))
-    bars += [ValueCount(word, count) for word, count in rest[:BARS_MAX]]
-    others = sum(count for _, count in rest[BARS_MAX:])
-    return ValueDistribution(
-        field, [*bars, ValueCount("Others", others)] if others else bars, len(answers)
-    )
-
-
-def _names(field: Field, values: Sequence[Any]) -> dict[str, str]:
-    """Names of the values: each with its label, if that says more."""
-    labels = field.labels if field.labels and len(field.labels) == len(values) else None
-    names = {}
-    for number, value in enumerate(values):
-        word = _word(value)
-        label = word if labels is None else labels[number]
-        names[word] = label if label == word or isinstance(value, str) else f"{word} · {label}"
-    return names
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    return str(value)
-
-
-def _number(word: str) -> int:
-    return int(word) if word.lstrip("-").isdigit() else 0
-
-
-def _times(seconds: Sequence[float]) -> list[ValueCount]:
-    edges = [0, *TIMES]
-    bars = []
-    for number, low in enumerate(edges):
-        high = edges[number + 1] if number + 1 < len(edges) else None
-        count = sum(low <= time and (high is None or time < high) for time in seconds)
-        if high is None:
-            label = f"over {low // 60} min"
-        elif high <= 60:
-            label = f"{low}–{high} s"
-        else:
-            label = f"{low // 60}–{high // 60} min"
-        bars.append(ValueCount(label, count))
-    return bars

@@ -39,6 +39,7 @@ from plaudit.store.engine.engine import RunAgain, Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import batches, tasks, work_queue
+from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
@@ -153,7 +154,7 @@ async def find_final_state(
 
 
 async def list_final_states(
-    tx: Transaction, listed: Sequence[SubmissionRow], of_tasks: Sequence[StoredTask]
+    tx: Transaction, listed: Sequence[SubmissionRow], of_tasks: Sequence[StoredTask | TaskSummary]
 ) -> list[str | None]:
     """Return the final state of each submission of one project, given with its task."""
     delivered: dict[int, int] = {}

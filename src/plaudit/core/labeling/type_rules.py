@@ -56,15 +56,47 @@ class Choice(Struct, frozen=True):
     digit: int | None = None
 
 
-class BarChart(Struct, frozen=True):
-    """Chart of a field's values: one bar for each value.
+class ChartItem(Struct, frozen=True):
+    """One thing that an answer is counted for, with a bar of its own: its label.
 
-    `values` have a bar each, in this order, even if nobody gave them. Other values follow by
-    frequency, or in ascending order if `is_ascending`.
+    Bars are sorted by `order`, those of one order by frequency. An item that is no value
+    (`is_value`), such as "None of them", never shares a bar with a value of the same text.
+    """
+
+    label: str
+    order: tuple[Any, ...] = ()
+    is_value: bool = True
+
+
+ResponseNames = Mapping[str, str]
+"""Names of a turn's messages by `source_id`, responses in their own order: each its model's."""
+
+
+def value_items(value: Any, names: ResponseNames) -> list[ChartItem]:
+    """One bar for a single value, numbers in ascending order."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return [ChartItem(value_label(value), (value,) if is_number else ())]
+
+
+def value_label(value: Any) -> str:
+    """The label of a value's bar."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return plain_words(value)
+
+
+class BarChart(Struct, frozen=True):
+    """Chart of a field's answers: `items` are what one answer is counted for, by its value.
+
+    `values` have a bar each, in this order, even if nobody gave them; others follow. `meaning` is
+    what a bar counts, if not the value. `ranks` are the responses that one answer puts in order,
+    by name with their rank: 1 is best, equals share the mean of their ranks.
     """
 
     values: Sequence[Any] | None = None
-    is_ascending: bool = False
+    items: Callable[[Any, ResponseNames], list[ChartItem]] = value_items
+    meaning: str = ""
+    ranks: Callable[[Any, ResponseNames], list[tuple[str, float]]] | None = None
 
 
 class Widget(Struct, frozen=True):
@@ -184,7 +216,9 @@ class TypeRules(Struct, frozen=True, kw_only=True):
     widget: Callable[[Field], Widget] | None = None
     """The control that asks for a value; None for a type that no form asks people for."""
     chart: Callable[[Field], BarChart] | None = None
-    """Chart of the values; None if they are too diverse to be counted."""
+    """Chart of the answers; None for a type that is `uncharted`."""
+    uncharted: str = ""
+    """Reason why answers have no chart, a sentence; empty for a type that has one."""
     picks_responses: Callable[[Field], bool] = lambda field: False
     """True if values are responses of the turn: positions on the page, sources in the store."""
     preferred: Callable[[Field, Any, Sequence[str]], str | None] | None = None

@@ -8,7 +8,7 @@ import msgspec
 
 from plaudit.model.core import Opts, StoredTask
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import tasks
+from plaudit.store.tasks import annotation_locators, tasks
 from plaudit.wire.v2 import render
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.parse import annotation_lists, task_id_of_annotation
@@ -42,7 +42,7 @@ async def find_annotation(
         annotation = None if task is None else _annotation_of_task(task, annotation_id)
         if annotation is not None:
             return annotation
-    for locator in await tasks.list_annotation_locators(
+    for locator in await annotation_locators.list_annotation_locators(
         tx, environment_id, hash_annotation_id(annotation_id)
     ):
         annotation = _annotation_of_task(await tasks.get_task(tx, *locator), annotation_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -33,6 +34,7 @@ ROWS_MAX = 100_000
 CHECKED_MAX = 1000
 
 CheckCallback = Callable[[str], Awaitable[None]]
+Parse = Callable[[int, Callable[[], NewTaskRow]], Awaitable[NewTaskRow]]
 
 _encode = msgspec.json.Encoder().encode
 _decode_results = msgspec.json.Decoder(list[RowResult]).decode
@@ -51,10 +53,14 @@ class BulkUpload:
         idem_key: str | None = None,
         scope: bytes = b"",
         check_callback: CheckCallback,
+        structure_max: int,
+        parse: Parse,
     ) -> None:
         """`scope` is hashed with the lines to recognize a repeated upload, such as the path.
 
-        `check_callback` raises InvalidContent for a callback that may never be called.
+        `check_callback` raises InvalidContent for a callback that may never be called. A line has
+        at most `structure_max` structural characters; `parse` runs a function on a line of a size
+        where it holds nobody up.
         """
         self._db = db
         self._project = project
@@ -64,6 +70,8 @@ class BulkUpload:
         self._idem_key = idem_key
         self._scope = scope
         self._check_callback = check_callback
+        self._structure_max = structure_max
+        self._parse = parse
         self._checked: set[str] = set()
         self._lines = 0
         self._rows_seen = 0
@@ -113,6 +121,16 @@ class BulkUpload:
         """Parse and check a line; raises InvalidContent with a pointer."""
         if line is None:
             raise InvalidContent("the line is longer than a line may be")
+        new = await self._parse(len(line), partial(self._parse_line, line, self._lines))
+        callback = new.callback_url
+        if callback is not None and callback not in self._checked:
+            await self._check_callback(callback)
+            if len(self._checked) < CHECKED_MAX:
+                self._checked.add(callback)
+        return new
+
+    def _parse_line(self, line: bytes, number: int) -> NewTaskRow:
+        json_guard.refuse_structure(line, self._structure_max)
         value = json_guard.check(line)
         if isinstance(value, dict):
             fill_content(value.get("content"))
@@ -125,12 +143,8 @@ class BulkUpload:
                     pointer=f"/{name}",
                 )
         size_limits.check_metadata(row.metadata)
-        if row.callback_url is not None and row.callback_url not in self._checked:
-            await self._check_callback(row.callback_url)
-            if len(self._checked) < CHECKED_MAX:
-                self._checked.add(row.callback_url)
         return NewTaskRow(
-            line=self._lines,
+            line=number,
             task_id=row.task_id or mint("task"),
             has_own_id=row.task_id is not None,
             unique_id=row.unique_id,

@@ -25,7 +25,7 @@ from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unav
 from plaudit.model.core import BatchRow, BatchStatus, Opts, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import batches, projects, tasks, unique_ids
+from plaudit.store.tasks import annotation_locators, batches, projects, tasks, unique_ids
 from plaudit.wire.v2 import parse, render, size_limits
 from plaudit.wire.v2.render import HeadFields
 from plaudit.wire.v2.task import ErrorDetail, SensitiveContentReport, Thread
@@ -122,7 +122,7 @@ async def complete_task(
     done = await _move(tx, task, TaskStatus.completed, completed_ms, _completed_head(completed_ms))
     done = msgspec.structs.replace(done, body=rendered.body, patches=rendered.patches)
     await tasks.insert_body(tx, task.project_key, task.seq, rendered.body, rendered.patches)
-    await tasks.insert_annotation_locators(
+    await annotation_locators.insert_annotation_locators(
         tx,
         environment_id,
         [
@@ -182,7 +182,7 @@ async def correct_task(tx: Transaction, environment_id: str, task: StoredTask, t
     )
     await tasks.delete_body(tx, task.project_key, task.seq)
     await tasks.insert_body(tx, task.project_key, task.seq, rendered.body, rendered.patches)
-    await tasks.insert_annotation_locators(
+    await annotation_locators.insert_annotation_locators(
         tx,
         environment_id,
         [
@@ -341,7 +341,7 @@ async def complete_batch_if_done(
     counts = await batches.add_progress(tx, project_key, batch_id, {})
     if counts[TaskStatus.pending] or not any(counts.values()):
         return False
-    if not await batches.complete_batch(tx, project_key, batch_id, clock.now_ms()):
+    if not await batches.complete_batch(tx, environment_id, batch_id, clock.now_ms()):
         return False
     batch = await batches.find_batch(tx, environment_id, batch_id)
     assert batch is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,8 @@ from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project, project_of
 from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
-from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, PageRow, ProjectRow, TaskStatus
+from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, task_summaries, tasks
 from plaudit.store.tasks.batches import BatchFilter
@@ -21,7 +22,7 @@ from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter
 from plaudit.wire.v2 import render, resources
 
 SCANNED_MAX = 5000
-"""Tasks read for one page that is filtered by times of creation."""
+"""Tasks read for one page that is filtered by times of both completion and creation."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -33,6 +34,8 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
     status: TaskStatus | None = None
     completed_after: int | None = None
     completed_before: int | None = None
+    created_after: int | None = None
+    created_before: int | None = None
     limit: int = 100
     next_token: str | None = None
     expand: frozenset[str] = frozenset()
@@ -79,28 +82,28 @@ class _BatchToken(Struct, frozen=True, array_like=True, tag="batches"):
 async def task_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
 ) -> list[bytes]:
-    """One page of tasks as pieces of JSON to be joined.
+    """One page of tasks as pieces of JSON to be joined; a filter by creation is not taken.
 
     Raises NotFound, InvalidParameter, InvalidPageToken or PageTokenExpired.
     """
     project, batch, walk = await _task_walk(tx, secret, environment_id, query)
-    rows = await tasks.list_tasks(
+    rows, has_more = await tasks.list_tasks(
         tx,
         walk.where,
         after=walk.cursor,
         bound=walk.bound,
-        limit=query.limit + 1,
+        limit=query.limit,
         with_patches=render.needs_patches(query.opts),
     )
-    has_more = len(rows) > query.limit
-    if has_more:
-        rows.pop()
+    if query.expand:
+        fitting = await count_expanded(tx, project, rows, query.expand, batch)
+        rows, has_more = rows[:fitting], has_more or fitting < len(rows)
     parts = [b'{"tasks":[']
     refs = await head_refs_by_batch(tx, project, {row[2] for row in rows}, query.expand, batch)
     render.assemble(rows, refs, query.opts, parts)
     if has_more:
         seq, completed_ms = rows[-1][:2]
-        token = page_tokens.encode(secret, environment_id, _continued(walk, seq, completed_ms))
+        token = page_tokens.encode(secret, environment_id, _continued(walk, seq, completed_ms or 0))
         parts.append(b'],"next_token":"%b"}' % token.encode())
     else:
         parts.append(b"]}")
@@ -124,6 +127,8 @@ async def _task_walk(
             (query.status, pinned.status),
             (query.completed_after, pinned.completed_after),
             (query.completed_before, pinned.completed_before),
+            (query.created_after, pinned.created_after),
+            (query.created_before, pinned.created_before),
         )
         if project is None:
             project = await projects.find_project_by_key(tx, environment_id, pinned.project_key)
@@ -137,37 +142,34 @@ async def _task_walk(
                 param="project_id",
             )
         project = await project_of(tx, batch)
-    if query.completed_after is not None or query.completed_before is not None:
-        bound = await projects.last_completion_time(tx, project.project_key)
-    else:
-        bound = await projects.next_seq(tx, project.project_key) - 1
     where = TaskFilter(
         project_key=project.project_key,
         batch_id=None if batch is None else batch.batch_id,
         status=query.status,
         completed_after=query.completed_after,
         completed_before=query.completed_before,
+        created_after=query.created_after,
+        created_before=query.created_before,
     )
+    if where.is_by_completion:
+        bound = await projects.last_completion_time(tx, project.project_key)
+    else:
+        bound = await projects.next_seq(tx, project.project_key) - 1
     return project, batch, _TaskToken(tx.epoch, where, where.start, bound)
 
 
 async def task_summaries_page(
-    tx: Transaction,
-    secret: ServerSecret,
-    environment_id: str,
-    query: TaskQuery,
-    *,
-    created_after: int | None = None,
-    created_before: int | None = None,
+    tx: Transaction, secret: ServerSecret, environment_id: str, query: TaskQuery
 ) -> tuple[list[TaskSummary], str | None]:
     """One page of task summaries and the next token, None on the last page.
 
-    Takes the tokens of `task_page`. Times of creation have no index: SCANNED_MAX tasks are read for
-    a page filtered by them, which may be short, or empty, and still have a next token.
+    Takes the tokens of `task_page`. No index has both times: SCANNED_MAX tasks are read for a page
+    filtered by completion and creation, which may be short, or empty, and still have a next token.
     """
     _, _, walk = await _task_walk(tx, secret, environment_id, query)
-    is_filtered = created_after is not None or created_before is not None
-    most = SCANNED_MAX if is_filtered else query.limit + 1
+    created_after, created_before = walk.where.created_after, walk.where.created_before
+    is_by_creation = created_after is not None or created_before is not None
+    most = SCANNED_MAX if walk.where.is_by_completion and is_by_creation else query.limit + 1
     summaries = await task_summaries.list_summaries(
         tx, walk.where, after=walk.cursor, bound=walk.bound, limit=most
     )
@@ -187,12 +189,12 @@ async def task_summaries_page(
     if last is None:
         return kept, None
     return kept, page_tokens.encode(
-        secret, environment_id, _continued(walk, last.seq, last.completed_ms)
+        secret, environment_id, _continued(walk, last.seq, last.at_ms(walk.where.time_column))
     )
 
 
-def _continued(walk: _TaskToken, seq: int, completed_ms: int | None) -> _TaskToken:
-    cursor = TaskCursor(completed_ms or 0, seq)
+def _continued(walk: _TaskToken, seq: int, at_ms: int) -> _TaskToken:
+    cursor = TaskCursor(at_ms, seq)
     return _TaskToken(walk.epoch, walk.where, cursor, walk.bound)
 
 
@@ -244,23 +246,56 @@ async def head_refs_by_batch(
     return refs
 
 
+async def count_expanded(
+    tx: Transaction,
+    project: ProjectRow,
+    rows: Sequence[PageRow],
+    expand: frozenset[str],
+    known: BatchRow | None,
+) -> int:
+    """Number of leading tasks that fit into a page with project and batch expanded; at least 1."""
+    project_bytes = len(project.detail) if "project" in expand else 0
+    batch_bytes: Mapping[str | None, int] = {}
+    if "batch" in expand and known is not None:
+        batch_bytes = {known.batch_id: len(known.metadata)}
+    elif "batch" in expand:
+        ids = sorted({row[2] for row in rows if row[2] is not None})
+        sizes = await batches.list_metadata_bytes(tx, project.environment_id, ids)
+        batch_bytes = dict(sizes.items())
+    return pages.count_fitting(
+        [row[-1] + project_bytes + batch_bytes.get(row[2], 0) for row in rows],
+        pages.PAGE_BYTES_MAX,
+    )
+
+
 async def find_task_json(
     tx: Transaction, environment_id: str, task_id: str, *, expand: frozenset[str], opts: int
 ) -> bytes | None:
     """A task as JSON; None if this environment has none of that id."""
+    parts = await find_task_parts(tx, environment_id, task_id, expand=expand, opts=opts)
+    return None if parts is None else b"".join(parts)
+
+
+async def find_task_parts(
+    tx: Transaction, environment_id: str, task_id: str, *, expand: frozenset[str], opts: int
+) -> list[bytes] | None:
+    """A task as pieces of JSON to be joined; None if this environment has none of that id."""
     task = await tasks.find_task(tx, environment_id, task_id)
     if task is None:
         return None
     project = await projects.find_project_by_key(tx, environment_id, task.project_key)
     assert project is not None
     refs = await head_refs_by_batch(tx, project, [task.batch_id], expand, None)
-    return render.task_json(task, refs[task.batch_id], opts)
+    return render.task_parts(task, refs[task.batch_id], opts)
 
 
 async def batch_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: BatchQuery
 ) -> resources.BatchPage:
-    """One page of batches, oldest first; raises NotFound, InvalidPageToken or PageTokenExpired."""
+    """One page of batches in the order of `batch_rows_page`.
+
+    Raises NotFound, InvalidPageToken or PageTokenExpired.
+    """
     rows, token = await batch_rows_page(tx, secret, environment_id, query)
     return resources.BatchPage(
         batches=await _batch_resources(tx, environment_id, rows, query.expand), next_token=token
@@ -270,7 +305,10 @@ async def batch_page(
 async def batch_rows_page(
     tx: Transaction, secret: ServerSecret, environment_id: str, query: BatchQuery
 ) -> tuple[list[BatchRow], str | None]:
-    """One page of batches as rows, oldest first, and the next token, None on the last page."""
+    """One page of batches as rows and the next token, None on the last page.
+
+    By creation, oldest first; by completion where a bound on it is given.
+    """
     project = await find_project(tx, environment_id, query.scope)
     walk = _BatchToken(
         epoch=tx.epoch,
@@ -297,15 +335,13 @@ async def batch_rows_page(
         completed_after=walk.completed_after,
         completed_before=walk.completed_before,
     )
-    rows = await batches.list_batches(
-        tx, environment_id, where, after=(walk.after_ms, walk.after_id), limit=query.limit + 1
+    rows, has_more = await batches.list_batches(
+        tx, environment_id, where, after=(walk.after_ms, walk.after_id), limit=query.limit
     )
     token = None
-    if len(rows) > query.limit:
-        rows.pop()
-        last = msgspec.structs.replace(
-            walk, after_ms=rows[-1].created_ms, after_id=rows[-1].batch_id
-        )
+    if has_more:
+        after_ms, after_id = where.place_of(rows[-1])
+        last = msgspec.structs.replace(walk, after_ms=after_ms, after_id=after_id)
         token = page_tokens.encode(secret, environment_id, last)
     return rows, token
 

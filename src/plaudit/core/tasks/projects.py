@@ -181,6 +181,7 @@ async def create_batch(
     completed_ms: int | None = None,
     metadata: dict[str, Any] | None = None,
     callback: str | None = None,
+    priority: int = 0,
 ) -> BatchRow:
     """Add a batch; return it.
 
@@ -200,6 +201,7 @@ async def create_batch(
         completed_ms=completed_ms,
         metadata=_encode(metadata or {}),
         callback=callback,
+        priority=priority,
     )
     if not await batches.insert_batch(tx, batch, name_key):
         raise Conflict(f"there is a batch named {name!r} already (or of that id)")

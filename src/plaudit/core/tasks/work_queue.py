@@ -12,7 +12,7 @@ from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.labeling import leases, submissions
+from plaudit.store.labeling import leases, skips, submissions
 from plaudit.store.tasks import batches, projects, work_queue
 from plaudit.wire.v2.resources import project_detail
 
@@ -74,6 +74,8 @@ async def open_work(
             )
         )
     await work_queue.insert_work(tx, rows)
+    if submitted_count:
+        await skips.mark_skipped(tx, project.project_key, workable[0].seq)
 
 
 async def end_work(
@@ -113,6 +115,7 @@ async def restart_work(tx: Transaction, project: ProjectRow, task: StoredTask) -
     await leases.release_submitted(tx, task.project_key, task.seq)
     await leases.release_closed(tx, task.project_key, task.seq)
     await open_work(tx, project, [task])
+    await skips.mark_skipped(tx, task.project_key, task.seq)
 
 
 async def prioritize(tx: Transaction, batch: BatchRow, priority: int) -> int:

@@ -9,6 +9,7 @@ import msgspec
 
 from plaudit import clock
 from plaudit.core.datasets import attachments, datasets
+from plaudit.core.transfer.archive_line import archive_line
 from plaudit.errors import Misconfigured
 from plaudit.model.deliveries import AttachmentRow, DatasetRow, DatasetTaskRow
 from plaudit.store.datasets import attachments as attachments_store
@@ -26,16 +27,17 @@ _encode = msgspec.json.Encoder().encode
 async def schema_lines(db: Database, environment_id: str) -> AsyncIterator[bytes]:
     """The lines of all schemas, oldest first."""
     async with db.read() as tx:
-        rows = await schemas.list_schemas(tx, environment_id)
+        rows = await schemas.list_schemas(tx, environment_id, with_text=True)
     for row in rows:
         yield archive_line("schema", _encode(wire.schema(row)))
 
 
 async def dataset_lines(
-    db: Database, environment_id: str, objects: BlobStore | None
+    db: Database, environment_id: str, objects: BlobStore | None, *, by_reference: bool = False
 ) -> AsyncIterator[bytes]:
     """The lines of all datasets, then their deliveries, then their tasks with their files.
 
+    `by_reference` files are named by the attachments that have lines of their own.
     Tasks are read in short transactions, up to a bound taken at the start. Raises Misconfigured if
     a task has files and `objects` is None.
     """
@@ -58,7 +60,13 @@ async def dataset_lines(
         async for task, files in _tasks(db, dataset, bound):
             whole = wire.task(task, _encode(dataset.dataset_id), _encode(task.delivery_id))
             if files:
-                contents = [await _archived(objects, *file) for file in files]
+                if by_reference:
+                    contents = [
+                        wire.ArchivedAttachment(id=public_id, upload=row.attachment_id)
+                        for public_id, row in files
+                    ]
+                else:
+                    contents = [await _archived(objects, *file) for file in files]
                 whole = b'%b,"attachments":%b}' % (whole[:-1], _encode(contents))
             yield archive_line("dataset_task", whole)
 
@@ -108,11 +116,6 @@ async def _archived(
         mime_type=row.mime_type,
         content=base64.b64encode(content).decode(),
     )
-
-
-def archive_line(kind: str, value: bytes) -> bytes:
-    """One line of an archive, without its line feed; `value` is JSON."""
-    return b'{"kind":"%b","value":%b}' % (kind.encode(), value)
 
 
 def no_blob_store() -> Misconfigured:

@@ -22,12 +22,14 @@ from plaudit.core.deliveries import schemas
 from plaudit.core.transfer.dataset_export import list_files, no_blob_store
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.deliveries import (
+    AttachmentRow,
     DatasetDeliveryRow,
     DatasetRow,
     DatasetTaskRow,
     DeliverySchemaRow,
 )
 from plaudit.store.common.names import Named
+from plaudit.store.datasets import attachments as attachments_store
 from plaudit.store.datasets import datasets as datasets_store
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import schemas as schemas_store
@@ -50,7 +52,7 @@ class _PendingTask(Struct, frozen=True):
     """A task of the current chunk, and its location in the source."""
 
     declared: wire.ArchivedDatasetTask
-    files: tuple[bytes, ...]
+    files: tuple[bytes | AttachmentRow, ...]
     delivery: DatasetDeliveryRow
     source_location: SourceLocation
 
@@ -119,6 +121,9 @@ class DatasetImport:
 
     def _store_files(self, pending: _PendingTask) -> Iterator[AttachedFile]:
         for file, content in zip(pending.declared.attachments or [], pending.files, strict=True):
+            if isinstance(content, AttachmentRow):
+                yield AttachedFile(file.id, content, is_new=False)
+                continue
             assert self._objects is not None
             row = attachments.store_file_now(
                 self._objects,
@@ -226,16 +231,13 @@ class DatasetImport:
         self, declared: wire.ArchivedDatasetTask, source_location: SourceLocation
     ) -> None:
         listed = declared.attachments or []
-        files = []
-        for number, file in enumerate(listed):
-            pointer = f"/attachments/{number}"
-            attachments.check_name_and_type(file.name, file.mime_type, pointer)
-            files.append(attachments.decode_base64(file.content, f"{pointer}/content"))
-        sizes = sum(map(len, files))
+        files = [await self._read_file(file, number) for number, file in enumerate(listed)]
+        inline = [len(file) for file in files if isinstance(file, bytes)]
+        sizes = sum(len(file) if isinstance(file, bytes) else file.size for file in files)
         datasets.check_task(
             declared.task_id, declared.response, [file.id for file in listed], sizes
         )
-        if files and self._objects is None:
+        if inline and self._objects is None:
             raise no_blob_store()
         delivery = await self._delivery_of(declared.delivery, declared.dataset)
         if declared.task_id in self._chunk:
@@ -243,9 +245,27 @@ class DatasetImport:
         self._chunk[declared.task_id] = _PendingTask(
             declared, tuple(files), delivery, source_location
         )
-        self._chunk_bytes += sizes + len(_encode(declared.response))
+        self._chunk_bytes += sum(inline) + len(_encode(declared.response))
         if len(self._chunk) >= CHUNK_TASKS or self._chunk_bytes >= CHUNK_BYTES:
             await self.flush()
+
+    async def _read_file(self, file: wire.ArchivedAttachment, number: int) -> bytes | AttachmentRow:
+        """The content of a file, or the stored attachment that a line names instead."""
+        pointer = f"/attachments/{number}"
+        attachment_id = file.upload
+        if attachment_id is None:
+            attachments.check_name_and_type(file.name, file.mime_type, pointer)
+            if file.content is None:
+                raise InvalidContent("a file has content, or names an upload", pointer=pointer)
+            return attachments.decode_base64(file.content, f"{pointer}/content")
+        stored = await self._write(
+            lambda tx: attachments_store.find_attachment(tx, self._environment_id, attachment_id)
+        )
+        if stored is None:
+            raise InvalidContent(
+                f"there is no attachment {attachment_id!r}", pointer=f"{pointer}/upload"
+            )
+        return stored
 
     async def _dataset_of(self, reference: str | wire.ArchivedDataset) -> DatasetRow:
         declared = wire.ArchivedDataset(id=reference) if isinstance(reference, str) else reference
@@ -343,7 +363,9 @@ class DatasetImport:
         listed = pending.declared.attachments or []
         stored_files = [(name, row.name, row.mime_type, row.digest) for name, row in files]
         declared_files = [
-            (file.id, file.name, file.mime_type, attachments.hash_content(content))
+            (file.id, content.name, content.mime_type, content.digest)
+            if isinstance(content, AttachmentRow)
+            else (file.id, file.name, file.mime_type, attachments.hash_content(content))
             for file, content in zip(listed, pending.files, strict=True)
         ]
         is_same = (

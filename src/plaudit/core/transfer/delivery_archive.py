@@ -17,6 +17,7 @@ from plaudit.core.deliveries.builder import CHUNK_BYTES, DeliveryBuilder
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import PageRow, ProjectRow, StoredTask
 from plaudit.model.deliveries import DeliveryRow, VersionNow
+from plaudit.store.common import pages
 from plaudit.store.deliveries import delivered, deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database, Transaction, Write
@@ -101,7 +102,7 @@ async def _read_versions(
         for is_changed, run in groupby(kept, key=lambda version: version.is_changed):
             if is_changed:
                 positions = [version.position for version in run]
-                listed = await delivered.list_frozen(
+                listed, _ = await delivered.list_frozen(
                     tx,
                     *delivery_key,
                     after=positions[0] - 1,
@@ -119,7 +120,7 @@ async def _read_versions(
 
 
 def _frozen(project: ProjectRow, now: VersionNow, row: PageRow) -> bytes:
-    _, completed_ms, batch_id, head, body, patches = row
+    _, completed_ms, batch_id, head, body, patches, _ = row
     task = StoredTask(
         project.project_key, 0, now.task_id, batch_id, now.status, 0, completed_ms, head, body,
         patches,
@@ -325,7 +326,7 @@ async def _load_tasks(
     seqs = [seq for project_key, seq in locators.values() if project_key == project.project_key]
     sizes = await frozen_tasks.list_sizes(tx, project.project_key, seqs) if seqs else {}
     stored_bytes = [sizes.get(locators.get(task_id, (0, 0))[1], 0) for task_id in task_ids]
-    task_ids = task_ids[: row_sizes.count_fitting(stored_bytes, CHUNK_BYTES)]
+    task_ids = task_ids[: pages.count_fitting(stored_bytes, CHUNK_BYTES)]
     seqs = [
         locators[task_id][1]
         for task_id in task_ids

@@ -11,10 +11,20 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Struct
 
-from plaudit.core.transfer import dataset_export, delivery_archive
-from plaudit.core.transfer.dataset_export import archive_line
+from plaudit.core.transfer import (
+    attachment_archive,
+    audit_archive,
+    dataset_export,
+    delivery_archive,
+    people,
+    webhook_export,
+    work_export,
+)
+from plaudit.core.transfer.archive_line import ARCHIVE_VERSION, archive_line
+from plaudit.core.transfer.work_export import ArchivedTaskWork
 from plaudit.errors import TooLarge
 from plaudit.model.core import BatchRow, ProjectRow
+from plaudit.store.common import pages
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.deliveries import deliveries
 from plaudit.store.engine.engine import Database
@@ -22,7 +32,6 @@ from plaudit.store.tasks import batches, projects, row_sizes, tasks
 from plaudit.store.tasks.batches import BatchFilter
 from plaudit.wire.v2 import render, resources, size_limits
 
-VERSION = 1
 TASKS_PER_READ = 200
 READ_BYTES = 4 * 1024 * 1024
 """Bytes of tasks read at once, unless a single task has more."""
@@ -50,15 +59,20 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 async def archive_lines(
-    db: Database, environment_id: str, objects: BlobStore | None = None
+    db: Database,
+    environment_id: str,
+    objects: BlobStore | None = None,
+    *,
+    for_operator: bool = False,
 ) -> AsyncIterator[bytes]:
     """Lines of an archive without line feeds; each follows the lines that it refers to.
 
-    Tasks are read in short transactions up to a bound taken at the start, so a long export blocks
-    nothing and ends while tasks are being added. Raises TooLarge, naming the object, for a line
-    that could not be imported.
+    Only `for_operator` it has the kinds that the operator alone imports (row_import.KINDS). Tasks
+    are read in short transactions up to a bound taken at the start, so a long export blocks nothing
+    and ends while tasks are being added. Raises TooLarge, naming the object, for a line that could
+    not be imported.
     """
-    async for line in _all_lines(db, environment_id, objects):
+    async for line in _all_lines(db, environment_id, objects, for_operator=for_operator):
         if len(line) > size_limits.ARCHIVE_LINE_BYTES_MAX:
             raise TooLarge(
                 f"{_describe_line(line)} has {len(line)} bytes in an archive, and an import takes "
@@ -68,9 +82,12 @@ async def archive_lines(
 
 
 async def _all_lines(
-    db: Database, environment_id: str, objects: BlobStore | None
+    db: Database, environment_id: str, objects: BlobStore | None, *, for_operator: bool
 ) -> AsyncIterator[bytes]:
-    yield archive_line("organization", _encode({"archive": "plaudit", "version": VERSION}))
+    yield archive_line("organization", _encode({"archive": "plaudit", "version": ARCHIVE_VERSION}))
+    if for_operator:
+        async for line in people.user_lines(db, environment_id):
+            yield line
     async with db.read() as tx:
         listed = await projects.list_projects(tx, environment_id)
         bounds = {
@@ -83,22 +100,34 @@ async def _all_lines(
         ]
     for project in listed:
         yield archive_line("project", _encode(resources.archived_project(project)))
+    owners = {project.project_key: project for project in listed}
     async for batch in _batches(db, environment_id):
-        owner = next(
-            (project for project in listed if project.project_key == batch.project_key), None
-        )
+        owner = owners.get(batch.project_key)
         if owner is None:
             continue  # its project was created after the list was taken
-        yield archive_line("batch", _encode(resources.batch(batch, owner.project_id)))
+        yield archive_line("batch", _encode(resources.archived_batch(batch, owner.project_id)))
     async for line in dataset_export.schema_lines(db, environment_id):
         yield line
     for project in listed:
-        async for line in _task_lines(db, project, bounds[project.project_key]):
+        bound = bounds[project.project_key]
+        async for line in _task_lines(db, project, bound, with_work=for_operator):
             yield line
     async for value in delivery_archive.delivery_lines(db, deliveries_by_project):
         yield archive_line("delivery", value)
-    async for line in dataset_export.dataset_lines(db, environment_id, objects):
+    if for_operator:
+        async for line in attachment_archive.attachment_lines(db, environment_id, objects):
+            yield line
+    async for line in dataset_export.dataset_lines(
+        db, environment_id, objects, by_reference=for_operator
+    ):
         yield line
+    if for_operator:
+        async for line in webhook_export.endpoint_lines(db, environment_id):
+            yield line
+        async for line in webhook_export.message_lines(db, environment_id, listed):
+            yield line
+        async for line in audit_archive.audit_lines(db, environment_id, listed):
+            yield line
 
 
 async def count_tasks(db: Database, environment_id: str) -> int:
@@ -112,20 +141,24 @@ async def _batches(db: Database, environment_id: str) -> AsyncIterator[BatchRow]
     after = None
     while True:
         async with db.read() as tx:
-            page = await batches.list_batches(
+            page, has_more = await batches.list_batches(
                 tx, environment_id, BatchFilter(), after=after, limit=BATCHES_PER_READ
             )
         for batch in page:
             yield batch
-        if len(page) < BATCHES_PER_READ:
+        if not has_more:
             return
         after = (page[-1].created_ms, page[-1].batch_id)
 
 
-async def _task_lines(db: Database, project: ProjectRow, bound: int) -> AsyncIterator[bytes]:
+async def _task_lines(
+    db: Database, project: ProjectRow, bound: int, *, with_work: bool
+) -> AsyncIterator[bytes]:
+    """The lines of a project's tasks, each followed by those of the work on it."""
     project_json = _encode(project.project_id)
     after_seq = 0
     while True:
+        work: list[ArchivedTaskWork] = []
         async with db.read() as tx:
             sizes = await row_sizes.list_task_sizes(
                 tx, project.project_key, after_seq=after_seq, limit=TASKS_PER_READ
@@ -136,14 +169,20 @@ async def _task_lines(db: Database, project: ProjectRow, bound: int) -> AsyncIte
                     tx,
                     project.project_key,
                     after_seq=after_seq,
-                    limit=row_sizes.count_fitting(sizes, READ_BYTES),
+                    limit=pages.count_fitting(sizes, READ_BYTES),
                 )
-        for task in page:
+            if with_work and page:
+                work = await work_export.read_work(tx, project, page, READ_BYTES)
+                page = page[: len(work)]
+        for number, task in enumerate(page):
             if task.seq >= bound:
                 return
             batch_json = None if task.batch_id is None else _encode(task.batch_id)
             refs = render.head_refs(project_json, batch_json)
             yield archive_line("task", render.archived_json(task, refs))
+            if work:
+                for line in work_export.work_lines(project, task, work[number]):
+                    yield line
         if len(sizes) < TASKS_PER_READ and len(page) == len(sizes):
             return
         after_seq = page[-1].seq

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,17 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.common import names
+from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.outbound.url_length import check_url_length
-from plaudit.core.transfer import dataset_import, merge
+from plaudit.core.transfer import attachment_archive, dataset_import, merge, row_import
+from plaudit.core.transfer.archive_line import ARCHIVE_VERSION
+from plaudit.core.transfer.attachment_archive import AttachmentImport
 from plaudit.core.transfer.dataset_import import DatasetImport
 from plaudit.core.transfer.delivery_archive import DeliveryImport
+from plaudit.core.transfer.import_summary import KINDS, Summary
 from plaudit.core.transfer.merge import ImportResult, IncomingTask
 from plaudit.core.transfer.references import ProjectReferences
+from plaudit.core.transfer.row_import import RowImport
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database, Transaction, Write
@@ -37,14 +41,6 @@ FUTURE_MS_MAX = 5 * 60 * 1000
 CHARS_MAX = 500
 HELD_BYTES = 4 * 1024 * 1024
 """Bytes of a strict import's rejects that are kept in memory; more lie in a file without a name."""
-
-KINDS = ("organization", "project", "batch", "task", "delivery", *dataset_import.KINDS)
-PLURALS = {
-    "batch": "batches",
-    "delivery": "deliveries",
-    "dataset_delivery": "dataset_deliveries",
-}
-OUTCOMES = ("added", "updated", "unchanged", "rejected")
 
 
 class ImportEntry(Struct, frozen=True):
@@ -87,42 +83,12 @@ class Source(Struct, frozen=True):
     entries: Callable[[], Iterator[ImportEntry]]
 
 
-class Summary:
-    """Result of an import: number of entries by kind and outcome, and of all that were read."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self.rows_read = 0
-
-    def add(self, kind: str, outcome: str, count: int = 1) -> None:
-        self.counts[kind, outcome] += count
-
-    def require_rows(self) -> None:
-        """Raise InvalidContent if there was no row to read."""
-        if self.rows_read == 0:
-            raise InvalidContent("nothing was imported: there is nothing to read")
-
-    def total(self, outcome: str) -> int:
-        """The number of rows of every kind with this outcome."""
-        return sum(count for (_, counted), count in self.counts.items() if counted == outcome)
-
-    def __str__(self) -> str:
-        parts = []
-        for kind in sorted({kind for kind, _ in self.counts}, key=_rank_of_kind):
-            parts_of_kind = [
-                f"{self.counts[kind, outcome]} {outcome}"
-                for outcome in OUTCOMES
-                if self.counts[kind, outcome]
-            ]
-            parts.append(f"{PLURALS.get(kind, f'{kind}s')}: {', '.join(parts_of_kind)}")
-        return "; ".join(parts) or "nothing to import"
-
-
 class Importer:
     """One import into one environment. Use it once: `run` over the sources.
 
     `write` runs work in a transaction. With `in_one_transaction` all work shares one and is awaited
-    in turn; otherwise the next chunk is read while one is being written.
+    in turn; otherwise the next chunk is read while one is being written. `secret` is given for the
+    operator, who alone imports row_import.KINDS.
     """
 
     def __init__(
@@ -135,6 +101,7 @@ class Importer:
         replace: bool,
         on_reject: Callable[[Reject], None],
         objects: BlobStore | None = None,
+        secret: ServerSecret | None = None,
     ) -> None:
         self.summary = Summary()
         self._write_in = write
@@ -146,10 +113,22 @@ class Importer:
         self._references = ProjectReferences(write, environment_id, replace=replace)
         self._datasets = DatasetImport(write, environment_id, objects, self._record_result)
         self._deliveries = DeliveryImport(write, environment_id)
+        self._attachments = AttachmentImport(
+            write, environment_id, objects, self._record_result, is_operator=secret is not None
+        )
+        self._rows = RowImport(
+            write,
+            environment_id,
+            secret,
+            replace=replace,
+            before_flush=self._flush_and_wait,
+            record_result=self._record_result,
+        )
         self._chunk: dict[str, _PendingTask] = {}
         self._chunk_bytes = 0
         self._locked_projects: set[int] = set()
         self._writing: asyncio.Task[None] | None = None
+        self._writing_ids: frozenset[str] = frozenset()
 
     async def run(self, sources: Iterable[Source]) -> Summary:
         """Import every source; rejected rows go to `on_reject`, all others are stored.
@@ -167,9 +146,10 @@ class Importer:
         except InvalidContent as exc:
             unreadable = exc  # the rest of the file is lost, what came before it is not
         finally:
-            await self._flush()
-            await self._await_writing()
+            await self._flush_and_wait()
             await self._datasets.flush()
+            await self._rows.flush()
+            self._attachments.close()
         await self._references.complete_referenced_batches()
         for file, line, delivery_id in await self._deliveries.rollback_unfinished():
             problem = InvalidContent(f"the last part of delivery {delivery_id!r} is missing")
@@ -193,7 +173,15 @@ class Importer:
                 await self._datasets.import_entry(entry.kind, entry.value, source_location)
             elif entry.kind == "delivery":
                 await self._import_delivery(entry, file)
-            elif entry.kind != "organization":
+            elif entry.kind == attachment_archive.KIND:
+                source_location = (file, entry.line, entry.pointer)
+                await self._attachments.import_part(entry.value, source_location)
+            elif entry.kind in row_import.KINDS:
+                source_location = (file, entry.line, entry.pointer)
+                await self._rows.import_entry(entry.kind, entry.value, source_location, entry.size)
+            elif entry.kind == "organization":
+                _check_version(entry.value)
+            else:
                 known = ", ".join(KINDS)
                 problem = InvalidContent(f"{entry.kind!r} is not imported; known are {known}")
                 self._reject(entry.kind, file, entry.line, problem, "/kind")
@@ -208,20 +196,23 @@ class Importer:
                 "completed_at lies more than 5 minutes ahead", pointer="/completed_at"
             )
         check_url_length(task.callback_url, "/callback_url")
-        await self._references.check_batch_project(task.batch, task.project, self._project_name)
+        if task.task_id in self._chunk or task.task_id in self._writing_ids:
+            await self._flush()
+            await self._await_writing()
+        # Before anything is created for it: a task that is refused leaves nothing behind.
+        prepared = merge.prepare(parsed, clock.now_ms())
+        await self._references.check_creatable(task, self._project_name)
         project = await self._references.project_for(task.project, self._project_name)
         batch = await self._references.batch_for(task.batch, project)
-        if task.task_id in self._chunk:
-            await self._flush()
-        incoming = merge.prepare(parsed, project, batch, clock.now_ms())
+        is_restored = self._references.is_restored(batch)
+        incoming = merge.place(prepared, project, batch, is_restored_batch=is_restored)
         self._chunk[task.task_id] = _PendingTask(incoming, file, entry.line, entry.pointer)
         self._chunk_bytes += entry.size
         if len(self._chunk) >= CHUNK_ROWS or self._chunk_bytes >= CHUNK_BYTES:
             await self._flush()
 
     async def _import_delivery(self, entry: ImportEntry, file: str) -> None:
-        await self._flush()
-        await self._await_writing()
+        await self._flush_and_wait()
         declared = parse.convert(entry.value, ArchivedDelivery)
         delivered_ms = parse.moment(declared.delivered_at, "/delivered_at")
         if delivered_ms is not None and delivered_ms > clock.now_ms() + FUTURE_MS_MAX:
@@ -242,12 +233,18 @@ class Importer:
         if self._in_one_transaction:
             await self._write(chunk)
         else:
+            self._writing_ids = frozenset(pending.incoming.read.task.task_id for pending in chunk)
             self._writing = asyncio.create_task(self._write(chunk))
             await asyncio.sleep(0)
 
+    async def _flush_and_wait(self) -> None:
+        """Write the chunk to its end."""
+        await self._flush()
+        await self._await_writing()
+
     async def _await_writing(self) -> None:
         if self._writing is not None:
-            writing, self._writing = self._writing, None
+            writing, self._writing, self._writing_ids = self._writing, None, frozenset()
             await writing
 
     async def _write(self, chunk: list[_PendingTask]) -> None:
@@ -318,12 +315,13 @@ async def import_sources(
     strict: bool = False,
     on_reject: Callable[[Reject], None],
     objects: BlobStore | None = None,
+    secret: ServerSecret | None = None,
 ) -> Summary:
     """Import files; return the number of entries by kind and outcome. `objects` keeps attachments.
 
-    A strict import is one transaction, rolled back if any row is rejected; it blocks other writers
-    while it runs, and its rejects are reported at its end. Raises InvalidContent where a file is
-    unreadable.
+    `secret`, the server's, is given for the operator, who alone imports row_import.KINDS. A strict
+    import is one transaction, rolled back if any row is rejected; it blocks other writers while it
+    runs, and its rejects are reported at its end. Raises InvalidContent where a file is unreadable.
     """
 
     def importer(write: Write, on_reject: Callable[[Reject], None]) -> Importer:
@@ -335,6 +333,7 @@ async def import_sources(
             replace=replace,
             on_reject=on_reject,
             objects=objects,
+            secret=secret,
         )
 
     if not strict:
@@ -366,5 +365,12 @@ async def import_sources(
                 on_reject(Reject(*json.loads(line)))
 
 
-def _rank_of_kind(kind: str) -> int:
-    return KINDS.index(kind) if kind in KINDS else len(KINDS)
+def _check_version(value: Any) -> None:
+    """Raise InvalidContent for the first line of an archive that a newer version has written."""
+    version = value.get("version") if isinstance(value, dict) else None
+    if isinstance(version, int) and version > ARCHIVE_VERSION:
+        raise InvalidContent(
+            f"a newer version wrote this archive ({version}; up to {ARCHIVE_VERSION} is read);"
+            " what that version added is refused",
+            pointer="/version",
+        )

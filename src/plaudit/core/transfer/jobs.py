@@ -32,6 +32,9 @@ REASON_CHARS_MAX = 1000
 KILLED = "the server that ran it was killed, or was stopped before it had ended"
 """Reason of a job whose lease ended; nobody was left to store another."""
 
+CANCELLED = "it was cancelled"
+"""Reason of a job that somebody cancelled; the audit log says who."""
+
 _KIND_NAMES = {
     JobKind.import_: "an import",
     JobKind.archive: "an archive",
@@ -46,8 +49,10 @@ class JobProgress(Struct, kw_only=True, omit_defaults=True):
     phase: str = ""
     done: int = 0
     total: int = 0
+    lines: int = 0
+    """Lines of an imported file that were read, blank ones included."""
     counts: dict[str, int] = {}
-    """Number of rows by result (see `importer.OUTCOMES`)."""
+    """Number of rows by result (see `import_summary.OUTCOMES`)."""
     result: str = ""
     """Id of the created object, or a sentence about the result."""
 
@@ -129,7 +134,10 @@ async def end_job(
     reason: str = "",
     file_size: int | None = None,
 ) -> bool:
-    """End a job in `state` with its last rejects; False if it was no longer running."""
+    """End a job in `state` with its last rejects; False if it was no longer running.
+
+    Of a cancelled one, progress and rejects are saved.
+    """
 
     async def work(tx: Transaction) -> bool:
         is_running = await jobs.end_job(
@@ -142,11 +150,50 @@ async def end_job(
             reason=printable(reason)[:REASON_CHARS_MAX],
             file_size=file_size,
         )
-        if is_running and rejects:
+        is_ours = is_running or await jobs.save_last_progress(
+            tx, job.environment_id, job.job_id, _encode(progress)
+        )
+        if is_ours and rejects:
             await _save_rejects(tx, job, rejects, reject_count)
         return is_running
 
     return await db.write(work)
+
+
+async def finish_job(tx: Transaction, job: Job, progress: JobProgress) -> None:
+    """End a job as done in the transaction that shows its result.
+
+    Raises Conflict if it was cancelled, or taken for dead.
+    """
+    if not await jobs.end_job(
+        tx,
+        job.environment_id,
+        job.job_id,
+        JobState.done,
+        now=clock.now_ms(),
+        progress=_encode(progress),
+        reason="",
+        file_size=None,
+    ):
+        raise Conflict(CANCELLED)
+
+
+async def cancel_job(tx: Transaction, environment_id: str, kind: JobKind, job_id: str) -> bool:
+    """Cancel a job; False if it had ended. Its process notices when it next saves its progress.
+
+    Raises NotFound.
+    """
+    job = await get_job(tx, environment_id, kind, job_id)
+    return job.state is JobState.running and await jobs.end_job(
+        tx,
+        environment_id,
+        job_id,
+        JobState.cancelled,
+        now=clock.now_ms(),
+        progress=job.progress,
+        reason=CANCELLED,
+        file_size=None,
+    )
 
 
 async def get_job(tx: Transaction, environment_id: str, kind: JobKind, job_id: str) -> Job:

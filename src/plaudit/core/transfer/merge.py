@@ -6,13 +6,15 @@ unless the import replaces.
 
 A chunk takes its locks in the order of every other writer: unique_ids, the counts of batches, rows
 of the work queue, and then project by project the clock and tasks. Each kind is sorted, so that
-two transactions wait for one another and never deadlock.
+two transactions wait for one another and never deadlock. A batch that is completed or cancelled
+takes no new pending task: nobody would do it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 from msgspec import Struct
@@ -20,10 +22,11 @@ from msgspec import Struct
 from plaudit import clock
 from plaudit.core.tasks import work_queue
 from plaudit.core.tasks.annotation_lookup import hash_annotation_id
-from plaudit.errors import Conflict, Problem
-from plaudit.model.core import BatchRow, ProjectRow, StoredTask, TaskStatus
-from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches, projects, tasks, unique_ids
+from plaudit.core.tasks.lifecycle import CLOSED
+from plaudit.errors import Conflict, InvalidContent, Problem
+from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
+from plaudit.store.engine.engine import RunAgain, Transaction
+from plaudit.store.tasks import annotation_locators, batches, projects, tasks, unique_ids
 from plaudit.store.tasks import work_queue as work_queue_store
 from plaudit.wire.v2 import render, size_limits
 from plaudit.wire.v2.parse import ReadTask
@@ -35,16 +38,14 @@ ImportResult = str | Problem
 _encode = msgspec.json.Encoder().encode
 
 
-class IncomingTask(Struct, frozen=True):
-    """A validated task to be merged.
+class PreparedTask(Struct, frozen=True, kw_only=True):
+    """A validated task, rendered as far as possible.
 
     `rendered` is None for a completed task without a time: its time is taken from the project's
     clock, inside the transaction.
     """
 
     read: ReadTask
-    project: ProjectRow
-    batch_id: str | None
     created_ms: int
     rendered: Rendered | None
     content: bytes | None
@@ -55,26 +56,47 @@ class IncomingTask(Struct, frozen=True):
         return self.read.task.status is TaskStatus.completed and self.read.completed_ms is None
 
 
-def prepare(read: ReadTask, project: ProjectRow, batch: BatchRow | None, now: int) -> IncomingTask:
-    """Render a task as far as possible outside the transaction; `now` is its default creation time.
+class IncomingTask(PreparedTask, frozen=True, kw_only=True):
+    """A prepared task to be merged into its project and batch.
+
+    `is_restored_batch` is True for a batch that the same import declares as completed: an archive
+    has tasks that were reopened after their batch was completed.
+    """
+
+    project: ProjectRow
+    batch_id: str | None
+    is_restored_batch: bool
+
+
+def prepare(read: ReadTask, now: int) -> PreparedTask:
+    """Render a task outside the transaction; `now` is its default creation time.
 
     Raises InvalidContent if its content or threads are too long.
     """
     created_ms = now if read.created_ms is None else read.created_ms
-    incoming = IncomingTask(
-        read=read,
+    content = None if read.task.content is None else _encode(read.task.content)
+    if content is not None:
+        size_limits.check_conversation(len(content), "/content")
+    rendered = render.render(read.task, created_ms, read.completed_ms)
+    prepared = PreparedTask(read=read, created_ms=created_ms, rendered=rendered, content=content)
+    if prepared.needs_completion_time:
+        return msgspec.structs.replace(prepared, rendered=None)
+    return prepared
+
+
+def place(
+    prepared: PreparedTask, project: ProjectRow, batch: BatchRow | None, *, is_restored_batch: bool
+) -> IncomingTask:
+    """A prepared task with its project and batch."""
+    return IncomingTask(
+        read=prepared.read,
+        created_ms=prepared.created_ms,
+        rendered=prepared.rendered,
+        content=prepared.content,
         project=project,
         batch_id=None if batch is None else batch.batch_id,
-        created_ms=created_ms,
-        rendered=None,
-        content=None if read.task.content is None else _encode(read.task.content),
+        is_restored_batch=is_restored_batch,
     )
-    if incoming.content is not None:
-        size_limits.check_conversation(len(incoming.content), "/content")
-    rendered = render.render(read.task, created_ms, read.completed_ms)
-    if incoming.needs_completion_time:
-        return incoming
-    return msgspec.structs.replace(incoming, rendered=rendered)
 
 
 async def merge(
@@ -105,7 +127,9 @@ async def merge(
         results[task.read.task.task_id] = result
         if result == "updated":
             changed.append(_ChangedTask(locator, stored.batch_id, _is_queued(stored), task))
-    results |= await _reserve_unique_ids(tx, environment_id, unknown)
+    refused = await _refuse_of_closed_batches(tx, environment_id, unknown)
+    unknown = [task for task in unknown if task.read.task.task_id not in refused]
+    results |= refused | await _reserve_unique_ids(tx, environment_id, unknown)
     fresh: dict[int, list[IncomingTask]] = {}
     for task in unknown:
         if results.setdefault(task.read.task.task_id, "added") == "added":
@@ -114,14 +138,20 @@ async def merge(
     for project_key in sorted(locked_whole):
         await batches.lock_progress_of_project(tx, project_key)
     await _lock(tx, changed, fresh)
+    if await _refuse_of_closed_batches(tx, environment_id, list(chain(*fresh.values()))):
+        raise RunAgain("a batch was closed before it was locked")
+    ended: set[tuple[int, str]] = set()
     for project_key in sorted({one.locator[0] for one in changed} | fresh.keys()):
         for one in changed:
             if one.locator[0] == project_key:
                 results[one.incoming.read.task.task_id] = await _merge_stored(
-                    tx, environment_id, one.incoming, one.locator, replace=replace
+                    tx, environment_id, one.incoming, one.locator, ended, replace=replace
                 )
         if project_key in fresh:
             await _insert(tx, environment_id, project_key, fresh[project_key])
+    # Last, because a batch whose last stored task ends here may have got new ones.
+    for project_key, batch_id in sorted(ended):
+        await _complete_batch_if_done(tx, environment_id, project_key, batch_id)
     return [results[task.read.task.task_id] for task in incoming]
 
 
@@ -136,6 +166,36 @@ class _ChangedTask(Struct, frozen=True):
 
 def _is_queued(stored: StoredTask) -> bool:
     return stored.status is TaskStatus.pending and work_queue.is_workable(stored)
+
+
+async def _refuse_of_closed_batches(
+    tx: Transaction, environment_id: str, incoming: Sequence[IncomingTask]
+) -> dict[str, ImportResult]:
+    """Problems by task_id of the new pending tasks whose batches are closed, as of this statement.
+
+    A batch that is closed once stays so.
+    """
+    pending = [task for task in incoming if task.read.task.status is TaskStatus.pending]
+    batch_ids = sorted({task.batch_id for task in pending if task.batch_id is not None})
+    found = await batches.find_batches(tx, environment_id, batch_ids)
+    refused: dict[str, ImportResult] = {}
+    for task in pending:
+        batch = found.get(task.batch_id or "")
+        if batch is None or (batch.status is BatchStatus.completed and task.is_restored_batch):
+            continue
+        try:
+            check_open(batch.batch_id, batch.status, task.read.task.status)
+        except InvalidContent as problem:
+            refused[task.read.task.task_id] = problem
+    return refused
+
+
+def check_open(batch_id: str, batch_status: BatchStatus | None, task_status: TaskStatus) -> None:
+    """Raise InvalidContent for a pending task of a closed batch, in which nobody would do it."""
+    if task_status is TaskStatus.pending and batch_status in CLOSED:
+        raise InvalidContent(
+            f"batch {batch_id!r} is {batch_status}; it takes no more tasks", pointer="/batch"
+        )
 
 
 async def _reserve_unique_ids(
@@ -191,18 +251,18 @@ async def _insert(
     next_ms = 0
     if any(task.needs_completion_time for task in incoming):
         next_ms = await projects.next_completion_time(tx, project_key, clock.now_ms())
-    rows, annotation_locators = [], []
+    rows, locators = [], []
     for task_seq, task in enumerate(incoming, first_seq):
         rows.append(
             _row(task, task_seq, next_ms if task.needs_completion_time else task.read.completed_ms)
         )
-        annotation_locators += [
+        locators += [
             (hash_annotation_id(annotation_id), project_key, task_seq)
             for annotation_id in task.read.foreign_annotation_ids
         ]
     await tasks.insert_tasks(tx, environment_id, rows)
-    if annotation_locators:
-        await tasks.insert_annotation_locators(tx, environment_id, annotation_locators)
+    if locators:
+        await annotation_locators.insert_annotation_locators(tx, environment_id, locators)
     await work_queue.open_work(tx, incoming[0].project, rows)
 
 
@@ -221,9 +281,11 @@ async def _merge_stored(
     environment_id: str,
     incoming: IncomingTask,
     locator: tuple[int, int],
+    ended: set[tuple[int, str]],
     *,
     replace: bool,
 ) -> ImportResult:
+    """Merge a task into the stored one; its batch is added to `ended` if the task ends there."""
     stored = await tasks.get_task(tx, *locator)  # read again, now that its batch is locked
     result = _compare(stored, incoming, replace=replace)
     if result != "updated":
@@ -249,14 +311,14 @@ async def _merge_stored(
         head=wanted.head,
     )
     if not moved:  # another transaction changed it first (PostgreSQL); compare with what it left
-        return await _merge_stored(tx, environment_id, incoming, locator, replace=replace)
+        return await _merge_stored(tx, environment_id, incoming, locator, ended, replace=replace)
     if wanted.status is not stored.status:
         await work_queue.end_work(tx, stored.project_key, stored.seq)
     if (wanted.body, wanted.patches) != (stored.body, stored.patches):
         await tasks.delete_body(tx, stored.project_key, stored.seq)
         if wanted.body is not None:
             await tasks.insert_body(tx, stored.project_key, stored.seq, wanted.body, wanted.patches)
-        await tasks.insert_annotation_locators(
+        await annotation_locators.insert_annotation_locators(
             tx,
             environment_id,
             [
@@ -266,10 +328,17 @@ async def _merge_stored(
         )
     if stored.batch_id is not None and wanted.status is not stored.status:
         change = {stored.status: -1, wanted.status: 1}
-        counts = await batches.add_progress(tx, stored.project_key, stored.batch_id, change)
-        if counts[TaskStatus.pending] == 0:
-            await batches.complete_batch(tx, stored.project_key, stored.batch_id, clock.now_ms())
+        await batches.add_progress(tx, stored.project_key, stored.batch_id, change)
+        ended.add((stored.project_key, stored.batch_id))
     return "updated"
+
+
+async def _complete_batch_if_done(
+    tx: Transaction, environment_id: str, project_key: int, batch_id: str
+) -> None:
+    counts = await batches.add_progress(tx, project_key, batch_id, {})
+    if counts[TaskStatus.pending] == 0:
+        await batches.complete_batch(tx, environment_id, batch_id, clock.now_ms())
 
 
 def _compare(stored: StoredTask, incoming: IncomingTask, *, replace: bool) -> ImportResult:

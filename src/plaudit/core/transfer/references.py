@@ -20,15 +20,17 @@ from plaudit.core.tasks.projects import (
     create_batch,
     create_project,
 )
+from plaudit.core.transfer.merge import check_open
 from plaudit.errors import Conflict, InvalidContent
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, TaskStatus
 from plaudit.store.common.names import Named
 from plaudit.store.engine.engine import Transaction, Write
 from plaudit.store.tasks import batches as batches_store
-from plaudit.store.tasks import projects
+from plaudit.store.tasks import projects, tasks
 from plaudit.wire.v2 import resources
 from plaudit.wire.v2.parse import convert, moment
 from plaudit.wire.v2.resources import ArchivedBatch, ArchivedProject, ProjectDetail
+from plaudit.wire.v2.task import ArchivedTask
 
 _sorted = msgspec.json.Encoder(order="deterministic").encode
 _DETAIL_FIELDS = ProjectDetail.__struct_fields__
@@ -54,6 +56,8 @@ class ProjectReferences:
         self._undeclared: dict[str, BatchRow] = {}
         self._created_ids: set[str] = set()
         """Ids of batches that this import created because a task referred to them."""
+        self._completed_ids: set[str] = set()
+        """Ids of batches that a line of this import declares as completed."""
 
     async def declare(self, kind: str, value: object) -> str:
         """Store a declared project or batch; return "added", "updated" or "unchanged".
@@ -64,7 +68,10 @@ class ProjectReferences:
             return await self._declare_project(convert(value, ArchivedProject))
         batch = convert(value, ArchivedBatch)
         check_batch(batch.metadata, batch.callback)
-        return await self._declare_batch(batch)
+        outcome = await self._declare_batch(batch)
+        if batch.status is BatchStatus.completed:
+            self._completed_ids.add(batch.id)
+        return outcome
 
     async def project_for(
         self, reference: str | resources.Project | None, override: str | None
@@ -120,23 +127,46 @@ class ProjectReferences:
             raise Conflict(f"batch {batch_id!r} belongs to another project")
         return batch
 
-    async def check_batch_project(
-        self,
-        batch: str | resources.Batch | None,
-        project: str | resources.Project | None,
-        override: str | None,
-    ) -> None:
-        """Raise Conflict for a stored batch whose task names a project that is not stored.
+    def is_restored(self, batch: BatchRow | None) -> bool:
+        """True for a batch that a line of this import declares as completed."""
+        return batch is not None and batch.batch_id in self._completed_ids
 
-        Called before `project_for`, so that the project is not created in vain.
+    async def check_creatable(self, task: ArchivedTask, override: str | None) -> None:
+        """Raise Conflict or InvalidContent for a task whose new project or batch would be in vain.
+
+        It is stored elsewhere, or its batch is of another project, or would be closed from the
+        start. Called before `project_for` and `batch_for`.
         """
-        batch_id = batch.id if isinstance(batch, resources.Batch) else batch
-        project_id = project.id if isinstance(project, resources.Project) else project
-        is_known = batch_id is None or batch_id in self._batches or project_id in self._projects
-        if is_known or override is not None or project_id is None:
+        project_id, batch_id = _id_of(task.project), _id_of(task.batch)
+        if self._is_known(project_id, batch_id, override):
             return
-        if await self._find_batch(batch_id or "") and not await self._find_project(project_id):
+        if override is not None:
+            project = await self._find_project_named(override)
+        else:
+            project = None if project_id is None else await self._find_project(project_id)
+        batch = None if batch_id is None else await self._find_batch(batch_id)
+        stored = await self._write(
+            lambda tx: tasks.find_task(tx, self._environment_id, task.task_id)
+        )
+        if batch is not None and (project is None or project.project_key != batch.project_key):
             raise Conflict(f"batch {batch_id!r} belongs to another project")
+        if stored is not None:
+            if project is None or project.project_key != stored.project_key:
+                raise Conflict(f"task {task.task_id!r} is stored in another project")
+            if stored.batch_id != batch_id:
+                raise Conflict(f"task {task.task_id!r} is stored in batch {stored.batch_id!r}")
+        if batch is None and isinstance(task.batch, resources.Batch):
+            check_open(task.batch.id, task.batch.status, task.status)
+
+    def _is_known(self, project_id: str | None, batch_id: str | None, override: str | None) -> bool:
+        """True if nothing is created for a task: its project and batch were seen before."""
+        if override is not None:
+            is_known_project = names.normalize_name(override) in self._named
+        elif project_id is None:
+            return True  # refused, because it names no project
+        else:
+            is_known_project = project_id in self._projects
+        return is_known_project and (batch_id is None or batch_id in self._batches)
 
     async def complete_referenced_batches(self) -> None:
         """Complete the undeclared batches that have tasks, none of them pending."""
@@ -149,7 +179,7 @@ class ProjectReferences:
                 counts = await batches_store.add_progress(tx, batch.project_key, batch.batch_id, {})
                 if counts[TaskStatus.pending] == 0 and any(counts.values()):
                     await batches_store.complete_batch(
-                        tx, batch.project_key, batch.batch_id, clock.now_ms()
+                        tx, batch.environment_id, batch.batch_id, clock.now_ms()
                     )
 
         if self._undeclared:
@@ -222,6 +252,8 @@ class ProjectReferences:
             raise Conflict(f"batch {stored.batch_id!r} is stored with other values; see --replace")
         if not await batches_store.update_batch(tx, wanted, names.check_name(wanted.name)):
             raise Conflict(f"there is a batch named {wanted.name!r} already")
+        if wanted.priority != stored.priority:
+            await work_queue.prioritize(tx, wanted, wanted.priority)
         await work_queue.apply_batch_status(tx, wanted)
         if wanted.status is BatchStatus.cancelled and stored.status is not wanted.status:
             await batches.cancel_pending(tx, wanted)
@@ -247,6 +279,12 @@ class ProjectReferences:
 
             self._named[name_key] = await self._write(work)
         return self._named[name_key]
+
+    async def _find_project_named(self, name: str) -> ProjectRow | None:
+        name_key = names.normalize_name(name)
+        return await self._write(
+            lambda tx: projects.find_project_by_name(tx, self._environment_id, name_key)
+        )
 
     async def _find_or_create(self, declared: ArchivedProject) -> ProjectRow:
         project = await self._find_project(declared.id) or await self._create_project(declared)
@@ -284,6 +322,7 @@ class ProjectReferences:
                 completed_ms=completed_ms,
                 metadata=declared.metadata,
                 callback=declared.callback,
+                priority=declared.priority or 0,
             )
 
         with _with_pointer("/id" if declared.name is None else None):
@@ -298,6 +337,10 @@ class ProjectReferences:
         return await self._write(
             lambda tx: batches_store.find_batch(tx, self._environment_id, batch_id)
         )
+
+
+def _id_of(reference: str | resources.Project | resources.Batch | None) -> str | None:
+    return reference if reference is None or isinstance(reference, str) else reference.id
 
 
 @contextmanager
@@ -319,11 +362,15 @@ def _detail(declared: ArchivedProject) -> ProjectDetail:
 
 def _wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow:
     created_ms = moment(declared.created_at, "/created_at")
+    detail = msgspec.json.encode(_detail(declared))
+    is_same_detail = _sorted(msgspec.json.decode(detail)) == _sorted(
+        msgspec.json.decode(stored.detail)
+    )
     return msgspec.structs.replace(
         stored,
         name=stored.name if declared.name is None else declared.name,
         created_ms=stored.created_ms if created_ms is None else created_ms,
-        detail=msgspec.json.encode(_detail(declared)),
+        detail=stored.detail if is_same_detail else detail,
     )
 
 
@@ -350,4 +397,5 @@ def _wanted_batch(stored: BatchRow, declared: ArchivedBatch, *, is_created_here:
         completed_ms=completed_ms,
         metadata=stored.metadata if is_same_metadata else msgspec.json.encode(declared.metadata),
         callback=stored.callback if declared.callback is None else declared.callback,
+        priority=stored.priority if declared.priority is None else declared.priority,
     )

@@ -64,18 +64,45 @@ async def create_endpoint(
 
     Raises InvalidContent for its events, Conflict above `ENDPOINTS_MAX` endpoints.
     """
+    return await restore_endpoint(
+        tx,
+        secret,
+        environment_id,
+        endpoint_id=ids.mint("webhook"),
+        url=url,
+        events=events,
+        reason=None,
+        created_ms=clock.now_ms(),
+    )
+
+
+async def restore_endpoint(
+    tx: Transaction,
+    secret: ServerSecret,
+    environment_id: str,
+    *,
+    endpoint_id: str,
+    url: str,
+    events: Sequence[str],
+    reason: str | None,
+    created_ms: int,
+) -> tuple[WebhookEndpoint, str]:
+    """Create an endpoint under an id that it had elsewhere, with a secret of its own.
+
+    It is disabled for `reason`, or active for None. Returns and raises as `create_endpoint` does.
+    """
     check_events(events)
     if await endpoints.count_endpoints(tx, environment_id) >= ENDPOINTS_MAX:
         raise Conflict(f"there are {ENDPOINTS_MAX} endpoints already; delete one first")
-    endpoint_id, text = ids.mint("webhook"), signatures.mint_secret()
+    text = signatures.mint_secret()
     endpoint = WebhookEndpoint(
         environment_id=environment_id,
         endpoint_id=endpoint_id,
         url=url,
         events=_encode(list(events)),
-        is_active=True,
-        reason="",
-        created_ms=clock.now_ms(),
+        is_active=reason is None,
+        reason=reason or "",
+        created_ms=created_ms,
         secret=EncryptedSecret(
             encryption.encrypt(secret, text.encode(), row=_endpoint_row(endpoint_id))
         ),

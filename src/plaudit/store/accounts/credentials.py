@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from plaudit.model.core import PersonStatus
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
 
@@ -175,11 +178,16 @@ async def delete_invitation_of(tx: Transaction, organization_id: str, user_id: s
     )
 
 
-async def list_invitations(tx: Transaction, organization_id: str, *, limit: int) -> dict[str, int]:
-    """Map user_id to expires_ms for the latest `limit` invitations of an organization."""
+async def list_invitations(
+    tx: Transaction, organization_id: str, user_ids: Sequence[str]
+) -> dict[str, int]:
+    """Map user_id to expires_ms for those of these users who have an invitation."""
+    if not user_ids:
+        return {}
+    listed, args = value_lists.in_list("id", user_ids)
     rows = await tx.all(
         "SELECT user_id, expires_ms FROM invitation WHERE organization_id = :organization_id"
-        " ORDER BY created_ms DESC LIMIT :row_limit",
-        {"organization_id": organization_id, "row_limit": limit},
+        f" AND user_id IN {listed}",
+        args | {"organization_id": organization_id},
     )
     return {row[0]: row[1] for row in rows}

@@ -66,7 +66,7 @@ async def list_sessions(
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM session WHERE organization_id = :organization_id"
         " AND user_id = :user_id AND expires_ms > :now AND seen_ms > :seen_after"
-        " ORDER BY created_ms DESC, session_id LIMIT :row_limit",
+        " ORDER BY created_ms DESC, session_id DESC LIMIT :row_limit",
         {
             "organization_id": organization_id,
             "user_id": user_id,

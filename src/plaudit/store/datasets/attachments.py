@@ -8,15 +8,18 @@ from plaudit.model.deliveries import AttachmentRow
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
+ENVIRONMENTS_MAX = 100
+"""Environments of a store in which one attachment_id is looked for."""
+
 _COLUMNS = "attachment_id, environment_id, name, mime_type, shown_as, size, digest, created_ms"
 
 
-async def insert_attachment(tx: Transaction, attachment: AttachmentRow) -> None:
-    """Insert an attachment whose blob is stored already."""
-    await tx.run(
+async def insert_attachment(tx: Transaction, attachment: AttachmentRow) -> bool:
+    """Insert an attachment whose blob is stored already; False if there is one of its id."""
+    is_new = await tx.run(
         f"INSERT INTO attachment ({_COLUMNS}) VALUES (:attachment_id, :environment_id, :name,"
         " :mime_type,"
-        " :shown_as, :size, :digest, :created_ms)",
+        " :shown_as, :size, :digest, :created_ms) ON CONFLICT DO NOTHING",
         {
             "attachment_id": attachment.attachment_id,
             "environment_id": attachment.environment_id,
@@ -28,6 +31,7 @@ async def insert_attachment(tx: Transaction, attachment: AttachmentRow) -> None:
             "created_ms": attachment.created_ms,
         },
     )
+    return bool(is_new)
 
 
 async def find_attachment(
@@ -58,12 +62,27 @@ async def find_attachments(
     return {attachment.attachment_id: attachment for attachment in found}
 
 
-async def find_attachment_in_any_environment(
+async def list_attachments_in_any_environment(
     tx: Transaction, attachment_id: str
-) -> AttachmentRow | None:
-    """Return an attachment by its id alone; the caller checks a signature over its environment."""
-    row = await tx.one(
-        f"SELECT {_COLUMNS} FROM attachment WHERE attachment_id = :attachment_id",
-        {"attachment_id": attachment_id},
+) -> list[AttachmentRow]:
+    """List up to ENVIRONMENTS_MAX attachments of an id; the caller checks a signature over theirs.
+
+    Two environments have the same id where an archive of one was imported into the other.
+    """
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM attachment WHERE attachment_id = :attachment_id LIMIT :row_limit",
+        {"attachment_id": attachment_id, "row_limit": ENVIRONMENTS_MAX},
     )
-    return AttachmentRow(*row) if row else None
+    return [AttachmentRow(*row) for row in rows]
+
+
+async def list_attachments(
+    tx: Transaction, environment_id: str, *, after: str, limit: int
+) -> list[AttachmentRow]:
+    """List up to `limit` attachments of an environment after an attachment_id, by id."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM attachment WHERE attachment_id > :after"
+        " AND environment_id = :environment_id ORDER BY attachment_id LIMIT :row_limit",
+        {"after": after, "environment_id": environment_id, "row_limit": limit},
+    )
+    return [AttachmentRow(*row) for row in rows]

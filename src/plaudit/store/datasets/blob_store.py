@@ -129,8 +129,8 @@ class BlobStore:
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
 
-    def put_blocking(self, key: str, content: bytes) -> None:
-        """Store a blob, blocking, as imports do inside their transaction."""
+    def put_blocking(self, key: str, content: bytes | Path) -> None:
+        """Store bytes or a file as a blob, blocking, as imports do inside their transaction."""
         try:
             obstore.put(self._store, key, content)
             self._make_durable(key)

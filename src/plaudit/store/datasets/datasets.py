@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plaudit.model.deliveries import DatasetDeliveryRow, DatasetRow, DatasetTaskRow
+from plaudit.store.common import pages
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
@@ -21,6 +22,7 @@ _TASK_COLUMNS = (
     "dataset_key", "seq", "task_id", "delivery_id", "delivered_ms", "response", "attachments",
 )  # fmt: skip
 _TASK = ", ".join(f"t.{column}" for column in _TASK_COLUMNS)
+_LARGE = ("t.response", "t.attachments")
 
 
 async def insert_dataset(tx: Transaction, dataset: DatasetRow, name_key: str) -> bool:
@@ -373,43 +375,46 @@ async def list_dataset_tasks(
 
 async def list_tasks_by_delivery_time(
     tx: Transaction, dataset_key: int, *, after: tuple[int, int], bound: int, limit: int
-) -> list[DatasetTaskRow]:
-    """List up to `limit` tasks of a dataset by (delivered_ms, seq).
+) -> tuple[list[DatasetTaskRow], bool]:
+    """A page of up to `limit` tasks of a dataset by (delivered_ms, seq), and if more follow.
 
-    After the pair `after`, up to and including the time `bound`.
+    It is bounded in bytes, begins after the pair `after`, and ends with the time `bound`.
     """
-    rows = await tx.all(
-        f"SELECT {_TASK} FROM (SELECT delivered_ms, seq FROM dataset_task"
-        " WHERE dataset_key = :dataset_key AND (delivered_ms, seq) > (:after_ms, :after_seq)"
-        " AND delivered_ms <= :bound ORDER BY delivered_ms, seq LIMIT :row_limit) AS k"
-        " CROSS JOIN dataset_task AS t"
-        " WHERE t.dataset_key = :dataset_key AND t.seq = k.seq",
-        {
-            "dataset_key": dataset_key,
-            "after_ms": after[0],
-            "after_seq": after[1],
-            "bound": bound,
-            "row_limit": limit,
-        },
+    return await _read_tasks(
+        tx,
+        "SELECT delivered_ms, seq FROM dataset_task WHERE dataset_key = :dataset_key"
+        " AND (delivered_ms, seq) > (:after_ms, :after_seq) AND delivered_ms <= :bound"
+        " ORDER BY delivered_ms, seq LIMIT :row_limit",
+        {"dataset_key": dataset_key, "after_ms": after[0], "after_seq": after[1], "bound": bound},
+        limit,
     )
-    tasks = [DatasetTaskRow(*row) for row in rows]
-    return sorted(tasks, key=lambda task: (task.delivered_ms, task.seq))
 
 
 async def list_tasks_of_delivery(
     tx: Transaction, delivery: DatasetDeliveryRow, *, after_seq: int, limit: int
-) -> list[DatasetTaskRow]:
-    """List up to `limit` tasks of a delivery by `seq`, after `after_seq`."""
-    rows = await tx.all(
-        f"SELECT {_TASK} FROM (SELECT seq FROM dataset_task WHERE dataset_key = :dataset_key"
-        " AND delivery_id = :delivery_id AND seq > :after_seq ORDER BY seq LIMIT :row_limit) AS k"
-        " CROSS JOIN dataset_task AS t"
-        " WHERE t.dataset_key = :dataset_key AND t.seq = k.seq",
+) -> tuple[list[DatasetTaskRow], bool]:
+    """A page, likewise, of up to `limit` tasks of a delivery by `seq`, after `after_seq`."""
+    return await _read_tasks(
+        tx,
+        "SELECT seq FROM dataset_task WHERE dataset_key = :dataset_key"
+        " AND delivery_id = :delivery_id AND seq > :after_seq ORDER BY seq LIMIT :row_limit",
         {
             "dataset_key": delivery.dataset_key,
             "delivery_id": delivery.delivery_id,
             "after_seq": after_seq,
-            "row_limit": limit,
         },
+        limit,
     )
-    return sorted((DatasetTaskRow(*row) for row in rows), key=lambda task: task.seq)
+
+
+async def _read_tasks(
+    tx: Transaction, keys: str, args: dict[str, object], limit: int
+) -> tuple[list[DatasetTaskRow], bool]:
+    rest = (
+        f"FROM ({keys}) AS k CROSS JOIN dataset_task AS t"
+        " WHERE t.dataset_key = :dataset_key AND t.seq = k.seq"
+    )
+    rows, has_more = await pages.read_page(
+        tx, _TASK.split(", "), _LARGE, rest, args, limit=limit, order=lambda row: (row[4], row[1])
+    )
+    return [DatasetTaskRow(*row[:-1]) for row in rows], has_more

@@ -10,8 +10,9 @@ from typing import cast
 
 from plaudit.model.core import PageRow, TaskStatus
 from plaudit.model.deliveries import DeliveredRow, DeliveredVersion, VersionNow
-from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, keys_sql
+from plaudit.store.common import pages
+from plaudit.store.engine.engine import Row, Transaction
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, key_args, keys_sql
 
 _RANGE = (
     "d.project_key = :project_key AND d.delivery_seq = :delivery_seq"
@@ -28,19 +29,27 @@ async def list_frozen(
     after: int,
     until: int,
     with_patches: bool,
-) -> list[PageRow]:
+) -> tuple[list[PageRow], bool]:
     """The tasks at the positions after `after` and up to `until`, as they were delivered.
 
-    The `seq` of a row is its position; `patches` is None unless asked for.
+    Fewer, and True, where they would be too long together (`store/common/pages.py`). The `seq` of a
+    row is its position; `patches` is None unless asked for.
     """
-    patches = "f.patches" if with_patches else "NULL"
-    rows = await tx.all(
-        f"SELECT d.position, f.completed_ms, f.batch_id, f.head, f.body, {patches}"
-        f" FROM delivered_task AS d CROSS JOIN frozen_task AS f WHERE {_RANGE} AND {_FROZEN}"
-        " ORDER BY d.position",
+    rows, is_cut = await pages.read_page(
+        tx,
+        _FROZEN_COLUMNS if with_patches else (*_FROZEN_COLUMNS[:-1], "NULL"),
+        _FROZEN_COLUMNS[3:] if with_patches else _FROZEN_COLUMNS[3:-1],
+        f"FROM delivered_task AS d CROSS JOIN frozen_task AS f WHERE {_RANGE} AND {_FROZEN}"
+        " ORDER BY d.position LIMIT :row_limit",
         _range_args(project_key, delivery_seq, after, until),
+        limit=max(until - after, 1),
     )
-    return cast("list[PageRow]", rows)
+    return cast("list[PageRow]", rows), is_cut
+
+
+_FROZEN_COLUMNS = (
+    "d.position", "f.completed_ms", "f.batch_id", "f.head", "f.body", "f.patches",
+)  # fmt: skip
 
 
 async def list_versions(
@@ -90,13 +99,13 @@ async def list_rows_of_delivery(
     after: int,
     until: int,
     limit: int,
-) -> list[DeliveredRow]:
-    """Up to `limit` tasks of a range of a delivery whose current state matches the filter.
+) -> tuple[list[DeliveredRow], bool]:
+    """A page of up to `limit` tasks of a range of a delivery whose current state matches.
 
-    The `ordinal` of a row is its position.
+    It is bounded in bytes; True if more match. The `ordinal` of a row is its position.
     """
     conditions = _RANGE
-    args = _range_args(where.project_key, delivery_seq, after, until) | {"row_limit": limit}
+    args = _range_args(where.project_key, delivery_seq, after, until)
     if where.status is not None:
         conditions += " AND t.status = :status"
         args["status"] = where.status.code
@@ -104,56 +113,54 @@ async def list_rows_of_delivery(
         conditions += " AND t.completed_ms > :low AND t.completed_ms < :high"
         args["low"] = -FAR if where.completed_after is None else where.completed_after
         args["high"] = FAR if where.completed_before is None else where.completed_before
-    rows = await tx.all(
-        "SELECT d.position, t.completed_ms, d.task_id, t.created_ms, v.delivery_id,"
-        " v.delivered_ms, v.schema_id, f.body, f.patches FROM delivered_task AS d"
+    rows, has_more = await pages.read_page(
+        tx,
+        ("d.position", "t.completed_ms", "d.task_id", *_ROW_COLUMNS),
+        _ROW_COLUMNS[-2:],
+        "FROM delivered_task AS d"
         " CROSS JOIN task AS t CROSS JOIN frozen_task AS f CROSS JOIN delivery AS v"
         f" WHERE {conditions} AND t.project_key = :project_key AND t.seq = d.seq AND {_FROZEN}"
         " AND v.project_key = :project_key AND v.delivery_seq = d.delivery_seq"
         " ORDER BY d.position LIMIT :row_limit",
         args,
+        limit=limit,
     )
-    return [DeliveredRow(*row) for row in rows]
+    return [DeliveredRow(*row[:-1]) for row in rows], has_more
+
+
+_ROW_COLUMNS = (
+    "t.created_ms", "v.delivery_id", "v.delivered_ms", "v.schema_id", "f.body", "f.patches",
+)  # fmt: skip
 
 
 async def list_rows_of_project(
     tx: Transaction, where: TaskFilter, *, after: TaskCursor, bound: int, limit: int
-) -> list[DeliveredRow]:
-    """Up to `limit` tasks of a project, each with its latest delivery if it has one.
+) -> tuple[list[DeliveredRow], bool]:
+    """A page of up to `limit` tasks of a project with their latest deliveries, and if more follow.
 
     Order, cursor and bound are those of `store.tasks.list_tasks`. The latest delivery is found from
     the end of an index, which passes over deliveries that are still being made.
     """
-    args: dict[str, object] = {
-        "project_key": where.project_key,
-        "after_seq": after.seq,
-        "bound": bound,
-        "row_limit": limit,
-    }
     keys = _KEYS
     if where.status is not None or where.is_by_completion:
-        keys = keys_sql(False, where.status is not None, where.is_by_completion)
-    if where.status is not None:
-        args["status"] = where.status.code
-    if where.is_by_completion:
-        args["after_ms"] = after.completed_ms
-        if where.completed_before is not None:
-            args["bound"] = min(bound, where.completed_before - 1)
-    rows = await tx.all(
-        "SELECT n.seq, t.completed_ms, t.task_id, t.created_ms, v.delivery_id, v.delivered_ms,"
-        f" v.schema_id, f.body, f.patches FROM (SELECT k.seq AS seq, ({_LATEST}) AS delivery_seq"
+        keys = keys_sql(False, where.status is not None, where.time_column)
+    rows, has_more = await pages.read_page(
+        tx,
+        ("n.seq", "t.completed_ms", "t.task_id", *_ROW_COLUMNS),
+        _ROW_COLUMNS[-2:],
+        f"FROM (SELECT k.seq AS seq, ({_LATEST}) AS delivery_seq"
         f" FROM ({keys}) AS k) AS n CROSS JOIN task AS t"
         " LEFT JOIN delivered_task AS d ON d.project_key = :project_key AND d.seq = n.seq"
         f" AND d.delivery_seq = n.delivery_seq LEFT JOIN frozen_task AS f ON {_FROZEN}"
         " LEFT JOIN delivery AS v ON v.project_key = :project_key AND v.delivery_seq ="
         " d.delivery_seq"
         " WHERE t.project_key = :project_key AND t.seq = n.seq",
-        args,
+        key_args(where, after, bound, limit),
+        limit=limit,
+        # The join keeps the order of the keys on every engine we know, but none promises it.
+        order=_by_completion if where.is_by_completion else _by_ordinal,
     )
-    delivered_rows = [DeliveredRow(*row) for row in rows]
-    # The join keeps the order of the keys on every engine we know, but none promises it.
-    delivered_rows.sort(key=_by_completion if where.is_by_completion else _by_ordinal)
-    return delivered_rows
+    return [DeliveredRow(*row[:-1]) for row in rows], has_more
 
 
 _KEYS = (
@@ -168,12 +175,12 @@ _LATEST = (
 )
 
 
-def _by_ordinal(row: DeliveredRow) -> int:
-    return row.ordinal
+def _by_ordinal(row: Row) -> int:
+    return int(row[0])
 
 
-def _by_completion(row: DeliveredRow) -> tuple[int, int]:
-    return row.completed_ms or 0, row.ordinal
+def _by_completion(row: Row) -> tuple[int, int]:
+    return row[1] or 0, row[0]
 
 
 def _range_args(project_key: int, delivery_seq: int, after: int, until: int) -> dict[str, object]:

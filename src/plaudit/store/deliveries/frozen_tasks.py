@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from plaudit.model.core import StoredTask, TaskStatus
 from plaudit.store.engine.engine import Row, Transaction
-from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, keys_sql
+from plaudit.store.tasks.tasks import FAR, TaskCursor, TaskFilter, key_args, keys_sql
 
 FROZEN_AT_ONCE = 200
 """Tasks per statement; each is a parameter of the statement."""
@@ -20,8 +20,8 @@ async def list_selected(
 ) -> list[TaskCursor]:
     """The places of up to `limit` completed tasks, in the order of a listing with this filter."""
     rows = await tx.all(
-        keys_sql(where.batch_id is not None, True, where.is_by_completion),
-        _selection_args(where, after) | {"row_limit": limit},
+        keys_sql(where.batch_id is not None, True, where.time_column),
+        key_args(where, after, FAR, limit) | {"status": TaskStatus.completed.code},
     )
     if where.is_by_completion:
         return [TaskCursor(completed_ms, seq) for completed_ms, seq in rows]
@@ -157,22 +157,6 @@ async def delete_delivered(
         " AND position > :after AND position <= :until",
         {"project_key": project_key, "delivery_seq": delivery_seq, "after": after, "until": until},
     )
-
-
-def _selection_args(where: TaskFilter, after: TaskCursor) -> dict[str, object]:
-    args: dict[str, object] = {
-        "project_key": where.project_key,
-        "status": TaskStatus.completed.code,
-        "after_seq": after.seq,
-        "bound": FAR,
-    }
-    if where.batch_id is not None:
-        args["batch_id"] = where.batch_id
-    if where.is_by_completion:
-        args["after_ms"] = after.completed_ms
-        if where.completed_before is not None:
-            args["bound"] = where.completed_before - 1
-    return args
 
 
 def _seq_args(project_key: int, seqs: Sequence[int]) -> dict[str, object]:

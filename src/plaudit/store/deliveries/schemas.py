@@ -41,11 +41,17 @@ async def find_schema(
     return DeliverySchemaRow(*row) if row else None
 
 
-async def list_schemas(tx: Transaction, environment_id: str) -> list[DeliverySchemaRow]:
-    """All schemas of this environment, oldest first."""
+async def list_schemas(
+    tx: Transaction, environment_id: str, *, with_text: bool
+) -> list[DeliverySchemaRow]:
+    """All schemas of this environment, oldest first; their `json` is empty unless asked for."""
+    text = "json" if with_text else "NULL"
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM delivery_schema WHERE environment_id = :environment_id"
-        " ORDER BY created_ms, schema_id",
+        f"SELECT {_COLUMNS.replace('json', text)} FROM delivery_schema"
+        " WHERE environment_id = :environment_id ORDER BY created_ms, schema_id",
         {"environment_id": environment_id},
     )
-    return [DeliverySchemaRow(*row) for row in rows]
+    return [
+        DeliverySchemaRow(environment_id, schema_id, name, json or b"", *rest)
+        for environment_id, schema_id, name, json, *rest in rows
+    ]

@@ -56,6 +56,15 @@ CHECKS: dict[str, str] = {
         " WHERE a.project_key = w.project_key AND a.seq = w.seq AND a.ended_ms IS NULL)"
         " OR (w.submitted_count + w.open_count > w.needed AND w.is_undecided = 0)"
     ),
+    "a task in the queue says that somebody skipped it exactly if somebody has": (
+        "SELECT COUNT(*) FROM task_work AS w WHERE w.is_skipped <> (SELECT COUNT(*) FROM"
+        " (SELECT 1 FROM assignment AS a WHERE a.project_key = w.project_key AND a.seq = w.seq"
+        " AND a.status = 'skipped' LIMIT 1) AS found)"
+    ),
+    "every flagged task is a task": (
+        "SELECT COUNT(*) FROM task_flag AS f LEFT JOIN task AS t"
+        " ON t.project_key = f.project_key AND t.seq = f.seq WHERE t.seq IS NULL"
+    ),
     "nobody holds a task that is not in the queue": (
         "SELECT COUNT(*) FROM assignment AS a LEFT JOIN task_work AS w"
         " ON w.project_key = a.project_key AND w.seq = a.seq"

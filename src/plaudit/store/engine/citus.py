@@ -50,6 +50,7 @@ DISTRIBUTED = {
     "lease_lock": "project_key",
     "submission": "project_key",
     "task_note": "project_key",
+    "task_flag": "project_key",
     "delivered_task": "project_key",
     "frozen_task": "project_key",
     "task_locator": "task_id",

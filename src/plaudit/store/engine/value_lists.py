@@ -1,11 +1,14 @@
-"""SQL for a list of values in one statement: parameters of an IN, and one SELECT for each value."""
+"""SQL for lists in one statement: parameters of an IN, a SELECT for each value, ranges merged."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 SELECTS_MAX = 250
 """Values per `union_all`; SQLite takes up to 500 SELECTs in one statement."""
+
+_PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
 def in_list(prefix: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
@@ -26,15 +29,27 @@ def union_all(select: str, **columns: Sequence[object]) -> tuple[str, dict[str, 
     `:number` for the row's index.
     """
     count = len(next(iter(columns.values())))
+    pieces = _PARAMETER.split(select)  # texts, with the names of parameters between them
+    names = pieces[1::2]
     selects = []
     for number in range(count):
-        text = select.replace(":number", str(number))
-        for name in columns:
-            text = text.replace(f":{name}", f":{name}_{number}")
-        selects.append(text)
+        words = {"number": str(number)} | {name: f":{name}_{number}" for name in columns}
+        pieces[1::2] = [words.get(name, f":{name}") for name in names]
+        selects.append("".join(pieces))
     args = {
         f"{name}_{number}": value
         for name, values in columns.items()
         for number, value in enumerate(values)
     }
     return " UNION ALL ".join(selects), args
+
+
+def merge(ranges: Sequence[str], order: str) -> str:
+    """The first `:row_limit` rows of several SELECTs that an index has in this order each.
+
+    PostgreSQL would read each to its end and sort, were there no limit inside.
+    """
+    tail = f" ORDER BY {order} LIMIT :row_limit"
+    if len(ranges) > 1:
+        ranges = [f"SELECT * FROM ({one}{tail}) AS part" for one in ranges]
+    return f"{' UNION ALL '.join(ranges)}{tail}"

@@ -1,12 +1,10 @@
-"""Statements for leases (table `assignment`), their drafts, and notes on tasks."""
+"""Statements for leases (table `assignment`) and their drafts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus, TaskNote
-from plaudit.store.engine import value_lists
+from plaudit.model.labeling import Lease, LeaseRef, LeaseStatus
 from plaudit.store.engine.engine import Row, Transaction
+from plaudit.store.tasks.work_queue import HAS_FREE_SLOT
 
 _COLUMNS = (
     "project_key, assignment_id, seq, user_id, status, lease_version, created_ms, leased_ms,"
@@ -93,9 +91,26 @@ async def list_leases(
     tx: Transaction, project_key: int, user_id: str, status: LeaseStatus, *, limit: int
 ) -> list[Lease]:
     """List up to `limit` leases of a person in one status, by `leased_ms`."""
+    return await _list_in_status(tx, project_key, user_id, status, "", limit)
+
+
+async def list_resumable(
+    tx: Transaction, project_key: int, user_id: str, *, limit: int
+) -> list[Lease]:
+    """List up to `limit` released leases of a person on tasks with a free slot, by `leased_ms`."""
+    is_free = (
+        " AND EXISTS (SELECT 1 FROM task_work AS w WHERE w.project_key = :project_key"
+        f" AND w.seq = assignment.seq AND {HAS_FREE_SLOT})"
+    )
+    return await _list_in_status(tx, project_key, user_id, LeaseStatus.released, is_free, limit)
+
+
+async def _list_in_status(
+    tx: Transaction, project_key: int, user_id: str, status: LeaseStatus, more: str, limit: int
+) -> list[Lease]:
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM assignment WHERE project_key = :project_key"
-        " AND user_id = :user_id AND status = :status ORDER BY leased_ms LIMIT :row_limit",
+        f" AND user_id = :user_id AND status = :status{more} ORDER BY leased_ms LIMIT :row_limit",
         {
             "project_key": project_key,
             "user_id": user_id,
@@ -360,47 +375,6 @@ async def release_closed(tx: Transaction, project_key: int, seq: int) -> None:
         " WHERE project_key = :project_key AND seq = :seq AND status = 'closed'",
         {"project_key": project_key, "seq": seq},
     )
-
-
-async def insert_note(tx: Transaction, note: TaskNote) -> None:
-    """Insert a note on a task."""
-    await tx.run(
-        "INSERT INTO task_note (project_key, note_id, seq, user_id, kind, detail, created_ms)"
-        " VALUES (:project_key, :note_id, :seq, :user_id, :kind, :detail, :created_ms)",
-        {
-            "project_key": note.project_key,
-            "note_id": note.note_id,
-            "seq": note.seq,
-            "user_id": note.user_id,
-            "kind": note.kind,
-            "detail": note.detail,
-            "created_ms": note.created_ms,
-        },
-    )
-
-
-async def list_notes(tx: Transaction, project_key: int, seq: int, *, limit: int) -> list[TaskNote]:
-    """List the last `limit` notes on a task, newest first."""
-    return (await list_notes_of_tasks(tx, project_key, [seq], limit=limit))[seq]
-
-
-async def list_notes_of_tasks(
-    tx: Transaction, project_key: int, seqs: Sequence[int], *, limit: int
-) -> dict[int, list[TaskNote]]:
-    """List the last `limit` notes on each of up to SELECTS_MAX tasks by seq, newest first."""
-    notes: dict[int, list[TaskNote]] = {seq: [] for seq in seqs}
-    if seqs:
-        sql, args = value_lists.union_all(
-            "SELECT project_key, note_id, seq, user_id, kind, detail, created_ms"
-            " FROM (SELECT project_key, note_id, seq, user_id, kind, detail, created_ms"
-            " FROM task_note WHERE project_key = :project_key AND seq = :seq"
-            " ORDER BY note_id DESC LIMIT :row_limit) AS latest",
-            seq=seqs,
-        )
-        rows = await tx.all(sql, args | {"project_key": project_key, "row_limit": limit})
-        for row in sorted(rows, key=lambda row: row[1], reverse=True):
-            notes[row[2]].append(TaskNote(*row))
-    return notes
 
 
 def _args(project_key: int, lease_ref: LeaseRef, now: int) -> dict[str, object]:

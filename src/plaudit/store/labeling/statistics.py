@@ -1,9 +1,14 @@
-"""Counts and samples for a project's statistics: bounded ranges of indexes, no task bodies."""
+"""Counts and samples for a project's statistics: bounded ranges of indexes."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from msgspec import Struct
+
 from plaudit.model.core import TaskStatus
 from plaudit.model.labeling import WorkState
+from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Transaction
 
 _UNASKED = (
@@ -13,6 +18,15 @@ _UNASKED = (
     " WHERE COALESCE(w.state, 'nothing_to_ask') = 'nothing_to_ask'"
 )
 """Pending tasks that are not in the queue, for they have no conversation, or were set aside."""
+
+
+class SampledSubmission(Struct, frozen=True):
+    """A submission of a sample: its task's seq, answers as JSON, and active time."""
+
+    seq: int
+    answers: bytes
+    active_ms: int
+    is_current: bool
 
 
 async def count_completed_by_day(
@@ -37,19 +51,79 @@ async def count_completed_by_day(
     return {int(day): int(count) for day, count in rows}
 
 
-async def list_last_answers(
+async def list_last_submissions(
     tx: Transaction, project_key: int, *, limit: int
-) -> list[tuple[bytes, int, bool]]:
-    """List the last `limit` submissions, newest first: answers, active time in ms, is_current.
+) -> list[SampledSubmission]:
+    """List the last `limit` submissions, newest first.
 
     Their ids sort by time, so the primary key leads to them.
     """
     rows = await tx.all(
-        "SELECT answers, active_ms, is_current FROM submission WHERE project_key = :project_key"
-        " ORDER BY submission_id DESC LIMIT :row_limit",
+        "SELECT seq, answers, active_ms, is_current FROM submission"
+        " WHERE project_key = :project_key ORDER BY submission_id DESC LIMIT :row_limit",
         {"project_key": project_key, "row_limit": limit},
     )
-    return [(answers, int(active_ms), bool(counts)) for answers, active_ms, counts in rows]
+    return [
+        SampledSubmission(seq, answers, int(active_ms), bool(counts))
+        for seq, answers, active_ms, counts in rows
+    ]
+
+
+async def list_content_sizes(
+    tx: Transaction, project_key: int, seqs: Collection[int]
+) -> dict[int, int]:
+    """Bytes of the prepared conversation of each of these tasks, by seq."""
+    if not seqs:
+        return {}
+    listed, args = value_lists.in_list("seq", sorted(seqs))
+    rows = await tx.all(
+        "SELECT seq, LENGTH(content) FROM task_content WHERE project_key = :project_key"
+        f" AND seq IN {listed} AND content IS NOT NULL",
+        args | {"project_key": project_key},
+    )
+    return {int(seq): int(size) for seq, size in rows}
+
+
+async def list_contents(
+    tx: Transaction, project_key: int, seqs: Collection[int]
+) -> dict[int, bytes]:
+    """The prepared conversation of each of these tasks, as JSON, by seq."""
+    if not seqs:
+        return {}
+    listed, args = value_lists.in_list("seq", sorted(seqs))
+    rows = await tx.all(
+        "SELECT seq, content FROM task_content WHERE project_key = :project_key"
+        f" AND seq IN {listed} AND content IS NOT NULL",
+        args | {"project_key": project_key},
+    )
+    return {int(seq): content for seq, content in rows}
+
+
+async def list_unsubmitted_sizes(
+    tx: Transaction, project_key: int, *, limit: int
+) -> list[tuple[int, int]]:
+    """List those of the last `limit` completed tasks that nobody submitted, with their bytes.
+
+    Pairs of seq and size, the latest completion first.
+    """
+    rows = await tx.all(
+        "SELECT k.completed_ms, k.seq, COALESCE(LENGTH(b.body), 0)"
+        " + COALESCE(LENGTH(b.patches), 0) + COALESCE(LENGTH(c.content), 0)"
+        " FROM (SELECT completed_ms, seq FROM task WHERE project_key = :project_key"
+        " AND status = :status AND completed_ms IS NOT NULL"
+        " ORDER BY completed_ms DESC, seq DESC LIMIT :row_limit) AS k"
+        " LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = k.seq"
+        " LEFT JOIN task_content AS c ON c.project_key = :project_key AND c.seq = k.seq"
+        " WHERE NOT EXISTS (SELECT 1 FROM submission AS s WHERE s.project_key = :project_key"
+        " AND s.seq = k.seq AND s.is_current = 1)",
+        {
+            "project_key": project_key,
+            "status": TaskStatus.completed.code,
+            "row_limit": limit,
+        },
+    )
+    # The joins keep the order of the keys on every engine we know, but none promises it.
+    return [(int(seq), int(size)) for _, seq, size in sorted(rows, reverse=True)]
 
 
 async def count_open_leases(tx: Transaction, project_key: int, *, now: int, most: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from plaudit.model.core import BatchRow, BatchStatus, TaskStatus
+from plaudit.store.common import pages
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
@@ -19,7 +20,10 @@ _FAR = 2**62
 
 
 class BatchFilter(Struct, frozen=True):
-    """Filter of a listing of batches; times are exclusive bounds in milliseconds."""
+    """Filter of a listing of batches; times are exclusive bounds in milliseconds.
+
+    Batches are listed by creation, or by completion where a bound on it is given.
+    """
 
     project_key: int | None = None
     status: BatchStatus | None = None
@@ -27,6 +31,16 @@ class BatchFilter(Struct, frozen=True):
     created_before: int | None = None
     completed_after: int | None = None
     completed_before: int | None = None
+
+    @property
+    def is_by_completion(self) -> bool:
+        """True if batches are ordered by (completed_ms, batch_id), else by (created_ms, …)."""
+        return self.completed_after is not None or self.completed_before is not None
+
+    def place_of(self, batch: BatchRow) -> tuple[int, str]:
+        """Cursor after a batch of the listing."""
+        at_ms = batch.completed_ms if self.is_by_completion else batch.created_ms
+        return at_ms or 0, batch.batch_id
 
 
 async def insert_batch(tx: Transaction, batch: BatchRow, name_key: str) -> bool:
@@ -127,6 +141,52 @@ async def find_batches(
     return {batch.batch_id: batch for batch in found}
 
 
+async def find_batch_names(
+    tx: Transaction, environment_id: str, batch_ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of batches of this environment by id; unknown ids are left out."""
+    if not batch_ids:
+        return {}
+    listed, args = value_lists.in_list("id", batch_ids)
+    rows = await tx.all(
+        "SELECT batch_id, name FROM batch WHERE environment_id = :environment_id"
+        f" AND batch_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return dict(rows)
+
+
+async def list_batch_names(
+    tx: Transaction, environment_id: str, project_key: int, *, limit: int
+) -> list[tuple[str, str]]:
+    """(batch_id, name) of up to `limit` batches of a project, oldest first."""
+    ranges = [
+        "SELECT created_ms, batch_id, name FROM batch WHERE environment_id = :environment_id"
+        f" AND project_key = :project_key AND status = '{status.value}'"
+        for status in BatchStatus
+    ]
+    rows = await tx.all(
+        value_lists.merge(ranges, "created_ms, batch_id"),
+        {"environment_id": environment_id, "project_key": project_key, "row_limit": limit},
+    )
+    return [(batch_id, name) for _, batch_id, name in rows]
+
+
+async def list_metadata_bytes(
+    tx: Transaction, environment_id: str, batch_ids: Sequence[str]
+) -> dict[str, int]:
+    """Bytes of the metadata of batches of this environment by id; unknown ids are left out."""
+    if not batch_ids:
+        return {}
+    listed, args = value_lists.in_list("id", batch_ids)
+    rows = await tx.all(
+        "SELECT batch_id, LENGTH(metadata) FROM batch WHERE environment_id = :environment_id"
+        f" AND batch_id IN {listed}",
+        args | {"environment_id": environment_id},
+    )
+    return dict(rows)
+
+
 async def list_batches_by_name(
     tx: Transaction, environment_id: str, name_key: str, project_key: int | None
 ) -> list[BatchRow]:
@@ -149,33 +209,50 @@ async def list_batches(
     *,
     after: tuple[int, str] | None,
     limit: int,
-) -> list[BatchRow]:
-    """Up to `limit` batches ordered by (created_ms, batch_id), after that cursor if given."""
-    conditions = ["environment_id = :environment_id"]
-    args: dict[str, object] = {"environment_id": environment_id, "row_limit": limit}
-    if where.project_key is not None:
-        conditions.append("project_key = :project_key")
-        args["project_key"] = where.project_key
-    if where.status is not None:
-        conditions.append("status = :status")
-        args["status"] = where.status.value
-    for column, low, high in (
-        ("created_ms", where.created_after, where.created_before),
-        ("completed_ms", where.completed_after, where.completed_before),
-    ):
+) -> tuple[list[BatchRow], bool]:
+    """A page of up to `limit` batches in the order of the filter, after that cursor if given.
+
+    It is bounded in bytes (`store/common/pages.py`); True if more follow. Each status is one range
+    of an index; a page over all statuses merges them.
+    """
+    owner = "environment_id" if where.project_key is None else "project_key"
+    column, low, high = "created_ms", where.created_after, where.created_before
+    conditions = ""
+    args: dict[str, object] = {
+        "environment_id": environment_id,
+        "owner": environment_id if where.project_key is None else where.project_key,
+    }
+    if where.is_by_completion:
+        conditions = " AND completed_ms IS NOT NULL"
         if low is not None or high is not None:
-            conditions.append(f"{column} > :{column}_low AND {column} < :{column}_high")
-            args[f"{column}_low"] = -_FAR if low is None else low
-            args[f"{column}_high"] = _FAR if high is None else high
-    if after is not None:
-        conditions.append("(created_ms, batch_id) > (:after_ms, :after_id)")
-        args["after_ms"], args["after_id"] = after
-    rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM batch WHERE {' AND '.join(conditions)}"
-        " ORDER BY created_ms, batch_id LIMIT :row_limit",
+            conditions += " AND created_ms > :created_low AND created_ms < :created_high"
+            args["created_low"] = -_FAR if low is None else low
+            args["created_high"] = _FAR if high is None else high
+        column, low, high = "completed_ms", where.completed_after, where.completed_before
+    # One bound below, from which an index is read at any depth: nothing has the empty id.
+    start = (-_FAR if low is None else low + 1, "")
+    args["after_ms"], args["after_id"] = start if after is None else max(after, start)
+    args["before_ms"] = _FAR if high is None else high
+    ranges = [
+        f"SELECT {column}, batch_id, project_key FROM batch"
+        f" WHERE {owner} = :owner AND status = '{status.value}'"
+        f" AND ({column}, batch_id) > (:after_ms, :after_id) AND {column} < :before_ms{conditions}"
+        for status in ([where.status] if where.status is not None else BatchStatus)
+    ]
+    keys = value_lists.merge(ranges, f"{column}, batch_id")
+    rows, has_more = await pages.read_page(
+        tx,
+        [f"b.{name}" for name in _COLUMNS.split(", ")],
+        ["b.metadata"],
+        f"FROM ({keys}) AS k CROSS JOIN batch AS b"
+        " WHERE b.environment_id = :environment_id AND b.batch_id = k.batch_id"
+        " AND b.project_key = k.project_key",
         args,
+        limit=limit,
+        # The join keeps the order of the keys on every engine we know, but none promises it.
+        order=lambda row: where.place_of(_batch(row[:-1])),
     )
-    return [_batch(row) for row in rows]
+    return [_batch(row[:-1]) for row in rows], has_more
 
 
 async def add_progress(
@@ -234,13 +311,14 @@ async def list_progress(
     return progress
 
 
-async def complete_batch(tx: Transaction, project_key: int, batch_id: str, now: int) -> bool:
+async def complete_batch(tx: Transaction, environment_id: str, batch_id: str, now: int) -> bool:
     """Complete a batch that is in progress; False if it is in another status."""
     return bool(
         await tx.run(
             "UPDATE batch SET status = 'completed', completed_ms = :now"
-            " WHERE project_key = :project_key AND batch_id = :batch_id AND status = 'in_progress'",
-            {"project_key": project_key, "batch_id": batch_id, "now": now},
+            " WHERE environment_id = :environment_id AND batch_id = :batch_id"
+            " AND status = 'in_progress'",
+            {"environment_id": environment_id, "batch_id": batch_id, "now": now},
         )
     )
 

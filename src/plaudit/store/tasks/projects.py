@@ -131,12 +131,10 @@ async def find_projects(
     if not project_keys:
         return {}
     keys, args = value_lists.in_list("key", project_keys)
-    rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id"
-        f" AND project_key IN {keys}",
-        args | {"environment_id": environment_id},
-    )
-    return {row[0]: ProjectRow(*row) for row in rows}
+    # Without the environment: an engine without statistics may look through all of its projects.
+    rows = await tx.all(f"SELECT {_COLUMNS} FROM project WHERE project_key IN {keys}", args)
+    found = [ProjectRow(*row) for row in rows]
+    return {row.project_key: row for row in found if row.environment_id == environment_id}
 
 
 async def list_projects(
@@ -160,25 +158,27 @@ async def list_projects(
 
 
 async def list_newest_projects(
-    tx: Transaction, environment_id: str, limit: int, *, skipped: int = 0
+    tx: Transaction,
+    environment_id: str,
+    limit: int,
+    *,
+    before: tuple[int, str] | None = None,
 ) -> list[ProjectRow]:
-    """Up to `limit` projects of this environment, the newest first, without the first `skipped`."""
+    """Up to `limit` projects of this environment, the newest first, from before that cursor.
+
+    The cursor is a project's (created_ms, project_id); None is the end of all.
+    """
+    conditions = "environment_id = :environment_id"
+    args: dict[str, object] = {"environment_id": environment_id, "row_limit": limit}
+    if before is not None:
+        conditions += " AND (created_ms, project_id) < (:before_ms, :before_id)"
+        args["before_ms"], args["before_id"] = before
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM project WHERE environment_id = :environment_id"
-        " ORDER BY created_ms DESC, project_id DESC LIMIT :row_limit OFFSET :skipped",
-        {"environment_id": environment_id, "row_limit": limit, "skipped": skipped},
+        f"SELECT {_COLUMNS} FROM project WHERE {conditions}"
+        " ORDER BY created_ms DESC, project_id DESC LIMIT :row_limit",
+        args,
     )
     return [ProjectRow(*row) for row in rows]
-
-
-async def count_projects(tx: Transaction, environment_id: str) -> int:
-    """Number of projects of this environment."""
-    row = await tx.one(
-        "SELECT COUNT(*) FROM project WHERE environment_id = :environment_id",
-        {"environment_id": environment_id},
-    )
-    assert row is not None
-    return int(row[0])
 
 
 async def count_tasks_by_project(

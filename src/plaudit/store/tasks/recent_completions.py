@@ -21,7 +21,7 @@ async def list_latest_completions(
         {
             "project_key": project_key,
             "status": TaskStatus.completed.code,
-            "before_ms": before.completed_ms,
+            "before_ms": before.at_ms,
             "before_seq": before.seq,
             "row_limit": limit,
         },

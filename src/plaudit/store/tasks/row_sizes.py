@@ -5,8 +5,6 @@ Both engines know the length of a column without reading it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from plaudit.store.engine.engine import Transaction
 
 
@@ -40,13 +38,3 @@ async def list_frozen_sizes(
         {"project_key": project_key, "delivery_seq": delivery_seq, "after": after, "until": until},
     )
     return dict(rows)
-
-
-def count_fitting(sizes: Sequence[int], most: int) -> int:
-    """Number of leading rows that have at most `most` bytes together; at least 1 of any."""
-    total = 0
-    for number, size in enumerate(sizes):
-        total += size
-        if total > most and number:
-            return number
-    return len(sizes)

@@ -2,23 +2,28 @@
 
 Every page reads a number of rows that depends on its limit alone: each status is one range of an
 index, and a page over all statuses merges the four ranges. Pages are in `seq` order, or by
-`(completed_ms, seq)` where a bound on completion is given.
+`(completed_ms, seq)` where a bound on completion is given, else by `(created_ms, seq)` where one on
+creation is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from msgspec import Struct
 
 from plaudit.model.core import STORED_STATUSES, PageRow, StoredTask, TaskStatus
+from plaudit.store.common import pages
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
 
 FAR = 2**62
 """Greater than every time and sequence number."""
+
+TimeColumn = Literal["completed_ms", "created_ms"]
+"""Column of the times by which a listing is ordered."""
 
 LOCATED_AT_ONCE = 50
 """Ids per statement of `locate_tasks`."""
@@ -33,32 +38,44 @@ _WHOLE = (
 
 
 class TaskCursor(Struct, frozen=True):
-    """Position in a listing, after the task with these keys; `seq` order ignores `completed_ms`."""
+    """Position in a listing, after the task with these keys; `seq` order ignores `at_ms`."""
 
-    completed_ms: int
+    at_ms: int
     seq: int
 
 
 class TaskFilter(Struct, frozen=True):
-    """Filter of a listing of one project's tasks; bounds are exclusive, in milliseconds."""
+    """Filter of a listing of one project's tasks; bounds are exclusive, in milliseconds.
+
+    Bounds of creation beside those of completion are up to the caller: no index has both.
+    """
 
     project_key: int
     batch_id: str | None = None
     status: TaskStatus | None = None
     completed_after: int | None = None
     completed_before: int | None = None
+    created_after: int | None = None
+    created_before: int | None = None
 
     @property
     def is_by_completion(self) -> bool:
-        """True if pages are ordered by completion time, False if by `seq`."""
+        """True if pages are ordered by completion time."""
         return self.completed_after is not None or self.completed_before is not None
+
+    @property
+    def time_column(self) -> TimeColumn | None:
+        """The times that pages are ordered by, None in the order of `seq`."""
+        if self.is_by_completion:
+            return "completed_ms"
+        is_by_creation = self.created_after is not None or self.created_before is not None
+        return "created_ms" if is_by_creation else None
 
     @property
     def start(self) -> TaskCursor:
         """Cursor before the first task of the listing."""
-        if self.completed_after is not None:
-            return TaskCursor(self.completed_after, FAR)
-        return TaskCursor(-FAR, 0)
+        after = self.completed_after if self.is_by_completion else self.created_after
+        return TaskCursor(-FAR, 0) if after is None else TaskCursor(after, FAR)
 
 
 async def list_tasks(
@@ -69,17 +86,84 @@ async def list_tasks(
     bound: int,
     limit: int,
     with_patches: bool,
-) -> list[PageRow]:
-    """Up to `limit` tasks after a cursor and up to an upper bound, in the listing's order.
+) -> tuple[list[PageRow], bool]:
+    """A page of up to `limit` tasks after a cursor and up to an upper bound, and if more follow.
 
-    `patches` is None unless asked for. `bound` is the greatest `seq`, or in completion order the
-    greatest `completed_ms`, that belongs to the walk.
+    It is bounded in bytes (`store/common/pages.py`); `patches` is None unless asked for. `bound` is
+    the greatest `seq`, or in completion order the greatest `completed_ms`, belonging to the walk. A
+    filter by creation is not taken.
     """
     if where.status is TaskStatus.deleted:
-        return []
-    sql = _page_sql(
-        where.batch_id is not None, where.status is not None, where.is_by_completion, with_patches
+        return [], False
+    rows, has_more = await pages.read_page(
+        tx,
+        _PATCHED_COLUMNS if with_patches else _PAGE_COLUMNS,
+        _PATCHED_COLUMNS[3:] if with_patches else _PAGE_COLUMNS[3:-1],
+        _page_sql(where.batch_id is not None, where.status is not None, where.is_by_completion),
+        key_args(where, after, bound, limit),
+        limit=limit,
+        # The join keeps the order of the keys on every engine we know, but none promises it.
+        order=_by_completion if where.is_by_completion else _by_seq,
     )
+    return cast("list[PageRow]", rows), has_more
+
+
+_PATCHED_COLUMNS = ("t.seq", "t.completed_ms", "t.batch_id", "t.head", "b.body", "b.patches")
+_PAGE_COLUMNS = (*_PATCHED_COLUMNS[:-1], "NULL")
+
+
+@lru_cache(maxsize=32)
+def _page_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
+    """The statement for one shape of page, after its columns.
+
+    The keys of the page are found first, from columns that an index covers: a planner without
+    statistics would otherwise walk the primary key and filter, which is slow for rare statuses.
+    """
+    bodies = "LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = t.seq"
+    if not (in_batch or one_status or by_completion):
+        # Every status is wanted and every stored task has one: the primary key serves as it is.
+        return (
+            f"FROM task AS t {bodies} WHERE t.project_key = :project_key"
+            " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit"
+        )
+    keys = keys_sql(in_batch, one_status, "completed_ms" if by_completion else None)
+    return (
+        f"FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
+        " WHERE t.project_key = :project_key AND t.seq = k.seq"
+    )
+
+
+def keys_sql(in_batch: bool, one_status: bool, time_column: TimeColumn | None) -> str:
+    """Select a page's keys: one range of an index for each status, merged.
+
+    Takes the parameters of `key_args`; the columns are `seq`, or the time column and `seq`.
+    """
+    scope = "project_key = :project_key" + (" AND batch_id = :batch_id" if in_batch else "")
+    if time_column is not None:
+        columns = f"{time_column}, seq"
+        key_range = f"({columns}) > (:after_ms, :after_seq) AND {time_column} <= :bound"
+        if time_column == "completed_ms":
+            key_range = f"completed_ms IS NOT NULL AND {key_range}"
+        else:
+            key_range += " AND seq <= :last_seq"
+    else:
+        columns = "seq"
+        key_range = "seq > :after_seq AND seq <= :bound"
+    statuses = [":status"]
+    if not one_status:
+        # Only completed tasks have a time of completion.
+        is_by_completion = time_column == "completed_ms"
+        wanted = (TaskStatus.completed,) if is_by_completion else STORED_STATUSES
+        statuses = [str(status.code) for status in wanted]
+    ranges = [
+        f"SELECT {columns} FROM task WHERE {scope} AND status = {status} AND {key_range}"
+        for status in statuses
+    ]
+    return value_lists.merge(ranges, columns)
+
+
+def key_args(where: TaskFilter, after: TaskCursor, bound: int, limit: int) -> dict[str, Any]:
+    """Arguments of `keys_sql` for a page of this filter; `bound` is that of `list_tasks`."""
     args: dict[str, Any] = {
         "project_key": where.project_key,
         "after_seq": after.seq,
@@ -90,64 +174,14 @@ async def list_tasks(
         args["batch_id"] = where.batch_id
     if where.status is not None:
         args["status"] = where.status.code
-    if where.is_by_completion:
-        args["after_ms"] = after.completed_ms
-        if where.completed_before is not None:
-            args["bound"] = min(bound, where.completed_before - 1)
-    rows = await tx.all(sql, args)
-    # The join keeps the order of the keys on every engine we know, but none promises it.
-    rows.sort(key=_by_completion if where.is_by_completion else _by_seq)
-    return cast("list[PageRow]", rows)
-
-
-@lru_cache(maxsize=32)
-def _page_sql(in_batch: bool, one_status: bool, by_completion: bool, with_patches: bool) -> str:
-    """The statement for one shape of page.
-
-    The keys of the page are found first, from columns that an index covers: a planner without
-    statistics would otherwise walk the primary key and filter, which is slow for rare statuses.
-    """
-    patches = "b.patches" if with_patches else "NULL"
-    columns = f"t.seq, t.completed_ms, t.batch_id, t.head, b.body, {patches}"
-    bodies = "LEFT JOIN task_body AS b ON b.project_key = :project_key AND b.seq = t.seq"
-    if not (in_batch or one_status or by_completion):
-        # Every status is wanted and every stored task has one: the primary key serves as it is.
-        return (
-            f"SELECT {columns} FROM task AS t {bodies} WHERE t.project_key = :project_key"
-            " AND t.seq > :after_seq AND t.seq <= :bound ORDER BY t.seq LIMIT :row_limit"
-        )
-    keys = keys_sql(in_batch, one_status, by_completion)
-    return (
-        f"SELECT {columns} FROM ({keys}) AS k CROSS JOIN task AS t {bodies}"
-        " WHERE t.project_key = :project_key AND t.seq = k.seq"
-    )
-
-
-def keys_sql(in_batch: bool, one_status: bool, by_completion: bool) -> str:
-    """Select a page's keys: one range of an index for each status, merged.
-
-    Takes the parameters of `list_tasks`; the columns are `seq`, or `completed_ms, seq`.
-    """
-    scope = "project_key = :project_key" + (" AND batch_id = :batch_id" if in_batch else "")
-    if by_completion:
-        columns = "completed_ms, seq"
-        key_range = (
-            "completed_ms IS NOT NULL AND (completed_ms, seq) > (:after_ms, :after_seq)"
-            " AND completed_ms <= :bound"
-        )
-    else:
-        columns = "seq"
-        key_range = "seq > :after_seq AND seq <= :bound"
-    statuses = [":status"]
-    if not one_status:
-        # Only completed tasks have a time of completion.
-        wanted = (TaskStatus.completed,) if by_completion else STORED_STATUSES
-        statuses = [str(status.code) for status in wanted]
-    ranges = [
-        f"SELECT {columns} FROM task WHERE {scope} AND status = {status} AND {key_range}"
-        for status in statuses
-    ]
-    return f"{' UNION ALL '.join(ranges)} ORDER BY {columns} LIMIT :row_limit"
+    if where.time_column is not None:
+        args["after_ms"] = after.at_ms
+    if where.time_column == "completed_ms" and where.completed_before is not None:
+        args["bound"] = min(bound, where.completed_before - 1)
+    if where.time_column == "created_ms":
+        args["last_seq"] = bound
+        args["bound"] = FAR if where.created_before is None else where.created_before - 1
+    return args
 
 
 async def find_task(tx: Transaction, environment_id: str, task_id: str) -> StoredTask | None:
@@ -219,16 +253,7 @@ async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[Sto
     """Add tasks whose ids are free and whose sequence numbers are reserved."""
     await tx.add(
         "task",
-        (
-            "project_key",
-            "seq",
-            "task_id",
-            "batch_id",
-            "status",
-            "created_ms",
-            "completed_ms",
-            "head",
-        ),
+        _COLUMNS,
         [
             (
                 task.project_key,
@@ -263,6 +288,11 @@ async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[Sto
     if contents:
         columns = ("project_key", "seq", "content", "unique_id", "callback_url")
         await tx.add("task_content", columns, contents)
+
+
+_COLUMNS = (
+    "project_key", "seq", "task_id", "batch_id", "status", "created_ms", "completed_ms", "head",
+)  # fmt: skip
 
 
 async def insert_body(
@@ -372,38 +402,6 @@ async def cancel_tasks(tx: Transaction, heads: Sequence[tuple[StoredTask, bytes]
             for task, head in heads
         ],
     )
-
-
-async def insert_annotation_locators(
-    tx: Transaction, environment_id: str, locators: Iterable[tuple[int, int, int]]
-) -> None:
-    """Index foreign annotation ids, given as (hash of the id, project_key, seq)."""
-    await tx.many(
-        "INSERT INTO annotation_locator (id_hash, environment_id, project_key, seq)"
-        " VALUES (:id_hash, :environment_id, :project_key, :seq) ON CONFLICT DO NOTHING",
-        [
-            {
-                "id_hash": id_hash,
-                "environment_id": environment_id,
-                "project_key": project_key,
-                "seq": seq,
-            }
-            for id_hash, project_key, seq in locators
-        ],
-    )
-
-
-async def list_annotation_locators(
-    tx: Transaction, environment_id: str, id_hash: int
-) -> list[tuple[int, int]]:
-    """(project_key, seq) of up to 100 tasks that may hold an annotation with this hashed id."""
-    rows = await tx.all(
-        "SELECT project_key, seq FROM annotation_locator"
-        " WHERE id_hash = :id_hash AND environment_id = :environment_id ORDER BY project_key, seq"
-        " LIMIT 100",
-        {"id_hash": id_hash, "environment_id": environment_id},
-    )
-    return [(row[0], row[1]) for row in rows]
 
 
 def _by_seq(row: Row) -> int:

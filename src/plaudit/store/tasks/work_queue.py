@@ -18,8 +18,12 @@ _COLUMNS = (
     "project_key, seq, batch_id, rank, since_ms, needed, submitted_count, open_count, state,"
     " is_on_hold, reason"
 )
-HAS_FREE_SLOT = "state = 'open' AND is_on_hold = 0 AND open_count + submitted_count < needed"
-"""Condition of the index task_work_free, repeated word for word so that the index is used."""
+HAS_FREE_SLOT = "state = 'open' AND is_on_hold = 0 AND needed > open_count + submitted_count"
+"""Condition of the index task_work_free, repeated word for word so that the index is used.
+
+The column stands on the left: where it stands on the right, SQLite turns the comparison round, and
+does not know the condition again.
+"""
 IS_DECIDABLE = "is_undecided = 1 AND open_count = 0 AND state <> 'quarantined'"
 """Condition of the index task_work_undecided, word for word."""
 

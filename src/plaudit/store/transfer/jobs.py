@@ -33,6 +33,8 @@ class JobState(StrEnum):
     """It ended without success; `reason` says why."""
     broken = "broken"
     """Its process was killed or stopped; `reason` says which, if that was known."""
+    cancelled = "cancelled"
+    """Somebody cancelled it; its process notices a moment later, and saves its last progress."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -127,6 +129,18 @@ async def end_job(
                 "reason": reason,
                 "file_size": file_size,
             },
+        )
+    )
+
+
+async def save_last_progress(
+    tx: Transaction, environment_id: str, job_id: str, progress: bytes
+) -> bool:
+    """Write the progress that a cancelled job has made until it stopped; False for any other."""
+    return bool(
+        await tx.run(
+            f"UPDATE job SET progress = :progress {_ONE} AND state = 'cancelled'",
+            {"environment_id": environment_id, "job_id": job_id, "progress": progress},
         )
     )
 

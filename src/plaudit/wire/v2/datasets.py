@@ -110,12 +110,17 @@ class ArchivedDatasetDelivery(Struct, omit_defaults=True, kw_only=True):
 
 
 class ArchivedAttachment(Struct, omit_defaults=True, kw_only=True):
-    """A file as imports and archives carry it; `content` is base64."""
+    """A file of a dataset's task as imports and archives carry it.
+
+    `content` is base64, or `upload` the id of an attachment that came before it in a line of its
+    own, with name and media type.
+    """
 
     id: str
     name: str | None = None
     mime_type: str | None = None
-    content: str
+    content: str | None = None
+    upload: str | None = None
 
 
 class ArchivedDatasetTask(Struct, omit_defaults=True, kw_only=True):

@@ -123,7 +123,7 @@ def assemble(
     """
     append = parts.append
     is_default = opts == _DEFAULT
-    for _, _, batch_id, head, body, patches in rows:
+    for _, _, batch_id, head, body, patches, _ in rows:
         append(head.replace(b"\n", refs[batch_id], 1))
         if body is not None:
             if is_default or patches is None:
@@ -137,10 +137,15 @@ def assemble(
 
 def task_json(task: StoredTask, refs: bytes, opts: int) -> bytes:
     """JSON of one task; `refs` are its `head_refs`."""
+    return b"".join(task_parts(task, refs, opts))
+
+
+def task_parts(task: StoredTask, refs: bytes, opts: int) -> list[bytes]:
+    """JSON of one task as pieces to be joined; `refs` are its `head_refs`."""
     parts: list[bytes] = []
-    row = (task.seq, task.completed_ms, task.batch_id, task.head, task.body, task.patches)
+    row = (task.seq, task.completed_ms, task.batch_id, task.head, task.body, task.patches, 0)
     assemble([row], {task.batch_id: refs}, opts, parts)
-    return b"".join(parts)
+    return parts
 
 
 def threads_json(task: StoredTask, opts: int) -> bytes:

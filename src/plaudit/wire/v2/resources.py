@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -94,7 +94,10 @@ class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):
 
 
 class ArchivedBatch(Struct, omit_defaults=True, kw_only=True):
-    """A batch as imports and archives carry it; without a status a new one is in progress."""
+    """A batch as imports and archives carry it; without a status a new one is in progress.
+
+    Tasks of batches with a greater `priority` are given out first.
+    """
 
     id: str
     name: str | None = None
@@ -104,10 +107,10 @@ class ArchivedBatch(Struct, omit_defaults=True, kw_only=True):
     metadata: dict[str, Any] | None = None
     completed_at: str | None = None
     callback: str | None = None
+    priority: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)] | None = None
 
 
 _DETAIL = msgspec.json.Decoder(ProjectDetail)
-_METADATA = msgspec.json.Decoder(dict[str, Any])
 
 
 def project(row: core.ProjectRow) -> Project:
@@ -142,9 +145,20 @@ def batch(row: core.BatchRow, project: str | Project) -> Batch:
         project=project,
         created_at=clock.format_ms(row.created_ms),
         status=row.status,
-        metadata=_METADATA.decode(row.metadata),
+        metadata=_as_stored(row.metadata),
         completed_at=msgspec.UNSET
         if row.completed_ms is None
         else clock.format_ms(row.completed_ms),
         callback=msgspec.UNSET if row.callback is None else row.callback,
     )
+
+
+def archived_batch(row: core.BatchRow, project_id: str) -> dict[str, Any]:
+    """A stored batch as archives carry it, with its priority unless that is 0."""
+    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(batch(row, project_id)))
+    return value | ({"priority": row.priority} if row.priority else {})
+
+
+def _as_stored(json: bytes) -> Any:
+    """Stored JSON that is written as it is: a page of batches has up to 32 MiB of it."""
+    return msgspec.Raw(json)

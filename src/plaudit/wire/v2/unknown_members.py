@@ -17,7 +17,7 @@ SLIPS_MAX = 2
 """Letters that are added, missing, changed or swapped with the next."""
 SHORT_CHARS = 5
 """Names of at most so many letters may have one slip."""
-COMPARED_MAX = 200
+COMPARED_MAX = 50
 """Unknown members that are compared; an object with more was not written by hand."""
 
 
@@ -43,14 +43,19 @@ def is_slip(name: str, meant: str) -> bool:
     slips_max = 1 if len(meant) <= SHORT_CHARS else SLIPS_MAX
     if abs(len(name) - len(meant)) > slips_max:
         return False
-    return _distance(name.lower(), meant.lower()) <= slips_max
+    return _distance(name.lower(), meant.lower(), slips_max) <= slips_max
 
 
-def _distance(first: str, second: str) -> int:
-    """Optimal string alignment distance: Levenshtein's, with a swap of neighbours as one edit."""
+def _distance(first: str, second: str, most: int) -> int:
+    """Optimal string alignment distance: Levenshtein's, with a swap of neighbours as one edit.
+
+    Beyond `most` it is only known to be greater.
+    """
     before: list[int] = []
     row = list(range(len(second) + 1))
     for i, letter in enumerate(first, 1):
+        if min(row) > most < min(before, default=0):
+            return most + 1
         before, last, row = row, before, [i]
         for j, other in enumerate(second, 1):
             cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))

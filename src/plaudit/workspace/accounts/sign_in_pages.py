@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
+from plaudit.api.http.bodies import OPEN_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.accounts import authentication
@@ -143,6 +144,7 @@ PAGES = (
         role=ANYONE,
         handler=sign_in_person,
         form=SignInForm,
+        body_limit=OPEN_BODY,
         opens_transactions=True,
         form_page="show_sign_in",
     ),
@@ -160,6 +162,7 @@ PAGES = (
         role=ANYONE,
         handler=look_at_invitation,
         body=InvitationToken,
+        body_limit=OPEN_BODY,
         opens_transactions=True,
     ),
     Page(
@@ -169,6 +172,7 @@ PAGES = (
         role=ANYONE,
         handler=accept_invitation,
         form=WelcomeForm,
+        body_limit=OPEN_BODY,
         opens_transactions=True,
         form_page="show_welcome",
     ),

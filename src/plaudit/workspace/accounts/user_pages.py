@@ -18,7 +18,6 @@ from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateRes
 
 PEOPLE = "/people"
 PAGE_MAX = 50
-INVITATIONS_MAX = 1000
 
 
 class PeopleQuery(Struct, frozen=True):
@@ -121,7 +120,8 @@ async def _listing(
         limit=PAGE_MAX,
         next_token=query.next_token,
     )
-    invitations = await credentials.list_invitations(tx, organization_id, limit=INVITATIONS_MAX)
+    shown_ids = [person.user_id for person in page.users]
+    invitations = await credentials.list_invitations(tx, organization_id, shown_ids)
     now = clock.now_ms()
     return {
         "people": page.users,

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.api.http import problems
+from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY, SMALL_BODY
 from plaudit.api.http.operation import JSON, Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import leases, submissions, task_notes
@@ -271,16 +272,17 @@ PAGES = tuple(
         role=PersonRole.annotator,
         handler=handler,
         body=body,
+        body_limit=limit,
         opens_transactions=True,
     )
-    for page_id, verb, handler, body in (
-        ("save_draft", "draft", save_draft, DraftSent),
-        ("send_heartbeat", "heartbeat", send_heartbeat, HeartbeatSent),
-        ("submit_answers", "submit", submit, SubmissionSent),
-        ("undo_submission", "undo", undo, NothingSent),
-        ("skip_task", "skip", skip, ReasonSent),
-        ("flag_task", "flag", flag, ReasonSent),
-        ("report_task", "report", report, ReasonSent),
-        ("release_task", "release", release, HoldSent),
+    for page_id, verb, handler, body, limit in (
+        ("save_draft", "draft", save_draft, DraftSent, ANSWERS_BODY),
+        ("send_heartbeat", "heartbeat", send_heartbeat, HeartbeatSent, SMALL_BODY),
+        ("submit_answers", "submit", submit, SubmissionSent, ANSWERS_BODY),
+        ("undo_submission", "undo", undo, NothingSent, SMALL_BODY),
+        ("skip_task", "skip", skip, ReasonSent, NOTE_BODY),
+        ("flag_task", "flag", flag, ReasonSent, NOTE_BODY),
+        ("report_task", "report", report, ReasonSent, NOTE_BODY),
+        ("release_task", "release", release, HoldSent, SMALL_BODY),
     )
 )

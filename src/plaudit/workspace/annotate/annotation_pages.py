@@ -24,8 +24,7 @@ from plaudit.errors import Conflict, LeaseLost, LimitReached, NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask
 from plaudit.model.labeling import Lease, LeaseStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches, projects, tasks
-from plaudit.store.tasks.task_summaries import OPENING_BYTES
+from plaudit.store.tasks import batches, projects, task_summaries, tasks
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
@@ -216,17 +215,19 @@ async def show_mine(request: PageRequest[NoQuery]) -> dict[str, Any]:
         project = await get_project(tx, request)
         held = await leases.list_open_leases(tx, project, request.user.user_id)
         listed = await submissions.list_recent(tx, project, request.user.user_id)
-        done = await tasks.get_tasks(tx, project.project_key, [row.seq for row in listed])
+        seqs = [row.seq for row in listed]
+        done = await task_summaries.get_summaries(tx, project.project_key, seqs)
         final_states = await submissions.list_final_states(tx, listed, done)
+        prompts = await excerpts.list_excerpts(tx, project.project_key, seqs)
     recent = [
         RecentSubmission(
             submission.assignment_id,
             submission.submitted_ms,
             submission.active_ms // 1000,
-            excerpts.excerpt_of_json((task.content or b"")[:OPENING_BYTES]),
+            prompts.get(submission.seq, ""),
             final_state,
         )
-        for submission, task, final_state in zip(listed, done, final_states, strict=True)
+        for submission, final_state in zip(listed, final_states, strict=True)
     ]
     return {"project": project, "held": held, "done": recent}
 

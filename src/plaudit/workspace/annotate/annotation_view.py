@@ -16,6 +16,7 @@ from msgspec import Struct
 from plaudit.core.labeling.questions import (
     SELECTED,
     Display,
+    Question,
     asked_turns,
     questions,
     responses,
@@ -25,7 +26,7 @@ from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Th
 from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.controls import Control, control_of, why_key
 from plaudit.workspace.annotate.files import Files
-from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
+from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown, ToolResults
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -99,13 +100,39 @@ class TurnShown(Struct, frozen=True, kw_only=True):
     controls: list[Control] = []
 
 
+class Section(Struct, frozen=True):
+    """A turn that is asked about, and what stands before it: each turn is drawn once.
+
+    `led_by` are the turns between it and the one that was asked about before, `above`.
+    """
+
+    turn: TurnShown
+    led_by: list[TurnShown]
+    above: TurnShown | None
+    is_last: bool
+
+
 class ThreadShown(Struct, frozen=True):
     """A conversation."""
 
     at: str
     name: str
     turns: list[TurnShown]
+    """Up to the last one that is asked about."""
     controls: list[Control]
+
+    @property
+    def sections(self) -> list[Section]:
+        """The turns as they are drawn, in order."""
+        sections: list[Section] = []
+        above, led_by = None, []
+        for turn in self.turns:
+            if not turn.is_asked:
+                led_by.append(turn)
+                continue
+            sections.append(Section(turn, led_by, above, turn is self.turns[-1]))
+            above, led_by = turn, []
+        return sections
 
 
 class TaskShown(Struct, frozen=True):
@@ -154,30 +181,17 @@ class _Builder:
         self._content = content
         self._display = display
         self._is_blind = is_blind
-        self._asked = questions(form, content)
-        self._controls = [
-            control_of(n, question, display) for n, question in enumerate(self._asked)
-        ]
-        # Every question is looked up from each place, and both may be thousands.
-        self._asked_at = {question.target.at for question in self._asked}
-        self._by_place: dict[_Place, list[Control]] = {}
-        self._by_field: dict[tuple[str, int, str | None], dict[int | None, Control]] = {}
-        for question, control in zip(self._asked, self._controls, strict=True):
-            target, field = question.target, question.field
-            place = (target.at, field.level, target.message, target.chunk)
-            self._by_place.setdefault(place, []).append(control)
-            about = (target.at, id(field), target.criterion)
-            self._by_field.setdefault(about, {})[target.message] = control
-        self._results: dict[str, dict[int, list[int]]] = {}
+        self._controls = _Controls(questions(form, content), display)
         self._texts: dict[str, str] = {}
 
     def task(self) -> TaskShown:
         threads = [self._thread(number, thread) for number, thread in enumerate(self._content)]
-        return TaskShown(threads, self._texts, len(self._asked))
+        return TaskShown(threads, self._texts, self._controls.count)
 
     def _thread(self, t: int, thread: Thread) -> ThreadShown:
-        asked = [u for u in asked_turns(self._form, thread) if f"t{t}u{u}" in self._asked_at]
-        asked = asked or [max(asked_turns(self._form, thread), default=0)]
+        named = asked_turns(self._form, thread)
+        asked = {u for u in named if f"t{t}u{u}" in self._controls.paths}
+        asked = asked or {max(named, default=0)}
         last = max(asked)
         turns = [
             self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn)
@@ -185,18 +199,19 @@ class _Builder:
             if u <= last
         ]
         name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
-        return ThreadShown(f"t{t}", name, turns, self._of(f"t{t}", level=Level.thread))
+        return ThreadShown(f"t{t}", name, turns, self._controls.of(f"t{t}", level=Level.thread))
 
     def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"
         order = self._display.get(at, responses(turn))
         chosen = _continued(turn, order)
-        shown = {index: self._message(at, turn, index, None) for index in order}
+        tools = message_parts.tool_results(turn)
+        shown = {index: self._message(at, turn, index, None, tools) for index in order}
         return TurnShown(
             at=at,
             name=f"Turn {u + 1}",
             is_asked=False,
-            prompt=self._prompt(at, turn),
+            prompt=self._prompt(at, turn, tools),
             responses=[shown[index] for index in order],
             continued=None if chosen is None else shown[chosen],
         )
@@ -204,31 +219,35 @@ class _Builder:
     def _asked_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"
         order = self._display.get(at, [])
+        tools = message_parts.tool_results(turn)
         return TurnShown(
             at=at,
             name=f"Turn {u + 1}",
             is_asked=True,
-            prompt=self._prompt(at, turn),
+            prompt=self._prompt(at, turn, tools),
             responses=[
-                self._message(at, turn, index, position) for position, index in enumerate(order, 1)
+                self._message(at, turn, index, position, tools)
+                for position, index in enumerate(order, 1)
             ],
             rows=self._rows(at, order),
             criteria=self._criteria(at, turn, order),
-            controls=self._of(at, level=Level.turn),
+            controls=self._controls.of(at, level=Level.turn),
         )
 
-    def _prompt(self, at: str, turn: Turn) -> list[MessageShown]:
-        below = {index for listed in self._tool_results(at, turn).values() for index in listed}
+    def _prompt(self, at: str, turn: Turn, tools: ToolResults) -> list[MessageShown]:
+        below = {index for listed in tools.values() for index in listed}
         return [
-            self._message(at, turn, index, None)
+            self._message(at, turn, index, None, tools)
             for index, message in enumerate(turn.messages)
             if message.role is not MessageRole.assistant and index not in below
         ]
 
-    def _message(self, at: str, turn: Turn, index: int, position: int | None) -> MessageShown:
+    def _message(
+        self, at: str, turn: Turn, index: int, position: int | None, tools: ToolResults
+    ) -> MessageShown:
         message = turn.messages[index]
         content = message.content
-        own = self._of(at, index=index, level=Level.message)
+        own = self._controls.of(at, index=index, level=Level.message)
         if message.role is MessageRole.assistant:
             own = [control for control in own if control.is_beside_text]
         for control in own:
@@ -260,8 +279,7 @@ class _Builder:
                 for number, chunk in enumerate(content.chunks or ())
             ],
             results=[
-                self._message(at, turn, result, None)
-                for result in self._tool_results(at, turn).get(index, ())
+                self._message(at, turn, result, None, tools) for result in tools.get(index, ())
             ],
             controls=own,
             model=None if self._is_blind else _model(message),
@@ -271,7 +289,7 @@ class _Builder:
         return message_parts.rendered(text, self._files, self._batch)
 
     def _step(self, at: str, index: int, number: int, chunk: Chunk) -> Step:
-        own = self._of(at, index=index, chunk=number, level=Level.chunk)
+        own = self._controls.of(at, index=index, chunk=number, level=Level.chunk)
         for control in own:
             self._texts[control.text_key] = chunk.text
         body = self._rendered(chunk.text)
@@ -282,14 +300,14 @@ class _Builder:
         whys = {why_key(field, fields) for field in fields} - {None}
         rows = []
         for field in fields:
-            cells = self._cells(at, order, field)
+            cells = self._controls.cells(at, order, field)
             if not cells or cells[0].is_beside_text or field.key in whys:
                 continue
             extra = [
                 cell
                 for why in fields
                 if why.key == why_key(field, fields)
-                for cell in self._cells(at, order, why)
+                for cell in self._controls.cells(at, order, why)
             ]
             rows.append(GridRow(field.title or field.key, field.description, cells, extra))
         return rows
@@ -301,37 +319,49 @@ class _Builder:
         for rubric in turn.rubrics or ():
             for criterion in rubric.criteria_definitions:
                 for field in fields:
-                    cells = self._cells(at, order, field, criterion.id)
+                    cells = self._controls.cells(at, order, field, criterion.id)
                     if not cells or field.key in whys:
                         continue
                     extra = [
                         cell
                         for why in fields
                         if why.key == why_key(field, fields)
-                        for cell in self._cells(at, order, why, criterion.id)
+                        for cell in self._controls.cells(at, order, why, criterion.id)
                     ]
                     title = criterion.criterion
                     about = field.title if len(fields) - len(whys) > 1 else None
                     rows.append(GridRow(title, about, cells, extra, criterion.weight))
         return rows
 
-    def _cells(
+
+class _Controls:
+    """The controls of a page by what they are about; looking one up costs the same on any page."""
+
+    def __init__(self, asked: Sequence[Question], display: Display) -> None:
+        self.count = len(asked)
+        self.paths = {question.target.at for question in asked}
+        self._at: dict[tuple[str, Level, int | None, int | None], list[Control]] = {}
+        self._cells: dict[tuple[str, Level, str, str | None], dict[int | None, Control]] = {}
+        for number, question in enumerate(asked):
+            control, target = control_of(number, question, display), question.target
+            level, key = question.field.level, question.field.key
+            place = (target.at, level, target.message, target.chunk)
+            self._at.setdefault(place, []).append(control)
+            line = (target.at, level, key, target.criterion)
+            self._cells.setdefault(line, {})[target.message] = control
+
+    def of(
+        self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
+    ) -> list[Control]:
+        """The controls at a thread, a turn, a message or a step, in the order of the form."""
+        return self._at.get((at, level, index, chunk), [])
+
+    def cells(
         self, at: str, order: list[int], field: Field, criterion: str | None = None
     ) -> list[Control]:
         """The controls of one field, in the order of the responses on the screen."""
-        controls = self._by_field.get((at, id(field), criterion), {})
+        controls = self._cells.get((at, field.level, field.key, criterion), {})
         return [controls[index] for index in order if index in controls]
-
-    def _of(
-        self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
-    ) -> list[Control]:
-        return self._by_place.get((at, level, index, chunk), [])
-
-    def _tool_results(self, at: str, turn: Turn) -> dict[int, list[int]]:
-        """Results of tools of a turn, as `message_parts.tool_results`."""
-        if at not in self._results:
-            self._results[at] = message_parts.tool_results(turn)
-        return self._results[at]
 
 
 def _continued(turn: Turn, order: list[int]) -> int | None:

@@ -26,6 +26,9 @@ from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
+ToolResults = dict[int, list[int]]
+"""Indexes of the results of tools that follow a response, by the index of that response."""
+
 PLAIN_CHUNK = "text"
 """Type of a chunk that is not named on the page."""
 
@@ -116,13 +119,13 @@ def address_shown(name: str, address: str, files: Files) -> Address:
     return Address(name, address, address if is_open else None)
 
 
-def tool_results(turn: Turn) -> dict[int, list[int]]:
-    """Indexes of the results of tools that follow a response, by the index of that response.
+def tool_results(turn: Turn) -> ToolResults:
+    """The results of tools in a turn, by the response that they follow.
 
     Messages have no other reference to one another than their order. Results that follow the
     prompt are part of what all responses answer, and not among these.
     """
-    found: dict[int, list[int]] = {}
+    found: ToolResults = {}
     response: int | None = None
     for index, message in enumerate(turn.messages):
         if message.role is MessageRole.assistant:
@@ -153,7 +156,8 @@ def is_empty(content: MessageContent) -> bool:
 
 def chunk_kind(chunk: Chunk) -> str | None:
     """Type of a chunk, None for plain text."""
-    return None if chunk.type in ("", PLAIN_CHUNK) else chunk.type
+    kind = chunk.type
+    return None if kind in ("", PLAIN_CHUNK) else kind
 
 
 def _squeezed(texts: Sequence[str] | Iterator[str]) -> str:

@@ -13,8 +13,10 @@ from plaudit import json_guard
 from plaudit.errors import BadRequest, InvalidContent
 from plaudit.wire.v2.parse import convert
 
-FORM_BYTES_MAX = 1024 * 1024
 FIELDS_MAX = 1000
+STRUCTURE_MAX = 100_000
+"""Structural characters of JSON in a form field."""
+
 TOKEN_FIELD = "csrf"
 
 _FORM = "application/x-www-form-urlencoded"
@@ -81,7 +83,9 @@ def read_json(raw: bytes, content_type: str, kind: type[Struct]) -> Any:
 def parse_json_field(text: str, pointer: str) -> Any:
     """Decode JSON from a form field; raises InvalidContent with a pointer below `pointer`."""
     try:
-        return json_guard.check(text.encode())
+        data = text.encode()
+        json_guard.refuse_structure(data, STRUCTURE_MAX)
+        return json_guard.check(data)
     except InvalidContent as exc:
         raise InvalidContent(exc.message, pointer=pointer + (exc.pointer or "")) from exc
 

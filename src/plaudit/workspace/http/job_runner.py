@@ -1,4 +1,4 @@
-"""Job runner: each job runs in a thread with an event loop of its own.
+"""Job runner: each job runs in a thread with an event loop of its own, once it is its turn.
 
 The thread reports progress to a `Tracker` and learns from it when to stop. The server's event loop
 stores the progress once a second, which also renews the job's lease.
@@ -27,12 +27,16 @@ from plaudit.errors import Problem, Unavailable
 from plaudit.store.engine import connect, disk_space
 from plaudit.store.engine.engine import Database, Transaction, Work
 from plaudit.store.transfer.jobs import Job, JobState
+from plaudit.workspace.http.job_turns import Turns
 
 T = TypeVar("T")
 
 HEARTBEAT_S = 1.0
 THREADS_MAX = 4
-"""Most jobs that a process runs at once; further ones wait in their first phase."""
+"""Most jobs that a process runs at once; further ones wait for their turn."""
+THREADS_PER_ENVIRONMENT_MAX = 2
+WAITING = "waiting"
+"""Phase of a job that waits for its turn."""
 
 SCRATCH_FOLDER = "jobs"
 SCRATCH_MS_MAX = 24 * 3600 * 1000
@@ -88,15 +92,25 @@ class Tracker:
 class JobRun:
     """Job that runs in this process, with its tracker and the heartbeat that renews its lease."""
 
-    def __init__(self, services: Services, threads: ThreadPoolExecutor, job: Job) -> None:
+    def __init__(
+        self, services: Services, threads: ThreadPoolExecutor, turns: Turns, job: Job
+    ) -> None:
         self.job = job
         self.tracker = Tracker(jobs.job_progress(job).phase)
         self._services = services
         self._threads = threads
+        self._turns = turns
+        self._turn: asyncio.Future[None] | None = None
         self._unwritten: list[Reject] = []
         self._written_count = 0
         self._log = structlog.get_logger("plaudit.jobs")
         self._heartbeat = asyncio.create_task(self._send_heartbeats())
+
+    def stop(self, reason: str) -> None:
+        """Tell the job to stop at its next report, or while it waits; `reason` is for its user."""
+        self.tracker.stop(reason)
+        if self._turn is not None:
+            self._turn.cancel()
 
     def scratch_path(self, suffix: str) -> Path:
         """Path for the job's temporary file; deletes abandoned files beside it.
@@ -115,26 +129,56 @@ class JobRun:
         return folder / f"{self.job.job_id}{suffix}"
 
     async def run_in_thread(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        """Run `work` in a thread with its own event loop and a database usable there."""
+        """Run `work` in a thread with its own event loop and a database usable there.
+
+        Waits for the job's turn before. Raises Unavailable if the job was told to stop.
+        """
         settings, main = self._services.settings, self._services.db
 
         async def with_database() -> T:
             own = connect.open_database(settings, patient=True)
             try:
-                return await work(own if settings.database is not None else _JobDatabase(own, main))
+                writer = main if settings.database is None else own
+                return await work(_JobDatabase(own, writer, self.tracker))
             finally:
                 await own.close()
 
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: asyncio.run(with_database()))
+        await self._take_turn()
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, lambda: asyncio.run(with_database()))
+        finally:
+            self._turns.end(self.job.environment_id)
 
-    async def end(self, state: JobState, *, reason: str = "", file_size: int | None = None) -> None:
-        """Store the job's final state; does nothing if another process has taken it over."""
+    async def _take_turn(self) -> None:
+        """Wait for the job's turn; raises Unavailable if the job was told to stop."""
+        self.tracker.check()
+        phase, turn = self.tracker.progress.phase, self._turns.ask(self.job.environment_id)
+        if turn.done():
+            return
+        self.tracker.update(phase=WAITING)
+        self._turn = turn
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._turns.end(self.job.environment_id)
+            self.tracker.check()
+            raise
+        finally:
+            self._turn = None
+            self.tracker.update(phase=phase)
+
+    async def end(self, state: JobState, *, reason: str = "", file_size: int | None = None) -> bool:
+        """Store the job's final state; False if it was cancelled or another process took it over.
+
+        Of a cancelled job, its last progress is stored.
+        """
         self._heartbeat.cancel()
         await asyncio.gather(self._heartbeat, return_exceptions=True)
         self._unwritten += self.tracker.pop_rejects()
         try:
-            await jobs.end_job(
+            return await jobs.end_job(
                 self._services.db,
                 self.job,
                 state,
@@ -146,6 +190,7 @@ class JobRun:
             )
         except Problem as problem:  # its lease will end
             self._log.warning("job not ended", job_id=self.job.job_id, reason=problem.message)
+            return True
 
     async def run_to_end(self, work: Coroutine[Any, Any, int | None]) -> None:
         """Run the job and store its outcome; `work` returns its file's size in bytes or None."""
@@ -161,7 +206,9 @@ class JobRun:
         except Exception as exc:
             self._log.error("job failed", job_id=self.job.job_id, exc_info=exc)
             state, reason = JobState.failed, f"the server failed; its log names {self.job.job_id}"
-        await self.end(state, reason=reason, file_size=size)
+        if not await self.end(state, reason=reason, file_size=size) and size is not None:
+            with suppress(Problem):  # else it is deleted as a file that nothing refers to
+                await self._services.objects.delete([jobs.file_key(self.job)])
 
     async def save(self) -> bool:
         """Store the progress and renew the lease; False if the job was taken over."""
@@ -186,7 +233,7 @@ class JobRun:
                 self._log.warning("job waits", job_id=self.job.job_id, reason=problem.message)
                 continue
             if not is_ours:
-                self.tracker.stop("it was taken for dead, because its server answered too late")
+                self.stop("it was cancelled, or taken for dead because its server was too slow")
                 return
 
 
@@ -196,12 +243,13 @@ class JobRunner:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._threads = ThreadPoolExecutor(THREADS_MAX, "job")
+        self._turns = Turns(THREADS_MAX, THREADS_PER_ENVIRONMENT_MAX)
         self._runs: set[JobRun] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def track(self, job: Job) -> JobRun:
         """Begin a job's heartbeat; the caller must pass the run to `start` or `close`."""
-        run = JobRun(self._services, self._threads, job)
+        run = JobRun(self._services, self._threads, self._turns, job)
         self._runs.add(run)
         return run
 
@@ -211,6 +259,12 @@ class JobRunner:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def cancel(self, job_id: str) -> None:
+        """Tell a cancelled job to stop at once, if this process runs it."""
+        for run in self._runs:
+            if run.job.job_id == job_id:
+                run.stop(jobs.CANCELLED)
+
     async def close(self, run: JobRun, state: JobState, reason: str) -> None:
         """End a tracked job that cannot be started."""
         await run.end(state, reason=reason)
@@ -219,7 +273,7 @@ class JobRunner:
     async def stop(self, seconds: float) -> None:
         """Tell all jobs to stop, and cancel those that take longer than `seconds`."""
         for run in self._runs:
-            run.tracker.stop("the server was stopped")
+            run.stop("the server was stopped")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in self._tasks:
@@ -234,21 +288,24 @@ class JobRunner:
 
 
 class _JobDatabase:
-    """Embedded store for a job's thread: reads use a connection of their own.
+    """Store for a job's thread: a connection of its own, at whose reads it learns to stop.
 
-    Writes go through the server's one writer, which serves jobs and requests in turn; a second
-    writing connection would make requests wait for SQLite's lock.
+    What is written then takes back what the job began. Writes to the embedded store go through the
+    server's one writer, which serves jobs and requests in turn; a second writing connection would
+    make requests wait for SQLite's lock.
     """
 
-    def __init__(self, own: Database, main: Database) -> None:
+    def __init__(self, own: Database, writer: Database, tracker: Tracker) -> None:
         self._own = own
-        self._main = main
+        self._writer = writer
+        self._tracker = tracker
 
     def read(self, *, snapshot: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        self._tracker.check()
         return self._own.read(snapshot=snapshot)
 
     async def write(self, work: Work[T]) -> T:
-        return await self._main.write(work)
+        return await self._writer.write(work)
 
     async def check(self) -> None:
         await self._own.check()

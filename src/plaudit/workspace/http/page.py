@@ -21,6 +21,7 @@ from markupsafe import Markup
 from msgspec import Struct
 from starlette.types import Receive
 
+from plaudit.api.http.bodies import SMALL_BODY, BodyLimit
 from plaudit.api.http.client_address import ROUTED, client_network
 from plaudit.api.http.operation import Services
 from plaudit.api.http.parameters import NoQuery
@@ -160,6 +161,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """Fields of an HTML form (`application/x-www-form-urlencoded`); see `form_data`."""
     body: type[Struct] | None = None
     """JSON body that a script sends, with the form token in X-CSRF-Token."""
+    body_limit: BodyLimit = SMALL_BODY
+    """Limit of the form, in bytes, or of the JSON body; a stream has STREAM_BYTES_MAX."""
     streams: str | None = None
     """Media type of a streamed body that a script sends, with the form token in X-CSRF-Token. The
     handler is `(request)`: it reads the body itself and opens its own transactions."""

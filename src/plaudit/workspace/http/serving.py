@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from plaudit.api.http import problems
-from plaudit.api.http.bodies import read_body, refuse_encoding
+from plaudit.api.http.bodies import OPEN_BODY, read_body, read_json, refuse_encoding, refuse_length
 from plaudit.api.http.operation import JSON, Response, Services, WriteContext, path_parts, respond
 from plaudit.api.http.parameters import decode
 from plaudit.api.http.streams import Stream
@@ -32,12 +32,11 @@ from plaudit.errors import (
     Problem,
     SignedOut,
     SignInRefused,
-    TooLarge,
     TooManyRequests,
     Unavailable,
 )
 from plaudit.model.core import PersonRole, SignedIn
-from plaudit.settings import BODY_BYTES_MAX, STREAM_BYTES_MAX
+from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.assets import Assets
@@ -194,24 +193,27 @@ class Workspace:
         self, page: Page, request: PageRequest[Any], browser: Browser
     ) -> Response | Stream:
         browser.require_own_page()
-        refuse_encoding(dict(request.scope["headers"]))
+        headers = dict(request.scope["headers"])
+        refuse_encoding(headers)
+        limit, bodies = page.body_limit, self.services.bodies
+        refuse_length(headers, limit.bytes_max if page.streams is None else STREAM_BYTES_MAX)
         content_type = browser.header("content-type")
         if page.body is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
-            raw = await read_body(request.receive, BODY_BYTES_MAX)
-            submitted = form_data.read_json(raw, content_type, page.body)
+            raw = await read_json(request.receive, limit)
+            submitted = await bodies.run(
+                len(raw), partial(form_data.read_json, raw, content_type, page.body)
+            )
             return self._answer(
                 page, request, browser, await self._handle(page, request, submitted)
             )
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
             form_data.require_content_type(content_type, page.streams)
-            if int(browser.header("content-length") or 0) > STREAM_BYTES_MAX:
-                raise TooLarge(f"a file has at most {STREAM_BYTES_MAX} bytes here")
             return self._answer(page, request, browser, await page.handler(request))
         assert page.form is not None
-        raw = await read_body(request.receive, form_data.FORM_BYTES_MAX)
-        fields = form_data.read_fields(raw, content_type)
+        raw = await read_body(request.receive, limit.bytes_max)
+        fields = await bodies.run(len(raw), partial(form_data.read_fields, raw, content_type))
         browser.require_token(self.services.secret, fields.get(form_data.TOKEN_FIELD, [""])[0])
         try:
             result = await self._handle(page, request, form_data.read_struct(fields, page.form))
@@ -375,6 +377,8 @@ def check_pages(pages: Sequence[Page]) -> None:
             raise ValueError(f"{page.page_id} takes a form, JSON or a stream, not several")
         if page.role == ANYONE and page.changes and not page.opens_transactions:
             raise ValueError(f"{page.page_id} is open, so nobody is there to make a change for")
+        if page.role == ANYONE and page.body_limit != OPEN_BODY and page.changes:
+            raise ValueError(f"{page.page_id} is open, so its body has the limit of OPEN_BODY")
         if page.form_page is not None and (
             page.form_page not in ids or not ids[page.form_page].template
         ):

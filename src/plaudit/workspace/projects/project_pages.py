@@ -7,9 +7,10 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Struct
 
 from plaudit import clock
+from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import WriteContext
-from plaudit.api.http.parameters import IntRange, NoQuery
-from plaudit.core.labeling import dashboard, statistics
+from plaudit.api.http.parameters import NoQuery, Text
+from plaudit.core.labeling import answer_charts, answer_samples, dashboard, statistics
 from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import PRESETS, form_of
 from plaudit.core.tasks.projects import OVERLAP_MAX
@@ -23,7 +24,6 @@ from plaudit.workspace.render import charts
 PROJECTS = "/projects"
 NEW = "/new-project"
 PROJECT = f"{PROJECTS}/{{project_id}}"
-PAGES_MAX = 1_000_000
 EMPTY = "empty"
 """Choice of a form without questions, beside the presets."""
 
@@ -31,10 +31,7 @@ EMPTY = "empty"
 class ProjectsQuery(Struct, frozen=True):
     """Query of GET /projects."""
 
-    page: Annotated[
-        int,
-        IntRange(description="Which page, counted from 1.", least=1, most=PAGES_MAX, default=1),
-    ] = 1
+    next_token: Annotated[str | None, Text(description="Where the page starts.")] = None
 
 
 class NewProject(Struct, kw_only=True):
@@ -58,13 +55,13 @@ class NewProject(Struct, kw_only=True):
 async def show_projects(request: PageRequest[ProjectsQuery]) -> dict[str, Any]:
     """GET /projects: one page of projects with their counts, newest first."""
     async with request.db.read() as tx:
-        standings, pages = await dashboard.list_summaries_page(
-            tx, request.user.environment_id, request.query.page
+        standings, next_token = await dashboard.list_summaries_page(
+            tx, request.secret, request.user.environment_id, request.query.next_token
         )
     return {
         "standings": standings,
-        "page": request.query.page,
-        "pages": pages,
+        "is_first": request.query.next_token is None,
+        "next_token": next_token,
         "most": dashboard.COUNTED_MAX,
     }
 
@@ -157,17 +154,19 @@ async def show_charts(request: PageRequest[NoQuery]) -> dict[str, Any]:
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         pace = await statistics.pace(tx, project, clock.now_ms())
-        rows = await statistics.last_answers(tx, project)
+        sample = await answer_samples.load_sample(tx, project)
     form = form_of(project_detail(project))
-    sampled = await request.run_in_thread(lambda: statistics.sampled(form, rows))
+    sampled = await request.run_in_thread(lambda: answer_charts.sampled(form, sample))
     return {
         "project": project,
         "pace": pace,
         "pace_chart": charts.days_chart(pace),
         "sampled": sampled,
         "times_chart": charts.bars_chart(sampled.times),
-        "spreads": [(spread, charts.row_widths(spread.bars)) for spread in sampled.spreads],
-        "sample": statistics.SAMPLE,
+        "spreads": [
+            (spread, charts.row_widths(spread.bars, spread.answered)) for spread in sampled.spreads
+        ],
+        "sample": answer_samples.SAMPLE,
         "most": statistics.COUNTED_MAX,
     }
 
@@ -197,6 +196,7 @@ PAGES = (
         role=PersonRole.manager,
         handler=create_project,
         form=NewProject,
+        body_limit=TEXT_BODY,
         form_page="show_new_project",
     ),
     Page(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Struct
 
+from plaudit.api.http.bodies import TEXT_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.labeling.questions import own_order, questions
@@ -340,6 +341,7 @@ def _saving(page_id: str, path: str, handler: Any, form: type[Struct], form_page
         role=PersonRole.manager,
         handler=handler,
         form=form,
+        body_limit=TEXT_BODY,
         form_page=form_page,
     )
 
@@ -352,6 +354,7 @@ def _previewing(page_id: str, path: str, handler: Any, body: type[Struct]) -> Pa
         role=PersonRole.manager,
         handler=handler,
         body=body,
+        body_limit=TEXT_BODY,
         opens_transactions=True,
     )
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
+from plaudit.api.http.bodies import NOTE_BODY
 from plaudit.api.http.operation import WriteContext
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.core.common import names
@@ -30,6 +31,7 @@ from plaudit.model.core import (
     TaskStatus,
 )
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import flags
 from plaudit.store.tasks import batches, tasks
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2 import render as wire_rendering
@@ -51,6 +53,9 @@ TASK = f"{TASKS}/{{task_id}}"
 PAGE_MAX = 50
 BATCHES_MAX = 200
 MESSAGE_CHARS_MAX = 10_000
+JSON_BYTES_MAX = 256 * 1024
+"""Bytes of a task's JSON that its page shows."""
+
 EVERYTHING = frozenset({"project", "batch"})
 
 _BOUNDS = ("completed_after", "completed_before", "created_after", "created_before")
@@ -79,7 +84,7 @@ class ErrorForm(Struct):
 
 
 async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
-    """GET /projects/{project_id}/tasks: one page of filtered tasks in order of creation."""
+    """GET /projects/{project_id}/tasks: one page of filtered tasks."""
     query = request.query
     filters = {name: value for name in query.__struct_fields__ if (value := getattr(query, name))}
     token = filters.pop("next_token", None)
@@ -97,12 +102,8 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
             form_error = FormError.from_problem(problem)
         batch_names = await _batch_names(tx, project, rows)
         prompts = await excerpts.list_excerpts(tx, project.project_key, [row.seq for row in rows])
-        listed = await batches.list_batches(
-            tx,
-            project.environment_id,
-            batches.BatchFilter(project_key=project.project_key),
-            after=None,
-            limit=BATCHES_MAX,
+        listed = await batches.list_batch_names(
+            tx, project.environment_id, project.project_key, limit=BATCHES_MAX
         )
     return {
         "project": project,
@@ -113,7 +114,10 @@ async def show_tasks(request: PageRequest[TasksQuery]) -> dict[str, Any]:
         "statuses": list(STORED_STATUSES),
         "filters": filters,
         "is_filtered": bool(filters),
-        "is_scanned": bool({"created_after", "created_before"} & filters.keys()),
+        "is_scanned": all(
+            {f"{time}_after", f"{time}_before"} & filters.keys()
+            for time in ("created", "completed")
+        ),
         "scanned_max": listing.SCANNED_MAX,
         "following": None
         if following is None
@@ -144,12 +148,12 @@ async def _list_page(
             status=status,
             completed_after=times["completed_after"],
             completed_before=times["completed_before"],
+            created_after=times["created_after"],
+            created_before=times["created_before"],
             limit=PAGE_MAX,
             next_token=token,
             opts=0,
         ),
-        created_after=times["created_after"],
-        created_before=times["created_before"],
     )
 
 
@@ -169,18 +173,20 @@ async def _batch_names(
     tx: Transaction, project: ProjectRow, rows: list[TaskSummary]
 ) -> dict[str | None, str]:
     batch_ids = sorted({row.batch_id for row in rows if row.batch_id is not None})
-    found = await batches.find_batches(tx, project.environment_id, batch_ids)
-    return {batch_id: batch.name for batch_id, batch in found.items()}
+    found = await batches.find_batch_names(tx, project.environment_id, batch_ids)
+    return dict(found.items())
 
 
 async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/tasks/{task_id}: threads, JSON and history of work."""
     async with request.db.read() as tx:
-        project, task = await _get_task(tx, request)
+        project, task = await get_task(tx, request)
         raw = await listing.find_task_json(
             tx, project.environment_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
         )
         work = await task_work.get_task_work(tx, task, request.user.organization_id)
+        flagged_ms = await flags.find_flagged_ms(tx, task.project_key, task.seq)
+        skipped = await task_work.list_skipped_among(tx, project, [task.seq])
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
@@ -190,8 +196,9 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         lambda: content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS)),
     )
 
-    def layout(texts: TextBatch) -> tuple[list[ThreadDelivered], str]:
-        pretty = msgspec.json.format(raw, indent=2).decode()
+    def layout(texts: TextBatch) -> tuple[list[ThreadDelivered], str | None]:
+        is_short = len(raw) <= JSON_BYTES_MAX
+        pretty = msgspec.json.format(raw, indent=2).decode() if is_short else None
         return delivered_view.build(threads, files, texts), pretty
 
     shown, pretty = await request.build(layout)
@@ -202,8 +209,11 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "batch": batch,
         "threads": shown,
         "raw": pretty,
+        "raw_bytes": len(raw),
         "work": work,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
+        "flagged_ms": flagged_ms,
+        "is_skipped": bool(skipped),
         "now_ms": clock.now_ms(),
     }
 
@@ -212,7 +222,7 @@ async def cancel_task(
     request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST …/cancel: cancel a task."""
-    _, task = await _get_task(context.tx, request)
+    _, task = await get_task(context.tx, request)
     await lifecycle.cancel_task(context.tx, context.environment_id, task)
     return await _record_move(request, context, task, "The task is canceled.")
 
@@ -224,7 +234,7 @@ async def fail_task(
     text = submitted.message.strip()
     if is_blank(text) or len(text) > MESSAGE_CHARS_MAX:
         raise InvalidContent(f"say why, in 1 to {MESSAGE_CHARS_MAX} characters", pointer="/message")
-    _, task = await _get_task(context.tx, request)
+    _, task = await get_task(context.tx, request)
     await lifecycle.fail_task(context.tx, context.environment_id, task, [ErrorDetail(message=text)])
     return await _record_move(request, context, task, "The task is in error.")
 
@@ -233,12 +243,12 @@ async def reopen_task(
     request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST …/reopen: make a completed task pending again."""
-    _, task = await _get_task(context.tx, request)
+    _, task = await get_task(context.tx, request)
     await lifecycle.reopen_task(context.tx, context.environment_id, task)
     return await _record_move(request, context, task, "The task is pending again.")
 
 
-async def _get_task(tx: Transaction, request: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
+async def get_task(tx: Transaction, request: PageRequest[Any]) -> tuple[ProjectRow, StoredTask]:
     """Project and task of the path; raises NotFound."""
     project = await get_project(tx, request)
     task = await tasks.find_task(tx, project.environment_id, request.path["task_id"])
@@ -289,6 +299,7 @@ PAGES = (
             role=PersonRole.manager,
             handler=handler,
             form=form,
+            body_limit=NOTE_BODY,
             form_page="show_managed_task",
         )
         for page_id, verb, handler, form in (

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.labeling.statistics import CompletionPace, ValueCount
+from plaudit.core.labeling.answer_charts import ValueCount
+from plaudit.core.labeling.statistics import CompletionPace
 
 WIDTH = 720
 HEIGHT = 200
@@ -102,12 +103,14 @@ def bars_chart(bars: Sequence[ValueCount]) -> Chart:
     return Chart(WIDTH, HEIGHT, LEFT, base, columns, ticks, sum(bar.count for bar in bars))
 
 
-def row_widths(bars: Sequence[ValueCount]) -> list[tuple[ValueCount, float, float]]:
-    """Each bar with its length in a table's row, at most ROW_WIDTH, and its percentage of all."""
+def row_widths(bars: Sequence[ValueCount], answered: int) -> list[tuple[ValueCount, float, float]]:
+    """Each bar with its length in a table's row, at most ROW_WIDTH, and its part of the answers.
+
+    The part is in percent of `answered`; where one answer has several values, all are over 100.
+    """
     most = max((bar.count for bar in bars), default=0) or 1
-    total = sum(bar.count for bar in bars) or 1
     return [
-        (bar, round(ROW_WIDTH * bar.count / most, 2), round(100 * bar.count / total, 1))
+        (bar, round(ROW_WIDTH * bar.count / most, 2), round(100 * bar.count / (answered or 1), 1))
         for bar in bars
     ]
 

@@ -31,7 +31,7 @@ class FairSemaphore:
         self._keys: set[bytes] = set()
         self._waiting: dict[str, deque[_Waiter]] = {}
 
-    async def acquire(self, organization_id: str, key: bytes = b"") -> None:
+    async def take(self, organization_id: str, key: bytes = b"") -> None:
         """Wait for a permit, which `release` gives back; raises Unavailable if too many wait."""
         queue = self._waiting.setdefault(organization_id, deque())
         if len(queue) >= WAITING_MAX:

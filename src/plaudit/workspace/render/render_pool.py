@@ -168,7 +168,7 @@ class RenderPool:
 
         If the request ends earlier, the thread goes on, and holds its permit until it is done.
         """
-        await self._thread_permits.acquire(organization_id)
+        await self._thread_permits.take(organization_id)
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
 
         def release(done: asyncio.Future[T]) -> None:
@@ -194,7 +194,7 @@ class RenderPool:
         key = texts.key()
         try:
             async with asyncio.timeout(WAIT_SECONDS_MAX):
-                await self._process_permits.acquire(organization_id, key)
+                await self._process_permits.take(organization_id, key)
         except (TimeoutError, Unavailable):
             self._log.warning("rendering not begun", reason="all processes are busy")
             await self._show_plain(organization_id, texts, BUSY)

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from plaudit.api.http.bodies import ANSWERS_BODY, NOTE_BODY
 from plaudit.api.http.operation import Response, WriteContext
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.labeling import review_decisions, review_queue
@@ -149,6 +150,7 @@ PAGES = (
             role=PersonRole.reviewer,
             handler=handler,
             body=FixesSent,
+            body_limit=ANSWERS_BODY,
             opens_transactions=True,
         )
         for page_id, verb, handler in (
@@ -163,6 +165,7 @@ PAGES = (
         role=PersonRole.reviewer,
         handler=send_back,
         form=SendBackForm,
+        body_limit=NOTE_BODY,
         form_page="show_review_task",
     ),
     Page(

@@ -5,7 +5,7 @@ What is decided there is in `review_calls`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -21,8 +21,8 @@ from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import batches, recent_completions, tasks, work_queue
-from plaudit.store.tasks.task_summaries import OPENING_BYTES
+from plaudit.store.tasks import batches, recent_completions, task_summaries, tasks, work_queue
+from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import TaskCursor
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
@@ -224,7 +224,8 @@ async def _rows(
     """One page of a list, and the cursor of the next; None after the last."""
     if shelf is ReviewList.completed:
         done = await review_queue.list_completed(tx, project, before=start, limit=PAGE_MAX + 1)
-        rows = [_row(project, task, None) for task in done[:PAGE_MAX]]
+        prompts = await excerpts.list_excerpts(tx, project.project_key, [one.seq for one in done])
+        rows = [_row(project, task, None, prompts) for task in done[:PAGE_MAX]]
         return rows, _after(project, shelf, done)
     listing = (
         review_queue.list_quarantined
@@ -232,16 +233,18 @@ async def _rows(
         else review_queue.list_in_review
     )
     works = await listing(tx, project, after_seq=start.seq, limit=PAGE_MAX + 1)
-    waiting = await tasks.get_tasks(tx, project.project_key, [work.seq for work in works])
+    seqs = [work.seq for work in works]
+    waiting = await task_summaries.get_summaries(tx, project.project_key, seqs)
+    prompts = await excerpts.list_excerpts(tx, project.project_key, seqs)
     rows = [
-        _row(project, task, work)
+        _row(project, task, work, prompts)
         for task, work in zip(waiting[:PAGE_MAX], works[:PAGE_MAX], strict=True)
     ]
     return rows, _after(project, shelf, waiting)
 
 
 def _after(
-    project: ProjectRow, shelf: ReviewList, listed: Sequence[StoredTask]
+    project: ProjectRow, shelf: ReviewList, listed: Sequence[TaskSummary]
 ) -> _ListCursor | None:
     if len(listed) <= PAGE_MAX:
         return None
@@ -249,12 +252,12 @@ def _after(
     return _ListCursor(project.project_key, shelf, last.completed_ms or 0, last.seq)
 
 
-def _row(project: ProjectRow, task: StoredTask, work: QueuedTask | None) -> ReviewTaskRow:
-    is_hidden = work is not None and work.state is WorkState.quarantined
-    opening = (task.content or task.body or b"")[:OPENING_BYTES]
+def _row(
+    project: ProjectRow, task: TaskSummary, work: QueuedTask | None, prompts: Mapping[int, str]
+) -> ReviewTaskRow:
     return ReviewTaskRow(
         path=task_path(project, task.task_id),
-        excerpt="" if is_hidden else excerpts.excerpt_of_json(opening),
+        excerpt=prompts.get(task.seq, ""),
         task_id=task.task_id,
         reason=_reason(work),
         answer_count=None if work is None else work.submitted_count,

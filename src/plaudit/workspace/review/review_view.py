@@ -14,7 +14,7 @@ from msgspec import Struct
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.consensus import SCORE
 from plaudit.core.labeling.question_results import QuestionResult, ReviewState
-from plaudit.core.labeling.questions import Question, own_order
+from plaudit.core.labeling.questions import Display, Question, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
 from plaudit.core.labeling.votes import Address, answer_address, ballot_of
 from plaudit.wire.v2.task import MessageRole, Thread
@@ -37,6 +37,8 @@ _DONE = {
     "submit_once": "answered; this was done again, or counts no more",
     "skip": "skipped it",
     "flag": "flagged it",
+    "see_flag": "has seen the flags",
+    "offer_again": "offered it again to those who skipped it",
     "report": "reported its content",
     "accept": "accepted it",
     "correct": "corrected what was delivered",
@@ -136,6 +138,7 @@ def events(
 ) -> list[HistoryEntry]:
     """A task's history in words, newest first."""
     asked = {result.address: result for result in review.results}
+    display = own_order(review.content)
     return [
         HistoryEntry(
             name=names[action.user_id],
@@ -143,7 +146,9 @@ def events(
             about=names[action.about] if action.about else "",
             text=action.text,
             created_ms=action.created_ms,
-            changes=[_change(before, after, asked, review) for before, after in action.fixes],
+            changes=[
+                _change(before, after, asked, review, display) for before, after in action.fixes
+            ],
         )
         for action in sorted(actions, key=lambda action: -action.created_ms)
     ]
@@ -202,11 +207,12 @@ def _change(
     after: Answer,
     asked: Mapping[Address, QuestionResult],
     review: ReviewState,
+    display: Display,
 ) -> AnswerChange:
     result = asked.get(answer_address(after))
     if result is None:
         return AnswerChange(after.key, "", "a question that is not asked any more")
-    control = control_of(0, result.question, own_order(review.content))
+    control = control_of(0, result.question, display)
 
     def words(answer: Answer | None) -> str:
         if answer is None:

@@ -25,7 +25,8 @@ from plaudit.store.accounts import organizations
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
 from plaudit.store.transfer.jobs import JobKind, JobState
-from plaudit.workspace.http.job_runner import JobRun
+from plaudit.workspace.accounts.sign_in_pages import NoFields
+from plaudit.workspace.http.job_runner import JobRun, Tracker
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView
@@ -86,6 +87,12 @@ async def ask_archive(request: PageRequest[NoQuery]) -> JobView:
         return await job_pages.get_job(request, tx, JobKind.archive)
 
 
+async def cancel_archive(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST /archive/{job_id}/cancel: cancel an archive; nothing of its file is kept."""
+    await job_pages.cancel_job(request, JobKind.archive, "cancel_archive")
+    return Redirect(to=ARCHIVE)
+
+
 async def download_archive(request: PageRequest[NoQuery]) -> Response | Stream:
     """GET /archive/{job_id}/file: the file, or a range of it (RFC 9110, section 14)."""
     async with request.db.read() as tx:
@@ -138,7 +145,8 @@ async def _prepare(request: PageRequest[Any], run: JobRun, compression: Compress
     try:
         await run.run_in_thread(work)
         size = path.stat().st_size
-        await objects.put(jobs.file_key(run.job), _pieces(path))
+        await objects.put(jobs.file_key(run.job), _pieces(path, tracker))
+        tracker.check()
     except (Misconfigured, OSError) as exc:  # their messages name paths of the server
         raise disk_space.unwritable(exc, "the archive cannot be written now") from exc
     finally:
@@ -147,9 +155,11 @@ async def _prepare(request: PageRequest[Any], run: JobRun, compression: Compress
     return size
 
 
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
+async def _pieces(path: Path, tracker: Tracker) -> AsyncIterator[bytes]:
+    """Content of a file; raises Unavailable once the job was told to stop."""
     with path.open("rb") as file:
         while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            tracker.check()
             yield piece
 
 
@@ -178,6 +188,15 @@ PAGES = (
         path=f"{ARCHIVE}/{{job_id}}/progress",
         role=PersonRole.manager,
         handler=ask_archive,
+    ),
+    Page(
+        page_id="cancel_archive",
+        method="POST",
+        path=f"{ARCHIVE}/{{job_id}}/cancel",
+        role=PersonRole.manager,
+        handler=cancel_archive,
+        form=NoFields,
+        opens_transactions=True,
     ),
     Page(
         page_id="download_archive",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import quote
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.parameters import NoQuery, Text
@@ -19,14 +20,16 @@ from plaudit.core.deliveries import (
 )
 from plaudit.core.deliveries.reports import ReportQuery
 from plaudit.core.tasks.resolve import ScopeNames, find_batch
+from plaudit.core.transfer import jobs
 from plaudit.model.core import BatchRow, PersonRole, ProjectRow
+from plaudit.model.deliveries import DeliveryRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.tasks import batches, projects
-from plaudit.store.tasks.batches import BatchFilter
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
+from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
@@ -87,11 +90,10 @@ async def show_project_deliveries(request: PageRequest[NoQuery]) -> dict[str, An
         delivery_rows = await deliveries.list_latest_deliveries(
             tx, project.project_key, SHOWN_MAX + 1
         )
-        where = BatchFilter(project_key=project.project_key)
-        batch_rows = await batches.list_batches(
-            tx, request.user.environment_id, where, after=None, limit=BATCHES_MAX
+        batch_names = await batches.list_batch_names(
+            tx, request.user.environment_id, project.project_key, limit=BATCHES_MAX
         )
-        jobs = await job_pages.list_latest_jobs(request, tx, JobKind.delivery)
+        listed = await job_pages.list_latest_jobs(request, tx, JobKind.delivery)
     return {
         "project": project,
         "path": _project_path(project),
@@ -100,9 +102,9 @@ async def show_project_deliveries(request: PageRequest[NoQuery]) -> dict[str, An
             for row in delivery_rows[:SHOWN_MAX]
         ],
         "has_more": len(delivery_rows) > SHOWN_MAX,
-        "batches": batch_rows,
-        "running": next((job for job in jobs if job.state is JobState.running), None),
-        "jobs": [job for job in jobs if job.about["project_id"] == project.project_id],
+        "batches": batch_names,
+        "running": next((job for job in listed if job.state is JobState.running), None),
+        "jobs": [job for job in listed if job.about["project_id"] == project.project_id],
     }
 
 
@@ -133,6 +135,12 @@ async def ask_delivery(request: PageRequest[NoQuery]) -> JobView:
     """GET /deliveries/jobs/{job_id}/progress: progress of the job as JSON; raises NotFound."""
     async with request.db.read() as tx:
         return await job_pages.get_job(request, tx, JobKind.delivery)
+
+
+async def cancel_delivery(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST /deliveries/jobs/{job_id}/cancel: cancel a job; nothing of its delivery is kept."""
+    job = await job_pages.cancel_job(request, JobKind.delivery, "cancel_delivery")
+    return Redirect(to=f"{DELIVERIES}/projects/{quote(job.about['project_id'], safe='')}")
 
 
 async def show_delivery(request: PageRequest[RowsQuery]) -> dict[str, Any]:
@@ -215,6 +223,12 @@ async def _make(
 ) -> None:
     tracker, actor = run.tracker, request.actor
 
+    async def finish(tx: Transaction, delivery: DeliveryRow) -> None:
+        progress = msgspec.structs.replace(
+            tracker.progress, done=delivery.task_count, result=delivery.delivery_id
+        )
+        await jobs.finish_job(tx, run.job, progress)
+
     async def work(db: Database) -> None:
         bounds: dict[str, Any] = {
             "batch": checked.batch,
@@ -235,10 +249,9 @@ async def _make(
             "create_delivery",
             schema_id=checked.schema_id,
             on_progress=lambda count: tracker.report(done=tracker.progress.done + count),
+            on_publish=finish,
         )
-        tracker.update(
-            done=delivery.task_count, total=delivery.task_count, result=delivery.delivery_id
-        )
+        tracker.update(done=delivery.task_count, result=delivery.delivery_id)
 
     await run.run_in_thread(work)
     request.services.shared.wake()
@@ -318,6 +331,14 @@ PAGES = (
         form_page="show_project_deliveries",
     ),
     _page("ask_delivery", "/jobs/{job_id}/progress", ask_delivery),
+    _page(
+        "cancel_delivery",
+        "/jobs/{job_id}/cancel",
+        cancel_delivery,
+        method="POST",
+        form=NoFields,
+        opens_transactions=True,
+    ),
     _page(
         "show_delivery",
         "/{delivery_id}",

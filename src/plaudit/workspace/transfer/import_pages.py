@@ -22,8 +22,8 @@ from plaudit.api.http.parameters import Enum, NoQuery, Parameter, Text
 from plaudit.api.http.streams import content_disposition
 from plaudit.core.common import names
 from plaudit.core.transfer import jobs
+from plaudit.core.transfer.import_summary import OUTCOMES
 from plaudit.core.transfer.importer import (
-    OUTCOMES,
     ImportEntry,
     Importer,
     Reject,
@@ -41,8 +41,9 @@ from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.http.job_runner import JobRun
-from plaudit.workspace.http.page import Page, PageRequest
+from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView
 
@@ -169,6 +170,12 @@ async def ask_import(request: PageRequest[NoQuery]) -> JobView:
         return await job_pages.get_job(request, tx, JobKind.import_)
 
 
+async def cancel_import(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST /import/{job_id}/cancel: cancel an import; what it has stored stays."""
+    job = await job_pages.cancel_job(request, JobKind.import_, "cancel_import")
+    return Redirect(to=f"{IMPORT}/{job.job_id}")
+
+
 async def show_one_import(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /import/{job_id}: an import with its first refused rows; raises NotFound."""
     async with request.db.read() as tx:
@@ -259,7 +266,12 @@ async def _import(
 
         def entries() -> Iterator[ImportEntry]:
             file_entries = files.entries(
-                path, options["format"], lambda at: tracker.report(done=at), called=file_name
+                path,
+                options["format"],
+                lambda at: tracker.report(done=at),
+                called=file_name,
+                inflated_max=request.settings.inflated_bytes_max,
+                on_lines=lambda count: tracker.report(lines=count),
             )
             for number, entry in enumerate(file_entries):
                 if number % ENTRIES_PER_REPORT == 0:
@@ -309,6 +321,15 @@ PAGES = (
         path=f"{IMPORT}/{{job_id}}/progress",
         role=PersonRole.manager,
         handler=ask_import,
+    ),
+    Page(
+        page_id="cancel_import",
+        method="POST",
+        path=f"{IMPORT}/{{job_id}}/cancel",
+        role=PersonRole.manager,
+        handler=cancel_import,
+        form=NoFields,
+        opens_transactions=True,
     ),
     Page(
         page_id="get_rejects",

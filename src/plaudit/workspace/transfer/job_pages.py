@@ -28,6 +28,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     phase: str
     done: int
     total: int
+    lines: int
+    """Lines of an imported file that were read, blank ones included."""
     counts: dict[str, int]
     result: str
     reason: str
@@ -61,6 +63,22 @@ async def start_job(
     return request.services.jobs.track(await request.db.write(work))
 
 
+async def cancel_job(request: PageRequest[Any], kind: JobKind, action: str) -> JobView:
+    """Cancel the job of the path with an audit entry, unless it has ended; raises NotFound."""
+    user, job_id = request.user, request.path["job_id"]
+
+    async def work(tx: Transaction) -> bool:
+        is_cancelled = await jobs.cancel_job(tx, user.environment_id, kind, job_id)
+        if is_cancelled:
+            await audit.record(tx, user.environment_id, request.actor, action, "job", job_id)
+        return is_cancelled
+
+    if await request.db.write(work):
+        request.services.jobs.cancel(job_id)
+    async with request.db.read() as tx:
+        return await get_job(request, tx, kind)
+
+
 async def list_latest_jobs(
     request: PageRequest[Any], tx: Transaction, kind: JobKind
 ) -> list[JobView]:
@@ -88,6 +106,7 @@ def job_view(job: Job, by: str) -> JobView:
         phase=progress.phase,
         done=progress.done,
         total=progress.total,
+        lines=progress.lines,
         counts=progress.counts,
         result=progress.result,
         reason=job.reason,

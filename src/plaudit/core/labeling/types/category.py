@@ -8,6 +8,7 @@ from typing import Any
 from plaudit.core.common.blank_text import is_blank
 from plaudit.core.labeling.ballots import first_given, most_given
 from plaudit.core.labeling.response_values import (
+    picked_items,
     positions_of,
     response_choices,
     response_words,
@@ -68,6 +69,13 @@ def widget(field: Field) -> Widget:
     return Widget("text", "text")
 
 
+def chart(field: Field) -> BarChart:
+    """A bar for each value, or for the model of each response that was picked."""
+    if picks_responses(field):
+        return BarChart(items=picked_items)
+    return BarChart(possible_values(field))
+
+
 RULES = TypeRules(
     agreement={Consolidate.majority: most_given, Consolidate.first: first_given},
     stored=stored,
@@ -75,6 +83,6 @@ RULES = TypeRules(
     choices=choices,
     words=words,
     widget=widget,
-    chart=lambda field: BarChart(possible_values(field)),
+    chart=chart,
     picks_responses=picks_responses,
 )

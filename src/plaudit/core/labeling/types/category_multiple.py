@@ -26,8 +26,10 @@ from plaudit.core.labeling.type_rules import (
     ITEMS_MAX,
     AnswerContext,
     BarChart,
+    ChartItem,
     Choice,
     InvalidAnswer,
+    ResponseNames,
     TypeRules,
     Widget,
     accepted,
@@ -110,6 +112,18 @@ def majority(field: Field, values: Sequence[list[str]]) -> ConsolidatedValue:
     return ConsolidatedValue(Ballot(sorted(chosen, key=lambda item: order.get(item, len(order)))))
 
 
+def chart(field: Field) -> BarChart:
+    """A bar for each item that was chosen, responses by their model, and for choosing none."""
+    is_picked = picks_responses(field)
+
+    def items(value: list[str], names: ResponseNames) -> list[ChartItem]:
+        labels = [names.get(item, item) for item in value] if is_picked else value
+        chosen = [ChartItem(label) for label in dict.fromkeys(labels)]
+        return chosen or [ChartItem("None of them", is_value=False)]
+
+    return BarChart(possible_values(field), items)
+
+
 RULES = TypeRules(
     agreement={
         Consolidate.majority: among_values(majority),
@@ -121,6 +135,6 @@ RULES = TypeRules(
     choices=choices,
     words=words,
     widget=widget,
-    chart=lambda field: BarChart(possible_values(field)),
+    chart=chart,
     picks_responses=picks_responses,
 )

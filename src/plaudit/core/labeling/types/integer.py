@@ -22,7 +22,9 @@ from plaudit.core.labeling.ballots import (
 from plaudit.core.labeling.type_rules import (
     AnswerContext,
     BarChart,
+    ChartItem,
     Choice,
+    ResponseNames,
     TypeRules,
     Widget,
     check_scalar,
@@ -118,6 +120,42 @@ def why_below(field: Field) -> float | None:
     return float(sorted(possible)[(len(possible) - 1) // 2]) if possible else None
 
 
+def chart(field: Field) -> BarChart:
+    """A bar for each number; of a preference for each model, by how clearly it is the better."""
+    if field.scale is None:
+        return BarChart(possible_values(field))
+
+    def items(value: int, names: ResponseNames) -> list[ChartItem]:
+        return [_preference_item(field, value, names)]
+
+    def ranks(value: int, names: ResponseNames) -> list[tuple[str, float]]:
+        possible, sources = possible_values(field) or LIKERT, list(names)
+        if value not in possible or len(sources) != 2:
+            return []
+        best = preferred(field, value, sources)
+        if best is None:
+            return [(names[source], 1.5) for source in sources]
+        return [(names[source], 1 if source == best else 2) for source in sources]
+
+    return BarChart(items=items, meaning="better, by steps of the scale", ranks=ranks)
+
+
+def _preference_item(field: Field, value: int, names: ResponseNames) -> ChartItem:
+    """The model that a preference prefers; those of one pair stand in a mirrored order."""
+    possible = possible_values(field) or LIKERT
+    if value not in possible:
+        return ChartItem(str(value), (3, value))
+    shown = names if len(names) == 2 else _UNKNOWN
+    best = preferred(field, value, list(shown))
+    if best is None:
+        return ChartItem("Neither is better", (1,))
+    steps = (abs(2 * possible.index(value) - (len(possible) - 1)) + 1) // 2
+    name, is_left = shown[best], shown[best] == min(shown.values())
+    return ChartItem(f"{name}, by {steps}", (0, name, -steps) if is_left else (2, name, steps))
+
+
+_UNKNOWN = {str(n): f"Response {n} (model unknown)" for n in (1, 2)}
+"""Names of a preference's responses where the turn does not have two."""
 _BUTTONS = Widget("choice", "choice")
 
 RULES = TypeRules(
@@ -130,7 +168,7 @@ RULES = TypeRules(
     choices=choices,
     words=words,
     widget=widget,
-    chart=lambda field: BarChart(possible_values(field), is_ascending=True),
+    chart=chart,
     preferred=preferred,
     why_below=why_below,
     score_max=lambda field: max(field.possible_values) if field.possible_values else None,

@@ -14,15 +14,18 @@ from plaudit.core.labeling.type_rules import (
     ANSWER_CHARS_MAX,
     ITEMS_MAX,
     AnswerContext,
+    BarChart,
+    ChartItem,
     Choice,
     InvalidAnswer,
+    ResponseNames,
     TypeRules,
     Widget,
     check_text,
     plain_words,
     value_words,
 )
-from plaudit.core.tasks.forms import Consolidate
+from plaudit.core.tasks.forms import Consolidate, Field
 
 
 class _Span(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -82,10 +85,22 @@ def _span_words(span: Any) -> str:
     return f"{span.get('label')}: “{span.get('text')}”{comment}"
 
 
+def chart(field: Field) -> BarChart:
+    """A bar for each label by the answers that use it, and for those that mark nothing."""
+    return BarChart(field.labels, _label_items)
+
+
+def _label_items(value: list[dict[str, Any]], names: ResponseNames) -> list[ChartItem]:
+    labels = dict.fromkeys(span["label"] for span in value)
+    used = [ChartItem(label) for label in labels]
+    return used or [ChartItem("Nothing marked", is_value=False)]
+
+
 RULES = TypeRules(
     agreement={Consolidate.all: all_items, Consolidate.first: first_given},
     stored=stored,
     words=words,
+    chart=chart,
     widget=lambda field: Widget("spans", "spans", is_beside_text=True),
     is_free=True,
 )

@@ -16,6 +16,7 @@ from plaudit.core.labeling.rankings import (
     check_complete,
     first_ranked,
     majority_groups,
+    ranking_chart,
     ranking_given,
     ranks_responses,
 )
@@ -48,6 +49,7 @@ RULES = TypeRules(
     stored=stored,
     given=lambda context, value: ranking_given(stored, context, value),
     words=response_words,
+    chart=ranking_chart,
     widget=lambda field: Widget("ranking", "groups"),
     picks_responses=ranks_responses,
     preferred=first_ranked,

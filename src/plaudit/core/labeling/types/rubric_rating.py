@@ -12,10 +12,14 @@ from msgspec import Struct
 from plaudit.core.labeling.ballots import Ballot, ConsolidatedValue, among_values, first_given
 from plaudit.core.labeling.type_rules import (
     AnswerContext,
+    BarChart,
+    ChartItem,
     InvalidAnswer,
+    ResponseNames,
     TypeRules,
     Widget,
     check_text,
+    value_items,
 )
 from plaudit.core.tasks.forms import Consolidate, Field
 
@@ -48,9 +52,17 @@ def median(field: Field, values: Sequence[dict[str, Any]]) -> ConsolidatedValue:
     return ConsolidatedValue(Ballot({"score": (lower["score"] + upper["score"]) / 2}))
 
 
+def _score_items(value: dict[str, Any], names: ResponseNames) -> list[ChartItem]:
+    score = value.get("score")
+    if score is None:
+        return [ChartItem("No score", is_value=False)]
+    return value_items(int(score) if float(score).is_integer() else score, names)
+
+
 RULES = TypeRules(
     agreement={Consolidate.median: among_values(median), Consolidate.first: first_given},
     stored=stored,
+    chart=lambda field: BarChart(items=_score_items),
     widget=lambda field: Widget("rating", "rating"),
     score_of=lambda value: value["score"],
     value_of_score=lambda score: {"score": score},

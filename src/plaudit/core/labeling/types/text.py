@@ -73,6 +73,7 @@ RULES = TypeRules(
     stored=stored,
     given=given,
     widget=widget,
+    uncharted="Texts of one's own are read, not counted.",
     is_free=True,
     is_reason=True,
 )

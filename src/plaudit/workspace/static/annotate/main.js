@@ -21,7 +21,13 @@ import { bindWidgets } from "./widgets.js";
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
 const elements = [...root.querySelectorAll("[data-question]")];
-const addressOf = (element) => JSON.parse(element.dataset.address);
+const addresses = new Map(elements.map((one) => [one, JSON.parse(one.dataset.address)]));
+const addressOf = (element) => addresses.get(element);
+const places = new Map();
+for (const [place, element] of elements.entries()) {
+  const key = keyOf(addressOf(element));
+  places.set(key, [...(places.get(key) ?? []), place]);
+}
 const store = new Store(elements.map(addressOf));
 const shows = await bindWidgets(elements, store, task.texts);
 const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
@@ -199,9 +205,7 @@ function tellOnceThatNothingIsKept() {
 
 /** Draw the question that changed, wherever the change came from. */
 function redraw(key) {
-  for (const [number, element] of elements.entries()) {
-    if (keyOf(addressOf(element)) === key) shows[number]();
-  }
+  for (const place of places.get(key) ?? []) shows[place]();
 }
 
 start();

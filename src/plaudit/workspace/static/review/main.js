@@ -18,7 +18,13 @@ const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
 const button = document.getElementById("submit");
 const elements = [...root.querySelectorAll("[data-question]")];
-const addressOf = (element) => JSON.parse(element.dataset.address);
+const addresses = new Map(elements.map((one) => [one, JSON.parse(one.dataset.address)]));
+const addressOf = (element) => addresses.get(element);
+const places = new Map();
+for (const [place, element] of elements.entries()) {
+  const key = keyOf(addressOf(element));
+  places.set(key, [...(places.get(key) ?? []), place]);
+}
 const store = new Store(elements.map(addressOf));
 const shows = await bindWidgets(elements, store, task.texts);
 const KEPT = `plaudit-review-${task.path}-${task.revision}`;
@@ -133,9 +139,7 @@ function start() {
   redrawAll();
   const layout = new Layout(root);
   store.subscribe(({ key, isOwn }) => {
-    for (const [number, element] of elements.entries()) {
-      if (key !== null && keyOf(addressOf(element)) === key) shows[number]();
-    }
+    for (const place of places.get(key) ?? []) shows[place]();
     if (isOwn) keep();
     tell();
   });

@@ -9,6 +9,7 @@ const ANNOUNCE_MS = 15000;
 
 const number = new Intl.NumberFormat("en");
 const WORDS = {
+  waiting: "Waiting until another job has ended",
   uploading: "Uploading",
   storing: "Storing rows",
   writing: "Writing lines",
@@ -30,7 +31,7 @@ function line(job) {
     : "";
   const counts = job.counts ?? {};
   const rows = job.phase === "storing"
-    ? `${number.format(counts.added ?? 0)} created, ${number.format(counts.updated ?? 0)} updated, `
+    ? `${number.format(job.lines)} lines read: ${number.format(counts.added ?? 0)} created, ${number.format(counts.updated ?? 0)} updated, `
       + `${number.format(counts.unchanged ?? 0)} unchanged, ${number.format(counts.rejected ?? 0)} rejected`
     : "";
   return [word, part, rows].filter(Boolean).join(" · ");

@@ -1,0 +1,193 @@
+"""Operations and pages that list something, and a store in which each has something to list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from itertools import count
+from typing import Any
+
+from plaudit import app
+from plaudit.core.labeling import review_decisions, task_notes
+from plaudit.core.transfer import jobs
+from plaudit.core.transfer.jobs import JobProgress
+from plaudit.store.tasks import tasks
+from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.workspace.http.page import ANYONE
+from tests.support.databases.statement_counter import StatementCounter, counting
+from tests.support.harness import World
+from tests.support.labeling_project import LabelingProject
+from tests.support.operations import KEYED
+from tests.support.pages.browser_client import add_person, invite, signed_in
+
+PUBLIC = "https://93.184.216.34"
+ONE_THING = {
+    "get_task", "get_annotation", "get_batch", "get_project", "get_legacy_task", "get_dataset_task",
+    "get_dataset_task_attachment", "get_schema", "get_attachment", "get_managed_project",
+    "get_task_content", "get_webhook", "get_callback_secret", "get_delivery_record",
+    "show_task", "ask_import", "show_one_import", "get_rejects", "ask_archive", "download_archive",
+    "ask_delivery", "show_review_task", "show_managed_task", "show_file",
+}  # fmt: skip
+"""Operations and pages about one thing, which list nothing."""
+
+EARLY, LATE = "2000-01-01", "2100-01-01"
+QUERIES = {
+    "list_tasks": (
+        "project_id={project_id}&expand=project,batch",
+        "project_id={project_id}&status=canceled",
+        f"project_id={{project_id}}&completed_after={LATE}",
+        f"batch_id={{batch_id}}&completed_before={LATE}",
+    ),
+    "list_batches": (
+        "expand=project", "status=paused", "project_id={project_id}&status=staging",
+        f"created_after={LATE}", f"project_id={{project_id}}&created_after={LATE}&status=completed",
+        f"completed_before={EARLY}", f"completed_after={EARLY}&status=paused",
+        f"project_id={{project_id}}&completed_after={LATE}",
+        f"project_id={{project_id}}&completed_after={EARLY}&status=paused",
+    ),
+    "list_projects": ("", f"created_after={LATE}"),
+    "list_deliveries": "project_id={project_id}&expand=project",
+    "get_delivery": "delivery_id={delivery_id}&expand=project,batch",
+    "list_delivery_tasks": "project_id={project_id}",
+    "list_dataset_deliveries": "expand=dataset",
+    "get_dataset_delivery": "delivery_id={dataset_delivery_id}&expand=dataset",
+    "list_dataset_tasks": "dataset_id={dataset_id}&expand=dataset,delivery",
+    "diff_deliveries": "other={delivery_id}",
+    "show_delivery_diff": "other={delivery_id}",
+    "list_users": ("", "status=removed"),
+    "list_audit": ("", "object_id={project_id}"),
+    "list_webhook_messages": ("", "state=failed", "endpoint_id={endpoint_id}"),
+    "show_messages": ("", "state=failed", "endpoint_id={endpoint_id}"),
+    "show_review_list": ("", "show=reported", "show=completed"),
+    "show_people": ("", "status=removed"),
+    "show_batches": ("", "status=paused"),
+    "show_tasks": (
+        "", "status=error", f"created_after={EARLY}", f"created_after={LATE}",
+        f"created_before={LATE}&status=error", f"created_after={LATE}&batch={{batch_id}}",
+        f"completed_after={LATE}", f"completed_after={EARLY}&created_after={LATE}",
+    ),
+}  # fmt: skip
+"""What a listing has to be told, and what makes it read the most."""
+
+
+JOB = dict.fromkeys(("name", "batch", "project", "completed_after", "completed_before"))
+JOB |= {"file": "x", "format": "v2", "compression": "none", "replace": False, "undelivered": False}
+"""What any job was asked for."""
+
+
+def _listings(declared, key: str) -> list[tuple[str, str]]:
+    """Id and path, with its query, of each declared listing."""
+    found = []
+    for one in declared:
+        name = getattr(one, key)
+        if one.method == "GET" and name not in ONE_THING:
+            queries = QUERIES.get(name, "")
+            for query in queries if isinstance(queries, tuple) else (queries,):
+                found.append((f"{name}?{query}", f"{one.path}?{query}"))
+    return found
+
+
+OPERATIONS = _listings(KEYED, "operation_id")
+PAGES = _listings([page for page in app.all_pages() if page.role != ANYONE], "page_id")
+
+
+class Furnished:
+    """A store into which objects of every kind are put; lists belong to the first ones."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.environment_id = world, world.org()
+        self.admin = add_person(world, "admin")
+        self.key = world.key()
+        self.main = LabelingProject(world, review="all", lease_seconds=3600)
+        self.names = {"project_id": self.main.project.project_id}
+        self._numbers = count()
+
+    def add(self) -> None:
+        """Add one object of each kind, and a project, a batch and a person of its own to each."""
+        number = next(self._numbers)
+        user_id, _ = invite(self.world, f"somebody_{number}@example.com")
+        self.world.key()
+        self._ask(number, "/manage/v1/webhooks", "endpoint_id", url=f"{PUBLIC}/{number}")
+        self._add_work(self.main, number, user_id)
+        other = LabelingProject(self.world, f"Project {number}", review="all")
+        self._add_work(other, number, user_id)
+        path = f"/manage/v1/projects/{self.names['project_id']}/deliveries"
+        self._ask(number, path, "delivery_id")
+        self._ask(number, "/manage/v1/schemas", "schema_id", json={})
+        self._ask(number, "/manage/v1/datasets", "dataset_id")
+        path = f"/manage/v1/datasets/{self.names['dataset_id']}/deliveries"
+        self._ask(number, path, "dataset_delivery_id", tasks=[{"response": {}}])
+        self.world.run(self._add_jobs(user_id))
+
+    def _add_work(self, project: LabelingProject, number: int, user_id: str) -> None:
+        """Tasks in a batch of their own: in review, completed, sent back, quarantined, pending."""
+        admin_id = self.admin.user_id
+        batch = project.batch(f"{project.project.name} {number}")
+        self.names.setdefault("batch_id", batch.batch_id)
+        project.create(5, batch=batch)
+        project.work_on(admin_id)
+        lease = project.take(admin_id)
+        project.submit(lease)
+        project.accept(self._task_of(lease), user_id=user_id)
+        lease = project.take(user_id)
+        project.submit(lease)
+        arguments = self._task_of(lease), admin_id, user_id
+        project.decide(review_decisions.send_back, *arguments, comment="Again.")
+        reporter_id = f"reporter_{number}"
+        project.do(task_notes.report_sensitive, project.take(reporter_id), kind="violence")
+        lease = project.take(user_id)
+        project.do(task_notes.flag, lease, reason="odd")
+        project.do(task_notes.skip, lease, reason="hard")
+
+    def _task_of(self, lease) -> str:
+        async def work(tx):
+            return (await tasks.get_task(tx, lease.project_key, lease.seq)).task_id
+
+        return self.main.write(work)
+
+    def _ask(self, number: int, path: str, name: str, **body) -> None:
+        given = body if "url" in body else {"name": f"Name {number}"} | body
+        with self.world.client(self.key) as client:
+            answer = client.post(path, json=given)
+        assert answer.status_code == 200, answer.text
+        self.names.setdefault(name, answer.json().get("id"))
+
+    async def _add_jobs(self, user_id: str) -> None:
+        for kind in JobKind:
+            job = await self.world.db.write(
+                lambda tx, kind=kind: jobs.start_job(
+                    tx, self.environment_id, user_id, kind, JOB | self.names, "x"
+                )
+            )
+            await jobs.end_job(self.world.db, job, JobState.done, JobProgress(), [], 0)
+
+    def count(self) -> dict[str, int]:
+        """Number of statements of each listing."""
+        return {name: len(counter) for name, counter in self.run_each()}
+
+    def run_each(self, leave: Container[str] = ()) -> Iterator[tuple[str, StatementCounter]]:
+        """Ask for each listing but those to `leave`, and return what it ran."""
+
+        async def give(tx):
+            """Let what was sent back wait for the admin, whose pages are looked at."""
+            await tx.run(
+                "UPDATE assignment SET user_id = :admin_id WHERE project_key = :project_key"
+                " AND status = 'returned'",
+                {"admin_id": self.admin.user_id, "project_key": self.main.project.project_key},
+            )
+
+        self.main.write(give)
+        with self.world.client(self.key) as client:
+            for name, path in OPERATIONS:
+                if name not in leave:
+                    yield name, self._run_one(client.get, path)
+        with signed_in(self.world, self.admin) as browser:
+            browser.get("/work")  # notes when the session was last seen
+            for name, path in PAGES:
+                if name not in leave:
+                    yield name, self._run_one(browser.get, path)
+
+    def _run_one(self, get: Callable[[str], Any], path: str) -> StatementCounter:
+        with counting() as counter:
+            answer = get(path.format(**self.names))
+        assert answer.status_code == 200, (path, answer.text)
+        return counter

@@ -134,7 +134,8 @@ class SqliteDatabase:
                 group.append(waiting)
             _commit_group(connection, group)
             for job in group:
-                self._space.note(job.error)
+                self._space.note(job.error)  # before its caller can ask whether there is space
+                job.resolve()
             if is_last:
                 break
         connection.close()
@@ -271,7 +272,7 @@ def _log_of(path: Path) -> Path:
 
 
 def _commit_group(connection: apsw.Connection, group: list[_Job]) -> None:
-    """Run each queued write in a savepoint, commit once, then resolve the callers' futures."""
+    """Run each queued write in a savepoint, commit once, and leave result or error in each job."""
     transaction = SqliteTransaction(connection)
     try:
         _run(connection, "BEGIN IMMEDIATE")
@@ -283,8 +284,6 @@ def _commit_group(connection: apsw.Connection, group: list[_Job]) -> None:
             connection.execute("ROLLBACK")
         for job in group:
             job.error = _translated(exc)
-    for job in group:
-        job.resolve()
 
 
 def _run_job(connection: apsw.Connection, transaction: SqliteTransaction, job: _Job) -> None:

@@ -61,7 +61,7 @@ def code_of(client: Any, method: str, path: str, headers: dict[str, str], pieces
         "client": ("127.0.0.1", 1),
         "scheme": "https",
     }
-    client.portal.call(client.app, scope, pieces, send)
+    client.running.call(client.app(scope, pieces, send))
     code = re.search(rb'"code":"(\w+)"', sent[1]["body"])
     return f"{sent[0]['status']} {code[1].decode() if code else ''}"
 

@@ -19,6 +19,7 @@ from plaudit.api.http import middleware, operation, streams
 from plaudit.api.http.metrics import Metrics
 from plaudit.api.http.middleware import Edge
 from plaudit.api.http.operation import Services
+from plaudit.api.http.stall_meter import StallMeter
 from plaudit.api.http.streams import PIECE_BYTES, WHOLE_BYTES_MAX
 from plaudit.core.common import server_secret
 from tests.support.builders import make_message, make_task, make_thread, make_turn
@@ -127,9 +128,10 @@ def test_a_slow_client_has_as_long_for_each_piece_as_for_a_request(sqlite_settin
             taken.append(len(message["body"]))
 
     secret = server_secret.load(sqlite_settings.secret_path)
+    metrics = Metrics()
     any_path, no_path = re.compile(".*"), re.compile("(?!)")
     edge = Edge(
-        inner, Services(sqlite_settings, secret), Metrics(),
+        inner, Services(sqlite_settings, secret), metrics, StallMeter(metrics),
         open_paths=any_path, stream_paths=no_path, long_paths=no_path,
         show_problem=lambda scope, problem: None, is_astray=lambda scope: None,
     )  # fmt: skip

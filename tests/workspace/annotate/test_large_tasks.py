@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from plaudit.core.labeling import question_results
 from plaudit.core.labeling.questions import own_order
 from plaudit.core.tasks.forms import PRESETS
 from plaudit.model.core import PersonRole
@@ -43,6 +44,7 @@ def on_loop(monkeypatch) -> list[str]:
     watch(Views, "render")
     watch(annotation_pages, "_decode_content")
     watch(annotation_view, "build")
+    watch(question_results, "make_review_state")
     return seen
 
 

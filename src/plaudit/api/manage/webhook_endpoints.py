@@ -106,17 +106,19 @@ async def check_url(call: Call[NoQuery], body: CreateWebhook | ChangeWebhook) ->
         await call.services.http_client.check_url(body.url, pointer="/url")
 
 
-async def create_webhook(call: Call[NoQuery], body: CreateWebhook, change: WriteContext) -> Webhook:
+async def create_webhook(
+    call: Call[NoQuery], body: CreateWebhook, context: WriteContext
+) -> Webhook:
     """POST /manage/v1/webhooks: one endpoint, with a secret of its own."""
     endpoint, secret = await endpoints.create_endpoint(
-        change.tx,
+        context.tx,
         call.services.secret,
-        change.environment_id,
+        context.environment_id,
         url=body.url,
         events=[EVERY_EVENT] if body.events is None else body.events,
     )
     detail = msgspec.to_builtins(_to_wire(endpoint))
-    await change.note("webhook", endpoint.endpoint_id, detail=detail)
+    await context.note("webhook", endpoint.endpoint_id, detail=detail)
     return _to_wire(endpoint, secret)
 
 
@@ -136,14 +138,16 @@ async def get_webhook(call: Call[NoQuery]) -> Webhook:
     return _to_wire(endpoint)
 
 
-async def change_webhook(call: Call[NoQuery], body: ChangeWebhook, change: WriteContext) -> Webhook:
+async def change_webhook(
+    call: Call[NoQuery], body: ChangeWebhook, context: WriteContext
+) -> Webhook:
     """PATCH /manage/v1/webhooks/{endpoint_id}: another URL, other events, on or off."""
-    previous = await _get_endpoint(call, change)
+    previous = await _get_endpoint(call, context)
     is_active = None if body.status is None else body.status is WebhookStatus.active
     endpoint = await endpoints.change_endpoint(
-        change.tx, previous, url=body.url, events=body.events, is_active=is_active
+        context.tx, previous, url=body.url, events=body.events, is_active=is_active
     )
-    await change.note(
+    await context.note(
         "webhook",
         endpoint.endpoint_id,
         detail={
@@ -154,54 +158,54 @@ async def change_webhook(call: Call[NoQuery], body: ChangeWebhook, change: Write
     return _to_wire(endpoint)
 
 
-async def enable_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Webhook:
+async def enable_webhook(call: Call[NoQuery], body: Nothing, context: WriteContext) -> Webhook:
     """POST /manage/v1/webhooks/{endpoint_id}/enable: send it events again."""
     endpoint = await endpoints.change_endpoint(
-        change.tx, await _get_endpoint(call, change), is_active=True
+        context.tx, await _get_endpoint(call, context), is_active=True
     )
-    await change.note("webhook", endpoint.endpoint_id)
+    await context.note("webhook", endpoint.endpoint_id)
     return _to_wire(endpoint)
 
 
 async def delete_webhook(
-    call: Call[NoQuery], body: Nothing, change: WriteContext
+    call: Call[NoQuery], body: Nothing, context: WriteContext
 ) -> DeletedWebhook:
     """DELETE /manage/v1/webhooks/{endpoint_id}: send it nothing any more."""
     endpoint_id = call.path["endpoint_id"]
-    await endpoints.delete_endpoint(change.tx, change.environment_id, endpoint_id)
-    await change.note("webhook", endpoint_id)
+    await endpoints.delete_endpoint(context.tx, context.environment_id, endpoint_id)
+    await context.note("webhook", endpoint_id)
     return DeletedWebhook(id=endpoint_id, deleted=True)
 
 
 async def rotate_webhook_secret(
-    call: Call[NoQuery], body: RotateSecret, change: WriteContext
+    call: Call[NoQuery], body: RotateSecret, context: WriteContext
 ) -> Webhook:
     """POST /manage/v1/webhooks/{endpoint_id}/rotate: a new secret beside the old one."""
     endpoint, secret = await endpoints.rotate_endpoint(
-        change.tx,
+        context.tx,
         call.services.secret,
-        await _get_endpoint(call, change),
+        await _get_endpoint(call, context),
         keep_old_s=body.keep_old_s,
     )
-    await change.note("webhook", endpoint.endpoint_id, detail={"keep_old_s": body.keep_old_s})
+    await context.note("webhook", endpoint.endpoint_id, detail={"keep_old_s": body.keep_old_s})
     return _to_wire(endpoint, secret)
 
 
-async def test_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Pinged:
+async def test_webhook(call: Call[NoQuery], body: Nothing, context: WriteContext) -> Pinged:
     """POST /manage/v1/webhooks/{endpoint_id}/test: send it a `ping`."""
-    endpoint = await _get_endpoint(call, change)
-    event_id = await endpoints.ping(change.tx, endpoint)
-    await change.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
+    endpoint = await _get_endpoint(call, context)
+    event_id = await endpoints.ping(context.tx, endpoint)
+    await context.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
     return Pinged(event_id=event_id)
 
 
-async def replay_webhook(call: Call[NoQuery], body: Nothing, change: WriteContext) -> Replayed:
+async def replay_webhook(call: Call[NoQuery], body: Nothing, context: WriteContext) -> Replayed:
     """POST /manage/v1/webhooks/{endpoint_id}/replay: send failed messages again."""
-    endpoint = await _get_endpoint(call, change)
+    endpoint = await _get_endpoint(call, context)
     replayed, before = await messages.replay_failed(
-        change.tx, change.environment_id, endpoint.endpoint_id
+        context.tx, context.environment_id, endpoint.endpoint_id
     )
-    await change.note("webhook", endpoint.endpoint_id, detail={"replayed": len(replayed)})
+    await context.note("webhook", endpoint.endpoint_id, detail={"replayed": len(replayed)})
     return Replayed(replayed=len(replayed), has_more=before is not None)
 
 
@@ -215,14 +219,14 @@ async def get_callback_secret(call: Call[NoQuery]) -> CallbackSecret:
 
 
 async def rotate_callback_secret(
-    call: Call[NoQuery], body: RotateSecret, change: WriteContext
+    call: Call[NoQuery], body: RotateSecret, context: WriteContext
 ) -> CallbackSecret:
     """POST /manage/v1/callback_secret/rotate: a new secret for callbacks, or the first one."""
     encrypted, secret = await endpoints.rotate_callback_secret(
-        change.tx, call.services.secret, change.environment_id, keep_old_s=body.keep_old_s
+        context.tx, call.services.secret, context.environment_id, keep_old_s=body.keep_old_s
     )
-    await change.note(
-        "callback_secret", change.environment_id, detail={"keep_old_s": body.keep_old_s}
+    await context.note(
+        "callback_secret", context.environment_id, detail={"keep_old_s": body.keep_old_s}
     )
     return CallbackSecret(
         exists=True,
@@ -232,8 +236,10 @@ async def rotate_callback_secret(
     )
 
 
-async def _get_endpoint(call: Call[Any], change: WriteContext) -> WebhookEndpoint:
-    return await endpoints.get_endpoint(change.tx, change.environment_id, call.path["endpoint_id"])
+async def _get_endpoint(call: Call[Any], context: WriteContext) -> WebhookEndpoint:
+    return await endpoints.get_endpoint(
+        context.tx, context.environment_id, call.path["endpoint_id"]
+    )
 
 
 def _to_wire(endpoint: WebhookEndpoint, secret: str | None = None) -> Webhook:

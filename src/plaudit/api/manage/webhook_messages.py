@@ -94,12 +94,12 @@ async def list_webhook_messages(call: Call[ListWebhookMessages]) -> WebhookMessa
 
 
 async def replay_webhook_message(
-    call: Call[NoQuery], body: Nothing, change: WriteContext
+    call: Call[NoQuery], body: Nothing, context: WriteContext
 ) -> WebhookMessage:
     """POST /manage/v1/webhook_messages/{message_id}/replay: send it again, with all its tries."""
-    message = await messages.replay(change.tx, change.environment_id, call.path["message_id"])
-    await change.note("webhook_message", message.message_id, project_key=message.project_key)
-    return _to_wire(await messages.load_attempts(change.tx, message))
+    message = await messages.replay(context.tx, context.environment_id, call.path["message_id"])
+    await context.note("webhook_message", message.message_id, project_key=message.project_key)
+    return _to_wire(await messages.load_attempts(context.tx, message))
 
 
 def _to_wire(loaded: MessageWithAttempts) -> WebhookMessage:

@@ -72,8 +72,18 @@ class ReviewState(Struct, frozen=True):
 
 
 async def review_state(tx: Transaction, project: ProjectRow, task: StoredTask) -> ReviewState:
-    """Load a task's questions with all answers, in the order of the conversation."""
+    """Load a task's questions with all answers, as `make_review_state`."""
     current = await submissions.list_current(tx, task.project_key, task.seq)
+    return make_review_state(project, task, current)
+
+
+def make_review_state(
+    project: ProjectRow, task: StoredTask, current: Sequence[SubmissionRow]
+) -> ReviewState:
+    """A task's questions with all answers, in the order of the conversation.
+
+    Takes time in proportion to the task's size: for pages, call it outside the event loop.
+    """
     decoded = [
         DecodedSubmission(row.user_id, row.submitted_ms, _decode_answers(row.answers))
         for row in current

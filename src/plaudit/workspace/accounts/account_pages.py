@@ -45,12 +45,12 @@ async def show_account(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def change_own_name(
-    request: PageRequest[NoQuery], form: NameForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NameForm, context: WriteContext
 ) -> Redirect:
     """POST /account/name: change the user's name."""
     user = request.user
-    await users.change(change.tx, user.organization_id, user.user_id, {"name": form.name})
-    await change.note("user", user.user_id, detail={"fields": ["name"]})
+    await users.change(context.tx, user.organization_id, user.user_id, {"name": submitted.name})
+    await context.note("user", user.user_id, detail={"fields": ["name"]})
     return Redirect(to=ACCOUNT, flash="Your name is changed.")
 
 
@@ -71,27 +71,27 @@ async def change_own_password(request: PageRequest[NoQuery], form: PasswordForm)
 
 
 async def end_session(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST /account/sessions/{session_id}/end: sign out one browser; raises NotFound."""
     user, session_id = request.user, request.path["session_id"]
     if not await sessions_store.delete_session(
-        change.tx, user.organization_id, user.user_id, session_id
+        context.tx, user.organization_id, user.user_id, session_id
     ):
         raise NotFound("this browser is signed out already")
-    await change.note("session", session_id)
+    await context.note("session", session_id)
     if session_id == user.session_id:
         return Redirect(to=links.SIGN_IN, flash="You are signed out.", session="")
     return Redirect(to=ACCOUNT, flash="That browser is signed out.")
 
 
 async def end_all_sessions(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST /account/sign-out-everywhere: sign out all browsers, this one too."""
     user = request.user
-    count = await sessions_store.delete_sessions(change.tx, user.organization_id, user.user_id)
-    await change.note("user", user.user_id, detail={"sessions": count})
+    count = await sessions_store.delete_sessions(context.tx, user.organization_id, user.user_id)
+    await context.note("user", user.user_id, detail={"sessions": count})
     return Redirect(to=links.SIGN_IN, flash="You are signed out everywhere.", session="")
 
 

@@ -59,33 +59,35 @@ async def show_keys(request: PageRequest[KeysQuery]) -> dict[str, Any]:
 
 
 async def make_key(
-    request: PageRequest[NoQuery], form: KeyForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: KeyForm, context: WriteContext
 ) -> TemplateResponse:
     """POST /keys: create a key, and show its text this once."""
-    change.environment_id = await _find_environment(change.tx, request, form.mode)
+    context.environment_id = await _find_environment(context.tx, request, submitted.mode)
     key, text = await api_keys.add_key(
-        change.tx,
+        context.tx,
         request.secret,
-        environment_id=change.environment_id,
-        mode=form.mode,
-        name=form.name or "",
-        role=Role[form.role],
-        expires_ms=api_keys.checked_expiry(moment(form.expires_at, "/expires_at")),
+        environment_id=context.environment_id,
+        mode=submitted.mode,
+        name=submitted.name or "",
+        role=Role[submitted.role],
+        expires_ms=api_keys.checked_expiry(moment(submitted.expires_at, "/expires_at")),
     )
-    await change.note("key", key.key_id, detail={"role": form.role})
-    context = await _listing(change.tx, request, KeysQuery(mode=form.mode))
+    await context.note("key", key.key_id, detail={"role": submitted.role})
+    page = await _listing(context.tx, request, KeysQuery(mode=submitted.mode))
     created = {"made": resources.api_key(key), "text": text}
-    return TemplateResponse(template="accounts/api_keys.html", context=context | created)
+    return TemplateResponse(template="accounts/api_keys.html", context=page | created)
 
 
 async def withdraw_key(
-    request: PageRequest[NoQuery], form: RevokeForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: RevokeForm, context: WriteContext
 ) -> Redirect:
     """POST /keys/{key_id}/revoke: revoke a key for good."""
-    change.environment_id = await _find_environment(change.tx, request, form.mode)
-    key = await api_keys.revoke_key_of_id(change.tx, change.environment_id, request.path["key_id"])
-    await change.note("key", key.key_id)
-    return Redirect(to=f"{KEYS}?mode={form.mode}", flash=f"The key {key.display}… is revoked.")
+    context.environment_id = await _find_environment(context.tx, request, submitted.mode)
+    key = await api_keys.revoke_key_of_id(
+        context.tx, context.environment_id, request.path["key_id"]
+    )
+    await context.note("key", key.key_id)
+    return Redirect(to=f"{KEYS}?mode={submitted.mode}", flash=f"The key {key.display}… is revoked.")
 
 
 async def _listing(tx: Transaction, request: PageRequest[Any], query: KeysQuery) -> dict[str, Any]:

@@ -120,11 +120,13 @@ async def accept_invitation(request: PageRequest[NoQuery], form: WelcomeForm) ->
     return Redirect(to=links.START, session=started.token, known_by=started.known_by)
 
 
-async def sign_out(request: PageRequest[NoQuery], form: NoFields, change: WriteContext) -> Redirect:
+async def sign_out(
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
+) -> Redirect:
     """POST /sign-out: end this session."""
     user = request.user
-    await sessions.delete_session(change.tx, user.organization_id, user.user_id, user.session_id)
-    await change.note("session", user.session_id)
+    await sessions.delete_session(context.tx, user.organization_id, user.user_id, user.session_id)
+    await context.note("session", user.session_id)
     return Redirect(to=links.SIGN_IN, flash="You are signed out.", session="")
 
 

@@ -50,60 +50,60 @@ async def show_people(request: PageRequest[PeopleQuery]) -> dict[str, Any]:
 
 
 async def invite_person(
-    request: PageRequest[NoQuery], form: InviteForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: InviteForm, context: WriteContext
 ) -> TemplateResponse:
     """POST /people: invite a user, and show the link this once."""
     person = await users.invite(
-        change.tx,
+        context.tx,
         request.user.organization_id,
-        email=form.email.strip(),
-        name=form.name,
-        role=form.role,
+        email=submitted.email.strip(),
+        name=submitted.name,
+        role=submitted.role,
     )
-    token = await authentication.make_invitation(change.tx, request.secret, person)
-    await change.note("user", person.user_id, detail={"role": person.role})
-    return await _with_link(change.tx, request, person, token)
+    token = await authentication.make_invitation(context.tx, request.secret, person)
+    await context.note("user", person.user_id, detail={"role": person.role})
+    return await _with_link(context.tx, request, person, token)
 
 
 async def invite_person_again(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> TemplateResponse:
     """POST /people/{user_id}/invite: create a new link, for a lost one or a lost password."""
     user_id = request.path["user_id"]
     permissions.require_may_change_access(request.user, user_id)
-    await users.lock_access(change.tx, request.user.organization_id, request.user.user_id, user_id)
+    await users.lock_access(context.tx, request.user.organization_id, request.user.user_id, user_id)
     person, token = await authentication.invite_again(
-        change.tx, request.secret, request.user.organization_id, user_id
+        context.tx, request.secret, request.user.organization_id, user_id
     )
-    await change.note("user", user_id)
-    return await _with_link(change.tx, request, person, token)
+    await context.note("user", user_id)
+    return await _with_link(context.tx, request, person, token)
 
 
 async def change_role(
-    request: PageRequest[NoQuery], form: RoleForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: RoleForm, context: WriteContext
 ) -> Redirect:
     """POST /people/{user_id}/role: change a role, valid from the user's next request on."""
     user_id = request.path["user_id"]
     permissions.require_may_change_access(request.user, user_id)
-    await users.lock_access(change.tx, request.user.organization_id, request.user.user_id, user_id)
+    await users.lock_access(context.tx, request.user.organization_id, request.user.user_id, user_id)
     person = await users.change(
-        change.tx, request.user.organization_id, user_id, {"role": form.role}
+        context.tx, request.user.organization_id, user_id, {"role": submitted.role}
     )
-    await change.note("user", user_id, detail={"role": form.role})
-    return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is now {form.role}.")
+    await context.note("user", user_id, detail={"role": submitted.role})
+    return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is now {submitted.role}.")
 
 
 async def remove_person(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST /people/{user_id}/remove: remove a user and end their sessions; their work stays."""
     user_id = request.path["user_id"]
     permissions.require_may_change_access(request.user, user_id)
-    await users.lock_access(change.tx, request.user.organization_id, request.user.user_id, user_id)
+    await users.lock_access(context.tx, request.user.organization_id, request.user.user_id, user_id)
     person = await users.change(
-        change.tx, request.user.organization_id, user_id, {"status": PersonStatus.removed}
+        context.tx, request.user.organization_id, user_id, {"status": PersonStatus.removed}
     )
-    await change.note("user", user_id, detail={"status": PersonStatus.removed})
+    await context.note("user", user_id, detail={"status": PersonStatus.removed})
     return Redirect(to=PEOPLE, flash=f"{_display_name(person)} is removed and signed out.")
 
 

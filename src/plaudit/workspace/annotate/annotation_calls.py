@@ -110,17 +110,17 @@ class _Rejected(Struct, omit_defaults=True, kw_only=True):
     revision: int | None = None
 
 
-async def save_draft(request: PageRequest[NoQuery], sent: DraftSent) -> DraftSaved | Response:
+async def save_draft(request: PageRequest[NoQuery], submitted: DraftSent) -> DraftSaved | Response:
     """POST …/draft: save the answers so far."""
 
     async def work(tx: Transaction, project: ProjectRow) -> leases.SavedDraft:
         return await leases.save_draft(
             tx,
             project,
-            _hold(request, sent.lease_version),
-            revision=sent.revision,
-            answers=sent.answers,
-            active_ms=sent.active_ms,
+            _hold(request, submitted.lease_version),
+            revision=submitted.revision,
+            answers=submitted.answers,
+            active_ms=submitted.active_ms,
         )
 
     try:
@@ -130,29 +130,29 @@ async def save_draft(request: PageRequest[NoQuery], sent: DraftSent) -> DraftSav
     return DraftSaved(expires_ms=saved.expires_ms, revision=saved.revision, saved_ms=saved.saved_ms)
 
 
-async def send_heartbeat(request: PageRequest[NoQuery], sent: HeartbeatSent) -> DraftSaved:
+async def send_heartbeat(request: PageRequest[NoQuery], submitted: HeartbeatSent) -> DraftSaved:
     """POST …/heartbeat: renew the lease."""
 
     async def work(tx: Transaction, project: ProjectRow) -> int:
-        held = _hold(request, sent.lease_version)
-        return await leases.heartbeat(tx, project, held, active_ms=sent.active_ms)
+        held = _hold(request, submitted.lease_version)
+        return await leases.heartbeat(tx, project, held, active_ms=submitted.active_ms)
 
     return DraftSaved(expires_ms=await _run(request, work))
 
 
-async def submit(request: PageRequest[NoQuery], sent: SubmissionSent) -> Submitted | Response:
+async def submit(request: PageRequest[NoQuery], submitted: SubmissionSent) -> Submitted | Response:
     """POST …/submit: submit the answers, and lease the next task."""
-    if not 0 < len(sent.client_key) <= CLIENT_KEY_CHARS_MAX:
+    if not 0 < len(submitted.client_key) <= CLIENT_KEY_CHARS_MAX:
         raise InvalidContent(f"1 to {CLIENT_KEY_CHARS_MAX} characters", pointer="/client_key")
 
     async def work(tx: Transaction, project: ProjectRow) -> submissions.Receipt:
         return await submissions.submit(
             tx,
             project,
-            _hold(request, sent.lease_version),
-            sent.answers,
-            client_key=sent.client_key,
-            active_ms=sent.active_ms,
+            _hold(request, submitted.lease_version),
+            submitted.answers,
+            client_key=submitted.client_key,
+            active_ms=submitted.active_ms,
         )
 
     try:
@@ -164,11 +164,11 @@ async def submit(request: PageRequest[NoQuery], sent: SubmissionSent) -> Submitt
         submitted_ms=receipt.submitted_ms,
         outcome=receipt.outcome,
         undo_until_ms=receipt.undo_until_ms,
-        next=await _next(request) if sent.goes_on else None,
+        next=await _next(request) if submitted.goes_on else None,
     )
 
 
-async def undo(request: PageRequest[NoQuery], sent: NothingSent) -> NextTask:
+async def undo(request: PageRequest[NoQuery], submitted: NothingSent) -> NextTask:
     """POST …/undo: open the last submission again."""
 
     async def work(tx: Transaction, project: ProjectRow) -> Lease:
@@ -180,46 +180,48 @@ async def undo(request: PageRequest[NoQuery], sent: NothingSent) -> NextTask:
     return NextTask(next=task_path(request.path["project_id"], lease.assignment_id))
 
 
-async def skip(request: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
+async def skip(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTask:
     """POST …/skip: release the task for good, with a reason."""
-    if sent.reason not in SKIP_REASONS:
+    if submitted.reason not in SKIP_REASONS:
         raise InvalidContent(f"one of {', '.join(SKIP_REASONS)}", pointer="/reason")
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(request, sent.lease_version)
-        await task_notes.skip(tx, project, held, reason=sent.reason, note=sent.note)
+        held = _hold(request, submitted.lease_version)
+        await task_notes.skip(tx, project, held, reason=submitted.reason, note=submitted.note)
 
     await _run(request, work)
-    return await _onward(request, goes_on=sent.goes_on)
+    return await _onward(request, goes_on=submitted.goes_on)
 
 
-async def flag(request: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
+async def flag(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTask:
     """POST …/flag: tell a manager, and keep the task."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(request, sent.lease_version)
-        await task_notes.flag(tx, project, held, reason=sent.reason, note=sent.note)
+        held = _hold(request, submitted.lease_version)
+        await task_notes.flag(tx, project, held, reason=submitted.reason, note=submitted.note)
 
     await _run(request, work)
     return NextTask(next=None)
 
 
-async def report(request: PageRequest[NoQuery], sent: ReasonSent) -> NextTask:
+async def report(request: PageRequest[NoQuery], submitted: ReasonSent) -> NextTask:
     """POST …/report: quarantine the task for its content."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        held = _hold(request, sent.lease_version)
-        await task_notes.report_sensitive(tx, project, held, kind=sent.reason, message=sent.note)
+        held = _hold(request, submitted.lease_version)
+        await task_notes.report_sensitive(
+            tx, project, held, kind=submitted.reason, message=submitted.note
+        )
 
     await _run(request, work)
-    return await _onward(request, goes_on=sent.goes_on)
+    return await _onward(request, goes_on=submitted.goes_on)
 
 
-async def release(request: PageRequest[NoQuery], sent: HoldSent) -> NextTask:
+async def release(request: PageRequest[NoQuery], submitted: HoldSent) -> NextTask:
     """POST …/release: give the lease up; the draft is kept."""
 
     async def work(tx: Transaction, project: ProjectRow) -> None:
-        await leases.release(tx, project, _hold(request, sent.lease_version))
+        await leases.release(tx, project, _hold(request, submitted.lease_version))
 
     await _run(request, work)
     return await _onward(request, goes_on=False)

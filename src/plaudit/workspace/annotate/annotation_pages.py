@@ -104,7 +104,7 @@ async def show_queue(request: PageRequest[NoQuery]) -> Any:
     }
 
 
-async def claim_task(request: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
+async def claim_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
     """POST /work/{project_id}: lease the next task, and redirect to it."""
 
     async def work(tx: Transaction) -> Lease | None:
@@ -184,12 +184,12 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     }
 
 
-async def resume_task(request: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
+async def resume_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
     """POST …/resume: lease a task again that expired or was released, with its draft."""
     return await _back_to(request, leases.resume)
 
 
-async def reopen_task(request: PageRequest[NoQuery], sent: EmptyForm) -> Redirect:
+async def reopen_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
     """POST …/reopen: open a submission of one's own again, while that is allowed."""
     return await _back_to(request, submissions.reopen)
 

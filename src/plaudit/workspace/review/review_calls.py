@@ -40,16 +40,23 @@ class SendBackForm(Struct, kw_only=True):
     comment: str
 
 
-async def accept_task(request: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
+async def accept_task(request: PageRequest[NoQuery], submitted: FixesSent) -> NextTask | Response:
     """POST …/accept: deliver the task, with the reviewer's fixes; `next` is the next one."""
 
     async def work(tx: Transaction) -> NextTask:
         project = await get_project(tx, request)
         task = await find_task(tx, request, project)
         await review_decisions.accept(
-            tx, project, task, request.user.user_id, fixes=sent.fixes, revision=sent.revision
+            tx,
+            project,
+            task,
+            request.user.user_id,
+            fixes=submitted.fixes,
+            revision=submitted.revision,
         )
-        await _note(tx, request, "accept_task", task.task_id, project.project_key, len(sent.fixes))
+        await _note(
+            tx, request, "accept_task", task.task_id, project.project_key, len(submitted.fixes)
+        )
         following = await review_queue.next_in_review(tx, project, task.seq)
         if following is None:
             return NextTask(next=links.fill_path(PROJECT, project_id=project.project_id))
@@ -61,16 +68,23 @@ async def accept_task(request: PageRequest[NoQuery], sent: FixesSent) -> NextTas
         return refusal(problem, faults=problem.faults)
 
 
-async def correct_task(request: PageRequest[NoQuery], sent: FixesSent) -> NextTask | Response:
+async def correct_task(request: PageRequest[NoQuery], submitted: FixesSent) -> NextTask | Response:
     """POST …/correct: deliver a completed task again, with the reviewer's fixes."""
 
     async def work(tx: Transaction) -> NextTask:
         project = await get_project(tx, request)
         task = await find_task(tx, request, project)
         await review_decisions.correct(
-            tx, project, task, request.user.user_id, fixes=sent.fixes, revision=sent.revision
+            tx,
+            project,
+            task,
+            request.user.user_id,
+            fixes=submitted.fixes,
+            revision=submitted.revision,
         )
-        await _note(tx, request, "correct_task", task.task_id, project.project_key, len(sent.fixes))
+        await _note(
+            tx, request, "correct_task", task.task_id, project.project_key, len(submitted.fixes)
+        )
         return NextTask(next=task_path(project, task.task_id))
 
     try:
@@ -80,47 +94,47 @@ async def correct_task(request: PageRequest[NoQuery], sent: FixesSent) -> NextTa
 
 
 async def send_back(
-    request: PageRequest[NoQuery], form: SendBackForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: SendBackForm, context: WriteContext
 ) -> Redirect:
     """POST …/send-back: return one person's submission with a comment."""
-    project = await get_project(change.tx, request)
-    task = await find_task(change.tx, request, project)
+    project = await get_project(context.tx, request)
+    task = await find_task(context.tx, request, project)
     await review_decisions.send_back(
-        change.tx,
+        context.tx,
         project,
         task,
         request.user.user_id,
-        form.user_id,
-        comment=form.comment,
-        revision=form.revision,
+        submitted.user_id,
+        comment=submitted.comment,
+        revision=submitted.revision,
     )
-    await change.note("task", task.task_id, project_key=project.project_key)
+    await context.note("task", task.task_id, project_key=project.project_key)
     names = await review_queue.display_names(
-        change.tx, request.user.organization_id, [form.user_id]
+        context.tx, request.user.organization_id, [submitted.user_id]
     )
     to = links.fill_path(PROJECT, project_id=project.project_id)
-    return Redirect(to=to, flash=f"Sent back to {names[form.user_id]}.")
+    return Redirect(to=to, flash=f"Sent back to {names[submitted.user_id]}.")
 
 
 async def confirm_report(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST …/confirm-report: end the task because of its report."""
-    project = await get_project(change.tx, request)
-    task = await find_task(change.tx, request, project)
-    await review_decisions.confirm_report(change.tx, project, task, request.user.user_id)
-    await change.note("task", task.task_id, project_key=project.project_key)
+    project = await get_project(context.tx, request)
+    task = await find_task(context.tx, request, project)
+    await review_decisions.confirm_report(context.tx, project, task, request.user.user_id)
+    await context.note("task", task.task_id, project_key=project.project_key)
     return _to_reported(request, "The report is confirmed; the task has ended without answers.")
 
 
 async def dismiss_report(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST …/dismiss-report: put the task back into the queue."""
-    project = await get_project(change.tx, request)
-    task = await find_task(change.tx, request, project)
-    await review_decisions.dismiss_report(change.tx, project, task, request.user.user_id)
-    await change.note("task", task.task_id, project_key=project.project_key)
+    project = await get_project(context.tx, request)
+    task = await find_task(context.tx, request, project)
+    await review_decisions.dismiss_report(context.tx, project, task, request.user.user_id)
+    await context.note("task", task.task_id, project_key=project.project_key)
     return _to_reported(request, "The report is dismissed; the task is back in the queue.")
 
 

@@ -20,6 +20,7 @@ from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, WorkState
 from plaudit.store.engine.engine import Transaction
+from plaudit.store.labeling import submissions
 from plaudit.store.tasks import batches, recent_completions, task_summaries, tasks, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.store.tasks.tasks import TaskCursor
@@ -127,7 +128,7 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         work = await work_queue.find_work(tx, task.project_key, task.seq)
         if work is not None and work.state is WorkState.quarantined:
             permissions.require_role(request.user, PersonRole.manager)
-        review = await question_results.review_state(tx, project, task)
+        current = await submissions.list_current(tx, task.project_key, task.seq)
         actions = await review_queue.list_actions(tx, project, task.seq)
         answered = await review_queue.list_submit_actions(tx, project, task.seq)
         people = [action.user_id for action in [*actions, *answered]]
@@ -136,15 +137,21 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
+    review = await request.run_in_thread(
+        lambda: question_results.make_review_state(project, task, current)
+    )
     _, files = await read_conversation(request, lambda: review.content)
     detail = project_detail(project)
 
-    def layout(texts: TextBatch) -> tuple[review_view.ReviewShown, RenderedText]:
+    def layout(
+        texts: TextBatch,
+    ) -> tuple[review_view.ReviewShown, list[review_view.HistoryEntry], RenderedText]:
         is_blind = detail.blind is not False
         shown = review_view.build(review, names, files, texts, is_blind=is_blind)
-        return shown, texts.add(detail.guidelines or "")
+        history = review_view.events(review, [*actions, *answered], names)
+        return shown, history, texts.add(detail.guidelines or "")
 
-    shown, guidelines = await request.build(layout)
+    shown, history, guidelines = await request.build(layout)
     state = _state_of(task, review, work)
     return {
         "project": project,
@@ -157,7 +164,7 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "shown": shown.task,
         "judged": review.submissions,
         "names": names,
-        "events": review_view.events(review, [*actions, *answered], names),
+        "events": history,
         "reports": [action for action in actions if action.kind == "report"],
         "revision": review.revision,
         "guidelines": guidelines if detail.guidelines else None,

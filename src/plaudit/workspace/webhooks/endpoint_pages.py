@@ -77,14 +77,18 @@ async def check_url(request: PageRequest[NoQuery], form: EndpointForm) -> None:
 
 
 async def add_webhook(
-    request: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: EndpointForm, context: WriteContext
 ) -> TemplateResponse:
     """POST /webhooks: one endpoint; its secret is shown this once."""
     endpoint, secret = await endpoints.create_endpoint(
-        change.tx, request.secret, change.environment_id, url=form.url.strip(), events=form.chosen
+        context.tx,
+        request.secret,
+        context.environment_id,
+        url=submitted.url.strip(),
+        events=submitted.chosen,
     )
-    await change.note("webhook", endpoint.endpoint_id, detail=_audit_detail(endpoint))
-    return await _with_secret(change.tx, request, endpoint, secret)
+    await context.note("webhook", endpoint.endpoint_id, detail=_audit_detail(endpoint))
+    return await _with_secret(context.tx, request, endpoint, secret)
 
 
 async def show_webhook(request: PageRequest[NoQuery]) -> dict[str, Any]:
@@ -100,87 +104,87 @@ async def show_webhook(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def edit_webhook(
-    request: PageRequest[NoQuery], form: EndpointForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: EndpointForm, context: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}: another URL, other events."""
-    previous = await _get_endpoint(change.tx, request)
+    previous = await _get_endpoint(context.tx, request)
     endpoint = await endpoints.change_endpoint(
-        change.tx, previous, url=form.url.strip(), events=form.chosen
+        context.tx, previous, url=submitted.url.strip(), events=submitted.chosen
     )
-    await _note_change(change, previous, endpoint)
+    await _note_change(context, previous, endpoint)
     return Redirect(to=WEBHOOKS, flash="The webhook is changed.")
 
 
 async def pause_webhook(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/pause: nothing is sent to it any more."""
-    previous = await _get_endpoint(change.tx, request)
+    previous = await _get_endpoint(context.tx, request)
     await _note_change(
-        change, previous, await endpoints.change_endpoint(change.tx, previous, is_active=False)
+        context, previous, await endpoints.change_endpoint(context.tx, previous, is_active=False)
     )
     return Redirect(to=WEBHOOKS, flash="The webhook is paused.")
 
 
 async def resume_webhook(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/resume: events are sent to it again."""
-    previous = await _get_endpoint(change.tx, request)
+    previous = await _get_endpoint(context.tx, request)
     await _note_change(
-        change, previous, await endpoints.change_endpoint(change.tx, previous, is_active=True)
+        context, previous, await endpoints.change_endpoint(context.tx, previous, is_active=True)
     )
     return Redirect(to=WEBHOOKS, flash="The webhook is active again.")
 
 
 async def remove_webhook(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/delete: delete it; its pending messages fail."""
     endpoint_id = request.path["endpoint_id"]
-    await endpoints.delete_endpoint(change.tx, change.environment_id, endpoint_id)
-    await change.note("webhook", endpoint_id)
+    await endpoints.delete_endpoint(context.tx, context.environment_id, endpoint_id)
+    await context.note("webhook", endpoint_id)
     return Redirect(to=WEBHOOKS, flash="The webhook is deleted.")
 
 
 async def ping_webhook(
-    request: PageRequest[NoQuery], form: NoFields, change: WriteContext
+    request: PageRequest[NoQuery], submitted: NoFields, context: WriteContext
 ) -> Redirect:
     """POST /webhooks/{endpoint_id}/ping: send a test event."""
-    endpoint = await _get_endpoint(change.tx, request)
-    event_id = await endpoints.ping(change.tx, endpoint)
-    await change.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
+    endpoint = await _get_endpoint(context.tx, request)
+    event_id = await endpoints.ping(context.tx, endpoint)
+    await context.note("webhook", endpoint.endpoint_id, detail={"event_id": event_id})
     to = f"{WEBHOOKS}/messages?endpoint_id={quote(endpoint.endpoint_id, safe='')}"
     return Redirect(to=to, flash="A ping is on its way. Load this page again to see how it went.")
 
 
 async def rotate_secret(
-    request: PageRequest[NoQuery], form: RotateForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: RotateForm, context: WriteContext
 ) -> TemplateResponse:
     """POST /webhooks/{endpoint_id}/rotate: a new secret, shown this once."""
     endpoint, secret = await endpoints.rotate_endpoint(
-        change.tx,
+        context.tx,
         request.secret,
-        await _get_endpoint(change.tx, request),
-        keep_old_s=form.keep_old_s,
+        await _get_endpoint(context.tx, request),
+        keep_old_s=submitted.keep_old_s,
     )
-    await change.note("webhook", endpoint.endpoint_id, detail={"keep_old_s": form.keep_old_s})
-    return await _with_secret(change.tx, request, endpoint, secret)
+    await context.note("webhook", endpoint.endpoint_id, detail={"keep_old_s": submitted.keep_old_s})
+    return await _with_secret(context.tx, request, endpoint, secret)
 
 
 async def rotate_callbacks(
-    request: PageRequest[NoQuery], form: RotateForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: RotateForm, context: WriteContext
 ) -> TemplateResponse:
     """POST /webhooks/callback-secret: a new secret for callbacks, or the first one."""
     _, secret = await endpoints.rotate_callback_secret(
-        change.tx, request.secret, change.environment_id, keep_old_s=form.keep_old_s
+        context.tx, request.secret, context.environment_id, keep_old_s=submitted.keep_old_s
     )
-    await change.note(
-        "callback_secret", change.environment_id, detail={"keep_old_s": form.keep_old_s}
+    await context.note(
+        "callback_secret", context.environment_id, detail={"keep_old_s": submitted.keep_old_s}
     )
-    context = await _listing(change.tx, request)
+    page = await _listing(context.tx, request)
     once = {"secret": secret, "callback_key": endpoints.callback_key(secret)}
-    return TemplateResponse(template="webhooks/endpoints.html", context=context | once)
+    return TemplateResponse(template="webhooks/endpoints.html", context=page | once)
 
 
 async def _listing(tx: Transaction, request: PageRequest[Any]) -> dict[str, Any]:
@@ -215,10 +219,10 @@ async def _get_endpoint(tx: Transaction, request: PageRequest[Any]) -> WebhookEn
 
 
 async def _note_change(
-    change: WriteContext, previous: WebhookEndpoint, endpoint: WebhookEndpoint
+    context: WriteContext, previous: WebhookEndpoint, endpoint: WebhookEndpoint
 ) -> None:
     detail = {"from": _audit_detail(previous), "to": _audit_detail(endpoint)}
-    await change.note("webhook", endpoint.endpoint_id, detail=detail)
+    await context.note("webhook", endpoint.endpoint_id, detail=detail)
 
 
 def _audit_detail(endpoint: WebhookEndpoint) -> dict[str, Any]:

@@ -62,23 +62,25 @@ async def show_messages(request: PageRequest[MessagesQuery]) -> dict[str, Any]:
 
 
 async def replay_message(
-    request: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: ReplayForm, context: WriteContext
 ) -> Redirect:
     """POST /webhooks/messages/{message_id}/replay: send one again, with all its attempts."""
-    message = await messages.replay(change.tx, change.environment_id, request.path["message_id"])
-    await change.note("webhook_message", message.message_id, project_key=message.project_key)
+    message = await messages.replay(context.tx, context.environment_id, request.path["message_id"])
+    await context.note("webhook_message", message.message_id, project_key=message.project_key)
     return Redirect(to=MESSAGES, flash="The webhook message is pending again.")
 
 
 async def replay_failed_messages(
-    request: PageRequest[NoQuery], form: ReplayForm, change: WriteContext
+    request: PageRequest[NoQuery], submitted: ReplayForm, context: WriteContext
 ) -> Redirect:
     """POST /webhooks/messages/replay: send failed ones again, as many as one request takes."""
     replayed, before = await messages.replay_failed(
-        change.tx, change.environment_id, form.endpoint_id
+        context.tx, context.environment_id, submitted.endpoint_id
     )
-    await change.note(
-        "webhook", form.endpoint_id or change.environment_id, detail={"replayed": len(replayed)}
+    await context.note(
+        "webhook",
+        submitted.endpoint_id or context.environment_id,
+        detail={"replayed": len(replayed)},
     )
     result = f"{len(replayed)} failed messages are pending again."
     if before is not None:

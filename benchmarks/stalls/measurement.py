@@ -5,6 +5,7 @@ of another organization. What a request takes is read from /proc and from the se
 """
 
 import math
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -190,17 +191,29 @@ def _measure(plan: Plan, engine: str, settings: Settings) -> Iterator[Section]:
             "every page, every change with its largest body": _some(plan, page_cases(store)),
             "every operation, with the largest task or body": _some(plan, operation_cases(store)),
         }
+        note = _note_of_load()
         alone = servers.cost(Case("nothing", "none", []))
         for name, cases in parts.items():
             costs = [servers.cost(case) for case in cases]
-            yield _section(f"{engine}: {name}", alone, costs)
+            yield _section(f"{engine}: {name}", alone, costs, note)
 
 
 def _some(plan: Plan, cases: Iterable[Case]) -> list[Case]:
     return list(cases)[:: plan.stall_stride]
 
 
-def _section(title: str, alone: Cost, costs: Sequence[Cost]) -> Section:
+def _note_of_load() -> str:
+    """A sentence for the reader if others use the machine, empty otherwise."""
+    load_average, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load_average < cores:
+        return ""
+    return (
+        f" The machine was busy when this began (load average {load_average:.1f} on {cores} cores):"
+        " waits and stalls are for the most part those for a core, and say little about the server."
+    )
+
+
+def _section(title: str, alone: Cost, costs: Sequence[Cost], note: str) -> Section:
     step = max(costs, key=lambda cost: cost.step)
     wait = max(costs, key=lambda cost: cost.p99)
     return Section(
@@ -209,7 +222,7 @@ def _section(title: str, alone: Cost, costs: Sequence[Cost]) -> Section:
         "whose CPU is among the server's. A step is what the event loop does for the request at a "
         "stretch, a stall the time for which the loop did not turn (at most; of several it may be "
         "the sum); below 10 ms neither is noted. Queued is how long the loop could run and had no "
-        "core. A request that is refused shows what its refusal takes.",
+        "core. A request that is refused shows what its refusal takes." + note,
         COLUMNS,
         rows=[cost.cells for cost in (alone, *costs)],
         figures=[

@@ -25,6 +25,7 @@ from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
 from benchmarks.servers import NGINX
+from benchmarks.stalls.measurement import measure_stalls
 from benchmarks.statements import measure_statements
 
 FOLDER = Path(__file__).parent
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "claims": measure_claims,
     "commands": measure_commands,
     "crowd": measure_crowd,
+    "stalls": measure_stalls,
     "statements": measure_statements,
 }
 

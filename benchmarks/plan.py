@@ -39,6 +39,19 @@ class Plan:
     strangers: int
     """Connections of each kind that hostile strangers hold."""
     crowd_seconds: float
+    stall_turns: tuple[int, ...]
+    stall_task_bytes: int
+    stall_largest_bytes: int
+    stall_tasks: int
+    """Tasks of one listing; a page has as many as fit into its bytes."""
+    stall_hostile_texts: int
+    stall_hostile_characters: int
+    """Of each of these texts."""
+    stall_viewers: int
+    stall_stride: int
+    """Of so many pages and operations each, one is asked for."""
+    stall_postgres: int
+    """Servers of PostgreSQL on which stalls are measured."""
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -70,6 +83,15 @@ def full_plan(folder: Path) -> Plan:
         claim_trials=200,
         strangers=1_000,
         crowd_seconds=30,
+        stall_turns=(100, 400, 1_600),
+        stall_task_bytes=9_800_000,
+        stall_largest_bytes=23_500_000,
+        stall_tasks=60,
+        stall_hostile_texts=46,
+        stall_hostile_characters=199_000,
+        stall_viewers=8,
+        stall_stride=1,
+        stall_postgres=1,
     )
 
 
@@ -100,6 +122,15 @@ def quick_plan(folder: Path) -> Plan:
         claim_trials=50,
         strangers=100,
         crowd_seconds=3,
+        stall_turns=(100,),
+        stall_task_bytes=100_000,
+        stall_largest_bytes=200_000,
+        stall_tasks=4,
+        stall_hostile_texts=2,
+        stall_hostile_characters=8_000,
+        stall_viewers=2,
+        stall_stride=12,
+        stall_postgres=0,
     )
 
 

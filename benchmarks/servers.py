@@ -109,10 +109,15 @@ def import_tasks(data: Path, tasks: Path, project: str) -> None:
     run_plaudit("import", tasks, "--format", "v2", "--project", project, "--data", data)
 
 
-def serve_plaudit(data: Path) -> Server:
-    """Serve the store in the folder `data`, with a new API key for it."""
-    port, key = free_port(), run_plaudit("keys", "create", "--data", data).strip()
+def serve_plaudit(data: Path, *, database: str | None = None, key: str = "") -> Server:
+    """Serve the store in the folder `data` or in a database, with a new API key if none is given.
+
+    A store in a database must be given with its key.
+    """
+    port = free_port()
+    key = key or run_plaudit("keys", "create", "--data", data).strip()
     command = [*PLAUDIT, "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)]
+    command += [] if database is None else ["--database", database]
     return _start("plaudit", command, port, log=data.with_suffix(".log"), key=key)
 
 

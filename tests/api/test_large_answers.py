@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import itertools
 import re
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -59,6 +61,38 @@ def test_a_long_answer_goes_out_in_pieces_with_its_length_said_before(name):
     assert len(bodies) <= 2 * len(whole) / PIECE_BYTES + 2
     assert bodies[-1] == {"type": "http.response.body", "body": b""}
     assert b"".join(one["body"] for one in bodies) == whole
+
+
+@pytest.mark.parametrize("kind", ["parts", "stream"])
+def test_others_are_answered_between_the_pieces_for_a_client_that_keeps_up(kind):
+    """To write 50 MB for it takes 90 ms, in which nothing has to wait for its reading."""
+    count, order = 8, []
+
+    async def send(message: Any) -> None:
+        order.append(message["type"])
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield b"x" * PIECE_BYTES
+
+    async def main() -> None:
+        async def take_turns() -> None:
+            while True:
+                order.append("other")
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(take_turns())
+        if kind == "parts":
+            await operation.respond(send, 200, [b"x" * (count * PIECE_BYTES)], "text/plain")
+        else:
+            await streams.Stream(pieces(), None, "text/plain", []).respond(send)
+        other.cancel()
+
+    asyncio.run(main())
+
+    bodies = [at for at, what in enumerate(order) if what == "http.response.body"]
+    assert len(bodies) == count + 1
+    assert all("other" in order[one:following] for one, following in itertools.pairwise(bodies))
 
 
 def test_long_parts_are_not_copied_and_what_was_sent_is_no_longer_held():

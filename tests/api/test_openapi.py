@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import re
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from plaudit.api.openapi import document as openapi
 from plaudit.model.core import Role
 from plaudit.settings import Settings
 from tests.api.test_sweep import PROVOKED, all_problems
-from tests.support.harness import World
+from tests.support.harness import World, one_engine
 from tests.support.operations import GOOD, OPERATIONS, ask, calling
 
 DOCUMENT = openapi.document(app.all_operations(Settings(), Metrics()), Settings())
@@ -342,3 +343,26 @@ def test_the_public_address_stands_in_document_and_page():
 
     assert document["servers"] == [{"url": "https://plaudit.example"}]
     assert "https://plaudit.example/v2/tasks" in Page(docs_page.render(document)).words
+
+
+@one_engine
+def test_the_document_and_its_page_are_built_once_and_beside_the_event_loop(world, monkeypatch):
+    """Building takes more CPU than a request may hold the loop for, and anybody may ask."""
+    are_on_loop: list[bool] = []
+
+    def noting(module: Any, name: str) -> None:
+        inner = getattr(module, name)
+
+        def run(*arguments: Any) -> Any:
+            are_on_loop.append(asyncio._get_running_loop() is not None)
+            return inner(*arguments)
+
+        monkeypatch.setattr(module, name, run)
+
+    noting(openapi, "document")
+    noting(docs_page, "render")
+    with world.connect() as client:
+        for path in ("/openapi.json", "/docs", "/v2/openapi", "/docs"):
+            assert client.get(path).status_code == 200
+
+    assert are_on_loop == [False] * 3, "the document for itself, then for the page, and the page"

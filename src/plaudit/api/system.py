@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
@@ -50,25 +51,40 @@ async def get_root(call: Call[NoQuery]) -> Response:
     return Response(b"", 302, "text/plain", [(b"location", target)])
 
 
+class _BuiltOnce:
+    """Bytes that are built in a thread for the first who asks, and kept.
+
+    Building takes longer than anybody may hold the event loop.
+    """
+
+    def __init__(self, build: Callable[[], bytes]) -> None:
+        self._build = build
+        self._lock = asyncio.Lock()
+        self._built: bytes | None = None
+
+    async def get(self) -> bytes:
+        async with self._lock:
+            if self._built is None:
+                self._built = await asyncio.to_thread(self._build)
+        return self._built
+
+
 def operations(document: Callable[[], dict[str, Any]], metrics: Metrics) -> tuple[Operation, ...]:
     """All open operations; `document` is called at first use, when every route is known."""
-    pages: dict[str, bytes] = {}
+    openapi = _BuiltOnce(lambda: msgspec.json.encode(document()))
+    docs = _BuiltOnce(lambda: docs_page.render(document()).encode())
 
     async def get_openapi(call: Call[NoQuery]) -> Response:
         """GET /openapi.json: this document."""
-        if "openapi" not in pages:
-            pages["openapi"] = msgspec.json.encode(document())
-        return Response(pages["openapi"])
+        return Response(await openapi.get())
 
     async def get_docs(call: Call[NoQuery]) -> Response:
         """GET /docs: the documentation page."""
-        if "docs" not in pages:
-            pages["docs"] = docs_page.render(document()).encode()
         headers = [
             (b"content-security-policy", DOCS_POLICY),
             (b"referrer-policy", b"no-referrer"),
         ]
-        return Response(pages["docs"], 200, "text/html; charset=utf-8", headers)
+        return Response(await docs.get(), 200, "text/html; charset=utf-8", headers)
 
     async def get_static(call: Call[NoQuery]) -> Response:
         """GET /docs/static/{name}: style sheet or script of the page; raises NotFound."""

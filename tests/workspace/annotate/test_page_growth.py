@@ -111,6 +111,18 @@ def test_a_task_s_json_is_on_its_page_unless_it_is_long(world, client, monkeypat
     assert "too many for this page" in long
 
 
+def test_a_task_is_read_once_for_its_page(world, client, monkeypatch):
+    """On SQLite reading is done on the event loop, and 24 MiB take 25 ms."""
+    characters = 300_000
+    [thread] = make_content(prompt="x" * characters)
+    page = managers_page(AnnotationTeam(world), client, [thread])
+    read = ReadBytes(world, monkeypatch)
+
+    page()
+
+    assert characters < read.count < 1.5 * characters
+
+
 def test_lists_of_tasks_do_not_read_their_conversations(world, client, monkeypatch):
     """Neither what is cut off to an excerpt, nor of which there is none because it is too long."""
     team = AnnotationTeam(world, review="all")

@@ -356,6 +356,8 @@ async def respond(
     try:
         for piece in cut_pieces(parts):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+            # For a client that keeps up `send` never waits, and nobody else would be answered.
+            await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b""})
     finally:
         allocator.return_memory_soon()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -67,6 +68,7 @@ class Stream(Struct):
         await send(start | {"headers": headers + self.headers})
         async for piece in self.pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)  # others are answered between two pieces
         await send({"type": "http.response.body", "body": b""})
 
 

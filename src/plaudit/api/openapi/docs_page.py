@@ -87,7 +87,7 @@ class OperationDoc:
 
 
 def render(document: dict[str, Any]) -> str:
-    """Render the complete page. Takes milliseconds, so callers should cache it."""
+    """Render the complete page. Takes 150 ms, so callers keep it and wait beside the loop."""
     info = document.get("info", {})
     operations = read_operations(document)
     servers = [s.get("url", "") for s in document.get("servers", [])]

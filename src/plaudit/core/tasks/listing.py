@@ -12,7 +12,7 @@ from plaudit.core.common import page_tokens
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.tasks.resolve import ScopeNames, find_batch, find_project, project_of
 from plaudit.errors import InvalidPageToken, InvalidParameter, PageTokenExpired
-from plaudit.model.core import BatchRow, BatchStatus, PageRow, ProjectRow, TaskStatus
+from plaudit.model.core import BatchRow, BatchStatus, PageRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.common import pages
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import batches, projects, task_summaries, tasks
@@ -285,6 +285,13 @@ async def find_task_parts(
         return None
     project = await projects.find_project_by_key(tx, environment_id, task.project_key)
     assert project is not None
+    return await task_parts(tx, project, task, expand=expand, opts=opts)
+
+
+async def task_parts(
+    tx: Transaction, project: ProjectRow, task: StoredTask, *, expand: frozenset[str], opts: int
+) -> list[bytes]:
+    """A task that has been read, as pieces of JSON to be joined."""
     refs = await head_refs_by_batch(tx, project, [task.batch_id], expand, None)
     return render.task_parts(task, refs[task.batch_id], opts)
 

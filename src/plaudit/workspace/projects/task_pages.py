@@ -181,24 +181,23 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/tasks/{task_id}: threads, JSON and history of work."""
     async with request.db.read() as tx:
         project, task = await get_task(tx, request)
-        raw = await listing.find_task_json(
-            tx, project.environment_id, task.task_id, expand=EVERYTHING, opts=int(ALL_OPTS)
-        )
+        parts = await listing.task_parts(tx, project, task, expand=EVERYTHING, opts=int(ALL_OPTS))
         work = await task_work.get_task_work(tx, task, request.user.organization_id)
         flagged_ms = await flags.find_flagged_ms(tx, task.project_key, task.seq)
         skipped = await task_work.list_skipped_among(tx, project, [task.seq])
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
-    assert raw is not None
+    raw_bytes = sum(map(len, parts))
     threads, files = await read_conversation(
         request,
         lambda: content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS)),
     )
 
     def layout(texts: TextBatch) -> tuple[list[ThreadDelivered], str | None]:
-        is_short = len(raw) <= JSON_BYTES_MAX
-        pretty = msgspec.json.format(raw, indent=2).decode() if is_short else None
+        pretty = None
+        if raw_bytes <= JSON_BYTES_MAX:
+            pretty = msgspec.json.format(b"".join(parts), indent=2).decode()
         return delivered_view.build(threads, files, texts), pretty
 
     shown, pretty = await request.build(layout)
@@ -209,7 +208,7 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "batch": batch,
         "threads": shown,
         "raw": pretty,
-        "raw_bytes": len(raw),
+        "raw_bytes": raw_bytes,
         "work": work,
         "notes": [(note, _decode_detail(note.detail)) for note in work.notes],
         "flagged_ms": flagged_ms,

@@ -88,8 +88,8 @@ def test_a_field_that_an_operation_does_not_take_is_refused_by_name(world, ann, 
     good = good_body(operation)
     before = everything(world)
     with calling(world, ann) as client:
-        for name in sorted(FIELDS - set(operation.body.__struct_fields__)):
-            for value in (SMUGGLED, None):
+        for number, name in enumerate(sorted(FIELDS - set(operation.body.__struct_fields__))):
+            for value in (SMUGGLED, None) if number < 5 else (SMUGGLED,):
                 answer = send(client, operation, good | {name: value})
                 assert answer.status_code == 400, (name, answer.text)
                 assert f"'{name}'" in answer.json()["error"]

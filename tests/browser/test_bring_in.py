@@ -15,7 +15,6 @@ from tests.support.harness import Server, World, on_sqlite_alone
 from tests.support.pages.browser_client import Somebody, add_person
 from tests.support.pages.chromium import Remote, Seen
 
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WIDTHS = ((1440, "light"), (1024, "dark"), (390, "light"))
 
 

@@ -42,8 +42,9 @@ lock:  ## uv.lock and what is made of it, after a change of pyproject.toml; need
 demo: setup  ## a running server with sample data
 	@$(BIN)/plaudit demo --port $(PORT)
 
+# Hundreds of processes import the product: what the first compiled is kept, whatever is set outside.
 test: setup  ## the whole test suite
-	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
 
 check: setup  ## style and types
 	$(BIN)/ruff format --check src tests benchmarks

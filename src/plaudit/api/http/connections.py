@@ -50,6 +50,7 @@ _ORDER = {phase: number for number, phase in enumerate(Phase)}
 class Connection(Protocol):
     """One connection, as its limits see it."""
 
+    loop: asyncio.AbstractEventLoop
     phase: Phase
     since: float
     """Time of the event loop at which the phase began."""
@@ -101,7 +102,7 @@ class ConnectionLimits:
         if network is not None:
             self._of_network.setdefault(network, set()).add(connection)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep_again)
+            self._sweep_later(connection.loop)
         return None
 
     def move(self, connection: Connection, phase: Phase) -> None:
@@ -135,10 +136,14 @@ class ConnectionLimits:
             structlog.get_logger("plaudit.connections").warning("made room", ended=self._ended)
             self._ended = 0
 
-    def _sweep_again(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.sweep(loop.time())
-        self._timer = loop.call_later(SWEEP_S, self._sweep_again) if self._networks else None
+    def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        def sweep() -> None:
+            self.sweep(loop.time())
+            self._timer = None
+            if self._networks:
+                self._sweep_later(loop)
+
+        self._timer = loop.call_later(SWEEP_S, sweep)
 
     def _bound_unread(self, connection: Connection) -> None:
         network = self._networks[connection]

@@ -17,8 +17,11 @@ from typing import Any
 
 import pytest
 
+from plaudit import app as server
+from plaudit import demo as demonstration
 from plaudit.cli import main
 from plaudit.settings import Settings
+from plaudit.store.engine import connect
 from tests.support.builders import make_task, make_tasks
 from tests.support.harness import (
     World,
@@ -405,6 +408,24 @@ def test_the_demo_answers_the_curl_line_it_prints_and_keeps_nothing(demo, run, t
     assert err == ""
     assert process.returncode in (0, 130, 143, -how)
     assert_refused(taken, f"port {port} is in use")
+
+
+class StopInAFinalizer:
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_demo_that_is_stopped_where_nothing_can_be_raised_does_not_begin_to_serve(monkeypatch):
+    prepare = connect.prepare
+    monkeypatch.setattr(connect, "prepare", lambda chosen: (StopInAFinalizer(), prepare(chosen)))
+    monkeypatch.setattr(server, "serve", lambda *_, **__: pytest.fail("it serves"))
+    before = signal.getsignal(signal.SIGTERM)
+
+    try:
+        demonstration.run(free_port())
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_demo_that_is_stopped_while_it_starts_keeps_nothing(demo, tmp_path):

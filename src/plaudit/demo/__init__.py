@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -57,8 +57,14 @@ def run(port: int) -> None:
     Raises Misconfigured where the port is taken.
     """
     server.require_free_port("127.0.0.1", port)
+    stops: list[int] = []
+
+    def stop(number: int, frame: Any) -> NoReturn:
+        stops.append(number)
+        sys.exit(0)
+
     # Told to stop at any moment, the folder is still removed.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    signal.signal(signal.SIGTERM, stop)
     with tempfile.TemporaryDirectory(prefix="plaudit-demo-") as folder:
         chosen = msgspec.structs.replace(
             settings.from_environment(),
@@ -70,6 +76,8 @@ def run(port: int) -> None:
         connect.prepare(chosen)
         server_secret.make(chosen.secret_path)
         made = asyncio.run(_fill(chosen))
+        if stops:  # in a finalizer, where Python ignores what is raised
+            return
         print(_WELCOME.format(url=f"http://127.0.0.1:{port}", **made), flush=True)
         server.serve(chosen, host="127.0.0.1", port=port)
 

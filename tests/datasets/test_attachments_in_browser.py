@@ -198,7 +198,8 @@ def test_no_script_of_a_file_runs_when_its_link_is_opened(world, start_server, b
 
     assert named(listener.heard) == set()
     log = [json.loads(line) for line in server.log_path.read_text().splitlines()]
-    followed = [one for one in log if one.get("operation") == "follow_attachment_link"]
+    requests = [one for one in log if one["event"] == "request"]
+    followed = [one for one in requests if one["operation"] == "follow_attachment_link"]
     assert {one["status"] for one in followed} <= {200, 206}
 
 

@@ -29,8 +29,8 @@ from tests.support.webhook_sending import (
     verified,
 )
 
-EVENTS = 800
-KILLS = 8
+EVENTS = 500
+KILLS = 5
 FAILING = 0.3
 WAITS = ",".join(["0.05"] * 10 + ["0.5"] * 50)
 DEADLINE_S = 0.3

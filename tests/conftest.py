@@ -25,13 +25,13 @@ from plaudit.core.common import server_secret
 from plaudit.errors import Problem
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
+from tests.support.ann_data import fill
 from tests.support.app_client import AppClient
 from tests.support.attachments import link_of, upload
 from tests.support.databases import postgres
 from tests.support.harness import SHARED_DATA, Server, World
 from tests.support.labeling_project import LabelingProject
 from tests.support.network import loopback_only
-from tests.support.operations import fill
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 

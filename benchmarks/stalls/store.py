@@ -15,7 +15,7 @@ from plaudit.core.transfer.jobs import JobProgress
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
 from plaudit.store.transfer.jobs import JobKind, JobState
-from tests.support import operations
+from tests.support import ann_data
 from tests.support.annotators import AnnotationTeam, Worker
 from tests.support.app_client import AppClient
 from tests.support.builders import make_message, make_task, make_thread, make_turn
@@ -59,7 +59,7 @@ class StallStore:
     def _fill_every_kind(self) -> None:
         """Put one object of each kind into the store, with large conversations."""
         inside: Any = {"project": NAMES["project_id"]}
-        rows = operations.make_ann_rows()
+        rows = ann_data.make_ann_rows()
         batch = {"id": PAGE_BATCH, "name": "Of pages"} | inside
         rows.insert(1, {"kind": "batch", "value": batch})
         for name in CHANGED:
@@ -77,10 +77,10 @@ class StallStore:
         _, rejects = self._world.load(rows, "archive")
         assert rejects == []
         for add in (
-            operations.add_ann_people,
-            operations.add_ann_skip,
-            operations.add_ann_file,
-            operations.add_ann_webhooks,
+            ann_data.add_ann_people,
+            ann_data.add_ann_skip,
+            ann_data.add_ann_file,
+            ann_data.add_ann_webhooks,
         ):
             add(self._world)
 

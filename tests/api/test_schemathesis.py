@@ -24,8 +24,9 @@ from schemathesis.specs.openapi.checks import (
 
 from plaudit.api.http.parameters import parameters_of
 from plaudit.settings import Settings
+from tests.support.ann_data import fill
 from tests.support.harness import Server, World
-from tests.support.operations import KEYED, NAMES, OPERATIONS, assert_is_error, fill
+from tests.support.operations import KEYED, NAMES, OPERATIONS, assert_is_error
 
 EXAMPLES = 1_000
 CHECKS = [

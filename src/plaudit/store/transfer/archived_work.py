@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -85,10 +86,7 @@ async def list_leases(
         " ORDER BY assignment_id",
         args | {"project_key": project_key},
     )
-    leases: dict[int, list[Lease]] = {}
-    for lease in map(_lease, rows):
-        leases.setdefault(lease.seq, []).append(lease)
-    return leases
+    return _by_seq(map(_lease, rows))
 
 
 async def list_submissions(
@@ -104,10 +102,7 @@ async def list_submissions(
             args | {"project_key": project_key},
         )
         found += map(_submission, rows)
-    submissions: dict[int, list[SubmissionRow]] = {}
-    for submission in sorted(found, key=lambda one: one.submission_id):
-        submissions.setdefault(submission.seq, []).append(submission)
-    return submissions
+    return _by_seq(sorted(found, key=lambda one: one.submission_id))
 
 
 async def list_notes(
@@ -122,10 +117,18 @@ async def list_notes(
         " ORDER BY note_id",
         args | {"project_key": project_key},
     )
-    notes: dict[int, list[TaskNote]] = {}
+    return _by_seq(TaskNote(*row) for row in rows)
+
+
+_OfTask = TypeVar("_OfTask", Lease, SubmissionRow, TaskNote)
+
+
+def _by_seq(rows: Iterable[_OfTask]) -> dict[int, list[_OfTask]]:
+    """Rows of tasks by the task's seq, each list in the order of the rows."""
+    grouped: dict[int, list[_OfTask]] = {}
     for row in rows:
-        notes.setdefault(row[2], []).append(TaskNote(*row))
-    return notes
+        grouped.setdefault(row.seq, []).append(row)
+    return grouped
 
 
 async def lock_counts(tx: Transaction, project_key: int, seq: int) -> WorkCounts | None:

@@ -1,0 +1,201 @@
+"""The data of Ann: one thing of every kind in her organization, under the names of `operations`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plaudit.core.datasets import attachments
+from plaudit.core.labeling import leases, task_notes
+from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
+from plaudit.model.labeling import LeaseRef
+from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
+from plaudit.store.accounts import organizations, users
+from plaudit.store.datasets import attachments as attachments_store
+from plaudit.store.tasks import projects
+from plaudit.store.webhooks import endpoints, outbox
+from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
+from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
+from tests.support.harness import World
+from tests.support.operations import CANARY, NAMES
+
+
+def make_ann_rows() -> list[Any]:
+    """An archive in which every field of the contract stands at least once."""
+    details = {
+        "id": NAMES["annotation_id"],
+        "type": "integer",
+        "title": "Overall",
+        "description": "From 1 to 7",
+        "labels": ["low", "high"],
+        "possible_values": [1, 7],
+        "not_applicable": False,
+        "cannot_assess": False,
+        "metadata": {"criteria": "c1"},
+        "justification": f"because {CANARY}",
+        "votes": [{"contributor_id": "c_1", "value": 3, "submitted_at": "2025-01-01T00:00:00Z"}],
+    }
+    rating = make_annotation("r", {"score": 0.5}, id=f"ann2_{CANARY}", type="rubric_rating")
+    answer = make_message(
+        "base_model",
+        annotations=[make_annotation(**details), rating],
+        model_parameters={"model": "m", "temperature": 0.5, "max_completion_tokens": 9, "top_k": 1},
+        rubric_evaluations=[{"criteria_evaluations": [{"score": 1}], "total_score": 1.5}],
+        content={
+            "text": CANARY,
+            "reference_texts": [{"content": "r", "category": "c", "url": "https://x.test"}],
+            "attachments": [{"name": "a.png", "url": "https://x.test/a", "duration": 1.5}],
+            "chunks": [{"type": "text", "text": "t", "annotations": []}],
+            "reasoning": [{"content": "why"}],
+        },
+    )
+    rubric = {"criteria_definitions": [{"id": "c", "criterion": "good", "annotations": []}]}
+    turn = make_turn(messages=[make_message("user", "?"), answer], rubrics=[rubric])
+    submissions = [{"submitted_at": "2025-01-01T00:00:00.000Z", "contributor_id": "c_1"}]
+    inside: Any = {"project": NAMES["project_id"]}
+    inside_batch = inside | {"batch": NAMES["batch_id"]}
+    threads = [make_thread(turns=[turn], submissions=submissions)]
+    wrong = [{"type": "INVALID_CATEGORY", "message": "no"}]
+    reports = [{"type": "t", "message": "m"}]
+    unanswered = [make_thread(turns=[make_turn(messages=[make_message("user")])])]
+    tasks = [
+        make_task(NAMES["task_id"], threads=threads, metadata={"a": [1, None]}, **inside_batch),
+        make_task(f"pending_{CANARY}", "pending", **inside_batch),
+        make_task(f"skipped_{CANARY}", "pending", content=unanswered, **inside),
+        make_task(f"error_{CANARY}", "error", errors=wrong, **inside),
+        make_task(f"reported_{CANARY}", threads=None, sensitive_content_reports=reports, **inside),
+    ]
+    project = {"id": NAMES["project_id"], "name": NAMES["project_name"], "types": ["SFT"]}
+    batch = {"id": NAMES["batch_id"], "name": NAMES["batch_name"], "metadata": {"k": [1]}}
+    second = {"id": "batch_2", "name": "Second", "status": "cancelled"}
+    found = [("project", project), ("batch", batch | inside), ("batch", second | inside)]
+    for status in ("staging", "paused"):
+        found.append(("batch", {"id": f"batch_{status}", "status": status} | inside))
+    found += [("task", task) for task in tasks]
+    delivery = {"id": NAMES["delivery_id"], "name": NAMES["delivery_name"]} | inside
+    delivered = [NAMES["task_id"], f"reported_{CANARY}"]
+    found.append(("delivery", delivery | {"task_ids": delivered, "response_schema_id": "s"}))
+    found += make_dataset_rows()
+    return [{"kind": kind, "value": value} for kind, value in found]
+
+
+def add_ann_webhooks(world: Any) -> None:
+    """Two endpoints of Ann's, one message that was given up and one that waits."""
+    environment_id = world.org()
+    url = f"https://93.184.216.34/{CANARY}"
+
+    async def work(tx: Any) -> None:
+        for name in ("endpoint_id", "ended_endpoint_id"):
+            endpoint = WebhookEndpoint(
+                environment_id,
+                NAMES[name],
+                url,
+                b'["task.error"]',
+                True,
+                "",
+                1,
+                EncryptedSecret(b"unused"),
+            )
+            await endpoints.insert_endpoint(tx, endpoint)
+        await outbox.insert_events(
+            tx,
+            [
+                Event(
+                    0,
+                    "evt_1",
+                    environment_id,
+                    EventType.ping,
+                    1,
+                    b'{"text":"%b"}' % CANARY.encode(),
+                )
+            ],
+        )
+        await outbox.insert_messages(
+            tx,
+            [
+                WebhookMessageRow(0, message_id, environment_id, "evt_1", None, url, queue, 1)
+                for message_id, queue in ((NAMES["message_id"], "ended"), ("message_2", "waiting"))
+            ],
+        )
+        await outbox.discard(tx, "ended", outcome="timeout", now=2, limit=9)
+
+    world.run(world.db.write(work))
+
+
+def make_dataset_rows() -> list[tuple[str, Any]]:
+    """A dataset with two tasks, one with a file, and a schema."""
+    inside = {"dataset": NAMES["dataset_id"], "delivery": NAMES["delivery_id"]}
+    file = {"id": NAMES["attachmentId"], "name": CANARY, "content": "QQ=="}
+    response = {"threads": [make_thread()], "note": CANARY}
+    return [
+        ("schema", {"id": NAMES["schema_id"], "name": CANARY, "json": "{}"}),
+        ("dataset", {"id": NAMES["dataset_id"], "name": f"Dataset {CANARY}"}),
+        (
+            "dataset_delivery",
+            {"id": NAMES["delivery_id"], "name": CANARY, "dataset": NAMES["dataset_id"]},
+        ),
+        (
+            "dataset_task",
+            {"task_id": NAMES["task_id"], "response": response, "attachments": [file]} | inside,
+        ),
+        ("dataset_task", {"task_id": f"second_{CANARY}", "response": {}} | inside),
+    ]
+
+
+def fill(world: World) -> None:
+    """Fill Ann's organization "default"."""
+    _, rejects = world.load(make_ann_rows(), "archive")
+    assert rejects == []
+    add_ann_people(world)
+    add_ann_skip(world)
+    add_ann_file(world)
+    add_ann_webhooks(world)
+
+
+def add_ann_file(world: World) -> None:
+    """A file that Ann uploaded."""
+    attachment_id, environment_id = NAMES["attachment_id"], world.org()
+    world.objects.put_blocking(attachments.blob_key(environment_id, attachment_id), b"A")
+    received = attachments.IncomingFile()
+    received.update(b"A")
+    row = received.make_row(attachment_id, environment_id, CANARY, None)
+    world.run(world.db.write(lambda tx: attachments_store.insert_attachment(tx, row)))
+
+
+def add_ann_people(world: Any) -> None:
+    """Somebody of Ann's, and a key that nobody uses."""
+    environment_id = world.org()
+
+    async def work(tx: Any) -> None:
+        found = await organizations.find_organization(tx, environment_id)
+        assert found is not None
+        person = Person(
+            organization_id=found[0],
+            user_id=NAMES["user_id"],
+            email=f"{CANARY}@example.com",
+            name=CANARY,
+            role=PersonRole.annotator,
+            status=PersonStatus.invited,
+            created_ms=1,
+        )
+        await users.insert_person(tx, person, person.email)
+        key = ApiKeyRow(
+            NAMES["key_id"], environment_id, CANARY, Role.read, "live_unused0", 1, None, None
+        )
+        await organizations.insert_key(tx, key, CANARY.encode())
+
+    world.run(world.db.write(work))
+
+
+def add_ann_skip(world: World) -> None:
+    """A task that somebody of Ann's has skipped, who is the only one to work there."""
+    user_id, environment_id = NAMES["user_id"], world.org()
+
+    async def work(tx: Any) -> None:
+        project = await projects.find_project(tx, environment_id, NAMES["project_id"])
+        assert project is not None
+        lease = await leases.lease_next(tx, project, user_id)
+        assert lease is not None
+        lease_ref = LeaseRef(user_id, lease.assignment_id, lease.lease_version)
+        await task_notes.skip(tx, project, lease_ref, reason="no")
+
+    world.run(world.db.write(work))

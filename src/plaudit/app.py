@@ -161,7 +161,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         meter.stop()
         stopping = [
             workspace.render_pool.stop(),
-            workspace.jobs.stop(STOP_S),
+            services.jobs.stop(STOP_S),
             workspace.session_activity.stop(),
         ]
         if worker is not None:

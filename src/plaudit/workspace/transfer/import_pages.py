@@ -7,42 +7,34 @@ job's row holds its progress and refused rows, so every process can show them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Struct
 
-from plaudit import private_files
-from plaudit.api.http.bodies import read_pieces
 from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import Enum, NoQuery, Parameter, Text
 from plaudit.api.http.streams import content_disposition
-from plaudit.core.common import names
+from plaudit.api.transfer.import_job import ImportChoices, check_choices, import_file
+from plaudit.api.transfer.uploads import save_upload
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.import_summary import OUTCOMES
 from plaudit.core.transfer.importer import (
-    ImportEntry,
-    Importer,
     Reject,
-    Source,
     printable,
 )
-from plaudit.errors import BadRequest, InvalidContent, InvalidParameter, Problem
+from plaudit.errors import InvalidParameter, Problem
 from plaudit.formats import files
 from plaudit.formats.import_format import ImportFormat
 from plaudit.formats.registry import FORMATS
 from plaudit.model.core import PersonRole
 from plaudit.settings import STREAM_BYTES_MAX
-from plaudit.store.engine import disk_space
-from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView
@@ -130,26 +122,19 @@ async def receive_file(request: PageRequest[ImportQuery]) -> StartedJob:
     Raises InvalidParameter, BadRequest, TooLarge, and Conflict while another import runs.
     """
     query = request.query
-    project, chosen = query.project, query.format
-    assert chosen is not None  # the parameter is required
-    refusal = chosen.project_refusal
-    if project is not None:
-        try:
-            names.check_name(project, "/project")
-        except InvalidContent as exc:
-            raise InvalidParameter(exc.message, param="project") from exc
-        if refusal is not None:
-            raise InvalidParameter(refusal, param="project")
-    options = {
-        "file": printable(query.name or ""),
-        "format": chosen.name,
-        "project": project,
-        "replace": query.replace is Replacing.yes,
-    }
+    assert query.format is not None  # the parameter is required
+    choices = ImportChoices(
+        file=printable(query.name or ""),
+        format=query.format.name,
+        project=query.project,
+        replace=query.replace is Replacing.yes,
+    )
+    check_choices(choices)
+    options = msgspec.to_builtins(choices)
     run = await job_pages.start_job(request, JobKind.import_, "receive_file", options, "uploading")
     path, reason = None, "the upload did not come to its end"
     try:
-        path = await _save_upload(request, run)
+        path = await save_upload(request.scope, request.receive, run)
     except Problem as problem:
         reason = problem.message
         raise
@@ -158,7 +143,8 @@ async def receive_file(request: PageRequest[ImportQuery]) -> StartedJob:
             state = JobState.broken if run.tracker.is_stopped else JobState.failed
             await asyncio.shield(request.services.jobs.close(run, state, reason))
     run.tracker.update(phase="storing", done=0, counts=dict.fromkeys(OUTCOMES, 0))
-    request.services.jobs.start(run, _import(request, run, path, options))
+    services, environment_id = request.services.shared, request.user.environment_id
+    services.jobs.start(run, import_file(services, run, environment_id, path, choices))
     with suppress(Problem):  # the next heartbeat stores it too
         await run.save()
     return StartedJob(job_id=run.job.job_id)
@@ -204,90 +190,6 @@ async def get_rejects(request: PageRequest[NoQuery]) -> Response:
             (b"vary", b"Cookie"),
         ],
     )
-
-
-async def _save_upload(request: PageRequest[ImportQuery], run: JobRun) -> Path:
-    """Write the body to a temporary file and return its path; deletes it on any failure."""
-    path, done, is_complete = run.scratch_path(".upload"), 0, False
-    headers = dict(request.scope["headers"])
-    run.tracker.report(total=int(headers.get(b"content-length") or 0))
-    try:
-        with private_files.open_new(path) as file:
-            async for piece in _buffered(read_pieces(request.receive, STREAM_BYTES_MAX)):
-                await asyncio.to_thread(file.write, piece)
-                done += len(piece)
-                run.tracker.report(done=done)
-        if done == 0:
-            raise BadRequest("the file is empty")
-        run.tracker.update(total=done)
-        is_complete = True
-    except OSError as exc:
-        raise disk_space.unwritable(exc, "the file cannot be kept now") from exc
-    finally:
-        if not is_complete:
-            path.unlink(missing_ok=True)
-    return path
-
-
-async def _buffered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    buffer = bytearray()
-    async for piece in pieces:
-        buffer += piece
-        if len(buffer) >= WRITE_BYTES:
-            yield bytes(buffer)
-            buffer.clear()
-    if buffer:
-        yield bytes(buffer)
-
-
-async def _import(
-    request: PageRequest[Any], run: JobRun, path: Path, options: dict[str, Any]
-) -> None:
-    tracker, environment_id, objects = (
-        run.tracker,
-        request.user.environment_id,
-        request.services.shared.objects,
-    )
-    file_name = str(options["file"])
-
-    async def work(db: Database) -> None:
-        importer = Importer(
-            db.write,
-            environment_id,
-            in_one_transaction=False,
-            project_name=options["project"],
-            replace=options["replace"],
-            on_reject=tracker.reject,
-            objects=objects,
-        )
-
-        def counts() -> dict[str, int]:
-            return {outcome: importer.summary.total(outcome) for outcome in OUTCOMES}
-
-        def entries() -> Iterator[ImportEntry]:
-            file_entries = files.entries(
-                path,
-                options["format"],
-                lambda at: tracker.report(done=at),
-                called=file_name,
-                inflated_max=request.settings.inflated_bytes_max,
-                on_lines=lambda count: tracker.report(lines=count),
-            )
-            for number, entry in enumerate(file_entries):
-                if number % ENTRIES_PER_REPORT == 0:
-                    tracker.report(counts=counts())
-                yield entry
-
-        try:
-            summary = await importer.run([Source(Path(file_name), entries)])
-            summary.require_rows()
-        finally:
-            tracker.update(counts=counts(), result=str(importer.summary))
-
-    try:
-        await run.run_in_thread(work)
-    finally:
-        path.unlink(missing_ok=True)
 
 
 PAGES = (

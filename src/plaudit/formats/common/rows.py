@@ -20,7 +20,8 @@ class Row(Struct, frozen=True, kw_only=True):
     of the row as a spreadsheet counts it in CSV, TSV and XLSX (the header is row 1), and of the row
     from 1 in Parquet. `value` is decoded JSON; cells of CSV, TSV and XLSX are texts by column.
     `key` is the name under which the row stands, where a file is one JSON object of rows. `size` is
-    about the number of bytes that it takes. `problem` replaces a value that cannot be read.
+    about the number of bytes that it takes, `depth` the number of levels that it was read from.
+    `problem` replaces a value that cannot be read.
     """
 
     file: str
@@ -28,6 +29,7 @@ class Row(Struct, frozen=True, kw_only=True):
     value: Any
     key: str | None = None
     size: int = 0
+    depth: int = 0
     problem: InvalidContent | None = None
 
 

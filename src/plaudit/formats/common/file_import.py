@@ -155,7 +155,9 @@ class FileImport:
             object_rows=self.format.object_rows,
             row_bytes_max=self.format.line_bytes_max,
             depth_max=self.format.depth_max,
+            is_json=self._reader is None,
             on_rows=self._on_rows,
+            on_remark=lambda remark: self.notes.add(f"{remark} ({Path(file.name).name})"),
         )
 
     def _entries(self) -> Iterator[ImportEntry]:

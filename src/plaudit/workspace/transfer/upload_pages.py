@@ -158,7 +158,7 @@ def _draft(rows: Sequence[Row], saved: dict[str, Any] | None) -> dict[str, Any]:
     column_roles = roles.roles_of_mapping(mapping)
     preference = mapping.get("preference")
     return {
-        "columns": samples.describe_columns(rows),
+        "columns": drafts.describe_columns(rows),
         "column_roles": column_roles or {},
         "mapping_text": "" if column_roles is not None else drafts.mapping_to_toml(mapping),
         "meanings": preference.get("values", {}) if isinstance(preference, dict) else {},

@@ -56,4 +56,5 @@ FORMAT = ImportFormat(
     detect=detect,
     specificity=100,
     object_rows=ObjectRows.never,
+    suffixes=(".jsonl", ".json", ".ndjson"),
 )

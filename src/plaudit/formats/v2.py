@@ -55,4 +55,5 @@ FORMAT = ImportFormat(
     detect=detect,
     specificity=95,
     object_rows=ObjectRows.never,
+    suffixes=(".jsonl", ".json", ".ndjson"),
 )

@@ -120,36 +120,28 @@ class PandalmReader(FormatReader):
     def _judged(
         self, row: Row, verdicts: dict[str, int], sources: list[str]
     ) -> list[dict[str, Any]]:
-        """Annotations of the turn: the votes, and the verdict of the majority.
+        """Annotations of the turn: the verdict of the majority with all votes, and its scale.
 
-        The votes of all stand at `selected_model_id`, also where a tie leaves that without value.
+        A tie is the `preference`; where nothing has a majority, `selected_model_id` has no value.
         """
         if not verdicts:
             return []
         result = plurality([Ballot(verdict) for verdict in verdicts.values()])
         majority: int | None = result.ballot.value if result.is_resolved else None
-        if majority is None:
-            self.notes.add(NO_MAJORITY, row)
         named = (TIE, *sources)
         votes = [vote(person, named[verdict]) for person, verdict in verdicts.items()]
-        annotations = [
-            annotation(
-                "selected_model_id", "category", named[majority] if majority else None, votes=votes
-            )
-        ]
-        if majority == 0:
-            annotations.append(annotation("preference", "category", TIE, possible_values=[TIE]))
-        if majority is not None:
-            annotations.append(
-                annotation(
-                    _PREFERENCE.key,
-                    _PREFERENCE.type,
-                    _LIKERT[majority],
-                    possible_values=_PREFERENCE.possible_values,
-                    labels=_PREFERENCE.labels,
-                )
-            )
-        return annotations
+        if majority is None:
+            self.notes.add(NO_MAJORITY, row)
+            return [annotation("selected_model_id", "category", None, votes=votes)]
+        scale = annotation(
+            _PREFERENCE.key,
+            _PREFERENCE.type,
+            _LIKERT[majority],
+            possible_values=_PREFERENCE.possible_values,
+            labels=_PREFERENCE.labels,
+        )
+        key = "preference" if named[majority] == TIE else "selected_model_id"
+        return [annotation(key, "category", named[majority], votes=votes), scale]
 
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:

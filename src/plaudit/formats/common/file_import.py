@@ -104,6 +104,7 @@ class FileImport:
         """
         reader = self._reader
         if reader is None:
+            self.form = self.format.form
             return
         if reader.groups_rows:
             self._store = RowStore()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from plaudit.formats import archive, oasst, trl, v2
+from plaudit.formats import archive, messages, oasst, openai, sharegpt, trl, v2
 from plaudit.formats.import_format import ImportFormat
 
 FORMATS: Mapping[str, ImportFormat] = {
-    module.FORMAT.name: module.FORMAT for module in (archive, v2, oasst, trl)
+    module.FORMAT.name: module.FORMAT
+    for module in (archive, v2, oasst, openai, sharegpt, trl, messages)
 }
 
 if TYPE_CHECKING:

@@ -64,11 +64,7 @@ _TRANSCRIPT = "\n\nHuman:"
 def kind_of(value: Mapping[str, Any]) -> Kind | None:
     """Type of a row by its members; None for a row of another shape."""
     return next(
-        (
-            kind
-            for kind, names in _NEEDED.items()
-            if all(name in value for name in names)
-        ),
+        (kind for kind, names in _NEEDED.items() if all(name in value for name in names)),
         None,
     )
 
@@ -159,7 +155,13 @@ def _read_answer(members: RowMembers, kind: Kind) -> ImportedTask:
         return task
     answer = read_side(members, members.value["completion"], "/completion")
     label = read_label(members, "label") if kind is Kind.label else None
-    return answer_task(members, [*said, *answer], used=used | {"completion", "label"}, label=label)
+    return answer_task(
+        members,
+        [*said, *answer],
+        used=used | {"completion", "label"},
+        label=label,
+        pointer="/completion",
+    )
 
 
 def _read_steps(members: RowMembers) -> ImportedTask:

@@ -34,6 +34,7 @@ NO_PROMPT = "no_prompt"
 WITHOUT_PROMPT = "a row has no prompt; its responses are kept without one, and flagged"
 EQUAL_RESPONSES = "both responses of a pair are equal; they are kept, with the verdict"
 APART = "conversations of a pair differ before their last message; the ends are kept as pieces"
+WITHOUT_LABEL = "a label is null; the answer is kept without one"
 PROMPT_APART = "a prompt is not part of the conversations beside it; it is kept in the metadata"
 
 _MIDPOINT = 4
@@ -214,16 +215,19 @@ def answer_task(
     *,
     used: Collection[str],
     label: bool | None = None,
+    pointer: str = "",
 ) -> ImportedTask:
     """Return the task of a conversation that ends with an answer, acceptable or not.
 
     Without an answer it is open work.
     """
     if not said:
-        raise InvalidContent("a conversation has one message or more")
+        raise InvalidContent("a conversation has one message or more", pointer=pointer)
     if said[-1].role != "assistant":
         if label is not None:
-            raise InvalidContent("a label belongs to a conversation that ends with an answer")
+            raise InvalidContent(
+                "a label belongs to a conversation that ends with an answer", pointer=pointer
+            )
         task = as_task(members, as_dialogue(members, said, ()), used)
         task.is_judged = False
         return task
@@ -259,9 +263,16 @@ def score(key: str, value: float) -> dict[str, Any]:
     return annotation(key, "rubric_rating", {"score": value})
 
 
-def read_label(members: RowMembers, name: str) -> bool:
-    """Return a label: true or false, 1 or 0, also as a text. Raises InvalidContent."""
-    return as_label(members.value.get(name), pointer_of(name))
+def read_label(members: RowMembers, name: str) -> bool | None:
+    """Return a label: true or false, 1 or 0, also as a text. Raises InvalidContent.
+
+    Null is no label, with a remark.
+    """
+    value = members.value.get(name)
+    if value in (None, "") and not members.is_strict:
+        members.remark(WITHOUT_LABEL)
+        return None
+    return as_label(value, pointer_of(name))
 
 
 def as_label(value: Any, pointer: str) -> bool:

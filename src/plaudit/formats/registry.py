@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from plaudit.formats import archive, messages, oasst, openai, sharegpt, trl, v2
+from plaudit.formats import (
+    archive,
+    helpsteer,
+    messages,
+    oasst,
+    openai,
+    sharegpt,
+    trl,
+    ultrafeedback,
+    v2,
+)
 from plaudit.formats.import_format import ImportFormat
 
 FORMATS: Mapping[str, ImportFormat] = {
     module.FORMAT.name: module.FORMAT
-    for module in (archive, v2, oasst, openai, sharegpt, trl, messages)
+    for module in (archive, v2, oasst, helpsteer, ultrafeedback, openai, sharegpt, trl, messages)
 }
 
 if TYPE_CHECKING:

@@ -68,6 +68,12 @@ class Kind(StrEnum):
     """A prompt alone, which is open work."""
     steps = "steps"
     """An answer in steps, each right or wrong."""
+    edit = "edit"
+    """An answer with a better version of it."""
+    feedback = "feedback"
+    """Responses with remarks alone."""
+    ratings = "ratings"
+    """Responses with ratings of their own; the format asks for them itself."""
 
 
 class Side(Struct, kw_only=True):
@@ -85,7 +91,7 @@ class JudgedReader(FormatReader):
 
     def __init__(self, options: ImportOptions, notes: ImportNotes) -> None:
         super().__init__(options, notes)
-        self._kinds: set[Kind] = set()
+        self.kinds: set[Kind] = set()
         self._margins = _Margins()
 
     def kind(self, value: dict[str, Any]) -> Kind | None:
@@ -96,12 +102,12 @@ class JudgedReader(FormatReader):
         """Learn the kind of a row, and how margins are written."""
         kind = self.kind(row.value) if isinstance(row.value, dict) else None
         if kind is not None:
-            self._kinds.add(kind)
+            self.kinds.add(kind)
             self._margins.observe(row.value.get("margin"))
 
     def form(self) -> Form | None:
         """Form with the questions of every kind that was seen; None if none was."""
-        return form_of_kinds(self._kinds)
+        return form_of_kinds(self.kinds)
 
     def steps_of(self, value: dict[str, Any]) -> int | None:
         """Strength of a row's verdict, 1 to 3, by its margin; None where that says nothing."""
@@ -143,12 +149,17 @@ def form_of_kinds(kinds: Collection[Kind]) -> Form | None:
     if Kind.label in kinds or Kind.answer in kinds:
         fields.append(acceptable_field())
     if fields:
-        fields.append(_RANKING["rewrite"])
+        fields.append(rewrite_field())
     if Kind.steps in kinds:
         fields += PRESETS["Process Supervision"].fields
     if Kind.prompt in kinds:
         fields += PRESETS["SFT"].fields
     return Form(fields=fields) if fields else None
+
+
+def rewrite_field() -> Field:
+    """Return the question for a better version of a response."""
+    return _RANKING["rewrite"]
 
 
 def acceptable_field() -> Field:
@@ -253,7 +264,7 @@ def as_task(members: RowMembers, dialogue: Dialogue, used: Collection[str]) -> I
     )
 
 
-def likert(value: int, **more: Any) -> dict[str, Any]:
+def likert(value: int | None, **more: Any) -> dict[str, Any]:
     """Return a preference from 1, the first response is much better, to 7."""
     return annotation("likert_value", "integer", value, possible_values=LIKERT, **more)
 

@@ -1,0 +1,1 @@
+"""Containers that rows come in, told by their content."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from plaudit.formats import archive, oasst, v2
+from plaudit.formats import archive, oasst, table, v2
 from plaudit.formats.import_format import ImportFormat
 
 FORMATS: Mapping[str, ImportFormat] = {
-    module.FORMAT.name: module.FORMAT for module in (archive, v2, oasst)
+    module.FORMAT.name: module.FORMAT for module in (archive, v2, oasst, table)
 }
 
 if TYPE_CHECKING:

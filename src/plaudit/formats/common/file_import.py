@@ -7,6 +7,7 @@ or the form depends on their values. The rows are then kept on disk, so memory s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from plaudit.formats.common.task_ids import TaskIds
 from plaudit.formats.containers.reading import read_rows
 from plaudit.formats.import_format import FormatReader, ImportFormat, ImportOptions
 from plaudit.settings import INFLATED_BYTES_MAX
+
+ROWS_CHECKED = 50
+"""Rows of each file that are looked at for the columns that a reader needs."""
 
 ITEM_ID = "item_id"
 """Member of a task's metadata with the set's own id of it."""
@@ -97,6 +101,8 @@ class FileImport:
         reader = self._reader
         if reader is None:
             return
+        for file in self._files:
+            reader.check_columns(list(islice(self._rows_of(file, 0), ROWS_CHECKED)))
         if reader.groups_rows:
             self._store = RowStore()
         if reader.groups_rows or reader.needs_first_pass:
@@ -141,8 +147,13 @@ class FileImport:
             before += file.size
 
     def _rows(self) -> Iterator[Row]:
+        assert self._reader is not None
         for file, before in self._with_offsets():
-            yield from self._rows_of(file, before)
+            for row in self._rows_of(file, before):
+                if row.problem is None:
+                    yield from self._reader.expand(row)
+                else:
+                    yield row
 
     def _rows_of(self, file: InputFile, before: int) -> Iterator[Row]:
         return read_rows(

@@ -40,6 +40,9 @@ PAIRED_MAX = 16
 """Responses of which every pair is judged."""
 SCALE_VALUES_MAX = 201
 TIMES_MAX = 1_000_000
+UNDECIDED = "?"
+"""Value in a draft that a person is to replace."""
+
 NAMES_REFUSED = ("chosen", "rejected")
 """Parts of a response's name that would give away who won."""
 
@@ -56,6 +59,8 @@ def read_mapping(decoded: Any) -> TableMapping:
     mapping: TableMapping = convert(decoded, TableMapping)
     _check_texts(mapping)
     for column, pointer in columns_of(mapping):
+        if column == UNDECIDED:
+            raise InvalidContent("fill in a column in place of '?'", pointer=pointer)
         with_pointer(pointer, parse_path, column)
     _check_whole(mapping)
     for number, response in enumerate(mapping.responses or ()):
@@ -236,6 +241,8 @@ def _check_rating(rating: Rating) -> None:
     _check_one_of(given, ("column", "columns"))
     _check_judges(rating)
     if rating.values is not None:
+        if UNDECIDED in rating.values.values():
+            raise InvalidContent("fill in what the value means in place of '?'")
         if rating.times is not None:
             raise InvalidContent("a rating has 'values' or 'times', not both")
         if not 0 < len(rating.values) <= VALUES_MAX:
@@ -336,6 +343,8 @@ def _check_scale(scale: list[int], count: int, is_paired: bool) -> None:
 
 
 def _check_verdict(word: Value, scale: list[int] | None, count: int) -> None:
+    if word == UNDECIDED:
+        raise InvalidContent("fill in what the value means in place of '?'")
     if isinstance(word, bool | float) or word == "":
         raise InvalidContent("a verdict is a word, the name of a response, or a number on a scale")
     if isinstance(word, int):

@@ -25,8 +25,8 @@ from plaudit.formats.table.mapping_checks import columns_of, read_mapping
 from plaudit.formats.table.paths import MISSING
 from plaudit.formats.table.row_reading import RowReader, read_name
 from plaudit.formats.table.table_form import form_of_table
-from plaudit.formats.table.unread_columns import COLUMNS_NAMED_MAX, UnreadColumns
 from plaudit.formats.table.table_row import Columns, TableRow, is_blank, value_key
+from plaudit.formats.table.unread_columns import COLUMNS_NAMED_MAX, UnreadColumns
 
 NO_MAPPING = (
     "a table needs a mapping that says which column is what: --mapping FILE, or --prompt COL"

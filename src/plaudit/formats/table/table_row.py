@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -55,7 +56,7 @@ class TableRow(RowMembers):
     def look_up(self, column: str) -> tuple[Any, str]:
         """Return the value of a column, or MISSING or UNKNOWN, and its JSON pointer."""
         if column == FILE_NAME:
-            return self.row.file, ""
+            return PurePath(self.row.file).name, ""
         if column == ROW_NUMBER:
             return self.row.number, ""
         return self._paths.get(column, self._columns.steps(column))

@@ -69,7 +69,7 @@ def _members_of(value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, str):
         try:
             value = json_guard.check(value.encode())
-        except Exception:  # noqa: BLE001
+        except Exception:
             return ()
     if isinstance(value, Mapping):
         return value.items()

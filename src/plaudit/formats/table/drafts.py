@@ -1,0 +1,202 @@
+"""Draft of a mapping for a table of unknown columns, for a person to correct.
+
+Prompts, responses and models are proposed by the names of columns. What a verdict's values mean is
+never guessed: they are listed, each with "?", which a mapping is refused for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from plaudit.formats.common.rows import Row
+from plaudit.formats.table.columns_seen import ColumnSeen, describe_columns
+from plaudit.formats.table.mapping_checks import RESPONSES_MAX, UNDECIDED
+from plaudit.formats.table.toml_text import mapping_to_toml
+
+_PROMPTS = ("prompt", "instruction", "question", "query", "user_prompt", "user", "message", "input")
+_RESPONSE = re.compile(
+    r"(?i)(?:model[ _-]?)?(response|answer|output|completion|prediction|generation|reply|candidate"
+    r"|summary|chosen|rejected)(?:[ _-]?text)?[ _-]?([0-9]{1,2}|[a-h]|left|right)?"
+)
+_MODEL = re.compile(
+    r"(?i)(?:model|generator|system|source)(?:[ _-]?(?:name|id))?"
+    r"[ _-]?([0-9]{1,2}|[a-h]|left|right)?"
+)
+_VERDICTS = re.compile(
+    r"(?i)(human_?)?(label|preference|preferred|winner|choice|verdict|vote|better|judg(e)?ment)"
+)
+_PEOPLE = re.compile(r"(?i)(annotator|contributor|worker|rater|judge|labeler)([ _-]?id)?")
+_IDS = re.compile(r"(?i)(id|idx|index|uid|uuid|(task|question|prompt|item|example|row)_?id)")
+_RATING = re.compile(
+    r"(?i).*(score|rating|rated|helpful|correct|quality|overall|fluen|relevan|label|safe|toxic).*"
+)
+_METADATA_MAX = 40
+
+
+def draft_toml(rows: Sequence[Row]) -> str:
+    """Draft of a mapping as TOML, with the columns and their samples as comments."""
+    decoded, comments = draft_mapping(rows)
+    return mapping_to_toml(decoded, comments)
+
+
+def draft_mapping(rows: Sequence[Row]) -> tuple[dict[str, Any], list[str]]:
+    """Return a decoded mapping to correct, and comments on what is to be filled in."""
+    columns = describe_columns(rows)
+    draft = _Draft(columns)
+    comments = ["Columns, with samples:", *(f"  {column}" for column in columns)]
+    return draft.decoded(), [*comments, *draft.comments]
+
+
+class _Draft:
+    """A draft in the making: columns that have found a use are no longer proposed for another."""
+
+    def __init__(self, columns: Sequence[ColumnSeen]) -> None:
+        self.comments: list[str] = []
+        self._columns = columns
+        self._used: set[str] = set()
+
+    def decoded(self) -> dict[str, Any]:
+        responses = self._responses()
+        prompt = self._prompt()
+        context = self._first(column for column in self._free() if column.kind == "messages")
+        preference = self._preference(len(responses))
+        contributor = self._first(self._named(_PEOPLE))
+        decoded: dict[str, Any] = {}
+        key = self._first(column for column in self._named(_IDS) if column.is_unique)
+        repeated = self._first(
+            column for column in self._named(_IDS) if not column.is_unique and column.samples
+        )
+        if repeated is not None:
+            decoded["item"] = [repeated]
+        elif len(responses) == 1 and prompt:
+            decoded["item"] = list(prompt)
+        if prompt:
+            decoded["prompt"] = prompt[0] if len(prompt) == 1 else prompt
+        elif context is None:
+            decoded["prompt"] = UNDECIDED
+            self.comments.append("No column looks like a prompt: fill in which one is.")
+        decoded |= {
+            name: column
+            for name, column in (("context", context), ("id", key), ("contributor", contributor))
+            if column is not None
+        }
+        ratings = self._ratings(responses)
+        metadata = [column.name for column in self._free() if column.kind != "empty"]
+        if metadata:
+            decoded["metadata"] = metadata[:_METADATA_MAX]
+        if responses:
+            decoded["responses"] = responses
+        if not ratings and preference is None:
+            self.comments.append("No column looks like a judgment: add ratings or a preference.")
+        if preference is not None:
+            decoded["preference"] = preference
+        return decoded
+
+    def _free(self) -> list[ColumnSeen]:
+        return [column for column in self._columns if column.name not in self._used]
+
+    def _named(self, pattern: re.Pattern[str]) -> list[ColumnSeen]:
+        return [
+            column
+            for column in self._free()
+            if pattern.fullmatch(_last_step(column.name)) and column.kind not in ("list", "object")
+        ]
+
+    def _first(self, columns: Iterable[ColumnSeen]) -> str | None:
+        name = next((column.name for column in columns), None)
+        if name is not None:
+            self._used.add(name)
+        return name
+
+    def _prompt(self) -> list[str]:
+        by_name = {_last_step(column.name).lower(): column for column in reversed(self._free())}
+        for word in _PROMPTS:
+            found = by_name.get(word)
+            if found is None or found.kind not in ("text", "mixed", "number"):
+                continue
+            also = by_name.get("input") if word == "instruction" else None
+            prompt = [column.name for column in (found, also) if column is not None]
+            self._used.update(prompt)
+            return prompt
+        return []
+
+    def _responses(self) -> list[dict[str, Any]]:
+        texts = [
+            column
+            for column in self._named(_RESPONSE)
+            if column.kind in ("text", "mixed") and column.values != ["first", "second"]
+        ]
+        models = {
+            (match[1] or "").lower(): column.name
+            for column in self._named(_MODEL)
+            if (match := _MODEL.fullmatch(_last_step(column.name))) and column.kind == "text"
+        }
+        responses = []
+        for column in texts[:RESPONSES_MAX]:
+            match = _RESPONSE.fullmatch(_last_step(column.name))
+            assert match is not None
+            response = {"text": column.name}
+            model = models.get((match[2] or "").lower())
+            if model is not None and model not in self._used:
+                response["model"] = model
+                self._used.add(model)
+            self._used.add(column.name)
+            responses.append(response)
+        if not responses:
+            longest = max(self._long_texts(), key=lambda column: column.chars, default=None)
+            if longest is not None:
+                self._used.add(longest.name)
+                responses.append({"text": longest.name})
+        if any(word in response["text"].lower() for response in responses for word in _TELLING):
+            self.comments.append(
+                "The names of two columns say who won: --format trl reads them as a preference."
+            )
+        return responses
+
+    def _long_texts(self) -> list[ColumnSeen]:
+        return [
+            column
+            for column in self._free()
+            if column.kind == "text"
+            and column.chars > 60
+            and _last_step(column.name).lower() not in _PROMPTS
+        ]
+
+    def _preference(self, count: int) -> dict[str, Any] | None:
+        if count < 2:
+            return None
+        column = next((one for one in self._named(_VERDICTS) if one.values is not None), None)
+        if column is None:
+            return None
+        self._used.add(column.name)
+        self.comments.append(
+            f"What the values of {column.name!r} mean is for you to say: first, second, tie,"
+            " all_bad, none, or the name of a response."
+        )
+        return {
+            "column": column.name,
+            "values": dict.fromkeys(column.values or (), UNDECIDED),
+        }
+
+    def _ratings(self, responses: list[dict[str, Any]]) -> bool:
+        if len(responses) != 1:
+            return False
+        found = [
+            column
+            for column in self._free()
+            if column.values is not None and _RATING.fullmatch(_last_step(column.name))
+        ]
+        for column in found:
+            self._used.add(column.name)
+            key = re.sub(r"\W+", "_", _last_step(column.name)).strip("_") or "rating"
+            responses[0].setdefault("ratings", {})[key] = column.name
+        return bool(found)
+
+
+_TELLING = ("chosen", "rejected")
+
+
+def _last_step(name: str) -> str:
+    return name.rpartition(".")[2].strip('"')

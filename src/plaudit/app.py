@@ -83,7 +83,7 @@ from plaudit.workspace.projects import (
     task_pages,
 )
 from plaudit.workspace.review import review_calls, review_pages
-from plaudit.workspace.transfer import archive_pages, delivery_pages, import_pages
+from plaudit.workspace.transfer import archive_pages, delivery_pages, import_pages, upload_pages
 from plaudit.workspace.webhooks import (
     endpoint_pages,
     message_pages,
@@ -125,6 +125,7 @@ def all_pages() -> tuple[Page, ...]:
             message_pages,
             endpoint_pages,
             import_pages,
+            upload_pages,
             archive_pages,
             delivery_pages,
         ),
@@ -161,7 +162,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         meter.stop()
         stopping = [
             workspace.render_pool.stop(),
-            workspace.jobs.stop(STOP_S),
+            services.jobs.stop(STOP_S),
             workspace.session_activity.stop(),
         ]
         if worker is not None:

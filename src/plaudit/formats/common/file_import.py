@@ -21,7 +21,12 @@ from plaudit.formats.common.row_store import RowStore, digest
 from plaudit.formats.common.rows import ImportNotes, Row, RowProblem
 from plaudit.formats.common.task_ids import TaskIds
 from plaudit.formats.containers.reading import read_rows
-from plaudit.formats.import_format import FormatReader, ImportFormat, ImportOptions
+from plaudit.formats.import_format import (
+    FormatEntry,
+    FormatReader,
+    ImportFormat,
+    ImportOptions,
+)
 from plaudit.settings import INFLATED_BYTES_MAX
 
 ROWS_CHECKED = 50
@@ -55,6 +60,7 @@ class TaskUse(Struct, frozen=True, kw_only=True):
 class FileImport:
     """One import of files. `prepare`, then `sources`, which may be asked for again; then `close`.
 
+    `rows` are taken instead of those of the files, if given: the first ones, for a preview.
     `on_progress` is told the number of bytes read of all files, in each of `passes`.
     """
 
@@ -66,6 +72,7 @@ class FileImport:
         *,
         project_name: str | None = None,
         use: TaskUse | None = None,
+        rows: Sequence[Row] | None = None,
         inflated_max: int | None = INFLATED_BYTES_MAX,
         on_progress: Callable[[int], None] = lambda at: None,
         on_rows: Callable[[int], None] = lambda count: None,
@@ -74,6 +81,7 @@ class FileImport:
         self.format = chosen
         self.form: Form | None = None
         self._files = files
+        self._given_rows = rows
         self._use = use or TaskUse()
         self._project_name = project_name or ""
         self._inflated_max = inflated_max
@@ -101,8 +109,8 @@ class FileImport:
         reader = self._reader
         if reader is None:
             return
-        for file in self._files:
-            reader.check_columns(list(islice(self._rows_of(file, 0), ROWS_CHECKED)))
+        for rows in self._first_rows():
+            reader.check_columns(rows)
         if reader.groups_rows:
             self._store = RowStore()
         if reader.groups_rows or reader.needs_first_pass:
@@ -126,11 +134,6 @@ class FileImport:
     def sources(self) -> list[Source]:
         """Return the sources of a run of the importer; remarks are counted from the start."""
         self.notes.restart()
-        if self._reader is None:
-            return [
-                Source(Path(file.name), lambda file=file, before=before: self._values(file, before))
-                for file, before in self._with_offsets()
-            ]
         first = self._files[0].name if self._files else ""
         return [Source(Path(first), self._entries)]
 
@@ -140,20 +143,39 @@ class FileImport:
             self._store.close()
             self._store = None
 
-    def _with_offsets(self) -> Iterator[tuple[InputFile, int]]:
-        before = 0
+    def _first_rows(self) -> Iterator[Sequence[Row]]:
+        """First rows of each file, as they stand there."""
+        if self._given_rows is not None:
+            yield self._given_rows[:ROWS_CHECKED]
+            return
         for file in self._files:
-            yield file, before
-            before += file.size
+            rows = read_rows(
+                file.path,
+                file.name,
+                inflated_max=self._inflated_max,
+                object_rows=self.format.object_rows,
+                row_bytes_max=self.format.line_bytes_max,
+                depth_max=self.format.depth_max,
+                is_json=self._reader is None,
+            )
+            yield list(islice(rows, ROWS_CHECKED))
 
     def _rows(self) -> Iterator[Row]:
-        assert self._reader is not None
-        for file, before in self._with_offsets():
-            for row in self._rows_of(file, before):
-                if row.problem is None:
-                    yield from self._reader.expand(row)
-                else:
-                    yield row
+        """Rows of the files, and of a reader's format those that they stand for."""
+        for row in self._rows_of_files():
+            if self._reader is None or row.problem is not None:
+                yield row
+            else:
+                yield from self._reader.expand(row)
+
+    def _rows_of_files(self) -> Iterator[Row]:
+        if self._given_rows is not None:
+            yield from self._given_rows
+            return
+        before = 0
+        for file in self._files:
+            yield from self._rows_of(file, before)
+            before += file.size
 
     def _rows_of(self, file: InputFile, before: int) -> Iterator[Row]:
         return read_rows(
@@ -164,35 +186,41 @@ class FileImport:
             object_rows=self.format.object_rows,
             row_bytes_max=self.format.line_bytes_max,
             depth_max=self.format.depth_max,
+            is_json=self._reader is None,
             on_rows=self._on_rows,
+            on_remark=lambda remark: self.notes.add(f"{remark} ({Path(file.name).name})"),
         )
 
-    def _values(self, file: InputFile, before: int) -> Iterator[ImportEntry]:
+    def _entries(self) -> Iterator[ImportEntry]:
+        if self._reader is not None:
+            return self._tasks(self._reader)
+        assert self.format.read is not None
+        return self._values(self.format.read)
+
+    def _values(self, read: Callable[[Any], Iterator[FormatEntry]]) -> Iterator[ImportEntry]:
         """Entries of a format that carries v2 values itself."""
-        read = self.format.read
-        assert read is not None
-        for row in self._rows_of(file, before):
-            if row.problem is not None:
-                yield _refusal(row, row.problem)
-                continue
+        check_depth = self.format.check_depth
+        for row in self._rows():
             try:
+                if row.problem is not None:
+                    raise row.problem
                 for kind, value, pointer in read(row.value):
-                    if self.format.check_depth is not None:
-                        self.format.check_depth(kind, row.depth)
-                    yield ImportEntry(kind, value, row.number, pointer, size=row.size)
+                    if check_depth is not None:
+                        check_depth(kind, row.depth)
+                    yield ImportEntry(
+                        kind, value, row.number, pointer, size=row.size, file=_name_of(row)
+                    )
             except InvalidContent as problem:
                 yield _refusal(row, problem)
 
-    def _entries(self) -> Iterator[ImportEntry]:
+    def _tasks(self, reader: FormatReader) -> Iterator[ImportEntry]:
         """Entries of a format whose rows become tasks."""
-        reader = self._reader
-        assert reader is not None
         task_ids = TaskIds(self.format.name, self._project_name, self.notes)
         try:
             for row, problem in self._first_problems:
                 yield _refusal(row, problem)
             for rows in self._items():
-                yield from self._entries_of(reader, task_ids, rows)
+                yield from self._tasks_of(reader, task_ids, rows)
         finally:
             task_ids.close()
 
@@ -201,7 +229,7 @@ class FileImport:
             return self._store.items()
         return ([row] for row in self._rows())
 
-    def _entries_of(
+    def _tasks_of(
         self, reader: FormatReader, task_ids: TaskIds, rows: Sequence[Row]
     ) -> Iterator[ImportEntry]:
         first = rows[0]

@@ -24,6 +24,7 @@ _MODEL = re.compile(
     r"(?i)(?:model|generator|system|source)(?:[ _-]?(?:name|id))?"
     r"[ _-]?([0-9]{1,2}|[a-h]|left|right)?"
 )
+_NUMBERED = re.compile(r"(?i)(.*?)[ _-]?([0-9]{1,2}|(?<![a-z])[a-h]|left|right)")
 _VERDICTS = re.compile(
     r"(?i)(human_?)?(label|preference|preferred|winner|choice|verdict|vote|better|judg(e)?ment)"
 )
@@ -35,18 +36,25 @@ _RATING = re.compile(
 _METADATA_MAX = 40
 
 
+__all__ = ["describe_columns", "draft_mapping", "draft_toml", "mapping_to_toml"]
+
+
 def draft_toml(rows: Sequence[Row]) -> str:
-    """Draft of a mapping as TOML, with the columns and their samples as comments."""
-    decoded, comments = draft_mapping(rows)
+    """Draft of a mapping as TOML: columns and samples as comments, "?" for what is to be said."""
+    columns = describe_columns(rows)
+    draft = _Draft(columns)
+    decoded = draft.decoded()
+    verdict = decoded.get("preference", {}).get("column")
+    for column in columns:
+        if column.name == verdict:
+            decoded["preference"]["values"] = dict.fromkeys(column.values or (), UNDECIDED)
+    comments = ["Columns, with samples:", *(f"  {column}" for column in columns), *draft.comments]
     return mapping_to_toml(decoded, comments)
 
 
-def draft_mapping(rows: Sequence[Row]) -> tuple[dict[str, Any], list[str]]:
-    """Return a decoded mapping to correct, and comments on what is to be filled in."""
-    columns = describe_columns(rows)
-    draft = _Draft(columns)
-    comments = ["Columns, with samples:", *(f"  {column}" for column in columns)]
-    return draft.decoded(), [*comments, *draft.comments]
+def draft_mapping(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return a decoded mapping to correct; the values of a preference have no meaning yet."""
+    return _Draft(describe_columns(rows)).decoded()
 
 
 class _Draft:
@@ -70,7 +78,9 @@ class _Draft:
         )
         if repeated is not None:
             decoded["item"] = [repeated]
-        elif len(responses) == 1 and prompt:
+        elif len(responses) == 1 and any(
+            column.name in prompt and not column.is_unique for column in self._columns
+        ):
             decoded["item"] = list(prompt)
         if prompt:
             decoded["prompt"] = prompt[0] if len(prompt) == 1 else prompt
@@ -123,11 +133,8 @@ class _Draft:
         return []
 
     def _responses(self) -> list[dict[str, Any]]:
-        texts = [
-            column
-            for column in self._named(_RESPONSE)
-            if column.kind in ("text", "mixed") and column.values != ["first", "second"]
-        ]
+        texts = [column for column in self._named(_RESPONSE) if column.kind in ("text", "mixed")]
+        texts = texts or self._siblings()
         models = {
             (match[1] or "").lower(): column.name
             for column in self._named(_MODEL)
@@ -135,10 +142,9 @@ class _Draft:
         }
         responses = []
         for column in texts[:RESPONSES_MAX]:
-            match = _RESPONSE.fullmatch(_last_step(column.name))
-            assert match is not None
-            response = {"text": column.name}
-            model = models.get((match[2] or "").lower())
+            response: dict[str, Any] = {"text": column.name}
+            match = _NUMBERED.fullmatch(_last_step(column.name))
+            model = models.get((match[2] if match else "").lower())
             if model is not None and model not in self._used:
                 response["model"] = model
                 self._used.add(model)
@@ -154,6 +160,16 @@ class _Draft:
                 "The names of two columns say who won: --format trl reads them as a preference."
             )
         return responses
+
+    def _siblings(self) -> list[ColumnSeen]:
+        """Columns of texts whose names differ in a last number or letter alone: `a` and `b`."""
+        families: dict[str, list[ColumnSeen]] = {}
+        for column in self._free():
+            match = _NUMBERED.fullmatch(_last_step(column.name))
+            is_model = _MODEL.fullmatch(_last_step(column.name)) is not None
+            if match and not is_model and column.kind in ("text", "mixed"):
+                families.setdefault(match[1].lower(), []).append(column)
+        return next((family for family in families.values() if len(family) > 1), [])
 
     def _long_texts(self) -> list[ColumnSeen]:
         return [
@@ -175,10 +191,7 @@ class _Draft:
             f"What the values of {column.name!r} mean is for you to say: first, second, tie,"
             " all_bad, none, or the name of a response."
         )
-        return {
-            "column": column.name,
-            "values": dict.fromkeys(column.values or (), UNDECIDED),
-        }
+        return {"column": column.name, "values": {}}
 
     def _ratings(self, responses: list[dict[str, Any]]) -> bool:
         if len(responses) != 1:
@@ -190,8 +203,7 @@ class _Draft:
         ]
         for column in found:
             self._used.add(column.name)
-            key = re.sub(r"\W+", "_", _last_step(column.name)).strip("_") or "rating"
-            responses[0].setdefault("ratings", {})[key] = column.name
+            responses[0].setdefault("ratings", {})[column.name] = column.name
         return bool(found)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit import clock
+from plaudit.api.http.job_runner import JobRun
 from plaudit.core.common import audit
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
-from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import PageRequest
 
 LISTED_MAX = 10

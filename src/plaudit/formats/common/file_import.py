@@ -152,6 +152,7 @@ class FileImport:
             rows = read_rows(
                 file.path,
                 file.name,
+                on_progress=lambda at: None,
                 inflated_max=self._inflated_max,
                 object_rows=self.format.object_rows,
                 row_bytes_max=self.format.line_bytes_max,

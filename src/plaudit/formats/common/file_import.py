@@ -108,6 +108,7 @@ class FileImport:
         """
         reader = self._reader
         if reader is None:
+            self.form = self.format.form
             return
         for rows in self._first_rows():
             reader.check_columns(rows)

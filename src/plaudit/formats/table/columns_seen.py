@@ -25,13 +25,13 @@ class ColumnSeen(Struct, frozen=True):
     """A column as the first rows show it.
 
     `kind` is `text`, `number`, `true or false`, `messages`, `list`, `object`, `empty` or `mixed`;
-    `values` are all that were seen, if they are few. `chars` is the mean length of its texts.
+    `values` are all that were seen if they are few, else empty. `chars` is the mean length of its texts.
     """
 
     name: str
     kind: str
     samples: list[str]
-    values: list[str] | None
+    values: list[str]
     chars: int
     is_unique: bool
 
@@ -75,7 +75,7 @@ def _described(name: str, cells: list[Any]) -> ColumnSeen:
         name=name,
         kind=kind,
         samples=list(samples)[:SAMPLES_MAX],
-        values=distinct if is_few and is_short else None,
+        values=distinct if is_few and is_short else [],
         chars=sum(map(len, keys)) // max(1, len(keys)),
         is_unique=bool(filled) and len(distinct) == len(cells) and kind in ("text", "number"),
     )

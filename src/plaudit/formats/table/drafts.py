@@ -47,7 +47,7 @@ def draft_toml(rows: Sequence[Row]) -> str:
     verdict = decoded.get("preference", {}).get("column")
     for column in columns:
         if column.name == verdict:
-            decoded["preference"]["values"] = dict.fromkeys(column.values or (), UNDECIDED)
+            decoded["preference"]["values"] = dict.fromkeys(column.values, UNDECIDED)
     comments = ["Columns, with samples:", *(f"  {column}" for column in columns), *draft.comments]
     return mapping_to_toml(decoded, comments)
 
@@ -183,7 +183,7 @@ class _Draft:
     def _preference(self, count: int) -> dict[str, Any] | None:
         if count < 2:
             return None
-        column = next((one for one in self._named(_VERDICTS) if one.values is not None), None)
+        column = next((one for one in self._named(_VERDICTS) if one.values), None)
         if column is None:
             return None
         self._used.add(column.name)
@@ -199,7 +199,7 @@ class _Draft:
         found = [
             column
             for column in self._free()
-            if column.values is not None and _RATING.fullmatch(_last_step(column.name))
+            if column.values and _RATING.fullmatch(_last_step(column.name))
         ]
         for column in found:
             self._used.add(column.name)

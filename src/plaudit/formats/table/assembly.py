@@ -10,10 +10,15 @@ import msgspec
 from plaudit import clock
 from plaudit.errors import InvalidContent
 from plaudit.formats.common import imported_task
+from plaudit.formats.common.conversations import (
+    Response,
+    Utterance,
+    as_dialogue,
+    read_messages,
+)
 from plaudit.formats.common.imported_task import ImportedTask, annotation
 from plaudit.formats.common.rows import RowProblem
 from plaudit.formats.table.comparison import compare
-from plaudit.formats.table.conversation import read_context, split_turns
 from plaudit.formats.table.item import Item, ItemResponse
 from plaudit.formats.table.judgments import Topic, scale_of
 from plaudit.formats.table.mapping import TableMapping
@@ -52,58 +57,51 @@ class TaskBuilder:
     def build(self, rows: Sequence[TableRow]) -> ImportedTask:
         """Return the task; raises InvalidContent for the first row, RowProblem for another one."""
         first = rows[0]
-        prompt = self._conversation(first)
+        context = self._conversation(first)
         item = Item(first.notes, self._reader.unmapped, self._scale)
+        unread = self._reader.unmapped.count
         for number, row in enumerate(rows):
             try:
                 if number:
-                    self._check_prompt(row, prompt)
+                    self._check_prompt(row, context)
                 self._add(item, row)
             except InvalidContent as exc:
                 if number == 0:
                     raise
                 raise RowProblem(row.row, exc) from exc
-        turns = split_turns(prompt)
-        sources = [_unique_sources(turn) for turn in turns]
-        item.finish(first.row, set(sources[-1]))
+        item.finish(first.row)
         count = VoteCount(first.notes, first.row, is_long=self._mapping.is_long)
         responses = [
-            self._message(response, place, item, count)
+            self._response(response, place, item, count)
             for place, response in enumerate(item.responses)
         ]
         annotations = compare(item, count, self._scale)
-        made = [
-            imported_task.turn(number, messages)
-            for number, messages in enumerate(
-                [
-                    [
-                        imported_task.message(role, text, source_id=source)
-                        for (role, text), source in zip(turn, named, strict=True)
-                    ]
-                    for turn, named in zip(turns, sources, strict=True)
-                ]
-            )
-        ]
-        self._refer(first, made[-1]["messages"])
-        made[-1]["messages"] += responses
-        made[-1]["annotations"] = annotations
-        return self._task(rows, item, imported_task.thread(made, submissions=_submitted(count)))
-
-    def _task(self, rows: Sequence[TableRow], item: Item, thread: dict[str, Any]) -> ImportedTask:
-        first = rows[0]
-        is_judged = not self._asks or bool(item.ballots) or item.has_unread
+        dialogue = as_dialogue(first, context, responses, annotations)
+        self._refer(first, dialogue.turns)
+        thread = imported_task.thread(dialogue.turns, submissions=_submitted(count))
+        is_judged = not self._asks or bool(item.ballots) or self._reader.unmapped.count > unread
         if not is_judged:
-            first.notes.add(UNJUDGED, first.row)
-        if not item.responses:
+            first.remark(UNJUDGED)
+        if not item.responses and context[-1].role != "assistant":
             is_judged = False
+        return self._task(rows, thread, dialogue.metadata, is_judged=is_judged)
+
+    def _task(
+        self,
+        rows: Sequence[TableRow],
+        thread: dict[str, Any],
+        metadata: dict[str, Any],
+        *,
+        is_judged: bool,
+    ) -> ImportedTask:
+        first = rows[0]
         mapping = self._mapping
-        metadata = self._metadata(rows)
         times = (_time(row, mapping.completed_at) for row in rows)
         completed = [time for time in times if time is not None]
         return ImportedTask(
             item_id=self._item_id(first),
             threads=[thread],
-            metadata=metadata,
+            metadata={**metadata, **self._metadata(rows)},
             flags=list(dict.fromkeys(flag for row in rows for flag in row.flags)),
             created_at=_time(first, mapping.created_at),
             completed_at=max(completed, default=None) if is_judged else None,
@@ -122,25 +120,30 @@ class TaskBuilder:
             raise InvalidContent("an id is a text or a number", pointer=pointer)
         return value_key(value)
 
-    def _conversation(self, row: TableRow) -> list[tuple[str, str]]:
+    def _conversation(self, row: TableRow) -> list[Utterance]:
         mapping = self._mapping
-        messages = [] if mapping.context is None else read_context(row, mapping.context)
+        context: list[Utterance] = []
         if mapping.system is not None:
             system = row.text_or_none(mapping.system)
             if system is not None:
-                messages.insert(0, ("system", system))
+                context.append(Utterance(role="system", text=system))
+        if mapping.context is not None:
+            listed, pointer = row.list_or_none(mapping.context)
+            context += read_messages(row, listed or [], pointer)
         prompt = prompt_of(row, mapping.prompts)
         if prompt is not None:
-            messages.append(("user", prompt))
-        if not messages or messages[-1][0] not in ("user", "function"):
+            context.append(Utterance(role="user", text=prompt))
+        asked = ("user", "function") if mapping.responses else ("user", "function", "assistant")
+        if not context or context[-1].role not in asked:
             raise InvalidContent("the row has no prompt: no message asks for the responses")
-        return messages
+        return context
 
-    def _check_prompt(self, row: TableRow, prompt: list[tuple[str, str]]) -> None:
-        if self._conversation(row) != prompt:
+    def _check_prompt(self, row: TableRow, context: list[Utterance]) -> None:
+        given = self._conversation(row)
+        if [one.says() for one in given] != [one.says() for one in context]:
             if row.is_strict:
                 raise InvalidContent("the prompt is not that of the item's first row")
-            row.notes.add(OTHER_PROMPT, row.row)
+            row.remark(OTHER_PROMPT)
 
     def _add(self, item: Item, row: TableRow) -> None:
         mapping = self._mapping
@@ -151,22 +154,23 @@ class TaskBuilder:
                 row.notes.add(NO_CONTRIBUTOR, row.row)
         item.add(row.row, self._reader.read(row), judge, _time(row, mapping.submitted_at))
 
-    def _message(
+    def _response(
         self, response: ItemResponse, place: int, item: Item, count: VoteCount
-    ) -> dict[str, Any]:
-        made = []
-        for (topic, key, about), ballots in item.ballots.items():
-            if about == place and topic in (Topic.rating, Topic.rewrite, Topic.spans):
-                made.append(_answer(topic, key, ballots, count, self._reader.kinds))
-        return imported_task.message(
-            "assistant",
-            response.read.text,
+    ) -> Response:
+        annotations = [
+            _answer(topic, key, ballots, count, self._reader.kinds)
+            for (topic, key, about), ballots in item.ballots.items()
+            if about == place and topic in (Topic.rating, Topic.rewrite, Topic.spans)
+        ]
+        return Response(
             source_id=response.source,
+            utterance=Utterance(role="assistant", text=response.read.text),
+            annotations=annotations,
             model=response.read.model,
-            annotations=made,
         )
 
-    def _refer(self, row: TableRow, messages: list[dict[str, Any]]) -> None:
+    def _refer(self, row: TableRow, turns: list[dict[str, Any]]) -> None:
+        """Put the references beside the last prompt."""
         references: list[dict[str, Any]] = []
         for column in self._mapping.references:
             value, pointer = row.cell(column)
@@ -175,8 +179,14 @@ class TaskBuilder:
                     raise InvalidContent("a reference is a text", pointer=pointer)
                 if part is not None and part != "":
                     references.append({"content": row.as_text(part, pointer)})
-        if references:
-            messages[-1]["content"]["reference_texts"] = references
+        prompts = [
+            message
+            for turn in turns
+            for message in turn["messages"]
+            if message["role"] != "assistant"
+        ]
+        if references and prompts:
+            prompts[-1]["content"]["reference_texts"] = references
 
     def _metadata(self, rows: Sequence[TableRow]) -> dict[str, Any]:
         metadata: dict[str, Any] = {}
@@ -223,15 +233,6 @@ def _all_spans(marked: list[ReadSpans]) -> ReadSpans:
     """Every span that anybody marked."""
     value = {(span["label"], span["text"]): span for spans in marked for span in spans.value}
     return ReadSpans(list(value.values()), [span for spans in marked for span in spans.given])
-
-
-def _unique_sources(messages: Sequence[tuple[str, str]]) -> list[str]:
-    """Names of the messages of a turn: their roles, with a number after a repeated one."""
-    names: list[str] = []
-    for role, _ in messages:
-        number = sum(name == role or name.startswith(f"{role}_") for name in names)
-        names.append(role if number == 0 else f"{role}_{number + 1}")
-    return names
 
 
 def _time(row: TableRow, column: str | None) -> str | None:

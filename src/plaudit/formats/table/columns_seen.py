@@ -25,7 +25,8 @@ class ColumnSeen(Struct, frozen=True):
     """A column as the first rows show it.
 
     `kind` is `text`, `number`, `true or false`, `messages`, `list`, `object`, `empty` or `mixed`;
-    `values` are all that were seen if they are few, else empty. `chars` is the mean length of its texts.
+    `values` are all that were seen if they are few, else empty.
+    `chars` is the mean length of its texts.
     """
 
     name: str

@@ -35,8 +35,6 @@ class Item:
         self._notes = notes
         self._unmapped = unmapped
         self._scale = scale
-        self.has_unread = False
-        """True if a judgment was given that names no response."""
         self._rows: list[tuple[Row, list[int], list[tuple[Judgment, Ballot]]]] = []
 
     def add(
@@ -78,8 +76,9 @@ class Item:
             taken.append(place)
         return taken
 
-    def finish(self, row: Row, taken: set[str]) -> None:
-        """Name the responses, apart from the names `taken`, and put every ballot in its place."""
+    def finish(self, row: Row) -> None:
+        """Name the responses, each by a name of its own, and put every ballot in its place."""
+        taken: set[str] = set()
         names = [
             response.read.name or f"response_{number}"
             for number, response in enumerate(self.responses, 1)
@@ -111,7 +110,6 @@ class Item:
             pair = (0, 1)  # each row compares two of the item's responses
         value = self._placed(judgment.value, places, pair)
         if value is None:
-            self.has_unread = True
             self._unmapped.note("preference", judgment.value.named, row)
             return
         if pair is None:

@@ -73,11 +73,13 @@ class UnmappedValues:
     """Remarks on values that the mapping does not know; the first few are shown."""
 
     def __init__(self, notes: ImportNotes) -> None:
+        self.count = 0
         self._notes = notes
         self._shown: set[tuple[str, str]] = set()
 
     def note(self, name: str, value: Any, row: Row) -> None:
         """Count a value of the column or key `name`."""
+        self.count += 1
         known = (name, shown(value))
         if known not in self._shown and len(self._shown) >= REMARKED_VALUES_MAX:
             remark = "a value is not in the mapping, like those named before; it is left out"

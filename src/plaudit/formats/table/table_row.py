@@ -49,7 +49,6 @@ class TableRow(RowMembers):
     ) -> None:
         super().__init__(row, options, notes)
         self.notes = notes
-        self.is_strict = options.is_strict
         self._columns = columns
         self._paths = RowPaths(self.value)
 

@@ -21,6 +21,8 @@ VERDICTS = [TIE, ALL_BAD]
 PLAIN_SCALE = [1, 2, 3]
 """Values of `likert_value` where a verdict has no strength: first, tie, second."""
 
+PLAIN_LABELS = ["Response 1 is better", "About the same", "Response 2 is better"]
+
 NO_ORDER = "the verdicts on pairs make no order; they are kept as pairs alone"
 
 Pair = tuple[int, int]
@@ -49,20 +51,12 @@ def _verdict(item: Item, count: VoteCount, scale: list[int] | None) -> list[dict
     settled = count.settle([_without_likert(ballot) for ballot in ballots], majority)
     verdict: Verdict | None = settled.value
     outcome = _in_words(item, settled)
-    made = []
-    if verdict is not None and verdict.response is not None:
-        made.append(_annotation(SELECTED, "category", outcome))
+    if verdict is None or verdict.response is not None:
+        made = [_annotation(SELECTED, "category", outcome)]
+    elif verdict.word is VerdictWord.none:
+        made = [_annotation(SELECTED, "category", outcome, cannot_assess=True)]
     else:
-        is_open = verdict is not None and verdict.word is VerdictWord.none
-        made.append(
-            _annotation(
-                PREFERENCE,
-                "category",
-                outcome,
-                possible_values=VERDICTS,
-                cannot_assess=True if is_open else None,
-            )
-        )
+        made = [_annotation(PREFERENCE, "category", outcome, possible_values=VERDICTS)]
     if len(item.responses) == 2:
         made += _likert(ballots, verdict, count, scale)
     return made
@@ -97,7 +91,11 @@ def _likert(
         place = _plain_place(verdict)
         if place is None:
             return []
-        return [annotation(LIKERT_VALUE, "integer", place, possible_values=PLAIN_SCALE)]
+        return [
+            annotation(
+                LIKERT_VALUE, "integer", place, possible_values=PLAIN_SCALE, labels=PLAIN_LABELS
+            )
+        ]
     numbers = [
         with_value(ballot, ballot.value.likert)
         for ballot in ballots

@@ -10,6 +10,7 @@ from msgspec import Struct
 from plaudit.formats.common.row_members import REPEATED_SOURCE
 from plaudit.formats.common.rows import ImportNotes, Row
 from plaudit.formats.table.judgments import Judgment, Topic, UnmappedValues, Verdict
+from plaudit.formats.table.mapping_checks import default_name
 from plaudit.formats.table.row_reading import ReadResponse, RowContent
 from plaudit.formats.table.votes import Ballot
 
@@ -80,8 +81,8 @@ class Item:
         """Name the responses, each by a name of its own, and put every ballot in its place."""
         taken: set[str] = set()
         names = [
-            response.read.name or f"response_{number}"
-            for number, response in enumerate(self.responses, 1)
+            response.read.name or default_name(number)
+            for number, response in enumerate(self.responses)
         ]
         for name, response in zip(names, self.responses, strict=True):
             unique, number = name, 2

@@ -36,6 +36,7 @@ RESPONSES_MAX = 64
 RATINGS_MAX = 100
 COLUMNS_MAX = 1000
 VALUES_MAX = 1000
+VALUE_CHARS_MAX = 1000
 PAIRED_MAX = 16
 """Responses of which every pair is judged."""
 SCALE_VALUES_MAX = 201
@@ -229,6 +230,11 @@ def check_source(name: str) -> None:
         )
 
 
+def default_name(number: int) -> str:
+    """Name of the response of this number, from 0, that neither mapping nor model names."""
+    return f"response_{number + 1}"
+
+
 def _check_key(key: str) -> None:
     if not ids.is_usable(key):
         raise InvalidContent("a key has 1 to 255 characters, no control characters")
@@ -250,16 +256,17 @@ def _check_rating(rating: Rating) -> None:
         kinds = {type(value) for value in rating.values.values()}
         if len(kinds) > 1 or float in kinds:
             raise InvalidContent("values are all integers, all texts, or all true and false")
-        if kinds == {int}:
-            for value in rating.values.values():
-                _check_integer(value)
+        for value in rating.values.values():
+            _check_value(value)
     if rating.times is not None and not 2 <= rating.times <= TIMES_MAX:
         raise InvalidContent(f"'times' is an integer from 2 to {TIMES_MAX}")
 
 
-def _check_integer(value: Value) -> None:
+def _check_value(value: Value) -> None:
     if isinstance(value, int) and not INT_MIN <= value <= INT_MAX:
         raise InvalidContent("an integer has at most 64 bits")
+    if isinstance(value, str) and not 0 < len(value) <= VALUE_CHARS_MAX:
+        raise InvalidContent(f"a value has 1 to {VALUE_CHARS_MAX} characters")
 
 
 def _check_one_of(given: list[str], names: tuple[str, ...]) -> None:
@@ -281,23 +288,34 @@ def _check_judges(judged: Preference | Rating) -> None:
 def _check_names(responses: list[ResponseColumns] | tuple[()]) -> None:
     names: set[str] = set()
     for number, response in enumerate(responses):
-        if response.name is not None and response.name in names:
-            raise InvalidContent("two responses have one name", pointer=f"/responses/{number}/name")
-        names.add(response.name or "")
+        name = response.name if response.name is not None else default_name(number)
+        if response.model is None and name in names:
+            raise InvalidContent(
+                f"two responses are called {name!r}", pointer=f"/responses/{number}/name"
+            )
+        names.add(name)
 
 
 def _check_alike(responses: list[ResponseColumns] | tuple[()]) -> None:
     """A key has one meaning, whichever response it is about."""
     seen: dict[str, tuple[Any, Any]] = {}
+    marked = {spans_of(one.spans).key for one in responses if one.spans is not None}
     for number, response in enumerate(responses):
         for key, rating in response.ratings.items():
             whole = rating_of(rating)
             meaning = (whole.values, whole.times)
+            if key in marked:
+                raise InvalidContent(
+                    f"the key {key!r} is that of the spans",
+                    pointer=f"/responses/{number}/ratings/{escape(key)}",
+                )
             if seen.setdefault(key, meaning) != meaning:
                 raise InvalidContent(
                     f"the rating {key!r} has other values at another response",
                     pointer=f"/responses/{number}/ratings/{escape(key)}",
                 )
+    if len(seen) > RATINGS_MAX:
+        raise InvalidContent(f"at most {RATINGS_MAX} different ratings", pointer="/responses")
 
 
 def _check_preference(mapping: TableMapping, preference: Preference) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+from plaudit import ids
 from plaudit.core.tasks.forms import (
     TEXT_CHARS_MAX,
     Consolidate,
@@ -14,9 +15,10 @@ from plaudit.core.tasks.forms import (
     ScaleDirection,
     TextUse,
 )
-from plaudit.formats.common.imported_task import TIE
+from plaudit.formats.common.imported_task import ALL_BAD, TIE
 from plaudit.formats.table.comparison import (
     LIKERT_VALUE,
+    PLAIN_LABELS,
     PLAIN_SCALE,
     PREFERENCE,
     RANKED_GROUPS,
@@ -26,10 +28,10 @@ from plaudit.formats.table.comparison import (
 )
 from plaudit.formats.table.judgments import scale_of
 from plaudit.formats.table.mapping import TableMapping, spans_of
+from plaudit.formats.table.mapping_checks import default_name
 from plaudit.formats.table.row_reading import RowReader
 from plaudit.wire.v2.task import MessageRole
 
-PLAIN_LABELS = ["Response 1 is better", "About the same", "Response 2 is better"]
 _PAIR_FIELDS_MAX = 45
 
 
@@ -78,27 +80,44 @@ def _of_turns(mapping: TableMapping) -> list[Field]:
     ranks = any(response.rank is not None for response in responses)
     if preference is not None and preference.pairs is not None:
         for first, second in list(combinations(sources or (), 2))[:_PAIR_FIELDS_MAX]:
-            fields.append(_turn_field(f"preference__{first}__{second}", [first, second, TIE]))
+            key = f"preference__{first}__{second}"
+            if ids.is_usable(key):
+                fields.append(_turn_field(key, [first, second, TIE]))
         fields.append(_turn_field(RANKED_GROUPS, None, "ranked_groups"))
     if ranks:
         fields.append(_turn_field(RANKING, None, "ranked_choices"))
+    is_scaled = preference is not None and preference.pairs is None and len(responses) == 2
     if preference is not None or ranks:
-        fields.append(_turn_field(SELECTED, sources))
-        fields.append(_turn_field(PREFERENCE, VERDICTS))
-    if preference is not None and preference.pairs is None and len(responses) == 2:
+        selected = "Follows from the preference; absent for a tie." if is_scaled else None
+        fields.append(
+            _turn_field(SELECTED, sources, title="Preferred response", description=selected)
+        )
+    if (not is_scaled and fields) or _has_all_bad(mapping):
+        fields.append(_turn_field(PREFERENCE, VERDICTS, title="Is no response better?"))
+    if is_scaled:
         fields.append(_scale_field(scale_of(preference)))
     if preference is not None and preference.justification is not None:
         fields.append(_turn_field("justification", None, "text"))
     return fields
 
 
-def _turn_field(key: str, possible_values: list[Any] | None, kind: Any = "category") -> Field:
+def _has_all_bad(mapping: TableMapping) -> bool:
+    preference = mapping.preference
+    if preference is None:
+        return False
+    words = preference.one_hot if preference.one_hot is not None else preference.values
+    return ALL_BAD in (words or {}).values()
+
+
+def _turn_field(
+    key: str, possible_values: list[Any] | None, kind: Any = "category", **members: Any
+) -> Field:
     return Field(
         key=key,
         level=Level.turn,
         type=kind,
-        title=_title(key),
         possible_values=possible_values,
+        **{"title": _title(key), **members},
     )
 
 
@@ -110,6 +129,8 @@ def _scale_field(scale: list[int] | None) -> Field:
         title="Which response is better?",
         possible_values=scale or PLAIN_SCALE,
         labels=None if scale else PLAIN_LABELS,
+        required=True,
+        consolidate=None if scale else Consolidate.majority,
         scale=ScaleDirection.low_is_first,
     )
 
@@ -119,7 +140,7 @@ def known_sources(mapping: TableMapping) -> list[str] | None:
     responses = mapping.responses or []
     if len(responses) < 2 or any(response.model is not None for response in responses):
         return None
-    return [response.name or f"response_{number}" for number, response in enumerate(responses, 1)]
+    return [response.name or default_name(number) for number, response in enumerate(responses)]
 
 
 def _title(key: str) -> str:

@@ -16,7 +16,7 @@ from plaudit.formats.table.votes import Ballot, Outcome, VoteCount, earliest, ma
 SELECTED, LIKERT_VALUE, PREFERENCE = "selected_model_id", "likert_value", "preference"
 RANKING, RANKED_GROUPS = "ranking", "ranked_groups"
 VERDICTS = [TIE, ALL_BAD]
-"""Possible values of `preference`."""
+"""Values of `preference` that a form offers."""
 
 PLAIN_SCALE = [1, 2, 3]
 """Values of `likert_value` where a verdict has no strength: first, tie, second."""
@@ -56,7 +56,7 @@ def _verdict(item: Item, count: VoteCount, scale: list[int] | None) -> list[dict
     elif verdict.word is VerdictWord.none:
         made = [_annotation(SELECTED, "category", outcome, cannot_assess=True)]
     else:
-        made = [_annotation(PREFERENCE, "category", outcome, possible_values=VERDICTS)]
+        made = [_annotation(PREFERENCE, "category", outcome)]
     if len(item.responses) == 2:
         made += _likert(ballots, verdict, count, scale)
     return made
@@ -167,7 +167,7 @@ def _ranked(item: Item, groups: list[list[int]]) -> list[dict[str, Any]]:
     names = [[item.responses[place].source for place in group] for group in groups]
     made = [annotation(RANKED_GROUPS, "ranked_groups", names)]
     if len(names) == 1:
-        made.append(annotation(PREFERENCE, "category", TIE, possible_values=VERDICTS))
+        made.append(annotation(PREFERENCE, "category", TIE))
     elif len(names[0]) == 1:
         made.append(annotation(SELECTED, "category", names[0][0]))
     return made
@@ -230,7 +230,7 @@ def _ranking(item: Item, count: VoteCount, *, has_verdict: bool) -> list[dict[st
     groups = outcome.value or []
     is_whole = sum(map(len, groups)) == len(item.responses)
     if not has_verdict and is_whole and len(groups) == 1:
-        made.append(annotation(PREFERENCE, "category", TIE, possible_values=VERDICTS))
+        made.append(annotation(PREFERENCE, "category", TIE))
     elif not has_verdict and is_whole and len(groups[0]) == 1:
         made.append(annotation(SELECTED, "category", groups[0][0]))
     return made

@@ -16,6 +16,7 @@ from plaudit.formats import (
     openai,
     pandalm,
     sharegpt,
+    table,
     topical_chat,
     trl,
     ultrafeedback,
@@ -28,7 +29,7 @@ FORMATS: Mapping[str, ImportFormat] = {
     module.FORMAT.name: module.FORMAT
     for module in (
         *(archive, v2, oasst, pandalm, xstest, topical_chat, gsm8k, biggen, hh),
-        *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages),
+        *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages, table),
     )
 }
 

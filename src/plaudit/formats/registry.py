@@ -11,6 +11,7 @@ from plaudit.formats import (
     gsm8k,
     helpsteer,
     hh,
+    label_studio,
     messages,
     oasst,
     openai,
@@ -28,6 +29,7 @@ FORMATS: Mapping[str, ImportFormat] = {
     module.FORMAT.name: module.FORMAT
     for module in (
         *(archive, v2, oasst, pandalm, xstest, topical_chat, gsm8k, biggen, hh),
+        *(label_studio),
         *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages),
     )
 }

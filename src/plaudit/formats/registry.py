@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from plaudit.formats import (
     archive,
+    arena,
     argilla,
     biggen,
     gsm8k,
@@ -30,7 +31,7 @@ FORMATS: Mapping[str, ImportFormat] = {
     module.FORMAT.name: module.FORMAT
     for module in (
         *(archive, v2, oasst, pandalm, xstest, topical_chat, gsm8k, biggen, hh),
-        *(argilla, label_studio),
+        *(arena, argilla, label_studio),
         *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages),
     )
 }

@@ -8,7 +8,7 @@ from typing import Any
 from plaudit import json_guard
 from plaudit.core.transfer import row_import
 from plaudit.errors import InvalidContent
-from plaudit.formats.import_format import FormatEntry, ImportFormat
+from plaudit.formats.import_format import FormatEntry, ImportFormat, ObjectRows
 from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
 
 _LEVELS = 1
@@ -41,4 +41,6 @@ FORMAT = ImportFormat(
     line_bytes_max=ARCHIVE_LINE_BYTES_MAX,
     depth_max=json_guard.DEPTH_MAX + _LEVELS_OF_NESTING,
     check_depth=check_depth,
+    object_rows=ObjectRows.never,
+    suffixes=(".jsonl", ".json", ".ndjson"),
 )

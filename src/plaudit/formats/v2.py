@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from plaudit.errors import InvalidContent
-from plaudit.formats.import_format import FormatEntry, ImportFormat
+from plaudit.formats.import_format import FormatEntry, ImportFormat, ObjectRows
 
 
 def read(line: Any) -> Iterator[FormatEntry]:
@@ -22,4 +22,10 @@ def read(line: Any) -> Iterator[FormatEntry]:
         yield "task", task, f"/tasks/{number}"
 
 
-FORMAT = ImportFormat(name="v2", title="tasks, or saved pages of them", read=read)
+FORMAT = ImportFormat(
+    name="v2",
+    title="tasks, or saved pages of them",
+    read=read,
+    object_rows=ObjectRows.never,
+    suffixes=(".jsonl", ".json", ".ndjson"),
+)

@@ -13,8 +13,10 @@ import msgspec
 from plaudit import clock
 from plaudit.core.common import look_alikes, names
 from plaudit.core.tasks import batches, work_queue
+from plaudit.core.tasks.forms import Form
 from plaudit.core.tasks.projects import (
     apply_settings,
+    change_project,
     check_batch,
     checked_detail,
     create_batch,
@@ -29,7 +31,12 @@ from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import projects, tasks
 from plaudit.wire.v2 import resources
 from plaudit.wire.v2.parse import convert, moment
-from plaudit.wire.v2.resources import ArchivedBatch, ArchivedProject, ProjectDetail
+from plaudit.wire.v2.resources import (
+    ArchivedBatch,
+    ArchivedProject,
+    ProjectDetail,
+    project_detail,
+)
 from plaudit.wire.v2.task import ArchivedTask
 
 _sorted = msgspec.json.Encoder(order="deterministic").encode
@@ -44,9 +51,20 @@ _STATUS_RANKS = {
 
 
 class ProjectReferences:
-    """Projects and batches of one import, by id. `write` runs work in a transaction."""
+    """Projects and batches of one import, by id. `write` runs work in a transaction.
 
-    def __init__(self, write: Write, environment_id: str, *, replace: bool) -> None:
+    `project_form` is the form for a project of the import's choice that has none.
+    """
+
+    def __init__(
+        self,
+        write: Write,
+        environment_id: str,
+        *,
+        replace: bool,
+        project_form: Form | None = None,
+    ) -> None:
+        self._project_form = project_form
         self._write = write
         self._environment_id = environment_id
         self._replace = replace
@@ -275,10 +293,30 @@ class ProjectReferences:
 
             async def work(tx: Transaction) -> ProjectRow:
                 stored = await projects.find_project_by_name(tx, self._environment_id, name_key)
-                return stored or await create_project(tx, self._environment_id, name=name)
+                if stored is not None:
+                    return await self._with_form(tx, stored)
+                detail = None
+                if self._project_form is not None:
+                    detail = ProjectDetail(form=msgspec.to_builtins(self._project_form))
+                return await create_project(tx, self._environment_id, name=name, detail=detail)
 
             self._named[name_key] = await self._write(work)
         return self._named[name_key]
+
+    async def _with_form(self, tx: Transaction, project: ProjectRow) -> ProjectRow:
+        """Give an unused project without a form that of the import; return the row."""
+        detail = project_detail(project)
+        is_set = detail.form is not None or detail.types
+        if self._project_form is None or is_set:
+            return project
+        # Tasks that stand there were judged by the form that they were given with.
+        if await projects.next_seq(tx, project.project_key) > 1:
+            return project
+        form = msgspec.to_builtins(self._project_form)
+        _, changed = await change_project(
+            tx, self._environment_id, project.project_id, {"form": form}
+        )
+        return changed
 
     async def _find_project_named(self, name: str) -> ProjectRow | None:
         name_key = names.normalize_name(name)

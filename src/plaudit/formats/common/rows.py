@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -14,14 +15,14 @@ LOCATIONS_SHOWN = 3
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One row of a file.
+    """One row of a file, whose name or path is `file`.
 
     `number` is that of the line in JSON lines, of the element (from 1) in a JSON array or object,
     of the row as a spreadsheet counts it in CSV, TSV and XLSX (the header is row 1), and of the row
     from 1 in Parquet. `value` is decoded JSON; cells of CSV, TSV and XLSX are texts by column.
     `key` is the name under which the row stands, where a file is one JSON object of rows. `size` is
-    about the number of bytes that it takes, `depth` the number of levels that it was read from.
-    `problem` replaces a value that cannot be read.
+    about the number of bytes that it takes, `depth` the number of levels of a value that JSON holds
+    (0 elsewhere). `problem` replaces a value that cannot be read.
     """
 
     file: str
@@ -57,7 +58,7 @@ class ImportNotes:
         self._counts[remark] = self._counts.get(remark, 0) + count
         locations = self._locations.setdefault(remark, [])
         if row is not None and len(locations) < LOCATIONS_SHOWN:
-            locations.append(f"{row.file}:{row.number}")
+            locations.append(f"{Path(row.file).name}:{row.number}")
 
     def restart(self) -> None:
         """Forget all remarks: the import begins again."""

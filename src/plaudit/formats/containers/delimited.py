@@ -63,7 +63,7 @@ def rows_of_delimited(
                 problem = InvalidContent(f"the row is longer than {row_bytes_max} bytes")
                 yield Row(file=called, number=records.number, value=None, problem=problem)
                 continue
-            yield Row(file=called, number=records.number, value=value, size=size, depth=1)
+            yield Row(file=called, number=records.number, value=value, size=size)
 
 
 def names_of_columns(cells: list[str], called: str) -> tuple[list[str], list[str]]:

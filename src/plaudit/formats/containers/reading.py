@@ -38,7 +38,7 @@ def read_rows(
     path: Path,
     name: str,
     *,
-    on_progress: OnProgress,
+    on_progress: OnProgress = lambda at: None,
     inflated_max: int | None = INFLATED_BYTES_MAX,
     object_rows: ObjectRows = ObjectRows.by_shape,
     row_bytes_max: int = LINE_BYTES_MAX,

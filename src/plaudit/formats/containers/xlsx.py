@@ -107,7 +107,7 @@ def _row(
             raise InvalidContent(f"the row is longer than {row_bytes_max} bytes")
     except InvalidContent as problem:
         return Row(file=called, number=number, value=None, problem=problem)
-    return Row(file=called, number=number, value=value, size=size, depth=1)
+    return Row(file=called, number=number, value=value, size=size)
 
 
 class _SharedTexts:

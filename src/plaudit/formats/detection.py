@@ -1,0 +1,73 @@
+"""Detection of an import format by the first rows of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from msgspec import Struct
+
+from plaudit.formats.common.file_import import InputFile
+from plaudit.formats.common.rows import Row
+from plaudit.formats.containers.reading import read_rows
+from plaudit.formats.import_format import LINE_BYTES_MAX, ImportFormat
+from plaudit.formats.registry import FORMATS
+from plaudit.settings import INFLATED_BYTES_MAX
+
+ROWS_SEEN = 50
+
+
+class Detection(Struct, frozen=True):
+    """First rows of the files, and the format that they are of, None where none is told."""
+
+    rows: Sequence[Row]
+    format: ImportFormat | None = None
+    columns: Sequence[str] = ()
+    """Columns that decided."""
+
+    @property
+    def reason(self) -> str:
+        """Sentence for people about what was detected, and how to choose otherwise."""
+        assert self.format is not None
+        return (
+            f"read as {self.format.name} because of columns {', '.join(self.columns)}; "
+            "--format overrules"
+        )
+
+
+def detect(
+    files: Sequence[InputFile], *, inflated_max: int | None = INFLATED_BYTES_MAX
+) -> Detection:
+    """Read the first ROWS_SEEN rows of each file, and ask the formats, most special first.
+
+    All files must be of one format. Raises InvalidContent for a file that is not read at all.
+    """
+    seen: list[Row] = []
+    detected: list[tuple[ImportFormat, Sequence[str]] | None] = []
+    for file in files:
+        rows = _first_rows(file, inflated_max)
+        seen += rows
+        detected.append(_format_of(rows))
+    first = detected[0] if detected else None
+    if first is None or any(other is None or other[0] is not first[0] for other in detected):
+        return Detection(seen[:ROWS_SEEN])
+    return Detection(seen[:ROWS_SEEN], *first)
+
+
+def _first_rows(file: InputFile, inflated_max: int | None) -> list[Row]:
+    rows = read_rows(file.path, file.name, inflated_max=inflated_max, row_bytes_max=_ROW_BYTES_MAX)
+    return [row for row in islice(rows, ROWS_SEEN) if row.problem is None]
+
+
+def _format_of(rows: Sequence[Row]) -> tuple[ImportFormat, Sequence[str]] | None:
+    if not rows:
+        return None
+    for candidate in sorted(FORMATS.values(), key=lambda listed: -listed.specificity):
+        columns = candidate.detect(rows) if candidate.detect is not None else None
+        if columns:
+            return candidate, columns
+    return None
+
+
+_ROW_BYTES_MAX = max([LINE_BYTES_MAX, *(listed.line_bytes_max for listed in FORMATS.values())])
+"""Rows longer than that are refused in every format."""

@@ -66,6 +66,23 @@ def rows_of_delimited(
             yield Row(file=called, number=records.number, value=value, size=size)
 
 
+def has_faults(
+    content: Content, detected: Detected, row_bytes_max: int, *, has_quotes: bool
+) -> bool:
+    """True if a row cannot be read, or has not the cells of the header; reads up to that.
+
+    Without quotes, a header in quotes is a fault, too: somebody wrote those on purpose.
+    """
+    width = 0
+    for cells in _Records(content, detected, row_bytes_max, lambda count: None, has_quotes):
+        if isinstance(cells, InvalidContent) or (width and len(cells) != width):
+            return True
+        if not width and not has_quotes and any(cell.startswith('"') for cell in cells):
+            return True
+        width = len(cells)
+    return False
+
+
 def names_of_columns(cells: list[str], called: str) -> tuple[list[str], list[str]]:
     """Names of the columns of a header, and those that were given to columns without one.
 

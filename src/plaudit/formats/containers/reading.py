@@ -14,7 +14,7 @@ from plaudit import json_guard
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats.common.rows import OnProgress, Row
 from plaudit.formats.containers.content import Content, FileMeter, zstd
-from plaudit.formats.containers.delimited import rows_of_delimited
+from plaudit.formats.containers.delimited import has_faults, rows_of_delimited
 from plaudit.formats.containers.detection import (
     Container,
     Detected,
@@ -76,7 +76,14 @@ def read_rows(
                 detected = detect(content, row_bytes_max, line=line, is_json=is_json)
                 unit = "line" if detected.container is Container.json_lines else "row"
                 limits = JsonLimits(row_bytes_max, depth_max)
-                rows = _rows_of_text(content, detected, limits, object_rows, on_rows)
+                has_quotes = detected.container is not Container.tsv or _has_quotes(
+                    path, name, on_progress, inflated_max, detected, row_bytes_max
+                )
+                if not has_quotes:
+                    on_remark(f"the quotes of {name} do not pair and are read as text")
+                rows = _rows_of_text(
+                    content, detected, limits, object_rows, on_rows, has_quotes=has_quotes
+                )
             for row in rows:
                 number = row.number
                 yield row
@@ -134,6 +141,8 @@ def _rows_of_text(
     limits: JsonLimits,
     object_rows: ObjectRows,
     on_rows: Callable[[int], None],
+    *,
+    has_quotes: bool,
 ) -> Iterator[Row]:
     match detected.container:
         case Container.json_lines:
@@ -144,8 +153,30 @@ def _rows_of_text(
             return rows_of_object(content, limits, object_rows, number=detected.line)
         case _:
             return rows_of_delimited(
-                content, detected, limits.row_bytes_max, on_rows, has_quotes=True
+                content, detected, limits.row_bytes_max, on_rows, has_quotes=has_quotes
             )
+
+
+def _has_quotes(
+    path: Path,
+    name: str,
+    on_progress: OnProgress,
+    inflated_max: int | None,
+    detected: Detected,
+    row_bytes_max: int,
+) -> bool:
+    """True if cells of a table may stand in quotes; False where these are text.
+
+    Whether they pair shows only at the end. They are text where they do not, while without them
+    every line has the cells of the header.
+    """
+    for has_quotes in (True, False):
+        with ExitStack() as stack:
+            content = _opened(path, name, lambda at: on_progress(0), inflated_max, stack)
+            _begin(content, lambda count: None)
+            if not has_faults(content, detected, row_bytes_max, has_quotes=has_quotes):
+                return has_quotes
+    return True
 
 
 def _spooled(content: Content, path: Path, stack: ExitStack) -> Path:

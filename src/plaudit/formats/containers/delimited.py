@@ -66,20 +66,32 @@ def rows_of_delimited(
             yield Row(file=called, number=records.number, value=value, size=size)
 
 
-def has_faults(
+def count_of_faultless(
     content: Content, detected: Detected, row_bytes_max: int, *, has_quotes: bool
-) -> bool:
-    """True if a row cannot be read, or has not the cells of the header; reads up to that.
+) -> int | None:
+    """Number of rows of a table, None if one cannot be read or has not the cells of the header.
 
     Without quotes, a header in quotes is a fault, too: somebody wrote those on purpose.
     """
-    width = 0
-    for cells in _Records(content, detected, row_bytes_max, lambda count: None, has_quotes):
+    width, count = 0, 0
+    for cells in _Records(content, detected, row_bytes_max, lambda number: None, has_quotes):
         if isinstance(cells, InvalidContent) or (width and len(cells) != width):
-            return True
+            return None
         if not width and not has_quotes and any(cell.startswith('"') for cell in cells):
+            return None
+        width, count = len(cells), count + 1
+    return count
+
+
+def has_quoted_cells(content: Content, detected: Detected) -> bool:
+    """True if a cell begins with a quote."""
+    before = b"\n"
+    mark = f'{detected.delimiter}"'.encode()
+    for block in content.blocks():
+        block = before + block
+        if mark in block or b'\n"' in block or b'\r"' in block:
             return True
-        width = len(cells)
+        before = block[-1:]
     return False
 
 

@@ -14,7 +14,11 @@ from plaudit import json_guard
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats.common.rows import OnProgress, Row
 from plaudit.formats.containers.content import Content, FileMeter, zstd
-from plaudit.formats.containers.delimited import has_faults, rows_of_delimited
+from plaudit.formats.containers.delimited import (
+    count_of_faultless,
+    has_quoted_cells,
+    rows_of_delimited,
+)
 from plaudit.formats.containers.detection import (
     Container,
     Detected,
@@ -167,16 +171,23 @@ def _has_quotes(
 ) -> bool:
     """True if cells of a table may stand in quotes; False where these are text.
 
-    Whether they pair shows only at the end. They are text where they do not, while without them
-    every line has the cells of the header.
+    Whether they pair shows only at the end, so the table is read before. They are text if every
+    line has the cells of the header, while with them rows are unreadable or several lines long.
     """
-    for has_quotes in (True, False):
-        with ExitStack() as stack:
-            content = _opened(path, name, lambda at: on_progress(0), inflated_max, stack)
-            _begin(content, lambda count: None)
-            if not has_faults(content, detected, row_bytes_max, has_quotes=has_quotes):
-                return has_quotes
-    return True
+
+    def opened(stack: ExitStack) -> Content:
+        content = _opened(path, name, lambda at: on_progress(0), inflated_max, stack)
+        _begin(content, lambda count: None)
+        return content
+
+    with ExitStack() as stack:
+        if not has_quoted_cells(opened(stack), detected):
+            return True
+        lines = count_of_faultless(opened(stack), detected, row_bytes_max, has_quotes=False)
+        if lines is None:
+            return True
+        rows = count_of_faultless(opened(stack), detected, row_bytes_max, has_quotes=True)
+        return rows == lines
 
 
 def _spooled(content: Content, path: Path, stack: ExitStack) -> Path:

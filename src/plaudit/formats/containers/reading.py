@@ -84,7 +84,7 @@ def read_rows(
                     path, name, on_progress, inflated_max, detected, row_bytes_max
                 )
                 if not has_quotes:
-                    on_remark(f"the quotes of {name} do not pair and are read as text")
+                    on_remark("quotes do not pair in the table and are read as text")
                 rows = _rows_of_text(
                     content, detected, limits, object_rows, on_rows, has_quotes=has_quotes
                 )

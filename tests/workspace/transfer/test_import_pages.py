@@ -15,7 +15,7 @@ from markupsafe import escape
 from plaudit import clock
 from plaudit.core.transfer import jobs
 from plaudit.errors import Conflict
-from plaudit.formats.files import zstd
+from plaudit.formats.containers.content import zstd
 from plaudit.settings import STREAM_BYTES_MAX
 from plaudit.store.transfer.jobs import Job, JobKind
 from tests.support.builders import make_task, make_tasks
@@ -133,7 +133,7 @@ def test_a_file_is_imported_and_the_same_file_again_changes_nothing(world, brows
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [(b"\n \n", "nothing to read"), (b"[1]", "object"), (b"PK\x03\x04", "ZIP archive")],
+    [(b"\n \n", "nothing to read"), (b"[{}", "damaged"), (b"PK\x03\x04", "ZIP archive")],
 )
 def test_a_file_without_rows_or_of_another_kind_fails_and_is_named(browser, content, word):
     job = imported(browser, content, name="rows.jsonl", project="P")

@@ -61,7 +61,7 @@ def chat(*content: Any, **members: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def published() -> Any:
-    return read_rows_by(topical_chat.FORMAT, published_rows(PUBLISHED))
+    return read_rows_by(topical_chat.FORMAT, published_rows(PUBLISHED, topical_chat.FORMAT))
 
 
 # --- the published file ---
@@ -103,13 +103,14 @@ def test_the_published_messages_are_kept_word_for_word(published):
     ]
 
     assert texts == [
-        [one["message"] for one in made.value["content"]] for made in published_rows(PUBLISHED)
+        [one["message"] for one in made.value["content"]]
+        for made in published_rows(PUBLISHED, topical_chat.FORMAT)
     ]
     assert sum(text != text.strip() for listed in texts for text in listed) == 1752
 
 
 def test_the_published_conversations_are_detected():
-    assert topical_chat.detect(published_rows(PUBLISHED)[:50])
+    assert topical_chat.detect(published_rows(PUBLISHED, topical_chat.FORMAT)[:50])
     assert topical_chat.FORMAT.object_rows is ObjectRows.always
 
 

@@ -58,7 +58,9 @@ def published() -> Any:
     rows = [
         made
         for model in expected["models"]
-        for made in published_rows(f"xstest-completions/xstest_v2_completions_{model}.csv")
+        for made in published_rows(
+            f"xstest-completions/xstest_v2_completions_{model}.csv", xstest.FORMAT
+        )
     ]
     return rows, read_rows_by(xstest.FORMAT, rows)
 

@@ -114,7 +114,7 @@ def _try(prepared: FileImport, run: JobRun) -> None:
         counts={"added": sum(result.taken.values()), "rejected": result.rejected},
         result=f"{result}; nothing was stored",
         notes=prepared.notes.list_sentences()[:NOTES_MAX],
-        detail={"tasks": result.tasks},
+        detail={**run.tracker.progress.detail, "tasks": result.tasks},
     )
 
 

@@ -42,9 +42,7 @@ class UploadedFile(Struct, frozen=True, kw_only=True):
     head_bytes: int
 
 
-async def keep_upload(
-    services: JobServices, run: JobRun, path: Path, name: str
-) -> int:
+async def keep_upload(services: JobServices, run: JobRun, path: Path, name: str) -> int:
     """Look at the file at `path` and keep it as the job's blob; return the blob's size.
 
     The file at `path` is deleted. Raises InvalidContent for a file that is not read at all.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from plaudit.errors import InvalidContent
@@ -27,6 +27,24 @@ class RowMembers:
         self.flags: list[str] = []
         self._options = options
         self._notes = notes
+
+    @property
+    def is_strict(self) -> bool:
+        """True if what a lenient import takes with a remark is refused."""
+        return self._options.is_strict
+
+    def remark(self, remark: str, *flags: str) -> None:
+        """Count a remark about the row, and flag its task."""
+        self._notes.add(remark, self.row)
+        self.flags.extend(flag for flag in flags if flag not in self.flags)
+
+    def rest(self, used: Collection[str]) -> dict[str, Any]:
+        """Return the members that a reader has no use for, for the metadata of the task."""
+        return {
+            name: value
+            for name, value in self.value.items()
+            if name not in used and value is not None
+        }
 
     def has(self, name: str) -> bool:
         """True if the row has the member, and it is not null."""
@@ -62,9 +80,7 @@ class RowMembers:
         if isinstance(value, str):
             return value
         if isinstance(value, bool | int | float) and not self._options.is_strict:
-            self._notes.add(NOT_TEXT, self.row)
-            if COERCED not in self.flags:
-                self.flags.append(COERCED)
+            self.remark(NOT_TEXT, COERCED)
             return str(value).lower() if isinstance(value, bool) else str(value)
         raise InvalidContent(f"expected a text, not {name_of_kind(value)}", pointer=pointer)
 

@@ -36,7 +36,7 @@ class _TemporaryDatabase:
         self._connection.execute(
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE_KIB};"
             f"PRAGMA locking_mode=EXCLUSIVE; {schema}; BEGIN"
-        ).fetchall()  # pragmas answer, and what follows an answer is not run before it is read
+        ).fetchall()
         self._cursor = self._connection.cursor()
 
     def close(self) -> None:

@@ -51,7 +51,6 @@ def test_each_of_them_is_told_by_its_rows(values, name):
 @pytest.mark.parametrize(
     "values",
     [
-        [],
         [1],
         [None],
         [[LINE]],

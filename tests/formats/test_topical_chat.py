@@ -10,7 +10,7 @@ import pytest
 
 from plaudit.core.tasks.forms import check_form
 from plaudit.formats import topical_chat
-from plaudit.formats.common.alternation import NOT_ALTERNATING
+from plaudit.formats.common.conversations import NOT_IN_TURN
 from plaudit.formats.common.row_members import EMPTY_RESPONSE
 from plaudit.formats.common.rows import ImportNotes, Row
 from plaudit.formats.import_format import ImportOptions, ObjectRows
@@ -184,13 +184,12 @@ def test_sides_that_do_not_take_turns_are_kept_in_order_or_refused_if_strict():
 
     assert [[one["content"]["text"] for one in turn["messages"]] for turn in turns_of(task)] == [
         ["a"],
-        ["b"],
-        ["c", "d"],
+        ["b", "c", "d"],
         ["e"],
     ]
     assert all(len(responses_of(turn)) < 2 for turn in turns_of(task))
-    assert task.flags == ["roles_repeat"]
-    assert outcome.notes.count(NOT_ALTERNATING) == 1
+    assert task.flags == ["odd_roles"]
+    assert outcome.notes.count(NOT_IN_TURN) == 1
     assert [refusal[:2] for refusal in strict.refused] == [(1, "/content")]
 
 

@@ -250,11 +250,11 @@ def test_a_bad_row_is_refused_with_its_place_and_the_next_one_read(value, pointe
 @pytest.mark.parametrize("column", ["prompt", "type"])
 def test_a_row_that_contradicts_the_others_of_its_id_is_named(column):
     rows = files("tern", "gull")
-    rows[2] = msgspec.structs.replace(rows[2], value=row(1, **{column: "Another."}))
+    rows[2] = msgspec.structs.replace(rows[2], number=9, value=row(1, **{column: "Another."}))
     outcome = read_rows_by(xstest.FORMAT, rows)
 
     assert [task.item_id for task in outcome.tasks] == ["v2-2"]
-    assert [refusal[:2] for refusal in outcome.refused] == [(1, f"/{column}")]
+    assert [refusal[:2] for refusal in outcome.refused] == [(9, f"/{column}")]
     assert "another" in outcome.refused[0][2]
 
 

@@ -15,7 +15,7 @@ from plaudit.errors import InvalidContent
 from plaudit.formats.common.imported_task import ImportedTask
 from plaudit.formats.common.rows import ImportNotes, Row, RowProblem
 from plaudit.formats.containers.reading import read_rows
-from plaudit.formats.import_format import ImportFormat, ImportOptions
+from plaudit.formats.import_format import ImportFormat, ImportOptions, ObjectRows
 from plaudit.wire.v2 import parse
 from tests.support.harness import SHARED_DATA
 
@@ -112,13 +112,12 @@ def expected_counts(name: str) -> Any:
     return json.loads(published_path("expected.json").read_text())[name]
 
 
-def published_rows(name: str, chosen: ImportFormat) -> list[Row]:
+def published_rows(name: str, chosen: ImportFormat | None = None) -> list[Row]:
     """Rows of a published file."""
     return rows_in(published_path(name), chosen)
 
 
-def rows_in(path: Path, chosen: ImportFormat) -> list[Row]:
-    """Rows of a file, as an import in this format reads them."""
-    return list(
-        read_rows(path, path.name, on_progress=lambda at: None, object_rows=chosen.object_rows)
-    )
+def rows_in(path: Path, chosen: ImportFormat | None = None) -> list[Row]:
+    """Rows of a file, as an import in this format reads them; as detection does for None."""
+    object_rows = ObjectRows.by_shape if chosen is None else chosen.object_rows
+    return list(read_rows(path, path.name, on_progress=lambda at: None, object_rows=object_rows))

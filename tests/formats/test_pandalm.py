@@ -211,7 +211,11 @@ def test_models_that_are_not_named_are_not_guessed(given):
 
 @pytest.mark.parametrize(
     ("given", "names"),
-    [("tern_tern", ["tern", "tern_2"]), ("user_tern", ["user_2", "tern"])],
+    [
+        ("tern_tern", ["tern", "tern_2"]),
+        ("user_tern", ["user_2", "tern"]),
+        ("tern_tie", ["tern", "tie_2"]),
+    ],
 )
 def test_names_that_stand_twice_get_a_number(given, names):
     outcome = read_values(pandalm.FORMAT, row(2, cmp_key=given))

@@ -94,7 +94,7 @@ class PandalmReader(FormatReader):
         return _FORM
 
     def _sources(self, members: RowMembers) -> list[str]:
-        """Names of the two responses, different and none of them the user's."""
+        """Names of the two responses, different, and none of them the user's or a verdict."""
         names = members.text("cmp_key").split("_")
         if len(names) != 2 or not all(name.strip() for name in names):
             if members.is_strict:
@@ -103,7 +103,7 @@ class PandalmReader(FormatReader):
                 )
             members.remark(UNNAMED_MODELS)
             names = ["response1", "response2"]
-        return members.unique_names(["user", *names])[1:]
+        return members.unique_names(["user", TIE, *names])[2:]
 
     def _verdicts(self, members: RowMembers) -> dict[str, int]:
         """Each person's verdict 0, 1 or 2, by person."""

@@ -125,6 +125,11 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "no object": (1, "", "object"),
     "no question": ({"ground_truth": "7"}, "/question", "no 'question'"),
     "no solution": ({"question": "3 + 4?", "ground_truth": "7"}, "", "no solution"),
+    "too many models": (
+        row(**{f"m{number}": {"solution": ""} for number in range(10_000)}),
+        "",
+        "more than 10000",
+    ),
     "a list as question": (row(question=[]), "/question", "a list"),
     "a list as reference": (row(ground_truth=["7"]), "/ground_truth", "a list"),
     "an object as solution": (row(gull={"solution": {}}), "/gull/solution", "an object"),

@@ -251,6 +251,9 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "line ends of Windows": (
         pair() | {"chosen": "\r\n\r\nHuman: a"}, "/chosen", "two line feeds",
     ),
+    "too many messages": (
+        pair() | {"chosen": "\n\nHuman:" * 10_001}, "/chosen", "more than 10000",
+    ),
     "another role": (pair() | {"chosen": "\n\nSystem: a"}, "/chosen", "two line feeds"),
 }  # fmt: skip
 

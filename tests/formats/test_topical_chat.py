@@ -211,6 +211,9 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "no object": ([], "", "object"),
     "no list": (chat(content="Hi."), "/content", "a text"),
     "no messages": (chat(content=[]), "/content", "has messages"),
+    "too many messages": (
+        chat(*[said("agent_1", "")] * 10_001), "/content", "more than 10000",
+    ),
     "a text as message": (chat("Hi."), "/content/0", "a text"),
     "an unknown agent": (chat(said("agent_3", "Hi.")), "/content/0/agent", "agent_1 or agent_2"),
     "a list as agent": (

@@ -187,6 +187,15 @@ def test_two_rows_of_one_file_with_one_id_are_two_responses():
     assert outcome.notes.count(REPEATED_SOURCE) == 1
 
 
+def test_ten_thousand_rows_of_one_file_with_one_id_take_no_time_to_name():
+    """Names are looked up, not compared with each other one: the test would take minutes."""
+    outcome = read_rows_by(xstest.FORMAT, rows_of([row(1)] * 9_999, file="tern.csv"))
+
+    names = [one["source_id"] for one in responses_of(turns_of(outcome.tasks[0])[0])]
+    assert (names[0], names[1], names[-1]) == ("tern", "tern_2", "tern_9999")
+    assert outcome.notes.count(REPEATED_SOURCE) == 9_998
+
+
 def test_blank_cells_are_left_out_and_counted():
     bare = row(annotation_1="", annotation_2=None, final_label="", agreement="")
     some = row(2, annotation_2="", final_label="", completion=" ")

@@ -34,6 +34,7 @@ from plaudit.formats.common.row_members import EMPTY_RESPONSE, RowMembers, comes
 from plaudit.formats.common.row_shapes import have_members, other_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatReader, ImportFormat
+from plaudit.wire.v2.parse import MESSAGES_PER_TASK_MAX
 
 CONTEXTS_DIFFER = (
     "the two sides differ before their last answer; what differs is kept as pieces, and flagged"
@@ -70,6 +71,8 @@ _FORM = Form(
 
 def parse(transcript: str) -> list[Said]:
     """Read the messages of a transcript; raises InvalidContent for a text that is none."""
+    if sum(transcript.count(f"\n\n{name}:") for name in _ROLES) > MESSAGES_PER_TASK_MAX:
+        raise InvalidContent(f"more than {MESSAGES_PER_TASK_MAX} messages")
     before, *parts = _MARK.split(transcript)
     if before or not parts:
         raise InvalidContent("a transcript begins with two line feeds and 'Human:' or 'Assistant:'")

@@ -25,6 +25,7 @@ from plaudit.formats.common.row_members import RowMembers, name_of_kind, shown
 from plaudit.formats.common.row_shapes import have_members, other_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatReader, ImportFormat, ObjectRows
+from plaudit.wire.v2.parse import MESSAGES_PER_TASK_MAX
 
 BLANK_RATING = "a message has no turn_rating; it gets no annotation of it"
 BLANK_CONVERSATION_RATING = "a person has not rated the conversation; it is no vote"
@@ -92,6 +93,8 @@ class TopicalChatReader(FormatReader):
         content = members.listed("content")
         if not content:
             raise InvalidContent("a conversation has messages", pointer="/content")
+        if len(content) > MESSAGES_PER_TASK_MAX:
+            raise InvalidContent(f"more than {MESSAGES_PER_TASK_MAX} messages", pointer="/content")
         messages, others = [], {}
         for number, said in enumerate(content):
             pointer = f"/content/{number}"

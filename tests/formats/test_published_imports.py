@@ -8,14 +8,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from plaudit.core.labeling.questions import questions
 from plaudit.core.transfer.import_summary import Summary
 from plaudit.core.transfer.importer import Reject, import_sources
 from plaudit.formats import detection
 from plaudit.formats.common.file_import import FileImport, InputFile, TaskUse
+from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
+from plaudit.wire.v2.task import Thread
 from tests.formats import (
     test_biggen,
     test_gsm8k,
@@ -24,7 +28,7 @@ from tests.formats import (
     test_topical_chat,
     test_xstest,
 )
-from tests.formats.reading import published_path, read_rows_by, rows_in
+from tests.formats.reading import published_path, read_rows_by, read_values, rows_in
 from tests.support.harness import World, one_engine, walk
 
 XSTEST_MODELS = ("gpt4", "llama2new", "llama2orig", "mistralguard", "mistralinstruct")
@@ -175,6 +179,28 @@ def test_a_set_can_come_in_as_open_work_without_what_was_judged(world, client, t
     assert (summary.total("added"), rejects) == (len(tasks), [])
     assert {task["status"] for task in tasks} == {"pending"}
     assert all(task["threads"] == [] for task in tasks)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("pandalm", {"likert_value"}),
+        ("xstest", {"refusal"}),
+        ("topical-chat", {"conversation_rating"}),
+        ("gsm8k", {"is_correct"}),
+        ("biggen", {"response", "score"}),
+        ("hh", {"selected_model_id"}),
+    ],
+)
+def test_people_are_asked_what_the_set_answers(name, asked):
+    form = FORMATS[name].reader(ImportOptions(), ImportNotes()).form()
+    tasks = read_values(FORMATS[name], *SAMPLES[name][1]).tasks
+
+    contents = [msgspec.convert(task.threads, list[Thread]) for task in tasks]
+
+    found = [{question.field.key for question in questions(form, content)} for content in contents]
+    assert all(found)
+    assert set.union(*found) == asked
 
 
 @one_engine

@@ -352,7 +352,7 @@ def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     if not all(isinstance(row.value, dict) for row in rows):
         return None
     shapes = {shape_of(row.value) for row in rows}
-    shape = next(iter(shapes))
+    shape = next(iter(shapes), None)
     if len(shapes) != 1 or shape is None or not all(_is_fitting(row.value, shape) for row in rows):
         return None
     kind, columns = shape

@@ -356,7 +356,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_and_is_told(world, start_serve
         left = list((world.settings.data / "jobs").iterdir())
 
     assert "tasks.jsonl" in page
-    assert "The upload did not come to its end" in page
+    assert "Choose another file" in page
     assert left == []
 
 

@@ -247,6 +247,7 @@ def _has_completions(value: Mapping[str, Any]) -> bool:
     return (
         isinstance(value.get("instruction"), str)
         and isinstance(completions, list)
+        and bool(completions)
         and all(
             isinstance(one, dict) and isinstance(one.get("response"), str) and "model" in one
             for one in completions

@@ -55,7 +55,13 @@ def detect(
 
 
 def _first_rows(file: InputFile, inflated_max: int | None) -> list[Row]:
-    rows = read_rows(file.path, file.name, inflated_max=inflated_max, row_bytes_max=_ROW_BYTES_MAX)
+    rows = read_rows(
+        file.path,
+        file.name,
+        on_progress=lambda at: None,
+        inflated_max=inflated_max,
+        row_bytes_max=_ROW_BYTES_MAX,
+    )
     return [row for row in islice(rows, ROWS_SEEN) if row.problem is None]
 
 

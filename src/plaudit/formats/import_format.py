@@ -99,6 +99,8 @@ class ImportFormat(Struct, frozen=True, kw_only=True):
     read: Callable[[Any], Iterator[FormatEntry]] | None = None
     """Entries of a decoded row, in order; raises InvalidContent, with a pointer into the row."""
     reader: Callable[[ImportOptions, ImportNotes], FormatReader] | None = None
+    form: Form | None = None
+    """Form for a project without one, of a format with `read`; a reader has its own."""
     detect: Callable[[Sequence[Row]], Sequence[str] | None] | None = None
     """Columns that show that the first rows of a file (up to 50, without problems) are of this
     format; None if they are not."""

@@ -7,20 +7,29 @@ from typing import TYPE_CHECKING, Literal
 
 from plaudit.formats import (
     archive,
+    biggen,
+    gsm8k,
     helpsteer,
+    hh,
     messages,
     oasst,
     openai,
+    pandalm,
     sharegpt,
+    topical_chat,
     trl,
     ultrafeedback,
     v2,
+    xstest,
 )
 from plaudit.formats.import_format import ImportFormat
 
 FORMATS: Mapping[str, ImportFormat] = {
     module.FORMAT.name: module.FORMAT
-    for module in (archive, v2, oasst, helpsteer, ultrafeedback, openai, sharegpt, trl, messages)
+    for module in (
+        *(archive, v2, oasst, pandalm, xstest, topical_chat, gsm8k, biggen, hh),
+        *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages),
+    )
 }
 
 if TYPE_CHECKING:

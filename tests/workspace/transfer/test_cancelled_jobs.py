@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from plaudit import clock
+from plaudit.api.http import job_runner
+from plaudit.api.http.job_runner import Tracker
 from plaudit.core.transfer import jobs
 from plaudit.store.transfer.jobs import JobKind
-from plaudit.workspace.http import job_runner
-from plaudit.workspace.http.job_runner import Tracker
 from plaudit.workspace.transfer import archive_pages
 from tests.support.builders import make_tasks
 from tests.support.pages.browser_client import Browser, add_person, ended, signed_in

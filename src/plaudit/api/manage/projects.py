@@ -42,6 +42,7 @@ class CreateProject(Struct, forbid_unknown_fields=True, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool | None = None
+    import_mapping: dict[str, Any] | None = None
 
 
 class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -60,6 +61,7 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
     review_percent: int | UnsetType | None = UNSET
     lease_seconds: int | UnsetType | None = UNSET
     blind: bool | UnsetType | None = UNSET
+    import_mapping: dict[str, Any] | UnsetType | None = UNSET
 
 
 async def create_project(

@@ -20,7 +20,12 @@ from plaudit.formats.common.row_store import RowStore, digest
 from plaudit.formats.common.rows import ImportNotes, Row, RowProblem
 from plaudit.formats.common.task_ids import TaskIds
 from plaudit.formats.containers.reading import read_rows
-from plaudit.formats.import_format import FormatReader, ImportFormat, ImportOptions
+from plaudit.formats.import_format import (
+    FormatEntry,
+    FormatReader,
+    ImportFormat,
+    ImportOptions,
+)
 from plaudit.settings import INFLATED_BYTES_MAX
 
 ITEM_ID = "item_id"
@@ -51,6 +56,7 @@ class TaskUse(Struct, frozen=True, kw_only=True):
 class FileImport:
     """One import of files. `prepare`, then `sources`, which may be asked for again; then `close`.
 
+    `rows` are taken instead of those of the files, if given: the first ones, for a preview.
     `on_progress` is told the number of bytes read of all files, in each of `passes`.
     """
 
@@ -62,6 +68,7 @@ class FileImport:
         *,
         project_name: str | None = None,
         use: TaskUse | None = None,
+        rows: Sequence[Row] | None = None,
         inflated_max: int | None = INFLATED_BYTES_MAX,
         on_progress: Callable[[int], None] = lambda at: None,
         on_rows: Callable[[int], None] = lambda count: None,
@@ -70,6 +77,7 @@ class FileImport:
         self.format = chosen
         self.form: Form | None = None
         self._files = files
+        self._given_rows = rows
         self._use = use or TaskUse()
         self._project_name = project_name or ""
         self._inflated_max = inflated_max
@@ -96,6 +104,7 @@ class FileImport:
         """
         reader = self._reader
         if reader is None:
+            self.form = self.format.form
             return
         if reader.groups_rows:
             self._store = RowStore()
@@ -120,11 +129,6 @@ class FileImport:
     def sources(self) -> list[Source]:
         """Return the sources of a run of the importer; remarks are counted from the start."""
         self.notes.restart()
-        if self._reader is None:
-            return [
-                Source(Path(file.name), lambda file=file, before=before: self._values(file, before))
-                for file, before in self._with_offsets()
-            ]
         first = self._files[0].name if self._files else ""
         return [Source(Path(first), self._entries)]
 
@@ -134,15 +138,14 @@ class FileImport:
             self._store.close()
             self._store = None
 
-    def _with_offsets(self) -> Iterator[tuple[InputFile, int]]:
+    def _rows(self) -> Iterator[Row]:
+        if self._given_rows is not None:
+            yield from self._given_rows
+            return
         before = 0
         for file in self._files:
-            yield file, before
-            before += file.size
-
-    def _rows(self) -> Iterator[Row]:
-        for file, before in self._with_offsets():
             yield from self._rows_of(file, before)
+            before += file.size
 
     def _rows_of(self, file: InputFile, before: int) -> Iterator[Row]:
         return read_rows(
@@ -153,35 +156,41 @@ class FileImport:
             object_rows=self.format.object_rows,
             row_bytes_max=self.format.line_bytes_max,
             depth_max=self.format.depth_max,
+            is_json=self._reader is None,
             on_rows=self._on_rows,
+            on_remark=lambda remark: self.notes.add(f"{remark} ({Path(file.name).name})"),
         )
 
-    def _values(self, file: InputFile, before: int) -> Iterator[ImportEntry]:
+    def _entries(self) -> Iterator[ImportEntry]:
+        if self._reader is not None:
+            return self._tasks(self._reader)
+        assert self.format.read is not None
+        return self._values(self.format.read)
+
+    def _values(self, read: Callable[[Any], Iterator[FormatEntry]]) -> Iterator[ImportEntry]:
         """Entries of a format that carries v2 values itself."""
-        read = self.format.read
-        assert read is not None
-        for row in self._rows_of(file, before):
-            if row.problem is not None:
-                yield _refusal(row, row.problem)
-                continue
+        check_depth = self.format.check_depth
+        for row in self._rows():
             try:
+                if row.problem is not None:
+                    raise row.problem
                 for kind, value, pointer in read(row.value):
-                    if self.format.check_depth is not None:
-                        self.format.check_depth(kind, row.depth)
-                    yield ImportEntry(kind, value, row.number, pointer, size=row.size)
+                    if check_depth is not None:
+                        check_depth(kind, row.depth)
+                    yield ImportEntry(
+                        kind, value, row.number, pointer, size=row.size, file=_name_of(row)
+                    )
             except InvalidContent as problem:
                 yield _refusal(row, problem)
 
-    def _entries(self) -> Iterator[ImportEntry]:
+    def _tasks(self, reader: FormatReader) -> Iterator[ImportEntry]:
         """Entries of a format whose rows become tasks."""
-        reader = self._reader
-        assert reader is not None
         task_ids = TaskIds(self.format.name, self._project_name, self.notes)
         try:
             for row, problem in self._first_problems:
                 yield _refusal(row, problem)
             for rows in self._items():
-                yield from self._entries_of(reader, task_ids, rows)
+                yield from self._tasks_of(reader, task_ids, rows)
         finally:
             task_ids.close()
 
@@ -190,7 +199,7 @@ class FileImport:
             return self._store.items()
         return ([row] for row in self._rows())
 
-    def _entries_of(
+    def _tasks_of(
         self, reader: FormatReader, task_ids: TaskIds, rows: Sequence[Row]
     ) -> Iterator[ImportEntry]:
         first = rows[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import apsw
 import msgspec
@@ -35,7 +36,7 @@ class _TemporaryDatabase:
         self._connection.execute(
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE_KIB};"
             f"PRAGMA locking_mode=EXCLUSIVE; {schema}; BEGIN"
-        )
+        ).fetchall()
         self._cursor = self._connection.cursor()
 
     def close(self) -> None:
@@ -63,7 +64,7 @@ class RowStore(_TemporaryDatabase):
         self._seq += 1
         first, data = self._seq, _encode((row.key, row.value))
         if item is not None:
-            counted = self._cursor.execute(
+            counted: list[Any] = self._cursor.execute(
                 "INSERT INTO item VALUES(?1, ?2, 1, ?3) ON CONFLICT DO UPDATE SET"
                 " count = count + 1, bytes = bytes + excluded.bytes RETURNING first, count, bytes",
                 (item, first, len(data)),
@@ -81,9 +82,10 @@ class RowStore(_TemporaryDatabase):
     def items(self) -> Iterator[list[Row]]:
         """Yield the rows of each item."""
         reading, group, current = self._connection.cursor(), list[Row](), None
-        for first, file, number, size, data in reading.execute(
+        rows: Any = reading.execute(
             "SELECT first, file, number, size, data FROM row ORDER BY first, seq"
-        ):
+        )
+        for first, file, number, size, data in rows:
             if first != current and group:
                 yield group
                 group = []
@@ -104,7 +106,7 @@ class SeenIdentities(_TemporaryDatabase):
 
     def count(self, identity: str | bytes) -> int:
         """Count an identity; return how often it was seen before."""
-        counted = self._cursor.execute(
+        counted: list[Any] = self._cursor.execute(
             "INSERT INTO seen VALUES(?, 0) ON CONFLICT DO UPDATE SET count = count + 1"
             " RETURNING count",
             (digest(identity),),

@@ -21,8 +21,8 @@ class Row(Struct, frozen=True, kw_only=True):
     of the row as a spreadsheet counts it in CSV, TSV and XLSX (the header is row 1), and of the row
     from 1 in Parquet. `value` is decoded JSON; cells of CSV, TSV and XLSX are texts by column.
     `key` is the name under which the row stands, where a file is one JSON object of rows. `size` is
-    about the number of bytes that it takes, `depth` the number of levels of a value that JSON holds
-    (0 elsewhere). `problem` replaces a value that cannot be read.
+    about the number of bytes that it takes, `depth` the number of levels that it was
+    read from. `problem` replaces a value that cannot be read.
     """
 
     file: str

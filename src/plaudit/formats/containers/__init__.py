@@ -1,1 +1,1 @@
-"""Containers that rows come in, told by their content."""
+"""Files of rows: JSON lines, arrays and objects, CSV, TSV, XLSX, Parquet; told by their content."""

@@ -1,0 +1,139 @@
+"""Splitter of one large JSON array or object into its elements, which are never all in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import cast
+
+from plaudit.errors import InvalidContent
+from plaudit.formats.containers.content import SPACES, Content
+
+_DEPTH_MAX = 10_000_000
+"""Brackets that may be open at once. Deep elements are refused one by one, this ends a bomb."""
+
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_WITHIN = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+", re.DOTALL)
+"""Everything up to a bracket, or to a string that goes on in the next block."""
+_BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+", re.DOTALL)
+"""The same, and up to a comma."""
+_STRING_REST = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+
+_OPENING, _CLOSING, _QUOTE, _COMMA = b"[{", b"]}", *b'",'
+
+
+def elements(content: Content, most: int) -> Iterator[bytes | None]:
+    """Elements of the array or object that begins here, as bytes; members begin with their key.
+
+    None stands for one of more than `most` bytes, which is never held. An element need not be JSON.
+    Raises InvalidContent, which names the elements before, where the end is missing or where more
+    follows it.
+    """
+    splitter = _Splitter(most)
+    number = 0
+    blocks = content.blocks()
+    for block in blocks:
+        for element in splitter.feed(block):
+            number += 1
+            yield element
+        if splitter.rest is not None:
+            break
+    if splitter.rest is None:
+        raise InvalidContent(f"{content.called} is damaged after row {number}: it ends too early")
+    if splitter.is_wrong:
+        raise InvalidContent(
+            f"{content.called} is damaged after row {number}: a bracket closes what was not opened"
+        )
+    while not splitter.rest or splitter.rest.isspace():
+        if not (block := next(blocks, b"")):
+            return
+        splitter.rest = block
+    raise InvalidContent(
+        f"{content.called} goes on after the end of its rows, of which there are {number}"
+    )
+
+
+class _Splitter:
+    """State between two blocks: open brackets, an open string, the element so far."""
+
+    def __init__(self, most: int) -> None:
+        self.rest: bytes | None = None
+        """Content behind the closing bracket, None before that has come."""
+        self.is_wrong = False
+        """True if the closing bracket is of the other kind."""
+        self._most = most
+        self._depth = -1
+        self._close = 0
+        self._is_in_string = False
+        self._is_escaped = False
+        self._held = bytearray()
+        self._is_skipping = False
+        self._count = 0
+
+    def feed(self, block: bytes) -> Iterator[bytes | None]:
+        """Yield the elements that end in this block."""
+        at = begin = 0
+        if self._depth < 0:  # the first byte opens the array or object
+            self._close = block[0] + 2
+            self._depth, at, begin = 0, 1, 1
+        elif self._is_escaped:
+            at, self._is_escaped = 1, False
+        end = len(block)
+        while at < end:
+            if self._is_in_string:
+                at = self._end_string(block, at)
+                continue
+            pattern = _WITHIN if self._depth else _BETWEEN
+            at = cast(re.Match[bytes], pattern.match(block, at)).end()
+            if at == end:
+                break
+            mark = block[at]
+            at += 1
+            if mark == _QUOTE:
+                self._is_in_string = True
+            elif mark in _OPENING:
+                self._depth += 1
+                if self._depth > _DEPTH_MAX:
+                    raise InvalidContent(f"more than {_DEPTH_MAX:,} brackets are open at once")
+            elif mark in _CLOSING and self._depth:
+                self._depth -= 1
+            else:
+                element = self._take(block[begin : at - 1])
+                begin = at
+                if mark == _COMMA or element != b"" or self._count:
+                    self._count += 1
+                    yield element
+                if mark != _COMMA:
+                    self.is_wrong = mark != self._close
+                    self.rest = block[at:]
+                    return
+        self._hold(block[begin:])
+
+    def _end_string(self, block: bytes, at: int) -> int:
+        at = cast(re.Match[bytes], _STRING_REST.match(block, at)).end()
+        if at == len(block):
+            return at
+        if block[at] == _QUOTE:
+            self._is_in_string = False
+        else:  # a backslash is the last byte
+            self._is_escaped = True
+        return at + 1
+
+    def _hold(self, piece: bytes) -> None:
+        if self._is_skipping:
+            return
+        if not self._held:
+            piece = piece.lstrip(SPACES)
+        if len(self._held) + len(piece) > self._most:
+            self._is_skipping, self._held = True, bytearray()
+        else:
+            self._held += piece
+
+    def _take(self, piece: bytes) -> bytes | None:
+        """End an element with a piece, and return it without white space around it."""
+        if not self._held and not self._is_skipping and len(piece) <= self._most:
+            return piece.strip(SPACES)
+        self._hold(piece)
+        element = None if self._is_skipping else bytes(self._held).rstrip(SPACES)
+        self._is_skipping, self._held = False, bytearray()
+        return element

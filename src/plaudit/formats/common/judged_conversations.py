@@ -16,7 +16,7 @@ from plaudit.core.tasks.forms import LIKERT, PRESETS, Field, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
     Dialogue,
-    Response,
+    ReadResponse,
     Utterance,
     as_dialogue,
     as_one,
@@ -204,7 +204,7 @@ def pair_task(
     is_swapped = comes_second(_plain(winner), _plain(loser), "\0".join(map(_plain, context)))
     sides = [(better, winner), (worse, loser)]
     responses = [
-        Response(
+        ReadResponse(
             source_id=f"response_{number}",
             utterance=utterance,
             annotations=side.annotations,
@@ -245,7 +245,7 @@ def answer_task(
     context = said[:-1]
     _check_prompt(members, context, [said[-1:]])
     verdict = [] if label is None else [annotation("acceptable", "boolean", label)]
-    response = Response(source_id="response_1", utterance=said[-1], annotations=verdict)
+    response = ReadResponse(source_id="response_1", utterance=said[-1], annotations=verdict)
     return as_task(members, as_dialogue(members, context, [response]), used)
 
 

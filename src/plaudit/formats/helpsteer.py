@@ -30,6 +30,7 @@ from plaudit.formats.common.judged_conversations import (
     Side,
     as_task,
     likert,
+    objects_of,
     pair_task,
     rewrite_field,
 )
@@ -349,11 +350,12 @@ def _text_field(key: str, level: Level, title: str) -> Field:
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """Columns of one of the files, if all rows have them, and numbers of their range."""
-    if not all(isinstance(row.value, dict) for row in rows):
+    values = objects_of(rows)
+    shapes = {shape_of(value) for value in values or ()}
+    shape = next(iter(shapes), None)
+    if len(shapes) != 1 or shape is None or values is None:
         return None
-    shapes = {shape_of(row.value) for row in rows}
-    shape = next(iter(shapes))
-    if len(shapes) != 1 or shape is None or not all(_is_fitting(row.value, shape) for row in rows):
+    if not all(_is_fitting(value, shape) for value in values):
         return None
     kind, columns = shape
     return (*columns, *ATTRIBUTES[1:]) if kind is Kind.ratings else columns

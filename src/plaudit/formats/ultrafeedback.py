@@ -28,6 +28,7 @@ from plaudit.formats.common.judged_conversations import (
     as_number,
     as_task,
     have_no_others,
+    objects_of,
     score,
 )
 from plaudit.formats.common.row_members import (
@@ -227,8 +228,8 @@ def _take_text(rest: dict[str, Any], name: str) -> str | None:
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """Columns of rated completions, or of a binarized pair with its scores."""
-    values = [row.value for row in rows]
-    if not all(isinstance(value, dict) for value in values):
+    values = objects_of(rows)
+    if values is None:
         return None
     if all(_has_completions(value) for value in values):
         return "instruction", "completions"

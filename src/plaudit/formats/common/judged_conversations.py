@@ -343,6 +343,12 @@ def with_system(members: RowMembers, said: Sequence[Utterance]) -> list[Utteranc
     return [Utterance(role="system", text=text), *said]
 
 
+def objects_of(rows: Sequence[Row]) -> list[dict[str, Any]] | None:
+    """Return the values of rows that are objects, one or more; else None."""
+    values = [row.value for row in rows]
+    return values if values and all(isinstance(value, dict) for value in values) else None
+
+
 def is_asking(name: str) -> bool:
     """True for a column whose name speaks of a judgement or an answer, which nobody may overlook.
 

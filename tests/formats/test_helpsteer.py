@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -202,6 +203,20 @@ def test_every_judges_preference_and_reason_is_a_vote():
     assert reason["value"] == "@Response 2 is better.\n\nIt is exact."
     assert [one["value"] for one in reason["votes"]] == ["Exact.", "Longer."]
     assert set(made.task.metadata) == {"split", "three_most_similar_preferences"}
+
+
+def test_cells_of_a_table_say_the_same_as_json():
+    cells = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in THIRD.items()
+    }
+
+    made = read_rows("helpsteer", cells)
+
+    assert made.tasks == read_rows("helpsteer", THIRD).tasks
+    assert detected(cells) == "helpsteer"
+    broken = {**cells, "individual_preference": "[{"}
+    assert refusal_of("helpsteer", broken).pointer == "/individual_preference"
 
 
 def test_a_judge_who_accepts_neither_casts_no_vote_and_is_kept():

@@ -75,7 +75,7 @@ def test_a_conversation_alone_is_an_answer_without_a_verdict():
     assert made.task.is_judged
     assert made.responses["response_1"]["annotations"] == []
     assert made.task.item_id == "7"
-    assert made.task.metadata == {"source": "a", "id": 7}
+    assert made.task.metadata == {"source": "a"}
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,13 @@ def test_an_instruction_stands_above_its_input_which_the_metadata_keeps():
     assert detected(ALPACA) == "sharegpt"
 
 
+def test_images_of_a_row_are_kept_and_flagged():
+    made = read_rows("sharegpt", {**TAGGED, "images": ["a.png"], "videos": []})
+
+    assert made.task.flags == ["non_text"]
+    assert made.task.metadata == {"images": ["a.png"], "videos": []}
+
+
 def test_an_instruction_with_two_sides_is_a_pair():
     row = {"instruction": "Translate.", "input": "", "chosen": "Good day", "rejected": "Bye"}
 

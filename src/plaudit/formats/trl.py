@@ -201,7 +201,8 @@ def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     for value in values:
         if "messages" in value or "conversations" in value:
             return None
-        if not all(_is_fitting(value, name) for name in names):
+        prompt = ["prompt"] if value.get("prompt") not in (None, []) else []
+        if not all(_is_fitting(value, name) for name in (*names, *prompt)):
             return None
         if kind is Kind.prompt and value.keys() - KNOWN:
             return None

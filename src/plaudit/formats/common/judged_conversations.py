@@ -6,6 +6,7 @@ a verdict. What they share is here: the task, the remarks, and the form for goin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
@@ -22,7 +23,7 @@ from plaudit.formats.common.conversations import (
     as_one,
     shared_beginning,
 )
-from plaudit.formats.common.imported_task import ImportedTask, annotation, thread
+from plaudit.formats.common.imported_task import NON_TEXT, ImportedTask, annotation, thread
 from plaudit.formats.common.row_members import RowMembers, as_integer, comes_second, pointer_of
 from plaudit.formats.common.rows import ImportNotes, Row
 from plaudit.formats.import_format import FormatReader, ImportOptions
@@ -37,6 +38,9 @@ APART = "conversations of a pair differ before their last message; the ends are 
 WITHOUT_LABEL = "a label is null; the answer is kept without one"
 PROMPT_APART = "a prompt is not part of the conversations beside it; it is kept in the metadata"
 
+MEDIA = "a row has images, sounds or films; they stay in the metadata, and the task is flagged"
+
+_MEDIA = ("image", "images", "audio", "audios", "video", "videos")
 _MIDPOINT = 4
 _RANKING = {field.key: field for field in PRESETS["RLHF: Pref Ranking with Rewrites"].fields}
 
@@ -252,14 +256,25 @@ def answer_task(
 def as_task(members: RowMembers, dialogue: Dialogue, used: Collection[str]) -> ImportedTask:
     """Return the task of a conversation, with the rest of the row as metadata.
 
-    Its id in the set is the row's `id` or `prompt_id`.
+    Its id in the set is the row's `id` or `prompt_id`. Numbers are floats, so that a cell of a
+    table and a member of JSON come to one thing.
     """
-    names = (members.value.get(name) for name in ("id", "prompt_id"))
-    item_id = next((name for name in names if isinstance(name, str | int) and name != ""), None)
+    if any(members.value.get(name) for name in _MEDIA):
+        members.remark(MEDIA, NON_TEXT)
+    metadata = members.rest(used)
+    item_id = None
+    for name in ("id", "prompt_id"):
+        given = metadata.get(name)
+        if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
+            item_id = str(metadata.pop(name))
+            break
+    margin = as_number(metadata.get("margin"))
+    if margin is not None:
+        metadata["margin"] = margin
     return ImportedTask(
-        item_id=None if item_id is None or isinstance(item_id, bool) else str(item_id),
+        item_id=item_id,
         threads=[thread(dialogue.turns)],
-        metadata={**members.rest(used), **dialogue.metadata},
+        metadata={**metadata, **dialogue.metadata},
         flags=members.flags,
     )
 
@@ -323,16 +338,14 @@ def read_models(members: RowMembers) -> tuple[str | None, str | None, set[str]]:
 
 
 def as_number(value: Any) -> float | None:
-    """A number, also where it is written as text; else None."""
-    if isinstance(value, bool):
+    """A finite number as a float, also where it is written as text; else None."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    is_finite = isinstance(value, int | float) and abs(value) < float("inf")
-    return value if is_finite else None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def with_system(members: RowMembers, said: Sequence[Utterance]) -> list[Utterance]:

@@ -16,7 +16,7 @@ from typing import Any
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
-    ReadResponse,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     is_conversation,
@@ -139,7 +139,7 @@ class HelpSteerReader(JudgedReader):
             judgments = [one for one in made.values() if one is not None]
             judges = max([judges, *(len(one.get("votes", ())) for one in judgments)])
             responses.append(
-                ReadResponse(
+                DialogueResponse(
                     source_id=f"response_{number}",
                     utterance=Utterance(role="assistant", text=text),
                     annotations=judgments,
@@ -187,7 +187,7 @@ def _read_responses(members: RowMembers, columns: Sequence[str]) -> ImportedTask
             feedback[place] = _texts(members, name)
             used.add(name)
     responses = [
-        ReadResponse(
+        DialogueResponse(
             source_id=f"response_{number}",
             utterance=Utterance(role="assistant", text=members.response(name)),
             annotations=_texts_of_judges("feedback", texts),
@@ -207,7 +207,7 @@ def _read_edit(members: RowMembers) -> ImportedTask:
     summary = members.optional_text("change_summary")
     if summary is not None:
         annotations.append(annotation("change_summary", "text", summary))
-    response = ReadResponse(
+    response = DialogueResponse(
         source_id="response_1",
         utterance=Utterance(role="assistant", text=members.response("original_response")),
         annotations=annotations,

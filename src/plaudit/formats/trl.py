@@ -12,7 +12,7 @@ from typing import Any
 
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
-    ReadResponse,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     is_conversation,
@@ -181,7 +181,7 @@ def _read_steps(members: RowMembers) -> ImportedTask:
             word = "correct" if as_label(label, f"/labels/{number}") else "incorrect"
             verdict.append(annotation("step_label", "category", word))
         chunks.append({"type": "text", "text": text, "annotations": verdict})
-    answer = ReadResponse(
+    answer = DialogueResponse(
         source_id="response_1", utterance=Utterance(role="assistant", text="\n".join(steps))
     )
     prompt = with_system(members, read_prompt(members))

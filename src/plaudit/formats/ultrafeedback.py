@@ -13,7 +13,7 @@ from typing import Any
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
-    ReadResponse,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     is_conversation,
@@ -122,7 +122,7 @@ def _read_completions(members: RowMembers) -> ImportedTask:
             rests[name] = {**rest, **unread}
         model = completion.get("model")
         responses.append(
-            ReadResponse(
+            DialogueResponse(
                 source_id=name,
                 utterance=Utterance(
                     role="assistant",

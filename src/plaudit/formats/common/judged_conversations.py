@@ -17,7 +17,7 @@ from plaudit.core.tasks.forms import LIKERT, PRESETS, Field, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
     Dialogue,
-    ReadResponse,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     as_one,
@@ -208,7 +208,7 @@ def pair_task(
     is_swapped = comes_second(_plain(winner), _plain(loser), "\0".join(map(_plain, context)))
     sides = [(better, winner), (worse, loser)]
     responses = [
-        ReadResponse(
+        DialogueResponse(
             source_id=f"response_{number}",
             utterance=utterance,
             annotations=side.annotations,
@@ -249,7 +249,7 @@ def answer_task(
     context = said[:-1]
     _check_prompt(members, context, [said[-1:]])
     verdict = [] if label is None else [annotation("acceptable", "boolean", label)]
-    response = ReadResponse(source_id="response_1", utterance=said[-1], annotations=verdict)
+    response = DialogueResponse(source_id="response_1", utterance=said[-1], annotations=verdict)
     return as_task(members, as_dialogue(members, context, [response]), used)
 
 

@@ -24,6 +24,7 @@ from plaudit.formats.common.judged_conversations import (
     Side,
     answer_task,
     have_no_others,
+    objects_of,
     pair_task,
     read_label,
     with_system,
@@ -130,8 +131,8 @@ def _read_instruction(members: RowMembers) -> list[Utterance]:
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """Columns of one of these files, if all rows have them."""
-    values = [row.value for row in rows]
-    if not all(isinstance(value, dict) for value in values):
+    values = objects_of(rows)
+    if values is None:
         return None
     if all(all(is_conversation(value.get(name)) for name in V1_SIDES) for value in values):
         return V1_SIDES if have_no_others(rows, V1_SIDES) else None

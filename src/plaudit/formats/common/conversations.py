@@ -82,7 +82,7 @@ class Utterance(Struct, kw_only=True):
         return parts
 
 
-class Response(Struct, kw_only=True):
+class DialogueResponse(Struct, kw_only=True):
     """One response at the end of a conversation, with what was said of it."""
 
     source_id: str
@@ -305,7 +305,7 @@ def _pieces(one: Utterance) -> Iterator[tuple[str, str]]:
 def as_dialogue(
     members: RowMembers,
     context: Sequence[Utterance],
-    responses: Sequence[Response],
+    responses: Sequence[DialogueResponse],
     annotations: Sequence[dict[str, Any]] = (),
 ) -> Dialogue:
     """Return the turns of a conversation; its responses, and `annotations`, are in the last one.

@@ -48,7 +48,7 @@ class TableReader(FormatReader):
         self.groups_rows = bool(self.mapping.items)
         self._columns = Columns()
         self._expansion = Expansion(self.mapping.rows)
-        self._rows = RowReader(self.mapping, notes)
+        self._rows = RowReader(self.mapping, notes, is_strict=options.is_strict)
         self._builder = TaskBuilder(self.mapping, self._rows)
         self._unread = UnreadColumns(self.mapping, self._columns, notes)
         self.needs_first_pass = bool(self._rows.kinds.observed) or any(

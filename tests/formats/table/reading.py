@@ -40,7 +40,8 @@ class TableRead:
         reader = FORMAT.reader(ImportOptions(is_strict=strict, mapping=decoded), self.notes)
         reader.check_columns(rows[:50])
         items: dict[Any, list[Row]] = {}
-        for number, row in enumerate(inner for row in rows for inner in reader.expand(row)):
+        expanded = [inner for row in rows for inner in reader.expand(row)]
+        for number, row in enumerate(expanded):
             try:
                 if row.problem is not None:
                     raise row.problem

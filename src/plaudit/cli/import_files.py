@@ -222,7 +222,11 @@ def _format_of(
         err.print(detected.reason)
         return detected.format
     if not detected.rows:
-        refuse("nothing was imported: there is nothing to read")
+        row = detected.problem
+        reason = "there is nothing to read"
+        if row is not None and row.problem is not None:
+            reason = f"{row.file}:{row.number}: {row.problem.message}; name a format with --format"
+        refuse(f"nothing was imported: {reason}")
     err.print("plaudit: no known format has these columns:")
     for column in describe_columns(detected.rows):
         err.print(f"  {column}")

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from plaudit.formats import (
     archive,
+    arena,
+    argilla,
     biggen,
     gsm8k,
     helpsteer,
     hh,
+    label_studio,
     messages,
     oasst,
     openai,
@@ -29,6 +32,7 @@ FORMATS: Mapping[str, ImportFormat] = {
     module.FORMAT.name: module.FORMAT
     for module in (
         *(archive, v2, oasst, pandalm, xstest, topical_chat, gsm8k, biggen, hh),
+        *(arena, argilla, label_studio),
         *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages, table),
     )
 }

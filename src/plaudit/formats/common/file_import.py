@@ -88,6 +88,8 @@ class FileImport:
         self._on_progress = on_progress
         self._on_rows = on_rows
         self._first_problems: list[tuple[Row, InvalidContent]] = []
+        self._left_out: list[str] = []
+        """Remarks on what no row shows, such as further sheets; made once for each file."""
         self._store: RowStore | None = None
         self._reader: FormatReader | None = None
         if chosen.reader is not None:
@@ -135,6 +137,8 @@ class FileImport:
     def sources(self) -> list[Source]:
         """Return the sources of a run of the importer; remarks are counted from the start."""
         self.notes.restart()
+        for remark in self._left_out:
+            self.notes.add(remark)
         first = self._files[0].name if self._files else ""
         return [Source(Path(first), self._entries)]
 
@@ -190,8 +194,13 @@ class FileImport:
             depth_max=self.format.depth_max,
             is_json=self._reader is None,
             on_rows=self._on_rows,
-            on_remark=lambda remark: self.notes.add(f"{remark} ({Path(file.name).name})"),
+            on_remark=lambda remark: self._note_left_out(f"{remark} ({Path(file.name).name})"),
         )
+
+    def _note_left_out(self, remark: str) -> None:
+        if remark not in self._left_out:
+            self._left_out.append(remark)
+            self.notes.add(remark)
 
     def _entries(self) -> Iterator[ImportEntry]:
         if self._reader is not None:

@@ -114,15 +114,20 @@ class RowMembers:
 
     def unique_names(self, names: Sequence[str]) -> list[str]:
         """Return the names with a number after each that stands there already, with a remark."""
-        taken: list[str] = []
+        given, taken = set(names), set[str]()
+        numbers: dict[str, int] = {}
+        unique_names = []
         for name in names:
-            unique, number = name, 2
-            while unique in taken or (unique != name and unique in names):
-                unique, number = f"{name}_{number}", number + 1
+            unique, number = name, numbers.get(name, 1)
+            while unique in taken or (unique != name and unique in given):
+                number += 1
+                unique = f"{name}_{number}"
             if unique != name:
                 self._notes.add(REPEATED_SOURCE, self.row)
-            taken.append(unique)
-        return taken
+                numbers[name] = number
+            taken.add(unique)
+            unique_names.append(unique)
+        return unique_names
 
 
 def _decoded(text: str, pointer: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plaudit.formats.common.conversations import ROLES
-from tests.support.foreign_rows import Read, read_rows, refusal_of
+from tests.support.foreign_rows import Read, detected, read_rows, refusal_of
 
 USER = {"role": "user", "content": "How high is the tower?"}
 ANSWER = {"role": "assistant", "content": "120 m."}
@@ -199,6 +199,28 @@ def test_a_conversation_in_a_cell_is_read_as_one():
 
     assert roles(made.turns[0]) == ["user", "assistant"]
     assert "written as JSON" in made.remarks[0]
+
+
+def test_cells_of_a_table_are_detected_and_read_as_the_rows_that_they_hold():
+    pair = {
+        "conversations": [{"from": "human", "value": "Hi"}],
+        "chosen": {"from": "gpt", "value": "Hello."},
+        "rejected": {"from": "gpt", "value": "What?"},
+    }
+    cells = {name: json.dumps(value) for name, value in pair.items()}
+
+    assert read_rows("sharegpt", cells).tasks == read_rows("sharegpt", pair).tasks
+    assert detected(cells) == "sharegpt"
+    assert detected({"messages": json.dumps([USER, ANSWER]), "label": "true"}) == "messages"
+
+
+def test_a_text_that_only_looks_like_json_stays_a_text():
+    row = {"prompt": '{"a": 1}', "chosen": '[{"b": 2}]', "rejected": "[{"}
+
+    made = read_rows("trl", row)
+
+    assert made.selected == '[{"b": 2}]'
+    assert made.remarks == []
 
 
 def test_a_text_that_is_a_number_is_kept_with_a_flag_or_refused():

@@ -13,7 +13,7 @@ from typing import Any
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
     Utterance,
-    is_conversation,
+    as_conversation,
     read_messages,
     read_side,
 )
@@ -133,7 +133,7 @@ def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     values = objects_of(rows)
     if values is None or not have_no_others(rows, _KNOWN):
         return None
-    if not all(is_conversation(value.get("messages")) for value in values):
+    if not all(as_conversation(value.get("messages")) for value in values):
         return None
     labels = [value["label"] for value in values if value.get("label") is not None]
     for label in labels:

@@ -140,13 +140,21 @@ def test_rows_in_a_pipe_become_the_same_tasks_in_the_store(world, tmp_path):
         at += ["--database", world.settings.database]
     found = []
     for path, name in ((file, "File"), (pipe, "Pipe")):
-        writing = threading.Thread(target=lambda: path is pipe and pipe.write_bytes(table()))
-        writing.start()
+        writing = threading.Thread(target=pipe.write_bytes, args=(table(),))
+        if path is pipe:
+            writing.start()
         done = subprocess.run(
-            [sys.executable, "-m", "plaudit", "import", str(path), "--mapping", str(mapping), "--project", name, *at],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        writing.join()
+            [
+                *(sys.executable, "-m", "plaudit", "import", str(path)),
+                *("--mapping", str(mapping), "--project", name, *at),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if path is pipe:
+            writing.join()
         assert "tasks: 10 added" in done.stdout, done
         with world.client() as client:
             tasks = list(walk(client, limit=100, project_name=name, opts="annotation_details"))

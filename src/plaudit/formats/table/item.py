@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from plaudit.errors import InvalidContent
 from plaudit.formats.common.row_members import REPEATED_SOURCE
-from plaudit.formats.common.rows import ImportNotes, Row
+from plaudit.formats.common.rows import ImportNotes, Row, RowProblem
 from plaudit.formats.table.judgments import Judgment, Topic, UnmappedValues, Verdict
 from plaudit.formats.table.mapping_checks import default_name
 from plaudit.formats.table.row_reading import ReadResponse, RowContent
@@ -16,6 +17,10 @@ from plaudit.formats.table.votes import Ballot
 
 Question = tuple[Topic, str, int | tuple[int, int] | None]
 """Topic and key of a question, and the response or the pair that it is about; None for all."""
+
+
+RESPONSES_MAX = 1000
+"""Responses of an item, from all of its rows."""
 
 
 class ItemResponse(Struct):
@@ -36,6 +41,8 @@ class Item:
         self._notes = notes
         self._unmapped = unmapped
         self._scale = scale
+        self._named_so: dict[str, list[int]] = defaultdict(list)
+        self._known: dict[tuple[str | None, str], list[int]] = defaultdict(list)
         self._rows: list[tuple[Row, list[int], list[tuple[Judgment, Ballot]]]] = []
 
     def add(
@@ -63,17 +70,14 @@ class Item:
         """Place in the item of each response of a row: that of an equal one, else a new one."""
         taken: list[int] = []
         for response in responses:
-            place = next(
-                (
-                    number
-                    for number, known in enumerate(self.responses)
-                    if number not in taken and _is_equal(known.read, response)
-                ),
-                None,
-            )
+            known = self._known[response.name, response.text]
+            place = next((place for place in known if place not in taken), None)
             if place is None:
                 place = len(self.responses)
+                if place >= RESPONSES_MAX:
+                    raise InvalidContent(f"an item has at most {RESPONSES_MAX} responses")
                 self.responses.append(ItemResponse(response))
+                known.append(place)
             taken.append(place)
         return taken
 
@@ -84,14 +88,20 @@ class Item:
             response.read.name or default_name(number)
             for number, response in enumerate(self.responses)
         ]
+        given = set(names)
         for name, response in zip(names, self.responses, strict=True):
             unique, number = name, 2
-            while unique in taken or (unique != name and unique in names):
+            while unique in taken or (unique != name and unique in given):
                 unique, number = f"{name}_{number}", number + 1
             if unique != name:
                 self._notes.add(REPEATED_SOURCE, row)
             taken.add(unique)
             response.source = unique
+        for place, response in enumerate(self.responses):
+            self._named_so[response.read.name or response.source].append(place)
+        for place, response in enumerate(self.responses):
+            if response.source not in self._named_so:
+                self._named_so[response.source].append(place)
         for given_row, places, cast in self._rows:
             for judgment, ballot in cast:
                 self._place(given_row, places, judgment, ballot)
@@ -111,7 +121,10 @@ class Item:
             pair = (0, 1)  # each row compares two of the item's responses
         value = self._placed(judgment.value, places, pair)
         if value is None:
-            self._unmapped.note("preference", judgment.value.named, row)
+            try:
+                self._unmapped.note("preference", judgment.value.named, row)
+            except InvalidContent as exc:
+                raise RowProblem(row, exc) from exc
             return
         if pair is None:
             self.ballots[Topic.verdict, "", None].append(with_value(ballot, value))
@@ -139,15 +152,12 @@ class Item:
 
     def _named(self, name: str, places: list[int] | None) -> int | None:
         """Place of the one response of this name; None for none or several."""
-        among = range(len(self.responses)) if places is None else places
-        found = [place for place in among if self.responses[place].source == name]
-        found = found or [place for place in among if self.responses[place].read.name == name]
+        found = (
+            self._named_so[name]
+            if places is None
+            else [place for place in self._named_so[name] if place in places]
+        )
         return found[0] if len(found) == 1 else None
-
-
-def _is_equal(known: ReadResponse, response: ReadResponse) -> bool:
-    """True for one response twice: of one text, and of one name where both have one."""
-    return known.text == response.text and known.name == response.name
 
 
 def with_value(ballot: Ballot, value: Any) -> Ballot:

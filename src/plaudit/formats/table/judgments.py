@@ -70,15 +70,23 @@ class Judgment(Struct, frozen=True, kw_only=True):
 
 
 class UnmappedValues:
-    """Remarks on values that the mapping does not know; the first few are shown."""
+    """Remarks on values that the mapping does not know; the first few are shown.
 
-    def __init__(self, notes: ImportNotes) -> None:
+    A strict import refuses such a row.
+    """
+
+    def __init__(self, notes: ImportNotes, *, is_strict: bool) -> None:
+        self._is_strict = is_strict
         self.count = 0
         self._notes = notes
         self._shown: set[tuple[str, str]] = set()
 
-    def note(self, name: str, value: Any, row: Row) -> None:
-        """Count a value of the column or key `name`."""
+    def note(self, name: str, value: Any, row: Row, pointer: str = "") -> None:
+        """Count a value of the column or key `name`; raises InvalidContent if strict."""
+        if self._is_strict:
+            raise InvalidContent(
+                f"the value {shown(value)} of {name!r} is not in the mapping", pointer=pointer
+            )
         self.count += 1
         known = (name, shown(value))
         if known not in self._shown and len(self._shown) >= REMARKED_VALUES_MAX:
@@ -148,7 +156,7 @@ class VerdictReader:
             return self._meaning(key, count)
         if isinstance(value, str) and ids.is_usable(key):
             return Verdict(named=key)
-        self._unmapped.note(column, value, row.row)
+        self._unmapped.note(column, value, row.row, pointer)
         return None
 
     def _meaning(self, word: Value, count: int) -> Verdict:
@@ -173,12 +181,12 @@ class VerdictReader:
     def _one_hot(self, row: TableRow, columns: dict[str, str]) -> Iterator[Judgment]:
         marked = []
         for column, word in columns.items():
-            value, _ = row.cell(column)
+            value, pointer = row.cell(column)
             key = "" if value is None else value_key(value)
             if key in _SET:
                 marked.append(word)
             elif key not in _UNSET:
-                self._unmapped.note(column, value, row.row)
+                self._unmapped.note(column, value, row.row, pointer)
         if len(marked) == 1:
             yield Judgment(topic=Topic.verdict, key="", value=self._meaning(marked[0], self._count))
         else:

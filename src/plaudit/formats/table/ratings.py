@@ -139,7 +139,7 @@ class RatingReader:
                     raise InvalidContent(
                         "a rating is a text, a number, or true or false", pointer=pointer
                     )
-                value = self._value(key, rating_of(rating), cell, row)
+                value = self._value(key, rating_of(rating), cell, row, pointer)
                 if value is not None:
                     yield Judgment(
                         topic=Topic.rating,
@@ -150,13 +150,13 @@ class RatingReader:
                         is_final=is_final,
                     )
 
-    def _value(self, key: str, rating: Rating, cell: Any, row: TableRow) -> Any:
+    def _value(self, key: str, rating: Rating, cell: Any, row: TableRow, pointer: str) -> Any:
         if rating.values is not None:
-            return self._mapped(key, rating.values, cell, row)
+            return self._mapped(key, rating.values, cell, row, pointer)
         if is_blank(cell):
             return None
         if rating.times is not None:
-            return self._multiplied(key, rating.times, cell, row)
+            return self._multiplied(key, rating.times, cell, row, pointer)
         kind = self._kinds.kind(key)
         if kind == "integer":
             return as_integer(cell)
@@ -166,18 +166,22 @@ class RatingReader:
             row.notes.add(FRACTION, row.row)
         return value_key(cell)
 
-    def _mapped(self, key: str, values: Mapping[str, Any], cell: Any, row: TableRow) -> Any:
+    def _mapped(
+        self, key: str, values: Mapping[str, Any], cell: Any, row: TableRow, pointer: str
+    ) -> Any:
         name = "" if cell is None else value_key(cell)
         if name in values:
             return values[name]
         if not is_blank(cell):
-            self._unmapped.note(key, cell, row.row)
+            self._unmapped.note(key, cell, row.row, pointer)
         return None
 
-    def _multiplied(self, key: str, times: int, cell: Any, row: TableRow) -> int | None:
+    def _multiplied(
+        self, key: str, times: int, cell: Any, row: TableRow, pointer: str
+    ) -> int | None:
         number = None if isinstance(cell, bool) else _as_decimal(value_key(cell))
         if number is None or abs(number) * times > INT_MAX:
-            self._unmapped.note(key, cell, row.row)
+            self._unmapped.note(key, cell, row.row, pointer)
             return None
         product = number * times
         whole = product.to_integral_value(ROUND_HALF_EVEN)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
-
-import msgspec
 
 from plaudit.core.tasks.forms import Form
 from plaudit.errors import InvalidContent
@@ -33,8 +32,8 @@ NO_MAPPING = (
     " --response COL … on the command line"
 )
 LEFT_OUT = "a row is left out, as 'where' and 'not' of the mapping say"
+SURROGATE = "a text holds an unpaired surrogate"
 NO_ITEM = "a row has nothing in the columns of 'item'; it is an item of its own"
-_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class TableReader(FormatReader):
@@ -48,7 +47,7 @@ class TableReader(FormatReader):
         self.groups_rows = bool(self.mapping.items)
         self._columns = Columns()
         self._expansion = Expansion(self.mapping.rows)
-        self._rows = RowReader(self.mapping, notes)
+        self._rows = RowReader(self.mapping, notes, is_strict=options.is_strict)
         self._builder = TaskBuilder(self.mapping, self._rows)
         self._unread = UnreadColumns(self.mapping, self._columns, notes)
         self.needs_first_pass = bool(self._rows.kinds.observed) or any(
@@ -100,7 +99,7 @@ class TableReader(FormatReader):
             raise _placed(row, exc) from exc
         if all(cell is None or cell == [] for cell in cells):
             return None
-        return _encode(cells).decode("utf-8", "surrogatepass")
+        return json.dumps(cells, sort_keys=True)
 
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:
         """Yield the task of an item, none where its rows are left out."""
@@ -126,6 +125,8 @@ class TableReader(FormatReader):
             raise RowProblem(exc.row, _placed(exc.row, exc.problem)) from exc
         except InvalidContent as exc:
             raise RowProblem(taken[0].row, _placed(taken[0].row, exc)) from exc
+        except UnicodeEncodeError as exc:
+            raise RowProblem(taken[0].row, InvalidContent(SURROGATE)) from exc
         yield task
 
     def form(self) -> Form | None:

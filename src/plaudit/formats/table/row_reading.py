@@ -57,9 +57,9 @@ class RowContent(Struct, frozen=True):
 class RowReader:
     """Reading of the rows of a table by its mapping."""
 
-    def __init__(self, mapping: TableMapping, notes: ImportNotes) -> None:
+    def __init__(self, mapping: TableMapping, notes: ImportNotes, *, is_strict: bool) -> None:
         self._responses = mapping.responses or []
-        self.unmapped = UnmappedValues(notes)
+        self.unmapped = UnmappedValues(notes, is_strict=is_strict)
         self.kinds = RatingKinds(self._responses)
         self.labels: dict[str, dict[str, None]] = {}
         self._ratings = RatingReader(self.kinds, self.unmapped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,6 +47,7 @@ class VoteCount:
         self._notes = notes
         self._row = row
         self._is_long = is_long
+        self._remarked: set[tuple[str, int]] = set()
 
     def settle(self, ballots: Sequence[Ballot], consolidate: Callable[[list[Any]], Any]) -> Outcome:
         """Return the settled value of one question, of which there is at least one ballot."""
@@ -74,6 +76,11 @@ class VoteCount:
         """Add a remark on the item."""
         self._notes.add(remark, self._row)
 
+    def _note_once(self, remark: str, number: int) -> None:
+        if (remark, number) not in self._remarked:
+            self._remarked.add((remark, number))
+            self.note(remark)
+
     def _is_one_voice(self, given: Sequence[Ballot]) -> bool:
         if any(ballot.judge is not None for ballot in given):
             return False
@@ -88,12 +95,12 @@ class VoteCount:
             judge = ballot.judge
             if judge is None:
                 judge = f"judge_{ballot.row_number + 1}"
-                self._notes.add(UNNAMED, self._row)
+                self._note_once(UNNAMED, 0)
             known = counted.get(judge)
             if known is None or _moment(ballot) >= _moment(known):
                 counted[judge] = ballot
-            if known is not None:
-                self._notes.add(REPLACED, self._row)
+            if known is not None and _encode(known.value) != _encode(ballot.value):
+                self._note_once(REPLACED, ballot.row_number)
         for judge, ballot in counted.items():
             if self.judges.get(judge) is None:
                 self.judges[judge] = ballot.submitted_at
@@ -107,14 +114,8 @@ def _moment(ballot: Ballot) -> int:
 def majority(values: list[Any]) -> Any:
     """Value of more than half of the votes, else None."""
     forms = [_encode(value) for value in values]
-    return next(
-        (
-            value
-            for value, form in zip(values, forms, strict=True)
-            if 2 * forms.count(form) > len(forms)
-        ),
-        None,
-    )
+    most, count = Counter(forms).most_common(1)[0]
+    return values[forms.index(most)] if 2 * count > len(forms) else None
 
 
 def majority_or_median(values: list[int]) -> int | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plaudit.formats.common.imported_task import ALL_BAD, TIE, annotation
+from plaudit.formats.common.imported_task import TIE, annotation
 from plaudit.formats.table.item import Item, with_value
 from plaudit.formats.table.judgments import Topic, Verdict
 from plaudit.formats.table.mapping import VerdictWord
@@ -15,9 +15,6 @@ from plaudit.formats.table.votes import CastBallot, Outcome, VoteCount, earliest
 
 SELECTED, LIKERT_VALUE, PREFERENCE = "selected_model_id", "likert_value", "preference"
 RANKING, RANKED_GROUPS = "ranking", "ranked_groups"
-VERDICTS = [TIE, ALL_BAD]
-"""Values of `preference` that a form offers."""
-
 PLAIN_SCALE = [1, 2, 3]
 """Values of `likert_value` where a verdict has no strength: first, tie, second."""
 

@@ -11,8 +11,8 @@ from plaudit.errors import InvalidContent
 from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.table import FORMAT
+from plaudit.formats.table.drafts import check_mapping
 from plaudit.formats.table.mapping_checks import read_mapping
-from plaudit.formats.table.mapping_faults import check_mapping
 from tests.formats.reading import rows_of
 from tests.formats.table.reading import PAIR
 

@@ -1,4 +1,4 @@
-"""Draft of a mapping for a table of unknown columns, for a person to correct.
+"""Draft of a mapping for a table of unknown columns, for a person to correct, and its faults.
 
 Prompts, responses and models are proposed by the names of columns. What a verdict's values mean is
 never guessed: they are listed, each with "?", which a mapping is refused for.
@@ -10,9 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from plaudit.formats.common.rows import Row
+from msgspec import Struct
+
+from plaudit.errors import InvalidContent
+from plaudit.formats.common.rows import ImportNotes, Row
+from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.table.columns_seen import ColumnSeen, describe_columns
 from plaudit.formats.table.mapping_checks import RESPONSES_MAX, UNDECIDED
+from plaudit.formats.table.reader import TableReader
 from plaudit.formats.table.toml_text import mapping_to_toml
 
 _PROMPTS = ("prompt", "instruction", "question", "query", "user_prompt", "user", "message", "input")
@@ -44,7 +49,7 @@ _TO_SAY = (
 )
 
 
-__all__ = ["describe_columns", "draft_mapping", "draft_toml", "mapping_to_toml"]
+__all__ = ["check_mapping", "describe_columns", "draft_mapping", "draft_toml", "mapping_to_toml"]
 
 
 def draft_toml(rows: Sequence[Row]) -> str:
@@ -64,6 +69,28 @@ def draft_toml(rows: Sequence[Row]) -> str:
 def draft_mapping(rows: Sequence[Row]) -> dict[str, Any]:
     """Return a decoded mapping to correct; the values of a preference have no meaning yet."""
     return _Draft(describe_columns(rows)).decoded()
+
+
+class MappingFault(Struct, frozen=True):
+    """A fault, and the JSON pointer to the member of the mapping that it is about."""
+
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer}: {self.message}" if self.pointer else self.message
+
+
+def check_mapping(decoded: Any, rows: Sequence[Row] = ()) -> list[MappingFault]:
+    """List the faults of a mapping, and the columns that the first rows do not have."""
+    try:
+        reader = TableReader(ImportOptions(mapping=decoded), ImportNotes())
+    except InvalidContent as problem:
+        return [MappingFault(problem.pointer, problem.message)]
+    return [
+        MappingFault(pointer, f"there is no column {column!r}")
+        for column, pointer in reader.missing_columns(rows)
+    ]
 
 
 class _Draft:

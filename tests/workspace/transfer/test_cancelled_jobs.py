@@ -43,7 +43,6 @@ every_kind = pytest.mark.parametrize("kind", JobKind)
 every_long_kind = pytest.mark.parametrize(
     "kind", [JobKind.import_, JobKind.archive, JobKind.delivery]
 )
-OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 @pytest.fixture
@@ -67,8 +66,9 @@ def begin(world: Any, browser: Browser, kind: JobKind) -> str:
         rows = make_tasks(TASKS, prefix="new")
         content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
         path = "/manage/v1/projects/project_123/imports?name=f.jsonl&format=v2"
-        with world.client(world.key()) as client:
-            answer = client.post(path, content=content, headers=OCTETS)
+        headers = {"Content-Type": "application/octet-stream"}
+        headers["Authorization"] = f"Bearer {world.key()}"
+        answer = browser.client.post(path, content=content, headers=headers)
         assert answer.status_code == 200, answer.text
     elif kind is JobKind.upload:
         answer = upload_file(browser, b'{"task_id": "a"}\n' * 2000)

@@ -87,7 +87,6 @@ class FileImport:
         self._inflated_max = inflated_max
         self._on_progress = on_progress
         self._on_rows = on_rows
-        self._first_problems: list[tuple[Row, InvalidContent]] = []
         self._left_out: list[str] = []
         """Remarks on what no row shows, such as further sheets; made once for each file."""
         self._store: RowStore | None = None
@@ -130,7 +129,7 @@ class FileImport:
                 self._store.add(None if key is None else digest(key), row)
         except InvalidContent as problem:
             if self._store is not None:
-                self._first_problems.append((_without_value(row), problem))
+                self._store.add_problem(row, problem)
             return
         reader.observe(row)
 
@@ -228,8 +227,8 @@ class FileImport:
         """Entries of a format whose rows become tasks."""
         task_ids = TaskIds(self.format.name, self._project_name, self.notes)
         try:
-            for row, problem in self._first_problems:
-                yield _refusal(row, problem)
+            for row in self._store.problems() if self._store is not None else ():
+                yield from self._tasks_of(reader, task_ids, [row])
             for rows in self._items():
                 yield from self._tasks_of(reader, task_ids, rows)
         finally:
@@ -278,10 +277,6 @@ class FileImport:
         keeps = task.is_judged and self._use.keeps_judgments
         value["content"] = [_conversation(thread, keeps=keeps) for thread in task.threads]
         return value
-
-
-def _without_value(row: Row) -> Row:
-    return Row(file=row.file, number=row.number, value=None)
 
 
 def _refusal(row: Row, problem: InvalidContent) -> ImportEntry:

@@ -11,7 +11,7 @@ from plaudit import clock
 from plaudit.errors import InvalidContent
 from plaudit.formats.common import imported_task
 from plaudit.formats.common.conversations import (
-    Response,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     read_messages,
@@ -156,13 +156,13 @@ class TaskBuilder:
 
     def _response(
         self, response: ItemResponse, place: int, item: Item, count: VoteCount
-    ) -> Response:
+    ) -> DialogueResponse:
         annotations = [
             _answer(topic, key, ballots, count, self._reader.kinds)
             for (topic, key, about), ballots in item.ballots.items()
             if about == place and topic in (Topic.rating, Topic.rewrite, Topic.spans)
         ]
-        return Response(
+        return DialogueResponse(
             source_id=response.source,
             utterance=Utterance(role="assistant", text=response.read.text),
             annotations=annotations,

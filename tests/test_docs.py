@@ -26,7 +26,8 @@ from plaudit.core.outbound import http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
-from plaudit.formats import files, import_format, oasst
+from plaudit.formats import import_format, oasst
+from plaudit.formats.containers import content
 from plaudit.formats.registry import FORMATS
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store.common import pages
@@ -253,9 +254,9 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "2,048 characters", url_length.URL_CHARS_MAX),
         ("operate.md", "254 characters", mailbox.CHARS_MAX),
         ("operate.md", "4 GiB unless", settings.INFLATED_BYTES_MAX / 1024**3),
-        ("operate.md", "64 MiB, 100 times", files.INFLATED_BYTES_FREE / 1024**2),
-        ("operate.md", "100 times its own", files.INFLATION_MAX),
-        ("operate.md", "32 MiB, which", 2**files.WINDOW_BITS_MAX / 1024**2),
+        ("operate.md", "64 MiB, 100 times", content.INFLATED_BYTES_FREE / 1024**2),
+        ("operate.md", "100 times its own", content.INFLATION_MAX),
+        ("operate.md", "32 MiB, which", 2**content.WINDOW_BITS_MAX / 1024**2),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),
         ("operate.md", "12 hours", jobs.FILE_KEPT_MS / 3_600_000),

@@ -17,7 +17,7 @@ from plaudit.core.tasks.forms import Form
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
     MESSAGE_MEMBERS,
-    Response,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     as_one,
@@ -245,7 +245,7 @@ def _turns(
     for number, ((prompts, first), (_, second)) in enumerate(zip(*rounds, strict=True)):
         is_last = number == len(rounds[0]) - 1
         responses = [
-            Response(source_id=source, utterance=answer[0], model=_model(members, place))
+            DialogueResponse(source_id=source, utterance=answer[0], model=_model(members, place))
             for place, (source, answer) in enumerate(zip(sources, (first, second), strict=True))
         ]
         made = as_dialogue(members, prompts, responses, annotations if is_last else ())
@@ -267,7 +267,7 @@ def _unlike_turns(
     members.remark(APART)
     shared = shared_beginning(*sides)
     responses = [
-        Response(
+        DialogueResponse(
             source_id=source,
             utterance=as_one(members, side[shared:]),
             model=_model(members, place),

@@ -19,6 +19,7 @@ from plaudit.formats import (
     openai,
     pandalm,
     sharegpt,
+    table,
     topical_chat,
     trl,
     ultrafeedback,
@@ -32,7 +33,7 @@ FORMATS: Mapping[str, ImportFormat] = {
     for module in (
         *(archive, v2, oasst, pandalm, xstest, topical_chat, gsm8k, biggen, hh),
         *(arena, argilla, label_studio),
-        *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages),
+        *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages, table),
     )
 }
 

@@ -34,7 +34,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.projects import find_project
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
-from plaudit.wire.manage.resources import ManagedImport, Nothing, ImportReject
+from plaudit.wire.manage.resources import ImportReject, ManagedImport, Nothing
 from plaudit.wire.v2.resources import project_detail
 
 FILE = "application/octet-stream"

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from plaudit.formats.common.conversations import (
     Dialogue,
-    Response,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     is_conversation,
@@ -53,7 +53,7 @@ class ColumnConversation(Struct):
     """
 
     context: list[Utterance]
-    responses: list[Response]
+    responses: list[DialogueResponse]
     at: dict[str, int]
 
     @property
@@ -89,7 +89,7 @@ class ColumnConversation(Struct):
             text = members.as_response(texts[column], pointer + pointer_of(column))
             said = Utterance(role="assistant", text=text)
             self.at[column] = len(self.context) + len(self.responses)
-            self.responses.append(Response(source_id=source, utterance=said, model=model))
+            self.responses.append(DialogueResponse(source_id=source, utterance=said, model=model))
 
     def dialogue(
         self,

@@ -63,7 +63,36 @@ def rows_of_delimited(
                 problem = InvalidContent(f"the row is longer than {row_bytes_max} bytes")
                 yield Row(file=called, number=records.number, value=None, problem=problem)
                 continue
-            yield Row(file=called, number=records.number, value=value, size=size, depth=1)
+            yield Row(file=called, number=records.number, value=value, size=size)
+
+
+def count_of_faultless(
+    content: Content, detected: Detected, row_bytes_max: int, *, has_quotes: bool
+) -> int | None:
+    """Number of rows of a table, None if one cannot be read or has not the cells of the header.
+
+    Without quotes, a header in quotes is a fault, too: somebody wrote those on purpose.
+    """
+    width, count = 0, 0
+    for cells in _Records(content, detected, row_bytes_max, lambda number: None, has_quotes):
+        if isinstance(cells, InvalidContent) or (width and len(cells) != width):
+            return None
+        if not width and not has_quotes and any(cell.startswith('"') for cell in cells):
+            return None
+        width, count = len(cells), count + 1
+    return count
+
+
+def has_quoted_cells(content: Content, detected: Detected) -> bool:
+    """True if a cell begins with a quote."""
+    before = b"\n"
+    mark = f'{detected.delimiter}"'.encode()
+    for block in content.blocks():
+        block = before + block
+        if mark in block or b'\n"' in block or b'\r"' in block:
+            return True
+        before = block[-1:]
+    return False
 
 
 def names_of_columns(cells: list[str], called: str) -> tuple[list[str], list[str]]:

@@ -61,22 +61,20 @@ def rows_of_object(
 ) -> Iterator[Row]:
     """Rows of a file that is one object: its members, or the object, as `object_rows` says.
 
-    As the one row it has this number. Raises InvalidContent for one that is too large for a row and
-    whose members are none, and where its end is missing.
+    As the one row it has this number. Raises InvalidContent where the end is missing.
     """
     if object_rows is not ObjectRows.always:
         most = limits.row_bytes_max
         is_large = content.has_more_than(most)
         head = content.peek(most)
         if object_rows is ObjectRows.never or not _are_rows(content, limits, is_large=is_large):
-            if is_large:
-                raise InvalidContent(
-                    f"{content.called} is one JSON object of more than {most} bytes, and its"
-                    " members are no rows of one shape"
-                )
             for _ in content.blocks():
                 pass
-            yield _row(content.called, number, head.strip(), limits)
+            if is_large:
+                problem = InvalidContent(f"the row is longer than {most} bytes")
+                yield Row(file=content.called, number=number, value=None, problem=problem)
+            else:
+                yield _row(content.called, number, head.strip(), limits)
             return
     yield from _rows_of_members(content, limits)
 

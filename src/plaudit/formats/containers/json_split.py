@@ -6,18 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import cast
 
+from plaudit import json_guard
 from plaudit.errors import InvalidContent
 from plaudit.formats.containers.content import SPACES, Content
 
 _DEPTH_MAX = 10_000_000
 """Brackets that may be open at once. Deep elements are refused one by one, this ends a bomb."""
 
-_STRING = rb'"(?:[^"\\]++|\\.)*+"'
-_WITHIN = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+", re.DOTALL)
-"""Everything up to a bracket, or to a string that goes on in the next block."""
-_BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+", re.DOTALL)
-"""The same, and up to a comma."""
-_STRING_REST = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_WITHIN = re.compile(rb'(?:"[^"]*+"|[^"\[\]{}]++)*+')
+"""Everything up to a bracket, or to a string that goes on in the next block; without escapes."""
+_BETWEEN = re.compile(rb'(?:"[^"]*+"|[^"\[\]{},]++)*+')
+"""As much, or up to a comma."""
 
 _OPENING, _CLOSING, _QUOTE, _COMMA = b"[{", b"]}", *b'",'
 
@@ -73,21 +72,21 @@ class _Splitter:
     def feed(self, block: bytes) -> Iterator[bytes | None]:
         """Yield the elements that end in this block."""
         at = begin = 0
+        plain = self._without_escapes(block)
         if self._depth < 0:  # the first byte opens the array or object
             self._close = block[0] + 2
             self._depth, at, begin = 0, 1, 1
-        elif self._is_escaped:
-            at, self._is_escaped = 1, False
         end = len(block)
         while at < end:
             if self._is_in_string:
-                at = self._end_string(block, at)
+                at = plain.find(b'"', at) + 1 or end
+                self._is_in_string = at == end and plain[-1] != _QUOTE
                 continue
             pattern = _WITHIN if self._depth else _BETWEEN
-            at = cast(re.Match[bytes], pattern.match(block, at)).end()
+            at = cast(re.Match[bytes], pattern.match(plain, at)).end()
             if at == end:
                 break
-            mark = block[at]
+            mark = plain[at]
             at += 1
             if mark == _QUOTE:
                 self._is_in_string = True
@@ -109,15 +108,14 @@ class _Splitter:
                     return
         self._hold(block[begin:])
 
-    def _end_string(self, block: bytes, at: int) -> int:
-        at = cast(re.Match[bytes], _STRING_REST.match(block, at)).end()
-        if at == len(block):
-            return at
-        if block[at] == _QUOTE:
-            self._is_in_string = False
-        else:  # a backslash is the last byte
-            self._is_escaped = True
-        return at + 1
+    def _without_escapes(self, block: bytes) -> bytes:
+        """Block of the same length whose quotes all begin or end a string."""
+        plain = block
+        if self._is_escaped:
+            plain = b"_" + block[1:]
+        plain = json_guard.without_escapes(plain)
+        self._is_escaped = plain.endswith(b"\\")
+        return plain
 
     def _hold(self, piece: bytes) -> None:
         if self._is_skipping:

@@ -13,7 +13,7 @@ import msgspec
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.content import INFLATED_BYTES_FREE, INFLATION_MAX
-from plaudit.json_guard import escape
+from plaudit.json_guard import INT_MAX, INT_MIN, escape
 
 BATCH_ROWS = 256
 COLUMNS_MAX = 16_384
@@ -121,47 +121,42 @@ def _row(called: str, number: int, value: Any, row_bytes_max: int) -> Row:
     try:
         if isinstance(value, InvalidContent):
             raise value
-        plain, depth = _plain(value, "")
+        plain = _plain(value, "")
         encoded = _encode(plain)
         if len(encoded) > row_bytes_max:
             raise InvalidContent(f"the row is longer than {row_bytes_max} bytes")
-        return Row(file=called, number=number, value=plain, size=len(encoded), depth=depth)
+        return Row(file=called, number=number, value=plain, size=len(encoded))
     except InvalidContent as problem:
         return Row(file=called, number=number, value=None, problem=problem)
 
 
-def _plain(value: Any, pointer: str) -> tuple[Any, int]:
-    """Value of JSON for a value of Arrow, and its levels; raises InvalidContent with a pointer."""
+def _plain(value: Any, pointer: str) -> Any:
+    """Value of JSON for a value of Arrow; raises InvalidContent with a pointer."""
     match value:
         case str():
             if "\0" in value:
                 raise InvalidContent("text holds a NUL character", pointer=pointer)
-            return value, 0
+            return value
         case None | bool():
-            return value, 0
+            return value
         case int():
-            if not -(2**63) <= value < 2**63:
+            if not INT_MIN <= value <= INT_MAX:
                 raise InvalidContent("an integer is outside the 64-bit range", pointer=pointer)
-            return value, 0
+            return value
         case float():
             if not math.isfinite(value):
                 raise InvalidContent("a number is NaN or infinite", pointer=pointer)
-            return value, 0
+            return value
         case list():
-            pairs = [_plain(item, f"{pointer}/{at}") for at, item in enumerate(value)]
-            return [item for item, _ in pairs], 1 + max((depth for _, depth in pairs), default=0)
+            return [_plain(item, f"{pointer}/{at}") for at, item in enumerate(value)]
         case Mapping():
             members: dict[str, Any] = {}
-            depth = 0
             for key, item in value.items():
                 if not isinstance(key, str):
                     raise InvalidContent("a key is no text", pointer=pointer)
                 if "\0" in key:
                     raise InvalidContent("a key holds a NUL character", pointer=pointer)
-                members[key], below = _plain(item, f"{pointer}/{escape(key)}")
-                depth = max(depth, below)
-            return members, depth + 1
-        case bytes():
-            raise InvalidContent("bytes are no value of JSON", pointer=pointer)
+                members[key] = _plain(item, f"{pointer}/{escape(key)}")
+            return members
         case _:
-            return str(msgspec.to_builtins(value)), 0
+            return str(msgspec.to_builtins(value))

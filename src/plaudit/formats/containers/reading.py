@@ -14,7 +14,11 @@ from plaudit import json_guard
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats.common.rows import OnProgress, Row
 from plaudit.formats.containers.content import Content, FileMeter, zstd
-from plaudit.formats.containers.delimited import rows_of_delimited
+from plaudit.formats.containers.delimited import (
+    count_of_faultless,
+    has_quoted_cells,
+    rows_of_delimited,
+)
 from plaudit.formats.containers.detection import (
     Container,
     Detected,
@@ -38,7 +42,7 @@ def read_rows(
     path: Path,
     name: str,
     *,
-    on_progress: OnProgress,
+    on_progress: OnProgress = lambda at: None,
     inflated_max: int | None = INFLATED_BYTES_MAX,
     object_rows: ObjectRows = ObjectRows.by_shape,
     row_bytes_max: int = LINE_BYTES_MAX,
@@ -56,11 +60,12 @@ def read_rows(
     content that is no JSON is refused. Raises InvalidContent for a file that holds more, is damaged
     or holds no rows, and Misconfigured for one that cannot be read.
     """
-    unit, number = "row", 0
+    unit, number = "line", 0
     try:
         with ExitStack() as stack:
             content = _opened(path, name, on_progress, inflated_max, stack)
             packed = packed_kind(content)
+            unit = "line" if packed is None else "row"
             if packed is not None and is_json:
                 raise InvalidContent(f"{name} is {packed}, and this format is read from JSON alone")
             if packed is not None:
@@ -76,7 +81,14 @@ def read_rows(
                 detected = detect(content, row_bytes_max, line=line, is_json=is_json)
                 unit = "line" if detected.container is Container.json_lines else "row"
                 limits = JsonLimits(row_bytes_max, depth_max)
-                rows = _rows_of_text(content, detected, limits, object_rows, on_rows)
+                has_quotes = detected.container is not Container.tsv or _has_quotes(
+                    path, name, on_progress, inflated_max, detected, row_bytes_max
+                )
+                if not has_quotes:
+                    on_remark("quotes do not pair in the table and are read as text")
+                rows = _rows_of_text(
+                    content, detected, limits, object_rows, on_rows, has_quotes=has_quotes
+                )
             for row in rows:
                 number = row.number
                 yield row
@@ -134,6 +146,8 @@ def _rows_of_text(
     limits: JsonLimits,
     object_rows: ObjectRows,
     on_rows: Callable[[int], None],
+    *,
+    has_quotes: bool,
 ) -> Iterator[Row]:
     match detected.container:
         case Container.json_lines:
@@ -144,8 +158,37 @@ def _rows_of_text(
             return rows_of_object(content, limits, object_rows, number=detected.line)
         case _:
             return rows_of_delimited(
-                content, detected, limits.row_bytes_max, on_rows, has_quotes=True
+                content, detected, limits.row_bytes_max, on_rows, has_quotes=has_quotes
             )
+
+
+def _has_quotes(
+    path: Path,
+    name: str,
+    on_progress: OnProgress,
+    inflated_max: int | None,
+    detected: Detected,
+    row_bytes_max: int,
+) -> bool:
+    """True if cells of a table may stand in quotes; False where these are text.
+
+    Whether they pair shows only at the end, so the table is read before. They are text if every
+    line has the cells of the header, while with them rows are unreadable or several lines long.
+    """
+
+    def opened(stack: ExitStack) -> Content:
+        content = _opened(path, name, lambda at: on_progress(0), inflated_max, stack)
+        _begin(content, lambda count: None)
+        return content
+
+    with ExitStack() as stack:
+        if not has_quoted_cells(opened(stack), detected):
+            return True
+        lines = count_of_faultless(opened(stack), detected, row_bytes_max, has_quotes=False)
+        if lines is None:
+            return True
+        rows = count_of_faultless(opened(stack), detected, row_bytes_max, has_quotes=True)
+        return rows == lines
 
 
 def _spooled(content: Content, path: Path, stack: ExitStack) -> Path:

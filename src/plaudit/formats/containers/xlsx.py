@@ -51,8 +51,8 @@ def rows_of_xlsx(
         sheet = package.sheet()
         if sheet.others:
             on_remark(
-                f"only the sheet {sheet.name!r} of {called} is read; the workbook has"
-                f" {len(sheet.others)} more"
+                f"only the sheet {sheet.name!r} of the workbook is read, of"
+                f" {1 + len(sheet.others)} sheets"
             )
         texts = stack.enter_context(_SharedTexts(row_bytes_max))
         number = 0
@@ -107,7 +107,7 @@ def _row(
             raise InvalidContent(f"the row is longer than {row_bytes_max} bytes")
     except InvalidContent as problem:
         return Row(file=called, number=number, value=None, problem=problem)
-    return Row(file=called, number=number, value=value, size=size, depth=1)
+    return Row(file=called, number=number, value=value, size=size)
 
 
 class _SharedTexts:

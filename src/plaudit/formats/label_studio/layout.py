@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.formats.common.conversations import Response, Utterance, read_messages
+from plaudit.formats.common.conversations import DialogueResponse, Utterance, read_messages
 from plaudit.formats.common.plain_columns import (
     PROMPTS,
     SYSTEM,
@@ -154,5 +154,5 @@ def _add_items(made: TaskLayout, members: RowMembers, column: str, items: list[A
         text = "\n\n".join(parts) or item.get("html", item.get("text", ""))
         said = members.as_response(text, f"/data{pointer_of(column)}/{number}")
         utterance = Utterance(role="assistant", text=said)
-        made.said.responses.append(Response(source_id=source, utterance=utterance))
+        made.said.responses.append(DialogueResponse(source_id=source, utterance=utterance))
     made.rest.pop(column)

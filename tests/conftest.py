@@ -20,7 +20,9 @@ import httpx2
 import jinja2
 import pytest
 import starlette.routing
+from argon2 import PasswordHasher
 
+from plaudit.core.accounts import passwords
 from plaudit.core.common import server_secret
 from plaudit.errors import Problem
 from plaudit.settings import Settings
@@ -35,6 +37,7 @@ from tests.support.network import loopback_only
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 
+_PRODUCT_HASHER = passwords._HASHER
 _folder: Path | None = None
 
 
@@ -149,6 +152,23 @@ def _routes_compiled_once() -> Iterator[None]:
         compile_path = functools.cache(starlette.routing.compile_path)
         patch.setattr(starlette.routing, "compile_path", compile_path)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_hashed_fast() -> Iterator[None]:
+    """Let a hash cost almost nothing; `product_hasher` is for what concerns its cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1))
+        yield
+
+
+@pytest.fixture
+def product_hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The product's own hashes of passwords, which take 30 ms."""
+    monkeypatch.setattr(passwords, "_HASHER", _PRODUCT_HASHER)
+    passwords._nobodys_hash.cache_clear()
+    yield
+    passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture(scope="session")

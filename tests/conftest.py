@@ -52,25 +52,39 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let half of the workers begin with the slow tests, so that none is left for the end.
+    """Let half of the workers begin with the slow tests and the others with those in a browser.
 
-    Slow tests mostly wait, while the other half keeps the machine busy. A worker is given a piece
-    of the list, all of the same length, and steals when it is done. The slow tests of a module stay
-    together, for what they share.
+    So none of them is left for the end, and no more browsers are started than workers begin with
+    them. Slow tests mostly wait, while browsers keep the machine busy. A worker is given a piece of
+    the list, all of the same length, and steals when it is done. What a module has of either kind
+    stays together, for what its tests share.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow: list[list[pytest.Item]] = [[] for _ in range((workers + 1) // 2)]
-    others = [one for one in items if one.get_closest_marker("slow") is None]
-    found = [one for one in items if one.get_closest_marker("slow") is not None]
-    for _, module in itertools.groupby(found, key=lambda one: one.path):
-        min(slow, key=len).extend(module)
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    weights = [0] * workers
+    half = (workers + 1) // 2
+    kinds = [_kind_of(one) for one in items]
+    for kind, places in (("slow", range(half)), ("browser", range(half % workers, workers))):
+        found = [one for one, its in zip(items, kinds, strict=True) if its == kind]
+        for _, group in itertools.groupby(found, key=lambda one: one.path):
+            module = list(group)
+            place = min(places, key=weights.__getitem__)
+            shares[place] += module
+            weights[place] += len({getattr(one, "originalname", one.name) for one in module})
+    others = [one for one, its in zip(items, kinds, strict=True) if its is None]
     length = len(items) // workers
     items.clear()
-    for share in slow:
+    for share in shares:
         count = max(0, length - len(share))
         items += share + others[:count]
         del others[:count]
     items += others
+
+
+def _kind_of(item: pytest.Item) -> str | None:
+    if "browser" in getattr(item, "fixturenames", ()):
+        return "browser"
+    return "slow" if item.get_closest_marker("slow") else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

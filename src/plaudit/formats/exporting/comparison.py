@@ -32,6 +32,8 @@ class Flag(StrEnum):
     """The preference's scale points to the other response than the one that was selected."""
     rating_conflict = "rating_conflict"
     """The better response has the lower overall rating."""
+    partial_ranking = "partial_ranking"
+    """Only some of the responses are ranked, so which is the best of all is not known."""
 
 
 class Skip(StrEnum):
@@ -43,6 +45,7 @@ class Skip(StrEnum):
     all_bad = "all_bad"
     judges_disagree = "judges_disagree"
     single_response = "single_response"
+    not_last_turn = "not_last_turn"
     no_prompt = "no_prompt"
     ambiguous_context = "ambiguous_context"
     empty_response = "empty_response"
@@ -50,6 +53,7 @@ class Skip(StrEnum):
     non_text = "non_text"
     coerced_text = "coerced_text"
     unknown_response = "unknown_response"
+    partial_ranking = "partial_ranking"
     no_label = "no_label"
     no_target = "no_target"
     cannot_be_written = "cannot_be_written"
@@ -57,11 +61,15 @@ class Skip(StrEnum):
 
 
 class ContextMessage(Struct, frozen=True):
-    """Message before the responses: `role` is system, user, assistant or tool."""
+    """Message before the responses: `role` is system, user, assistant or tool.
+
+    `is_text` is False where a part is no text, such as the call of a tool.
+    """
 
     role: str
     text: str
     reasoning: str | None = None
+    is_text: bool = True
 
 
 class Candidate(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,40 @@
+"""Messages of a context as training formats write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from plaudit.formats.exporting.comparison import ContextMessage
+from plaudit.formats.exporting.export_format import ExportOptions
+
+
+def message(role: str, content: str) -> dict[str, Any]:
+    """Return a message with its role and its text."""
+    return {"role": role, "content": content}
+
+
+def spoken(text: str, reasoning: str | None, options: ExportOptions) -> str:
+    """Text of a response, after its reasoning as `<think>…</think>` if that is asked for."""
+    if options.include_reasoning and reasoning is not None:
+        return f"<think>\n{reasoning}\n</think>\n\n{text}"
+    return text
+
+
+def context_messages(
+    context: Sequence[ContextMessage], options: ExportOptions
+) -> list[dict[str, Any]]:
+    """Messages of a context in their order, with the roles system, user, assistant and tool."""
+    return [message(one.role, spoken(one.text, one.reasoning, options)) for one in context]
+
+
+def merged_messages(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages with neighbours of one role joined by a blank line, as strict templates ask for."""
+    merged: list[dict[str, Any]] = []
+    for one in messages:
+        if merged and merged[-1]["role"] == one["role"] and one["role"] != "tool":
+            text = f"{merged[-1]['content']}\n\n{one['content']}"
+            merged[-1] = message(one["role"], text)
+        else:
+            merged.append(dict(one))
+    return merged

@@ -1,0 +1,19 @@
+"""Export formats by name: the one list that the command line and the manual read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from plaudit.formats.exporting import trl
+from plaudit.formats.exporting.export_format import ExportFormat
+
+EXPORT_FORMATS: Mapping[str, ExportFormat] = {
+    declared.name: declared for module in (trl,) for declared in module.FORMATS
+}
+
+if TYPE_CHECKING:
+    ExportName = str
+else:
+    ExportName = Literal[tuple(EXPORT_FORMATS)]
+    """Name of an export format, as a type whose choices a command line can list."""

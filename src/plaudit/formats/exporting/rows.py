@@ -1,0 +1,368 @@
+"""Rules from a comparison to training rows: pairs of a policy, labels and targets, with skips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from msgspec import Struct
+
+from plaudit.core.tasks.forms import Form, Level, TextUse
+from plaudit.formats.exporting.comparison import (
+    Candidate,
+    Comparison,
+    ContextMessage,
+    Flag,
+    Pair,
+    Skip,
+    VerdictKind,
+)
+from plaudit.formats.exporting.verdicts import OVERALL
+
+LABEL_KEYS = ("acceptable", "is_correct")
+"""Boolean annotations of a response that label it, where no other key was asked for."""
+
+TRUE_SHARE, FALSE_SHARE = 0.6, 0.4
+"""Shares of a rating's scale from which a response is good, and up to which it is bad."""
+
+
+class PairPolicy(StrEnum):
+    """Pairs that a ranking of more than two gives."""
+
+    best_vs_rest = "best-vs-rest"
+    all = "all"
+    best_vs_worst = "best-vs-worst"
+    adjacent = "adjacent"
+
+
+class TiePolicy(StrEnum):
+    """Use of responses that are equally good, where a format has labels."""
+
+    skip = "skip"
+    both_desirable = "both-desirable"
+
+
+class RowOptions(Struct, frozen=True, kw_only=True):
+    """Choices of an export beyond the verdict; `prefer` is that of VerdictOptions."""
+
+    pairs: PairPolicy = PairPolicy.best_vs_rest
+    ties: TiePolicy = TiePolicy.skip
+    uses_rewrites: bool = False
+    uses_references: bool = False
+    last_turn_only: bool = False
+    prefer: str | None = None
+
+
+class PreferenceRow(Struct, frozen=True, kw_only=True):
+    """A better and a worse text for one context; `margin` is the strength, None where unknown."""
+
+    comparison: Comparison
+    context: Sequence[ContextMessage]
+    chosen: str
+    rejected: str
+    chosen_source: str
+    rejected_source: str
+    margin: float | None = None
+    contributor_id: str | None = None
+
+
+class LabelRow(Struct, frozen=True, kw_only=True):
+    """A text with a label: good or bad."""
+
+    comparison: Comparison
+    context: Sequence[ContextMessage]
+    completion: str
+    source_id: str
+    label: bool
+
+
+class TargetRow(Struct, frozen=True, kw_only=True):
+    """A text to learn, for one context."""
+
+    comparison: Comparison
+    context: Sequence[ContextMessage]
+    target: str
+    source_id: str
+    reasoning: str | None = None
+
+
+def context_problem(comparison: Comparison, options: RowOptions) -> Skip | None:
+    """Reason why a turn gives no row in any format, None if it may give some."""
+    if comparison.skip is not None:
+        return comparison.skip
+    if options.last_turn_only and not comparison.is_last_turn:
+        return Skip.not_last_turn
+    if not any(message.role in ("user", "system") for message in comparison.context):
+        return Skip.no_prompt
+    if not all(message.is_text for message in comparison.context):
+        return Skip.non_text
+    return None
+
+
+def preference_rows(comparison: Comparison, options: RowOptions) -> Iterator[PreferenceRow | Skip]:
+    """Yield the pairs of a comparison by the policy, and a Skip for each that gives no row.
+
+    With `uses_rewrites` each rewrite is also better than the response that it was made of.
+    """
+    problem = context_problem(comparison, options)
+    if problem is not None:
+        yield problem
+        return
+    yield from _pair_rows(comparison, options)
+    if options.uses_rewrites:
+        for response in comparison.responses:
+            if response.rewrite is not None:
+                better = Candidate(source_id="rewrite", text=response.rewrite)
+                yield _preference(comparison, better, response, None, None)
+
+
+def _pair_rows(comparison: Comparison, options: RowOptions) -> Iterator[PreferenceRow | Skip]:
+    if len(comparison.responses) < 2:
+        if not (options.uses_rewrites and any(one.rewrite for one in comparison.responses)):
+            yield Skip.single_response
+        return
+    if comparison.kind is not VerdictKind.prefer:
+        yield _SKIPPED_KINDS[comparison.kind]
+        return
+    if Flag.partial_ranking in comparison.flags and options.pairs is not PairPolicy.all:
+        yield Skip.partial_ranking
+        return
+    for pair in selected_pairs(comparison, options.pairs):
+        yield _preference(
+            comparison,
+            comparison.responses[pair.better],
+            comparison.responses[pair.worse],
+            pair.strength,
+            pair.contributor_id,
+        )
+
+
+_SKIPPED_KINDS = {
+    VerdictKind.tie: Skip.tie,
+    VerdictKind.all_bad: Skip.all_bad,
+    VerdictKind.none: Skip.no_preference,
+    VerdictKind.conflict: Skip.judges_disagree,
+}
+
+
+def _preference(
+    comparison: Comparison,
+    better: Candidate,
+    worse: Candidate,
+    margin: float | None,
+    contributor_id: str | None,
+) -> PreferenceRow | Skip:
+    problem = text_problem(better) or text_problem(worse)
+    if problem is not None:
+        return problem
+    if better.text == worse.text:
+        return Skip.identical
+    return PreferenceRow(
+        comparison=comparison,
+        context=comparison.context,
+        chosen=better.text,
+        rejected=worse.text,
+        chosen_source=better.source_id,
+        rejected_source=worse.source_id,
+        margin=margin,
+        contributor_id=contributor_id,
+    )
+
+
+def text_problem(response: Candidate) -> Skip | None:
+    """Reason why a response is no text to train on, None if it is one."""
+    if not response.is_text:
+        return Skip.non_text
+    return None if response.text.strip() else Skip.empty_response
+
+
+def selected_pairs(comparison: Comparison, policy: PairPolicy) -> list[Pair]:
+    """Pairs that a policy takes of a comparison's, in their order.
+
+    With an order the policies go by its groups, equals together; without one the best are those
+    that lose to nobody, and the worst those that win against nobody.
+    """
+    pairs, groups = comparison.pairs, comparison.groups
+    if policy is PairPolicy.all or len({pair.contributor_id for pair in pairs}) > 1:
+        return list(pairs)
+    if groups is not None:
+        ranks = {place: rank for rank, group in enumerate(groups) for place in group}
+        return [
+            pair
+            for pair in pairs
+            if _is_taken(policy, ranks[pair.better], ranks[pair.worse], len(groups) - 1)
+        ]
+    losers = {pair.worse for pair in pairs}
+    winners = {pair.better for pair in pairs}
+    if policy is PairPolicy.best_vs_rest:
+        return [pair for pair in pairs if pair.better not in losers]
+    if policy is PairPolicy.best_vs_worst:
+        return [pair for pair in pairs if pair.better not in losers and pair.worse not in winners]
+    known = {(pair.better, pair.worse) for pair in pairs}
+    places = winners | losers
+    return [
+        pair
+        for pair in pairs
+        if not any(
+            (pair.better, between) in known and (between, pair.worse) in known for between in places
+        )
+    ]
+
+
+def _is_taken(policy: PairPolicy, above: int, below: int, last: int) -> bool:
+    """True if a policy takes the pairs of two ranks, of which 0 is the best."""
+    if policy is PairPolicy.adjacent:
+        return below == above + 1
+    return above == 0 and (policy is PairPolicy.best_vs_rest or below == last)
+
+
+def label_rows(
+    comparison: Comparison, form: Form, options: RowOptions
+) -> Iterator[LabelRow | Skip]:
+    """Yield the labelled responses of a turn, and a Skip for each without a label.
+
+    A label is the boolean or rating `prefer` if that is asked for; else an explicit boolean, else a
+    rating of the whole, else the preference.
+    """
+    problem = context_problem(comparison, options)
+    if problem is not None:
+        yield problem
+        return
+    for place, response in enumerate(comparison.responses):
+        label = _label(comparison, place, response, form, options)
+        problem = text_problem(response)
+        if label is None:
+            yield Skip.no_label
+        elif problem is not None:
+            yield problem
+        else:
+            yield LabelRow(
+                comparison=comparison,
+                context=comparison.context,
+                completion=response.text,
+                source_id=response.source_id,
+                label=label,
+            )
+
+
+def _label(
+    comparison: Comparison, place: int, response: Candidate, form: Form, options: RowOptions
+) -> bool | None:
+    if options.prefer is not None:
+        return _above_middle(response.ratings.get(options.prefer), options.prefer, form, 0.5, 0.5)
+    for key in LABEL_KEYS:
+        if isinstance(response.ratings.get(key), bool):
+            return bool(response.ratings[key])
+    by_rating = _above_middle(response.ratings.get(OVERALL), OVERALL, form, TRUE_SHARE, FALSE_SHARE)
+    if by_rating is not None:
+        return by_rating
+    if comparison.kind is VerdictKind.all_bad:
+        return False
+    if comparison.kind is VerdictKind.tie:
+        return True if options.ties is TiePolicy.both_desirable else None
+    better = {pair.better for pair in comparison.pairs}
+    worse = {pair.worse for pair in comparison.pairs}
+    if place in better and place not in worse:
+        return True
+    if place in worse and place not in better:
+        return False
+    return None
+
+
+def _above_middle(
+    value: Any, key: str, form: Form, true_share: float, false_share: float
+) -> bool | None:
+    """True above a share of the scale, False below another; None between them or without a value.
+
+    With both shares 0.5 the middle of the scale is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, int | float):
+        return None
+    values = next(
+        (
+            field.possible_values
+            for field in form.fields
+            if field.key == key and field.level is Level.message and field.possible_values
+        ),
+        None,
+    )
+    numbers = [one for one in values or () if type(one) is int]
+    least, most = (min(numbers), max(numbers)) if numbers else (1, 5)
+    if least == most:
+        return None
+    share = (value - least) / (most - least)
+    if share > true_share or (share == true_share != 0.5):
+        return True
+    return False if share < false_share or (share == false_share != 0.5) else None
+
+
+def target_rows(
+    comparison: Comparison, form: Form, options: RowOptions
+) -> Iterator[TargetRow | Skip]:
+    """Yield the text to learn of a turn, or a Skip.
+
+    The rewrites are always targets. Where the form asks for none: the best response, or the only
+    one. With `uses_references` the reference texts are.
+    """
+    problem = context_problem(comparison, options)
+    if problem is not None:
+        yield problem
+        return
+    targets = [
+        Candidate(source_id="rewrite", text=response.rewrite)
+        for response in comparison.responses
+        if response.rewrite is not None
+    ]
+    if options.uses_references:
+        targets = [Candidate(source_id="reference", text=text) for text in comparison.references]
+    elif not targets and not any(field.use is TextUse.rewrite for field in form.fields):
+        targets = _best(comparison)
+    if not targets:
+        yield Skip.no_target
+    for target in targets:
+        skipped = text_problem(target)
+        if skipped is not None:
+            yield skipped
+            continue
+        yield TargetRow(
+            comparison=comparison,
+            context=comparison.context,
+            target=target.text,
+            source_id=target.source_id,
+            reasoning=target.reasoning,
+        )
+
+
+def _best(comparison: Comparison) -> list[Candidate]:
+    responses = comparison.responses
+    rewrites = [response for response in responses if response.is_rewrite]
+    if rewrites:
+        return rewrites
+    if len(responses) == 1:
+        is_refused = any(responses[0].ratings.get(key) is False for key in LABEL_KEYS)
+        return [] if is_refused else list(responses)
+    if comparison.kind is not VerdictKind.prefer:
+        return []
+    best = {pair.better for pair in comparison.pairs} - {pair.worse for pair in comparison.pairs}
+    return [responses[place] for place in sorted(best)][:1]
+
+
+def is_alternating(context: Sequence[ContextMessage]) -> bool:
+    """True if user and assistant take turns, beginning and ending with the user.
+
+    System messages count only at the beginning.
+    """
+    roles = [message.role for message in context]
+    while roles and roles[0] == "system":
+        roles.pop(0)
+    is_in_turn = all(one != other for one, other in pairwise(roles))
+    return (
+        bool(roles)
+        and set(roles) <= {"user", "assistant"}
+        and is_in_turn
+        and (roles[0] == roles[-1] == "user")
+    )

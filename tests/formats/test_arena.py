@@ -9,6 +9,7 @@ import pytest
 
 from plaudit.formats import arena
 from plaudit.formats.arena import FORMAT
+from plaudit.formats.common.cells import CELL_CHARS_MAX
 from plaudit.formats.common.judged_conversations import APART
 from plaudit.formats.common.row_members import EMPTY_RESPONSE, REPEATED_SOURCE
 from tests.support.judged_rows import (
@@ -312,8 +313,11 @@ def test_hostile_rows_are_refused_or_taken_but_never_fail():
 
 
 def test_deep_and_long_cells_are_no_lists():
-    for cell in ("[" * 100_000, "['" + "x" * arena.CELL_CHARS_MAX + "']", "['\\ud800']"):
-        read(FORMAT, texts(cell, cell, cell))
+    long = "['" + "x" * CELL_CHARS_MAX + "']"
+    for cell in ("[" * 100_000, "[" * 150 + "]" * 150, long, "['\\ud800']", "[1j]", "[]"):
+        outcome = read(FORMAT, texts(cell, cell, cell))
+
+        assert [one["content"]["text"] for one in messages_of(outcome.task)] == [cell] * 3
 
 
 def test_battles_are_detected_and_others_are_not():

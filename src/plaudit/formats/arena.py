@@ -7,16 +7,16 @@ each turn has both answers; the verdict is the last turn's, and each answer cont
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from plaudit import clock, ids, json_guard
+from plaudit import clock, ids
 from plaudit.core.tasks.forms import Form
 from plaudit.errors import InvalidContent
+from plaudit.formats.common.cells import decode_list
 from plaudit.formats.common.conversations import (
     MESSAGE_MEMBERS,
     DialogueResponse,
@@ -68,8 +68,6 @@ ONE_HOT = {
     "winner_both_bad": ALL_BAD,
     "winner_bothbad": ALL_BAD,
 }
-CELL_CHARS_MAX = 1_000_000
-"""Longest cell that is read as a list written by Python."""
 
 _MODELS = (FIRST, SECOND)
 _CONVERSATIONS = ("conversation_a", "conversation_b")
@@ -165,7 +163,7 @@ def _sides(members: RowMembers, columns: Sequence[str]) -> tuple[list[Utterance]
     """The conversation of each side; raises InvalidContent."""
     if columns is _CONVERSATIONS:
         first, second = (
-            read_side(members, _decoded(members.value.get(name)), f"/{name}") for name in columns
+            read_side(members, decode_list(members.value.get(name)), f"/{name}") for name in columns
         )
         return first, second
     prompt, *responses = _rounds(members)
@@ -187,35 +185,13 @@ def _rounds(members: RowMembers) -> list[list[Any]]:
 
     They are several where all three are lists of as many texts, also where cells hold such lists.
     """
-    values = [_decoded(members.value.get(name, ...)) for name in _TEXTS]
+    values = [decode_list(members.value.get(name, ...)) for name in _TEXTS]
     lengths = {len(value) if isinstance(value, list) else 0 for value in values}
     if len(lengths) == 1 and 0 not in lengths:
         return values
     for name in _TEXTS:
         members.text(name)
     return [[members.value[name]] for name in _TEXTS]
-
-
-def _decoded(value: Any) -> Any:
-    """A list that is written as JSON or by Python in a text; any other value as it is."""
-    if not isinstance(value, str) or not value.lstrip().startswith("["):
-        return value
-    try:
-        decoded = json_guard.check(value.encode())
-    except (InvalidContent, UnicodeEncodeError):
-        decoded = _as_python_list(value)
-    return decoded if isinstance(decoded, list) and decoded else value
-
-
-def _as_python_list(text: str) -> Any:
-    if len(text) > CELL_CHARS_MAX:
-        return None
-    try:
-        decoded = ast.literal_eval(text.strip())
-        repr(decoded).encode()
-        return decoded
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
 
 
 def _sources(members: RowMembers) -> list[str]:

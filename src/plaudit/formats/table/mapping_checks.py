@@ -39,7 +39,7 @@ VALUES_MAX = 1000
 VALUE_CHARS_MAX = 1000
 PAIRED_MAX = 16
 """Responses of which every pair is judged."""
-SCALE_VALUES_MAX = 201
+SCALE_VALUES_MAX = 250
 TIMES_MAX = 1_000_000
 UNDECIDED = "?"
 """Value in a draft that a person is to replace."""

@@ -12,7 +12,7 @@ from plaudit.formats.arena import FORMAT
 from plaudit.formats.common.cells import CELL_CHARS_MAX
 from plaudit.formats.common.judged_conversations import APART
 from plaudit.formats.common.row_members import EMPTY_RESPONSE, REPEATED_SOURCE
-from tests.support.judged_rows import (
+from tests.formats.judged.rows import (
     annotation_of,
     messages_of,
     read,

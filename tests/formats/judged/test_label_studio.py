@@ -12,7 +12,8 @@ from plaudit.formats import label_studio
 from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.label_studio import FORMAT, NEEDS_CONFIG, annotators
-from tests.support.judged_rows import (
+from tests.formats.judged.label_studio_tasks import CONFIG, by, left, region, task
+from tests.formats.judged.rows import (
     annotation_of,
     messages_of,
     read,
@@ -21,7 +22,6 @@ from tests.support.judged_rows import (
     value_of,
     votes_of,
 )
-from tests.support.label_studio import CONFIG, by, left, region, task
 
 SAMPLE = task(
     by(

@@ -10,7 +10,7 @@ import pytest
 from plaudit.errors import InvalidContent
 from plaudit.formats import argilla
 from plaudit.formats.argilla import FORMAT
-from tests.support.judged_rows import (
+from tests.formats.judged.rows import (
     annotation_of,
     messages_of,
     read,

@@ -11,7 +11,8 @@ import pytest
 from plaudit.errors import InvalidContent
 from plaudit.formats.label_studio import FORMAT, annotators
 from plaudit.formats.label_studio.config import CONFIG_BYTES_MAX, read_config
-from tests.support.judged_rows import (
+from tests.formats.judged.label_studio_tasks import CONFIG, task
+from tests.formats.judged.rows import (
     messages_of,
     published,
     read,
@@ -20,7 +21,6 @@ from tests.support.judged_rows import (
     value_of,
     votes_of,
 )
-from tests.support.label_studio import CONFIG, task
 
 # --- minimal exports ---
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from plaudit.core.tasks.forms import FIELDS_MAX
 from plaudit.errors import InvalidContent
 from plaudit.formats.label_studio import FORMAT, annotators
 from plaudit.formats.label_studio.config import CONFIG_BYTES_MAX, read_config
-from tests.formats.judged.label_studio_tasks import CONFIG, task
+from tests.formats.judged.label_studio_tasks import CONFIG, by, region, task
 from tests.formats.judged.rows import (
     messages_of,
     published,
@@ -200,3 +201,13 @@ def test_the_published_exports_are_taken_and_detected():
 
     assert [one.is_judged for one in rejected.tasks] == [False, False]
     assert value_of(choices.last_turn, "uri_selection").startswith('Yes " ""')
+
+
+def test_a_form_asks_no_more_than_a_form_can():
+    results = [region(f"c{n}", "choices", {"choices": ["a"]}) for n in range(FIELDS_MAX + 1)]
+
+    outcome = read(FORMAT, task(by(1, *results)))
+
+    assert outcome.form is not None
+    assert len(outcome.form.fields) == FIELDS_MAX
+    assert len(outcome.last_turn["annotations"]) == FIELDS_MAX + 1

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from plaudit.core.tasks.forms import Form, Level
+from plaudit.core.tasks.forms import FIELDS_MAX, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import read_message
 from plaudit.formats.common.imported_task import NON_TEXT, ImportedTask, thread
@@ -100,7 +100,7 @@ class LabelStudioReader(FormatReader):
             field = regions.field_of(slot, self._uses[control])
             if field.type != "category" or field.possible_values is not None:
                 fields.append(field)
-        return Form(fields=fields) if fields else None
+        return Form(fields=fields[:FIELDS_MAX]) if fields else None
 
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:
         """Yield the task of a row; one without an annotation that counts is open work."""
@@ -235,11 +235,12 @@ def _thread(
     of_thread: list[dict[str, Any]] = []
     of_messages: dict[int, list[dict[str, Any]]] = {}
     slots = {slot: control for _, said in group for slot, control in said.controls.items()}
-    for slot, control in slots.items():
-        judgments = [
-            _judgment(who, said.values[slot]) for who, said in group if slot in said.values
-        ]
-        made = judged(regions.field_of(slot, uses[control]), judgments)
+    judgments: dict[regions.AnswerSlot, list[Judgment]] = {}
+    for who, said in group:
+        for slot, value in said.values.items():
+            judgments.setdefault(slot, []).append(_judgment(who, value))
+    for slot, given in judgments.items():
+        made = judged(regions.field_of(slot, uses[slots[slot]]), given)
         if slot.message is not None:
             of_messages.setdefault(slot.message, []).append(made)
         else:

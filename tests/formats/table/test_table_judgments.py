@@ -449,3 +449,13 @@ def test_the_reason_for_a_verdict_is_kept_beside_it():
     read = read_table(VERDICT + '\njustification = "why"', pair(p=1, why="Terns are birds."))
 
     assert turn_values(read)["justification"] == "Terns are birds."
+
+
+def test_all_bad_is_a_verdict_on_a_pair_and_makes_no_order():
+    mapping = NAMED + '[preference]\npairs = "p"\nvalues = { 1 = "first", x = "all_bad" }'
+
+    read = read_table(mapping, pair(c="Auk", p=[1, 1, "x"]))
+
+    last = annotation_of(read.turn, "preference__gull__auk")
+    assert (last["value"], last["value"] in last["possible_values"]) == ("all_bad", True)
+    assert "ranked_groups" not in turn_values(read)

@@ -151,7 +151,9 @@ class TableReader(FormatReader):
             names = (read_name(row, response)[0] for response in self.mapping.responses or ())
             return sorted(name for name in names if name is not None)
         value, _ = row.cell(column)
-        return None if is_blank(value) else value
+        if is_blank(value):
+            return None
+        return value if isinstance(value, dict | list) else value_key(value)
 
     def _is_taken(self, row: TableRow) -> bool:
         return all(

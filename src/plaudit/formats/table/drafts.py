@@ -138,8 +138,10 @@ class _Draft:
         metadata = [column.name for column in self._free() if column.kind != "empty"]
         if metadata:
             decoded["metadata"] = metadata[:_METADATA_MAX]
-        if responses:
-            decoded["responses"] = responses
+        if not responses:
+            responses = [{"text": UNDECIDED}]
+            self.comments.append("No column looks like a response: fill in which one is.")
+        decoded["responses"] = responses
         if not ratings and preference is None:
             self.comments.append("No column looks like a judgment: add ratings or a preference.")
         if preference is not None:

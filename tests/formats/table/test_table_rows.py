@@ -263,6 +263,14 @@ def test_a_row_that_is_left_out_need_not_have_the_columns():
     assert (len(read.tasks), read.refused) == (1, [])
 
 
+def test_a_row_that_is_left_out_is_not_asked_for_its_item():
+    mapping = 'not = { kind = "total" }\n' + LONG.replace('"id"', '["id", "$models"]')
+
+    read = read_table(mapping, long_row(1, "A", "x"), long_row(1, "B", "chosen", kind="total"))
+
+    assert (len(read.tasks), read.refused) == (1, [])
+
+
 def test_columns_that_the_mapping_does_not_name_are_counted():
     read = read_table(PAIR, {"q": "Hi", "a": "1", "b": "2", "note": "x", "empty": ""})
 

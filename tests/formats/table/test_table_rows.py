@@ -296,7 +296,8 @@ def test_a_row_of_very_many_columns_makes_few_remarks():
 
 
 def test_a_missing_column_is_named_with_those_that_there_are():
-    with pytest.raises(InvalidContent, match="no column 'b' in the first rows; there is 'q', 'a', 'c'") as refused:
+    reason = "no column 'b' in the first rows; there is 'q', 'a', 'c'"
+    with pytest.raises(InvalidContent, match=reason) as refused:
         read_table(PAIR, {"q": "Hi", "a": "1", "c": "2"})
 
     assert refused.value.pointer == "/responses/1/text"

@@ -164,7 +164,7 @@ def _flags(facts: TaskFacts) -> list[Any]:
 
 
 def _is_text(message: Message, facts: TaskFacts) -> bool:
-    """True if a message is text and nothing else; pieces count, unless their import flagged them."""
+    """True if a message is text and nothing else; pieces count unless an import flagged them."""
     content = message.content
     if content.attachments:
         return False

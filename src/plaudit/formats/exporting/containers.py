@@ -16,6 +16,16 @@ from typing import Any
 
 import msgspec
 
+try:
+    import pyarrow
+    import pyarrow.parquet
+except ImportError:
+    pyarrow = None
+try:
+    import openpyxl
+except ImportError:
+    openpyxl = None
+
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import files
 from plaudit.formats.exporting.export_format import Column, ColumnType, Container
@@ -31,6 +41,11 @@ _encode = msgspec.json.Encoder().encode
 _SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\u0085": "\\u0085"}
 
 Write = Callable[[Mapping[str, Any]], None]
+
+
+def arrow_version() -> str | None:
+    """Version of the library that writes Parquet, None without it."""
+    return None if pyarrow is None else str(pyarrow.__version__)
 
 
 def container_of(path: Path) -> Container:
@@ -130,12 +145,9 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
-    try:
-        from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
-    except ImportError as exc:
-        raise Misconfigured("XLSX files need openpyxl: pip install 'plaudit[xlsx]'") from exc
-    book = Workbook(write_only=True)
+    if openpyxl is None:
+        raise Misconfigured("XLSX files need openpyxl: pip install 'plaudit[xlsx]'")
+    book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("rows")
     names = [column.name for column in columns]
     sheet.append(names)
@@ -148,7 +160,7 @@ def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
                 raise InvalidContent(
                     f"a cell of a workbook has at most {CELL_CHARS_MAX} characters; choose CSV"
                 )
-            cell = WriteOnlyCell(sheet, value=text)
+            cell = openpyxl.cell.WriteOnlyCell(sheet, value=text)
             cell.data_type = "s"  # never a formula
             cells.append(cell)
         sheet.append(cells)
@@ -162,11 +174,8 @@ def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
 
 @contextmanager
 def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as exc:
-        raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'") from exc
+    if pyarrow is None:
+        raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
     message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
     types = {
         ColumnType.text: pyarrow.string(),

@@ -1,0 +1,181 @@
+"""plaudit export: judged tasks of a project as files that trainers load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from plaudit import clock
+from plaudit.cli.context import EnvironmentContext, with_store
+from plaudit.cli.progress import progress, require_writable
+from plaudit.cli.terminal import refuse, say
+from plaudit.core.accounts import api_keys
+from plaudit.core.tasks.resolve import find_batch_by_name_or_id, find_by_name_or_id
+from plaudit.errors import InvalidContent
+from plaudit.formats.exporting.export_format import ExportOptions
+from plaudit.formats.exporting.registry import EXPORT_FORMATS, ExportName
+from plaudit.formats.exporting.rows import PairPolicy, RowOptions, TiePolicy
+from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export, why_no_rows
+from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
+from plaudit.formats.exporting.splits import read_splits
+from plaudit.formats.exporting.verdicts import Judges, VerdictOptions
+from plaudit.model.core import TaskStatus
+from plaudit.store.engine.engine import Database
+
+_FORMAT_HELP = (
+    "What the rows are: "
+    + ", ".join(f"{listed.name} ({listed.title})" for listed in EXPORT_FORMATS.values())
+    + "."
+)
+
+
+def export_tasks(
+    *,
+    project: str,
+    format_name: Annotated[ExportName, Parameter(name="--format", help=_FORMAT_HELP)],
+    out: Path,
+    status: TaskStatus | None = None,
+    batch: str | None = None,
+    completed_after: str | None = None,
+    completed_before: str | None = None,
+    from_delivery: str | None = None,
+    prefer: str | None = None,
+    min_difference: float | None = None,
+    pairs: PairPolicy = PairPolicy.best_vs_rest,
+    judges: Judges = Judges.majority,
+    ties: TiePolicy = TiePolicy.skip,
+    rewrites: bool = False,
+    references: bool = False,
+    reasoning: bool = False,
+    last_turn_only: bool = False,
+    formula_safe: bool = False,
+    split: str | None = None,
+    context: EnvironmentContext | None = None,
+) -> None:
+    """Write judged tasks of a project to a file, and a manifest beside it.
+
+    Parameters
+    ----------
+    project
+        The project: its name or its id.
+    out
+        The file; its suffix chooses the container: .jsonl, .json, .parquet, .csv or .xlsx, then
+        .gz or .zst.
+    status
+        Only tasks of this status; formats for training take completed tasks alone.
+    batch
+        Only tasks of this batch: its name or its id.
+    completed_after
+        Only tasks completed strictly after this ISO 8601 date or date-time.
+    completed_before
+        Only tasks completed strictly before this one.
+    from_delivery
+        The tasks of this delivery, as they were delivered.
+    prefer
+        An annotation of the responses, a number or true and false, that decides where nobody said
+        which response is better.
+    min_difference
+        The least difference of --prefer, or of the mean strength, that counts.
+    pairs
+        Pairs that a ranking of more than two responses gives.
+    judges
+        How several people's verdicts become one.
+    ties
+        Use of responses that are equally good, in formats with labels.
+    rewrites
+        Also write each rewrite as better than the response that it was made of.
+    references
+        Take the reference texts as the responses to learn.
+    reasoning
+        Put a model's reasoning in front of its response, as <think>…</think>.
+    last_turn_only
+        Only the last turn of each conversation.
+    formula_safe
+        In CSV, put an apostrophe in front of what a spreadsheet would run.
+    split
+        Parts by the first user message, such as train=0.9,test=0.1; each is a file of its own.
+    """
+    chosen = context or EnvironmentContext()
+    require_writable(out)
+    try:
+        splits = [] if split is None else read_splits(split)
+    except InvalidContent as problem:
+        refuse(f"--split: {problem.message}", code=2)
+    if from_delivery is not None and (batch, status, completed_after, completed_before) != (
+        None, None, None, None,
+    ):  # fmt: skip
+        refuse("--from-delivery names the tasks itself; leave the filters out", code=2)
+    choice = TaskChoice(
+        status=status,
+        completed_after=_time("--completed-after", completed_after),
+        completed_before=_time("--completed-before", completed_before),
+        delivery=from_delivery,
+    )
+    options = ExportOptions(
+        verdict=VerdictOptions(judges=judges, prefer=prefer, min_difference=min_difference),
+        rows=RowOptions(
+            pairs=pairs,
+            ties=ties,
+            uses_rewrites=rewrites,
+            uses_references=references,
+            last_turn_only=last_turn_only,
+            prefer=prefer,
+        ),
+        include_reasoning=reasoning,
+    )
+    request = ExportRequest(
+        format=EXPORT_FORMATS[format_name],
+        options=options,
+        out=out,
+        splits=splits,
+        is_formula_safe=formula_safe,
+        filters=choice.named() | ({} if batch is None else {"batch": batch}),
+    )
+    result = with_store(
+        chosen.settings(), lambda db, secret: _export(db, chosen, project, batch, choice, request)
+    )
+    _report(result)
+
+
+async def _export(
+    db: Database,
+    chosen: EnvironmentContext,
+    project_name: str,
+    batch_name: str | None,
+    choice: TaskChoice,
+    request: ExportRequest,
+) -> ExportResult:
+    environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
+    async with db.read() as tx:
+        project = await find_by_name_or_id(tx, environment_id, project_name)
+        batch = None
+        if batch_name is not None:
+            batch = await find_batch_by_name_or_id(tx, project, batch_name)
+    with progress() as bars:
+        bar = bars.add_task("exporting", total=None)
+        tasks = choose_tasks(db, project, batch, choice)
+        return await run_export(
+            request, project, tasks, lambda count: bars.update(bar, completed=count)
+        )
+
+
+def _time(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return clock.parse_moment(text)
+    except ValueError:
+        refuse(f"{option} takes an ISO 8601 date or date-time", code=2)
+
+
+def _report(result: ExportResult) -> None:
+    names = ", ".join(str(path) for path in result.files)
+    for reason, count in result.skipped.items():
+        say.print(f"{count:,} × skipped: {reason}")
+    for flag, count in result.flags.items():
+        say.print(f"{count:,} × exported with a remark: {flag}")
+    if result.rows == 0:
+        refuse(f"{names} has no row: {why_no_rows(result)}")
+    say.print(f"Wrote {result.rows:,} rows of {result.tasks:,} tasks to {names}.")

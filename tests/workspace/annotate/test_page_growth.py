@@ -14,26 +14,12 @@ from plaudit.model.core import PersonRole
 from plaudit.store.tasks import task_summaries
 from plaudit.workspace.projects import task_pages
 from tests.support.annotators import AnnotationTeam, good_answers, make_content
-from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.databases.read_bytes import ReadBytes
+from tests.support.long_chat import long_chat
 
 SIZES = (20, 80)
 Read = Callable[[], str]
 """Asks for a page again, and returns its text."""
-
-
-def long_chat(turns: int, *, every: int = 1) -> list[Any]:
-    """A conversation of so many turns, of which every so many-th has two responses to compare."""
-
-    def messages(number: int) -> list[Any]:
-        texts = [f"answer {number} one", f"answer {number} two"][: 2 - bool((number + 1) % every)]
-        names = ("base_model", "test_model")
-        return [
-            make_message("user", f"prompt {number}."),
-            *(make_message(name, f"{text}.") for name, text in zip(names, texts, strict=False)),
-        ]
-
-    return [make_thread(turns=[make_turn(f"turn_{n}", messages(n)) for n in range(turns)])]
 
 
 def annotation_page(team: AnnotationTeam, client: TestClient, content: list[Any]) -> Read:

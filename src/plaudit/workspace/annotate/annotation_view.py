@@ -7,7 +7,9 @@ position on the screen come through here. Answers name responses by their positi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -17,7 +19,6 @@ from plaudit.core.labeling.questions import (
     SELECTED,
     Display,
     Question,
-    asked_turns,
     questions,
     responses,
 )
@@ -27,6 +28,8 @@ from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.controls import Control, control_of, why_key
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown, ToolResults
+from plaudit.workspace.annotate.portions import Gap, Plan, Portion, asked_places
+from plaudit.workspace.annotate.question_index import QuestionIndex, question_index
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -103,44 +106,62 @@ class TurnShown(Struct, frozen=True, kw_only=True):
 class Section(Struct, frozen=True):
     """A turn that is asked about, and what stands before it: each turn is drawn once.
 
-    `led_by` are the turns between it and the one that was asked about before, `above`.
+    `led_by` are the turns between it and the one that was asked about before, `above`; in a long
+    context, `gap` stands for those that are not drawn, and `led_by_last` are the ones after it.
     """
 
     turn: TurnShown
     led_by: list[TurnShown]
-    above: TurnShown | None
+    gap: Gap | None
+    led_by_last: list[TurnShown]
+    above: TurnName | None
     is_last: bool
 
 
-class ThreadShown(Struct, frozen=True):
-    """A conversation."""
+class TurnName(Struct, frozen=True):
+    """Name and path of a turn."""
 
     at: str
     name: str
-    turns: list[TurnShown]
-    """Up to the last one that is asked about."""
+
+
+class ThreadShown(Struct, frozen=True):
+    """A conversation, as far as it is drawn."""
+
+    at: str
+    name: str
+    sections: list[Section]
+    """Up to the last turn that is asked about."""
     controls: list[Control]
+    """Of the whole conversation; they stand in its last section."""
 
     @property
-    def sections(self) -> list[Section]:
-        """The turns as they are drawn, in order."""
-        sections: list[Section] = []
-        above, led_by = None, []
-        for turn in self.turns:
-            if not turn.is_asked:
-                led_by.append(turn)
-                continue
-            sections.append(Section(turn, led_by, above, turn is self.turns[-1]))
-            above, led_by = turn, []
-        return sections
+    def turns(self) -> list[TurnShown]:
+        """The turns that are drawn, in order."""
+        return [
+            turn
+            for section in self.sections
+            for turn in (*section.led_by, *section.led_by_last, section.turn)
+        ]
 
 
 class TaskShown(Struct, frozen=True):
-    """The page's threads, and by `Control.text_key` the exact texts to mark or rewrite."""
+    """The threads of a portion, and by `Control.text_key` the exact texts to mark or rewrite.
+
+    `before` and `after` are the sections that are not drawn. `context` are turns of one section's
+    context, where these are asked for; there are no threads then.
+    """
 
     threads: list[ThreadShown]
     texts: dict[str, str]
     asked_count: int
+    section_count: int
+    thread_count: int
+    before: Gap | None
+    after: Gap | None
+    context: list[TurnShown]
+    questions: QuestionIndex | None
+    """All questions of the task; None for a further portion."""
 
 
 def build(
@@ -151,9 +172,18 @@ def build(
     texts: TextBatch,
     is_blind: bool = True,
     files: Files | None = None,
+    choose: Callable[[Plan], Portion] = Plan.whole,
+    layout: str = "",
 ) -> TaskShown:
-    """Lay out a task, with its texts added to a batch; for `RenderPool.build`."""
-    return _Builder(form, content, display, texts, is_blind, files or Files()).task()
+    """Lay out the portion of a task that `choose` returns, with its texts added to a batch.
+
+    `layout` is the hash that links to further portions carry. For `RenderPool.build`.
+    """
+    asked = questions(form, content)
+    counts = Counter(question.target.at for question in asked)
+    plan = Plan(content, asked_places(form, content, asked), counts, layout)
+    builder = _Builder(form, content, display, texts, is_blind, files or Files(), asked)
+    return builder.task(plan, choose(plan))
 
 
 def fingerprint(text: str) -> str:
@@ -174,6 +204,7 @@ class _Builder:
         batch: TextBatch,
         is_blind: bool,
         files: Files,
+        asked: Sequence[Question],
     ) -> None:
         self._batch = batch
         self._files = files
@@ -181,25 +212,53 @@ class _Builder:
         self._content = content
         self._display = display
         self._is_blind = is_blind
-        self._controls = _Controls(questions(form, content), display)
+        self._asked = asked
+        self._controls = _Controls(asked, display)
         self._texts: dict[str, str] = {}
 
-    def task(self) -> TaskShown:
-        threads = [self._thread(number, thread) for number, thread in enumerate(self._content)]
-        return TaskShown(threads, self._texts, self._controls.count)
+    def task(self, plan: Plan, portion: Portion) -> TaskShown:
+        context: list[TurnShown] = []
+        if portion.section is not None:
+            thread = plan.places[portion.section].thread
+            context = self._earlier(thread, portion.led_by)
+        return TaskShown(
+            threads=[
+                self._thread(plan, t, list(numbers), is_whole=portion.is_whole)
+                for t, numbers in groupby(portion.sections, lambda n: plan.places[n].thread)
+            ],
+            texts=self._texts,
+            asked_count=len(self._asked),
+            section_count=len(plan.places),
+            thread_count=len(self._content),
+            before=portion.before,
+            after=portion.after,
+            context=context,
+            questions=question_index(self._asked, self._display, plan)
+            if portion.is_first
+            else None,
+        )
 
-    def _thread(self, t: int, thread: Thread) -> ThreadShown:
-        named = asked_turns(self._form, thread)
-        asked = {u for u in named if f"t{t}u{u}" in self._controls.paths}
-        asked = asked or {max(named, default=0)}
-        last = max(asked)
-        turns = [
-            self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn)
-            for u, turn in enumerate(thread.turns)
-            if u <= last
-        ]
+    def _thread(self, plan: Plan, t: int, numbers: list[int], *, is_whole: bool) -> ThreadShown:
+        sections = [self._section(plan, number, is_whole=is_whole) for number in numbers]
         name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
-        return ThreadShown(f"t{t}", name, turns, self._controls.of(f"t{t}", level=Level.thread))
+        controls = self._controls.of(f"t{t}", level=Level.thread) if sections[-1].is_last else []
+        return ThreadShown(f"t{t}", name, sections, controls)
+
+    def _section(self, plan: Plan, number: int, *, is_whole: bool) -> Section:
+        place, parts = plan.places[number], plan.context(number, is_whole=is_whole)
+        t, u = place.thread, place.turn
+        above = TurnName(f"t{t}u{place.first - 1}", f"Turn {place.first}") if place.first else None
+        return Section(
+            turn=self._asked_turn(t, u, self._content[t].turns[u]),
+            led_by=self._earlier(t, parts.head),
+            gap=parts.gap,
+            led_by_last=self._earlier(t, parts.tail),
+            above=above,
+            is_last=place.is_last,
+        )
+
+    def _earlier(self, t: int, numbers: Iterable[int]) -> list[TurnShown]:
+        return [self._earlier_turn(t, u, self._content[t].turns[u]) for u in numbers]
 
     def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"
@@ -335,33 +394,39 @@ class _Builder:
 
 
 class _Controls:
-    """The controls of a page by what they are about; looking one up costs the same on any page."""
+    """The controls of a page by what they are about; made when they are first looked for."""
 
     def __init__(self, asked: Sequence[Question], display: Display) -> None:
-        self.count = len(asked)
-        self.paths = {question.target.at for question in asked}
+        self._display = display
+        self._asked: dict[str, list[tuple[int, Question]]] = {}
+        for number, question in enumerate(asked):
+            self._asked.setdefault(question.target.at, []).append((number, question))
         self._at: dict[tuple[str, Level, int | None, int | None], list[Control]] = {}
         self._cells: dict[tuple[str, Level, str, str | None], dict[int | None, Control]] = {}
-        for number, question in enumerate(asked):
-            control, target = control_of(number, question, display), question.target
-            level, key = question.field.level, question.field.key
-            place = (target.at, level, target.message, target.chunk)
-            self._at.setdefault(place, []).append(control)
-            line = (target.at, level, key, target.criterion)
-            self._cells.setdefault(line, {})[target.message] = control
 
     def of(
         self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
     ) -> list[Control]:
         """The controls at a thread, a turn, a message or a step, in the order of the form."""
+        self._make(at)
         return self._at.get((at, level, index, chunk), [])
 
     def cells(
         self, at: str, order: list[int], field: Field, criterion: str | None = None
     ) -> list[Control]:
         """The controls of one field, in the order of the responses on the screen."""
+        self._make(at)
         controls = self._cells.get((at, field.level, field.key, criterion), {})
         return [controls[index] for index in order if index in controls]
+
+    def _make(self, at: str) -> None:
+        for number, question in self._asked.pop(at, ()):
+            control, target = control_of(number, question, self._display), question.target
+            level, key = question.field.level, question.field.key
+            place = (target.at, level, target.message, target.chunk)
+            self._at.setdefault(place, []).append(control)
+            line = (target.at, level, key, target.criterion)
+            self._cells.setdefault(line, {})[target.message] = control
 
 
 def _continued(turn: Turn, order: list[int]) -> int | None:

@@ -63,20 +63,10 @@ def control_of(number: int, question: Question, display: Display) -> Control:
     rules = rules_of(field)
     assert rules.widget is not None, "only fields with a widget are asked"
     widget = rules.widget(field)
-    address: dict[str, Any] = {"at": target.at}
-    about = ""
-    if target.message is not None:
-        if target.message in order:
-            address["position"] = order.index(target.message) + 1
-            about = f"Response {address['position']}"
-        else:
-            address["message"] = target.message
-    for name in ("chunk", "criterion"):
-        if getattr(target, name) is not None:
-            address[name] = getattr(target, name)
+    address = {"at": target.at} | address_in_turn(question, order)
+    about = f"Response {address['position']}" if "position" in address else ""
     if target.chunk is not None:
         about = f"{about} step {target.chunk + 1}".strip()
-    address["key"] = field.key
     return Control(
         id=f"q{number}",
         widget=widget.name,
@@ -98,6 +88,22 @@ def control_of(number: int, question: Question, display: Display) -> Control:
         key=field.key,
         is_number=rules.is_number,
     )
+
+
+def address_in_turn(question: Question, order: Sequence[int]) -> dict[str, Any]:
+    """The address of a question without its turn; `order` are the responses as they are shown."""
+    target, address = question.target, dict[str, Any]()
+    if target.message is not None:
+        if target.message in order:
+            address["position"] = order.index(target.message) + 1
+        else:
+            address["message"] = target.message
+    if target.chunk is not None:
+        address["chunk"] = target.chunk
+    if target.criterion is not None:
+        address["criterion"] = target.criterion
+    address["key"] = question.field.key
+    return address
 
 
 def why_key(field: Field, fields: Sequence[Field]) -> str | None:

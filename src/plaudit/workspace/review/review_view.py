@@ -5,7 +5,8 @@ Responses stand in their own order, the same for every reviewer. Disputed questi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from plaudit.workspace.annotate.annotation_view import (
 )
 from plaudit.workspace.annotate.controls import Control, control_of
 from plaudit.workspace.annotate.files import Files
+from plaudit.workspace.annotate.portions import Plan, Portion, hash_layout
 from plaudit.workspace.render.text_batch import TextBatch
 
 STATES = ("unresolved", "disputed", "agreed", "unanswered")
@@ -89,13 +91,14 @@ class HistoryEntry(Struct, frozen=True):
 
 
 class ReviewShown(Struct, frozen=True):
-    """All of the page. `cards` are by the path of the turn or thread that they are about."""
+    """A portion of the page. `cards` are by the path of the turn or thread that they are about."""
 
     task: TaskShown
     cards: dict[str, list[QuestionCard]]
-    counts: dict[str, int]
     answers: list[dict[str, Any]]
     """Answers that are or would be delivered, as the page's scripts hold them."""
+    disputes: list[tuple[str, int, int]]
+    """Turns and threads of the task with the numbers of their undecided and disputed questions."""
 
 
 def build(
@@ -105,15 +108,27 @@ def build(
     texts: TextBatch,
     *,
     is_blind: bool,
+    choose: Callable[[Plan], Portion],
 ) -> ReviewShown:
-    """Lay out a task for its reviewer, with its texts added to a batch."""
+    """Lay out a portion of a task for its reviewer, with its texts added to a batch."""
     display = own_order(review.content)
     bare = annotation_view.build(
-        review.form, review.content, display, texts=texts, is_blind=is_blind, files=files
+        review.form,
+        review.content,
+        display,
+        texts=texts,
+        is_blind=is_blind,
+        files=files,
+        choose=choose,
+        layout=hash_layout(review.form, review.revision.encode()),
     )
+    drawn = {section.turn.at for thread in bare.threads for section in thread.sections}
+    drawn |= {thread.at for thread in bare.threads if thread.sections[-1].is_last}
     cards: dict[str, list[QuestionCard]] = {}
     answers = []
     for number, result in enumerate(review.results):
+        if result.question.target.at not in drawn:
+            continue
         control = control_of(number, result.question, display)
         card = _card(control, result, review, names)
         cards.setdefault(result.question.target.at, []).append(card)
@@ -124,12 +139,11 @@ def build(
             answers += [] if editable is None else [editable]
     for listed in cards.values():
         listed.sort(key=lambda card: STATES.index(card.state))
-    every = [card.state for listed in cards.values() for card in listed]
     return ReviewShown(
         msgspec.structs.replace(bare, threads=[_quiet_thread(thread) for thread in bare.threads]),
         cards,
-        {state: every.count(state) for state in STATES},
         answers,
+        _disputes(review.results),
     )
 
 
@@ -154,18 +168,25 @@ def events(
     ]
 
 
+def _disputes(results: Sequence[QuestionResult]) -> list[tuple[str, int, int]]:
+    states = Counter((result.question.target.at, _state(result)) for result in results)
+    places = dict.fromkeys(at for at, state in states if state in STATES[:2])
+    return [(at, states[at, "unresolved"], states[at, "disputed"]) for at in places]
+
+
+def _state(result: QuestionResult) -> str:
+    """One of STATES."""
+    if result.is_unresolved:
+        return "unresolved"
+    if result.is_disputed:
+        return "disputed"
+    return "agreed" if result.answers or result.answer is not None else "unanswered"
+
+
 def _card(
     control: Control, result: QuestionResult, review: ReviewState, names: Mapping[str, str]
 ) -> QuestionCard:
     question, content = result.question, review.content
-    if result.is_unresolved:
-        state = "unresolved"
-    elif result.is_disputed:
-        state = "disputed"
-    elif result.answers or result.answer is not None:
-        state = "agreed"
-    else:
-        state = "unanswered"
     rows = [
         AnswerRow(
             name=names[vote.submission.user_id],
@@ -179,7 +200,7 @@ def _card(
     if result.answer is not None:
         outcome = answer_words.describe(question, control, result.answer, content)
     title, about = _heading(question, control, content)
-    return QuestionCard(control, title, about, state, rows, outcome)
+    return QuestionCard(control, title, about, _state(result), rows, outcome)
 
 
 def _heading(question: Question, control: Control, content: Sequence[Thread]) -> tuple[str, str]:
@@ -225,8 +246,16 @@ def _change(
 
 def _quiet_thread(thread: ThreadShown) -> ThreadShown:
     """A conversation without controls: on this page they stand in cards."""
-    turns = [_quiet_turn(turn) for turn in thread.turns]
-    return msgspec.structs.replace(thread, turns=turns, controls=[])
+    sections = [
+        msgspec.structs.replace(
+            section,
+            turn=_quiet_turn(section.turn),
+            led_by=[_quiet_turn(turn) for turn in section.led_by],
+            led_by_last=[_quiet_turn(turn) for turn in section.led_by_last],
+        )
+        for section in thread.sections
+    ]
+    return msgspec.structs.replace(thread, sections=sections, controls=[])
 
 
 def _quiet_turn(turn: TurnShown) -> TurnShown:

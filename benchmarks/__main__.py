@@ -20,6 +20,7 @@ from benchmarks.commands import measure_commands
 from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
 from benchmarks.ingest import measure_imports
+from benchmarks.long_pages import measure_pages
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "commands": measure_commands,
     "crowd": measure_crowd,
     "stalls": measure_stalls,
+    "pages": measure_pages,
     "statements": measure_statements,
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from plaudit.model.core import PersonRole
 from tests.support.annotators import AnnotationTeam
 from tests.support.harness import on_shared_sqlite
 from tests.support.long_chat import long_chat
@@ -17,7 +18,7 @@ pytestmark = on_shared_sqlite
 
 FIELDS = [
     {"key": "better", "level": "turn", "type": "integer", "scale": "low_is_first",
-     "required": True, "title": "Which is better?"},
+     "title": "Which is better?", "required": True, "not_applicable": True},
 ]  # fmt: skip
 TURNS = 40
 PORTION = 30
@@ -59,7 +60,7 @@ def test_a_missing_answer_in_a_turn_that_is_not_drawn_is_drawn_named_and_reached
     """Scrolled to, answered by keyboard, left, and submitted from the first portion."""
     ann = seat(long_chat(TURNS))
     page = ann.take()
-    at_first = drawn(page), page.inner_text("#progress"), violations(page)
+    at_first = drawn(page), page.inner_text("#progress")
     page.evaluate("document.querySelector('[data-gap]').scrollIntoView()")
     wait_for(page, TURNS)
     page.evaluate(PICK_ALL)
@@ -77,18 +78,79 @@ def test_a_missing_answer_in_a_turn_that_is_not_drawn_is_drawn_named_and_reached
     page.wait_for_selector("#t0u38 .wrong:not([hidden])")
     page.wait_for_function(f"() => ({FOCUSED})() === 't0u38'")
     said = page.inner_text("#t0u38 .wrong:not([hidden])")
-    left = violations(page)
     page.keyboard.press("b")
     ann.saved()
     ann.submit()
 
     names = [f"t0u{number}" for number in range(TURNS)]
-    assert at_first == (names[:PORTION], f"0 of {TURNS} required answers", [])
+    assert at_first == (names[:PORTION], f"0 of {TURNS} required answers")
     assert skipped == "t0u38"
     assert again == (names[:PORTION], f"{TURNS - 1} of {TURNS} required answers")
     assert said == "An answer is required."
-    assert left == []
     [task] = tasks_of(ann)
     assert task.status == "completed"
     assert all(len(turn.annotations) for turn in task.threads[0].turns)
     assert ann.seen.errors == ann.seen.violations == []
+
+
+def test_a_long_context_is_read_on_by_link_and_by_scrolling(seat):
+    """What is left of it stays there, below or above, until somebody comes to it again."""
+    ann = seat(long_chat(240, every=240))
+    page = ann.take()
+    earlier = "() => document.querySelectorAll('.earlier').length"
+    at_first = page.evaluate(earlier), page.inner_text(".context-body .said-user >> nth=-1")
+
+    page.focus("[data-gap] a")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#live:has-text('90 more turns are shown.')", state="attached")
+    reached = page.evaluate("document.activeElement.innerText"), page.evaluate(earlier)
+    page.evaluate("document.querySelector('.context').scrollTop = 0")
+    page.wait_for_timeout(100)  # for an observer, which is called with a frame
+    at_rest = page.evaluate(earlier)
+    page.evaluate("document.querySelector('[data-gap]').scrollIntoView()")
+    page.wait_for_function(f"() => ({earlier})() === 200")
+
+    assert at_first == (20, "Prompt\n\nprompt 239.")
+    assert reached[0].startswith("Prompt\n\nprompt 10.")
+    assert reached[1] == at_rest == 110
+    assert violations(page) == []
+    assert ann.seen.errors == ann.seen.violations == []
+
+
+@pytest.mark.parametrize("place", ["review", "projects"])
+def test_reviewers_and_managers_read_on_too(tenant, shared_server, open_context, place):
+    """A reviewer is led to what is disputed by its key, also where it is not drawn yet."""
+    team = AnnotationTeam(tenant, form={"fields": FIELDS}, overlap=2)
+    [task_id] = team.add(long_chat(TURNS))
+    with tenant.client() as client:
+        for name, said in (("Ann", {"value": 4}), ("Ben", {"not_applicable": True})):
+            worker = team.worker(client, name)
+            version = worker.take()["lease_version"]
+            answers = [
+                {"at": f"t0u{number}", "key": "better"}
+                | (said if number == 35 else {"not_applicable": True})
+                for number in range(TURNS)
+            ]
+            body = {"answers": answers, "client_key": "k", "active_ms": 1}
+            assert worker.call("submit", lease_version=version, **body).is_success
+    context, seen = open_context(shared_server.url)
+    session = team.person("Mia", PersonRole.manager)
+    context.add_cookies([{"name": "plaudit", "value": session, "url": shared_server.url}])
+    page = context.new_page()
+    page.goto(f"{shared_server.url}/{place}/{team.project.project_id}/tasks/{task_id}")
+
+    if place == "review":
+        page.wait_for_selector("#task[data-ready]")
+        told = page.inner_text("#progress")
+        page.keyboard.press("n")
+        page.wait_for_function(f"() => ({FOCUSED})() === 't0u35'")
+        assert told == "1 undecided · no fixes"
+        page.keyboard.press("a")
+        page.wait_for_selector("#t0u35 [data-changed]:not([hidden])")
+        assert page.inner_text("#progress") == "1 fix"
+    else:
+        page.evaluate("document.querySelector('[data-gap]').scrollIntoView()")
+        page.wait_for_function("() => document.querySelectorAll('[data-drawn]').length === 40")
+        assert page.query_selector("[data-gap]") is None
+    assert violations(page) == []
+    assert seen.errors == seen.violations == []

@@ -7,8 +7,7 @@ position on the screen come through here. Answers name responses by their positi
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -28,8 +27,8 @@ from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.controls import Control, control_of, why_key
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown, ToolResults
-from plaudit.workspace.annotate.portions import Gap, Plan, Portion, asked_places
-from plaudit.workspace.annotate.question_index import QuestionIndex, question_index
+from plaudit.workspace.annotate.portions import Gap, Plan, Portion, Size, plan_of
+from plaudit.workspace.annotate.question_index import QuestionIndex, question_index, spans_of
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -160,6 +159,8 @@ class TaskShown(Struct, frozen=True):
     before: Gap | None
     after: Gap | None
     context: list[TurnShown]
+    paths: set[str]
+    """Of the turns that are asked about, and of the threads whose last turn is drawn."""
     questions: QuestionIndex | None
     """All questions of the task; None for a further portion."""
 
@@ -180,10 +181,13 @@ def build(
     `layout` is the hash that links to further portions carry. For `RenderPool.build`.
     """
     asked = questions(form, content)
-    counts = Counter(question.target.at for question in asked)
-    plan = Plan(content, asked_places(form, content, asked), counts, layout)
-    builder = _Builder(form, content, display, texts, is_blind, files or Files(), asked)
-    return builder.task(plan, choose(plan))
+    spans = spans_of(asked)
+    plan = plan_of(form, content, spans, layout)
+    controls = _Controls(asked, spans, display)
+    builder = _Builder(form, content, display, texts, is_blind, files or Files(), controls)
+    portion = choose(plan)
+    index = question_index(asked, spans, display, plan) if portion.is_first else None
+    return builder.task(plan, portion, index)
 
 
 def fingerprint(text: str) -> str:
@@ -204,7 +208,7 @@ class _Builder:
         batch: TextBatch,
         is_blind: bool,
         files: Files,
-        asked: Sequence[Question],
+        controls: _Controls,
     ) -> None:
         self._batch = batch
         self._files = files
@@ -212,40 +216,38 @@ class _Builder:
         self._content = content
         self._display = display
         self._is_blind = is_blind
-        self._asked = asked
-        self._controls = _Controls(asked, display)
+        self._controls = controls
         self._texts: dict[str, str] = {}
 
-    def task(self, plan: Plan, portion: Portion) -> TaskShown:
+    def task(self, plan: Plan, portion: Portion, index: QuestionIndex | None) -> TaskShown:
         context: list[TurnShown] = []
         if portion.section is not None:
             thread = plan.places[portion.section].thread
             context = self._earlier(thread, portion.led_by)
         return TaskShown(
             threads=[
-                self._thread(plan, t, list(numbers), is_whole=portion.is_whole)
+                self._thread(plan, t, list(numbers), portion.most)
                 for t, numbers in groupby(portion.sections, lambda n: plan.places[n].thread)
             ],
             texts=self._texts,
-            asked_count=len(self._asked),
+            asked_count=self._controls.count,
             section_count=len(plan.places),
             thread_count=len(self._content),
             before=portion.before,
             after=portion.after,
             context=context,
-            questions=question_index(self._asked, self._display, plan)
-            if portion.is_first
-            else None,
+            paths=plan.paths(portion),
+            questions=index,
         )
 
-    def _thread(self, plan: Plan, t: int, numbers: list[int], *, is_whole: bool) -> ThreadShown:
-        sections = [self._section(plan, number, is_whole=is_whole) for number in numbers]
+    def _thread(self, plan: Plan, t: int, numbers: list[int], most: Size | None) -> ThreadShown:
+        sections = [self._section(plan, number, most) for number in numbers]
         name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
         controls = self._controls.of(f"t{t}", level=Level.thread) if sections[-1].is_last else []
         return ThreadShown(f"t{t}", name, sections, controls)
 
-    def _section(self, plan: Plan, number: int, *, is_whole: bool) -> Section:
-        place, parts = plan.places[number], plan.context(number, is_whole=is_whole)
+    def _section(self, plan: Plan, number: int, most: Size | None) -> Section:
+        place, parts = plan.places[number], plan.context(number, most)
         t, u = place.thread, place.turn
         above = TurnName(f"t{t}u{place.first - 1}", f"Turn {place.first}") if place.first else None
         return Section(
@@ -396,11 +398,12 @@ class _Builder:
 class _Controls:
     """The controls of a page by what they are about; made when they are first looked for."""
 
-    def __init__(self, asked: Sequence[Question], display: Display) -> None:
-        self._display = display
-        self._asked: dict[str, list[tuple[int, Question]]] = {}
-        for number, question in enumerate(asked):
-            self._asked.setdefault(question.target.at, []).append((number, question))
+    def __init__(
+        self, asked: Sequence[Question], spans: Mapping[str, range], display: Display
+    ) -> None:
+        self.count = len(asked)
+        self._asked, self._display = asked, display
+        self._unmade = dict(spans)
         self._at: dict[tuple[str, Level, int | None, int | None], list[Control]] = {}
         self._cells: dict[tuple[str, Level, str, str | None], dict[int | None, Control]] = {}
 
@@ -420,7 +423,8 @@ class _Controls:
         return [controls[index] for index in order if index in controls]
 
     def _make(self, at: str) -> None:
-        for number, question in self._asked.pop(at, ()):
+        for number in self._unmade.pop(at, ()):
+            question = self._asked[number]
             control, target = control_of(number, question, self._display), question.target
             level, key = question.field.level, question.field.key
             place = (target.at, level, target.message, target.chunk)

@@ -7,7 +7,7 @@ into a portion is a gap, from which the page's script, or a link, asks for the n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -15,21 +15,43 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.parameters import IntRange, Text
-from plaudit.core.labeling.questions import Question, asked_turns
+from plaudit.core.labeling.questions import asked_turns
 from plaudit.core.tasks.forms import Form
 from plaudit.errors import Conflict
 from plaudit.wire.v2.annotation import Annotation
 from plaudit.wire.v2.parse import MESSAGES_PER_TASK_MAX
 from plaudit.wire.v2.task import Message, Thread, Turn
 
-TURNS_MAX = 30
-"""Turns of a portion; the first turn is drawn whatever its size."""
 
-CHARACTERS_MAX = 60_000
-"""Characters of all texts of a portion, save those of its first turn."""
+class Size(Struct, frozen=True):
+    """How much some turns take of a portion, or how much a portion holds at most."""
 
-QUESTIONS_MAX = 200
-"""Questions of a portion, save those of its first turn."""
+    turns: int = 0
+    characters: int = 0
+    """Of all texts."""
+    questions: int = 0
+
+    def __add__(self, other: Size) -> Size:
+        return Size(
+            self.turns + other.turns,
+            self.characters + other.characters,
+            self.questions + other.questions,
+        )
+
+    def fits(self, most: Size) -> bool:
+        """True if it is within a portion's size in each respect."""
+        return self.questions <= most.questions and self.is_short(most)
+
+    def is_short(self, most: Size) -> bool:
+        """True if it is within a portion's size but for its questions."""
+        return self.turns <= most.turns and self.characters <= most.characters
+
+
+FIRST_MAX = Size(turns=30, characters=60_000, questions=200)
+"""Size of the portion that a page begins with; the first turn is drawn whatever its own size."""
+
+FURTHER_MAX = Size(turns=90, characters=180_000, questions=600)
+"""Size of further portions. For each the task is read anew, and nobody waits for the first."""
 
 LED_BY_MAX = 10
 """Turns that are drawn at the beginning and at the end of a context that is drawn in part."""
@@ -91,9 +113,9 @@ class Portion(Struct, frozen=True):
     after: Gap | None
     led_by: range = range(0)
     section: int | None = None
+    most: Size | None = None
+    """Its size, which contexts keep to as well; None if they are drawn whole."""
     is_first: bool = False
-    is_whole: bool = False
-    """True where contexts have no gaps either."""
 
 
 class Context(Struct, frozen=True):
@@ -112,11 +134,11 @@ def hash_layout(form: Form, *parts: bytes) -> str:
     return digest.hexdigest()
 
 
-def asked_places(
-    form: Form, content: Sequence[Thread], asked: Sequence[Question]
-) -> Iterator[Place]:
-    """A section for each turn that is asked about; of a thread without one, for the last named."""
-    paths = {question.target.at for question in asked}
+def asked_places(form: Form, content: Sequence[Thread], paths: Container[str]) -> Iterator[Place]:
+    """A section for each turn with questions; `paths` are theirs.
+
+    A thread without one has a section for the last turn that questions would be about.
+    """
     for t, thread in enumerate(content):
         if not thread.turns:
             continue
@@ -155,11 +177,11 @@ class Plan:
 
     def whole(self) -> Portion:
         """All sections, however long they are."""
-        return Portion(range(len(self.places)), None, None, is_whole=True)
+        return Portion(range(len(self.places)), None, None)
 
     def first_portion(self) -> Portion:
         """The portion that a page begins with."""
-        portion = self._sections(0, 0, len(self.places))
+        portion = self._sections(0, 0, len(self.places), FIRST_MAX)
         return msgspec.structs.replace(portion, is_first=True)
 
     def portion(self, query: TurnsQuery) -> Portion:
@@ -172,21 +194,23 @@ class Plan:
             at = first if query.at is None else query.at
             if not first <= at <= stop:
                 raise Conflict(CHANGED)
-            return self._sections(first, at, stop)
+            return self._sections(first, at, stop, FURTHER_MAX)
         if query.section >= len(self.places):
             raise Conflict(CHANGED)
         place = self.places[query.section]
         stop = min(query.stop, place.turn)
-        first = max(place.first, min(query.first, stop))
-        end = first + self._count(self._turns(place.thread, range(first, stop)))
+        first = max(place.first, query.first)
+        if first >= stop:
+            raise Conflict(CHANGED)
+        end = first + self._count(place.thread, range(first, stop))
         gap = self._context_gap(query.section, end, stop)
-        return Portion(range(0), None, gap, range(first, end), query.section)
+        return Portion(range(0), None, gap, range(first, end), query.section, FURTHER_MAX)
 
-    def context(self, number: int, *, is_whole: bool) -> Context:
-        """Turns of a section's context that are drawn with it; all of them if they are few."""
+    def context(self, number: int, most: Size | None) -> Context:
+        """Turns of a section's context that are drawn with it; all if they fit into a portion."""
         place = self.places[number]
         turns = range(place.first, place.turn)
-        if is_whole or self._weigh(place).has_room_for_turns:
+        if most is None or self._weigh(place, most).is_short(most):
             return Context(turns, None, range(0))
         head = self._fitting(place.thread, turns)
         tail = self._fitting(place.thread, turns[head:][::-1])
@@ -194,35 +218,41 @@ class Plan:
         gap = self._context_gap(number, place.first + head, stop)
         return Context(turns[:head], gap, range(stop, place.turn))
 
-    def _sections(self, first: int, at: int, stop: int) -> Portion:
-        end = self._end(at, stop)
-        return Portion(range(at, end), self._gap(first, at), self._gap(end, stop))
+    def paths(self, portion: Portion) -> set[str]:
+        """Paths of the turns that a portion asks about, and of the threads that it ends."""
+        places = [self.places[number] for number in portion.sections]
+        return {place.at for place in places} | {f"t{p.thread}" for p in places if p.is_last}
 
-    def _end(self, first: int, stop: int) -> int:
+    def _sections(self, first: int, at: int, stop: int, most: Size) -> Portion:
+        end = self._end(at, stop, most)
+        return Portion(range(at, end), self._gap(first, at), self._gap(end, stop), most=most)
+
+    def _end(self, first: int, stop: int, most: Size) -> int:
         """The section after those that fit into a portion; the first always does."""
-        sum_ = _Weight()
+        sum_ = Size()
         for number in range(first, stop):
-            sum_ = sum_ + self._weigh(self.places[number])
-            if number > first and not sum_.fits:
+            sum_ = sum_ + self._weigh(self.places[number], most)
+            if number > first and not sum_.fits(most):
                 return number
         return stop
 
-    def _weigh(self, place: Place) -> _Weight:
+    def _weigh(self, place: Place, most: Size) -> Size:
+        """Size of a section, or of as much of it as no portion of this size holds."""
         turns = self._turns(place.thread, range(place.first, place.turn + 1))
         questions = self._question_counts.get(place.at, 0)
         if place.is_last:
             questions += self._question_counts.get(f"t{place.thread}", 0)
-        sum_ = _Weight(questions=questions)
+        sum_ = Size(questions=questions)
         for turn in turns:
-            sum_ = sum_ + _Weight(1, _characters(turn))
-            if not sum_.has_room_for_turns:
+            sum_ = sum_ + Size(1, _characters(turn))
+            if not sum_.is_short(most):
                 break
         return sum_
 
     def _gap(self, first: int, stop: int) -> Gap | None:
         if first >= stop:
             return None
-        end = self._end(first, stop)
+        end = self._end(first, stop, FURTHER_MAX)
         return self._make_gap(
             first, stop, None, self._spanned(first, stop), self._spanned(first, end)
         )
@@ -230,8 +260,8 @@ class Plan:
     def _context_gap(self, section: int, first: int, stop: int) -> Gap | None:
         if first >= stop:
             return None
-        turns = self._turns(self.places[section].thread, range(first, stop))
-        return self._make_gap(first, stop, section, stop - first, self._count(turns))
+        count = self._count(self.places[section].thread, range(first, stop))
+        return self._make_gap(first, stop, section, stop - first, count)
 
     def _make_gap(
         self, first: int, stop: int, section: int | None, turns: int, next_turns: int
@@ -248,40 +278,20 @@ class Plan:
         turns = self._content[thread].turns
         return (turns[number] for number in numbers)
 
-    def _count(self, turns: Iterable[Turn]) -> int:
+    def _count(self, thread: int, numbers: range) -> int:
         """How many turns fit into a portion; the first always does."""
-        return leading(turns)
+        turns = self._turns(thread, numbers)
+        return max(1, _leading(turns, FURTHER_MAX.turns, FURTHER_MAX.characters))
 
     def _fitting(self, thread: int, numbers: range) -> int:
-        return _leading(self._turns(thread, numbers), LED_BY_MAX, LED_BY_CHARACTERS_MAX)
+        turns = self._turns(thread, numbers)
+        return _leading(turns, LED_BY_MAX, LED_BY_CHARACTERS_MAX)
 
 
-class _Weight(Struct, frozen=True):
-    """How much some turns take of a portion."""
-
-    turns: int = 0
-    characters: int = 0
-    questions: int = 0
-
-    def __add__(self, other: _Weight) -> _Weight:
-        return _Weight(
-            self.turns + other.turns,
-            self.characters + other.characters,
-            self.questions + other.questions,
-        )
-
-    @property
-    def has_room_for_turns(self) -> bool:
-        return self.turns <= TURNS_MAX and self.characters <= CHARACTERS_MAX
-
-    @property
-    def fits(self) -> bool:
-        return self.has_room_for_turns and self.questions <= QUESTIONS_MAX
-
-
-def leading(turns: Iterable[Turn]) -> int:
-    """How many of these turns a portion takes, one at least."""
-    return max(1, _leading(turns, TURNS_MAX, CHARACTERS_MAX))
+def plan_of(form: Form, content: Sequence[Thread], spans: Mapping[str, range], layout: str) -> Plan:
+    """The plan of a page that asks; `spans` are the questions of each turn and thread."""
+    counts = {at: len(numbers) for at, numbers in spans.items()}
+    return Plan(content, asked_places(form, content, counts), counts, layout)
 
 
 def _leading(turns: Iterable[Turn], turns_max: int, characters_max: int) -> int:

@@ -5,8 +5,9 @@ Turns that are asked the same share a shape: the addresses of their questions wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
@@ -26,16 +27,27 @@ class QuestionIndex(Struct, frozen=True):
     places: list[tuple[str, int, int]]
 
 
-def question_index(asked: Sequence[Question], display: Display, plan: Plan) -> QuestionIndex:
-    """Index of questions, which come as those of each turn together."""
+def spans_of(asked: Sequence[Question]) -> dict[str, range]:
+    """Numbers of the questions about each turn and thread, by its path; they follow one another."""
+    spans, first = dict[str, range](), 0
+    for at, questions in groupby(asked, key=attrgetter("target.at")):
+        spans[at] = range(first, first := first + sum(1 for _ in questions))
+    return spans
+
+
+def question_index(
+    asked: Sequence[Question], spans: Mapping[str, range], display: Display, plan: Plan
+) -> QuestionIndex:
+    """Index of a task's questions."""
     sections = {place.at: number for number, place in enumerate(plan.places)}
     sections |= {f"t{p.thread}": n for n, p in enumerate(plan.places) if p.is_last}
     shapes: dict[tuple[Any, ...], int] = {}
     places = []
-    for at, questions in groupby(asked, key=lambda question: question.target.at):
+    for at, numbers in spans.items():
         if at not in sections:  # a conversation without turns
             continue
-        shape = tuple(_line(question, display.get(at, [])) for question in questions)
+        order = display.get(at, [])
+        shape = tuple(_line(asked[number], order) for number in numbers)
         places.append((at, shapes.setdefault(shape, len(shapes)), sections[at]))
     return QuestionIndex([[dict(line) for line in shape] for shape in shapes], places)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from plaudit.core.accounts import permissions
 from plaudit.core.common import page_tokens
 from plaudit.core.labeling import question_results, review_queue
 from plaudit.core.tasks import excerpts
+from plaudit.core.tasks.forms import form_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
 from plaudit.model.labeling import QueuedTask, SubmissionRow, WorkState
@@ -28,7 +30,7 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.annotate.files import read_conversation
-from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery
+from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
@@ -159,13 +161,13 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     opened = await _open_review(request)
     project, task, actions, names = opened.project, opened.task, opened.actions, opened.names
     guidelines_text = project_detail(project).guidelines or ""
-    review, draw = await _read_review(request, opened)
+    review, draw = await _read_review(request, opened, Plan.first_portion)
 
     def layout(
         texts: TextBatch,
     ) -> tuple[review_view.ReviewShown, list[review_view.HistoryEntry], RenderedText]:
         history = review_view.events(review, actions, names)
-        return draw(texts, Plan.first_portion), history, texts.add(guidelines_text)
+        return draw(texts), history, texts.add(guidelines_text)
 
     shown, history, guidelines = await request.build(layout)
     state = _state_of(task, review, opened.work)
@@ -203,8 +205,10 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
 async def show_review_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]:
     """GET …/turns: a further portion of the review page; raises Conflict if that is old."""
     opened = await _open_review(request)
-    review, draw = await _read_review(request, opened)
-    shown = await request.build(lambda texts: draw(texts, lambda plan: plan.portion(request.query)))
+    review, draw = await _read_review(
+        request, opened, lambda plan: plan.portion(request.query), are_all_wanted=False
+    )
+    shown = await request.build(draw)
     return {
         "project": opened.project,
         "path": task_path(opened.project, opened.task.task_id),
@@ -216,22 +220,34 @@ async def show_review_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]:
     }
 
 
-Draw = Callable[[TextBatch, Callable[[Plan], Portion]], review_view.ReviewShown]
-"""Lays out the portion of a task that a function chooses."""
-
-
 async def _read_review(
-    request: PageRequest[Any], opened: OpenReview
-) -> tuple[question_results.ReviewState, Draw]:
+    request: PageRequest[Any],
+    opened: OpenReview,
+    choose: Callable[[Plan], Portion],
+    *,
+    are_all_wanted: bool = True,
+) -> tuple[question_results.ReviewState, Callable[[TextBatch], review_view.ReviewShown]]:
+    """Results of a task's questions, or of the chosen portion's, and what lays that out."""
+    detail = project_detail(opened.project)
+    revision = question_results.revision_of(opened.task, opened.current)
+    layout = hash_layout(form_of(detail), revision.encode())
+    chosen = None if are_all_wanted else partial(review_view.paths_of, choose, layout)
     review = await request.run_in_thread(
-        lambda: question_results.make_review_state(opened.project, opened.task, opened.current)
+        lambda: question_results.make_review_state(
+            opened.project, opened.task, opened.current, chosen
+        )
     )
     _, files = await read_conversation(request, lambda: review.content)
-    is_blind = project_detail(opened.project).blind is not False
 
-    def draw(texts: TextBatch, choose: Callable[[Plan], Portion]) -> review_view.ReviewShown:
+    def draw(texts: TextBatch) -> review_view.ReviewShown:
         return review_view.build(
-            review, opened.names, files, texts, is_blind=is_blind, choose=choose
+            review,
+            opened.names,
+            files,
+            texts,
+            is_blind=detail.blind is not False,
+            choose=choose,
+            layout=layout,
         )
 
     return review, draw

@@ -18,6 +18,7 @@ from plaudit.core.labeling.question_results import QuestionResult, ReviewState
 from plaudit.core.labeling.questions import Display, Question, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
 from plaudit.core.labeling.votes import Address, answer_address, ballot_of
+from plaudit.core.tasks.forms import Form
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
 from plaudit.workspace.annotate.annotation_view import (
@@ -28,7 +29,8 @@ from plaudit.workspace.annotate.annotation_view import (
 )
 from plaudit.workspace.annotate.controls import Control, control_of
 from plaudit.workspace.annotate.files import Files
-from plaudit.workspace.annotate.portions import Plan, Portion, hash_layout
+from plaudit.workspace.annotate.portions import Plan, Portion, plan_of
+from plaudit.workspace.annotate.question_index import spans_of
 from plaudit.workspace.render.text_batch import TextBatch
 
 STATES = ("unresolved", "disputed", "agreed", "unanswered")
@@ -109,8 +111,12 @@ def build(
     *,
     is_blind: bool,
     choose: Callable[[Plan], Portion],
+    layout: str,
 ) -> ReviewShown:
-    """Lay out a portion of a task for its reviewer, with its texts added to a batch."""
+    """Lay out a portion of a task for its reviewer, with its texts added to a batch.
+
+    `review` has the results of all questions, or of that portion's.
+    """
     display = own_order(review.content)
     bare = annotation_view.build(
         review.form,
@@ -120,16 +126,14 @@ def build(
         is_blind=is_blind,
         files=files,
         choose=choose,
-        layout=hash_layout(review.form, review.revision.encode()),
+        layout=layout,
     )
-    drawn = {section.turn.at for thread in bare.threads for section in thread.sections}
-    drawn |= {thread.at for thread in bare.threads if thread.sections[-1].is_last}
     cards: dict[str, list[QuestionCard]] = {}
     answers = []
-    for number, result in enumerate(review.results):
-        if result.question.target.at not in drawn:
+    for result in review.results:
+        if result.question.target.at not in bare.paths:
             continue
-        control = control_of(number, result.question, display)
+        control = control_of(result.number, result.question, display)
         card = _card(control, result, review, names)
         cards.setdefault(result.question.target.at, []).append(card)
         if result.answer is not None:
@@ -145,6 +149,18 @@ def build(
         answers,
         _disputes(review.results),
     )
+
+
+def paths_of(
+    choose: Callable[[Plan], Portion],
+    layout: str,
+    form: Form,
+    content: Sequence[Thread],
+    asked: Sequence[Question],
+) -> set[str]:
+    """Paths of the turns and threads of a portion."""
+    plan = plan_of(form, content, spans_of(asked), layout)
+    return plan.paths(choose(plan))
 
 
 def events(

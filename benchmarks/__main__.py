@@ -20,12 +20,12 @@ from benchmarks.commands import measure_commands
 from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
 from benchmarks.ingest import measure_imports
-from benchmarks.long_pages import measure_pages
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
 from benchmarks.servers import NGINX
+from benchmarks.stalls.long_pages import measure_pages
 from benchmarks.stalls.measurement import measure_stalls
 from benchmarks.statements import measure_statements
 

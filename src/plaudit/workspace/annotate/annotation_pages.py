@@ -31,6 +31,7 @@ from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.files import Files, read_conversation
 from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
+from plaudit.workspace.annotate.task_shown import TaskShown
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -148,7 +149,7 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
     project, lease = opened.project, opened.lease
     detail = project_detail(project)
 
-    def layout(texts: TextBatch) -> tuple[annotation_view.TaskShown, RenderedText]:
+    def layout(texts: TextBatch) -> tuple[TaskShown, RenderedText]:
         shown = _draw(opened, texts, Plan.first_portion)
         return shown, texts.add(detail.guidelines or "")
 
@@ -193,9 +194,7 @@ async def show_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]:
     }
 
 
-def _draw(
-    opened: OpenTask, texts: TextBatch, choose: Callable[[Plan], Portion]
-) -> annotation_view.TaskShown:
+def _draw(opened: OpenTask, texts: TextBatch, choose: Callable[[Plan], Portion]) -> TaskShown:
     """Lay out a portion of a task as the person who holds it sees it."""
     detail = project_detail(opened.project)
     form, display = form_of(detail), opened.lease.display
@@ -279,7 +278,7 @@ def _ending(lease: Lease) -> str:
 
 def _state(
     opened: OpenTask,
-    shown: annotation_view.TaskShown,
+    shown: TaskShown,
     now_ms: int,
     guidelines: str,
     *,

@@ -24,7 +24,7 @@ from plaudit.wire.v2.task import Message, Thread, Turn
 
 
 class Size(Struct, frozen=True):
-    """How much some turns take of a portion, or how much a portion holds at most."""
+    """Amount that some turns take of a portion, or the most that a portion holds."""
 
     turns: int = 0
     characters: int = 0
@@ -279,7 +279,7 @@ class Plan:
         return (turns[number] for number in numbers)
 
     def _count(self, thread: int, numbers: range) -> int:
-        """How many turns fit into a portion; the first always does."""
+        """Number of turns that fit into a portion; the first always does."""
         turns = self._turns(thread, numbers)
         return max(1, _leading(turns, FURTHER_MAX.turns, FURTHER_MAX.characters))
 

@@ -21,16 +21,16 @@ from plaudit.core.labeling.votes import Address, answer_address, ballot_of
 from plaudit.core.tasks.forms import Form
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
-from plaudit.workspace.annotate.annotation_view import (
+from plaudit.workspace.annotate.controls import Control, control_of
+from plaudit.workspace.annotate.files import Files
+from plaudit.workspace.annotate.portions import Plan, Portion, plan_of
+from plaudit.workspace.annotate.question_index import spans_of
+from plaudit.workspace.annotate.task_shown import (
     MessageShown,
     TaskShown,
     ThreadShown,
     TurnShown,
 )
-from plaudit.workspace.annotate.controls import Control, control_of
-from plaudit.workspace.annotate.files import Files
-from plaudit.workspace.annotate.portions import Plan, Portion, plan_of
-from plaudit.workspace.annotate.question_index import spans_of
 from plaudit.workspace.render.text_batch import TextBatch
 
 STATES = ("unresolved", "disputed", "agreed", "unanswered")

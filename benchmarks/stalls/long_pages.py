@@ -24,7 +24,8 @@ from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import World
 
 FIRST_MS_MAX = 300
-GROWTH_MAX = 2.0
+TRIES = 5
+GROWTH_MAX = 1.5
 """Of the CPU for a turn that is shown, between the two longest conversations."""
 
 SENTENCE = "Some *words* about what was asked, of the length that a short answer has. "
@@ -156,13 +157,17 @@ def _add(world: World, turns: int) -> Iterator[LongPage]:
 def _cost(server: Server, page: LongPage) -> Cost:
     cpu, started = server.cpu_seconds(), time.perf_counter()
     text = _fetch(server, page, page.path)
-    first_seconds, first_cpu = time.perf_counter() - started, server.cpu_seconds() - cpu
+    seconds, first_cpu = [time.perf_counter() - started], server.cpu_seconds() - cpu
     sizes = [len(text)]
     while link := _LINK.search(text.decode()):
         text = _fetch(server, page, unescape(link[1]))
         sizes.append(len(text))
     all_cpu = server.cpu_seconds() - cpu
-    return Cost(page, sizes[0], first_cpu, first_seconds, len(sizes), sum(sizes), all_cpu)
+    for _ in range(TRIES - 1):
+        started = time.perf_counter()
+        _fetch(server, page, page.path)
+        seconds.append(time.perf_counter() - started)
+    return Cost(page, sizes[0], first_cpu, min(seconds), len(sizes), sum(sizes), all_cpu)
 
 
 def _fetch(server: Server, page: LongPage, path: str) -> bytes:
@@ -184,9 +189,9 @@ def _section(engine: str, plan: Plan, costs: list[Cost]) -> Section:
     return Section(
         title,
         "Each message has 300 characters; the first page that shows it renders it. The first "
-        "answer is what a person waits for, from the request to the last byte. The others are the "
-        "portions that follow while the conversation is scrolled through; the task is read anew "
-        "for each.",
+        "answer is what a person waits for, from the request to the last byte: the least of "
+        f"{TRIES} tries, of whose CPU the first is shown. The others are the portions that follow "
+        "while the conversation is scrolled through; the task is read anew for each.",
         COLUMNS,
         rows=[cost.cells for cost in costs],
         figures=[
@@ -198,25 +203,23 @@ def _section(engine: str, plan: Plan, costs: list[Cost]) -> Section:
                 unit=" ms",
                 why_missed="it is time of the clock, on a machine that others use as well.",
             ),
-            *_growths(title, costs),
+            *_growth(title, plan, costs),
         ],
     )
 
 
-def _growths(title: str, costs: list[Cost]) -> Iterator[Figure]:
-    """How CPU for a turn that is shown grows between the two longest conversations."""
-    by_page: dict[tuple[str, str], list[Cost]] = {}
-    for cost in costs:
-        by_page.setdefault((cost.page.name, cost.page.kind), []).append(cost)
-    for (name, kind), of_page in by_page.items():
-        if len(of_page) > 1:
-            ordered = sorted(of_page, key=lambda cost: cost.page.turns)
-            first, last = ordered[-2:]
-            growth = (last.all_cpu / last.page.turns) / (first.all_cpu / first.page.turns)
-            yield Figure(
-                f"{title}: CPU for a turn, {last.page.turns:,} turns / {first.page.turns:,} "
-                f"({name}, {kind})",
-                growth,
-                at_most=GROWTH_MAX,
-                why_missed="what is read of the task for each portion grows with the task.",
-            )
+def _growth(title: str, plan: Plan, costs: list[Cost]) -> Iterator[Figure]:
+    """Growth of the CPU for a turn, from the second longest conversation to the longest."""
+    if len(plan.stall_turns) < 2:
+        return
+    shorter, longer = sorted(plan.stall_turns)[-2:]
+    cpu = {
+        turns: sum(cost.all_cpu for cost in costs if cost.page.turns == turns) / turns
+        for turns in (shorter, longer)
+    }
+    yield Figure(
+        f"{title}: CPU for a turn that is shown, of {longer:,} turns / of {shorter:,}",
+        cpu[longer] / cpu[shorter],
+        at_most=GROWTH_MAX,
+        why_missed="what is read of the task for each portion grows with the task.",
+    )

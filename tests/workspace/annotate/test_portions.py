@@ -16,7 +16,7 @@ from plaudit.model.core import PersonRole
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import portions
-from plaudit.workspace.annotate.controls import control_of
+from plaudit.workspace.annotate.controls import Positions, control_of
 from plaudit.workspace.annotate.portions import Plan, Size, TurnsQuery, all_places, plan_of
 from plaudit.workspace.annotate.question_index import question_index, spans_of
 from tests.support.annotators import AnnotationTeam, Worker, good_answers
@@ -150,14 +150,14 @@ def test_the_index_has_every_question_that_is_drawn():
     ]
     form = read_form({"fields": fields})
     threads = parsed([make_thread(turns=turns), make_thread(turns=turns)])
-    asked, display = questions(form, threads), own_order(threads)
+    asked, positions = questions(form, threads), Positions(own_order(threads))
     spans = spans_of(asked)
 
-    index = question_index(asked, spans, display, plan_of(form, threads, spans, ""))
+    index = question_index(asked, spans, positions, plan_of(form, threads, spans, ""))
 
     found = [{"at": at} | line for at, shape, _ in index.places for line in index.shapes[shape]]
     required = [line.pop("required", False) for line in found]
-    controls = [control_of(number, question, display) for number, question in enumerate(asked)]
+    controls = [control_of(number, question, positions) for number, question in enumerate(asked)]
     assert found == [msgspec.json.decode(control.address) for control in controls]
     assert required == [control.is_required for control in controls]
     assert [section for *_, section in index.places] == [0, 1, 1, 2, 3, 3]

@@ -23,7 +23,7 @@ from plaudit.core.labeling.questions import (
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Thread, Turn
 from plaudit.workspace.annotate import message_parts
-from plaudit.workspace.annotate.controls import Control, control_of, why_key
+from plaudit.workspace.annotate.controls import Control, Positions, control_of, why_key
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import ToolResults
 from plaudit.workspace.annotate.portions import Plan, Portion, Size, plan_of
@@ -67,10 +67,11 @@ def build(
     asked = questions(form, content)
     spans = spans_of(asked)
     plan = plan_of(form, content, spans, layout)
-    controls = _Controls(asked, spans, display)
+    positions = Positions(display)
+    controls = _Controls(asked, spans, positions)
     builder = _Builder(form, content, display, texts, is_blind, files or Files(), controls)
     portion = choose(plan)
-    index = question_index(asked, spans, display, plan) if portion.is_first else None
+    index = question_index(asked, spans, positions, plan) if portion.is_first else None
     return builder.task(plan, portion, index)
 
 
@@ -283,10 +284,10 @@ class _Controls:
     """The controls of a page by what they are about; made when they are first looked for."""
 
     def __init__(
-        self, asked: Sequence[Question], spans: Mapping[str, range], display: Display
+        self, asked: Sequence[Question], spans: Mapping[str, range], positions: Positions
     ) -> None:
         self.count = len(asked)
-        self._asked, self._display = asked, display
+        self._asked, self._positions = asked, positions
         self._unmade = dict(spans)
         self._at: dict[tuple[str, Level, int | None, int | None], list[Control]] = {}
         self._cells: dict[tuple[str, Level, str, str | None], dict[int | None, Control]] = {}
@@ -309,7 +310,7 @@ class _Controls:
     def _make(self, at: str) -> None:
         for number in self._unmade.pop(at, ()):
             question = self._asked[number]
-            control, target = control_of(number, question, self._display), question.target
+            control, target = control_of(number, question, self._positions), question.target
             level, key = question.field.level, question.field.key
             place = (target.at, level, target.message, target.chunk)
             self._at.setdefault(place, []).append(control)

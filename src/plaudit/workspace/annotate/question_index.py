@@ -12,8 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.core.labeling.questions import Display, Question
-from plaudit.workspace.annotate.controls import address_in_turn
+from plaudit.core.labeling.questions import Question
+from plaudit.workspace.annotate.controls import Positions, address_in_turn
 from plaudit.workspace.annotate.portions import Plan
 
 
@@ -36,7 +36,7 @@ def spans_of(asked: Sequence[Question]) -> dict[str, range]:
 
 
 def question_index(
-    asked: Sequence[Question], spans: Mapping[str, range], display: Display, plan: Plan
+    asked: Sequence[Question], spans: Mapping[str, range], positions: Positions, plan: Plan
 ) -> QuestionIndex:
     """Index of a task's questions."""
     sections = {place.at: number for number, place in enumerate(plan.places)}
@@ -46,12 +46,11 @@ def question_index(
     for at, numbers in spans.items():
         if at not in sections:  # a conversation without turns
             continue
-        order = display.get(at, [])
-        shape = tuple(_line(asked[number], order) for number in numbers)
+        shape = tuple(_line(asked[number], positions) for number in numbers)
         places.append((at, shapes.setdefault(shape, len(shapes)), sections[at]))
     return QuestionIndex([[dict(line) for line in shape] for shape in shapes], places)
 
 
-def _line(question: Question, order: Sequence[int]) -> tuple[tuple[str, Any], ...]:
-    address = address_in_turn(question, order)
+def _line(question: Question, positions: Positions) -> tuple[tuple[str, Any], ...]:
+    address = address_in_turn(question, positions)
     return tuple(address.items()) + (("required", True),) * question.field.required

@@ -15,13 +15,13 @@ from msgspec import Struct
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.consensus import SCORE
 from plaudit.core.labeling.question_results import QuestionResult, ReviewState
-from plaudit.core.labeling.questions import Display, Question, own_order
+from plaudit.core.labeling.questions import Question, QuestionTarget, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
 from plaudit.core.labeling.votes import Address, answer_address, ballot_of
 from plaudit.core.tasks.forms import Form
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
-from plaudit.workspace.annotate.controls import Control, control_of
+from plaudit.workspace.annotate.controls import Control, Positions, control_of
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.portions import Plan, Portion, plan_of
 from plaudit.workspace.annotate.question_index import spans_of
@@ -117,11 +117,10 @@ def build(
 
     `review` has the results of all questions, or of that portion's.
     """
-    display = own_order(review.content)
     bare = annotation_view.build(
         review.form,
         review.content,
-        display,
+        own_order(review.content),
         texts=texts,
         is_blind=is_blind,
         files=files,
@@ -130,11 +129,12 @@ def build(
     )
     cards: dict[str, list[QuestionCard]] = {}
     answers = []
+    named = _Named(review.content)
     for result in review.results:
         if result.question.target.at not in bare.paths:
             continue
-        control = control_of(result.number, result.question, display)
-        card = _card(control, result, review, names)
+        control = control_of(result.number, result.question, named.positions)
+        card = _card(control, result, review, names, named)
         cards.setdefault(result.question.target.at, []).append(card)
         if result.answer is not None:
             editable = answer_words.given_answer(
@@ -168,7 +168,7 @@ def events(
 ) -> list[HistoryEntry]:
     """A task's history in words, newest first."""
     asked = {result.address: result for result in review.results}
-    display = own_order(review.content)
+    named = _Named(review.content)
     return [
         HistoryEntry(
             name=names[action.user_id],
@@ -177,7 +177,7 @@ def events(
             text=action.text,
             created_ms=action.created_ms,
             changes=[
-                _change(before, after, asked, review, display) for before, after in action.fixes
+                _change(before, after, asked, review, named) for before, after in action.fixes
             ],
         )
         for action in sorted(actions, key=lambda action: -action.created_ms)
@@ -200,7 +200,11 @@ def _state(result: QuestionResult) -> str:
 
 
 def _card(
-    control: Control, result: QuestionResult, review: ReviewState, names: Mapping[str, str]
+    control: Control,
+    result: QuestionResult,
+    review: ReviewState,
+    names: Mapping[str, str],
+    named: _Named,
 ) -> QuestionCard:
     question, content = result.question, review.content
     rows = [
@@ -215,26 +219,41 @@ def _card(
     outcome = None
     if result.answer is not None:
         outcome = answer_words.describe(question, control, result.answer, content)
-    title, about = _heading(question, control, content)
+    title, about = _heading(question, control, named)
     return QuestionCard(control, title, about, _state(result), rows, outcome)
 
 
-def _heading(question: Question, control: Control, content: Sequence[Thread]) -> tuple[str, str]:
+class _Named:
+    """Positions of responses and texts of criteria; looking one up costs the same in any turn."""
+
+    def __init__(self, content: Sequence[Thread]) -> None:
+        self.content = content
+        self.positions = Positions(own_order(content))
+        self._criteria: dict[str, dict[str, str]] = {}
+
+    def criterion(self, target: QuestionTarget) -> str | None:
+        """Text of the criterion that a question is about; None if the turn has none of its id."""
+        assert target.turn is not None
+        if target.at not in self._criteria:
+            turn = self.content[target.thread].turns[target.turn]
+            self._criteria[target.at] = {
+                criterion.id: criterion.criterion
+                for rubric in turn.rubrics or ()
+                for criterion in rubric.criteria_definitions
+            }
+        return self._criteria[target.at].get(target.criterion or "")
+
+
+def _heading(question: Question, control: Control, named: _Named) -> tuple[str, str]:
     """Title of a question and name of its target; a criterion's title is its text."""
     target, title = question.target, control.title
     if target.turn is None:
         return title, "the whole conversation"
-    turn = content[target.thread].turns[target.turn]
     if target.criterion is not None:
-        texts = {
-            criterion.id: criterion.criterion
-            for rubric in turn.rubrics or ()
-            for criterion in rubric.criteria_definitions
-        }
-        text = texts.get(target.criterion, title)
+        text = named.criterion(target) or title
         title = text if control.key == SCORE else f"{text} – {title}"
     if target.message is not None and not control.about:
-        role = turn.messages[target.message].role
+        role = named.content[target.thread].turns[target.turn].messages[target.message].role
         return title, "prompt" if role is MessageRole.user else role.value
     return title, control.about
 
@@ -244,19 +263,19 @@ def _change(
     after: Answer,
     asked: Mapping[Address, QuestionResult],
     review: ReviewState,
-    display: Display,
+    named: _Named,
 ) -> AnswerChange:
     result = asked.get(answer_address(after))
     if result is None:
         return AnswerChange(after.key, "", "a question that is not asked any more")
-    control = control_of(0, result.question, display)
+    control = control_of(0, result.question, named.positions)
 
     def words(answer: Answer | None) -> str:
         if answer is None:
             return answer_words.NOTHING
         return answer_words.describe(result.question, control, answer, review.content)
 
-    title, about = _heading(result.question, control, review.content)
+    title, about = _heading(result.question, control, named)
     return AnswerChange(f"{title} ({about})" if about else title, words(before), words(after))
 
 

@@ -23,6 +23,7 @@ from tests.support.annotators import AnnotationTeam, Worker, good_answers
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.harness import one_engine
 from tests.support.long_chat import PAGES, long_chat, read_whole
+from tests.support.pages.browser_client import add_person, signed_in
 
 FORM = PRESETS["RLHF: Pref Ranking"]
 LINK = re.compile(r'href="([^"]+/turns\?[^"]+)"')
@@ -92,6 +93,18 @@ def test_portions_are_for_those_who_may_see_the_page(world, client, small):
     ann.call("report", lease_version=version, reason="harmful", note="It is cruel.")
     assert status(rae, f"/review/{inside}/tasks/{task_id}") == 403
     assert status(mia, f"/review/{inside}/tasks/{task_id}") == 200
+
+
+@one_engine
+@pytest.mark.parametrize("page", PAGES)
+def test_another_organization_finds_no_portion(world, client, page, small):
+    person, path = PAGES[page](AnnotationTeam(world), client, long_chat(14))
+    links = [unescape(link) for link in LINK.findall(person.get(path).text)]
+
+    with signed_in(world, add_person(world, "admin", org="Other")) as stranger:
+        statuses = [stranger.get(link).status_code for link in links]
+
+    assert statuses == [404]
 
 
 @one_engine

@@ -49,16 +49,16 @@ export class Turns {
     this.#root = root;
     this.#bind = bind;
     this.onDrawn = onDrawn;
-    root.addEventListener("click", (event) => {
+  }
+
+  /** From now on load a gap when it comes into sight, or its link is pressed. */
+  watch() {
+    this.#root.addEventListener("click", (event) => {
       const link = event.target.closest(`${GAP} a`);
       if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       this.load(link.closest(GAP)).catch(() => {});
     });
-  }
-
-  /** From now on load a gap when it comes into sight. */
-  watch() {
     for (const gap of this.#root.querySelectorAll(GAP)) {
       this.#unseen.add(gap);
       this.#observer.observe(gap);

@@ -25,7 +25,7 @@ const { addresses, required, sections } = readQuestions(task.questions);
 const store = new Store(addresses);
 const drawn = new Drawn(store);
 await drawn.add(root, task.texts);
-const turns = new Turns(root, { bind: (part, texts) => drawn.add(part, texts) });
+const turns = new Turns(root, (part, texts) => drawn.add(part, texts));
 bindFaults(turns, sections);
 const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
 const TAKE = `plaudit-take-${task.assignment}`;

@@ -22,11 +22,9 @@ const { addresses, sections } = readQuestions(task.questions);
 const store = new Store(addresses);
 const drawn = new Drawn(store);
 await drawn.add(root, task.texts);
-const turns = new Turns(root, {
-  bind: async (part, texts, { dataset }) => {
-    take(JSON.parse(dataset.answers));
-    await drawn.add(part, texts);
-  },
+const turns = new Turns(root, async (part, texts, { dataset }) => {
+  take(JSON.parse(dataset.answers));
+  await drawn.add(part, texts);
 });
 bindFaults(turns, sections);
 const KEPT = `plaudit-review-${task.path}-${task.revision}`;

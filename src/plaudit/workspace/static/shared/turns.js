@@ -44,11 +44,13 @@ export class Turns {
     { rootMargin: "0px 0px 400px 0px" }, // below: what is above was passed over
   );
 
-  /** `bind(part, texts)` prepares what is about to be drawn; `onDrawn(part)` is told of it. */
-  constructor(root, { bind = async () => {}, onDrawn = () => {} } = {}) {
+  /** Called with each part of the page that has been drawn. */
+  onDrawn = () => {};
+
+  /** `bind(part, texts, page)` prepares what is about to be drawn: a part of the page that was loaded. */
+  constructor(root, bind = async () => {}) {
     this.#root = root;
     this.#bind = bind;
-    this.onDrawn = onDrawn;
   }
 
   /** From now on load a gap when it comes into sight, or its link is pressed. */

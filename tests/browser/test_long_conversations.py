@@ -93,6 +93,44 @@ def test_a_missing_answer_in_a_turn_that_is_not_drawn_is_drawn_named_and_reached
     assert ann.seen.errors == ann.seen.violations == []
 
 
+def test_without_a_network_a_turn_that_cannot_be_drawn_is_named(seat):
+    """And with one again, the arrow keys and the next submission lead there."""
+    ann = seat(long_chat(TURNS))
+    page = ann.take()
+    page.evaluate(PICK_ALL)
+    ann.saved()
+    ann.context.set_offline(True)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#notice.bad:not([hidden])")
+    said = page.inner_text("#notice"), page.inner_text("[data-gap] p")
+
+    ann.context.set_offline(False)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(f"() => ({FOCUSED})() === 't0u{PORTION}'")
+    named = page.inner_text(f"#t0u{PORTION} .wrong:not([hidden])")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowDown")
+
+    assert said == (
+        f"Turn {PORTION + 1} cannot be shown now: an answer is required",
+        "The server cannot be reached.",
+    )
+    assert named == "An answer is required."
+    assert page.evaluate(FOCUSED) == f"t0u{PORTION}"
+    assert ann.seen.errors == []
+
+
+def test_arrow_keys_go_on_to_turns_that_are_not_drawn_yet(seat):
+    ann = seat(long_chat(TURNS))
+    page = ann.take()
+    page.focus(f"#t0u{PORTION - 1} [data-key='better'] input")
+
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function(f"() => ({FOCUSED})() === 't0u{PORTION}'")
+
+    assert len(drawn(page)) == TURNS
+
+
 def test_a_long_context_is_read_on_by_link_and_by_scrolling(seat):
     """What is left of it stays there, below or above, until somebody comes to it again."""
     ann = seat(long_chat(240, every=240))

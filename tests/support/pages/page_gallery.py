@@ -208,8 +208,12 @@ def claim(page: Any) -> None:
 
 
 def claim_turns(page: Any) -> None:
-    """Open the turns of the next task on a page of their own."""
-    claim(page)
+    """Open the turns of a task on a page of their own: of one that is held, or else of the next."""
+    held = page.query_selector("main a[href*='/tasks/']")
+    if held is None:
+        claim(page)
+    else:
+        page.goto(page.evaluate("one => one.href", held))
     open_turns(page)
 
 

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.model.core import PersonRole
+from tests.browser.test_widgets import STEPS
 from tests.support.annotators import AnnotationTeam
 from tests.support.harness import on_shared_sqlite
 from tests.support.long_chat import long_chat
@@ -22,8 +23,8 @@ FIELDS = [
 ]  # fmt: skip
 TURNS = 40
 PORTION = 30
-PICK_ALL = """() => {
-  for (const one of document.querySelectorAll('[data-key="better"] input[value="2"]')) one.click();
+PICK_ALL = """value => {
+  for (const one of document.querySelectorAll(`.question input[value="${value}"]`)) one.click();
 }"""
 FOCUSED = "() => document.activeElement.closest('.asked')?.id"
 
@@ -63,7 +64,7 @@ def test_a_missing_answer_in_a_turn_that_is_not_drawn_is_drawn_named_and_reached
     at_first = drawn(page), page.inner_text("#progress")
     page.evaluate("document.querySelector('[data-gap]').scrollIntoView()")
     wait_for(page, TURNS)
-    page.evaluate(PICK_ALL)
+    page.evaluate(PICK_ALL, "2")
     page.focus('#t0u37 [data-key="better"] input:checked')
     page.keyboard.press("ArrowDown")
     skipped = page.evaluate(FOCUSED)
@@ -97,7 +98,7 @@ def test_without_a_network_a_turn_that_cannot_be_drawn_is_named(seat):
     """And with one again, the arrow keys and the next submission lead there."""
     ann = seat(long_chat(TURNS))
     page = ann.take()
-    page.evaluate(PICK_ALL)
+    page.evaluate(PICK_ALL, "2")
     ann.saved()
     ann.context.set_offline(True)
     page.keyboard.press("Control+Enter")
@@ -129,6 +130,36 @@ def test_arrow_keys_go_on_to_turns_that_are_not_drawn_yet(seat):
     page.wait_for_function(f"() => ({FOCUSED})() === 't0u{PORTION}'")
 
     assert len(drawn(page)) == TURNS
+
+
+def test_a_first_incorrect_step_in_a_turn_that_is_not_drawn_is_to_be_put_right(
+    tenant, shared_server, open_context
+):
+    """The page alone knows that rule: it draws such a turn to see whether it is kept."""
+    team = AnnotationTeam(tenant, form=STEPS)
+    content = long_chat(TURNS, every=TURNS + 1)
+    for turn in content[0]["turns"]:
+        chunks = [{"type": "step", "text": text, "annotations": []} for text in ("1", "2")]
+        turn["messages"][1]["content"]["chunks"] = chunks
+    team.add(content)
+    ann = AnnotatorTab(open_context, shared_server, team, "Ann")
+    page = ann.take()
+    last = f"#t0u{TURNS - 1}"
+    page.evaluate("document.querySelector('[data-gap]').scrollIntoView()")
+    wait_for(page, TURNS)
+    page.evaluate(PICK_ALL, "correct")
+    page.click(f"{last} [data-step='2'] label:has(input[value='incorrect'])")
+    ann.saved()
+    page.evaluate("scrollTo(0, 0)")
+    page.reload()
+    ann.working()
+    at_first = len(drawn(page))
+
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(f"() => '#' + ({FOCUSED})() === '{last}'")
+
+    assert at_first == PORTION
+    assert "first incorrect step" in page.inner_text(f"{last} .wrong:not([hidden])")
 
 
 def test_a_long_context_is_read_on_by_link_and_by_scrolling(seat):

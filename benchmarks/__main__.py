@@ -25,6 +25,7 @@ from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
 from benchmarks.servers import NGINX
+from benchmarks.stalls.long_pages import measure_pages
 from benchmarks.stalls.measurement import measure_stalls
 from benchmarks.statements import measure_statements
 
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "commands": measure_commands,
     "crowd": measure_crowd,
     "stalls": measure_stalls,
+    "pages": measure_pages,
     "statements": measure_statements,
 }
 

@@ -34,6 +34,8 @@ from plaudit.store.common import pages
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import postgres, sqlite
 from plaudit.wire.v2 import parse, size_limits
+from plaudit.workspace.annotate import portions
+from plaudit.workspace.projects import task_pages
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -257,6 +259,15 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "64 MiB, 100 times", content.INFLATED_BYTES_FREE / 1024**2),
         ("operate.md", "100 times its own", content.INFLATION_MAX),
         ("operate.md", "32 MiB, which", 2**content.WINDOW_BITS_MAX / 1024**2),
+        ("operate.md", "30 turns, 60,000 characters, 200", portions.FIRST_MAX.turns),
+        ("operate.md", "60,000 characters, 200 questions", portions.FIRST_MAX.characters),
+        ("operate.md", "200 questions; one turn", portions.FIRST_MAX.questions),
+        ("operate.md", "90 turns, 180,000 characters, 600", portions.FURTHER_MAX.turns),
+        ("operate.md", "180,000 characters, 600 questions", portions.FURTHER_MAX.characters),
+        ("operate.md", "600 questions; one turn", portions.FURTHER_MAX.questions),
+        ("operate.md", "10 turns, 20,000 characters", portions.LED_BY_MAX),
+        ("operate.md", "20,000 characters |", portions.LED_BY_CHARACTERS_MAX),
+        ("operate.md", "64 KiB |", task_pages.JSON_BYTES_MAX / 1024),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),
         ("operate.md", "12 hours", jobs.FILE_KEPT_MS / 3_600_000),

@@ -2,7 +2,7 @@
 
 const FIELDS = "input:not([type=hidden]), select, textarea, button:not([data-use])";
 
-/** Bind the suggestions of a page; `addressOf` is that of a question's element. */
+/** Bind the suggestions of a page or of a part that was drawn later; `addressOf` is that of a question's element. */
 export function bindSuggestions(root, store, addressOf) {
   const lines = [...root.querySelectorAll("[data-suggested]")].map((line) => {
     const element = line.closest("[data-question]");
@@ -24,7 +24,7 @@ export function bindSuggestions(root, store, addressOf) {
       [...one.element.querySelectorAll(FIELDS)].find((field) => field.checkVisibility())?.focus();
     });
   }
-  root.querySelector("[data-use-all]")?.addEventListener("click", () => {
+  document.querySelector("[data-use-all]")?.addEventListener("click", () => {
     for (const { address, value } of lines) {
       if (!store.isAnswered(address)) store.set(address, { value });
     }

@@ -68,7 +68,7 @@ function bindPart(part) {
   bindWhys(part, store);
   bindScores(part, store);
   bindSteps(part, store);
-  bindSuggestions(part, store, addressOf);
+  bindSuggestions(part, store);
 }
 
 /** Draw the turns in which a step is incorrect: only there is it known whether it is put right. */

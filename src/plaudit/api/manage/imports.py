@@ -44,15 +44,15 @@ TABLE = "table"
 _encode = msgspec.json.Encoder().encode
 
 
-class Choice(StrEnum):
-    """Choice of an option."""
+class Switch(StrEnum):
+    """Value of an option that is on or off."""
 
     false = "false"
     true = "true"
 
 
 def _option(description: str) -> Enum:
-    return Enum(description=description, words=Choice)
+    return Enum(description=description, words=Switch)
 
 
 class CreateImport(Struct, frozen=True):
@@ -72,15 +72,15 @@ class CreateImport(Struct, frozen=True):
     config: Annotated[
         str | None, Text(description="For label-studio: the labelling configuration in XML.")
     ] = None
-    pending: Annotated[Choice, _option("Bring the tasks in as open work.")] = Choice.false
+    pending: Annotated[Switch, _option("Bring the tasks in as open work.")] = Switch.false
     suggestions: Annotated[
-        Choice, _option("With `pending`: keep what was judged as suggestions.")
-    ] = Choice.false
-    replace: Annotated[Choice, _option("Overwrite tasks that are stored with other content.")] = (
-        Choice.false
+        Switch, _option("With `pending`: keep what was judged as suggestions.")
+    ] = Switch.false
+    replace: Annotated[Switch, _option("Overwrite tasks that are stored with other content.")] = (
+        Switch.false
     )
-    dry_run: Annotated[Choice, _option("Read and check everything, and store nothing.")] = (
-        Choice.false
+    dry_run: Annotated[Switch, _option("Read and check everything, and store nothing.")] = (
+        Switch.false
     )
 
 
@@ -171,10 +171,10 @@ def _choices(query: CreateImport, project: ProjectRow, format_name: str) -> Impo
         file=printable(query.name or "file"),
         format=format_name,
         project=None if FORMATS[format_name].project_refusal is not None else project.name,
-        replace=query.replace is Choice.true,
-        pending=query.pending is Choice.true,
-        suggestions=query.suggestions is Choice.true,
-        dry_run=query.dry_run is Choice.true,
+        replace=query.replace is Switch.true,
+        pending=query.pending is Switch.true,
+        suggestions=query.suggestions is Switch.true,
+        dry_run=query.dry_run is Switch.true,
         mapping=mapping,
         config=query.config,
     )

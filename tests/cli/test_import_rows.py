@@ -1,4 +1,4 @@
-"""Imports of foreign rows: ids, equal rows, rows that lie apart, forms, open work, and repetition."""
+"""Imports of foreign rows by the command: ids, rows that lie apart, forms, open work, dry runs."""
 
 from __future__ import annotations
 

@@ -256,6 +256,8 @@ def _check_choices(
         refuse(
             "say what the columns are, with --mapping FILE or with --prompt and --response", code=2
         )
+    for fault in drafts.check_mapping(mapping) if chosen.name == TABLE else ():
+        refuse(f"the mapping cannot be right: {fault}", code=2)
 
 
 def _text_of(path: Path) -> str:

@@ -15,6 +15,7 @@ from plaudit.formats.registry import FORMATS
 from plaudit.settings import INFLATED_BYTES_MAX
 
 ROWS_SEEN = 50
+FITTING_SHARE = 0.8
 
 
 class Detection(Struct, frozen=True):
@@ -73,12 +74,25 @@ def _first_rows(file: InputFile, inflated_max: int | None) -> list[Row]:
 
 
 def _format_of(rows: Sequence[Row]) -> tuple[ImportFormat, Sequence[str]] | None:
+    """Format of the first rows, and the columns that show it.
+
+    A few bad rows do not hide what the others are: at least FITTING_SHARE of them must fit.
+    """
     if not rows:
         return None
-    for candidate in sorted(FORMATS.values(), key=lambda listed: -listed.specificity):
+    candidates = sorted(FORMATS.values(), key=lambda listed: -listed.specificity)
+    for candidate in candidates:
         columns = candidate.detect(rows) if candidate.detect is not None else None
         if columns:
             return candidate, columns
+    for candidate in candidates:
+        if candidate.detect is None:
+            continue
+        fitting = [row for row in rows if candidate.detect([row])]
+        if len(fitting) >= FITTING_SHARE * len(rows):
+            columns = candidate.detect(fitting)
+            if columns:
+                return candidate, columns
     return None
 
 

@@ -53,6 +53,8 @@ _NEEDED = {
 }
 """Columns of each type, the type with most columns first."""
 
+_ANSWERS = frozenset(("chosen", "rejected", "completion", "completions"))
+
 KNOWN = {
     *(name for names in _NEEDED.values() for name in names),
     *(name for _, *names in SCORES for name in names),
@@ -63,11 +65,15 @@ _TRANSCRIPT = "\n\nHuman:"
 
 
 def kind_of(value: Mapping[str, Any]) -> Kind | None:
-    """Type of a row by its members; None for a row of another shape."""
-    return next(
+    """Type of a row by its members; None for a row of another shape.
+
+    A prompt beside one side alone is none: its other side is missing.
+    """
+    kind = next(
         (kind for kind, names in _NEEDED.items() if all(name in value for name in names)),
         None,
     )
+    return None if kind is Kind.prompt and _ANSWERS & value.keys() else kind
 
 
 class TrlReader(JudgedReader):

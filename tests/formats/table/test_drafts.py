@@ -221,3 +221,12 @@ def test_flags_that_say_nothing_are_refused(flags, reason):
 
 def test_what_pages_need_of_drafts_is_there():
     assert set(drafts.__all__) >= {"describe_columns", "draft_mapping", "mapping_to_toml"}
+
+
+def test_a_list_of_as_many_values_as_pairs_is_proposed_as_their_verdicts():
+    row = {"question": "Hi", "gold": "Tern", "answer 1": "a", "answer 2": "b", "answer 3": "c"}
+    rows = rows_of([{**row, "preference": [0, 1, 2]}, {**row, "preference": [1, 1, 0]}])
+
+    assert draft_mapping(rows)["preference"] == {"pairs": "preference", "values": {}}
+    assert draft_mapping(rows)["reference"] == "gold"
+    assert 'values = { 0 = "?", 1 = "?", 2 = "?" }' in draft_toml(rows)

@@ -11,7 +11,9 @@ from plaudit.errors import InvalidContent
 from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.table import FORMAT
+from plaudit.formats.table.drafts import check_mapping
 from plaudit.formats.table.mapping_checks import read_mapping
+from tests.formats.reading import rows_of
 from tests.formats.table.reading import PAIR
 
 ONE = 'prompt = "q"\n[[responses]]\ntext = "a"\n'
@@ -235,3 +237,16 @@ def test_patterns_that_may_take_for_ever_are_refused(pattern):
     refused = refusal({"prompt": {"column": "q", "remove": pattern}})
 
     assert refused.pointer == "/prompt/remove"
+
+
+def test_faults_of_a_mapping_are_listed_for_a_form():
+    rows = rows_of([{"q": "Hi", "x": 1}])
+
+    assert [fault.pointer for fault in check_mapping(tomllib.loads(PAIR), rows)] == [
+        "/responses/0/text",
+        "/responses/1/text",
+    ]
+    assert [str(fault) for fault in check_mapping({"prompt": "?"}, rows)] == [
+        "/prompt: fill in a column in place of '?'"
+    ]
+    assert check_mapping({"prompt": "q"}, rows) == []

@@ -130,7 +130,7 @@ def test_a_refusal_within_an_expanded_row_points_into_the_row_of_the_file():
 
 
 def test_file_and_row_are_columns():
-    row = Row(file="/tmp/gull.csv", number=7, value={"q": "Name a bird.", "a": "Tern."})
+    row = Row(file="birds/gull.csv", number=7, value={"q": "Name a bird.", "a": "Tern."})
 
     read = read_table_rows(
         'prompt = "q"\nmetadata = { line = "$row" }\n[[responses]]\ntext = "a"\nmodel = "$file"',

@@ -47,6 +47,8 @@ def rows_of_delimited(
                 raise InvalidContent(f"the header of {called} cannot be read: {cells.message}")
             yield Row(file=called, number=records.number, value=None, problem=cells)
         elif names is None:
+            if sum(map(len, cells)) > row_bytes_max:
+                raise InvalidContent(f"the header of {called} is longer than {row_bytes_max} bytes")
             names, blanks = names_of_columns(cells, called)
             width = len(names)
         else:

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from plaudit import json_guard
 from plaudit.errors import InvalidContent
-from plaudit.formats.containers.content import READ_BYTES, Content
+from plaudit.formats.containers.content import Content
 
+HEAD_BYTES = 64 * 1024
+"""Bytes at the beginning that decide, for JSON at least a line."""
 SAMPLE_RECORDS = 20
 """Records that decide between commas and semicolons, where the header has both."""
 
@@ -69,7 +71,7 @@ def detect(content: Content, row_bytes_max: int, *, line: int, is_json: bool) ->
     What looks like neither is a table, or JSON lines if `is_json`, as only JSON will do. Raises
     InvalidContent for content that holds no rows.
     """
-    head = content.peek(READ_BYTES)
+    head = content.peek(HEAD_BYTES)
     if not head or head[:1] == b"{":
         return Detected(_of_object(content, head, row_bytes_max), line=line)
     if head[:1] == b"[":

@@ -10,8 +10,8 @@ from plaudit import json_guard
 from plaudit.errors import InvalidContent
 from plaudit.formats.containers.content import SPACES, Content
 
-_DEPTH_MAX = 10_000_000
-"""Brackets that may be open at once. Deep elements are refused one by one, this ends a bomb."""
+_DEEP = 10_000
+"""Levels of an element that is refused in any case, and passed over without a look."""
 
 _WITHIN = re.compile(rb'(?:"[^"]*+"|[^"\[\]{}]++)*+')
 """Everything up to a bracket, or to a string that goes on in the next block; without escapes."""
@@ -82,6 +82,8 @@ class _Splitter:
                 at = plain.find(b'"', at) + 1 or end
                 self._is_in_string = at == end and plain[-1] != _QUOTE
                 continue
+            if self._depth > _DEEP and self._pass_over(plain, at):
+                break
             pattern = _WITHIN if self._depth else _BETWEEN
             at = cast(re.Match[bytes], pattern.match(plain, at)).end()
             if at == end:
@@ -92,8 +94,6 @@ class _Splitter:
                 self._is_in_string = True
             elif mark in _OPENING:
                 self._depth += 1
-                if self._depth > _DEPTH_MAX:
-                    raise InvalidContent(f"more than {_DEPTH_MAX:,} brackets are open at once")
             elif mark in _CLOSING and self._depth:
                 self._depth -= 1
             else:
@@ -107,6 +107,20 @@ class _Splitter:
                     self.rest = block[at:]
                     return
         self._hold(block[begin:])
+
+    def _pass_over(self, plain: bytes, at: int) -> bool:
+        """Count the brackets of a hopelessly deep element up to the end of a block.
+
+        False, and nothing counted, if the element may end before that.
+        """
+        parts = plain[at:].split(b'"')
+        outside = b"".join(parts[::2])
+        closed = outside.count(b"]") + outside.count(b"}")
+        if closed >= self._depth:
+            return False
+        self._depth += outside.count(b"[") + outside.count(b"{") - closed
+        self._is_in_string = len(parts) % 2 == 0
+        return True
 
     def _without_escapes(self, block: bytes) -> bytes:
         """Block of the same length whose quotes all begin or end a string."""

@@ -15,7 +15,9 @@ from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.content import INFLATED_BYTES_FREE, INFLATION_MAX
 from plaudit.json_guard import INT_MAX, INT_MIN, escape
 
-BATCH_ROWS = 256
+BATCH_ROWS_MAX = 512
+BATCH_BYTES = 32 * 1024 * 1024
+"""Bytes that a batch may take, as far as the sizes of the columns tell."""
 COLUMNS_MAX = 16_384
 
 _encode = msgspec.json.Encoder().encode
@@ -46,7 +48,8 @@ def rows_of_parquet(
             _check_columns(file.schema_arrow, called, arrow.types)
             on_progress(0)
             count = max(file.metadata.num_rows, 1)
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+            size = _batch_rows(file.metadata)
+            for batch in file.iter_batches(batch_size=size, use_threads=False):
                 for value in _values(batch):
                     number += 1
                     yield _row(called, number, value, row_bytes_max)
@@ -75,6 +78,25 @@ def _check_size(metadata: Any, size: int, called: str, inflated_max: int | None)
             f"{called} holds more than {inflated_max:,} bytes, which PLAUDIT_INFLATED_BYTES_MAX"
             " permits"
         )
+
+
+def _batch_rows(metadata: Any) -> int:
+    """Rows that are decoded at once.
+
+    A value of a dictionary stands in the file once, however many rows have it: each of them may be
+    as long as the dictionary.
+    """
+    longest = 1
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        size = 0
+        for at in range(group.num_columns):
+            column = group.column(at)
+            is_shared = any("DICTIONARY" in encoding for encoding in column.encodings)
+            rows = 1 if is_shared else max(group.num_rows, 1)
+            size += column.total_uncompressed_size // rows
+        longest = max(longest, size)
+    return max(1, min(BATCH_ROWS_MAX, BATCH_BYTES // longest))
 
 
 def _check_columns(schema: Any, called: str, types: Any) -> None:

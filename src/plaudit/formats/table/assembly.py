@@ -26,7 +26,7 @@ from plaudit.formats.table.ratings import RatingKinds
 from plaudit.formats.table.row_reading import ReadSpans, RowReader, prompt_of
 from plaudit.formats.table.table_row import TableRow, is_blank, value_key
 from plaudit.formats.table.votes import (
-    Ballot,
+    CastBallot,
     Outcome,
     VoteCount,
     earliest,
@@ -205,7 +205,7 @@ class TaskBuilder:
 
 
 def _answer(
-    topic: Topic, key: str, ballots: Sequence[Ballot], count: VoteCount, kinds: RatingKinds
+    topic: Topic, key: str, ballots: Sequence[CastBallot], count: VoteCount, kinds: RatingKinds
 ) -> dict[str, Any]:
     """Annotation of a response."""
     if topic is Topic.rating:

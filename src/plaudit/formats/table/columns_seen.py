@@ -26,7 +26,8 @@ class ColumnSeen(Struct, frozen=True):
 
     `kind` is `text`, `number`, `true or false`, `messages`, `list`, `object`, `empty` or `mixed`;
     `values` are all that were seen if they are few, else empty.
-    `chars` is the mean length of its texts.
+    `chars` is the mean length of its
+    texts, and `length` that of all its lists, whose elements are plain values.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ColumnSeen(Struct, frozen=True):
     values: list[str]
     chars: int
     is_unique: bool
+    length: int | None = None
 
     def __str__(self) -> str:
         samples = " | ".join(self.samples)
@@ -65,11 +67,15 @@ def _cells(value: dict[str, Any], way: str, depth: int) -> Iterator[tuple[str, A
 
 def _described(name: str, cells: list[Any]) -> ColumnSeen:
     filled = [cell for cell in cells if not is_blank(cell)]
+    length = _common_length(filled)
     keys = [value_key(cell) if not isinstance(cell, dict | list) else "" for cell in filled]
     distinct = list(dict.fromkeys(keys))
     kinds = {_kind(cell) for cell in filled}
     kind = "empty" if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
-    is_few = kind not in ("messages", "list", "object", "empty") and len(distinct) <= DISTINCT_MAX
+    if length is not None:
+        distinct = list(dict.fromkeys(value_key(one) for cell in filled for one in cell))
+    has_values = length is not None or kind not in ("messages", "list", "object", "empty")
+    is_few = has_values and len(distinct) <= DISTINCT_MAX
     is_short = all(len(key) <= _SAMPLE_CHARS for key in distinct)
     samples = dict.fromkeys(_sample(cell) for cell in filled[: 10 * SAMPLES_MAX])
     return ColumnSeen(
@@ -79,7 +85,19 @@ def _described(name: str, cells: list[Any]) -> ColumnSeen:
         values=distinct if is_few and is_short else [],
         chars=sum(map(len, keys)) // max(1, len(keys)),
         is_unique=bool(filled) and len(distinct) == len(cells) and kind in ("text", "number"),
+        length=length,
     )
+
+
+def _common_length(cells: Sequence[Any]) -> int | None:
+    """Length of all cells, if they are lists of plain values, not empty."""
+    lengths = {
+        len(cell)
+        if isinstance(cell, list) and not any(isinstance(one, dict | list) for one in cell)
+        else 0
+        for cell in cells
+    }
+    return lengths.pop() or None if len(lengths) == 1 else None
 
 
 def _kind(cell: Any) -> str:

@@ -6,18 +6,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plaudit.formats.common.imported_task import ALL_BAD, TIE, annotation
+from plaudit.formats.common.imported_task import TIE, annotation
 from plaudit.formats.table.item import Item, with_value
 from plaudit.formats.table.judgments import Topic, Verdict
 from plaudit.formats.table.mapping import VerdictWord
 from plaudit.formats.table.ratings import median
-from plaudit.formats.table.votes import Ballot, Outcome, VoteCount, earliest, majority
+from plaudit.formats.table.votes import CastBallot, Outcome, VoteCount, earliest, majority
 
 SELECTED, LIKERT_VALUE, PREFERENCE = "selected_model_id", "likert_value", "preference"
 RANKING, RANKED_GROUPS = "ranking", "ranked_groups"
-VERDICTS = [TIE, ALL_BAD]
-"""Values of `preference` that a form offers."""
-
 PLAIN_SCALE = [1, 2, 3]
 """Values of `likert_value` where a verdict has no strength: first, tie, second."""
 
@@ -62,7 +59,7 @@ def _verdict(item: Item, count: VoteCount, scale: list[int] | None) -> list[dict
     return made
 
 
-def _without_likert(ballot: Ballot) -> Ballot:
+def _without_likert(ballot: CastBallot) -> CastBallot:
     verdict: Verdict = ballot.value
     return with_value(ballot, Verdict(response=verdict.response, word=verdict.word))
 
@@ -84,7 +81,10 @@ def _in_words(item: Item, outcome: Outcome) -> Outcome:
 
 
 def _likert(
-    ballots: Sequence[Ballot], verdict: Verdict | None, count: VoteCount, scale: list[int] | None
+    ballots: Sequence[CastBallot],
+    verdict: Verdict | None,
+    count: VoteCount,
+    scale: list[int] | None,
 ) -> list[dict[str, Any]]:
     """Strength and direction of the verdict, from the numbers that agree with it."""
     if scale is None:
@@ -204,7 +204,7 @@ def _ranking(item: Item, count: VoteCount, *, has_verdict: bool) -> list[dict[st
     if not ballots:
         return []
     by_judge: dict[Any, dict[int, int]] = defaultdict(dict)
-    first: dict[Any, Ballot] = {}
+    first: dict[Any, CastBallot] = {}
     for ballot in ballots:
         judge = ballot.judge if ballot.judge is not None else count.voice(ballot)
         response, rank = ballot.value

@@ -1,4 +1,4 @@
-"""Draft of a mapping for a table of unknown columns, for a person to correct.
+"""Draft of a mapping for a table of unknown columns, for a person to correct, and its faults.
 
 Prompts, responses and models are proposed by the names of columns. What a verdict's values mean is
 never guessed: they are listed, each with "?", which a mapping is refused for.
@@ -10,9 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from plaudit.formats.common.rows import Row
+from msgspec import Struct
+
+from plaudit.errors import InvalidContent
+from plaudit.formats.common.rows import ImportNotes, Row
+from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.table.columns_seen import ColumnSeen, describe_columns
 from plaudit.formats.table.mapping_checks import RESPONSES_MAX, UNDECIDED
+from plaudit.formats.table.reader import TableReader
 from plaudit.formats.table.toml_text import mapping_to_toml
 
 _PROMPTS = ("prompt", "instruction", "question", "query", "user_prompt", "user", "message", "input")
@@ -33,10 +38,18 @@ _IDS = re.compile(r"(?i)(id|idx|index|uid|uuid|(task|question|prompt|item|exampl
 _RATING = re.compile(
     r"(?i).*(score|rating|rated|helpful|correct|quality|overall|fluen|relevan|label|safe|toxic).*"
 )
+_REFERENCE = re.compile(
+    r"(?i)(gold|reference|ground_?truth|target|expected|ideal)"
+    r"([ _-]?(answer|response|output|text))?"
+)
 _METADATA_MAX = 40
+_TO_SAY = (
+    "What the values of {!r} mean is for you to say: first, second, tie, all_bad, none, or the name"
+    " of a response."
+)
 
 
-__all__ = ["describe_columns", "draft_mapping", "draft_toml", "mapping_to_toml"]
+__all__ = ["check_mapping", "describe_columns", "draft_mapping", "draft_toml", "mapping_to_toml"]
 
 
 def draft_toml(rows: Sequence[Row]) -> str:
@@ -44,10 +57,11 @@ def draft_toml(rows: Sequence[Row]) -> str:
     columns = describe_columns(rows)
     draft = _Draft(columns)
     decoded = draft.decoded()
-    verdict = decoded.get("preference", {}).get("column")
+    preference = decoded.get("preference", {})
+    verdict = preference.get("column", preference.get("pairs"))
     for column in columns:
         if column.name == verdict:
-            decoded["preference"]["values"] = dict.fromkeys(column.values, UNDECIDED)
+            preference["values"] = dict.fromkeys(column.values, UNDECIDED)
     comments = ["Columns, with samples:", *(f"  {column}" for column in columns), *draft.comments]
     return mapping_to_toml(decoded, comments)
 
@@ -55,6 +69,28 @@ def draft_toml(rows: Sequence[Row]) -> str:
 def draft_mapping(rows: Sequence[Row]) -> dict[str, Any]:
     """Return a decoded mapping to correct; the values of a preference have no meaning yet."""
     return _Draft(describe_columns(rows)).decoded()
+
+
+class MappingFault(Struct, frozen=True):
+    """A fault, and the JSON pointer to the member of the mapping that it is about."""
+
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer}: {self.message}" if self.pointer else self.message
+
+
+def check_mapping(decoded: Any, rows: Sequence[Row] = ()) -> list[MappingFault]:
+    """List the faults of a mapping, and the columns that the first rows do not have."""
+    try:
+        reader = TableReader(ImportOptions(mapping=decoded), ImportNotes())
+    except InvalidContent as problem:
+        return [MappingFault(problem.pointer, problem.message)]
+    return [
+        MappingFault(pointer, f"there is no column {column!r}")
+        for column, pointer in reader.missing_columns(rows)
+    ]
 
 
 class _Draft:
@@ -71,6 +107,7 @@ class _Draft:
         context = self._first(column for column in self._free() if column.kind == "messages")
         preference = self._preference(len(responses))
         contributor = self._first(self._named(_PEOPLE))
+        reference = self._first(self._named(_REFERENCE))
         decoded: dict[str, Any] = {}
         key = self._first(column for column in self._named(_IDS) if column.is_unique)
         repeated = self._first(
@@ -89,15 +126,22 @@ class _Draft:
             self.comments.append("No column looks like a prompt: fill in which one is.")
         decoded |= {
             name: column
-            for name, column in (("context", context), ("id", key), ("contributor", contributor))
+            for name, column in (
+                ("context", context),
+                ("reference", reference),
+                ("id", key),
+                ("contributor", contributor),
+            )
             if column is not None
         }
         ratings = self._ratings(responses)
         metadata = [column.name for column in self._free() if column.kind != "empty"]
         if metadata:
             decoded["metadata"] = metadata[:_METADATA_MAX]
-        if responses:
-            decoded["responses"] = responses
+        if not responses:
+            responses = [{"text": UNDECIDED}]
+            self.comments.append("No column looks like a response: fill in which one is.")
+        decoded["responses"] = responses
         if not ratings and preference is None:
             self.comments.append("No column looks like a judgment: add ratings or a preference.")
         if preference is not None:
@@ -183,14 +227,19 @@ class _Draft:
     def _preference(self, count: int) -> dict[str, Any] | None:
         if count < 2:
             return None
+        paired = next((one for one in self._free() if one.length == count * (count - 1) // 2), None)
         column = next((one for one in self._named(_VERDICTS) if one.values), None)
+        if column is None and count > 2 and paired is not None and paired.values:
+            self._used.add(paired.name)
+            self.comments.append(
+                f"{paired.name!r} has as many values as there are pairs: (1,2) (1,3) … (2,3) …."
+            )
+            self.comments.append(_TO_SAY.format(paired.name))
+            return {"pairs": paired.name, "values": {}}
         if column is None:
             return None
         self._used.add(column.name)
-        self.comments.append(
-            f"What the values of {column.name!r} mean is for you to say: first, second, tie,"
-            " all_bad, none, or the name of a response."
-        )
+        self.comments.append(_TO_SAY.format(column.name))
         return {"column": column.name, "values": {}}
 
     def _ratings(self, responses: list[dict[str, Any]]) -> bool:

@@ -10,10 +10,10 @@ from msgspec import Struct
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.row_members import REPEATED_SOURCE
 from plaudit.formats.common.rows import ImportNotes, Row, RowProblem
-from plaudit.formats.table.judgments import Judgment, Topic, UnmappedValues, Verdict
+from plaudit.formats.table.judgments import RowJudgment, Topic, UnmappedValues, Verdict
 from plaudit.formats.table.mapping_checks import default_name
 from plaudit.formats.table.row_reading import ReadResponse, RowContent
-from plaudit.formats.table.votes import Ballot
+from plaudit.formats.table.votes import CastBallot
 
 Question = tuple[Topic, str, int | tuple[int, int] | None]
 """Topic and key of a question, and the response or the pair that it is about; None for all."""
@@ -37,13 +37,13 @@ class Item:
         self, notes: ImportNotes, unmapped: UnmappedValues, scale: list[int] | None
     ) -> None:
         self.responses: list[ItemResponse] = []
-        self.ballots: dict[Question, list[Ballot]] = defaultdict(list)
+        self.ballots: dict[Question, list[CastBallot]] = defaultdict(list)
         self._notes = notes
         self._unmapped = unmapped
         self._scale = scale
         self._named_so: dict[str, list[int]] = defaultdict(list)
         self._known: dict[tuple[str | None, str], list[int]] = defaultdict(list)
-        self._rows: list[tuple[Row, list[int], list[tuple[Judgment, Ballot]]]] = []
+        self._rows: list[tuple[Row, list[int], list[tuple[RowJudgment, CastBallot]]]] = []
 
     def add(
         self, row: Row, content: RowContent, judge: str | None, submitted_at: str | None
@@ -54,7 +54,7 @@ class Item:
         cast = [
             (
                 judgment,
-                Ballot(
+                CastBallot(
                     judgment.value,
                     number,
                     judge if judgment.judge is None else judgment.judge,
@@ -106,7 +106,9 @@ class Item:
             for judgment, ballot in cast:
                 self._place(given_row, places, judgment, ballot)
 
-    def _place(self, row: Row, places: list[int], judgment: Judgment, ballot: Ballot) -> None:
+    def _place(
+        self, row: Row, places: list[int], judgment: RowJudgment, ballot: CastBallot
+    ) -> None:
         response = None if judgment.response is None else places[judgment.response]
         if not isinstance(judgment.value, Verdict):
             if judgment.topic is Topic.rank:
@@ -160,6 +162,6 @@ class Item:
         return found[0] if len(found) == 1 else None
 
 
-def with_value(ballot: Ballot, value: Any) -> Ballot:
+def with_value(ballot: CastBallot, value: Any) -> CastBallot:
     """Return a ballot for another form of its value."""
-    return Ballot(value, ballot.row_number, ballot.judge, ballot.submitted_at, ballot.is_final)
+    return CastBallot(value, ballot.row_number, ballot.judge, ballot.submitted_at, ballot.is_final)

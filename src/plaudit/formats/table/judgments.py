@@ -53,7 +53,7 @@ class Verdict(Struct, frozen=True):
     likert: int | None = None
 
 
-class Judgment(Struct, frozen=True, kw_only=True):
+class RowJudgment(Struct, frozen=True, kw_only=True):
     """One judge's answer to one question, about a response of the row or, for None, about all.
 
     `pair` are the places of the two responses that a verdict is about. A final judgment is the
@@ -106,7 +106,7 @@ class VerdictReader:
         self._unmapped = unmapped
         self._scale = scale_of(preference)
 
-    def read(self, row: TableRow) -> Iterator[Judgment]:
+    def read(self, row: TableRow) -> Iterator[RowJudgment]:
         """Yield the verdicts of a row, one for each judge or pair."""
         preference = self._preference
         if preference.column is not None:
@@ -122,15 +122,15 @@ class VerdictReader:
         if preference.justification is not None:
             text = row.text_or_none(preference.justification)
             if not is_blank(text):
-                yield Judgment(topic=Topic.justification, key="justification", value=text)
+                yield RowJudgment(topic=Topic.justification, key="justification", value=text)
 
     def _judgment(
         self, row: TableRow, column: str, judge: str | None = None, *, is_final: bool = False
-    ) -> Iterator[Judgment]:
+    ) -> Iterator[RowJudgment]:
         value, pointer = row.cell(column)
         verdict = self._verdict(value, column, pointer, row, self._count)
         if verdict is not None:
-            yield Judgment(
+            yield RowJudgment(
                 topic=Topic.verdict, key="", value=verdict, judge=judge, is_final=is_final
             )
 
@@ -178,7 +178,7 @@ class VerdictReader:
             return Verdict(word=VerdictWord.tie, likert=likert)
         return Verdict(response=0 if side < 0 else 1, likert=likert)
 
-    def _one_hot(self, row: TableRow, columns: dict[str, str]) -> Iterator[Judgment]:
+    def _one_hot(self, row: TableRow, columns: dict[str, str]) -> Iterator[RowJudgment]:
         marked = []
         for column, word in columns.items():
             value, pointer = row.cell(column)
@@ -188,11 +188,13 @@ class VerdictReader:
             elif key not in _UNSET:
                 self._unmapped.note(column, value, row.row, pointer)
         if len(marked) == 1:
-            yield Judgment(topic=Topic.verdict, key="", value=self._meaning(marked[0], self._count))
+            yield RowJudgment(
+                topic=Topic.verdict, key="", value=self._meaning(marked[0], self._count)
+            )
         else:
             row.notes.add(SEVERAL_SET if marked else NONE_SET, row.row)
 
-    def _pairs(self, row: TableRow, column: str) -> Iterator[Judgment]:
+    def _pairs(self, row: TableRow, column: str) -> Iterator[RowJudgment]:
         verdicts, pointer = row.list_or_none(column)
         if verdicts is None:
             return
@@ -208,7 +210,7 @@ class VerdictReader:
             if verdict is not None:
                 if verdict.response is not None:
                     verdict = Verdict(response=pair[verdict.response])
-                yield Judgment(topic=Topic.pair, key="", value=verdict, pair=pair)
+                yield RowJudgment(topic=Topic.pair, key="", value=verdict, pair=pair)
 
 
 def scale_of(preference: Preference | None) -> list[int] | None:

@@ -39,7 +39,7 @@ VALUES_MAX = 1000
 VALUE_CHARS_MAX = 1000
 PAIRED_MAX = 16
 """Responses of which every pair is judged."""
-SCALE_STEPS_MAX = 200
+SCALE_VALUES_MAX = 250
 TIMES_MAX = 1_000_000
 UNDECIDED = "?"
 """Value in a draft that a person is to replace."""
@@ -350,10 +350,10 @@ def _check_preference(mapping: TableMapping, preference: Preference) -> None:
 
 def _check_scale(scale: list[int], count: int, is_paired: bool) -> None:
     pointer = "/preference/scale"
-    if len(scale) != 2 or not 1 <= abs(scale[1] - scale[0]) <= SCALE_STEPS_MAX:
+    if len(scale) != 2 or not 1 <= abs(scale[1] - scale[0]) < SCALE_VALUES_MAX:
         raise InvalidContent(
             "a scale is the value at which the first response is best and that at which the second"
-            f" is, at most {SCALE_STEPS_MAX} apart",
+            f" is, at most {SCALE_VALUES_MAX - 1} apart",
             pointer=pointer,
         )
     if count != 2 or is_paired:

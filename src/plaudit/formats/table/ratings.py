@@ -11,7 +11,7 @@ from typing import Any
 
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.row_members import as_integer
-from plaudit.formats.table.judgments import Judgment, Topic, UnmappedValues
+from plaudit.formats.table.judgments import RowJudgment, Topic, UnmappedValues
 from plaudit.formats.table.mapping import Rating, ResponseColumns, rating_of
 from plaudit.formats.table.table_row import TableRow, is_blank, value_key
 from plaudit.json_guard import INT_MAX, INT_MIN
@@ -130,7 +130,7 @@ class RatingReader:
                     assert observed is not None
                     observed.add(value)
 
-    def read(self, row: TableRow, response: ResponseColumns, number: int) -> Iterable[Judgment]:
+    def read(self, row: TableRow, response: ResponseColumns, number: int) -> Iterable[RowJudgment]:
         """Yield the ratings of the response of this number."""
         for key, rating in response.ratings.items():
             for judge, column, is_final in _columns(rating_of(rating)):
@@ -141,7 +141,7 @@ class RatingReader:
                     )
                 value = self._value(key, rating_of(rating), cell, row, pointer)
                 if value is not None:
-                    yield Judgment(
+                    yield RowJudgment(
                         topic=Topic.rating,
                         key=key,
                         value=value,

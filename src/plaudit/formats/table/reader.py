@@ -60,22 +60,31 @@ class TableReader(FormatReader):
 
     def check_columns(self, rows: Sequence[Row]) -> None:
         """Raise InvalidContent for a column of the mapping that none of the first rows has."""
-        expanded = [
+        for column, pointer in self.missing_columns(rows):
+            there = dict.fromkeys(name for row in self._objects(rows) for name in row.value)
+            raise InvalidContent(
+                f"there is no column {column!r}; there is {_listed(list(there))}", pointer=pointer
+            )
+
+    def missing_columns(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
+        """Columns that none of the first rows has, with pointers to where the mapping names them.
+
+        None are missing where there are no rows to look at.
+        """
+        table_rows = [self._row(row) for row in self._objects(rows)]
+        return [
+            (column, pointer)
+            for column, pointer in columns_of(self.mapping)
+            if table_rows and not any(_has_column(row, column) for row in table_rows)
+        ]
+
+    def _objects(self, rows: Sequence[Row]) -> list[Row]:
+        return [
             inner
             for row in rows
             for inner in self.expand(row)
             if inner.problem is None and isinstance(inner.value, dict)
         ]
-        table_rows = [self._row(row) for row in expanded]
-        if not table_rows:
-            return
-        for column, pointer in columns_of(self.mapping):
-            if not any(_has_column(row, column) for row in table_rows):
-                there = dict.fromkeys(name for row in expanded for name in row.value)
-                raise InvalidContent(
-                    f"there is no column {column!r}; there is {_listed(list(there))}",
-                    pointer=pointer,
-                )
 
     def observe(self, row: Row) -> None:
         """Learn the values of ratings and the labels of spans."""

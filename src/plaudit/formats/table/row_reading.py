@@ -10,7 +10,7 @@ from msgspec import Struct
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.row_members import EMPTY_RESPONSE, as_integer, name_of_kind, shown
 from plaudit.formats.common.rows import ImportNotes
-from plaudit.formats.table.judgments import Judgment, Topic, UnmappedValues, VerdictReader
+from plaudit.formats.table.judgments import RowJudgment, Topic, UnmappedValues, VerdictReader
 from plaudit.formats.table.mapping import (
     ResponseColumns,
     Spans,
@@ -51,7 +51,7 @@ class RowContent(Struct, frozen=True):
     """Responses and judgments of one row."""
 
     responses: list[ReadResponse]
-    judgments: list[Judgment]
+    judgments: list[RowJudgment]
 
 
 class RowReader:
@@ -85,7 +85,7 @@ class RowReader:
     def read(self, row: TableRow) -> RowContent:
         """Read a row; raises InvalidContent with a pointer into it."""
         responses: list[ReadResponse] = []
-        judgments: list[Judgment] = []
+        judgments: list[RowJudgment] = []
         for number, columns in enumerate(self._responses):
             response = _response(row, columns)
             responses.append(response)
@@ -121,22 +121,22 @@ def read_name(row: TableRow, columns: ResponseColumns) -> tuple[str | None, str 
 
 def _judgments(
     row: TableRow, columns: ResponseColumns, response: ReadResponse, number: int
-) -> Iterator[Judgment]:
+) -> Iterator[RowJudgment]:
     if columns.rewrite is not None:
         rewrite = row.text_or_none(text_column(columns.rewrite))
         if rewrite is not None and not rewrite.strip():
             row.notes.add(BLANK_REWRITE, row.row)
         elif rewrite is not None:
-            yield Judgment(topic=Topic.rewrite, key="rewrite", value=rewrite, response=number)
+            yield RowJudgment(topic=Topic.rewrite, key="rewrite", value=rewrite, response=number)
     if columns.rank is not None:
         rank = _rank(row, columns.rank)
         if rank is not None:
-            yield Judgment(topic=Topic.rank, key="", value=rank, response=number)
+            yield RowJudgment(topic=Topic.rank, key="", value=rank, response=number)
     if columns.spans is not None:
         spans = spans_of(columns.spans)
         marked = _read_spans(row, spans, response.text)
         if marked.given:
-            yield Judgment(topic=Topic.spans, key=spans.key, value=marked, response=number)
+            yield RowJudgment(topic=Topic.spans, key=spans.key, value=marked, response=number)
 
 
 def _rank(row: TableRow, column: str) -> int | None:

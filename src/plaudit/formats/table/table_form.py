@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+from msgspec.structs import replace
+
 from plaudit import ids
 from plaudit.core.tasks.forms import (
     TEXT_CHARS_MAX,
@@ -16,15 +18,13 @@ from plaudit.core.tasks.forms import (
     TextUse,
 )
 from plaudit.formats.common.imported_task import ALL_BAD, TIE
+from plaudit.formats.common.judgments import PREFERENCE_FIELD, SELECTED_FIELD
 from plaudit.formats.table.comparison import (
     LIKERT_VALUE,
     PLAIN_LABELS,
     PLAIN_SCALE,
-    PREFERENCE,
     RANKED_GROUPS,
     RANKING,
-    SELECTED,
-    VERDICTS,
 )
 from plaudit.formats.table.judgments import scale_of
 from plaudit.formats.table.mapping import TableMapping, spans_of
@@ -33,6 +33,11 @@ from plaudit.formats.table.row_reading import RowReader
 from plaudit.wire.v2.task import MessageRole
 
 _PAIR_FIELDS_MAX = 45
+_SELECTED_BY_SCALE = replace(
+    SELECTED_FIELD,
+    title="Preferred response",
+    description="Follows from the preference; absent for a tie.",
+)
 
 
 def form_of_table(mapping: TableMapping, reader: RowReader) -> Form | None:
@@ -88,12 +93,10 @@ def _of_turns(mapping: TableMapping) -> list[Field]:
         fields.append(_turn_field(RANKING, None, "ranked_choices"))
     is_scaled = preference is not None and preference.pairs is None and len(responses) == 2
     if preference is not None or ranks:
-        selected = "Follows from the preference; absent for a tie." if is_scaled else None
-        fields.append(
-            _turn_field(SELECTED, sources, title="Preferred response", description=selected)
-        )
+        selected = replace(SELECTED_FIELD, possible_values=sources)
+        fields.append(_SELECTED_BY_SCALE if is_scaled else selected)
     if (not is_scaled and fields) or _has_all_bad(mapping):
-        fields.append(_turn_field(PREFERENCE, VERDICTS, title="Is no response better?"))
+        fields.append(PREFERENCE_FIELD)
     if is_scaled:
         fields.append(_scale_field(scale_of(preference)))
     if preference is not None and preference.justification is not None:

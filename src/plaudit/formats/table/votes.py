@@ -22,7 +22,7 @@ DIFFERING = "rows of an item differ in a settled value; the last one counts"
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-class Ballot(Struct, frozen=True):
+class CastBallot(Struct, frozen=True):
     """One judge's value, which row of the item it comes from, and when it was given."""
 
     value: Any
@@ -49,7 +49,9 @@ class VoteCount:
         self._is_long = is_long
         self._remarked: set[tuple[str, int]] = set()
 
-    def settle(self, ballots: Sequence[Ballot], consolidate: Callable[[list[Any]], Any]) -> Outcome:
+    def settle(
+        self, ballots: Sequence[CastBallot], consolidate: Callable[[list[Any]], Any]
+    ) -> Outcome:
         """Return the settled value of one question, of which there is at least one ballot."""
         finals = [ballot.value for ballot in ballots if ballot.is_final]
         if len({_encode(value) for value in finals}) > 1:
@@ -68,7 +70,7 @@ class VoteCount:
             self._notes.add(NO_MAJORITY, self._row)
         return Outcome(value, votes)
 
-    def voice(self, ballot: Ballot) -> int:
+    def voice(self, ballot: CastBallot) -> int:
         """Number that a ballot without a judge has in common with those of one voice."""
         return 0 if self._is_long else ballot.row_number
 
@@ -81,16 +83,16 @@ class VoteCount:
             self._remarked.add((remark, number))
             self.note(remark)
 
-    def _is_one_voice(self, given: Sequence[Ballot]) -> bool:
+    def _is_one_voice(self, given: Sequence[CastBallot]) -> bool:
         if any(ballot.judge is not None for ballot in given):
             return False
         return len(given) == 1 or (
             self._is_long and len({_encode(ballot.value) for ballot in given}) == 1
         )
 
-    def _latest(self, given: Sequence[Ballot]) -> dict[str, Ballot]:
+    def _latest(self, given: Sequence[CastBallot]) -> dict[str, CastBallot]:
         """Return the ballot of each judge that counts, in the order of their first."""
-        counted: dict[str, Ballot] = {}
+        counted: dict[str, CastBallot] = {}
         for ballot in given:
             judge = ballot.judge
             if judge is None:
@@ -107,7 +109,7 @@ class VoteCount:
         return counted
 
 
-def _moment(ballot: Ballot) -> int:
+def _moment(ballot: CastBallot) -> int:
     return -1 if ballot.submitted_at is None else clock.parse_moment(ballot.submitted_at)
 
 

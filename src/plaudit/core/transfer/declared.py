@@ -23,12 +23,17 @@ STATUS_RANKS = {
 
 
 def declared_detail(declared: ArchivedProject) -> ProjectDetail:
+    """Settings of a declared project; raises InvalidContent for those that are not allowed."""
     return checked_detail(
         ProjectDetail(**{name: getattr(declared, name) for name in _DETAIL_FIELDS})
     )
 
 
 def wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow:
+    """A stored project with the values that a declaration gives; its settings are replaced.
+
+    Raises InvalidContent.
+    """
     created_ms = moment(declared.created_at, "/created_at")
     detail = msgspec.json.encode(declared_detail(declared))
     is_same_detail = _sorted(msgspec.json.decode(detail)) == _sorted(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from plaudit.formats.import_format import ImportFormat, ImportOptions
 from plaudit.formats.registry import FORMATS, FormatName
 from plaudit.formats.table import drafts, flags
 from plaudit.formats.table.columns_seen import describe_columns
+from plaudit.formats.table.toml_text import mapping_from_text
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database
 
@@ -87,9 +87,9 @@ class TableOptions:
         if given is not None:
             refuse("name a mapping file or the columns, not both", code=2)
         try:
-            return tomllib.loads(_text_of(self.mapping))
-        except tomllib.TOMLDecodeError as exc:
-            refuse(f"{self.mapping} is not TOML: {exc}", code=2)
+            return mapping_from_text(_text_of(self.mapping))
+        except InvalidContent as exc:
+            refuse(f"{self.mapping}: {exc.message}", code=2)
 
 
 @Parameter(name="*")

@@ -38,11 +38,13 @@ class ImportOptions(Struct, frozen=True, kw_only=True):
 
     `mapping` is a decoded mapping of columns (format `table`); `config` the text of a labelling
     configuration. A strict import refuses what a lenient one takes with a remark.
+    `pattern_steps_max` are the steps of all searches by patterns of the mapping, for a preview.
     """
 
     is_strict: bool = False
     mapping: Mapping[str, Any] | None = None
     config: str | None = None
+    pattern_steps_max: int | None = None
 
 
 class FormatReader:

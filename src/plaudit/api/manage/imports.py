@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tomllib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from enum import StrEnum
@@ -20,15 +19,23 @@ from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.api.http.streams import Stream
 from plaudit.api.manage.common import declare
 from plaudit.api.openapi import examples
-from plaudit.api.transfer.import_job import ImportChoices, check_choices, import_file
+from plaudit.api.transfer.import_job import (
+    ImportChoices,
+    check_choices,
+    import_file,
+    recorded_choices,
+)
+from plaudit.api.transfer.upload_job import COLUMNS_NAMED_MAX, unreadable
 from plaudit.api.transfer.uploads import save_upload
 from plaudit.core.common import audit
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import printable
-from plaudit.errors import InvalidParameter, NotFound, Problem
+from plaudit.errors import InvalidContent, InvalidParameter, NotFound, Problem
 from plaudit.formats import detection
 from plaudit.formats.common.file_import import InputFile
 from plaudit.formats.registry import FORMATS
+from plaudit.formats.table.columns_seen import describe_columns
+from plaudit.formats.table.toml_text import mapping_from_text
 from plaudit.model.core import ProjectRow, Role
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.projects import find_project
@@ -91,25 +98,23 @@ async def create_import(call: Call[CreateImport]) -> ManagedImport:
     if query.format is not None and query.format not in FORMATS:
         listed = ", ".join(FORMATS)
         raise InvalidParameter(f"format must be one of {listed}", param="format")
-    choices = _choices(query, project, query.format or TABLE)
-    if query.format is not None:
-        check_choices(choices)
+    choices = await _checked_choices(call, project, query.format)
     run = await _start_job(call, project, choices)
-    path, reason = None, "the upload did not come to its end"
+    path, is_ready, reason = None, False, "the upload did not come to its end"
     try:
         path = await save_upload(call.scope, call.receive, run)
         if query.format is None:
-            choices = _choices(query, project, await _detected(call, path, choices.file))
-            check_choices(choices)
+            found = await _detected(call, path, choices.file)
+            choices = await _checked_choices(call, project, found)
         run.tracker.update(detail={"format": choices.format})
+        is_ready = True
     except Problem as problem:
         reason = problem.message
-        if path is not None:
-            path.unlink(missing_ok=True)
-            path = None
         raise
     finally:
-        if path is None:  # also if the request was cancelled
+        if not is_ready:  # also if the request was cancelled
+            if path is not None:
+                path.unlink(missing_ok=True)
             state = JobState.broken if run.tracker.is_stopped else JobState.failed
             await asyncio.shield(services.jobs.close(run, state, reason))
     work = import_file(services, run, call.caller.environment_id, path, choices)
@@ -161,6 +166,20 @@ async def _get_project(call: Call[Any]) -> ProjectRow:
     return project
 
 
+async def _checked_choices(
+    call: Call[CreateImport], project: ProjectRow, format_name: str | None
+) -> ImportChoices:
+    """Choices of the query for a format, unchecked without one; raises InvalidParameter."""
+
+    def checked() -> ImportChoices:
+        choices = _choices(call.query, project, format_name or TABLE)
+        if format_name is not None:
+            check_choices(choices)
+        return choices
+
+    return await call.services.bodies.run_in_thread(checked)
+
+
 def _choices(query: CreateImport, project: ProjectRow, format_name: str) -> ImportChoices:
     mapping: dict[str, Any] | None = None
     if format_name == TABLE:
@@ -183,40 +202,38 @@ def _choices(query: CreateImport, project: ProjectRow, format_name: str) -> Impo
 def _read_mapping(text: str) -> dict[str, Any]:
     """Decode a mapping from JSON or TOML; raises InvalidParameter."""
     try:
-        if text.lstrip().startswith("{"):
-            decoded: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
-            return decoded
-        return tomllib.loads(text)
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
-        raise InvalidParameter(f"the mapping is neither TOML nor JSON: {exc}",
-                               param="mapping") from exc  # fmt: skip
+        return mapping_from_text(text)
+    except InvalidContent as exc:
+        raise InvalidParameter(exc.message, param="mapping") from exc
 
 
 async def _detected(call: Call[CreateImport], path: Path, name: str) -> str:
     """Name of the format that the file's columns show; raises InvalidParameter."""
     if call.query.mapping is not None:
         return TABLE
-    size = path.stat().st_size
     inflated_max = call.services.settings.inflated_bytes_max
-    detected = await asyncio.to_thread(
-        detection.detect, [InputFile(path, name, size)], inflated_max=inflated_max
-    )
-    if detected.format is not None:
-        return detected.format.name
-    names = dict.fromkeys(
-        name for row in detected.rows if isinstance(row.value, dict) for name in row.value
-    )
-    columns = ", ".join(printable(str(name)) for name in list(names)[:20])
-    raise InvalidParameter(
-        f"no known format has the columns {columns}; name a format, or send a mapping",
-        param="format",
-    )
+
+    def detected() -> str:
+        file = InputFile(path, name, path.stat().st_size)
+        found = detection.detect([file], inflated_max=inflated_max)
+        if found.format is not None:
+            return found.format.name
+        if not found.rows:
+            raise unreadable(found)
+        columns = [printable(column.name) for column in describe_columns(found.rows)]
+        raise InvalidParameter(
+            f"no known format has the columns {', '.join(columns[:COLUMNS_NAMED_MAX])}; name a"
+            " format, or send a mapping",
+            param="format",
+        )
+
+    return await asyncio.to_thread(detected)
 
 
 async def _start_job(
     call: Call[CreateImport], project: ProjectRow, choices: ImportChoices
 ) -> JobRun:
-    request = {**msgspec.to_builtins(choices), "project_id": project.project_id}
+    request = {**recorded_choices(choices), "project_id": project.project_id}
 
     async def work(tx: Transaction) -> Job:
         environment_id, key_id = call.caller.environment_id, call.caller.key_id

@@ -73,6 +73,14 @@ def read_mapping(decoded: Any) -> TableMapping:
     return mapping
 
 
+def check_saved_mapping(decoded: Any) -> None:
+    """Raise InvalidContent for the `import_mapping` of a project that cannot be right."""
+    try:
+        read_mapping(decoded)
+    except InvalidContent as exc:
+        raise InvalidContent(exc.message, pointer=f"/import_mapping{exc.pointer}") from exc
+
+
 def with_pointer(pointer: str, check: Any, *arguments: Any) -> Any:
     """Call a check, and point to `pointer` in what it raises."""
     try:

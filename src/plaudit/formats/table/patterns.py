@@ -16,8 +16,9 @@ from typing import Any
 from plaudit.errors import InvalidContent
 
 PATTERN_CHARS_MAX = 200
-STEPS_MAX = 200_000_000
-"""Steps of a search; the regular expressions of Python do some 300 million in a second."""
+STEPS_MAX = 20_000_000
+"""Steps of a search; the regular expressions of Python do some 300 million in a second, and no
+other thread runs meanwhile."""
 
 FACTOR_MAX = 10_000
 """Ways through the alternatives and short repeats of a pattern."""
@@ -43,10 +44,25 @@ _Runs = re.Pattern[str] | None
 """Pattern of the longest runs of the characters that a repeat takes; None if it takes any."""
 
 
+class StepBudget:
+    """Steps that all searches of a mapping may take together, None for as many as they like."""
+
+    def __init__(self, steps: int | None) -> None:
+        self._left = steps
+
+    def spend(self, steps: int) -> None:
+        """Count the steps of a search; raises InvalidContent once none are left."""
+        if self._left is not None:
+            self._left -= steps
+            if self._left < 0:
+                raise InvalidContent("the patterns of 'remove' take too long for a preview")
+
+
 class Removal:
     """Removal of each match of a pattern; raises InvalidContent for one that may take for ever."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, budget: StepBudget | None = None) -> None:
+        self._budget = budget or StepBudget(None)
         if not 0 < len(pattern) <= PATTERN_CHARS_MAX:
             raise InvalidContent(f"a pattern has 1 to {PATTERN_CHARS_MAX} characters")
         try:
@@ -78,6 +94,7 @@ class Removal:
                 f"the text has {len(text):,} characters, and the pattern of 'remove' may take too"
                 " long in it"
             )
+        self._budget.spend(steps)
         return self._pattern.sub("", text)
 
     def _starts(self, text: str) -> int:

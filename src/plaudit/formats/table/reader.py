@@ -22,6 +22,7 @@ from plaudit.formats.table.mapping import (
 )
 from plaudit.formats.table.mapping_checks import columns_of, read_mapping
 from plaudit.formats.table.paths import MISSING
+from plaudit.formats.table.patterns import StepBudget
 from plaudit.formats.table.row_reading import RowReader, read_name
 from plaudit.formats.table.table_form import form_of_table
 from plaudit.formats.table.table_row import Columns, TableRow, is_blank, value_key
@@ -45,7 +46,7 @@ class TableReader(FormatReader):
             raise InvalidContent(NO_MAPPING)
         self.mapping: TableMapping = read_mapping(options.mapping)
         self.groups_rows = bool(self.mapping.items)
-        self._columns = Columns()
+        self._columns = Columns(StepBudget(options.pattern_steps_max))
         self._expansion = Expansion(self.mapping.rows)
         self._rows = RowReader(self.mapping, notes, is_strict=options.is_strict)
         self._builder = TaskBuilder(self.mapping, self._rows)

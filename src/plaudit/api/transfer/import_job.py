@@ -28,6 +28,9 @@ ENTRIES_PER_REPORT = 100
 RECORDED_BYTES_MAX = 4096
 """Longest mapping or configuration that a job keeps beside what it was asked for."""
 
+SEARCH_STEPS_MAX = 15_000_000
+"""Steps of one search by a pattern of a mapping: 50 ms, for which the whole server waits."""
+
 NOTES_MAX = 100
 """Remarks that a job keeps."""
 
@@ -177,7 +180,9 @@ async def _store(
 
 
 def _options(choices: ImportChoices) -> ImportOptions:
-    return ImportOptions(mapping=choices.mapping, config=choices.config)
+    return ImportOptions(
+        mapping=choices.mapping, config=choices.config, search_steps_max=SEARCH_STEPS_MAX
+    )
 
 
 def _param_of(choices: ImportChoices) -> str:

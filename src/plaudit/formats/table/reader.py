@@ -37,6 +37,12 @@ SURROGATE = "a text holds an unpaired surrogate"
 NO_ITEM = "a row has nothing in the columns of 'item'; it is an item of its own"
 
 
+def _budget(options: ImportOptions) -> StepBudget:
+    if options.search_steps_max is None:
+        return StepBudget(total=options.pattern_steps_max)
+    return StepBudget(each=options.search_steps_max, total=options.pattern_steps_max)
+
+
 class TableReader(FormatReader):
     """Reading of a table by the mapping of the options."""
 
@@ -46,7 +52,7 @@ class TableReader(FormatReader):
             raise InvalidContent(NO_MAPPING)
         self.mapping: TableMapping = read_mapping(options.mapping)
         self.groups_rows = bool(self.mapping.items)
-        self._columns = Columns(StepBudget(options.pattern_steps_max))
+        self._columns = Columns(_budget(options))
         self._expansion = Expansion(self.mapping.rows)
         self._rows = RowReader(self.mapping, notes, is_strict=options.is_strict)
         self._builder = TaskBuilder(self.mapping, self._rows)

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.api.transfer.import_job import ImportChoices
+from plaudit.api.transfer.import_job import SEARCH_STEPS_MAX, ImportChoices
 from plaudit.core.labeling.questions import own_order
 from plaudit.core.tasks import forms
 from plaudit.core.transfer import jobs
@@ -117,6 +117,7 @@ def lay_out_preview(
             ImportOptions(
                 mapping=choices.mapping,
                 config=choices.config,
+                search_steps_max=SEARCH_STEPS_MAX,
                 pattern_steps_max=PREVIEW_STEPS_MAX,
             ),
             project_name=choices.project,

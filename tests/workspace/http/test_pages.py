@@ -61,6 +61,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "preview_template": {"template": "{}", "variables": "{}"},
     "save_questions": {"form": "{}"},
     "preview_questions": {"form": {}, "responses": 2},
+    "create_task_on_page": {"prompt": "Why?"},
     "create_batch_on_page": {"name": "New"},
     "prioritize_batch": {"priority": "1"},
     "finalize_batch_on_page": {},

@@ -130,7 +130,8 @@ def import_files(
     project
         Put every task into the project of this name, which is created if there is none.
     config
-        The labelling configuration (XML) of a Label Studio export.
+        The labelling configuration (XML) of a Label Studio export, or the settings (JSON) of an
+        Argilla dataset.
     """
     chosen, rows = context or EnvironmentContext(), handling or RowHandling()
     if not paths:

@@ -12,7 +12,7 @@ from plaudit.errors import InvalidContent
 from plaudit.formats.common.row_shapes import have_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatEntry, ImportFormat, ObjectRows
-from plaudit.formats.table.mapping_checks import check_saved_mapping
+from plaudit.formats.table.saved_mapping import check_saved_mapping
 from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
 
 _MEMBERS = ("kind", "value")

@@ -77,7 +77,11 @@ class CreateImport(Struct, frozen=True):
              "The project's `import_mapping` if absent."),
     ] = None  # fmt: skip
     config: Annotated[
-        str | None, Text(description="For label-studio: the labelling configuration in XML.")
+        str | None,
+        Text(
+            description="For label-studio: the labelling configuration in XML; for argilla: the "
+            "settings of the dataset in JSON."
+        ),
     ] = None
     pending: Annotated[Switch, _option("Bring the tasks in as open work.")] = Switch.false
     suggestions: Annotated[

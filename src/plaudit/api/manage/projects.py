@@ -16,7 +16,7 @@ from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import Form
 from plaudit.core.tasks.templates import Template
 from plaudit.errors import NotFound
-from plaudit.formats.table.mapping_checks import check_saved_mapping
+from plaudit.formats.table.saved_mapping import check_saved_mapping
 from plaudit.model.core import Review, Role
 from plaudit.store.tasks.projects import find_project
 from plaudit.wire.manage import resources

@@ -37,7 +37,7 @@ _OPENING = Template(
 )
 
 
-class NewTask(Struct, kw_only=True):
+class TypedTask(Struct, kw_only=True):
     """Form of a new task. Blank responses are left out; `metadata` is JSON."""
 
     prompt: str
@@ -63,7 +63,7 @@ async def show_new_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
 
 
 async def create_task(
-    request: PageRequest[NoQuery], submitted: NewTask, context: WriteContext
+    request: PageRequest[NoQuery], submitted: TypedTask, context: WriteContext
 ) -> Redirect:
     """POST /projects/{project_id}/new-task: add a pending task; raises InvalidContent."""
     project = await get_project(context.tx, request)
@@ -84,7 +84,7 @@ async def create_task(
     return Redirect(to=path, flash="The task is in the queue.")
 
 
-def _conversation(submitted: NewTask) -> list[Thread] | None:
+def _conversation(submitted: TypedTask) -> list[Thread] | None:
     if is_blank(submitted.prompt):
         raise InvalidContent("write what is asked", pointer="/prompt")
     given = {
@@ -125,7 +125,7 @@ PAGES = (
         path=NEW_TASK,
         role=PersonRole.manager,
         handler=create_task,
-        form=NewTask,
+        form=TypedTask,
         body_limit=TEXT_BODY,
         form_page="show_new_task",
     ),

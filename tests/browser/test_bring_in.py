@@ -59,12 +59,14 @@ class Office:
         return self.page
 
     def upload(self, path: Path, format_name: str, project: str) -> None:
-        """Choose a file on the import page and wait for the page of the import."""
+        """Upload a file, choose how it is read, and wait for the page of the import."""
         self.open("/import")
         self.page.set_input_files("#file", str(path))
-        self.page.select_option("#format", format_name)
         self.page.fill("#project", project)
         self.page.click("#upload-button")
+        self.page.wait_for_selector("#start")
+        self.page.select_option("#format", format_name)
+        self.page.click("#start")
         self.page.wait_for_url("**/import/job_*")
 
 

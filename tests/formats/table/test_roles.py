@@ -9,7 +9,13 @@ import pytest
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.rows import Row
 from plaudit.formats.table.drafts import check_mapping, draft_mapping
-from plaudit.formats.table.roles import ROLES, VERDICTS, mapping_of_roles, roles_of_mapping
+from plaudit.formats.table.roles import (
+    ROLES,
+    VERDICTS,
+    mapping_of_roles,
+    roles_of_draft,
+    roles_of_mapping,
+)
 from plaudit.formats.table.toml_text import mapping_from_text, mapping_to_toml
 from tests.formats.table.reading import read_table_rows
 
@@ -122,6 +128,21 @@ def test_a_draft_of_plain_columns_has_roles():
     assert roles_of_mapping(draft_mapping(rows)) == {
         "prompt": "prompt", "response_a": "response:1", "response_b": "response:2",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "roles"),
+    [
+        ({"q": "Why?", "x": "So it is."}, {"q": "metadata", "x": "metadata"}),
+        ({"prompt": "Why?", "x": "So."}, {"prompt": "prompt", "x": "metadata"}),
+        ({"x": "Why?", "output": "So."}, {"output": "response:1", "x": "metadata"}),
+        ({}, {}),
+    ],
+)
+def test_what_a_draft_leaves_open_has_no_role(row, roles):
+    draft = draft_mapping([Row(file="x", number=1, value=row)])
+
+    assert roles_of_draft(draft) == roles
 
 
 @pytest.mark.parametrize(

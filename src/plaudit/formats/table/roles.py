@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plaudit.errors import InvalidContent
+from plaudit.formats.table.mapping_checks import UNDECIDED
 
 RESPONSES_MAX = 6
 """Responses of a row that have roles."""
@@ -99,6 +100,28 @@ def mapping_of_roles(roles: Mapping[str, str], values: Mapping[str, str]) -> dic
 
 def roles_of_mapping(mapping: Mapping[str, Any]) -> dict[str, str] | None:
     """Return the role of each column of a mapping; None for one that says more than roles can."""
+    roles = _roles_named(mapping)
+    values = _verdicts_of(mapping.get("preference"))
+    try:
+        is_same = mapping_of_roles(roles, values) == dict(mapping)
+    except InvalidContent:
+        return None
+    return roles if is_same else None
+
+
+def roles_of_draft(draft: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the roles that a draft proposes, without those that are for a person to say.
+
+    None for a draft that says more than roles can.
+    """
+    decided = {name: value for name, value in draft.items() if value != UNDECIDED}
+    if len(decided) == len(draft) and {"text": UNDECIDED} not in draft["responses"]:
+        return roles_of_mapping(draft)
+    texts = [response for response in draft["responses"] if response["text"] != UNDECIDED]
+    return _roles_named(decided | {"responses": texts})
+
+
+def _roles_named(mapping: Mapping[str, Any]) -> dict[str, str]:
     roles: dict[str, str] = {}
     for number, response in enumerate(mapping.get("responses", []), 1):
         for name in ("text", "model", "rewrite"):
@@ -115,12 +138,7 @@ def roles_of_mapping(mapping: Mapping[str, Any]) -> dict[str, str] | None:
     preference = mapping.get("preference")
     if isinstance(preference, dict) and isinstance(preference.get("column"), str):
         roles[preference["column"]] = "preference"
-    values = _verdicts_of(preference)
-    try:
-        is_same = mapping_of_roles(roles, values) == dict(mapping)
-    except InvalidContent:
-        return None
-    return roles if is_same else None
+    return roles
 
 
 def _verdicts_of(preference: Any) -> dict[str, str]:

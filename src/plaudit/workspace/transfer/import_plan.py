@@ -83,8 +83,12 @@ def draft_columns(rows: Sequence[Row], saved: dict[str, Any] | None) -> dict[str
     """
     faults = [] if saved is None else drafts.check_mapping(saved, rows)
     uses_saved = saved is not None and not faults
-    mapping = saved if saved is not None and uses_saved else drafts.draft_mapping(rows)
-    column_roles = roles.roles_of_mapping(mapping)
+    if saved is not None and uses_saved:
+        mapping = saved
+        column_roles = roles.roles_of_mapping(mapping)
+    else:
+        mapping = drafts.draft_mapping(rows)
+        column_roles = roles.roles_of_draft(mapping)
     preference = mapping.get("preference")
     columns = drafts.describe_columns(rows)
     return {

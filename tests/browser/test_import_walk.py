@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from plaudit.core.transfer import jobs
+from plaudit.store.transfer.jobs import JobKind
 from tests.support.harness import Server, World, on_sqlite_alone, walk
 from tests.support.pages.axe_rules import faults_in_both_schemes
 from tests.support.pages.browser_client import Somebody, add_person
@@ -156,3 +158,71 @@ def test_a_table_is_mapped_and_imported_by_keyboard_alone(world, desk, tmp_path)
     assert {task["status"] for task in tasks} == {"completed"}
     assert len(tasks) == 4
     assert desk.faults == []
+
+
+def _stall(page: Any) -> None:
+    page.route("**/import/upload*", lambda route: None)
+
+
+@on_sqlite_alone
+def test_an_upload_is_cancelled_on_its_page_and_another_file_can_be_chosen(desk, tmp_path):
+    page = desk.go("/import")
+    page._run(_stall, page)
+    page.set_input_files("#file", table_of(tmp_path))
+    page.click("#upload-button")
+    page.wait_for_selector("#upload-state:not([hidden])")
+    was_enabled = page.is_enabled("#upload-button")
+
+    page.click("#upload-cancel")
+    page.wait_for_selector("#upload-state", state="hidden")
+
+    assert not was_enabled
+    assert page.is_enabled("#upload-button")
+    assert page.evaluate("document.activeElement.id") == "file"
+
+
+@on_sqlite_alone
+def test_an_import_that_runs_is_cancelled_on_its_page(world, desk):
+    environment_id = world.org()
+    request = {"file": "birds.csv", "format": "table", "project": "Birds", "replace": False}
+    running = world.run(
+        world.db.write(
+            lambda tx: jobs.start_job(tx, environment_id, "x", JobKind.import_, request, "storing")
+        )
+    )
+    page = desk.go(f"/import/{running.job_id}")
+
+    page.evaluate("window.confirm = () => true")
+    page.click('.job button:has-text("Cancel")')
+    page.wait_for_selector('main .tag:has-text("cancelled")')
+
+    assert desk.faults == []
+
+
+@on_sqlite_alone
+def test_refused_rows_are_listed_and_downloaded(desk, tmp_path):
+    given = tmp_path / "pairs.jsonl"
+    given.write_text(
+        '{"prompt": "Why?", "chosen": "So.", "rejected": "Oh."}\n'
+        '{"prompt": 1, "chosen": [], "rejected": "Oh."}\n'
+    )
+    page = desk.go("/import")
+    page.set_input_files("#file", str(given))
+    page.fill("#project", "Birds")
+    page.click("#upload-button")
+    page.wait_for_selector("#plan")
+    page.select_option("#format", "trl")
+    page.wait_for_selector('#preview:has-text("1 would be refused")')
+    page.click("#start")
+    page.wait_for_selector("#result")
+    download = page._run(_downloaded, page)
+
+    assert download.suggested_filename == "rejected.txt"
+    assert Path(download.path()).read_text().startswith("pairs.jsonl:2:")
+    assert desk.faults == []
+
+
+def _downloaded(page: Any) -> Any:
+    with page.expect_download() as waited:
+        page.click('a:has-text("Download the list")')
+    return waited.value

@@ -1,0 +1,150 @@
+"""Messages of the import formats, read out of the code: reasons of refusals, and remarks.
+
+A message is the text that a call gives to `InvalidContent`, to `remark` or to `notes.add`, or to a
+function that hands its parameter on to one of them. What is filled in is shown as `…`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from plaudit import formats
+
+ROOT = Path(formats.__file__).parent
+
+PASSED_ON = frozenset(
+    {
+        *("exc.message", "problem.message", "cells.message", "cell.message", "str(exc)"),
+        *("remark", "message", "f'{remark} ({Path(file.name).name})'"),
+        "self._row(row, self.notes)",  # a row, for a function called `note` as well
+    }
+)
+"""Expressions that hand on a message which another call has made."""
+
+ANYWHERE = ""
+ARGUMENTS_MAX = 99
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Taker(NamedTuple):
+    """Function whose argument number `place`, of `most` at most, is a message."""
+
+    place: int
+    most: int
+    is_remark: bool
+
+
+class Scope(NamedTuple):
+    """Module and function in which an expression stands."""
+
+    module: str
+    function: Function | None
+
+
+class ImportMessages:
+    """Reasons and remarks, each with the modules that say it; `unknown` are texts that cannot be
+    told by reading the code."""
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.reasons: dict[str, set[str]] = defaultdict(set)
+        self.remarks: dict[str, set[str]] = defaultdict(set)
+        self.unknown: set[str] = set()
+        self._takers = {
+            "InvalidContent": Taker(0, 2, is_remark=False),
+            "remark": Taker(0, ARGUMENTS_MAX, is_remark=True),
+            "on_remark": Taker(0, 1, is_remark=True),
+        }
+        self._trees = {
+            path.relative_to(root.parent).as_posix(): ast.parse(path.read_text("utf-8"))
+            for path in (*sorted(root.rglob("*.py")), root.parent / "json_guard.py")
+        }
+        self._constants: dict[str, dict[str, ast.expr]] = defaultdict(dict)
+        for module, tree in self._trees.items():
+            for node in tree.body:
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    name = node.targets[0].id
+                    for scope in (module, ANYWHERE):
+                        self._constants[scope][name] = node.value
+        taken = -1
+        while taken != len(self._takers):
+            taken = len(self._takers)
+            for module, tree in self._trees.items():
+                for node in tree.body:
+                    self._read(Scope(module, None), node)
+
+    def _read(self, scope: Scope, node: ast.AST) -> None:
+        if isinstance(node, Function):
+            scope = Scope(scope.module, node)
+        if isinstance(node, ast.Call):
+            self._read_call(scope, node)
+        for inner in ast.iter_child_nodes(node):
+            self._read(scope, inner)
+
+    def _read_call(self, scope: Scope, call: ast.Call) -> None:
+        called = ast.unparse(call.func)
+        taker = self._takers.get(called.rpartition(".")[2])
+        if re.search(r"notes\.add$", called):
+            taker = Taker(0, 3, is_remark=True)
+        if taker is None or not taker.place < len(call.args) <= taker.most:
+            return
+        messages = self.remarks if taker.is_remark else self.reasons
+        for text in self._texts(call.args[taker.place], scope, taker.is_remark):
+            messages[text].add(scope.module)
+
+    def _texts(self, expression: ast.expr, scope: Scope, is_remark: bool) -> Iterator[str]:
+        """Yield what an expression may say."""
+        match expression:
+            case ast.Constant(value=str(text)):
+                yield text
+            case ast.JoinedStr(values=parts) if ast.unparse(expression) not in PASSED_ON:
+                shown = (str(p.value) if isinstance(p, ast.Constant) else "…" for p in parts)
+                yield re.sub("…+", "…", "".join(shown))
+            case ast.IfExp(body=one, orelse=other):
+                yield from self._texts(one, scope, is_remark)
+                yield from self._texts(other, scope, is_remark)
+            case ast.BoolOp(values=choices):
+                for choice in choices:
+                    yield from self._texts(choice, scope, is_remark)
+            case ast.Call(func=ast.Attribute(value=template, attr="format")):
+                for text in self._texts(template, scope, is_remark):
+                    yield re.sub(r"\{\w*(?:!\w)?\}", "…", text)
+            case ast.Name(id=name):
+                yield from self._texts_of_name(name, scope, is_remark)
+            case _:
+                self._note_unknown(expression)
+
+    def _texts_of_name(self, name: str, scope: Scope, is_remark: bool) -> Iterator[str]:
+        function = scope.function
+        if function is not None:
+            parameters = [one.arg for one in function.args.args if one.arg != "self"]
+            if name in parameters:
+                most = ARGUMENTS_MAX if function.args.vararg else len(parameters)
+                taker = Taker(parameters.index(name), most, is_remark=is_remark)
+                self._takers.setdefault(function.name, taker)
+                return
+            values = [
+                node.value
+                for node in ast.walk(function)
+                if isinstance(node, ast.Assign)
+                and any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
+            ]
+            if values:
+                for value in values:
+                    yield from self._texts(value, scope, is_remark)
+                return
+        for constants in (self._constants[scope.module], self._constants[ANYWHERE]):
+            if name in constants:
+                yield from self._texts(constants[name], Scope(scope.module, None), is_remark)
+                return
+        self._note_unknown(ast.Name(name))
+
+    def _note_unknown(self, expression: ast.expr) -> None:
+        text = ast.unparse(expression)
+        if text not in PASSED_ON and text != "None":
+            self.unknown.add(text)

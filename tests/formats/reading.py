@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
-import gzip
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +14,8 @@ from msgspec import Struct
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.imported_task import ImportedTask
 from plaudit.formats.common.rows import ImportNotes, Row, RowProblem
-from plaudit.formats.import_format import ImportFormat, ImportOptions
+from plaudit.formats.containers.reading import read_rows
+from plaudit.formats.import_format import ImportFormat, ImportOptions, ObjectRows
 from plaudit.wire.v2 import parse
 from tests.support.harness import SHARED_DATA
 
@@ -113,19 +112,12 @@ def expected_counts(name: str) -> Any:
     return json.loads(published_path("expected.json").read_text())[name]
 
 
-def published_rows(name: str) -> list[Row]:
-    """Rows of a published file: JSON lines, an array or object of rows, or CSV."""
-    path = published_path(name)
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    text = content.decode("utf-8")
-    if ".csv" in path.suffixes:
-        return rows_of(csv.DictReader(text.splitlines(keepends=True)), file=path.name)
-    if ".jsonl" in path.suffixes:
-        return rows_of((json.loads(line) for line in text.split("\n") if line), file=path.name)
-    value = json.loads(text)
-    if isinstance(value, list):
-        return rows_of(value, file=path.name)
-    return [
-        Row(file=path.name, number=number, value=member, key=key)
-        for number, (key, member) in enumerate(value.items(), 1)
-    ]
+def published_rows(name: str, chosen: ImportFormat | None = None) -> list[Row]:
+    """Rows of a published file."""
+    return rows_in(published_path(name), chosen)
+
+
+def rows_in(path: Path, chosen: ImportFormat | None = None) -> list[Row]:
+    """Rows of a file, as an import in this format reads them; as detection does for None."""
+    object_rows = ObjectRows.by_shape if chosen is None else chosen.object_rows
+    return list(read_rows(path, path.name, on_progress=lambda at: None, object_rows=object_rows))

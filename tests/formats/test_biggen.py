@@ -56,7 +56,7 @@ def row(**members: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def published() -> Any:
-    return read_rows_by(biggen.FORMAT, published_rows(PUBLISHED))
+    return read_rows_by(biggen.FORMAT, published_rows(PUBLISHED, biggen.FORMAT))
 
 
 def test_the_published_prompts_have_the_counted_capabilities_and_system_prompts(published):
@@ -92,12 +92,12 @@ def test_the_published_prompts_and_rubrics_are_kept_word_for_word(published):
             made.value["score_rubric"]["criteria"],
             [made.value["score_rubric"][f"score{score}_description"] for score in range(1, 6)],
         )
-        for made in published_rows(PUBLISHED)
+        for made in published_rows(PUBLISHED, biggen.FORMAT)
     ]
 
 
 def test_the_published_prompts_are_detected():
-    assert biggen.detect(published_rows(PUBLISHED)[:50])
+    assert biggen.detect(published_rows(PUBLISHED, biggen.FORMAT)[:50])
     assert biggen.FORMAT.object_rows is ObjectRows.always
 
 

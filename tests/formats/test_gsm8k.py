@@ -39,7 +39,7 @@ def row(**members: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def published() -> Any:
-    return read_rows_by(gsm8k.FORMAT, published_rows(PUBLISHED))
+    return read_rows_by(gsm8k.FORMAT, published_rows(PUBLISHED, gsm8k.FORMAT))
 
 
 def test_the_published_problems_have_the_counted_solutions(published):
@@ -66,12 +66,13 @@ def test_the_published_problems_and_references_are_kept_word_for_word(published)
     asked = [turns_of(task)[0]["messages"][0]["content"] for task in published.tasks]
 
     assert [(one["text"], one["reference_texts"][0]["content"]) for one in asked] == [
-        (made.value["question"], made.value["ground_truth"]) for made in published_rows(PUBLISHED)
+        (made.value["question"], made.value["ground_truth"])
+        for made in published_rows(PUBLISHED, gsm8k.FORMAT)
     ]
 
 
 def test_the_published_rows_are_detected():
-    columns = gsm8k.detect(published_rows(PUBLISHED)[:50])
+    columns = gsm8k.detect(published_rows(PUBLISHED, gsm8k.FORMAT)[:50])
 
     assert columns is not None
     assert len(columns) == 6
@@ -124,6 +125,11 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "no object": (1, "", "object"),
     "no question": ({"ground_truth": "7"}, "/question", "no 'question'"),
     "no solution": ({"question": "3 + 4?", "ground_truth": "7"}, "", "no solution"),
+    "too many models": (
+        row(**{f"m{number}": {"solution": ""} for number in range(10_000)}),
+        "",
+        "more than 10000",
+    ),
     "a list as question": (row(question=[]), "/question", "a list"),
     "a list as reference": (row(ground_truth=["7"]), "/ground_truth", "a list"),
     "an object as solution": (row(gull={"solution": {}}), "/gull/solution", "an object"),

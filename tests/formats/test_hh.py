@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from plaudit.core.tasks.forms import check_form
 from plaudit.formats import hh
-from plaudit.formats.common.alternation import NOT_ALTERNATING
+from plaudit.formats.common.conversations import NOT_IN_TURN
 from plaudit.formats.common.imported_task import ImportedTask
+from plaudit.formats.common.judged_conversations import EQUAL_RESPONSES
 from plaudit.formats.common.row_members import EMPTY_RESPONSE
 from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.import_format import ImportOptions
@@ -39,30 +40,22 @@ def pair(chosen: Any = " Gazpacho.", rejected: Any = " Borscht.", **members: Any
 def transcripts(task: ImportedTask) -> dict[str, str]:
     """The two texts of a task's row, made from what is stored of it alone."""
     kept = task.metadata.get("hh_transcripts", {})
-    if len(task.threads) == 1:
-        *context, last = turns_of(task)
-        answers = responses_of(last)[-2:]
-        before = [one for turn in context for one in turn["messages"]]
-        before += [one for one in last["messages"] if one not in answers]
-        winner = value_of(last, "selected_model_id")
-        sides = {
-            answer["source_id"]: (answer["source_id"] == winner, [*before, answer])
-            for answer in answers
-        }
-    else:
-        sides = {
-            thread["id"]: (
-                value_of(thread, "is_preferred"),
-                [one for turn in thread["turns"] for one in turn["messages"]],
-            )
-            for thread in task.threads
-        }
-    return {
-        "chosen" if is_winner else "rejected": kept.get(
-            name, hh.render([(one["role"], one["content"]["text"]) for one in messages])
+    *context, last = turns_of(task)
+    answers = last["messages"][-2:]
+    before = [one for turn in context for one in turn["messages"]] + last["messages"][:-2]
+    texts = {}
+    for answer in answers:
+        said = [(one["role"], one["content"]["text"]) for one in before]
+        pieces = answer["content"].get("chunks")
+        if pieces is None:
+            said.append(("assistant", answer["content"]["text"]))
+        else:
+            said += [(piece["type"], piece["text"]) for piece in pieces]
+        side = (
+            "chosen" if answer["source_id"] == value_of(last, "selected_model_id") else "rejected"
         )
-        for name, (is_winner, messages) in sides.items()
-    }
+        texts[side] = kept.get(answer["source_id"], hh.render(said))
+    return texts
 
 
 # --- pairs with one context ---
@@ -113,7 +106,7 @@ def test_equal_sides_are_kept_with_a_remark():
     outcome = read_values(hh.FORMAT, pair(" Soup.", " Soup."), is_strict=True)
 
     assert len(responses_of(turns_of(outcome.tasks[0])[0])) == 2
-    assert outcome.notes.count(hh.IDENTICAL) == 1
+    assert outcome.notes.count(EQUAL_RESPONSES) == 1
 
 
 def test_other_columns_are_kept():
@@ -144,10 +137,15 @@ def test_repeated_roles_are_kept_in_order_and_flagged_or_refused_if_strict():
     [task] = outcome.tasks
 
     texts = [[one["content"]["text"] for one in turn["messages"]] for turn in turns_of(task)]
-    assert texts[:-1] == [["a"], ["b", "c"], ["d"]]
+    assert texts[:-1] == [["a", "b", "c"], ["d"]]
     assert sorted(texts[-1]) == ["e", "f", "g"]
-    assert task.flags == ["roles_repeat"]
-    assert outcome.notes.count(NOT_ALTERNATING) == 1
+    assert [one["source_id"] for one in turns_of(task)[0]["messages"]] == [
+        "user",
+        "user_2",
+        "assistant",
+    ]
+    assert task.flags == ["odd_roles"]
+    assert outcome.notes.count(NOT_IN_TURN) == 1
     assert [refusal[:2] for refusal in strict.refused] == [(1, "/chosen")]
 
 
@@ -161,19 +159,26 @@ def test_two_answers_after_an_answer_are_one_comparison_without_a_question():
     ]
 
 
-def test_sides_with_different_contexts_are_two_threads_or_refused_if_strict():
+def test_sides_with_different_contexts_are_responses_in_pieces_or_refused_if_strict():
     outcome = read_values(hh.FORMAT, different())
     strict = read_values(hh.FORMAT, different(), is_strict=True)
     [task] = outcome.tasks
-    preferred = [thread for thread in task.threads if value_of(thread, "is_preferred")]
+    [first, last] = turns_of(task)
+    said = {
+        one["source_id"]: [(piece["type"], piece["text"]) for piece in one["content"]["chunks"]]
+        if "chunks" in one["content"]
+        else one["content"]["text"]
+        for one in responses_of(last)
+    }
 
-    assert len(task.threads) == 2
-    assert [len(thread["turns"]) for thread in preferred] == [3]
-    assert all(len(responses_of(turn)) == 1 for turn in turns_of(task))
-    ids = [[turn["id"] for turn in thread["turns"]] for thread in task.threads]
-    assert ids[0][0] == ids[1][0] == "turn_0"
-    assert not set(ids[0][1:]) & set(ids[1][1:])
-    assert task.flags == ["contexts_differ"]
+    assert [one["content"]["text"] for one in first["messages"]] == ["a", "b"]
+    assert said.pop(value_of(last, "selected_model_id")) == [
+        ("assistant", "d"),
+        ("user", "e"),
+        ("assistant", "f"),
+    ]
+    assert list(said.values()) == ["g"]
+    assert task.flags == ["contexts_differ", "non_text"]
     assert outcome.notes.count(hh.CONTEXTS_DIFFER) == 1
     assert [refusal[:2] for refusal in strict.refused] == [(1, "/rejected")]
 
@@ -189,11 +194,11 @@ def test_an_empty_last_answer_is_kept_with_a_remark_or_refused_if_strict(empty):
     assert [refusal[:2] for refusal in strict.refused] == [(1, "/rejected")]
 
 
-def test_a_side_that_ends_with_a_question_is_a_conversation_of_its_own():
+def test_a_side_that_ends_with_a_question_is_in_pieces():
     row = {"chosen": f"{ASKED}\n\nAssistant: Gazpacho.", "rejected": ASKED}
     task = read_one(hh.FORMAT, row)
 
-    assert len(task.threads) == 2
+    assert task.flags == ["contexts_differ", "non_text"]
     assert transcripts(task) == row
 
 
@@ -245,6 +250,9 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "one line feed": (pair() | {"chosen": "\nHuman: a"}, "/chosen", "two line feeds"),
     "line ends of Windows": (
         pair() | {"chosen": "\r\n\r\nHuman: a"}, "/chosen", "two line feeds",
+    ),
+    "too many messages": (
+        pair() | {"chosen": "\n\nHuman:" * 10_001}, "/chosen", "more than 10000",
     ),
     "another role": (pair() | {"chosen": "\n\nSystem: a"}, "/chosen", "two line feeds"),
 }  # fmt: skip

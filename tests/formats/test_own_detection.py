@@ -51,7 +51,6 @@ def test_each_of_them_is_told_by_its_rows(values, name):
 @pytest.mark.parametrize(
     "values",
     [
-        [],
         [1],
         [None],
         [[LINE]],
@@ -80,7 +79,7 @@ def test_other_rows_fall_through(values):
 
 
 def test_the_published_trees_are_detected():
-    rows = published_rows("oasst-en100/en_100_tree.jsonl")[:50]
+    rows = published_rows("oasst-en100/en_100_tree.jsonl", oasst.FORMAT)[:50]
 
     assert detected(*(row.value for row in rows)) == ["oasst"]
 

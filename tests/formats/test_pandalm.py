@@ -47,7 +47,7 @@ def row(*verdicts: Any, **members: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def published() -> Any:
-    return read_rows_by(pandalm.FORMAT, published_rows(PUBLISHED))
+    return read_rows_by(pandalm.FORMAT, published_rows(PUBLISHED, pandalm.FORMAT))
 
 
 def verdict_of(task: Any) -> Any:
@@ -96,7 +96,9 @@ def test_the_published_empty_and_strange_responses_are_kept_and_named(published)
 
 
 def test_strict_refuses_the_six_responses_that_are_no_text():
-    outcome = read_rows_by(pandalm.FORMAT, published_rows(PUBLISHED), is_strict=True)
+    outcome = read_rows_by(
+        pandalm.FORMAT, published_rows(PUBLISHED, pandalm.FORMAT), is_strict=True
+    )
 
     assert len(outcome.tasks) == 993
     assert [(at, pointer) for at, pointer, _ in outcome.refused] == [
@@ -110,7 +112,7 @@ def test_strict_refuses_the_six_responses_that_are_no_text():
 
 
 def test_the_published_rows_are_detected():
-    assert pandalm.detect(published_rows(PUBLISHED)[:50])
+    assert pandalm.detect(published_rows(PUBLISHED, pandalm.FORMAT)[:50])
 
 
 # --- rows ---
@@ -209,7 +211,11 @@ def test_models_that_are_not_named_are_not_guessed(given):
 
 @pytest.mark.parametrize(
     ("given", "names"),
-    [("tern_tern", ["tern", "tern_2"]), ("user_tern", ["user_2", "tern"])],
+    [
+        ("tern_tern", ["tern", "tern_2"]),
+        ("user_tern", ["user_2", "tern"]),
+        ("tern_tie", ["tern", "tie_2"]),
+    ],
 )
 def test_names_that_stand_twice_get_a_number(given, names):
     outcome = read_values(pandalm.FORMAT, row(2, cmp_key=given))

@@ -58,7 +58,9 @@ def published() -> Any:
     rows = [
         made
         for model in expected["models"]
-        for made in published_rows(f"xstest-completions/xstest_v2_completions_{model}.csv")
+        for made in published_rows(
+            f"xstest-completions/xstest_v2_completions_{model}.csv", xstest.FORMAT
+        )
     ]
     return rows, read_rows_by(xstest.FORMAT, rows)
 
@@ -185,6 +187,15 @@ def test_two_rows_of_one_file_with_one_id_are_two_responses():
     assert outcome.notes.count(REPEATED_SOURCE) == 1
 
 
+def test_ten_thousand_rows_of_one_file_with_one_id_take_no_time_to_name():
+    """Names are looked up, not compared with each other one: the test would take minutes."""
+    outcome = read_rows_by(xstest.FORMAT, rows_of([row(1)] * 9_999, file="tern.csv"))
+
+    names = [one["source_id"] for one in responses_of(turns_of(outcome.tasks[0])[0])]
+    assert (names[0], names[1], names[-1]) == ("tern", "tern_2", "tern_9999")
+    assert outcome.notes.count(REPEATED_SOURCE) == 9_998
+
+
 def test_blank_cells_are_left_out_and_counted():
     bare = row(annotation_1="", annotation_2=None, final_label="", agreement="")
     some = row(2, annotation_2="", final_label="", completion=" ")
@@ -248,11 +259,11 @@ def test_a_bad_row_is_refused_with_its_place_and_the_next_one_read(value, pointe
 @pytest.mark.parametrize("column", ["prompt", "type"])
 def test_a_row_that_contradicts_the_others_of_its_id_is_named(column):
     rows = files("tern", "gull")
-    rows[2] = msgspec.structs.replace(rows[2], value=row(1, **{column: "Another."}))
+    rows[2] = msgspec.structs.replace(rows[2], number=9, value=row(1, **{column: "Another."}))
     outcome = read_rows_by(xstest.FORMAT, rows)
 
     assert [task.item_id for task in outcome.tasks] == ["v2-2"]
-    assert [refusal[:2] for refusal in outcome.refused] == [(1, f"/{column}")]
+    assert [refusal[:2] for refusal in outcome.refused] == [(9, f"/{column}")]
     assert "another" in outcome.refused[0][2]
 
 

@@ -31,26 +31,12 @@ from plaudit.formats.common.dry_run import DryRun, try_import
 from plaudit.formats.common.file_import import FileImport, InputFile, TaskUse
 from plaudit.formats.import_format import ImportFormat, ImportOptions
 from plaudit.formats.registry import FORMATS, FormatName
+from plaudit.formats.table import drafts, flags
+from plaudit.formats.table.columns_seen import describe_columns
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database
 
 TABLE = "table"
-
-
-class flags:  # until the table format is here
-    @staticmethod
-    def mapping_from_flags(**given: Any) -> dict[str, Any] | None:
-        return None
-
-
-class drafts:
-    @staticmethod
-    def describe_columns(rows: Any) -> list[str]:
-        return list(rows[0].value)
-
-    @staticmethod
-    def draft_toml(rows: Any) -> str:
-        return ""
 
 
 FILE_BYTES_MAX = 1024 * 1024
@@ -236,9 +222,13 @@ def _format_of(
         err.print(detected.reason)
         return detected.format
     if not detected.rows:
-        refuse("nothing was imported: there is nothing to read")
+        row = detected.problem
+        reason = "there is nothing to read"
+        if row is not None and row.problem is not None:
+            reason = f"{row.file}:{row.number}: {row.problem.message}; name a format with --format"
+        refuse(f"nothing was imported: {reason}")
     err.print("plaudit: no known format has these columns:")
-    for column in drafts.describe_columns(detected.rows):
+    for column in describe_columns(detected.rows):
         err.print(f"  {column}")
     err.print("Name a format with --format, or edit this draft and give it with --mapping:")
     sys.stdout.write(drafts.draft_toml(detected.rows))
@@ -269,6 +259,8 @@ def _check_choices(
         refuse(
             "say what the columns are, with --mapping FILE or with --prompt and --response", code=2
         )
+    for fault in drafts.check_mapping(mapping) if chosen.name == TABLE else ():
+        refuse(f"the mapping cannot be right: {fault}", code=2)
 
 
 def _text_of(path: Path) -> str:

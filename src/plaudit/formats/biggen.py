@@ -108,7 +108,7 @@ class BiggenReader(FormatReader):
         """Message of a real response with its score, and the model that gave the score."""
         if members.value.get("response") in (None, "", PLACEHOLDER):
             if any(members.has(name) for name in _RESULT):
-                self.notes.add(PLACEHOLDER_LEFT_OUT, members.row)
+                members.remark(PLACEHOLDER_LEFT_OUT)
             return None, None
         model = members.optional_text("response_model_name")
         judge = members.optional_text("eval_model_name")

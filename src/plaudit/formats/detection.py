@@ -15,15 +15,20 @@ from plaudit.formats.registry import FORMATS
 from plaudit.settings import INFLATED_BYTES_MAX
 
 ROWS_SEEN = 50
+FITTING_SHARE = 0.8
 
 
 class Detection(Struct, frozen=True):
-    """First rows of the files, and the format that they are of, None where none is told."""
+    """First rows of the files, and the format that they are of, None where none is told.
+
+    `problem` is that of the first row that cannot be read.
+    """
 
     rows: Sequence[Row]
     format: ImportFormat | None = None
     columns: Sequence[str] = ()
     """Columns that decided."""
+    problem: Row | None = None
 
     @property
     def reason(self) -> str:
@@ -43,15 +48,18 @@ def detect(
     All files must be of one format. Raises InvalidContent for a file that is not read at all.
     """
     seen: list[Row] = []
+    problem: Row | None = None
     detected: list[tuple[ImportFormat, Sequence[str]] | None] = []
     for file in files:
         rows = _first_rows(file, inflated_max)
-        seen += rows
-        detected.append(_format_of(rows))
+        readable = [row for row in rows if row.problem is None]
+        problem = problem or next((row for row in rows if row.problem is not None), None)
+        seen += readable
+        detected.append(_format_of(readable))
     first = detected[0] if detected else None
     if first is None or any(other is None or other[0] is not first[0] for other in detected):
-        return Detection(seen[:ROWS_SEEN])
-    return Detection(seen[:ROWS_SEEN], *first)
+        return Detection(seen[:ROWS_SEEN], problem=problem)
+    return Detection(seen[:ROWS_SEEN], *first, problem=problem)
 
 
 def _first_rows(file: InputFile, inflated_max: int | None) -> list[Row]:
@@ -62,16 +70,29 @@ def _first_rows(file: InputFile, inflated_max: int | None) -> list[Row]:
         inflated_max=inflated_max,
         row_bytes_max=_ROW_BYTES_MAX,
     )
-    return [row for row in islice(rows, ROWS_SEEN) if row.problem is None]
+    return list(islice(rows, ROWS_SEEN))
 
 
 def _format_of(rows: Sequence[Row]) -> tuple[ImportFormat, Sequence[str]] | None:
+    """Format of the first rows, and the columns that show it.
+
+    A few bad rows do not hide what the others are: at least FITTING_SHARE of them must fit.
+    """
     if not rows:
         return None
-    for candidate in sorted(FORMATS.values(), key=lambda listed: -listed.specificity):
+    candidates = sorted(FORMATS.values(), key=lambda listed: -listed.specificity)
+    for candidate in candidates:
         columns = candidate.detect(rows) if candidate.detect is not None else None
         if columns:
             return candidate, columns
+    for candidate in candidates:
+        if candidate.detect is None:
+            continue
+        fitting = [row for row in rows if candidate.detect([row])]
+        if len(fitting) >= FITTING_SHARE * len(rows):
+            columns = candidate.detect(fitting)
+            if columns:
+                return candidate, columns
     return None
 
 

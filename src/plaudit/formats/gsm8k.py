@@ -15,6 +15,7 @@ from plaudit.formats.common.row_members import RowMembers, name_of_kind, pointer
 from plaudit.formats.common.row_shapes import have_members, other_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatReader, ImportFormat
+from plaudit.wire.v2.parse import MESSAGES_PER_TASK_MAX
 
 _COLUMNS = ("question", "ground_truth")
 _MEMBERS = ("is_correct", "solution")
@@ -48,6 +49,8 @@ class Gsm8kReader(FormatReader):
             raise InvalidContent(
                 "the row has no solution: no member of a model with is_correct and solution"
             )
+        if len(models) >= MESSAGES_PER_TASK_MAX:
+            raise InvalidContent(f"more than {MESSAGES_PER_TASK_MAX} messages")
         sources = members.unique_names(["user", *models])[1:]
         responses = [
             self._response(members, model, source)

@@ -16,7 +16,7 @@ from typing import Any
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
-    Response,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     is_conversation,
@@ -30,6 +30,7 @@ from plaudit.formats.common.judged_conversations import (
     Side,
     as_task,
     likert,
+    objects_of,
     pair_task,
     rewrite_field,
 )
@@ -138,7 +139,7 @@ class HelpSteerReader(JudgedReader):
             judgments = [one for one in made.values() if one is not None]
             judges = max([judges, *(len(one.get("votes", ())) for one in judgments)])
             responses.append(
-                Response(
+                DialogueResponse(
                     source_id=f"response_{number}",
                     utterance=Utterance(role="assistant", text=text),
                     annotations=judgments,
@@ -186,7 +187,7 @@ def _read_responses(members: RowMembers, columns: Sequence[str]) -> ImportedTask
             feedback[place] = _texts(members, name)
             used.add(name)
     responses = [
-        Response(
+        DialogueResponse(
             source_id=f"response_{number}",
             utterance=Utterance(role="assistant", text=members.response(name)),
             annotations=_texts_of_judges("feedback", texts),
@@ -206,7 +207,7 @@ def _read_edit(members: RowMembers) -> ImportedTask:
     summary = members.optional_text("change_summary")
     if summary is not None:
         annotations.append(annotation("change_summary", "text", summary))
-    response = Response(
+    response = DialogueResponse(
         source_id="response_1",
         utterance=Utterance(role="assistant", text=members.response("original_response")),
         annotations=annotations,
@@ -349,11 +350,12 @@ def _text_field(key: str, level: Level, title: str) -> Field:
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """Columns of one of the files, if all rows have them, and numbers of their range."""
-    if not all(isinstance(row.value, dict) for row in rows):
+    values = objects_of(rows)
+    shapes = {shape_of(value) for value in values or ()}
+    shape = next(iter(shapes), None)
+    if len(shapes) != 1 or shape is None or values is None:
         return None
-    shapes = {shape_of(row.value) for row in rows}
-    shape = next(iter(shapes))
-    if len(shapes) != 1 or shape is None or not all(_is_fitting(row.value, shape) for row in rows):
+    if not all(_is_fitting(value, shape) for value in values):
         return None
     kind, columns = shape
     return (*columns, *ATTRIBUTES[1:]) if kind is Kind.ratings else columns

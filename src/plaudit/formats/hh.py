@@ -3,7 +3,8 @@
 A transcript is `\\n\\nHuman: …\\n\\nAssistant: …`, without escapes. Both sides of a row usually
 have one context and differ in the last answer. Published rows break that: a role speaks twice in a
 row, the contexts differ, the last answer is empty. A strict import refuses these; a lenient one
-keeps them with a remark.
+keeps them with a remark. Sides with different contexts are responses in pieces: the messages from
+the first that differs on.
 
 `render` gives back the text of a transcript. Where that is not byte for byte what the row had, the
 task's metadata has the row's own text (TRANSCRIPTS).
@@ -18,33 +19,33 @@ from typing import Any
 
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.errors import InvalidContent
-from plaudit.formats.common.alternation import (
-    NOT_ALTERNATING,
-    ROLES_REPEAT,
-    alternates,
-    in_turns,
+from plaudit.formats.common.alternation import alternates, in_turns
+from plaudit.formats.common.conversations import NOT_IN_TURN, ODD_ROLES
+from plaudit.formats.common.imported_task import (
+    NON_TEXT,
+    ImportedTask,
+    annotation,
+    message,
+    thread,
+    turn,
 )
-from plaudit.formats.common.imported_task import ImportedTask, annotation, message, thread, turn
+from plaudit.formats.common.judged_conversations import EQUAL_RESPONSES
 from plaudit.formats.common.row_members import EMPTY_RESPONSE, RowMembers, comes_second, pointer_of
 from plaudit.formats.common.row_shapes import have_members, other_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatReader, ImportFormat
+from plaudit.wire.v2.parse import MESSAGES_PER_TASK_MAX
 
 CONTEXTS_DIFFER = (
-    "the two sides differ before their last answer; each is a thread of its own, and no training"
-    " file will have the pair"
+    "the two sides differ before their last answer; what differs is kept as pieces, and flagged"
 )
-IDENTICAL = "both responses are equal; no training file will have the pair"
 
 DIFFERENT_CONTEXTS = "contexts_differ"
-"""Flag of a task whose threads are the two sides of a row."""
-
-IS_PREFERRED = "is_preferred"
-"""Key of the annotation that tells the two threads of such a task apart."""
+"""Flag of a task whose two responses are pieces of conversations."""
 
 TRANSCRIPTS = "hh_transcripts"
 """Member of a task's metadata: texts of transcripts that `render` does not give back, by the
-`source_id` of the response, or by the id of the thread where contexts differ."""
+`source_id` of the response."""
 
 Said = tuple[str, str]
 """Role and text of a message."""
@@ -70,6 +71,8 @@ _FORM = Form(
 
 def parse(transcript: str) -> list[Said]:
     """Read the messages of a transcript; raises InvalidContent for a text that is none."""
+    if sum(transcript.count(f"\n\n{name}:") for name in _ROLES) > MESSAGES_PER_TASK_MAX:
+        raise InvalidContent(f"more than {MESSAGES_PER_TASK_MAX} messages")
     before, *parts = _MARK.split(transcript)
     if before or not parts:
         raise InvalidContent("a transcript begins with two line feeds and 'Human:' or 'Assistant:'")
@@ -88,91 +91,81 @@ class HhReader(FormatReader):
         """Yield the task of a pair."""
         members = RowMembers(rows[0], self.options, self.notes)
         texts = {name: members.text(name) for name in _COLUMNS}
-        sides = {name: self._side(members, name) for name in _COLUMNS}
+        sides = {name: _side(members, name) for name in _COLUMNS}
         if any(not alternates([role for role, _ in side]) for side in sides.values()):
-            self.notes.add(NOT_ALTERNATING, members.row)
-            members.flags.append(ROLES_REPEAT)
-        winner, loser = sides["chosen"], sides["rejected"]
+            members.remark(NOT_IN_TURN, ODD_ROLES)
+        if sides["chosen"] == sides["rejected"]:
+            members.remark(EQUAL_RESPONSES)
+        shared = _shared_beginning(*sides.values())
+        if any([role for role, _ in side[shared:]] != ["assistant"] for side in sides.values()):
+            _refuse_if_strict(members, "the two sides differ before their last answer", "/rejected")
+            members.remark(CONTEXTS_DIFFER, DIFFERENT_CONTEXTS, NON_TEXT)
         order = list(_COLUMNS)
         if comes_second(texts["chosen"], texts["rejected"]):
             order.reverse()
-        ordered = [sides[name] for name in order]
+        named = dict(zip(_SOURCES, order, strict=True))
+        answers = [_answer(sides[side][shared:], source) for source, side in named.items()]
+        turns = _turns(sides["chosen"][:shared], answers)
+        selected = _SOURCES[order.index("chosen")]
+        turns[-1]["annotations"] = [annotation("selected_model_id", "category", selected)]
         metadata = other_members(members.value, _COLUMNS)
-        if is_comparison := _share_context(winner, loser):
-            if winner == loser:
-                self.notes.add(IDENTICAL, members.row)
-            threads = [_comparison(ordered, order.index("chosen"))]
-        else:
-            self._refuse_if_strict("the two sides differ before their last answer", "/rejected")
-            self.notes.add(CONTEXTS_DIFFER, members.row)
-            members.flags.append(DIFFERENT_CONTEXTS)
-            threads = _conversations(ordered, order.index("chosen"))
         kept = {
-            _SOURCES[number] if is_comparison else threads[number]["id"]: texts[name]
-            for number, name in enumerate(order)
-            if render(sides[name]) != texts[name]
+            source: texts[side]
+            for source, side in named.items()
+            if render(sides[side]) != texts[side]
         }
         if kept:
             metadata[TRANSCRIPTS] = kept
-        yield ImportedTask(threads=threads, metadata=metadata, flags=members.flags)
+        yield ImportedTask(threads=[thread(turns)], metadata=metadata, flags=members.flags)
 
     def form(self) -> Form:
         """Form that asks for the better response."""
         return _FORM
 
-    def _side(self, members: RowMembers, name: str) -> list[Said]:
-        """Messages of one side; refuses what a strict import refuses."""
-        pointer = pointer_of(name)
-        try:
-            side = parse(members.text(name))
-        except InvalidContent as problem:
-            raise InvalidContent(problem.message, pointer=pointer) from problem
-        if not alternates([role for role, _ in side]):
-            self._refuse_if_strict("'Human:' begins, and the two take turns", pointer)
-        role, text = side[-1]
-        if role == "assistant" and not text.strip():
-            self._refuse_if_strict("the last answer is empty", pointer)
-            self.notes.add(EMPTY_RESPONSE, members.row)
-        return side
 
-    def _refuse_if_strict(self, sentence: str, pointer: str) -> None:
-        if self.options.is_strict:
-            raise InvalidContent(sentence, pointer=pointer)
+def _side(members: RowMembers, name: str) -> list[Said]:
+    """Messages of one side; refuses what a strict import refuses."""
+    pointer = pointer_of(name)
+    try:
+        side = parse(members.text(name))
+    except InvalidContent as problem:
+        raise InvalidContent(problem.message, pointer=pointer) from problem
+    if not alternates([role for role, _ in side]):
+        _refuse_if_strict(members, "'Human:' begins, and the two take turns", pointer)
+    role, text = side[-1]
+    if role == "assistant" and not text.strip():
+        _refuse_if_strict(members, "the last answer is empty", pointer)
+        members.remark(EMPTY_RESPONSE)
+    return side
 
 
-def _share_context(first: list[Said], second: list[Said]) -> bool:
-    """True if two sides differ in a last answer at most."""
-    are_answers = first[-1][0] == second[-1][0] == "assistant"
-    return are_answers and first[:-1] == second[:-1]
+def _refuse_if_strict(members: RowMembers, sentence: str, pointer: str) -> None:
+    if members.is_strict:
+        raise InvalidContent(sentence, pointer=pointer)
 
 
-def _comparison(sides: Sequence[list[Said]], preferred: int) -> dict[str, Any]:
-    """Thread of two sides with one context: its last turn has both answers."""
-    *context, last = sides[0]
-    answers = [(side[-1][1], source) for side, source in zip(sides, _SOURCES, strict=True)]
-    groups = in_turns([message(role, text) for role, text in [*context, last]])
-    groups[-1][-1:] = [message("assistant", text, source_id=source) for text, source in answers]
-    turns = [turn(number, group) for number, group in enumerate(groups)]
-    turns[-1]["annotations"] = [annotation("selected_model_id", "category", _SOURCES[preferred])]
-    return thread(turns)
+def _shared_beginning(first: list[Said], second: list[Said]) -> int:
+    """Number of messages that both begin with, of each all but the last."""
+    pairs = zip(first[:-1], second[:-1], strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
-def _conversations(sides: Sequence[list[Said]], preferred: int) -> list[dict[str, Any]]:
-    """Threads of two sides; turns that both begin with have one id, others an id of their own."""
-    grouped = [in_turns([message(role, text) for role, text in side]) for side in sides]
-    pairs = zip(*grouped, strict=False)
-    shared = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-    threads = []
-    for number, groups in enumerate(grouped):
-        first_own = len(grouped[0]) if number else shared
-        own = enumerate(groups[shared:], first_own)
-        turns = [
-            *(turn(at, group) for at, group in enumerate(groups[:shared])),
-            *(turn(at, group) for at, group in own),
-        ]
-        told = annotation(IS_PREFERRED, "boolean", number == preferred)
-        threads.append(thread(turns, [told], number=number))
-    return threads
+def _answer(tail: list[Said], source: str) -> dict[str, Any]:
+    """Message of a side's end: an answer, or pieces whose types are their roles."""
+    role, text = tail[0]
+    if len(tail) == 1 and role == "assistant":
+        return message("assistant", text, source_id=source)
+    pieces = [{"type": role, "text": text, "annotations": []} for role, text in tail]
+    return message("assistant", None, source_id=source, chunks=pieces)
+
+
+def _turns(context: list[Said], answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turns of a context with both answers in the last one."""
+    groups = in_turns([message(role, text) for role, text in context])
+    if not groups or groups[-1][-1]["role"] == "assistant":
+        groups.append([])
+    groups[-1] += answers
+    return [turn(number, group) for number, group in enumerate(groups)]
 
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:

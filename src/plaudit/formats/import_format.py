@@ -60,6 +60,16 @@ class FormatReader:
         self.options = options
         self.notes = notes
 
+    def expand(self, row: Row) -> Iterator[Row]:
+        """Yield the rows that a row of the file stands for, such as those of a nested object.
+
+        Everything else is asked about these. A row that cannot be read carries its problem.
+        """
+        yield row
+
+    def check_columns(self, rows: Sequence[Row]) -> None:
+        """Raise InvalidContent where a file lacks columns; `rows` are its first, not expanded."""
+
     def observe(self, row: Row) -> None:
         """Learn from a row before tasks are made: possible values, say. Raises nothing."""
 

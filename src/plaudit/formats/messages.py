@@ -13,7 +13,7 @@ from typing import Any
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
     Utterance,
-    is_conversation,
+    as_conversation,
     read_messages,
     read_side,
 )
@@ -26,6 +26,7 @@ from plaudit.formats.common.judged_conversations import (
     answer_task,
     as_label,
     have_no_others,
+    objects_of,
     pair_task,
     read_label,
     read_models,
@@ -129,10 +130,10 @@ def _read_sides(members: RowMembers, said: Sequence[Utterance], steps: int | Non
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """`messages`, with a label or a second response if there are any, and no other judgement."""
-    values = [row.value for row in rows]
-    if not all(isinstance(value, dict) for value in values) or not have_no_others(rows, _KNOWN):
+    values = objects_of(rows)
+    if values is None or not have_no_others(rows, _KNOWN):
         return None
-    if not all(is_conversation(value.get("messages")) for value in values):
+    if not all(as_conversation(value.get("messages")) for value in values):
         return None
     labels = [value["label"] for value in values if value.get("label") is not None]
     for label in labels:

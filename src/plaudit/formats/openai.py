@@ -18,6 +18,7 @@ from plaudit.formats.common.judged_conversations import (
     Side,
     answer_task,
     have_no_others,
+    objects_of,
     pair_task,
 )
 from plaudit.formats.common.row_members import RowMembers, name_of_kind
@@ -69,8 +70,8 @@ def _read_pair(members: RowMembers) -> ImportedTask:
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """Columns of a pair, or `messages` and what only these files have beside them."""
-    values = [row.value for row in rows]
-    if not all(isinstance(value, dict) for value in values):
+    values = objects_of(rows)
+    if values is None:
         return None
     if all(_is_pair(value) for value in values):
         return "input", *_OUTPUTS

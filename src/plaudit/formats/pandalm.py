@@ -78,7 +78,7 @@ class PandalmReader(FormatReader):
         ]
         asked = message("user", prompt if given is None else f"{prompt}\n{given}")
         verdicts = self._verdicts(members)
-        judged = self._judged(members.row, verdicts, sources)
+        judged = _judged(members, verdicts, sources)
         submissions = [{"contributor_id": person} for person in verdicts]
         known = ("idx", "instruction", "input", "response1", "response2", *verdicts)
         yield ImportedTask(
@@ -94,16 +94,16 @@ class PandalmReader(FormatReader):
         return _FORM
 
     def _sources(self, members: RowMembers) -> list[str]:
-        """Names of the two responses, different and none of them the user's."""
+        """Names of the two responses, different, and none of them the user's or a verdict."""
         names = members.text("cmp_key").split("_")
         if len(names) != 2 or not all(name.strip() for name in names):
-            if self.options.is_strict:
+            if members.is_strict:
                 raise InvalidContent(
                     "expected two models with one underscore between them", pointer="/cmp_key"
                 )
-            self.notes.add(UNNAMED_MODELS, members.row)
+            members.remark(UNNAMED_MODELS)
             names = ["response1", "response2"]
-        return members.unique_names(["user", *names])[1:]
+        return members.unique_names(["user", TIE, *names])[2:]
 
     def _verdicts(self, members: RowMembers) -> dict[str, int]:
         """Each person's verdict 0, 1 or 2, by person."""
@@ -112,36 +112,37 @@ class PandalmReader(FormatReader):
             if _ANNOTATOR.fullmatch(name):
                 verdict = members.integer(name, 0, 2)
                 if verdict is None:
-                    self.notes.add(BLANK_VERDICT, members.row)
+                    members.remark(BLANK_VERDICT)
                 else:
                     verdicts[name] = verdict
         return verdicts
 
-    def _judged(
-        self, row: Row, verdicts: dict[str, int], sources: list[str]
-    ) -> list[dict[str, Any]]:
-        """Annotations of the turn: the verdict of the majority with all votes, and its scale.
 
-        A tie is the `preference`; where nothing has a majority, `selected_model_id` has no value.
-        """
-        if not verdicts:
-            return []
-        result = plurality([Ballot(verdict) for verdict in verdicts.values()])
-        majority: int | None = result.ballot.value if result.is_resolved else None
-        named = (TIE, *sources)
-        votes = [vote(person, named[verdict]) for person, verdict in verdicts.items()]
-        if majority is None:
-            self.notes.add(NO_MAJORITY, row)
-            return [annotation("selected_model_id", "category", None, votes=votes)]
-        scale = annotation(
-            _PREFERENCE.key,
-            _PREFERENCE.type,
-            _LIKERT[majority],
-            possible_values=_PREFERENCE.possible_values,
-            labels=_PREFERENCE.labels,
-        )
-        key = "preference" if named[majority] == TIE else "selected_model_id"
-        return [annotation(key, "category", named[majority], votes=votes), scale]
+def _judged(
+    members: RowMembers, verdicts: dict[str, int], sources: list[str]
+) -> list[dict[str, Any]]:
+    """Annotations of the turn: the verdict of the majority with all votes, and its scale.
+
+    A tie is the `preference`; where nothing has a majority, `selected_model_id` has no value.
+    """
+    if not verdicts:
+        return []
+    result = plurality([Ballot(verdict) for verdict in verdicts.values()])
+    majority: int | None = result.ballot.value if result.is_resolved else None
+    named = (TIE, *sources)
+    votes = [vote(person, named[verdict]) for person, verdict in verdicts.items()]
+    if majority is None:
+        members.remark(NO_MAJORITY)
+        return [annotation("selected_model_id", "category", None, votes=votes)]
+    scale = annotation(
+        _PREFERENCE.key,
+        _PREFERENCE.type,
+        _LIKERT[majority],
+        possible_values=_PREFERENCE.possible_values,
+        labels=_PREFERENCE.labels,
+    )
+    key = "preference" if named[majority] == TIE else "selected_model_id"
+    return [annotation(key, "category", named[majority], votes=votes), scale]
 
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:

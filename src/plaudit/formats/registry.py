@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Literal
 
 from plaudit.formats import (
     archive,
+    arena,
+    argilla,
     biggen,
     gsm8k,
     helpsteer,
     hh,
+    label_studio,
     messages,
     oasst,
     openai,
     pandalm,
     sharegpt,
+    table,
     topical_chat,
     trl,
     ultrafeedback,
@@ -28,7 +32,8 @@ FORMATS: Mapping[str, ImportFormat] = {
     module.FORMAT.name: module.FORMAT
     for module in (
         *(archive, v2, oasst, pandalm, xstest, topical_chat, gsm8k, biggen, hh),
-        *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages),
+        *(arena, argilla, label_studio),
+        *(ultrafeedback, helpsteer, trl, openai, sharegpt, messages, table),
     )
 }
 

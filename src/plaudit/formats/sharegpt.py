@@ -12,7 +12,7 @@ from typing import Any
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
     Utterance,
-    is_conversation,
+    as_conversation,
     read_messages,
     read_side,
 )
@@ -24,6 +24,7 @@ from plaudit.formats.common.judged_conversations import (
     Side,
     answer_task,
     have_no_others,
+    objects_of,
     pair_task,
     read_label,
     with_system,
@@ -130,18 +131,19 @@ def _read_instruction(members: RowMembers) -> list[Utterance]:
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """Columns of one of these files, if all rows have them."""
-    values = [row.value for row in rows]
-    if not all(isinstance(value, dict) for value in values):
+    values = objects_of(rows)
+    if values is None:
         return None
-    if all(all(is_conversation(value.get(name)) for name in V1_SIDES) for value in values):
+    if all(all(as_conversation(value.get(name)) for name in V1_SIDES) for value in values):
         return V1_SIDES if have_no_others(rows, V1_SIDES) else None
     if all(_is_alpaca(value) for value in values):
         sides = [name for name in SIDES if name in values[0]]
         return ["instruction", *(sides or ["input", "output"])]
     column = next((name for name in _CONVERSATIONS if name in values[0]), None)
-    if column is None or not all(is_conversation(value.get(column)) for value in values):
+    conversations = [as_conversation(value.get(column or "")) for value in values]
+    if column is None or not all(conversations):
         return None
-    said = [message for value in values for message in value[column]]
+    said = [message for messages in conversations for message in messages or ()]
     is_ours = all("from" in message and "value" in message for message in said) or any(
         _has_values(message) for message in said
     )
@@ -163,7 +165,9 @@ def _is_alpaca(value: Mapping[str, Any]) -> bool:
 
 
 def _is_message(value: Any) -> bool:
-    return is_conversation([value]) or value is None
+    return (
+        value is None or as_conversation([value] if isinstance(value, dict) else value) is not None
+    )
 
 
 def _has_values(message: Mapping[str, Any]) -> bool:

@@ -11,12 +11,8 @@ from typing import Any
 
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.errors import InvalidContent
-from plaudit.formats.common.alternation import (
-    NOT_ALTERNATING,
-    ROLES_REPEAT,
-    alternates,
-    in_turns,
-)
+from plaudit.formats.common.alternation import alternates, in_turns
+from plaudit.formats.common.conversations import NOT_IN_TURN, ODD_ROLES
 from plaudit.formats.common.imported_task import (
     ImportedTask,
     annotation,
@@ -29,6 +25,7 @@ from plaudit.formats.common.row_members import RowMembers, name_of_kind, shown
 from plaudit.formats.common.row_shapes import have_members, other_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatReader, ImportFormat, ObjectRows
+from plaudit.wire.v2.parse import MESSAGES_PER_TASK_MAX
 
 BLANK_RATING = "a message has no turn_rating; it gets no annotation of it"
 BLANK_CONVERSATION_RATING = "a person has not rated the conversation; it is no vote"
@@ -96,6 +93,8 @@ class TopicalChatReader(FormatReader):
         content = members.listed("content")
         if not content:
             raise InvalidContent("a conversation has messages", pointer="/content")
+        if len(content) > MESSAGES_PER_TASK_MAX:
+            raise InvalidContent(f"more than {MESSAGES_PER_TASK_MAX} messages", pointer="/content")
         messages, others = [], {}
         for number, said in enumerate(content):
             pointer = f"/content/{number}"
@@ -107,10 +106,9 @@ class TopicalChatReader(FormatReader):
             if rest := other_members(said, _KNOWN_OF_MESSAGE):
                 others[str(number)] = rest
         if not alternates([said["role"] for said in messages]):
-            if self.options.is_strict:
+            if members.is_strict:
                 raise InvalidContent("agent_1 and agent_2 take turns", pointer="/content")
-            self.notes.add(NOT_ALTERNATING, row)
-            members.flags.append(ROLES_REPEAT)
+            members.remark(NOT_IN_TURN, ODD_ROLES)
         ratings = self._conversation_ratings(members)
         turns = [turn(number, group) for number, group in enumerate(in_turns(messages))]
         metadata = other_members(members.value, ("content", "conversation_rating"))
@@ -154,7 +152,7 @@ class TopicalChatReader(FormatReader):
         annotations = []
         rating = _rating(said.get("turn_rating"), f"{pointer}/turn_rating")
         if rating is None:
-            self.notes.add(BLANK_RATING, members.row)
+            members.remark(BLANK_RATING)
         else:
             annotations.append(annotation("turn_rating", "integer", rating, **_SCALE))
         sentiment = said.get("sentiment")
@@ -192,7 +190,7 @@ class TopicalChatReader(FormatReader):
         for agent in _AGENTS:
             rating = _rating((given or {}).get(agent), f"/conversation_rating/{agent}")
             if rating is None:
-                self.notes.add(BLANK_CONVERSATION_RATING, members.row)
+                members.remark(BLANK_CONVERSATION_RATING)
             else:
                 ratings[agent] = rating
         return ratings

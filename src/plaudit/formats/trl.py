@@ -12,7 +12,7 @@ from typing import Any
 
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
-    Response,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     is_conversation,
@@ -32,6 +32,7 @@ from plaudit.formats.common.judged_conversations import (
     as_label,
     as_task,
     have_no_others,
+    objects_of,
     pair_task,
     read_label,
     read_models,
@@ -52,6 +53,8 @@ _NEEDED = {
 }
 """Columns of each type, the type with most columns first."""
 
+_ANSWERS = frozenset(("chosen", "rejected", "completion", "completions"))
+
 KNOWN = {
     *(name for names in _NEEDED.values() for name in names),
     *(name for _, *names in SCORES for name in names),
@@ -62,11 +65,15 @@ _TRANSCRIPT = "\n\nHuman:"
 
 
 def kind_of(value: Mapping[str, Any]) -> Kind | None:
-    """Type of a row by its members; None for a row of another shape."""
-    return next(
+    """Type of a row by its members; None for a row of another shape.
+
+    A prompt beside one side alone is none: its other side is missing.
+    """
+    kind = next(
         (kind for kind, names in _NEEDED.items() if all(name in value for name in names)),
         None,
     )
+    return None if kind is Kind.prompt and _ANSWERS & value.keys() else kind
 
 
 class TrlReader(JudgedReader):
@@ -180,7 +187,7 @@ def _read_steps(members: RowMembers) -> ImportedTask:
             word = "correct" if as_label(label, f"/labels/{number}") else "incorrect"
             verdict.append(annotation("step_label", "category", word))
         chunks.append({"type": "text", "text": text, "annotations": verdict})
-    answer = Response(
+    answer = DialogueResponse(
         source_id="response_1", utterance=Utterance(role="assistant", text="\n".join(steps))
     )
     prompt = with_system(members, read_prompt(members))
@@ -191,22 +198,21 @@ def _read_steps(members: RowMembers) -> ImportedTask:
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """Columns of a type of TRL's, if all rows have them with values of a fitting kind."""
-    kinds = {kind_of(row.value) if isinstance(row.value, dict) else None for row in rows}
-    if None in kinds or len(kinds) != 1 or not have_no_others(rows, KNOWN):
-        return None
-    kind = next(iter(kinds))
-    assert kind is not None
-    if any(
-        "messages" in row.value
-        or "conversations" in row.value
-        or not all(_is_fitting(row.value, name) for name in _NEEDED[kind])
-        for row in rows
-    ):
-        return None
-    if kind is Kind.prompt and any(row.value.keys() - KNOWN for row in rows):
+    values = objects_of(rows)
+    kinds = {kind_of(value) for value in values or ()}
+    kind = next(iter(kinds), None)
+    if values is None or kind is None or len(kinds) != 1 or not have_no_others(rows, KNOWN):
         return None
     names = _NEEDED[kind]
-    return (*(["prompt"] if kind is Kind.pair and "prompt" in rows[0].value else []), *names)
+    for value in values:
+        if "messages" in value or "conversations" in value:
+            return None
+        prompt = ["prompt"] if value.get("prompt") not in (None, []) else []
+        if not all(_is_fitting(value, name) for name in (*names, *prompt)):
+            return None
+        if kind is Kind.prompt and value.keys() - KNOWN:
+            return None
+    return (*(["prompt"] if kind is Kind.pair and "prompt" in values[0] else []), *names)
 
 
 def _is_fitting(value: Mapping[str, Any], name: str) -> bool:

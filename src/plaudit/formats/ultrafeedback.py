@@ -13,7 +13,7 @@ from typing import Any
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
-    Response,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     is_conversation,
@@ -28,6 +28,7 @@ from plaudit.formats.common.judged_conversations import (
     as_number,
     as_task,
     have_no_others,
+    objects_of,
     score,
 )
 from plaudit.formats.common.row_members import (
@@ -121,7 +122,7 @@ def _read_completions(members: RowMembers) -> ImportedTask:
             rests[name] = {**rest, **unread}
         model = completion.get("model")
         responses.append(
-            Response(
+            DialogueResponse(
                 source_id=name,
                 utterance=Utterance(
                     role="assistant",
@@ -227,8 +228,8 @@ def _take_text(rest: dict[str, Any], name: str) -> str | None:
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:
     """Columns of rated completions, or of a binarized pair with its scores."""
-    values = [row.value for row in rows]
-    if not all(isinstance(value, dict) for value in values):
+    values = objects_of(rows)
+    if values is None:
         return None
     if all(_has_completions(value) for value in values):
         return "instruction", "completions"
@@ -247,6 +248,7 @@ def _has_completions(value: Mapping[str, Any]) -> bool:
     return (
         isinstance(value.get("instruction"), str)
         and isinstance(completions, list)
+        and bool(completions)
         and all(
             isinstance(one, dict) and isinstance(one.get("response"), str) and "model" in one
             for one in completions

@@ -132,7 +132,7 @@ class XstestReader(FormatReader):
     def _label(self, members: RowMembers, column: str) -> str | None:
         label = members.optional_text(column)
         if label is None:
-            self.notes.add(BLANK_LABEL, members.row)
+            members.remark(BLANK_LABEL)
         elif label not in (_REFUSAL.possible_values or ()):
             known = ", ".join(_REFUSAL.possible_values or ())
             raise InvalidContent(

@@ -28,7 +28,7 @@ NOTES_MAX = 100
 """Remarks that a job keeps."""
 
 
-class ImportChoices(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ImportChoices(Struct, frozen=True, kw_only=True):
     """Choices of an import, as its job keeps them: file name, format, project, and options.
 
     `mapping` and `config` are those of ImportOptions, `pending` and `suggestions` of TaskUse.

@@ -59,7 +59,7 @@ async def keep_upload(services: JobServices, run: JobRun, path: Path, name: str)
         tracker.report(phase="reading")
         detected = await run.run_in_thread(work)
         if not detected.rows:
-            raise InvalidContent("the file has no row that can be read")
+            raise _unreadable(detected)
         head = encode_rows(detected.rows)
         uploaded = UploadedFile(
             name=name,
@@ -128,6 +128,14 @@ def decode_rows(encoded: bytes, file: str) -> list[Row]:
         Row(file=file, number=number, key=key, value=value, size=size)
         for number, key, value, size in decoded
     ]
+
+
+def _unreadable(detected: Detection) -> InvalidContent:
+    """Problem of a file none of whose first rows can be read."""
+    row = detected.problem
+    if row is None or row.problem is None:
+        return InvalidContent("there is nothing to read")
+    return InvalidContent(f"row {row.number} cannot be read: {row.problem.message}")
 
 
 async def _pieces(path: Path, head: bytes, tracker: Tracker) -> AsyncIterator[bytes]:

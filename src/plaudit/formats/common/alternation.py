@@ -5,13 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-NOT_ALTERNATING = (
-    "a conversation begins with the assistant, or one side speaks twice in a row; all messages are"
-    " kept in their order"
-)
-ROLES_REPEAT = "roles_repeat"
-"""Flag of a task whose sides do not take turns."""
-
 
 def alternates(roles: Sequence[str]) -> bool:
     """True if `user` begins and the two take turns."""
@@ -21,14 +14,14 @@ def alternates(roles: Sequence[str]) -> bool:
 def in_turns(messages: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Cut messages of users and assistants into turns, in order.
 
-    A user's message begins a turn, and the assistant's right after it belongs to it. Another one
-    of the assistant has a turn of its own, so that no turn has two that follow each other.
+    An assistant's message ends a turn, so no turn has two that follow each other. A further
+    message of a turn's user is named with its number, `user_2`.
     """
     turns: list[list[dict[str, Any]]] = []
     for message in messages:
-        is_answer = message["role"] == "assistant" and turns and turns[-1][-1]["role"] == "user"
-        if is_answer:
-            turns[-1].append(message)
-        else:
-            turns.append([message])
+        if not turns or turns[-1][-1]["role"] == "assistant":
+            turns.append([])
+        is_further = bool(turns[-1]) and message["role"] == "user"
+        name = f"{message['source_id']}_{len(turns[-1]) + 1}"
+        turns[-1].append({**message, "source_id": name} if is_further else message)
     return turns

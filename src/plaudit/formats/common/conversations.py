@@ -50,7 +50,7 @@ _REASONING_MEMBERS = ("reasoning_content", "reasoning", "thinking")
 _PLAIN_ROLES = {"user", "human", "assistant", "gpt", "system", "function", "tool"}
 """Words for roles that need not be kept."""
 
-_JSON_LIST = re.compile(r"\s*\[\s*\{")
+_JSON_START = re.compile(r"\s*(\[\s*)?\{")
 
 
 class Utterance(Struct, kw_only=True):
@@ -82,7 +82,7 @@ class Utterance(Struct, kw_only=True):
         return parts
 
 
-class Response(Struct, kw_only=True):
+class DialogueResponse(Struct, kw_only=True):
     """One response at the end of a conversation, with what was said of it."""
 
     source_id: str
@@ -112,18 +112,21 @@ def _is_message(value: Any) -> bool:
 
 
 def is_json_conversation(value: Any) -> bool:
-    """True for a text that is a conversation written as JSON, such as a cell of a table."""
-    return _decoded(value) is not None
+    """True for a text that is a conversation or message written as JSON, as in a cell."""
+    return isinstance(value, str) and as_conversation(value) is not None
 
 
-def _decoded(value: Any) -> list[Any] | None:
-    if not isinstance(value, str) or _JSON_LIST.match(value) is None:
-        return None
-    try:
-        decoded = json_guard.check(value.encode())
-    except (InvalidContent, UnicodeEncodeError):
-        return None
-    return decoded if is_conversation(decoded) else None
+def as_conversation(value: Any) -> list[Any] | None:
+    """The messages of a list, or of one or a single message as JSON in a text; else None."""
+    if isinstance(value, str):
+        if _JSON_START.match(value) is None:
+            return None
+        try:
+            value = json_guard.check(value.encode())
+        except (InvalidContent, UnicodeEncodeError):
+            return None
+        value = [value] if isinstance(value, dict) else value
+    return value if is_conversation(value) else None
 
 
 def read_messages(members: RowMembers, value: Any, pointer: str) -> list[Utterance]:
@@ -131,7 +134,7 @@ def read_messages(members: RowMembers, value: Any, pointer: str) -> list[Utteran
 
     Calls and results of tools flag the task; the order of roles is checked by `as_dialogue`.
     """
-    decoded = _decoded(value)
+    decoded = as_conversation(value) if isinstance(value, str) else None
     if decoded is not None:
         members.remark(JSON_TEXT)
         value = decoded
@@ -305,7 +308,7 @@ def _pieces(one: Utterance) -> Iterator[tuple[str, str]]:
 def as_dialogue(
     members: RowMembers,
     context: Sequence[Utterance],
-    responses: Sequence[Response],
+    responses: Sequence[DialogueResponse],
     annotations: Sequence[dict[str, Any]] = (),
 ) -> Dialogue:
     """Return the turns of a conversation; its responses, and `annotations`, are in the last one.

@@ -7,6 +7,7 @@ or the form depends on their values. The rows are then kept on disk, so memory s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from plaudit.formats.import_format import (
     ImportOptions,
 )
 from plaudit.settings import INFLATED_BYTES_MAX
+
+ROWS_CHECKED = 50
+"""Rows of each file that are looked at for the columns that a reader needs."""
 
 ITEM_ID = "item_id"
 """Member of a task's metadata with the set's own id of it."""
@@ -83,7 +87,6 @@ class FileImport:
         self._inflated_max = inflated_max
         self._on_progress = on_progress
         self._on_rows = on_rows
-        self._first_problems: list[tuple[Row, InvalidContent]] = []
         self._left_out: list[str] = []
         """Remarks on what no row shows, such as further sheets; made once for each file."""
         self._store: RowStore | None = None
@@ -108,6 +111,8 @@ class FileImport:
         if reader is None:
             self.form = self.format.form
             return
+        for rows in self._first_rows():
+            reader.check_columns(rows)
         if reader.groups_rows:
             self._store = RowStore()
         if reader.groups_rows or reader.needs_first_pass:
@@ -124,7 +129,7 @@ class FileImport:
                 self._store.add(None if key is None else digest(key), row)
         except InvalidContent as problem:
             if self._store is not None:
-                self._first_problems.append((_without_value(row), problem))
+                self._store.add_problem(row, problem)
             return
         reader.observe(row)
 
@@ -142,7 +147,33 @@ class FileImport:
             self._store.close()
             self._store = None
 
+    def _first_rows(self) -> Iterator[Sequence[Row]]:
+        """First rows of each file, as they stand there."""
+        if self._given_rows is not None:
+            yield self._given_rows[:ROWS_CHECKED]
+            return
+        for file in self._files:
+            rows = read_rows(
+                file.path,
+                file.name,
+                on_progress=lambda at: None,
+                inflated_max=self._inflated_max,
+                object_rows=self.format.object_rows,
+                row_bytes_max=self.format.line_bytes_max,
+                depth_max=self.format.depth_max,
+                is_json=self._reader is None,
+            )
+            yield list(islice(rows, ROWS_CHECKED))
+
     def _rows(self) -> Iterator[Row]:
+        """Rows of the files, and of a reader's format those that they stand for."""
+        for row in self._rows_of_files():
+            if self._reader is None or row.problem is not None:
+                yield row
+            else:
+                yield from self._reader.expand(row)
+
+    def _rows_of_files(self) -> Iterator[Row]:
         if self._given_rows is not None:
             yield from self._given_rows
             return
@@ -196,8 +227,8 @@ class FileImport:
         """Entries of a format whose rows become tasks."""
         task_ids = TaskIds(self.format.name, self._project_name, self.notes)
         try:
-            for row, problem in self._first_problems:
-                yield _refusal(row, problem)
+            for row in self._store.problems() if self._store is not None else ():
+                yield from self._tasks_of(reader, task_ids, [row])
             for rows in self._items():
                 yield from self._tasks_of(reader, task_ids, rows)
         finally:
@@ -246,10 +277,6 @@ class FileImport:
         keeps = task.is_judged and self._use.keeps_judgments
         value["content"] = [_conversation(thread, keeps=keeps) for thread in task.threads]
         return value
-
-
-def _without_value(row: Row) -> Row:
-    return Row(file=row.file, number=row.number, value=None)
 
 
 def _refusal(row: Row, problem: InvalidContent) -> ImportEntry:

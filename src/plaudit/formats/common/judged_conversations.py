@@ -6,6 +6,7 @@ a verdict. What they share is here: the task, the remarks, and the form for goin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
@@ -16,13 +17,13 @@ from plaudit.core.tasks.forms import LIKERT, PRESETS, Field, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import (
     Dialogue,
-    Response,
+    DialogueResponse,
     Utterance,
     as_dialogue,
     as_one,
     shared_beginning,
 )
-from plaudit.formats.common.imported_task import ImportedTask, annotation, thread
+from plaudit.formats.common.imported_task import NON_TEXT, ImportedTask, annotation, thread
 from plaudit.formats.common.row_members import RowMembers, as_integer, comes_second, pointer_of
 from plaudit.formats.common.rows import ImportNotes, Row
 from plaudit.formats.import_format import FormatReader, ImportOptions
@@ -37,6 +38,9 @@ APART = "conversations of a pair differ before their last message; the ends are 
 WITHOUT_LABEL = "a label is null; the answer is kept without one"
 PROMPT_APART = "a prompt is not part of the conversations beside it; it is kept in the metadata"
 
+MEDIA = "a row has images, sounds or films; they stay in the metadata, and the task is flagged"
+
+_MEDIA = ("image", "images", "audio", "audios", "video", "videos")
 _MIDPOINT = 4
 _RANKING = {field.key: field for field in PRESETS["RLHF: Pref Ranking with Rewrites"].fields}
 
@@ -204,7 +208,7 @@ def pair_task(
     is_swapped = comes_second(_plain(winner), _plain(loser), "\0".join(map(_plain, context)))
     sides = [(better, winner), (worse, loser)]
     responses = [
-        Response(
+        DialogueResponse(
             source_id=f"response_{number}",
             utterance=utterance,
             annotations=side.annotations,
@@ -245,21 +249,32 @@ def answer_task(
     context = said[:-1]
     _check_prompt(members, context, [said[-1:]])
     verdict = [] if label is None else [annotation("acceptable", "boolean", label)]
-    response = Response(source_id="response_1", utterance=said[-1], annotations=verdict)
+    response = DialogueResponse(source_id="response_1", utterance=said[-1], annotations=verdict)
     return as_task(members, as_dialogue(members, context, [response]), used)
 
 
 def as_task(members: RowMembers, dialogue: Dialogue, used: Collection[str]) -> ImportedTask:
     """Return the task of a conversation, with the rest of the row as metadata.
 
-    Its id in the set is the row's `id` or `prompt_id`.
+    Its id in the set is the row's `id` or `prompt_id`. Numbers are floats, so that a cell of a
+    table and a member of JSON come to one thing.
     """
-    names = (members.value.get(name) for name in ("id", "prompt_id"))
-    item_id = next((name for name in names if isinstance(name, str | int) and name != ""), None)
+    if any(members.value.get(name) for name in _MEDIA):
+        members.remark(MEDIA, NON_TEXT)
+    metadata = members.rest(used)
+    item_id = None
+    for name in ("id", "prompt_id"):
+        given = metadata.get(name)
+        if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
+            item_id = str(metadata.pop(name))
+            break
+    margin = as_number(metadata.get("margin"))
+    if margin is not None:
+        metadata["margin"] = margin
     return ImportedTask(
-        item_id=None if item_id is None or isinstance(item_id, bool) else str(item_id),
+        item_id=item_id,
         threads=[thread(dialogue.turns)],
-        metadata={**members.rest(used), **dialogue.metadata},
+        metadata={**metadata, **dialogue.metadata},
         flags=members.flags,
     )
 
@@ -323,16 +338,14 @@ def read_models(members: RowMembers) -> tuple[str | None, str | None, set[str]]:
 
 
 def as_number(value: Any) -> float | None:
-    """A number, also where it is written as text; else None."""
-    if isinstance(value, bool):
+    """A finite number as a float, also where it is written as text; else None."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    is_finite = isinstance(value, int | float) and abs(value) < float("inf")
-    return value if is_finite else None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def with_system(members: RowMembers, said: Sequence[Utterance]) -> list[Utterance]:
@@ -341,6 +354,12 @@ def with_system(members: RowMembers, said: Sequence[Utterance]) -> list[Utteranc
     if text is None or (said and said[0].role == "system" and said[0].text == text):
         return list(said)
     return [Utterance(role="system", text=text), *said]
+
+
+def objects_of(rows: Sequence[Row]) -> list[dict[str, Any]] | None:
+    """Return the values of rows that are objects, one or more; else None."""
+    values = [row.value for row in rows]
+    return values if values and all(isinstance(value, dict) for value in values) else None
 
 
 def is_asking(name: str) -> bool:

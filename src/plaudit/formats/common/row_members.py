@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from plaudit import json_guard
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.imported_task import COERCED
 from plaudit.formats.common.rows import ImportNotes, Row
@@ -101,8 +102,10 @@ class RowMembers:
         return number
 
     def listed(self, name: str) -> list[Any]:
-        """Return a list; raises InvalidContent where there is none."""
+        """Return a list, also where a cell has it as JSON; raises InvalidContent without one."""
         value = self.value.get(name)
+        if isinstance(value, str) and value.lstrip()[:1] == "[":
+            value = _decoded(value, pointer_of(name))
         if not isinstance(value, list):
             raise InvalidContent(
                 f"expected a list, not {name_of_kind(value)}", pointer=pointer_of(name)
@@ -111,15 +114,27 @@ class RowMembers:
 
     def unique_names(self, names: Sequence[str]) -> list[str]:
         """Return the names with a number after each that stands there already, with a remark."""
-        taken: list[str] = []
+        given, taken = set(names), set[str]()
+        numbers: dict[str, int] = {}
+        unique_names = []
         for name in names:
-            unique, number = name, 2
-            while unique in taken or (unique != name and unique in names):
-                unique, number = f"{name}_{number}", number + 1
+            unique, number = name, numbers.get(name, 1)
+            while unique in taken or (unique != name and unique in given):
+                number += 1
+                unique = f"{name}_{number}"
             if unique != name:
                 self._notes.add(REPEATED_SOURCE, self.row)
-            taken.append(unique)
-        return taken
+                numbers[name] = number
+            taken.add(unique)
+            unique_names.append(unique)
+        return unique_names
+
+
+def _decoded(text: str, pointer: str) -> Any:
+    try:
+        return json_guard.check(text.encode())
+    except (InvalidContent, UnicodeEncodeError) as problem:
+        raise InvalidContent("the text is not the JSON of a list", pointer=pointer) from problem
 
 
 def pointer_of(name: str) -> str:

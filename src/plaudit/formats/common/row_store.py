@@ -52,7 +52,8 @@ class RowStore(_TemporaryDatabase):
             "CREATE TABLE item(item BLOB PRIMARY KEY, first INTEGER, count INTEGER, bytes INTEGER)"
             " WITHOUT ROWID;"
             "CREATE TABLE row(first INTEGER, seq INTEGER, file TEXT, number INTEGER, size INTEGER,"
-            " data BLOB, PRIMARY KEY(first, seq)) WITHOUT ROWID"
+            " data BLOB, PRIMARY KEY(first, seq)) WITHOUT ROWID;"
+            "CREATE TABLE problem(file TEXT, number INTEGER, pointer TEXT, message TEXT)"
         )
         self._seq = 0
 
@@ -78,6 +79,22 @@ class RowStore(_TemporaryDatabase):
             "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?)",
             (first, self._seq, row.file, row.number, row.size, data),
         )
+
+    def add_problem(self, row: Row, problem: InvalidContent) -> None:
+        """Keep the refusal of a row that belongs to no item."""
+        self._cursor.execute(
+            "INSERT INTO problem VALUES(?, ?, ?, ?)",
+            (row.file, row.number, problem.pointer, problem.message),
+        )
+
+    def problems(self) -> Iterator[Row]:
+        """Yield the refused rows in their order, each with its problem and without its value."""
+        rows: Any = self._connection.cursor().execute(
+            "SELECT file, number, pointer, message FROM problem ORDER BY rowid"
+        )
+        for file, number, pointer, message in rows:
+            problem = InvalidContent(message, pointer=pointer)
+            yield Row(file=file, number=number, value=None, problem=problem)
 
     def items(self) -> Iterator[list[Row]]:
         """Yield the rows of each item."""

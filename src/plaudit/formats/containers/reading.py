@@ -60,11 +60,12 @@ def read_rows(
     content that is no JSON is refused. Raises InvalidContent for a file that holds more, is damaged
     or holds no rows, and Misconfigured for one that cannot be read.
     """
-    unit, number = "row", 0
+    unit, number = "line", 0
     try:
         with ExitStack() as stack:
             content = _opened(path, name, on_progress, inflated_max, stack)
             packed = packed_kind(content)
+            unit = "line" if packed is None else "row"
             if packed is not None and is_json:
                 raise InvalidContent(f"{name} is {packed}, and this format is read from JSON alone")
             if packed is not None:

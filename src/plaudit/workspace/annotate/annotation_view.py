@@ -21,6 +21,7 @@ from plaudit.core.labeling.questions import (
     questions,
     responses,
 )
+from plaudit.core.labeling.suggestions import suggestion_for
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Thread, Turn
 from plaudit.workspace.annotate import message_parts
@@ -141,6 +142,7 @@ class TaskShown(Struct, frozen=True):
     threads: list[ThreadShown]
     texts: dict[str, str]
     asked_count: int
+    suggested_count: int = 0
 
 
 def build(
@@ -181,12 +183,13 @@ class _Builder:
         self._content = content
         self._display = display
         self._is_blind = is_blind
-        self._controls = _Controls(questions(form, content), display)
+        self._controls = _Controls(questions(form, content), content, display)
         self._texts: dict[str, str] = {}
 
     def task(self) -> TaskShown:
         threads = [self._thread(number, thread) for number, thread in enumerate(self._content)]
-        return TaskShown(threads, self._texts, self._controls.count)
+        controls = self._controls
+        return TaskShown(threads, self._texts, controls.count, controls.suggested_count)
 
     def _thread(self, t: int, thread: Thread) -> ThreadShown:
         named = asked_turns(self._form, thread)
@@ -337,13 +340,20 @@ class _Builder:
 class _Controls:
     """The controls of a page by what they are about; looking one up costs the same on any page."""
 
-    def __init__(self, asked: Sequence[Question], display: Display) -> None:
+    def __init__(
+        self, asked: Sequence[Question], content: Sequence[Thread], display: Display
+    ) -> None:
         self.count = len(asked)
+        self.suggested_count = 0
         self.paths = {question.target.at for question in asked}
         self._at: dict[tuple[str, Level, int | None, int | None], list[Control]] = {}
         self._cells: dict[tuple[str, Level, str, str | None], dict[int | None, Control]] = {}
         for number, question in enumerate(asked):
             control, target = control_of(number, question, display), question.target
+            suggestion = suggestion_for(question, content, display, control.choices)
+            if suggestion is not None:
+                control = msgspec.structs.replace(control, suggestion=suggestion)
+                self.suggested_count += 1
             level, key = question.field.level, question.field.key
             place = (target.at, level, target.message, target.chunk)
             self._at.setdefault(place, []).append(control)

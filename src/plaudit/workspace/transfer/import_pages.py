@@ -13,6 +13,7 @@ from msgspec import Struct
 from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.http.streams import content_disposition
+from plaudit.core.common import names
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import (
     Reject,
@@ -89,7 +90,16 @@ async def show_one_import(request: PageRequest[NoQuery]) -> dict[str, Any]:
         rejects = await jobs_store.list_rejects(
             tx, request.user.environment_id, job.job_id, limit=REJECTS_SHOWN_MAX
         )
-    return {"job": job, "rejects": rejects, "kept_max": jobs.REJECTS_KEPT_MAX}
+        project = None
+        if job.about.get("project"):
+            name_key = names.normalize_name(job.about["project"])
+            project = await projects.find_project_by_name(tx, request.user.environment_id, name_key)
+    return {
+        "job": job,
+        "rejects": rejects,
+        "kept_max": jobs.REJECTS_KEPT_MAX,
+        "project": project,
+    }
 
 
 async def get_rejects(request: PageRequest[NoQuery]) -> Response:

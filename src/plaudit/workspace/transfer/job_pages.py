@@ -32,6 +32,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     """Lines of an imported file that were read, blank ones included."""
     counts: dict[str, int]
     result: str
+    notes: list[str]
+    """Remarks on rows that an import took all the same."""
     reason: str
     started_ms: int
     started_at: str
@@ -109,6 +111,7 @@ def job_view(job: Job, by: str) -> JobView:
         lines=progress.lines,
         counts=progress.counts,
         result=progress.result,
+        notes=progress.notes,
         reason=job.reason,
         started_ms=job.created_ms,
         started_at=clock.format_ms(job.created_ms),

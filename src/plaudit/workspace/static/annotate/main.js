@@ -3,6 +3,7 @@
 import { Store, keyOf } from "./store.js";
 import { Journal } from "./journal.js";
 import { choose, clockOf, leftOut } from "./restore.js";
+import { bindSuggestions } from "./suggestions.js";
 import { Sync } from "./sync.js";
 import { Submit } from "./submit.js";
 import { Tabs } from "./tabs.js";
@@ -152,6 +153,7 @@ async function start() {
   bindWhys(root, store);
   bindScores(root, store);
   bindSteps(root, store);
+  bindSuggestions(root, store, addressOf);
   bindProgress();
   store.subscribe(({ key }) => { if (key !== null) redraw(key); });
   root.addEventListener("input", (event) => {

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from plaudit.cli.context import EnvironmentContext, with_store
-from plaudit.cli.inputs import FileOrStdin, spooled
+from plaudit.cli.inputs import FileOrUrl, spooled
 from plaudit.cli.progress import progress, require_writable
 from plaudit.cli.rejects import RejectReport
 from plaudit.cli.terminal import err, refuse, say, show
@@ -93,7 +93,7 @@ class TableOptions:
 
 
 def import_files(
-    *paths: FileOrStdin,
+    *paths: FileOrUrl,
     format_name: Annotated[FormatName | None, Parameter(name="--format", help=_FORMAT_HELP)] = None,
     project: str | None = None,
     table: TableOptions | None = None,
@@ -144,9 +144,9 @@ def import_files(
         is_strict=strict, mapping=mapping, config=None if config is None else _text_of(config)
     )
     report = RejectReport(rejects)
-    with spooled(paths) as inputs, progress() as bars, closing(report):
+    inflated_max = chosen.settings().inflated_bytes_max
+    with spooled(paths, inflated_max) as inputs, progress() as bars, closing(report):
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
-        inflated_max = chosen.settings().inflated_bytes_max
         file_format = _format_of(listed, format_name, inflated_max)
         _check_choices(file_format, project, pending=pending, mapping=mapping)
         bar = bars.add_task("reading", total=sum(one.size for one in listed))

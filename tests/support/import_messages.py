@@ -71,6 +71,18 @@ class ImportMessages:
                     name = node.targets[0].id
                     for scope in (module, ANYWHERE):
                         self._constants[scope][name] = node.value
+        self._returned: dict[str, dict[str, list[ast.expr]]] = {
+            module: {
+                node.name: [
+                    inner.value
+                    for inner in ast.walk(node)
+                    if isinstance(inner, ast.Return) and inner.value is not None
+                ]
+                for node in tree.body
+                if isinstance(node, ast.FunctionDef)
+            }
+            for module, tree in self._trees.items()
+        }
         taken = -1
         while taken != len(self._takers):
             taken = len(self._takers)
@@ -114,6 +126,11 @@ class ImportMessages:
             case ast.Call(func=ast.Attribute(value=template, attr="format")):
                 for text in self._texts(template, scope, is_remark):
                     yield re.sub(r"\{\w*(?:!\w)?\}", "…", text)
+            case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Add()):
+                yield f"{text}…"
+            case ast.Call(func=ast.Name(id=name)) if name in self._returned[scope.module]:
+                for returned in self._returned[scope.module][name]:
+                    yield from self._texts(returned, scope, is_remark)
             case ast.Name(id=name):
                 yield from self._texts_of_name(name, scope, is_remark)
             case _:

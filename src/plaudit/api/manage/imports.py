@@ -70,8 +70,10 @@ class CreateImport(Struct, frozen=True):
              "The project's `import_mapping` if absent."),
     ] = None  # fmt: skip
     config: Annotated[
-        str | None, Text(description="For label-studio: the labelling configuration in XML.")
-    ] = None
+        str | None,
+        Text(description="For label-studio: the labelling configuration in XML; for argilla: the "
+             "dataset's settings in JSON."),
+    ] = None  # fmt: skip
     pending: Annotated[Choice, _option("Bring the tasks in as open work.")] = Choice.false
     suggestions: Annotated[
         Choice, _option("With `pending`: keep what was judged as suggestions.")

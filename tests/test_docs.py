@@ -139,7 +139,9 @@ def test_the_settings_described_are_the_settings_there_are():
 
 def test_the_import_formats_described_are_those_there_are():
     described = re.findall(
-        r"^\| `([\w-]+)` \| ([^|]+) \|", section_of("docs/operate.md", "Import"), re.M
+        r"^\| \[`([\w-]+)`\]\([^)]+\) \| ([^|]+) \|",
+        section_of("docs/import.md", "Formats"),
+        re.M,
     )
 
     assert dict(described) == {shown.name: shown.title for shown in FORMATS.values()}
@@ -159,7 +161,8 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("words", [words for words, _ in commands()])
 def test_every_command_and_option_is_described(words):
-    described = text_of("docs/operate.md") + text_of("README.md")
+    manuals = ("docs/operate.md", "README.md", "docs/import.md", "docs/import/table.md")
+    described = "".join(map(text_of, manuals))
     options = {
         name
         for argument in dict(commands())[words].assemble_argument_collection()

@@ -1,24 +1,34 @@
-"""The examples of the import documents run, and all that an import says is listed in them."""
+"""The examples of the import documents run, for each format and each member of a mapping."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from plaudit.formats.registry import FORMATS
+from plaudit.formats.table.mapping import (
+    Preference,
+    Rating,
+    ResponseColumns,
+    Spans,
+    TableMapping,
+    TextColumn,
+)
 from tests.support.harness import run_cli
-from tests.support.import_messages import ImportMessages
-from tests.test_docs import BLOCKS, ROOT, Block, section_of, text_of
+from tests.test_docs import BLOCKS, Block, section_of, text_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
-GUIDES = ("docs/import.md", *(f"docs/import/{path.name}" for path in sorted(
-    (ROOT / "docs/import").glob("*.md"))))  # fmt: skip
+GUIDES = sorted({block.document for block in BLOCKS if block.marks[:2] == ("sh", "import")})
+"""Documents with commands that import."""
+
 REST = "…"
 
 
@@ -42,8 +52,7 @@ def commands_of(block: Block) -> Iterator[list[str]]:
         yield words
 
 
-@pytest.mark.parametrize("name", [n for n in GUIDES if any("import" in b.marks and
-    b.document == n for b in BLOCKS)])  # fmt: skip
+@pytest.mark.parametrize("name", GUIDES)
 def test_an_import_says_what_the_document_shows(name, empty_store, tmp_path):
     """Blocks with `file=NAME` are files; commands run one after the other, in one store."""
     folder = tmp_path / "folder"
@@ -68,66 +77,43 @@ def test_an_import_says_what_the_document_shows(name, empty_store, tmp_path):
     assert checked > 0
 
 
-def formats_with_examples() -> dict[str, str]:
-    """Formats whose names stand in the heading of a section with an example, with the document."""
-    found = {}
-    for name in GUIDES:
-        for heading, body in re.findall(
-            r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", text_of(name), re.M | re.S
-        ):
-            if "```sh import" in body:
-                found |= dict.fromkeys(re.findall(r"`([\w-]+)`", heading), name)
-    return found
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_is_listed_with_a_section_that_has_an_example(name):
+    linked = re.search(
+        rf"^\| \[`{name}`\]\(([^)#]*)#", section_of("docs/import.md", "Formats"), re.M
+    )
+    assert linked is not None
+    document = f"docs/{linked[1]}" if linked[1] else "docs/import.md"
 
+    section = re.search(
+        rf"^## [^\n]*`{name}`[^\n]*\n(.*?)(?=^## |\Z)", text_of(document), re.M | re.S
+    )
 
-def test_every_format_has_a_section_with_an_example():
-    assert set(formats_with_examples()) == set(FORMATS)
-
-
-def test_every_format_is_listed_with_the_document_that_describes_it():
-    listed = {
-        name: document
-        for document, names in re.findall(
-            r"^\| \[[^\]]+\]\(([^)]+)\) \| (.*) \|$", text_of("docs/import.md"), re.M
-        )
-        for name in re.findall(r"`([\w-]+)`", names)
-    }
-
-    assert set(listed) == set(FORMATS)
-    for name, document in formats_with_examples().items():
-        expected = document if listed[name].startswith("#") else f"docs/{listed[name]}"
-        assert document == expected
-
-
-@pytest.mark.parametrize("kind", ["reasons", "remarks"])
-def test_all_that_an_import_says_is_listed(kind):
-    """A message of the code that is missing, or one that the code has no more, is shown."""
-    text = text_of("docs/import/reasons.md")
-    section = re.search(rf"^## {kind.title()}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     assert section is not None
-    listed = re.findall(r"^\| `([^`]+)` \|", section[1], re.M)
-
-    said = getattr(ImportMessages(), kind)
-
-    assert [f"{text} ({', '.join(sorted(said[text]))})" for text in said.keys() - set(listed)] == []
-    assert sorted(set(listed) - said.keys()) == []
-    assert len(listed) == len(set(listed))
+    assert "```sh import" in section[1]
+    assert "```text answer" in section[1]
 
 
-def test_the_messages_of_the_code_are_all_found():
-    """What a call says is a text, a constant, or handed on from another call."""
-    found = ImportMessages()
+def members_of(part: Any) -> set[str]:
+    """Names of all members in a decoded mapping, at any level."""
+    if isinstance(part, list):
+        return {name for inner in part for name in members_of(inner)}
+    if not isinstance(part, dict):
+        return set()
+    return set(part) | {name for inner in part.values() for name in members_of(inner)}
 
-    assert found.unknown == set()
-    assert len(found.reasons) > 150
-    assert len(found.remarks) > 40
 
+@pytest.mark.parametrize(
+    "struct", [TableMapping, ResponseColumns, Preference, Rating, Spans, TextColumn]
+)
+def test_every_member_of_a_mapping_is_described_and_stands_in_an_example(struct):
+    described = section_of("docs/import/table.md", "Members")
+    examples = [
+        tomllib.loads(block.text)
+        for block in BLOCKS
+        if block.document == "docs/import/table.md" and block.marks[0] == "toml"
+    ]
 
-def test_the_mapping_is_described_member_by_member():
-    from plaudit.formats.table.mapping import Preference, ResponseColumns, TableMapping
-
-    section = section_of("docs/import/table.md", "Members")
-    described = set(re.findall(r"^\| `(?:responses\.|preference\.)?([\w.]+)`", section, re.M))
-
-    for struct in (TableMapping, ResponseColumns, Preference):
-        assert set(struct.__struct_encode_fields__) - described == set()
+    for name in struct.__struct_encode_fields__:
+        assert re.search(rf"`[^`]*\b{name}\b[^`]*`", described), name
+        assert any(name in members_of(example) for example in examples), name

@@ -1,4 +1,4 @@
-"""Messages of the import formats, read out of the code: reasons of refusals, and remarks.
+"""All that an import says about a row is listed in docs/import/reasons.md: reasons and remarks.
 
 A message is the text that a call gives to `InvalidContent`, to `remark` or to `notes.add`, or to a
 function that hands its parameter on to one of them. What is filled in is shown as `…`.
@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from plaudit import formats
+from tests.test_docs import text_of
 
 ROOT = Path(formats.__file__).parent
 
@@ -165,3 +168,28 @@ class ImportMessages:
         text = ast.unparse(expression)
         if text not in PASSED_ON and text != "None":
             self.unknown.add(text)
+
+
+MESSAGES = ImportMessages()
+
+
+@pytest.mark.parametrize("kind", ["reasons", "remarks"])
+def test_all_that_an_import_says_is_listed(kind):
+    """A message of the code that is missing, or one that the code has no more, is shown."""
+    text = text_of("docs/import/reasons.md")
+    section = re.search(rf"^## {kind.title()}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert section is not None
+    listed = re.findall(r"^\| `([^`]+)` \|", section[1], re.M)
+
+    said = getattr(MESSAGES, kind)
+
+    assert [f"{text} ({', '.join(sorted(said[text]))})" for text in said.keys() - set(listed)] == []
+    assert sorted(set(listed) - said.keys()) == []
+    assert len(listed) == len(set(listed))
+
+
+def test_the_messages_of_the_code_are_all_found():
+    """What a call says is a text, a constant, or handed on from another call."""
+    assert MESSAGES.unknown == set()
+    assert len(MESSAGES.reasons) > 150
+    assert len(MESSAGES.remarks) > 40

@@ -24,7 +24,7 @@ PASSED_ON = frozenset(
     {
         *("exc.message", "problem.message", "cells.message", "cell.message", "str(exc)"),
         *("remark", "message", "f'{remark} ({Path(file.name).name})'"),
-        "self._row(row, self.notes)",  # a row, for a function called `note` as well
+        *("None", "self._row(row, self.notes)"),  # the row is for another `note`
     }
 )
 """Expressions that hand on a message which another call has made."""
@@ -86,6 +86,9 @@ class ImportMessages:
             }
             for module, tree in self._trees.items()
         }
+        self._assigned: dict[str, dict[str, list[ast.expr]]] = {
+            module: _attributes_of(tree) for module, tree in self._trees.items()
+        }
         taken = -1
         while taken != len(self._takers):
             taken = len(self._takers)
@@ -114,10 +117,11 @@ class ImportMessages:
 
     def _texts(self, expression: ast.expr, scope: Scope, is_remark: bool) -> Iterator[str]:
         """Yield what an expression may say."""
+        expression_text = ast.unparse(expression)
         match expression:
             case ast.Constant(value=str(text)):
                 yield text
-            case ast.JoinedStr(values=parts) if ast.unparse(expression) not in PASSED_ON:
+            case ast.JoinedStr(values=parts) if expression_text not in PASSED_ON:
                 shown = (str(p.value) if isinstance(p, ast.Constant) else "…" for p in parts)
                 yield re.sub("…+", "…", "".join(shown))
             case ast.IfExp(body=one, orelse=other):
@@ -134,6 +138,9 @@ class ImportMessages:
             case ast.Call(func=ast.Name(id=name)) if name in self._returned[scope.module]:
                 for returned in self._returned[scope.module][name]:
                     yield from self._texts(returned, scope, is_remark)
+            case ast.Attribute() if expression_text in self._assigned[scope.module]:
+                for value in self._assigned[scope.module][expression_text]:
+                    yield from self._texts(value, scope, is_remark)
             case ast.Name(id=name):
                 yield from self._texts_of_name(name, scope, is_remark)
             case _:
@@ -166,8 +173,21 @@ class ImportMessages:
 
     def _note_unknown(self, expression: ast.expr) -> None:
         text = ast.unparse(expression)
-        if text not in PASSED_ON and text != "None":
+        if text not in PASSED_ON:
             self.unknown.add(text)
+
+
+def _attributes_of(tree: ast.Module) -> dict[str, list[ast.expr]]:
+    """Expressions that are assigned to `self.name`, by that name."""
+    found: dict[str, list[ast.expr]] = defaultdict(list)
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Attribute) and node.value is not None:
+                found[ast.unparse(target)].append(node.value)
+    return found
 
 
 MESSAGES = ImportMessages()

@@ -104,7 +104,10 @@ class _Draft:
     def decoded(self) -> dict[str, Any]:
         responses = self._responses()
         prompt = self._prompt()
-        context = self._first(column for column in self._free() if column.kind == "messages")
+        conversation = next((one for one in self._free() if one.kind == "messages"), None)
+        context = self._first([] if conversation is None else [conversation])
+        if conversation is not None and conversation.answer and not (responses or prompt):
+            responses = [{"text": conversation.answer}]
         preference = self._preference(len(responses))
         contributor = self._first(self._named(_PEOPLE))
         reference = self._first(self._named(_REFERENCE))

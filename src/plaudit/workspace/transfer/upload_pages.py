@@ -155,10 +155,13 @@ async def show_upload(request: PageRequest[NoQuery]) -> dict[str, Any]:
 def _draft(rows: Sequence[Row], saved: dict[str, Any] | None) -> dict[str, Any]:
     """Columns with their samples and roles; a mapping that has no roles is given as text."""
     mapping = drafts.draft_mapping(rows) if saved is None else saved
+    columns = drafts.describe_columns(rows)
     column_roles = roles.roles_of_mapping(mapping)
+    if not set(column_roles or ()) <= {column.name for column in columns}:
+        column_roles = None  # a path leads into a column, or the column is not in this file
     preference = mapping.get("preference")
     return {
-        "columns": drafts.describe_columns(rows),
+        "columns": columns,
         "column_roles": column_roles or {},
         "mapping_text": "" if column_roles is not None else drafts.mapping_to_toml(mapping),
         "meanings": preference.get("values", {}) if isinstance(preference, dict) else {},

@@ -18,6 +18,7 @@ from plaudit.api.http.operation import Operation
 from plaudit.api.manage import deliveries
 from plaudit.api.v2 import reads
 from plaudit.app import all_operations
+from plaudit.cli import import_files
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import look_alikes, names, page_tokens
 from plaudit.core.datasets import attachments, datasets
@@ -27,8 +28,10 @@ from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
 from plaudit.formats import import_format, oasst
-from plaudit.formats.containers import content
+from plaudit.formats.common import row_store
+from plaudit.formats.containers import content, delimited
 from plaudit.formats.registry import FORMATS
+from plaudit.formats.table import mapping_checks
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store.common import pages
 from plaudit.store.deliveries import frozen_tasks
@@ -219,6 +222,11 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "20 |", settings.UNREAD_PER_NETWORK_MAX),
         ("api.md", "100 |", endpoints.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", import_format.LINE_BYTES_MAX / 1024**2),
+        ("operate.md", "16,384 |", delimited.COLUMNS_MAX),
+        ("operate.md", "10,000, and 64 MiB", row_store.ROWS_PER_ITEM_MAX),
+        ("operate.md", "64 MiB in all", row_store.BYTES_PER_ITEM_MAX / 1024**2),
+        ("operate.md", "1 MiB; a mapping", import_files.FILE_BYTES_MAX / 1024**2),
+        ("operate.md", "64 responses", mapping_checks.RESPONSES_MAX),
         ("operate.md", "64 MiB, after decompression", size_limits.ARCHIVE_LINE_BYTES_MAX / 1024**2),
         ("operate.md", "1 MiB", size_limits.METADATA_BYTES_MAX / 1024**2),
         ("operate.md", "24 MiB; 24 MiB", size_limits.CONVERSATION_BYTES_MAX / 1024**2),

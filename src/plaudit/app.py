@@ -78,6 +78,7 @@ from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
     attention_pages,
     batch_pages,
+    new_task_pages,
     project_pages,
     settings_pages,
     start_page,
@@ -120,7 +121,7 @@ def all_pages() -> tuple[Page, ...]:
             files,
         ),
         *(review_pages, review_calls),
-        *(project_pages, settings_pages, batch_pages, task_pages, attention_pages),
+        *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         *(
             api_key_pages,
             message_pages,

@@ -70,12 +70,11 @@ def read_rows(
                 raise InvalidContent(f"{name} is {packed}, and this format is read from JSON alone")
             if packed is not None:
                 whole = _spooled(content, path, stack)
-                if packed is Container.xlsx:
-                    rows = rows_of_xlsx(
-                        whole, name, row_bytes_max, on_progress, inflated_max, on_remark
-                    )
-                else:
-                    rows = rows_of_parquet(whole, name, row_bytes_max, on_progress, inflated_max)
+                rows = (
+                    rows_of_xlsx(whole, name, row_bytes_max, on_progress, inflated_max, on_remark)
+                    if packed is Container.xlsx
+                    else rows_of_parquet(whole, name, row_bytes_max, on_progress, inflated_max)
+                )
             else:
                 line = _begin(content, on_rows)
                 detected = detect(content, row_bytes_max, line=line, is_json=is_json)

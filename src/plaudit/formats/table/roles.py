@@ -62,7 +62,7 @@ VERDICTS: Mapping[str, str] = {
 def mapping_of_roles(roles: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
     """Return the decoded mapping for columns with roles; `values` are the meanings of verdicts.
 
-    Raises InvalidContent if a role is unknown or given twice, or no column is a response.
+    Raises InvalidContent if a role is unknown or given twice, or a response has no column.
     """
     columns: dict[str, list[str]] = {}
     for column, role in roles.items():
@@ -75,11 +75,11 @@ def mapping_of_roles(roles: Mapping[str, str], values: Mapping[str, str]) -> dic
             raise InvalidContent(
                 f"two columns are “{ROLES[role]}”: {', '.join(named)}; a row has one"
             )
-    responses = [
-        _response(number, columns)
-        for number in range(1, RESPONSES_MAX + 1)
-        if f"response:{number}" in columns
-    ]
+    count = max((int(role.partition(":")[2]) for role in columns if ":" in role), default=0)
+    for number in range(1, count + 1):
+        if f"response:{number}" not in columns:
+            raise InvalidContent(f"no column is response {number}")
+    responses = [_response(number, columns) for number in range(1, count + 1)]
     if not responses and "prompt" not in columns and "context" not in columns:
         raise InvalidContent("choose the column with the prompt and those with the responses")
     mapping: dict[str, Any] = {}

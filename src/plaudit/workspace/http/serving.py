@@ -201,9 +201,9 @@ class Workspace:
             submitted = await bodies.run(
                 len(raw), partial(form_data.read_json, raw, content_type, page.body)
             )
-            return self._answer(
-                page, request, browser, await self._handle(page, request, submitted)
-            )
+            result = await self._handle(page, request, submitted)
+            fill = partial(self._answer, page, request, browser, result)
+            return await request.run_in_thread(fill) if page.is_large else fill()
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
             form_data.require_content_type(content_type, page.streams)

@@ -12,7 +12,13 @@ from plaudit.formats.containers.content import zstd
 from plaudit.formats.containers.reading import detect_container, read_rows
 from plaudit.formats.import_format import ObjectRows
 from plaudit.json_guard import BOM
-from tests.support.row_files import WRITERS, as_delimited, as_json_lines, rows_in, values_in
+from tests.formats.containers.row_files import (
+    WRITERS,
+    as_delimited,
+    as_json_lines,
+    rows_in,
+    values_in,
+)
 
 TEXTS = [
     "plain",

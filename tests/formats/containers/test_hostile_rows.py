@@ -23,7 +23,7 @@ from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.delimited import COLUMNS_MAX
 from plaudit.formats.containers.reading import detect_container, read_rows
 from plaudit.formats.import_format import ObjectRows
-from tests.support.row_files import as_parquet, rows_in, values_in
+from tests.formats.containers.row_files import as_parquet, rows_in, values_in
 
 MEMORY_BYTES_MAX = 32 * 1024 * 1024
 

@@ -18,7 +18,7 @@ from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.reading import read_rows
 from plaudit.formats.containers.xlsx import date_of, number_of
 from plaudit.formats.containers.xlsx_package import is_date_format
-from tests.support.row_files import as_workbook, make_package, rows_in, values_in
+from tests.formats.containers.row_files import as_workbook, make_package, rows_in, values_in
 
 CPU_SECONDS_MAX = 5
 MEMORY_BYTES_MAX = 100 * 1024 * 1024

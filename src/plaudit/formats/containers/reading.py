@@ -37,6 +37,9 @@ from plaudit.formats.containers.xlsx import rows_of_xlsx
 from plaudit.formats.import_format import LINE_BYTES_MAX, ObjectRows
 from plaudit.settings import INFLATED_BYTES_MAX
 
+_NONE = Row(file="", number=0, value=None)
+"""Row before the first one."""
+
 
 def read_rows(
     path: Path,
@@ -90,13 +93,13 @@ def read_rows(
                     content, detected, limits, object_rows, on_rows, has_quotes=has_quotes
                 )
             for row in rows:
-                number = row.number
                 yield row
     except zstd.ZstdError as exc:
+        number = row.number
         window = "" if number else ", or its window is larger than 32 MiB"
         raise InvalidContent(f"{name} is damaged after {unit} {number}{window}: {exc}") from exc
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as exc:
-        raise InvalidContent(f"{name} is damaged after {unit} {number}: {exc}") from exc
+        raise InvalidContent(f"{name} is damaged after {unit} {row.number}: {exc}") from exc
     except OSError as exc:
         raise Misconfigured(f"{name} cannot be read: {exc.strerror}") from exc
 

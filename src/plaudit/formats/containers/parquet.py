@@ -29,6 +29,7 @@ def rows_of_parquet(
     row_bytes_max: int,
     on_progress: Callable[[int], None],
     inflated_max: int | None,
+    on_remark: Callable[[str], None] = lambda remark: None,
 ) -> Iterator[Row]:
     """Rows of a Parquet file; times are ISO texts, decimals texts, maps objects.
 

@@ -39,6 +39,9 @@ from plaudit.formats.containers.xlsx import rows_of_xlsx
 from plaudit.formats.import_format import LINE_BYTES_MAX, ObjectRows
 from plaudit.settings import INFLATED_BYTES_MAX
 
+ROWS_TOLD = 256
+"""Rows after which their number is told, in containers whose rows are not cut by a block."""
+
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 _NONE = Row(file="", number=0, value=None)
 """Row before the first one."""
@@ -60,7 +63,7 @@ def read_rows(
     """Rows of a file in order; one that cannot be read has a problem.
 
     `name` is the file's in messages. `on_progress` is told the position in the file, in bytes, and
-    `on_rows` the number of the last row that was read, at least once in READ_BYTES of content.
+    `on_rows` the number of a row not long ago, for JSON lines at least once in READ_BYTES.
     `on_remark` is told what is left out, such as further sheets of a workbook. A compressed file
     may hold `inflated_max` bytes, None for as many as it likes, however small it is. If `is_json`,
     content that is no JSON is refused. Raises InvalidContent for a file that holds more, is damaged
@@ -149,10 +152,11 @@ class _Reading(Struct):
                 return rows_of_lines(content, limits, self.on_rows, number=detected.line)
             case Container.json_array:
                 self.unit = "row"
-                return rows_of_array(content, limits)
+                return self._counted(rows_of_array(content, limits))
             case Container.json_object:
                 self.unit = "row"
-                return rows_of_object(content, limits, object_rows, number=detected.line)
+                rows = rows_of_object(content, limits, object_rows, number=detected.line)
+                return self._counted(rows)
             case _:
                 self.unit = "row"
                 return self._rows_of_table(content, detected)
@@ -164,14 +168,18 @@ class _Reading(Struct):
                 f"{self.name} is {packed}, and this format is read from JSON alone"
             )
         read = rows_of_xlsx if packed is Container.xlsx else rows_of_parquet
-        return read(
-            whole,
-            self.name,
-            self.row_bytes_max,
-            self.on_progress,
-            self.inflated_max,
-            self.on_remark,
-        )
+        tell = self.on_progress
+        if whole != self.path:  # the file itself has been read to its end
+            size = self.path.stat().st_size
+            tell = lambda at: self.on_progress(size)  # noqa: E731
+        rows = read(whole, self.name, self.row_bytes_max, tell, self.inflated_max, self.on_remark)
+        return self._counted(rows)
+
+    def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for count, row in enumerate(rows):
+            if count % ROWS_TOLD == 0:
+                self.on_rows(row.number)
+            yield row
 
     def _rows_of_table(self, content: Content, detected: Detected) -> Iterator[Row]:
         has_quotes = detected.container is not Container.tsv or self._has_quotes(detected)

@@ -20,7 +20,9 @@ import httpx2
 import jinja2
 import pytest
 import starlette.routing
+from argon2 import PasswordHasher
 
+from plaudit.core.accounts import passwords
 from plaudit.core.common import server_secret
 from plaudit.errors import Problem
 from plaudit.settings import Settings
@@ -35,6 +37,7 @@ from tests.support.network import loopback_only
 
 ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 
+_PRODUCT_HASHER = passwords._HASHER
 _folder: Path | None = None
 
 
@@ -49,25 +52,39 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let half of the workers begin with the slow tests, so that none is left for the end.
+    """Let half of the workers begin with the slow tests and the others with those in a browser.
 
-    Slow tests mostly wait, while the other half keeps the machine busy. A worker is given a piece
-    of the list, all of the same length, and steals when it is done. The slow tests of a module stay
-    together, for what they share.
+    So none of them is left for the end, and no more browsers are started than workers begin with
+    them. Slow tests mostly wait, while browsers keep the machine busy. A worker is given a piece of
+    the list, all of the same length, and steals when it is done. What a module has of either kind
+    stays together, for what its tests share.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow: list[list[pytest.Item]] = [[] for _ in range((workers + 1) // 2)]
-    others = [one for one in items if one.get_closest_marker("slow") is None]
-    found = [one for one in items if one.get_closest_marker("slow") is not None]
-    for _, module in itertools.groupby(found, key=lambda one: one.path):
-        min(slow, key=len).extend(module)
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    weights = [0] * workers
+    half = (workers + 1) // 2
+    kinds = [_kind_of(one) for one in items]
+    for kind, places in (("slow", range(half)), ("browser", range(half % workers, workers))):
+        found = [one for one, its in zip(items, kinds, strict=True) if its == kind]
+        for _, group in itertools.groupby(found, key=lambda one: one.path):
+            module = list(group)
+            place = min(places, key=weights.__getitem__)
+            shares[place] += module
+            weights[place] += len({getattr(one, "originalname", one.name) for one in module})
+    others = [one for one, its in zip(items, kinds, strict=True) if its is None]
     length = len(items) // workers
     items.clear()
-    for share in slow:
+    for share in shares:
         count = max(0, length - len(share))
         items += share + others[:count]
         del others[:count]
     items += others
+
+
+def _kind_of(item: pytest.Item) -> str | None:
+    if "browser" in getattr(item, "fixturenames", ()):
+        return "browser"
+    return "slow" if item.get_closest_marker("slow") else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -149,6 +166,23 @@ def _routes_compiled_once() -> Iterator[None]:
         compile_path = functools.cache(starlette.routing.compile_path)
         patch.setattr(starlette.routing, "compile_path", compile_path)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_hashed_fast() -> Iterator[None]:
+    """Let a hash cost almost nothing; `product_hasher` is for what concerns its cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(1, 64, 1))
+        yield
+
+
+@pytest.fixture
+def product_hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The product's own hashes of passwords, which take 30 ms."""
+    monkeypatch.setattr(passwords, "_HASHER", _PRODUCT_HASHER)
+    passwords._nobodys_hash.cache_clear()
+    yield
+    passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -57,11 +58,16 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in SOURCE.rglob("*.py")}
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module that a file imports, and perhaps names of modules: `a.b` of `from a import b`.
 
     Modules that are named in a text, as `import_module("a")` or `"a.b:Name"`, are among them.
     """
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         match node:
             case ast.Import(names=names):

@@ -57,6 +57,9 @@ def closed(schemas: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+CLOSED = closed(DOCUMENT["components"]["schemas"])
+
+
 def complaints(schema: dict[str, Any], schemas: dict[str, Any], value: Any) -> list[str]:
     """What is wrong with a value, by a schema of the document."""
     whole = {**schema, "components": {"schemas": schemas}}
@@ -145,25 +148,23 @@ def test_every_example_fits_its_schema():
                 assert complaints(parameter["schema"], schemas, parameter["example"]) == []
         for content in entry.get("requestBody", {}).get("content", {}).values():
             if "schema" in content:
-                assert complaints(content["schema"], closed(schemas), content["example"]) == []
+                assert complaints(content["schema"], CLOSED, content["example"]) == []
     for schema in schemas.values():
         for example in schema.get("examples", []):
-            assert complaints(schema, closed(schemas), example) == []
+            assert complaints(schema, CLOSED, example) == []
 
 
 def assert_documented(world: World, key: str, operation: Operation) -> None:
-    """Each good request of an operation gets what the served document says."""
+    """Each good request of an operation gets what the document says."""
     requests = GOOD[operation.operation_id] if operation.role else [{}]
     with calling(world, key) as client:
-        document = client.get("/openapi.json").json()
-        entry = document["paths"][operation.path][operation.method.lower()]
+        _, _, entry = ENTRIES[operation.operation_id]
         schema = entry["responses"]["200"]["content"][JSON]["schema"]
-        schemas = closed(document["components"]["schemas"])
         for params in requests:
             answer = ask(client, operation, params)
             assert answer.status_code == 200, answer.text
             assert answer.headers["content-type"] == JSON
-            assert complaints(schema, schemas, answer.json()) == []
+            assert complaints(schema, CLOSED, answer.json()) == []
 
 
 STRUCTS = [one for one in OPERATIONS if not isinstance(one.answer, tuple)]
@@ -202,11 +203,10 @@ def test_an_answer_that_is_no_struct_has_a_documented_media_type(
 
 
 def test_every_error_body_is_what_the_document_says(shared_world, shared_ann):
-    schemas = closed(DOCUMENT["components"]["schemas"])
     with calling(shared_world, shared_ann) as client:
         for method, url, headers, *_ in PROVOKED:
             body = client.request(method, url, headers=headers).json()
-            assert complaints(schemas["Error"], schemas, body) == []
+            assert complaints(CLOSED["Error"], CLOSED, body) == []
 
 
 def test_both_addresses_of_the_document_give_the_same_bytes(shared_world, shared_ann):
@@ -317,7 +317,7 @@ def _clean_page() -> Page:
     return Page(docs_page.render(DOCUMENT))
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [" ".join(HOSTILE[at::3]) for at in range(3)])
 def test_hostile_text_in_the_document_stays_text(text):
     def poisoned(value: Any, at: str = "") -> Any:
         if isinstance(value, dict):

@@ -282,7 +282,7 @@ def test_walks_beside_busy_writers_list_every_task_at_rest_exactly_once(world, r
     with ThreadPoolExecutor(7) as pool:
         writers = [pool.submit(write, seed) for seed in range(4)]
         readers = [pool.submit(read, limit) for limit in (1, 7, 100)]
-        time.sleep(3)
+        time.sleep(1.5)
         stop.set()
         moves = [one.result() for one in writers]
         walks = [one.result() for one in readers]

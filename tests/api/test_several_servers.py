@@ -16,7 +16,15 @@ from plaudit.core.accounts import api_keys
 from plaudit.core.tasks import lifecycle
 from plaudit.store.tasks import tasks
 from tests.support.builders import make_thread
-from tests.support.harness import Server, World, clean_environment, free_port, store_arguments, walk
+from tests.support.harness import (
+    Server,
+    World,
+    clean_environment,
+    free_port,
+    on_shared_postgres,
+    store_arguments,
+    walk,
+)
 
 THREADS = [make_thread()]
 SECONDS_MAX = 60.0
@@ -57,24 +65,20 @@ class Workers:
             raise
 
 
-@pytest.fixture
-def world(postgres_settings):
-    world = World(postgres_settings)
-    world.org()
-    yield world
-    world.close()
+pytestmark = on_shared_postgres
 
 
-@pytest.fixture(params=["two servers", "two workers"])
-def urls(request, world):
+@pytest.fixture(scope="module", params=["two servers", "two workers"])
+def urls(request, shared_world):
     """Where requests go in turn. Two workers share an address, and each connection is one's."""
+    settings = shared_world.settings
     if request.param == "two servers":
-        servers = [Server(world.settings), Server(world.settings)]
+        servers = [Server(settings), Server(settings)]
         yield [server.url for server in servers]
         for server in servers:
             server.stop(9)
     else:
-        workers = Workers(world.settings)
+        workers = Workers(settings)
         yield [workers.url] * 2
         assert workers.stop() == 0
 
@@ -89,8 +93,8 @@ def write(world: World, work):
     return world.run(world.db.write(work))
 
 
-def test_a_key_that_was_revoked_is_refused_by_every_process_at_once(world, urls):
-    environment_id = world.org()
+def test_a_key_that_was_revoked_is_refused_by_every_process_at_once(tenant, urls):
+    world, environment_id = tenant, tenant.org()
     for _ in range(5):
         key = world.key(role="read")
         for _ in range(4):
@@ -103,8 +107,8 @@ def test_a_key_that_was_revoked_is_refused_by_every_process_at_once(world, urls)
         assert [get(url, key).status_code for url in urls * 4] == [401] * 8
 
 
-def test_a_completion_is_seen_through_every_process_at_once(world, urls):
-    project = world.project()
+def test_a_completion_is_seen_through_every_process_at_once(tenant, urls):
+    world, project = tenant, tenant.project()
     key = world.key()
     after = "1970-01-01"
     for _ in range(10):
@@ -128,14 +132,14 @@ def test_a_completion_is_seen_through_every_process_at_once(world, urls):
         after = completed_at
 
 
-def test_a_walk_goes_on_in_another_process(world, urls):
-    project = world.project()
-    key = world.key()
+def test_a_walk_goes_on_in_another_process(tenant, urls):
+    project = tenant.project()
+    key = tenant.key()
 
     async def work(tx):
         return [(await lifecycle.create_task(tx, project)).task_id for _ in range(30)]
 
-    task_ids = write(world, work)
+    task_ids = write(tenant, work)
     found, params = [], {"project_id": project.project_id, "limit": "1"}
     for number in range(30):
         page = get(urls[number % 2], key, "/v2/tasks", **params).json()
@@ -146,11 +150,12 @@ def test_a_walk_goes_on_in_another_process(world, urls):
     assert params["next_token"] is None
 
 
-def test_no_process_answers_with_data_of_another_organization(world, urls):
+def test_no_process_answers_with_data_of_another_organization(shared_world, urls):
     """Both have a project of the same name; their requests are mixed on shared connections."""
     cast = {}
     for org in ("default", "stranger"):
-        project = world.project("My Test Project", org=org)
+        world = shared_world.tenant()
+        project = world.project("My Test Project")
 
         async def work(tx, project=project, org=org):
             made = [
@@ -158,7 +163,7 @@ def test_no_process_answers_with_data_of_another_organization(world, urls):
             ]
             return {task.task_id for task in made}
 
-        cast[org] = (world.key(org), write(world, work))
+        cast[org] = (world.key(), write(world, work))
 
     def ask(number: int) -> int:
         answers = 0
@@ -181,9 +186,9 @@ def test_no_process_answers_with_data_of_another_organization(world, urls):
 
 
 @pytest.mark.slow
-def test_metrics_add_up_over_the_workers(world):
-    key = world.key()
-    workers = Workers(world.settings)
+def test_metrics_add_up_over_the_workers(shared_world):
+    key = shared_world.key()
+    workers = Workers(shared_world.settings)
     try:
         for _ in range(40):
             assert get(workers.url, key).status_code == 200

@@ -133,12 +133,16 @@ def test_enter_on_a_button_never_submits(team, annotator_tab):
     assert all(task.status == "pending" for task in tasks_of(ann))
 
 
+SHORT = {"fields": [{"key": "likert_value", "level": "turn", "type": "integer",
+                     "scale": "low_is_first", "required": True}]}  # fmt: skip
+
+
 @on_shared_sqlite
 @pytest.mark.slow
 def test_three_people_work_on_three_places_of_each_task_at_once(
     tenant, shared_server, open_context
 ):
-    team = AnnotationTeam(tenant, overlap=3)
+    team = AnnotationTeam(tenant, overlap=3, form=SHORT)
     team.add(count=2)
     server = shared_server
     desks = [AnnotatorTab(open_context, server, team, name) for name in ("Ann", "Bob", "Cyd")]
@@ -146,7 +150,7 @@ def test_three_people_work_on_three_places_of_each_task_at_once(
     for number, likert in ((1, ("2", "3", "6")), (2, ("1", "1", "1"))):
         for one, value in zip(desks, likert, strict=True):
             one.take() if number == 1 else one.ready()
-            one.fill(value)
+            one.pick("likert_value", value)
         for one in desks:
             one.submit()
 
@@ -338,7 +342,7 @@ def test_no_string_of_a_customer_runs(tenant, shared_server, open_context):
     texts = hostile_project.TEXTS
     assert len(texts) >= 100
     server = shared_server
-    for number, some in enumerate([texts[at : at + 32] for at in range(0, len(texts), 32)]):
+    for number, some in enumerate([texts[at : at + 64] for at in range(0, len(texts), 64)]):
         ann = AnnotatorTab(
             open_context, server, hostile_shift(tenant, some, number), f"Ann{number}"
         )

@@ -6,17 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.model.core import PersonRole
 from plaudit.store.tasks import projects
 from tests.support.annotators import AnnotationTeam
-from tests.support.harness import Server, World, on_sqlite_alone
+from tests.support.harness import Server, World, on_shared_sqlite
 from tests.support.labeling_project import LabelingProject
+from tests.support.pages.axe_rules import faults_in_both_schemes
 from tests.support.pages.chromium import Remote, Seen
 from tests.support.pages.manager_pages import all_projects
 
-Start = Callable[..., Server]
 Open = Callable[..., Any]
 
 
@@ -46,8 +45,8 @@ class Office:
 
 
 @pytest.fixture
-def office(world: World, start_server: Start, open_context: Open) -> Office:
-    return Office(world, start_server(), open_context)
+def office(tenant: World, shared_server: Server, open_context: Open) -> Office:
+    return Office(tenant, shared_server, open_context)
 
 
 def titles(page: Remote) -> list[str]:
@@ -148,7 +147,7 @@ def asked_of_annotator(office: Office, name: str) -> set[str]:
     )
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_what_is_wrong_stands_at_its_control_while_one_types_and_goes_with_it(office):
     page = office.open_editor()
     before = titles(page)
@@ -167,7 +166,7 @@ def test_what_is_wrong_stands_at_its_control_while_one_types_and_goes_with_it(of
     assert page.locator("#fields .is-wrong").count() == 0
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_what_the_server_refuses_is_told_at_its_control_and_nothing_is_lost(office):
     page = office.open_editor()
     page.click("[data-toggle] >> nth=0")
@@ -181,7 +180,7 @@ def test_what_the_server_refuses_is_told_at_its_control_and_nothing_is_lost(offi
     assert all_projects(office.world)["Eggs"].form is None
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_questions_are_moved_and_removed_by_buttons_and_the_focus_stays(office):
     page = office.open_editor()
     first, second, *rest = cards(page)
@@ -198,7 +197,7 @@ def test_questions_are_moved_and_removed_by_buttons_and_the_focus_stays(office):
     assert page.evaluate("document.activeElement.matches('[data-toggle]')")
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_enter_in_a_field_saves_nothing_and_among_values_asks_for_the_next(office):
     page = office.open_editor()
     page.click("[data-toggle] >> nth=0")
@@ -216,7 +215,7 @@ def test_enter_in_a_field_saves_nothing_and_among_values_asks_for_the_next(offic
     assert all_projects(office.world)["Eggs"].form is None
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_json_that_is_typed_appears_as_controls_and_in_the_preview(office):
     page = office.open_editor()
     page.click("#as-json summary")
@@ -228,7 +227,7 @@ def test_json_that_is_typed_appears_as_controls_and_in_the_preview(office):
     assert cards(page) == ["Typed"]
 
 
-@on_sqlite_alone
+@on_shared_sqlite
 def test_every_preset_goes_through_the_controls_unchanged(office):
     page = office.open_editor()
     page.on("dialog", lambda dialog: dialog.accept())
@@ -250,15 +249,14 @@ def test_every_preset_goes_through_the_controls_unchanged(office):
         assert kept, name
 
 
-@on_sqlite_alone
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_pictures_and_on_an_editor_with_faults(office, scheme):
+@on_shared_sqlite
+def test_axe_finds_nothing_on_pictures_and_on_an_editor_with_faults(office):
+    """All that axe knows, beyond the levels that other pages are held to."""
     labeling = LabelingProject(office.world)
     labeling.create(3, batch=labeling.batch("First"))
     labeling.work_on("ann")
     path = f"{office.server.url}/projects/{labeling.project.project_id}"
     page = office.page
-    page.emulate_media(color_scheme=scheme)
     found = {}
     for name in ("charts", "batches", "tasks", "settings/form"):
         page.goto(f"{path}/{name}")
@@ -267,9 +265,7 @@ def test_axe_finds_nothing_on_pictures_and_on_an_editor_with_faults(office, sche
             page.click("[data-toggle] >> nth=0")
             page.fill("#fields > li:nth-child(1) [data-field=key]", "")
             page.wait_for_selector("[data-field=key][aria-invalid]")
-        violations = page._run(lambda page: Axe().run(page).response["violations"], page)
-        found[name] = [(one["id"], [node["html"][:160] for node in one["nodes"]])
-                       for one in violations]  # fmt: skip
+        found[name] = faults_in_both_schemes(page, resultTypes=["violations"])
 
     assert not any(found.values()), found
 

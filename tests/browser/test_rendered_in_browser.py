@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.rich_text import render_markdown
 from plaudit.workspace.render.sanitize import sanitize_html
 from plaudit.workspace.render.text_diff import render_diff
+from tests.support.pages.axe_rules import run_axe
 from tests.support.pages.chromium import Pages, Remote, Seen
 from tests.support.pages.hostile_texts import CANARY, PAYLOADS, RUN
 from tests.support.pages.markup import ATTRIBUTES, TAGS, render_too_long
@@ -239,8 +239,7 @@ def sample(request: pytest.FixtureRequest, pages: Pages, open_context: Open) -> 
 def test_rendered_texts_are_for_everybody(sample):
     """What axe checks of WCAG 2.2 at the levels A and AA, contrast in both schemes included."""
     tags = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-    # Its own script is brought in by the browser, so the page's policy does not matter here.
-    found = sample._run(lambda page: Axe().run(page, options={"runOnly": tags}).response, sample)
+    found = run_axe(sample, {"runOnly": tags})
 
     assert [(one["id"], one["nodes"]) for one in found["violations"]] == []
     assert "color-contrast" in {one["id"] for one in found["passes"]}

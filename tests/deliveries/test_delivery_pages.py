@@ -34,6 +34,29 @@ def many(world):
     return world
 
 
+@pytest.fixture(scope="module")
+def shared_made(open_shared):
+    """A store for tests that only read, as `full` with a delivery; its world, a key, the id."""
+    world = open_shared()
+    assert world.load(archive_rows(mixed_tasks()), "archive")[1] == []
+    world.load([make_task("elsewhere", project="p2")])
+    with world.client(key := world.key()) as client:
+        return world, key, deliver(client)["id"]
+
+
+@pytest.fixture(scope="module")
+def shared_walks(open_shared):
+    """A store for tests that only read, as `many` with two deliveries; its world, a key, the ids.
+
+    A stranger has five tasks in it.
+    """
+    world = open_shared()
+    assert world.load(make_tasks(250))[1] == []
+    world.load(make_tasks(5, "own", project="p"), org="stranger")
+    with world.client(key := world.key()) as client:
+        return world, key, [deliver(client, name)["id"] for name in ("January", "second")]
+
+
 # Reading
 
 
@@ -113,24 +136,25 @@ def test_deliveries_are_listed_oldest_first_between_exclusive_bounds(full, clien
         ("/manage/v1/deliveries/MADE", {}, 200),
     ],
 )
-def test_what_a_request_may_name_a_delivery_by(full, client, path, params, status):
-    full.load([make_task("elsewhere", project="p2")])
-    made = deliver(client)
-    params = {key: value.replace("MADE", made["id"]) for key, value in params.items()}
+def test_what_a_request_may_name_a_delivery_by(shared_made, path, params, status):
+    world, key, made = shared_made
+    params = {key: value.replace("MADE", made) for key, value in params.items()}
 
-    answer = client.get(path.replace("MADE", made["id"]), params=params)
+    with world.client(key) as client:
+        answer = client.get(path.replace("MADE", made), params=params)
 
     assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100])
-def test_a_walk_over_a_delivery_ends_and_gives_each_task_once(many, client, limit):
-    made = deliver(client)
+def test_a_walk_over_a_delivery_ends_and_gives_each_task_once(shared_walks, limit):
+    world, key, [made, _] = shared_walks
     names = [f"task_{number:05d}" for number in range(250)]
 
-    assert ids_of(client, made["id"], limit=limit) == names
-    assert list(rows_of(client, delivery_id=made["id"], limit=limit)) == names
-    assert list(rows_of(client, project_id="project_123", limit=limit)) == names
+    with world.client(key) as client:
+        assert ids_of(client, made, limit=limit) == names
+        assert list(rows_of(client, delivery_id=made, limit=limit)) == names
+        assert list(rows_of(client, project_id="project_123", limit=limit)) == names
 
 
 def test_a_last_page_that_is_full_has_no_token(many, client):
@@ -233,32 +257,32 @@ def named(value, made, second):
 
 
 @pytest.mark.parametrize(("path", "params"), WALKS, ids=str)
-def test_a_token_that_was_changed_is_refused(many, client, path, params):
-    ids = deliver(client)["id"], deliver(client, "second")["id"]
+def test_a_token_that_was_changed_is_refused(shared_walks, path, params):
+    world, key, ids = shared_walks
     asked, path = named(params, *ids) | {"limit": 3}, named(path, *ids)
-    token = client.get(path, params=asked).json()["next_token"]
-    changed = [token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
-               for at in range(0, len(token), 5)]  # fmt: skip
+    with world.client(key) as client:
+        token = client.get(path, params=asked).json()["next_token"]
+        changed = [token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
+                   for at in range(0, len(token), 5)]  # fmt: skip
 
-    def status(token):
-        return client.get(path, params=asked | {"next_token": token, "limit": 5}).status_code
+        def status(token):
+            return client.get(path, params=asked | {"next_token": token, "limit": 5}).status_code
 
-    assert status(token) == 200
-    assert {status(one) for one in [*changed, "x", token + "A"]} == {400}
+        assert status(token) == 200
+        assert {status(one) for one in [*changed, "x", token + "A"]} == {400}
 
 
 @pytest.mark.parametrize(("path", "params"), WALKS, ids=str)
-def test_a_token_is_good_for_its_own_walk_and_organization_alone(many, client, path, params):
-    first, second = deliver(client)["id"], deliver(client, "second")["id"]
+def test_a_token_is_good_for_its_own_walk_and_organization_alone(shared_walks, path, params):
+    world, key, [first, second] = shared_walks
     asked = named(params, first, second) | {"limit": 3}
-    token = client.get(named(path, first, second), params=asked).json()["next_token"]
-    many.load(make_tasks(5, "own", project="p"), org="stranger")
-
     answers = []
-    if "MADE" in path + str(params):  # the other delivery, with the first one's token
-        swapped = named(params, second, first) | {"next_token": token}
-        answers.append(client.get(named(path, second, first), params=swapped))
-    with many.client(many.key("stranger")) as other:
+    with world.client(key) as client:
+        token = client.get(named(path, first, second), params=asked).json()["next_token"]
+        if "MADE" in path + str(params):  # the other delivery, with the first one's token
+            swapped = named(params, second, first) | {"next_token": token}
+            answers.append(client.get(named(path, second, first), params=swapped))
+    with world.client(world.key("stranger")) as other:
         answers.append(other.get(named(path, first, second), params=asked | {"next_token": token}))
         answers.append(other.get("/v2/delivery/tasks", params={"next_token": token}))
         answers.append(other.get("/v2/delivery", params={"next_token": token}))
@@ -307,11 +331,12 @@ def test_tasks_that_come_later_do_not_enter_a_walk_over_rows(many, client):
         *WALKS[4:],
     ],
 )
-def test_to_a_stranger_a_delivery_looks_like_one_that_is_not_there(full, client, path, params):
-    made = deliver(client)
+def test_to_a_stranger_a_delivery_looks_like_one_that_is_not_there(shared_made, path, params):
+    world, _, made = shared_made
+    world.org("stranger")
     params = params | {"other": "x"}
 
-    with full.client(full.key("stranger")) as other:
+    with world.client(world.key("stranger")) as other:
         headers = {"X-Request-Id": "pinned"}
         answers = [
             other.get(
@@ -320,7 +345,7 @@ def test_to_a_stranger_a_delivery_looks_like_one_that_is_not_there(full, client,
                         for key, value in params.items()},
                 headers=headers,
             )
-            for name in (made["id"], made["id"][:-1] + "x")
+            for name in (made, made[:-1] + "x")
         ]  # fmt: skip
 
     assert [answer.status_code for answer in answers] == [404, 404]

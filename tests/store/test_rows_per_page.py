@@ -1,4 +1,4 @@
-"""A page reads a number of rows that depends on what it shows, with 100,000 behind each list."""
+"""A page reads a number of rows that depends on what it shows, with 60,000 behind each list."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from plaudit.store.tasks import tasks
 from plaudit.wire.v2 import size_limits
 from tests.support.builders import make_message, make_task, make_thread, make_turn
 from tests.support.deliveries import deliver, set_metadata
-from tests.support.harness import run_cli, store_arguments
+from tests.support.harness import one_engine, run_cli, store_arguments
 from tests.support.pages.browser_client import add_person, ended, signed_in
 from tests.support.sample_tasks import PROJECT, archive_rows, mixed_tasks
 from tests.transfer.test_archive import lines_of
@@ -195,6 +195,7 @@ def test_metadata_does_not_grow_beyond_its_greatest_length_by_merging(client, pr
     assert fewer.json()["metadata"] == {"x": "", "y": 1}
 
 
+@one_engine
 def test_an_import_refuses_what_is_too_long_row_by_row(world):
     batch = {"id": "b1", "project": "project_123"}
     whole = {"id": "b2", "name": "B2", "status": "staging", "created_at": "2025-01-01"} | {

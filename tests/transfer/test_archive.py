@@ -195,7 +195,7 @@ def archived_tasks(draw: Any) -> list[Any]:
 
 @settings(
     deadline=None,
-    max_examples=50,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rows=archived_tasks())
@@ -356,7 +356,7 @@ def test_a_file_is_read_whatever_its_container_and_line_ends(world, tmp_path, wr
 def test_a_file_that_is_cut_off_is_refused_and_the_whole_one_finishes_it(
     world, tmp_path, pack, part
 ):
-    rows = archive_rows(make_tasks(1200))
+    rows = archive_rows(make_tasks(600))
     text = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
     packed, path = pack(text), tmp_path / "rows.gz"
     path.write_bytes(packed[: int(len(packed) * part)])
@@ -368,7 +368,7 @@ def test_a_file_that_is_cut_off_is_refused_and_the_whole_one_finishes_it(
     world.load(path, "archive", org="fresh")
 
     assert lines_of(world) == lines_of(world, "fresh")
-    assert len(tasks_of(lines_of(world))) == 1200
+    assert len(tasks_of(lines_of(world))) == 600
 
 
 _MEASURE = """

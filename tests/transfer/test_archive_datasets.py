@@ -290,7 +290,7 @@ def dataset_rows(draw: Any) -> list[Any]:
 
 @settings(
     deadline=None,
-    max_examples=30,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rows=dataset_rows())

@@ -177,7 +177,7 @@ def checked(data: bytes) -> tuple[Any, InvalidContent | None]:
         return None, problem
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(tree=trees, data=st.data(), is_ascii=st.booleans(), spaced=st.booleans())
 def test_the_guard_agrees_with_a_plain_reader_that_checks_every_member(
     tree, data, is_ascii, spaced
@@ -307,7 +307,7 @@ REPLACEMENTS = st.recursive(
 )
 
 
-@settings(relaxed, max_examples=200)
+@settings(relaxed, max_examples=100)
 @given(path=st.sampled_from(list(PLACES.values())), replacement=REPLACEMENTS, named=st.booleans())
 @example(path=("project",), replacement="", named=False)
 @example(path=("batch",), replacement="\n", named=True)

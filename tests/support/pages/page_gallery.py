@@ -6,6 +6,7 @@ colour scheme. The tests go through the same scenes.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -288,12 +289,19 @@ SCENES: Sequence[Scene] = (
 )
 
 
-def visit(demo: Stage, browser: Any, scene: Scene, **options: Any) -> Any:
-    """Open a scene in a context of its own; returns the page, ready to be looked at."""
+def enter(demo: Stage, browser: Any, role: str | None, **options: Any) -> Any:
+    """A context in which somebody of this role has signed in; nobody without a role."""
     context = browser.new_context(**options)
+    if role is not None:
+        page = context.new_page()
+        demo.sign_in(page, role)
+        page.close()
+    return context
+
+
+def visit(demo: Stage, context: Any, scene: Scene) -> Any:
+    """Open a scene in a context of its role; returns the page, ready to be looked at."""
     page = context.new_page()
-    if scene.role is not None:
-        demo.sign_in(page, scene.role)
     page.goto(demo.url + scene.path.format(**demo.made))
     scene.prepare(page)
     return page
@@ -306,16 +314,18 @@ def take_pictures(folder: Path) -> int:
     browsers = chromium.opened()
     browser = next(browsers)
     with demonstration() as demo:
-        for scene in SCENES:
-            for scheme in SCHEMES:
-                page = visit(demo, browser, scene, color_scheme=scheme)
+        for scheme, role in itertools.product(SCHEMES, dict.fromkeys(one.role for one in SCENES)):
+            context = enter(demo, browser, role, color_scheme=scheme)
+            for scene in [one for one in SCENES if one.role == role]:
+                page = visit(demo, context, scene)
                 for width, height in WIDTHS.items():
                     page.set_viewport_size({"width": width, "height": height})
                     page.wait_for_timeout(150)
                     page.screenshot(path=str(folder / f"{scene.name}-{width}-{scheme}.png"))
                     count += 1
-                page.context.close()
+                page.close()
                 print(f"{scene.name} {scheme}", flush=True)
+            context.close()
     next(browsers, None)
     return count
 

@@ -14,6 +14,8 @@ import pytest
 from plaudit.core.accounts import passwords
 from plaudit.errors import InvalidContent, Unavailable
 
+pytestmark = pytest.mark.usefixtures("product_hasher")
+
 ABOUT = ("ada.lovelace@example.com", "Augusta Ada King")
 
 EASY = (

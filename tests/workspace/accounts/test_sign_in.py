@@ -96,6 +96,7 @@ def remove(world, who: Somebody) -> None:
 
 
 @on_sqlite_alone
+@pytest.mark.usefixtures("product_hasher")
 def test_a_stranger_costs_as_much_work_as_a_wrong_password(world):
     """One hash is computed for each, so their CPU is alike; not so if one were left out."""
     who = add_person(world)

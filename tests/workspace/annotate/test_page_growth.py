@@ -16,6 +16,7 @@ from plaudit.workspace.projects import task_pages
 from tests.support.annotators import AnnotationTeam, good_answers, make_content
 from tests.support.builders import make_message, make_thread, make_turn
 from tests.support.databases.read_bytes import ReadBytes
+from tests.support.harness import one_engine
 
 SIZES = (20, 80)
 Read = Callable[[], str]
@@ -77,6 +78,7 @@ def test_each_turn_is_drawn_once(world, client, page, every):
             assert text.count(said) == COPIES[page], said
 
 
+@one_engine
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_and_its_cost_grow_with_the_conversation_and_no_faster(world, client, page):
     sizes, seconds = [], []

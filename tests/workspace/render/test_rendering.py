@@ -267,7 +267,7 @@ def test_words_are_counted_as_people_do(text, count):
     assert word_count(text) == count
 
 
-SIZE = 50_000
+SIZE = 25_000
 PATHOLOGICAL = {
     "quotes": "> ", "brackets": "[", "links": "[a](", "images": "![", "emphasis": "*a_",
     "stars": "**a", "ticks": "`a``b", "dollars": "$", "double dollars": "$$\n", "opening": r"\[",
@@ -289,7 +289,7 @@ def test_a_hostile_text_takes_bounded_time(name):
 
     html = render_markdown(text)
 
-    assert time.process_time() - before < 20
+    assert time.process_time() - before < 5
     assert len(html) < 40 * SIZE
 
 
@@ -299,9 +299,9 @@ def test_hostile_code_takes_bounded_time(language, line):
     block = f"```{language}\n" + f"{line}\n" * (9_990 // (len(line) + 1)) + "```\n"
     before = time.process_time()
 
-    render_markdown(block * 10)
+    render_markdown(block * 5)
 
-    assert time.process_time() - before < 20
+    assert time.process_time() - before < 10
 
 
 @pytest.mark.parametrize("piece", ["> [*`$a\u0301", "<&\u202e"])

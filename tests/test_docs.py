@@ -22,12 +22,12 @@ from plaudit.core.accounts import api_keys
 from plaudit.core.common import look_alikes, names, page_tokens
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.deliveries import builder
-from plaudit.core.outbound import http_client, smtp, url_length
+from plaudit.core.outbound import downloads, http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
 from plaudit.formats import import_format, oasst
-from plaudit.formats.containers import content
+from plaudit.formats.containers import content, delimited
 from plaudit.formats.registry import FORMATS
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store.common import pages
@@ -256,6 +256,8 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "4 GiB unless", settings.INFLATED_BYTES_MAX / 1024**3),
         ("operate.md", "64 MiB, 100 times", content.INFLATED_BYTES_FREE / 1024**2),
         ("operate.md", "100 times its own", content.INFLATION_MAX),
+        ("operate.md", "16,384 |", delimited.COLUMNS_MAX),
+        ("operate.md", "5 |", downloads.REDIRECTS_MAX),
         ("operate.md", "32 MiB, which", 2**content.WINDOW_BITS_MAX / 1024**2),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),

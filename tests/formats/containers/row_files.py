@@ -6,18 +6,32 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pyarrow
 import pyarrow.parquet
+import pytest
 
 from plaudit.formats.common.rows import Row
+from plaudit.formats.containers.content import Content
 from plaudit.formats.containers.reading import read_rows
 
 Cells = Mapping[str, str]
+
+
+def cut_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let readers get blocks of so many bytes, also of what was looked at before."""
+    whole = Content.blocks
+
+    def blocks(content: Content) -> Iterator[bytes]:
+        for block in whole(content):
+            for at in range(0, len(block), size):
+                yield block[at : at + size]
+
+    monkeypatch.setattr(Content, "blocks", blocks)
 
 
 def rows_in(path: Path, content: bytes, **options: Any) -> list[Row]:

@@ -23,7 +23,7 @@ from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.delimited import COLUMNS_MAX
 from plaudit.formats.containers.reading import detect_container, read_rows
 from plaudit.formats.import_format import ObjectRows
-from tests.formats.containers.row_files import as_parquet, rows_in, values_in
+from tests.formats.containers.row_files import as_parquet, cut_blocks, rows_in, values_in
 
 MEMORY_BYTES_MAX = 32 * 1024 * 1024
 
@@ -58,6 +58,8 @@ BAD_ELEMENTS: dict[str, tuple[bytes, str, str]] = {
     "a large integer": (b'{"a": 9223372036854775808}', "64-bit", "/a"),
     "too long": (b'{"a": "%b"}' % (b"x" * 3000), "longer than 2500 bytes", ""),
     "two values": (b'{"a": 1} {"a": 2}', "not valid JSON", ""),
+    "too deep": (b'{"a": %b}' % (b"[" * 1100 + b'"]"' + b"]" * 1100), "64 levels", ""),
+    "far too deep and long": (b"[" * 20_000 + b'"]"' + b"]" * 20_000, "longer than", ""),
     "another bracket": (b'{"a": [1}]', "not valid JSON", ""),
 }
 
@@ -69,9 +71,11 @@ AROUND: dict[str, tuple[bytes, bytes, bytes]] = {
 }
 
 
+@pytest.mark.parametrize("size", [7, 2**18])
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 @pytest.mark.parametrize("bad", BAD_ELEMENTS.values(), ids=BAD_ELEMENTS)
-def test_a_bad_element_is_named_and_the_others_are_read(tmp_path, around, bad):
+def test_a_bad_element_is_named_and_the_others_are_read(tmp_path, monkeypatch, around, bad, size):
+    cut_blocks(monkeypatch, size)
     element, word, pointer = bad
     begin, end, _ = around
 
@@ -141,7 +145,7 @@ def test_rows_with_too_many_cells_are_refused_and_short_ones_lack_columns(tmp_pa
 def test_quotes_that_do_not_pair_are_named_with_the_lines_they_take(
     tmp_path, monkeypatch, read_bytes
 ):
-    monkeypatch.setattr("plaudit.formats.containers.content.READ_BYTES", read_bytes)
+    cut_blocks(monkeypatch, read_bytes)
 
     rows, problem = read(tmp_path, b'a,b\n1,2\n"x"y,3\n4,5\n"open,6\n7,8\n9,10\n')
 
@@ -175,7 +179,7 @@ LONG_ROWS: dict[str, bytes] = {
 def test_a_row_that_is_too_long_is_named_and_the_others_are_read(
     tmp_path, monkeypatch, read_bytes, long
 ):
-    monkeypatch.setattr("plaudit.formats.containers.content.READ_BYTES", read_bytes)
+    cut_blocks(monkeypatch, read_bytes)
     content = b"a,b\n1,2\n" + long + b'\n3,4\n"5",6'
 
     rows, problem = read(tmp_path, content, row_bytes_max=1000)

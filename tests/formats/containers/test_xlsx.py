@@ -217,7 +217,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 def many_parts() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as package:
-        package.writestr("xl/workbook.xml", "<workbook/>")
+        package.writestr("xl/workbook.xml", BOOK)
+        package.writestr(SHEET, '<worksheet><row><c t="str"><v>a</v></c></row></worksheet>')
         for number in range(20_000):
             package.writestr(f"xl/{number}", b"")
     return file.getvalue()

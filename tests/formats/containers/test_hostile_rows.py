@@ -59,7 +59,11 @@ BAD_ELEMENTS: dict[str, tuple[bytes, str, str]] = {
     "too long": (b'{"a": "%b"}' % (b"x" * 3000), "longer than 2500 bytes", ""),
     "two values": (b'{"a": 1} {"a": 2}', "not valid JSON", ""),
     "too deep": (b'{"a": %b}' % (b"[" * 1100 + b'"]"' + b"]" * 1100), "64 levels", ""),
-    "far too deep and long": (b"[" * 20_000 + b'"]"' + b"]" * 20_000, "longer than", ""),
+    "far too deep and long": (
+        b"[" * 20_000 + b'"' + b"]" * 9 + b'"' + b"]" * 20_000,
+        "longer than",
+        "",
+    ),
     "another bracket": (b'{"a": [1}]', "not valid JSON", ""),
 }
 
@@ -249,13 +253,31 @@ def test_columns_without_a_name_are_named_by_their_place_and_left_out_where_empt
     ]
 
 
-def test_quotes_that_pair_by_chance_in_a_tsv_swallow_no_rows(tmp_path):
+@pytest.mark.parametrize("begin", [b"", b"0\t"])
+def test_quotes_that_pair_by_chance_in_a_tsv_swallow_no_rows(tmp_path, begin):
     """A cell that begins with a quote, and eight lines on one that ends with it."""
     lines = [b'"So,\t1'] + [b"plain\t2"] * 8 + [b'he said"\t3']
+    table = [begin + line for line in [b"text\tlabel", *lines]]
 
-    found = values_in(tmp_path / "rows", b"text\tlabel\n" + b"\n".join(lines))
+    found = values_in(tmp_path / "rows", b"\n".join(table))
 
     assert [row["text"] for row in found] == ['"So,', *["plain"] * 8, 'he said"']
+
+
+@pytest.mark.parametrize("line", [b"y" * 9 + b"\n", b"y" * 99 + b"\n", b"y"])
+def test_a_cell_that_is_too_long_is_never_held(tmp_path, line):
+    path = tmp_path / "rows"
+    path.write_bytes(b'a,b\n1,2\n3,"' + line * (8 * 2**20 // len(line)) + b'"\n5,6\n')
+    tracemalloc.start()
+    try:
+        rows, problem = collected(read_rows(path, "rows", row_bytes_max=2**18))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert ([row.number for row in rows], problem) == ([2, 3, 4], "")
+    assert [row.problem is None for row in rows] == [True, False, True]
+    assert peak < 8 * 2**20
 
 
 def test_a_tsv_whose_quotes_do_not_pair_has_them_as_text_and_says_so(tmp_path):

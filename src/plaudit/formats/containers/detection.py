@@ -152,7 +152,7 @@ def delimiter_of(text: str) -> str | None:
     Tabs in the header decide. Where it has both commas and semicolons outside of quotes, the one
     that makes rows of one width does, and commas if both do.
     """
-    header = re.sub(r'"(?:[^"]|"")*"', "", text).partition("\n")[0]
+    header = re.sub(r'"(?:[^"]++|"")*+"', "", text).partition("\n")[0]
     if "\t" in header:
         return "\t"
     if ";" not in header:

@@ -9,6 +9,7 @@ import json
 import lzma
 import math
 import tarfile
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -198,6 +199,15 @@ def test_a_row_that_is_too_long_is_named_and_the_others_are_read(
     ]
 
 
+def test_a_hundred_thousand_rows_that_are_too_long_are_named_one_by_one(tmp_path, monkeypatch):
+    cut_blocks(monkeypatch, 16)
+    count = 100_000
+
+    rows, problem = read(tmp_path, b"a,b\n" + (b"x" * 40 + b"\n") * count, row_bytes_max=16)
+
+    assert ({row.problem is None for row in rows}, len(rows), problem) == ({False}, count, "")
+
+
 @pytest.mark.parametrize(
     ("cell", "word"), [(b"\xff", "UTF-8"), (b"\0", "NUL"), (b"\xed\xa0\x80", "UTF-8")]
 )
@@ -264,7 +274,7 @@ def test_quotes_that_pair_by_chance_in_a_tsv_swallow_no_rows(tmp_path, begin):
     assert [row["text"] for row in found] == ['"So,', *["plain"] * 8, 'he said"']
 
 
-@pytest.mark.parametrize("line", [b"y" * 9 + b"\n", b"y" * 99 + b"\n", b"y"])
+@pytest.mark.parametrize("line", [b"y" * 99 + b"\n", b"y"])
 def test_a_cell_that_is_too_long_is_never_held(tmp_path, line):
     path = tmp_path / "rows"
     path.write_bytes(b'a,b\n1,2\n3,"' + line * (8 * 2**20 // len(line)) + b'"\n5,6\n')
@@ -436,6 +446,18 @@ def test_many_columns_of_a_table_are_bounded(tmp_path):
 
     assert (rows[0].value, problem) == ({"c0": "1", "c1": "2"}, "")
     assert "columns" in read(tmp_path, most + b",more\n1,2\n")[1]
+
+
+def test_brackets_that_open_and_close_far_down_cost_no_more_than_others(tmp_path):
+    """A look at the rest of a block, for each bracket of it, would take minutes."""
+    path = tmp_path / "rows"
+    path.write_bytes(b"[" + b"[" * 11_000 + b"[]" * 100_000 + b"]" * 11_000 + b', {"a": 1}]')
+    began = time.thread_time()
+
+    rows, problem = collected(read_rows(path, "rows"))
+
+    assert time.thread_time() - began < 5
+    assert ([row.value for row in rows], problem) == ([None, {"a": 1}], "")
 
 
 # --- Parquet ---

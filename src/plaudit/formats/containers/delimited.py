@@ -171,6 +171,8 @@ class _Records:
         self._reader: Any = None
         self._record_line = 0
         """Lines that the reader had read when the last record ended."""
+        self._again = b""
+        """Block that is read once more, from where a record is passed over."""
         self._held = BytesIO()
         """Beginning of a line that goes on in the next block."""
         self._given: list[str] = []
@@ -207,7 +209,8 @@ class _Records:
     def next_lines(self) -> list[str]:
         """Whole lines of the next block, [] at the end; raises _TooLong for a record."""
         self._count_pending()
-        while block := next(self._blocks, b""):
+        while block := self._again or next(self._blocks, b""):
+            self._again = b""
             self._on_rows(max(self.number, 0))
             if self._is_skipping:
                 block = self._skipped(block)
@@ -243,7 +246,7 @@ class _Records:
         self._held, self._given, self._pending_bytes = BytesIO(), [], 0
         self._is_skipping, self._is_in_quotes = True, self.is_within
         self.is_within = False
-        self._blocks = chain([held], self._blocks)
+        self._again = held
         raise _TooLong
 
     def _skipped(self, block: bytes) -> bytes:

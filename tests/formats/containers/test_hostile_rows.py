@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import math
+import random
 import tarfile
 import time
 import tracemalloc
@@ -24,7 +25,7 @@ from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.delimited import COLUMNS_MAX
 from plaudit.formats.containers.reading import detect_container, read_rows
 from plaudit.formats.import_format import ObjectRows
-from tests.formats.containers.row_files import as_parquet, cut_blocks, rows_in, values_in
+from tests.formats.containers.row_files import WRITERS, as_parquet, cut_blocks, rows_in, values_in
 
 MEMORY_BYTES_MAX = 32 * 1024 * 1024
 
@@ -575,3 +576,44 @@ def test_without_the_library_parquet_is_refused_with_how_to_install_it(tmp_path,
 
     with pytest.raises(Misconfigured, match=r"pip install 'plaudit\[parquet\]'"):
         rows_in(tmp_path / "rows", as_parquet({"a": [1]}))
+
+
+# --- wherever blocks end ---
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n\r1,2\n\r\r\n3,4\r\n\r\n5,6",
+        b'[{"a": 1}, \\[{"a": 2}\\"], {"a\\\\": 3}, {"a": "\\""}]',
+        b'a\tb\n"x\ty"\t1\n\n\r\n"2"\t3\n',
+    ],
+)
+def test_broken_content_is_read_alike_wherever_blocks_end(tmp_path, monkeypatch, content):
+    found = []
+    for size in (1, 2, 3, 5, 1000):
+        monkeypatch.undo()
+        cut_blocks(monkeypatch, size)
+        rows, problem = read(tmp_path, content)
+        found.append(
+            (
+                [(row.number, row.value, row.problem and row.problem.message) for row in rows],
+                problem,
+            )
+        )
+
+    assert found[1:] == found[:1] * 4
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_file_gives_rows_or_a_sentence(tmp_path, seed):
+    chance = random.Random(seed)
+    for write in WRITERS.values():
+        content = bytearray(write([{"a": 'x "y", z', "b": str(seed)}] * 5))
+        for _ in range(chance.randint(1, 5)):
+            at = chance.randrange(len(content))
+            content[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+
+        _, problem = read(tmp_path, bytes(content))
+
+        assert "\n" not in problem

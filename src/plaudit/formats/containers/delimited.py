@@ -214,7 +214,7 @@ class _Records:
             self._on_rows(max(self.number, 0))
             if self._is_skipping:
                 block = self._skipped(block)
-            if not self.is_within and not self._held.tell() and not block.strip(b"\r\n"):
+            if not self.is_within and not self._held.tell() and _is_blank(block):
                 self.number += block.count(b"\n")
                 continue
             end = block.rfind(b"\n") + 1
@@ -290,6 +290,11 @@ class _LineLists:
         if not lines:
             raise StopIteration
         return lines
+
+
+def _is_blank(block: bytes) -> bool:
+    """True for empty lines alone."""
+    return block[-1:] == b"\n" and not block.replace(b"\r\n", b"\n").strip(b"\n")
 
 
 def _problem_of(cells: list[str]) -> InvalidContent | None:

@@ -18,6 +18,7 @@ _WITHIN = re.compile(rb'(?:"[^"]*+"|[^"\[\]{}]++)*+')
 _BETWEEN = re.compile(rb'(?:"[^"]*+"|[^"\[\]{},]++)*+')
 """As much, or up to a comma."""
 
+_ESCAPABLE = b'"\\'
 _OPENING, _CLOSING, _QUOTE, _COMMA = b"[{", b"]}", *b'",'
 
 
@@ -128,7 +129,7 @@ class _Splitter:
     def _without_escapes(self, block: bytes) -> bytes:
         """Block of the same length whose quotes all begin or end a string."""
         plain = block
-        if self._is_escaped:
+        if self._is_escaped and block[0] in _ESCAPABLE:
             plain = b"_" + block[1:]
         plain = json_guard.without_escapes(plain)
         self._is_escaped = plain.endswith(b"\\")

@@ -92,7 +92,7 @@ def test_a_column_that_is_not_there_is_named_and_nothing_is_stored(world, import
     done = imports(*mapped(tmp_path, MAPPING.replace('"question"', '"quiz"')))
 
     assert done.returncode == 2
-    assert "no column 'quiz'; there is 'id', 'question'" in done.stderr
+    assert "no column 'quiz' in the first rows; there is 'id', 'question'" in done.stderr
     assert projects_of(world) == []
 
 

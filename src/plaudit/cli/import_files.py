@@ -116,7 +116,8 @@ def import_files(
     project
         Put every task into the project of this name, which is created if there is none.
     config
-        The labelling configuration (XML) of a Label Studio export.
+        The labelling configuration (XML) of a Label Studio export, or the settings (JSON) of an
+        Argilla dataset.
     pending
         Put the conversations into the queue as open work, without what was judged.
     suggestions

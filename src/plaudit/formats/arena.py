@@ -7,14 +7,16 @@ each turn has both answers; the verdict is the last turn's, and each answer cont
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from plaudit import clock, ids, json_guard
+import msgspec
+
+from plaudit import clock, ids
 from plaudit.core.tasks.forms import Form
 from plaudit.errors import InvalidContent
+from plaudit.formats.common.cells import decode_list
 from plaudit.formats.common.conversations import (
     MESSAGE_MEMBERS,
     DialogueResponse,
@@ -44,6 +46,9 @@ OWN_CONTEXT = "own_context"
 UNKNOWN_WINNER = (
     "a winner is none of model_a, model_b, tie, tie (bothbad), both_bad; the row has no verdict"
 )
+JUDGED_TWICE = "a judge has judged a battle twice; the later verdict counts"
+OTHER_ROWS = "other_rows"
+"""Member of a task's metadata: what rows of other judges have besides, where it differs."""
 TWO_WINNERS = "the winner's columns are not one 1 and otherwise 0; the row has no verdict"
 
 FIRST, SECOND = "model_a", "model_b"
@@ -63,14 +68,16 @@ ONE_HOT = {
     "winner_both_bad": ALL_BAD,
     "winner_bothbad": ALL_BAD,
 }
-CELL_CHARS_MAX = 1_000_000
-"""Longest cell that is read as a list written by Python."""
 
 _MODELS = (FIRST, SECOND)
 _CONVERSATIONS = ("conversation_a", "conversation_b")
 _TEXTS = ("prompt", "response_a", "response_b")
 _IDS = ("question_id", "id")
 _TIMES = ("tstamp", "timestamp")
+_TIMES_OF: dict[bool, tuple[str, ...]] = {True: _TIMES, False: ()}
+"""Columns of times that a task says, by whether they could be read."""
+_encode = msgspec.json.Encoder(order="sorted").encode
+
 _SECONDS = re.compile(r"\d{9,11}(\.\d{1,9})?", re.ASCII)
 
 Round = tuple[list[Utterance], list[Utterance]]
@@ -78,50 +85,85 @@ Round = tuple[list[Utterance], list[Utterance]]
 
 
 class ArenaReader(FormatReader):
-    """Reader of battles, one a row."""
+    """Reader of battles; rows that differ in the judge become one task with several votes."""
+
+    groups_rows = True
 
     def form(self) -> Form | None:
         """Questions for the better of two responses."""
         return Form(fields=[SELECTED_FIELD, PREFERENCE_FIELD])
 
+    def item_key(self, row: Row) -> str | None:
+        """Key of a battle that has a judge: its id, turn and sides, whichever stands first."""
+        value = row.value
+        if not isinstance(value, dict) or _judge(value.get("judge")) is None:
+            return None
+        sides = [_side(value, place).decode() for place in (0, 1)]
+        about = [value.get(name) for name in (*_IDS, "turn", "prompt")]
+        return _encode([about, sorted(sides)]).decode()
+
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:
         """Yield the task of a battle; one without a winner is open work."""
-        members = RowMembers(rows[0], self.options, self.notes)
-        value = members.value
-        columns = _CONVERSATIONS if _CONVERSATIONS[0] in value else _TEXTS
-        first, second = _sides(members, columns)
+        battles = [RowMembers(row, self.options, self.notes) for row in rows]
+        members = battles[0]
+        columns = _CONVERSATIONS if _CONVERSATIONS[0] in members.value else _TEXTS
+        sides = _sides(members, columns)
         sources = _sources(members)
-        won = _winner(members)
-        moment = next(filter(None, (_moment(value.get(name)) for name in _TIMES)), None)
-        judge = _judge(value.get("judge"))
-        judgments = []
-        if won in (FIRST, SECOND, TIE, ALL_BAD):
-            named = dict(zip(_MODELS, sources, strict=True))
-            judgments.append(
-                Judgment(value=named.get(won, won), contributor_id=judge, submitted_at=moment)
-            )
-        turns, besides = _turns(members, (first, second), sources, verdict(judgments))
-        used = {*columns, *_MODELS, *_IDS}
-        used |= {name for name in _TIMES if moment is not None and _moment(value.get(name))}
-        if judgments:
-            used |= {"winner", *ONE_HOT, *(() if judge is None else ("judge",))}
-        identity = next((value[name] for name in _IDS if value.get(name) not in (None, "")), None)
-        has_id = isinstance(identity, int | str) and not isinstance(identity, bool)
+        verdicts: dict[str | None, Judgment] = {}
+        rests: list[dict[str, Any]] = []
+        is_judged = False
+        for battle in battles:
+            won, moment = _winner(battle), _time(battle.value)
+            judge = _judge(battle.value.get("judge"))
+            is_judged = is_judged or won is not None
+            used = {*columns, *_MODELS, *_IDS, *_TIMES_OF[moment is not None]}
+            if won:
+                is_swapped = _side(battle.value, 0) != _side(members.value, 0)
+                named = dict(
+                    zip(_MODELS, reversed(sources) if is_swapped else sources, strict=True)
+                )
+                if judge in verdicts:
+                    battle.remark(JUDGED_TWICE)
+                verdicts[judge] = Judgment(
+                    value=named.get(won, won), contributor_id=judge, submitted_at=moment
+                )
+                used |= {"winner", *ONE_HOT, *(() if judge is None else ("judge",))}
+            rest = battle.rest(used)
+            rests += [rest] if rest not in rests else []
+        judgments = list(verdicts.values())
+        turns, besides = _turns(members, sides, sources, verdict(judgments))
+        moments = [one.submitted_at for one in judgments if one.submitted_at is not None]
         yield ImportedTask(
-            item_id=str(identity) if has_id else None,
+            item_id=_identity(members.value),
             threads=[thread(turns, submissions=submissions(judgments))],
-            metadata={**members.rest(used), **besides},
+            metadata={**rests[0], **besides, **({OTHER_ROWS: rests[1:]} if rests[1:] else {})},
             flags=members.flags,
-            completed_at=moment,
-            is_judged=won is not None,
+            completed_at=max(moments, default=_time(members.value)),
+            is_judged=is_judged,
         )
+
+
+def _side(value: dict[str, Any], place: int) -> bytes:
+    """All of one side of a battle, to tell whether another row has it first."""
+    names = (_MODELS[place], _CONVERSATIONS[place], _TEXTS[1 + place])
+    return _encode([value.get(name) for name in names])
+
+
+def _identity(value: dict[str, Any]) -> str | None:
+    identity = next((value[name] for name in _IDS if value.get(name) not in (None, "")), None)
+    has_id = isinstance(identity, int | str) and not isinstance(identity, bool)
+    return str(identity) if has_id else None
+
+
+def _time(value: dict[str, Any]) -> str | None:
+    return next(filter(None, (_moment(value.get(name)) for name in _TIMES)), None)
 
 
 def _sides(members: RowMembers, columns: Sequence[str]) -> tuple[list[Utterance], list[Utterance]]:
     """The conversation of each side; raises InvalidContent."""
     if columns is _CONVERSATIONS:
         first, second = (
-            read_side(members, _decoded(members.value.get(name)), f"/{name}") for name in columns
+            read_side(members, decode_list(members.value.get(name)), f"/{name}") for name in columns
         )
         return first, second
     prompt, *responses = _rounds(members)
@@ -143,35 +185,13 @@ def _rounds(members: RowMembers) -> list[list[Any]]:
 
     They are several where all three are lists of as many texts, also where cells hold such lists.
     """
-    values = [_decoded(members.value.get(name, ...)) for name in _TEXTS]
+    values = [decode_list(members.value.get(name, ...)) for name in _TEXTS]
     lengths = {len(value) if isinstance(value, list) else 0 for value in values}
     if len(lengths) == 1 and 0 not in lengths:
         return values
     for name in _TEXTS:
         members.text(name)
     return [[members.value[name]] for name in _TEXTS]
-
-
-def _decoded(value: Any) -> Any:
-    """A list that is written as JSON or by Python in a text; any other value as it is."""
-    if not isinstance(value, str) or not value.lstrip().startswith("["):
-        return value
-    try:
-        decoded = json_guard.check(value.encode())
-    except (InvalidContent, UnicodeEncodeError):
-        decoded = _as_python_list(value)
-    return decoded if isinstance(decoded, list) and decoded else value
-
-
-def _as_python_list(text: str) -> Any:
-    if len(text) > CELL_CHARS_MAX:
-        return None
-    try:
-        decoded = ast.literal_eval(text.strip())
-        repr(decoded).encode()
-        return decoded
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
 
 
 def _sources(members: RowMembers) -> list[str]:

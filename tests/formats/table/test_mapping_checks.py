@@ -250,3 +250,23 @@ def test_faults_of_a_mapping_are_listed_for_a_form():
         "/prompt: fill in a column in place of '?'"
     ]
     assert check_mapping({"prompt": "q"}, rows) == []
+
+
+@pytest.mark.parametrize(
+    ("mapping", "pointer", "reason"),
+    [
+        ("prompt = 3", "/prompt", "a text or a table of members or a list, not an integer"),
+        ('prompt = "q"\nresponses = ["a"]', "/responses/0", "not a text"),
+        ('prompt = "q"\nmetadata = ["import_flags"]', "/metadata", "meaning of its own"),
+    ],
+)
+def test_a_member_of_another_kind_is_refused_in_words(mapping, pointer, reason):
+    refused = refusal(mapping)
+
+    assert (refused.pointer, reason in refused.message) == (pointer, True)
+
+
+def test_dates_of_toml_are_texts():
+    mapping = read_mapping(tomllib.loads('prompt = "q"\nwhere = { day = 2024-05-01 }'))
+
+    assert mapping.where == {"day": "2024-05-01"}

@@ -9,7 +9,7 @@ import pytest
 from plaudit.core.tasks.forms import Consolidate, ScaleDirection
 from plaudit.formats.table.comparison import NO_ORDER
 from plaudit.formats.table.judgments import NONE_SET, OFF_SCALE, SEVERAL_SET
-from plaudit.formats.table.ratings import FRACTION, ROUNDED
+from plaudit.formats.table.ratings import FRACTION, ROUNDED, ObservedRating
 from plaudit.formats.table.table_row import NOT_A_NUMBER
 from plaudit.formats.table.votes import NO_MAJORITY, REPLACED, UNNAMED
 from tests.formats.reading import annotation_of, responses_of, value_of
@@ -449,3 +449,23 @@ def test_the_reason_for_a_verdict_is_kept_beside_it():
     read = read_table(VERDICT + '\njustification = "why"', pair(p=1, why="Terns are birds."))
 
     assert turn_values(read)["justification"] == "Terns are birds."
+
+
+def test_all_bad_is_a_verdict_on_a_pair_and_makes_no_order():
+    mapping = NAMED + '[preference]\npairs = "p"\nvalues = { 1 = "first", x = "all_bad" }'
+
+    read = read_table(mapping, pair(c="Auk", p=[1, 1, "x"]))
+
+    last = annotation_of(read.turn, "preference__gull__auk")
+    assert (last["value"], last["value"] in last["possible_values"]) == ("all_bad", True)
+    assert "ranked_groups" not in turn_values(read)
+
+
+def test_values_of_ratings_are_remembered_up_to_a_bound():
+    observed = ObservedRating()
+
+    for number in range(100_000):
+        observed.add(f"value {number}")
+
+    assert len(observed.texts) <= 101
+    assert observed.kind() == "text"

@@ -263,6 +263,14 @@ def test_a_row_that_is_left_out_need_not_have_the_columns():
     assert (len(read.tasks), read.refused) == (1, [])
 
 
+def test_a_row_that_is_left_out_is_not_asked_for_its_item():
+    mapping = 'not = { kind = "total" }\n' + LONG.replace('"id"', '["id", "$models"]')
+
+    read = read_table(mapping, long_row(1, "A", "x"), long_row(1, "B", "chosen", kind="total"))
+
+    assert (len(read.tasks), read.refused) == (1, [])
+
+
 def test_columns_that_the_mapping_does_not_name_are_counted():
     read = read_table(PAIR, {"q": "Hi", "a": "1", "b": "2", "note": "x", "empty": ""})
 
@@ -288,7 +296,8 @@ def test_a_row_of_very_many_columns_makes_few_remarks():
 
 
 def test_a_missing_column_is_named_with_those_that_there_are():
-    with pytest.raises(InvalidContent, match="no column 'b'; there is 'q', 'a', 'c'") as refused:
+    reason = "no column 'b' in the first rows; there is 'q', 'a', 'c'"
+    with pytest.raises(InvalidContent, match=reason) as refused:
         read_table(PAIR, {"q": "Hi", "a": "1", "c": "2"})
 
     assert refused.value.pointer == "/responses/1/text"

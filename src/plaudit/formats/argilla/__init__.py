@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from plaudit.core.tasks.forms import Form, Level
+from plaudit.core.tasks.forms import FIELDS_MAX, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.argilla import records
 from plaudit.formats.argilla.questions import (
@@ -124,7 +124,7 @@ class ArgillaReader(FormatReader):
             )
             if field.type != "category" or field.possible_values is not None:
                 fields.append(field)
-        return Form(fields=fields) if fields else None
+        return Form(fields=fields[:FIELDS_MAX]) if fields else None
 
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:
         """Yield the task of a record; one without a submitted answer is open work."""
@@ -209,8 +209,10 @@ class ArgillaReader(FormatReader):
         """Return the conversation with its answers; answers that do not fit are added to `kept`."""
         of_turn: list[dict[str, Any]] = []
         of_messages: dict[int, list[dict[str, Any]]] = {}
-        for name in dict.fromkeys(answer.question for answer in counted):
-            given = [answer for answer in counted if answer.question == name]
+        by_question: dict[str, list[ArgillaAnswer]] = {}
+        for answer in counted:
+            by_question.setdefault(answer.question, []).append(answer)
+        for name, given in by_question.items():
             question = self._question(name)
             judgments = []
             for answer in given:

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit.errors import InvalidContent
+from plaudit.formats.common.cells import decode_list
 from plaudit.formats.common.plain_columns import PROMPTS, is_chat, is_response
 from plaudit.formats.common.row_members import name_of_kind, pointer_of
 
@@ -94,7 +95,10 @@ def _flat(value: dict[str, Any]) -> ArgillaRecord:
 
 def _flat_answers(value: dict[str, Any], question: str, values: Any) -> Iterator[ArgillaAnswer]:
     pointer = pointer_of(question + RESPONSES)
-    users, statuses = value.get(question + USERS), value.get(question + STATUS)
+    values, users, statuses = (
+        decode_list(listed) or None
+        for listed in (values, value.get(question + USERS), value.get(question + STATUS))
+    )
     for listed in (values, users, statuses):
         if listed is not None and not isinstance(listed, list):
             raise InvalidContent(f"expected a list, not {name_of_kind(listed)}", pointer=pointer)

@@ -247,8 +247,9 @@ class FileImport:
             yield _refusal(first, first.problem)
             return
         try:
+            item_key = reader.item_key(first) if self._store is not None else None
             for task in reader.read(rows):
-                value = self._task_value(task, task_ids.task_id(task, first))
+                value = self._task_value(task, task_ids.task_id(task, first, item_key))
                 size = sum(row.size for row in rows)
                 yield ImportEntry("task", value, first.number, size=size, file=_name_of(first))
         except RowProblem as refused:

@@ -33,9 +33,15 @@ class TaskIds:
         self._notes = notes
         self._seen = SeenIdentities()
 
-    def task_id(self, task: ImportedTask, row: Row) -> str:
-        """Return the id of the next task, whose first row is `row`."""
-        content = hashlib.sha256(_sorted(task.threads)).hexdigest()[:24]
+    def task_id(self, task: ImportedTask, row: Row, item_key: str | None = None) -> str:
+        """Return the id of the next task, whose first row is `row`.
+
+        Where the columns of a mapping say what an item is, `item_key` stands for its content: a
+        judgment more does not make it another task.
+        """
+        content = hashlib.sha256(
+            _sorted(task.threads) if item_key is None else item_key.encode()
+        ).hexdigest()[:24]
         occurrence = self._seen.count(f"content {content}")
         if occurrence:
             self._notes.add(REPEATED_ITEM, row)

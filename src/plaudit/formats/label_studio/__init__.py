@@ -1,4 +1,4 @@
-"""Label Studio exports (JSON): tasks with the annotations of several people.
+"""Label Studio exports: tasks with the annotations of several people.
 
 Cancelled and rejected annotations, drafts and predictions are no votes, and of two annotations of
 one person the later counts; all of these stay in the metadata. `pairwise` says left or right, and
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from plaudit.core.tasks.forms import Form, Level
+from plaudit.core.tasks.forms import FIELDS_MAX, Form, Level
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import read_message
 from plaudit.formats.common.imported_task import NON_TEXT, ImportedTask, thread
@@ -26,7 +26,7 @@ from plaudit.formats.common.judgments import (
 from plaudit.formats.common.row_members import RowMembers
 from plaudit.formats.common.rows import ImportNotes, Row
 from plaudit.formats.import_format import FormatReader, ImportFormat, ImportOptions, ObjectRows
-from plaudit.formats.label_studio import regions
+from plaudit.formats.label_studio import minimal, regions
 from plaudit.formats.label_studio.annotators import (
     PersonsAnnotation,
     counted_annotations,
@@ -39,19 +39,23 @@ NEEDS_CONFIG = (
     "pairwise regions say left or right, and only the labelling configuration says which response "
     "that is: give it with --config FILE.xml"
 )
+NEEDS_CONFIG_FOR_COLUMNS = (
+    "a JSON-MIN or CSV export mixes data and answers, and only the labelling configuration tells "
+    "them apart: give it with --config FILE.xml, or export as JSON"
+)
 NO_CONTROL = "the labelling configuration has no Pairwise control {name!r}"
 OTHER_REGION = "a region is of a type that no annotation can hold; it stays in the metadata"
 TWO_VERDICTS = "a person chose a response and said that none is better; the response counts"
 
 _KEPT = ("meta", "file_upload", "project", "inner_id")
 _MARKS = ("predictions", "drafts", "project", "inner_id", "total_annotations", "file_upload")
-_MIN_COLUMNS = ("annotation_id", "annotator", "lead_time")
 
 
 class LabelStudioReader(FormatReader):
     """Reader of an export, with the labelling configuration if there is one."""
 
     needs_first_pass = True
+    groups_rows = True
 
     def __init__(self, options: ImportOptions, notes: ImportNotes) -> None:
         super().__init__(options, notes)
@@ -59,38 +63,59 @@ class LabelStudioReader(FormatReader):
         self._uses = regions.uses_of(self._config.controls) if self._config is not None else {}
         self._slots: dict[tuple[Level, str], tuple[regions.AnswerSlot, tuple[str, str]]] = {}
         self._compares = False
-        self._lacks_config = False
+        self._refusal: str | None = None
+
+    def item_key(self, row: Row) -> str | None:
+        """Id of the task that a row of a minimal export belongs to."""
+        identity = row.value.get("id") if minimal.is_minimal(row.value) else None
+        return None if identity in (None, "") else str(identity)
 
     def observe(self, row: Row) -> None:
-        """Learn the answers of each control, and that there are pairwise regions."""
+        """Learn the answers of each control, and that the configuration is missing."""
         if not isinstance(row.value, dict):
             return
+        if minimal.is_minimal(row.value):
+            if self._config is None:
+                self._refusal = NEEDS_CONFIG_FOR_COLUMNS
+                return
+            task = minimal.as_task([row], self._config).value
+            row = Row(file=row.file, number=row.number, value=task)
         for region in _regions(row.value):
             regions.observe(self._uses, region)
             is_pairwise = isinstance(region, dict) and region.get("type") == PAIRWISE
-            self._lacks_config = self._lacks_config or (is_pairwise and self._config is None)
+            if is_pairwise and self._config is None:
+                self._refusal = NEEDS_CONFIG
         with suppress(InvalidContent):
             self._learn_fields(row)
 
     def form(self) -> Form | None:
         """Questions of the configuration's controls and of the answers that there are.
 
-        Raises InvalidContent for pairwise regions without a configuration.
+        Raises InvalidContent for an export that needs a configuration and has none.
         """
-        if self._lacks_config:
-            raise InvalidContent(NEEDS_CONFIG)
+        if self._refusal is not None:
+            raise InvalidContent(self._refusal)
         fields = [SELECTED_FIELD, PREFERENCE_FIELD] if self._compares else []
         for slot, control in self._slots.values():
             field = regions.field_of(slot, self._uses[control])
             if field.type != "category" or field.possible_values is not None:
                 fields.append(field)
-        return Form(fields=fields) if fields else None
+        return Form(fields=fields[:FIELDS_MAX]) if fields else None
 
     def read(self, rows: Sequence[Row]) -> Iterator[ImportedTask]:
         """Yield the task of a row; one without an annotation that counts is open work."""
-        row = rows[0]
-        if self._lacks_config:
-            raise InvalidContent(NEEDS_CONFIG)
+        if self._refusal is not None:
+            raise InvalidContent(self._refusal)
+        if self._config is None or not minimal.is_minimal(rows[0].value):
+            yield self._task(rows[0])
+            return
+        made = minimal.as_task(rows, self._config)
+        try:
+            yield self._task(Row(file=rows[0].file, number=rows[0].number, value=made.value))
+        except InvalidContent as problem:
+            raise made.problem_in(problem) from problem
+
+    def _task(self, row: Row) -> ImportedTask:
         members = RowMembers(row, self.options, self.notes)
         counted, others = counted_annotations(members.value, row, self.notes)
         layout = self._lay_out(members, self.notes)
@@ -112,7 +137,7 @@ class LabelStudioReader(FormatReader):
         is_media = layout.has_media or "other_regions" in metadata
         besides: dict[str, Any] = {"label_studio": metadata} if metadata else {}
         threads = _threads(members, layout, counted, answers, self._uses, besides)
-        yield ImportedTask(
+        return ImportedTask(
             item_id=str(identity) if has_id else None,
             threads=threads,
             metadata=besides,
@@ -125,9 +150,7 @@ class LabelStudioReader(FormatReader):
     def _lay_out(self, members: RowMembers, notes: ImportNotes) -> TaskLayout:
         data = members.value.get("data")
         if not isinstance(data, dict):
-            is_min = _is_minimal(members.value)
-            problem = "a JSON-MIN or CSV export, which mixes data and answers: export as JSON"
-            raise InvalidContent(problem if is_min else "a task has data, which is an object")
+            raise InvalidContent("a task has data, which is an object", pointer="/data")
         ranked: set[str] = set()
         is_written = False
         for region in _regions(members.value):
@@ -212,11 +235,12 @@ def _thread(
     of_thread: list[dict[str, Any]] = []
     of_messages: dict[int, list[dict[str, Any]]] = {}
     slots = {slot: control for _, said in group for slot, control in said.controls.items()}
-    for slot, control in slots.items():
-        judgments = [
-            _judgment(who, said.values[slot]) for who, said in group if slot in said.values
-        ]
-        made = judged(regions.field_of(slot, uses[control]), judgments)
+    judgments: dict[regions.AnswerSlot, list[Judgment]] = {}
+    for who, said in group:
+        for slot, value in said.values.items():
+            judgments.setdefault(slot, []).append(_judgment(who, value))
+    for slot, given in judgments.items():
+        made = judged(regions.field_of(slot, uses[slots[slot]]), given)
         if slot.message is not None:
             of_messages.setdefault(slot.message, []).append(made)
         else:
@@ -250,8 +274,8 @@ def detect(rows: Sequence[Row]) -> Sequence[str] | None:
         value = row.value
         if not isinstance(value, dict):
             return None
-        if _is_minimal(value):
-            marks.update(_MIN_COLUMNS)
+        if minimal.is_minimal(value):
+            marks.update(minimal.COLUMNS)
             continue
         annotations = value.get("annotations", value.get("completions"))
         is_task = isinstance(value.get("data"), dict) and isinstance(annotations, list)
@@ -260,13 +284,8 @@ def detect(rows: Sequence[Row]) -> Sequence[str] | None:
         ):
             return None
         marks.update(name for name in _MARKS if name in value)
-        if annotations:
-            marks.add("annotations")
-    return ("data", *sorted(marks)) if marks else None
-
-
-def _is_minimal(value: dict[str, Any]) -> bool:
-    return all(name in value for name in _MIN_COLUMNS)
+        marks |= {"data", "annotations"} if marks or annotations else set()
+    return sorted(marks) or None
 
 
 FORMAT = ImportFormat(

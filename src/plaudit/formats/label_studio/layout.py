@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from plaudit.errors import InvalidContent
 from plaudit.formats.common.conversations import DialogueResponse, Utterance, read_messages
 from plaudit.formats.common.plain_columns import (
     PROMPTS,
@@ -24,6 +25,7 @@ from plaudit.formats.common.plain_columns import (
 from plaudit.formats.common.row_members import RowMembers, pointer_of
 from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.label_studio.config import LabelConfig
+from plaudit.wire.v2.parse import MESSAGES_PER_TASK_MAX
 
 UNKNOWN_TEXT = "no column of a task is known as its text; all of them stand in one message"
 
@@ -146,6 +148,10 @@ def _ranked_items(data: dict[str, Any], ranked: set[str]) -> str | None:
 
 
 def _add_items(made: TaskLayout, members: RowMembers, column: str, items: list[Any]) -> None:
+    if len(items) > MESSAGES_PER_TASK_MAX:
+        raise InvalidContent(
+            f"more than {MESSAGES_PER_TASK_MAX} items", pointer=f"/data{pointer_of(column)}"
+        )
     ids = [str(item["id"]) for item in items]
     sources = members.unique_names([plain_source(n, name) for n, name in enumerate(ids)])
     made.items = dict(zip(ids, sources, strict=True))

@@ -198,17 +198,15 @@ class Answers:
 
     def _add_buckets(self, name: str, buckets: dict[str, Any], pointer: str) -> None:
         """Answer for each ranked item in which bucket it lies; `_` is the list they come from."""
+        said = self._layout.said
+        places = {source: len(said.context) + n for n, source in enumerate(said.sources)}
         for bucket, ranked in buckets.items():
             for one in ranked if bucket != "_" else []:
-                index = self._index_of(self._layout.items[str(one)])
+                index = places[self._layout.items[str(one)]]
                 key, role = _key(name, pointer), self._role(index)
                 slot = AnswerSlot(key, "category", Level.message, index, role)
                 self.controls[slot] = (name, RANKER)
                 self.values[slot] = bucket
-
-    def _index_of(self, source: str) -> int:
-        said = self._layout.said
-        return len(said.context) + said.sources.index(source)
 
     def _add_answer(
         self, region: Any, name: str, kind: str, value: dict[str, Any], pointer: str

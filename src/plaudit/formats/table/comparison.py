@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plaudit.formats.common.imported_task import TIE, annotation
+from plaudit.formats.common.imported_task import ALL_BAD, TIE, annotation
 from plaudit.formats.table.item import Item, with_value
 from plaudit.formats.table.judgments import Topic, Verdict
 from plaudit.formats.table.mapping import VerdictWord
@@ -114,7 +114,7 @@ def _likert(
         near = [value for value in values if _side(value, scale) == verdict]
         return None if not near else median(near) or sorted(near)[(len(near) - 1) // 2]
 
-    outcome = count.settle(numbers, agreeing)
+    outcome = count.settle(numbers, agreeing, is_remarked=False)
     return [_annotation(LIKERT_VALUE, "integer", outcome, possible_values=scale)]
 
 
@@ -144,12 +144,15 @@ def _pairs(item: Item, count: VoteCount) -> list[dict[str, Any]]:
     for pair in sorted(place for place in questions if isinstance(place, tuple)):
         outcome = count.settle(item.ballots[Topic.pair, "", pair], majority)
         first, second = (item.responses[place].source for place in pair)
+        in_words = _in_words(item, outcome)
+        cast = [in_words.value, *(given["value"] for given in in_words.votes or ())]
+        possible = [first, second, TIE, *([ALL_BAD] if ALL_BAD in cast else [])]
         made.append(
             _annotation(
                 f"preference__{first}__{second}",
                 "category",
-                _in_words(item, outcome),
-                possible_values=[first, second, TIE],
+                in_words,
+                possible_values=possible,
             )
         )
         if outcome.value is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from datetime import date, time
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,6 +12,7 @@ from msgspec import Struct
 
 from plaudit import ids
 from plaudit.errors import InvalidContent
+from plaudit.formats.common.imported_task import FLAGS
 from plaudit.formats.common.row_members import name_of_kind
 from plaudit.formats.table.mapping import (
     MODELS,
@@ -47,6 +50,15 @@ UNDECIDED = "?"
 NAMES_REFUSED = ("chosen", "rejected")
 """Parts of a response's name that would give away who won."""
 
+_EXPECTED = re.compile(r"expected '([^']*)', got '([^']*)'")
+_KINDS = {
+    "str": "a text",
+    "object": "a table of members",
+    "array": "a list",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+}
 _FIELDS = dict(
     zip(TableMapping.__struct_encode_fields__, TableMapping.__struct_fields__, strict=True)
 )
@@ -57,7 +69,10 @@ def read_mapping(decoded: Any) -> TableMapping:
     if not isinstance(decoded, Mapping):
         raise InvalidContent(f"a mapping is a table of members, not {name_of_kind(decoded)}")
     _refuse_unknown_everywhere(decoded)
-    mapping: TableMapping = convert(decoded, TableMapping)
+    try:
+        mapping: TableMapping = convert(_without_dates(decoded), TableMapping)
+    except InvalidContent as exc:
+        raise InvalidContent(_in_words(exc.message), pointer=exc.pointer) from exc
     _check_texts(mapping)
     for column, pointer in columns_of(mapping):
         if column == UNDECIDED:
@@ -71,6 +86,24 @@ def read_mapping(decoded: Any) -> TableMapping:
     if mapping.preference is not None:
         _check_preference(mapping, mapping.preference)
     return mapping
+
+
+def _without_dates(value: Any) -> Any:
+    """Return a decoded mapping with texts in place of the dates that TOML knows."""
+    if isinstance(value, Mapping):
+        return {name: _without_dates(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_without_dates(member) for member in value]
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+def _in_words(message: str) -> str:
+    """Say `expected 'str | array', got 'int'` as people who write TOML do."""
+    match = _EXPECTED.fullmatch(message)
+    if match is None:
+        return message
+    kinds = [_KINDS.get(kind, kind) for kind in match[1].split(" | ") if kind != "null"]
+    return f"expected {' or '.join(kinds)}, not {_KINDS.get(match[2], match[2])}"
 
 
 def with_pointer(pointer: str, check: Any, *arguments: Any) -> Any:
@@ -194,6 +227,8 @@ def _check_whole(mapping: TableMapping) -> None:
         raise InvalidContent(f"a mapping names at most {COLUMNS_MAX} columns")
     if MODELS in mapping.items and not any(r.model for r in mapping.responses or ()):
         raise InvalidContent(f"{MODELS} needs a column 'model' of a response", pointer="/item")
+    if FLAGS in mapping.named_metadata:
+        raise InvalidContent(f"{FLAGS!r} has a meaning of its own", pointer="/metadata")
     for name in ("where", "not"):
         for column, values in getattr(mapping, _FIELDS[name]).items():
             if isinstance(values, list) and not 0 < len(values) <= VALUES_MAX:

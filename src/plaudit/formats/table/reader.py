@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from plaudit.core.tasks.forms import Form
@@ -31,6 +32,9 @@ NO_MAPPING = (
     "a table needs a mapping that says which column is what: --mapping FILE, or --prompt COL"
     " --response COL … on the command line"
 )
+ROWS_CHECKED_MAX = 10_000
+"""Rows that are looked at for columns, where rows of the file stand for many."""
+
 LEFT_OUT = "a row is left out, as 'where' and 'not' of the mapping say"
 SURROGATE = "a text holds an unpaired surrogate"
 NO_ITEM = "a row has nothing in the columns of 'item'; it is an item of its own"
@@ -63,7 +67,8 @@ class TableReader(FormatReader):
         for column, pointer in self.missing_columns(rows):
             there = dict.fromkeys(name for row in self._objects(rows) for name in row.value)
             raise InvalidContent(
-                f"there is no column {column!r}; there is {_listed(list(there))}", pointer=pointer
+                f"there is no column {column!r} in the first rows; there is {_listed(list(there))}",
+                pointer=pointer,
             )
 
     def missing_columns(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
@@ -79,10 +84,10 @@ class TableReader(FormatReader):
         ]
 
     def _objects(self, rows: Sequence[Row]) -> list[Row]:
+        expanded = (inner for row in rows for inner in self.expand(row))
         return [
             inner
-            for row in rows
-            for inner in self.expand(row)
+            for inner in islice(expanded, ROWS_CHECKED_MAX)
             if inner.problem is None and isinstance(inner.value, dict)
         ]
 
@@ -151,7 +156,9 @@ class TableReader(FormatReader):
             names = (read_name(row, response)[0] for response in self.mapping.responses or ())
             return sorted(name for name in names if name is not None)
         value, _ = row.cell(column)
-        return None if is_blank(value) else value
+        if is_blank(value):
+            return None
+        return value if isinstance(value, dict | list) else value_key(value)
 
     def _is_taken(self, row: TableRow) -> bool:
         return all(

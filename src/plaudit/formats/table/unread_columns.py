@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from plaudit import json_guard
+from plaudit.errors import InvalidContent
 from plaudit.formats.common.rows import ImportNotes, Row
 from plaudit.formats.table.expansion import PLACE
 from plaudit.formats.table.mapping import TableMapping
@@ -69,7 +70,7 @@ def _members_of(value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, str):
         try:
             value = json_guard.check(value.encode())
-        except Exception:
+        except (InvalidContent, UnicodeEncodeError):
             return ()
     if isinstance(value, Mapping):
         return value.items()

@@ -50,9 +50,16 @@ class VoteCount:
         self._remarked: set[tuple[str, int]] = set()
 
     def settle(
-        self, ballots: Sequence[CastBallot], consolidate: Callable[[list[Any]], Any]
+        self,
+        ballots: Sequence[CastBallot],
+        consolidate: Callable[[list[Any]], Any],
+        *,
+        is_remarked: bool = True,
     ) -> Outcome:
-        """Return the settled value of one question, of which there is at least one ballot."""
+        """Return the settled value of one question, of which there is at least one ballot.
+
+        Without `is_remarked` it is known already that there is no majority.
+        """
         finals = [ballot.value for ballot in ballots if ballot.is_final]
         if len({_encode(value) for value in finals}) > 1:
             self._notes.add(DIFFERING, self._row)
@@ -66,7 +73,11 @@ class VoteCount:
         if finals:
             return Outcome(finals[-1], votes)
         value = consolidate([cast.value for cast in counted.values()])
-        if value is None and any(cast.value is not None for cast in counted.values()):
+        if (
+            is_remarked
+            and value is None
+            and any(cast.value is not None for cast in counted.values())
+        ):
             self._notes.add(NO_MAJORITY, self._row)
         return Outcome(value, votes)
 

@@ -9,9 +9,10 @@ import pytest
 
 from plaudit.formats import arena
 from plaudit.formats.arena import FORMAT
+from plaudit.formats.common.cells import CELL_CHARS_MAX
 from plaudit.formats.common.judged_conversations import APART
 from plaudit.formats.common.row_members import EMPTY_RESPONSE, REPEATED_SOURCE
-from tests.support.judged_rows import (
+from tests.formats.judged.rows import (
     annotation_of,
     messages_of,
     read,
@@ -140,6 +141,42 @@ def test_the_judge_has_a_vote(moment):
         {"contributor_id": "arena_user_7", "submitted_at": "2023-04-24T15:53:11.132Z"}
     ]
     assert outcome.task.completed_at == "2023-04-24T15:53:11.132Z"
+
+
+def swapped(value: dict[str, Any]) -> dict[str, Any]:
+    """The same battle with its sides in the other order, and the winner with them."""
+    mirror = {"model_a": "model_b", "model_b": "model_a"}
+    sides = {f"{name}_{a}": value[f"{name}_{b}"] for name in ("model", "conversation")
+             for a, b in ("ab", "ba")}  # fmt: skip
+    return value | sides | {"winner": mirror.get(value["winner"], value["winner"])}
+
+
+def test_judges_of_one_battle_vote_on_one_task_whichever_side_they_saw_first():
+    outcome = read(
+        FORMAT,
+        battle("model_a", judge="ann", turn=1, note="x"),
+        swapped(battle("model_a", judge="ben", turn=1, note="y")),
+        battle("model_b", judge="cat", turn=1, note="x"),
+        battle("model_b", judge="ann", turn=2),
+    )
+
+    first, second = outcome.tasks
+    turn = first.threads[0]["turns"][-1]
+    assert votes_of(turn, "selected_model_id") == {"ann": "otter", "ben": "otter", "cat": "heron"}
+    assert value_of(turn, "selected_model_id") == "otter"
+    assert first.metadata == {"turn": 1, "note": "x", "other_rows": [{"turn": 1, "note": "y"}]}
+    assert votes_of(second.threads[0]["turns"][-1], "selected_model_id") == {"ann": "heron"}
+
+
+def test_a_judge_has_one_vote_on_a_battle():
+    outcome = read(FORMAT, battle("model_a", judge="ann"), battle("tie", judge="ann"))
+
+    assert votes_of(outcome.last_turn, "preference") == {"ann": "tie"}
+    assert outcome.notes.count(arena.JUDGED_TWICE) == 1
+
+
+def test_battles_without_a_judge_are_tasks_of_their_own():
+    assert len(read(FORMAT, battle(), battle()).tasks) == 2
 
 
 def test_other_columns_go_to_the_metadata():
@@ -276,8 +313,11 @@ def test_hostile_rows_are_refused_or_taken_but_never_fail():
 
 
 def test_deep_and_long_cells_are_no_lists():
-    for cell in ("[" * 100_000, "['" + "x" * arena.CELL_CHARS_MAX + "']", "['\\ud800']"):
-        read(FORMAT, texts(cell, cell, cell))
+    long = "['" + "x" * CELL_CHARS_MAX + "']"
+    for cell in ("[" * 100_000, "[" * 150 + "]" * 150, long, "['\\ud800']", "[1j]", "[]"):
+        outcome = read(FORMAT, texts(cell, cell, cell))
+
+        assert [one["content"]["text"] for one in messages_of(outcome.task)] == [cell] * 3
 
 
 def test_battles_are_detected_and_others_are_not():

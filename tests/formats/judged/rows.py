@@ -13,7 +13,7 @@ from msgspec import Struct
 from plaudit.core.tasks.forms import Form, check_form
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.imported_task import ImportedTask
-from plaudit.formats.common.rows import ImportNotes, Row
+from plaudit.formats.common.rows import ImportNotes, Row, RowProblem
 from plaudit.formats.import_format import ImportFormat, ImportOptions
 from plaudit.wire.v2.parse import read_task
 from tests.support.harness import SHARED_DATA
@@ -62,19 +62,25 @@ def read(
     assert chosen.reader is not None
     notes, refused, tasks = ImportNotes(), [], []
     reader = chosen.reader(ImportOptions(is_strict=is_strict, config=config), notes)
-    rows = rows_of([copy.deepcopy(value) for value in values])
-    for row in rows if reader.needs_first_pass else ():
-        reader.observe(row)
+    items: dict[Any, list[Row]] = {}
+    for row in rows_of([copy.deepcopy(value) for value in values]):
+        key = reader.item_key(row) if reader.groups_rows else None
+        items.setdefault(row.number if key is None else key, []).append(row)
+        if reader.needs_first_pass:
+            reader.observe(row)
     form = reader.form()
     if form is not None:
         check_form(form)
-    for row in rows:
+    for item in items.values():
         try:
-            for task in reader.read([row]):
+            for task in reader.read(item):
                 check_task(task)
                 tasks.append(task)
+        except RowProblem as of_row:
+            problem = of_row.problem
+            refused.append((of_row.row.number, problem.pointer, problem.message))
         except InvalidContent as problem:
-            refused.append((row.number, problem.pointer, problem.message))
+            refused.append((item[0].number, problem.pointer, problem.message))
     return Outcome(tasks, form, notes, refused)
 
 

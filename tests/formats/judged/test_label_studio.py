@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,55 +12,16 @@ from plaudit.formats import label_studio
 from plaudit.formats.common.rows import ImportNotes
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.label_studio import FORMAT, NEEDS_CONFIG, annotators
-from plaudit.formats.label_studio.config import CONFIG_BYTES_MAX, read_config
-from tests.support.judged_rows import (
+from tests.formats.judged.label_studio_tasks import CONFIG, by, left, region, task
+from tests.formats.judged.rows import (
     annotation_of,
     messages_of,
-    published,
     read,
     rows_of,
     sweep,
     value_of,
     votes_of,
 )
-
-CONFIG = """<View>
-  <Header value="Compare"/>
-  <Text name="q" value="$question"/><Text name="one" value="$answer_a"/>
-  <Text name="two" value="$answer_b"/>
-  <Pairwise name="better" toName="one,two"/>
-  <Rating name="overall_one" toName="one" maxRating="7"/>
-  <Rating name="overall_two" toName="two" maxRating="7"/>
-  <Choices name="else" toName="q"><Choice value="tie"/><Choice value="both_bad"/></Choices>
-  <Choices name="faults" toName="two" choice="multiple"><Choice value="long"/><Choice
-    value="wrong"/></Choices>
-  <TextArea name="rewrite" toName="two"/>
-  <Labels name="spans" toName="two"><Label value="error"/></Labels>
-</View>"""
-
-
-def region(name: str, kind: str, value: Any, to_name: str = "q") -> dict[str, Any]:
-    return {"from_name": name, "to_name": to_name, "type": kind, "value": value}
-
-
-def left(selected: str = "left") -> dict[str, Any]:
-    return region("better", "pairwise", {"selected": selected}, "one")
-
-
-def by(person: Any, *results: Any, at: str = "2026-01-01T10:00:00Z", **more: Any) -> dict[str, Any]:
-    return {"completed_by": person, "result": list(results), "updated_at": at, **more}
-
-
-def task(*annotations: Any, **data: Any) -> dict[str, Any]:
-    given = {
-        "question": "How deep is the lake?",
-        "answer_a": "Nine metres.",
-        "answer_b": "Very deep.",
-        "model_a": "otter",
-        "model_b": "heron",
-    }
-    return {"id": 5, "data": given | data, "annotations": list(annotations), "project": 1}
-
 
 SAMPLE = task(
     by(
@@ -343,16 +303,6 @@ def test_a_chat_in_the_data_is_annotated_as_a_whole():
     assert value_of(task_.threads[0], "safe") == "yes"
 
 
-def test_minimal_exports_are_refused_with_the_way_out():
-    value = {"id": 1, "annotation_id": 1, "annotator": 1, "lead_time": 2.0, "text": "Hi"}
-
-    outcome = read(FORMAT, value)
-
-    assert "export as JSON" in outcome.refused[0][2]
-    assert FORMAT.detect is not None
-    assert FORMAT.detect(rows_of([value]))
-
-
 def test_hostile_rows_are_refused_or_taken_but_never_fail():
     assert sweep(FORMAT, SAMPLE, CONFIG) > 100
 
@@ -370,107 +320,3 @@ def test_hostile_rows_are_refused_or_taken_but_never_fail():
 def test_other_shapes_are_not_detected(value):
     assert FORMAT.detect is not None
     assert FORMAT.detect(rows_of([value])) is None
-
-
-# --- configurations ---
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        "",
-        "<View>",
-        "no xml",
-        '<!DOCTYPE x [<!ENTITY a "b">]><View><Text name="a" value="&a;"/></View>',
-        '<!DOCTYPE x SYSTEM "file:///etc/passwd"><View/>',
-        "<View>&unknown;</View>",
-        "<View>" + "<View/>" * 20_001 + "</View>",
-        "<View>" + " " * CONFIG_BYTES_MAX + "</View>",
-        '<View><Pairwise name="p" toName="a"/></View>',
-        '<View><Text name="a" value="A"/><Pairwise name="p" toName="a,b"/></View>',
-        '<View><Text name="t" value="$t"/><Rating name="r" toName="t" maxRating="-1"/></View>',
-        "<View>\ud800</View>",
-    ],
-)
-def test_unsound_configurations_are_refused(config):
-    with pytest.raises(InvalidContent):
-        read_config(config)
-
-
-def test_a_large_configuration_is_read():
-    options = "".join(f'<Choice value="{n}"/>' for n in range(10_000))
-    text = (
-        f'<View><Text name="t" value="$t"/><Choices name="c" toName="t">{options}</Choices></View>'
-    )
-
-    config = read_config(text.ljust(CONFIG_BYTES_MAX))
-
-    assert len(config.controls["c"].values) == 10_000
-
-
-# --- published files ---
-
-
-@pytest.fixture
-def published_pairwise() -> Any:
-    values = json.loads(published("label-studio-samples/pairwise.json"))
-    return read(FORMAT, *values, config=published("label-studio-samples/pairwise.config.xml"))
-
-
-def test_the_published_comparisons_have_their_counts(published_pairwise):
-    expected = json.loads(published("expected.json"))["label-studio-samples"]["pairwise"]
-    verdicts: Counter[str] = Counter()
-    wins: Counter[str] = Counter()
-    votes = 0
-    for one in published_pairwise.tasks:
-        turn = one.threads[0]["turns"][-1]
-        sides = [said for said in turn["messages"] if said["role"] == "assistant"]
-        texts = [said["content"]["text"] for said in sides]
-        verdict = next(
-            (a for a in turn["annotations"] if a["key"] in ("selected_model_id", "preference")),
-            None,
-        )
-        votes += len(verdict["votes"]) if verdict else 0
-        names = [said["source_id"] for said in sides]
-        value = verdict["value"] if verdict else "pending"
-        verdicts[("left", "right")[names.index(value)] if value in names else str(value)] += 1
-        if value in names and texts[0] != texts[1] and all(text.strip() for text in texts):
-            wins[value] += 1
-
-    assert len(published_pairwise.tasks) == expected["tasks"]
-    assert votes == expected["votes"]
-    assert wins == expected["wins_by_model"]
-    assert dict(verdicts) == {
-        "left": expected["left"],
-        "right": expected["right"],
-        "tie": expected["tie"],
-        "all_bad": expected["both_bad"],
-        "None": expected["none"],
-        "pending": expected["pending"],
-    }
-    cancelled = published_pairwise.notes.count(annotators.CANCELLED)
-    replaced = published_pairwise.notes.count(annotators.REPLACED)
-    assert (cancelled, votes + replaced) == (expected["cancelled"], expected["annotations"])
-
-
-def test_the_published_chat_has_its_messages():
-    expected = json.loads(published("expected.json"))["label-studio-samples"]["chat_data"]
-
-    outcome = read(FORMAT, *json.loads(published("label-studio-samples/chat_data.json")))
-
-    assert len(outcome.tasks) == expected["tasks"]
-    assert len(messages_of(outcome.task)) == expected["messages"]
-
-
-def test_the_published_exports_are_taken_and_detected():
-    names = ("pairwise", "chat_data", "csv_test", "csv_test2")
-    for name in names:
-        values = json.loads(published(f"label-studio-samples/{name}.json"))
-        assert FORMAT.detect is not None
-        assert FORMAT.detect(rows_of(values)), name
-
-    rejected = read(FORMAT, *json.loads(published("label-studio-samples/csv_test.json")))
-    choices = read(FORMAT, *json.loads(published("label-studio-samples/csv_test2.json")))
-
-    assert [one.is_judged for one in rejected.tasks] == [False, False]
-    assert value_of(choices.last_turn, "uri_selection").startswith('Yes " ""')

@@ -10,7 +10,7 @@ import pytest
 from plaudit.errors import InvalidContent
 from plaudit.formats import argilla
 from plaudit.formats.argilla import FORMAT
-from tests.support.judged_rows import (
+from tests.formats.judged.rows import (
     annotation_of,
     messages_of,
     read,
@@ -95,6 +95,20 @@ def test_only_submitted_answers_are_votes():
     kept = outcome.task.metadata["argilla"]
     assert kept["draft_answers"] == [{"question": "quality", "value": 1, "user": "ben"}]
     assert kept["discarded_answers"][0]["user"] == "cat"
+
+
+@pytest.mark.parametrize("write", [json.dumps, repr])
+def test_answers_in_cells_are_read(write):
+    columns = {
+        "quality.responses": [5, 1],
+        "quality.responses.users": ["ann", "ben"],
+        "quality.responses.status": ["submitted", "draft"],
+    }
+    cells = {name: write(value) for name, value in columns.items()}
+
+    outcome = read(FORMAT, flat(**cells, **{"why.responses": "", "why.responses.users": ""}))
+
+    assert votes_of(outcome.last_turn, "quality") == {"ann": 5}
 
 
 def test_a_record_with_drafts_alone_is_open_work():

@@ -23,7 +23,7 @@ from plaudit.core.accounts import api_keys
 from plaudit.core.common import look_alikes, names, page_tokens
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.deliveries import builder
-from plaudit.core.outbound import http_client, smtp, url_length
+from plaudit.core.outbound import downloads, http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
@@ -222,7 +222,6 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "20 |", settings.UNREAD_PER_NETWORK_MAX),
         ("api.md", "100 |", endpoints.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", import_format.LINE_BYTES_MAX / 1024**2),
-        ("operate.md", "16,384 |", delimited.COLUMNS_MAX),
         ("operate.md", "10,000, and 64 MiB", row_store.ROWS_PER_ITEM_MAX),
         ("operate.md", "64 MiB in all", row_store.BYTES_PER_ITEM_MAX / 1024**2),
         ("operate.md", "1 MiB; a mapping", import_files.FILE_BYTES_MAX / 1024**2),
@@ -267,6 +266,8 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "4 GiB unless", settings.INFLATED_BYTES_MAX / 1024**3),
         ("operate.md", "64 MiB, 100 times", content.INFLATED_BYTES_FREE / 1024**2),
         ("operate.md", "100 times its own", content.INFLATION_MAX),
+        ("operate.md", "16,384 |", delimited.COLUMNS_MAX),
+        ("operate.md", "5 |", downloads.REDIRECTS_MAX),
         ("operate.md", "32 MiB, which", 2**content.WINDOW_BITS_MAX / 1024**2),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),

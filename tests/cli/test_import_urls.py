@@ -14,9 +14,9 @@ from plaudit.core.outbound.downloads import REDIRECTS_MAX, download, shown_url
 from plaudit.errors import Misconfigured
 from plaudit.store.transfer.object_file import read_object
 from tests.cli.test_cli import at, run
+from tests.formats.containers.row_files import as_json_lines
 from tests.support.builders import make_tasks
 from tests.support.harness import one_engine
-from tests.support.row_files import as_json_lines
 
 __all__ = ["at", "run"]  # fixtures
 

@@ -18,7 +18,7 @@ from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.reading import read_rows
 from plaudit.formats.containers.xlsx import date_of, number_of
 from plaudit.formats.containers.xlsx_package import is_date_format
-from tests.support.row_files import as_workbook, make_package, rows_in, values_in
+from tests.formats.containers.row_files import as_workbook, make_package, rows_in, values_in
 
 CPU_SECONDS_MAX = 5
 MEMORY_BYTES_MAX = 100 * 1024 * 1024
@@ -217,7 +217,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 def many_parts() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as package:
-        package.writestr("xl/workbook.xml", "<workbook/>")
+        package.writestr("xl/workbook.xml", BOOK)
+        package.writestr(SHEET, '<worksheet><row><c t="str"><v>a</v></c></row></worksheet>')
         for number in range(20_000):
             package.writestr(f"xl/{number}", b"")
     return file.getvalue()

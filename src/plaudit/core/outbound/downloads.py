@@ -61,10 +61,8 @@ def download(url: str, on_chunk: OnChunk) -> None:
 def _followed(target: httpx2.URL, location: str, shown: str) -> httpx2.URL:
     """URL that a redirect leads to; raises Misconfigured for one that must not be followed."""
     followed = target.join(location)
-    if (
-        followed.scheme not in HTTP_SCHEMES
-        or (target.scheme, followed.scheme) == HTTP_SCHEMES[::-1]
-    ):
+    is_weaker = target.scheme == "https" and followed.scheme == "http"
+    if is_weaker or followed.scheme not in HTTP_SCHEMES:
         raise Misconfigured(f"{shown} redirects from {target.scheme} to {followed.scheme}")
     return followed
 

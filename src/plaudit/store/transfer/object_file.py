@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from plaudit.errors import Misconfigured
 
 CHUNK_BYTES = 256 * 1024
 REASON_CHARS_MAX = 200
+_USER = re.compile(r"//[^/]*@")
 _CLIENT: Any = {"timeout": "10min", "connect_timeout": "10s", "allow_http": True}
 _RETRIES: Any = {"max_retries": 3}
 
@@ -24,6 +26,7 @@ def read_object(url: str, on_chunk: Callable[[bytes, int | None], object]) -> No
     Raises Misconfigured, and what `on_chunk` raises.
     """
     folder, _, name = url.rpartition("/")
+    shown = _USER.sub("//", url)
     try:
         store = from_url(folder, client_options=_CLIENT, retry_config=_RETRIES)
         result = obstore.get(store, name)
@@ -31,7 +34,7 @@ def read_object(url: str, on_chunk: Callable[[bytes, int | None], object]) -> No
         for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
             on_chunk(bytes(chunk), size)
     except FileNotFoundError:
-        raise Misconfigured(f"{url} does not exist") from None
+        raise Misconfigured(f"{shown} does not exist") from None
     except (BaseError, ValueError) as exc:
         said = " ".join(str(exc).partition("Debug source:")[0].split())
-        raise Misconfigured(f"{url} cannot be read: {said[:REASON_CHARS_MAX]}") from exc
+        raise Misconfigured(f"{shown} cannot be read: {said[:REASON_CHARS_MAX]}") from exc

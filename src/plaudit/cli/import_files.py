@@ -284,7 +284,8 @@ def _show_summary(prepared: FileImport, summary: Summary, *, strict: bool) -> No
     summary.require_rows()
     refused = summary.total("rejected")
     if refused and (strict or refused == sum(summary.counts.values())):
-        refuse(f"nothing was imported: {refused} rows were refused")
+        rows = "1 row was" if refused == 1 else f"{refused} rows were"
+        refuse(f"nothing was imported: {rows} refused")
     say.print(str(summary))
     _say_notes(prepared)
     if prepared.format is archive.FORMAT:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +17,12 @@ from cyclopts import Parameter, validators
 from msgspec import Struct
 
 from plaudit.cli.progress import progress
-from plaudit.core.outbound.downloads import HTTP_SCHEMES, download, shown_url
 from plaudit.errors import Misconfigured
 from plaudit.store.datasets.blob_store import SCHEMES as OBJECT_SCHEMES
 from plaudit.store.transfer.object_file import read_object
 
 STDIN = "-"
+HTTP_SCHEMES = ("http", "https")
 COPIED_BYTES = 1024 * 1024
 
 
@@ -88,7 +89,8 @@ def _copied(read: Callable[[int], bytes], name: str, stack: ExitStack) -> Input:
 
 
 def _downloaded(url: str, bytes_max: int | None, stack: ExitStack) -> Input:
-    shown = shown_url(url)
+    downloads = import_module("plaudit.core.outbound.downloads")  # of use for URLs alone
+    shown = downloads.shown_url(url)
     with progress() as bars, _copy(shown, stack) as (copy, write):
         bar = bars.add_task(f"downloading {shown}", total=None)
         seen = 0
@@ -105,7 +107,7 @@ def _downloaded(url: str, bytes_max: int | None, stack: ExitStack) -> Input:
             bars.update(bar, total=size, completed=seen)
 
         if _scheme(url) in HTTP_SCHEMES:
-            download(url, on_chunk)
+            downloads.download(url, on_chunk)
         else:
             read_object(url, on_chunk)
     return Input(copy, shown, copy.stat().st_size)

@@ -3,7 +3,7 @@
 import { Store, keyOf } from "./store.js";
 import { Journal } from "./journal.js";
 import { choose, clockOf, leftOut } from "./restore.js";
-import { bindSuggestions } from "./suggestions.js";
+import { bindSuggestions } from "./widgets/suggestions.js";
 import { Sync } from "./sync.js";
 import { Submit } from "./submit.js";
 import { Tabs } from "./tabs.js";

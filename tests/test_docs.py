@@ -144,13 +144,9 @@ def test_the_settings_described_are_the_settings_there_are():
 
 def test_the_import_formats_described_are_those_there_are():
     described = re.findall(
-<<<<<<< HEAD
         r"^\| \[`([\w-]+)`\]\([^)]+\) \| ([^|]+) \|",
         section_of("docs/import.md", "Formats"),
         re.M,
-=======
-        r"^\| `(\w[\w-]*)` \| ([^|]+) \|", section_of("docs/operate.md", "Import"), re.M
->>>>>>> hc
     )
 
     assert dict(described) == {shown.name: shown.title for shown in FORMATS.values()}

@@ -52,6 +52,7 @@ class Plan:
     """Of so many pages and operations each, one is asked for."""
     stall_postgres: int
     """Servers of PostgreSQL on which stalls are measured."""
+    soak_minutes: float
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -92,6 +93,7 @@ def full_plan(folder: Path) -> Plan:
         stall_viewers=8,
         stall_stride=1,
         stall_postgres=1,
+        soak_minutes=40,
     )
 
 
@@ -131,6 +133,7 @@ def quick_plan(folder: Path) -> Plan:
         stall_viewers=2,
         stall_stride=12,
         stall_postgres=0,
+        soak_minutes=0.1,
     )
 
 

@@ -1,7 +1,7 @@
 """Run the measurements: `python -m benchmarks` writes RESULTS.md, `--quick` only prints.
 
-`--only PART` runs one part and replaces its sections of RESULTS.md. `soak` takes long, and runs only
-where it is named: `--only soak --minutes 40`.
+`--only PART` runs one part and replaces its sections of RESULTS.md. `soak` takes long, and runs
+only where it is named: `--only soak --minutes 40`.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from benchmarks.claims import measure_claims
 from benchmarks.commands import measure_commands
 from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
+from benchmarks.fairness.measurement import measure_fairness
 from benchmarks.fairness.soak import measure_soak
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "crowd": measure_crowd,
     "stalls": measure_stalls,
     "statements": measure_statements,
+    "fairness": measure_fairness,
     "soak": measure_soak,
 }
 ON_REQUEST = ("soak",)

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 
-from msgspec import Struct
 from structlog.testing import capture_logs
 
+from benchmarks.fairness.tenant import Tenant
 from plaudit.core.common import server_secret
 from plaudit.model.core import PersonRole
 from plaudit.settings import Settings
@@ -16,27 +16,12 @@ from tests.support.builders import make_message, make_task, make_thread, make_tu
 from tests.support.harness import World
 
 FORM = {"fields": [{"key": "ok", "level": "turn", "type": "boolean", "required": True}]}
-ANSWERS = [{"at": "t0u0", "key": "ok", "value": True}]
-"""Answers to the form about a task of one turn."""
 LISTED_TASKS = 200
 LISTED_BYTES = 20_000
 """Of each listed task: a page of a hundred has two megabytes."""
 PEOPLE = 30
 CREATED_AT_ONCE = 250
 WORDS = "Some *words* with `code`, and what follows from them. "
-
-
-class Tenant(Struct, kw_only=True):
-    """An organization: its key, its people, its projects."""
-
-    key: str
-    people: list[tuple[str, str]]
-    """Session and form token of each; all are admins, who see every page."""
-    listed_id: str
-    """Project of completed tasks."""
-    listed_task: str
-    labeled_id: str
-    """Project of pending tasks."""
 
 
 def make_tenants(settings: Settings, *, names: tuple[str, ...], tasks: int) -> list[Tenant]:

@@ -8,19 +8,20 @@ standard input, the answers since the line before are written as JSON.
 import asyncio
 import itertools
 import json
+import os
 import random
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
 
-from benchmarks.fairness.store import ANSWERS, Tenant
+from benchmarks.fairness.tenant import ANSWERS, Tenant
 
 UPLOAD_BYTES = 200_000
 TASK_BYTES = 60_000
@@ -47,6 +48,9 @@ class Config(Struct, kw_only=True):
     """Requests a second of all actors together; None for as many as are answered."""
     page_limit: int = 100
     upload_bytes: int = UPLOAD_BYTES
+    server_pid: int | None = None
+    nice: int = 0
+    """Added to the process's niceness: a crowd beside the server lets it go first."""
 
 
 class Sample(Struct, array_like=True):
@@ -55,6 +59,8 @@ class Sample(Struct, array_like=True):
     kind: str
     status: int
     seconds: float
+    cpu_seconds: float = 0.0
+    """CPU of the server, for whomever, from the request to its answer."""
 
 
 class Answer(Struct):
@@ -97,15 +103,22 @@ class Actor:
             await asyncio.sleep(max(0.0, self._due - now))
         began = self._due if self._step else now
         request = self._head(method, target, person, len(body), content_type) + body
+        cpu = self._cpu_seconds()
         try:
             answer = await self._exchange(request)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             self._close()
             answer = Answer()
             await asyncio.sleep(RETRY_SECONDS)
-        self._samples.append(Sample(kind, answer.status, time.monotonic() - began))
+        waited, cpu = time.monotonic() - began, self._cpu_seconds() - cpu
+        self._samples.append(Sample(kind, answer.status, waited, cpu))
         self._due += self._step
         return answer
+
+    def _cpu_seconds(self) -> float:
+        """CPU that the server took so far, by the clock of its process (clock_getcpuclockid(3))."""
+        pid = self._config.server_pid
+        return 0.0 if pid is None else time.clock_gettime((~pid << 3) | 2)
 
     def _head(
         self, method: str, target: str, person: int | None, size: int, content_type: str
@@ -181,7 +194,9 @@ class Actor:
                 draft = lease | {"revision": revision, "answers": ANSWERS}
                 await self._call("draft", path, "draft", draft)
             key = f"{self._number}-{time.monotonic_ns()}"
-            await self._call("submit", path, "submit", lease | {"answers": ANSWERS, "client_key": key})
+            await self._call(
+                "submit", path, "submit", lease | {"answers": ANSWERS, "client_key": key}
+            )
 
     async def upload(self) -> None:
         """Send a file, and then a task with a large conversation."""
@@ -273,6 +288,7 @@ class Traffic:
 
 
 async def main(config: Config) -> None:
+    os.nice(config.nice)
     samples: list[Sample] = []
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()

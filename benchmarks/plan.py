@@ -146,10 +146,10 @@ def quick_plan(folder: Path) -> Plan:
         stall_viewers=2,
         stall_stride=12,
         stall_postgres=0,
-        fairness_seconds=0.7,
+        fairness_seconds=0.5,
         fairness_rounds=1,
         fairness_connections=40,
-        fairness_tasks=200,
+        fairness_tasks=100,
         fairness_postgres=0,
         soak_minutes=0.1,
     )

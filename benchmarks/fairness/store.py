@@ -19,7 +19,7 @@ FORM = {"fields": [{"key": "ok", "level": "turn", "type": "boolean", "required":
 LISTED_TASKS = 200
 LISTED_BYTES = 20_000
 """Of each listed task: a page of a hundred has two megabytes."""
-PEOPLE = 30
+PEOPLE = 20
 CREATED_AT_ONCE = 250
 WORDS = "Some *words* with `code`, and what follows from them. "
 

@@ -27,7 +27,7 @@ UPLOAD_BYTES = 200_000
 TASK_BYTES = 60_000
 """Of the conversation that a new task begins with."""
 DRAFTS = 3
-RETRY_SECONDS = 0.1
+RETRY_SECONDS = 0.05
 """After a connection that was refused or has ended."""
 START_SECONDS_MAX = 30
 

@@ -329,6 +329,46 @@ def test_a_slow_reader_holds_no_place(opened):
     assert begun == ["/slow", "/slow", "/quick"]
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_slow_senders_of_one_organization_hold_bounded_memory(opened, monkeypatch, is_stream):
+    """A large body is told to come again; a small one, another one's, and a stream are taken."""
+    monkeypatch.setattr(admission, "HELD_BYTES_MAX", 150)
+    monkeypatch.setattr(admission, "UNCOUNTED_BYTES_MAX", 50)
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def run() -> list[int]:
+        async with opened(inner) as requests:
+            requests.edge._is_stream = re.compile(".*" if is_stream else "(?!)").fullmatch
+            for who in requests.keys:
+                await requests.ask(who, f"/first/{who}", method="POST", body=[piece(0)])
+            last = asyncio.get_running_loop().create_future()
+            slow = requests.ask("crowd", "/slow", method="POST", body=[piece(100, True), last])
+            await settle()
+            for who, path, size in (
+                ("crowd", "/large", 60), ("crowd", "/small", 50), ("other", "/other", 60),
+            ):  # fmt: skip
+                await requests.ask(who, path, method="POST", body=[piece(size)])
+            last.set_result(await piece(1))
+            await slow
+            await requests.ask("crowd", "/again", method="POST", body=[piece(140)])
+            paths = ("/large", "/small", "/other", "/slow", "/again")
+            return [requests.status(path) for path in paths]
+
+    assert asyncio.run(run()) == [200 if is_stream else 503, 200, 200, 200, 200]
+
+
+def piece(size: int, more_body: bool = False) -> asyncio.Future[Any]:
+    """A piece of a body that has come."""
+    found = asyncio.get_running_loop().create_future()
+    found.set_result({"type": "http.request", "body": b"x" * size, "more_body": more_body})
+    return found
+
+
 def test_strangers_of_one_network_share_one_place_and_keep_no_known_key_waiting(opened):
     gate = Gate()
 

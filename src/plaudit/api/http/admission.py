@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,6 +34,13 @@ REFUSAL_SECONDS = 1.0
 Who then asks again at once would else keep the server busy with refusals.
 """
 
+HELD_BYTES_MAX = 128 * 1024 * 1024
+"""Bytes of one organization's bodies that are held in memory, while they come and afterwards."""
+
+ALL_HELD_BYTES_MAX = 512 * 1024 * 1024
+UNCOUNTED_BYTES_MAX = 64 * 1024
+"""Bytes of a body that is never refused for what is held beside it."""
+
 KNOWN_MAX = 10_000
 """Credentials whose organization is remembered."""
 
@@ -40,18 +48,42 @@ LOGGED_EVERY_S = 60.0
 READS = ("GET", "HEAD")
 
 
+class BodyBytes:
+    """Bytes of request bodies that are held in memory, of each organization and of all."""
+
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+        self._sum = 0
+
+    def add(self, who: str, size: int) -> None:
+        """Count bytes that came, or with a negative size those that are no longer held."""
+        self._sum += size
+        self._held[who] += size
+        if not self._held[who]:
+            del self._held[who]
+
+    def is_over(self, who: str) -> bool:
+        """True if more is held than may be, for an organization or in all."""
+        return self._held[who] > HELD_BYTES_MAX or self._sum > ALL_HELD_BYTES_MAX
+
+
 class Permit:
     """Right of one request to be worked on, given back in between."""
 
-    def __init__(self, semaphore: FairSemaphore, who: str, turn: LoopTurn) -> None:
-        self._semaphore, self._who, self._turn = semaphore, who, turn
+    def __init__(
+        self, semaphore: FairSemaphore, who: str, turn: LoopTurn, bodies: BodyBytes
+    ) -> None:
+        self._semaphore, self._who, self._turn, self._bodies = semaphore, who, turn, bodies
         self._is_held = True
+        self._body_bytes = 0
         turn.begin_work(who)
 
     def end(self) -> None:
-        """Give the permit back for good."""
+        """Give the permit back for good; the body is no longer held."""
         self.release()
         self._turn.end_work(self._who)
+        if self._body_bytes:
+            self._bodies.add(self._who, -self._body_bytes)
 
     def release(self) -> None:
         """Give the permit back; does nothing if that was done."""
@@ -72,16 +104,28 @@ class Permit:
         yield
         await self.retake()
 
-    def receive(self, receive: Receive) -> Receive:
-        """Receive the request's body without the permit: its sender may be slow."""
+    def receive(self, receive: Receive, *, is_stream: bool) -> Receive:
+        """Receive the request's body without the permit: its sender may be slow.
+
+        What comes is counted as held until the end unless it `is_stream`. Receiving raises
+        Unavailable for a body over UNCOUNTED_BYTES_MAX while too much is held.
+        """
 
         async def receive_aside() -> Message:
             self.release()
             message = await receive()
+            if not is_stream and (size := len(message.get("body", b""))):
+                self._hold(size)
             await self.retake()
             return message
 
         return receive_aside
+
+    def _hold(self, size: int) -> None:
+        self._body_bytes += size
+        self._bodies.add(self._who, size)
+        if self._body_bytes > UNCOUNTED_BYTES_MAX and self._bodies.is_over(self._who):
+            raise Unavailable("too many large requests arrive at this moment; try again soon")
 
     def send(self, send: Send) -> Send:
         """Send the response without the permit, and wait for a turn before its next piece."""
@@ -107,6 +151,7 @@ class Admission:
     def __init__(self, in_work_max: int, waiting_max: int, metrics: Metrics) -> None:
         self._metrics = metrics
         self._turn = LoopTurn()
+        self._bodies = BodyBytes()
         self._semaphores = {
             kind: FairSemaphore(
                 IN_WORK_MAX, held_max=in_work_max, waiting_max=waiting_max, turn=self._turn
@@ -151,7 +196,7 @@ class Admission:
             finally:
                 self._metrics.count_waiting(kind, -1)
                 self._metrics.observe_wait(kind, time.perf_counter() - began)
-        return Permit(semaphore, who, self._turn)
+        return Permit(semaphore, who, self._turn, self._bodies)
 
     async def _wait(
         self, semaphore: FairSemaphore, who: str, gone: asyncio.Future[None] | None

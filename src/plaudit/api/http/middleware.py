@@ -180,9 +180,8 @@ class Edge:
             who = client_network(scope, self._services.settings.trusted_proxies)
         permit = scope["plaudit.permit"] = await admission.admit(scope, who)
         try:
-            await self._serve(
-                scope, permit.receive(receive), permit.send(send), headers, is_stream=is_stream
-            )
+            receive = permit.receive(receive, is_stream=is_stream)
+            await self._serve(scope, receive, permit.send(send), headers, is_stream=is_stream)
         finally:
             permit.end()
             asker = scope.get("plaudit.caller") or scope.get("plaudit.user")

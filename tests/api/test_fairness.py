@@ -21,6 +21,7 @@ from plaudit.errors import Problem
 from plaudit.settings import Settings, from_environment
 from plaudit.store.engine import connect
 from tests.support.annotators import AnnotationTeam
+from tests.support.connections import Site
 from tests.support.harness import World, one_engine
 
 IN_WORK, WAITING = 2, 3
@@ -255,6 +256,24 @@ def test_a_request_that_ends_while_it_waits_leaves_the_queue(opened, how):
     asyncio.run(run())
 
     assert gate.begun == ["/crowd/0", "/crowd/1", "/last"]
+
+
+def test_a_request_is_told_that_its_client_has_gone():
+    scopes: list[Any] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        scopes.append(scope)
+        await asyncio.Event().wait()
+
+    async def run() -> list[bool]:
+        peer = await Site(application).connect()
+        await peer.ask()
+        before = scopes[0]["plaudit.gone"].done()
+        peer.transport.abort()
+        await settle(lambda: scopes[0]["plaudit.gone"].done())
+        return [before, scopes[0]["plaudit.gone"].done()]
+
+    assert asyncio.run(run()) == [False, True]
 
 
 def test_a_slow_sender_holds_no_place(opened):

@@ -22,7 +22,7 @@ from plaudit.settings import Settings, from_environment
 from plaudit.store.engine import connect
 from tests.support.annotators import AnnotationTeam
 from tests.support.connections import Site
-from tests.support.harness import World, one_engine
+from tests.support.harness import World, above_the_store, one_engine
 
 IN_WORK, WAITING = 2, 3
 Handler = Callable[[Any, Any, Any], Awaitable[None]]
@@ -135,6 +135,7 @@ def crowd_of(requests: Requests, number: int, **scope: Any) -> list[asyncio.Task
     return [requests.ask("crowd", f"/crowd/{one}", **scope) for one in range(number)]
 
 
+@above_the_store
 def test_an_organization_has_a_bounded_number_of_requests_in_work_and_is_served_in_order(opened):
     gate = Gate()
 
@@ -154,6 +155,7 @@ def test_an_organization_has_a_bounded_number_of_requests_in_work_and_is_served_
     assert gate.begun == [f"/crowd/{number}" for number in range(IN_WORK + WAITING)]
 
 
+@above_the_store
 def test_another_organization_is_served_before_the_crowd_that_waits(opened):
     gate = Gate()
 
@@ -172,6 +174,7 @@ def test_another_organization_is_served_before_the_crowd_that_waits(opened):
     asyncio.run(run())
 
 
+@above_the_store
 def test_what_changes_something_does_not_keep_what_reads_waiting(opened):
     gate = Gate()
 
@@ -190,6 +193,7 @@ def test_what_changes_something_does_not_keep_what_reads_waiting(opened):
     assert gate.begun == ["/crowd/0", "/crowd/1", "/read", "/crowd/2"]
 
 
+@above_the_store
 def test_beyond_what_may_wait_a_request_is_told_to_come_again(opened):
     gate = Gate()
 
@@ -213,6 +217,7 @@ def test_beyond_what_may_wait_a_request_is_told_to_come_again(opened):
     assert 'plaudit_requests_refused_total{kind="read"} 1.0' in requests.metrics.text().decode()
 
 
+@above_the_store
 def test_who_waits_too_long_is_told_to_come_again(opened, monkeypatch):
     monkeypatch.setattr(admission, "WAIT_SECONDS_MAX", 0.01)
     gate = Gate()
@@ -232,6 +237,7 @@ def test_who_waits_too_long_is_told_to_come_again(opened, monkeypatch):
     assert gate.begun == ["/crowd/0", "/crowd/1"]
 
 
+@above_the_store
 @pytest.mark.parametrize("how", ["cancelled", "gone"])
 def test_a_request_that_ends_while_it_waits_leaves_the_queue(opened, how):
     gate = Gate()
@@ -276,6 +282,7 @@ def test_a_request_is_told_that_its_client_has_gone():
     assert asyncio.run(run()) == [False, True]
 
 
+@above_the_store
 def test_a_slow_sender_holds_no_place(opened):
     order: list[str] = []
 
@@ -310,6 +317,7 @@ def test_a_slow_sender_holds_no_place(opened):
     assert sorted(order[2:]) == ["/slow/0", "/slow/1", "slow", "slow"]
 
 
+@above_the_store
 def test_a_slow_reader_holds_no_place(opened):
     begun: list[str] = []
 
@@ -348,6 +356,7 @@ def test_a_slow_reader_holds_no_place(opened):
     assert begun == ["/slow", "/slow", "/quick"]
 
 
+@above_the_store
 @pytest.mark.parametrize("is_stream", [False, True])
 def test_slow_senders_of_one_organization_hold_bounded_memory(opened, monkeypatch, is_stream):
     """A large body is told to come again; a small one, another one's, and a stream are taken."""
@@ -388,6 +397,7 @@ def piece(size: int, more_body: bool = False) -> asyncio.Future[Any]:
     return found
 
 
+@above_the_store
 def test_strangers_of_one_network_share_one_place_and_keep_no_known_key_waiting(opened):
     gate = Gate()
 

@@ -133,7 +133,7 @@ def test_semaphores_with_one_turn_grant_an_organization_one_permit_in_it():
 
 
 @pytest.mark.parametrize("is_other_at_work", [False, True])
-def test_those_who_wait_are_held_back_while_others_have_work_under_way(
+def test_those_who_wait_are_held_back_while_others_have_permits_and_do_not_wait(
     monkeypatch: pytest.MonkeyPatch, is_other_at_work: bool
 ) -> None:
     """What waits is granted in the end all the same, and the other one at once."""
@@ -144,7 +144,7 @@ def test_those_who_wait_are_held_back_while_others_have_work_under_way(
         turn = LoopTurn(lambda: next(ticks))
         semaphore = FairSemaphore(10, turn=turn)
         if is_other_at_work:
-            turn.begin_work("other")
+            assert semaphore.take_now("other")
         calls = [asyncio.create_task(semaphore.take("crowd")) for _ in range(3)]
         await settle()
         before = [call.done() for call in calls]

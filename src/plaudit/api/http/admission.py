@@ -70,18 +70,14 @@ class BodyBytes:
 class Permit:
     """Right of one request to be worked on, given back in between."""
 
-    def __init__(
-        self, semaphore: FairSemaphore, who: str, turn: LoopTurn, bodies: BodyBytes
-    ) -> None:
-        self._semaphore, self._who, self._turn, self._bodies = semaphore, who, turn, bodies
+    def __init__(self, semaphore: FairSemaphore, who: str, bodies: BodyBytes) -> None:
+        self._semaphore, self._who, self._bodies = semaphore, who, bodies
         self._is_held = True
         self._body_bytes = 0
-        turn.begin_work(who)
 
     def end(self) -> None:
         """Give the permit back for good; the body is no longer held."""
         self.release()
-        self._turn.end_work(self._who)
         if self._body_bytes:
             self._bodies.add(self._who, -self._body_bytes)
 
@@ -150,11 +146,11 @@ class Admission:
 
     def __init__(self, in_work_max: int, waiting_max: int, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._turn = LoopTurn()
+        turn = LoopTurn()
         self._bodies = BodyBytes()
         self._semaphores = {
             kind: FairSemaphore(
-                IN_WORK_MAX, held_max=in_work_max, waiting_max=waiting_max, turn=self._turn
+                IN_WORK_MAX, held_max=in_work_max, waiting_max=waiting_max, turn=turn
             )
             for kind in ("read", "change")
         }
@@ -196,7 +192,7 @@ class Admission:
             finally:
                 self._metrics.count_waiting(kind, -1)
                 self._metrics.observe_wait(kind, time.perf_counter() - began)
-        return Permit(semaphore, who, self._turn, self._bodies)
+        return Permit(semaphore, who, self._bodies)
 
     async def _wait(
         self, semaphore: FairSemaphore, who: str, gone: asyncio.Future[None] | None

@@ -13,6 +13,9 @@ from plaudit.errors import Unavailable
 WAITING_MAX = 64
 """Most waiting calls of one organization; further ones are refused."""
 
+PAUSE_SHARE = 3
+"""Times that a turn took for which those who wait are then held back."""
+
 PAUSE_SECONDS_MAX = 0.02
 """Longest time for which those who wait are held back, for others who do not."""
 
@@ -23,18 +26,16 @@ class _Waiter(Struct, eq=False):
 
 
 class LoopTurn:
-    """Organizations that were served in this turn of the event loop, and those with work under way.
+    """Organizations that were granted a permit in this turn of the event loop.
 
-    While one has work under way and none that waits, those that have some that waits get half of
-    the time: after each turn they are granted nothing for as long as that turn took.
+    While one has permits and none that waits for more, those that wait get a quarter of the time:
+    after each turn they are granted nothing for three times as long as that turn took.
     """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
         """Seconds; None for the event loop's."""
         self.served: set[str] = set()
-        self.under_way: Counter[str] = Counter()
-        """Number of calls of each organization that were granted and have not ended."""
         self.semaphores: list[FairSemaphore] = []
         self._began = 0.0
         self._is_paused = False
@@ -48,23 +49,14 @@ class LoopTurn:
             asyncio.get_running_loop().call_soon(self._end)
         self.served.add(organization_id)
 
-    def begin_work(self, organization_id: str) -> None:
-        """Note that a call of an organization was granted."""
-        self.under_way[organization_id] += 1
-
-    def end_work(self, organization_id: str) -> None:
-        """Note that a granted call of an organization has ended."""
-        self.under_way[organization_id] -= 1
-        if not self.under_way[organization_id]:
-            del self.under_way[organization_id]
-
     def _end(self) -> None:
         """End the turn: what was granted in it has run as far as it could."""
         crowded = {name for one in self.semaphores for name in one.crowded}
         held_back = self.served & crowded
-        if held_back and not self.under_way.keys() <= crowded:
+        holders = {name for one in self.semaphores for name in one.holders}
+        if held_back and not holders <= crowded:
             self.served, self._is_paused = held_back, True
-            seconds = min(self._now() - self._began, PAUSE_SECONDS_MAX)
+            seconds = min(PAUSE_SHARE * (self._now() - self._began), PAUSE_SECONDS_MAX)
             asyncio.get_running_loop().call_later(seconds, self._begin)
         else:
             self._begin()
@@ -110,6 +102,11 @@ class FairSemaphore:
     def crowded(self) -> Iterable[str]:
         """Organizations of which calls wait."""
         return self._waiting
+
+    @property
+    def holders(self) -> Iterable[str]:
+        """Organizations that have permits."""
+        return self._held
 
     def is_full(self, organization_id: str) -> bool:
         """True if so many calls of an organization wait that a further one is refused."""

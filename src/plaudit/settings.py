@@ -38,7 +38,7 @@ PIPELINED_MAX = 32
 """Most requests of one connection that wait behind the one that is being answered."""
 INFLATED_BYTES_MAX = 4 * 1024**3
 BYTES_MAX = 2**62
-ORG_REQUESTS_IN_WORK = 4
+ORG_REQUESTS_IN_WORK = 3
 ORG_REQUESTS_WAITING = 100
 ORG_REQUESTS_MAX = 1000
 WAITS_MAX = 100
@@ -138,7 +138,7 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_RATE_FAILED_AUTH": "How many requests without a valid key one address may make before "
     "it is told to wait; default 600/minute.",
     "PLAUDIT_ORG_REQUESTS_IN_WORK": "How many requests of one organization that read, and as many "
-    "that change something, a process works on at a time; default 4.",
+    "that change something, a process works on at a time; default 3.",
     "PLAUDIT_ORG_REQUESTS_WAITING": "How many of each then wait for their turn; default 100. "
     "Further ones are refused.",
     "PLAUDIT_INFLATED_BYTES_MAX": "How many bytes a compressed file of an import may hold; default "

@@ -40,7 +40,7 @@ def test_organizations_take_turns_however_much_one_of_them_asks_for():
 
 def test_one_permit_is_left_for_another_organization():
     async def run() -> list[bool]:
-        semaphore = FairSemaphore(3)
+        semaphore = FairSemaphore(3, turn=LoopTurn(lambda: 0.0))
         calls = [asyncio.create_task(semaphore.take(name)) for name in "aaab"]
         await settle()
         return [call.done() for call in calls]

@@ -52,6 +52,8 @@ class Plan:
     """Of so many pages and operations each, one is asked for."""
     stall_postgres: int
     """Servers of PostgreSQL on which stalls are measured."""
+    rows_of_csv: int
+    bytes_of_array: int
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -92,6 +94,8 @@ def full_plan(folder: Path) -> Plan:
         stall_viewers=8,
         stall_stride=1,
         stall_postgres=1,
+        rows_of_csv=1_000_000,
+        bytes_of_array=500_000_000,
     )
 
 
@@ -131,6 +135,8 @@ def quick_plan(folder: Path) -> Plan:
         stall_viewers=2,
         stall_stride=12,
         stall_postgres=0,
+        rows_of_csv=50_000,
+        bytes_of_array=10_000_000,
     )
 
 

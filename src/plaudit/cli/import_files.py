@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from plaudit.cli.context import EnvironmentContext, with_store
-from plaudit.cli.inputs import FileOrStdin, spooled
+from plaudit.cli.inputs import FileOrUrl, spooled
 from plaudit.cli.progress import progress, require_writable
 from plaudit.cli.rejects import RejectReport
 from plaudit.cli.terminal import err, refuse, say, show
@@ -112,7 +112,7 @@ class RowHandling:
 
 
 def import_files(
-    *paths: FileOrStdin,
+    *paths: FileOrUrl,
     format_name: Annotated[FormatName | None, Parameter(name="--format", help=_FORMAT_HELP)] = None,
     project: str | None = None,
     table: TableOptions | None = None,
@@ -148,9 +148,10 @@ def import_files(
     )
     report = RejectReport(rows.rejects)
     use = TaskUse(is_pending=rows.pending, keeps_judgments=rows.suggestions)
-    with spooled(paths) as inputs, progress() as bars, closing(report):
+    inflated_max = chosen.settings().inflated_bytes_max
+    with spooled(paths, inflated_max) as inputs, progress() as bars, closing(report):
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
-        file_format = _format_of(listed, format_name, chosen.settings().inflated_bytes_max)
+        file_format = _format_of(listed, format_name, inflated_max)
         _check_choices(file_format, project, pending=rows.pending, mapping=mapping)
         bar = bars.add_task("reading", total=sum(one.size for one in listed))
         prepared = FileImport(
@@ -283,7 +284,8 @@ def _show_summary(prepared: FileImport, summary: Summary, *, strict: bool) -> No
     summary.require_rows()
     refused = summary.total("rejected")
     if refused and (strict or refused == sum(summary.counts.values())):
-        refuse(f"nothing was imported: {refused} rows were refused")
+        rows = "1 row was" if refused == 1 else f"{refused} rows were"
+        refuse(f"nothing was imported: {rows} refused")
     say.print(str(summary))
     _say_notes(prepared)
     if prepared.format is archive.FORMAT:

@@ -89,8 +89,10 @@ def draft_columns(rows: Sequence[Row], saved: dict[str, Any] | None) -> dict[str
     else:
         mapping = drafts.draft_mapping(rows)
         column_roles = roles.roles_of_draft(mapping)
-    preference = mapping.get("preference")
     columns = drafts.describe_columns(rows)
+    if not set(column_roles or ()) <= {column.name for column in columns}:
+        column_roles = None  # a path leads into a column
+    preference = mapping.get("preference")
     return {
         "columns": columns,
         "is_cut": len(columns) >= columns_seen.COLUMNS_MAX,

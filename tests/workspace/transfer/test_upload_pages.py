@@ -18,6 +18,7 @@ from plaudit.formats.containers.content import zstd
 from plaudit.formats.registry import FORMATS
 from plaudit.formats.table import samples
 from plaudit.store.transfer.jobs import JobKind
+from tests.formats.containers.row_files import WRITERS
 from tests.support.harness import one_engine, walk
 from tests.support.pages.browser_client import (
     Browser,
@@ -27,7 +28,6 @@ from tests.support.pages.browser_client import (
     signed_in,
     start_import,
 )
-from tests.support.row_files import WRITERS
 from tests.workspace.accounts.test_user_pages import trace
 
 CSV = samples.FILES["sample.csv"][1].encode()

@@ -116,6 +116,17 @@ def test_columns_are_shown_with_samples_and_a_role_is_proposed_for_each(browser)
 
 
 @one_engine
+def test_columns_that_tell_nothing_are_left_to_the_choices_without_a_mapping_as_text(browser):
+    rows = b'{"q": "Why is it so?", "x": "So it is."}\n{"q": "When was it?", "x": "Then it was."}\n'
+    page = browser.get(f"/import/file/{uploaded(browser, rows, 'x.jsonl')}").text
+
+    text = re.search(r'<textarea id="mapping".*?>(.*?)</textarea>', page, re.S)
+    assert text is not None
+    assert text[1] == ""
+    assert set(selected(page).values()) == {"metadata"}
+
+
+@one_engine
 def test_what_a_file_calls_its_columns_and_holds_in_them_is_shown_and_never_run(browser):
     rows = [{name: f"{name} {number}" for name in HOSTILE} for number in range(2)]
     content = "".join(f"{json.dumps(row)}\n" for row in rows).encode()

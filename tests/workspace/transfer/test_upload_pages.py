@@ -115,6 +115,18 @@ def test_columns_are_shown_with_samples_and_a_role_is_proposed_for_each(browser)
     assert all(f'<option value="{name}"' in page for name in FORMATS)
 
 
+def test_files_that_are_kept_are_listed_until_they_are_not(world, browser, monkeypatch):
+    upload_id = uploaded(browser, CSV, "birds.csv")
+    with signed_in(world, add_person(world, "manager", email="o@example.com", org="O")) as other:
+        elsewhere = other.get("/import").text
+
+    link = f'href="/import/file/{upload_id}"'
+    assert link in browser.get("/import").text
+    assert link not in elsewhere
+    monkeypatch.setattr(jobs, "FILE_KEPT_MS", -1)
+    assert link not in browser.get("/import").text
+
+
 @one_engine
 def test_columns_that_tell_nothing_are_left_to_the_choices_without_a_mapping_as_text(browser):
     rows = b'{"q": "Why is it so?", "x": "So it is."}\n{"q": "When was it?", "x": "Then it was."}\n'

@@ -200,7 +200,7 @@ def test_a_mapping_that_cannot_be_is_told_in_the_preview(browser, plan, words):
 
 
 @pytest.mark.parametrize(
-    ("letters", "words"), [(3000, "may take too long in it"), (120, "too long for a preview")]
+    ("letters", "words"), [(3000, "may take too long in it"), (75, "too long for a preview")]
 )
 @one_engine
 def test_patterns_that_take_long_are_cut_short_in_the_preview(browser, letters, words):

@@ -178,6 +178,10 @@ class Workspace:
             return
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
 
+    def session_of(self, scope: Scope) -> str:
+        """Value of the session cookie of a request, empty without one; untrusted text."""
+        return Browser(scope, self.services.settings.public_url).session
+
     async def user_of(self, scope: Scope) -> SignedIn | None:
         """User of this request's session cookie, read from the store; None if signed out."""
         browser = Browser(scope, self.services.settings.public_url)

@@ -27,6 +27,7 @@ from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
+from benchmarks.rows.measurement import measure_rows
 from benchmarks.servers import NGINX
 from benchmarks.stalls.long_pages import measure_pages
 from benchmarks.stalls.measurement import measure_stalls
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "reads": measure_reads,
     "depth": measure_depth,
     "imports": measure_imports,
+    "rows": measure_rows,
     "postgres": measure_postgres,
     "claims": measure_claims,
     "commands": measure_commands,

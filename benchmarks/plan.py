@@ -52,6 +52,8 @@ class Plan:
     """Of so many pages and operations each, one is asked for."""
     stall_postgres: int
     """Servers of PostgreSQL on which stalls are measured."""
+    rows_of_csv: int
+    bytes_of_array: int
     fairness_seconds: float
     """Of each round, alone and beside the crowd."""
     fairness_rounds: int
@@ -101,6 +103,8 @@ def full_plan(folder: Path) -> Plan:
         stall_viewers=8,
         stall_stride=1,
         stall_postgres=1,
+        rows_of_csv=1_000_000,
+        bytes_of_array=500_000_000,
         fairness_seconds=4,
         fairness_rounds=6,
         fairness_connections=100,
@@ -146,6 +150,8 @@ def quick_plan(folder: Path) -> Plan:
         stall_viewers=2,
         stall_stride=12,
         stall_postgres=0,
+        rows_of_csv=50_000,
+        bytes_of_array=10_000_000,
         fairness_seconds=0.5,
         fairness_rounds=1,
         fairness_connections=40,

@@ -18,16 +18,20 @@ from plaudit.api.http.operation import Operation
 from plaudit.api.manage import deliveries
 from plaudit.api.v2 import reads
 from plaudit.app import all_operations
+from plaudit.cli import import_files
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import look_alikes, names, page_tokens
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.deliveries import builder
-from plaudit.core.outbound import http_client, smtp, url_length
+from plaudit.core.outbound import downloads, http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
-from plaudit.formats import files, import_format, oasst
+from plaudit.formats import import_format, oasst
+from plaudit.formats.common import row_store
+from plaudit.formats.containers import content, delimited
 from plaudit.formats.registry import FORMATS
+from plaudit.formats.table import mapping_checks
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store.common import pages
 from plaudit.store.deliveries import frozen_tasks
@@ -140,7 +144,9 @@ def test_the_settings_described_are_the_settings_there_are():
 
 def test_the_import_formats_described_are_those_there_are():
     described = re.findall(
-        r"^\| `(\w+)` \| ([^|]+) \|", section_of("docs/operate.md", "Import"), re.M
+        r"^\| \[`([\w-]+)`\]\([^)]+\) \| ([^|]+) \|",
+        section_of("docs/import.md", "Formats"),
+        re.M,
     )
 
     assert dict(described) == {shown.name: shown.title for shown in FORMATS.values()}
@@ -160,7 +166,8 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("words", [words for words, _ in commands()])
 def test_every_command_and_option_is_described(words):
-    described = text_of("docs/operate.md") + text_of("README.md")
+    manuals = ("docs/operate.md", "README.md", "docs/import.md", "docs/import/table.md")
+    described = "".join(map(text_of, manuals))
     options = {
         name
         for argument in dict(commands())[words].assemble_argument_collection()
@@ -217,6 +224,10 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "20 |", settings.UNREAD_PER_NETWORK_MAX),
         ("api.md", "100 |", endpoints.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", import_format.LINE_BYTES_MAX / 1024**2),
+        ("operate.md", "10,000, and 64 MiB", row_store.ROWS_PER_ITEM_MAX),
+        ("operate.md", "64 MiB in all", row_store.BYTES_PER_ITEM_MAX / 1024**2),
+        ("operate.md", "1 MiB; a mapping", import_files.FILE_BYTES_MAX / 1024**2),
+        ("operate.md", "64 responses", mapping_checks.RESPONSES_MAX),
         ("operate.md", "64 MiB, after decompression", size_limits.ARCHIVE_LINE_BYTES_MAX / 1024**2),
         ("operate.md", "1 MiB", size_limits.METADATA_BYTES_MAX / 1024**2),
         ("operate.md", "24 MiB; 24 MiB", size_limits.CONVERSATION_BYTES_MAX / 1024**2),
@@ -255,9 +266,11 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "2,048 characters", url_length.URL_CHARS_MAX),
         ("operate.md", "254 characters", mailbox.CHARS_MAX),
         ("operate.md", "4 GiB unless", settings.INFLATED_BYTES_MAX / 1024**3),
-        ("operate.md", "64 MiB, 100 times", files.INFLATED_BYTES_FREE / 1024**2),
-        ("operate.md", "100 times its own", files.INFLATION_MAX),
-        ("operate.md", "32 MiB, which", 2**files.WINDOW_BITS_MAX / 1024**2),
+        ("operate.md", "64 MiB, 100 times", content.INFLATED_BYTES_FREE / 1024**2),
+        ("operate.md", "100 times its own", content.INFLATION_MAX),
+        ("operate.md", "16,384 |", delimited.COLUMNS_MAX),
+        ("operate.md", "5 |", downloads.REDIRECTS_MAX),
+        ("operate.md", "32 MiB, which", 2**content.WINDOW_BITS_MAX / 1024**2),
         ("operate.md", "30 turns, 60,000 characters, 200", portions.FIRST_MAX.turns),
         ("operate.md", "60,000 characters, 200 questions", portions.FIRST_MAX.characters),
         ("operate.md", "200 questions; one turn", portions.FIRST_MAX.questions),

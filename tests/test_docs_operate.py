@@ -26,7 +26,13 @@ from tests.support.builders import make_task
 from tests.support.harness import World, clean_environment, free_port
 from tests.support.network.receivers import Authority
 from tests.support.operations import assert_is_error
-from tests.support.pages.browser_client import Browser, add_person, ended
+from tests.support.pages.browser_client import (
+    Browser,
+    add_person,
+    ended,
+    start_import,
+    upload_file,
+)
 from tests.test_docs import BIN, BLOCKS, section_of
 
 HOST = "feedback.example.com"
@@ -234,7 +240,9 @@ def test_an_import_of_12_mb_by_a_browser_goes_through(service):
         browser.sign_in(somebody)
         browser.get("/import")
 
-        answer = browser.upload("/import/file?name=tasks.jsonl&format=v2", content)
+        upload_id = upload_file(browser, content, "tasks.jsonl").json()["job_id"]
+        ended(browser, f"/import/file/{upload_id}/progress")
+        answer = start_import(browser, upload_id, format="v2")
         assert answer.status_code == 200, answer.text
         job = ended(browser, f"/import/{answer.json()['job_id']}/progress")
 

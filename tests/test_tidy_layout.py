@@ -45,7 +45,7 @@ ROOMS = {
         *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "deliveries"),
         *("accounts", "transfer"),
     ),
-    "api": ("http", "openapi", "attachments", "v2", "manage", "system"),
+    "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),
     "workspace": (
         *("render", "http", "accounts", "annotate", "review", "projects", "webhooks", "transfer"),
     ),

@@ -37,6 +37,7 @@ NOT_IMPORTED = {
 PLACES = {
     None: ("src",),
     "postgres": ("src",),
+    "parquet": ("src",),
     "test": ("tests",),
     "check": (),
     "bench": ("benchmarks",),
@@ -130,7 +131,9 @@ def test_every_extra_is_looked_at():
 
 @pytest.mark.parametrize("place", ["src", "tests", "benchmarks"])
 def test_every_import_is_of_a_declared_dependency(place):
-    extras = {"src": ("postgres",), "tests": ("test",), "benchmarks": ("test", "bench")}[place]
+    extras = {"src": ("postgres", "parquet"), "tests": ("test",), "benchmarks": ("test", "bench")}[
+        place
+    ]
     known = declared(None).union(*(declared(extra) for extra in extras))
 
     assert imported_distributions([place]) - known == set()

@@ -36,6 +36,7 @@ from plaudit.api.manage import (
     audit,
     datasets,
     deliveries,
+    imports,
     projects,
     tasks,
     users,
@@ -77,13 +78,14 @@ from plaudit.workspace.http.serving import Workspace
 from plaudit.workspace.projects import (
     attention_pages,
     batch_pages,
+    new_task_pages,
     project_pages,
     settings_pages,
     start_page,
     task_pages,
 )
 from plaudit.workspace.review import review_calls, review_pages
-from plaudit.workspace.transfer import archive_pages, delivery_pages, import_pages
+from plaudit.workspace.transfer import archive_pages, delivery_pages, import_pages, upload_pages
 from plaudit.workspace.webhooks import (
     endpoint_pages,
     message_pages,
@@ -104,7 +106,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, users, api_keys, audit):
+    for module in (projects, tasks, imports, users, api_keys, audit):
         operations += module.OPERATIONS
     operations += deliveries.OPERATIONS
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
@@ -126,11 +128,12 @@ def all_pages() -> tuple[Page, ...]:
             files,
         ),
         *(review_pages, review_calls),
-        *(project_pages, settings_pages, batch_pages, task_pages, attention_pages),
+        *(project_pages, settings_pages, batch_pages, task_pages, new_task_pages, attention_pages),
         *(
             api_key_pages,
             message_pages,
             endpoint_pages,
+            upload_pages,
             import_pages,
             archive_pages,
             delivery_pages,
@@ -168,7 +171,7 @@ def create_app(settings: Settings, secret: ServerSecret, *, with_worker: bool = 
         meter.stop()
         stopping = [
             workspace.render_pool.stop(),
-            workspace.jobs.stop(STOP_S),
+            services.jobs.stop(STOP_S),
             workspace.session_activity.stop(),
         ]
         if worker is not None:

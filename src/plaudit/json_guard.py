@@ -53,7 +53,7 @@ class StructureCount:
         """Count the next piece."""
         if self._is_escaped and piece:
             piece, self._is_escaped = b"_" + piece[1:], False
-        piece = _without_escapes(piece)
+        piece = without_escapes(piece)
         self._is_escaped = self._is_escaped or piece.endswith(b"\\")
         parts = piece.split(b'"')
         outside = parts[1::2] if self._is_in_string else parts[::2]
@@ -235,7 +235,7 @@ def _refuse_duplicates(data: bytes) -> None:
     keys: list[set[str]] = []
     path: list[str | int] = []
     start, string = 0, b""
-    for number, part in enumerate(_without_escapes(data).split(b'"')):
+    for number, part in enumerate(without_escapes(data).split(b'"')):
         if number % 2:
             string = data[start : start + len(part)]
         else:
@@ -264,7 +264,7 @@ def _follow(marks: bytes, keys: list[set[str]], path: list[str | int]) -> None:
             path[-1] = last + 1
 
 
-def _without_escapes(data: bytes) -> bytes:
+def without_escapes(data: bytes) -> bytes:
     """Well-formed JSON of the same length whose quotes all begin or end a string."""
     if b"\\" not in data:
         return data

@@ -307,8 +307,10 @@ def test_every_command_refuses_a_store_it_cannot_trust(run, tmp_path, rows, name
 USAGE = (
     "frobnicate", "init --frobnicate", "keys create --role king", "keys create --mode prod",
     "keys create --expires 2025-02-30", "keys revoke", "projects create", "import --format v2",
-    "import rows.jsonl", "import rows.jsonl --format xml", "import absent.jsonl --format v2",
-    "import . --format v2", "import rows.jsonl --format archive --project P", "archive",
+    "import rows.jsonl --suggestions", "import rows.jsonl --format xml",
+    "import absent.jsonl --format v2", "import . --format v2",
+    "import rows.jsonl --format v2 --pending", "import rows.jsonl --format archive --project P",
+    "archive",
     "archive --out .", "archive --out absent/a.jsonl", "serve --port 65536", "serve --port x",
     "serve --workers 0", "demo --port 65536", "demo --port -1",
 )  # fmt: skip

@@ -74,7 +74,7 @@ def test_a_copy_of_a_pipe_is_not_left_behind(run, at, monkeypatch, tmp_path):
     assert list((tmp_path / "copies").iterdir()) == []
 
 
-# --- what is no JSON lines ---
+# --- what holds no rows, and rows of one document ---
 
 
 def zipped(content: bytes) -> bytes:
@@ -102,23 +102,39 @@ OTHER: dict[str, tuple[bytes, str]] = {
     "UTF-16 without its mark": (LINES.decode().encode("utf-16-le"), "UTF-16"),
     "UTF-16, the other way round": (LINES.decode().encode("utf-16-be"), "UTF-16"),
     "UTF-32": (LINES.decode().encode("utf-32"), "UTF-32"),
-    "an array on one line": (b"[" + b",".join(TASKS) + b"]", "JSON array"),
-    "an array, a task a line": (b"[\n" + b",\n".join(TASKS) + b"\n]\n", "JSON array"),
-    "an indented array": (json.dumps(make_tasks(2), indent=2).encode(), "JSON array"),
-    "an indented task": (json.dumps(make_task(), indent=2).encode(), "several lines"),
-    "an indented page": (json.dumps({"tasks": make_tasks(2)}, indent="\t").encode(), "several"),
-    "an indented page after a mark": (BOM + json.dumps(make_task(), indent=1).encode(), "several"),
 }
 
 
 @one_engine
 @pytest.mark.parametrize(("content", "word"), OTHER.values(), ids=OTHER)
-def test_a_file_that_is_no_json_lines_is_named_as_what_it_is(run, at, tmp_path, content, word):
+def test_a_file_without_rows_is_named_as_what_it_is(run, at, tmp_path, content, word):
     (tmp_path / "tasks.jsonl").write_bytes(content)
 
     done = run("import", "tasks.jsonl", *at, "--format", "v2")
 
     assert_refused(done, "plaudit: tasks.jsonl is ", word)
+
+
+ONE_DOCUMENT: dict[str, bytes] = {
+    "an array on one line": b"[" + b",".join(TASKS) + b"]",
+    "an array, a task a line": b"[\n" + b",\n".join(TASKS) + b"\n]\n",
+    "an indented array": json.dumps([json.loads(task) for task in TASKS], indent=2).encode(),
+    "an indented page": json.dumps(
+        {"tasks": [json.loads(task) for task in TASKS]}, indent="\t"
+    ).encode(),
+    "an indented page after a mark": BOM
+    + json.dumps({"tasks": [json.loads(task) for task in TASKS]}, indent=1).encode(),
+}
+
+
+@one_engine
+@pytest.mark.parametrize("content", ONE_DOCUMENT.values(), ids=ONE_DOCUMENT)
+def test_one_document_of_json_is_read_as_its_rows(run, at, tmp_path, content):
+    (tmp_path / "tasks.jsonl").write_bytes(content)
+
+    done = run("import", "tasks.jsonl", *at, "--format", "v2")
+
+    assert summary_of(done) == (0, "tasks: 3 added\n", "")
 
 
 @one_engine

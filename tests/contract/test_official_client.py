@@ -190,9 +190,9 @@ def _counted(tasks: list[Any]) -> dict[str, int]:
     return {
         "trees": len(tasks),
         "leaf_turns": len(threads),
-        "ranked_turns": sum("ranking" in found for found in keys),
+        "ranked_turns": sum("selected_model_id" in found for found in keys),
         "multi_unranked_or_partial": sum(
-            len(turn.messages) > 2 and "ranking" not in found
+            len(turn.messages) > 2 and "selected_model_id" not in found
             for turn, found in zip(turns.values(), keys, strict=True)
         ),
         "user_messages": roles["user"],

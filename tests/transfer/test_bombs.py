@@ -17,7 +17,8 @@ from plaudit import settings as limits
 from plaudit.core.transfer.importer import ImportEntry
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import files
-from plaudit.formats.files import zstd
+from plaudit.formats.containers import content as of_content
+from plaudit.formats.containers.content import zstd
 from plaudit.settings import from_environment
 from tests.support.harness import run_cli, store_arguments
 
@@ -89,7 +90,10 @@ def test_a_bomb_is_refused_within_little_time_and_memory(tmp_path, make, format_
 def test_a_zstd_file_may_not_ask_for_a_large_window(tmp_path):
     path = tmp_path / "rows.zst"
     head = b"\x28\xb5\x2f\xfd\x00"  # of a frame that does not tell its size
-    for bits, is_read in ((files.WINDOW_BITS_MAX, True), (files.WINDOW_BITS_MAX + 1, False)):
+    for bits, is_read in (
+        (of_content.WINDOW_BITS_MAX, True),
+        (of_content.WINDOW_BITS_MAX + 1, False),
+    ):
         path.write_bytes(head + bytes([bits - 10 << 3]) + b"\x01\x00\x00")  # an empty last block
         if is_read:
             assert read_all(path) == []
@@ -131,7 +135,7 @@ def test_lines_are_cut_the_same_wherever_blocks_end(tmp_path, monkeypatch):
 
     seen = set()
     for size in range(4, 60):
-        monkeypatch.setattr(files, "READ_BYTES", size)
+        monkeypatch.setattr(of_content, "READ_BYTES", size)
         seen.add(tuple((entry.line, str(entry.problem)) for entry in read_all(path, "archive")))
 
     assert [[line for line, _ in lines] for lines in seen] == [[2, 5, 6, 8]]
@@ -144,7 +148,7 @@ def test_the_operator_decides_how_much_a_file_may_hold(tmp_path):
     read_all(path, inflated_max=2000)
     with pytest.raises(InvalidContent, match="more than 1,999 bytes"):
         read_all(path, inflated_max=1999)
-    path.write_bytes(gzip.compress(b"\n" * (files.INFLATED_BYTES_FREE + 1)))
+    path.write_bytes(gzip.compress(b"\n" * (of_content.INFLATED_BYTES_FREE + 1)))
     read_all(path, inflated_max=None)
     with pytest.raises(InvalidContent, match="100 times"):
         read_all(path)

@@ -9,14 +9,17 @@ from plaudit import formats
 from plaudit.formats.import_format import ImportFormat
 from plaudit.formats.registry import FORMATS
 
-OTHERS = {"files", "import_format", "registry"}
+OTHERS = {"common", "containers", "detection", "files", "import_format", "registry"}
 """Modules of the package that are no format."""
 
 
 def test_every_module_is_a_format_of_its_name_or_named_here():
     names = {module.name for module in iter_modules(formats.__path__)}
 
-    declared = {name: import_module(f"plaudit.formats.{name}").FORMAT for name in names - OTHERS}
+    declared = {
+        name.replace("_", "-"): import_module(f"plaudit.formats.{name}").FORMAT
+        for name in names - OTHERS
+    }
 
     assert declared == dict(FORMATS)
     assert all(isinstance(one, ImportFormat) and one.name == name for name, one in declared.items())

@@ -27,9 +27,9 @@ COMMANDS = (
      "People of an organization."),
     ("webhooks", "plaudit.cli.webhooks:webhooks",
      "Webhook endpoints and callbacks of an organization."),
-    ("import", "plaudit.cli.data:import_files",
+    ("import", "plaudit.cli.import_files:import_files",
      "Import tasks. Importing the same file again changes nothing."),
-    ("archive", "plaudit.cli.data:write_archive",
+    ("archive", "plaudit.cli.archive:write_archive",
      "Write everything of an organization to one file."),
     ("deliver", "plaudit.cli.deliver:deliver",
      "Freeze completed tasks of a project under a name. What was delivered never changes.\n\n"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from plaudit import json_guard
 from plaudit.core.transfer import row_import
+from plaudit.core.transfer.import_summary import KINDS
 from plaudit.errors import InvalidContent
-from plaudit.formats.import_format import FormatEntry, ImportFormat
+from plaudit.formats.common.row_shapes import have_members
+from plaudit.formats.common.rows import Row
+from plaudit.formats.import_format import FormatEntry, ImportFormat, ObjectRows
+from plaudit.formats.table.saved_mapping import check_saved_mapping
 from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
 
+_MEMBERS = ("kind", "value")
 _LEVELS = 1
 _LEVELS_OF_NESTING = 3
 """Levels that a line puts around a document, which may itself be as deep as any."""
@@ -27,10 +32,27 @@ def check_depth(kind: str, depth: int) -> None:
 
 
 def read(line: Any) -> Iterator[FormatEntry]:
-    """Yield the one entry of a line; raises InvalidContent for a line without kind or value."""
+    """Yield the one entry of a line; raises InvalidContent.
+
+    A line has a kind and a value, and a project's mapping is one that can be read.
+    """
     if not isinstance(line, dict) or not isinstance(line.get("kind"), str) or "value" not in line:
         raise InvalidContent('an archive line is {"kind": "…", "value": {…}}')
-    yield line["kind"], line["value"], "/value"
+    kind, value = line["kind"], line["value"]
+    if kind == "project" and isinstance(value, dict) and value.get("import_mapping") is not None:
+        try:
+            check_saved_mapping(value["import_mapping"])
+        except InvalidContent as exc:
+            raise InvalidContent(exc.message, pointer=f"/value{exc.pointer}") from exc
+    yield kind, value, "/value"
+
+
+def detect(rows: Sequence[Row]) -> Sequence[str] | None:
+    """Return the members that show lines of an archive, None for other rows."""
+    are_lines = have_members(rows, _MEMBERS) and all(
+        row.value["kind"] in KINDS and isinstance(row.value["value"], dict) for row in rows
+    )
+    return _MEMBERS if are_lines else None
 
 
 FORMAT = ImportFormat(
@@ -41,4 +63,8 @@ FORMAT = ImportFormat(
     line_bytes_max=ARCHIVE_LINE_BYTES_MAX,
     depth_max=json_guard.DEPTH_MAX + _LEVELS_OF_NESTING,
     check_depth=check_depth,
+    detect=detect,
+    specificity=100,
+    object_rows=ObjectRows.never,
+    suffixes=(".jsonl", ".json", ".ndjson"),
 )

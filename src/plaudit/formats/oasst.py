@@ -3,22 +3,28 @@
 A tree becomes a task, a prompt with all its answers a turn, and each path from the first prompt
 to a last one a thread; turns near the root therefore stand in several threads, with the same id.
 The annotation `continued_from` of a turn names the answer that the thread continues from, which
-is not always the best ranked one.
+is not always the best ranked one. Of a turn that is ranked in part, the ranking has the ranked
+answers alone, and none is selected: it was not compared with the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
 from plaudit import ids
+from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.errors import InvalidContent
+from plaudit.formats.common.imported_task import annotation
+from plaudit.formats.common.row_shapes import have_members
+from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatEntry, ImportFormat
 from plaudit.wire.v2.parse import convert
 
 THREADS_PER_TREE_MAX = 10_000
+_MEMBERS = ("message_tree_id", "prompt")
 _ROLES = {"prompter": "user", "assistant": "assistant"}
 _EMOJIS = {"+1": "thumbs_up", "-1": "thumbs_down", "red_flag": "red_flag"}
 
@@ -109,13 +115,7 @@ def _paths(root: Node) -> list[list[tuple[Node, Node | None]]]:
 
 def _turn(prompt: Node, chosen: Node | None) -> dict[str, Any]:
     answers = prompt.replies
-    annotations: list[dict[str, Any]] = []
-    if len(answers) > 1 and all(answer.rank is not None for answer in answers):
-        ranking = [
-            _source_id(answer) for answer in sorted(answers, key=lambda answer: answer.rank or 0)
-        ]
-        annotations.append({"key": "ranking", "type": "ranked_choices", "value": ranking})
-        annotations.append({"key": "selected_model_id", "type": "category", "value": ranking[0]})
+    annotations = _ranked(answers)
     if chosen is not None:
         annotations.append(
             {"key": "continued_from", "type": "category", "value": _source_id(chosen)}
@@ -125,6 +125,27 @@ def _turn(prompt: Node, chosen: Node | None) -> dict[str, Any]:
         "messages": [_message(prompt), *(_message(answer) for answer in answers)],
         "annotations": annotations,
     }
+
+
+def _ranked(answers: list[Node]) -> list[dict[str, Any]]:
+    """Annotations of a turn that hold the ranks, `ranked_groups` where two answers have one rank.
+
+    None with fewer than two ranked answers.
+    """
+    by_rank: dict[int, list[str]] = {}
+    for answer in answers:
+        if answer.rank is not None:
+            by_rank.setdefault(answer.rank, []).append(_source_id(answer))
+    groups = [by_rank[rank] for rank in sorted(by_rank)]
+    ranked = [source for group in groups for source in group]
+    if len(ranked) < 2:
+        return []
+    annotations = [annotation("ranking", "ranked_choices", ranked)]
+    if len(groups) < len(ranked):
+        annotations = [annotation("ranked_groups", "ranked_groups", groups)]
+    if len(ranked) == len(answers) and len(groups[0]) == 1:
+        annotations.append(annotation("selected_model_id", "category", ranked[0]))
+    return annotations
 
 
 def _message(node: Node) -> dict[str, Any]:
@@ -150,4 +171,41 @@ def _source_id(node: Node) -> str:
     return f"oasst_{node.message_id[:8]}"
 
 
-FORMAT = ImportFormat(name="oasst", title="OpenAssistant trees", read=read)
+_FORM = Form(
+    fields=[
+        Field(
+            key="ranking",
+            level=Level.turn,
+            type="ranked_choices",
+            title="Rank the answers, best first",
+            required=True,
+        ),
+        Field(
+            key="selected_model_id",
+            level=Level.turn,
+            type="category",
+            title="Best answer",
+            description="Follows from the ranking.",
+        ),
+    ]
+)
+
+
+def detect(rows: Sequence[Row]) -> Sequence[str] | None:
+    """Return the members that show trees, None for other rows."""
+    are_trees = have_members(rows, _MEMBERS) and all(
+        isinstance(row.value["prompt"], dict)
+        and {"message_id", "text", "role"} <= row.value["prompt"].keys()
+        for row in rows
+    )
+    return _MEMBERS if are_trees else None
+
+
+FORMAT = ImportFormat(
+    name="oasst",
+    title="OpenAssistant trees",
+    read=read,
+    form=_FORM,
+    detect=detect,
+    specificity=90,
+)

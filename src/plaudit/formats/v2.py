@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from plaudit.errors import InvalidContent
-from plaudit.formats.import_format import FormatEntry, ImportFormat
+from plaudit.formats.common.row_shapes import have_members
+from plaudit.formats.common.rows import Row
+from plaudit.formats.import_format import FormatEntry, ImportFormat, ObjectRows
+from plaudit.model.core import TaskStatus
+
+_TOLD_BY = frozenset(("threads", "content", "project", "batch"))
 
 
 def read(line: Any) -> Iterator[FormatEntry]:
@@ -22,4 +27,33 @@ def read(line: Any) -> Iterator[FormatEntry]:
         yield "task", task, f"/tasks/{number}"
 
 
-FORMAT = ImportFormat(name="v2", title="tasks, or saved pages of them", read=read)
+def detect(rows: Sequence[Row]) -> Sequence[str] | None:
+    """Return the members that show tasks or pages of them, None for other rows."""
+    if have_members(rows, ("tasks",)):
+        pages = [row.value["tasks"] for row in rows]
+        are_lists = all(isinstance(tasks, list) for tasks in pages)
+        tasks = [task for page in pages for task in page] if are_lists else []
+        return ("tasks",) if tasks and all(map(_is_task, tasks)) else None
+    are_tasks = bool(rows) and all(_is_task(row.value) for row in rows)
+    return ("task_id", "status") if are_tasks else None
+
+
+def _is_task(value: Any) -> bool:
+    """True for an object with an id, a status of tasks, and a member that tells of a task of v2."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("task_id"), str)
+        and value.get("status") in list(TaskStatus)
+        and not _TOLD_BY.isdisjoint(value)
+    )
+
+
+FORMAT = ImportFormat(
+    name="v2",
+    title="tasks, or saved pages of them",
+    read=read,
+    detect=detect,
+    specificity=95,
+    object_rows=ObjectRows.never,
+    suffixes=(".jsonl", ".json", ".ndjson"),
+)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import msgspec
@@ -211,6 +212,21 @@ def ended(browser: Browser, path: str, seconds: float = 60) -> dict[str, Any]:
             return job
         time.sleep(0.02)
     raise AssertionError("the job does not end")
+
+
+def upload_file(browser: Browser, content: Any, name: str = "rows.jsonl") -> httpx2.Response:
+    """The answer to a file that is sent to be looked at, as the import page does it."""
+    return browser.upload(f"/import/upload?{urlencode({'name': name})}", content)
+
+
+def start_import(browser: Browser, upload_id: str, **plan: Any) -> httpx2.Response:
+    """The answer to the choices that are made for an uploaded file."""
+    headers = {"Accept": "application/json", "Origin": str(browser.client.base_url)}
+    return browser.client.post(
+        f"/import/file/{upload_id}/start",
+        json=plan,
+        headers=headers | {"X-CSRF-Token": browser.token},
+    )
 
 
 def token_in(page: httpx2.Response | None) -> str:

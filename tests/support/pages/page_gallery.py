@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx2
 
+from plaudit.formats.table import samples
 from tests.support.annotators import good_answers, state_of
 from tests.support.harness import clean_environment, free_port
 from tests.support.pages import chromium
@@ -230,8 +231,21 @@ def import_file(page: Any) -> None:
     page.set_input_files("#file", file)
     page.fill("#project", "Brought in")
     page.click("#upload-button")
+    page.wait_for_url("**/import/file/job*")
+    page.select_option("#format", "v2")
+    page.click("#start")
     page.wait_for_url("**/import/job*")
     page.wait_for_selector("#result")
+
+
+def upload_table(page: Any) -> None:
+    """Upload a table, say what its verdicts mean, and wait until its first task is drawn."""
+    content = samples.FILES["sample.csv"][1].encode()
+    page.set_input_files("#file", {"name": "cities.csv", "mimeType": "text/csv", "buffer": content})
+    page.fill("#project", "Cities")
+    page.click("#upload-button")
+    page.wait_for_url("**/import/file/job*")
+    page.wait_for_selector("#preview article")
 
 
 def open_first(page: Any) -> None:
@@ -290,6 +304,7 @@ SCENES: Sequence[Scene] = (
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("batches", "show_batches", f"{PROJECT}/batches"),
     Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
+    Scene("new-task", "show_new_task", f"{PROJECT}/new-task"),
     Scene("managed-task", "show_managed_task", f"{PROJECT}/tasks", prepare=open_first),
     Scene("managed-turns", "show_managed_turns", f"{PROJECT}/tasks", prepare=open_first_turns),
     Scene("flagged", "show_flagged", "/projects/{attention_project}/flagged"),
@@ -303,6 +318,7 @@ SCENES: Sequence[Scene] = (
     Scene("webhook", "show_webhook", "/webhooks/{endpoint}"),
     Scene("webhook_messages", "show_messages", "/webhooks/messages"),
     Scene("import", "show_import", "/import"),
+    Scene("import-file", "show_upload", "/import", prepare=upload_table),
     Scene("one-import", "show_one_import", "/import", prepare=import_file),
     Scene("archive", "show_archive", "/archive"),
     Scene("deliveries", "show_deliveries", "/deliveries"),

@@ -10,7 +10,7 @@ import pytest
 
 from plaudit.core.transfer import attachment_archive, export, jobs, row_import
 from plaudit.formats import files
-from plaudit.formats.files import zstd
+from plaudit.formats.containers.content import zstd
 from plaudit.store.transfer.jobs import JobKind
 from tests.support.builders import make_tasks
 from tests.support.harness import on_sqlite_alone, run_cli, store_arguments

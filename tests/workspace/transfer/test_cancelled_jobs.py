@@ -11,27 +11,38 @@ from typing import Any
 import pytest
 
 from plaudit import clock
+from plaudit.api.http import job_runner
+from plaudit.api.http.job_runner import Tracker
 from plaudit.core.transfer import jobs
 from plaudit.store.transfer.jobs import JobKind
-from plaudit.workspace.http import job_runner
-from plaudit.workspace.http.job_runner import Tracker
 from plaudit.workspace.transfer import archive_pages
 from tests.support.builders import make_tasks
-from tests.support.pages.browser_client import Browser, add_person, ended, signed_in
+from tests.support.pages.browser_client import (
+    Browser,
+    add_person,
+    ended,
+    signed_in,
+    upload_file,
+)
 from tests.workspace.accounts.test_user_pages import trace
 
 TASKS = 2500
 PATHS = {
+    JobKind.upload: "/import/file/{}",
     JobKind.import_: "/import/{}",
     JobKind.archive: "/archive/{}",
     JobKind.delivery: "/deliveries/jobs/{}",
 }
 PAGES = {
+    JobKind.upload: "/import/file/{}",
     JobKind.import_: "/import/{}",
     JobKind.archive: "/archive",
     JobKind.delivery: "/deliveries/projects/project_123",
 }
 every_kind = pytest.mark.parametrize("kind", JobKind)
+every_long_kind = pytest.mark.parametrize(
+    "kind", [JobKind.import_, JobKind.archive, JobKind.delivery]
+)
 
 
 @pytest.fixture
@@ -54,7 +65,13 @@ def begin(world: Any, browser: Browser, kind: JobKind) -> str:
     if kind is JobKind.import_:
         rows = make_tasks(TASKS, prefix="new")
         content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-        answer = browser.upload("/import/file?name=f.jsonl&format=v2", content)
+        path = "/manage/v1/projects/project_123/imports?name=f.jsonl&format=v2"
+        headers = {"Content-Type": "application/octet-stream"}
+        headers["Authorization"] = f"Bearer {world.key()}"
+        answer = browser.client.post(path, content=content, headers=headers)
+        assert answer.status_code == 200, answer.text
+    elif kind is JobKind.upload:
+        answer = upload_file(browser, b'{"task_id": "a"}\n' * 2000)
         assert answer.status_code == 200, answer.text
     elif kind is JobKind.archive:
         assert browser.post("/archive", {"compression": "none"}).status_code == 303
@@ -155,7 +172,7 @@ def assert_what_is_left(world: Any, browser: Browser, kind: JobKind, job_id: str
         assert "May</bdi> was cancelled, and nothing of it is kept" in page
 
 
-@every_kind
+@every_long_kind
 def test_a_job_that_is_cancelled_stops_at_its_next_report(stored, browser, gate, kind):
     job_id = begin(stored, browser, kind)
     assert gate.reached.wait(20)
@@ -170,7 +187,7 @@ def test_a_job_that_is_cancelled_stops_at_its_next_report(stored, browser, gate,
     assert_what_is_left(stored, browser, kind, job_id)
 
 
-@every_kind
+@every_long_kind
 def test_a_job_that_was_cancelled_in_another_process_leaves_no_more(
     monkeypatch, stored, browser, gate, kind
 ):

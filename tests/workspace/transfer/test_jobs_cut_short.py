@@ -27,16 +27,19 @@ def start_and_die(world: Any, kind: JobKind, about: dict[str, Any]) -> Any:
 
 
 ABOUT = {
+    JobKind.upload: {"file": "f.jsonl", "project": None},
     JobKind.import_: {"file": "f.jsonl", "format": "v2", "project": None, "replace": False},
     JobKind.archive: {"compression": "none"},
     JobKind.delivery: {"project_id": "project_123", "name": "May"},
 }
 PAGES = {
+    JobKind.upload: "/import/file/{}",
     JobKind.import_: "/import/{}",
     JobKind.archive: "/archive",
     JobKind.delivery: "/deliveries/projects/project_123",
 }
 PROGRESS = {
+    JobKind.upload: "/import/file/{}/progress",
     JobKind.import_: "/import/{}/progress",
     JobKind.archive: "/archive/{}/progress",
     JobKind.delivery: "/deliveries/jobs/{}/progress",

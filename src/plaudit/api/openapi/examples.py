@@ -206,6 +206,18 @@ TASK_CONTENT: dict[str, Any] = {
         }
     ],
 }
+IMPORT: dict[str, Any] = {
+    "id": "job_0197a",
+    "file": "answers.csv",
+    "format": "table",
+    "state": "done",
+    "phase": "storing",
+    "counts": {"added": 120, "updated": 0, "unchanged": 0, "rejected": 1},
+    "notes": ["2 × a response is empty or blank; it is kept, and no training file will have it"],
+    "result": "tasks: 120 added; rows: 1 rejected",
+    "started_at": "2025-01-01T08:31:03.169Z",
+    "ended_at": "2025-01-01T08:31:05.004Z",
+}
 UPLOAD: list[dict[str, Any]] = [
     {"unique_id": "ocean-1", "template_variables": {"prompt": "Which is the largest ocean?"}},
     {"unique_id": "ocean-2", "batch_name": "Second batch", "content": []},

@@ -83,6 +83,7 @@ def consolidate(
         votes = answers.get(address, [])
         fix = fixed.get(address)
         if fix is None and not votes:
+            writer.leave_out(question)
             continue
         counted = countable_answers(question, content, votes)
         consolidated = (
@@ -92,6 +93,7 @@ def consolidate(
         )
         if not consolidated.is_resolved:
             unresolved.append(question)
+            writer.leave_out(question)
             continue
         writer.write(question, consolidated.ballot, counted, fix)
     writer.finish()
@@ -166,6 +168,20 @@ class _Writer:
         self._put(self._annotations(target), annotation)
         if target.turn is not None and target.message is None:
             self._follow(field, target, ballot)
+
+    def leave_out(self, question: Question) -> None:
+        """Take away what was suggested as the answer to a question that has none."""
+        field, target = question.field, question.target
+        if target.criterion is not None and target.turn is not None and target.message is not None:
+            turn = self._content[target.thread].turns[target.turn]
+            turn.messages[target.message].rubric_evaluations = None
+            return
+        keys = {field.key}
+        if target.turn is not None and target.message is None:
+            turn = self._content[target.thread].turns[target.turn]
+            keys |= {SELECTED} if deriving_field(self._form, turn) is field else set()
+        listed = self._annotations(target)
+        listed[:] = [other for other in listed if other.key not in keys]
 
     def finish(self) -> None:
         """Add the evaluations and the written responses that were collected."""

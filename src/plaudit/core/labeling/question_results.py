@@ -116,7 +116,7 @@ def make_review_state(
         consolidated = consolidate_answers(question.field, votes, counted)
         answer = None
         if threads is not None:
-            answer = _delivered(question, address, content, threads)
+            answer = answer_in(question, address, content, threads)
         elif votes and consolidated.is_resolved:
             answer = _consolidated(address, votes, consolidated.ballot)
         ballots = [ballot_of(vote.answer) for vote in votes if not vote.answer.is_empty]
@@ -172,10 +172,13 @@ def _consolidated(address: Address, votes: Sequence[AnnotatorAnswer], ballot: Ba
     )
 
 
-def _delivered(
+def answer_in(
     question: Question, address: Address, content: Sequence[Thread], threads: Sequence[Thread]
 ) -> Answer | None:
-    """The delivered answer to a question, None without one; the first of several responses."""
+    """The answer that annotations of threads hold, None without one; the first of responses.
+
+    `threads` are delivered ones of this content, or the content itself with its suggestions.
+    """
     field, target = question.field, question.target
     if field.use is TextUse.response and target.turn is not None:
         asked = content[target.thread].turns[target.turn].messages

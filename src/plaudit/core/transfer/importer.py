@@ -20,6 +20,7 @@ from plaudit import clock
 from plaudit.core.common import names
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.outbound.url_length import check_url_length
+from plaudit.core.tasks.forms import Form
 from plaudit.core.transfer import attachment_archive, dataset_import, merge, row_import
 from plaudit.core.transfer.archive_line import ARCHIVE_VERSION
 from plaudit.core.transfer.attachment_archive import AttachmentImport
@@ -47,6 +48,7 @@ class ImportEntry(Struct, frozen=True):
     """One entry of a file: its kind, its value as decoded JSON, and its line.
 
     `pointer` leads from the line to the value; `problem` replaces a value that cannot be read.
+    `file` names the file of the line, None for that of its source.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class ImportEntry(Struct, frozen=True):
     pointer: str = ""
     size: int = 0
     problem: InvalidContent | None = None
+    file: str | None = None
 
 
 class Reject(Struct, frozen=True):
@@ -88,7 +91,8 @@ class Importer:
 
     `write` runs work in a transaction. With `in_one_transaction` all work shares one and is awaited
     in turn; otherwise the next chunk is read while one is being written. `secret` is given for the
-    operator, who alone imports row_import.KINDS.
+    operator, who alone imports row_import.KINDS. `project_form` becomes the form of the project
+    `project_name` if that has no form, no kind of work and no task.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class Importer:
         on_reject: Callable[[Reject], None],
         objects: BlobStore | None = None,
         secret: ServerSecret | None = None,
+        project_form: Form | None = None,
     ) -> None:
         self.summary = Summary()
         self._write_in = write
@@ -110,7 +115,9 @@ class Importer:
         self._project_name = project_name
         self._replace = replace
         self._on_reject = on_reject
-        self._references = ProjectReferences(write, environment_id, replace=replace)
+        self._references = ProjectReferences(
+            write, environment_id, replace=replace, project_form=project_form
+        )
         self._datasets = DatasetImport(write, environment_id, objects, self._record_result)
         self._deliveries = DeliveryImport(write, environment_id)
         self._attachments = AttachmentImport(
@@ -142,7 +149,7 @@ class Importer:
             for source in sources:
                 for entry in source.entries():
                     self.summary.rows_read += 1
-                    await self._import_entry(entry, source.path.name)
+                    await self._import_entry(entry, entry.file or source.path.name)
         except InvalidContent as exc:
             unreadable = exc  # the rest of the file is lost, what came before it is not
         finally:
@@ -316,10 +323,12 @@ async def import_sources(
     on_reject: Callable[[Reject], None],
     objects: BlobStore | None = None,
     secret: ServerSecret | None = None,
+    project_form: Form | None = None,
 ) -> Summary:
     """Import files; return the number of entries by kind and outcome. `objects` keeps attachments.
 
-    `secret`, the server's, is given for the operator, who alone imports row_import.KINDS. A strict
+    `secret`, the server's, is given for the operator, who alone imports row_import.KINDS;
+    `project_form` is the form for a project without one (see Importer). A strict
     import is one transaction, rolled back if any row is rejected; it blocks other writers while it
     runs, and its rejects are reported at its end. Raises InvalidContent where a file is unreadable.
     """
@@ -334,6 +343,7 @@ async def import_sources(
             on_reject=on_reject,
             objects=objects,
             secret=secret,
+            project_form=project_form,
         )
 
     if not strict:

@@ -36,6 +36,7 @@ CANCELLED = "it was cancelled"
 """Reason of a job that somebody cancelled; the audit log says who."""
 
 _KIND_NAMES = {
+    JobKind.upload: "an upload",
     JobKind.import_: "an import",
     JobKind.archive: "an archive",
     JobKind.delivery: "a delivery",
@@ -55,6 +56,10 @@ class JobProgress(Struct, kw_only=True, omit_defaults=True):
     """Number of rows by result (see `import_summary.OUTCOMES`)."""
     result: str = ""
     """Id of the created object, or a sentence about the result."""
+    notes: list[str] = []
+    """Remarks on rows that an import took all the same."""
+    detail: dict[str, Any] = {}
+    """Result beyond numbers: what an upload was told to be, or the first tasks of a dry run."""
 
 
 _read_progress = msgspec.json.Decoder(JobProgress).decode

@@ -19,6 +19,8 @@ _ONE = "WHERE environment_id = :environment_id AND job_id = :job_id"
 class JobKind(StrEnum):
     """Kind of a job. An environment has at most one running job of each kind."""
 
+    upload = "upload"
+    """A file that waits in the browser for the choices of its import."""
     import_ = "import"
     archive = "archive"
     delivery = "delivery"

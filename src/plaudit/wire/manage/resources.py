@@ -31,6 +31,36 @@ class ManagedProject(Struct, omit_defaults=True, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool | None = None
+    import_mapping: dict[str, Any] | None = None
+
+
+class ManagedImport(Struct, omit_defaults=True, kw_only=True):
+    """An import of a file: its state, how many rows came to what, and remarks on rows.
+
+    `tasks` are the first tasks of a dry run.
+    """
+
+    id: str
+    file: str
+    format: str
+    state: Literal["running", "done", "failed", "broken", "cancelled"]
+    phase: str
+    counts: dict[str, int]
+    notes: list[str]
+    result: str = ""
+    reason: str = ""
+    started_at: str
+    ended_at: str | None = None
+    tasks: list[dict[str, Any]] | None = None
+
+
+class ImportReject(Struct):
+    """A row that an import refused: its file, line, JSON pointer and the reason."""
+
+    file: str
+    line: int
+    pointer: str
+    message: str
 
 
 class TaskRow(Struct, forbid_unknown_fields=True, kw_only=True):

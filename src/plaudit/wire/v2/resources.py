@@ -83,6 +83,7 @@ class ProjectDetail(Struct, omit_defaults=True, kw_only=True):
     review_percent: int | None = None
     lease_seconds: int | None = None
     blind: bool | None = None
+    import_mapping: dict[str, Any] | None = None
 
 
 class ArchivedProject(ProjectDetail, omit_defaults=True, kw_only=True):

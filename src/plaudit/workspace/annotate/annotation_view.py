@@ -20,6 +20,7 @@ from plaudit.core.labeling.questions import (
     questions,
     responses,
 )
+from plaudit.core.labeling.suggestions import suggestion_for
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Thread, Turn
 from plaudit.workspace.annotate import message_parts
@@ -68,7 +69,7 @@ def build(
     spans = spans_of(asked)
     plan = plan_of(form, content, spans, layout)
     positions = Positions(display)
-    controls = _Controls(asked, spans, positions)
+    controls = _Controls(asked, spans, positions, content, display)
     builder = _Builder(form, content, display, texts, is_blind, files or Files(), controls)
     portion = choose(plan)
     index = question_index(asked, spans, positions, plan) if portion.is_first else None
@@ -109,13 +110,15 @@ class _Builder:
         if portion.section is not None:
             thread = plan.places[portion.section].thread
             context = self._earlier(thread, portion.led_by)
+        threads = [
+            self._thread(plan, t, list(numbers), portion.most)
+            for t, numbers in groupby(portion.sections, lambda n: plan.places[n].thread)
+        ]
         return TaskShown(
-            threads=[
-                self._thread(plan, t, list(numbers), portion.most)
-                for t, numbers in groupby(portion.sections, lambda n: plan.places[n].thread)
-            ],
+            threads=threads,
             texts=self._texts,
             asked_count=self._controls.count,
+            suggested_count=self._controls.suggested_count,
             section_count=len(plan.places),
             thread_count=len(self._content),
             before=portion.before,
@@ -284,9 +287,17 @@ class _Controls:
     """The controls of a page by what they are about; made when they are first looked for."""
 
     def __init__(
-        self, asked: Sequence[Question], spans: Mapping[str, range], positions: Positions
+        self,
+        asked: Sequence[Question],
+        spans: Mapping[str, range],
+        positions: Positions,
+        content: Sequence[Thread],
+        display: Display,
     ) -> None:
         self.count = len(asked)
+        self.suggested_count = 0
+        """Suggestions of the controls that were made."""
+        self._content, self._display = content, display
         self._asked, self._positions = asked, positions
         self._unmade = dict(spans)
         self._at: dict[tuple[str, Level, int | None, int | None], list[Control]] = {}
@@ -311,6 +322,10 @@ class _Controls:
         for number in self._unmade.pop(at, ()):
             question = self._asked[number]
             control, target = control_of(number, question, self._positions), question.target
+            suggestion = suggestion_for(question, self._content, self._display, control.choices)
+            if suggestion is not None:
+                control = msgspec.structs.replace(control, suggestion=suggestion)
+                self.suggested_count += 1
             level, key = question.field.level, question.field.key
             place = (target.at, level, target.message, target.chunk)
             self._at.setdefault(place, []).append(control)

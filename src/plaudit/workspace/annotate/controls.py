@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.core.labeling.questions import Display, Question
+from plaudit.core.labeling.suggestions import Suggestion
 from plaudit.core.labeling.type_rules import Choice
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.tasks.forms import Field, Level
@@ -52,6 +53,8 @@ class Control(Struct, frozen=True, kw_only=True):
     """The value at or below which the box that asks why opens."""
     text_key: str = ""
     key: str
+    suggestion: Suggestion | None = None
+    """Answer that the task came with, which somebody may take over."""
     is_number: bool = False
     """True if its values are numbers; those that the page sends are texts."""
 

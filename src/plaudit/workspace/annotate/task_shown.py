@@ -125,6 +125,8 @@ class TaskShown(Struct, frozen=True):
     threads: list[ThreadShown]
     texts: dict[str, str]
     asked_count: int
+    suggested_count: int
+    """Suggestions in the portion."""
     section_count: int
     thread_count: int
     before: Gap | None

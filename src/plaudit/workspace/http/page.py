@@ -25,6 +25,7 @@ from starlette.types import Receive
 from plaudit.api.http.admission import Permit
 from plaudit.api.http.bodies import SMALL_BODY, BodyLimit
 from plaudit.api.http.client_address import ROUTED, client_network
+from plaudit.api.http.job_runner import JobRunner
 from plaudit.api.http.operation import Services
 from plaudit.api.http.parameters import NoQuery
 from plaudit.core.accounts.sign_in_throttle import ClientInfo, Throttle
@@ -32,7 +33,6 @@ from plaudit.core.common.server_secret import ServerSecret
 from plaudit.model.core import Actor, PersonRole, SignedIn
 from plaudit.settings import Settings
 from plaudit.store.engine.engine import Database
-from plaudit.workspace.http.job_runner import JobRunner
 from plaudit.workspace.render.render_pool import RenderPool
 from plaudit.workspace.render.text_batch import TextBatch
 
@@ -51,8 +51,12 @@ class PageServices(Struct, frozen=True):
     throttle: Throttle
     destinations: re.Pattern[str]
     """Matches the paths that a sign-in may redirect to."""
-    jobs: JobRunner
     render_pool: RenderPool
+
+    @property
+    def jobs(self) -> JobRunner:
+        """Jobs of this process."""
+        return self.shared.jobs
 
 
 class PageRequest(Struct, Generic[Q]):

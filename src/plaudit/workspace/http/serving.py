@@ -41,7 +41,6 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.workspace.http import form_data, links
 from plaudit.workspace.http.assets import Assets
 from plaudit.workspace.http.browser import Browser
-from plaudit.workspace.http.job_runner import JobRunner
 from plaudit.workspace.http.page import (
     ANYONE,
     Page,
@@ -82,14 +81,12 @@ class Workspace:
         for page in pages:
             self._by_path.setdefault(page.path, []).append(page)
         viewed = [page.path for page in pages if page.method == "GET" and page.template]
-        self.jobs = JobRunner(services)
-        """Jobs started by pages; stop it before the database is closed."""
         self.session_activity = sessions.SessionActivity()
         """Writes when sessions were last used; stop it before the database is closed."""
         self.render_pool = RenderPool()
         """Renders the texts of pages; its processes end with `stop`."""
         self._page_services = PageServices(
-            services, Throttle(), links.compile_paths(viewed), self.jobs, self.render_pool
+            services, Throttle(), links.compile_paths(viewed), self.render_pool
         )
         firsts = {re.escape(path.split("/")[1]) for path in ("/static/", *self._by_path)}
         self.paths = re.compile(f"/({'|'.join(sorted(firsts))})(/.*)?")
@@ -208,9 +205,9 @@ class Workspace:
             submitted = await bodies.run(
                 len(raw), partial(form_data.read_json, raw, content_type, page.body)
             )
-            return self._answer(
-                page, request, browser, await self._handle(page, request, submitted)
-            )
+            result = await self._handle(page, request, submitted)
+            fill = partial(self._answer, page, request, browser, result)
+            return await request.run_in_thread(fill) if page.is_large else fill()
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
             form_data.require_content_type(content_type, page.streams)

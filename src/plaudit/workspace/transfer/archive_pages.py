@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from plaudit.api.http.job_runner import JobRun, Tracker
 from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.http.streams import Stream, content_disposition, parse_range
@@ -26,7 +27,6 @@ from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.http.job_runner import JobRun, Tracker
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView

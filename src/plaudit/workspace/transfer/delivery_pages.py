@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
+from plaudit.api.http.job_runner import JobRun
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.http.streams import Stream, content_disposition
 from plaudit.api.manage.deliveries import DiffDeliveries, ListChanges
@@ -31,7 +32,6 @@ from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView

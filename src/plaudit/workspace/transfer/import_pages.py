@@ -6,43 +6,26 @@ job's row holds its progress and refused rows, so every process can show them.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Struct
 
-from plaudit import private_files
-from plaudit.api.http.bodies import read_pieces
 from plaudit.api.http.operation import Response
-from plaudit.api.http.parameters import Enum, NoQuery, Parameter, Text
+from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.http.streams import content_disposition
 from plaudit.core.common import names
 from plaudit.core.transfer import jobs
-from plaudit.core.transfer.import_summary import OUTCOMES
 from plaudit.core.transfer.importer import (
-    ImportEntry,
-    Importer,
     Reject,
-    Source,
-    printable,
 )
-from plaudit.errors import BadRequest, InvalidContent, InvalidParameter, Problem
 from plaudit.formats import files
-from plaudit.formats.import_format import ImportFormat
 from plaudit.formats.registry import FORMATS
 from plaudit.model.core import PersonRole
 from plaudit.settings import STREAM_BYTES_MAX
-from plaudit.store.engine import disk_space
-from plaudit.store.engine.engine import Database
 from plaudit.store.tasks import projects
 from plaudit.store.transfer import jobs as jobs_store
 from plaudit.store.transfer.jobs import JobKind, JobState
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.transfer import job_pages
 from plaudit.workspace.transfer.job_pages import JobView
@@ -50,54 +33,18 @@ from plaudit.workspace.transfer.job_pages import JobView
 IMPORT = "/import"
 REJECTS_SHOWN_MAX = 100
 PROJECTS_MAX = 1000
-ENTRIES_PER_REPORT = 100
-"""Entries between two progress reports, at which the job also learns to stop."""
-
-WRITE_BYTES = 1024 * 1024
-"""Bytes of an upload that are buffered before each write to disk."""
-
-
 FORMATS_SHOWN = tuple(
     sorted(FORMATS.values(), key=lambda listed: listed.project_refusal is not None)
 )
 """Import formats in the order of the page: those for which a project may be chosen come first."""
 
 
-class FormatParameter(Parameter, frozen=True, kw_only=True):
-    """Name of an import format, read into its declaration."""
-
-    def read_one(self, name: str, text: str) -> ImportFormat:
-        """Look the format up; raises InvalidParameter that lists the names there are."""
-        if text not in FORMATS:
-            listed = ", ".join(shown.name for shown in FORMATS_SHOWN)
-            raise InvalidParameter(f"{name} must be one of {listed}", param=name)
-        return FORMATS[text]
-
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema of the parameter."""
-        return {"type": "string", "enum": [shown.name for shown in FORMATS_SHOWN]}
-
-
-class Replacing(StrEnum):
-    """Choice whether stored rows are overwritten by different ones of the file."""
-
-    no = "no"
-    yes = "yes"
-
-
 class ImportQuery(Struct, frozen=True):
-    """Query of POST /import/file: name and format of the body, and import options."""
+    """Query of GET /import: a project that the page is opened from."""
 
-    name: Annotated[str | None, Text(description="What the file is called.", required=True)] = None
-    format: Annotated[
-        ImportFormat | None, FormatParameter(description="What its lines are.", required=True)
-    ] = None
     project: Annotated[
-        str | None, Text(description="Put every task into the project of this name.")
+        str | None, Text(description="Name of the project that the tasks go into.")
     ] = None
-    replace: Annotated[
-        Replacing, Enum(description="Overwrite what is stored otherwise.", words=Replacing)
-    ] = Replacing.no
 
 
 class StartedJob(Struct):
@@ -106,62 +53,24 @@ class StartedJob(Struct):
     job_id: str
 
 
-async def show_import(request: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /import: form and the latest imports."""
+async def show_import(request: PageRequest[ImportQuery]) -> dict[str, Any]:
+    """GET /import: form, the latest imports, and the files that are kept for one."""
     async with request.db.read() as tx:
         jobs_listed = await job_pages.list_latest_jobs(request, tx, JobKind.import_)
+        uploads = await job_pages.list_latest_jobs(request, tx, JobKind.upload)
         project_rows = await projects.list_newest_projects(
             tx, request.user.environment_id, PROJECTS_MAX
         )
     suffixes = (suffix for shown in FORMATS_SHOWN for suffix in shown.suffixes)
     return {
         "jobs": jobs_listed,
+        "uploads": [job for job in uploads if job.has_file],
         "running": next((job for job in jobs_listed if job.state is JobState.running), None),
         "projects": [project.name for project in reversed(project_rows)],
-        "formats": FORMATS_SHOWN,
+        "chosen_project": request.query.project or "",
         "accept": ",".join(dict.fromkeys((*suffixes, *files.COMPRESSION_SUFFIXES))),
         "most_bytes": STREAM_BYTES_MAX,
     }
-
-
-async def receive_file(request: PageRequest[ImportQuery]) -> StartedJob:
-    """POST /import/file: receive the file and start its import.
-
-    Raises InvalidParameter, BadRequest, TooLarge, and Conflict while another import runs.
-    """
-    query = request.query
-    project, chosen = query.project, query.format
-    assert chosen is not None  # the parameter is required
-    refusal = chosen.project_refusal
-    if project is not None:
-        try:
-            names.check_name(project, "/project")
-        except InvalidContent as exc:
-            raise InvalidParameter(exc.message, param="project") from exc
-        if refusal is not None:
-            raise InvalidParameter(refusal, param="project")
-    options = {
-        "file": printable(query.name or ""),
-        "format": chosen.name,
-        "project": project,
-        "replace": query.replace is Replacing.yes,
-    }
-    run = await job_pages.start_job(request, JobKind.import_, "receive_file", options, "uploading")
-    path, reason = None, "the upload did not come to its end"
-    try:
-        path = await _save_upload(request, run)
-    except Problem as problem:
-        reason = problem.message
-        raise
-    finally:
-        if path is None:  # also if the request was cancelled
-            state = JobState.broken if run.tracker.is_stopped else JobState.failed
-            await asyncio.shield(request.services.jobs.close(run, state, reason))
-    run.tracker.update(phase="storing", done=0, counts=dict.fromkeys(OUTCOMES, 0))
-    request.services.jobs.start(run, _import(request, run, path, options))
-    with suppress(Problem):  # the next heartbeat stores it too
-        await run.save()
-    return StartedJob(job_id=run.job.job_id)
 
 
 async def ask_import(request: PageRequest[NoQuery]) -> JobView:
@@ -183,7 +92,16 @@ async def show_one_import(request: PageRequest[NoQuery]) -> dict[str, Any]:
         rejects = await jobs_store.list_rejects(
             tx, request.user.environment_id, job.job_id, limit=REJECTS_SHOWN_MAX
         )
-    return {"job": job, "rejects": rejects, "kept_max": jobs.REJECTS_KEPT_MAX}
+        project = None
+        if job.about.get("project"):
+            name_key = names.normalize_name(job.about["project"])
+            project = await projects.find_project_by_name(tx, request.user.environment_id, name_key)
+    return {
+        "job": job,
+        "rejects": rejects,
+        "kept_max": jobs.REJECTS_KEPT_MAX,
+        "project": project,
+    }
 
 
 async def get_rejects(request: PageRequest[NoQuery]) -> Response:
@@ -206,108 +124,16 @@ async def get_rejects(request: PageRequest[NoQuery]) -> Response:
     )
 
 
-async def _save_upload(request: PageRequest[ImportQuery], run: JobRun) -> Path:
-    """Write the body to a temporary file and return its path; deletes it on any failure."""
-    path, done, is_complete = run.scratch_path(".upload"), 0, False
-    headers = dict(request.scope["headers"])
-    run.tracker.report(total=int(headers.get(b"content-length") or 0))
-    try:
-        with private_files.open_new(path) as file:
-            async for piece in _buffered(read_pieces(request.receive, STREAM_BYTES_MAX)):
-                await asyncio.to_thread(file.write, piece)
-                done += len(piece)
-                run.tracker.report(done=done)
-        if done == 0:
-            raise BadRequest("the file is empty")
-        run.tracker.update(total=done)
-        is_complete = True
-    except OSError as exc:
-        raise disk_space.unwritable(exc, "the file cannot be kept now") from exc
-    finally:
-        if not is_complete:
-            path.unlink(missing_ok=True)
-    return path
-
-
-async def _buffered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    buffer = bytearray()
-    async for piece in pieces:
-        buffer += piece
-        if len(buffer) >= WRITE_BYTES:
-            yield bytes(buffer)
-            buffer.clear()
-    if buffer:
-        yield bytes(buffer)
-
-
-async def _import(
-    request: PageRequest[Any], run: JobRun, path: Path, options: dict[str, Any]
-) -> None:
-    tracker, environment_id, objects = (
-        run.tracker,
-        request.user.environment_id,
-        request.services.shared.objects,
-    )
-    file_name = str(options["file"])
-
-    async def work(db: Database) -> None:
-        importer = Importer(
-            db.write,
-            environment_id,
-            in_one_transaction=False,
-            project_name=options["project"],
-            replace=options["replace"],
-            on_reject=tracker.reject,
-            objects=objects,
-        )
-
-        def counts() -> dict[str, int]:
-            return {outcome: importer.summary.total(outcome) for outcome in OUTCOMES}
-
-        def entries() -> Iterator[ImportEntry]:
-            file_entries = files.entries(
-                path,
-                options["format"],
-                lambda at: tracker.report(done=at),
-                called=file_name,
-                inflated_max=request.settings.inflated_bytes_max,
-                on_lines=lambda count: tracker.report(lines=count),
-            )
-            for number, entry in enumerate(file_entries):
-                if number % ENTRIES_PER_REPORT == 0:
-                    tracker.report(counts=counts())
-                yield entry
-
-        try:
-            summary = await importer.run([Source(Path(file_name), entries)])
-            summary.require_rows()
-        finally:
-            tracker.update(counts=counts(), result=str(importer.summary))
-
-    try:
-        await run.run_in_thread(work)
-    finally:
-        path.unlink(missing_ok=True)
-
-
 PAGES = (
     Page(
         page_id="show_import",
         path=IMPORT,
         role=PersonRole.manager,
         handler=show_import,
+        query=ImportQuery,
         template="transfer/import.html",
         nav="Import",
         nav_order=50,
-    ),
-    Page(
-        page_id="receive_file",
-        method="POST",
-        path=f"{IMPORT}/file",
-        role=PersonRole.manager,
-        handler=receive_file,
-        query=ImportQuery,
-        streams="application/octet-stream",
     ),
     Page(
         page_id="show_one_import",

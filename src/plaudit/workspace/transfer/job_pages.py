@@ -8,13 +8,13 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit import clock
+from plaudit.api.http.job_runner import JobRun
 from plaudit.core.common import audit
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
 from plaudit.store.accounts import users
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
-from plaudit.workspace.http.job_runner import JobRun
 from plaudit.workspace.http.page import PageRequest
 
 LISTED_MAX = 10
@@ -32,6 +32,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     """Lines of an imported file that were read, blank ones included."""
     counts: dict[str, int]
     result: str
+    notes: list[str]
+    """Remarks on rows that an import took all the same."""
     reason: str
     started_ms: int
     started_at: str
@@ -109,6 +111,7 @@ def job_view(job: Job, by: str) -> JobView:
         lines=progress.lines,
         counts=progress.counts,
         result=progress.result,
+        notes=progress.notes,
         reason=job.reason,
         started_ms=job.created_ms,
         started_at=clock.format_ms(job.created_ms),
@@ -117,8 +120,13 @@ def job_view(job: Job, by: str) -> JobView:
         has_file=has_file,
         file_size=job.file_size or 0 if has_file else 0,
         by=by,
-        about=jobs.job_request(job),
+        about=jobs.job_request(job) | _told(progress),
     )
+
+
+def _told(progress: JobProgress) -> dict[str, Any]:
+    """Format of an import that was started without one, once its columns have told it."""
+    return {name: progress.detail[name] for name in ("format",) if name in progress.detail}
 
 
 async def _names(

@@ -11,6 +11,9 @@ const number = new Intl.NumberFormat("en");
 const WORDS = {
   waiting: "Waiting until another job has ended",
   uploading: "Uploading",
+  reading: "Reading rows",
+  copying: "Fetching the file",
+  checking: "Checking rows",
   storing: "Storing rows",
   writing: "Writing lines",
   keeping: "Putting the file away",
@@ -23,7 +26,7 @@ const size = (bytes) => `${number.format(Math.round(bytes / 104857.6) / 10)} MiB
 /** One-line description of a job's progress. */
 function line(job) {
   const word = WORDS[job.phase] ?? job.phase;
-  const isBytes = job.phase === "uploading" || job.phase === "storing";
+  const isBytes = ["uploading", "reading", "storing"].includes(job.phase);
   const part = job.total
     ? isBytes
       ? `${size(Math.min(job.done, job.total))} of ${size(job.total)}`

@@ -1,10 +1,11 @@
-/** Import form: uploads the file unchanged, with a progress bar. */
+/** Import form: uploads a file unchanged, or pasted rows as one, with a progress bar. */
 
 import { announce } from "../shared/shell.js";
 
 const form = document.getElementById("upload");
 const file = document.getElementById("file");
-const format = document.getElementById("format");
+const paste = document.getElementById("paste");
+const drop = document.getElementById("drop");
 const project = document.getElementById("project");
 const button = document.getElementById("upload-button");
 const problem = document.getElementById("upload-problem");
@@ -30,13 +31,11 @@ function rest() {
   button.disabled = false;
 }
 
-const takesProject = () => !("namesProjects" in format.selectedOptions[0].dataset);
 const warn = (event) => event.preventDefault();
 
 function upload(chosen) {
-  const query = new URLSearchParams({ name: chosen.name, format: format.value });
-  if (project.value.trim() && takesProject()) query.set("project", project.value);
-  if (document.getElementById("replace").checked) query.set("replace", "yes");
+  const query = new URLSearchParams({ name: chosen.name });
+  if (project.value.trim()) query.set("project", project.value);
   request = new XMLHttpRequest();
   request.open("POST", `${form.getAttribute("action")}?${query}`);
   request.setRequestHeader("content-type", "application/octet-stream");
@@ -48,13 +47,13 @@ function upload(chosen) {
     bar.value = event.loaded;
     text.textContent = event.loaded < event.total
       ? `Uploading: ${size(event.loaded)} of ${size(event.total)}`
-      : "Uploaded; the import begins …";
+      : "Uploaded; it is read …";
   });
   const ended = () => window.removeEventListener("beforeunload", warn);
   request.addEventListener("load", () => {
     ended();
     if (request.status === 200) {
-      location.assign(`/import/${encodeURIComponent(request.response.job_id)}`);
+      location.assign(`/import/file/${encodeURIComponent(request.response.job_id)}`);
       return;
     }
     const reason = request.response?.error ?? "The server refused the file";
@@ -78,14 +77,23 @@ function upload(chosen) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const chosen = file.files[0];
-  if (request !== null || chosen === undefined) return;
+  const pasted = paste.value.trim() === "" ? undefined : new File([paste.value], "pasted rows");
+  const chosen = file.files[0] ?? pasted;
+  if (request !== null) return;
+  if (chosen === undefined) { complain("Choose a file, or paste rows."); return; }
   if (chosen.size === 0) { complain("The file is empty."); return; }
   if (chosen.size > Number(form.dataset.most)) { complain("The file is too large to be imported here; use plaudit import on the server."); return; }
   upload(chosen);
 });
+button.disabled = false;
 cancel.addEventListener("click", () => request?.abort());
 
-const show = () => { document.getElementById("project-field").hidden = !takesProject(); };
-format.addEventListener("change", show);
-show();
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  drop.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.toggle("is-over", kind === "dragover");
+  });
+}
+drop.addEventListener("drop", (event) => {
+  if (event.dataTransfer.files.length > 0) file.files = event.dataTransfer.files;
+});

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from plaudit.workspace.http.job_turns import Turns
+from plaudit.api.http.job_turns import Turns
 
 
 def granted(turns: list[asyncio.Future[None]]) -> list[bool]:

@@ -13,21 +13,22 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import structlog
 
 from plaudit import clock, private_files
-from plaudit.api.http.operation import Services
+from plaudit.api.http.job_turns import Turns
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import Reject
 from plaudit.core.transfer.jobs import JobProgress
 from plaudit.errors import Problem, Unavailable
+from plaudit.settings import Settings
+from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import connect, disk_space
 from plaudit.store.engine.engine import Database, Transaction, Work
 from plaudit.store.transfer.jobs import Job, JobState
-from plaudit.workspace.http.job_turns import Turns
 
 T = TypeVar("T")
 
@@ -41,6 +42,14 @@ WAITING = "waiting"
 SCRATCH_FOLDER = "jobs"
 SCRATCH_MS_MAX = 24 * 3600 * 1000
 """Age in milliseconds after which a scratch file counts as abandoned."""
+
+
+class JobServices(Protocol):
+    """Services of the process that its jobs use; `db` is set when the application starts."""
+
+    settings: Settings
+    db: Database
+    objects: BlobStore
 
 
 class Tracker:
@@ -93,7 +102,7 @@ class JobRun:
     """Job that runs in this process, with its tracker and the heartbeat that renews its lease."""
 
     def __init__(
-        self, services: Services, threads: ThreadPoolExecutor, turns: Turns, job: Job
+        self, services: JobServices, threads: ThreadPoolExecutor, turns: Turns, job: Job
     ) -> None:
         self.job = job
         self.tracker = Tracker(jobs.job_progress(job).phase)
@@ -240,7 +249,7 @@ class JobRun:
 class JobRunner:
     """Jobs of one process; used on the application's event loop alone."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: JobServices) -> None:
         self._services = services
         self._threads = ThreadPoolExecutor(THREADS_MAX, "job")
         self._turns = Turns(THREADS_MAX, THREADS_PER_ENVIRONMENT_MAX)

@@ -1,0 +1,1 @@
+"""Files that come in over HTTP and the jobs that import them, for the pages and the operations."""

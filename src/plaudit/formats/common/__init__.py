@@ -1,0 +1,1 @@
+"""Framework of the import formats: rows, the tasks made of them, their ids, and detection."""

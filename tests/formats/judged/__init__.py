@@ -1,0 +1,1 @@
+"""Formats with several judges: Label Studio, Argilla, battles of two models."""

@@ -21,8 +21,8 @@ from plaudit.errors import Problem
 from plaudit.settings import Settings, from_environment
 from plaudit.store.engine import connect
 from tests.support.annotators import AnnotationTeam
-from tests.support.connections import Site
 from tests.support.harness import World, above_the_store, one_engine
+from tests.support.network.connections import Site
 
 IN_WORK, WAITING = 2, 3
 Handler = Callable[[Any, Any, Any], Awaitable[None]]

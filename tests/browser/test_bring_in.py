@@ -140,7 +140,6 @@ def test_the_progress_of_an_import_outlives_the_page_that_started_it(world, offi
     annotator_tab.page.wait_for_selector("[data-job]")
     annotator_tab.open("/import")
     bar = annotator_tab.page.wait_for_selector("#job-bar")
-    annotator_tab.page.wait_for_selector('#job-text:has-text(" · ")')
     may_upload = annotator_tab.page.is_enabled("#upload-button")
     annotator_tab.page.wait_for_selector(
         'tbody tr:has-text("12,000"):has-text("done")', timeout=60_000

@@ -200,6 +200,29 @@ def test_an_import_that_runs_is_cancelled_on_its_page(world, desk):
 
 
 @on_sqlite_alone
+def test_a_draft_in_text_gives_way_to_choices_and_what_somebody_wrote_does_not(desk):
+    names = ["prompt", *(f"output {number}" for number in range(1, 9))]
+    page = desk.go("/import")
+    page.fill("#paste", "\n".join("\t".join(row) for row in (names, ["Why is it so?", *names[1:]])))
+    page.click("#upload-button")
+    page.wait_for_selector("#plan")
+    drafted = page.input_value("#mapping")
+    page.select_option('select[data-column="output 1"]', "response:1")
+    page.wait_for_selector("#preview article")
+    after = page.input_value("#mapping")
+
+    page.click("summary")
+    page.fill("#mapping", 'prompt = "prompt"')
+    page.select_option('select[data-column="output 2"]', "response:2")
+
+    assert "output 8" in drafted
+    assert after == ""
+    assert page.input_value("#mapping") == 'prompt = "prompt"'
+    assert page.is_visible("#text-wins")
+    assert desk.faults == []
+
+
+@on_sqlite_alone
 def test_refused_rows_are_listed_and_downloaded(desk, tmp_path):
     given = tmp_path / "pairs.jsonl"
     given.write_text(

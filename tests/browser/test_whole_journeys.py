@@ -132,9 +132,11 @@ def test_a_manager_makes_a_project_brings_data_in_watches_it_and_takes_the_archi
     page.wait_for_selector("text=The questions are saved.")
     page.click("nav >> text=Import")
     page.set_input_files("#file", str(oasst))
-    page.select_option("#format", "oasst")
     page.fill("#project", "Trees")
     page.click("#upload-button")
+    page.wait_for_selector("#start")
+    read_as = page.input_value("#format")
+    page.click("#start")
     page.wait_for_url("**/import/job_*")
     page.wait_for_selector("#result", timeout=60_000)
     added = page.inner_text('dd[data-count="added"]')
@@ -144,6 +146,7 @@ def test_a_manager_makes_a_project_brings_data_in_watches_it_and_takes_the_archi
     saved = tmp_path / "archive.jsonl.zst"
     page._run(_downloaded, page).save_as(str(saved))
 
+    assert read_as == "oasst"
     read = tasks_of(world, boss.url, "Trees", limit=100)
     kept = list(files.entries(saved, "archive", lambda at: None))
     [project] = [one.value for one in kept if one.kind == "project"]

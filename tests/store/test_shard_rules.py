@@ -271,8 +271,8 @@ def test_only_the_engines_begin_transactions_and_open_connections():
     found = [fault for one in SOURCES for fault in source_faults(one, one.read_text("utf-8"))]
 
     # A backup reads the file it copies through a connection and a snapshot of its own; a check of
-    # the schema makes a fresh one in memory.
-    allowed = ("backup.py", "schema_check.py")
+    # the schema makes a fresh one in memory; what an import must sort lies in one without a name.
+    allowed = ("backup.py", "schema_check.py", "temporary.py")
     assert [fault for fault in found if not fault.startswith(allowed)] == []
 
 

@@ -115,6 +115,29 @@ def test_columns_are_shown_with_samples_and_a_role_is_proposed_for_each(browser)
     assert all(f'<option value="{name}"' in page for name in FORMATS)
 
 
+def test_files_that_are_kept_are_listed_until_they_are_not(world, browser, monkeypatch):
+    upload_id = uploaded(browser, CSV, "birds.csv")
+    with signed_in(world, add_person(world, "manager", email="o@example.com", org="O")) as other:
+        elsewhere = other.get("/import").text
+
+    link = f'href="/import/file/{upload_id}"'
+    assert link in browser.get("/import").text
+    assert link not in elsewhere
+    monkeypatch.setattr(jobs, "FILE_KEPT_MS", -1)
+    assert link not in browser.get("/import").text
+
+
+@one_engine
+def test_columns_that_tell_nothing_are_left_to_the_choices_without_a_mapping_as_text(browser):
+    rows = b'{"q": "Why is it so?", "x": "So it is."}\n{"q": "When was it?", "x": "Then it was."}\n'
+    page = browser.get(f"/import/file/{uploaded(browser, rows, 'x.jsonl')}").text
+
+    text = re.search(r'<textarea id="mapping".*?>(.*?)</textarea>', page, re.S)
+    assert text is not None
+    assert text[1] == ""
+    assert set(selected(page).values()) == {"metadata"}
+
+
 @one_engine
 def test_what_a_file_calls_its_columns_and_holds_in_them_is_shown_and_never_run(browser):
     rows = [{name: f"{name} {number}" for name in HOSTILE} for number in range(2)]
@@ -176,15 +199,18 @@ def test_a_mapping_that_cannot_be_is_told_in_the_preview(browser, plan, words):
     assert words.casefold() in text.casefold()
 
 
+@pytest.mark.parametrize(
+    ("letters", "words"), [(3000, "may take too long in it"), (75, "too long for a preview")]
+)
 @one_engine
-def test_patterns_that_take_long_are_cut_short_in_the_preview(browser):
-    rows = "".join(f'{{"q": "{"ab" * 3000}{number}", "a": "x"}}\n' for number in range(50))
+def test_patterns_that_take_long_are_cut_short_in_the_preview(browser, letters, words):
+    """One search may take so much that others wait, and many short ones together too long."""
+    text = "ab" * letters
+    rows = "".join(f'{{"q": "{text}{number}", "a": "So."}}\n' for number in range(50))
     upload_id = uploaded(browser, rows.encode(), "x.jsonl")
     mapping = '[[responses]]\ntext = "a"\n[prompt]\ncolumn = "q"\nremove = "[ab]+[ab]+x"'
 
-    text = previewed(browser, upload_id, mapping=mapping)
-
-    assert "too long" in text
+    assert words in previewed(browser, upload_id, mapping=mapping)
 
 
 @one_engine

@@ -121,6 +121,11 @@ def roles_of_draft(draft: Mapping[str, Any]) -> dict[str, str] | None:
     return _roles_named(decided | {"responses": texts})
 
 
+def nearest_roles(draft: Mapping[str, Any]) -> dict[str, str]:
+    """Return as much of a draft as roles can say."""
+    return {column: role for column, role in _roles_named(draft).items() if role in ROLES}
+
+
 def _roles_named(mapping: Mapping[str, Any]) -> dict[str, str]:
     roles: dict[str, str] = {}
     for number, response in enumerate(mapping.get("responses", []), 1):

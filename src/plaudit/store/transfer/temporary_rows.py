@@ -87,7 +87,7 @@ class SeenIdentities:
 
     def __init__(self) -> None:
         self._db = TemporaryDatabase(
-            "CREATE TABLE seen(identity BLOB PRIMARY KEY, count INTEGER) WITHOUT ROWID"
+            "CREATE TABLE seen(digest BLOB PRIMARY KEY, count INTEGER) WITHOUT ROWID"
         )
 
     def close(self) -> None:

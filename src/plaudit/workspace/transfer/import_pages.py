@@ -54,15 +54,17 @@ class StartedJob(Struct):
 
 
 async def show_import(request: PageRequest[ImportQuery]) -> dict[str, Any]:
-    """GET /import: form and the latest imports."""
+    """GET /import: form, the latest imports, and the files that are kept for one."""
     async with request.db.read() as tx:
         jobs_listed = await job_pages.list_latest_jobs(request, tx, JobKind.import_)
+        uploads = await job_pages.list_latest_jobs(request, tx, JobKind.upload)
         project_rows = await projects.list_newest_projects(
             tx, request.user.environment_id, PROJECTS_MAX
         )
     suffixes = (suffix for shown in FORMATS_SHOWN for suffix in shown.suffixes)
     return {
         "jobs": jobs_listed,
+        "uploads": [job for job in uploads if job.has_file],
         "running": next((job for job in jobs_listed if job.state is JobState.running), None),
         "projects": [project.name for project in reversed(project_rows)],
         "chosen_project": request.query.project or "",

@@ -32,6 +32,7 @@ PREVIEW_STEPS_MAX = 600_000_000
 """Steps of all searches by patterns of a mapping in one preview, of some two seconds."""
 
 FAULTS_SHOWN = 3
+NOTES_SHOWN = 4
 
 
 class ImportPlan(Struct, kw_only=True):
@@ -89,6 +90,7 @@ def draft_columns(rows: Sequence[Row], saved: dict[str, Any] | None) -> dict[str
     else:
         mapping = drafts.draft_mapping(rows)
         column_roles = roles.roles_of_draft(mapping)
+    offered = {} if uses_saved else roles.nearest_roles(mapping)
     columns = drafts.describe_columns(rows)
     if not set(column_roles or ()) <= {column.name for column in columns}:
         column_roles = None  # a path leads into a column
@@ -96,7 +98,7 @@ def draft_columns(rows: Sequence[Row], saved: dict[str, Any] | None) -> dict[str
     return {
         "columns": columns,
         "is_cut": len(columns) >= columns_seen.COLUMNS_MAX,
-        "column_roles": column_roles or {},
+        "column_roles": offered if column_roles is None else column_roles,
         "mapping_text": "" if column_roles is not None else drafts.mapping_to_toml(mapping),
         "meanings": preference.get("values", {}) if isinstance(preference, dict) else {},
         "uses_saved": uses_saved,
@@ -151,5 +153,6 @@ def lay_out_preview(
         "count": result.taken.get("task", 0),
         "rejected": result.rejected,
         "rejects": rejects[:TASKS_SHOWN],
+        "notes_shown": NOTES_SHOWN,
         "notes": prepared.notes.list_sentences(),
     }

@@ -3,7 +3,7 @@
 import { Store, keyOf } from "./store.js";
 import { Journal } from "./journal.js";
 import { choose, clockOf, leftOut } from "./restore.js";
-import { bindSuggestions } from "./widgets/suggestions.js";
+import { bindSuggestions } from "./parts/suggestions.js";
 import { Sync } from "./sync.js";
 import { Submit } from "./submit.js";
 import { Tabs } from "./tabs.js";
@@ -12,7 +12,7 @@ import { Layout } from "./layout.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
-import { bindScores, bindSteps, bindWhys } from "./grid.js";
+import { bindScores, bindSteps, bindWhys } from "./parts/grid.js";
 import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
 import { Drawn, readQuestions } from "./questions.js";
 import { Turns } from "../shared/turns.js";

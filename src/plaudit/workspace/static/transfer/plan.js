@@ -12,6 +12,7 @@ const selects = [...form.querySelectorAll("select[data-column]")];
 const verdicts = document.getElementById("verdicts");
 const verdictFields = document.getElementById("verdict-fields");
 const verdictField = document.getElementById("verdict-field");
+const mapping = document.getElementById("mapping");
 const checked = (id) => document.getElementById(id).checked;
 const [previous, next] = ["preview-previous", "preview-next"].map((id) => document.getElementById(id));
 let shown = 0;
@@ -51,7 +52,15 @@ function show() {
   document.getElementById("config-field").hidden = !["label-studio", "argilla"].includes(format.value);
   document.getElementById("project-field").hidden = "namesProjects" in format.selectedOptions[0].dataset;
   document.getElementById("suggestions-field").hidden = !checked("pending");
+  document.getElementById("text-wins").hidden = mapping.value.trim() === "";
   showVerdicts();
+}
+
+/** A draft that nobody has edited gives way to choices of columns, which it would win over. */
+function dropDraft(event) {
+  const isChoice = selects.includes(event.target) || verdictFields.contains(event.target);
+  const isDraft = "draft" in mapping.dataset && mapping.value === mapping.defaultValue;
+  if (isChoice && isDraft) mapping.value = "";
 }
 
 function read() {
@@ -69,7 +78,7 @@ function read() {
     saves_mapping: checked("saves_mapping"),
     roles: Object.fromEntries(selects.map((select) => [select.dataset.column, select.value])),
     values,
-    mapping: document.getElementById("mapping").value,
+    mapping: mapping.value,
     config: document.getElementById("config").value,
     shown,
   };
@@ -96,7 +105,7 @@ preview.put = (element) => {
 previous.addEventListener("click", () => { shown -= 1; preview.show(); });
 next.addEventListener("click", () => { shown += 1; preview.show(); });
 
-form.addEventListener("input", () => { show(); preview.touch(); });
+form.addEventListener("input", (event) => { dropDraft(event); show(); preview.touch(); });
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   complain("");
@@ -109,5 +118,6 @@ form.addEventListener("submit", async (event) => {
     complain(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`);
   }
 });
+start.disabled = false;
 show();
 preview.show();

@@ -85,6 +85,7 @@ form.addEventListener("submit", (event) => {
   if (chosen.size > Number(form.dataset.most)) { complain("The file is too large to be imported here; use plaudit import on the server."); return; }
   upload(chosen);
 });
+button.disabled = false;
 cancel.addEventListener("click", () => request?.abort());
 
 for (const kind of ["dragover", "dragleave", "drop"]) {

@@ -177,6 +177,19 @@ def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
     if pyarrow is None:
         raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
     message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
+    response = pyarrow.struct(
+        [
+            *((name, pyarrow.string()) for name in ("source_id", "model", "text", "reasoning")),
+            *((name, pyarrow.string()) for name in ("rewrite", "ratings")),
+        ]
+    )
+    pair = pyarrow.struct(
+        [
+            *((name, pyarrow.string()) for name in ("better", "worse")),
+            ("strength", pyarrow.float64()),
+            ("contributor_id", pyarrow.string()),
+        ]
+    )
     types = {
         ColumnType.text: pyarrow.string(),
         ColumnType.integer: pyarrow.int64(),
@@ -186,6 +199,8 @@ def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
         ColumnType.messages: pyarrow.list_(message),
         ColumnType.texts: pyarrow.list_(pyarrow.string()),
         ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
+        ColumnType.responses: pyarrow.list_(response),
+        ColumnType.pairs: pyarrow.list_(pair),
         ColumnType.json: pyarrow.string(),
     }
     schema = pyarrow.schema([(column.name, types[column.type]) for column in columns])
@@ -215,6 +230,10 @@ def _arrow_row(values: Mapping[str, Any], columns: Sequence[Column]) -> dict[str
         value = values.get(column.name)
         if value is not None and column.type is ColumnType.json:
             value = msgspec.json.encode(value).decode()
+        elif value is not None and column.type is ColumnType.responses:
+            value = [
+                {**one, "ratings": msgspec.json.encode(one["ratings"]).decode()} for one in value
+            ]
         elif value is not None and column.type is ColumnType.time:
             value = dt.datetime.fromisoformat(value)
         row[column.name] = value

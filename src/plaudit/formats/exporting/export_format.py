@@ -28,6 +28,10 @@ class ColumnType(StrEnum):
     """List of `{role, content}`."""
     texts = "texts"
     booleans = "booleans"
+    responses = "responses"
+    """List of `{source_id, model, text, reasoning, rewrite, ratings}`; `ratings` as `json` is."""
+    pairs = "pairs"
+    """List of `{better, worse, strength, contributor_id}`, by `source_id`."""
     json = "json"
     """Anything: as it is in JSON lines, as its JSON text in Parquet, CSV and XLSX."""
 
@@ -113,10 +117,13 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     make: Callable[[ExportedTask, ExportOptions], Iterator[ExportRow | Skipped]]
     """Rows of a task, and a Skipped for each that it does not give."""
     containers: tuple[Container, ...] = (Container.jsonl, Container.parquet)
-    side_file: Callable[[str], tuple[str, bytes]] | None = None
-    """Name and content of a file that goes beside the one of the given name."""
+    side_file: Callable[[str, Form], tuple[str, bytes]] | None = None
+    """Name and content of a file that goes beside the one of the given name, for a project's form.
+    """
     is_of_completed: bool = True
     """True if only completed tasks give rows."""
+    is_for_people: bool = False
+    """True if cells are safe from formulas always, because spreadsheets open the file."""
 
 
 def origin_of(comparison: Comparison, contributor_id: str | None = None) -> Origin:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from plaudit.formats.exporting import trl
+from plaudit.formats.exporting import hh, trl, v2
+from plaudit.formats.exporting.duels import arena, argilla, helpsteer, label_studio
 from plaudit.formats.exporting.export_format import ExportFormat
+from plaudit.formats.exporting.tables import annotation_rows, flat, tables
 
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {
-    declared.name: declared for module in (trl,) for declared in module.FORMATS
+    declared.name: declared
+    for module in (
+        *(trl, v2, helpsteer, hh, arena, argilla, label_studio, flat, tables, annotation_rows),
+    )
+    for declared in module.FORMATS
 }
 
 if TYPE_CHECKING:

@@ -202,13 +202,12 @@ def _write_files(
     paths = {name: path_of_split(request.out, name) if name else request.out for name in names}
     columns = writer.columns
     wanted = {column.name for column in columns}
+    is_safe = request.is_formula_safe or request.format.is_for_people
     with tempfile.TemporaryFile(prefix="plaudit-export-") as origins:
         with ExitStack() as stack:
             writes = {
                 name: stack.enter_context(
-                    containers.writing_rows(
-                        path, container, columns, is_formula_safe=request.is_formula_safe
-                    )
+                    containers.writing_rows(path, container, columns, is_formula_safe=is_safe)
                 )
                 for name, path in paths.items()
             }
@@ -223,7 +222,7 @@ def _write_files(
             rows=sum(writer.rows.values()),
             skipped=dict(sorted(writer.skipped.items())),
             flags=dict(sorted(writer.flags.items())),
-            files=[*paths.values(), *_write_side_file(request)],
+            files=[*paths.values(), *_write_side_file(request, project)],
             manifest=request.out.with_name(f"{request.out.name}.manifest.json"),
         )
         _write_manifest(request, project, result, writer, paths, origins)
@@ -241,10 +240,11 @@ def _origin(row: _KeptRow) -> dict[str, Any]:
     return {"split": row.split, **origin} if row.split else origin
 
 
-def _write_side_file(request: ExportRequest) -> list[Path]:
+def _write_side_file(request: ExportRequest, project: ProjectRow) -> list[Path]:
     if request.format.side_file is None:
         return []
-    name, content = request.format.side_file(request.out.name)
+    form = form_of(project_detail(project))
+    name, content = request.format.side_file(request.out.name, form)
     path = request.out.with_name(name)
     with files.writing(path) as write:
         write(content)

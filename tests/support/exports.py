@@ -82,6 +82,13 @@ def export_project(
     return Exported(world.run(run_export(asked, row, tasks)), out)
 
 
+def export_judged(world: World, folder: Path, format_name: str, **options: Any) -> Exported:
+    """Export the project of the builders' tasks; options are those of `export_project`."""
+    suffix = "json" if format_name in ("argilla", "label-studio") else "jsonl"
+    out = folder / f"out.{suffix}"
+    return export_project(world, out, format_name, project="project_123", **options)
+
+
 def import_files(
     world: World, format_name: str, *paths: Path, project: str = "Set", config: str | None = None
 ) -> list[Reject]:

@@ -52,7 +52,7 @@ def compare_task(
     A turn that several threads share is compared once. After a turn without a chosen response the
     rest of its thread has an ambiguous context.
     """
-    seen: set[str] = set()
+    seen = SeenTurns()
     for t, thread in enumerate(threads):
         context: list[ContextMessage] = []
         is_ambiguous = False
@@ -65,8 +65,7 @@ def compare_task(
                 continue
             verdict = _verdict(turn, responses, form, options)
             chosen = chosen_response(turn, responses, verdict)
-            if turn.id not in seen:
-                seen.add(turn.id)
+            if seen.is_new(turn):
                 yield Comparison(
                     task_id=facts.task_id,
                     project=facts.project,
@@ -96,6 +95,23 @@ def compare_task(
                 context.append(
                     ContextMessage("assistant", chosen.text, chosen.reasoning, chosen.is_text)
                 )
+
+
+class SeenTurns:
+    """Turns of a task. One that several threads share has one id and says the same in each.
+
+    Its annotations may differ: the threads go on from different responses.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[Any] = set()
+
+    def is_new(self, turn: Turn) -> bool:
+        """True for a turn that has not been asked about before."""
+        said = (turn.id, *((one.role, one.source_id, one.content.text) for one in turn.messages))
+        is_new = said not in self._seen
+        self._seen.add(said)
+        return is_new
 
 
 def chosen_response(

@@ -19,6 +19,7 @@ from plaudit.formats.exporting.comparison import (
     Skip,
     VerdictKind,
 )
+from plaudit.formats.exporting.source_ids import is_imported
 from plaudit.formats.exporting.verdicts import OVERALL
 
 LABEL_KEYS = ("acceptable", "is_correct")
@@ -305,8 +306,8 @@ def target_rows(
 ) -> Iterator[TargetRow | Skip]:
     """Yield the text to learn of a turn, or a Skip.
 
-    The rewrites are always targets. Where the form asks for none: the best response, or the only
-    one. With `uses_references` the reference texts are.
+    The rewrites are always targets. Without any: the only response, or the best one where the form
+    asks for no rewrites. With `uses_references` the reference texts are.
     """
     problem = context_problem(comparison, options)
     if problem is not None:
@@ -319,7 +320,10 @@ def target_rows(
     ]
     if options.uses_references:
         targets = [Candidate(source_id="reference", text=text) for text in comparison.references]
-    elif not targets and not any(field.use is TextUse.rewrite for field in form.fields):
+    elif _is_context(comparison):
+        yield Skip.not_last_turn
+        return
+    elif not targets and (len(comparison.responses) == 1 or not _asks_for_rewrites(form)):
         targets = _best(comparison)
     if not targets:
         yield Skip.no_target
@@ -335,6 +339,25 @@ def target_rows(
             source_id=target.source_id,
             reasoning=target.reasoning,
         )
+
+
+def _is_context(comparison: Comparison) -> bool:
+    """True for an answer before the last of an imported conversation, of which nobody said a word.
+
+    The row that was imported had it as context.
+    """
+    responses = comparison.responses
+    return (
+        is_imported(comparison.task_id)
+        and not comparison.is_last_turn
+        and len(responses) == 1
+        and not responses[0].ratings
+        and responses[0].rewrite is None
+    )
+
+
+def _asks_for_rewrites(form: Form) -> bool:
+    return any(field.use is TextUse.rewrite for field in form.fields)
 
 
 def _best(comparison: Comparison) -> list[Candidate]:

@@ -91,16 +91,16 @@ def _answers(task: ExportedTask, duel: Duel) -> Answers:
     }
     people = duel.comparison.contributor_ids
     person = people[0] if len(people) == 1 else UNNAMED
+    asked = {field.key: field for field in _asked(task.form)}
     for name, side in zip(RESPONSES, (duel.first, duel.second), strict=True):
         for given in _annotations(task, duel, side):
+            field = asked.get(given.key)
+            votes = [(vote.contributor_id, vote.value) for vote in given.votes or ()]
             listed = [
-                _answer(vote.contributor_id, value)
-                for vote in given.votes or ()
-                if (value := _value(vote.value)) is not None
+                _answer(voter, _value(value, field))
+                for voter, value in votes or [(person, given.value)]
+                if field is not None and value is not None and value != ""
             ]
-            value = _value(given.value)
-            if not given.votes and value is not None:
-                listed = [_answer(person, value)]
             if listed:
                 answers[f"{given.key}_{name}"] = listed
     return answers
@@ -121,19 +121,43 @@ def _answer(person: str, value: Any) -> dict[str, Any]:
     return {"value": value, "user_id": person, "status": "submitted"}
 
 
-def _value(value: Any) -> Any:
-    """An annotation's value as an answer: truth values are labels."""
+def _value(value: Any, field: Field | None) -> Any:
+    """An annotation's value as an answer: truth values are labels, other numbers are texts."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, int | str) and value != "" else None
+    is_rating = field is not None and _kind(field) == "rating"
+    return value if is_rating else str(value)
+
+
+def _asked(form: Form) -> list[Field]:
+    """Questions of a form about responses that Argilla can ask."""
+    return [
+        field
+        for field in form.fields
+        if field.level is Level.message
+        and field.type in _ASKED
+        and field.applies_to in (None, MessageRole.assistant)
+    ]
+
+
+def _kind(field: Field) -> str:
+    """Type of a field's question; a rating's values are 0 to 10 in Argilla."""
+    values = field.possible_values
+    if field.type == AnnotationType.integer and values and 0 <= min(values) <= max(values) <= 10:
+        return "rating"
+    is_label = field.type == AnnotationType.category and bool(values)
+    return "label_selection" if is_label or field.type == AnnotationType.boolean else "text"
 
 
 def settings(out: str, form: Form) -> tuple[str, bytes]:
     """Name and content of the settings of a dataset with these records."""
     questions = [_question(PREFERENCE, "label_selection", list(WORDS.values()), required=True)]
-    for field in form.fields:
-        if field.level is Level.message and field.type in _ASKED and _is_of_responses(field):
-            questions += [_field_question(field, name) for name in RESPONSES]
+    for field in _asked(form):
+        is_boolean = field.type == AnnotationType.boolean
+        options = ["true", "false"] if is_boolean else field.possible_values
+        questions += [
+            _question(f"{field.key}_{name}", _kind(field), options or ()) for name in RESPONSES
+        ]
     declared = {
         "guidelines": None,
         "allow_extra_metadata": True,
@@ -151,26 +175,11 @@ def settings(out: str, form: Form) -> tuple[str, bytes]:
     return f"{out}.settings.json", msgspec.json.format(msgspec.json.encode(declared)) + b"\n"
 
 
-def _is_of_responses(field: Field) -> bool:
-    return field.applies_to in (None, MessageRole.assistant)
-
-
-def _field_question(field: Field, response: str) -> dict[str, Any]:
-    name = f"{field.key}_{response}"
-    if field.type == AnnotationType.integer and field.possible_values:
-        return _question(name, "rating", field.possible_values)
-    if field.type == AnnotationType.boolean:
-        return _question(name, "label_selection", ["true", "false"])
-    if field.type == AnnotationType.category and field.possible_values:
-        return _question(name, "label_selection", field.possible_values)
-    return _question(name, "text", None)
-
-
 def _question(
-    name: str, kind: str, options: Sequence[Any] | None, *, required: bool = False
+    name: str, kind: str, options: Sequence[Any], *, required: bool = False
 ) -> dict[str, Any]:
     given: dict[str, Any] = {"type": kind}
-    if options is None:
+    if kind == "text":
         given["use_markdown"] = False
     elif kind == "rating":
         given["options"] = [{"value": value} for value in options]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from plaudit.formats.exporting.compare import SeenTurns
 from plaudit.formats.exporting.comparison import Candidate, Comparison
 from plaudit.formats.exporting.export_format import (
     Column,
@@ -30,7 +31,8 @@ TABULAR = (Container.parquet, Container.jsonl, Container.csv, Container.xlsx)
 
 def _tasks(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
     value = task.value
-    turns = [turn for thread in task.threads for turn in thread.turns]
+    seen = SeenTurns()
+    turns = [turn for thread in task.threads for turn in thread.turns if seen.is_new(turn)]
     messages = [message for turn in turns for message in turn.messages]
     people = {
         one.contributor_id
@@ -58,9 +60,11 @@ def _tasks(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | S
 
 
 def _messages(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
-    task_id = task.value["task_id"]
+    task_id, seen = task.value["task_id"], SeenTurns()
     for t, thread in enumerate(task.threads):
         for u, turn in enumerate(thread.turns):
+            if not seen.is_new(turn):
+                continue
             for number, message in enumerate(turn.messages):
                 place = {"task_id": task_id, "thread_id": thread.id, "turn_id": turn.id}
                 place |= {"thread": t, "turn": u, "message": number}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,9 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 CELL_CHARS_MAX = 32_767
 """Characters of a cell of a workbook."""
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x0d\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+"""Characters that a workbook writes as `_x000B_`, and the start of a text that looks like that."""
 
 _encode = msgspec.json.Encoder().encode
 _SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\u0085": "\\u0085"}
@@ -160,14 +164,17 @@ def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
                 raise InvalidContent(
                     f"a cell of a workbook has at most {CELL_CHARS_MAX} characters; choose CSV"
                 )
-            cell = openpyxl.cell.WriteOnlyCell(sheet, value=text)
+            escaped = _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+            cell = openpyxl.cell.WriteOnlyCell(sheet, value=escaped)
             cell.data_type = "s"  # never a formula
             cells.append(cell)
         sheet.append(cells)
 
-    yield add
     whole = io.BytesIO()
-    book.save(whole)
+    try:
+        yield add
+    finally:
+        book.save(whole)  # also removes the temporary file of the rows
     with files.writing(path) as write:
         write(whole.getvalue())
 

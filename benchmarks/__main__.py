@@ -19,6 +19,7 @@ from benchmarks.claims import measure_claims
 from benchmarks.commands import measure_commands
 from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
+from benchmarks.exports import measure_exports
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "reads": measure_reads,
     "depth": measure_depth,
     "imports": measure_imports,
+    "exports": measure_exports,
     "postgres": measure_postgres,
     "claims": measure_claims,
     "commands": measure_commands,

@@ -176,19 +176,7 @@ def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
 def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
     if pyarrow is None:
         raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
-    message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
-    types = {
-        ColumnType.text: pyarrow.string(),
-        ColumnType.integer: pyarrow.int64(),
-        ColumnType.number: pyarrow.float64(),
-        ColumnType.boolean: pyarrow.bool_(),
-        ColumnType.time: pyarrow.timestamp("us", tz="UTC"),
-        ColumnType.messages: pyarrow.list_(message),
-        ColumnType.texts: pyarrow.list_(pyarrow.string()),
-        ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
-        ColumnType.json: pyarrow.string(),
-    }
-    schema = pyarrow.schema([(column.name, types[column.type]) for column in columns])
+    schema = pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
     with files.writing(path) as write:
         sink = pyarrow.PythonFile(_Sink(write), mode="w")
         with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
@@ -207,6 +195,25 @@ def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
 
             yield add
             flush()
+
+
+def _arrow_type(column: Column) -> Any:
+    text = pyarrow.string()
+    types = {
+        ColumnType.text: text,
+        ColumnType.integer: pyarrow.int64(),
+        ColumnType.number: pyarrow.float64(),
+        ColumnType.boolean: pyarrow.bool_(),
+        ColumnType.time: pyarrow.timestamp("us", tz="UTC"),
+        ColumnType.messages: pyarrow.list_(pyarrow.struct([("role", text), ("content", text)])),
+        ColumnType.texts: pyarrow.list_(text),
+        ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
+        ColumnType.json: text,
+    }
+    if column.type in types:
+        return types[column.type]
+    record = pyarrow.struct([(field.name, _arrow_type(field)) for field in column.fields])
+    return record if column.type is ColumnType.record else pyarrow.list_(record)
 
 
 def _arrow_row(values: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:

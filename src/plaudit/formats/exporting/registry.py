@@ -7,9 +7,24 @@ from typing import TYPE_CHECKING, Literal
 
 from plaudit.formats.exporting import trl
 from plaudit.formats.exporting.export_format import ExportFormat
+from plaudit.formats.exporting.trainers import (
+    axolotl,
+    llama_factory,
+    ms_swift,
+    nemo_rl,
+    openai,
+    openrlhf,
+    tinker,
+    verl,
+)
 
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {
-    declared.name: declared for module in (trl,) for declared in module.FORMATS
+    declared.name: declared
+    for module in (
+        *(trl, openai, openrlhf, llama_factory, axolotl, ms_swift),
+        *(tinker, nemo_rl, verl),
+    )
+    for declared in module.FORMATS
 }
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from plaudit.formats.exporting.export_format import (
     Skipped,
     origin_of,
 )
-from plaudit.formats.exporting.messages import context_messages, message, spoken
+from plaudit.formats.exporting.messages import context_messages, message, spoken, spoken_pair
 from plaudit.formats.exporting.rows import (
     PreferenceRow,
     context_problem,
@@ -45,7 +45,7 @@ def make_preferences(
             if isinstance(row, Skip):
                 yield Skipped(row)
             else:
-                yield row, context_messages(row.context, options)
+                yield spoken_pair(row, options), context_messages(row.context, options)
 
 
 def _preference(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
@@ -87,7 +87,9 @@ def _kto(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Ski
                 continue
             values = {
                 "prompt": context_messages(row.context, options),
-                "completion": [message("assistant", row.completion)],
+                "completion": [
+                    message("assistant", spoken(row.completion, row.reasoning, options))
+                ],
                 "label": row.label,
                 "task_id": comparison.task_id,
             }

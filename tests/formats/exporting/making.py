@@ -46,6 +46,17 @@ def said(role: str, text: str | None, **members: Any) -> dict[str, Any]:
     return message(role, text, **members)
 
 
+def stored(*turns: dict[str, Any], number: int = 0) -> dict[str, Any]:
+    """A completed task of the project `Set`, to import."""
+    return {
+        "task_id": f"t{number}",
+        "project": "Set",
+        "status": "completed",
+        "completed_at": f"2026-01-{number + 1:02}T00:00:00Z",
+        "threads": [{"id": f"th{number}", "turns": list(turns), "annotations": []}],
+    }
+
+
 def answers(**texts: str) -> list[dict[str, Any]]:
     """Responses by `source_id`."""
     return [message("assistant", text, source_id=source) for source, text in texts.items()]
@@ -56,6 +67,12 @@ def rated(source: str, text: str, **ratings: Any) -> dict[str, Any]:
     kinds = {bool: "boolean", int: "integer", str: "text"}
     given = [annotation(key, kinds[type(value)], value) for key, value in ratings.items()]
     return message("assistant", text, source_id=source, annotations=given)
+
+
+TWO = answers(a="Yes.", b="No.")
+THREE = answers(a="Yes.", b="No.", c="Perhaps.")
+SPLIT = [("p1", "a"), ("p2", "a"), ("p3", "b")]
+"""Votes of which two of three agree."""
 
 
 def chose(source: str | None, **members: Any) -> dict[str, Any]:
@@ -169,6 +186,11 @@ def options_of(
         rows=RowOptions(pairs=PairPolicy(pairs), ties=TiePolicy(ties), prefer=prefer, **choices),
         include_reasoning=include_reasoning,
     )
+
+
+def sides(made: Made) -> list[tuple[str, str]]:
+    """Texts of TRL's preference rows, the better one first."""
+    return [(row["chosen"][0]["content"], row["rejected"][0]["content"]) for row in made.rows]
 
 
 def make(name: str, *turns: dict[str, Any], form: Form = NO_FORM, **choices: Any) -> Made:

@@ -52,6 +52,7 @@ def test_the_report_says_what_was_written_and_what_was_left_out(export, tmp_path
         "8 × skipped: single_response",
         "1 × skipped: tie",
         "2 × exported with a remark: rating_conflict",
+        "3 × exported with a remark: unacceptable",
         "Wrote 5 rows of 9 tasks to out.jsonl.",
     ]
     assert len(lines(tmp_path / "out.jsonl")) == 5

@@ -14,11 +14,11 @@ from plaudit.core.tasks.resolve import find_by_name_or_id
 from plaudit.core.transfer.importer import Reject, import_sources
 from plaudit.formats.common.file_import import FileImport, InputFile
 from plaudit.formats.exporting.export_format import ExportOptions
+from plaudit.formats.exporting.judges import VerdictOptions
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.rows import RowOptions
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export
 from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
-from plaudit.formats.exporting.verdicts import VerdictOptions
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
 from plaudit.model.core import BatchRow, ProjectRow

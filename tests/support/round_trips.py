@@ -20,6 +20,13 @@ READ_AS = {
     "arena": "arena",
     "argilla": "argilla",
     "label-studio": "label-studio",
+    "openai-dpo": "openai",
+    "openai-sft": "messages",
+    "openrlhf": "trl",
+    "llama-factory": "sharegpt",
+    "llama-factory-kto": "sharegpt",
+    "llama-factory-sft": "sharegpt",
+    "ms-swift": "messages",
 }
 """Format of an import by that of the export."""
 

@@ -15,12 +15,13 @@ from plaudit.core.accounts import api_keys
 from plaudit.core.tasks.resolve import find_batch_by_name_or_id, find_by_name_or_id
 from plaudit.errors import InvalidContent
 from plaudit.formats.exporting.export_format import ExportOptions
+from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS, ExportName
-from plaudit.formats.exporting.rows import PairPolicy, RowOptions, TiePolicy
+from plaudit.formats.exporting.rows import RowOptions, TiePolicy
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export, why_no_rows
 from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
 from plaudit.formats.exporting.splits import read_splits
-from plaudit.formats.exporting.verdicts import Judges, VerdictOptions
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Database
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from plaudit.formats.exporting.verdicts import Judges, VerdictOptions
+from plaudit.formats.exporting.judges import Judges, VerdictOptions
 from tests.support.exports import export_judged, import_values
 from tests.support.harness import one_engine
 from tests.support.judged_tasks import judged_task

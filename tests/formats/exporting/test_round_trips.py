@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from plaudit.formats.exporting.rows import PairPolicy, RowOptions
+from plaudit.formats.exporting.pair_policies import PairPolicy
+from plaudit.formats.exporting.rows import RowOptions
 from tests.formats.reading import published_path
 from tests.support.exports import import_files
 from tests.support.harness import one_engine

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from plaudit.errors import InvalidContent
-from plaudit.formats.exporting.rows import PairPolicy, RowOptions
+from plaudit.formats.exporting.pair_policies import PairPolicy
+from plaudit.formats.exporting.rows import RowOptions
 from plaudit.formats.exporting.splits import path_of_split, read_splits, split_of
 from tests.formats.reading import published_path
 from tests.support.exports import export_project, import_files

@@ -16,7 +16,8 @@ from plaudit.formats.exporting.comparison import (
     Skip,
     VerdictKind,
 )
-from plaudit.formats.exporting.verdicts import Verdict, VerdictOptions, find_verdict
+from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.verdicts import Verdict, find_verdict
 from plaudit.wire.v2.annotation import Annotation, AnnotationType
 from plaudit.wire.v2.task import Message, MessageRole, Thread, Turn
 
@@ -50,9 +51,10 @@ def compare_task(
     """Yield the turns of a task that have a response, each once, in the order of the threads.
 
     A turn that several threads share is compared once. After a turn without a chosen response the
-    rest of its thread has an ambiguous context.
+    rest of its thread has an ambiguous context; where each vote gives a row, the majority chooses.
     """
     seen = SeenTurns()
+    problem = Skip.coerced_text if COERCED in _flags(facts) else None
     for t, thread in enumerate(threads):
         context: list[ContextMessage] = []
         is_ambiguous = False
@@ -64,7 +66,10 @@ def compare_task(
             if not responses:
                 continue
             verdict = _verdict(turn, responses, form, options)
-            chosen = chosen_response(turn, responses, verdict)
+            said = verdict
+            if options.judges is Judges.each and u < len(thread.turns) - 1:
+                said = _verdict(turn, responses, form, _of_majority(options))
+            chosen = chosen_response(turn, responses, said)
             if seen.is_new(turn):
                 yield Comparison(
                     task_id=facts.task_id,
@@ -81,13 +86,14 @@ def compare_task(
                     groups=verdict.groups,
                     likert=verdict.likert,
                     votes=verdict.votes,
+                    other_votes=verdict.other_votes,
                     contributor_ids=contributors(thread, turn),
                     completed_at=facts.completed_at,
                     flags=verdict.flags,
                     references=_references(turn),
                     metadata=facts.metadata,
                     is_last_turn=u == len(thread.turns) - 1,
-                    skip=Skip.ambiguous_context if is_ambiguous else None,
+                    skip=problem or (Skip.ambiguous_context if is_ambiguous else None),
                 )
             if chosen is None:
                 is_ambiguous = True
@@ -153,6 +159,10 @@ def contributors(thread: Thread, turn: Turn) -> list[str]:
     return list(named)
 
 
+def _of_majority(options: VerdictOptions) -> VerdictOptions:
+    return VerdictOptions(prefer=options.prefer, min_difference=options.min_difference)
+
+
 def _verdict(
     turn: Turn, responses: Sequence[Candidate], form: Form, options: VerdictOptions
 ) -> Verdict:
@@ -205,7 +215,6 @@ def _reasoning(message: Message) -> str | None:
 
 
 def _candidate(message: Message, form: Form, facts: TaskFacts) -> Candidate:
-    is_coerced = COERCED in _flags(facts)
     return Candidate(
         source_id=message.source_id,
         text=_text(message) or "",
@@ -213,7 +222,7 @@ def _candidate(message: Message, form: Form, facts: TaskFacts) -> Candidate:
         reasoning=_reasoning(message),
         ratings=_ratings(message.annotations),
         rewrite=_rewrite(message.annotations, form),
-        is_text=not is_coerced and _is_text(message, facts),
+        is_text=_is_text(message, facts),
         is_rewrite=message.source_id in REWRITE_SOURCES,
     )
 
@@ -244,10 +253,11 @@ def _rewrite(annotations: Sequence[Annotation], form: Form) -> str | None:
 
 
 def _references(turn: Turn) -> list[str]:
-    """Reference texts of the messages before the responses, and of the responses."""
-    return [
+    """Reference texts of the turn's messages, each once."""
+    texts = (
         reference.content
         for message in turn.messages
         for reference in message.content.reference_texts or ()
         if reference.content
-    ]
+    )
+    return list(dict.fromkeys(texts))

@@ -183,34 +183,7 @@ def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
 def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
     if pyarrow is None:
         raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
-    message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
-    response = pyarrow.struct(
-        [
-            *((name, pyarrow.string()) for name in ("source_id", "model", "text", "reasoning")),
-            *((name, pyarrow.string()) for name in ("rewrite", "ratings")),
-        ]
-    )
-    pair = pyarrow.struct(
-        [
-            *((name, pyarrow.string()) for name in ("better", "worse")),
-            ("strength", pyarrow.float64()),
-            ("contributor_id", pyarrow.string()),
-        ]
-    )
-    types = {
-        ColumnType.text: pyarrow.string(),
-        ColumnType.integer: pyarrow.int64(),
-        ColumnType.number: pyarrow.float64(),
-        ColumnType.boolean: pyarrow.bool_(),
-        ColumnType.time: pyarrow.timestamp("us", tz="UTC"),
-        ColumnType.messages: pyarrow.list_(message),
-        ColumnType.texts: pyarrow.list_(pyarrow.string()),
-        ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
-        ColumnType.responses: pyarrow.list_(response),
-        ColumnType.pairs: pyarrow.list_(pair),
-        ColumnType.json: pyarrow.string(),
-    }
-    schema = pyarrow.schema([(column.name, types[column.type]) for column in columns])
+    schema = pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
     with files.writing(path) as write:
         sink = pyarrow.PythonFile(_Sink(write), mode="w")
         with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
@@ -231,20 +204,41 @@ def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
             flush()
 
 
+def _arrow_type(column: Column) -> Any:
+    text = pyarrow.string()
+    types = {
+        ColumnType.text: text,
+        ColumnType.integer: pyarrow.int64(),
+        ColumnType.number: pyarrow.float64(),
+        ColumnType.boolean: pyarrow.bool_(),
+        ColumnType.time: pyarrow.timestamp("us", tz="UTC"),
+        ColumnType.messages: pyarrow.list_(pyarrow.struct([("role", text), ("content", text)])),
+        ColumnType.texts: pyarrow.list_(text),
+        ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
+        ColumnType.json: text,
+    }
+    if column.type in types:
+        return types[column.type]
+    record = pyarrow.struct([(field.name, _arrow_type(field)) for field in column.fields])
+    return record if column.type is ColumnType.record else pyarrow.list_(record)
+
+
 def _arrow_row(values: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for column in columns:
-        value = values.get(column.name)
-        if value is not None and column.type is ColumnType.json:
-            value = msgspec.json.encode(value).decode()
-        elif value is not None and column.type is ColumnType.responses:
-            value = [
-                {**one, "ratings": msgspec.json.encode(one["ratings"]).decode()} for one in value
-            ]
-        elif value is not None and column.type is ColumnType.time:
-            value = dt.datetime.fromisoformat(value)
-        row[column.name] = value
-    return row
+    return {column.name: _arrow_value(values.get(column.name), column) for column in columns}
+
+
+def _arrow_value(value: Any, column: Column) -> Any:
+    if value is None:
+        return None
+    if column.type is ColumnType.json:
+        return msgspec.json.encode(value).decode()
+    if column.type is ColumnType.time:
+        return dt.datetime.fromisoformat(value)
+    if column.type is ColumnType.record:
+        return _arrow_row(value, column.fields)
+    if column.type is ColumnType.records:
+        return [_arrow_row(one, column.fields) for one in value]
+    return value
 
 
 class _Sink:

@@ -22,7 +22,8 @@ from plaudit.formats.exporting.export_format import (
     Skipped,
     origin_of,
 )
-from plaudit.formats.exporting.rows import preference_rows, selected_pairs
+from plaudit.formats.exporting.pair_policies import selected_pairs
+from plaudit.formats.exporting.rows import preference_rows
 from plaudit.formats.hh import DIFFERENT_CONTEXTS, TRANSCRIPTS, Said, parse, render
 from plaudit.wire.v2.task import MessageRole
 
@@ -62,7 +63,7 @@ def _of_pieces(
             content = message.content
             pieces = [(chunk.type, chunk.text) for chunk in content.chunks or ()]
             tails[message.source_id] = pieces or [("assistant", content.text or "")]
-    for pair in selected_pairs(comparison, options.rows.pairs):
+    for pair in selected_pairs(comparison.pairs, comparison.groups, options.rows.pairs):
         sources = [comparison.responses[place].source_id for place in (pair.better, pair.worse)]
         if any(not tails[source][-1][1].strip() for source in sources):
             yield Skipped(Skip.empty_response)

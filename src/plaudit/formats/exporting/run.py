@@ -159,11 +159,14 @@ class _RowKeeper:
             self.skipped[str(Skip.not_completed)] += 1
             return
         split = split_of(split_key(task.threads), request.splits) if request.splits else ""
+        made = None
         for made in request.format.make(task, request.options):
             if isinstance(made, Skipped):
                 self.skipped[str(made)] += 1
             else:
                 self._keep(split, made)
+        if made is None and request.format.is_of_completed:
+            self.skipped[str(Skip.nothing_to_write)] += 1
 
     def _keep(self, split: str, row: ExportRow) -> None:
         self.rows[split] += 1
@@ -222,7 +225,7 @@ def _write_files(
             rows=sum(writer.rows.values()),
             skipped=dict(sorted(writer.skipped.items())),
             flags=dict(sorted(writer.flags.items())),
-            files=[*paths.values(), *_write_side_file(request, project)],
+            files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
             manifest=request.out.with_name(f"{request.out.name}.manifest.json"),
         )
         _write_manifest(request, project, result, writer, paths, origins)
@@ -240,11 +243,12 @@ def _origin(row: _KeptRow) -> dict[str, Any]:
     return {"split": row.split, **origin} if row.split else origin
 
 
-def _write_side_file(request: ExportRequest, project: ProjectRow) -> list[Path]:
+def _write_side_file(
+    request: ExportRequest, project: ProjectRow, paths: Sequence[Path]
+) -> list[Path]:
     if request.format.side_file is None:
         return []
-    form = form_of(project_detail(project))
-    name, content = request.format.side_file(request.out.name, form)
+    name, content = request.format.side_file(paths, form_of(project_detail(project)))
     path = request.out.with_name(name)
     with files.writing(path) as write:
         write(content)

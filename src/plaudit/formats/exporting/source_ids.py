@@ -7,7 +7,8 @@ imported is exported with the ids it had.
 from __future__ import annotations
 
 import re
-from typing import Any
+
+from plaudit.formats.exporting.comparison import Comparison
 
 _PREFIX = re.compile(r"[a-z][a-z0-9-]*_[0-9a-f]{8}_")
 
@@ -23,7 +24,16 @@ def set_id(task_id: str) -> str:
     return task_id if found is None else task_id[found.end() :]
 
 
-def lineage_id(task_id: str, metadata: dict[str, Any]) -> str:
+def lineage_id(comparison: Comparison) -> str:
     """Id in a row's column `task_id`: that of the row which was imported, else the task's own."""
-    given = metadata.get("task_id")
-    return given if isinstance(given, str) and is_imported(task_id) else task_id
+    given = comparison.metadata.get("task_id")
+    if isinstance(given, str) and is_imported(comparison.task_id):
+        return given
+    return comparison.task_id
+
+
+def lineage_margin(comparison: Comparison, strength: float | None) -> float | None:
+    """Margin of a pair: that of the row which was imported, else the strength of the verdict."""
+    given = comparison.metadata.get("margin")
+    is_given = isinstance(given, float) and is_imported(comparison.task_id)
+    return given if is_given else strength

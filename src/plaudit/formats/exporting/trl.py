@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from plaudit.formats.exporting.comparison import Comparison, Skip
+from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import (
     Column,
     ColumnType,
@@ -21,7 +21,7 @@ from plaudit.formats.exporting.export_format import (
     Skipped,
     origin_of,
 )
-from plaudit.formats.exporting.messages import context_messages, message, spoken
+from plaudit.formats.exporting.messages import context_messages, message, spoken, spoken_pair
 from plaudit.formats.exporting.rows import (
     PreferenceRow,
     context_problem,
@@ -29,7 +29,7 @@ from plaudit.formats.exporting.rows import (
     preference_rows,
     target_rows,
 )
-from plaudit.formats.exporting.source_ids import is_imported, lineage_id
+from plaudit.formats.exporting.source_ids import lineage_id, lineage_margin
 
 _TASK = Column("task_id", ColumnType.text)
 _MARGIN = Column("margin", ColumnType.number, is_optional=True)
@@ -46,19 +46,7 @@ def make_preferences(
             if isinstance(row, Skip):
                 yield Skipped(row)
             else:
-                yield row, context_messages(row.context, options)
-
-
-def _task_id(comparison: Comparison) -> str:
-    return lineage_id(comparison.task_id, comparison.metadata)
-
-
-def _margin(row: PreferenceRow) -> float | None:
-    """Margin of a pair: that of the row which was imported, else the strength of the verdict."""
-    given = row.comparison.metadata.get("margin")
-    if is_imported(row.comparison.task_id) and isinstance(given, float):
-        return given
-    return row.margin
+                yield spoken_pair(row, options), context_messages(row.context, options)
 
 
 def _preference(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
@@ -71,8 +59,8 @@ def _preference(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRo
             "prompt": prompt,
             "chosen": [message("assistant", row.chosen)],
             "rejected": [message("assistant", row.rejected)],
-            "margin": _margin(row),
-            "task_id": _task_id(row.comparison),
+            "margin": lineage_margin(row.comparison, row.margin),
+            "task_id": lineage_id(row.comparison),
         }
         yield ExportRow(values, origin_of(row.comparison, row.contributor_id))
 
@@ -86,8 +74,8 @@ def _implicit(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow 
         values = {
             "chosen": [*prompt, message("assistant", row.chosen)],
             "rejected": [*prompt, message("assistant", row.rejected)],
-            "margin": _margin(row),
-            "task_id": _task_id(row.comparison),
+            "margin": lineage_margin(row.comparison, row.margin),
+            "task_id": lineage_id(row.comparison),
         }
         yield ExportRow(values, origin_of(row.comparison, row.contributor_id))
 
@@ -100,9 +88,11 @@ def _kto(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Ski
                 continue
             values = {
                 "prompt": context_messages(row.context, options),
-                "completion": [message("assistant", row.completion)],
+                "completion": [
+                    message("assistant", spoken(row.completion, row.reasoning, options))
+                ],
                 "label": row.label,
-                "task_id": _task_id(comparison),
+                "task_id": lineage_id(comparison),
             }
             yield ExportRow(values, origin_of(comparison))
 
@@ -117,7 +107,7 @@ def _answers(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow |
             values = {
                 "prompt": context_messages(row.context, options),
                 "completion": [message("assistant", target)],
-                "task_id": _task_id(comparison),
+                "task_id": lineage_id(comparison),
             }
             yield ExportRow(values, origin_of(comparison))
 
@@ -140,7 +130,7 @@ def _prompts(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow |
             continue
         values = {
             "prompt": context_messages(comparison.context, options),
-            "task_id": _task_id(comparison),
+            "task_id": lineage_id(comparison),
         }
         yield ExportRow(values, origin_of(comparison))
 
@@ -168,7 +158,7 @@ def _steps(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | S
                     "prompt": "\n\n".join(message.text for message in comparison.context),
                     "completions": [chunk.text for chunk in one.content.chunks],
                     "labels": [label not in ("incorrect", False) for label in labels],
-                    "task_id": _task_id(comparison),
+                    "task_id": lineage_id(comparison),
                 }
                 origin = Origin(comparison.task_id, comparison.thread_id, comparison.turn_id)
                 yield ExportRow(values, origin)

@@ -24,9 +24,9 @@ from plaudit.formats.exporting.export_format import (
     Skipped,
     origin_of,
 )
+from plaudit.formats.exporting.judges import Judges
 from plaudit.formats.exporting.messages import context_messages, message
 from plaudit.formats.exporting.source_ids import set_id
-from plaudit.formats.exporting.verdicts import Judges
 from plaudit.wire.v2.task import Message, MessageRole
 
 WINNERS = {

@@ -7,6 +7,7 @@ response are questions of their own (`overall_response_1`). The settings stand i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -149,7 +150,7 @@ def _kind(field: Field) -> str:
     return "label_selection" if is_label or field.type == AnnotationType.boolean else "text"
 
 
-def settings(out: str, form: Form) -> tuple[str, bytes]:
+def settings(paths: Sequence[Path], form: Form) -> tuple[str, bytes]:
     """Name and content of the settings of a dataset with these records."""
     questions = [_question(PREFERENCE, "label_selection", list(WORDS.values()), required=True)]
     for field in _asked(form):
@@ -172,7 +173,9 @@ def settings(out: str, form: Form) -> tuple[str, bytes]:
         ],
         "questions": questions,
     }  # fmt: skip
-    return f"{out}.settings.json", msgspec.json.format(msgspec.json.encode(declared)) + b"\n"
+    return f"{paths[0].name}.settings.json", msgspec.json.format(
+        msgspec.json.encode(declared)
+    ) + b"\n"
 
 
 def _question(

@@ -14,6 +14,7 @@ from msgspec import Struct
 from plaudit.core.tasks.forms import Form
 from plaudit.formats.exporting.comparison import Candidate, Comparison, Skip, VerdictKind
 from plaudit.formats.exporting.export_format import ExportedTask
+from plaudit.formats.exporting.judges import kind_of_value
 from plaudit.formats.exporting.rows import (
     PreferenceRow,
     RowOptions,
@@ -21,7 +22,8 @@ from plaudit.formats.exporting.rows import (
     preference_rows,
     text_problem,
 )
-from plaudit.formats.exporting.verdicts import PREFERENCE, SELECTED, kind_of_value, scale_of
+from plaudit.formats.exporting.scales import scale_of
+from plaudit.formats.exporting.verdicts import PREFERENCE, SELECTED
 from plaudit.wire.v2.task import Turn
 
 UNNAMED = "unnamed annotator 1"

@@ -6,7 +6,8 @@ them. The labelling configuration, without which left and right mean nothing, is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from plaudit.core.tasks.forms import Form
@@ -89,9 +90,9 @@ def _region(number: int, winner: Winner) -> dict[str, Any]:
     return {**region, "type": "choices", "value": {"choices": [_CHOICES[winner]]}}
 
 
-def config(out: str, form: Form) -> tuple[str, bytes]:
+def config(paths: Sequence[Path], form: Form) -> tuple[str, bytes]:
     """Name and content of the labelling configuration of an export."""
-    return f"{out}.config.xml", CONFIG
+    return f"{paths[0].name}.config.xml", CONFIG
 
 
 FORMATS = (

@@ -148,6 +148,19 @@ def _nullable(kind: ColumnType, *names: str) -> tuple[Column, ...]:
     return tuple(Column(name, kind, is_nullable=True) for name in names)
 
 
+_RESPONSE = (
+    *_columns(ColumnType.text, "source_id"),
+    *_nullable(ColumnType.text, "model"),
+    *_columns(ColumnType.text, "text"),
+    *_nullable(ColumnType.text, "reasoning", "rewrite"),
+    *_columns(ColumnType.json, "ratings"),
+)
+_PAIR = (
+    *_columns(ColumnType.text, "better", "worse"),
+    *_nullable(ColumnType.number, "strength"),
+    *_nullable(ColumnType.text, "contributor_id"),
+)
+
 FORMATS = (
     ExportFormat(
         name="tasks",
@@ -193,10 +206,10 @@ FORMATS = (
             *_columns(ColumnType.text, "thread_id", "turn_id"),
             *_columns(ColumnType.integer, "thread", "turn"),
             *_columns(ColumnType.messages, "context"),
-            *_columns(ColumnType.responses, "responses"),
+            Column("responses", ColumnType.records, fields=_RESPONSE),
             *_columns(ColumnType.text, "verdict"),
             *_nullable(ColumnType.number, "strength"),
-            *_columns(ColumnType.pairs, "pairs"),
+            Column("pairs", ColumnType.records, fields=_PAIR),
             *_nullable(ColumnType.integer, "preference_value"),
             *_columns(ColumnType.integer, "votes"),
             *_columns(ColumnType.texts, "contributor_ids", "flags"),

@@ -8,8 +8,8 @@ import pytest
 
 from tests.cli.test_cli import at, run
 from tests.support.builders import make_task
+from tests.support.exports.judged_tasks import judged_tasks
 from tests.support.harness import World, one_engine
-from tests.support.judged_tasks import judged_tasks
 
 __all__ = ["at", "run"]  # fixtures
 

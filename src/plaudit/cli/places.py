@@ -1,4 +1,4 @@
-"""Where a command writes: a file here, or one in an object store."""
+"""Places that a command writes to: a file here, or one in an object store."""
 
 from __future__ import annotations
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.support.exports import export_judged
+from tests.support.exports.judged_tasks import judged_task, judged_tasks
+from tests.support.exports.projects import export_judged
 from tests.support.harness import one_engine
-from tests.support.judged_tasks import judged_task, judged_tasks
 
 pytestmark = one_engine
 

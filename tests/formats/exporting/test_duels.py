@@ -7,7 +7,7 @@ import pytest
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.rows import RowOptions
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
-from tests.support.exports import export_judged
+from tests.support.exports.projects import export_judged
 from tests.support.harness import one_engine
 
 pytestmark = one_engine

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from plaudit.formats.exporting.rows import RowOptions, TiePolicy
-from tests.support.exports import export_judged
+from tests.support.exports.judged_tasks import judged_task
+from tests.support.exports.projects import export_judged
 from tests.support.harness import one_engine
-from tests.support.judged_tasks import judged_task
 
 pytestmark = one_engine
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
-from tests.support.exports import export_judged, import_values
+from tests.support.exports.projects import export_judged, import_values
+from tests.support.exports.round_trips import come_back
 from tests.support.harness import one_engine
-from tests.support.round_trips import come_back
 
 pytestmark = one_engine
 

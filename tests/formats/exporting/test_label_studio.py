@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from tests.formats.reading import published_path
-from tests.support.exports import export_judged, import_files
+from tests.support.exports.judged_tasks import judged_task
+from tests.support.exports.projects import export_judged, import_files
+from tests.support.exports.round_trips import come_back
 from tests.support.harness import one_engine
-from tests.support.judged_tasks import judged_task
-from tests.support.round_trips import come_back
 
 pytestmark = one_engine
 

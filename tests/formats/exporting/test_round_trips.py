@@ -7,10 +7,10 @@ import pytest
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.rows import RowOptions
 from tests.formats.reading import published_path
-from tests.support.exports import import_files
+from tests.support.exports.judged_tasks import judged_tasks
+from tests.support.exports.projects import import_files
+from tests.support.exports.round_trips import READ_AS, come_back
 from tests.support.harness import one_engine
-from tests.support.judged_tasks import judged_tasks
-from tests.support.round_trips import READ_AS, come_back
 
 
 @pytest.mark.parametrize("name", READ_AS)

@@ -16,9 +16,9 @@ from plaudit.formats.exporting.splits import read_splits
 from plaudit.model.core import TaskStatus
 from tests.support import deliveries
 from tests.support.builders import make_task
-from tests.support.exports import export_project, project_named
+from tests.support.exports.judged_tasks import judged_task, judged_tasks
+from tests.support.exports.projects import export_project, project_named
 from tests.support.harness import one_engine
-from tests.support.judged_tasks import judged_task, judged_tasks
 
 
 def export(world, out, name="trl-preference", **options):

@@ -12,9 +12,9 @@ from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.rows import RowOptions
 from plaudit.formats.exporting.splits import path_of_split, read_splits, split_of
 from tests.formats.reading import published_path
-from tests.support.exports import export_project, import_files
+from tests.support.exports.judged_tasks import judged_task
+from tests.support.exports.projects import export_project, import_files
 from tests.support.harness import one_engine
-from tests.support.judged_tasks import judged_task
 
 
 @pytest.mark.parametrize(

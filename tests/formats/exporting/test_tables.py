@@ -14,9 +14,9 @@ import pytest
 
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
-from tests.support.exports import export_project
+from tests.support.exports.judged_tasks import judged_task, judged_tasks
+from tests.support.exports.projects import export_project
 from tests.support.harness import one_engine
-from tests.support.judged_tasks import judged_task, judged_tasks
 
 pytestmark = one_engine
 

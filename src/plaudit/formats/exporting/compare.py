@@ -36,7 +36,7 @@ _ROLES = {
 
 
 class TaskFacts(Struct, frozen=True, kw_only=True):
-    """What comparisons say of their task; `completed_at` is ISO 8601."""
+    """Facts that comparisons repeat of their task; `completed_at` is ISO 8601."""
 
     task_id: str
     project: str

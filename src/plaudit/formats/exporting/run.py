@@ -47,7 +47,7 @@ _SIZE_BYTES = 4
 
 
 class ExportRequest(Struct, frozen=True, kw_only=True):
-    """What is exported, and how; `filters` are those of the tasks, as the manifest names them."""
+    """Request for an export; `filters` are those of the tasks, as the manifest names them."""
 
     format: ExportFormat
     options: ExportOptions

@@ -35,13 +35,13 @@ _LEVELS = {"c": "chunk", "r": "criterion", "e": "criterion"}
 
 
 class _Place(Struct, kw_only=True):
-    """Where an annotation hangs, as the columns of the table say it."""
+    """Place of an annotation in its task, as the columns of the table say it."""
 
     thread_id: str
     turn_id: str | None
     values: dict[str, Any]
     person: str | None
-    """Who judged, where the thread has one submission."""
+    """Contributor of the thread's only submission; None where it has several or none."""
     submitted_at: str | None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.support.exports import export_project, import_files
+from tests.support.exports.projects import export_project, import_files
 from tests.support.harness import World
 
 READ_AS = {

@@ -208,3 +208,34 @@ def test_a_spreadsheet_runs_nothing_of_a_flat_table(world, tmp_path):
     head, first = book.active.iter_rows()
     named = {name.value: cell for name, cell in zip(head, first, strict=True)}
     assert (named["prompt"].value, named["prompt"].data_type) == ("=cmd()", "s")
+
+
+# --- turns of several threads ---
+
+
+def test_a_turn_that_threads_share_has_its_rows_once(world, tmp_path):
+    threads = []
+    for number in range(2):
+        [thread] = judged_task(0, "alpha")["threads"]
+        going_on = make_annotation("continued_from", f"m{number}", type="category")
+        thread["turns"][0]["annotations"].append(going_on)
+        threads.append({**thread, "id": f"thread_{number}"})
+    world.load([make_task(threads=threads)])
+
+    messages = table_of(world, tmp_path, "messages").rows
+    comparisons = table_of(world, tmp_path, "comparisons").rows
+
+    assert [row["message"] for row in messages] == [0, 1, 0, 1, 2]
+    assert [row["turn"] for row in comparisons] == [0, 1]
+
+
+def test_turns_of_one_id_that_say_different_things_are_all_there(world, tmp_path):
+    threads = []
+    for number in range(2):
+        [thread] = judged_task(number, "alpha")["threads"]
+        threads.append({**thread, "id": f"thread_{number}"})
+    world.load([make_task(threads=threads)])
+
+    rows = [(row["thread"], row["turn"]) for row in table_of(world, tmp_path, "comparisons").rows]
+
+    assert rows == [(0, 0), (0, 1), (1, 0), (1, 1)]

@@ -232,6 +232,21 @@ def test_what_a_reviewer_settled_wins_over_the_votes():
     assert said_of(unanimous) == [("a", "b")]
 
 
+def test_a_median_between_two_sides_settles_nothing():
+    votes = [("p1", 1), ("p2", 2), ("p3", 6), ("p4", 7)]
+
+    assert compared(asked(TWO, scaled(3, votes=votes))).kind is VerdictKind.conflict
+
+
+def test_who_ranks_only_some_counts_among_all_judges_of_a_pair():
+    votes = [("p1", [["a"], ["b"], ["c"]]), ("p2", [["a"], ["c"]]), ("p3", [["b"], ["c"]])]
+
+    comparison = compared(asked(THREE, ranked(votes=votes)))
+
+    assert said_of(comparison) == [("a", "c"), ("b", "c")]
+    assert comparison.flags == []
+
+
 def test_judges_agree_on_pairs_of_rankings_and_not_on_whole_rankings():
     votes = [
         ("p1", [["a"], ["b"], ["c"]]),
@@ -270,6 +285,12 @@ def test_a_pair_that_nobody_decides_is_no_tie():
 
     assert (comparison.kind, comparison.groups) == (VerdictKind.prefer, None)
     assert compared(asked(THREE, pairs[0])).kind is VerdictKind.conflict
+
+
+def test_judges_who_find_all_bad_are_no_tie_by_their_mean():
+    turn = asked(TWO, chose(None, votes=[("p1", "all_bad"), ("p2", "all_bad")]))
+
+    assert compared(turn, judges="mean-strength").kind is VerdictKind.all_bad
 
 
 # --- scales ---

@@ -77,6 +77,18 @@ def test_a_better_response_with_a_lower_rating_is_flagged_and_kept():
     assert [row["label"] for row in labels] == [False, True]
 
 
+def test_a_difference_of_fractions_counts_as_it_reads():
+    def scored(source: str, score: float) -> dict[str, object]:
+        rating = {"key": "n", "type": "rubric_rating", "value": {"score": score}}
+        return said("assistant", source, source_id=source, annotations=[rating])
+
+    responses = [scored("a", 0.3), scored("b", 0.1)]
+
+    assert sides(make("trl-preference", asked(responses), prefer="n", min_difference=0.2)) == [
+        ("a", "b")
+    ]
+
+
 # --- rewrites ---
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plaudit.core.tasks.forms import Field, Form, Level, ScaleDirection
@@ -315,6 +316,8 @@ def test_the_form_turns_a_scale_round(value):
 
 
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=7))
+@example([3, 3, 3, 4])
+@example([2, 2, 2, 5, 5, 5, 5, 5, 5])
 def test_votes_on_a_scale_are_counted_by_side(values):
     votes = [(f"p{number}", value) for number, value in enumerate(values)]
     turn = asked(TWO, scaled(None, votes=votes))
@@ -323,10 +326,10 @@ def test_votes_on_a_scale_are_counted_by_side(values):
     expected = [("b", "a")] if 2 * high > len(values) else expected
 
     assert said_of(compared(turn)) == expected
-    mean = sum(4 - value for value in values) / 3 / len(values)
+    mean = Fraction(sum(4 - value for value in values), 3 * len(values))
     by_mean = compared(turn, judges="mean-strength", min_difference=0.25)
-    assert bool(by_mean.pairs) == (abs(mean) >= 0.25)
-    assert all(pair.strength == pytest.approx(abs(mean)) for pair in by_mean.pairs)
+    assert bool(by_mean.pairs) == (abs(mean) >= Fraction(1, 4))
+    assert all(pair.strength == pytest.approx(float(abs(mean))) for pair in by_mean.pairs)
     each = compared(turn, judges="each")
     assert (len(each.pairs), len(each.other_votes)) == (low + high, values.count(4))
 

@@ -15,11 +15,13 @@ from msgspec import Struct
 from plaudit.core.tasks.forms import Form
 from plaudit.formats.exporting.comparison import Candidate, Flag, Pair, VerdictKind
 from plaudit.formats.exporting.judges import (
+    ROUNDING,
     Judges,
     VerdictOptions,
     decided_values,
     is_settled,
     kind_of_value,
+    mean_of,
     votes_of,
 )
 from plaudit.formats.exporting.rankings import (
@@ -29,7 +31,7 @@ from plaudit.formats.exporting.rankings import (
     shared_ranking,
     weak_order,
 )
-from plaudit.formats.exporting.scales import Scale, mean_of, scale_of, verdict_of_scale
+from plaudit.formats.exporting.scales import Scale, scale_of, verdict_of_scale
 from plaudit.wire.v2.annotation import Annotation, AnnotationType
 
 SELECTED, PREFERENCE, OVERALL = "selected_model_id", "preference", "overall"
@@ -346,11 +348,11 @@ def _of_ratings(
             numbers[place] = float(value)
     if len(numbers) < 2:
         return TurnVerdict()
-    least = options.min_difference or 0.0
+    least = max((options.min_difference or 0.0) - ROUNDING, ROUNDING)
     pairs = []
     for a, b in combinations(numbers, 2):
         difference = numbers[a] - numbers[b]
-        if difference and abs(difference) >= least:
+        if abs(difference) >= least:
             pairs.append(Pair(a, b) if difference > 0 else Pair(b, a))
     groups = weak_order(pairs, list(numbers)) if len(numbers) == len(places) else None
     kind = VerdictKind.prefer if pairs else VerdictKind.tie

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plaudit.core.tasks.forms import preset
 from plaudit.formats.exporting.comparison import Skip, VerdictKind
 from tests.formats.exporting.making import (
     SPLIT,
@@ -75,6 +76,18 @@ def test_a_better_response_with_a_lower_rating_is_flagged_and_kept():
     assert made.flags == [["rating_conflict", "unacceptable"]]
     labels = make("trl-kto", asked(responses, chose("a"))).rows
     assert [row["label"] for row in labels] == [False, True]
+
+
+def test_a_difference_of_fractions_counts_as_it_reads():
+    def scored(source: str, score: float) -> dict[str, object]:
+        rating = {"key": "n", "type": "rubric_rating", "value": {"score": score}}
+        return said("assistant", source, source_id=source, annotations=[rating])
+
+    responses = [scored("a", 0.3), scored("b", 0.1)]
+
+    assert sides(make("trl-preference", asked(responses), prefer="n", min_difference=0.2)) == [
+        ("a", "b")
+    ]
 
 
 # --- rewrites ---
@@ -233,6 +246,21 @@ def test_what_is_labelled_bad_is_no_target():
 
     assert make("trl-messages", single).skipped == {"no_target": 1}
     assert make("trl-messages", best).skipped == {"no_target": 1}
+
+
+REWRITES = preset("RLHF: Pref Ranking with Rewrites")
+
+
+def test_where_rewrites_are_asked_for_the_best_of_several_is_a_target_if_it_is_good():
+    single = asked(answers(a="Yes."))
+    unrated = asked(TWO, chose("a"))
+    good = asked([rated("a", "Yes.", overall=5), rated("b", "No.")], chose("a"))
+    rewritten = asked([rated("a", "Yes.", rewrite="Yes!"), rated("b", "No.")], chose("a"))
+
+    assert make("trl-messages", single, form=REWRITES).row["messages"][-1]["content"] == "Yes."
+    assert make("trl-messages", unrated, form=REWRITES).skipped == {"no_rewrite": 1}
+    assert make("trl-messages", good, form=REWRITES).row["messages"][-1]["content"] == "Yes."
+    assert make("trl-messages", rewritten, form=REWRITES).row["messages"][-1]["content"] == "Yes!"
 
 
 def test_references_are_targets_on_demand_and_each_once():

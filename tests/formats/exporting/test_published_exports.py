@@ -125,7 +125,7 @@ def test_fine_grained_feedback_gives_pairs_and_corrections(exports):
     assert corrected.skipped["identical"] == expected["corrections_equal_to_prediction_1"]
     targets = fine.result("trl-messages")
     assert targets.rows == expected["corrections_usable_as_sft"] == 487
-    assert targets.skipped == {"no_target": expected["corrections_blank"]}
+    assert sum(targets.skipped.values()) == expected["corrections_blank"]
 
 
 def test_alce_gives_pairs_and_labels_of_its_ratings(exports):
@@ -193,6 +193,17 @@ def test_llama_factory_gives_its_labels(exports):
         False: expected["false"],
     }
     assert labels(labelled.rows("trl-kto")) == {True: 150, False: 150}
+
+
+def test_what_was_read_as_conversations_is_written_as_such(exports):
+    labelled = exports.of("llama-factory-demos/kto_en_demo.json.gz", format_name="messages")
+
+    rows = labelled.rows("llama-factory-sft")
+
+    good = sum(row["kto_tag"] for row in labelled.rows("llama-factory-kto"))
+    skipped = labelled.result("llama-factory-sft").skipped
+    assert skipped == {"no_target": 300 - good, "not_last_turn": 187}  # answers of the contexts
+    assert len(rows) == 150  # the labelled responses that are good
 
 
 def test_label_studio_gives_the_pairs_of_its_majorities(exports):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plaudit.core.tasks.forms import Field, Form, Level, ScaleDirection
@@ -232,6 +233,21 @@ def test_what_a_reviewer_settled_wins_over_the_votes():
     assert said_of(unanimous) == [("a", "b")]
 
 
+def test_a_median_between_two_sides_settles_nothing():
+    votes = [("p1", 1), ("p2", 2), ("p3", 6), ("p4", 7)]
+
+    assert compared(asked(TWO, scaled(3, votes=votes))).kind is VerdictKind.conflict
+
+
+def test_who_ranks_only_some_counts_among_all_judges_of_a_pair():
+    votes = [("p1", [["a"], ["b"], ["c"]]), ("p2", [["a"], ["c"]]), ("p3", [["b"], ["c"]])]
+
+    comparison = compared(asked(THREE, ranked(votes=votes)))
+
+    assert said_of(comparison) == [("a", "c"), ("b", "c")]
+    assert comparison.flags == []
+
+
 def test_judges_agree_on_pairs_of_rankings_and_not_on_whole_rankings():
     votes = [
         ("p1", [["a"], ["b"], ["c"]]),
@@ -272,6 +288,12 @@ def test_a_pair_that_nobody_decides_is_no_tie():
     assert compared(asked(THREE, pairs[0])).kind is VerdictKind.conflict
 
 
+def test_judges_who_find_all_bad_are_no_tie_by_their_mean():
+    turn = asked(TWO, chose(None, votes=[("p1", "all_bad"), ("p2", "all_bad")]))
+
+    assert compared(turn, judges="mean-strength").kind is VerdictKind.all_bad
+
+
 # --- scales ---
 
 
@@ -294,6 +316,8 @@ def test_the_form_turns_a_scale_round(value):
 
 
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=7))
+@example([3, 3, 3, 4])
+@example([2, 2, 2, 5, 5, 5, 5, 5, 5])
 def test_votes_on_a_scale_are_counted_by_side(values):
     votes = [(f"p{number}", value) for number, value in enumerate(values)]
     turn = asked(TWO, scaled(None, votes=votes))
@@ -302,10 +326,10 @@ def test_votes_on_a_scale_are_counted_by_side(values):
     expected = [("b", "a")] if 2 * high > len(values) else expected
 
     assert said_of(compared(turn)) == expected
-    mean = sum(4 - value for value in values) / 3 / len(values)
+    mean = Fraction(sum(4 - value for value in values), 3 * len(values))
     by_mean = compared(turn, judges="mean-strength", min_difference=0.25)
-    assert bool(by_mean.pairs) == (abs(mean) >= 0.25)
-    assert all(pair.strength == pytest.approx(abs(mean)) for pair in by_mean.pairs)
+    assert bool(by_mean.pairs) == (abs(mean) >= Fraction(1, 4))
+    assert all(pair.strength == pytest.approx(float(abs(mean))) for pair in by_mean.pairs)
     each = compared(turn, judges="each")
     assert (len(each.pairs), len(each.other_votes)) == (low + high, values.count(4))
 

@@ -17,7 +17,7 @@ from plaudit.formats.exporting.comparison import (
     VerdictKind,
 )
 from plaudit.formats.exporting.judges import Judges, VerdictOptions
-from plaudit.formats.exporting.verdicts import Verdict, find_verdict
+from plaudit.formats.exporting.verdicts import TurnVerdict, find_verdict
 from plaudit.wire.v2.annotation import Annotation, AnnotationType
 from plaudit.wire.v2.task import Message, MessageRole, Thread, Turn
 
@@ -36,7 +36,7 @@ _ROLES = {
 
 
 class TaskFacts(Struct, frozen=True, kw_only=True):
-    """Facts that comparisons repeat of their task; `completed_at` is ISO 8601."""
+    """Facts of a task that its comparisons name; `completed_at` is ISO 8601."""
 
     task_id: str
     project: str
@@ -121,7 +121,7 @@ class SeenTurns:
 
 
 def chosen_response(
-    turn: Turn, responses: Sequence[Candidate], verdict: Verdict
+    turn: Turn, responses: Sequence[Candidate], verdict: TurnVerdict
 ) -> Candidate | None:
     """Response with which the conversation went on; None if that is not known.
 
@@ -165,9 +165,9 @@ def _of_majority(options: VerdictOptions) -> VerdictOptions:
 
 def _verdict(
     turn: Turn, responses: Sequence[Candidate], form: Form, options: VerdictOptions
-) -> Verdict:
+) -> TurnVerdict:
     if len(responses) < 2:
-        return Verdict()
+        return TurnVerdict()
     return find_verdict(turn.annotations, responses, form, options)
 
 

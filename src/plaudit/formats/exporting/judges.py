@@ -18,6 +18,10 @@ _TIES = frozenset((TIE, "same", "equal", "both_good"))
 _BAD = frozenset((ALL_BAD, "both_bad", "none", "neither", "tie (bothbad)", "bothbad"))
 
 
+ROUNDING = 1e-9
+"""Difference of means that comes from the rounding of their terms."""
+
+
 class Judges(StrEnum):
     """Policy on several judges of one comparison."""
 
@@ -41,11 +45,6 @@ class VerdictOptions(Struct, frozen=True, kw_only=True):
     prefer: str | None = None
     min_difference: float | None = None
 
-    @property
-    def least_mean(self) -> float:
-        """Least mean of signed strengths that is a preference."""
-        return self.min_difference or 0.0
-
 
 def kind_of_value(value: Any, places: Mapping[str, int]) -> VerdictKind:
     """Kind of the verdict that a stored value is; `none` for a response that is not there."""
@@ -67,6 +66,13 @@ def votes_of(given: Annotation | None) -> list[Vote]:
         if before is None or not _is_before(vote, before):
             latest[vote.contributor_id] = vote
     return [vote for vote in latest.values() if vote.value is not None]
+
+
+def mean_of(strengths: Sequence[float], options: VerdictOptions) -> float:
+    """Mean of signed strengths; 0 for one that is less than asked for."""
+    mean = sum(strengths) / len(strengths)
+    least = max((options.min_difference or 0.0) - ROUNDING, ROUNDING)
+    return mean if abs(mean) >= least else 0.0
 
 
 def _is_before(vote: Vote, other: Vote) -> bool:

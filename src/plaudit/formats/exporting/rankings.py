@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit.formats.exporting.comparison import Pair
-from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.judges import Judges, VerdictOptions, mean_of
 
 Groups = Sequence[Sequence[int]]
 
@@ -85,8 +85,7 @@ def _gap(groups: Groups, first: int, second: int) -> float | None:
 def _shared_gap(gaps: Sequence[float | None], options: VerdictOptions) -> float | None:
     known = [gap for gap in gaps if gap is not None]
     if options.judges is Judges.mean_strength:
-        mean = sum(known) / len(known) if known else None
-        return 0.0 if mean is not None and abs(mean) < options.least_mean else mean
+        return mean_of(known, options) if known else None
     needed = len(gaps) if options.judges is Judges.unanimous else len(gaps) // 2 + 1
     for sign in (1, -1, 0):
         agreeing = [gap for gap in known if (gap > 0) - (gap < 0) == sign]

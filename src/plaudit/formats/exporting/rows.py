@@ -320,8 +320,9 @@ def target_rows(
 ) -> Iterator[TargetRow | Skip]:
     """Yield the text to learn of a turn, or a Skip.
 
-    The rewrites are always targets. Without any: the only response, or the best one where the form
-    asks for no rewrites. With `uses_references` the reference texts are.
+    The rewrites are always targets; else the best response, or the only one. Where the form asks
+    for rewrites the best of several is one only if it is labelled good. With `uses_references` the
+    reference texts are.
     """
     problem = context_problem(comparison, options)
     if problem is not None:
@@ -337,8 +338,11 @@ def target_rows(
     elif _is_context(comparison):
         yield Skip.not_last_turn
         return
-    elif not targets and (len(comparison.responses) == 1 or not _asks_for_rewrites(form)):
+    elif not targets:
         targets = _best(comparison, form, options)
+        if targets and _lacks_rewrite(comparison, targets[0], form, options):
+            yield Skip.no_rewrite
+            return
     if not targets:
         yield Skip.no_target
     for target in targets:
@@ -370,8 +374,13 @@ def _is_context(comparison: Comparison) -> bool:
     )
 
 
-def _asks_for_rewrites(form: Form) -> bool:
-    return any(field.use is TextUse.rewrite for field in form.fields)
+def _lacks_rewrite(
+    comparison: Comparison, best: Candidate, form: Form, options: RowOptions
+) -> bool:
+    """True if the form asks for rewrites, and the best of several is not known to be good."""
+    is_asked = any(field.use is TextUse.rewrite for field in form.fields)
+    is_chosen = len(comparison.responses) > 1 and not best.is_rewrite
+    return is_asked and is_chosen and _rated_label(best, form, options) is not True
 
 
 def _best(comparison: Comparison, form: Form, options: RowOptions) -> list[Candidate]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from plaudit.core.tasks.forms import LIKERT, Form, Level, ScaleDirection
 from plaudit.formats.exporting.comparison import Pair, VerdictKind
-from plaudit.formats.exporting.judges import Judges, VerdictOptions, is_settled, votes_of
+from plaudit.formats.exporting.judges import Judges, VerdictOptions, is_settled, mean_of, votes_of
 from plaudit.wire.v2.annotation import Annotation
 
 LIKERT_KEY = "likert_value"
@@ -91,12 +91,6 @@ def verdict_of_scale(
     if strength == 0:
         return ScaleVerdict(kind=VerdictKind.tie, votes=count)
     return ScaleVerdict(kind=VerdictKind.prefer, pairs=[_pair(strength, sides)], votes=count)
-
-
-def mean_of(strengths: Sequence[float], options: VerdictOptions) -> float:
-    """Mean of signed strengths; 0 for one that is less than asked for."""
-    mean = sum(strengths) / len(strengths)
-    return mean if abs(mean) >= options.least_mean else 0.0
 
 
 def _agreed(strengths: Sequence[float], *, is_unanimous: bool) -> float | None:

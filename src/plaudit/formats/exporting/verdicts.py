@@ -15,11 +15,13 @@ from msgspec import Struct
 from plaudit.core.tasks.forms import Form
 from plaudit.formats.exporting.comparison import Candidate, Flag, Pair, VerdictKind
 from plaudit.formats.exporting.judges import (
+    ROUNDING,
     Judges,
     VerdictOptions,
     decided_values,
     is_settled,
     kind_of_value,
+    mean_of,
     votes_of,
 )
 from plaudit.formats.exporting.rankings import (
@@ -29,7 +31,7 @@ from plaudit.formats.exporting.rankings import (
     shared_ranking,
     weak_order,
 )
-from plaudit.formats.exporting.scales import Scale, mean_of, scale_of, verdict_of_scale
+from plaudit.formats.exporting.scales import Scale, scale_of, verdict_of_scale
 from plaudit.wire.v2.annotation import Annotation, AnnotationType
 
 SELECTED, PREFERENCE, OVERALL = "selected_model_id", "preference", "overall"
@@ -44,7 +46,7 @@ RESPONSES_MAX = 100
 _PAIR_PREFIX = "preference__"
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class TurnVerdict(Struct, frozen=True, kw_only=True):
     """Verdict on the responses of a turn; see the members of Comparison."""
 
     kind: VerdictKind = VerdictKind.none
@@ -74,7 +76,7 @@ def find_verdict(
     responses: Sequence[Candidate],
     form: Form,
     options: VerdictOptions,
-) -> Verdict:
+) -> TurnVerdict:
     """Return the verdict on at least two responses of a turn.
 
     A person's rewrite stands beside the responses and is compared only if a verdict names it.
@@ -86,7 +88,7 @@ def find_verdict(
     if is_open and options.prefer is not None:
         verdict = _of_ratings(judged.places, responses, options)
     if verdict.kind is VerdictKind.none and is_open and _are_all_refused(judged.places, responses):
-        verdict = Verdict(kind=VerdictKind.all_bad, votes=1)
+        verdict = TurnVerdict(kind=VerdictKind.all_bad, votes=1)
     return _flagged(verdict, judged, responses)
 
 
@@ -129,7 +131,7 @@ def _are_all_refused(places: Mapping[str, int], responses: Sequence[Candidate]) 
     return all(responses[place].ratings.get(ACCEPTABLE) is False for place in places.values())
 
 
-def _of_pairs(judged: _Judged) -> Verdict | None:
+def _of_pairs(judged: _Judged) -> TurnVerdict | None:
     """Verdicts on the single pairs, `preference__<a>__<b>`; None without any."""
     by_key, places = judged.by_key, judged.places
     if len(places) > RESPONSES_MAX or not any(key.startswith(_PAIR_PREFIX) for key in by_key):
@@ -158,7 +160,7 @@ def _of_pairs(judged: _Judged) -> Verdict | None:
     is_each = judged.options.judges is Judges.each and judges > 0
     groups = weak_order(pairs, list(places.values())) if is_complete and not is_each else None
     kind = _kind_of_all(kinds, has_pairs=bool(pairs))
-    return Verdict(kind=kind, pairs=pairs, groups=groups, votes=judges or 1)
+    return TurnVerdict(kind=kind, pairs=pairs, groups=groups, votes=judges or 1)
 
 
 def _kind_of_all(kinds: set[VerdictKind], *, has_pairs: bool) -> VerdictKind:
@@ -168,7 +170,7 @@ def _kind_of_all(kinds: set[VerdictKind], *, has_pairs: bool) -> VerdictKind:
     return next(iter(kinds)) if len(kinds) == 1 else VerdictKind.conflict
 
 
-def _of_ranking(judged: _Judged) -> Verdict | None:
+def _of_ranking(judged: _Judged) -> TurnVerdict | None:
     """Verdict of a ranking, or of several judges' on each pair; None without one."""
     given = next((one for one in judged.by_key.values() if one.type in RANKINGS), None)
     if given is None:
@@ -183,10 +185,10 @@ def _of_ranking(judged: _Judged) -> Verdict | None:
         return _of_shared_ranking([groups for groups, _ in cast], judged)
     groups = ranked_groups(given.value, places)
     if not groups:
-        return Verdict(flags=[Flag.unknown_response], votes=1)
+        return TurnVerdict(flags=[Flag.unknown_response], votes=1)
     pairs = pairs_of_groups(groups)
     is_partial = sum(map(len, groups)) < len(places)
-    return Verdict(
+    return TurnVerdict(
         kind=VerdictKind.prefer if pairs else VerdictKind.none if is_partial else VerdictKind.tie,
         pairs=pairs,
         groups=None if is_partial else groups,
@@ -195,7 +197,9 @@ def _of_ranking(judged: _Judged) -> Verdict | None:
     )
 
 
-def _of_single_rankings(cast: Sequence[tuple[Groups, str]], places: Mapping[str, int]) -> Verdict:
+def _of_single_rankings(
+    cast: Sequence[tuple[Groups, str]], places: Mapping[str, int]
+) -> TurnVerdict:
     pairs: list[Pair] = []
     others: list[VerdictKind] = []
     for groups, contributor_id in cast:
@@ -205,7 +209,7 @@ def _of_single_rankings(cast: Sequence[tuple[Groups, str]], places: Mapping[str,
             is_whole = sum(map(len, groups)) == len(places)
             others.append(VerdictKind.tie if is_whole else VerdictKind.none)
     is_partial = any(sum(map(len, groups)) < len(places) for groups, _ in cast)
-    return Verdict(
+    return TurnVerdict(
         kind=_kind_of_all(set(others), has_pairs=bool(pairs)),
         pairs=pairs,
         votes=len(cast),
@@ -214,7 +218,7 @@ def _of_single_rankings(cast: Sequence[tuple[Groups, str]], places: Mapping[str,
     )
 
 
-def _of_shared_ranking(rankings: Sequence[Groups], judged: _Judged) -> Verdict:
+def _of_shared_ranking(rankings: Sequence[Groups], judged: _Judged) -> TurnVerdict:
     sides = list(judged.places.values())
     shared = shared_ranking(rankings, sides, judged.options)
     kind = VerdictKind.conflict
@@ -223,7 +227,7 @@ def _of_shared_ranking(rankings: Sequence[Groups], judged: _Judged) -> Verdict:
     elif not shared.undecided:
         kind = VerdictKind.tie
     is_partial = all(sum(map(len, groups)) < len(sides) for groups in rankings)
-    return Verdict(
+    return TurnVerdict(
         kind=kind,
         pairs=shared.pairs,
         groups=None if shared.undecided else weak_order(shared.pairs, sides),
@@ -232,7 +236,7 @@ def _of_shared_ranking(rankings: Sequence[Groups], judged: _Judged) -> Verdict:
     )
 
 
-def _of_choice(judged: _Judged) -> Verdict:
+def _of_choice(judged: _Judged) -> TurnVerdict:
     """Verdict of the selected response, of a tie, or of the preference's scale."""
     scale, likert, sides = judged.scale, judged.likert, list(judged.places.values())
     chosen = judged.by_key.get(SELECTED)
@@ -249,13 +253,13 @@ def _of_choice(judged: _Judged) -> Verdict:
         if is_by_scale:
             by_scale = verdict_of_scale(likert, scale, sides, judged.options)
             return _with_groups(
-                Verdict(
+                TurnVerdict(
                     kind=by_scale.kind, pairs=by_scale.pairs, votes=by_scale.votes,
                     other_votes=by_scale.other_votes,
                 ),
                 sides,
             )  # fmt: skip
-    return Verdict() if chosen is None else _of_chosen(chosen, judged)
+    return TurnVerdict() if chosen is None else _of_chosen(chosen, judged)
 
 
 def _follows(chosen: Annotation, likert: Annotation, scale: Scale, judged: _Judged) -> bool:
@@ -267,21 +271,21 @@ def _follows(chosen: Annotation, likert: Annotation, scale: Scale, judged: _Judg
     return judged.places.get(chosen.value) == sides[0 if signed > 0 else 1]
 
 
-def _of_chosen(chosen: Annotation, judged: _Judged) -> Verdict:
+def _of_chosen(chosen: Annotation, judged: _Judged) -> TurnVerdict:
     places, options = judged.places, judged.options
     sides = list(places.values())
     votes = votes_of(chosen)
     is_mean = options.judges is Judges.mean_strength and len(sides) == 2
-    if is_mean and votes and not is_settled(chosen, votes):
+    if is_mean and any(v.value in places for v in votes) and not is_settled(chosen, votes):
         signs = [1 - 2 * sides.index(places[v.value]) if v.value in places else 0 for v in votes]
         mean = mean_of(signs, options)
         ends = sides if mean > 0 else sides[::-1]
         pairs = [Pair(ends[0], ends[1], abs(mean))] if mean else []
         kind = VerdictKind.prefer if pairs else VerdictKind.tie
-        return _with_groups(Verdict(kind=kind, pairs=pairs, votes=len(votes)), sides)
+        return _with_groups(TurnVerdict(kind=kind, pairs=pairs, votes=len(votes)), sides)
     decided = decided_values(chosen, places, options.judges)
     if not decided:
-        return Verdict(kind=VerdictKind.conflict, votes=len(votes))
+        return TurnVerdict(kind=VerdictKind.conflict, votes=len(votes))
     pairs = []
     others: list[VerdictKind] = []
     for value, contributor_id in decided:
@@ -293,7 +297,7 @@ def _of_chosen(chosen: Annotation, judged: _Judged) -> Verdict:
         strength = _strength(best, sides, contributor_id, judged)
         pairs += [Pair(best, other, strength, contributor_id) for other in sides if other != best]
     is_unknown = VerdictKind.none in others and not pairs
-    verdict = Verdict(
+    verdict = TurnVerdict(
         kind=_kind_of_all(set(others), has_pairs=bool(pairs)),
         pairs=pairs,
         votes=len(votes) or 1,
@@ -320,14 +324,14 @@ def _strength(
     return towards_best if towards_best >= 0 else None
 
 
-def _with_groups(verdict: Verdict, sides: Sequence[int]) -> Verdict:
+def _with_groups(verdict: TurnVerdict, sides: Sequence[int]) -> TurnVerdict:
     """Add the order of two responses, or that of equals; a single judge's has none."""
     groups: list[list[int]] | None = None
     if verdict.kind is VerdictKind.tie:
         groups = [list(sides)]
     elif len(sides) == 2 and len(verdict.pairs) == 1 and verdict.pairs[0].contributor_id is None:
         groups = [[verdict.pairs[0].better], [verdict.pairs[0].worse]]
-    return Verdict(
+    return TurnVerdict(
         kind=verdict.kind, pairs=verdict.pairs, groups=groups, votes=verdict.votes,
         flags=verdict.flags, other_votes=verdict.other_votes,
     )  # fmt: skip
@@ -335,7 +339,7 @@ def _with_groups(verdict: Verdict, sides: Sequence[int]) -> Verdict:
 
 def _of_ratings(
     places: Mapping[str, int], responses: Sequence[Candidate], options: VerdictOptions
-) -> Verdict:
+) -> TurnVerdict:
     """Verdicts by the difference of a rating, a boolean or a number, of each two responses."""
     numbers: dict[int, float] = {}
     for place in places.values():
@@ -343,19 +347,19 @@ def _of_ratings(
         if isinstance(value, bool | int | float):
             numbers[place] = float(value)
     if len(numbers) < 2:
-        return Verdict()
-    least = options.min_difference or 0.0
+        return TurnVerdict()
+    least = max((options.min_difference or 0.0) - ROUNDING, ROUNDING)
     pairs = []
     for a, b in combinations(numbers, 2):
         difference = numbers[a] - numbers[b]
-        if difference and abs(difference) >= least:
+        if abs(difference) >= least:
             pairs.append(Pair(a, b) if difference > 0 else Pair(b, a))
     groups = weak_order(pairs, list(numbers)) if len(numbers) == len(places) else None
     kind = VerdictKind.prefer if pairs else VerdictKind.tie
-    return Verdict(kind=kind, pairs=pairs, groups=groups, votes=1)
+    return TurnVerdict(kind=kind, pairs=pairs, groups=groups, votes=1)
 
 
-def _flagged(verdict: Verdict, judged: _Judged, responses: Sequence[Candidate]) -> Verdict:
+def _flagged(verdict: TurnVerdict, judged: _Judged, responses: Sequence[Candidate]) -> TurnVerdict:
     """Add the value of the scale, and what contradicts the verdict."""
     likert: Any = None
     flags = list(verdict.flags)
@@ -375,7 +379,7 @@ def _flagged(verdict: Verdict, judged: _Judged, responses: Sequence[Candidate]) 
             flags.append(Flag.rating_conflict)
         if any(ratings.get(key) is False for key in LABEL_KEYS):
             flags.append(Flag.unacceptable)
-    return Verdict(
+    return TurnVerdict(
         kind=verdict.kind, pairs=verdict.pairs, groups=verdict.groups, likert=likert,
         votes=verdict.votes, flags=flags, other_votes=verdict.other_votes,
     )  # fmt: skip

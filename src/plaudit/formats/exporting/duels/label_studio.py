@@ -83,10 +83,10 @@ def _annotation(number: int, vote: DuelVote) -> dict[str, Any]:
 
 
 def _region(number: int, winner: Winner) -> dict[str, Any]:
-    region = {"id": f"verdict_{number}", "from_name": "preference", "to_name": "answer_a,answer_b"}
+    region = {"id": f"verdict_{number}", "from_name": "preference", "to_name": "answer_a"}
     if winner in _SIDES:
         return {**region, "type": "pairwise", "value": {"selected": _SIDES[winner]}}
-    region |= {"from_name": "no_preference", "to_name": "answer_a"}
+    region["from_name"] = "no_preference"
     return {**region, "type": "choices", "value": {"choices": [_CHOICES[winner]]}}
 
 

@@ -281,3 +281,47 @@ def test_an_export_that_breaks_leaves_what_was_there(world, tmp_path, monkeypatc
 
     assert {path.name for path in tmp_path.iterdir()} == before
     assert (tmp_path / name).read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("broken", ["_write_manifest", "_write_side_file"])
+@one_engine
+def test_an_export_whose_files_beside_cannot_be_written_leaves_nothing(
+    world, tmp_path, monkeypatch, broken
+):
+    world.load(judged_tasks())
+    before = sorted(tmp_path.iterdir())
+
+    def full(*arguments):
+        raise Misconfigured("the disk is full")
+
+    monkeypatch.setattr(run, broken, full)
+
+    with pytest.raises(Misconfigured, match="the disk is full"):
+        export(world, tmp_path / "a.jsonl")
+
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@one_engine
+def test_a_folder_in_the_place_of_the_manifest_is_refused_and_nothing_else_moves(world, tmp_path):
+    world.load(judged_tasks())
+    (tmp_path / "a.jsonl.manifest.json").mkdir()
+
+    with pytest.raises(Misconfigured, match=r"a\.jsonl\.manifest\.json is not a regular file"):
+        export(world, tmp_path / "a.jsonl")
+
+    assert not (tmp_path / "a.jsonl").exists()
+
+
+@one_engine
+def test_what_a_killed_export_has_left_is_removed(world, tmp_path):
+    world.load(judged_tasks())
+    left = tmp_path / ".a.jsonl.parts"
+    left.mkdir()
+    (left / "a.jsonl").write_bytes(b"half")
+
+    export(world, tmp_path / "a.jsonl")
+
+    assert sorted(path.name for path in tmp_path.glob("*a.*")) == [
+        "a.jsonl", "a.jsonl.manifest.json",
+    ]  # fmt: skip

@@ -44,6 +44,7 @@ Tasks = AsyncIterator[Sequence[PageRow]]
 _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
 _SIZE_BYTES = 4
+_MANIFEST = ".manifest.json"
 
 
 class ExportRequest(Struct, frozen=True, kw_only=True):
@@ -52,6 +53,8 @@ class ExportRequest(Struct, frozen=True, kw_only=True):
     format: ExportFormat
     options: ExportOptions
     out: Path
+    home: Path | None = None
+    """Folder in which the files take their places at the end, that of `out` if None."""
     splits: Sequence[Split] = ()
     is_formula_safe: bool = False
     filters: dict[str, Any] = {}
@@ -92,6 +95,22 @@ async def run_export(
     The same tasks and options give the same bytes. Raises Misconfigured for a container that the
     format is not written in, or a file that cannot be written.
     """
+    with files.staged(request.out, _MANIFEST) as out:
+        staged = msgspec.structs.replace(request, out=out, home=request.out.parent)
+        made = await _export(staged, project, tasks, on_progress)
+    return msgspec.structs.replace(
+        made,
+        files=[request.out.with_name(path.name) for path in made.files],
+        manifest=request.out.with_name(made.manifest.name),
+    )
+
+
+async def _export(
+    request: ExportRequest,
+    project: ProjectRow,
+    tasks: Tasks,
+    on_progress: Callable[[int], None],
+) -> ExportResult:
     container = containers.container_of(request.out)
     if container not in request.format.containers:
         listed = ", ".join(f".{one}" for one in request.format.containers)
@@ -226,7 +245,7 @@ def _write_files(
             skipped=dict(sorted(writer.skipped.items())),
             flags=dict(sorted(writer.flags.items())),
             files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
-            manifest=request.out.with_name(f"{request.out.name}.manifest.json"),
+            manifest=request.out.with_name(f"{request.out.name}{_MANIFEST}"),
         )
         _write_manifest(request, project, result, writer, paths, origins)
     return result
@@ -248,7 +267,9 @@ def _write_side_file(
 ) -> list[Path]:
     if request.format.side_file is None:
         return []
-    name, content = request.format.side_file(paths, form_of(project_detail(project)))
+    home = request.home or request.out.parent
+    places = [home / path.name for path in paths]
+    name, content = request.format.side_file(places, form_of(project_detail(project)))
     path = request.out.with_name(name)
     with files.writing(path) as write:
         write(content)

@@ -70,13 +70,17 @@ class LabelRow(Struct, frozen=True, kw_only=True):
 
 
 class TargetRow(Struct, frozen=True, kw_only=True):
-    """A text to learn, for one context."""
+    """A text to learn, for one context.
+
+    `is_judged` is False for a single response that nobody labelled.
+    """
 
     comparison: Comparison
     context: Sequence[ContextMessage]
     target: str
     source_id: str
     reasoning: str | None = None
+    is_judged: bool = True
 
 
 def context_problem(comparison: Comparison, options: RowOptions) -> Skip | None:
@@ -352,6 +356,9 @@ def target_rows(
             target=target.text,
             source_id=target.source_id,
             reasoning=target.reasoning,
+            is_judged=len(comparison.responses) > 1
+            or target not in comparison.responses
+            or _rated_label(target, form, options) is True,
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from plaudit.formats.exporting.comparison import Skip
+from plaudit.formats.exporting.conversations import conversations
 from plaudit.formats.exporting.export_format import (
     Column,
     ColumnType,
@@ -112,13 +113,16 @@ def _answers(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow |
 
 
 def _messages(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
-    for made in _answers(task, options):
+    for made in conversations(task, options):
         if isinstance(made, Skipped):
             yield made
             continue
-        prompt, completion = made.values["prompt"], made.values["completion"]
-        values = {"messages": [*prompt, *completion], "task_id": made.values["task_id"]}
-        yield ExportRow(values, made.origin)
+        comparison = made.comparison
+        values = {
+            "messages": [*made.prompt, message("assistant", made.target)],
+            "task_id": comparison.task_id,
+        }
+        yield ExportRow(values, origin_of(comparison))
 
 
 def _prompts(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:

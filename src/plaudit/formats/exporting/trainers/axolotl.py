@@ -46,7 +46,6 @@ def _write_pair(row: PreferenceRow, prompt: Messages) -> Values | Skipped:
         "messages": prompt,
         "chosen": message("assistant", chosen),
         "rejected": message("assistant", rejected),
-        "task_id": row.comparison.task_id,
         STRIPPED: (chosen, rejected) != (row.chosen, row.rejected),
     }
 
@@ -76,7 +75,6 @@ FORMATS = (
             Column("messages", ColumnType.messages),
             Column("chosen", ColumnType.record, fields=_MESSAGE),
             Column("rejected", ColumnType.record, fields=_MESSAGE),
-            Column("task_id", ColumnType.text),
         ),
         make=_preferences,
     ),

@@ -29,7 +29,6 @@ def _write_pair(row: PreferenceRow, prompt: Messages) -> Values:
         "chosen": [message("assistant", row.chosen)],
         "rejected": [message("assistant", row.rejected)],
         "margin": row.margin,
-        "task_id": row.comparison.task_id,
     }
 
 
@@ -47,7 +46,6 @@ FORMATS = (
             Column("chosen", ColumnType.messages),
             Column("rejected", ColumnType.messages),
             Column("margin", ColumnType.number, is_optional=True),
-            Column("task_id", ColumnType.text),
         ),
         make=_preferences,
     ),

@@ -112,7 +112,7 @@ def _info(
             raise Misconfigured(f"{known} is not an object of data sets; move it away")
     for path in paths:
         name = path.name
-        for suffix in (".gz", ".zst", ".jsonl", ".ndjson", ".json", ".parquet"):
+        for suffix in (".jsonl", ".json", ".parquet"):
             name = name.removesuffix(suffix)
         entry = {"file_name": path.name, "formatting": "sharegpt", **more, "columns": columns}
         entries[name] = entry
@@ -146,6 +146,7 @@ FORMATS = (
         ),
         make=_pairs,
         containers=_CONTAINERS,
+        is_compressible=False,
         side_file=_info_of_pairs,
     ),
     ExportFormat(
@@ -155,6 +156,7 @@ FORMATS = (
         columns=(_CONVERSATIONS, Column("kto_tag", ColumnType.boolean)),
         make=_labels,
         containers=_CONTAINERS,
+        is_compressible=False,
         side_file=_info_of_labels,
     ),
     ExportFormat(
@@ -164,6 +166,7 @@ FORMATS = (
         columns=(_CONVERSATIONS,),
         make=_answers,
         containers=_CONTAINERS,
+        is_compressible=False,
         side_file=_info_of_answers,
     ),
 )

@@ -206,8 +206,9 @@ def import_files(
     *,
     mapping: str | None = None,
     config: str | None = None,
+    org: str = "default",
 ) -> None:
-    """Import files into the project `Set`, as the command does."""
+    """Import files into the project `Set` of an organization, as the command does."""
     inputs = [InputFile(path, path.name, path.stat().st_size) for path in paths]
     decoded = None if mapping is None else tomllib.loads(mapping)
     options = ImportOptions(mapping=decoded, config=config)
@@ -216,7 +217,7 @@ def import_files(
         world.run(
             import_sources(
                 world.db,
-                world.org("default"),
+                world.org(org),
                 prepared.sources,
                 project_name="Set",
                 replace=False,
@@ -229,13 +230,19 @@ def import_files(
 
 
 def export_file(
-    world: World, name: str, out: Path, *, splits: Sequence[Split] = (), **choices: Any
+    world: World,
+    name: str,
+    out: Path,
+    *,
+    splits: Sequence[Split] = (),
+    org: str = "default",
+    **choices: Any,
 ) -> ExportResult:
-    """Export the project `Set` to a file; `choices` are those of `options_of`."""
+    """Export the project `Set` of an organization; `choices` are those of `options_of`."""
     options = options_of(**choices)
     request = ExportRequest(format=EXPORT_FORMATS[name], options=options, out=out, splits=splits)
 
-    environment_id = world.org("default")
+    environment_id = world.org(org)
 
     async def run() -> ExportResult:
         async with world.db.read() as tx:

@@ -137,13 +137,23 @@ def test_the_entry_of_each_file_stands_beside_it(world, tmp_path, name):
     (tmp_path / "dataset_info.json").write_text('{"mine": {"file_name": "mine.json"}}')
 
     splits = read_splits("train=0.5,test=0.5")
-    result = export_file(world, name, tmp_path / "set.jsonl.gz", splits=splits)
-    export_file(world, name, tmp_path / "set.jsonl.gz", splits=splits)
+    result = export_file(world, name, tmp_path / "set.jsonl", splits=splits)
+    export_file(world, name, tmp_path / "set.jsonl", splits=splits)
 
     info = json.loads((tmp_path / "dataset_info.json").read_bytes())
     assert list(info) == ["mine", "set.train", "set.test"]
-    assert info["set.test"] == {"file_name": "set.test.jsonl.gz", **ENTRIES[name]}
+    assert info["set.test"] == {"file_name": "set.test.jsonl", **ENTRIES[name]}
     assert tmp_path / "dataset_info.json" in result.files
+
+
+@one_engine
+def test_a_compressed_file_that_would_not_be_read_is_refused(world, tmp_path):
+    world.load([stored()], "v2", project="Set")
+
+    with pytest.raises(Misconfigured, match="without compression"):
+        export_file(world, "llama-factory", tmp_path / "set.jsonl.gz")
+
+    assert list(tmp_path.glob("set*")) == []
 
 
 @one_engine

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.formats.exporting.making import TWO, answers, asked, chose, judged_turn, make, said
+from tests.formats.exporting.making import (
+    TWO,
+    answers,
+    asked,
+    chose,
+    judged_turn,
+    make,
+    rated,
+    said,
+)
 
 PAIR = asked(TWO, chose("a"))
 MORE = said("user", "Is it?", source_id="more")
@@ -98,13 +107,27 @@ def test_prompts_that_hosts_refuse_are_left_out_by_rule(name, context, rule):
     assert (made.rows, made.skipped) == ([], {f"cannot_be_written: {rule}": 1})
 
 
-def test_only_the_target_has_the_weight_of_one():
-    made = make("openai-sft", FIRST, asked(TWO, chose("a"), number=1))
+def weights(*turns: dict[str, Any]) -> list[Any]:
+    """Weights of the responses of the one conversation of some turns."""
+    made = make("openai-sft", *turns)
+    [row] = made.rows
+    assert list(row) == ["messages"]
+    check_messages(row["messages"])
+    assert made.skipped == {"in_longer_conversation": len(turns) - 1}
+    return [one.get("weight") for one in row["messages"] if one["role"] == "assistant"]
 
-    for row in made.rows:
-        assert list(row) == ["messages"]
-        check_messages(row["messages"])
-    first, second = (row["messages"] for row in made.rows)
-    assert [one.get("weight") for one in second] == [None, 0, None, 1]
-    assert [one.get("weight") for one in first] == [None, None]
-    assert second[-1]["content"] == "Yes."
+
+def test_responses_that_are_vouched_for_as_well_as_the_last_are_learned():
+    judged, good = asked(TWO, chose("a"), number=1), asked([rated("g", "G", overall=5)])
+
+    assert weights(FIRST, judged) == [0, 1]
+    assert weights(good, judged) == [None, None]
+    assert weights(good, FIRST | {"id": "turn_1"}) == [None, None]
+    assert weights(FIRST, asked(answers(d="D"), number=1)) == [None, None]
+
+
+def test_a_response_that_is_labelled_bad_has_the_weight_of_none():
+    made = make("openai-sft", asked([rated("b", "B", overall=1)]), asked(TWO, chose("a"), number=1))
+
+    assert [one.get("weight") for one in made.rows[0]["messages"]] == [None, 0, None, 1]
+    assert made.skipped == {"no_target": 1}

@@ -202,8 +202,8 @@ def test_what_was_read_as_conversations_is_written_as_such(exports):
 
     good = sum(row["kto_tag"] for row in labelled.rows("llama-factory-kto"))
     skipped = labelled.result("llama-factory-sft").skipped
-    assert skipped == {"no_target": 300 - good, "not_last_turn": 187}  # answers of the contexts
-    assert len(rows) == 150  # the labelled responses that are good
+    assert skipped["no_target"] == 300 - good
+    assert good <= len(rows) <= 300  # where the last response is bad, the turns before are written
 
 
 def test_label_studio_gives_the_pairs_of_its_majorities(exports):
@@ -257,7 +257,7 @@ def test_xstest_gives_its_prompts_and_no_verdict_that_nobody_gave(exports):
     assert xstest.result("trl-preference").skipped == {"no_preference": expected["tasks"]}
 
 
-def test_topical_chat_gives_every_turn_of_its_conversations(exports):
+def test_topical_chat_gives_each_conversation_once(exports):
     expected = expected_counts("topical-chat-valid-freq")
     chats = exports.of("topical-chat-valid-freq/valid_freq.json.gz", format_name="topical-chat")
 
@@ -269,4 +269,6 @@ def test_topical_chat_gives_every_turn_of_its_conversations(exports):
     assert (
         sum(map(len, last.values())) == expected["messages"] - expected["odd_length_conversations"]
     )
-    assert len(rows) == sum(len(messages) // 2 for messages in last.values())
+    assert len(rows) == expected["tasks"]
+    turns = sum(len(messages) // 2 for messages in last.values())
+    assert chats.result("trl-prompt-completion").rows == turns

@@ -132,6 +132,25 @@ def test_prompts_are_written_of_every_turn_with_its_context():
     assert [len(row["prompt"]) for row in rows] == [1, 3]
 
 
+def test_a_conversation_is_written_once_up_to_its_last_target():
+    turns = [asked(answers(c="C")), asked(answers(d="D"), number=1)]
+
+    made = make("trl-messages", *turns)
+
+    assert [len(row["messages"]) for row in made.rows] == [4]
+    assert made.skipped == {"in_longer_conversation": 1}
+    assert [len(row["prompt"]) for row in make("trl-prompt-completion", *turns).rows] == [1, 3]
+
+
+def test_a_target_with_which_the_conversation_did_not_go_on_is_written_too():
+    went_on = {"key": "continued_from", "type": "category", "value": "b"}
+    first = asked(TWO, chose("a"), went_on)
+
+    rows = make("trl-messages", first, asked(answers(d="D"), number=1)).rows
+
+    assert [[one["content"] for one in row["messages"]][1] for row in rows] == ["Yes.", "No."]
+
+
 def test_completions_and_conversations_are_one_target_in_two_shapes():
     row = make("trl-prompt-completion", PAIR).row
 

@@ -21,7 +21,7 @@ READ_AS = {
     "argilla": "argilla",
     "label-studio": "label-studio",
     "openai-dpo": "openai",
-    "openai-sft": "messages",
+    "openai-sft": "openai",
     "openrlhf": "trl",
     "llama-factory": "sharegpt",
     "llama-factory-kto": "sharegpt",

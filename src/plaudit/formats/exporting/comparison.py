@@ -64,6 +64,8 @@ class Skip(StrEnum):
     """The verdicts on pairs go round in a circle, so the policy on pairs finds none."""
     no_label = "no_label"
     no_target = "no_target"
+    in_longer_conversation = "in_longer_conversation"
+    """The response stands in a longer conversation of the task, which is written."""
     no_rewrite = "no_rewrite"
     """The form asks for rewrites, nobody wrote one, and the best response is not labelled good."""
     cannot_be_written = "cannot_be_written"

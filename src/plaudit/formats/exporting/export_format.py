@@ -120,6 +120,8 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     make: Callable[[ExportedTask, ExportOptions], Iterator[ExportRow | Skipped]]
     """Rows of a task, and a Skipped for each that it does not give."""
     containers: tuple[Container, ...] = (Container.jsonl, Container.parquet)
+    is_compressible: bool = True
+    """False if the trainer goes by the last suffix and reads no `.gz` and `.zst`."""
     side_file: Callable[[Sequence[Path], Form], tuple[str, bytes]] | None = None
     """Name and content of a file that goes beside those of the given paths, for a project's form.
     """

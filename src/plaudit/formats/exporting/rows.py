@@ -71,13 +71,17 @@ class LabelRow(Struct, frozen=True, kw_only=True):
 
 
 class TargetRow(Struct, frozen=True, kw_only=True):
-    """A text to learn, for one context."""
+    """A text to learn, for one context.
+
+    `is_judged` is False for a single response that nobody labelled.
+    """
 
     comparison: Comparison
     context: Sequence[ContextMessage]
     target: str
     source_id: str
     reasoning: str | None = None
+    is_judged: bool = True
 
 
 def context_problem(comparison: Comparison, options: RowOptions) -> Skip | None:
@@ -335,9 +339,6 @@ def target_rows(
     ]
     if options.uses_references:
         targets = [Candidate(source_id="reference", text=text) for text in comparison.references]
-    elif _is_context(comparison):
-        yield Skip.not_last_turn
-        return
     elif not targets:
         targets = _best(comparison, form, options)
         if targets and _lacks_rewrite(comparison, targets[0], form, options):
@@ -356,10 +357,13 @@ def target_rows(
             target=target.text,
             source_id=target.source_id,
             reasoning=target.reasoning,
+            is_judged=len(comparison.responses) > 1
+            or target not in comparison.responses
+            or _rated_label(target, form, options) is True,
         )
 
 
-def _is_context(comparison: Comparison) -> bool:
+def is_context(comparison: Comparison) -> bool:
     """True for an answer before the last of an imported conversation, of which nobody said a word.
 
     The row that was imported had it as context.

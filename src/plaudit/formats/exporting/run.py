@@ -115,6 +115,8 @@ async def _export(
     if container not in request.format.containers:
         listed = ", ".join(f".{one}" for one in request.format.containers)
         raise Misconfigured(f"{request.format.name} is written to {listed}, not .{container}")
+    if request.out.suffix in files.COMPRESSION_SUFFIXES and not request.format.is_compressible:
+        raise Misconfigured(f"{request.format.name} is read without compression; drop the suffix")
     form = form_of(project_detail(project))
     with tempfile.TemporaryFile(prefix="plaudit-export-") as kept:
         writer = _RowKeeper(request, kept)

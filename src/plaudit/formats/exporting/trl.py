@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from plaudit.formats.exporting.comparison import Skip
+from plaudit.formats.exporting.conversations import conversations
 from plaudit.formats.exporting.export_format import (
     Column,
     ColumnType,
@@ -25,6 +26,7 @@ from plaudit.formats.exporting.messages import context_messages, message, spoken
 from plaudit.formats.exporting.rows import (
     PreferenceRow,
     context_problem,
+    is_context,
     label_rows,
     preference_rows,
     target_rows,
@@ -99,6 +101,9 @@ def _kto(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Ski
 
 def _answers(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
     for comparison in task.comparisons:
+        if is_context(comparison) and not options.rows.uses_references:
+            yield Skipped(Skip.not_last_turn)
+            continue
         for row in target_rows(comparison, task.form, options.rows):
             if isinstance(row, Skip):
                 yield Skipped(row)
@@ -113,13 +118,16 @@ def _answers(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow |
 
 
 def _messages(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
-    for made in _answers(task, options):
+    for made in conversations(task, options):
         if isinstance(made, Skipped):
             yield made
             continue
-        prompt, completion = made.values["prompt"], made.values["completion"]
-        values = {"messages": [*prompt, *completion], "task_id": made.values["task_id"]}
-        yield ExportRow(values, made.origin)
+        comparison = made.comparison
+        values = {
+            "messages": [*made.prompt, message("assistant", made.target)],
+            "task_id": lineage_id(comparison),
+        }
+        yield ExportRow(values, origin_of(comparison))
 
 
 def _prompts(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:

@@ -22,7 +22,6 @@ from plaudit.formats.exporting.export_format import (
 )
 from plaudit.formats.exporting.messages import message
 from plaudit.formats.exporting.rows import PreferenceRow
-from plaudit.formats.exporting.source_ids import lineage_id
 from plaudit.formats.exporting.trainers.pairs import (
     Messages,
     Values,
@@ -47,7 +46,6 @@ def _write_pair(row: PreferenceRow, prompt: Messages) -> Values | Skipped:
         "messages": prompt,
         "chosen": message("assistant", chosen),
         "rejected": message("assistant", rejected),
-        "task_id": lineage_id(row.comparison),
         STRIPPED: (chosen, rejected) != (row.chosen, row.rejected),
     }
 
@@ -77,7 +75,6 @@ FORMATS = (
             Column("messages", ColumnType.messages),
             Column("chosen", ColumnType.record, fields=_MESSAGE),
             Column("rejected", ColumnType.record, fields=_MESSAGE),
-            Column("task_id", ColumnType.text),
         ),
         make=_preferences,
     ),

@@ -15,6 +15,7 @@ from typing import Any
 from plaudit.core.tasks.forms import Form
 from plaudit.errors import Misconfigured
 from plaudit.formats.exporting.comparison import Skip
+from plaudit.formats.exporting.conversations import conversations
 from plaudit.formats.exporting.export_format import (
     Column,
     ColumnType,
@@ -27,7 +28,7 @@ from plaudit.formats.exporting.export_format import (
     origin_of,
 )
 from plaudit.formats.exporting.messages import alternation_problem, context_messages, spoken
-from plaudit.formats.exporting.rows import PreferenceRow, label_rows, target_rows
+from plaudit.formats.exporting.rows import PreferenceRow, label_rows
 from plaudit.formats.exporting.trainers.pairs import (
     Messages,
     Values,
@@ -81,19 +82,16 @@ def _labels(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | 
 
 
 def _answers(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
-    for comparison in task.comparisons:
-        for row in target_rows(comparison, task.form, options.rows):
-            if isinstance(row, Skip):
-                yield Skipped(row)
-                continue
-            prompt = context_messages(row.context, options)
-            problem = alternation_problem(prompt)
-            if problem:
-                yield cannot_be_written(problem)
-                continue
-            target = _answer(spoken(row.target, row.reasoning, options))
-            values = {"conversations": [*map(_said, prompt), target]}
-            yield ExportRow(values, origin_of(comparison))
+    for made in conversations(task, options):
+        if isinstance(made, Skipped):
+            yield made
+            continue
+        problem = alternation_problem(made.prompt)
+        if problem:
+            yield cannot_be_written(problem)
+            continue
+        values = {"conversations": [*map(_said, made.prompt), _answer(made.target)]}
+        yield ExportRow(values, origin_of(made.comparison))
 
 
 def _info(
@@ -114,7 +112,7 @@ def _info(
             raise Misconfigured(f"{known} is not an object of data sets; move it away")
     for path in paths:
         name = path.name
-        for suffix in (".gz", ".zst", ".jsonl", ".ndjson", ".json", ".parquet"):
+        for suffix in (".jsonl", ".json", ".parquet"):
             name = name.removesuffix(suffix)
         entry = {"file_name": path.name, "formatting": "sharegpt", **more, "columns": columns}
         entries[name] = entry
@@ -148,6 +146,7 @@ FORMATS = (
         ),
         make=_pairs,
         containers=_CONTAINERS,
+        is_compressible=False,
         side_file=_info_of_pairs,
     ),
     ExportFormat(
@@ -157,6 +156,7 @@ FORMATS = (
         columns=(_CONVERSATIONS, Column("kto_tag", ColumnType.boolean)),
         make=_labels,
         containers=_CONTAINERS,
+        is_compressible=False,
         side_file=_info_of_labels,
     ),
     ExportFormat(
@@ -166,6 +166,7 @@ FORMATS = (
         columns=(_CONVERSATIONS,),
         make=_answers,
         containers=_CONTAINERS,
+        is_compressible=False,
         side_file=_info_of_answers,
     ),
 )

@@ -7,10 +7,10 @@ and weights other than 0 and 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from plaudit.formats.exporting.comparison import Skip
+from plaudit.formats.exporting.conversations import conversations
 from plaudit.formats.exporting.export_format import (
     Column,
     ColumnType,
@@ -22,13 +22,8 @@ from plaudit.formats.exporting.export_format import (
     Skipped,
     origin_of,
 )
-from plaudit.formats.exporting.messages import (
-    context_messages,
-    merged_messages,
-    message,
-    spoken,
-)
-from plaudit.formats.exporting.rows import PreferenceRow, target_rows
+from plaudit.formats.exporting.messages import merged_messages, message
+from plaudit.formats.exporting.rows import PreferenceRow
 from plaudit.formats.exporting.trainers.pairs import (
     Messages,
     Values,
@@ -40,7 +35,7 @@ _BLANK = "a message of the prompt is blank"
 _NOT_ASKED = "the prompt does not end with the user"
 
 
-def hosted_messages(messages: Messages) -> Messages | Skipped:
+def hosted_messages(messages: Sequence[dict[str, Any]]) -> Messages | Skipped:
     """Messages of a prompt, neighbours of one role merged; Skipped for one that hosts refuse."""
     if not all(one["content"].strip() for one in messages):
         return cannot_be_written(_BLANK)
@@ -65,34 +60,26 @@ def _preferences(task: ExportedTask, options: ExportOptions) -> Iterator[ExportR
     return each_pair(task, options, _write_pair)
 
 
-def _weighted(role: str, content: str, weight: int) -> dict[str, Any]:
-    said = message(role, content)
-    return {**said, "weight": weight} if role == "assistant" else said
-
-
 def _conversations(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
-    """Rows in which the target has the weight 1, and earlier responses 0: nobody vouches for them.
+    """Rows in which a response to learn has the weight 1 and another 0.
 
-    Without an earlier response no weight is written.
+    Without one that is not learned no weight is written.
     """
-    for comparison in task.comparisons:
-        for row in target_rows(comparison, task.form, options.rows):
-            if isinstance(row, Skip):
-                yield Skipped(row)
-                continue
-            prompt = hosted_messages(context_messages(row.context, options))
-            if isinstance(prompt, Skipped):
-                yield prompt
-                continue
-            target = spoken(row.target, row.reasoning, options)
-            messages = [*prompt, message("assistant", target)]
-            if any(one["role"] == "assistant" for one in prompt):
-                last = len(messages) - 1
-                messages = [
-                    _weighted(one["role"], one["content"], int(number == last))
-                    for number, one in enumerate(messages)
-                ]
-            yield ExportRow({"messages": messages}, origin_of(comparison))
+    for made in conversations(task, options):
+        if isinstance(made, Skipped):
+            yield made
+            continue
+        prompt = hosted_messages(made.prompt)
+        if isinstance(prompt, Skipped):
+            yield prompt
+            continue
+        messages = [*prompt, message("assistant", made.target)]
+        if not all(made.are_learned):
+            weights = iter(made.are_learned)
+            for one in messages:
+                if one["role"] == "assistant":
+                    one["weight"] = int(next(weights))
+        yield ExportRow({"messages": messages}, origin_of(made.comparison))
 
 
 FORMATS = (

@@ -20,7 +20,7 @@ from plaudit.formats.exporting.export_format import (
 )
 from plaudit.formats.exporting.messages import message
 from plaudit.formats.exporting.rows import PreferenceRow
-from plaudit.formats.exporting.source_ids import lineage_id, lineage_margin
+from plaudit.formats.exporting.source_ids import lineage_margin
 from plaudit.formats.exporting.trainers.pairs import Messages, Values, each_pair
 
 
@@ -30,7 +30,6 @@ def _write_pair(row: PreferenceRow, prompt: Messages) -> Values:
         "chosen": [message("assistant", row.chosen)],
         "rejected": [message("assistant", row.rejected)],
         "margin": lineage_margin(row.comparison, row.margin),
-        "task_id": lineage_id(row.comparison),
     }
 
 
@@ -48,7 +47,6 @@ FORMATS = (
             Column("chosen", ColumnType.messages),
             Column("rejected", ColumnType.messages),
             Column("margin", ColumnType.number, is_optional=True),
-            Column("task_id", ColumnType.text),
         ),
         make=_preferences,
     ),

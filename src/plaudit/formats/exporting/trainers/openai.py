@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from plaudit.formats.exporting.conversations import conversations
+from plaudit.formats.common.conversations import MESSAGE_MEMBERS
+from plaudit.formats.exporting.conversations import Conversation, conversations
 from plaudit.formats.exporting.export_format import (
     Column,
     ColumnType,
@@ -24,6 +25,7 @@ from plaudit.formats.exporting.export_format import (
 )
 from plaudit.formats.exporting.messages import merged_messages, message
 from plaudit.formats.exporting.rows import PreferenceRow
+from plaudit.formats.exporting.source_ids import is_imported
 from plaudit.formats.exporting.trainers.pairs import (
     Messages,
     Values,
@@ -60,6 +62,17 @@ def _preferences(task: ExportedTask, options: ExportOptions) -> Iterator[ExportR
     return each_pair(task, options, _write_pair)
 
 
+def _weights(made: Conversation) -> Sequence[int | bool]:
+    """Weights of the responses: those of the row that was imported, else by what is learned."""
+    members = made.comparison.metadata.get(MESSAGE_MEMBERS)
+    if is_imported(made.comparison.task_id) and isinstance(members, dict):
+        known = [one.get("weight") for one in members.values() if isinstance(one, dict)]
+        given = [weight for weight in known if weight in (0, 1)]
+        if len(given) == len(made.are_learned):
+            return given
+    return made.are_learned
+
+
 def _conversations(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
     """Rows in which a response to learn has the weight 1 and another 0.
 
@@ -74,8 +87,9 @@ def _conversations(task: ExportedTask, options: ExportOptions) -> Iterator[Expor
             yield prompt
             continue
         messages = [*prompt, message("assistant", made.target)]
-        if not all(made.are_learned):
-            weights = iter(made.are_learned)
+        given = _weights(made)
+        if not all(given):
+            weights = iter(given)
             for one in messages:
                 if one["role"] == "assistant":
                     one["weight"] = int(next(weights))

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from plaudit import clock
 from plaudit.cli.context import EnvironmentContext, with_store
-from plaudit.cli.progress import progress, require_writable
+from plaudit.cli.places import local_file, shown_place
+from plaudit.cli.progress import progress
 from plaudit.cli.terminal import refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.tasks.resolve import find_batch_by_name_or_id, find_by_name_or_id
 from plaudit.errors import InvalidContent
 from plaudit.formats.exporting.export_format import ExportOptions
+from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS, ExportName
-from plaudit.formats.exporting.rows import PairPolicy, RowOptions, TiePolicy
+from plaudit.formats.exporting.rows import RowOptions, TiePolicy
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export, why_no_rows
 from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
 from plaudit.formats.exporting.splits import read_splits
-from plaudit.formats.exporting.verdicts import Judges, VerdictOptions
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Database
 
@@ -35,7 +36,7 @@ def export_tasks(
     *,
     project: str,
     format_name: Annotated[ExportName, Parameter(name="--format", help=_FORMAT_HELP)],
-    out: Path,
+    out: str,
     status: TaskStatus | None = None,
     batch: str | None = None,
     completed_after: str | None = None,
@@ -61,8 +62,8 @@ def export_tasks(
     project
         The project: its name or its id.
     out
-        The file; its suffix chooses the container: .jsonl, .json, .parquet, .csv or .xlsx, then
-        .gz or .zst.
+        The file, or the URL of one (s3://, gs://, az://); its suffix chooses the container: .jsonl,
+        .json, .parquet, .csv or .xlsx, then .gz or .zst.
     status
         Only tasks of this status; formats for training take completed tasks alone.
     batch
@@ -98,7 +99,6 @@ def export_tasks(
         Parts by the first user message, such as train=0.9,test=0.1; each is a file of its own.
     """
     chosen = context or EnvironmentContext()
-    require_writable(out)
     try:
         splits = [] if split is None else read_splits(split)
     except InvalidContent as problem:
@@ -125,18 +125,20 @@ def export_tasks(
         ),
         include_reasoning=reasoning,
     )
-    request = ExportRequest(
-        format=EXPORT_FORMATS[format_name],
-        options=options,
-        out=out,
-        splits=splits,
-        is_formula_safe=formula_safe,
-        filters=choice.named() | ({} if batch is None else {"batch": batch}),
-    )
-    result = with_store(
-        chosen.settings(), lambda db, secret: _export(db, chosen, project, batch, choice, request)
-    )
-    _report(result)
+    with local_file(out) as path:
+        request = ExportRequest(
+            format=EXPORT_FORMATS[format_name],
+            options=options,
+            out=path,
+            splits=splits,
+            is_formula_safe=formula_safe,
+            filters=choice.named() | ({} if batch is None else {"batch": batch}),
+        )
+        result = with_store(
+            chosen.settings(),
+            lambda db, secret: _export(db, chosen, project, batch, choice, request),
+        )
+    _report(result, out)
 
 
 async def _export(
@@ -170,8 +172,8 @@ def _time(option: str, text: str | None) -> int | None:
         refuse(f"{option} takes an ISO 8601 date or date-time", code=2)
 
 
-def _report(result: ExportResult) -> None:
-    names = ", ".join(str(path) for path in result.files)
+def _report(result: ExportResult, out: str) -> None:
+    names = ", ".join(shown_place(out, path) for path in result.files)
     for reason, count in result.skipped.items():
         say.print(f"{count:,} × skipped: {reason}")
     for flag, count in result.flags.items():

@@ -16,7 +16,8 @@ from plaudit.formats.exporting.comparison import (
     Skip,
     VerdictKind,
 )
-from plaudit.formats.exporting.verdicts import Verdict, VerdictOptions, find_verdict
+from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.verdicts import TurnVerdict, find_verdict
 from plaudit.wire.v2.annotation import Annotation, AnnotationType
 from plaudit.wire.v2.task import Message, MessageRole, Thread, Turn
 
@@ -35,7 +36,7 @@ _ROLES = {
 
 
 class TaskFacts(Struct, frozen=True, kw_only=True):
-    """What comparisons say of their task; `completed_at` is ISO 8601."""
+    """Facts of a task that its comparisons name; `completed_at` is ISO 8601."""
 
     task_id: str
     project: str
@@ -50,9 +51,10 @@ def compare_task(
     """Yield the turns of a task that have a response, each once, in the order of the threads.
 
     A turn that several threads share is compared once. After a turn without a chosen response the
-    rest of its thread has an ambiguous context.
+    rest of its thread has an ambiguous context; where each vote gives a row, the majority chooses.
     """
-    seen: set[str] = set()
+    seen = SeenTurns()
+    problem = Skip.coerced_text if COERCED in _flags(facts) else None
     for t, thread in enumerate(threads):
         context: list[ContextMessage] = []
         is_ambiguous = False
@@ -64,9 +66,11 @@ def compare_task(
             if not responses:
                 continue
             verdict = _verdict(turn, responses, form, options)
-            chosen = chosen_response(turn, responses, verdict)
-            if turn.id not in seen:
-                seen.add(turn.id)
+            said = verdict
+            if options.judges is Judges.each and u < len(thread.turns) - 1:
+                said = _verdict(turn, responses, form, _of_majority(options))
+            chosen = chosen_response(turn, responses, said)
+            if seen.is_new(turn):
                 yield Comparison(
                     task_id=facts.task_id,
                     project=facts.project,
@@ -82,13 +86,14 @@ def compare_task(
                     groups=verdict.groups,
                     likert=verdict.likert,
                     votes=verdict.votes,
+                    other_votes=verdict.other_votes,
                     contributor_ids=contributors(thread, turn),
                     completed_at=facts.completed_at,
                     flags=verdict.flags,
                     references=_references(turn),
                     metadata=facts.metadata,
                     is_last_turn=u == len(thread.turns) - 1,
-                    skip=Skip.ambiguous_context if is_ambiguous else None,
+                    skip=problem or (Skip.ambiguous_context if is_ambiguous else None),
                 )
             if chosen is None:
                 is_ambiguous = True
@@ -98,8 +103,25 @@ def compare_task(
                 )
 
 
+class SeenTurns:
+    """Turns of a task. One that several threads share has one id and says the same in each.
+
+    Its annotations may differ: the threads go on from different responses.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[Any] = set()
+
+    def is_new(self, turn: Turn) -> bool:
+        """True for a turn that has not been asked about before."""
+        said = (turn.id, *((one.role, one.source_id, one.content.text) for one in turn.messages))
+        is_new = said not in self._seen
+        self._seen.add(said)
+        return is_new
+
+
 def chosen_response(
-    turn: Turn, responses: Sequence[Candidate], verdict: Verdict
+    turn: Turn, responses: Sequence[Candidate], verdict: TurnVerdict
 ) -> Candidate | None:
     """Response with which the conversation went on; None if that is not known.
 
@@ -137,11 +159,15 @@ def contributors(thread: Thread, turn: Turn) -> list[str]:
     return list(named)
 
 
+def _of_majority(options: VerdictOptions) -> VerdictOptions:
+    return VerdictOptions(prefer=options.prefer, min_difference=options.min_difference)
+
+
 def _verdict(
     turn: Turn, responses: Sequence[Candidate], form: Form, options: VerdictOptions
-) -> Verdict:
+) -> TurnVerdict:
     if len(responses) < 2:
-        return Verdict()
+        return TurnVerdict()
     return find_verdict(turn.annotations, responses, form, options)
 
 
@@ -189,7 +215,6 @@ def _reasoning(message: Message) -> str | None:
 
 
 def _candidate(message: Message, form: Form, facts: TaskFacts) -> Candidate:
-    is_coerced = COERCED in _flags(facts)
     return Candidate(
         source_id=message.source_id,
         text=_text(message) or "",
@@ -197,7 +222,7 @@ def _candidate(message: Message, form: Form, facts: TaskFacts) -> Candidate:
         reasoning=_reasoning(message),
         ratings=_ratings(message.annotations),
         rewrite=_rewrite(message.annotations, form),
-        is_text=not is_coerced and _is_text(message, facts),
+        is_text=_is_text(message, facts),
         is_rewrite=message.source_id in REWRITE_SOURCES,
     )
 
@@ -228,10 +253,11 @@ def _rewrite(annotations: Sequence[Annotation], form: Form) -> str | None:
 
 
 def _references(turn: Turn) -> list[str]:
-    """Reference texts of the messages before the responses, and of the responses."""
-    return [
+    """Reference texts of the turn's messages, each once."""
+    texts = (
         reference.content
         for message in turn.messages
         for reference in message.content.reference_texts or ()
         if reference.content
-    ]
+    )
+    return list(dict.fromkeys(texts))

@@ -34,12 +34,18 @@ class Flag(StrEnum):
     """The better response has the lower overall rating."""
     partial_ranking = "partial_ranking"
     """Only some of the responses are ranked, so which is the best of all is not known."""
+    unknown_response = "unknown_response"
+    """The verdict names a response that the turn does not have, and so none of its own."""
+    unacceptable = "unacceptable"
+    """The better response is labelled as not acceptable or not correct."""
 
 
 class Skip(StrEnum):
     """Reason why a turn, a response or a pair gives no row."""
 
     not_completed = "not_completed"
+    nothing_to_write = "nothing_to_write"
+    """The task has nothing that the format is made of, such as a response."""
     no_preference = "no_preference"
     tie = "tie"
     all_bad = "all_bad"
@@ -54,8 +60,14 @@ class Skip(StrEnum):
     coerced_text = "coerced_text"
     unknown_response = "unknown_response"
     partial_ranking = "partial_ranking"
+    no_order = "no_order"
+    """The verdicts on pairs go round in a circle, so the policy on pairs finds none."""
     no_label = "no_label"
     no_target = "no_target"
+    in_longer_conversation = "in_longer_conversation"
+    """The response stands in a longer conversation of the task, which is written."""
+    no_rewrite = "no_rewrite"
+    """The form asks for rewrites, nobody wrote one, and the best response is not labelled good."""
     cannot_be_written = "cannot_be_written"
     """The format has no way to say it; the format's own rule is named beside it."""
 
@@ -120,6 +132,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     likert: int | None = None
     """Value of the preference's scale, low is the first response."""
     votes: int = 0
+    other_votes: Sequence[VerdictKind] = ()
+    """Kinds of the votes that prefer none, where each vote gives a row of its own."""
     contributor_ids: Sequence[str] = ()
     completed_at: str | None = None
     flags: Sequence[Flag] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,9 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 CELL_CHARS_MAX = 32_767
 """Characters of a cell of a workbook."""
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x0d\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+"""Characters that a workbook writes as `_x000B_`, and the start of a text that looks like that."""
 
 _encode = msgspec.json.Encoder().encode
 _SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\u0085": "\\u0085"}
@@ -160,14 +164,17 @@ def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
                 raise InvalidContent(
                     f"a cell of a workbook has at most {CELL_CHARS_MAX} characters; choose CSV"
                 )
-            cell = openpyxl.cell.WriteOnlyCell(sheet, value=text)
+            escaped = _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+            cell = openpyxl.cell.WriteOnlyCell(sheet, value=escaped)
             cell.data_type = "s"  # never a formula
             cells.append(cell)
         sheet.append(cells)
 
-    yield add
     whole = io.BytesIO()
-    book.save(whole)
+    try:
+        yield add
+    finally:
+        book.save(whole)  # also removes the temporary file of the rows
     with files.writing(path) as write:
         write(whole.getvalue())
 
@@ -176,19 +183,7 @@ def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
 def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
     if pyarrow is None:
         raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
-    message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
-    types = {
-        ColumnType.text: pyarrow.string(),
-        ColumnType.integer: pyarrow.int64(),
-        ColumnType.number: pyarrow.float64(),
-        ColumnType.boolean: pyarrow.bool_(),
-        ColumnType.time: pyarrow.timestamp("us", tz="UTC"),
-        ColumnType.messages: pyarrow.list_(message),
-        ColumnType.texts: pyarrow.list_(pyarrow.string()),
-        ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
-        ColumnType.json: pyarrow.string(),
-    }
-    schema = pyarrow.schema([(column.name, types[column.type]) for column in columns])
+    schema = pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
     with files.writing(path) as write:
         sink = pyarrow.PythonFile(_Sink(write), mode="w")
         with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
@@ -209,16 +204,41 @@ def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
             flush()
 
 
+def _arrow_type(column: Column) -> Any:
+    text = pyarrow.string()
+    types = {
+        ColumnType.text: text,
+        ColumnType.integer: pyarrow.int64(),
+        ColumnType.number: pyarrow.float64(),
+        ColumnType.boolean: pyarrow.bool_(),
+        ColumnType.time: pyarrow.timestamp("us", tz="UTC"),
+        ColumnType.messages: pyarrow.list_(pyarrow.struct([("role", text), ("content", text)])),
+        ColumnType.texts: pyarrow.list_(text),
+        ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
+        ColumnType.json: text,
+    }
+    if column.type in types:
+        return types[column.type]
+    record = pyarrow.struct([(field.name, _arrow_type(field)) for field in column.fields])
+    return record if column.type is ColumnType.record else pyarrow.list_(record)
+
+
 def _arrow_row(values: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for column in columns:
-        value = values.get(column.name)
-        if value is not None and column.type is ColumnType.json:
-            value = msgspec.json.encode(value).decode()
-        elif value is not None and column.type is ColumnType.time:
-            value = dt.datetime.fromisoformat(value)
-        row[column.name] = value
-    return row
+    return {column.name: _arrow_value(values.get(column.name), column) for column in columns}
+
+
+def _arrow_value(value: Any, column: Column) -> Any:
+    if value is None:
+        return None
+    if column.type is ColumnType.json:
+        return msgspec.json.encode(value).decode()
+    if column.type is ColumnType.time:
+        return dt.datetime.fromisoformat(value)
+    if column.type is ColumnType.record:
+        return _arrow_row(value, column.fields)
+    if column.type is ColumnType.records:
+        return [_arrow_row(one, column.fields) for one in value]
+    return value
 
 
 class _Sink:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from plaudit.core.tasks.forms import Form
 from plaudit.formats.exporting.comparison import Comparison, Skip
+from plaudit.formats.exporting.judges import VerdictOptions
 from plaudit.formats.exporting.rows import RowOptions
-from plaudit.formats.exporting.verdicts import VerdictOptions
 from plaudit.wire.v2.task import Thread
 
 
@@ -28,6 +29,10 @@ class ColumnType(StrEnum):
     """List of `{role, content}`."""
     texts = "texts"
     booleans = "booleans"
+    record = "record"
+    """Object with the `fields` of the column."""
+    records = "records"
+    """List of such objects."""
     json = "json"
     """Anything: as it is in JSON lines, as its JSON text in Parquet, CSV and XLSX."""
 
@@ -39,6 +44,8 @@ class Column(Struct, frozen=True):
     type: ColumnType
     is_optional: bool = False
     is_nullable: bool = False
+    fields: tuple[Column, ...] = ()
+    """Members of a record, in their order."""
 
 
 class Container(StrEnum):
@@ -113,10 +120,15 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     make: Callable[[ExportedTask, ExportOptions], Iterator[ExportRow | Skipped]]
     """Rows of a task, and a Skipped for each that it does not give."""
     containers: tuple[Container, ...] = (Container.jsonl, Container.parquet)
-    side_file: Callable[[str], tuple[str, bytes]] | None = None
-    """Name and content of a file that goes beside the one of the given name."""
+    is_compressible: bool = True
+    """False if the trainer goes by the last suffix and reads no `.gz` and `.zst`."""
+    side_file: Callable[[Sequence[Path], Form], tuple[str, bytes]] | None = None
+    """Name and content of a file that goes beside those of the given paths, for a project's form.
+    """
     is_of_completed: bool = True
     """True if only completed tasks give rows."""
+    is_for_people: bool = False
+    """True if cells are safe from formulas always, because spreadsheets open the file."""
 
 
 def origin_of(comparison: Comparison, contributor_id: str | None = None) -> Origin:

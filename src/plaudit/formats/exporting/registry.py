@@ -5,11 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from plaudit.formats.exporting import trl
+from plaudit.formats.exporting import hh, trl, v2
+from plaudit.formats.exporting.duels import arena, argilla, helpsteer, label_studio
 from plaudit.formats.exporting.export_format import ExportFormat
+from plaudit.formats.exporting.tables import annotation_rows, flat, tables
+from plaudit.formats.exporting.trainers import (
+    axolotl,
+    llama_factory,
+    ms_swift,
+    nemo_rl,
+    openai,
+    openrlhf,
+    tinker,
+    verl,
+)
 
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {
-    declared.name: declared for module in (trl,) for declared in module.FORMATS
+    declared.name: declared
+    for module in (
+        *(v2, trl, openai, openrlhf, llama_factory, axolotl, ms_swift),
+        *(tinker, nemo_rl, verl),
+        *(helpsteer, hh, arena, argilla, label_studio, flat, tables, annotation_rows),
+    )
+    for declared in module.FORMATS
 }
 
 if TYPE_CHECKING:

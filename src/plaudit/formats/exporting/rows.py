@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
@@ -19,22 +18,12 @@ from plaudit.formats.exporting.comparison import (
     Skip,
     VerdictKind,
 )
-from plaudit.formats.exporting.verdicts import OVERALL
-
-LABEL_KEYS = ("acceptable", "is_correct")
-"""Boolean annotations of a response that label it, where no other key was asked for."""
+from plaudit.formats.exporting.pair_policies import PairPolicy, selected_pairs, unbeaten
+from plaudit.formats.exporting.source_ids import is_imported
+from plaudit.formats.exporting.verdicts import LABEL_KEYS, OVERALL
 
 TRUE_SHARE, FALSE_SHARE = 0.6, 0.4
 """Shares of a rating's scale from which a response is good, and up to which it is bad."""
-
-
-class PairPolicy(StrEnum):
-    """Pairs that a ranking of more than two gives."""
-
-    best_vs_rest = "best-vs-rest"
-    all = "all"
-    best_vs_worst = "best-vs-worst"
-    adjacent = "adjacent"
 
 
 class TiePolicy(StrEnum):
@@ -64,6 +53,8 @@ class PreferenceRow(Struct, frozen=True, kw_only=True):
     rejected: str
     chosen_source: str
     rejected_source: str
+    chosen_reasoning: str | None = None
+    rejected_reasoning: str | None = None
     margin: float | None = None
     contributor_id: str | None = None
 
@@ -76,16 +67,21 @@ class LabelRow(Struct, frozen=True, kw_only=True):
     completion: str
     source_id: str
     label: bool
+    reasoning: str | None = None
 
 
 class TargetRow(Struct, frozen=True, kw_only=True):
-    """A text to learn, for one context."""
+    """A text to learn, for one context.
+
+    `is_judged` is False for a single response that nobody labelled.
+    """
 
     comparison: Comparison
     context: Sequence[ContextMessage]
     target: str
     source_id: str
     reasoning: str | None = None
+    is_judged: bool = True
 
 
 def context_problem(comparison: Comparison, options: RowOptions) -> Skip | None:
@@ -112,10 +108,33 @@ def preference_rows(comparison: Comparison, options: RowOptions) -> Iterator[Pre
         return
     yield from _pair_rows(comparison, options)
     if options.uses_rewrites:
-        for response in comparison.responses:
-            if response.rewrite is not None:
-                better = Candidate(source_id="rewrite", text=response.rewrite)
-                yield _preference(comparison, better, response, None, None)
+        for better, worse in _rewrites(comparison):
+            yield _preference(comparison, better, worse, None, None)
+
+
+def _rewrites(comparison: Comparison) -> Iterator[tuple[Candidate, Candidate]]:
+    """Each rewrite and the responses that it is better than.
+
+    That is the response that it was made of, and all of them where all are bad. A rewrite among the
+    responses was made of the best one, and is better than all where none is the best.
+    """
+    responses = comparison.responses
+    originals = [one for one in responses if not one.is_rewrite]
+    is_bad = comparison.kind is VerdictKind.all_bad
+    for response in responses:
+        if response.rewrite is not None:
+            better = Candidate(source_id="rewrite", text=response.rewrite)
+            for worse in originals if is_bad else [response]:
+                yield better, worse
+    compared = {place for pair in comparison.pairs for place in (pair.better, pair.worse)}
+    best = {responses[place].source_id for place in unbeaten(comparison.pairs)}
+    for place, response in enumerate(responses):
+        if not response.is_rewrite or place in compared:
+            continue
+        if comparison.kind is VerdictKind.prefer:
+            yield from ((response, one) for one in originals if one.source_id in best)
+        elif is_bad or comparison.kind is VerdictKind.tie or len(originals) == 1:
+            yield from ((response, one) for one in originals)
 
 
 def _pair_rows(comparison: Comparison, options: RowOptions) -> Iterator[PreferenceRow | Skip]:
@@ -123,13 +142,36 @@ def _pair_rows(comparison: Comparison, options: RowOptions) -> Iterator[Preferen
         if not (options.uses_rewrites and any(one.rewrite for one in comparison.responses)):
             yield Skip.single_response
         return
-    if comparison.kind is not VerdictKind.prefer:
-        yield _SKIPPED_KINDS[comparison.kind]
+    if Flag.unknown_response in comparison.flags:
+        yield Skip.unknown_response
         return
-    if Flag.partial_ranking in comparison.flags and options.pairs is not PairPolicy.all:
+    if not comparison.pairs:
+        if Flag.partial_ranking in comparison.flags:
+            yield Skip.partial_ranking
+        else:
+            yield from map(_SKIPPED_KINDS.__getitem__, comparison.other_votes or [comparison.kind])
+        return
+    by_judge: dict[str | None, list[Pair]] = {}
+    for pair in comparison.pairs:
+        by_judge.setdefault(pair.contributor_id, []).append(pair)
+    for pairs in by_judge.values():
+        yield from _rows_of_judge(comparison, pairs, options.pairs)
+    yield from map(_SKIPPED_KINDS.__getitem__, comparison.other_votes)
+
+
+def _rows_of_judge(
+    comparison: Comparison, pairs: Sequence[Pair], policy: PairPolicy
+) -> Iterator[PreferenceRow | Skip]:
+    """Rows of the pairs of one judge, or of all judges together."""
+    ranked = {place for pair in pairs for place in (pair.better, pair.worse)}
+    is_partial = Flag.partial_ranking in comparison.flags and not _covers(comparison, ranked)
+    if is_partial and policy is not PairPolicy.all:
         yield Skip.partial_ranking
         return
-    for pair in selected_pairs(comparison, options.pairs):
+    selected = selected_pairs(pairs, comparison.groups, policy)
+    if not selected:
+        yield Skip.no_order
+    for pair in selected:
         yield _preference(
             comparison,
             comparison.responses[pair.better],
@@ -137,6 +179,14 @@ def _pair_rows(comparison: Comparison, options: RowOptions) -> Iterator[Preferen
             pair.strength,
             pair.contributor_id,
         )
+
+
+def _covers(comparison: Comparison, places: set[int]) -> bool:
+    """True if every response is among the places; rewrites need not be."""
+    return all(
+        place in places or response.is_rewrite
+        for place, response in enumerate(comparison.responses)
+    )
 
 
 _SKIPPED_KINDS = {
@@ -166,6 +216,8 @@ def _preference(
         rejected=worse.text,
         chosen_source=better.source_id,
         rejected_source=worse.source_id,
+        chosen_reasoning=better.reasoning,
+        rejected_reasoning=worse.reasoning,
         margin=margin,
         contributor_id=contributor_id,
     )
@@ -176,46 +228,6 @@ def text_problem(response: Candidate) -> Skip | None:
     if not response.is_text:
         return Skip.non_text
     return None if response.text.strip() else Skip.empty_response
-
-
-def selected_pairs(comparison: Comparison, policy: PairPolicy) -> list[Pair]:
-    """Pairs that a policy takes of a comparison's, in their order.
-
-    With an order the policies go by its groups, equals together; without one the best are those
-    that lose to nobody, and the worst those that win against nobody.
-    """
-    pairs, groups = comparison.pairs, comparison.groups
-    if policy is PairPolicy.all or len({pair.contributor_id for pair in pairs}) > 1:
-        return list(pairs)
-    if groups is not None:
-        ranks = {place: rank for rank, group in enumerate(groups) for place in group}
-        return [
-            pair
-            for pair in pairs
-            if _is_taken(policy, ranks[pair.better], ranks[pair.worse], len(groups) - 1)
-        ]
-    losers = {pair.worse for pair in pairs}
-    winners = {pair.better for pair in pairs}
-    if policy is PairPolicy.best_vs_rest:
-        return [pair for pair in pairs if pair.better not in losers]
-    if policy is PairPolicy.best_vs_worst:
-        return [pair for pair in pairs if pair.better not in losers and pair.worse not in winners]
-    known = {(pair.better, pair.worse) for pair in pairs}
-    places = winners | losers
-    return [
-        pair
-        for pair in pairs
-        if not any(
-            (pair.better, between) in known and (between, pair.worse) in known for between in places
-        )
-    ]
-
-
-def _is_taken(policy: PairPolicy, above: int, below: int, last: int) -> bool:
-    """True if a policy takes the pairs of two ranks, of which 0 is the best."""
-    if policy is PairPolicy.adjacent:
-        return below == above + 1
-    return above == 0 and (policy is PairPolicy.best_vs_rest or below == last)
 
 
 def label_rows(
@@ -244,19 +256,15 @@ def label_rows(
                 completion=response.text,
                 source_id=response.source_id,
                 label=label,
+                reasoning=response.reasoning,
             )
 
 
 def _label(
     comparison: Comparison, place: int, response: Candidate, form: Form, options: RowOptions
 ) -> bool | None:
-    if options.prefer is not None:
-        return _above_middle(response.ratings.get(options.prefer), options.prefer, form, 0.5, 0.5)
-    for key in LABEL_KEYS:
-        if isinstance(response.ratings.get(key), bool):
-            return bool(response.ratings[key])
-    by_rating = _above_middle(response.ratings.get(OVERALL), OVERALL, form, TRUE_SHARE, FALSE_SHARE)
-    if by_rating is not None:
+    by_rating = _rated_label(response, form, options)
+    if options.prefer is not None or by_rating is not None:
         return by_rating
     if comparison.kind is VerdictKind.all_bad:
         return False
@@ -271,12 +279,23 @@ def _label(
     return None
 
 
+def _rated_label(response: Candidate, form: Form, options: RowOptions) -> bool | None:
+    """Label by the asked key alone, else by an explicit boolean, else by the overall rating."""
+    if options.prefer is not None:
+        return _above_middle(response.ratings.get(options.prefer), options.prefer, form, 0.5, 0.5)
+    for key in LABEL_KEYS:
+        if isinstance(response.ratings.get(key), bool):
+            return bool(response.ratings[key])
+    return _above_middle(response.ratings.get(OVERALL), OVERALL, form, TRUE_SHARE, FALSE_SHARE)
+
+
 def _above_middle(
     value: Any, key: str, form: Form, true_share: float, false_share: float
 ) -> bool | None:
     """True above a share of the scale, False below another; None between them or without a value.
 
-    With both shares 0.5 the middle of the scale is neither.
+    With both shares 0.5 the middle of the scale is neither. A scale that the form does not have is
+    1 to 5, and a value outside of its scale says nothing.
     """
     if isinstance(value, bool):
         return value
@@ -292,7 +311,7 @@ def _above_middle(
     )
     numbers = [one for one in values or () if type(one) is int]
     least, most = (min(numbers), max(numbers)) if numbers else (1, 5)
-    if least == most:
+    if not least <= value <= most or least == most:
         return None
     share = (value - least) / (most - least)
     if share > true_share or (share == true_share != 0.5):
@@ -305,8 +324,9 @@ def target_rows(
 ) -> Iterator[TargetRow | Skip]:
     """Yield the text to learn of a turn, or a Skip.
 
-    The rewrites are always targets. Where the form asks for none: the best response, or the only
-    one. With `uses_references` the reference texts are.
+    The rewrites are always targets; else the best response, or the only one. Where the form asks
+    for rewrites the best of several is one only if it is labelled good. With `uses_references` the
+    reference texts are.
     """
     problem = context_problem(comparison, options)
     if problem is not None:
@@ -319,8 +339,11 @@ def target_rows(
     ]
     if options.uses_references:
         targets = [Candidate(source_id="reference", text=text) for text in comparison.references]
-    elif not targets and not any(field.use is TextUse.rewrite for field in form.fields):
-        targets = _best(comparison)
+    elif not targets:
+        targets = _best(comparison, form, options)
+        if targets and _lacks_rewrite(comparison, targets[0], form, options):
+            yield Skip.no_rewrite
+            return
     if not targets:
         yield Skip.no_target
     for target in targets:
@@ -334,35 +357,50 @@ def target_rows(
             target=target.text,
             source_id=target.source_id,
             reasoning=target.reasoning,
+            is_judged=len(comparison.responses) > 1
+            or target not in comparison.responses
+            or _rated_label(target, form, options) is True,
         )
 
 
-def _best(comparison: Comparison) -> list[Candidate]:
+def is_context(comparison: Comparison) -> bool:
+    """True for an answer before the last of an imported conversation, of which nobody said a word.
+
+    The row that was imported had it as context.
+    """
+    responses = comparison.responses
+    return (
+        is_imported(comparison.task_id)
+        and not comparison.is_last_turn
+        and len(responses) == 1
+        and not responses[0].ratings
+        and responses[0].rewrite is None
+    )
+
+
+def _lacks_rewrite(
+    comparison: Comparison, best: Candidate, form: Form, options: RowOptions
+) -> bool:
+    """True if the form asks for rewrites, and the best of several is not known to be good."""
+    is_asked = any(field.use is TextUse.rewrite for field in form.fields)
+    is_chosen = len(comparison.responses) > 1 and not best.is_rewrite
+    return is_asked and is_chosen and _rated_label(best, form, options) is not True
+
+
+def _best(comparison: Comparison, form: Form, options: RowOptions) -> list[Candidate]:
+    """The rewrites among the responses, else the best or only response, unless it is labelled bad.
+
+    Of several that are equally good it is the first.
+    """
     responses = comparison.responses
     rewrites = [response for response in responses if response.is_rewrite]
     if rewrites:
         return rewrites
     if len(responses) == 1:
-        is_refused = any(responses[0].ratings.get(key) is False for key in LABEL_KEYS)
-        return [] if is_refused else list(responses)
-    if comparison.kind is not VerdictKind.prefer:
-        return []
-    best = {pair.better for pair in comparison.pairs} - {pair.worse for pair in comparison.pairs}
-    return [responses[place] for place in sorted(best)][:1]
-
-
-def is_alternating(context: Sequence[ContextMessage]) -> bool:
-    """True if user and assistant take turns, beginning and ending with the user.
-
-    System messages count only at the beginning.
-    """
-    roles = [message.role for message in context]
-    while roles and roles[0] == "system":
-        roles.pop(0)
-    is_in_turn = all(one != other for one, other in pairwise(roles))
-    return (
-        bool(roles)
-        and set(roles) <= {"user", "assistant"}
-        and is_in_turn
-        and (roles[0] == roles[-1] == "user")
-    )
+        best = responses[0]
+    else:
+        places = sorted(unbeaten(comparison.pairs))
+        if comparison.kind is not VerdictKind.prefer or not places:
+            return []
+        best = responses[places[0]]
+    return [] if _rated_label(best, form, options) is False else [best]

@@ -44,14 +44,17 @@ Tasks = AsyncIterator[Sequence[PageRow]]
 _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
 _SIZE_BYTES = 4
+_MANIFEST = ".manifest.json"
 
 
 class ExportRequest(Struct, frozen=True, kw_only=True):
-    """What is exported, and how; `filters` are those of the tasks, as the manifest names them."""
+    """Request for an export; `filters` are those of the tasks, as the manifest names them."""
 
     format: ExportFormat
     options: ExportOptions
     out: Path
+    home: Path | None = None
+    """Folder in which the files take their places at the end, that of `out` if None."""
     splits: Sequence[Split] = ()
     is_formula_safe: bool = False
     filters: dict[str, Any] = {}
@@ -92,10 +95,28 @@ async def run_export(
     The same tasks and options give the same bytes. Raises Misconfigured for a container that the
     format is not written in, or a file that cannot be written.
     """
+    with files.staged(request.out, _MANIFEST) as out:
+        staged = msgspec.structs.replace(request, out=out, home=request.out.parent)
+        made = await _export(staged, project, tasks, on_progress)
+    return msgspec.structs.replace(
+        made,
+        files=[request.out.with_name(path.name) for path in made.files],
+        manifest=request.out.with_name(made.manifest.name),
+    )
+
+
+async def _export(
+    request: ExportRequest,
+    project: ProjectRow,
+    tasks: Tasks,
+    on_progress: Callable[[int], None],
+) -> ExportResult:
     container = containers.container_of(request.out)
     if container not in request.format.containers:
         listed = ", ".join(f".{one}" for one in request.format.containers)
         raise Misconfigured(f"{request.format.name} is written to {listed}, not .{container}")
+    if request.out.suffix in files.COMPRESSION_SUFFIXES and not request.format.is_compressible:
+        raise Misconfigured(f"{request.format.name} is read without compression; drop the suffix")
     form = form_of(project_detail(project))
     with tempfile.TemporaryFile(prefix="plaudit-export-") as kept:
         writer = _RowKeeper(request, kept)
@@ -159,11 +180,14 @@ class _RowKeeper:
             self.skipped[str(Skip.not_completed)] += 1
             return
         split = split_of(split_key(task.threads), request.splits) if request.splits else ""
+        made = None
         for made in request.format.make(task, request.options):
             if isinstance(made, Skipped):
                 self.skipped[str(made)] += 1
             else:
                 self._keep(split, made)
+        if made is None and request.format.is_of_completed:
+            self.skipped[str(Skip.nothing_to_write)] += 1
 
     def _keep(self, split: str, row: ExportRow) -> None:
         self.rows[split] += 1
@@ -202,13 +226,12 @@ def _write_files(
     paths = {name: path_of_split(request.out, name) if name else request.out for name in names}
     columns = writer.columns
     wanted = {column.name for column in columns}
+    is_safe = request.is_formula_safe or request.format.is_for_people
     with tempfile.TemporaryFile(prefix="plaudit-export-") as origins:
         with ExitStack() as stack:
             writes = {
                 name: stack.enter_context(
-                    containers.writing_rows(
-                        path, container, columns, is_formula_safe=request.is_formula_safe
-                    )
+                    containers.writing_rows(path, container, columns, is_formula_safe=is_safe)
                 )
                 for name, path in paths.items()
             }
@@ -223,8 +246,8 @@ def _write_files(
             rows=sum(writer.rows.values()),
             skipped=dict(sorted(writer.skipped.items())),
             flags=dict(sorted(writer.flags.items())),
-            files=[*paths.values(), *_write_side_file(request)],
-            manifest=request.out.with_name(f"{request.out.name}.manifest.json"),
+            files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
+            manifest=request.out.with_name(f"{request.out.name}{_MANIFEST}"),
         )
         _write_manifest(request, project, result, writer, paths, origins)
     return result
@@ -241,10 +264,14 @@ def _origin(row: _KeptRow) -> dict[str, Any]:
     return {"split": row.split, **origin} if row.split else origin
 
 
-def _write_side_file(request: ExportRequest) -> list[Path]:
+def _write_side_file(
+    request: ExportRequest, project: ProjectRow, paths: Sequence[Path]
+) -> list[Path]:
     if request.format.side_file is None:
         return []
-    name, content = request.format.side_file(request.out.name)
+    home = request.home or request.out.parent
+    places = [home / path.name for path in paths]
+    name, content = request.format.side_file(places, form_of(project_detail(project)))
     path = request.out.with_name(name)
     with files.writing(path) as write:
         write(content)

@@ -49,17 +49,25 @@ def split_of(key: bytes, splits: Sequence[Split]) -> str:
 
 def split_key(threads: Sequence[Thread]) -> bytes:
     """First user message of a task, or all of its text without one."""
-    for thread in threads:
-        for turn in thread.turns:
-            for message in turn.messages:
-                if message.role is MessageRole.user and message.content.text:
-                    return message.content.text.encode()
+    first = first_user_text(threads)
+    if first is not None:
+        return first.encode()
     return "\0".join(
         message.content.text or ""
         for thread in threads
         for turn in thread.turns
         for message in turn.messages
     ).encode()
+
+
+def first_user_text(threads: Sequence[Thread]) -> str | None:
+    """Text of a task's first user message that has one, None without."""
+    for thread in threads:
+        for turn in thread.turns:
+            for message in turn.messages:
+                if message.role is MessageRole.user and message.content.text:
+                    return message.content.text
+    return None
 
 
 def path_of_split(out: Path, name: str) -> Path:

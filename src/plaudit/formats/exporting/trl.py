@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from plaudit.formats.exporting.comparison import Skip
+from plaudit.formats.exporting.conversations import conversations
 from plaudit.formats.exporting.export_format import (
     Column,
     ColumnType,
@@ -21,14 +22,16 @@ from plaudit.formats.exporting.export_format import (
     Skipped,
     origin_of,
 )
-from plaudit.formats.exporting.messages import context_messages, message, spoken
+from plaudit.formats.exporting.messages import context_messages, message, spoken, spoken_pair
 from plaudit.formats.exporting.rows import (
     PreferenceRow,
     context_problem,
+    is_context,
     label_rows,
     preference_rows,
     target_rows,
 )
+from plaudit.formats.exporting.source_ids import lineage_id, lineage_margin
 
 _TASK = Column("task_id", ColumnType.text)
 _MARGIN = Column("margin", ColumnType.number, is_optional=True)
@@ -45,7 +48,7 @@ def make_preferences(
             if isinstance(row, Skip):
                 yield Skipped(row)
             else:
-                yield row, context_messages(row.context, options)
+                yield spoken_pair(row, options), context_messages(row.context, options)
 
 
 def _preference(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
@@ -58,8 +61,8 @@ def _preference(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRo
             "prompt": prompt,
             "chosen": [message("assistant", row.chosen)],
             "rejected": [message("assistant", row.rejected)],
-            "margin": row.margin,
-            "task_id": row.comparison.task_id,
+            "margin": lineage_margin(row.comparison, row.margin),
+            "task_id": lineage_id(row.comparison),
         }
         yield ExportRow(values, origin_of(row.comparison, row.contributor_id))
 
@@ -73,8 +76,8 @@ def _implicit(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow 
         values = {
             "chosen": [*prompt, message("assistant", row.chosen)],
             "rejected": [*prompt, message("assistant", row.rejected)],
-            "margin": row.margin,
-            "task_id": row.comparison.task_id,
+            "margin": lineage_margin(row.comparison, row.margin),
+            "task_id": lineage_id(row.comparison),
         }
         yield ExportRow(values, origin_of(row.comparison, row.contributor_id))
 
@@ -87,15 +90,20 @@ def _kto(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Ski
                 continue
             values = {
                 "prompt": context_messages(row.context, options),
-                "completion": [message("assistant", row.completion)],
+                "completion": [
+                    message("assistant", spoken(row.completion, row.reasoning, options))
+                ],
                 "label": row.label,
-                "task_id": comparison.task_id,
+                "task_id": lineage_id(comparison),
             }
             yield ExportRow(values, origin_of(comparison))
 
 
 def _answers(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
     for comparison in task.comparisons:
+        if is_context(comparison) and not options.rows.uses_references:
+            yield Skipped(Skip.not_last_turn)
+            continue
         for row in target_rows(comparison, task.form, options.rows):
             if isinstance(row, Skip):
                 yield Skipped(row)
@@ -104,19 +112,22 @@ def _answers(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow |
             values = {
                 "prompt": context_messages(row.context, options),
                 "completion": [message("assistant", target)],
-                "task_id": comparison.task_id,
+                "task_id": lineage_id(comparison),
             }
             yield ExportRow(values, origin_of(comparison))
 
 
 def _messages(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
-    for made in _answers(task, options):
+    for made in conversations(task, options):
         if isinstance(made, Skipped):
             yield made
             continue
-        prompt, completion = made.values["prompt"], made.values["completion"]
-        values = {"messages": [*prompt, *completion], "task_id": made.values["task_id"]}
-        yield ExportRow(values, made.origin)
+        comparison = made.comparison
+        values = {
+            "messages": [*made.prompt, message("assistant", made.target)],
+            "task_id": lineage_id(comparison),
+        }
+        yield ExportRow(values, origin_of(comparison))
 
 
 def _prompts(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
@@ -127,7 +138,7 @@ def _prompts(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow |
             continue
         values = {
             "prompt": context_messages(comparison.context, options),
-            "task_id": comparison.task_id,
+            "task_id": lineage_id(comparison),
         }
         yield ExportRow(values, origin_of(comparison))
 
@@ -155,7 +166,7 @@ def _steps(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | S
                     "prompt": "\n\n".join(message.text for message in comparison.context),
                     "completions": [chunk.text for chunk in one.content.chunks],
                     "labels": [label not in ("incorrect", False) for label in labels],
-                    "task_id": comparison.task_id,
+                    "task_id": lineage_id(comparison),
                 }
                 origin = Origin(comparison.task_id, comparison.thread_id, comparison.turn_id)
                 yield ExportRow(values, origin)

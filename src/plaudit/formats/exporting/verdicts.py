@@ -6,55 +6,47 @@ scale; and where there is none of them and one was asked for, the difference of 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from msgspec import Struct
 
-from plaudit.core.tasks.forms import LIKERT, Form, Level, ScaleDirection
-from plaudit.formats.common.imported_task import ALL_BAD, TIE
+from plaudit.core.tasks.forms import Form
 from plaudit.formats.exporting.comparison import Candidate, Flag, Pair, VerdictKind
-from plaudit.wire.v2.annotation import Annotation, AnnotationType, Vote
+from plaudit.formats.exporting.judges import (
+    ROUNDING,
+    Judges,
+    VerdictOptions,
+    decided_values,
+    is_settled,
+    kind_of_value,
+    mean_of,
+    votes_of,
+)
+from plaudit.formats.exporting.rankings import (
+    Groups,
+    pairs_of_groups,
+    ranked_groups,
+    shared_ranking,
+    weak_order,
+)
+from plaudit.formats.exporting.scales import Scale, scale_of, verdict_of_scale
+from plaudit.wire.v2.annotation import Annotation, AnnotationType
 
-SELECTED, PREFERENCE, LIKERT_KEY, OVERALL = (
-    "selected_model_id", "preference", "likert_value", "overall",
-)  # fmt: skip
+SELECTED, PREFERENCE, OVERALL = "selected_model_id", "preference", "overall"
+ACCEPTABLE = "acceptable"
+LABEL_KEYS = (ACCEPTABLE, "is_correct")
+"""Boolean annotations of a response that label it, where no other key was asked for."""
+
 RANKINGS = (AnnotationType.ranked_choices, AnnotationType.ranked_groups)
 RESPONSES_MAX = 100
 """Responses of a turn of which verdicts on pairs are looked for."""
 
-_TIES = frozenset((TIE, "same", "equal", "both_good"))
-_BAD = frozenset((ALL_BAD, "both_bad", "none", "neither", "tie (bothbad)", "bothbad"))
+_PAIR_PREFIX = "preference__"
 
 
-class Judges(StrEnum):
-    """Policy on several judges of one comparison."""
-
-    majority = "majority"
-    """More than half of all votes."""
-    unanimous = "unanimous"
-    mean_strength = "mean-strength"
-    """The mean of the signed strengths, by the preference's scale."""
-    each = "each"
-    """A row for each vote."""
-
-
-class VerdictOptions(Struct, frozen=True, kw_only=True):
-    """Choices that verdicts depend on.
-
-    `prefer` is the key of an annotation of the messages that decides where nothing else does, if
-    two differ by `min_difference` at least.
-    """
-
-    judges: Judges = Judges.majority
-    prefer: str | None = None
-    min_difference: float | None = None
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
+class TurnVerdict(Struct, frozen=True, kw_only=True):
     """Verdict on the responses of a turn; see the members of Comparison."""
 
     kind: VerdictKind = VerdictKind.none
@@ -63,38 +55,20 @@ class Verdict(Struct, frozen=True, kw_only=True):
     likert: int | None = None
     votes: int = 0
     flags: Sequence[Flag] = ()
+    other_votes: Sequence[VerdictKind] = ()
 
 
-class Scale(Struct, frozen=True):
-    """Scale of a preference: its key, least and greatest value, and its direction."""
+class _Judged(Struct, frozen=True):
+    """Annotations of a turn by key, places of the responses that are compared, and the scale."""
 
-    key: str
-    least: int
-    most: int
-    is_low_first: bool
+    by_key: Mapping[str, Annotation]
+    places: Mapping[str, int]
+    scale: Scale | None
+    options: VerdictOptions
 
-    def signed(self, value: Any) -> float | None:
-        """Strength from -1 (the second response is much better) to 1; None for no value of it."""
-        if type(value) is not int or not self.least <= value <= self.most:
-            return None
-        middle, half = (self.least + self.most) / 2, (self.most - self.least) / 2
-        towards_low = (middle - value) / half
-        return towards_low if self.is_low_first else -towards_low
-
-
-def scale_of(form: Form, annotations: Mapping[str, Annotation]) -> Scale | None:
-    """Scale of the turn's preference: that of the form, or of the annotation's possible values."""
-    for field in form.fields:
-        if field.level is Level.turn and field.scale is not None and field.key in annotations:
-            values = field.possible_values or LIKERT
-            is_low_first = field.scale is ScaleDirection.low_is_first
-            return Scale(field.key, min(values), max(values), is_low_first)
-    given = annotations.get(LIKERT_KEY)
-    if given is None or type(given.value) is not int:
-        return None
-    values = [one for one in given.possible_values or LIKERT if type(one) is int]
-    least, most = min(values, default=1), max(values, default=7)
-    return Scale(LIKERT_KEY, least, most, True) if least < most else None
+    @property
+    def likert(self) -> Annotation | None:
+        return None if self.scale is None else self.by_key[self.scale.key]
 
 
 def find_verdict(
@@ -102,19 +76,20 @@ def find_verdict(
     responses: Sequence[Candidate],
     form: Form,
     options: VerdictOptions,
-) -> Verdict:
-    """Return the verdict on at least two responses of a turn."""
+) -> TurnVerdict:
+    """Return the verdict on at least two responses of a turn.
+
+    A person's rewrite stands beside the responses and is compared only if a verdict names it.
+    """
     by_key = {given.key: given for given in annotations if not _is_empty(given)}
-    places = {response.source_id: place for place, response in enumerate(responses)}
-    scale = scale_of(form, by_key)
-    for find in (_of_pairs, _of_ranking):
-        verdict = find(by_key, places, options)
-        if verdict is not None:
-            return _flagged(verdict, by_key, places, responses, scale)
-    verdict = _of_choice(by_key, places, scale, options)
-    if verdict.kind is VerdictKind.none and options.prefer is not None:
-        verdict = _of_ratings(responses, options.prefer, options.min_difference)
-    return _flagged(verdict, by_key, places, responses, scale)
+    judged = _Judged(by_key, _compared(by_key, responses), scale_of(form, by_key), options)
+    verdict = _of_pairs(judged) or _of_ranking(judged) or _of_choice(judged)
+    is_open = verdict.kind is VerdictKind.none and Flag.unknown_response not in verdict.flags
+    if is_open and options.prefer is not None:
+        verdict = _of_ratings(judged.places, responses, options)
+    if verdict.kind is VerdictKind.none and is_open and _are_all_refused(judged.places, responses):
+        verdict = TurnVerdict(kind=VerdictKind.all_bad, votes=1)
+    return _flagged(verdict, judged, responses)
 
 
 def _is_empty(annotation: Annotation) -> bool:
@@ -122,277 +97,293 @@ def _is_empty(annotation: Annotation) -> bool:
     return bool(is_unanswered) or (annotation.value is None and not annotation.votes)
 
 
-def _of_pairs(
-    by_key: Mapping[str, Annotation], places: Mapping[str, int], options: VerdictOptions
-) -> Verdict | None:
-    """Verdicts on the single pairs, `preference__<a>__<b>`."""
-    if len(places) > RESPONSES_MAX or not any(key.startswith("preference__") for key in by_key):
+def _compared(
+    by_key: Mapping[str, Annotation], responses: Sequence[Candidate]
+) -> Mapping[str, int]:
+    """Places of the responses by source; rewrites only if named, or beside a single response."""
+    if sum(not response.is_rewrite for response in responses) < 2:
+        named = {response.source_id for response in responses}
+    else:
+        named = set(_named_sources(by_key))
+    return {
+        response.source_id: place
+        for place, response in enumerate(responses)
+        if not response.is_rewrite or response.source_id in named
+    }
+
+
+def _named_sources(by_key: Mapping[str, Annotation]) -> Iterator[str]:
+    """Sources that verdicts name."""
+    for key, given in by_key.items():
+        if key.startswith(_PAIR_PREFIX):
+            yield from key.removeprefix(_PAIR_PREFIX).split("__")
+        elif key in (SELECTED, PREFERENCE) or given.type in RANKINGS:
+            for value in (given.value, *(vote.value for vote in given.votes or ())):
+                for item in value if isinstance(value, list) else [value]:
+                    yield from (
+                        source
+                        for source in (item if isinstance(item, list) else [item])
+                        if isinstance(source, str)
+                    )
+
+
+def _are_all_refused(places: Mapping[str, int], responses: Sequence[Candidate]) -> bool:
+    return all(responses[place].ratings.get(ACCEPTABLE) is False for place in places.values())
+
+
+def _of_pairs(judged: _Judged) -> TurnVerdict | None:
+    """Verdicts on the single pairs, `preference__<a>__<b>`; None without any."""
+    by_key, places = judged.by_key, judged.places
+    if len(places) > RESPONSES_MAX or not any(key.startswith(_PAIR_PREFIX) for key in by_key):
         return None
-    pairs, ties, count = [], 0, 0
+    pairs: list[Pair] = []
+    kinds: set[VerdictKind] = set()
+    count = decided = judges = 0
     for (a, first), (b, second) in combinations(places.items(), 2):
-        given = by_key.get(f"preference__{a}__{b}")
+        is_turned = f"{_PAIR_PREFIX}{a}__{b}" not in by_key
+        given = by_key.get(f"{_PAIR_PREFIX}{b}__{a}" if is_turned else f"{_PAIR_PREFIX}{a}__{b}")
         if given is None:
             continue
         count += 1
-        for value, contributor_id in _decided(given, options):
-            if value == a:
-                pairs.append(Pair(first, second, contributor_id=contributor_id))
-            elif value == b:
-                pairs.append(Pair(second, first, contributor_id=contributor_id))
-            else:
-                ties += 1
+        judges = max(judges, len(votes_of(given)))
+        values = decided_values(given, {a: first, b: second}, judged.options.judges)
+        decided += bool(values)
+        for value, contributor_id in values:
+            kind = kind_of_value(value, {a: first, b: second})
+            kinds.add(kind)
+            if kind is VerdictKind.prefer:
+                better, worse = (first, second) if value == a else (second, first)
+                pairs.append(Pair(better, worse, contributor_id=contributor_id))
     if not count:
         return None
-    is_complete = count == len(places) * (len(places) - 1) // 2
-    groups = weak_order(pairs, len(places)) if is_complete else None
-    kind = VerdictKind.prefer if pairs else VerdictKind.tie
-    return Verdict(kind=kind, pairs=pairs, groups=groups, votes=1)
+    is_complete = decided == count == len(places) * (len(places) - 1) // 2
+    is_each = judged.options.judges is Judges.each and judges > 0
+    groups = weak_order(pairs, list(places.values())) if is_complete and not is_each else None
+    kind = _kind_of_all(kinds, has_pairs=bool(pairs))
+    return TurnVerdict(kind=kind, pairs=pairs, groups=groups, votes=judges or 1)
 
 
-def _decided(given: Annotation, options: VerdictOptions) -> list[tuple[Any, str | None]]:
-    """Values that count, each with the judge whose vote it is; None for the value of all."""
-    votes = _votes(given)
-    if not votes:
-        return [(given.value, None)]
-    if options.judges is Judges.each:
-        return [(vote.value, vote.contributor_id) for vote in votes]
-    counts = Counter(str(vote.value) for vote in votes)
-    value, most = counts.most_common(1)[0]
-    needed = len(votes) if options.judges is Judges.unanimous else len(votes) // 2 + 1
-    return [(value, None)] if most >= needed else []
+def _kind_of_all(kinds: set[VerdictKind], *, has_pairs: bool) -> VerdictKind:
+    """Kind of several verdicts together; `conflict` for no verdict, or for different ones."""
+    if has_pairs:
+        return VerdictKind.prefer
+    return next(iter(kinds)) if len(kinds) == 1 else VerdictKind.conflict
 
 
-def _votes(given: Annotation) -> list[Vote]:
-    """Votes that say something; the later of a person's two counts."""
-    latest: dict[str, Vote] = {}
-    for vote in given.votes or ():
-        if vote.value is None:
-            continue
-        before = latest.get(vote.contributor_id)
-        if before is None or (vote.submitted_at or "") >= (before.submitted_at or ""):
-            latest[vote.contributor_id] = vote
-    return list(latest.values())
-
-
-def weak_order(pairs: Sequence[Pair], count: int) -> list[list[int]] | None:
-    """Groups of equals, best first, if the verdicts on all pairs have such an order, else None."""
-    better = {(pair.better, pair.worse) for pair in pairs}
-    wins = [sum((place, other) in better for other in range(count)) for place in range(count)]
-    by_wins: dict[int, list[int]] = {}
-    for place in range(count):
-        by_wins.setdefault(wins[place], []).append(place)
-    groups = [by_wins[number] for number in sorted(by_wins, reverse=True)]
-    ranks = {place: rank for rank, group in enumerate(groups) for place in group}
-    is_order = all(
-        ((a, b) in better) == (ranks[a] < ranks[b])
-        for a in range(count)
-        for b in range(count)
-        if a != b
-    )
-    return groups if is_order else None
-
-
-def _of_ranking(
-    by_key: Mapping[str, Annotation], places: Mapping[str, int], options: VerdictOptions
-) -> Verdict | None:
-    given = next((one for one in by_key.values() if one.type in RANKINGS), None)
+def _of_ranking(judged: _Judged) -> TurnVerdict | None:
+    """Verdict of a ranking, or of several judges' on each pair; None without one."""
+    given = next((one for one in judged.by_key.values() if one.type in RANKINGS), None)
     if given is None:
         return None
+    places, judges = judged.places, judged.options.judges
+    votes = votes_of(given)
+    cast = [(ranked_groups(vote.value, places), vote.contributor_id) for vote in votes]
+    is_settled_otherwise = judges is not Judges.unanimous and is_settled(given, votes)
+    if votes and judges is Judges.each:
+        return _of_single_rankings(cast, places)
+    if votes and not is_settled_otherwise:
+        return _of_shared_ranking([groups for groups, _ in cast], judged)
+    groups = ranked_groups(given.value, places)
+    if not groups:
+        return TurnVerdict(flags=[Flag.unknown_response], votes=1)
+    pairs = pairs_of_groups(groups)
+    is_partial = sum(map(len, groups)) < len(places)
+    return TurnVerdict(
+        kind=VerdictKind.prefer if pairs else VerdictKind.none if is_partial else VerdictKind.tie,
+        pairs=pairs,
+        groups=None if is_partial else groups,
+        votes=len(votes) or 1,
+        flags=[Flag.partial_ranking] if is_partial else [],
+    )
+
+
+def _of_single_rankings(
+    cast: Sequence[tuple[Groups, str]], places: Mapping[str, int]
+) -> TurnVerdict:
     pairs: list[Pair] = []
+    others: list[VerdictKind] = []
+    for groups, contributor_id in cast:
+        mine = pairs_of_groups(groups, contributor_id)
+        pairs += mine
+        if not mine:
+            is_whole = sum(map(len, groups)) == len(places)
+            others.append(VerdictKind.tie if is_whole else VerdictKind.none)
+    is_partial = any(sum(map(len, groups)) < len(places) for groups, _ in cast)
+    return TurnVerdict(
+        kind=_kind_of_all(set(others), has_pairs=bool(pairs)),
+        pairs=pairs,
+        votes=len(cast),
+        flags=[Flag.partial_ranking] if is_partial else [],
+        other_votes=others,
+    )
+
+
+def _of_shared_ranking(rankings: Sequence[Groups], judged: _Judged) -> TurnVerdict:
+    sides = list(judged.places.values())
+    shared = shared_ranking(rankings, sides, judged.options)
+    kind = VerdictKind.conflict
+    if shared.pairs:
+        kind = VerdictKind.prefer
+    elif not shared.undecided:
+        kind = VerdictKind.tie
+    is_partial = all(sum(map(len, groups)) < len(sides) for groups in rankings)
+    return TurnVerdict(
+        kind=kind,
+        pairs=shared.pairs,
+        groups=None if shared.undecided else weak_order(shared.pairs, sides),
+        votes=len(rankings),
+        flags=[Flag.partial_ranking] if is_partial else [],
+    )
+
+
+def _of_choice(judged: _Judged) -> TurnVerdict:
+    """Verdict of the selected response, of a tie, or of the preference's scale."""
+    scale, likert, sides = judged.scale, judged.likert, list(judged.places.values())
+    chosen = judged.by_key.get(SELECTED)
+    if chosen is None and (scale is None or scale.key != PREFERENCE):
+        chosen = judged.by_key.get(PREFERENCE)
+    if scale is not None and likert is not None and len(sides) == 2:
+        is_voted, is_chosen_by_votes = bool(votes_of(likert)), bool(votes_of(chosen))
+        if judged.options.judges is Judges.mean_strength:
+            is_by_scale = is_voted or not is_chosen_by_votes
+        else:
+            is_by_scale = chosen is None or (
+                is_voted and not is_chosen_by_votes and _follows(chosen, likert, scale, judged)
+            )
+        if is_by_scale:
+            by_scale = verdict_of_scale(likert, scale, sides, judged.options)
+            return _with_groups(
+                TurnVerdict(
+                    kind=by_scale.kind, pairs=by_scale.pairs, votes=by_scale.votes,
+                    other_votes=by_scale.other_votes,
+                ),
+                sides,
+            )  # fmt: skip
+    return TurnVerdict() if chosen is None else _of_chosen(chosen, judged)
+
+
+def _follows(chosen: Annotation, likert: Annotation, scale: Scale, judged: _Judged) -> bool:
+    """True if the selected response is that of the scale's value, and so derived of its votes."""
+    signed = scale.signed(likert.value)
+    if not signed or not isinstance(chosen.value, str):
+        return False
+    sides = list(judged.places.values())
+    return judged.places.get(chosen.value) == sides[0 if signed > 0 else 1]
+
+
+def _of_chosen(chosen: Annotation, judged: _Judged) -> TurnVerdict:
+    places, options = judged.places, judged.options
+    sides = list(places.values())
+    votes = votes_of(chosen)
+    is_mean = options.judges is Judges.mean_strength and len(sides) == 2
+    if is_mean and any(v.value in places for v in votes) and not is_settled(chosen, votes):
+        signs = [1 - 2 * sides.index(places[v.value]) if v.value in places else 0 for v in votes]
+        mean = mean_of(signs, options)
+        ends = sides if mean > 0 else sides[::-1]
+        pairs = [Pair(ends[0], ends[1], abs(mean))] if mean else []
+        kind = VerdictKind.prefer if pairs else VerdictKind.tie
+        return _with_groups(TurnVerdict(kind=kind, pairs=pairs, votes=len(votes)), sides)
+    decided = decided_values(chosen, places, options.judges)
+    if not decided:
+        return TurnVerdict(kind=VerdictKind.conflict, votes=len(votes))
+    pairs = []
+    others: list[VerdictKind] = []
+    for value, contributor_id in decided:
+        kind = kind_of_value(value, places)
+        if kind is not VerdictKind.prefer:
+            others.append(kind)
+            continue
+        best = places[value]
+        strength = _strength(best, sides, contributor_id, judged)
+        pairs += [Pair(best, other, strength, contributor_id) for other in sides if other != best]
+    is_unknown = VerdictKind.none in others and not pairs
+    verdict = TurnVerdict(
+        kind=_kind_of_all(set(others), has_pairs=bool(pairs)),
+        pairs=pairs,
+        votes=len(votes) or 1,
+        flags=[Flag.unknown_response] if is_unknown else [],
+        other_votes=others if options.judges is Judges.each and votes else (),
+    )
+    return _with_groups(verdict, sides)
+
+
+def _strength(
+    best: int, sides: Sequence[int], contributor_id: str | None, judged: _Judged
+) -> float | None:
+    """Strength by the scale, of the same judge; None where it points to the other response."""
+    if judged.scale is None or judged.likert is None or len(sides) != 2:
+        return None
+    value = judged.likert.value
+    if contributor_id is not None:
+        votes = votes_of(judged.likert)
+        value = next((one.value for one in votes if one.contributor_id == contributor_id), None)
+    signed = judged.scale.signed(value)
+    if signed is None:
+        return None
+    towards_best = signed if best == sides[0] else -signed
+    return towards_best if towards_best >= 0 else None
+
+
+def _with_groups(verdict: TurnVerdict, sides: Sequence[int]) -> TurnVerdict:
+    """Add the order of two responses, or that of equals; a single judge's has none."""
     groups: list[list[int]] | None = None
-    for value, contributor_id in _rankings(given, options):
-        groups = ranked_groups(value, places)
-        pairs += pairs_of_groups(groups, contributor_id)
-    if groups is None:
-        return Verdict(kind=VerdictKind.conflict, votes=len(given.votes or ()))
-    kind = VerdictKind.prefer if pairs else VerdictKind.tie
-    is_each = options.judges is Judges.each and bool(given.votes)
-    if sum(map(len, groups)) < len(places):
-        flags = [Flag.partial_ranking]
-        return Verdict(kind=kind, pairs=pairs, votes=len(given.votes or ()) or 1, flags=flags)
-    return Verdict(
-        kind=kind, pairs=pairs, groups=None if is_each else groups,
-        votes=len(given.votes or ()) or 1,
+    if verdict.kind is VerdictKind.tie:
+        groups = [list(sides)]
+    elif len(sides) == 2 and len(verdict.pairs) == 1 and verdict.pairs[0].contributor_id is None:
+        groups = [[verdict.pairs[0].better], [verdict.pairs[0].worse]]
+    return TurnVerdict(
+        kind=verdict.kind, pairs=verdict.pairs, groups=groups, votes=verdict.votes,
+        flags=verdict.flags, other_votes=verdict.other_votes,
     )  # fmt: skip
 
 
-def _rankings(given: Annotation, options: VerdictOptions) -> list[tuple[Any, str | None]]:
-    votes = _votes(given)
-    if options.judges is Judges.each and votes:
-        return [(vote.value, vote.contributor_id) for vote in votes]
-    if options.judges is Judges.unanimous and votes:
-        is_one = all(vote.value == votes[0].value for vote in votes)
-        return [(votes[0].value, None)] if is_one else []
-    return [] if given.value is None else [(given.value, None)]
-
-
-def ranked_groups(value: Any, places: Mapping[str, int]) -> list[list[int]]:
-    """Places of a stored ranking, best first; sources that the turn does not have are left out."""
-    groups = []
-    for item in value if isinstance(value, list) else ():
-        sources = item if isinstance(item, list) else [item]
-        group = [places[source] for source in sources if source in places]
-        if group:
-            groups.append(group)
-    return groups
-
-
-def pairs_of_groups(groups: Sequence[Sequence[int]], contributor_id: str | None) -> list[Pair]:
-    """Every pair of different groups; the strength is the share of the greatest gap of ranks."""
-    steps = max(len(groups) - 1, 1)
-    return [
-        Pair(better, worse, (low - high) / steps, contributor_id)
-        for (high, above), (low, below) in combinations(enumerate(groups), 2)
-        for better in above
-        for worse in below
-    ]
-
-
-def _of_choice(
-    by_key: Mapping[str, Annotation],
-    places: Mapping[str, int],
-    scale: Scale | None,
-    options: VerdictOptions,
-) -> Verdict:
-    """Verdict of the selected response, of a tie, or of the preference's scale."""
-    likert = None if scale is None else by_key[scale.key]
-    chosen = by_key.get(SELECTED) or by_key.get(PREFERENCE)
-    if options.judges is Judges.mean_strength and likert is not None and scale is not None:
-        return _of_scale(likert, scale, len(places), options)
-    if chosen is None:
-        if likert is None or scale is None:
-            return Verdict()
-        return _of_scale(likert, scale, len(places), options)
-    decided = _decided(chosen, options)
-    count = len(_votes(chosen)) or 1
-    if not decided:
-        return Verdict(kind=VerdictKind.conflict, votes=count)
-    strength = None
-    if likert is not None and scale is not None and options.judges is not Judges.each:
-        signed = scale.signed(likert.value)
-        strength = None if signed is None else abs(signed)
-    pairs: list[Pair] = []
-    kinds = set()
-    for value, contributor_id in decided:
-        kind = kind_of_value(value, places)
-        kinds.add(kind)
-        if kind is VerdictKind.prefer:
-            best = places[value]
-            pairs += [
-                Pair(best, other, strength, contributor_id)
-                for other in places.values()
-                if other != best
-            ]
-    kind = VerdictKind.prefer if pairs else kinds.pop()
-    groups: list[list[int]] | None = None
-    if kind is VerdictKind.tie:
-        groups = [list(places.values())]
-    elif kind is VerdictKind.prefer and len(places) == 2 and len(decided) == 1:
-        groups = [[pairs[0].better], [pairs[0].worse]]
-    return Verdict(kind=kind, pairs=pairs, groups=groups, votes=count)
-
-
-def kind_of_value(value: Any, places: Mapping[str, int]) -> VerdictKind:
-    """Kind of the verdict that a stored value is; `none` for a response that is not there."""
-    if isinstance(value, str):
-        if value in places:
-            return VerdictKind.prefer
-        if value.lower() in _TIES:
-            return VerdictKind.tie
-        if value.lower() in _BAD:
-            return VerdictKind.all_bad
-    return VerdictKind.none
-
-
-def _of_scale(likert: Annotation, scale: Scale, count: int, options: VerdictOptions) -> Verdict:
-    """Verdict of the scale alone, which compares two responses."""
-    if count != 2:
-        return Verdict()
-    votes = _votes(likert)
-    given: list[tuple[Any, str | None]] = [(vote.value, vote.contributor_id) for vote in votes]
-    if options.judges is not Judges.each or not given:
-        signed = [strength for value, _ in given if (strength := scale.signed(value)) is not None]
-        if options.judges is Judges.mean_strength and signed:
-            return _of_signed(sum(signed) / len(signed), options, len(votes))
-        if options.judges is Judges.unanimous and signed and len({_sign(s) for s in signed}) > 1:
-            return Verdict(kind=VerdictKind.conflict, votes=len(votes))
-        strength = scale.signed(likert.value)
-        return Verdict() if strength is None else _of_signed(strength, options, len(votes) or 1)
-    pairs = []
-    for value, contributor_id in given:
-        strength = scale.signed(value)
-        if strength:
-            better = 0 if strength > 0 else 1
-            pairs.append(Pair(better, 1 - better, abs(strength), contributor_id))
-    return Verdict(kind=VerdictKind.prefer if pairs else VerdictKind.tie, pairs=pairs,
-                   votes=len(votes))  # fmt: skip
-
-
-def _sign(strength: float) -> int:
-    return (strength > 0) - (strength < 0)
-
-
-def _of_signed(strength: float, options: VerdictOptions, votes: int) -> Verdict:
-    is_mean = options.judges is Judges.mean_strength
-    least = options.min_difference if is_mean and options.min_difference is not None else 0.0
-    if strength == 0 or abs(strength) < least:
-        return Verdict(kind=VerdictKind.tie, groups=[[0, 1]], votes=votes)
-    better = 0 if strength > 0 else 1
-    pair = Pair(better, 1 - better, min(abs(strength), 1.0))
-    return Verdict(
-        kind=VerdictKind.prefer, pairs=[pair], groups=[[better], [1 - better]], votes=votes
-    )
-
-
-def _of_ratings(responses: Sequence[Candidate], key: str, min_difference: float | None) -> Verdict:
+def _of_ratings(
+    places: Mapping[str, int], responses: Sequence[Candidate], options: VerdictOptions
+) -> TurnVerdict:
     """Verdicts by the difference of a rating, a boolean or a number, of each two responses."""
-    numbers = {
-        place: float(response.ratings[key])
-        for place, response in enumerate(responses)
-        if isinstance(response.ratings.get(key), bool | int | float)
-    }
+    numbers: dict[int, float] = {}
+    for place in places.values():
+        value = responses[place].ratings.get(options.prefer or "")
+        if isinstance(value, bool | int | float):
+            numbers[place] = float(value)
     if len(numbers) < 2:
-        return Verdict()
-    least = min_difference if min_difference is not None else 0.0
+        return TurnVerdict()
+    least = max((options.min_difference or 0.0) - ROUNDING, ROUNDING)
     pairs = []
     for a, b in combinations(numbers, 2):
         difference = numbers[a] - numbers[b]
-        if difference and abs(difference) >= least:
+        if abs(difference) >= least:
             pairs.append(Pair(a, b) if difference > 0 else Pair(b, a))
-    is_order = len(numbers) == len(responses) and not least
-    groups = weak_order(pairs, len(responses)) if is_order else None
-    return Verdict(kind=VerdictKind.prefer if pairs else VerdictKind.tie, pairs=pairs,
-                   groups=groups, votes=1)  # fmt: skip
+    groups = weak_order(pairs, list(numbers)) if len(numbers) == len(places) else None
+    kind = VerdictKind.prefer if pairs else VerdictKind.tie
+    return TurnVerdict(kind=kind, pairs=pairs, groups=groups, votes=1)
 
 
-def _flagged(
-    verdict: Verdict,
-    by_key: Mapping[str, Annotation],
-    places: Mapping[str, int],
-    responses: Sequence[Candidate],
-    scale: Scale | None,
-) -> Verdict:
+def _flagged(verdict: TurnVerdict, judged: _Judged, responses: Sequence[Candidate]) -> TurnVerdict:
     """Add the value of the scale, and what contradicts the verdict."""
-    likert = None
+    likert: Any = None
     flags = list(verdict.flags)
     best = {pair.better for pair in verdict.pairs}
-    if scale is not None:
-        value = by_key[scale.key].value
-        signed = scale.signed(value)
-        likert = value if signed is not None else None
-        if signed and len(places) == 2 and len(best) == 1 and (0 if signed > 0 else 1) not in best:
+    sides = list(judged.places.values())
+    if judged.scale is not None and judged.likert is not None:
+        signed = judged.scale.signed(judged.likert.value)
+        likert = None if signed is None else judged.likert.value
+        if signed and len(sides) == 2 and len(best) == 1 and sides[signed < 0] not in best:
             flags.append(Flag.likert_conflict)
     if len(best) == 1:
         (winner,) = best
-        mine = responses[winner].ratings.get(OVERALL)
-        others = [responses[pair.worse].ratings.get(OVERALL) for pair in verdict.pairs]
-        if type(mine) is int and any(type(other) is int and other > mine for other in others):
+        ratings = responses[winner].ratings
+        mine = _number(ratings.get(OVERALL))
+        others = [_number(responses[pair.worse].ratings.get(OVERALL)) for pair in verdict.pairs]
+        if mine is not None and any(other is not None and other > mine for other in others):
             flags.append(Flag.rating_conflict)
-    return Verdict(
-        kind=verdict.kind,
-        pairs=verdict.pairs,
-        groups=verdict.groups,
-        likert=likert,
-        votes=verdict.votes,
-        flags=flags,
-    )
+        if any(ratings.get(key) is False for key in LABEL_KEYS):
+            flags.append(Flag.unacceptable)
+    return TurnVerdict(
+        kind=verdict.kind, pairs=verdict.pairs, groups=verdict.groups, likert=likert,
+        votes=verdict.votes, flags=flags, other_votes=verdict.other_votes,
+    )  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and type(value) is not bool else None

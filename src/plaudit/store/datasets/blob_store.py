@@ -192,6 +192,23 @@ class BlobStore:
                 _sync(synced)
 
 
+def put_files(location: str, paths: Sequence[Path]) -> None:
+    """Store files under their names at a URL of an object store or a folder, in this order.
+
+    A file is there whole or not at all. Raises Misconfigured for an unusable location, and
+    Unavailable where it cannot be reached.
+    """
+    try:
+        store = from_url(location, client_options=_REQUEST, retry_config=_AGAIN)
+    except _FAILURES as exc:
+        raise Misconfigured(f"nothing can be written to {location}: {_reason(exc)}") from exc
+    for path in paths:
+        try:
+            obstore.put(store, path.name, path)
+        except _FAILURES as exc:
+            raise _unavailable(exc, f"{location}/{path.name} cannot be written now") from exc
+
+
 async def _stream_chunks(result: Any) -> AsyncIterator[bytes]:
     try:
         chunks = iter(result.stream(min_chunk_size=CHUNK_BYTES))

@@ -55,9 +55,9 @@ def delivery_page(stored, browser):
 def written(browser: Any, path: str = PAGE, **fields: str) -> dict[str, Any]:
     """The job of a file, once it is there."""
     answer = browser.post(path, {"format": "trl-preference", "container": "jsonl"} | fields)
-    assert (answer.status_code, answer.headers["location"]) == (303, path)
-    page = browser.get(path).text
-    job_id = re.search(r"/exports/(job_\w+)/", page)[1]
+    assert answer.status_code == 303
+    there, _, job_id = answer.headers["location"].partition("?job=")
+    assert there == path
     job = ended(browser, f"/exports/{job_id}/progress")
     assert job["state"] == "done", job
     return job
@@ -94,6 +94,25 @@ def test_the_page_lists_files_with_what_was_left_out_and_by_whom(browser):
     assert "left out: 1 × not completed" in page
     assert "left out: 3 × tie" in page
     assert "trl-preference.jsonl" in page
+
+
+def test_the_form_begins_with_the_choices_of_a_file_that_was_written(browser):
+    fields = {"pairs": "all", "completed_after": "2025-01-01", "min_difference": "1.5"}
+    job = written(browser, format="trl-kto", rewrites="on", status="completed", **fields)
+    plain = browser.get(PAGE).text
+    again = re.search(rf'href="({PAGE}\?job={job["job_id"]})">Same again', plain)
+    assert again is not None
+    page = browser.get(again[1]).text
+
+    for chosen in ("trl-kto", "all", "completed"):
+        option = rf'<option value="{chosen}"[^>]* selected>'
+        assert re.search(option, page)
+        assert not re.search(option, plain)
+    assert 'value="2025-01-01"' in page
+    assert 'value="1.5"' in page
+    assert re.search(r'id="rewrites"[^>]* checked', page)
+    assert page.count("<details open>") == 2 > plain.count("<details open>")
+    assert browser.get(f"{PAGE}?job=job_of_nobody").status_code == 200
 
 
 def test_a_file_of_a_delivery_is_listed_at_both(browser, delivery_page):

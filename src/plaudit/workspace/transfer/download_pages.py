@@ -6,13 +6,14 @@ preview shows what the first tasks give before anything is written.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Struct
 
+from plaudit import clock
 from plaudit.api.http.operation import Response
-from plaudit.api.http.parameters import NoQuery
+from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.http.streams import Stream, content_disposition, parse_range
 from plaudit.api.transfer.export_choices import (
     ExportChoices,
@@ -58,6 +59,12 @@ ROW_CHARS_SHOWN = 3000
 """Characters of a row that a preview shows."""
 
 
+class DownloadQuery(Struct, frozen=True):
+    """Query of GET /projects/{project_id}/download, and of a delivery."""
+
+    job: Annotated[str | None, Text(description="Job whose choices the form begins with.")] = None
+
+
 class DownloadForm(Struct, kw_only=True):
     """Form of a download: the options of `plaudit export`. A delivery has no filters."""
 
@@ -79,7 +86,7 @@ class DownloadForm(Struct, kw_only=True):
     formula_safe: bool = False
 
 
-async def show_project_download(request: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_project_download(request: PageRequest[DownloadQuery]) -> dict[str, Any]:
     """GET /projects/{project_id}/download: form, preview and the latest files of a project."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
@@ -87,14 +94,15 @@ async def show_project_download(request: PageRequest[NoQuery]) -> dict[str, Any]
             tx, request.user.environment_id, project.project_key, limit=BATCHES_MAX
         )
         listed = await job_pages.list_latest_jobs(request, tx, JobKind.export)
-    return _context(project, listed, "project_id", project.project_id) | {
+    mine = [job for job in listed if job.about.get("project_id") == project.project_id]
+    return _context(request, project, listed, mine) | {
         "path": fill_path(PROJECT, project_id=project.project_id),
         "batches": names,
         "statuses": [(status.value, status.value.replace("_", " ")) for status in TaskStatus],
     }
 
 
-async def show_delivery_download(request: PageRequest[NoQuery]) -> dict[str, Any]:
+async def show_delivery_download(request: PageRequest[DownloadQuery]) -> dict[str, Any]:
     """GET /deliveries/{delivery_id}/download: form, preview and the latest files of a delivery."""
     environment_id = request.user.environment_id
     async with request.db.read() as tx:
@@ -102,7 +110,8 @@ async def show_delivery_download(request: PageRequest[NoQuery]) -> dict[str, Any
         project = await projects.find_project_by_key(tx, environment_id, delivery.project_key)
         assert project is not None
         listed = await job_pages.list_latest_jobs(request, tx, JobKind.export)
-    return _context(project, listed, "delivery_id", delivery.delivery_id) | {
+    mine = [job for job in listed if job.about.get("delivery_id") == delivery.delivery_id]
+    return _context(request, project, listed, mine) | {
         "delivery": wire.record(delivery, project.project_id),
         "delivery_path": fill_path("/deliveries/{delivery_id}", delivery_id=delivery.delivery_id),
         "project_path": fill_path(
@@ -112,8 +121,20 @@ async def show_delivery_download(request: PageRequest[NoQuery]) -> dict[str, Any
     }
 
 
-def _context(project: ProjectRow, listed: list[JobView], name: str, about: str) -> dict[str, Any]:
+def _context(
+    request: PageRequest[DownloadQuery],
+    project: ProjectRow,
+    listed: list[JobView],
+    mine: list[JobView],
+) -> dict[str, Any]:
+    """Shared context of both pages; `mine` are the jobs of this project or delivery."""
     fields = form_of(project_detail(project)).fields
+    begun = next((job.about for job in mine if job.job_id == request.query.job), {})
+    days = {
+        name: clock.format_ms(begun[name])[:10]
+        for name in ("completed_after", "completed_before")
+        if begun.get(name) is not None
+    }
     return {
         "project": project,
         "formats": [(one, list_containers(one)) for one in EXPORT_FORMATS.values()],
@@ -124,7 +145,8 @@ def _context(project: ProjectRow, listed: list[JobView], name: str, about: str) 
             )
         ],
         "keys": [field.key for field in fields if field.level is Level.message],
-        "jobs": [job for job in listed if job.about.get(name) == about],
+        "chosen": begun | days,
+        "jobs": mine,
         "running": next((job for job in listed if job.state is JobState.running), None),
         "kept_hours": jobs.FILE_KEPT_MS // 3_600_000,
     }
@@ -140,7 +162,7 @@ async def start_download(request: PageRequest[NoQuery], form: DownloadForm) -> R
     run = await job_pages.start_job(request, JobKind.export, "start_export", options, WRITING)
     services = request.services.shared
     services.jobs.start(run, export_as_job(services, run, choices, source))
-    return Redirect(to=request.scope["path"])
+    return Redirect(to=f"{request.scope['path']}?job={run.job.job_id}")
 
 
 async def preview_download(request: PageRequest[NoQuery], form: DownloadForm) -> TemplateResponse:
@@ -320,6 +342,7 @@ PAGES = (
         "show_project_download",
         PROJECT,
         show_project_download,
+        query=DownloadQuery,
         template="transfer/download.html",
         tab="Download",
         tab_order=55,
@@ -330,6 +353,7 @@ PAGES = (
         "show_delivery_download",
         DELIVERY,
         show_delivery_download,
+        query=DownloadQuery,
         template="transfer/download.html",
     ),
     _start("start_delivery_download", DELIVERY, "show_delivery_download"),

@@ -1,6 +1,7 @@
 """Run the measurements: `python -m benchmarks` writes RESULTS.md, `--quick` only prints.
 
-`--only PART` runs one part and replaces its sections of RESULTS.md.
+`--only PART` runs one part and replaces its sections of RESULTS.md. `soak` takes long, and runs
+only where it is named: `--only soak --minutes 40`.
 """
 
 import argparse
@@ -19,12 +20,16 @@ from benchmarks.claims import measure_claims
 from benchmarks.commands import measure_commands
 from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
+from benchmarks.fairness.measurement import measure_fairness
+from benchmarks.fairness.soak import measure_soak
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres
 from benchmarks.read import measure_reads
 from benchmarks.report import Run, Section, new_run, print_section, print_summary, write_results
+from benchmarks.rows.measurement import measure_rows
 from benchmarks.servers import NGINX
+from benchmarks.stalls.long_pages import measure_pages
 from benchmarks.stalls.measurement import measure_stalls
 from benchmarks.statements import measure_statements
 
@@ -33,24 +38,33 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "reads": measure_reads,
     "depth": measure_depth,
     "imports": measure_imports,
+    "rows": measure_rows,
     "postgres": measure_postgres,
     "claims": measure_claims,
     "commands": measure_commands,
     "crowd": measure_crowd,
     "stalls": measure_stalls,
+    "pages": measure_pages,
     "statements": measure_statements,
+    "fairness": measure_fairness,
+    "soak": measure_soak,
 }
+ON_REQUEST = ("soak",)
+"""Parts that run only where `--only` names them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     plan = quick_plan(FOLDER) if options.quick else full_plan(FOLDER)
     plan = replace(plan, postgres_binaries=tuple(options.postgres_bin))
+    if options.minutes is not None:
+        plan = replace(plan, soak_minutes=options.minutes)
     signal.signal(signal.SIGTERM, _stop)
     console = Console(width=None if Console().is_terminal else 140)
     if NGINX is None:
         console.print("nginx: not installed")
-    runs = {part: _measure(plan, part, console) for part in options.only or PARTS}
+    parts = options.only or [part for part in PARTS if part not in ON_REQUEST]
+    runs = {part: _measure(plan, part, console) for part in parts}
     print_summary(console, [section for run in runs.values() for section in run.sections])
     console.print(*(f"{part}: {run.when}" for part, run in runs.items()), sep="\n")
     if not options.quick:
@@ -81,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small data, no RESULTS.md")
     parser.add_argument("--only", action="append", choices=PARTS, help="run only this part")
+    parser.add_argument("--minutes", type=float, help="how long `soak` takes (default: 40)")
     parser.add_argument(
         "--postgres-bin",
         action="append",

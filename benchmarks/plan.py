@@ -52,6 +52,17 @@ class Plan:
     """Of so many pages and operations each, one is asked for."""
     stall_postgres: int
     """Servers of PostgreSQL on which stalls are measured."""
+    rows_of_csv: int
+    bytes_of_array: int
+    fairness_seconds: float
+    """Of each round, alone and beside the crowd."""
+    fairness_rounds: int
+    fairness_connections: int
+    """Of the crowd."""
+    fairness_tasks: int
+    fairness_postgres: int
+    """Servers of PostgreSQL on which fairness is measured."""
+    soak_minutes: float
     postgres_binaries: tuple[Path, ...] = ()
     """Folders of the PostgreSQL servers to measure; those found on this machine if empty."""
 
@@ -92,6 +103,14 @@ def full_plan(folder: Path) -> Plan:
         stall_viewers=8,
         stall_stride=1,
         stall_postgres=1,
+        rows_of_csv=1_000_000,
+        bytes_of_array=500_000_000,
+        fairness_seconds=4,
+        fairness_rounds=6,
+        fairness_connections=100,
+        fairness_tasks=1_500,
+        fairness_postgres=1,
+        soak_minutes=40,
     )
 
 
@@ -131,6 +150,14 @@ def quick_plan(folder: Path) -> Plan:
         stall_viewers=2,
         stall_stride=12,
         stall_postgres=0,
+        rows_of_csv=50_000,
+        bytes_of_array=10_000_000,
+        fairness_seconds=0.5,
+        fairness_rounds=1,
+        fairness_connections=40,
+        fairness_tasks=100,
+        fairness_postgres=0,
+        soak_minutes=0.1,
     )
 
 

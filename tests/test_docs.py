@@ -18,22 +18,27 @@ from plaudit.api.http.operation import Operation
 from plaudit.api.manage import deliveries
 from plaudit.api.v2 import reads
 from plaudit.app import all_operations
+from plaudit.cli import import_files
 from plaudit.core.accounts import api_keys
 from plaudit.core.common import look_alikes, names, page_tokens
 from plaudit.core.datasets import attachments, datasets
 from plaudit.core.deliveries import builder
-from plaudit.core.outbound import http_client, smtp, url_length
+from plaudit.core.outbound import downloads, http_client, smtp, url_length
 from plaudit.core.tasks import bulk_upload, forms, projects
 from plaudit.core.transfer import importer, jobs
 from plaudit.core.webhooks import endpoints
 from plaudit.formats import import_format, oasst
-from plaudit.formats.containers import content
+from plaudit.formats.common import row_store
+from plaudit.formats.containers import content, delimited
 from plaudit.formats.registry import FORMATS
+from plaudit.formats.table import mapping_checks
 from plaudit.settings import VARIABLES, Settings
 from plaudit.store.common import pages
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import postgres, sqlite
 from plaudit.wire.v2 import parse, size_limits
+from plaudit.workspace.annotate import portions
+from plaudit.workspace.projects import task_pages
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -139,7 +144,9 @@ def test_the_settings_described_are_the_settings_there_are():
 
 def test_the_import_formats_described_are_those_there_are():
     described = re.findall(
-        r"^\| `([\w-]+)` \| ([^|]+) \|", section_of("docs/operate.md", "Import"), re.M
+        r"^\| \[`([\w-]+)`\]\([^)]+\) \| ([^|]+) \|",
+        section_of("docs/import.md", "Formats"),
+        re.M,
     )
 
     assert dict(described) == {shown.name: shown.title for shown in FORMATS.values()}
@@ -159,7 +166,8 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("words", [words for words, _ in commands()])
 def test_every_command_and_option_is_described(words):
-    described = text_of("docs/operate.md") + text_of("README.md")
+    manuals = ("docs/operate.md", "README.md", "docs/import.md", "docs/import/table.md")
+    described = "".join(map(text_of, manuals))
     options = {
         name
         for argument in dict(commands())[words].assemble_argument_collection()
@@ -216,6 +224,10 @@ def test_every_command_and_option_is_described(words):
         ("api.md", "20 |", settings.UNREAD_PER_NETWORK_MAX),
         ("api.md", "100 |", endpoints.ENDPOINTS_MAX),
         ("operate.md", "10 MiB, after decompression", import_format.LINE_BYTES_MAX / 1024**2),
+        ("operate.md", "10,000, and 64 MiB", row_store.ROWS_PER_ITEM_MAX),
+        ("operate.md", "64 MiB in all", row_store.BYTES_PER_ITEM_MAX / 1024**2),
+        ("operate.md", "1 MiB; a mapping", import_files.FILE_BYTES_MAX / 1024**2),
+        ("operate.md", "64 responses", mapping_checks.RESPONSES_MAX),
         ("operate.md", "64 MiB, after decompression", size_limits.ARCHIVE_LINE_BYTES_MAX / 1024**2),
         ("operate.md", "1 MiB", size_limits.METADATA_BYTES_MAX / 1024**2),
         ("operate.md", "24 MiB; 24 MiB", size_limits.CONVERSATION_BYTES_MAX / 1024**2),
@@ -256,7 +268,18 @@ def test_every_command_and_option_is_described(words):
         ("operate.md", "4 GiB unless", settings.INFLATED_BYTES_MAX / 1024**3),
         ("operate.md", "64 MiB, 100 times", content.INFLATED_BYTES_FREE / 1024**2),
         ("operate.md", "100 times its own", content.INFLATION_MAX),
+        ("operate.md", "16,384 |", delimited.COLUMNS_MAX),
+        ("operate.md", "5 |", downloads.REDIRECTS_MAX),
         ("operate.md", "32 MiB, which", 2**content.WINDOW_BITS_MAX / 1024**2),
+        ("operate.md", "30 turns, 60,000 characters, 200", portions.FIRST_MAX.turns),
+        ("operate.md", "60,000 characters, 200 questions", portions.FIRST_MAX.characters),
+        ("operate.md", "200 questions; one turn", portions.FIRST_MAX.questions),
+        ("operate.md", "90 turns, 180,000 characters, 600", portions.FURTHER_MAX.turns),
+        ("operate.md", "180,000 characters, 600 questions", portions.FURTHER_MAX.characters),
+        ("operate.md", "600 questions; one turn", portions.FURTHER_MAX.questions),
+        ("operate.md", "10 turns, 20,000 characters", portions.LED_BY_MAX),
+        ("operate.md", "20,000 characters |", portions.LED_BY_CHARACTERS_MAX),
+        ("operate.md", "64 KiB |", task_pages.JSON_BYTES_MAX / 1024),
         ("operate.md", "1 GiB", settings.STREAM_BYTES_MAX / 1024**3),
         ("operate.md", "1,000 |", jobs.REJECTS_KEPT_MAX),
         ("operate.md", "12 hours", jobs.FILE_KEPT_MS / 3_600_000),

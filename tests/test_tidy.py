@@ -103,7 +103,7 @@ def test_drivers_are_imported_by_the_store_alone():
 
 
 WAYS_OUT = {
-    "httpx2": {"core/outbound/urls.py"},
+    "httpx2": {"core/outbound/urls.py", "core/outbound/downloads.py"},
     "httpcore2": {"core/outbound/http_client.py"},
     "aiosmtplib": {"core/outbound/smtp.py"},
     "socket": {
@@ -135,7 +135,7 @@ def test_only_the_one_client_and_mail_reach_out():
     assert offenders(calls, opening) == []
 
 
-def test_objects_are_kept_by_one_module_alone():
+def test_objects_are_kept_by_one_module_and_read_by_another():
     found = {
         name_of(path)
         for path, tree in TREES.items()
@@ -147,7 +147,7 @@ def test_objects_are_kept_by_one_module_alone():
         )
     }
 
-    assert found == {"store/datasets/blob_store.py"}
+    assert found == {"store/datasets/blob_store.py", "store/transfer/object_file.py"}
 
 
 def test_nothing_is_imported_inside_a_function():
@@ -206,7 +206,7 @@ def test_http_statuses_stand_in_the_api_alone():
 def test_nothing_but_the_outermost_frames_catches_everything():
     outermost = (
         *("api/http/middleware.py", "app.py", "cli/__init__.py", "worker.py"),
-        "workspace/http/job_runner.py",
+        "api/http/job_runner.py",
         *("store/engine/sqlite.py", "store/engine/postgres", "store/engine/migrator.py"),
     )
     found = [

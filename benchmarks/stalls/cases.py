@@ -21,6 +21,7 @@ from plaudit.api.http.operation import Operation
 from plaudit.settings import BODY_BYTES_MAX
 from plaudit.store.transfer.jobs import JobKind
 from plaudit.workspace.http.page import ANYONE, Page
+from plaudit.workspace.transfer import upload_pages
 from tests.support.builders import make_thread
 from tests.support.operations import CANARY, GOOD, NAMES, OPERATIONS, ask
 from tests.workspace.http.test_pages import FIELDS
@@ -33,7 +34,16 @@ LAST = (
 )  # fmt: skip
 """After these others would be refused; asked for last, in this order."""
 
-CHOSEN = {"save_settings": {"name": NAMES["project_name"]}}
+TABLE = {
+    "format": "table",
+    "project": "Table",
+    "roles": {"column_0": "prompt", "column_1": "response:1", "column_2": "response:2"},
+}
+CHOSEN: dict[str, dict[str, Any]] = {
+    "save_settings": {"name": NAMES["project_name"]},
+    "preview_import": TABLE,
+    "start_import": TABLE,
+}
 """Fields with which others find what they are about."""
 
 NOBODY = "session-of-nobody"
@@ -185,8 +195,12 @@ class _Recorder:
         params: Mapping[str, str],
         follow_redirects: bool,
         json: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
     ) -> Request:
         headers = {"Authorization": f"Bearer {self._store.key}"}
+        if content is not None:
+            headers["Content-Type"] = "application/octet-stream"
+            return Request(method, f"{url}?{urlencode(params)}", headers, content)
         content = b""
         if self._operation.operation_id in LARGE_FIELDS and json is not None:
             content = _encoded({**json, **LARGE_FIELDS[self._operation.operation_id](self._store)})
@@ -251,10 +265,13 @@ def _path_of(page: Page, store: StallStore) -> str:
         "task_id": LARGEST_TASK,
         "batch_id": PAGE_BATCH,
         "endpoint_id": NAMES["ended_endpoint_id"],
+        "name": "sample.csv",
     }
     for kind in JobKind:
         if kind.value in page.path:
             names["job_id"] = store.job_ids[kind]
+    if page.path.startswith(upload_pages.FILE):
+        names["job_id"] = store.job_ids[JobKind.upload]
     names.setdefault("job_id", store.job_ids[JobKind.delivery])
     query = f"?other={NAMES['delivery_id']}" if page.path.endswith("/diff") else ""
     return page.path.format(**names) + query

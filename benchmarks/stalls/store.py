@@ -5,16 +5,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+import msgspec
 from structlog.testing import capture_logs
 
 from benchmarks.plan import Plan
+from plaudit.api.transfer.upload_job import HEAD_BYTES_MAX, UploadedFile, encode_rows
 from plaudit.core.accounts import sessions
 from plaudit.core.common import server_secret
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.jobs import JobProgress
+from plaudit.formats.common.rows import Row
 from plaudit.settings import Settings
 from plaudit.store.engine import connect
-from plaudit.store.transfer.jobs import JobKind, JobState
+from plaudit.store.transfer.jobs import Job, JobKind, JobState
 from tests.support import ann_data
 from tests.support.annotators import AnnotationTeam, Worker
 from tests.support.app_client import AppClient
@@ -32,6 +35,8 @@ DRAFT_CHARACTERS = 10_000
 LARGEST_TASK = "task_largest"
 PAGE_BATCH = "batch_of_pages"
 LISTED_PROJECT = "Listed"
+UPLOADED_ROWS = 50
+UPLOADED_COLUMNS = 1000
 SOURCES = ("user", "base_model", "test_model", "third_model")
 CHANGED = ("complete_task", "cancel_task", "fail_task")
 """Operations that each end a pending task of their own."""
@@ -81,6 +86,7 @@ class StallStore:
             ann_data.add_ann_skip,
             ann_data.add_ann_file,
             ann_data.add_ann_webhooks,
+            ann_data.add_ann_import,
         ):
             add(self._world)
 
@@ -124,10 +130,32 @@ class StallStore:
                         tx, environment_id, user_id, kind, request, "x"
                     )
                 )
-                await jobs.end_job(self._world.db, job, JobState.done, JobProgress(), [], 0)
+                progress, size = JobProgress(), None
+                if kind is JobKind.upload:
+                    progress.detail, size = self._keep_upload(job)
+                await jobs.end_job(
+                    self._world.db, job, JobState.done, progress, [], 0, file_size=size
+                )
                 self.job_ids[kind] = job.job_id
 
         self._world.run(add())
+
+    def _keep_upload(self, job: Job) -> tuple[dict[str, Any], int]:
+        """Keep a file of many columns, whose first rows are as large as they may be."""
+        cell = "x" * (HEAD_BYTES_MAX // (UPLOADED_ROWS * UPLOADED_COLUMNS) - 20)
+        values = [
+            {f"column_{number}": f"{cell} {row}" for number in range(UPLOADED_COLUMNS)}
+            for row in range(UPLOADED_ROWS)
+        ]
+        file = b"".join(json.dumps(value).encode() + b"\n" for value in values)
+        rows = [
+            Row(file="rows.jsonl", number=number, value=value, size=len(file) // UPLOADED_ROWS)
+            for number, value in enumerate(values, 1)
+        ]
+        head = encode_rows(rows)
+        uploaded = UploadedFile(name="rows.jsonl", file_bytes=len(file), head_bytes=len(head))
+        self._world.objects.put_blocking(jobs.file_key(job), file + head)
+        return msgspec.to_builtins(uploaded), len(file) + len(head)
 
     def _claim(self, client: AppClient, path: str, session: str) -> str:
         """Take the next task for somebody; the path of its page."""

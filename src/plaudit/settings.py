@@ -38,6 +38,9 @@ PIPELINED_MAX = 32
 """Most requests of one connection that wait behind the one that is being answered."""
 INFLATED_BYTES_MAX = 4 * 1024**3
 BYTES_MAX = 2**62
+ORG_REQUESTS_IN_WORK = 3
+ORG_REQUESTS_WAITING = 100
+ORG_REQUESTS_MAX = 1000
 WAITS_MAX = 100
 WAIT_SECONDS_MAX = 7 * 24 * 3600
 
@@ -83,6 +86,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_per_key: Quota | None = None
     rate_per_org: Quota | None = None
     rate_failed_auth: Quota | None = FAILED_AUTH
+    org_requests_in_work: int = ORG_REQUESTS_IN_WORK
+    """Requests of one environment that a process works on at a time, of each kind."""
+    org_requests_waiting: int = ORG_REQUESTS_WAITING
+    """Requests of one environment that wait beside them, of each kind."""
     inflated_bytes_max: int | None = INFLATED_BYTES_MAX
     """Most bytes that a compressed file of an import holds; None for any number of them."""
     webhook_retry_s: tuple[float, ...] = ()
@@ -130,6 +137,10 @@ VARIABLES: dict[str, str] = {
     "PLAUDIT_RATE_PER_ORG": "The same for all keys of an environment together; default off.",
     "PLAUDIT_RATE_FAILED_AUTH": "How many requests without a valid key one address may make before "
     "it is told to wait; default 600/minute.",
+    "PLAUDIT_ORG_REQUESTS_IN_WORK": "How many requests of one organization that read, and as many "
+    "that change something, a process works on at a time; default 3.",
+    "PLAUDIT_ORG_REQUESTS_WAITING": "How many of each then wait for their turn; default 100. "
+    "Further ones are refused.",
     "PLAUDIT_INFLATED_BYTES_MAX": "How many bytes a compressed file of an import may hold; default "
     "4294967296. off for any number, and for more than 100 times its own.",
     "PLAUDIT_WEBHOOK_RETRY_S": "Seconds between attempts to reach a receiver, separated by commas, "
@@ -165,6 +176,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         rate_per_key=_quota(env, "PLAUDIT_RATE_PER_KEY", None),
         rate_per_org=_quota(env, "PLAUDIT_RATE_PER_ORG", None),
         rate_failed_auth=_quota(env, "PLAUDIT_RATE_FAILED_AUTH", FAILED_AUTH),
+        org_requests_in_work=_number(env, "PLAUDIT_ORG_REQUESTS_IN_WORK", ORG_REQUESTS_IN_WORK),
+        org_requests_waiting=_number(env, "PLAUDIT_ORG_REQUESTS_WAITING", ORG_REQUESTS_WAITING),
         inflated_bytes_max=_bytes(env, "PLAUDIT_INFLATED_BYTES_MAX", INFLATED_BYTES_MAX),
         webhook_retry_s=_waits(env.get("PLAUDIT_WEBHOOK_RETRY_S", "")),
         worker=_flag(env, "PLAUDIT_WORKER", default=True),
@@ -195,6 +208,8 @@ def to_environment(settings: Settings, *, metrics_folder: str) -> None:
         "PLAUDIT_RATE_PER_KEY": _quota_text(settings.rate_per_key),
         "PLAUDIT_RATE_PER_ORG": _quota_text(settings.rate_per_org),
         "PLAUDIT_RATE_FAILED_AUTH": _quota_text(settings.rate_failed_auth),
+        "PLAUDIT_ORG_REQUESTS_IN_WORK": str(settings.org_requests_in_work),
+        "PLAUDIT_ORG_REQUESTS_WAITING": str(settings.org_requests_waiting),
         "PLAUDIT_INFLATED_BYTES_MAX": str(settings.inflated_bytes_max or "off"),
         "PLAUDIT_WEBHOOK_RETRY_S": ",".join(map(str, settings.webhook_retry_s)),
         "PLAUDIT_WORKER": str(int(settings.worker)),
@@ -223,6 +238,13 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     if text not in ("", "0", "1"):
         raise Misconfigured(f"{name} must be 0 or 1")
     return text == "1" if text else default
+
+
+def _number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 0 < int(text) <= ORG_REQUESTS_MAX:
+        raise Misconfigured(f"{name} must be a number from 1 to {ORG_REQUESTS_MAX}")
+    return int(text)
 
 
 def _bytes(env: Mapping[str, str], name: str, default: int) -> int | None:

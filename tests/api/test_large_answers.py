@@ -134,6 +134,7 @@ def test_a_slow_client_has_as_long_for_each_piece_as_for_a_request(sqlite_settin
         inner, Services(sqlite_settings, secret), metrics, StallMeter(metrics),
         open_paths=any_path, stream_paths=no_path, long_paths=no_path,
         show_problem=lambda scope, problem: None, is_astray=lambda scope: None,
+        session_of=lambda scope: "",
     )  # fmt: skip
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "query_string": b""}
     asyncio.run(edge(scope, None, slow))  # 0.48 s

@@ -20,8 +20,8 @@ import pytest
 
 from plaudit import settings as limits
 from plaudit.settings import Settings
-from tests.support.connections import BIG, HIGH_WATER, PROXY, Peer, Site
 from tests.support.harness import Server, World
+from tests.support.network.connections import BIG, HIGH_WATER, PROXY, Peer, Site
 from tests.support.operations import assert_is_error
 
 LONG = "Content-Length: 1000000"

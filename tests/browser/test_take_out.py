@@ -60,7 +60,8 @@ def _save(page: Any, path: Path) -> None:
 def test_a_manager_downloads_a_delivery_as_json_lines_and_csv(world, office, tmp_path):
     page = office.page
     page.click("nav.tabs a:has-text('Download')")
-    page.wait_for_selector("#preview .row")
+    page.select_option("#format", "trl-preference")
+    page.wait_for_selector('#preview:has-text("give 10 rows")')
     said = page.inner_text("#preview")
     purpose = page.inner_text("#format-purpose")
 

@@ -172,7 +172,7 @@ def test_a_dry_run_shows_counts_and_three_tasks_and_stores_nothing(world, import
     done = imports(*rows, PAIR | {"chosen": None}, args=("--dry-run", "--format", "trl"))
 
     assert "5 tasks would be imported" in done.stdout
-    assert "1 rows would be refused" in done.stdout
+    assert "1 row would be refused" in done.stdout
     assert done.stdout.count('"task_id"') == 3
     with world.client() as client:
         assert client.get("/v2/projects").json()["projects"] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from plaudit.core.datasets import attachments
 from plaudit.core.labeling import leases, task_notes
 from plaudit.model.core import ApiKeyRow, Person, PersonRole, PersonStatus, Role
@@ -12,6 +14,8 @@ from plaudit.model.webhooks import Event, EventType, WebhookMessageRow
 from plaudit.store.accounts import organizations, users
 from plaudit.store.datasets import attachments as attachments_store
 from plaudit.store.tasks import projects
+from plaudit.store.transfer import jobs
+from plaudit.store.transfer.jobs import Job, JobKind, JobState, RejectedRow
 from plaudit.store.webhooks import endpoints, outbox
 from plaudit.store.webhooks.endpoints import EncryptedSecret, WebhookEndpoint
 from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
@@ -149,6 +153,34 @@ def fill(world: World) -> None:
     add_ann_skip(world)
     add_ann_file(world)
     add_ann_webhooks(world)
+    add_ann_import(world)
+
+
+def add_ann_import(world: World) -> None:
+    """An import of Ann's that has ended and refused a row."""
+    environment_id = world.org()
+    request = {"file": CANARY, "format": "trl", "project_id": NAMES["project_id"]}
+    job = Job(
+        environment_id=environment_id,
+        job_id=NAMES["import_id"],
+        kind=JobKind.import_,
+        state=JobState.running,
+        user_id=NAMES["user_id"],
+        created_ms=1,
+        lease_ms=2,
+        about=msgspec.json.encode(request),
+        progress=b"{}",
+    )
+    reject = RejectedRow(1, f"/{CANARY}", CANARY)
+
+    async def work(tx: Any) -> None:
+        place = environment_id, job.job_id
+        await jobs.insert_job(tx, job)
+        await jobs.insert_rejects(tx, *place, 0, [reject])
+        ending: Any = {"now": 2, "progress": b"{}", "reason": "", "file_size": None}
+        await jobs.end_job(tx, *place, JobState.done, **ending)
+
+    world.run(world.db.write(work))
 
 
 def add_ann_file(world: World) -> None:

@@ -26,7 +26,9 @@ ONE_THING = {
     "get_dataset_task_attachment", "get_schema", "get_attachment", "get_managed_project",
     "get_task_content", "get_webhook", "get_callback_secret", "get_delivery_record",
     "show_task", "ask_import", "show_one_import", "get_rejects", "ask_archive", "download_archive",
-    "ask_delivery", "show_review_task", "show_managed_task", "show_file",
+    "ask_delivery", "show_review_task", "show_managed_task", "show_file", "show_turns",
+    "show_review_turns", "show_managed_turns", "get_import", "list_import_rejects",
+    "show_upload", "ask_upload", "get_import_sample", "show_new_task",
 }  # fmt: skip
 """Operations and pages about one thing, which list nothing."""
 

@@ -46,6 +46,7 @@ NAMES = {
     "endpoint_id": f"webhook_{CANARY}",
     "ended_endpoint_id": f"webhook_2_{CANARY}",
     "message_id": f"message_{CANARY}",
+    "import_id": f"job_{CANARY}",
 }
 """What each parameter that names something is called in Ann's organization."""
 
@@ -72,6 +73,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 """What the body or path of an operation must have beside the one name that a sweep is about."""
 
 _IN_PROJECT = {"project_id": NAMES["project_id"]}
+_IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
 COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("export_project", "project_id"): {"format": "trl-preference"},
@@ -81,9 +83,18 @@ COMPANY: dict[tuple[str, str], dict[str, Any]] = {
     ("get_delivery", "delivery_name"): _IN_PROJECT,
     ("get_delivery", "project_id"): _NAMED,
     ("get_delivery", "project_name"): _NAMED,
+    ("get_import", "project_id"): _IMPORTED,
+    ("list_import_rejects", "project_id"): _IMPORTED,
+    ("cancel_import", "project_id"): _IMPORTED,
+    ("get_import", "import_id"): _IN_PROJECT,
+    ("list_import_rejects", "import_id"): _IN_PROJECT,
+    ("cancel_import", "import_id"): _IN_PROJECT,
     ("diff_deliveries", "delivery_id"): {"other": NAMES["delivery_id"]},
 }
 """What an operation needs beside a name that does not suffice alone."""
+
+STREAMED = {"create_import": b'{"prompt": "?", "chosen": "Yes.", "rejected": "No."}\n'}
+"""Content for operations that refuse an empty one."""
 
 GOOD: dict[str, list[dict[str, Any]]] = {
     "list_tasks": [
@@ -192,6 +203,10 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "get_managed_project": [{"project_id": NAMES["project_id"]}],
     "change_project": [{"project_id": NAMES["project_id"], "guidelines": "Be fair."}],
     "upload_tasks": [{"project_id": NAMES["project_id"]}],
+    "create_import": [{"project_id": NAMES["project_id"]}],
+    "get_import": [_IN_PROJECT | _IMPORTED],
+    "list_import_rejects": [_IN_PROJECT | _IMPORTED],
+    "cancel_import": [_IN_PROJECT | _IMPORTED],
     "get_task_content": [{"task_id": f"pending_{CANARY}"}, {"task_id": NAMES["task_id"]}],
     "complete_task": [{"task_id": f"pending_{CANARY}"}],
     "cancel_task": [{"task_id": f"pending_{CANARY}"}],
@@ -251,6 +266,8 @@ def ask(client: AppClient, operation: Operation, params: dict[str, Any], **kwarg
         rest = needed | rest
         kwargs["json"] = {name: value for name, value in rest.items() if name in fields}
         rest = {name: value for name, value in rest.items() if name not in fields}
+    elif operation.operation_id in STREAMED:
+        kwargs.setdefault("content", STREAMED[operation.operation_id])
     kwargs = {"method": operation.method, "follow_redirects": False} | kwargs
     return client.request(url=path, params=rest, **kwargs)
 

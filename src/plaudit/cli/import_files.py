@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from plaudit.cli.context import EnvironmentContext, with_store
-from plaudit.cli.inputs import FileOrStdin, spooled
+from plaudit.cli.inputs import FileOrUrl, spooled
 from plaudit.cli.progress import progress, require_writable
 from plaudit.cli.rejects import RejectReport
 from plaudit.cli.terminal import err, refuse, say, show
@@ -33,6 +32,7 @@ from plaudit.formats.import_format import ImportFormat, ImportOptions
 from plaudit.formats.registry import FORMATS, FormatName
 from plaudit.formats.table import drafts, flags
 from plaudit.formats.table.columns_seen import describe_columns
+from plaudit.formats.table.toml_text import mapping_from_text
 from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine.engine import Database
 
@@ -63,7 +63,7 @@ class TableOptions:
     preference: str | None = None
     """Column with the verdict."""
     values: str | None = None
-    """What the verdicts mean, as in 1=first,2=second,0=tie."""
+    """Meanings of the verdicts, as in 1=first,2=second,0=tie."""
     rating: Annotated[list[str] | None, Parameter(negative="")] = None
     """KEY=COL: column with a rating of the response."""
     item: Annotated[list[str] | None, Parameter(negative="")] = None
@@ -87,23 +87,37 @@ class TableOptions:
         if given is not None:
             refuse("name a mapping file or the columns, not both", code=2)
         try:
-            return tomllib.loads(_text_of(self.mapping))
-        except tomllib.TOMLDecodeError as exc:
-            refuse(f"{self.mapping} is not TOML: {exc}", code=2)
+            return mapping_from_text(_text_of(self.mapping))
+        except InvalidContent as exc:
+            refuse(f"{self.mapping}: {exc.message}", code=2)
+
+
+@Parameter(name="*")
+@dataclass
+class RowHandling:
+    """Options about what becomes of the rows."""
+
+    pending: bool = False
+    """Put the conversations into the queue as open work, without what was judged."""
+    suggestions: bool = False
+    """With --pending: keep what was judged as suggestions for those who do the work."""
+    dry_run: bool = False
+    """Read and check everything, show counts and three tasks, and store nothing."""
+    strict: bool = False
+    """Store nothing if any row is refused."""
+    replace: bool = False
+    """Let tasks and projects that are stored with other content be overwritten."""
+    rejects: Path | None = None
+    """A file for the refused rows. Without it one is made where more than 20 are refused."""
 
 
 def import_files(
-    *paths: FileOrStdin,
+    *paths: FileOrUrl,
     format_name: Annotated[FormatName | None, Parameter(name="--format", help=_FORMAT_HELP)] = None,
     project: str | None = None,
     table: TableOptions | None = None,
     config: Path | None = None,
-    pending: bool = False,
-    suggestions: bool = False,
-    dry_run: bool = False,
-    strict: bool = False,
-    replace: bool = False,
-    rejects: Path | None = None,
+    handling: RowHandling | None = None,
     context: EnvironmentContext | None = None,
 ) -> None:
     """Import tasks. Importing the same file again changes nothing.
@@ -118,66 +132,52 @@ def import_files(
     config
         The labelling configuration (XML) of a Label Studio export, or the settings (JSON) of an
         Argilla dataset.
-    pending
-        Put the conversations into the queue as open work, without what was judged.
-    suggestions
-        With --pending: keep what was judged as suggestions for those who do the work.
-    dry_run
-        Read and check everything, show counts and three tasks, and store nothing.
-    strict
-        Store nothing if any row is refused.
-    replace
-        Let tasks and projects that are stored with other content be overwritten.
-    rejects
-        A file for the refused rows. Without it one is made where more than 20 are refused.
     """
-    chosen = context or EnvironmentContext()
+    chosen, rows = context or EnvironmentContext(), handling or RowHandling()
     if not paths:
         refuse("name at least one file", code=2)
-    if suggestions and not pending:
+    if rows.suggestions and not rows.pending:
         refuse("--suggestions goes with --pending", code=2)
     mapping = (table or TableOptions()).decoded()
     if mapping is not None and format_name is None:
         format_name = TABLE
-    if rejects is not None:
-        require_writable(rejects)
+    if rows.rejects is not None:
+        require_writable(rows.rejects)
     options = ImportOptions(
-        is_strict=strict, mapping=mapping, config=None if config is None else _text_of(config)
+        is_strict=rows.strict, mapping=mapping, config=None if config is None else _text_of(config)
     )
-    report = RejectReport(rejects)
-    with spooled(paths) as inputs, progress() as bars, closing(report):
+    report = RejectReport(rows.rejects)
+    use = TaskUse(is_pending=rows.pending, keeps_judgments=rows.suggestions)
+    inflated_max = chosen.settings().inflated_bytes_max
+    with spooled(paths, inflated_max) as inputs, progress() as bars, closing(report):
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
-        inflated_max = chosen.settings().inflated_bytes_max
         file_format = _format_of(listed, format_name, inflated_max)
-        _check_choices(file_format, project, pending=pending, mapping=mapping)
+        _check_choices(file_format, project, pending=rows.pending, mapping=mapping)
         bar = bars.add_task("reading", total=sum(one.size for one in listed))
         prepared = FileImport(
             listed,
             file_format,
             options,
             project_name=project,
-            use=TaskUse(is_pending=pending, keeps_judgments=suggestions),
-            inflated_max=inflated_max,
+            use=use,
+            inflated_max=chosen.settings().inflated_bytes_max,
             on_progress=lambda at: bars.update(bar, completed=at),
         )
         with closing(prepared):
-            try:
-                prepared.prepare()
-            except InvalidContent as problem:
-                refuse(problem.message, code=2 if problem.pointer else 1)
-            bars.update(bar, description="checking" if dry_run else "importing")
-            if dry_run:
+            _prepare(prepared)
+            bars.update(bar, description="checking" if rows.dry_run else "importing")
+            if rows.dry_run:
                 _show_dry_run(prepared, try_import(prepared, report.add))
                 return
-            summary = _run(prepared, chosen, report, project, strict=strict, replace=replace)
-    summary.require_rows()
-    refused = summary.total("rejected")
-    if refused and (strict or refused == sum(summary.counts.values())):
-        refuse(f"nothing was imported: {refused} rows were refused")
-    say.print(str(summary))
-    _say_notes(prepared)
-    if file_format is archive.FORMAT:
-        show(_contents(summary))
+            summary = _run(prepared, chosen, report, project, rows)
+    _show_summary(prepared, summary, strict=rows.strict)
+
+
+def _prepare(prepared: FileImport) -> None:
+    try:
+        prepared.prepare()
+    except InvalidContent as problem:
+        refuse(problem.message, code=2 if problem.pointer else 1)
 
 
 def _run(
@@ -185,9 +185,7 @@ def _run(
     chosen: EnvironmentContext,
     report: RejectReport,
     project: str | None,
-    *,
-    strict: bool,
-    replace: bool,
+    rows: RowHandling,
 ) -> Summary:
     async def work(db: Database, secret: ServerSecret) -> Summary:
         environment_id = await api_keys.get_environment(db, chosen.org, chosen.mode)
@@ -201,8 +199,8 @@ def _run(
             environment_id,
             sources,
             project_name=project,
-            replace=replace,
-            strict=strict,
+            replace=rows.replace,
+            strict=rows.strict,
             on_reject=report.add,
             objects=BlobStore(chosen.settings().attachments_location),
             secret=secret,
@@ -280,6 +278,18 @@ def _show_dry_run(prepared: FileImport, result: DryRun) -> None:
         say.print(msgspec.json.format(msgspec.json.encode(task), indent=2).decode())
     say.print(f"{result}; nothing was stored")
     _say_notes(prepared)
+
+
+def _show_summary(prepared: FileImport, summary: Summary, *, strict: bool) -> None:
+    summary.require_rows()
+    refused = summary.total("rejected")
+    if refused and (strict or refused == sum(summary.counts.values())):
+        rows = "1 row was" if refused == 1 else f"{refused} rows were"
+        refuse(f"nothing was imported: {rows} refused")
+    say.print(str(summary))
+    _say_notes(prepared)
+    if prepared.format is archive.FORMAT:
+        show(_contents(summary))
 
 
 def _say_notes(prepared: FileImport) -> None:

@@ -65,8 +65,9 @@ class RejectReport:
         self._file.close()
         more = max(self.count - PRINTED_MAX, 0)
         if self.count:
-            start = f"and {more} more; all" if more else "all"
-            err.print(f"{start} {self.count} rejected rows are in {name}")
+            start = f"and {more} more; all" if more else "all" if self.count > 1 else "the"
+            rows = "1 rejected row is" if self.count == 1 else f"{self.count} rejected rows are"
+            err.print(f"{start} {rows} in {name}")
 
     def _open(self) -> IO[bytes]:
         if self._path is not None:

@@ -12,6 +12,7 @@ from plaudit.errors import InvalidContent
 from plaudit.formats.common.row_shapes import have_members
 from plaudit.formats.common.rows import Row
 from plaudit.formats.import_format import FormatEntry, ImportFormat, ObjectRows
+from plaudit.formats.table.saved_mapping import check_saved_mapping
 from plaudit.wire.v2.size_limits import ARCHIVE_LINE_BYTES_MAX
 
 _MEMBERS = ("kind", "value")
@@ -31,10 +32,19 @@ def check_depth(kind: str, depth: int) -> None:
 
 
 def read(line: Any) -> Iterator[FormatEntry]:
-    """Yield the one entry of a line; raises InvalidContent for a line without kind or value."""
+    """Yield the one entry of a line; raises InvalidContent.
+
+    A line has a kind and a value, and a project's mapping is one that can be read.
+    """
     if not isinstance(line, dict) or not isinstance(line.get("kind"), str) or "value" not in line:
         raise InvalidContent('an archive line is {"kind": "…", "value": {…}}')
-    yield line["kind"], line["value"], "/value"
+    kind, value = line["kind"], line["value"]
+    if kind == "project" and isinstance(value, dict) and value.get("import_mapping") is not None:
+        try:
+            check_saved_mapping(value["import_mapping"])
+        except InvalidContent as exc:
+            raise InvalidContent(exc.message, pointer=f"/value{exc.pointer}") from exc
+    yield kind, value, "/value"
 
 
 def detect(rows: Sequence[Row]) -> Sequence[str] | None:

@@ -81,7 +81,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 _SECONDS = re.compile(r"\d{9,11}(\.\d{1,9})?", re.ASCII)
 
 Round = tuple[list[Utterance], list[Utterance]]
-"""What is asked, and what is answered."""
+"""Utterances that ask in a round of a conversation, and those that answer."""
 
 
 class ArenaReader(FormatReader):

@@ -38,11 +38,15 @@ class ImportOptions(Struct, frozen=True, kw_only=True):
 
     `mapping` is a decoded mapping of columns (format `table`); `config` the text of a labelling
     configuration. A strict import refuses what a lenient one takes with a remark.
+    `search_steps_max` are the steps of one search by a pattern of the mapping, where others wait
+    for it, and `pattern_steps_max` those of all together, for a preview.
     """
 
     is_strict: bool = False
     mapping: Mapping[str, Any] | None = None
     config: str | None = None
+    search_steps_max: int | None = None
+    pattern_steps_max: int | None = None
 
 
 class FormatReader:

@@ -12,7 +12,14 @@ from plaudit.formats.containers.content import zstd
 from plaudit.formats.containers.reading import detect_container, read_rows
 from plaudit.formats.import_format import ObjectRows
 from plaudit.json_guard import BOM
-from tests.support.row_files import WRITERS, as_delimited, as_json_lines, rows_in, values_in
+from tests.formats.containers.row_files import (
+    WRITERS,
+    as_delimited,
+    as_json_lines,
+    cut_blocks,
+    rows_in,
+    values_in,
+)
 
 TEXTS = [
     "plain",
@@ -39,6 +46,7 @@ VARIANTS: dict[str, Callable[[], bytes]] = {
     "csv in gzip with a mark": lambda: gzip.compress(BOM + as_delimited(ROWS)),
     "csv with CRLF": lambda: as_delimited(ROWS, end="\r\n"),
     "csv with semicolons": lambda: as_delimited(ROWS, ";"),
+    "csv that names its delimiter": lambda: b"sep=;\r\n" + as_delimited(ROWS, ";"),
     "csv without a last line end": lambda: as_delimited(ROWS).rstrip(),
     "csv after blank lines": lambda: b"\n\n" + as_delimited(ROWS),
     "tsv with CRLF": lambda: as_delimited(ROWS, "\t", "\r\n"),
@@ -64,7 +72,8 @@ def test_rows_are_equal_wherever_blocks_end(tmp_path, monkeypatch, make):
     path.write_bytes(make())
 
     for size in (1, 2, 3, 5, 7, 16, 61):
-        monkeypatch.setattr("plaudit.formats.containers.content.READ_BYTES", size)
+        monkeypatch.undo()
+        cut_blocks(monkeypatch, size)
         assert [row.value for row in read_rows(path, "rows")] == ROWS, size
 
 
@@ -153,3 +162,41 @@ def test_arrays_on_lines_are_json_lines(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"\n \r\n", BOM, b"[]", b"[ ]\n", b"a,b\n", b"a,b"])
 def test_a_file_without_rows_has_none(tmp_path, content):
     assert rows_in(tmp_path / "rows", content) == []
+
+
+# --- what is told meanwhile ---
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_progress_is_told_in_bytes_of_the_file_and_rows_by_number(tmp_path, name, pack):
+    path = tmp_path / "rows"
+    rows = [{"a": f"text {number} " * 20, "b": str(number)} for number in range(3000)]
+    path.write_bytes(pack(WRITERS[name](rows)))
+    told: list[int] = []
+    told_rows: list[int] = []
+
+    read = list(read_rows(path, "rows", on_progress=told.append, on_rows=told_rows.append))
+
+    assert len(read) == 3000
+    assert 0 <= min(told) <= max(told) <= path.stat().st_size
+    assert len(told) > 2
+    assert told_rows == sorted(told_rows)
+    assert 0 <= max(told_rows) <= 3001
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_reading_stops_where_progress_says_so(tmp_path, name):
+    """A job is cancelled by an exception from there."""
+
+    class StopReading(Exception):
+        pass
+
+    def stop(at: int) -> None:
+        raise StopReading
+
+    path = tmp_path / "rows"
+    path.write_bytes(WRITERS[name](ROWS))
+
+    with pytest.raises(StopReading):
+        list(read_rows(path, "rows", on_progress=stop))

@@ -230,3 +230,16 @@ def test_a_list_of_as_many_values_as_pairs_is_proposed_as_their_verdicts():
     assert draft_mapping(rows)["preference"] == {"pairs": "preference", "values": {}}
     assert draft_mapping(rows)["reference"] == "gold"
     assert 'values = { 0 = "?", 1 = "?", 2 = "?" }' in draft_toml(rows)
+
+
+def test_responses_named_after_numbered_models_are_proposed():
+    row = {"participant": "p1", "prompt": "A bird?", "confidence": 4}
+    answers = {"model_a_answer": "Tern", "model_b_answer": "Gull"}
+    rows = rows_of([row | answers | {"preferred_model": side} for side in ("model_a", "model_b")])
+
+    draft = draft_mapping(rows)
+
+    assert draft["responses"] == [{"text": "model_a_answer"}, {"text": "model_b_answer"}]
+    assert draft["preference"]["column"] == "preferred_model"
+    assert draft["contributor"] == "participant"
+    assert draft["item"] == ["prompt", "model_a_answer", "model_b_answer"]

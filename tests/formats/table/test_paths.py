@@ -27,6 +27,7 @@ def get(path: str, value: dict[str, Any]) -> Any:
         ("a.b[0].c", ("a", "b", 0, "c")),
         ('a."b.c".d', ("a", "b.c", "d")),
         ("a[1][2]", ("a", 1, 2)),
+        ("a[-1].b", ("a", -1, "b")),
         ("*.*.*", ("*", "*", "*")),
         ("$file", ("$file",)),
         ("a.", ("a.",)),
@@ -47,6 +48,12 @@ def test_paths_are_bounded(path):
 
 def test_a_path_goes_through_objects_and_lists():
     assert get("a.b[1].c", {"a": {"b": [{}, {"c": 3}]}}) == (3, "/a/b/1/c")
+
+
+def test_a_negative_number_counts_from_the_end():
+    assert get("a[-1].b", {"a": [{"b": 1}, {"b": 2}]}) == (2, "/a/1/b")
+    assert get("a[-3].b", {"a": [{"b": 1}, {"b": 2}]})[0] is MISSING
+    assert get("a[-1]", {"a": []})[0] is MISSING
 
 
 def test_a_path_goes_on_in_the_json_of_a_cell():

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx2
 
+from plaudit.formats.table import samples
 from tests.support.annotators import good_answers, state_of
 from tests.support.harness import clean_environment, free_port
 from tests.support.pages import chromium
@@ -208,6 +209,21 @@ def claim(page: Any) -> None:
     page.wait_for_selector("#task[data-ready]")
 
 
+def claim_turns(page: Any) -> None:
+    """Open the turns of a task on a page of their own: of one that is held, or else of the next."""
+    held = page.query_selector("main a[href*='/tasks/']")
+    if held is None:
+        claim(page)
+    else:
+        page.goto(page.evaluate("one => one.href", held))
+    open_turns(page)
+
+
+def open_turns(page: Any) -> None:
+    """Open the turns of a task from its page, as its links to further ones do."""
+    page.goto(f"{page.url}/turns")
+
+
 def import_file(page: Any) -> None:
     """Bring in a file with one good and one bad line, and wait for how it went."""
     lines = b'{"task_id": "brought", "status": "pending", "threads": []}\n{"task_id": 1}\n'
@@ -215,14 +231,33 @@ def import_file(page: Any) -> None:
     page.set_input_files("#file", file)
     page.fill("#project", "Brought in")
     page.click("#upload-button")
+    page.wait_for_url("**/import/file/job*")
+    page.select_option("#format", "v2")
+    page.click("#start")
     page.wait_for_url("**/import/job*")
     page.wait_for_selector("#result")
+
+
+def upload_table(page: Any) -> None:
+    """Upload a table, say what its verdicts mean, and wait until its first task is drawn."""
+    content = samples.FILES["sample.csv"][1].encode()
+    page.set_input_files("#file", {"name": "cities.csv", "mimeType": "text/csv", "buffer": content})
+    page.fill("#project", "Cities")
+    page.click("#upload-button")
+    page.wait_for_url("**/import/file/job*")
+    page.wait_for_selector("#preview article")
 
 
 def open_first(page: Any) -> None:
     """Open the first thing that a table lists."""
     page.click("tbody a >> nth=0")
     page.wait_for_load_state()
+
+
+def open_first_turns(page: Any) -> None:
+    """Open the turns of the first task that a table lists."""
+    open_first(page)
+    open_turns(page)
 
 
 def previewed(page: Any) -> None:
@@ -259,6 +294,7 @@ SCENES: Sequence[Scene] = (
     Scene("start", "show_start", "/work"),
     Scene("queue", "show_queue", "/work/project_preference"),
     Scene("task", "show_task", "/work/project_preference", "annotator", claim),
+    Scene("task-turns", "show_turns", "/work/project_preference", "annotator", claim_turns),
     Scene("my-work", "show_my_work", "/work/project_preference/mine", "annotator"),
     Scene("account", "show_account", "/account"),
     Scene("people", "show_people", "/people"),
@@ -272,13 +308,20 @@ SCENES: Sequence[Scene] = (
         "show_review_task",
         "/review/project_preference/tasks/task_6e6111a8f4ab9c8a3d24da72",
     ),
+    Scene(
+        "review-turns",
+        "show_review_turns",
+        "/review/{review_project}/tasks/{review_task}/turns",
+    ),
     Scene("projects", "show_projects", "/projects"),
     Scene("new-project", "show_new_project", "/new-project"),
     Scene("project", "show_project", PROJECT),
     Scene("charts", "show_charts", f"{PROJECT}/charts"),
     Scene("batches", "show_batches", f"{PROJECT}/batches"),
     Scene("tasks", "show_tasks", f"{PROJECT}/tasks"),
+    Scene("new-task", "show_new_task", f"{PROJECT}/new-task"),
     Scene("managed-task", "show_managed_task", f"{PROJECT}/tasks", prepare=open_first),
+    Scene("managed-turns", "show_managed_turns", f"{PROJECT}/tasks", prepare=open_first_turns),
     Scene("flagged", "show_flagged", "/projects/{attention_project}/flagged"),
     Scene("skipped", "show_skipped", "/projects/{attention_project}/skipped"),
     Scene("settings", "show_settings", f"{PROJECT}/settings"),
@@ -290,6 +333,7 @@ SCENES: Sequence[Scene] = (
     Scene("webhook", "show_webhook", "/webhooks/{endpoint}"),
     Scene("webhook_messages", "show_messages", "/webhooks/messages"),
     Scene("import", "show_import", "/import"),
+    Scene("import-file", "show_upload", "/import", prepare=upload_table),
     Scene("one-import", "show_one_import", "/import", prepare=import_file),
     Scene("archive", "show_archive", "/archive"),
     Scene("deliveries", "show_deliveries", "/deliveries"),

@@ -11,7 +11,7 @@ from plaudit.core.labeling.questions import own_order, questions
 from plaudit.core.tasks.forms import form_of
 from plaudit.wire.v2.resources import ProjectDetail
 from plaudit.workspace.annotate import answer_words
-from plaudit.workspace.annotate.controls import control_of
+from plaudit.workspace.annotate.controls import Positions, control_of
 from tests.support.builders import make_message, make_turn
 from tests.support.labeling_project import make_content
 
@@ -24,7 +24,7 @@ def ask(field: dict[str, Any], messages: Any = MESSAGES):
     form = form_of(ProjectDetail(form={"fields": [field]}))
     content = make_content(make_turn(messages=messages))
     [question, *_] = questions(form, content)
-    return form, content, question, control_of(0, question, own_order(content))
+    return form, content, question, control_of(0, question, Positions(own_order(content)))
 
 
 def turn(kind: str, **more: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from plaudit.core.labeling.suggestions import suggestion_for
 from plaudit.core.tasks.forms import Form, read_form
 from plaudit.wire.v2.parse import convert
 from plaudit.wire.v2.task import Thread
-from plaudit.workspace.annotate.controls import control_of
+from plaudit.workspace.annotate.controls import Positions, control_of
 from tests.support.annotators import AnnotationTeam, Worker, good_answers, make_content
 from tests.support.app_client import AppClient
 
@@ -59,7 +59,7 @@ def suggested(key: str, value: Any, order: list[int] = OWN) -> Any:
     """What is suggested on a page with this order, for the first response."""
     content, display = content_with(key, value), {"t0u1": order}
     for number, question in enumerate(questions(form_of(key), content)):
-        control = control_of(number, question, display)
+        control = control_of(number, question, Positions(display))
         found = suggestion_for(question, content, display, control.choices)
         if found is not None:
             return found.value, found.words

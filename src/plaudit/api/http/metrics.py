@@ -63,8 +63,32 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livemax",
         )
+        self._add_waits()
         self._step_maxima: dict[str, float] = {}
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def _add_waits(self) -> None:
+        """Add the metrics of requests that wait for their organization's turn."""
+        self._waiting = Gauge(
+            "plaudit_requests_waiting",
+            "Requests that wait because others of their organization are in work.",
+            ("kind",),
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._wait_seconds = Histogram(
+            "plaudit_request_wait_seconds",
+            "Times for which requests waited because others of their organization were in work.",
+            ("kind",),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._refusals = Counter(
+            "plaudit_requests_refused",
+            "Requests refused because too many of their organization waited, or for too long.",
+            ("kind",),
+            registry=self._registry,
+        )
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
         """Count a finished request and its duration in seconds."""
@@ -100,6 +124,18 @@ class Metrics:
         if cpu_s > self._step_maxima.get(operation, 0.0):
             self._step_maxima[operation] = cpu_s
             self._step_cpu.labels(operation).set(cpu_s)
+
+    def count_waiting(self, kind: str, number: int) -> None:
+        """Add to the number of requests of a kind, read or change, that wait for their turn."""
+        self._waiting.labels(kind).inc(number)
+
+    def observe_wait(self, kind: str, seconds: float) -> None:
+        """Count a request that had to wait, and for how long."""
+        self._wait_seconds.labels(kind).observe(seconds)
+
+    def count_refusal(self, kind: str) -> None:
+        """Count a request that was refused because too many of its organization waited."""
+        self._refusals.labels(kind).inc()
 
     def text(self) -> bytes:
         """Metrics in Prometheus' text format, summed over all serving processes."""

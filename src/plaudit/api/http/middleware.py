@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plaudit.api.http import problems
+from plaudit.api.http.admission import Admission
 from plaudit.api.http.client_address import client_network
 from plaudit.api.http.connections import ConnectionLimits
 from plaudit.api.http.metrics import Metrics
@@ -49,7 +50,8 @@ class Edge:
 
     `open_paths` need no key, `stream_paths` and `long_paths` have the longer time limit, and
     `show_problem` returns the error page for browsers, or None for the JSON body. `is_astray` is
-    true for a signed-in browser at a path that does not exist.
+    true for a signed-in browser at a path that does not exist. `session_of` returns the session of
+    a browser, empty without one.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Edge:
         stream_paths: re.Pattern[str],
         show_problem: Callable[[Scope, Problem], Response | None],
         is_astray: Callable[[Scope], Awaitable[bool]],
+        session_of: Callable[[Scope], str],
         long_paths: re.Pattern[str],
     ) -> None:
         self._inner = inner
@@ -73,8 +76,13 @@ class Edge:
         self._is_stream = stream_paths.fullmatch
         self._show_problem = show_problem
         self._is_astray = is_astray
+        self._session_of = session_of
         self._is_long = long_paths.fullmatch
         self._rates, self._failed_auth = rate_limits.from_settings(services.settings)
+        settings = services.settings
+        self._admission = Admission(
+            settings.org_requests_in_work, settings.org_requests_waiting, metrics
+        )
         self._log = structlog.get_logger("plaudit.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,7 +137,7 @@ class Edge:
 
         try:
             async with limit:
-                await self._serve(scope, receive, send_with_headers, headers, is_stream=is_stream)
+                await self._admit(scope, receive, send_with_headers, headers, is_stream=is_stream)
         except Exception as exc:
             problem = self._problem(exc, request_id)
             if outcome["status"]:
@@ -146,6 +154,39 @@ class Edge:
                 await _refuse(send_with_headers, problem, request_id, headers)
         finally:
             self._note(scope, request_id, outcome, time.perf_counter() - started)
+
+    async def _admit(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: dict[bytes, bytes],
+        *,
+        is_stream: bool,
+    ) -> None:
+        """Serve a request when it is its organization's turn; raises Unavailable.
+
+        Who asks is authenticated only then: it costs a look into the store.
+        """
+        admission = self._admission
+        if self._is_open(scope["path"]):
+            credential = self._session_of(scope).encode() if b"cookie" in headers else b""
+        else:
+            credential = headers.get(b"authorization", b"")
+        digest = admission.digest(credential) if credential else b""
+        who = admission.find(digest)
+        is_known = who is not None
+        if who is None:
+            who = client_network(scope, self._services.settings.trusted_proxies)
+        permit = scope["plaudit.permit"] = await admission.admit(scope, who)
+        try:
+            receive = permit.receive(receive, is_stream=is_stream)
+            await self._serve(scope, receive, permit.send(send), headers, is_stream=is_stream)
+        finally:
+            permit.end()
+            asker = scope.get("plaudit.caller") or scope.get("plaudit.user")
+            if credential and not is_known and asker is not None:
+                admission.remember(digest, asker.environment_id)
 
     async def _serve(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from plaudit import json_guard
 from plaudit.api.http import allocator
+from plaudit.api.http.admission import Permit
 from plaudit.api.http.bodies import (
     SMALL_BODY,
     BodyLimit,
@@ -86,6 +87,11 @@ class Call(Struct, Generic[Q]):
     receive: Receive
     prepared: Any = None
     """Return value of the operation's `before`, None without one."""
+
+    def aside(self) -> AbstractAsyncContextManager[None]:
+        """Be without the request's permit meanwhile, for a wait that burdens nobody."""
+        permit: Permit = self.scope["plaudit.permit"]
+        return permit.aside()
 
     @property
     def actor(self) -> Actor:

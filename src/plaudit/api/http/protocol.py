@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import re
 import secrets
@@ -123,6 +124,8 @@ class EdgeProtocol(HttpToolsProtocol):
     phase = Phase.waiting
     since = 0.0
     _limits: ConnectionLimits
+    _gone: asyncio.Future[None]
+    """Done once the peer has gone; requests that wait for their turn then leave."""
     _parsed_bytes = 0
     _received_bytes = 0
     _body_bytes = 0
@@ -155,12 +158,14 @@ class EdgeProtocol(HttpToolsProtocol):
                 socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX
             )
         self.since = self.loop.time()
+        self._gone = self.loop.create_future()
         self._limits = self.app_state["connections"]
         if (problem := self._limits.admit(self)) is not None:
             self._refuse(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._limits.remove(self)
+        self._gone.set_result(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -236,6 +241,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self._fail(f"at most {PIPELINED_MAX} requests may wait for the answer to another one")
         self._heads += 1
         self._is_in_head = self._has_begun = False
+        self.scope["plaudit.gone"] = self._gone  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

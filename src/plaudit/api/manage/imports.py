@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tomllib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from enum import StrEnum
@@ -20,15 +19,23 @@ from plaudit.api.http.parameters import Enum, NoQuery, Text
 from plaudit.api.http.streams import Stream
 from plaudit.api.manage.common import declare
 from plaudit.api.openapi import examples
-from plaudit.api.transfer.import_job import ImportChoices, check_choices, import_file
+from plaudit.api.transfer.import_job import (
+    ImportChoices,
+    check_choices,
+    import_file,
+    recorded_choices,
+)
+from plaudit.api.transfer.upload_job import COLUMNS_NAMED_MAX, unreadable
 from plaudit.api.transfer.uploads import save_upload
 from plaudit.core.common import audit
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import printable
-from plaudit.errors import InvalidParameter, NotFound, Problem
+from plaudit.errors import InvalidContent, InvalidParameter, NotFound, Problem
 from plaudit.formats import detection
 from plaudit.formats.common.file_import import InputFile
 from plaudit.formats.registry import FORMATS
+from plaudit.formats.table.columns_seen import describe_columns
+from plaudit.formats.table.toml_text import mapping_from_text
 from plaudit.model.core import ProjectRow, Role
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks.projects import find_project
@@ -44,15 +51,15 @@ TABLE = "table"
 _encode = msgspec.json.Encoder().encode
 
 
-class Choice(StrEnum):
-    """Choice of an option."""
+class Switch(StrEnum):
+    """Value of an option that is on or off."""
 
     false = "false"
     true = "true"
 
 
 def _option(description: str) -> Enum:
-    return Enum(description=description, words=Choice)
+    return Enum(description=description, words=Switch)
 
 
 class CreateImport(Struct, frozen=True):
@@ -70,17 +77,21 @@ class CreateImport(Struct, frozen=True):
              "The project's `import_mapping` if absent."),
     ] = None  # fmt: skip
     config: Annotated[
-        str | None, Text(description="For label-studio: the labelling configuration in XML.")
+        str | None,
+        Text(
+            description="For label-studio: the labelling configuration in XML; for argilla: the "
+            "settings of the dataset in JSON."
+        ),
     ] = None
-    pending: Annotated[Choice, _option("Bring the tasks in as open work.")] = Choice.false
+    pending: Annotated[Switch, _option("Bring the tasks in as open work.")] = Switch.false
     suggestions: Annotated[
-        Choice, _option("With `pending`: keep what was judged as suggestions.")
-    ] = Choice.false
-    replace: Annotated[Choice, _option("Overwrite tasks that are stored with other content.")] = (
-        Choice.false
+        Switch, _option("With `pending`: keep what was judged as suggestions.")
+    ] = Switch.false
+    replace: Annotated[Switch, _option("Overwrite tasks that are stored with other content.")] = (
+        Switch.false
     )
-    dry_run: Annotated[Choice, _option("Read and check everything, and store nothing.")] = (
-        Choice.false
+    dry_run: Annotated[Switch, _option("Read and check everything, and store nothing.")] = (
+        Switch.false
     )
 
 
@@ -91,25 +102,23 @@ async def create_import(call: Call[CreateImport]) -> ManagedImport:
     if query.format is not None and query.format not in FORMATS:
         listed = ", ".join(FORMATS)
         raise InvalidParameter(f"format must be one of {listed}", param="format")
-    choices = _choices(query, project, query.format or TABLE)
-    if query.format is not None:
-        check_choices(choices)
+    choices = await _checked_choices(call, project, query.format)
     run = await _start_job(call, project, choices)
-    path, reason = None, "the upload did not come to its end"
+    path, is_ready, reason = None, False, "the upload did not come to its end"
     try:
         path = await save_upload(call.scope, call.receive, run)
         if query.format is None:
-            choices = _choices(query, project, await _detected(call, path, choices.file))
-            check_choices(choices)
+            found = await _detected(call, path, choices.file)
+            choices = await _checked_choices(call, project, found)
         run.tracker.update(detail={"format": choices.format})
+        is_ready = True
     except Problem as problem:
         reason = problem.message
-        if path is not None:
-            path.unlink(missing_ok=True)
-            path = None
         raise
     finally:
-        if path is None:  # also if the request was cancelled
+        if not is_ready:  # also if the request was cancelled
+            if path is not None:
+                path.unlink(missing_ok=True)
             state = JobState.broken if run.tracker.is_stopped else JobState.failed
             await asyncio.shield(services.jobs.close(run, state, reason))
     work = import_file(services, run, call.caller.environment_id, path, choices)
@@ -161,6 +170,20 @@ async def _get_project(call: Call[Any]) -> ProjectRow:
     return project
 
 
+async def _checked_choices(
+    call: Call[CreateImport], project: ProjectRow, format_name: str | None
+) -> ImportChoices:
+    """Choices of the query for a format, unchecked without one; raises InvalidParameter."""
+
+    def checked() -> ImportChoices:
+        choices = _choices(call.query, project, format_name or TABLE)
+        if format_name is not None:
+            check_choices(choices)
+        return choices
+
+    return await call.services.bodies.run_in_thread(checked)
+
+
 def _choices(query: CreateImport, project: ProjectRow, format_name: str) -> ImportChoices:
     mapping: dict[str, Any] | None = None
     if format_name == TABLE:
@@ -171,10 +194,10 @@ def _choices(query: CreateImport, project: ProjectRow, format_name: str) -> Impo
         file=printable(query.name or "file"),
         format=format_name,
         project=None if FORMATS[format_name].project_refusal is not None else project.name,
-        replace=query.replace is Choice.true,
-        pending=query.pending is Choice.true,
-        suggestions=query.suggestions is Choice.true,
-        dry_run=query.dry_run is Choice.true,
+        replace=query.replace is Switch.true,
+        pending=query.pending is Switch.true,
+        suggestions=query.suggestions is Switch.true,
+        dry_run=query.dry_run is Switch.true,
         mapping=mapping,
         config=query.config,
     )
@@ -183,40 +206,38 @@ def _choices(query: CreateImport, project: ProjectRow, format_name: str) -> Impo
 def _read_mapping(text: str) -> dict[str, Any]:
     """Decode a mapping from JSON or TOML; raises InvalidParameter."""
     try:
-        if text.lstrip().startswith("{"):
-            decoded: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
-            return decoded
-        return tomllib.loads(text)
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
-        raise InvalidParameter(f"the mapping is neither TOML nor JSON: {exc}",
-                               param="mapping") from exc  # fmt: skip
+        return mapping_from_text(text)
+    except InvalidContent as exc:
+        raise InvalidParameter(exc.message, param="mapping") from exc
 
 
 async def _detected(call: Call[CreateImport], path: Path, name: str) -> str:
     """Name of the format that the file's columns show; raises InvalidParameter."""
     if call.query.mapping is not None:
         return TABLE
-    size = path.stat().st_size
     inflated_max = call.services.settings.inflated_bytes_max
-    detected = await asyncio.to_thread(
-        detection.detect, [InputFile(path, name, size)], inflated_max=inflated_max
-    )
-    if detected.format is not None:
-        return detected.format.name
-    names = dict.fromkeys(
-        name for row in detected.rows if isinstance(row.value, dict) for name in row.value
-    )
-    columns = ", ".join(printable(str(name)) for name in list(names)[:20])
-    raise InvalidParameter(
-        f"no known format has the columns {columns}; name a format, or send a mapping",
-        param="format",
-    )
+
+    def detected() -> str:
+        file = InputFile(path, name, path.stat().st_size)
+        found = detection.detect([file], inflated_max=inflated_max)
+        if found.format is not None:
+            return found.format.name
+        if not found.rows:
+            raise unreadable(found)
+        columns = [printable(column.name) for column in describe_columns(found.rows)]
+        raise InvalidParameter(
+            f"no known format has the columns {', '.join(columns[:COLUMNS_NAMED_MAX])}; name a"
+            " format, or send a mapping",
+            param="format",
+        )
+
+    return await asyncio.to_thread(detected)
 
 
 async def _start_job(
     call: Call[CreateImport], project: ProjectRow, choices: ImportChoices
 ) -> JobRun:
-    request = {**msgspec.to_builtins(choices), "project_id": project.project_id}
+    request = {**recorded_choices(choices), "project_id": project.project_id}
 
     async def work(tx: Transaction) -> Job:
         environment_id, key_id = call.caller.environment_id, call.caller.key_id

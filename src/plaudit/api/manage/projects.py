@@ -16,6 +16,7 @@ from plaudit.core.tasks import projects
 from plaudit.core.tasks.forms import Form
 from plaudit.core.tasks.templates import Template
 from plaudit.errors import NotFound
+from plaudit.formats.table.saved_mapping import check_saved_mapping
 from plaudit.model.core import Review, Role
 from plaudit.store.tasks.projects import find_project
 from plaudit.wire.manage import resources
@@ -62,6 +63,13 @@ class ChangeProject(Struct, forbid_unknown_fields=True, kw_only=True):
     lease_seconds: int | UnsetType | None = UNSET
     blind: bool | UnsetType | None = UNSET
     import_mapping: dict[str, Any] | UnsetType | None = UNSET
+
+
+async def check_mapping(call: Call[NoQuery], body: CreateProject | ChangeProject) -> None:
+    """Raise InvalidContent for a mapping that cannot be right; patterns take long to compile."""
+    mapping = body.import_mapping
+    if isinstance(mapping, dict):
+        await call.services.bodies.run_in_thread(lambda: check_saved_mapping(mapping))
 
 
 async def create_project(
@@ -124,6 +132,7 @@ OPERATIONS = (
         handler=create_project,
         body=CreateProject,
         body_limit=TEXT_BODY,
+        before=check_mapping,
         summary="Create a project",
         description="Its name is new in the organization, and so is its `id` where one is given, "
         "else 409. `form` is what annotators are asked, or the name of a preset such as "
@@ -131,7 +140,9 @@ OPERATIONS = (
         "`overlap` is how many people judge a task; `guidelines` are markdown. `review` says "
         "which tasks somebody looks at before they are delivered, in a sample `review_percent` of "
         "a hundred (20). Who works on a task keeps it for `lease_seconds` (1800) without a sign of "
-        "life. Unless `blind` is false, annotators are not told which model wrote what.",
+        "life. Unless `blind` is false, annotators are not told which model wrote what. "
+        "`import_mapping` says how imports of tables read their columns, unless they bring a "
+        "mapping of their own.",
         answer=ManagedProject,
         answer_description="The project.",
         example=examples.MANAGED_PROJECT,
@@ -157,6 +168,7 @@ OPERATIONS = (
         handler=change_project,
         body=ChangeProject,
         body_limit=TEXT_BODY,
+        before=check_mapping,
         summary="Change a project",
         description="What is absent stays as it is, what is null is taken away. Changes of other "
         "fields at the same moment are kept.",

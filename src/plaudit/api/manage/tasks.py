@@ -47,12 +47,13 @@ async def upload_tasks(call: Call[NoQuery]) -> Response:
         raise NotFound("there is no such project")
 
     async def check(callback: str) -> None:
-        await check_callback(
-            callback,
-            http_client=services.http_client,
-            settings=services.settings,
-            pointer="/callback_url",
-        )
+        async with call.aside():
+            await check_callback(
+                callback,
+                http_client=services.http_client,
+                settings=services.settings,
+                pointer="/callback_url",
+            )
 
     upload = BulkUpload(
         services.db,

@@ -103,7 +103,8 @@ class CallbackSecret(Struct, kw_only=True, omit_defaults=True):
 async def check_url(call: Call[NoQuery], body: CreateWebhook | ChangeWebhook) -> None:
     """Raise InvalidContent for a URL that may not be called; DNS is asked outside a transaction."""
     if body.url is not None:
-        await call.services.http_client.check_url(body.url, pointer="/url")
+        async with call.aside():
+            await call.services.http_client.check_url(body.url, pointer="/url")
 
 
 async def create_webhook(

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.job_runner import JobRun, JobServices
@@ -23,6 +24,12 @@ from plaudit.store.engine.engine import Database
 
 ENTRIES_PER_REPORT = 100
 """Entries between two progress reports, at which the job also learns to stop."""
+
+RECORDED_BYTES_MAX = 4096
+"""Longest mapping or configuration that a job keeps beside what it was asked for."""
+
+SEARCH_STEPS_MAX = 15_000_000
+"""Steps of one search by a pattern of a mapping: 50 ms, for which the whole server waits."""
 
 NOTES_MAX = 100
 """Remarks that a job keeps."""
@@ -45,6 +52,15 @@ class ImportChoices(Struct, frozen=True, kw_only=True):
     config: str | None = None
 
 
+def recorded_choices(choices: ImportChoices) -> dict[str, Any]:
+    """Choices as a job and the audit log keep them, without a long mapping or configuration."""
+    recorded: dict[str, Any] = msgspec.to_builtins(choices)
+    for name in ("mapping", "config"):
+        if len(msgspec.json.encode(recorded[name])) > RECORDED_BYTES_MAX:
+            recorded[name] = None
+    return recorded
+
+
 def check_choices(choices: ImportChoices) -> None:
     """Raise InvalidParameter for choices that do not go together, naming the parameter."""
     chosen = FORMATS[choices.format]
@@ -62,6 +78,8 @@ def check_choices(choices: ImportChoices) -> None:
                                param="pending")  # fmt: skip
     if choices.suggestions and not choices.pending:
         raise InvalidParameter("suggestions go with open work (pending)", param="suggestions")
+    if choices.mapping is None and chosen.name == "table":
+        raise InvalidParameter("the format table needs a mapping of its columns", param="mapping")
     if (choices.mapping is not None) != (chosen.name == "table"):
         raise InvalidParameter("a mapping goes with the format table, and only with it",
                                param="mapping")  # fmt: skip
@@ -162,7 +180,9 @@ async def _store(
 
 
 def _options(choices: ImportChoices) -> ImportOptions:
-    return ImportOptions(mapping=choices.mapping, config=choices.config)
+    return ImportOptions(
+        mapping=choices.mapping, config=choices.config, search_steps_max=SEARCH_STEPS_MAX
+    )
 
 
 def _param_of(choices: ImportChoices) -> str:

@@ -29,6 +29,7 @@ HEAD_BYTES_MAX = 4 * 1024 * 1024
 """First rows that are kept beside the file, as they are encoded."""
 
 PIECE_BYTES = 1024 * 1024
+COLUMNS_NAMED_MAX = 20
 
 
 class UploadedFile(Struct, frozen=True, kw_only=True):
@@ -49,25 +50,26 @@ async def keep_upload(services: JobServices, run: JobRun, path: Path, name: str)
     """
     tracker = run.tracker
 
-    async def work(db: Database) -> Detection:
+    async def work(db: Database) -> tuple[UploadedFile, bytes]:
         size = path.stat().st_size
-        return detection.detect(
+        detected = detection.detect(
             [InputFile(path, name, size)], inflated_max=services.settings.inflated_bytes_max
         )
-
-    try:
-        tracker.report(phase="reading")
-        detected = await run.run_in_thread(work)
         if not detected.rows:
-            raise _unreadable(detected)
+            raise unreadable(detected)
         head = encode_rows(detected.rows)
         uploaded = UploadedFile(
             name=name,
             format=None if detected.format is None else detected.format.name,
-            columns=list(detected.columns),
-            file_bytes=path.stat().st_size,
+            columns=list(detected.columns)[:COLUMNS_NAMED_MAX],
+            file_bytes=size,
             head_bytes=len(head),
         )
+        return uploaded, head
+
+    try:
+        tracker.report(phase="reading")
+        uploaded, head = await run.run_in_thread(work)
         tracker.report(phase="keeping", detail=msgspec.to_builtins(uploaded))
         await services.objects.put(jobs.file_key(run.job), _pieces(path, head, tracker))
         tracker.check()
@@ -86,12 +88,12 @@ def uploaded_file(job: Job) -> UploadedFile:
     return msgspec.convert(detail, UploadedFile)
 
 
-async def first_rows(services: JobServices, job: Job) -> list[Row]:
-    """Return the first rows of an upload; raises NotFound, or Unavailable."""
+async def encoded_first_rows(services: JobServices, job: Job) -> bytes:
+    """Read the first rows of an upload, for `decode_rows`; raises NotFound, or Unavailable."""
     uploaded = uploaded_file(job)
     start, end = uploaded.file_bytes, uploaded.file_bytes + uploaded.head_bytes
     pieces = await services.objects.open(jobs.file_key(job), start, end)
-    return decode_rows(b"".join([piece async for piece in pieces]), uploaded.name)
+    return b"".join([piece async for piece in pieces])
 
 
 async def copy_upload(services: JobServices, job: Job, path: Path) -> None:
@@ -108,20 +110,19 @@ async def copy_upload(services: JobServices, job: Job, path: Path) -> None:
 
 
 def encode_rows(rows: Sequence[Row]) -> bytes:
-    """Encode rows, as many of the first as HEAD_BYTES_MAX takes, at least one."""
+    """Encode rows, as many of the first as HEAD_BYTES_MAX takes; a larger row is left out."""
     encoded: list[bytes] = []
     size = 0
     for row in rows:
-        encoded.append(msgspec.msgpack.encode((row.number, row.key, row.value, row.size)))
-        size += len(encoded[-1])
-        if size > HEAD_BYTES_MAX and len(encoded) > 1:
-            encoded.pop()
-            break
+        data = msgspec.msgpack.encode((row.number, row.key, row.value, row.size))
+        if size + len(data) <= HEAD_BYTES_MAX:
+            encoded.append(data)
+            size += len(data)
     return msgspec.msgpack.encode(encoded)
 
 
 def decode_rows(encoded: bytes, file: str) -> list[Row]:
-    """Decode what `encode_rows` made of the rows of a file."""
+    """Decode what `encode_rows` made of the rows of a file; not for the event loop."""
     rows: list[bytes] = msgspec.msgpack.decode(encoded)
     decoded: list[tuple[int, str | None, Any, int]] = [msgspec.msgpack.decode(row) for row in rows]
     return [
@@ -130,7 +131,7 @@ def decode_rows(encoded: bytes, file: str) -> list[Row]:
     ]
 
 
-def _unreadable(detected: Detection) -> InvalidContent:
+def unreadable(detected: Detection) -> InvalidContent:
     """Problem of a file none of whose first rows can be read."""
     row = detected.problem
     if row is None or row.problem is None:

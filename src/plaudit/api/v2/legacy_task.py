@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
 
 from plaudit.api.http.operation import Call, Operation
 from plaudit.api.http.parameters import NoQuery
 from plaudit.api.openapi import examples
-from plaudit.core.tasks.annotation_lookup import threads_of
 from plaudit.errors import NotFound
 from plaudit.model.core import ALL_OPTS, Role
 from plaudit.store.tasks import batches, projects, tasks
 from plaudit.wire.v2 import render
 from plaudit.wire.v2.legacy import TYPE, LegacyOutput, LegacyResponse, LegacyTask
+from plaudit.wire.v2.task import Thread
+
+
+class _RawThreads(Struct):
+    threads: list[msgspec.Raw] = []
+
+
+_decode = msgspec.json.Decoder(_RawThreads).decode
 
 
 async def get_legacy_task(call: Call[NoQuery]) -> LegacyTask:
@@ -35,7 +45,9 @@ async def get_legacy_task(call: Call[NoQuery]) -> LegacyTask:
         params["batch"] = batch.name
     if fields.metadata is not None:
         params["metadata"] = fields.metadata
-    outputs = [LegacyOutput(output=thread) for thread in threads_of(task, int(ALL_OPTS))]
+    # The stored JSON of each thread is what would be written again, so it is not decoded.
+    threads = _decode(render.threads_json(task, int(ALL_OPTS))).threads
+    outputs = [LegacyOutput(output=cast(Thread, thread)) for thread in threads]
     return LegacyTask(
         task_id=task.task_id,
         created_at=fields.created_at,

@@ -148,9 +148,13 @@ async def set_batch_metadata(
 async def _check_callback(call: Call[Any], callback: str | None, pointer: str) -> None:
     if callback:
         services = call.services
-        await check_callback(
-            callback, http_client=services.http_client, settings=services.settings, pointer=pointer
-        )
+        async with call.aside():
+            await check_callback(
+                callback,
+                http_client=services.http_client,
+                settings=services.settings,
+                pointer=pointer,
+            )
 
 
 async def _move(context: WriteContext, name: NameBatch, action: str) -> resources.Batch:

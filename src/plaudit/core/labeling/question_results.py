@@ -7,7 +7,7 @@ Responses stand in their own order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -51,6 +51,8 @@ class QuestionResult(Struct, frozen=True):
     `answer` is None as well if nobody answered.
     """
 
+    number: int
+    """Of the question among all of the task."""
     question: Question
     address: Address
     answers: list[AnnotatorAnswer]
@@ -77,12 +79,20 @@ async def review_state(tx: Transaction, project: ProjectRow, task: StoredTask) -
     return make_review_state(project, task, current)
 
 
+Choose = Callable[[Form, Sequence[Thread], Sequence[Question]], Container[str]]
+"""Paths of the turns and threads whose results are wanted."""
+
+
 def make_review_state(
-    project: ProjectRow, task: StoredTask, current: Sequence[SubmissionRow]
+    project: ProjectRow,
+    task: StoredTask,
+    current: Sequence[SubmissionRow],
+    choose: Choose | None = None,
 ) -> ReviewState:
     """A task's questions with all answers, in the order of the conversation.
 
-    Takes time in proportion to the task's size: for pages, call it outside the event loop.
+    Those of the turns and threads that `choose` returns; of all without it. Takes time in
+    proportion to the task's size: for pages, call it outside the event loop.
     """
     decoded = [
         DecodedSubmission(row.user_id, row.submitted_ms, _decode_answers(row.answers))
@@ -95,7 +105,11 @@ def make_review_state(
         content = content_from_threads(task)
     by_address = answers_by_address(decoded)
     results = []
-    for question in questions(form, content):
+    asked = questions(form, content)
+    chosen = None if choose is None else choose(form, content, asked)
+    for number, question in enumerate(asked):
+        if chosen is not None and question.target.at not in chosen:
+            continue
         address = question_address(question, content)
         votes = by_address.get(address, [])
         counted = countable_answers(question, content, votes)
@@ -108,6 +122,7 @@ def make_review_state(
         ballots = [ballot_of(vote.answer) for vote in votes if not vote.answer.is_empty]
         results.append(
             QuestionResult(
+                number=number,
                 question=question,
                 address=address,
                 answers=votes,

@@ -18,9 +18,14 @@ from plaudit.core.tasks.projects import (
     apply_settings,
     change_project,
     check_batch,
-    checked_detail,
     create_batch,
     create_project,
+)
+from plaudit.core.transfer.declared import (
+    STATUS_RANKS,
+    declared_detail,
+    wanted_batch,
+    wanted_project,
 )
 from plaudit.core.transfer.merge import check_open
 from plaudit.errors import Conflict, InvalidContent
@@ -38,16 +43,6 @@ from plaudit.wire.v2.resources import (
     project_detail,
 )
 from plaudit.wire.v2.task import ArchivedTask
-
-_sorted = msgspec.json.Encoder(order="deterministic").encode
-_DETAIL_FIELDS = ProjectDetail.__struct_fields__
-_STATUS_RANKS = {
-    BatchStatus.staging: 0,
-    BatchStatus.in_progress: 1,
-    BatchStatus.paused: 1,
-    BatchStatus.completed: 2,
-    BatchStatus.cancelled: 2,
-}
 
 
 class ProjectReferences:
@@ -208,7 +203,7 @@ class ProjectReferences:
         if stored is None:
             await self._find_or_create(declared)
             return "added"
-        wanted = _wanted_project(stored, declared)
+        wanted = wanted_project(stored, declared)
         if wanted == stored:
             self._projects[declared.id] = stored
             return "unchanged"
@@ -245,7 +240,7 @@ class ProjectReferences:
             raise Conflict(f"batch {declared.id!r} belongs to another project")
         self._batches[declared.id] = stored
         is_created_here = declared.id in self._created_ids
-        if _wanted_batch(stored, declared, is_created_here=is_created_here) == stored:
+        if wanted_batch(stored, declared, is_created_here=is_created_here) == stored:
             return "unchanged"
 
         async def work(tx: Transaction) -> BatchRow | None:
@@ -254,7 +249,7 @@ class ProjectReferences:
             )  # the lock
             current = await batches_store.find_batch(tx, self._environment_id, stored.batch_id)
             assert current is not None
-            wanted = _wanted_batch(current, declared, is_created_here=is_created_here)
+            wanted = wanted_batch(current, declared, is_created_here=is_created_here)
             return await self._change_batch(tx, current, wanted) if wanted != current else None
 
         changed = await self._write(work)
@@ -285,7 +280,7 @@ class ProjectReferences:
         moved = msgspec.structs.replace(
             stored, status=wanted.status, completed_ms=wanted.completed_ms
         )
-        return moved == wanted and _STATUS_RANKS[wanted.status] > _STATUS_RANKS[stored.status]
+        return moved == wanted and STATUS_RANKS[wanted.status] > STATUS_RANKS[stored.status]
 
     async def _project_named(self, name: str) -> ProjectRow:
         name_key = names.normalize_name(name)
@@ -339,7 +334,7 @@ class ProjectReferences:
                 name=declared.id if declared.name is None else declared.name,
                 project_id=declared.id,
                 created_ms=created_ms,
-                detail=_detail(declared),
+                detail=declared_detail(declared),
             )
 
         with _with_pointer("/id" if declared.name is None else None):
@@ -390,50 +385,3 @@ def _with_pointer(pointer: str | None, prefix: str = "") -> Iterator[None]:
         raise InvalidContent(
             exc.message, pointer=prefix + (exc.pointer if pointer is None else pointer)
         ) from exc
-
-
-def _detail(declared: ArchivedProject) -> ProjectDetail:
-    return checked_detail(
-        ProjectDetail(**{name: getattr(declared, name) for name in _DETAIL_FIELDS})
-    )
-
-
-def _wanted_project(stored: ProjectRow, declared: ArchivedProject) -> ProjectRow:
-    created_ms = moment(declared.created_at, "/created_at")
-    detail = msgspec.json.encode(_detail(declared))
-    is_same_detail = _sorted(msgspec.json.decode(detail)) == _sorted(
-        msgspec.json.decode(stored.detail)
-    )
-    return msgspec.structs.replace(
-        stored,
-        name=stored.name if declared.name is None else declared.name,
-        created_ms=stored.created_ms if created_ms is None else created_ms,
-        detail=stored.detail if is_same_detail else detail,
-    )
-
-
-def _wanted_batch(stored: BatchRow, declared: ArchivedBatch, *, is_created_here: bool) -> BatchRow:
-    """A stored batch with the values that a declaration gives; absent values stay.
-
-    A status before the stored one comes from an older copy and is ignored, except for a batch
-    `is_created_here`, whose status this import has made up.
-    """
-    created_ms = moment(declared.created_at, "/created_at")
-    completed_ms = moment(declared.completed_at, "/completed_at")
-    status = declared.status or stored.status
-    is_older = _STATUS_RANKS[status] < _STATUS_RANKS[stored.status] and not is_created_here
-    if is_older or (completed_ms is None and status is stored.status):
-        completed_ms = stored.completed_ms
-    is_same_metadata = declared.metadata is None or (
-        _sorted(declared.metadata) == _sorted(msgspec.json.decode(stored.metadata))
-    )
-    return msgspec.structs.replace(
-        stored,
-        name=stored.name if declared.name is None else declared.name,
-        status=stored.status if is_older else status,
-        created_ms=stored.created_ms if created_ms is None else created_ms,
-        completed_ms=completed_ms,
-        metadata=stored.metadata if is_same_metadata else msgspec.json.encode(declared.metadata),
-        callback=stored.callback if declared.callback is None else declared.callback,
-        priority=stored.priority if declared.priority is None else declared.priority,
-    )

@@ -26,8 +26,12 @@ class DryRun(Struct):
     tasks: list[dict[str, Any]] = []
 
     def __str__(self) -> str:
-        parts = [f"{count:,} {kind}s would be imported" for kind, count in self.taken.items()]
-        return "; ".join([*parts, f"{self.rejected:,} rows would be refused"])
+        taken = (f"{_counted(kind, count)} would be imported" for kind, count in self.taken.items())
+        return "; ".join([*taken, f"{_counted('row', self.rejected)} would be refused"])
+
+
+def _counted(noun: str, count: int) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def try_import(

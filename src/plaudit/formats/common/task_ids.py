@@ -14,8 +14,9 @@ import msgspec
 from plaudit import ids
 from plaudit.core.common import names
 from plaudit.formats.common.imported_task import ImportedTask
-from plaudit.formats.common.row_store import SeenIdentities
+from plaudit.formats.common.row_store import digest
 from plaudit.formats.common.rows import ImportNotes, Row
+from plaudit.store.transfer.temporary_rows import SeenIdentities
 
 NO_ID = "an item has a blank or unusable id; its content's hash is used"
 REPEATED_ID = "an item has an id that stood before; its content's hash is used"
@@ -42,14 +43,14 @@ class TaskIds:
         content = hashlib.sha256(
             _sorted(task.threads) if item_key is None else item_key.encode()
         ).hexdigest()[:24]
-        occurrence = self._seen.count(f"content {content}")
+        occurrence = self._seen.count(digest(f"content {content}"))
         if occurrence:
             self._notes.add(REPEATED_ITEM, row)
         if task.item_id is not None:
             given = f"{self._prefix}{task.item_id}"
             if not task.item_id.strip() or not ids.is_usable(given):
                 self._notes.add(NO_ID, row)
-            elif self._seen.count(f"id {given}"):
+            elif self._seen.count(digest(f"id {given}")):
                 self._notes.add(REPEATED_ID, row)
             else:
                 return given

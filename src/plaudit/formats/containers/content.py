@@ -127,6 +127,10 @@ class Content:
         self._look_ahead(size + 1)
         return self._ahead_bytes > size
 
+    def skip(self, size: int) -> None:
+        """Pass over so many bytes."""
+        self._replace_ahead(self.peek(size)[size:])
+
     def skip_mark(self) -> None:
         """Pass over a byte order mark."""
         head = self.peek(len(json_guard.BOM))

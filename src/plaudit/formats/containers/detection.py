@@ -39,6 +39,8 @@ _WORKBOOK_NAME = re.compile(rb"\[Content_Types\]\.xml|_rels/|xl/|docProps/")
 _ARRAY = re.compile(rb"\[\s*([{\[\"]|\Z)")
 _WIDE_OBJECT = re.compile(rb"\{([^\n]*[{\[,])?[^\S\n]*\n\s*[\"}]")
 """An object whose first line is no row: it goes on with a key."""
+_DECLARED = re.compile(rb"sep=([,;\t])\r?\n", re.IGNORECASE)
+"""Line before the header, with which spreadsheets are told the delimiter."""
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _UTF_16 = re.compile(rb"(\x00[^\x00]){2}|([^\x00]\x00){2}")
 
@@ -82,8 +84,11 @@ def detect(content: Content, row_bytes_max: int, *, line: int, is_json: bool) ->
     is_cr = b"\n" not in head and b"\r" in head.rstrip(b"\r")
     if is_cr:
         head = head.replace(b"\r", b"\n")
+    if declared := _DECLARED.match(head):
+        content.skip(declared.end())
+        line, head = line + 1, head[declared.end() :]
     text = head.decode(errors="replace")
-    delimiter = delimiter_of(text)
+    delimiter = declared[1].decode() if declared else delimiter_of(text)
     if is_json or _is_json_after_all(text):
         return Detected(Container.json_lines, line=line)
     container = Container.tsv if delimiter == "\t" else Container.csv
@@ -147,7 +152,7 @@ def delimiter_of(text: str) -> str | None:
     Tabs in the header decide. Where it has both commas and semicolons outside of quotes, the one
     that makes rows of one width does, and commas if both do.
     """
-    header = re.sub(r'"(?:[^"]|"")*"', "", text).partition("\n")[0]
+    header = re.sub(r'"(?:[^"]++|"")*+"', "", text).partition("\n")[0]
     if "\t" in header:
         return "\t"
     if ";" not in header:

@@ -18,6 +18,7 @@ _WITHIN = re.compile(rb'(?:"[^"]*+"|[^"\[\]{}]++)*+')
 _BETWEEN = re.compile(rb'(?:"[^"]*+"|[^"\[\]{},]++)*+')
 """As much, or up to a comma."""
 
+_ESCAPABLE = b'"\\'
 _OPENING, _CLOSING, _QUOTE, _COMMA = b"[{", b"]}", *b'",'
 
 
@@ -72,6 +73,7 @@ class _Splitter:
     def feed(self, block: bytes) -> Iterator[bytes | None]:
         """Yield the elements that end in this block."""
         at = begin = 0
+        is_looked_at = False
         plain = self._without_escapes(block)
         if self._depth < 0:  # the first byte opens the array or object
             self._close = block[0] + 2
@@ -82,8 +84,10 @@ class _Splitter:
                 at = plain.find(b'"', at) + 1 or end
                 self._is_in_string = at == end and plain[-1] != _QUOTE
                 continue
-            if self._depth > _DEEP and self._pass_over(plain, at):
-                break
+            if self._depth > _DEEP and not is_looked_at:
+                is_looked_at = True  # once in a block: it costs as much as the rest is long
+                if self._pass_over(plain, at):
+                    break
             pattern = _WITHIN if self._depth else _BETWEEN
             at = cast(re.Match[bytes], pattern.match(plain, at)).end()
             if at == end:
@@ -125,7 +129,7 @@ class _Splitter:
     def _without_escapes(self, block: bytes) -> bytes:
         """Block of the same length whose quotes all begin or end a string."""
         plain = block
-        if self._is_escaped:
+        if self._is_escaped and block[0] in _ESCAPABLE:
             plain = b"_" + block[1:]
         plain = json_guard.without_escapes(plain)
         self._is_escaped = plain.endswith(b"\\")

@@ -29,6 +29,7 @@ def rows_of_parquet(
     row_bytes_max: int,
     on_progress: Callable[[int], None],
     inflated_max: int | None,
+    on_remark: Callable[[str], None] = lambda remark: None,
 ) -> Iterator[Row]:
     """Rows of a Parquet file; times are ISO texts, decimals texts, maps objects.
 
@@ -54,7 +55,7 @@ def rows_of_parquet(
                     number += 1
                     yield _row(called, number, value, row_bytes_max)
                 on_progress(path.stat().st_size * number // count)
-    except (arrow.ArrowException, OSError) as exc:
+    except (arrow.ArrowException, OSError, ValueError, TypeError, KeyError) as exc:
         reason = " ".join(str(exc).split())[:200]
         raise InvalidContent(f"{called} is damaged after row {number}: {reason}") from exc
 

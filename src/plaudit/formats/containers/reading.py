@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from msgspec import Struct
+
 from plaudit import json_guard
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats.common.rows import OnProgress, Row
@@ -37,6 +39,13 @@ from plaudit.formats.containers.xlsx import rows_of_xlsx
 from plaudit.formats.import_format import LINE_BYTES_MAX, ObjectRows
 from plaudit.settings import INFLATED_BYTES_MAX
 
+ROWS_TOLD = 256
+"""Rows after which their number is told, in containers whose rows are not cut by a block."""
+
+_DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+_NONE = Row(file="", number=0, value=None)
+"""Row before the first one."""
+
 
 def read_rows(
     path: Path,
@@ -54,49 +63,25 @@ def read_rows(
     """Rows of a file in order; one that cannot be read has a problem.
 
     `name` is the file's in messages. `on_progress` is told the position in the file, in bytes, and
-    `on_rows` the number of the last row that was read, at least once in READ_BYTES of content.
+    `on_rows` the number of a row not long ago, for JSON lines at least once in READ_BYTES.
     `on_remark` is told what is left out, such as further sheets of a workbook. A compressed file
     may hold `inflated_max` bytes, None for as many as it likes, however small it is. If `is_json`,
     content that is no JSON is refused. Raises InvalidContent for a file that holds more, is damaged
     or holds no rows, and Misconfigured for one that cannot be read.
     """
-    unit, number = "line", 0
+    reading = _Reading(
+        path, name, on_progress, inflated_max, row_bytes_max, is_json, on_rows, on_remark
+    )
+    limits, row = JsonLimits(row_bytes_max, depth_max), _NONE
     try:
         with ExitStack() as stack:
-            content = _opened(path, name, on_progress, inflated_max, stack)
-            packed = packed_kind(content)
-            unit = "line" if packed is None else "row"
-            if packed is not None and is_json:
-                raise InvalidContent(f"{name} is {packed}, and this format is read from JSON alone")
-            if packed is not None:
-                whole = _spooled(content, path, stack)
-                if packed is Container.xlsx:
-                    rows = rows_of_xlsx(
-                        whole, name, row_bytes_max, on_progress, inflated_max, on_remark
-                    )
-                else:
-                    rows = rows_of_parquet(whole, name, row_bytes_max, on_progress, inflated_max)
-            else:
-                line = _begin(content, on_rows)
-                detected = detect(content, row_bytes_max, line=line, is_json=is_json)
-                unit = "line" if detected.container is Container.json_lines else "row"
-                limits = JsonLimits(row_bytes_max, depth_max)
-                has_quotes = detected.container is not Container.tsv or _has_quotes(
-                    path, name, on_progress, inflated_max, detected, row_bytes_max
-                )
-                if not has_quotes:
-                    on_remark("quotes do not pair in the table and are read as text")
-                rows = _rows_of_text(
-                    content, detected, limits, object_rows, on_rows, has_quotes=has_quotes
-                )
-            for row in rows:
-                number = row.number
+            for row in reading.rows(stack, limits, object_rows):
                 yield row
-    except zstd.ZstdError as exc:
-        window = "" if number else ", or its window is larger than 32 MiB"
-        raise InvalidContent(f"{name} is damaged after {unit} {number}{window}: {exc}") from exc
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as exc:
-        raise InvalidContent(f"{name} is damaged after {unit} {number}: {exc}") from exc
+    except (*_DAMAGE, zstd.ZstdError) as exc:
+        is_window = isinstance(exc, zstd.ZstdError) and not row.number
+        window = ", or its window is larger than 32 MiB" if is_window else ""
+        place = f"{reading.unit} {row.number}{window}"
+        raise InvalidContent(f"{name} is damaged after {place}: {exc}") from exc
     except OSError as exc:
         raise Misconfigured(f"{name} cannot be read: {exc.strerror}") from exc
 
@@ -112,83 +97,118 @@ def detect_container(
 
     An empty file counts as JSON lines.
     """
+    reading = _Reading(path, name, inflated_max=inflated_max, row_bytes_max=row_bytes_max)
     try:
         with ExitStack() as stack:
-            content = _opened(path, name, lambda at: None, inflated_max, stack)
+            content = reading.open(stack)
             packed = packed_kind(content)
-            if packed is not None:
-                return packed
-            line = _begin(content, lambda count: None)
-            return detect(content, row_bytes_max, line=line, is_json=False).container
-    except (EOFError, zlib.error, gzip.BadGzipFile, zstd.ZstdError) as exc:
+            return packed if packed is not None else reading.detect(content).container
+    except (*_DAMAGE, zstd.ZstdError) as exc:
         raise InvalidContent(f"{name} is damaged: {exc}") from exc
     except OSError as exc:
         raise Misconfigured(f"{name} cannot be read: {exc.strerror}") from exc
 
 
-def _opened(
-    path: Path, name: str, on_progress: OnProgress, inflated_max: int | None, stack: ExitStack
-) -> Content:
-    raw = stack.enter_context(path.open("rb"))
-    return Content(FileMeter(raw, name, on_progress, inflated_max))
+class _Reading(Struct):
+    """One reading of one file."""
 
+    path: Path
+    name: str
+    on_progress: OnProgress = lambda at: None
+    inflated_max: int | None = INFLATED_BYTES_MAX
+    row_bytes_max: int = LINE_BYTES_MAX
+    is_json: bool = False
+    on_rows: Callable[[int], None] = lambda count: None
+    on_remark: Callable[[str], None] = lambda remark: None
+    unit: str = "line"
+    """Unit in which places are counted."""
 
-def _begin(content: Content, on_rows: Callable[[int], None]) -> int:
-    """Pass over a mark and blank lines; returns the number of the line that follows."""
-    content.skip_mark()
-    refuse_other_content(content)
-    return 1 + content.skip_blank_lines(on_rows)
+    def open(self, stack: ExitStack, *, is_looked_at: bool = False) -> Content:
+        """Content of the file from its beginning; no progress is told where it is looked at."""
+        raw = stack.enter_context(self.path.open("rb"))
+        tell = (lambda at: self.on_progress(0)) if is_looked_at else self.on_progress
+        return Content(FileMeter(raw, self.name, tell, self.inflated_max))
 
+    def begin(self, content: Content) -> int:
+        """Pass over a mark and blank lines; returns the number of the line that follows."""
+        content.skip_mark()
+        refuse_other_content(content)
+        return 1 + content.skip_blank_lines(self.on_rows)
 
-def _rows_of_text(
-    content: Content,
-    detected: Detected,
-    limits: JsonLimits,
-    object_rows: ObjectRows,
-    on_rows: Callable[[int], None],
-    *,
-    has_quotes: bool,
-) -> Iterator[Row]:
-    match detected.container:
-        case Container.json_lines:
-            return rows_of_lines(content, limits, on_rows, number=detected.line)
-        case Container.json_array:
-            return rows_of_array(content, limits)
-        case Container.json_object:
-            return rows_of_object(content, limits, object_rows, number=detected.line)
-        case _:
-            return rows_of_delimited(
-                content, detected, limits.row_bytes_max, on_rows, has_quotes=has_quotes
+    def detect(self, content: Content) -> Detected:
+        """Begin, and tell the container."""
+        line = self.begin(content)
+        return detect(content, self.row_bytes_max, line=line, is_json=self.is_json)
+
+    def rows(self, stack: ExitStack, limits: JsonLimits, object_rows: ObjectRows) -> Iterator[Row]:
+        """Rows of the file; raises what its container raises."""
+        content = self.open(stack)
+        packed = packed_kind(content)
+        if packed is not None:
+            return self._rows_of_package(packed, _spooled(content, self.path, stack))
+        detected = self.detect(content)
+        match detected.container:
+            case Container.json_lines:
+                return rows_of_lines(content, limits, self.on_rows, number=detected.line)
+            case Container.json_array:
+                self.unit = "row"
+                return self._counted(rows_of_array(content, limits))
+            case Container.json_object:
+                self.unit = "row"
+                rows = rows_of_object(content, limits, object_rows, number=detected.line)
+                return self._counted(rows)
+            case _:
+                self.unit = "row"
+                return self._rows_of_table(content, detected)
+
+    def _rows_of_package(self, packed: Container, whole: Path) -> Iterator[Row]:
+        self.unit = "row"
+        if self.is_json:
+            raise InvalidContent(
+                f"{self.name} is {packed}, and this format is read from JSON alone"
             )
+        read = rows_of_xlsx if packed is Container.xlsx else rows_of_parquet
+        tell = self.on_progress
+        if whole != self.path:  # the file itself has been read to its end
+            size = self.path.stat().st_size
+            tell = lambda at: self.on_progress(size)  # noqa: E731
+        rows = read(whole, self.name, self.row_bytes_max, tell, self.inflated_max, self.on_remark)
+        return self._counted(rows)
 
+    def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for count, row in enumerate(rows):
+            if count % ROWS_TOLD == 0:
+                self.on_rows(row.number)
+            yield row
 
-def _has_quotes(
-    path: Path,
-    name: str,
-    on_progress: OnProgress,
-    inflated_max: int | None,
-    detected: Detected,
-    row_bytes_max: int,
-) -> bool:
-    """True if cells of a table may stand in quotes; False where these are text.
+    def _rows_of_table(self, content: Content, detected: Detected) -> Iterator[Row]:
+        has_quotes = detected.container is not Container.tsv or self._has_quotes(detected)
+        if not has_quotes:
+            self.on_remark("quotes do not pair in the table and are read as text")
+        return rows_of_delimited(
+            content, detected, self.row_bytes_max, self.on_rows, has_quotes=has_quotes
+        )
 
-    Whether they pair shows only at the end, so the table is read before. They are text if every
-    line has the cells of the header, while with them rows are unreadable or several lines long.
-    """
+    def _has_quotes(self, detected: Detected) -> bool:
+        """True if cells of a table may stand in quotes; False where these are text.
 
-    def opened(stack: ExitStack) -> Content:
-        content = _opened(path, name, lambda at: on_progress(0), inflated_max, stack)
-        _begin(content, lambda count: None)
-        return content
+        Whether they pair shows only at the end, so the table is read before. They are text if every
+        line has the cells of the header, while with them rows are unreadable or several lines long.
+        """
 
-    with ExitStack() as stack:
-        if not has_quoted_cells(opened(stack), detected):
-            return True
-        lines = count_of_faultless(opened(stack), detected, row_bytes_max, has_quotes=False)
-        if lines is None:
-            return True
-        rows = count_of_faultless(opened(stack), detected, row_bytes_max, has_quotes=True)
-        return rows == lines
+        def opened(stack: ExitStack) -> Content:
+            content = self.open(stack, is_looked_at=True)
+            self.begin(content)
+            return content
+
+        most = self.row_bytes_max
+        with ExitStack() as stack:
+            if not has_quoted_cells(opened(stack), detected):
+                return True
+            lines = count_of_faultless(opened(stack), detected, most, has_quotes=False)
+            if lines is None:
+                return True
+            return count_of_faultless(opened(stack), detected, most, has_quotes=True) == lines
 
 
 def _spooled(content: Content, path: Path, stack: ExitStack) -> Path:

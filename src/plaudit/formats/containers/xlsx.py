@@ -16,7 +16,15 @@ from pathlib import Path
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.rows import Row
 from plaudit.formats.containers.delimited import COLUMNS_MAX, names_of_columns
-from plaudit.formats.containers.xlsx_package import Attributes, Package, Sheet, new_parser, parse
+from plaudit.formats.containers.xlsx_package import (
+    LEVELS_MAX,
+    Attributes,
+    Package,
+    Sheet,
+    new_parser,
+    parse,
+    refuse_depth,
+)
 
 SHARED_TEXTS_MAX = 20_000_000
 _MEMORY_BYTES = 16 * 1024 * 1024
@@ -130,40 +138,15 @@ class _SharedTexts:
         part = "xl/sharedStrings.xml"
         if not package.has(part):
             return
-        parts: list[str] = []
-        state = {"text": False, "phonetic": False, "size": 0}
-
-        def start(name: str, attributes: Attributes) -> None:
-            if name == "t":
-                state["text"] = not state["phonetic"]
-            elif name == "rPh":
-                state["phonetic"] = True
-
-        def end(name: str) -> None:
-            if name == "t":
-                state["text"] = False
-            elif name == "rPh":
-                state["phonetic"] = False
-            elif name == "si":
-                self._add("".join(parts), package.called)
-                parts.clear()
-                state["size"] = 0
-
-        def text(data: str) -> None:
-            if state["text"]:
-                state["size"] += len(data)
-                if state["size"] <= self._most + 1:
-                    parts.append(data)
-
+        reader = _SharedTextReader(self._most, self._add, package.called)
         parser = new_parser(package.called)
-        parser.StartElementHandler, parser.EndElementHandler = start, end
-        parser.CharacterDataHandler = text
+        parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
+        parser.CharacterDataHandler = reader.characters
         for piece in package.pieces(part):
             parse(parser, piece, package.called)
+        parse(parser, b"", package.called, is_last=True)
 
-    def _add(self, text: str, called: str) -> None:
-        if len(self._ends) > SHARED_TEXTS_MAX:
-            raise InvalidContent(f"{called} has more than {SHARED_TEXTS_MAX:,} shared texts")
+    def _add(self, text: str) -> None:
         data = unescaped(text).encode(errors="surrogatepass")
         self._file.write(data)
         self._ends.append(self._ends[-1] + len(data))
@@ -174,6 +157,51 @@ class _SharedTexts:
         begin, end = self._ends[number], self._ends[number + 1]
         self._file.seek(begin)
         return self._file.read(end - begin).decode(errors="surrogatepass")
+
+
+class _SharedTextReader:
+    """Reader of the part with the shared texts; of a text too long for a row it keeps too much."""
+
+    def __init__(self, text_bytes_max: int, add: Callable[[str], None], called: str) -> None:
+        self._left = self._most = text_bytes_max + 1
+        self._add = add
+        self._called = called
+        self._count = self._depth = 0
+        self._parts: list[str] = []
+        self._is_text = self._is_phonetic = False
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        """Follow the beginning of an element."""
+        self._depth += 1
+        if name == "t":
+            self._is_text = not self._is_phonetic
+        elif name == "rPh":
+            self._is_phonetic = True
+        if self._depth > LEVELS_MAX:
+            refuse_depth(self._depth, self._called)
+
+    def end(self, name: str) -> None:
+        """Follow the end of an element; raises InvalidContent for too many texts."""
+        self._depth -= 1
+        if name == "t":
+            self._is_text = False
+        elif name == "si":
+            self._count += 1
+            if self._count > SHARED_TEXTS_MAX:
+                raise InvalidContent(
+                    f"{self._called} has more than {SHARED_TEXTS_MAX:,} shared texts"
+                )
+            self._add("".join(self._parts))
+            self._parts.clear()
+            self._left = self._most
+        elif name == "rPh":
+            self._is_phonetic = False
+
+    def characters(self, data: str) -> None:
+        """Keep a piece of text."""
+        if self._is_text and self._left:
+            self._parts.append(data[: self._left])
+            self._left -= min(self._left, len(data))
 
 
 def unescaped(text: str) -> str:
@@ -197,6 +225,7 @@ class _SheetReader:
         self._number = 0
         self._cells: Cells = {}
         self._column = -1
+        self._depth = 0
         self._kind = ""
         self._style = ""
         self._text: list[str] = []
@@ -220,6 +249,9 @@ class _SheetReader:
         yield from self._ready
 
     def _start(self, name: str, attributes: Attributes) -> None:
+        self._depth += 1
+        if self._depth > LEVELS_MAX:
+            refuse_depth(self._depth, self._package.called)
         if name == "c":
             self._column = self._column_of(attributes.get("r", ""))
             self._kind = attributes.get("t", "n")
@@ -239,6 +271,7 @@ class _SheetReader:
             self._is_phonetic = True
 
     def _end(self, name: str) -> None:
+        self._depth -= 1
         if name in ("v", "t"):
             self._is_text = False
         elif name == "c":
@@ -258,9 +291,9 @@ class _SheetReader:
 
     def _characters(self, data: str) -> None:
         if self._is_text:
+            left = max(0, self._most + 1 - self._size)
+            self._text.append(data[:left])
             self._size += len(data)
-            if self._size <= self._most + 1:
-                self._text.append(data)
 
     def _column_of(self, reference: str) -> int:
         found = _REFERENCE.fullmatch(reference)

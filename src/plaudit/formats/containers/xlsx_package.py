@@ -19,7 +19,7 @@ from msgspec import Struct
 from plaudit.errors import InvalidContent
 from plaudit.formats.containers.content import INFLATION_MAX, READ_BYTES
 
-INFLATED_BYTES_FREE = 16 * 1024 * 1024
+INFLATED_BYTES_FREE = 8 * 1024 * 1024
 """Bytes that a part may hold in any case; more than that only up to INFLATION_MAX times those that
 it takes in the archive."""
 DIRECTORY_BYTES_MAX = 1024 * 1024
@@ -154,14 +154,37 @@ class Package:
         )
 
     def _walk(self, part: str, on_element: Callable[[str, Attributes], None]) -> None:
+        depth = 0
+
+        def start(name: str, attributes: Attributes) -> None:
+            nonlocal depth
+            depth += 1
+            refuse_depth(depth, self.called)
+            on_element(name.rpartition(":")[2], attributes)
+
+        def end(name: str) -> None:
+            nonlocal depth
+            depth -= 1
+
         parser = new_parser(self.called)
-        parser.StartElementHandler = lambda name, found: on_element(name.rpartition(":")[2], found)
+        parser.StartElementHandler, parser.EndElementHandler = start, end
         size = 0
         for piece in self.pieces(part):
             size += len(piece)
             if size > SMALL_PART_BYTES_MAX:
                 raise InvalidContent(f"{self.called} has an unusually large part {part}")
             parse(parser, piece, self.called)
+        parse(parser, b"", self.called, is_last=True)
+
+
+LEVELS_MAX = 64
+"""Elements of a part that are open at once; a workbook has some ten."""
+
+
+def refuse_depth(depth: int, called: str) -> None:
+    """Raise InvalidContent for more than LEVELS_MAX elements within one another."""
+    if depth > LEVELS_MAX:
+        raise InvalidContent(f"{called} is nested deeper than {LEVELS_MAX} levels")
 
 
 def new_parser(called: str) -> expat.XMLParserType:

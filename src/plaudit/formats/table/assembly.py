@@ -21,7 +21,7 @@ from plaudit.formats.common.rows import RowProblem
 from plaudit.formats.table.comparison import compare
 from plaudit.formats.table.item import Item, ItemResponse
 from plaudit.formats.table.judgments import Topic, scale_of
-from plaudit.formats.table.mapping import TableMapping
+from plaudit.formats.table.mapping import TableMapping, text_column
 from plaudit.formats.table.ratings import RatingKinds
 from plaudit.formats.table.row_reading import ReadSpans, RowReader, prompt_of
 from plaudit.formats.table.table_row import TableRow, is_blank, value_key
@@ -129,7 +129,7 @@ class TaskBuilder:
                 context.append(Utterance(role="system", text=system))
         if mapping.context is not None:
             listed, pointer = row.list_or_none(mapping.context)
-            context += read_messages(row, listed or [], pointer)
+            context += self._without_answer(row, read_messages(row, listed or [], pointer))
         prompt = prompt_of(row, mapping.prompts)
         if prompt is not None:
             context.append(Utterance(role="user", text=prompt))
@@ -137,6 +137,14 @@ class TaskBuilder:
         if not context or context[-1].role not in asked:
             raise InvalidContent("the row has no prompt: no message asks for the responses")
         return context
+
+    def _without_answer(self, row: TableRow, context: list[Utterance]) -> list[Utterance]:
+        """Conversation without the answer at its end, where the row has it as a response."""
+        mapping = self._mapping
+        if mapping.prompts or not context or context[-1].role != "assistant":
+            return context
+        cells = [row.look_up(text_column(one.text).column)[0] for one in mapping.responses or ()]
+        return context[:-1] if context[-1].text in cells else context
 
     def _check_prompt(self, row: TableRow, context: list[Utterance]) -> None:
         given = self._conversation(row)

@@ -18,6 +18,7 @@ DISTINCT_MAX = 12
 """Different values that a column of few values has at most."""
 
 _SAMPLE_CHARS = 60
+_ANSWERS = (("role", "content", ("assistant", "model")), ("from", "value", ("gpt", "assistant")))
 _DEPTH_MAX = 3
 
 
@@ -37,6 +38,8 @@ class ColumnSeen(Struct, frozen=True):
     chars: int
     is_unique: bool
     length: int | None = None
+    answer: str | None = None
+    """Path to the last message's text, where all conversations end with an answer."""
 
     def __str__(self) -> str:
         samples = " | ".join(self.samples)
@@ -86,7 +89,15 @@ def _described(name: str, cells: list[Any]) -> ColumnSeen:
         chars=sum(map(len, keys)) // max(1, len(keys)),
         is_unique=bool(filled) and len(distinct) == len(cells) and kind in ("text", "number"),
         length=length,
+        answer=_path_to_answer(name, filled) if kind == "messages" else None,
     )
+
+
+def _path_to_answer(name: str, conversations: Sequence[list[dict[str, Any]]]) -> str | None:
+    for role, text, answering in _ANSWERS:
+        if all(one[-1].get(role) in answering and text in one[-1] for one in conversations):
+            return f"{name}[-1].{text}"
+    return None
 
 
 def _common_length(cells: Sequence[Any]) -> int | None:

@@ -25,15 +25,23 @@ _RESPONSE = re.compile(
     r"(?i)(?:model[ _-]?)?(response|answer|output|completion|prediction|generation|reply|candidate"
     r"|summary|chosen|rejected)(?:[ _-]?text)?[ _-]?([0-9]{1,2}|[a-h]|left|right)?"
 )
+_RESPONSE_OF_MODEL = re.compile(
+    r"(?i)(?:model|system|assistant|chatbot|llm)[ _-]?(?:[0-9]{1,2}|[a-h])"
+    r"[ _-](?:response|answer|output|completion|generation|reply|text)"
+)
 _MODEL = re.compile(
     r"(?i)(?:model|generator|system|source)(?:[ _-]?(?:name|id))?"
     r"[ _-]?([0-9]{1,2}|[a-h]|left|right)?"
 )
 _NUMBERED = re.compile(r"(?i)(.*?)[ _-]?([0-9]{1,2}|(?<![a-z])[a-h]|left|right)")
 _VERDICTS = re.compile(
-    r"(?i)(human_?)?(label|preference|preferred|winner|choice|verdict|vote|better|judg(e)?ment)"
+    r"(?i)(human_?)?(label|preference|preferred|winner|choice|verdict|vote|better|judg(e)?ment|best)"
+    r"([ _-]?(model|response|answer|system))?"
 )
-_PEOPLE = re.compile(r"(?i)(annotator|contributor|worker|rater|judge|labeler)([ _-]?id)?")
+_PEOPLE = re.compile(
+    r"(?i)(annotator|contributor|worker|rater|judge|labell?er|participant|evaluator|reviewer)"
+    r"([ _-]?id)?"
+)
 _IDS = re.compile(r"(?i)(id|idx|index|uid|uuid|(task|question|prompt|item|example|row)_?id)")
 _RATING = re.compile(
     r"(?i).*(score|rating|rated|helpful|correct|quality|overall|fluen|relevan|label|safe|toxic).*"
@@ -104,7 +112,10 @@ class _Draft:
     def decoded(self) -> dict[str, Any]:
         responses = self._responses()
         prompt = self._prompt()
-        context = self._first(column for column in self._free() if column.kind == "messages")
+        conversation = next((one for one in self._free() if one.kind == "messages"), None)
+        context = self._first([] if conversation is None else [conversation])
+        if conversation is not None and conversation.answer and not (responses or prompt):
+            responses = [{"text": conversation.answer}]
         preference = self._preference(len(responses))
         contributor = self._first(self._named(_PEOPLE))
         reference = self._first(self._named(_REFERENCE))
@@ -115,10 +126,11 @@ class _Draft:
         )
         if repeated is not None:
             decoded["item"] = [repeated]
-        elif len(responses) == 1 and any(
-            column.name in prompt and not column.is_unique for column in self._columns
-        ):
-            decoded["item"] = list(prompt)
+        elif any(column.name in prompt and not column.is_unique for column in self._columns):
+            if len(responses) == 1:
+                decoded["item"] = list(prompt)
+            elif responses and contributor is not None and key is None:
+                decoded["item"] = [*prompt, *(response["text"] for response in responses)]
         if prompt:
             decoded["prompt"] = prompt[0] if len(prompt) == 1 else prompt
         elif context is None:
@@ -177,7 +189,10 @@ class _Draft:
         return []
 
     def _responses(self) -> list[dict[str, Any]]:
-        texts = [column for column in self._named(_RESPONSE) if column.kind in ("text", "mixed")]
+        texts: list[ColumnSeen] = []
+        for pattern in (_RESPONSE, _RESPONSE_OF_MODEL):
+            named = self._named(pattern)
+            texts = texts or [column for column in named if column.kind in ("text", "mixed")]
         texts = texts or self._siblings()
         models = {
             (match[1] or "").lower(): column.name

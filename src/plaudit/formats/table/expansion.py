@@ -57,7 +57,7 @@ class Expansion:
         if isinstance(value, dict) and str(step) in value:
             way = f"{pointer}/{json_guard.escape(str(step))}"
             yield from self._descend(row, value[str(step)], steps[1:], way, passed)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+        elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
             yield from self._descend(row, value[step], steps[1:], f"{pointer}/{step}", passed)
         else:
             yield _without_rows(row, value, pointer)

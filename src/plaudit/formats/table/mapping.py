@@ -109,7 +109,7 @@ Selection = dict[str, Value | list[Value]]
 class TableMapping(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"exclusions": "not"}
 ):
-    """A whole mapping; see docs/import.md for the grammar."""
+    """A whole mapping; see docs/import/table.md for the grammar."""
 
     rows: str | None = None
     item: str | list[str] | None = None

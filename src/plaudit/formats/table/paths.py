@@ -2,7 +2,7 @@
 
 A path goes through objects and lists, and where it meets a text it goes on in the JSON that the
 text holds. A member of the row that has the whole path as its name comes first, so that a column
-named `a.b` needs no quotes; within a path they help: `result."a.b"`.
+named `a.b` needs no quotes; within a path they help: `result."a.b"`. `[-1]` is the last element.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from plaudit.formats.common.row_members import name_of_kind
 
 PATH_CHARS_MAX = 1000
 STEPS_MAX = 32
-_STEP = re.compile(r'\.?"([^"]*)"|\[(\d{1,9})\]|\.?([^.\["]+)')
+_STEP = re.compile(r'\.?"([^"]*)"|\[(-?\d{1,9})\]|\.?([^.\["]+)')
 
 
 class Absent(Enum):
@@ -37,7 +37,10 @@ Step = str | int
 
 
 def parse_path(text: str) -> tuple[Step, ...]:
-    """Steps of a path: names of members and numbers of elements; raises InvalidContent."""
+    """Steps of a path: names of members and numbers of elements, negative ones from the end.
+
+    Raises InvalidContent.
+    """
     if not 0 < len(text) <= PATH_CHARS_MAX:
         raise InvalidContent(f"a column is named by 1 to {PATH_CHARS_MAX} characters")
     steps: list[Step] = []
@@ -77,16 +80,19 @@ class RowPaths:
         if text in self._value:
             return self._value[text], f"/{json_guard.escape(text)}"
         value: Any = self._value
-        for number, step in enumerate(steps):
-            way = steps[:number]
+        way: tuple[Step, ...] = ()
+        for step in steps:
             if isinstance(value, str) and value.strip():
                 value = self.decode(pointer_to(way), value)
             if value is None or (isinstance(value, str) and not value.strip()):
                 return UNKNOWN, pointer_to(way)
+            if isinstance(value, list) and isinstance(step, int) and -len(value) <= step < 0:
+                step += len(value)
             value = _member(value, step, way)
+            way = (*way, step)
             if value is MISSING:
-                return MISSING, pointer_to(steps[: number + 1])
-        return value, pointer_to(steps)
+                return MISSING, pointer_to(way)
+        return value, pointer_to(way)
 
     def decode(self, pointer: str, cell: str) -> Any:
         """Return what the JSON in a cell says; raises InvalidContent for a cell without it."""
@@ -107,7 +113,7 @@ def _member(value: Any, step: Step, way: tuple[Step, ...]) -> Any:
     if isinstance(value, list):
         number = step if isinstance(step, int) else int(step) if _is_number(step) else None
         if number is not None:
-            return value[number] if number < len(value) else MISSING
+            return value[number] if 0 <= number < len(value) else MISSING
     raise InvalidContent(
         f"the path goes on to {str(step)!r}, but here is {name_of_kind(value)}",
         pointer=pointer_to(way),

@@ -17,7 +17,8 @@ from plaudit.errors import InvalidContent
 
 PATTERN_CHARS_MAX = 200
 STEPS_MAX = 200_000_000
-"""Steps of a search; the regular expressions of Python do some 300 million in a second."""
+"""Steps of a search; the regular expressions of Python do some 300 million in a second, and no
+other thread of the process runs meanwhile."""
 
 FACTOR_MAX = 10_000
 """Ways through the alternatives and short repeats of a pattern."""
@@ -43,10 +44,26 @@ _Runs = re.Pattern[str] | None
 """Pattern of the longest runs of the characters that a repeat takes; None if it takes any."""
 
 
+class StepBudget:
+    """Steps of one search, and of all together: None for as many as they like."""
+
+    def __init__(self, *, each: int = STEPS_MAX, total: int | None = None) -> None:
+        self.each = each
+        self._left = total
+
+    def spend(self, steps: int) -> None:
+        """Count the steps of a search; raises InvalidContent once none are left."""
+        if self._left is not None:
+            self._left -= steps
+            if self._left < 0:
+                raise InvalidContent("the patterns of 'remove' take too long for a preview")
+
+
 class Removal:
     """Removal of each match of a pattern; raises InvalidContent for one that may take for ever."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, budget: StepBudget | None = None) -> None:
+        self._budget = budget or StepBudget()
         if not 0 < len(pattern) <= PATTERN_CHARS_MAX:
             raise InvalidContent(f"a pattern has 1 to {PATTERN_CHARS_MAX} characters")
         try:
@@ -70,14 +87,15 @@ class Removal:
         """Return the text without the matches; raises InvalidContent for one that is too long."""
         steps = self._factor * self._starts(text)
         for runs in self._repeats:
-            if steps > STEPS_MAX:
+            if steps > self._budget.each:
                 break
             steps *= 1 + (len(text) if runs is None else _longest(runs, text))
-        if steps > STEPS_MAX:
+        if steps > self._budget.each:
             raise InvalidContent(
                 f"the text has {len(text):,} characters, and the pattern of 'remove' may take too"
                 " long in it"
             )
+        self._budget.spend(steps)
         return self._pattern.sub("", text)
 
     def _starts(self, text: str) -> int:

@@ -23,6 +23,7 @@ from plaudit.formats.table.mapping import (
 )
 from plaudit.formats.table.mapping_checks import columns_of, read_mapping
 from plaudit.formats.table.paths import MISSING
+from plaudit.formats.table.patterns import StepBudget
 from plaudit.formats.table.row_reading import RowReader, read_name
 from plaudit.formats.table.table_form import form_of_table
 from plaudit.formats.table.table_row import Columns, TableRow, is_blank, value_key
@@ -40,6 +41,12 @@ SURROGATE = "a text holds an unpaired surrogate"
 NO_ITEM = "a row has nothing in the columns of 'item'; it is an item of its own"
 
 
+def _budget(options: ImportOptions) -> StepBudget:
+    if options.search_steps_max is None:
+        return StepBudget(total=options.pattern_steps_max)
+    return StepBudget(each=options.search_steps_max, total=options.pattern_steps_max)
+
+
 class TableReader(FormatReader):
     """Reading of a table by the mapping of the options."""
 
@@ -49,7 +56,7 @@ class TableReader(FormatReader):
             raise InvalidContent(NO_MAPPING)
         self.mapping: TableMapping = read_mapping(options.mapping)
         self.groups_rows = bool(self.mapping.items)
-        self._columns = Columns()
+        self._columns = Columns(_budget(options))
         self._expansion = Expansion(self.mapping.rows)
         self._rows = RowReader(self.mapping, notes, is_strict=options.is_strict)
         self._builder = TaskBuilder(self.mapping, self._rows)

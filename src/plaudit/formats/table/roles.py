@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plaudit.errors import InvalidContent
+from plaudit.formats.table.mapping_checks import UNDECIDED
 
 RESPONSES_MAX = 6
 """Responses of a row that have roles."""
@@ -62,7 +63,7 @@ VERDICTS: Mapping[str, str] = {
 def mapping_of_roles(roles: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
     """Return the decoded mapping for columns with roles; `values` are the meanings of verdicts.
 
-    Raises InvalidContent if a role is unknown or given twice, or no column is a response.
+    Raises InvalidContent if a role is unknown or given twice, or a response has no column.
     """
     columns: dict[str, list[str]] = {}
     for column, role in roles.items():
@@ -75,11 +76,11 @@ def mapping_of_roles(roles: Mapping[str, str], values: Mapping[str, str]) -> dic
             raise InvalidContent(
                 f"two columns are “{ROLES[role]}”: {', '.join(named)}; a row has one"
             )
-    responses = [
-        _response(number, columns)
-        for number in range(1, RESPONSES_MAX + 1)
-        if f"response:{number}" in columns
-    ]
+    count = max((int(role.partition(":")[2]) for role in columns if ":" in role), default=0)
+    for number in range(1, count + 1):
+        if f"response:{number}" not in columns:
+            raise InvalidContent(f"no column is response {number}")
+    responses = [_response(number, columns) for number in range(1, count + 1)]
     if not responses and "prompt" not in columns and "context" not in columns:
         raise InvalidContent("choose the column with the prompt and those with the responses")
     mapping: dict[str, Any] = {}
@@ -99,6 +100,28 @@ def mapping_of_roles(roles: Mapping[str, str], values: Mapping[str, str]) -> dic
 
 def roles_of_mapping(mapping: Mapping[str, Any]) -> dict[str, str] | None:
     """Return the role of each column of a mapping; None for one that says more than roles can."""
+    roles = _roles_named(mapping)
+    values = _verdicts_of(mapping.get("preference"))
+    try:
+        is_same = mapping_of_roles(roles, values) == dict(mapping)
+    except InvalidContent:
+        return None
+    return roles if is_same else None
+
+
+def roles_of_draft(draft: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the roles that a draft proposes, without those that are for a person to say.
+
+    None for a draft that says more than roles can.
+    """
+    decided = {name: value for name, value in draft.items() if value != UNDECIDED}
+    if len(decided) == len(draft) and {"text": UNDECIDED} not in draft["responses"]:
+        return roles_of_mapping(draft)
+    texts = [response for response in draft["responses"] if response["text"] != UNDECIDED]
+    return _roles_named(decided | {"responses": texts})
+
+
+def _roles_named(mapping: Mapping[str, Any]) -> dict[str, str]:
     roles: dict[str, str] = {}
     for number, response in enumerate(mapping.get("responses", []), 1):
         for name in ("text", "model", "rewrite"):
@@ -115,12 +138,7 @@ def roles_of_mapping(mapping: Mapping[str, Any]) -> dict[str, str] | None:
     preference = mapping.get("preference")
     if isinstance(preference, dict) and isinstance(preference.get("column"), str):
         roles[preference["column"]] = "preference"
-    values = _verdicts_of(preference)
-    try:
-        is_same = mapping_of_roles(roles, values) == dict(mapping)
-    except InvalidContent:
-        return None
-    return roles if is_same else None
+    return roles
 
 
 def _verdicts_of(preference: Any) -> dict[str, str]:

@@ -15,7 +15,7 @@ from plaudit.formats.common.rows import ImportNotes, Row
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.table.mapping import FILE_NAME, ROW_NUMBER, TextColumn
 from plaudit.formats.table.paths import MISSING, UNKNOWN, Absent, RowPaths, Step, parse_path
-from plaudit.formats.table.patterns import Removal
+from plaudit.formats.table.patterns import Removal, StepBudget
 
 NOT_A_NUMBER = "a cell is NaN or infinite; it counts as empty"
 
@@ -25,7 +25,8 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 class Columns:
     """Paths and patterns of a mapping, read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: StepBudget | None = None) -> None:
+        self._budget = budget
         self._steps: dict[str, tuple[Step, ...]] = {}
         self._removals: dict[str, Removal] = {}
 
@@ -38,7 +39,7 @@ class Columns:
     def removal(self, pattern: str) -> Removal:
         """Removal of a pattern's matches."""
         if pattern not in self._removals:
-            self._removals[pattern] = Removal(pattern)
+            self._removals[pattern] = Removal(pattern, self._budget)
         return self._removals[pattern]
 
 

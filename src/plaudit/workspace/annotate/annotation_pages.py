@@ -6,6 +6,7 @@ itself is in `work_calls`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -29,6 +30,8 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.files import Files, read_conversation
+from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
+from plaudit.workspace.annotate.task_shown import TaskShown
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -141,20 +144,13 @@ async def open_lease(request: PageRequest[Any]) -> OpenTask:
 
 
 async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /work/{project_id}/tasks/{assignment_id}: the annotation page."""
+    """GET /work/{project_id}/tasks/{assignment_id}: the annotation page, with its first turns."""
     opened = await open_lease(request)
     project, lease = opened.project, opened.lease
     detail = project_detail(project)
 
-    def layout(texts: TextBatch) -> tuple[annotation_view.TaskShown, RenderedText]:
-        shown = annotation_view.build(
-            form_of(detail),
-            opened.content,
-            _decode_display(lease.display),
-            texts=texts,
-            is_blind=detail.blind is not False,
-            files=opened.files,
-        )
+    def layout(texts: TextBatch) -> tuple[TaskShown, RenderedText]:
+        shown = _draw(opened, texts, Plan.first_portion)
         return shown, texts.add(detail.guidelines or "")
 
     shown, guidelines = await request.build(layout)
@@ -172,16 +168,46 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "returned": opened.returned,
         "can_resume": lease.status
         in (LeaseStatus.open, LeaseStatus.expired, LeaseStatus.released, LeaseStatus.returned),
+        "path": task_path(project.project_id, lease.assignment_id),
         "shown": shown,
         "done_count": done_count,
         "waiting_count": waiting_count,
         "counted_max": COUNTED_MAX,
-        "sections": sum(turn.is_asked for thread in shown.threads for turn in thread.turns),
         "guidelines": guidelines if detail.guidelines else None,
         "state": annotation_view.as_json(
             _state(opened, shown, now_ms, detail.guidelines or "", is_open=is_open)
         ),
     }
+
+
+async def show_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]:
+    """GET …/turns: a further portion of the annotation page; raises Conflict if that is old."""
+    opened = await open_lease(request)
+    shown = await request.build(
+        lambda texts: _draw(opened, texts, lambda plan: plan.portion(request.query))
+    )
+    return {
+        "project": opened.project,
+        "path": task_path(opened.project.project_id, opened.lease.assignment_id),
+        "shown": shown,
+        "texts": annotation_view.as_json(shown.texts),
+    }
+
+
+def _draw(opened: OpenTask, texts: TextBatch, choose: Callable[[Plan], Portion]) -> TaskShown:
+    """Lay out a portion of a task as the person who holds it sees it."""
+    detail = project_detail(opened.project)
+    form, display = form_of(detail), opened.lease.display
+    return annotation_view.build(
+        form,
+        opened.content,
+        _decode_display(display),
+        texts=texts,
+        is_blind=detail.blind is not False,
+        files=opened.files,
+        choose=choose,
+        layout=hash_layout(form, display),
+    )
 
 
 async def resume_task(request: PageRequest[NoQuery], submitted: EmptyForm) -> Redirect:
@@ -252,7 +278,7 @@ def _ending(lease: Lease) -> str:
 
 def _state(
     opened: OpenTask,
-    shown: annotation_view.TaskShown,
+    shown: TaskShown,
     now_ms: int,
     guidelines: str,
     *,
@@ -274,6 +300,7 @@ def _state(
         "lease_ms": leases.lease_ms(opened.project),
         "active_ms": lease.active_ms,
         "texts": shown.texts,
+        "questions": shown.questions,
         "guidelines": annotation_view.fingerprint(guidelines),
     }
 
@@ -311,6 +338,15 @@ PAGES = (
         role=PersonRole.annotator,
         handler=show_task,
         template="annotate/task.html",
+        is_large=True,
+    ),
+    Page(
+        page_id="show_turns",
+        path=f"{_TASK}/turns",
+        role=PersonRole.annotator,
+        handler=show_turns,
+        query=TurnsQuery,
+        template="annotate/turns.html",
         is_large=True,
     ),
     *(

@@ -7,17 +7,16 @@ position on the screen come through here. Answers name responses by their positi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from plaudit.core.labeling.questions import (
     SELECTED,
     Display,
     Question,
-    asked_turns,
     questions,
     responses,
 )
@@ -25,9 +24,21 @@ from plaudit.core.labeling.suggestions import suggestion_for
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.wire.v2.task import Chunk, Message, MessageContent, MessageRole, Thread, Turn
 from plaudit.workspace.annotate import message_parts
-from plaudit.workspace.annotate.controls import Control, control_of, why_key
+from plaudit.workspace.annotate.controls import Control, Positions, control_of, why_key
 from plaudit.workspace.annotate.files import Files
-from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown, ToolResults
+from plaudit.workspace.annotate.message_parts import ToolResults
+from plaudit.workspace.annotate.portions import Plan, Portion, Size, plan_of
+from plaudit.workspace.annotate.question_index import QuestionIndex, question_index, spans_of
+from plaudit.workspace.annotate.task_shown import (
+    GridRow,
+    MessageShown,
+    Section,
+    Step,
+    TaskShown,
+    ThreadShown,
+    TurnName,
+    TurnShown,
+)
 from plaudit.workspace.render import rich_text
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
@@ -39,112 +50,6 @@ _ROLES = {
 }
 
 
-class Step(Struct, frozen=True):
-    """A chunk of a message, with the questions about it; `kind` is None for plain text.
-
-    The body is None if it is empty.
-    """
-
-    number: int
-    kind: str | None
-    body: RenderedText | None
-    raw: str
-    controls: list[Control]
-
-
-class MessageShown(Struct, frozen=True):
-    """A message, and the questions that stand at it.
-
-    `position` is a response's position on the screen, from 1; None for other messages. `body` is
-    None if there is no text or the steps say all of it, `results` are those of a response's tools.
-    """
-
-    role: str
-    title: str
-    position: int | None
-    body: RenderedText | None
-    raw: str
-    is_empty: bool
-    words: int
-    files: list[FileShown]
-    references: list[ReferenceShown]
-    reasoning: list[RenderedText]
-    steps: list[Step]
-    results: list[MessageShown]
-    controls: list[Control]
-    model: str | None
-    """The model that wrote it; None in a blind project."""
-
-
-class GridRow(Struct, frozen=True):
-    """One question about each response: a line of the rating grid. `weight` is a criterion's."""
-
-    title: str
-    description: str | None
-    cells: list[Control]
-    whys: list[Control]
-    weight: float | None = None
-
-
-class TurnShown(Struct, frozen=True, kw_only=True):
-    """A turn that is asked about, or one that led there (`is_asked` is false)."""
-
-    at: str
-    name: str
-    is_asked: bool
-    prompt: list[MessageShown]
-    responses: list[MessageShown]
-    continued: MessageShown | None = None
-    """The response with which the conversation went on, where that is known."""
-    rows: list[GridRow] = []
-    criteria: list[GridRow] = []
-    controls: list[Control] = []
-
-
-class Section(Struct, frozen=True):
-    """A turn that is asked about, and what stands before it: each turn is drawn once.
-
-    `led_by` are the turns between it and the one that was asked about before, `above`.
-    """
-
-    turn: TurnShown
-    led_by: list[TurnShown]
-    above: TurnShown | None
-    is_last: bool
-
-
-class ThreadShown(Struct, frozen=True):
-    """A conversation."""
-
-    at: str
-    name: str
-    turns: list[TurnShown]
-    """Up to the last one that is asked about."""
-    controls: list[Control]
-
-    @property
-    def sections(self) -> list[Section]:
-        """The turns as they are drawn, in order."""
-        sections: list[Section] = []
-        above, led_by = None, []
-        for turn in self.turns:
-            if not turn.is_asked:
-                led_by.append(turn)
-                continue
-            sections.append(Section(turn, led_by, above, turn is self.turns[-1]))
-            above, led_by = turn, []
-        return sections
-
-
-class TaskShown(Struct, frozen=True):
-    """The page's threads, and by `Control.text_key` the exact texts to mark or rewrite."""
-
-    threads: list[ThreadShown]
-    texts: dict[str, str]
-    asked_count: int
-    suggested_count: int = 0
-
-
 def build(
     form: Form,
     content: Sequence[Thread],
@@ -153,9 +58,22 @@ def build(
     texts: TextBatch,
     is_blind: bool = True,
     files: Files | None = None,
+    choose: Callable[[Plan], Portion] = Plan.whole,
+    layout: str = "",
 ) -> TaskShown:
-    """Lay out a task, with its texts added to a batch; for `RenderPool.build`."""
-    return _Builder(form, content, display, texts, is_blind, files or Files()).task()
+    """Lay out the portion of a task that `choose` returns, with its texts added to a batch.
+
+    `layout` is the hash that links to further portions carry. For `RenderPool.build`.
+    """
+    asked = questions(form, content)
+    spans = spans_of(asked)
+    plan = plan_of(form, content, spans, layout)
+    positions = Positions(display)
+    controls = _Controls(asked, spans, positions, content, display)
+    builder = _Builder(form, content, display, texts, is_blind, files or Files(), controls)
+    portion = choose(plan)
+    index = question_index(asked, spans, positions, plan) if portion.is_first else None
+    return builder.task(plan, portion, index)
 
 
 def fingerprint(text: str) -> str:
@@ -176,6 +94,7 @@ class _Builder:
         batch: TextBatch,
         is_blind: bool,
         files: Files,
+        controls: _Controls,
     ) -> None:
         self._batch = batch
         self._files = files
@@ -183,26 +102,53 @@ class _Builder:
         self._content = content
         self._display = display
         self._is_blind = is_blind
-        self._controls = _Controls(questions(form, content), content, display)
+        self._controls = controls
         self._texts: dict[str, str] = {}
 
-    def task(self) -> TaskShown:
-        threads = [self._thread(number, thread) for number, thread in enumerate(self._content)]
-        controls = self._controls
-        return TaskShown(threads, self._texts, controls.count, controls.suggested_count)
-
-    def _thread(self, t: int, thread: Thread) -> ThreadShown:
-        named = asked_turns(self._form, thread)
-        asked = {u for u in named if f"t{t}u{u}" in self._controls.paths}
-        asked = asked or {max(named, default=0)}
-        last = max(asked)
-        turns = [
-            self._asked_turn(t, u, turn) if u in asked else self._earlier_turn(t, u, turn)
-            for u, turn in enumerate(thread.turns)
-            if u <= last
+    def task(self, plan: Plan, portion: Portion, index: QuestionIndex | None) -> TaskShown:
+        context: list[TurnShown] = []
+        if portion.section is not None:
+            thread = plan.places[portion.section].thread
+            context = self._earlier(thread, portion.led_by)
+        threads = [
+            self._thread(plan, t, list(numbers), portion.most)
+            for t, numbers in groupby(portion.sections, lambda n: plan.places[n].thread)
         ]
+        return TaskShown(
+            threads=threads,
+            texts=self._texts,
+            asked_count=self._controls.count,
+            suggested_count=self._controls.suggested_count,
+            section_count=len(plan.places),
+            thread_count=len(self._content),
+            before=portion.before,
+            after=portion.after,
+            context=context,
+            paths=plan.paths(portion),
+            questions=index,
+        )
+
+    def _thread(self, plan: Plan, t: int, numbers: list[int], most: Size | None) -> ThreadShown:
+        sections = [self._section(plan, number, most) for number in numbers]
         name = "Conversation" if len(self._content) == 1 else f"Conversation {t + 1}"
-        return ThreadShown(f"t{t}", name, turns, self._controls.of(f"t{t}", level=Level.thread))
+        controls = self._controls.of(f"t{t}", level=Level.thread) if sections[-1].is_last else []
+        return ThreadShown(f"t{t}", name, sections, controls)
+
+    def _section(self, plan: Plan, number: int, most: Size | None) -> Section:
+        place, parts = plan.places[number], plan.context(number, most)
+        t, u = place.thread, place.turn
+        above = TurnName(f"t{t}u{place.first - 1}", f"Turn {place.first}") if place.first else None
+        return Section(
+            turn=self._asked_turn(t, u, self._content[t].turns[u]),
+            led_by=self._earlier(t, parts.head),
+            gap=parts.gap,
+            led_by_last=self._earlier(t, parts.tail),
+            above=above,
+            is_last=place.is_last,
+        )
+
+    def _earlier(self, t: int, numbers: Iterable[int]) -> list[TurnShown]:
+        return [self._earlier_turn(t, u, self._content[t].turns[u]) for u in numbers]
 
     def _earlier_turn(self, t: int, u: int, turn: Turn) -> TurnShown:
         at = f"t{t}u{u}"
@@ -338,19 +284,45 @@ class _Builder:
 
 
 class _Controls:
-    """The controls of a page by what they are about; looking one up costs the same on any page."""
+    """The controls of a page by what they are about; made when they are first looked for."""
 
     def __init__(
-        self, asked: Sequence[Question], content: Sequence[Thread], display: Display
+        self,
+        asked: Sequence[Question],
+        spans: Mapping[str, range],
+        positions: Positions,
+        content: Sequence[Thread],
+        display: Display,
     ) -> None:
         self.count = len(asked)
         self.suggested_count = 0
-        self.paths = {question.target.at for question in asked}
+        """Suggestions of the controls that were made."""
+        self._content, self._display = content, display
+        self._asked, self._positions = asked, positions
+        self._unmade = dict(spans)
         self._at: dict[tuple[str, Level, int | None, int | None], list[Control]] = {}
         self._cells: dict[tuple[str, Level, str, str | None], dict[int | None, Control]] = {}
-        for number, question in enumerate(asked):
-            control, target = control_of(number, question, display), question.target
-            suggestion = suggestion_for(question, content, display, control.choices)
+
+    def of(
+        self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
+    ) -> list[Control]:
+        """The controls at a thread, a turn, a message or a step, in the order of the form."""
+        self._make(at)
+        return self._at.get((at, level, index, chunk), [])
+
+    def cells(
+        self, at: str, order: list[int], field: Field, criterion: str | None = None
+    ) -> list[Control]:
+        """The controls of one field, in the order of the responses on the screen."""
+        self._make(at)
+        controls = self._cells.get((at, field.level, field.key, criterion), {})
+        return [controls[index] for index in order if index in controls]
+
+    def _make(self, at: str) -> None:
+        for number in self._unmade.pop(at, ()):
+            question = self._asked[number]
+            control, target = control_of(number, question, self._positions), question.target
+            suggestion = suggestion_for(question, self._content, self._display, control.choices)
             if suggestion is not None:
                 control = msgspec.structs.replace(control, suggestion=suggestion)
                 self.suggested_count += 1
@@ -359,19 +331,6 @@ class _Controls:
             self._at.setdefault(place, []).append(control)
             line = (target.at, level, key, target.criterion)
             self._cells.setdefault(line, {})[target.message] = control
-
-    def of(
-        self, at: str, *, level: Level, index: int | None = None, chunk: int | None = None
-    ) -> list[Control]:
-        """The controls at a thread, a turn, a message or a step, in the order of the form."""
-        return self._at.get((at, level, index, chunk), [])
-
-    def cells(
-        self, at: str, order: list[int], field: Field, criterion: str | None = None
-    ) -> list[Control]:
-        """The controls of one field, in the order of the responses on the screen."""
-        controls = self._cells.get((at, field.level, field.key, criterion), {})
-        return [controls[index] for index in order if index in controls]
 
 
 def _continued(turn: Turn, order: list[int]) -> int | None:

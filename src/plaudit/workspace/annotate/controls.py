@@ -59,27 +59,32 @@ class Control(Struct, frozen=True, kw_only=True):
     """True if its values are numbers; those that the page sends are texts."""
 
 
-def control_of(number: int, question: Question, display: Display) -> Control:
+class Positions:
+    """Positions of responses on the screen; looking one up costs the same in any turn."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._of: dict[str, dict[int, int]] = {}
+
+    def of(self, at: str) -> dict[int, int]:
+        """Positions of a turn's responses, from 1, by their indexes."""
+        if at not in self._of:
+            order = self._display.get(at, [])
+            self._of[at] = {index: position for position, index in enumerate(order, 1)}
+        return self._of[at]
+
+
+def control_of(number: int, question: Question, positions: Positions) -> Control:
     """The control of a question; `number` makes its id unique on the page."""
     field, target = question.field, question.target
-    order = display.get(target.at, [])
+    count = len(positions.of(target.at))
     rules = rules_of(field)
     assert rules.widget is not None, "only fields with a widget are asked"
     widget = rules.widget(field)
-    address: dict[str, Any] = {"at": target.at}
-    about = ""
-    if target.message is not None:
-        if target.message in order:
-            address["position"] = order.index(target.message) + 1
-            about = f"Response {address['position']}"
-        else:
-            address["message"] = target.message
-    for name in ("chunk", "criterion"):
-        if getattr(target, name) is not None:
-            address[name] = getattr(target, name)
+    address = {"at": target.at} | address_in_turn(question, positions)
+    about = f"Response {address['position']}" if "position" in address else ""
     if target.chunk is not None:
         about = f"{about} step {target.chunk + 1}".strip()
-    address["key"] = field.key
     return Control(
         id=f"q{number}",
         widget=widget.name,
@@ -90,17 +95,34 @@ def control_of(number: int, question: Question, display: Display) -> Control:
         description=field.description,
         is_required=field.required,
         about=about,
-        choices=_with_digits(rules.choices(field, len(order))),
+        choices=_with_digits(rules.choices(field, count)),
         labels=_with_digits([Choice(one, one, one) for one in field.labels or ["mark"]]),
         offers=_offers(field),
         chars_min=field.chars_min or 0,
         names_responses=field.names_responses,
-        responses=range(1, len(order) + 1),
+        responses=range(1, count + 1),
         opens_at=rules.why_below(field),
         text_key=f"q{number}",
         key=field.key,
         is_number=rules.is_number,
     )
+
+
+def address_in_turn(question: Question, positions: Positions) -> dict[str, Any]:
+    """The address of a question without its turn."""
+    target, address = question.target, dict[str, Any]()
+    if target.message is not None:
+        position = positions.of(target.at).get(target.message)
+        if position is not None:
+            address["position"] = position
+        else:
+            address["message"] = target.message
+    if target.chunk is not None:
+        address["chunk"] = target.chunk
+    if target.criterion is not None:
+        address["criterion"] = target.criterion
+    address["key"] = question.field.key
+    return address
 
 
 def why_key(field: Field, fields: Sequence[Field]) -> str | None:

@@ -15,12 +15,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Literal, TypeVar
 
 from markupsafe import Markup
 from msgspec import Struct
 from starlette.types import Receive
 
+from plaudit.api.http.admission import Permit
 from plaudit.api.http.bodies import SMALL_BODY, BodyLimit
 from plaudit.api.http.client_address import ROUTED, client_network
 from plaudit.api.http.job_runner import JobRunner
@@ -75,17 +77,25 @@ class PageRequest(Struct, Generic[Q]):
     origin: str
     """Scheme, host and port under which the browser reaches this server."""
 
+    def aside(self) -> AbstractAsyncContextManager[None]:
+        """Be without the request's permit meanwhile, for a wait that burdens nobody."""
+        permit: Permit = self.scope["plaudit.permit"]
+        return permit.aside()
+
     async def build(self, layout: Callable[[TextBatch], T]) -> T:
         """Lay out a page and render its texts outside the event loop, as `RenderPool.build`."""
-        return await self.services.render_pool.build(self.user.organization_id, layout)
+        async with self.aside():
+            return await self.services.render_pool.build(self.user.organization_id, layout)
 
     async def run_in_thread(self, work: Callable[[], T]) -> T:
         """Run `work` outside the event loop, organizations in turn; raises Unavailable."""
-        return await self.services.render_pool.run_in_thread(self.user.organization_id, work)
+        async with self.aside():
+            return await self.services.render_pool.run_in_thread(self.user.organization_id, work)
 
     async def render(self, text: str) -> Markup:
         """Render one text without attachments, outside the event loop."""
-        return await self.services.render_pool.render(self.user.organization_id, text)
+        async with self.aside():
+            return await self.services.render_pool.render(self.user.organization_id, text)
 
     @property
     def db(self) -> Database:

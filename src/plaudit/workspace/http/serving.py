@@ -178,6 +178,10 @@ class Workspace:
             return
         await respond(send, answer.status, answer.body, answer.content_type, answer.headers)
 
+    def session_of(self, scope: Scope) -> str:
+        """Value of the session cookie of a request, empty without one; untrusted text."""
+        return Browser(scope, self.services.settings.public_url).session
+
     async def user_of(self, scope: Scope) -> SignedIn | None:
         """User of this request's session cookie, read from the store; None if signed out."""
         browser = Browser(scope, self.services.settings.public_url)
@@ -201,9 +205,9 @@ class Workspace:
             submitted = await bodies.run(
                 len(raw), partial(form_data.read_json, raw, content_type, page.body)
             )
-            return self._answer(
-                page, request, browser, await self._handle(page, request, submitted)
-            )
+            result = await self._handle(page, request, submitted)
+            fill = partial(self._answer, page, request, browser, result)
+            return await request.run_in_thread(fill) if page.is_large else fill()
         if page.streams is not None:
             browser.require_token(self.services.secret, browser.header("x-csrf-token"))
             form_data.require_content_type(content_type, page.streams)

@@ -5,7 +5,8 @@ Unlike the annotation page it shows the models' names and all annotations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from plaudit.wire.v2.task import Message, Thread, Turn
 from plaudit.workspace.annotate import message_parts
 from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.annotate.message_parts import FileShown, ReferenceShown
+from plaudit.workspace.annotate.portions import Gap, Place, Plan, Portion, all_places
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
 
 LONG_CHARS = 80
@@ -68,23 +70,60 @@ class TurnDelivered(Struct, frozen=True):
 
 
 class ThreadDelivered(Struct, frozen=True):
-    """Thread with its turns and its own annotations."""
+    """Turns of a thread, and below the last one the thread's own annotations."""
 
     name: str
+    has_names: bool
+    """True if its turns are named: if it has several."""
     turns: list[TurnDelivered]
     judgements: list[Judgement]
 
 
-def build(threads: Sequence[Thread], files: Files, texts: TextBatch) -> list[ThreadDelivered]:
-    """Build the view of a task's threads, with its texts added to a batch."""
-    return [
-        ThreadDelivered(
-            "Conversation" if len(threads) == 1 else f"Conversation {number}",
-            [_turn(turn, position, files, texts) for position, turn in enumerate(thread.turns, 1)],
-            _judgements(thread.annotations),
-        )
-        for number, thread in enumerate(threads, 1)
-    ]
+class PortionDelivered(Struct, frozen=True):
+    """The threads of a portion; `before` and `after` are the turns that are not drawn."""
+
+    threads: list[ThreadDelivered]
+    before: Gap | None
+    after: Gap | None
+
+
+def build(
+    threads: Sequence[Thread],
+    files: Files,
+    texts: TextBatch,
+    choose: Callable[[Plan], Portion],
+) -> PortionDelivered:
+    """Build the view of a portion of a task's threads, with its texts added to a batch."""
+    counts = {
+        f"t{t}u{u}": sum(len(message.annotations) for message in turn.messages)
+        for t, thread in enumerate(threads)
+        for u, turn in enumerate(thread.turns)
+    }
+    plan = Plan(threads, all_places(threads), counts)
+    portion = choose(plan)
+    places = [plan.places[number] for number in portion.sections]
+    return PortionDelivered(
+        [
+            _thread(threads, t, list(of_thread), files, texts)
+            for t, of_thread in groupby(places, lambda place: place.thread)
+        ],
+        portion.before,
+        portion.after,
+    )
+
+
+def _thread(
+    threads: Sequence[Thread], t: int, places: Sequence[Place], files: Files, texts: TextBatch
+) -> ThreadDelivered:
+    thread, first = threads[t], places[0].first
+    name = "Conversation" if len(threads) == 1 else f"Conversation {t + 1}"
+    turns = [place.turn for place in places if place.turn >= 0]
+    return ThreadDelivered(
+        f"{name}, from turn {first + 1}" if first else name,
+        len(thread.turns) > 1,
+        [_turn(thread.turns[number], number + 1, files, texts) for number in turns],
+        _judgements(thread.annotations) if places[-1].is_last else [],
+    )
 
 
 def _turn(turn: Turn, number: int, files: Files, texts: TextBatch) -> TurnDelivered:

@@ -36,15 +36,16 @@ from plaudit.store.tasks import batches, tasks
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2 import render as wire_rendering
 from plaudit.wire.v2.parse import moment
-from plaudit.wire.v2.task import ErrorDetail
+from plaudit.wire.v2.task import ErrorDetail, Thread
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
-from plaudit.workspace.annotate.files import read_conversation
+from plaudit.workspace.annotate.files import Files, read_conversation
+from plaudit.workspace.annotate.portions import Plan, TurnsQuery
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest, Redirect
 from plaudit.workspace.http.views import FormError
 from plaudit.workspace.projects import delivered_view
-from plaudit.workspace.projects.delivered_view import ThreadDelivered
+from plaudit.workspace.projects.delivered_view import PortionDelivered
 from plaudit.workspace.projects.project_pages import PROJECT
 from plaudit.workspace.render.text_batch import TextBatch
 
@@ -53,7 +54,7 @@ TASK = f"{TASKS}/{{task_id}}"
 PAGE_MAX = 50
 BATCHES_MAX = 200
 MESSAGE_CHARS_MAX = 10_000
-JSON_BYTES_MAX = 256 * 1024
+JSON_BYTES_MAX = 64 * 1024
 """Bytes of a task's JSON that its page shows."""
 
 EVERYTHING = frozenset({"project", "batch"})
@@ -189,16 +190,13 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
     raw_bytes = sum(map(len, parts))
-    threads, files = await read_conversation(
-        request,
-        lambda: content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS)),
-    )
+    threads, files = await _read_threads(request, task)
 
-    def layout(texts: TextBatch) -> tuple[list[ThreadDelivered], str | None]:
+    def layout(texts: TextBatch) -> tuple[PortionDelivered, str | None]:
         pretty = None
         if raw_bytes <= JSON_BYTES_MAX:
             pretty = msgspec.json.format(b"".join(parts), indent=2).decode()
-        return delivered_view.build(threads, files, texts), pretty
+        return delivered_view.build(threads, files, texts, Plan.first_portion), pretty
 
     shown, pretty = await request.build(layout)
     return {
@@ -206,7 +204,8 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "task": task,
         "head": wire_rendering.read_head(task.head),
         "batch": batch,
-        "threads": shown,
+        "shown": shown,
+        "path": links.fill_path(TASK, project_id=project.project_id, task_id=task.task_id),
         "raw": pretty,
         "raw_bytes": raw_bytes,
         "work": work,
@@ -215,6 +214,27 @@ async def show_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "is_skipped": bool(skipped),
         "now_ms": clock.now_ms(),
     }
+
+
+async def show_managed_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]:
+    """GET …/turns: a further portion of a task's threads."""
+    async with request.db.read() as tx:
+        project, task = await get_task(tx, request)
+    threads, files = await _read_threads(request, task)
+    shown = await request.build(
+        lambda texts: delivered_view.build(
+            threads, files, texts, lambda plan: plan.portion(request.query)
+        )
+    )
+    path = links.fill_path(TASK, project_id=project.project_id, task_id=task.task_id)
+    return {"project": project, "task": task, "shown": shown, "path": path}
+
+
+async def _read_threads(request: PageRequest[Any], task: StoredTask) -> tuple[list[Thread], Files]:
+    return await read_conversation(
+        request,
+        lambda: content_of(task) if task.body is None else threads_of(task, int(ALL_OPTS)),
+    )
 
 
 async def cancel_task(
@@ -288,6 +308,15 @@ PAGES = (
         role=PersonRole.manager,
         handler=show_task,
         template="projects/task.html",
+        is_large=True,
+    ),
+    Page(
+        page_id="show_managed_turns",
+        path=f"{TASK}/turns",
+        role=PersonRole.manager,
+        handler=show_managed_turns,
+        query=TurnsQuery,
+        template="projects/turns.html",
         is_large=True,
     ),
     *(

@@ -21,9 +21,9 @@ import structlog
 from markupsafe import Markup
 
 from plaudit import settings
+from plaudit.core.common.fair_semaphore import FairSemaphore
 from plaudit.errors import Unavailable
 from plaudit.workspace.render import render_process, rich_text
-from plaudit.workspace.render.fair_semaphore import FairSemaphore
 from plaudit.workspace.render.render_process import (
     LENGTH_BYTES,
     RenderRequest,

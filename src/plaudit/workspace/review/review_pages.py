@@ -5,8 +5,9 @@ What is decided there is in `review_calls`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 from msgspec import Struct
@@ -16,9 +17,10 @@ from plaudit.core.accounts import permissions
 from plaudit.core.common import page_tokens
 from plaudit.core.labeling import question_results, review_queue
 from plaudit.core.tasks import excerpts
+from plaudit.core.tasks.forms import form_of
 from plaudit.errors import NotFound
 from plaudit.model.core import PersonRole, ProjectRow, StoredTask, TaskStatus
-from plaudit.model.labeling import QueuedTask, WorkState
+from plaudit.model.labeling import QueuedTask, SubmissionRow, WorkState
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
 from plaudit.store.tasks import batches, recent_completions, task_summaries, tasks, work_queue
@@ -28,6 +30,7 @@ from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.annotate.annotation_pages import get_project
 from plaudit.workspace.annotate.files import read_conversation
+from plaudit.workspace.annotate.portions import Plan, Portion, TurnsQuery, hash_layout
 from plaudit.workspace.http import links
 from plaudit.workspace.http.page import Page, PageRequest
 from plaudit.workspace.render.text_batch import RenderedText, TextBatch
@@ -120,8 +123,20 @@ async def find_task(tx: Transaction, request: PageRequest[Any], project: Project
     return task
 
 
-async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
-    """GET /review/{project_id}/tasks/{task_id}: the conversation with every answer."""
+class OpenReview(Struct, frozen=True):
+    """A task with all answers to it, of one snapshot, and the names of the people who answered."""
+
+    project: ProjectRow
+    task: StoredTask
+    work: QueuedTask | None
+    current: list[SubmissionRow]
+    actions: list[review_queue.ReviewAction]
+    names: dict[str, str]
+    batch_name: str | None
+
+
+async def _open_review(request: PageRequest[Any]) -> OpenReview:
+    """Load the task of the path; raises NotFound, and Forbidden for a reported one."""
     async with request.db.read() as tx:
         project = await get_project(tx, request)
         task = await find_task(tx, request, project)
@@ -130,36 +145,39 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
             permissions.require_role(request.user, PersonRole.manager)
         current = await submissions.list_current(tx, task.project_key, task.seq)
         actions = await review_queue.list_actions(tx, project, task.seq)
-        answered = await review_queue.list_submit_actions(tx, project, task.seq)
-        people = [action.user_id for action in [*actions, *answered]]
+        actions += await review_queue.list_submit_actions(tx, project, task.seq)
+        people = [action.user_id for action in actions]
         people += [action.about for action in actions if action.about]
         names = await review_queue.display_names(tx, request.user.organization_id, people)
         batch = None
         if task.batch_id is not None:
             batch = await batches.find_batch(tx, project.environment_id, task.batch_id)
-    review = await request.run_in_thread(
-        lambda: question_results.make_review_state(project, task, current)
-    )
-    _, files = await read_conversation(request, lambda: review.content)
-    detail = project_detail(project)
+    batch_name = None if batch is None else batch.name
+    return OpenReview(project, task, work, list(current), actions, names, batch_name)
+
+
+async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
+    """GET /review/{project_id}/tasks/{task_id}: the first turns with every answer to them."""
+    opened = await _open_review(request)
+    project, task, actions, names = opened.project, opened.task, opened.actions, opened.names
+    guidelines_text = project_detail(project).guidelines or ""
+    review, draw = await _read_review(request, opened, Plan.first_portion)
 
     def layout(
         texts: TextBatch,
     ) -> tuple[review_view.ReviewShown, list[review_view.HistoryEntry], RenderedText]:
-        is_blind = detail.blind is not False
-        shown = review_view.build(review, names, files, texts, is_blind=is_blind)
-        history = review_view.events(review, [*actions, *answered], names)
-        return shown, history, texts.add(detail.guidelines or "")
+        history = review_view.events(review, actions, names)
+        return draw(texts), history, texts.add(guidelines_text)
 
     shown, history, guidelines = await request.build(layout)
-    state = _state_of(task, review, work)
+    state = _state_of(task, review, opened.work)
     return {
         "project": project,
-        "batch_name": None if batch is None else batch.name,
+        "batch_name": opened.batch_name,
         "task": task,
         "path": task_path(project, task.task_id),
         "standing": state,
-        "reason": _reason(work),
+        "reason": _reason(opened.work),
         "review": shown,
         "shown": shown.task,
         "judged": review.submissions,
@@ -167,20 +185,72 @@ async def show_review_task(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "events": history,
         "reports": [action for action in actions if action.kind == "report"],
         "revision": review.revision,
-        "guidelines": guidelines if detail.guidelines else None,
-        "sections": sum(turn.is_asked for thread in shown.task.threads for turn in thread.turns),
+        "guidelines": guidelines if guidelines_text else None,
         "state": annotation_view.as_json(
             {
                 "project": project.project_id,
-                "guidelines": annotation_view.fingerprint(detail.guidelines or ""),
+                "guidelines": annotation_view.fingerprint(guidelines_text),
                 "path": task_path(project, task.task_id),
                 "standing": state,
                 "revision": review.revision,
                 "answers": shown.answers,
                 "texts": shown.task.texts,
+                "questions": shown.task.questions,
+                "disputes": shown.disputes,
             }
         ),
     }
+
+
+async def show_review_turns(request: PageRequest[TurnsQuery]) -> dict[str, Any]:
+    """GET …/turns: a further portion of the review page; raises Conflict if that is old."""
+    opened = await _open_review(request)
+    review, draw = await _read_review(
+        request, opened, lambda plan: plan.portion(request.query), are_all_wanted=False
+    )
+    shown = await request.build(draw)
+    return {
+        "project": opened.project,
+        "path": task_path(opened.project, opened.task.task_id),
+        "standing": _state_of(opened.task, review, opened.work),
+        "review": shown,
+        "shown": shown.task,
+        "texts": annotation_view.as_json(shown.task.texts),
+        "answers": annotation_view.as_json(shown.answers),
+    }
+
+
+async def _read_review(
+    request: PageRequest[Any],
+    opened: OpenReview,
+    choose: Callable[[Plan], Portion],
+    *,
+    are_all_wanted: bool = True,
+) -> tuple[question_results.ReviewState, Callable[[TextBatch], review_view.ReviewShown]]:
+    """Results of a task's questions, or of the chosen portion's, and what lays that out."""
+    detail = project_detail(opened.project)
+    revision = question_results.revision_of(opened.task, opened.current)
+    layout = hash_layout(form_of(detail), revision.encode())
+    chosen = None if are_all_wanted else partial(review_view.paths_of, choose, layout)
+    review = await request.run_in_thread(
+        lambda: question_results.make_review_state(
+            opened.project, opened.task, opened.current, chosen
+        )
+    )
+    _, files = await read_conversation(request, lambda: review.content)
+
+    def draw(texts: TextBatch) -> review_view.ReviewShown:
+        return review_view.build(
+            review,
+            opened.names,
+            files,
+            texts,
+            is_blind=detail.blind is not False,
+            choose=choose,
+            layout=layout,
+        )
+
+    return review, draw
 
 
 def _state_of(
@@ -289,6 +359,15 @@ PAGES = (
         role=PersonRole.reviewer,
         handler=show_review_task,
         template="review/task.html",
+        is_large=True,
+    ),
+    Page(
+        page_id="show_review_turns",
+        path=f"{TASK}/turns",
+        role=PersonRole.reviewer,
+        handler=show_review_turns,
+        query=TurnsQuery,
+        template="review/turns.html",
         is_large=True,
     ),
 )

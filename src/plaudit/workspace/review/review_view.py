@@ -5,7 +5,8 @@ Responses stand in their own order, the same for every reviewer. Disputed questi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,19 +15,22 @@ from msgspec import Struct
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.consensus import SCORE
 from plaudit.core.labeling.question_results import QuestionResult, ReviewState
-from plaudit.core.labeling.questions import Display, Question, own_order
+from plaudit.core.labeling.questions import Question, QuestionTarget, own_order
 from plaudit.core.labeling.review_queue import ReviewAction
 from plaudit.core.labeling.votes import Address, answer_address, ballot_of
+from plaudit.core.tasks.forms import Form
 from plaudit.wire.v2.task import MessageRole, Thread
 from plaudit.workspace.annotate import annotation_view, answer_words
-from plaudit.workspace.annotate.annotation_view import (
+from plaudit.workspace.annotate.controls import Control, Positions, control_of
+from plaudit.workspace.annotate.files import Files
+from plaudit.workspace.annotate.portions import Plan, Portion, plan_of
+from plaudit.workspace.annotate.question_index import spans_of
+from plaudit.workspace.annotate.task_shown import (
     MessageShown,
     TaskShown,
     ThreadShown,
     TurnShown,
 )
-from plaudit.workspace.annotate.controls import Control, control_of
-from plaudit.workspace.annotate.files import Files
 from plaudit.workspace.render.text_batch import TextBatch
 
 STATES = ("unresolved", "disputed", "agreed", "unanswered")
@@ -89,13 +93,14 @@ class HistoryEntry(Struct, frozen=True):
 
 
 class ReviewShown(Struct, frozen=True):
-    """All of the page. `cards` are by the path of the turn or thread that they are about."""
+    """A portion of the page. `cards` are by the path of the turn or thread that they are about."""
 
     task: TaskShown
     cards: dict[str, list[QuestionCard]]
-    counts: dict[str, int]
     answers: list[dict[str, Any]]
     """Answers that are or would be delivered, as the page's scripts hold them."""
+    disputes: list[tuple[str, int, int]]
+    """Turns and threads of the task with the numbers of their undecided and disputed questions."""
 
 
 def build(
@@ -105,17 +110,31 @@ def build(
     texts: TextBatch,
     *,
     is_blind: bool,
+    choose: Callable[[Plan], Portion],
+    layout: str,
 ) -> ReviewShown:
-    """Lay out a task for its reviewer, with its texts added to a batch."""
-    display = own_order(review.content)
+    """Lay out a portion of a task for its reviewer, with its texts added to a batch.
+
+    `review` has the results of all questions, or of that portion's.
+    """
     bare = annotation_view.build(
-        review.form, review.content, display, texts=texts, is_blind=is_blind, files=files
+        review.form,
+        review.content,
+        own_order(review.content),
+        texts=texts,
+        is_blind=is_blind,
+        files=files,
+        choose=choose,
+        layout=layout,
     )
     cards: dict[str, list[QuestionCard]] = {}
     answers = []
-    for number, result in enumerate(review.results):
-        control = control_of(number, result.question, display)
-        card = _card(control, result, review, names)
+    named = _Named(review.content)
+    for result in review.results:
+        if result.question.target.at not in bare.paths:
+            continue
+        control = control_of(result.number, result.question, named.positions)
+        card = _card(control, result, review, names, named)
         cards.setdefault(result.question.target.at, []).append(card)
         if result.answer is not None:
             editable = answer_words.given_answer(
@@ -124,13 +143,24 @@ def build(
             answers += [] if editable is None else [editable]
     for listed in cards.values():
         listed.sort(key=lambda card: STATES.index(card.state))
-    every = [card.state for listed in cards.values() for card in listed]
     return ReviewShown(
         msgspec.structs.replace(bare, threads=[_quiet_thread(thread) for thread in bare.threads]),
         cards,
-        {state: every.count(state) for state in STATES},
         answers,
+        _disputes(review.results),
     )
+
+
+def paths_of(
+    choose: Callable[[Plan], Portion],
+    layout: str,
+    form: Form,
+    content: Sequence[Thread],
+    asked: Sequence[Question],
+) -> set[str]:
+    """Paths of the turns and threads of a portion."""
+    plan = plan_of(form, content, spans_of(asked), layout)
+    return plan.paths(choose(plan))
 
 
 def events(
@@ -138,7 +168,7 @@ def events(
 ) -> list[HistoryEntry]:
     """A task's history in words, newest first."""
     asked = {result.address: result for result in review.results}
-    display = own_order(review.content)
+    named = _Named(review.content)
     return [
         HistoryEntry(
             name=names[action.user_id],
@@ -147,25 +177,36 @@ def events(
             text=action.text,
             created_ms=action.created_ms,
             changes=[
-                _change(before, after, asked, review, display) for before, after in action.fixes
+                _change(before, after, asked, review, named) for before, after in action.fixes
             ],
         )
         for action in sorted(actions, key=lambda action: -action.created_ms)
     ]
 
 
+def _disputes(results: Sequence[QuestionResult]) -> list[tuple[str, int, int]]:
+    states = Counter((result.question.target.at, _state(result)) for result in results)
+    places = dict.fromkeys(at for at, state in states if state in STATES[:2])
+    return [(at, states[at, "unresolved"], states[at, "disputed"]) for at in places]
+
+
+def _state(result: QuestionResult) -> str:
+    """One of STATES."""
+    if result.is_unresolved:
+        return "unresolved"
+    if result.is_disputed:
+        return "disputed"
+    return "agreed" if result.answers or result.answer is not None else "unanswered"
+
+
 def _card(
-    control: Control, result: QuestionResult, review: ReviewState, names: Mapping[str, str]
+    control: Control,
+    result: QuestionResult,
+    review: ReviewState,
+    names: Mapping[str, str],
+    named: _Named,
 ) -> QuestionCard:
     question, content = result.question, review.content
-    if result.is_unresolved:
-        state = "unresolved"
-    elif result.is_disputed:
-        state = "disputed"
-    elif result.answers or result.answer is not None:
-        state = "agreed"
-    else:
-        state = "unanswered"
     rows = [
         AnswerRow(
             name=names[vote.submission.user_id],
@@ -178,26 +219,41 @@ def _card(
     outcome = None
     if result.answer is not None:
         outcome = answer_words.describe(question, control, result.answer, content)
-    title, about = _heading(question, control, content)
-    return QuestionCard(control, title, about, state, rows, outcome)
+    title, about = _heading(question, control, named)
+    return QuestionCard(control, title, about, _state(result), rows, outcome)
 
 
-def _heading(question: Question, control: Control, content: Sequence[Thread]) -> tuple[str, str]:
+class _Named:
+    """Positions of responses and texts of criteria; looking one up costs the same in any turn."""
+
+    def __init__(self, content: Sequence[Thread]) -> None:
+        self.content = content
+        self.positions = Positions(own_order(content))
+        self._criteria: dict[str, dict[str, str]] = {}
+
+    def criterion(self, target: QuestionTarget) -> str | None:
+        """Text of the criterion that a question is about; None if the turn has none of its id."""
+        assert target.turn is not None
+        if target.at not in self._criteria:
+            turn = self.content[target.thread].turns[target.turn]
+            self._criteria[target.at] = {
+                criterion.id: criterion.criterion
+                for rubric in turn.rubrics or ()
+                for criterion in rubric.criteria_definitions
+            }
+        return self._criteria[target.at].get(target.criterion or "")
+
+
+def _heading(question: Question, control: Control, named: _Named) -> tuple[str, str]:
     """Title of a question and name of its target; a criterion's title is its text."""
     target, title = question.target, control.title
     if target.turn is None:
         return title, "the whole conversation"
-    turn = content[target.thread].turns[target.turn]
     if target.criterion is not None:
-        texts = {
-            criterion.id: criterion.criterion
-            for rubric in turn.rubrics or ()
-            for criterion in rubric.criteria_definitions
-        }
-        text = texts.get(target.criterion, title)
+        text = named.criterion(target) or title
         title = text if control.key == SCORE else f"{text} – {title}"
     if target.message is not None and not control.about:
-        role = turn.messages[target.message].role
+        role = named.content[target.thread].turns[target.turn].messages[target.message].role
         return title, "prompt" if role is MessageRole.user else role.value
     return title, control.about
 
@@ -207,26 +263,34 @@ def _change(
     after: Answer,
     asked: Mapping[Address, QuestionResult],
     review: ReviewState,
-    display: Display,
+    named: _Named,
 ) -> AnswerChange:
     result = asked.get(answer_address(after))
     if result is None:
         return AnswerChange(after.key, "", "a question that is not asked any more")
-    control = control_of(0, result.question, display)
+    control = control_of(0, result.question, named.positions)
 
     def words(answer: Answer | None) -> str:
         if answer is None:
             return answer_words.NOTHING
         return answer_words.describe(result.question, control, answer, review.content)
 
-    title, about = _heading(result.question, control, review.content)
+    title, about = _heading(result.question, control, named)
     return AnswerChange(f"{title} ({about})" if about else title, words(before), words(after))
 
 
 def _quiet_thread(thread: ThreadShown) -> ThreadShown:
     """A conversation without controls: on this page they stand in cards."""
-    turns = [_quiet_turn(turn) for turn in thread.turns]
-    return msgspec.structs.replace(thread, turns=turns, controls=[])
+    sections = [
+        msgspec.structs.replace(
+            section,
+            turn=_quiet_turn(section.turn),
+            led_by=[_quiet_turn(turn) for turn in section.led_by],
+            led_by_last=[_quiet_turn(turn) for turn in section.led_by_last],
+        )
+        for section in thread.sections
+    ]
+    return msgspec.structs.replace(thread, sections=sections, controls=[])
 
 
 def _quiet_turn(turn: TurnShown) -> TurnShown:

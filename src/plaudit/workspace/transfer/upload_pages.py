@@ -7,51 +7,52 @@ they start copies it from there.
 from __future__ import annotations
 
 import asyncio
-import tomllib
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Struct
 
 from plaudit.api.http.bodies import TEXT_BODY
+from plaudit.api.http.job_runner import JobRun
 from plaudit.api.http.operation import Response
 from plaudit.api.http.parameters import NoQuery, Text
 from plaudit.api.http.streams import content_disposition
-from plaudit.api.transfer.import_job import ImportChoices, check_choices, import_file
-from plaudit.api.transfer.upload_job import copy_upload, first_rows, keep_upload, uploaded_file
+from plaudit.api.transfer.import_job import (
+    ImportChoices,
+    check_choices,
+    import_file,
+    recorded_choices,
+)
+from plaudit.api.transfer.upload_job import (
+    copy_upload,
+    decode_rows,
+    encoded_first_rows,
+    keep_upload,
+    uploaded_file,
+)
 from plaudit.api.transfer.uploads import save_upload
-from plaudit.core.common import names
-from plaudit.core.labeling.questions import own_order
-from plaudit.core.tasks import forms, projects
+from plaudit.core.common import audit, names
+from plaudit.core.tasks import projects
 from plaudit.core.transfer import jobs
 from plaudit.core.transfer.importer import printable
 from plaudit.errors import BadRequest, InvalidContent, InvalidParameter, NotFound, Problem
-from plaudit.formats.common.dry_run import TASKS_SHOWN, try_import
-from plaudit.formats.common.file_import import FileImport, TaskUse
-from plaudit.formats.common.rows import Row
-from plaudit.formats.import_format import ImportOptions
-from plaudit.formats.registry import FORMATS
-from plaudit.formats.table import drafts, roles, samples
+from plaudit.formats.table import samples
 from plaudit.formats.table.roles import ROLES, VERDICTS
 from plaudit.model.core import PersonRole, ProjectRow
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects as projects_store
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
-from plaudit.wire.v2 import parse
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
-from plaudit.workspace.annotate import annotation_view
 from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
 from plaudit.workspace.render.text_batch import TextBatch
-from plaudit.workspace.transfer import job_pages
+from plaudit.workspace.transfer import import_plan, job_pages
 from plaudit.workspace.transfer.import_pages import FORMATS_SHOWN, IMPORT, PROJECTS_MAX, StartedJob
+from plaudit.workspace.transfer.import_plan import TABLE, ImportPlan
 from plaudit.workspace.transfer.job_pages import JobView
 
 UPLOAD = f"{IMPORT}/upload"
 FILE = f"{IMPORT}/file/{{job_id}}"
-TABLE = "table"
 
 
 class UploadQuery(Struct, frozen=True):
@@ -61,27 +62,6 @@ class UploadQuery(Struct, frozen=True):
     project: Annotated[
         str | None, Text(description="Name of the project that the tasks go into.")
     ] = None
-
-
-class ImportPlan(Struct, kw_only=True):
-    """Choices of the page: format, project, and for a table the roles of its columns.
-
-    `mapping` is TOML, used instead of the roles if it is not blank. `values` are the meanings of
-    the values of the verdict's column.
-    """
-
-    format: str
-    project: str = ""
-    pending: bool = False
-    suggestions: bool = False
-    replace: bool = False
-    roles: dict[str, str] = {}
-    values: dict[str, str] = {}
-    mapping: str = ""
-    config: str = ""
-    saves_mapping: bool = False
-    shown: int = 0
-    """Number of the task that the preview shows, from 0."""
 
 
 async def receive_upload(request: PageRequest[UploadQuery]) -> StartedJob:
@@ -135,9 +115,13 @@ async def show_upload(request: PageRequest[NoQuery]) -> dict[str, Any]:
     context: dict[str, Any] = {"job": view, "is_kept": jobs.has_file(job)}
     if not context["is_kept"]:
         return context
-    uploaded, rows = uploaded_file(job), await first_rows(request.services.shared, job)
+    uploaded, encoded = uploaded_file(job), await encoded_first_rows(request.services.shared, job)
     saved = None if project is None else project_detail(project).import_mapping
-    drafted = await request.run_in_thread(lambda: _draft(rows, saved))
+
+    def draft() -> dict[str, Any]:
+        return import_plan.draft_columns(decode_rows(encoded, uploaded.name), saved)
+
+    drafted = await request.run_in_thread(draft)
     return {
         **context,
         **drafted,
@@ -147,21 +131,7 @@ async def show_upload(request: PageRequest[NoQuery]) -> dict[str, Any]:
         "roles": ROLES,
         "verdicts": VERDICTS,
         "project": view.about.get("project") or "",
-        "has_saved": saved is not None,
         "projects": [row.name for row in reversed(project_rows)],
-    }
-
-
-def _draft(rows: Sequence[Row], saved: dict[str, Any] | None) -> dict[str, Any]:
-    """Columns with their samples and roles; a mapping that has no roles is given as text."""
-    mapping = drafts.draft_mapping(rows) if saved is None else saved
-    column_roles = roles.roles_of_mapping(mapping)
-    preference = mapping.get("preference")
-    return {
-        "columns": drafts.describe_columns(rows),
-        "column_roles": column_roles or {},
-        "mapping_text": "" if column_roles is not None else drafts.mapping_to_toml(mapping),
-        "meanings": preference.get("values", {}) if isinstance(preference, dict) else {},
     }
 
 
@@ -170,11 +140,12 @@ async def preview_import(request: PageRequest[NoQuery], submitted: ImportPlan) -
     async with request.db.read() as tx:
         job = await _get_upload(request, tx)
         project = await _find_project(tx, request, submitted.project.strip() or None)
-    rows = await first_rows(request.services.shared, job)
+    uploaded, encoded = uploaded_file(job), await encoded_first_rows(request.services.shared, job)
 
     def layout(texts: TextBatch) -> dict[str, Any]:
-        choices = _choices(job, submitted)
-        return _first_task(rows, choices, project, texts, submitted.shown)
+        rows = decode_rows(encoded, uploaded.name)
+        choices = import_plan.choices_of(job, submitted)
+        return import_plan.lay_out_preview(rows, choices, project, texts, submitted.shown)
 
     try:
         context = await request.build(layout)
@@ -183,60 +154,22 @@ async def preview_import(request: PageRequest[NoQuery], submitted: ImportPlan) -
     return TemplateResponse(template="transfer/import_preview.html", context=context)
 
 
-def _first_task(
-    rows: Sequence[Row],
-    choices: ImportChoices,
-    project: ProjectRow | None,
-    texts: TextBatch,
-    shown: int,
-) -> dict[str, Any]:
-    """Context of the preview: one of the first tasks by an annotator's eyes, and the counts."""
-    rejects: list[str] = []
-    with closing(
-        FileImport(
-            [],
-            FORMATS[choices.format],
-            ImportOptions(mapping=choices.mapping, config=choices.config),
-            project_name=choices.project,
-            use=TaskUse(is_pending=True),
-            rows=rows,
-        )
-    ) as prepared:
-        prepared.prepare()
-        result = try_import(prepared, lambda reject: rejects.append(str(reject)))
-    form = prepared.form
-    if project is not None and project_detail(project).form is not None:
-        form = forms.form_of(project_detail(project))
-    form = form or forms.PRESETS["RLHF: Pref Ranking"]
-    view, shown = None, max(0, min(shown, len(result.tasks) - 1))
-    if result.tasks:
-        task = parse.read_task(result.tasks[shown]).task
-        content = task.content or task.threads or []
-        view = annotation_view.build(form, content, own_order(content), texts=texts)
-    return {
-        "problem": None,
-        "view": view,
-        "shown": shown,
-        "tasks": len(result.tasks),
-        "rows": len(rows),
-        "count": result.taken.get("task", 0),
-        "rejected": result.rejected,
-        "rejects": rejects[:TASKS_SHOWN],
-        "notes": prepared.notes.list_sentences(),
-    }
-
-
 async def start_import(request: PageRequest[NoQuery], submitted: ImportPlan) -> StartedJob:
     """POST /import/file/{job_id}/start: import the file; raises BadRequest, Conflict, NotFound."""
     async with request.db.read() as tx:
         upload = await _get_upload(request, tx)
     uploaded_file(upload)
-    try:
-        choices = _choices(upload, submitted)
+
+    def checked() -> ImportChoices:
+        choices = import_plan.choices_of(upload, submitted)
         check_choices(choices)
+        return choices
+
+    try:
+        choices = await request.run_in_thread(checked)
     except (InvalidContent, InvalidParameter) as problem:
         raise BadRequest(problem.message) from problem
-    options = {**msgspec.to_builtins(choices), "upload": upload.job_id}
+    options = {**recorded_choices(choices), "upload": upload.job_id}
     run = await job_pages.start_job(request, JobKind.import_, "start_import", options, "copying")
     services, environment_id = request.services.shared, request.user.environment_id
 
@@ -245,46 +178,38 @@ async def start_import(request: PageRequest[NoQuery], submitted: ImportPlan) -> 
         await copy_upload(services, upload, path)
         await import_file(services, run, environment_id, path, choices)
         if submitted.saves_mapping and choices.mapping is not None:
-            await _save_mapping(request, choices)
+            await _save_mapping(request, run, choices)
 
     services.jobs.start(run, work())
     return StartedJob(job_id=run.job.job_id)
 
 
-async def _save_mapping(request: PageRequest[NoQuery], choices: ImportChoices) -> None:
-    environment_id = request.user.environment_id
+async def _save_mapping(request: PageRequest[NoQuery], run: JobRun, choices: ImportChoices) -> None:
+    """Keep the mapping of an import for its project; a remark says if that cannot be."""
+    environment_id, changes = request.user.environment_id, {"import_mapping": choices.mapping}
 
     async def work(tx: Transaction) -> None:
-        project = await _find_project(tx, request, choices.project)
-        if project is not None:
-            changes = {"import_mapping": choices.mapping}
-            await projects.change_project(tx, environment_id, project.project_id, changes)
+        found = await _find_project(tx, request, choices.project)
+        if found is not None:
+            before, project = await projects.change_project(
+                tx, environment_id, found.project_id, changes
+            )
+            await audit.record(
+                tx,
+                environment_id,
+                request.actor,
+                "save_import_mapping",
+                "project",
+                project.project_id,
+                project_key=project.project_key,
+                detail=projects.audit_detail(before, project, changes),
+            )
 
-    await request.db.write(work)
-
-
-def _choices(upload: Job, plan: ImportPlan) -> ImportChoices:
-    """Choices of a plan; raises InvalidContent."""
-    if plan.format not in FORMATS:
-        raise InvalidContent(f"{plan.format!r} is no format", pointer="/format")
-    mapping = None
-    if plan.format == TABLE:
-        mapping = roles.mapping_of_roles(plan.roles, plan.values)
-        if plan.mapping.strip():
-            try:
-                mapping = tomllib.loads(plan.mapping)
-            except tomllib.TOMLDecodeError as exc:
-                raise InvalidContent(f"the mapping is not TOML: {exc}") from exc
-    return ImportChoices(
-        file=str(jobs.job_request(upload).get("file", "")),
-        format=plan.format,
-        project=plan.project.strip() or None,
-        replace=plan.replace,
-        pending=plan.pending,
-        suggestions=plan.pending and plan.suggestions,
-        mapping=mapping,
-        config=plan.config if plan.config.strip() else None,
-    )
+    try:
+        await request.db.write(work)
+    except Problem as problem:
+        notes = [*run.tracker.progress.notes, f"the mapping was not saved: {problem.message}"]
+        run.tracker.update(notes=notes)
 
 
 async def _get_upload(request: PageRequest[Any], tx: Transaction) -> Job:

@@ -73,7 +73,8 @@ async def show_webhooks(request: PageRequest[NoQuery]) -> dict[str, Any]:
 async def check_url(request: PageRequest[NoQuery], form: EndpointForm) -> None:
     """Raise InvalidContent for a URL that may not be called; DNS is asked outside a transaction."""
     endpoints.check_events(form.chosen)
-    await request.services.shared.http_client.check_url(form.url.strip(), pointer="/url")
+    async with request.aside():
+        await request.services.shared.http_client.check_url(form.url.strip(), pointer="/url")
 
 
 async def add_webhook(

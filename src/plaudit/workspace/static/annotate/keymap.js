@@ -10,7 +10,6 @@ export class Keymap {
   constructor(actions) {
     this.#actions = actions;
     this.#chosen = read();
-    for (const mark of document.querySelectorAll("kbd")) mark.dataset.key = mark.textContent;
     for (const field of fields()) {
       field.addEventListener("focus", () => field.select());
       field.addEventListener("input", () => this.#choose(field));
@@ -19,6 +18,12 @@ export class Keymap {
       this.#chosen = {};
       this.#keep();
     });
+    this.add(document);
+  }
+
+  /** Show the chosen keys in a part of the page, which has just been put into it. */
+  add(part) {
+    for (const mark of part.querySelectorAll("kbd:not([data-key])")) mark.dataset.key = mark.textContent;
     this.#show();
   }
 

@@ -8,7 +8,8 @@ import { lean } from "./widgets/scale.js";
 const OFF = "plaudit-keys-off";
 const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";
 
-export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGuidelines }) {
+/** Returns the keymap. */
+export function bindKeys({ task, store, sync, submit, layout, turns, dialogs, toggleGuidelines }) {
   const box = document.getElementById("keys-on");
   box.checked = localStorage.getItem(OFF) === null;
   box.addEventListener("change", () => {
@@ -20,10 +21,14 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
   const questions = () => [...document.querySelectorAll("[data-question]")].filter(visible);
   const current = () => document.activeElement?.closest?.("[data-question]") ?? null;
 
-  function go(by) {
+  async function go(by) {
     const all = questions();
     const at = all.indexOf(current());
     const next = at < 0 ? all[by > 0 ? 0 : all.length - 1] : all[at + by];
+    if (at >= 0 && await turns.fill(all[at], next ?? null, by)) {
+      if (current() === all[at]) go(by);
+      return;
+    }
     if (next) (next.tagName === "DETAILS" && !next.open ? next.querySelector("summary") : firstField(next))?.focus();
   }
 
@@ -119,4 +124,5 @@ export function bindKeys({ task, store, sync, submit, layout, dialogs, toggleGui
     }
     event.preventDefault();
   });
+  return keymap;
 }

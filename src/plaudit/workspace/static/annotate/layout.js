@@ -13,12 +13,20 @@ export class Layout {
   constructor(root) {
     this.#root = root;
     this.#bindViews();
-    this.#bindTabs();
-    this.#bindScrolling();
-    this.#bindRaw();
-    this.#bindCompare();
-    this.#bindWords();
-    bindCopying(root);
+    this.#bindChoices();
+    this.add(root);
+  }
+
+  /** Lay out a part of the page, which has just been put into it. */
+  add(part) {
+    document.getElementById("tools").hidden = this.#root.querySelectorAll(".response").length < 2;
+    for (const one of part.querySelectorAll(".context")) one.open = !this.#narrow.matches;
+    this.#bindTabs(part);
+    this.#bindScrolling(part);
+    bindRaw(part);
+    bindCopying(part);
+    this.#compare(part);
+    this.#showWords(part);
   }
 
   /** Show the next way of laying responses out. */
@@ -61,17 +69,31 @@ export class Layout {
       });
       if (way.checked) this.#root.dataset.view = way.value;
     }
-    const hasSeveral = this.#root.querySelectorAll(".response").length > 1;
-    document.getElementById("tools").hidden = !hasSeveral;
-    const context = () => {
+    this.#narrow.addEventListener("change", () => {
       for (const one of this.#root.querySelectorAll(".context")) one.open = !this.#narrow.matches;
-    };
-    context();
-    this.#narrow.addEventListener("change", context);
+    });
   }
 
-  #bindTabs() {
-    for (const section of this.#root.querySelectorAll(".asked")) {
+  /** What is chosen for all responses: scrolling together, word counts (off unless wanted: length is no
+   * quality), differences. */
+  #bindChoices() {
+    for (const [id, name, show] of [["scroll-together", TOGETHER, () => {}], ["word-counts", WORDS, () => this.#showWords(this.#root)]]) {
+      const box = document.getElementById(id);
+      box.checked = localStorage.getItem(name) === "yes";
+      box.addEventListener("change", () => {
+        localStorage.setItem(name, box.checked ? "yes" : "no");
+        show();
+      });
+    }
+    const button = document.getElementById("compare");
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+      this.#compare(this.#root);
+    });
+  }
+
+  #bindTabs(part) {
+    for (const section of part.querySelectorAll(".asked")) {
       for (const tab of section.querySelectorAll("[data-tab]")) {
         tab.addEventListener("click", () => this.showOne(section, tab.dataset.tab));
       }
@@ -79,11 +101,9 @@ export class Layout {
     }
   }
 
-  #bindScrolling() {
+  #bindScrolling(part) {
     const box = document.getElementById("scroll-together");
-    box.checked = localStorage.getItem(TOGETHER) === "yes";
-    box.addEventListener("change", () => localStorage.setItem(TOGETHER, box.checked ? "yes" : "no"));
-    for (const section of this.#root.querySelectorAll(".asked")) {
+    for (const section of part.querySelectorAll(".asked")) {
       const bodies = [...section.querySelectorAll(".response-body")];
       let leader = null;
       for (const body of bodies) {
@@ -100,38 +120,25 @@ export class Layout {
     }
   }
 
-  #bindRaw() {
-    for (const button of this.#root.querySelectorAll("[data-raw]")) {
-      button.addEventListener("click", () => {
-        const isRaw = button.getAttribute("aria-pressed") !== "true";
-        button.setAttribute("aria-pressed", String(isRaw));
-        const article = button.closest(".response");
-        for (const one of article.querySelectorAll(".as-raw")) one.hidden = !isRaw;
-        for (const one of article.querySelectorAll(".as-rendered")) one.hidden = isRaw;
-      });
-    }
+  #showWords(part) {
+    const { checked } = document.getElementById("word-counts");
+    for (const one of part.querySelectorAll("[data-words]")) one.hidden = !checked;
   }
 
-  /** Off unless wanted: length is no quality. */
-  #bindWords() {
-    const box = document.getElementById("word-counts");
-    const show = () => {
-      for (const one of this.#root.querySelectorAll("[data-words]")) one.hidden = !box.checked;
-    };
-    box.checked = localStorage.getItem(WORDS) === "yes";
-    box.addEventListener("change", () => {
-      localStorage.setItem(WORDS, box.checked ? "yes" : "no");
-      show();
-    });
-    show();
+  #compare(part) {
+    const isOn = document.getElementById("compare").getAttribute("aria-pressed") === "true";
+    for (const section of part.querySelectorAll(".asked")) compare(section, isOn);
   }
+}
 
-  #bindCompare() {
-    const button = document.getElementById("compare");
+function bindRaw(part) {
+  for (const button of part.querySelectorAll("[data-raw]")) {
     button.addEventListener("click", () => {
-      const isOn = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(isOn));
-      for (const section of this.#root.querySelectorAll(".asked")) compare(section, isOn);
+      const isRaw = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(isRaw));
+      const article = button.closest(".response");
+      for (const one of article.querySelectorAll(".as-raw")) one.hidden = !isRaw;
+      for (const one of article.querySelectorAll(".as-rendered")) one.hidden = isRaw;
     });
   }
 }

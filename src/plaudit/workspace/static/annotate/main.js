@@ -3,7 +3,7 @@
 import { Store, keyOf } from "./store.js";
 import { Journal } from "./journal.js";
 import { choose, clockOf, leftOut } from "./restore.js";
-import { bindSuggestions } from "./suggestions.js";
+import { bindSuggestions } from "./widgets/suggestions.js";
 import { Sync } from "./sync.js";
 import { Submit } from "./submit.js";
 import { Tabs } from "./tabs.js";
@@ -13,30 +13,23 @@ import { bindDialogs } from "./dialogs.js";
 import { bindGuidelines } from "./guidelines.js";
 import { bindKeys } from "./keys.js";
 import { bindScores, bindSteps, bindWhys } from "./grid.js";
-import { clearFault, faultOf, nameOf, showFaults } from "./faults.js";
+import { bindFaults, clearFault, faultOf, markWaiting, nameOf, showFaults } from "./faults.js";
+import { Drawn, readQuestions } from "./questions.js";
+import { Turns } from "../shared/turns.js";
 import { taskAt } from "../shared/net.js";
 import { isShown, notice, post, sentence } from "./notice.js";
 import { offer } from "./undo.js";
-import { bindWidgets } from "./widgets.js";
 
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
-const elements = [...root.querySelectorAll("[data-question]")];
-const addresses = new Map(elements.map((one) => [one, JSON.parse(one.dataset.address)]));
-const addressOf = (element) => addresses.get(element);
-const places = new Map();
-for (const [place, element] of elements.entries()) {
-  const key = keyOf(addressOf(element));
-  places.set(key, [...(places.get(key) ?? []), place]);
-}
-const store = new Store(elements.map(addressOf));
-const shows = await bindWidgets(elements, store, task.texts);
+const { addresses, required, sections } = readQuestions(task.questions);
+const store = new Store(addresses);
+const drawn = new Drawn(store);
+await drawn.add(root, task.texts);
+const turns = new Turns(root, (part, texts) => drawn.add(part, texts));
+bindFaults(turns, sections);
 const NO_COPY = "This browser keeps no copy of what you type; only the server does.";
 const TAKE = `plaudit-take-${task.assignment}`;
-
-function drawAll() {
-  for (const show of shows) show();
-}
 
 let focused = null;
 
@@ -45,26 +38,55 @@ function freeze(isFrozen) {
   if (isFrozen && !store.isReadOnly) focused = document.activeElement;
   store.isReadOnly = isFrozen;
   root.classList.toggle("is-frozen", isFrozen);
-  for (const field of root.querySelectorAll("[data-question] :is(input, select, textarea, button)")) {
-    if (field.matches("[data-source]")) continue;
-    field.disabled = isFrozen;
-  }
+  freezeFields(root);
   document.getElementById("submit").disabled = isFrozen;
   if (isFrozen) return;
-  drawAll();
+  drawn.drawAll();
   const at = document.activeElement;
   if (at === null || at === document.body || at.closest("#notice")) focused?.focus();
 }
 
+/** Let the fields of a part of the page be changed, or not. */
+function freezeFields(part) {
+  for (const field of part.querySelectorAll("[data-question] :is(input, select, textarea, button)")) {
+    if (!field.matches("[data-source]")) field.disabled = store.isReadOnly;
+  }
+}
+
 function bindProgress() {
   const told = document.getElementById("progress");
-  const needed = elements.filter((one) => one.dataset.required !== undefined);
+  const needed = new Set(required.map(keyOf));
   const show = () => {
-    const done = needed.filter((one) => store.isAnswered(addressOf(one))).length;
-    told.textContent = needed.length ? `${done} of ${needed.length} required answers` : "";
+    told.textContent = needed.size ? `${store.countAnswered(needed)} of ${needed.size} required answers` : "";
   };
   store.subscribe(show);
   show();
+}
+
+/** What a part of the page does beside its questions' values. */
+function bindPart(part) {
+  bindWhys(part, store);
+  bindScores(part, store);
+  bindSteps(part, store);
+  bindSuggestions(part, store);
+}
+
+/** Draw the turns in which a step is incorrect: only there is it known whether it is put right. */
+async function drawFaulty() {
+  for (const at of store.findTurns(({ value }) => value === "incorrect")) {
+    await turns.reach(sections.get(at)).catch(() => {}); // the server may know what else is missing
+  }
+}
+
+/** Lead to turns that are not drawn yet. */
+function bindLinks() {
+  root.addEventListener("click", async (event) => {
+    const at = event.target.closest('a[href^="#"]')?.getAttribute("href").slice(1);
+    if (!sections.has(at) || document.getElementById(at)) return;
+    event.preventDefault();
+    await turns.reach(sections.get(at)).catch(() => {});
+    document.getElementById(at)?.scrollIntoView();
+  });
 }
 
 async function start() {
@@ -95,7 +117,7 @@ async function start() {
     if (state === "saved" && isShown(refusal)) notice("");
   };
   const sync = new Sync(task, store, journal, { onState, activeMs: () => active.ms });
-  const submit = new Submit(task, store, sync, journal, { onState, freeze });
+  const submit = new Submit(task, store, sync, journal, { required, onState, freeze, drawFaulty });
 
   async function lost(message) {
     submit.abandon();
@@ -148,14 +170,12 @@ async function start() {
   const isSubmitted = !task.is_open && task.status === "submitted";
   const from = choose(task, isSubmitted ? null : kept);
   store.load(from.answers);
-  drawAll();
+  drawn.drawAll();
   sync.revision = from.revision;
-  bindWhys(root, store);
-  bindScores(root, store);
-  bindSteps(root, store);
-  bindSuggestions(root, store, addressOf);
+  bindPart(root);
   bindProgress();
-  store.subscribe(({ key }) => { if (key !== null) redraw(key); });
+  bindLinks();
+  store.subscribe(({ key }) => { if (key !== null) drawn.draw(key); });
   root.addEventListener("input", (event) => {
     const question = event.target.closest("[data-question]");
     if (question) clearFault(question);
@@ -163,7 +183,14 @@ async function start() {
 
   const dialogs = bindDialogs(task, sync, journal);
   const toggleGuidelines = bindGuidelines(task);
-  bindKeys({ task, store, sync, submit, layout, dialogs, toggleGuidelines });
+  const keymap = bindKeys({ task, store, sync, submit, layout, turns, dialogs, toggleGuidelines });
+  turns.onDrawn = (part) => {
+    bindPart(part);
+    layout.add(part);
+    keymap.add(part);
+    markWaiting(part);
+    if (store.isReadOnly) freezeFields(part);
+  };
   offer(() => sync.flush());
 
   if (!task.is_open) {
@@ -173,6 +200,7 @@ async function start() {
     if (leftOutMs !== null) {
       notice(`What you typed here at ${clockOf(leftOutMs)} is no part of your submission. Open the task again to go on with it.`, [], "warn");
     }
+    turns.watch();
     root.dataset.ready = "yes";
     return;
   }
@@ -181,7 +209,7 @@ async function start() {
   if (from.said) {
     const other = from.other;
     notice(from.said, other === null ? [["Close", () => notice("")]] : [
-      ["Use the other version", () => { store.load(other); drawAll(); sync.changed(); notice(""); }],
+      ["Use the other version", () => { store.load(other); drawn.drawAll(); sync.changed(); notice(""); }],
       ["Close", () => notice("")],
     ]);
   }
@@ -189,6 +217,7 @@ async function start() {
   await tabs.ask();
   // Until here nothing can be typed, as it would be nobody's.
   root.inert = false;
+  turns.watch();
   root.dataset.ready = "yes";
   if (!tabs.isActive) return;
   if (from.submit) await submit.resume(from.submit);
@@ -203,11 +232,6 @@ function tellOnceThatNothingIsKept() {
     isTold = true;
     notice(NO_COPY, [["Close", () => notice("")]], "warn");
   };
-}
-
-/** Draw the question that changed, wherever the change came from. */
-function redraw(key) {
-  for (const place of places.get(key) ?? []) shows[place]();
 }
 
 start();

@@ -34,6 +34,16 @@ const isHalf = (value) =>
   typeof value === "string" ? isBlank(value)
     : typeof value === "object" && !Array.isArray(value) && value.score === undefined;
 
+/** An answer as the store holds it. */
+export function withoutAddress(given) {
+  const answer = {};
+  for (const part of ["value", "justification", ...FLAGS]) {
+    if (!isNothing(given[part]) && given[part] !== false) answer[part] = given[part];
+    if (part === "value" && given[part] === false) answer[part] = false;
+  }
+  return answer;
+}
+
 export class Store {
   #answers = new Map();
   #addresses = new Map();
@@ -84,15 +94,15 @@ export class Store {
   /** Put these answers in place of all others; what nobody asks any more is left out. */
   load(answers) {
     this.#answers.clear();
-    for (const given of answers ?? []) {
+    this.add(answers ?? []);
+  }
+
+  /** Put in answers to questions that have none. */
+  add(answers) {
+    for (const given of answers) {
       const key = keyOf(given);
-      if (!this.#addresses.has(key)) continue;
-      const answer = {};
-      for (const part of ["value", "justification", ...FLAGS]) {
-        if (!isNothing(given[part]) && given[part] !== false) answer[part] = given[part];
-        if (part === "value" && given[part] === false) answer[part] = false;
-      }
-      this.#answers.set(key, answer);
+      if (!this.#addresses.has(key) || this.#answers.has(key)) continue;
+      this.#answers.set(key, withoutAddress(given));
     }
     this.#tell({ key: null, address: null, isOwn: false });
   }
@@ -101,6 +111,22 @@ export class Store {
   isAnswered(address) {
     const answer = this.get(address);
     return (answer.value !== undefined && !isHalf(answer.value)) || FLAGS.some((flag) => answer[flag]);
+  }
+
+  /** How many of the questions with these keys are answered. */
+  countAnswered(keys) {
+    let count = 0;
+    for (const key of this.#answers.keys()) {
+      if (keys.has(key) && this.isAnswered(this.#addresses.get(key))) count += 1;
+    }
+    return count;
+  }
+
+  /** The turns and threads with an answer for which `isWanted(answer)`. */
+  findTurns(isWanted) {
+    const found = new Set();
+    for (const [key, answer] of this.#answers) if (isWanted(answer)) found.add(this.#addresses.get(key).at);
+    return found;
   }
 
   /** Call `listener({key, address, isOwn})` after each change; key is null after `load`. */

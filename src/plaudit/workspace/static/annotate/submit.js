@@ -13,25 +13,30 @@ const AWAY = "The server cannot be reached. Your submission is kept here and sen
 const newKey = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
 
-/** `freeze(isFrozen)` lets nothing be changed, or everything again. */
+/** `required` are the addresses that must be answered. `freeze(isFrozen)` lets nothing be changed, or
+ * everything again; `drawFaulty()` draws the questions of whose faults the page alone knows. */
 export class Submit {
   #task;
   #store;
   #sync;
   #journal;
   #onState;
+  #required;
   #freeze;
+  #drawFaulty;
 
   /** The AbortController of the submission that is under way; whoever is not it any more does nothing. */
   #run = null;
 
-  constructor(task, store, sync, journal, { onState, freeze }) {
+  constructor(task, store, sync, journal, { required, onState, freeze, drawFaulty }) {
     this.#task = task;
     this.#store = store;
     this.#sync = sync;
     this.#journal = journal;
     this.#onState = onState;
+    this.#required = required;
     this.#freeze = freeze;
+    this.#drawFaulty = drawFaulty;
     document.getElementById("submit").addEventListener("click", () => this.press());
   }
 
@@ -39,9 +44,11 @@ export class Submit {
   async press() {
     if (this.#run || this.#store.isReadOnly || this.#sync.isStopped) return;
     clearFaults();
+    await this.#drawFaulty();
+    if (this.#run || this.#store.isReadOnly || this.#sync.isStopped) return; // pressed again meanwhile
     const found = ownFaults(this.#store);
     // Nobody else can say now what is missing.
-    if (!navigator.onLine) found.push(...missing(this.#store));
+    if (!navigator.onLine) found.push(...this.#missing());
     if (found.length) {
       showFaults(found);
       return;
@@ -85,7 +92,7 @@ export class Submit {
           }
         }
         this.#onState("offline", {});
-        const found = missing(this.#store);
+        const found = this.#missing();
         if (found.length) {
           notice("");
           this.#backToWork();
@@ -98,6 +105,13 @@ export class Submit {
     } finally {
       clearTimeout(slow);
     }
+  }
+
+  /** What the form requires and nobody has answered; the server judges by the same rule. */
+  #missing() {
+    return this.#required
+      .filter((address) => !this.#store.isAnswered(address))
+      .map((address) => ({ ...address, message_index: address.message, message: "an answer is required" }));
   }
 
   #send(submission, run) {
@@ -170,12 +184,4 @@ function ownFaults(store) {
     if (question.querySelector("input[type=number]")?.validity.badInput) fault("this is no number");
   }
   return faults;
-}
-
-/** What the form requires and nobody has answered; the server judges by the same rule. */
-function missing(store) {
-  return [...document.querySelectorAll("[data-question][data-required]")]
-    .map((question) => JSON.parse(question.dataset.address))
-    .filter((address) => !store.isAnswered(address))
-    .map((address) => ({ ...address, message_index: address.message, message: "an answer is required" }));
 }

@@ -24,7 +24,7 @@ export function bindDialogs() {
     const isShown = content.getAttribute("aria-expanded") !== "true";
     content.setAttribute("aria-expanded", String(isShown));
     content.textContent = isShown ? "Hide the content" : "Show the content";
-    for (const section of document.querySelectorAll(".asked")) section.hidden = !isShown;
+    find("content").hidden = !isShown;
     tools.hidden = !(isShown && hasTools);
   });
   return opened;

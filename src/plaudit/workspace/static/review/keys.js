@@ -7,7 +7,9 @@ import { lean } from "../annotate/widgets/scale.js";
 const OFF = "plaudit-keys-off";
 const TYPED = "textarea, select, input:not([type=radio]):not([type=checkbox]), [contenteditable]";
 
-export function bindKeys({ root, store, layout, dialogs, toggleGuidelines, decide, takeBack }) {
+/** `sectionOf(card)` is the number of its section, `undecided()` are the sections that are not drawn and
+ * have something to decide. */
+export function bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack }) {
   const box = document.getElementById("keys-on");
   box.checked = localStorage.getItem(OFF) === null;
   box.addEventListener("change", () => {
@@ -33,19 +35,32 @@ export function bindKeys({ root, store, layout, dialogs, toggleGuidelines, decid
     return question.open ? question.querySelector("textarea") : question.querySelector("summary");
   }
 
-  function go(by) {
+  async function go(by) {
     const all = cards();
     const at = all.indexOf(current());
+    if (at >= 0 && await turns.fill(all[at], all[at + by] ?? null, by)) {
+      if (current() === all[at]) go(by);
+      return;
+    }
     enter(at < 0 ? all[by > 0 ? 0 : all.length - 1] : all[at + by]);
   }
 
+  /** The next question on which people differ, around the page; its turn is drawn if it is not. */
   function nextDisputed() {
+    const isDisputed = (one) => ["unresolved", "disputed"].includes(one.dataset.state);
     const all = cards();
     const at = all.indexOf(current());
-    const wanted = [...all.slice(at + 1), ...all.slice(0, at + 1)]
-      .find((one) => ["unresolved", "disputed"].includes(one.dataset.state));
+    const here = at < 0 ? -1 : sectionOf(all[at]);
+    const places = [
+      ...all.filter(isDisputed).map((card) => [sectionOf(card), card]),
+      ...undecided().map((section) => [section, null]),
+    ].sort(([one], [other]) => one - other);
+    const isAfter = ([section, card]) => section > here || (section === here && all.indexOf(card) > at);
+    const wanted = places.find(isAfter) ?? places[0];
     if (!wanted) return false;
-    enter(wanted);
+    const [section, card] = wanted;
+    if (card !== null) enter(card);
+    else turns.reach(section).then(() => enter(cards().find((one) => sectionOf(one) === section && isDisputed(one))), () => {});
     return true;
   }
 

@@ -2,13 +2,14 @@
 
 import { send } from "../shared/net.js";
 import { announce } from "../shared/shell.js";
-import { Store, keyOf } from "../annotate/store.js";
+import { Store, keyOf, withoutAddress } from "../annotate/store.js";
 import { asTyped } from "../shared/line_ends.js";
 import { Layout } from "../annotate/layout.js";
-import { clearFault, clearFaults, faultOf, showFaults } from "../annotate/faults.js";
+import { bindFaults, clearFault, clearFaults, faultOf, markWaiting, showFaults } from "../annotate/faults.js";
 import { notice } from "../annotate/notice.js";
 import { bindGuidelines } from "../annotate/guidelines.js";
-import { bindWidgets } from "../annotate/widgets.js";
+import { Drawn, readQuestions } from "../annotate/questions.js";
+import { Turns } from "../shared/turns.js";
 import { bindDialogs } from "./dialogs.js";
 import { bindKeys } from "./keys.js";
 
@@ -17,26 +18,34 @@ const SAID = "plaudit-review-said";
 const root = document.getElementById("task");
 const task = JSON.parse(root.dataset.task);
 const button = document.getElementById("submit");
-const elements = [...root.querySelectorAll("[data-question]")];
-const addresses = new Map(elements.map((one) => [one, JSON.parse(one.dataset.address)]));
-const addressOf = (element) => addresses.get(element);
-const places = new Map();
-for (const [place, element] of elements.entries()) {
-  const key = keyOf(addressOf(element));
-  places.set(key, [...(places.get(key) ?? []), place]);
-}
-const store = new Store(elements.map(addressOf));
-const shows = await bindWidgets(elements, store, task.texts);
+const { addresses, sections } = readQuestions(task.questions);
+const store = new Store(addresses);
+const drawn = new Drawn(store);
+await drawn.add(root, task.texts);
+const turns = new Turns(root, async (part, texts, { dataset }) => {
+  take(JSON.parse(dataset.answers));
+  await drawn.add(part, texts);
+});
+bindFaults(turns, sections);
 const KEPT = `plaudit-review-${task.path}-${task.revision}`;
 let isBusy = false;
 
-store.load(task.answers);
 /** An answer as a text for comparison; a difference in line ends alone is none. */
 const saidBy = (one) => JSON.stringify(
   [one.value, one.not_applicable, one.cannot_assess, one.justification],
   (_, part) => (typeof part === "string" ? asTyped(part) : part),
 );
-const original = new Map(store.list().map((one) => [keyOf(one), saidBy(one)]));
+const known = new Map();
+const original = new Map();
+
+/** Take in the answers that come out without the reviewer, with the turns that they are about. */
+function take(answers) {
+  for (const one of answers) {
+    known.set(keyOf(one), one);
+    original.set(keyOf(one), saidBy(withoutAddress(one)));
+  }
+  store.add(answers);
+}
 
 /** The answers that are not what would come out without the reviewer. */
 function fixes() {
@@ -48,26 +57,29 @@ const isWhole = (one) => one.value !== undefined || one.not_applicable || one.ca
 
 /** Take a question's fix back. */
 function restore(element) {
-  const key = keyOf(addressOf(element));
-  store.load([...store.list().filter((one) => keyOf(one) !== key), ...task.answers.filter((one) => keyOf(one) === key)]);
-  redrawAll();
+  const key = keyOf(JSON.parse(element.dataset.address));
+  store.load([...store.list().filter((one) => keyOf(one) !== key), ...(known.has(key) ? [known.get(key)] : [])]);
+  drawn.drawAll();
 }
 
-function redrawAll() {
-  for (const show of shows) show();
-}
-
+/** Tell what is left to decide. */
 function tell() {
   const changed = new Set(fixes().map(keyOf));
   let undecided = 0;
   let disputed = 0;
-  for (const element of elements) {
+  for (const [element, address] of drawn.questions) {
     const card = element.closest("[data-card]");
-    const isFixed = changed.has(keyOf(addressOf(element)));
+    const isFixed = changed.has(keyOf(address));
     card.querySelector("[data-changed]").hidden = !isFixed;
     for (const tag of card.querySelectorAll("[data-dispute]")) tag.hidden = isFixed;
     if (card.dataset.state === "unresolved" && !isFixed) undecided += 1;
     if (card.dataset.state === "disputed" && !isFixed) disputed += 1;
+  }
+  const isDrawn = turns.drawnSections();
+  for (const [at, undecidedThere, disputedThere] of task.disputes) {
+    if (isDrawn(sections.get(at))) continue;
+    undecided += undecidedThere;
+    disputed += disputedThere;
   }
   if (button === null) return;
   const words = [];
@@ -78,6 +90,18 @@ function tell() {
   const isAccepting = task.standing === "in_review";
   if (isAccepting) button.firstChild.textContent = changed.size ? "Accept with fixes and go on " : "Accept and go on ";
   button.disabled = isBusy || (!isAccepting && !changed.size);
+}
+
+/** The number of the section in which a card stands, -1 for one that asks nothing. */
+function sectionOf(card) {
+  const question = card.querySelector("[data-question]");
+  return question ? sections.get(JSON.parse(question.dataset.address).at) : -1;
+}
+
+/** Sections that are not drawn and have something to decide, by their numbers. */
+function undecided() {
+  const isDrawn = turns.drawnSections();
+  return task.disputes.map(([at]) => sections.get(at)).filter((section) => !isDrawn(section));
 }
 
 /** Keep the fixes in this tab, so that a reload loses none. */
@@ -105,7 +129,6 @@ async function decide() {
     const unreadable = faultOf(refused, sent);
     if (refused.code === "answers_rejected" || unreadable) {
       const faults = unreadable ? [unreadable] : refused.body.faults ?? [];
-      openWrong(faults);
       showFaults(faults);
       return;
     }
@@ -116,14 +139,6 @@ async function decide() {
   }
 }
 
-/** What is wrong must be seen, also where its control is folded away. */
-function openWrong(faults) {
-  const wrong = new Set(faults.map((fault) => keyOf({ ...fault, message: fault.message_index })));
-  for (const element of elements) {
-    if (wrong.has(keyOf(addressOf(element)))) element.closest(".fix").open = true;
-  }
-}
-
 function showSaid() {
   const said = sessionStorage.getItem(SAID);
   sessionStorage.removeItem(SAID);
@@ -131,15 +146,12 @@ function showSaid() {
 }
 
 function start() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
-  if (kept.length) {
-    const keys = new Set(kept.map(keyOf));
-    store.load([...task.answers.filter((one) => !keys.has(keyOf(one))), ...kept]);
-  }
-  redrawAll();
+  store.load(JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"));
+  take(task.answers);
+  drawn.drawAll();
   const layout = new Layout(root);
   store.subscribe(({ key, isOwn }) => {
-    for (const place of places.get(key) ?? []) shows[place]();
+    drawn.draw(key);
     if (isOwn) keep();
     tell();
   });
@@ -155,7 +167,13 @@ function start() {
     keep();
     tell();
   };
-  bindKeys({ root, store, layout, dialogs, toggleGuidelines, decide, takeBack });
+  bindKeys({ root, store, layout, turns, sectionOf, undecided, dialogs, toggleGuidelines, decide, takeBack });
+  turns.onDrawn = (part) => {
+    layout.add(part);
+    markWaiting(part);
+    tell();
+  };
+  turns.watch();
   tell();
   showSaid();
   root.dataset.ready = "yes";

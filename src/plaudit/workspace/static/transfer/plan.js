@@ -48,7 +48,7 @@ function showVerdicts() {
 function show() {
   const isTable = format.value === "table";
   document.getElementById("columns-field").hidden = !isTable;
-  document.getElementById("config-field").hidden = format.value !== "label-studio";
+  document.getElementById("config-field").hidden = !["label-studio", "argilla"].includes(format.value);
   document.getElementById("project-field").hidden = "namesProjects" in format.selectedOptions[0].dataset;
   document.getElementById("suggestions-field").hidden = !checked("pending");
   showVerdicts();

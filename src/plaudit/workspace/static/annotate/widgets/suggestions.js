@@ -2,11 +2,11 @@
 
 const FIELDS = "input:not([type=hidden]), select, textarea, button:not([data-use])";
 
-/** Bind the suggestions of a page; `addressOf` is that of a question's element. */
-export function bindSuggestions(root, store, addressOf) {
+/** Bind the suggestions of a page, or of a part that was drawn later. */
+export function bindSuggestions(root, store) {
   const lines = [...root.querySelectorAll("[data-suggested]")].map((line) => {
     const element = line.closest("[data-question]");
-    return { line, element, address: addressOf(element), value: JSON.parse(line.dataset.suggested) };
+    return { line, element, address: JSON.parse(element.dataset.address), value: JSON.parse(line.dataset.suggested) };
   });
 
   const isUsed = ({ address, value }) =>
@@ -24,7 +24,7 @@ export function bindSuggestions(root, store, addressOf) {
       [...one.element.querySelectorAll(FIELDS)].find((field) => field.checkVisibility())?.focus();
     });
   }
-  root.querySelector("[data-use-all]")?.addEventListener("click", () => {
+  document.querySelector("[data-use-all]")?.addEventListener("click", () => {
     for (const { address, value } of lines) {
       if (!store.isAnswered(address)) store.set(address, { value });
     }

@@ -6,18 +6,33 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pyarrow
 import pyarrow.parquet
+import pytest
 
+from plaudit.errors import InvalidContent
 from plaudit.formats.common.rows import Row
+from plaudit.formats.containers.content import Content
 from plaudit.formats.containers.reading import read_rows
 
 Cells = Mapping[str, str]
+
+
+def cut_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let readers get blocks of so many bytes, also of what was looked at before."""
+    whole = Content.blocks
+
+    def blocks(content: Content) -> Iterator[bytes]:
+        for block in whole(content):
+            for at in range(0, len(block), size):
+                yield block[at : at + size]
+
+    monkeypatch.setattr(Content, "blocks", blocks)
 
 
 def rows_in(path: Path, content: bytes, **options: Any) -> list[Row]:
@@ -102,3 +117,21 @@ def make_package(sheet: bytes, *, shared: bytes = b"", book: bytes = b"") -> byt
             package.writestr("xl/sharedStrings.xml", shared)
         package.writestr("xl/worksheets/sheet1.xml", sheet)
     return file.getvalue()
+
+
+def collected(rows: Iterator[Row]) -> tuple[list[Row], str]:
+    """Rows up to a problem of the file, and its message."""
+    found: list[Row] = []
+    try:
+        for row in rows:
+            found.append(row)
+    except InvalidContent as problem:
+        return found, problem.message
+    return found, ""
+
+
+def read_file(tmp_path: Path, content: bytes, **options: Any) -> tuple[list[Row], str]:
+    """Rows of a file with this content up to a problem of it, and its message."""
+    path = tmp_path / "rows"
+    path.write_bytes(content)
+    return collected(read_rows(path, "rows", **options))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
+from plaudit.core.common import fair_semaphore
+from plaudit.core.common.fair_semaphore import FairSemaphore, LoopTurn
 from plaudit.errors import Unavailable
-from plaudit.workspace.render import fair_semaphore
-from plaudit.workspace.render.fair_semaphore import FairSemaphore
 
 
 async def settle() -> None:
@@ -39,7 +40,7 @@ def test_organizations_take_turns_however_much_one_of_them_asks_for():
 
 def test_one_permit_is_left_for_another_organization():
     async def run() -> list[bool]:
-        semaphore = FairSemaphore(3)
+        semaphore = FairSemaphore(3, turn=LoopTurn(lambda: 0.0))
         calls = [asyncio.create_task(semaphore.take(name)) for name in "aaab"]
         await settle()
         return [call.done() for call in calls]
@@ -101,3 +102,77 @@ def test_a_call_is_refused_while_too_many_of_its_organization_wait(monkeypatch):
                 call.cancel()
 
     asyncio.run(run())
+
+
+def begun_after_a_turn(turn: LoopTurn, *wanted: str) -> list[str]:
+    """Calls that were granted a permit when the turn of the loop in which they came has ended."""
+
+    async def run() -> list[str]:
+        semaphore = FairSemaphore(10, turn=turn)
+        calls = {one: asyncio.create_task(semaphore.take(one[0])) for one in wanted}
+        await asyncio.sleep(0)
+        granted = [one for one, call in calls.items() if call.done()]
+        for call in calls.values():
+            await call
+        return granted
+
+    return asyncio.run(run())
+
+
+def test_an_organization_is_granted_one_permit_in_each_turn_of_the_loop():
+    assert begun_after_a_turn(LoopTurn(), "a1", "a2", "b1", "a3") == ["a1", "b1"]
+
+
+def test_semaphores_with_one_turn_grant_an_organization_one_permit_in_it():
+    async def run() -> list[bool]:
+        turn = LoopTurn()
+        semaphores = [FairSemaphore(5, turn=turn) for _ in range(2)]
+        return [semaphores[at].take_now(name) for at, name in ((0, "a"), (1, "a"), (1, "b"))]
+
+    assert asyncio.run(run()) == [True, False, True]
+
+
+@pytest.mark.parametrize("is_other_at_work", [False, True])
+def test_those_who_wait_are_held_back_while_others_have_permits_and_do_not_wait(
+    monkeypatch: pytest.MonkeyPatch, is_other_at_work: bool
+) -> None:
+    """What waits is granted in the end all the same, and the other one at once."""
+    monkeypatch.setattr(fair_semaphore, "PAUSE_SECONDS_MAX", 0.05)
+    ticks = itertools.count()
+
+    async def run() -> list[bool]:
+        turn = LoopTurn(lambda: next(ticks))
+        semaphore = FairSemaphore(10, turn=turn)
+        if is_other_at_work:
+            assert semaphore.take_now("other")
+        calls = [asyncio.create_task(semaphore.take("crowd")) for _ in range(3)]
+        await settle()
+        before = [call.done() for call in calls]
+        assert semaphore.take_now("other")
+        await asyncio.gather(*calls)
+        return before
+
+    assert asyncio.run(run()) == ([True, False, False] if is_other_at_work else [True, True, True])
+
+
+def test_what_was_given_back_is_taken_again_before_what_has_not_begun():
+    async def run() -> list[str]:
+        semaphore, order = FairSemaphore(1), []
+
+        async def begin(name: str) -> None:
+            await semaphore.take("a")
+            order.append(name)
+
+        async def go_on() -> None:
+            await semaphore.retake("a")
+            order.append("again")
+            semaphore.release("a")
+
+        await semaphore.take("a")
+        calls = [asyncio.create_task(begin("first")), asyncio.create_task(go_on())]
+        await settle()
+        semaphore.release("a")
+        await asyncio.gather(*calls)
+        return order
+
+    assert asyncio.run(run()) == ["again", "first"]

@@ -122,12 +122,12 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Site:
-    """A server of `application` without sockets."""
+    """A server of an application without sockets."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: Any = application) -> None:
         self.clock = Clock()
         self.limits = ConnectionLimits((ip_network(f"{PROXY}/32"),))
-        self._config = Config(application, ws="none")
+        self._config = Config(app, ws="none")
         self._state = ServerState()
 
     async def connect(self, host: str = "192.0.2.1", *, is_reading: bool = True) -> Peer:

@@ -11,10 +11,10 @@ from plaudit.core.transfer import jobs
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.store.transfer.jobs import JobKind
 from plaudit.workspace.transfer import download_pages
-from tests.api.test_export import judged
 from tests.support.builders import make_task
 from tests.support.harness import run_cli, store_arguments
 from tests.support.pages.browser_client import add_person, ended, signed_in
+from tests.transfer.test_export_over_http import judged
 
 PAGE = "/projects/project_123/download"
 

@@ -163,9 +163,10 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
         size = await services.objects.size(made_key(environment_id, choices, digest))
     if digest is None or size is None:
         with services.jobs.running_for(environment_id, WRITING) as run:
-            made = await export_for_request(
-                services, run, environment_id, choices, source, call.receive
-            )
+            async with call.aside():
+                made = await export_for_request(
+                    services, run, environment_id, choices, source, call.receive
+                )
         await services.made_files.add(environment_id, choices.digest, made)
         digest = made.digest
         size = await services.objects.size(made.key) or 0

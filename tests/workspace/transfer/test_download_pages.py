@@ -185,6 +185,16 @@ def test_what_is_wrong_is_said_at_its_field_and_in_the_preview(browser, fields, 
     assert "No file yet" in browser.get(PAGE).text
 
 
+def test_what_is_not_there_is_not_found_whatever_is_chosen(browser):
+    for page in ("/projects/nobody/download", "/deliveries/nobody/download"):
+        statuses = [
+            browser.get(page).status_code,
+            browser.send(f"{page}/preview", {"format": "pickle"}).status_code,
+            browser.post(page, {"format": "pickle"}).status_code,
+        ]
+        assert statuses == [404] * 3
+
+
 def test_each_format_says_what_it_is_for(browser):
     page = browser.get(PAGE).text
     shown = set(re.findall(r'data-purpose="([^"]+)" data-containers="[\w. ]+"', page))

@@ -213,14 +213,20 @@ async def _first_tasks(request: PageRequest[Any], source: ExportSource) -> list[
 async def _read(
     request: PageRequest[Any], form: DownloadForm
 ) -> tuple[ExportChoices, ExportSource]:
-    """Choices of a form and what they are of; raises InvalidContent at a field, NotFound."""
+    """Choices of a form and what they are of; raises NotFound, InvalidContent at a field."""
+    delivery_id = request.path.get("delivery_id")
+    project_id = request.path.get("project_id", "")
+    anything = ExportChoices(
+        project_id=project_id, delivery_id=delivery_id, format="", container=""
+    )
+    async with request.db.read() as tx:
+        await find_source(tx, request.user.environment_id, anything)
     try:
         export_format, container = choose_format(form.format, form.container)
     except InvalidParameter as problem:
         raise InvalidContent(problem.message, pointer=f"/{problem.param}") from problem
     if form.min_difference is not None and not 0 <= form.min_difference < 1e300:
         raise InvalidContent("it must be a number of at least 0", pointer="/min_difference")
-    delivery_id = request.path.get("delivery_id")
     filters: dict[str, Any] = {}
     if delivery_id is None:
         filters = {
@@ -230,7 +236,7 @@ async def _read(
             "completed_before": moment(form.completed_before, "/completed_before"),
         }
     choices = ExportChoices(
-        project_id=request.path.get("project_id", ""),
+        project_id=project_id,
         delivery_id=delivery_id,
         format=export_format.name,
         container=container,

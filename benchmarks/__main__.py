@@ -20,9 +20,9 @@ from benchmarks.claims import measure_claims
 from benchmarks.commands import measure_commands
 from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
+from benchmarks.exports.measurement import measure_exports
 from benchmarks.fairness.measurement import measure_fairness
 from benchmarks.fairness.soak import measure_soak
-from benchmarks.exports.measurement import measure_exports
 from benchmarks.ingest import measure_imports
 from benchmarks.plan import Plan, full_plan, quick_plan
 from benchmarks.postgres import measure_postgres

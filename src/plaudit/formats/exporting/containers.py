@@ -52,6 +52,13 @@ def arrow_version() -> str | None:
     return None if pyarrow is None else str(pyarrow.__version__)
 
 
+def missing_library(container: Container) -> str | None:
+    """Name of the library that a container needs and that is not installed."""
+    if container is Container.parquet and pyarrow is None:
+        return "pyarrow"
+    return "openpyxl" if container is Container.xlsx and openpyxl is None else None
+
+
 def container_of(path: Path) -> Container:
     """Container that a file's suffix names; raises Misconfigured for another."""
     name = path.name

@@ -45,6 +45,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
 _SIZE_BYTES = 4
 _MANIFEST = ".manifest.json"
+ROWS_PER_CHECK = 1000
+"""Rows that are written between two reports of progress."""
 
 
 class ExportRequest(Struct, frozen=True, kw_only=True):
@@ -92,8 +94,9 @@ async def run_export(
 ) -> ExportResult:
     """Write the files of an export and the manifest beside them; return its counts.
 
-    The same tasks and options give the same bytes. Raises Misconfigured for a container that the
-    format is not written in, or a file that cannot be written.
+    The same tasks and options give the same bytes. `on_progress` is told the number of tasks read,
+    also while files are written; what it raises ends the export. Raises Misconfigured for a
+    container that the format is not written in, or a file that cannot be written.
     """
     with files.staged(request.out, _MANIFEST) as out:
         staged = msgspec.structs.replace(request, out=out, home=request.out.parent)
@@ -126,7 +129,9 @@ async def _export(
                 writer.add(exported_task(stored, project, form, request.options))
             count += len(piece)
             on_progress(count)
-        return _write_files(request, container, project, kept, writer, count)
+        return _write_files(
+            request, container, project, kept, writer, count, lambda: on_progress(count)
+        )
 
 
 def exported_task(
@@ -221,6 +226,7 @@ def _write_files(
     kept: IO[bytes],
     writer: _RowKeeper,
     count: int,
+    check: Callable[[], None],
 ) -> ExportResult:
     names = [split.name for split in request.splits] or [""]
     paths = {name: path_of_split(request.out, name) if name else request.out for name in names}
@@ -235,7 +241,9 @@ def _write_files(
                 )
                 for name, path in paths.items()
             }
-            for row in _kept_rows(kept):
+            for number, row in enumerate(_kept_rows(kept)):
+                if number % ROWS_PER_CHECK == 0:
+                    check()
                 values = row.values
                 if columns:
                     values = {name: value for name, value in values.items() if name in wanted}

@@ -50,7 +50,12 @@ class TaskChoice(Struct, frozen=True, kw_only=True):
 
 
 async def choose_tasks(
-    db: Database, project: ProjectRow, batch: BatchRow | None, choice: TaskChoice
+    db: Database,
+    project: ProjectRow,
+    batch: BatchRow | None,
+    choice: TaskChoice,
+    *,
+    per_read: int = TASKS_PER_READ,
 ) -> AsyncIterator[Sequence[PageRow]]:
     """Yield the tasks of a project in pieces: by `seq`, or by completion where that is bounded.
 
@@ -58,7 +63,7 @@ async def choose_tasks(
     delivery that the project does not have.
     """
     if choice.delivery is not None:
-        async for piece in _of_delivery(db, project, choice.delivery):
+        async for piece in _of_delivery(db, project, choice.delivery, per_read):
             yield piece
         return
     where = TaskFilter(
@@ -77,7 +82,7 @@ async def choose_tasks(
     while has_more:
         async with db.read() as tx:
             rows, has_more = await tasks.list_tasks(
-                tx, where, after=cursor, bound=bound, limit=TASKS_PER_READ, with_patches=True
+                tx, where, after=cursor, bound=bound, limit=per_read, with_patches=True
             )
         if rows:
             seq, completed_ms = rows[-1][0], rows[-1][1]
@@ -86,7 +91,7 @@ async def choose_tasks(
 
 
 async def _of_delivery(
-    db: Database, project: ProjectRow, name: str
+    db: Database, project: ProjectRow, name: str, per_read: int
 ) -> AsyncIterator[Sequence[PageRow]]:
     async with db.read() as tx:
         delivery = await deliveries.find_delivery_by_name(
@@ -96,7 +101,7 @@ async def _of_delivery(
         raise NotFound(f"the project has no delivery {name!r}")
     after = 0
     while after < delivery.task_count:
-        until = min(after + TASKS_PER_READ, delivery.task_count)
+        until = min(after + per_read, delivery.task_count)
         async with db.read() as tx:
             rows, _ = await delivered.list_frozen(
                 tx,

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from plaudit import clock, private_files
@@ -148,6 +148,15 @@ class BlobStore:
         except _FAILURES as exc:
             raise _unavailable(exc) from exc
         return _stream_chunks(result)
+
+    async def size(self, key: str) -> int | None:
+        """Size of a blob in bytes; None if there is none."""
+        try:
+            return int((await _in_thread(lambda: obstore.head(self._store, key)))["size"])
+        except (NotFoundError, FileNotFoundError):
+            return None
+        except _FAILURES as exc:
+            raise _unavailable(exc) from exc
 
     async def read(self, key: str, size: int) -> bytes:
         """Read a whole small blob of `size` bytes."""

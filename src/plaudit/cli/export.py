@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -32,25 +33,85 @@ _FORMAT_HELP = (
 )
 
 
+@Parameter(name="*")
+@dataclass
+class TaskOptions:
+    """Options that choose the tasks."""
+
+    status: TaskStatus | None = None
+    """Only tasks of this status; formats for training take completed tasks alone."""
+    batch: str | None = None
+    """Only tasks of this batch: its name or its id."""
+    completed_after: str | None = None
+    """Only tasks completed strictly after this ISO 8601 date or date-time."""
+    completed_before: str | None = None
+    """Only tasks completed strictly before this one."""
+    from_delivery: str | None = None
+    """The tasks of this delivery, as they were delivered."""
+
+    def choice(self) -> TaskChoice:
+        """Choice of these options; refuses those that do not go together."""
+        is_filtered = (self.batch, self.status, self.completed_after, self.completed_before)
+        if self.from_delivery is not None and is_filtered != (None, None, None, None):
+            refuse("--from-delivery names the tasks itself; leave the filters out", code=2)
+        return TaskChoice(
+            status=self.status,
+            completed_after=_time("--completed-after", self.completed_after),
+            completed_before=_time("--completed-before", self.completed_before),
+            delivery=self.from_delivery,
+        )
+
+
+@Parameter(name="*")
+@dataclass
+class RowChoices:
+    """Options that say what a task gives."""
+
+    prefer: str | None = None
+    """An annotation of the responses, a number or true and false, that decides where nobody said
+    which response is better."""
+    min_difference: float | None = None
+    """The least difference of --prefer, or of the mean strength, that counts."""
+    pairs: PairPolicy = PairPolicy.best_vs_rest
+    """Pairs that a ranking of more than two responses gives."""
+    judges: Judges = Judges.majority
+    """How several people's verdicts become one."""
+    ties: TiePolicy = TiePolicy.skip
+    """Use of responses that are equally good, in formats with labels."""
+    rewrites: bool = False
+    """Also write each rewrite as better than the response that it was made of."""
+    references: bool = False
+    """Take the reference texts as the responses to learn."""
+    reasoning: bool = False
+    """Put a model's reasoning in front of its response, as <think>…</think>."""
+    last_turn_only: bool = False
+    """Only the last turn of each conversation."""
+
+    def options(self) -> ExportOptions:
+        """Options as the formats see them."""
+        return ExportOptions(
+            verdict=VerdictOptions(
+                judges=self.judges, prefer=self.prefer, min_difference=self.min_difference
+            ),
+            rows=RowOptions(
+                pairs=self.pairs,
+                ties=self.ties,
+                uses_rewrites=self.rewrites,
+                uses_references=self.references,
+                last_turn_only=self.last_turn_only,
+                prefer=self.prefer,
+            ),
+            include_reasoning=self.reasoning,
+        )
+
+
 def export_tasks(
     *,
     project: str,
     format_name: Annotated[ExportName, Parameter(name="--format", help=_FORMAT_HELP)],
     out: str,
-    status: TaskStatus | None = None,
-    batch: str | None = None,
-    completed_after: str | None = None,
-    completed_before: str | None = None,
-    from_delivery: str | None = None,
-    prefer: str | None = None,
-    min_difference: float | None = None,
-    pairs: PairPolicy = PairPolicy.best_vs_rest,
-    judges: Judges = Judges.majority,
-    ties: TiePolicy = TiePolicy.skip,
-    rewrites: bool = False,
-    references: bool = False,
-    reasoning: bool = False,
-    last_turn_only: bool = False,
+    chosen_tasks: TaskOptions | None = None,
+    rows: RowChoices | None = None,
     formula_safe: bool = False,
     split: str | None = None,
     context: EnvironmentContext | None = None,
@@ -64,71 +125,22 @@ def export_tasks(
     out
         The file, or the URL of one (s3://, gs://, az://); its suffix chooses the container: .jsonl,
         .json, .parquet, .csv or .xlsx, then .gz or .zst.
-    status
-        Only tasks of this status; formats for training take completed tasks alone.
-    batch
-        Only tasks of this batch: its name or its id.
-    completed_after
-        Only tasks completed strictly after this ISO 8601 date or date-time.
-    completed_before
-        Only tasks completed strictly before this one.
-    from_delivery
-        The tasks of this delivery, as they were delivered.
-    prefer
-        An annotation of the responses, a number or true and false, that decides where nobody said
-        which response is better.
-    min_difference
-        The least difference of --prefer, or of the mean strength, that counts.
-    pairs
-        Pairs that a ranking of more than two responses gives.
-    judges
-        How several people's verdicts become one.
-    ties
-        Use of responses that are equally good, in formats with labels.
-    rewrites
-        Also write each rewrite as better than the response that it was made of.
-    references
-        Take the reference texts as the responses to learn.
-    reasoning
-        Put a model's reasoning in front of its response, as <think>…</think>.
-    last_turn_only
-        Only the last turn of each conversation.
     formula_safe
         In CSV, put an apostrophe in front of what a spreadsheet would run.
     split
         Parts by the first user message, such as train=0.9,test=0.1; each is a file of its own.
     """
     chosen = context or EnvironmentContext()
+    task_options = chosen_tasks or TaskOptions()
     try:
         splits = [] if split is None else read_splits(split)
     except InvalidContent as problem:
         refuse(f"--split: {problem.message}", code=2)
-    if from_delivery is not None and (batch, status, completed_after, completed_before) != (
-        None, None, None, None,
-    ):  # fmt: skip
-        refuse("--from-delivery names the tasks itself; leave the filters out", code=2)
-    choice = TaskChoice(
-        status=status,
-        completed_after=_time("--completed-after", completed_after),
-        completed_before=_time("--completed-before", completed_before),
-        delivery=from_delivery,
-    )
-    options = ExportOptions(
-        verdict=VerdictOptions(judges=judges, prefer=prefer, min_difference=min_difference),
-        rows=RowOptions(
-            pairs=pairs,
-            ties=ties,
-            uses_rewrites=rewrites,
-            uses_references=references,
-            last_turn_only=last_turn_only,
-            prefer=prefer,
-        ),
-        include_reasoning=reasoning,
-    )
+    choice, batch = task_options.choice(), task_options.batch
     with local_file(out) as path:
         request = ExportRequest(
             format=EXPORT_FORMATS[format_name],
-            options=options,
+            options=(rows or RowChoices()).options(),
             out=path,
             splits=splits,
             is_formula_safe=formula_safe,

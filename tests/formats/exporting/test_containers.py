@@ -18,14 +18,14 @@ from plaudit.formats.containers.content import zstd
 from plaudit.formats.containers.reading import read_rows
 from plaudit.formats.exporting import containers
 from plaudit.formats.exporting.containers import container_of, writing_rows
-from plaudit.formats.exporting.export_format import Column, ColumnType, Container
+from plaudit.formats.exporting.export_format import ColumnType, ExportColumn, ExportContainer
 
 COLUMNS = [
-    Column("text", ColumnType.text, is_nullable=True),
-    Column("number", ColumnType.number, is_nullable=True),
-    Column("at", ColumnType.time, is_nullable=True),
-    Column("said", ColumnType.messages, is_nullable=True),
-    Column("any", ColumnType.json, is_nullable=True),
+    ExportColumn("text", ColumnType.text, is_nullable=True),
+    ExportColumn("number", ColumnType.number, is_nullable=True),
+    ExportColumn("at", ColumnType.time, is_nullable=True),
+    ExportColumn("said", ColumnType.messages, is_nullable=True),
+    ExportColumn("any", ColumnType.json, is_nullable=True),
 ]
 AWKWARD = [
     "", " outer blanks ", "two\nlines", "\r\nreturn", 'quotes " and , commas', "=1+1", "tab\t",
@@ -57,12 +57,12 @@ def write(path, rows, columns=COLUMNS, **options):
 @pytest.mark.parametrize(
     ("name", "container"),
     [
-        ("a.jsonl", Container.jsonl),
-        ("a.ndjson.gz", Container.jsonl),
-        ("a.b.parquet", Container.parquet),
-        ("a.csv.zst", Container.csv),
-        ("a.json", Container.json),
-        ("a.xlsx", Container.xlsx),
+        ("a.jsonl", ExportContainer.jsonl),
+        ("a.ndjson.gz", ExportContainer.jsonl),
+        ("a.b.parquet", ExportContainer.parquet),
+        ("a.csv.zst", ExportContainer.csv),
+        ("a.json", ExportContainer.json),
+        ("a.xlsx", ExportContainer.xlsx),
     ],
 )
 def test_the_suffix_chooses_the_container(name, container):

@@ -21,9 +21,10 @@ from plaudit.api.transfer.export_choices import (
     find_source,
 )
 from plaudit.api.transfer.export_job import WRITING, export_for_request, made_key
+from plaudit.formats.exporting.judges import Judges
+from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.rows import PairPolicy, TiePolicy
-from plaudit.formats.exporting.verdicts import Judges
+from plaudit.formats.exporting.rows import TiePolicy
 from plaudit.model.core import Role, TaskStatus
 
 COUNTS = b"plaudit-export"

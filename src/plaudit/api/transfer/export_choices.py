@@ -14,23 +14,24 @@ from plaudit.core.tasks.resolve import find_batch_by_name_or_id
 from plaudit.errors import InvalidParameter, Misconfigured, NotFound
 from plaudit.formats import files
 from plaudit.formats.exporting import containers
-from plaudit.formats.exporting.export_format import Container, ExportFormat, ExportOptions
+from plaudit.formats.exporting.export_format import ExportContainer, ExportFormat, ExportOptions
+from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.rows import PairPolicy, RowOptions, TiePolicy
+from plaudit.formats.exporting.rows import RowOptions, TiePolicy
 from plaudit.formats.exporting.run import ExportRequest
 from plaudit.formats.exporting.selection import TaskChoice
-from plaudit.formats.exporting.verdicts import Judges, VerdictOptions
 from plaudit.model.core import BatchRow, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.tasks import projects
 
 MEDIA_TYPES = {
-    Container.jsonl: "application/x-ndjson",
-    Container.json: "application/json",
-    Container.parquet: "application/vnd.apache.parquet",
-    Container.csv: "text/csv; charset=utf-8",
-    Container.xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    Container.txt: "text/plain; charset=utf-8",
+    ExportContainer.jsonl: "application/x-ndjson",
+    ExportContainer.json: "application/json",
+    ExportContainer.parquet: "application/vnd.apache.parquet",
+    ExportContainer.csv: "text/csv; charset=utf-8",
+    ExportContainer.xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ExportContainer.txt: "text/plain; charset=utf-8",
 }
 COMPRESSED_TYPES = {".gz": "application/gzip", ".zst": "application/zstd"}
 
@@ -138,7 +139,7 @@ def list_containers(export_format: ExportFormat) -> list[str]:
     found = []
     for container in export_format.containers:
         found.append(container.value)
-        if container not in (Container.parquet, Container.xlsx):
+        if container not in (ExportContainer.parquet, ExportContainer.xlsx):
             found += [f"{container}{suffix}" for suffix in files.COMPRESSION_SUFFIXES]
     return found
 

@@ -29,7 +29,7 @@ except ImportError:
 
 from plaudit.errors import InvalidContent, Misconfigured
 from plaudit.formats import files
-from plaudit.formats.exporting.export_format import Column, ColumnType, Container
+from plaudit.formats.exporting.export_format import ColumnType, ExportColumn, ExportContainer
 
 BATCH_ROWS = 1000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -52,25 +52,25 @@ def arrow_version() -> str | None:
     return None if pyarrow is None else str(pyarrow.__version__)
 
 
-def missing_library(container: Container) -> str | None:
+def missing_library(container: ExportContainer) -> str | None:
     """Name of the library that a container needs and that is not installed."""
-    if container is Container.parquet and pyarrow is None:
+    if container is ExportContainer.parquet and pyarrow is None:
         return "pyarrow"
-    return "openpyxl" if container is Container.xlsx and openpyxl is None else None
+    return "openpyxl" if container is ExportContainer.xlsx and openpyxl is None else None
 
 
-def container_of(path: Path) -> Container:
+def container_of(path: Path) -> ExportContainer:
     """Container that a file's suffix names; raises Misconfigured for another."""
     name = path.name
     for suffix in files.COMPRESSION_SUFFIXES:
         name = name.removesuffix(suffix)
     suffix = Path(name).suffix.removeprefix(".")
     if suffix == "ndjson":
-        return Container.jsonl
-    if suffix not in set(Container):
-        listed = ", ".join(f".{one}" for one in Container)
+        return ExportContainer.jsonl
+    if suffix not in set(ExportContainer):
+        listed = ", ".join(f".{one}" for one in ExportContainer)
         raise Misconfigured(f"{path.name} ends in none of {listed} (.gz and .zst may follow)")
-    return Container(suffix)
+    return ExportContainer(suffix)
 
 
 def json_line(values: Mapping[str, Any]) -> bytes:
@@ -86,20 +86,24 @@ def json_line(values: Mapping[str, Any]) -> bytes:
 
 @contextmanager
 def writing_rows(
-    path: Path, container: Container, columns: Sequence[Column], *, is_formula_safe: bool = False
+    path: Path,
+    container: ExportContainer,
+    columns: Sequence[ExportColumn],
+    *,
+    is_formula_safe: bool = False,
 ) -> Iterator[Write]:
     """Yield a writer of rows; the file appears when the block ends, whole or not at all.
 
     With `is_formula_safe` cells of CSV that a spreadsheet would run begin with an apostrophe.
     Raises Misconfigured for a file that cannot be written, or a container whose library is absent.
     """
-    if container is Container.parquet:
+    if container is ExportContainer.parquet:
         opened = _parquet(path, columns)
-    elif container is Container.csv:
+    elif container is ExportContainer.csv:
         opened = _csv(path, columns, is_formula_safe=is_formula_safe)
-    elif container is Container.xlsx:
+    elif container is ExportContainer.xlsx:
         opened = _xlsx(path, columns)
-    elif container is Container.json:
+    elif container is ExportContainer.json:
         opened = _json_array(path)
     else:
         opened = _lines(path)
@@ -126,7 +130,7 @@ def _json_array(path: Path) -> Iterator[Write]:
 
 
 @contextmanager
-def _csv(path: Path, columns: Sequence[Column], *, is_formula_safe: bool) -> Iterator[Write]:
+def _csv(path: Path, columns: Sequence[ExportColumn], *, is_formula_safe: bool) -> Iterator[Write]:
     with files.writing(path) as write:
         names = [column.name for column in columns]
         write(_csv_line(names))
@@ -155,7 +159,7 @@ def _cell(value: Any) -> str:
 
 
 @contextmanager
-def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
+def _xlsx(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
     if openpyxl is None:
         raise Misconfigured("XLSX files need openpyxl: pip install 'plaudit[xlsx]'")
     book = openpyxl.Workbook(write_only=True)
@@ -187,7 +191,7 @@ def _xlsx(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
 
 
 @contextmanager
-def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
+def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
     if pyarrow is None:
         raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
     schema = pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
@@ -211,7 +215,7 @@ def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
             flush()
 
 
-def _arrow_type(column: Column) -> Any:
+def _arrow_type(column: ExportColumn) -> Any:
     text = pyarrow.string()
     types = {
         ColumnType.text: text,
@@ -230,11 +234,11 @@ def _arrow_type(column: Column) -> Any:
     return record if column.type is ColumnType.record else pyarrow.list_(record)
 
 
-def _arrow_row(values: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
+def _arrow_row(values: Mapping[str, Any], columns: Sequence[ExportColumn]) -> dict[str, Any]:
     return {column.name: _arrow_value(values.get(column.name), column) for column in columns}
 
 
-def _arrow_value(value: Any, column: Column) -> Any:
+def _arrow_value(value: Any, column: ExportColumn) -> Any:
     if value is None:
         return None
     if column.type is ColumnType.json:

@@ -37,18 +37,18 @@ class ColumnType(StrEnum):
     """Anything: as it is in JSON lines, as its JSON text in Parquet, CSV and XLSX."""
 
 
-class Column(Struct, frozen=True):
+class ExportColumn(Struct, frozen=True):
     """Column of a format. An optional one is left out unless every row has a value of it."""
 
     name: str
     type: ColumnType
     is_optional: bool = False
     is_nullable: bool = False
-    fields: tuple[Column, ...] = ()
+    fields: tuple[ExportColumn, ...] = ()
     """Members of a record, in their order."""
 
 
-class Container(StrEnum):
+class ExportContainer(StrEnum):
     """Container of an exported file, by the suffix of its name."""
 
     jsonl = "jsonl"
@@ -115,11 +115,11 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     """A few words about what the file holds."""
     purpose: str
     """Sentence about who reads such a file."""
-    columns: tuple[Column, ...]
+    columns: tuple[ExportColumn, ...]
     """Columns of each row, in their order; empty where a row is a document of its own shape."""
     make: Callable[[ExportedTask, ExportOptions], Iterator[ExportRow | Skipped]]
     """Rows of a task, and a Skipped for each that it does not give."""
-    containers: tuple[Container, ...] = (Container.jsonl, Container.parquet)
+    containers: tuple[ExportContainer, ...] = (ExportContainer.jsonl, ExportContainer.parquet)
     is_compressible: bool = True
     """False if the trainer goes by the last suffix and reads no `.gz` and `.zst`."""
     side_file: Callable[[Sequence[Path], Form], tuple[str, bytes]] | None = None

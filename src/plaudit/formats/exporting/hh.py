@@ -13,8 +13,8 @@ from plaudit.errors import InvalidContent
 from plaudit.formats.common.imported_task import FLAGS
 from plaudit.formats.exporting.comparison import Comparison, Skip, VerdictKind
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
+    ExportColumn,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -104,7 +104,10 @@ FORMATS = (
         name="hh",
         title="two transcripts, chosen and rejected",
         purpose="For reward models and trainers that read Anthropic's HH-RLHF.",
-        columns=(Column("chosen", ColumnType.text), Column("rejected", ColumnType.text)),
+        columns=(
+            ExportColumn("chosen", ColumnType.text),
+            ExportColumn("rejected", ColumnType.text),
+        ),
         make=_make,
     ),
 )

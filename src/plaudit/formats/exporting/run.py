@@ -25,7 +25,7 @@ from plaudit.formats.exporting import containers
 from plaudit.formats.exporting.compare import TaskFacts, compare_task
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import (
-    Container,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -221,7 +221,7 @@ def _kept_rows(file: IO[bytes]) -> Iterator[_KeptRow]:
 
 def _write_files(
     request: ExportRequest,
-    container: Container,
+    container: ExportContainer,
     project: ProjectRow,
     kept: IO[bytes],
     writer: _RowKeeper,
@@ -338,7 +338,7 @@ def why_no_rows(result: ExportResult) -> str:
 
 
 def _has_parquet(paths: dict[str, Path]) -> bool:
-    return any(containers.container_of(path) is Container.parquet for path in paths.values())
+    return any(containers.container_of(path) is ExportContainer.parquet for path in paths.values())
 
 
 def _sha256(path: Path) -> str:

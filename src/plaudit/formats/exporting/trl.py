@@ -12,8 +12,8 @@ from typing import Any
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.conversations import conversations
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
+    ExportColumn,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -33,8 +33,8 @@ from plaudit.formats.exporting.rows import (
 )
 from plaudit.formats.exporting.source_ids import lineage_id, lineage_margin
 
-_TASK = Column("task_id", ColumnType.text)
-_MARGIN = Column("margin", ColumnType.number, is_optional=True)
+_TASK = ExportColumn("task_id", ColumnType.text)
+_MARGIN = ExportColumn("margin", ColumnType.number, is_optional=True)
 STEP_LABEL = "step_label"
 """Annotation of a chunk that says whether the step is right."""
 
@@ -172,8 +172,8 @@ def _steps(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | S
                 yield ExportRow(values, origin)
 
 
-def _messages_column(name: str) -> Column:
-    return Column(name, ColumnType.messages)
+def _messages_column(name: str) -> ExportColumn:
+    return ExportColumn(name, ColumnType.messages)
 
 
 FORMATS = (
@@ -200,7 +200,7 @@ FORMATS = (
         purpose="For KTO and BCO in TRL.",
         columns=(
             *map(_messages_column, ("prompt", "completion")),
-            *(Column("label", ColumnType.boolean), _TASK),
+            *(ExportColumn("label", ColumnType.boolean), _TASK),
         ),
         make=_kto,
     ),
@@ -230,8 +230,11 @@ FORMATS = (
         title="reasoning steps with a label each",
         purpose="For process reward models in TRL.",
         columns=(
-            *(Column("prompt", ColumnType.text), Column("completions", ColumnType.texts)),
-            *(Column("labels", ColumnType.booleans), _TASK),
+            *(
+                ExportColumn("prompt", ColumnType.text),
+                ExportColumn("completions", ColumnType.texts),
+            ),
+            *(ExportColumn("labels", ColumnType.booleans), _TASK),
         ),
         make=_steps,
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plaudit.formats.exporting.export_format import (
-    Container,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -34,7 +34,7 @@ FORMATS = (
         purpose="For plaudit import --format v2, and for programs that know Scale's API.",
         columns=(),
         make=_make,
-        containers=(Container.jsonl,),
+        containers=(ExportContainer.jsonl,),
         is_of_completed=False,
     ),
 )

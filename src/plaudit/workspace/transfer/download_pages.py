@@ -28,11 +28,12 @@ from plaudit.core.deliveries import reports
 from plaudit.core.tasks.forms import Level, form_of
 from plaudit.core.transfer import jobs
 from plaudit.errors import InvalidContent, InvalidParameter, NotFound
+from plaudit.formats.exporting.judges import Judges
+from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.preview import ExportPreview, preview_export
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.rows import PairPolicy, TiePolicy
+from plaudit.formats.exporting.rows import TiePolicy
 from plaudit.formats.exporting.selection import choose_tasks
-from plaudit.formats.exporting.verdicts import Judges
 from plaudit.model.core import PageRow, PersonRole, ProjectRow, TaskStatus
 from plaudit.store.tasks import batches, projects
 from plaudit.store.transfer.jobs import Job, JobKind, JobState

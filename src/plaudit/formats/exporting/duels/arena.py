@@ -14,9 +14,9 @@ from plaudit.formats.common.imported_task import FLAGS
 from plaudit.formats.exporting.comparison import Comparison, ContextMessage, Skip
 from plaudit.formats.exporting.duels.duel import Duel, Winner, duels
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -138,13 +138,16 @@ FORMATS = (
         title="battles of two models",
         purpose="For leaderboards and the notebooks of Chatbot Arena.",
         columns=(
-            *(Column(name, ColumnType.text) for name in ("question_id", "model_a", "model_b")),
-            Column("winner", ColumnType.text),
-            Column("judge", ColumnType.text, is_optional=True),
-            Column("conversation_a", ColumnType.messages),
-            Column("conversation_b", ColumnType.messages),
+            *(
+                ExportColumn(name, ColumnType.text)
+                for name in ("question_id", "model_a", "model_b")
+            ),
+            ExportColumn("winner", ColumnType.text),
+            ExportColumn("judge", ColumnType.text, is_optional=True),
+            ExportColumn("conversation_a", ColumnType.messages),
+            ExportColumn("conversation_b", ColumnType.messages),
         ),
         make=_make,
-        containers=(Container.jsonl, Container.json, Container.parquet),
+        containers=(ExportContainer.jsonl, ExportContainer.json, ExportContainer.parquet),
     ),
 )

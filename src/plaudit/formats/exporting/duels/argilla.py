@@ -24,9 +24,9 @@ from plaudit.formats.exporting.duels.duel import (
     turn_of,
 )
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -197,14 +197,14 @@ FORMATS = (
         title="Argilla records with each person's answers",
         purpose="For looking at and going on with the work in Argilla 2.",
         columns=(
-            *(Column(name, ColumnType.text) for name in ("id", "status")),
+            *(ExportColumn(name, ColumnType.text) for name in ("id", "status")),
             *(
-                Column(name, ColumnType.json)
+                ExportColumn(name, ColumnType.json)
                 for name in ("fields", "metadata", "suggestions", "responses", "vectors")
             ),
         ),
         make=_make,
-        containers=(Container.json, Container.jsonl),
+        containers=(ExportContainer.json, ExportContainer.jsonl),
         side_file=settings,
     ),
 )

@@ -12,8 +12,8 @@ from typing import Any
 from plaudit.formats.exporting.comparison import Comparison, Skip
 from plaudit.formats.exporting.duels.duel import Duel, Winner, duels
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
+    ExportColumn,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -75,12 +75,12 @@ FORMATS = (
         title="two responses and a preference from -3 to 3",
         purpose="For NeMo-RL and reward models that read HelpSteer3.",
         columns=(
-            Column("domain", ColumnType.text, is_nullable=True),
-            Column("language", ColumnType.text, is_nullable=True),
-            Column("context", ColumnType.messages),
-            Column("response1", ColumnType.text),
-            Column("response2", ColumnType.text),
-            Column("overall_preference", ColumnType.integer),
+            ExportColumn("domain", ColumnType.text, is_nullable=True),
+            ExportColumn("language", ColumnType.text, is_nullable=True),
+            ExportColumn("context", ColumnType.messages),
+            ExportColumn("response1", ColumnType.text),
+            ExportColumn("response2", ColumnType.text),
+            ExportColumn("overall_preference", ColumnType.integer),
         ),
         make=_make,
     ),

@@ -15,9 +15,9 @@ from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.duels.arena import question_ids
 from plaudit.formats.exporting.duels.duel import Duel, DuelVote, Winner, duels, persons_votes
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -101,12 +101,12 @@ FORMATS = (
         title="Label Studio tasks with each person's annotation",
         purpose="For looking at and going on with the work in Label Studio.",
         columns=(
-            Column("id", ColumnType.text),
-            Column("data", ColumnType.json),
-            Column("annotations", ColumnType.json),
+            ExportColumn("id", ColumnType.text),
+            ExportColumn("data", ColumnType.json),
+            ExportColumn("annotations", ColumnType.json),
         ),
         make=_make,
-        containers=(Container.json, Container.jsonl),
+        containers=(ExportContainer.json, ExportContainer.jsonl),
         side_file=config,
     ),
 )

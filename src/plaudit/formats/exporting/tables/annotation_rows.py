@@ -13,8 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
+    ExportColumn,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -156,25 +156,25 @@ def _place(threads: list[Thread], path: str) -> _Place:
     )
 
 
-def _nullable(kind: ColumnType, *names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, kind, is_nullable=True) for name in names)
+def _nullable(kind: ColumnType, *names: str) -> tuple[ExportColumn, ...]:
+    return tuple(ExportColumn(name, kind, is_nullable=True) for name in names)
 
 
 _SHARED = (
-    Column("task_id", ColumnType.text),
-    Column("thread_id", ColumnType.text),
+    ExportColumn("task_id", ColumnType.text),
+    ExportColumn("thread_id", ColumnType.text),
     *_nullable(ColumnType.text, "turn_id"),
-    Column("thread", ColumnType.integer),
+    ExportColumn("thread", ColumnType.integer),
     *_nullable(ColumnType.integer, "turn"),
-    Column("level", ColumnType.text),
+    ExportColumn("level", ColumnType.text),
     *_nullable(ColumnType.text, "source_id", "model"),
     *_nullable(ColumnType.integer, "place", "part", "criterion"),
-    *(Column(name, ColumnType.text) for name in ("key", "type")),
+    *(ExportColumn(name, ColumnType.text) for name in ("key", "type")),
     *_nullable(ColumnType.number, "value_number"),
     *_nullable(ColumnType.text, "value_text"),
     *_nullable(ColumnType.boolean, "value_bool"),
     *_nullable(ColumnType.json, "value_json"),
-    *(Column(name, ColumnType.boolean) for name in ("not_applicable", "cannot_assess")),
+    *(ExportColumn(name, ColumnType.boolean) for name in ("not_applicable", "cannot_assess")),
 )
 
 FORMATS = (
@@ -185,7 +185,7 @@ FORMATS = (
         columns=(
             *_SHARED,
             *_nullable(ColumnType.text, "contributor_id"),
-            Column("is_consolidated", ColumnType.boolean),
+            ExportColumn("is_consolidated", ColumnType.boolean),
             *_nullable(ColumnType.time, "submitted_at"),
         ),
         make=_annotations,
@@ -197,7 +197,7 @@ FORMATS = (
         purpose="For what each person said, where several judged.",
         columns=(
             *_SHARED,
-            Column("contributor_id", ColumnType.text),
+            ExportColumn("contributor_id", ColumnType.text),
             *_nullable(ColumnType.time, "submitted_at"),
         ),
         make=_votes,

@@ -12,9 +12,9 @@ import msgspec
 
 from plaudit.formats.exporting.comparison import Candidate, Comparison, VerdictKind
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -98,26 +98,26 @@ def _other(response: Candidate) -> dict[str, Any]:
     }
 
 
-def _text(name: str) -> Column:
-    return Column(name, ColumnType.text, is_nullable=True)
+def _text(name: str) -> ExportColumn:
+    return ExportColumn(name, ColumnType.text, is_nullable=True)
 
 
 _COLUMNS = (
-    Column("task_id", ColumnType.text),
+    ExportColumn("task_id", ColumnType.text),
     _text("batch"),
-    Column("completed_at", ColumnType.time, is_nullable=True),
-    *(Column(name, ColumnType.integer) for name in ("thread", "turn")),
+    ExportColumn("completed_at", ColumnType.time, is_nullable=True),
+    *(ExportColumn(name, ColumnType.integer) for name in ("thread", "turn")),
     *map(_text, ("context", "prompt")),
     *(
         _text(f"{name}_{number}")
         for number in range(1, RESPONSES + 1)
         for name in ("source_id", "model", "response", "rewrite", "ratings")
     ),
-    Column("other_responses", ColumnType.json, is_nullable=True),
-    Column("verdict", ColumnType.text),
+    ExportColumn("other_responses", ColumnType.json, is_nullable=True),
+    ExportColumn("verdict", ColumnType.text),
     _text("better"),
-    Column("preference_value", ColumnType.integer, is_nullable=True),
-    Column("votes", ColumnType.integer),
+    ExportColumn("preference_value", ColumnType.integer, is_nullable=True),
+    ExportColumn("votes", ColumnType.integer),
     *map(_text, ("contributors", "remarks")),
 )
 
@@ -131,5 +131,5 @@ FORMATS = tuple(
         containers=(container,),
         is_for_people=True,
     )
-    for container in (Container.csv, Container.xlsx)
+    for container in (ExportContainer.csv, ExportContainer.xlsx)
 )

@@ -11,9 +11,9 @@ from typing import Any
 from plaudit.formats.exporting.compare import SeenTurns
 from plaudit.formats.exporting.comparison import Candidate, Comparison
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -26,7 +26,12 @@ from plaudit.formats.exporting.messages import context_messages
 from plaudit.formats.exporting.splits import first_user_text
 from plaudit.wire.v2.task import Message, MessageContent, MessageRole
 
-TABULAR = (Container.parquet, Container.jsonl, Container.csv, Container.xlsx)
+TABULAR = (
+    ExportContainer.parquet,
+    ExportContainer.jsonl,
+    ExportContainer.csv,
+    ExportContainer.xlsx,
+)
 
 
 def _tasks(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
@@ -140,12 +145,12 @@ def _response(response: Candidate) -> dict[str, Any]:
     }
 
 
-def _columns(kind: ColumnType, *names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, kind) for name in names)
+def _columns(kind: ColumnType, *names: str) -> tuple[ExportColumn, ...]:
+    return tuple(ExportColumn(name, kind) for name in names)
 
 
-def _nullable(kind: ColumnType, *names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, kind, is_nullable=True) for name in names)
+def _nullable(kind: ColumnType, *names: str) -> tuple[ExportColumn, ...]:
+    return tuple(ExportColumn(name, kind, is_nullable=True) for name in names)
 
 
 _RESPONSE = (
@@ -206,10 +211,10 @@ FORMATS = (
             *_columns(ColumnType.text, "thread_id", "turn_id"),
             *_columns(ColumnType.integer, "thread", "turn"),
             *_columns(ColumnType.messages, "context"),
-            Column("responses", ColumnType.records, fields=_RESPONSE),
+            ExportColumn("responses", ColumnType.records, fields=_RESPONSE),
             *_columns(ColumnType.text, "verdict"),
             *_nullable(ColumnType.number, "strength"),
-            Column("pairs", ColumnType.records, fields=_PAIR),
+            ExportColumn("pairs", ColumnType.records, fields=_PAIR),
             *_nullable(ColumnType.integer, "preference_value"),
             *_columns(ColumnType.integer, "votes"),
             *_columns(ColumnType.texts, "contributor_ids", "flags"),

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
+    ExportColumn,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -64,7 +64,7 @@ def _preferences(task: ExportedTask, options: ExportOptions) -> Iterator[ExportR
             yield made
 
 
-_MESSAGE = (Column("role", ColumnType.text), Column("content", ColumnType.text))
+_MESSAGE = (ExportColumn("role", ColumnType.text), ExportColumn("content", ColumnType.text))
 
 FORMATS = (
     ExportFormat(
@@ -72,9 +72,9 @@ FORMATS = (
         title="pairs for Axolotl",
         purpose="For DPO, IPO and ORPO in Axolotl, with `type: chat_template.default`.",
         columns=(
-            Column("messages", ColumnType.messages),
-            Column("chosen", ColumnType.record, fields=_MESSAGE),
-            Column("rejected", ColumnType.record, fields=_MESSAGE),
+            ExportColumn("messages", ColumnType.messages),
+            ExportColumn("chosen", ColumnType.record, fields=_MESSAGE),
+            ExportColumn("rejected", ColumnType.record, fields=_MESSAGE),
         ),
         make=_preferences,
     ),

@@ -17,9 +17,9 @@ from plaudit.errors import Misconfigured
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.conversations import conversations
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -38,8 +38,8 @@ from plaudit.formats.exporting.trainers.pairs import (
 
 DATASET_INFO = "dataset_info.json"
 _NAMES = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
-_SAID = (Column("from", ColumnType.text), Column("value", ColumnType.text))
-_CONVERSATIONS = Column("conversations", ColumnType.records, fields=_SAID)
+_SAID = (ExportColumn("from", ColumnType.text), ExportColumn("value", ColumnType.text))
+_CONVERSATIONS = ExportColumn("conversations", ColumnType.records, fields=_SAID)
 
 
 def _said(one: dict[str, Any]) -> dict[str, str]:
@@ -132,7 +132,7 @@ def _info_of_answers(paths: Sequence[Path], form: Form) -> tuple[str, bytes]:
     return _info(paths, {"messages": "conversations"}, {})
 
 
-_CONTAINERS = (Container.jsonl, Container.json, Container.parquet)
+_CONTAINERS = (ExportContainer.jsonl, ExportContainer.json, ExportContainer.parquet)
 
 FORMATS = (
     ExportFormat(
@@ -141,8 +141,8 @@ FORMATS = (
         purpose="For DPO, ORPO, SimPO and reward models in LLaMA-Factory.",
         columns=(
             _CONVERSATIONS,
-            Column("chosen", ColumnType.record, fields=_SAID),
-            Column("rejected", ColumnType.record, fields=_SAID),
+            ExportColumn("chosen", ColumnType.record, fields=_SAID),
+            ExportColumn("rejected", ColumnType.record, fields=_SAID),
         ),
         make=_pairs,
         containers=_CONTAINERS,
@@ -153,7 +153,7 @@ FORMATS = (
         name="llama-factory-kto",
         title="labelled responses for LLaMA-Factory",
         purpose="For KTO in LLaMA-Factory.",
-        columns=(_CONVERSATIONS, Column("kto_tag", ColumnType.boolean)),
+        columns=(_CONVERSATIONS, ExportColumn("kto_tag", ColumnType.boolean)),
         make=_labels,
         containers=_CONTAINERS,
         is_compressible=False,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
+    ExportColumn,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -54,9 +54,9 @@ FORMATS = (
         title="pairs for ms-swift",
         purpose="For DPO, ORPO, SimPO and reward models in ms-swift.",
         columns=(
-            Column("messages", ColumnType.messages),
-            Column("rejected_response", ColumnType.text),
-            Column("margin", ColumnType.number, is_optional=True),
+            ExportColumn("messages", ColumnType.messages),
+            ExportColumn("rejected_response", ColumnType.text),
+            ExportColumn("margin", ColumnType.number, is_optional=True),
         ),
         make=_preferences,
     ),

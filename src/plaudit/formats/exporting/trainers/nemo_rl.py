@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -49,17 +49,17 @@ FORMATS = (
         title="pairs for NeMo-RL",
         purpose="For DPO and reward models in NVIDIA NeMo-RL (PreferenceDataset).",
         columns=(
-            Column("context", ColumnType.messages),
-            Column(
+            ExportColumn("context", ColumnType.messages),
+            ExportColumn(
                 "completions",
                 ColumnType.records,
                 fields=(
-                    Column("rank", ColumnType.integer),
-                    Column("completion", ColumnType.messages),
+                    ExportColumn("rank", ColumnType.integer),
+                    ExportColumn("completion", ColumnType.messages),
                 ),
             ),
         ),
         make=_preferences,
-        containers=(Container.jsonl, Container.json),
+        containers=(ExportContainer.jsonl, ExportContainer.json),
     ),
 )

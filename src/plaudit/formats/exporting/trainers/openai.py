@@ -13,9 +13,9 @@ from typing import Any
 from plaudit.formats.common.conversations import MESSAGE_MEMBERS
 from plaudit.formats.exporting.conversations import Conversation, conversations
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -102,19 +102,19 @@ FORMATS = (
         title="pairs for OpenAI's preference fine-tuning",
         purpose="For hosted DPO: OpenAI, Azure, Together and Fireworks.",
         columns=(
-            Column("input", ColumnType.json),
-            Column("preferred_output", ColumnType.messages),
-            Column("non_preferred_output", ColumnType.messages),
+            ExportColumn("input", ColumnType.json),
+            ExportColumn("preferred_output", ColumnType.messages),
+            ExportColumn("non_preferred_output", ColumnType.messages),
         ),
         make=_preferences,
-        containers=(Container.jsonl,),
+        containers=(ExportContainer.jsonl,),
     ),
     ExportFormat(
         name="openai-sft",
         title="conversations for OpenAI's fine-tuning",
         purpose="For hosted supervised fine-tuning: OpenAI, Azure, Together and Fireworks.",
-        columns=(Column("messages", ColumnType.json),),
+        columns=(ExportColumn("messages", ColumnType.json),),
         make=_conversations,
-        containers=(Container.jsonl,),
+        containers=(ExportContainer.jsonl,),
     ),
 )

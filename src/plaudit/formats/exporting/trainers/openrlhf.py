@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
+    ExportColumn,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -43,10 +43,10 @@ FORMATS = (
         title="pairs for OpenRLHF",
         purpose="For DPO and reward models in OpenRLHF, with `--data.prompt_key prompt`.",
         columns=(
-            Column("prompt", ColumnType.messages),
-            Column("chosen", ColumnType.messages),
-            Column("rejected", ColumnType.messages),
-            Column("margin", ColumnType.number, is_optional=True),
+            ExportColumn("prompt", ColumnType.messages),
+            ExportColumn("chosen", ColumnType.messages),
+            ExportColumn("rejected", ColumnType.messages),
+            ExportColumn("margin", ColumnType.number, is_optional=True),
         ),
         make=_preferences,
     ),

@@ -12,8 +12,8 @@ from itertools import combinations
 
 from plaudit.formats.exporting.comparison import Candidate, Comparison, Skip, VerdictKind
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
+    ExportColumn,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -105,16 +105,16 @@ FORMATS = (
         title="comparisons with ties for tinker",
         purpose="For preference models and DPO in tinker-cookbook.",
         columns=(
-            Column(
+            ExportColumn(
                 "comparison",
                 ColumnType.record,
                 fields=(
-                    Column("prompt_conversation", ColumnType.messages),
-                    Column("completion_A", ColumnType.messages),
-                    Column("completion_B", ColumnType.messages),
+                    ExportColumn("prompt_conversation", ColumnType.messages),
+                    ExportColumn("completion_A", ColumnType.messages),
+                    ExportColumn("completion_B", ColumnType.messages),
                 ),
             ),
-            Column("label", ColumnType.text),
+            ExportColumn("label", ColumnType.text),
         ),
         make=_make,
     ),

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import (
-    Column,
     ColumnType,
-    Container,
+    ExportColumn,
+    ExportContainer,
     ExportedTask,
     ExportFormat,
     ExportOptions,
@@ -56,23 +56,26 @@ FORMATS = (
         title="prompts with their right answer",
         purpose="For GRPO and PPO in verl, with a reward function for the project's name.",
         columns=(
-            Column("data_source", ColumnType.text),
-            Column("prompt", ColumnType.messages),
-            Column(
+            ExportColumn("data_source", ColumnType.text),
+            ExportColumn("prompt", ColumnType.messages),
+            ExportColumn(
                 "reward_model",
                 ColumnType.record,
                 fields=(
-                    Column("style", ColumnType.text),
-                    Column("ground_truth", ColumnType.text),
+                    ExportColumn("style", ColumnType.text),
+                    ExportColumn("ground_truth", ColumnType.text),
                 ),
             ),
-            Column(
+            ExportColumn(
                 "extra_info",
                 ColumnType.record,
-                fields=(Column("task_id", ColumnType.text), Column("turn_id", ColumnType.text)),
+                fields=(
+                    ExportColumn("task_id", ColumnType.text),
+                    ExportColumn("turn_id", ColumnType.text),
+                ),
             ),
         ),
         make=_prompts,
-        containers=(Container.parquet, Container.jsonl),
+        containers=(ExportContainer.parquet, ExportContainer.jsonl),
     ),
 )

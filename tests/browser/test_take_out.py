@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.formats.exporting.export_format import Container
+from plaudit.formats.exporting.export_format import ExportContainer
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from tests.browser.test_bring_in import Office
 from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
@@ -18,7 +18,7 @@ from tests.support.pages.browser_client import add_person
 from tests.transfer.test_export_over_http import judged
 
 IN_CSV = next(
-    (one.name for one in EXPORT_FORMATS.values() if Container.csv in one.containers), None
+    (one.name for one in EXPORT_FORMATS.values() if ExportContainer.csv in one.containers), None
 )
 """A format that is written as CSV, if there is one."""
 

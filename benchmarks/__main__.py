@@ -20,6 +20,7 @@ from benchmarks.claims import measure_claims
 from benchmarks.commands import measure_commands
 from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
+from benchmarks.exports.measurement import measure_exports
 from benchmarks.fairness.measurement import measure_fairness
 from benchmarks.fairness.soak import measure_soak
 from benchmarks.ingest import measure_imports
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "depth": measure_depth,
     "imports": measure_imports,
     "rows": measure_rows,
+    "exports": measure_exports,
     "postgres": measure_postgres,
     "claims": measure_claims,
     "commands": measure_commands,

@@ -29,6 +29,7 @@ class Plan:
     import_large_tasks: int
     import_small_tasks: int
     import_rounds: int
+    export_tasks: int
     claim_people: int
     claim_tasks: int
     claim_kills: int
@@ -86,6 +87,7 @@ def full_plan(folder: Path) -> Plan:
         import_large_tasks=5_000,
         import_small_tasks=50_000,
         import_rounds=3,
+        export_tasks=100_000,
         claim_people=500,
         claim_tasks=5_000,
         claim_kills=6,
@@ -133,6 +135,7 @@ def quick_plan(folder: Path) -> Plan:
         import_large_tasks=100,
         import_small_tasks=1_000,
         import_rounds=1,
+        export_tasks=300,
         claim_people=50,
         claim_tasks=200,
         claim_kills=1,

@@ -166,7 +166,10 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("words", [words for words, _ in commands()])
 def test_every_command_and_option_is_described(words):
-    manuals = ("docs/operate.md", "README.md", "docs/import.md", "docs/import/table.md")
+    manuals = (
+        *("docs/operate.md", "README.md", "docs/import.md", "docs/import/table.md"),
+        "docs/export.md",
+    )
     described = "".join(map(text_of, manuals))
     options = {
         name

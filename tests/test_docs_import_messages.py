@@ -74,6 +74,7 @@ class ImportMessages:
             path.relative_to(root).as_posix(): ast.parse(path.read_text("utf-8"))
             for pattern in READ
             for path in sorted(root.glob(pattern))
+            if "exporting" not in path.parts
         }
         self._constants: dict[str, dict[str, ast.expr]] = defaultdict(dict)
         for module, tree in self._trees.items():

@@ -38,6 +38,7 @@ PLACES = {
     None: ("src",),
     "postgres": ("src",),
     "parquet": ("src",),
+    "xlsx": ("src",),
     "test": ("tests",),
     "check": (),
     "bench": ("benchmarks",),
@@ -131,9 +132,11 @@ def test_every_extra_is_looked_at():
 
 @pytest.mark.parametrize("place", ["src", "tests", "benchmarks"])
 def test_every_import_is_of_a_declared_dependency(place):
-    extras = {"src": ("postgres", "parquet"), "tests": ("test",), "benchmarks": ("test", "bench")}[
-        place
-    ]
+    extras = {
+        "src": ("postgres", "parquet", "xlsx"),
+        "tests": ("test",),
+        "benchmarks": ("test", "bench"),
+    }[place]
     known = declared(None).union(*(declared(extra) for extra in extras))
 
     assert imported_distributions([place]) - known == set()

@@ -36,6 +36,7 @@ from plaudit.api.manage import (
     audit,
     datasets,
     deliveries,
+    exports,
     imports,
     projects,
     tasks,
@@ -85,7 +86,13 @@ from plaudit.workspace.projects import (
     task_pages,
 )
 from plaudit.workspace.review import review_calls, review_pages
-from plaudit.workspace.transfer import archive_pages, delivery_pages, import_pages, upload_pages
+from plaudit.workspace.transfer import (
+    archive_pages,
+    delivery_pages,
+    download_pages,
+    import_pages,
+    upload_pages,
+)
 from plaudit.workspace.webhooks import (
     endpoint_pages,
     message_pages,
@@ -106,7 +113,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, imports, users, api_keys, audit):
+    for module in (projects, tasks, imports, exports, users, api_keys, audit):
         operations += module.OPERATIONS
     operations += deliveries.OPERATIONS
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]
@@ -137,6 +144,7 @@ def all_pages() -> tuple[Page, ...]:
             import_pages,
             archive_pages,
             delivery_pages,
+            download_pages,
         ),
     ):
         pages += module.PAGES

@@ -76,6 +76,8 @@ _IN_PROJECT = {"project_id": NAMES["project_id"]}
 _IMPORTED = {"import_id": NAMES["import_id"]}
 _NAMED = {"delivery_name": NAMES["delivery_name"]}
 COMPANY: dict[tuple[str, str], dict[str, Any]] = {
+    ("export_project", "project_id"): {"format": "trl-preference"},
+    ("export_delivery", "delivery_id"): {"format": "trl-preference"},
     ("create_delivery", "batch_id"): _IN_PROJECT,
     ("create_delivery", "batch_name"): _IN_PROJECT,
     ("get_delivery", "delivery_name"): _IN_PROJECT,
@@ -188,6 +190,13 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     ],
     "diff_deliveries": [
         {"delivery_id": NAMES["delivery_id"], "other": NAMES["delivery_id"]},
+    ],
+    "export_project": [
+        {"project_id": NAMES["project_id"], "format": "trl-preference"},
+        {"project_id": NAMES["project_id"], "format": "trl-kto", "batch": NAMES["batch_name"]},
+    ],
+    "export_delivery": [
+        {"delivery_id": NAMES["delivery_id"], "format": "trl-messages"},
     ],
     "list_delivery_changes": [{"delivery_id": NAMES["delivery_id"]}],
     "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],

@@ -9,7 +9,7 @@ from plaudit import formats
 from plaudit.formats.import_format import ImportFormat
 from plaudit.formats.registry import FORMATS
 
-OTHERS = {"common", "containers", "detection", "files", "import_format", "registry"}
+OTHERS = {"common", "containers", "detection", "exporting", "files", "import_format", "registry"}
 """Modules of the package that are no format."""
 
 

@@ -29,6 +29,8 @@ COMMANDS = (
      "Webhook endpoints and callbacks of an organization."),
     ("import", "plaudit.cli.import_files:import_files",
      "Import tasks. Importing the same file again changes nothing."),
+    ("export", "plaudit.cli.export:export_tasks",
+     "Write judged tasks of a project to a file, and a manifest beside it."),
     ("archive", "plaudit.cli.archive:write_archive",
      "Write everything of an organization to one file."),
     ("deliver", "plaudit.cli.deliver:deliver",

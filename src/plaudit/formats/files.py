@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -97,3 +98,37 @@ def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged(path: Path, last: str) -> Iterator[Path]:
+    """Yield a path of this name in a folder of its own, for several files that belong together.
+
+    When the block ends, all files of the folder take their places beside `path`, the one whose name
+    ends in `last` after the others; nothing of them is left if it raises. Raises Misconfigured
+    where they cannot be written.
+    """
+    folder = path.with_name(f".{path.name}.parts")
+    try:
+        with _writing_to(path):
+            shutil.rmtree(folder, ignore_errors=True)  # of a command that was killed
+            folder.mkdir(mode=0o700)
+        yield folder / path.name
+        made = sorted(folder.iterdir(), key=lambda one: (one.name.endswith(last), one.name))
+        for one in made:
+            place = path.with_name(one.name)
+            if place.exists() and not place.is_file():
+                raise Misconfigured(f"{place} is not a regular file")
+        with _writing_to(path):
+            for one in made:
+                one.replace(path.with_name(one.name))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _writing_to(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise Misconfigured(f"{path} cannot be written: {exc.strerror}") from exc

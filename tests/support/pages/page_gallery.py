@@ -265,6 +265,21 @@ def previewed(page: Any) -> None:
     page.wait_for_selector("#preview .context")
 
 
+def drawn_rows(page: Any) -> None:
+    """Open every option of a download, and wait for the first rows."""
+    for number in range(page.locator("main details").count()):
+        page.locator("main details summary").nth(number).click()
+    page.wait_for_selector("#preview p")
+    page.evaluate("scrollTo(0, 0)")
+
+
+def write_file(page: Any) -> None:
+    """Write a file of a delivery, and wait until it can be downloaded."""
+    page.click("#plan button.main")
+    page.wait_for_selector("a[download] >> text=Manifest")
+    page.wait_for_selector("#preview p")
+
+
 def open_question(page: Any) -> None:
     """Open the first question in the form editor."""
     previewed(page)
@@ -328,6 +343,13 @@ SCENES: Sequence[Scene] = (
     Scene("delivery", "show_delivery", "/deliveries/{delivery}"),
     Scene(
         "delivery-diff", "show_delivery_diff", "/deliveries/{delivery}/diff?other={other_delivery}"
+    ),
+    Scene("download", "show_project_download", f"{PROJECT}/download", prepare=drawn_rows),
+    Scene(
+        "delivery-download",
+        "show_delivery_download",
+        "/deliveries/{delivery}/download",
+        prepare=write_file,
     ),
     Scene("delivery-changes", "show_delivery_changes", "/deliveries/{delivery}/changes"),
 )

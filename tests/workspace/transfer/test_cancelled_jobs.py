@@ -32,16 +32,18 @@ PATHS = {
     JobKind.import_: "/import/{}",
     JobKind.archive: "/archive/{}",
     JobKind.delivery: "/deliveries/jobs/{}",
+    JobKind.export: "/exports/{}",
 }
 PAGES = {
     JobKind.upload: "/import/file/{}",
     JobKind.import_: "/import/{}",
     JobKind.archive: "/archive",
     JobKind.delivery: "/deliveries/projects/project_123",
+    JobKind.export: "/projects/project_123/download",
 }
 every_kind = pytest.mark.parametrize("kind", JobKind)
 every_long_kind = pytest.mark.parametrize(
-    "kind", [JobKind.import_, JobKind.archive, JobKind.delivery]
+    "kind", [JobKind.import_, JobKind.archive, JobKind.delivery, JobKind.export]
 )
 
 
@@ -75,6 +77,9 @@ def begin(world: Any, browser: Browser, kind: JobKind) -> str:
         assert answer.status_code == 200, answer.text
     elif kind is JobKind.archive:
         assert browser.post("/archive", {"compression": "none"}).status_code == 303
+    elif kind is JobKind.export:
+        fields = {"format": "trl-prompt", "container": "jsonl"}
+        assert browser.post(PAGES[kind], fields).status_code == 303
     else:
         assert browser.post(PAGES[kind], {"name": "May"}).status_code == 303
     environment_id = world.org()
@@ -160,10 +165,11 @@ def assert_what_is_left(world: Any, browser: Browser, kind: JobKind, job_id: str
         assert 450 + added == count_of(world, "task")
         assert 0 < added < TASKS
         assert f"stays: tasks: {added} added" in page
-    elif kind is JobKind.archive:
+    elif kind in (JobKind.archive, JobKind.export):
+        path = f"{PATHS[kind].format(job_id)}/file"
         assert not job["has_file"]
-        assert browser.get(f"/archive/{job_id}/file").status_code == 404
-        assert f"/archive/{job_id}/file" not in page
+        assert browser.get(path).status_code == 404
+        assert path not in page
         until(lambda: not list(world.settings.data.rglob("attachments/**/job_*")))
     else:
         assert job["result"] == ""
@@ -191,7 +197,7 @@ def test_a_job_that_is_cancelled_stops_at_its_next_report(stored, browser, gate,
 def test_a_job_that_was_cancelled_in_another_process_leaves_no_more(
     monkeypatch, stored, browser, gate, kind
 ):
-    """Archives and deliveries even if they do not notice before they have ended."""
+    """Archives, deliveries and exports even if they do not notice before they have ended."""
     if kind is not JobKind.import_:
         monkeypatch.setattr(job_runner, "HEARTBEAT_S", 60)
     job_id = begin(stored, browser, kind)
@@ -206,7 +212,7 @@ def test_a_job_that_was_cancelled_in_another_process_leaves_no_more(
     assert_what_is_left(stored, browser, kind, job_id)
 
 
-@pytest.mark.parametrize("kind", [JobKind.archive, JobKind.delivery])
+@pytest.mark.parametrize("kind", [JobKind.archive, JobKind.delivery, JobKind.export])
 def test_a_job_that_is_cancelled_reads_nothing_more(monkeypatch, stored, kind):
     """Selecting and writing read for long without a report."""
     reached, opened, reads = threading.Event(), threading.Event(), []

@@ -31,18 +31,21 @@ ABOUT = {
     JobKind.import_: {"file": "f.jsonl", "format": "v2", "project": None, "replace": False},
     JobKind.archive: {"compression": "none"},
     JobKind.delivery: {"project_id": "project_123", "name": "May"},
+    JobKind.export: {"project_id": "project_123", "format": "trl-kto", "name": "P"},
 }
 PAGES = {
     JobKind.upload: "/import/file/{}",
     JobKind.import_: "/import/{}",
     JobKind.archive: "/archive",
     JobKind.delivery: "/deliveries/projects/project_123",
+    JobKind.export: "/projects/project_123/download",
 }
 PROGRESS = {
     JobKind.upload: "/import/file/{}/progress",
     JobKind.import_: "/import/{}/progress",
     JobKind.archive: "/archive/{}/progress",
     JobKind.delivery: "/deliveries/jobs/{}/progress",
+    JobKind.export: "/exports/{}/progress",
 }
 
 

@@ -7,11 +7,12 @@ stores the progress once a second, which also renews the job's lease.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -98,33 +99,34 @@ class Tracker:
         return [self._rejects.popleft() for _ in range(len(self._rejects))]
 
 
-class JobRun:
-    """Job that runs in this process, with its tracker and the heartbeat that renews its lease."""
+class ThreadRun:
+    """Work of an organization that runs in a thread once it is its turn, and can be stopped."""
 
     def __init__(
-        self, services: JobServices, threads: ThreadPoolExecutor, turns: Turns, job: Job
+        self,
+        services: JobServices,
+        threads: ThreadPoolExecutor,
+        turns: Turns,
+        owner: str,
+        phase: str,
     ) -> None:
-        self.job = job
-        self.tracker = Tracker(jobs.job_progress(job).phase)
+        self.tracker = Tracker(phase)
         self._services = services
         self._threads = threads
         self._turns = turns
+        self._owner = owner
         self._turn: asyncio.Future[None] | None = None
-        self._unwritten: list[Reject] = []
-        self._written_count = 0
-        self._log = structlog.get_logger("plaudit.jobs")
-        self._heartbeat = asyncio.create_task(self._send_heartbeats())
 
     def stop(self, reason: str) -> None:
-        """Tell the job to stop at its next report, or while it waits; `reason` is for its user."""
+        """Tell the work to stop at its next report, or while it waits; `reason` is for its user."""
         self.tracker.stop(reason)
         if self._turn is not None:
             self._turn.cancel()
 
-    def scratch_path(self, suffix: str) -> Path:
-        """Path for the job's temporary file; deletes abandoned files beside it.
+    def scratch_folder(self) -> Path:
+        """Folder for temporary files of jobs; what was abandoned in it is deleted.
 
-        Raises Unavailable if the folder cannot be made.
+        Raises Unavailable if it cannot be made.
         """
         folder = self._services.settings.data / SCRATCH_FOLDER
         try:
@@ -133,14 +135,18 @@ class JobRun:
             raise disk_space.unwritable(exc, "files cannot be kept now") from exc
         for path in folder.iterdir():
             with suppress(OSError):
-                if clock.now_ms() - path.stat().st_mtime * 1000 > SCRATCH_MS_MAX:
+                if clock.now_ms() - path.stat().st_mtime * 1000 <= SCRATCH_MS_MAX:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
                     path.unlink()
-        return folder / f"{self.job.job_id}{suffix}"
+        return folder
 
     async def run_in_thread(self, work: Callable[[Database], Awaitable[T]]) -> T:
         """Run `work` in a thread with its own event loop and a database usable there.
 
-        Waits for the job's turn before. Raises Unavailable if the job was told to stop.
+        Waits for the organization's turn before. Raises Unavailable if it was told to stop.
         """
         settings, main = self._services.settings, self._services.db
 
@@ -153,16 +159,25 @@ class JobRun:
                 await own.close()
 
         await self._take_turn()
+        loop = asyncio.get_running_loop()
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, lambda: asyncio.run(with_database()))
-        finally:
-            self._turns.end(self.job.environment_id)
+            future = loop.run_in_executor(self._threads, lambda: asyncio.run(with_database()))
+        except RuntimeError as exc:  # the threads are shut down
+            self._turns.end(self._owner)
+            raise Unavailable("the server was stopped") from exc
+        # The turn lasts as long as the thread, also where nobody waits for it any more.
+        future.add_done_callback(self._end_turn)
+        return await asyncio.shield(future)
+
+    def _end_turn(self, done: asyncio.Future[Any]) -> None:
+        self._turns.end(self._owner)
+        if not done.cancelled():
+            done.exception()
 
     async def _take_turn(self) -> None:
-        """Wait for the job's turn; raises Unavailable if the job was told to stop."""
+        """Wait for the turn; raises Unavailable if the work was told to stop."""
         self.tracker.check()
-        phase, turn = self.tracker.progress.phase, self._turns.ask(self.job.environment_id)
+        phase, turn = self.tracker.progress.phase, self._turns.ask(self._owner)
         if turn.done():
             return
         self.tracker.update(phase=WAITING)
@@ -171,12 +186,30 @@ class JobRun:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._turns.end(self.job.environment_id)
+                self._turns.end(self._owner)
             self.tracker.check()
             raise
         finally:
             self._turn = None
             self.tracker.update(phase=phase)
+
+
+class JobRun(ThreadRun):
+    """Job that runs in this process, with its tracker and the heartbeat that renews its lease."""
+
+    def __init__(
+        self, services: JobServices, threads: ThreadPoolExecutor, turns: Turns, job: Job
+    ) -> None:
+        super().__init__(services, threads, turns, job.environment_id, jobs.job_progress(job).phase)
+        self.job = job
+        self._unwritten: list[Reject] = []
+        self._written_count = 0
+        self._log = structlog.get_logger("plaudit.jobs")
+        self._heartbeat = asyncio.create_task(self._send_heartbeats())
+
+    def scratch_path(self, suffix: str) -> Path:
+        """Path for the job's temporary file; raises Unavailable if its folder cannot be made."""
+        return self.scratch_folder() / f"{self.job.job_id}{suffix}"
 
     async def end(self, state: JobState, *, reason: str = "", file_size: int | None = None) -> bool:
         """Store the job's final state; False if it was cancelled or another process took it over.
@@ -254,6 +287,7 @@ class JobRunner:
         self._threads = ThreadPoolExecutor(THREADS_MAX, "job")
         self._turns = Turns(THREADS_MAX, THREADS_PER_ENVIRONMENT_MAX)
         self._runs: set[JobRun] = set()
+        self._requests: set[ThreadRun] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def track(self, job: Job) -> JobRun:
@@ -261,6 +295,20 @@ class JobRunner:
         run = JobRun(self._services, self._threads, self._turns, job)
         self._runs.add(run)
         return run
+
+    @contextmanager
+    def running_for(self, environment_id: str, phase: str) -> Iterator[ThreadRun]:
+        """Yield a run without a row, for work that lasts no longer than its request.
+
+        It is told to stop when the block ends, however that is.
+        """
+        run = ThreadRun(self._services, self._threads, self._turns, environment_id, phase)
+        self._requests.add(run)
+        try:
+            yield run
+        finally:
+            self._requests.discard(run)
+            run.stop("the request has ended")
 
     def start(self, run: JobRun, work: Coroutine[Any, Any, int | None]) -> None:
         """Run the job in the background; returns at once."""
@@ -281,7 +329,7 @@ class JobRunner:
 
     async def stop(self, seconds: float) -> None:
         """Tell all jobs to stop, and cancel those that take longer than `seconds`."""
-        for run in self._runs:
+        for run in (*self._runs, *self._requests):
             run.stop("the server was stopped")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)

@@ -29,6 +29,7 @@ from plaudit.api.http.bodies import (
     refuse_length,
 )
 from plaudit.api.http.job_runner import JobRunner
+from plaudit.api.http.made_files import MadeFiles
 from plaudit.api.http.parameters import NoQuery, decode
 from plaudit.api.http.streams import WHOLE_BYTES_MAX, Stream, cut_pieces
 from plaudit.core.common import audit, idempotency
@@ -69,6 +70,7 @@ class Services:
         self.bodies = BodyPool()
         self.jobs = JobRunner(self)
         """Jobs of this process; stop it before the database is closed."""
+        self.made_files = MadeFiles(self.objects)
         self.wake: Callable[[], None] = _do_nothing
         """Wakes this process's worker, if it has one, to look for due webhook messages."""
 

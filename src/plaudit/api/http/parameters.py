@@ -8,6 +8,7 @@ means an absent one; unknown parameters are ignored, unknown values of known one
 
 from __future__ import annotations
 
+import math
 import re
 import typing
 from collections.abc import Iterable
@@ -76,6 +77,22 @@ class IntRange(Parameter, frozen=True, kw_only=True):
             "maximum": self.most,
             "default": self.default,
         }
+
+
+class Number(Parameter, frozen=True, kw_only=True):
+    """Finite number parameter, at least 0."""
+
+    def read_one(self, name: str, text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < math.inf:
+            raise InvalidParameter(f"{name} must be a number of at least 0", param=name)
+        return number
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": 0}
 
 
 class DateTime(Parameter, frozen=True, kw_only=True):

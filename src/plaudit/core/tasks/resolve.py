@@ -89,3 +89,27 @@ async def project_of(tx: Transaction, batch: BatchRow) -> ProjectRow:
     project = await projects.find_project_by_key(tx, batch.environment_id, batch.project_key)
     assert project is not None
     return project
+
+
+async def find_by_name_or_id(tx: Transaction, environment_id: str, named: str) -> ProjectRow:
+    """Find a project by its name, else by its id; raises NotFound."""
+    for scope in (ScopeNames(project_name=named), ScopeNames(project_id=named)):
+        try:
+            project = await find_project(tx, environment_id, scope)
+        except NotFound:
+            continue
+        assert project is not None
+        return project
+    raise NotFound(f"there is no project {named!r}")
+
+
+async def find_batch_by_name_or_id(tx: Transaction, project: ProjectRow, named: str) -> BatchRow:
+    """Find a batch of a project by its name, else by its id; raises NotFound."""
+    for scope in (ScopeNames(batch_name=named), ScopeNames(batch_id=named)):
+        try:
+            batch = await find_batch(tx, project.environment_id, scope, project)
+        except NotFound:
+            continue
+        assert batch is not None
+        return batch
+    raise NotFound(f"the project has no batch {named!r}")

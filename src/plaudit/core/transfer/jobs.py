@@ -1,4 +1,4 @@
-"""Jobs: imports, archives and deliveries started in the workspace (docs/adr/0026).
+"""Jobs: imports, archives, deliveries and exports started in the workspace (docs/adr/0026).
 
 A job is a row that every process reads. The process that runs it renews its lease; once the lease
 has ended the job is broken, and is not resumed. What it had stored stays, and a new job of the same
@@ -40,6 +40,7 @@ _KIND_NAMES = {
     JobKind.import_: "an import",
     JobKind.archive: "an archive",
     JobKind.delivery: "a delivery",
+    JobKind.export: "an export",
 }
 _encode = msgspec.json.Encoder().encode
 
@@ -247,13 +248,16 @@ def file_key(job: Job) -> str:
     return f"{job.environment_id}/{job.job_id}"
 
 
-async def delete_earlier_files(db: Database, objects: BlobStore, job: Job) -> None:
-    """Delete the files of earlier archive jobs of the job's environment."""
+async def delete_earlier_files(
+    db: Database, objects: BlobStore, job: Job, *, kept: int = 0
+) -> None:
+    """Delete the files of earlier jobs of the job's kind and environment but the newest `kept`."""
     async with db.read() as tx:
-        archives = await jobs.list_kept_archives(tx, job.environment_id, limit=FILES_AT_ONCE)
-    await _delete_files(
-        db, objects, [archive for archive in archives if archive.job_id < job.job_id]
-    )
+        listed = await jobs.list_jobs_with_file(
+            tx, job.environment_id, job.kind, limit=FILES_AT_ONCE
+        )
+    earlier = [one for one in listed if one.job_id < job.job_id]
+    await _delete_files(db, objects, earlier[kept:])
 
 
 async def delete_expired_files(db: Database, objects: BlobStore) -> int:

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from plaudit import clock, private_files
@@ -149,6 +149,15 @@ class BlobStore:
             raise _unavailable(exc) from exc
         return _stream_chunks(result)
 
+    async def size(self, key: str) -> int | None:
+        """Size of a blob in bytes; None if there is none."""
+        try:
+            return int((await _in_thread(lambda: obstore.head(self._store, key)))["size"])
+        except (NotFoundError, FileNotFoundError):
+            return None
+        except _FAILURES as exc:
+            raise _unavailable(exc) from exc
+
     async def read(self, key: str, size: int) -> bytes:
         """Read a whole small blob of `size` bytes."""
         return b"".join([chunk async for chunk in await self.open(key, 0, size)])
@@ -190,6 +199,23 @@ class BlobStore:
             path = self._folder / key
             for synced in (path, path.parent, self._folder):
                 _sync(synced)
+
+
+def put_files(location: str, paths: Sequence[Path]) -> None:
+    """Store files under their names at a URL of an object store or a folder, in this order.
+
+    A file is there whole or not at all. Raises Misconfigured for an unusable location, and
+    Unavailable where it cannot be reached.
+    """
+    try:
+        store = from_url(location, client_options=_REQUEST, retry_config=_AGAIN)
+    except _FAILURES as exc:
+        raise Misconfigured(f"nothing can be written to {location}: {_reason(exc)}") from exc
+    for path in paths:
+        try:
+            obstore.put(store, path.name, path)
+        except _FAILURES as exc:
+            raise _unavailable(exc, f"{location}/{path.name} cannot be written now") from exc
 
 
 async def _stream_chunks(result: Any) -> AsyncIterator[bytes]:

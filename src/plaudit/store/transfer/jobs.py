@@ -24,6 +24,8 @@ class JobKind(StrEnum):
     import_ = "import"
     archive = "archive"
     delivery = "delivery"
+    export = "export"
+    """A file of rows for a trainer or a table."""
 
 
 class JobState(StrEnum):
@@ -223,12 +225,14 @@ async def list_expired_files(tx: Transaction, *, before: int, limit: int) -> lis
     return [_job(row) for row in rows]
 
 
-async def list_kept_archives(tx: Transaction, environment_id: str, *, limit: int) -> list[Job]:
-    """Up to `limit` archive jobs of one environment that still have a file, newest first."""
+async def list_jobs_with_file(
+    tx: Transaction, environment_id: str, kind: JobKind, *, limit: int
+) -> list[Job]:
+    """Up to `limit` jobs of a kind in one environment that still have a file, newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM job WHERE environment_id = :environment_id AND kind = 'archive'"
+        f"SELECT {_COLUMNS} FROM job WHERE environment_id = :environment_id AND kind = :kind"
         " AND file_size IS NOT NULL ORDER BY job_id DESC LIMIT :limit",
-        {"environment_id": environment_id, "limit": limit},
+        {"environment_id": environment_id, "kind": kind.value, "limit": limit},
     )
     return [_job(row) for row in rows]
 

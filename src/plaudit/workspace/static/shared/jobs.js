@@ -19,6 +19,7 @@ const WORDS = {
   keeping: "Putting the file away",
   selecting: "Looking for tasks",
   freezing: "Freezing tasks",
+  exporting: "Writing rows",
 };
 
 const size = (bytes) => `${number.format(Math.round(bytes / 104857.6) / 10)} MiB`;
@@ -37,7 +38,8 @@ function line(job) {
     ? `${number.format(job.lines)} lines read: ${number.format(counts.added ?? 0)} created, ${number.format(counts.updated ?? 0)} updated, `
       + `${number.format(counts.unchanged ?? 0)} unchanged, ${number.format(counts.rejected ?? 0)} rejected`
     : "";
-  return [word, part, rows].filter(Boolean).join(" · ");
+  const tasks = job.phase === "exporting" && job.done ? `${number.format(job.done)} tasks read` : "";
+  return [word, part, rows, tasks].filter(Boolean).join(" · ");
 }
 
 async function follow(panel) {

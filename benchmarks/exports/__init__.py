@@ -1,0 +1,1 @@
+"""Exports of training files: their rates and their memory."""

@@ -1,0 +1,61 @@
+"""Files that this process has made for requests and keeps for whoever goes on with the download."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Any
+
+from msgspec import Struct
+
+from plaudit.errors import Problem
+from plaudit.store.datasets.blob_store import BlobStore
+
+KEPT_MAX = 10
+"""Files that a process keeps of one organization."""
+
+FRESH_S = 600.0
+"""Seconds for which a range without If-Range is one of the file that was made last."""
+
+
+class MadeFile(Struct, frozen=True, kw_only=True):
+    """A file among the blobs: the digest of its content, when it was made, and its counts."""
+
+    key: str
+    digest: str
+    made_s: float
+    counts: dict[str, Any]
+
+
+class MadeFiles:
+    """Files by organization and by the digest of what was asked for; used on one event loop.
+
+    Those that make way for newer ones are deleted. A file that is forgotten when its process ends
+    is deleted as a blob that nothing refers to.
+    """
+
+    def __init__(self, objects: BlobStore) -> None:
+        self._objects = objects
+        self._kept: dict[str, OrderedDict[str, MadeFile]] = {}
+
+    def find(self, environment_id: str, asked: str, digest: str | None = None) -> MadeFile | None:
+        """File of this content; without a digest, the one that was made last if it is fresh."""
+        made = self._kept.get(environment_id, OrderedDict()).get(asked)
+        if made is None or (digest is not None and made.digest != digest):
+            return None
+        is_fresh = time.monotonic() - made.made_s < FRESH_S
+        return made if is_fresh or digest is not None else None
+
+    async def add(self, environment_id: str, asked: str, made: MadeFile) -> None:
+        """Keep a file, and delete those that make way for it."""
+        kept = self._kept.setdefault(environment_id, OrderedDict())
+        earlier = kept.pop(asked, None)
+        kept[asked] = made
+        removed = [] if earlier is None else [earlier]
+        while len(kept) > KEPT_MAX:
+            removed.append(kept.popitem(last=False)[1])
+        keys = [one.key for one in removed if one.key != made.key]
+        if keys:
+            with suppress(Problem):
+                await self._objects.delete(keys)

@@ -1,0 +1,187 @@
+"""Choices of an export as a query or a form gives them, and what they mean for the exporter."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit.core.deliveries import reports
+from plaudit.core.tasks.resolve import find_batch_by_name_or_id
+from plaudit.errors import InvalidParameter, Misconfigured, NotFound
+from plaudit.formats import files
+from plaudit.formats.exporting import containers
+from plaudit.formats.exporting.export_format import ExportContainer, ExportFormat, ExportOptions
+from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.pair_policies import PairPolicy
+from plaudit.formats.exporting.registry import EXPORT_FORMATS
+from plaudit.formats.exporting.rows import RowOptions, TiePolicy
+from plaudit.formats.exporting.run import ExportRequest
+from plaudit.formats.exporting.selection import TaskChoice
+from plaudit.model.core import BatchRow, ProjectRow, TaskStatus
+from plaudit.store.engine.engine import Transaction
+from plaudit.store.tasks import projects
+
+MEDIA_TYPES = {
+    ExportContainer.jsonl: "application/x-ndjson",
+    ExportContainer.json: "application/json",
+    ExportContainer.parquet: "application/vnd.apache.parquet",
+    ExportContainer.csv: "text/csv; charset=utf-8",
+    ExportContainer.xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ExportContainer.txt: "text/plain; charset=utf-8",
+}
+COMPRESSED_TYPES = {".gz": "application/gzip", ".zst": "application/zstd"}
+
+
+class ExportChoices(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Choices of an export: those of `plaudit export`, and what it is of.
+
+    `container` is the suffix of the file without its dot, such as `jsonl.gz`. `batch` is a name or
+    an id. Bounds of completion are exclusive, in milliseconds.
+    """
+
+    project_id: str
+    delivery_id: str | None = None
+    format: str
+    container: str
+    status: TaskStatus | None = None
+    batch: str | None = None
+    completed_after: int | None = None
+    completed_before: int | None = None
+    prefer: str | None = None
+    min_difference: float | None = None
+    pairs: PairPolicy = PairPolicy.best_vs_rest
+    judges: Judges = Judges.majority
+    ties: TiePolicy = TiePolicy.skip
+    rewrites: bool = False
+    references: bool = False
+    reasoning: bool = False
+    last_turn_only: bool = False
+    formula_safe: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Name of the file, without what it is of."""
+        return f"{self.format}.{self.container}"
+
+    @property
+    def media_type(self) -> str:
+        """Media type of the file, by its compression or its container."""
+        path = Path(self.file_name)
+        return COMPRESSED_TYPES.get(path.suffix) or MEDIA_TYPES[containers.container_of(path)]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the choices, the same for the same ones."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
+
+    @property
+    def options(self) -> ExportOptions:
+        """Options as formats see them."""
+        return ExportOptions(
+            verdict=VerdictOptions(
+                judges=self.judges, prefer=self.prefer, min_difference=self.min_difference
+            ),
+            rows=RowOptions(
+                pairs=self.pairs,
+                ties=self.ties,
+                uses_rewrites=self.rewrites,
+                uses_references=self.references,
+                last_turn_only=self.last_turn_only,
+                prefer=self.prefer,
+            ),
+            include_reasoning=self.reasoning,
+        )
+
+
+class ExportSource(Struct, frozen=True):
+    """Source of an export: the project, the batch if one was named, and the filter."""
+
+    project: ProjectRow
+    batch: BatchRow | None
+    choice: TaskChoice
+    name: str
+    """Name of the delivery, or of the project."""
+
+
+def choose_format(name: str | None, container: str | None) -> tuple[ExportFormat, str]:
+    """Find a format, and its container: the first that it is written to, if none is named.
+
+    Raises InvalidParameter for an unknown one, and for a container that the format or this server
+    does not write.
+    """
+    found = EXPORT_FORMATS.get(name or "")
+    if found is None:
+        listed = ", ".join(EXPORT_FORMATS)
+        raise InvalidParameter(f"format must be one of {listed}", param="format")
+    if container is None:
+        return found, found.containers[0].value
+    try:
+        chosen = containers.container_of(Path(f"rows.{container}"))
+    except Misconfigured:
+        chosen = None
+    if chosen is None or container not in list_containers(found):
+        listed = ", ".join(list_containers(found))
+        raise InvalidParameter(f"container must be one of {listed}", param="container")
+    library = containers.missing_library(chosen)
+    if library is not None:
+        raise InvalidParameter(
+            f"this server does not write {chosen}: it has no {library}", param="container"
+        )
+    return found, container
+
+
+def list_containers(export_format: ExportFormat) -> list[str]:
+    """Containers of a format, each also compressed where it is not already."""
+    found = []
+    for container in export_format.containers:
+        found.append(container.value)
+        if container not in (ExportContainer.parquet, ExportContainer.xlsx):
+            found += [f"{container}{suffix}" for suffix in files.COMPRESSION_SUFFIXES]
+    return found
+
+
+def export_request(choices: ExportChoices, source: ExportSource, out: Path) -> ExportRequest:
+    """Request of the exporter for a file at `out`, as `plaudit export` makes it."""
+    return ExportRequest(
+        format=EXPORT_FORMATS[choices.format],
+        options=choices.options,
+        out=out,
+        is_formula_safe=choices.formula_safe,
+        filters=source.choice.named() | ({} if choices.batch is None else {"batch": choices.batch}),
+    )
+
+
+async def find_source(tx: Transaction, environment_id: str, choices: ExportChoices) -> ExportSource:
+    """Find what choices name; raises NotFound."""
+    if choices.delivery_id is not None:
+        delivery = await reports.get_delivery(tx, environment_id, choices.delivery_id)
+        owner = await projects.find_project_by_key(tx, environment_id, delivery.project_key)
+        assert owner is not None
+        return ExportSource(owner, None, TaskChoice(delivery=delivery.name), delivery.name)
+    project = await projects.find_project(tx, environment_id, choices.project_id)
+    if project is None:
+        raise NotFound("there is no such project")
+    batch = None
+    if choices.batch is not None:
+        batch = await find_batch_by_name_or_id(tx, project, choices.batch)
+    choice = TaskChoice(
+        status=choices.status,
+        completed_after=choices.completed_after,
+        completed_before=choices.completed_before,
+    )
+    return ExportSource(project, batch, choice, project.name)
+
+
+def summary_of(tasks: int, rows: int, skipped: dict[str, int], flags: dict[str, int]) -> Any:
+    """Counts of an export, as answers and pages tell them."""
+    return {"tasks": tasks, "rows": rows, "skipped": skipped, "flags": flags}
+
+
+def reason_words(reason: str) -> str:
+    """Reason of skipped rows in words; the rule of a format stays as it is."""
+    code, colon, rule = reason.partition(":")
+    return code.replace("_", " ") + colon + rule

@@ -1,0 +1,279 @@
+"""Containers of exported rows: JSON lines, a JSON array, Parquet, CSV, XLSX; compressed by suffix.
+
+Rows have a fixed schema: equal keys in equal order in each line. Text is UTF-8 in which the line
+separators of Unicode are escaped, for readers that split lines at them.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+try:
+    import pyarrow
+    import pyarrow.parquet
+except ImportError:
+    pyarrow = None
+try:
+    import openpyxl
+except ImportError:
+    openpyxl = None
+
+from plaudit.errors import InvalidContent, Misconfigured
+from plaudit.formats import files
+from plaudit.formats.exporting.export_format import ColumnType, ExportColumn, ExportContainer
+
+BATCH_ROWS = 1000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of cells that spreadsheets run as formulas."""
+
+CELL_CHARS_MAX = 32_767
+"""Characters of a cell of a workbook."""
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x0d\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+"""Characters that a workbook writes as `_x000B_`, and the start of a text that looks like that."""
+
+_encode = msgspec.json.Encoder().encode
+_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\u0085": "\\u0085"}
+
+Write = Callable[[Mapping[str, Any]], None]
+
+
+def arrow_version() -> str | None:
+    """Version of the library that writes Parquet, None without it."""
+    return None if pyarrow is None else str(pyarrow.__version__)
+
+
+def missing_library(container: ExportContainer) -> str | None:
+    """Name of the library that a container needs and that is not installed."""
+    if container is ExportContainer.parquet and pyarrow is None:
+        return "pyarrow"
+    return "openpyxl" if container is ExportContainer.xlsx and openpyxl is None else None
+
+
+def container_of(path: Path) -> ExportContainer:
+    """Container that a file's suffix names; raises Misconfigured for another."""
+    name = path.name
+    for suffix in files.COMPRESSION_SUFFIXES:
+        name = name.removesuffix(suffix)
+    suffix = Path(name).suffix.removeprefix(".")
+    if suffix == "ndjson":
+        return ExportContainer.jsonl
+    if suffix not in set(ExportContainer):
+        listed = ", ".join(f".{one}" for one in ExportContainer)
+        raise Misconfigured(f"{path.name} ends in none of {listed} (.gz and .zst may follow)")
+    return ExportContainer(suffix)
+
+
+def json_line(values: Mapping[str, Any]) -> bytes:
+    """JSON of a row without a line feed, safe for readers that split at Unicode's separators."""
+    line: bytes = _encode(values)
+    if b"\xe2\x80" in line or b"\xc2\x85" in line:
+        text = line.decode()
+        for character, escaped in _SEPARATORS.items():
+            text = text.replace(character, escaped)
+        line = text.encode()
+    return line
+
+
+@contextmanager
+def writing_rows(
+    path: Path,
+    container: ExportContainer,
+    columns: Sequence[ExportColumn],
+    *,
+    is_formula_safe: bool = False,
+) -> Iterator[Write]:
+    """Yield a writer of rows; the file appears when the block ends, whole or not at all.
+
+    With `is_formula_safe` cells of CSV that a spreadsheet would run begin with an apostrophe.
+    Raises Misconfigured for a file that cannot be written, or a container whose library is absent.
+    """
+    if container is ExportContainer.parquet:
+        opened = _parquet(path, columns)
+    elif container is ExportContainer.csv:
+        opened = _csv(path, columns, is_formula_safe=is_formula_safe)
+    elif container is ExportContainer.xlsx:
+        opened = _xlsx(path, columns)
+    elif container is ExportContainer.json:
+        opened = _json_array(path)
+    else:
+        opened = _lines(path)
+    with opened as write:
+        yield write
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Write]:
+    with files.writing(path) as write:
+        yield lambda values: (write(json_line(values) + b"\n"), None)[1]
+
+
+@contextmanager
+def _json_array(path: Path) -> Iterator[Write]:
+    with files.writing(path) as write:
+        starts = iter([b"[\n"])
+
+        def add(values: Mapping[str, Any]) -> None:
+            write(next(starts, b",\n") + json_line(values))
+
+        yield add
+        write(next(starts, b"") + b"\n]\n")
+
+
+@contextmanager
+def _csv(path: Path, columns: Sequence[ExportColumn], *, is_formula_safe: bool) -> Iterator[Write]:
+    with files.writing(path) as write:
+        names = [column.name for column in columns]
+        write(_csv_line(names))
+
+        def add(values: Mapping[str, Any]) -> None:
+            cells = [_cell(values.get(name)) for name in names]
+            if is_formula_safe:
+                cells = [f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell for cell in cells]
+            write(_csv_line(cells))
+
+        yield add
+
+
+def _csv_line(cells: Sequence[str]) -> bytes:
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+@contextmanager
+def _xlsx(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
+    if openpyxl is None:
+        raise Misconfigured("XLSX files need openpyxl: pip install 'plaudit[xlsx]'")
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("rows")
+    names = [column.name for column in columns]
+    sheet.append(names)
+
+    def add(values: Mapping[str, Any]) -> None:
+        cells = []
+        for name in names:
+            text = _cell(values.get(name))
+            if len(text) > CELL_CHARS_MAX:
+                raise InvalidContent(
+                    f"a cell of a workbook has at most {CELL_CHARS_MAX} characters; choose CSV"
+                )
+            escaped = _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+            cell = openpyxl.cell.WriteOnlyCell(sheet, value=escaped)
+            cell.data_type = "s"  # never a formula
+            cells.append(cell)
+        sheet.append(cells)
+
+    whole = io.BytesIO()
+    try:
+        yield add
+    finally:
+        book.save(whole)  # also removes the temporary file of the rows
+    with files.writing(path) as write:
+        write(whole.getvalue())
+
+
+@contextmanager
+def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
+    if pyarrow is None:
+        raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
+    schema = pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
+    with files.writing(path) as write:
+        sink = pyarrow.PythonFile(_Sink(write), mode="w")
+        with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
+            batch: list[Mapping[str, Any]] = []
+
+            def flush() -> None:
+                if batch:
+                    rows = [_arrow_row(values, columns) for values in batch]
+                    writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+                    batch.clear()
+
+            def add(values: Mapping[str, Any]) -> None:
+                batch.append(values)
+                if len(batch) >= BATCH_ROWS:
+                    flush()
+
+            yield add
+            flush()
+
+
+def _arrow_type(column: ExportColumn) -> Any:
+    text = pyarrow.string()
+    types = {
+        ColumnType.text: text,
+        ColumnType.integer: pyarrow.int64(),
+        ColumnType.number: pyarrow.float64(),
+        ColumnType.boolean: pyarrow.bool_(),
+        ColumnType.time: pyarrow.timestamp("us", tz="UTC"),
+        ColumnType.messages: pyarrow.list_(pyarrow.struct([("role", text), ("content", text)])),
+        ColumnType.texts: pyarrow.list_(text),
+        ColumnType.booleans: pyarrow.list_(pyarrow.bool_()),
+        ColumnType.json: text,
+    }
+    if column.type in types:
+        return types[column.type]
+    record = pyarrow.struct([(field.name, _arrow_type(field)) for field in column.fields])
+    return record if column.type is ColumnType.record else pyarrow.list_(record)
+
+
+def _arrow_row(values: Mapping[str, Any], columns: Sequence[ExportColumn]) -> dict[str, Any]:
+    return {column.name: _arrow_value(values.get(column.name), column) for column in columns}
+
+
+def _arrow_value(value: Any, column: ExportColumn) -> Any:
+    if value is None:
+        return None
+    if column.type is ColumnType.json:
+        return msgspec.json.encode(value).decode()
+    if column.type is ColumnType.time:
+        return dt.datetime.fromisoformat(value)
+    if column.type is ColumnType.record:
+        return _arrow_row(value, column.fields)
+    if column.type is ColumnType.records:
+        return [_arrow_row(one, column.fields) for one in value]
+    return value
+
+
+class _Sink:
+    """File that only takes bytes, as Arrow asks for one."""
+
+    closed = False
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._position = 0
+
+    def write(self, data: Any) -> int:
+        """Write bytes; return their number."""
+        content = bytes(data)
+        self._write(content)
+        self._position += len(content)
+        return len(content)
+
+    def tell(self) -> int:
+        """Number of bytes written."""
+        return self._position
+
+    def flush(self) -> None:
+        """Do nothing: the file is flushed when it is closed."""
+
+    def close(self) -> None:
+        """Do nothing: the owner of the file closes it."""

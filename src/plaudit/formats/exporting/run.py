@@ -1,0 +1,346 @@
+"""One export: tasks of a project become rows on disk, and these the files and their manifest.
+
+Rows are kept in a temporary file first: only then is known whether every row has a value of an
+optional column, and a file appears whole or not at all. Memory stays flat.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from msgspec import Struct
+
+import plaudit
+from plaudit.core.tasks.forms import Form, form_of
+from plaudit.errors import Misconfigured
+from plaudit.formats import files
+from plaudit.formats.exporting import containers
+from plaudit.formats.exporting.compare import TaskFacts, compare_task
+from plaudit.formats.exporting.comparison import Skip
+from plaudit.formats.exporting.export_format import (
+    ExportContainer,
+    ExportedTask,
+    ExportFormat,
+    ExportOptions,
+    ExportRow,
+    Skipped,
+)
+from plaudit.formats.exporting.splits import Split, path_of_split, split_key, split_of
+from plaudit.model.core import ALL_OPTS, PageRow, ProjectRow, TaskStatus
+from plaudit.wire.v2 import render
+from plaudit.wire.v2.resources import project_detail
+from plaudit.wire.v2.task import Thread
+
+Tasks = AsyncIterator[Sequence[PageRow]]
+"""Tasks of one project, in pieces, in the order of the export."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_encode_json = msgspec.json.Encoder().encode
+_SIZE_BYTES = 4
+_MANIFEST = ".manifest.json"
+ROWS_PER_CHECK = 1000
+"""Rows that are written between two reports of progress."""
+
+
+class ExportRequest(Struct, frozen=True, kw_only=True):
+    """Request for an export; `filters` are those of the tasks, as the manifest names them."""
+
+    format: ExportFormat
+    options: ExportOptions
+    out: Path
+    home: Path | None = None
+    """Folder in which the files take their places at the end, that of `out` if None."""
+    splits: Sequence[Split] = ()
+    is_formula_safe: bool = False
+    filters: dict[str, Any] = {}
+
+
+class ExportResult(Struct, frozen=True, kw_only=True):
+    """Counts of an export: tasks read, rows written and skipped by reason; the files."""
+
+    tasks: int
+    rows: int
+    skipped: dict[str, int]
+    flags: dict[str, int]
+    files: list[Path]
+    manifest: Path
+
+
+class _KeptRow(Struct, array_like=True):
+    split: str
+    values: dict[str, Any]
+    task_id: str
+    thread_id: str | None
+    turn_id: str | None
+    contributor_ids: Sequence[str]
+    flags: Sequence[str]
+
+
+_decode = msgspec.msgpack.Decoder(_KeptRow).decode
+
+
+async def run_export(
+    request: ExportRequest,
+    project: ProjectRow,
+    tasks: Tasks,
+    on_progress: Callable[[int], None] = lambda count: None,
+) -> ExportResult:
+    """Write the files of an export and the manifest beside them; return its counts.
+
+    The same tasks and options give the same bytes. `on_progress` is told the number of tasks read,
+    also while files are written; what it raises ends the export. Raises Misconfigured for a
+    container that the format is not written in, or a file that cannot be written.
+    """
+    with files.staged(request.out, _MANIFEST) as out:
+        staged = msgspec.structs.replace(request, out=out, home=request.out.parent)
+        made = await _export(staged, project, tasks, on_progress)
+    return msgspec.structs.replace(
+        made,
+        files=[request.out.with_name(path.name) for path in made.files],
+        manifest=request.out.with_name(made.manifest.name),
+    )
+
+
+async def _export(
+    request: ExportRequest,
+    project: ProjectRow,
+    tasks: Tasks,
+    on_progress: Callable[[int], None],
+) -> ExportResult:
+    container = containers.container_of(request.out)
+    if container not in request.format.containers:
+        listed = ", ".join(f".{one}" for one in request.format.containers)
+        raise Misconfigured(f"{request.format.name} is written to {listed}, not .{container}")
+    if request.out.suffix in files.COMPRESSION_SUFFIXES and not request.format.is_compressible:
+        raise Misconfigured(f"{request.format.name} is read without compression; drop the suffix")
+    form = form_of(project_detail(project))
+    with tempfile.TemporaryFile(prefix="plaudit-export-") as kept:
+        writer = _RowKeeper(request, kept)
+        count = 0
+        async for piece in tasks:
+            for stored in piece:
+                writer.add(exported_task(stored, project, form, request.options))
+            count += len(piece)
+            on_progress(count)
+        return _write_files(
+            request, container, project, kept, writer, count, lambda: on_progress(count)
+        )
+
+
+def exported_task(
+    row: PageRow, project: ProjectRow, form: Form, options: ExportOptions
+) -> ExportedTask:
+    """Return a stored task as formats get it."""
+    batch_id, body, patches = row[2], row[4], row[5]
+    head = render.read_head(row[3])
+    threads = _decode_threads(render.body_json(body, patches, ALL_OPTS)).threads
+    facts = TaskFacts(
+        task_id=head.task_id,
+        project=project.name,
+        batch=batch_id,
+        completed_at=head.completed_at,
+        metadata=head.metadata or {},
+    )
+    value = msgspec.to_builtins(head)
+    value |= {"project": project.project_id, "threads": msgspec.to_builtins(threads)}
+    if batch_id is not None:
+        value["batch"] = batch_id
+    return ExportedTask(
+        value=value,
+        threads=threads,
+        form=form,
+        comparisons=list(compare_task(facts, threads, form, options.verdict)),
+    )
+
+
+class _Threads(Struct):
+    threads: list[Thread] = []
+
+
+_decode_threads = msgspec.json.Decoder(_Threads).decode
+
+
+class _RowKeeper:
+    """Rows of an export on disk, with the counts and the optional columns that all have."""
+
+    def __init__(self, request: ExportRequest, file: IO[bytes]) -> None:
+        self.skipped: Counter[str] = Counter()
+        self.flags: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
+        self.columns = list(request.format.columns)
+        self._request = request
+        self._file = file
+
+    def add(self, task: ExportedTask) -> None:
+        """Keep the rows of a task."""
+        request = self._request
+        if request.format.is_of_completed and task.value["status"] != TaskStatus.completed:
+            self.skipped[str(Skip.not_completed)] += 1
+            return
+        split = split_of(split_key(task.threads), request.splits) if request.splits else ""
+        made = None
+        for made in request.format.make(task, request.options):
+            if isinstance(made, Skipped):
+                self.skipped[str(made)] += 1
+            else:
+                self._keep(split, made)
+        if made is None and request.format.is_of_completed:
+            self.skipped[str(Skip.nothing_to_write)] += 1
+
+    def _keep(self, split: str, row: ExportRow) -> None:
+        self.rows[split] += 1
+        self.flags.update(row.origin.flags)
+        self.columns = [
+            column
+            for column in self.columns
+            if not column.is_optional or row.values.get(column.name) is not None
+        ]
+        origin = row.origin
+        encoded = _encode(
+            _KeptRow(
+                split, row.values, origin.task_id, origin.thread_id, origin.turn_id,
+                origin.contributor_ids, origin.flags,
+            )
+        )  # fmt: skip
+        self._file.write(len(encoded).to_bytes(_SIZE_BYTES))
+        self._file.write(encoded)
+
+
+def _kept_rows(file: IO[bytes]) -> Iterator[_KeptRow]:
+    file.seek(0)
+    while size := file.read(_SIZE_BYTES):
+        yield _decode(file.read(int.from_bytes(size)))
+
+
+def _write_files(
+    request: ExportRequest,
+    container: ExportContainer,
+    project: ProjectRow,
+    kept: IO[bytes],
+    writer: _RowKeeper,
+    count: int,
+    check: Callable[[], None],
+) -> ExportResult:
+    names = [split.name for split in request.splits] or [""]
+    paths = {name: path_of_split(request.out, name) if name else request.out for name in names}
+    columns = writer.columns
+    wanted = {column.name for column in columns}
+    is_safe = request.is_formula_safe or request.format.is_for_people
+    with tempfile.TemporaryFile(prefix="plaudit-export-") as origins:
+        with ExitStack() as stack:
+            writes = {
+                name: stack.enter_context(
+                    containers.writing_rows(path, container, columns, is_formula_safe=is_safe)
+                )
+                for name, path in paths.items()
+            }
+            for number, row in enumerate(_kept_rows(kept)):
+                if number % ROWS_PER_CHECK == 0:
+                    check()
+                values = row.values
+                if columns:
+                    values = {name: value for name, value in values.items() if name in wanted}
+                writes[row.split](values)
+                origins.write(_encode_json(_origin(row)) + b"\n")
+        result = ExportResult(
+            tasks=count,
+            rows=sum(writer.rows.values()),
+            skipped=dict(sorted(writer.skipped.items())),
+            flags=dict(sorted(writer.flags.items())),
+            files=[*paths.values(), *_write_side_file(request, project, [*paths.values()])],
+            manifest=request.out.with_name(f"{request.out.name}{_MANIFEST}"),
+        )
+        _write_manifest(request, project, result, writer, paths, origins)
+    return result
+
+
+def _origin(row: _KeptRow) -> dict[str, Any]:
+    origin: dict[str, Any] = {"task_id": row.task_id}
+    for name in ("thread_id", "turn_id"):
+        if getattr(row, name) is not None:
+            origin[name] = getattr(row, name)
+    for name in ("contributor_ids", "flags"):
+        if getattr(row, name):
+            origin[name] = getattr(row, name)
+    return {"split": row.split, **origin} if row.split else origin
+
+
+def _write_side_file(
+    request: ExportRequest, project: ProjectRow, paths: Sequence[Path]
+) -> list[Path]:
+    if request.format.side_file is None:
+        return []
+    home = request.home or request.out.parent
+    places = [home / path.name for path in paths]
+    name, content = request.format.side_file(places, form_of(project_detail(project)))
+    path = request.out.with_name(name)
+    with files.writing(path) as write:
+        write(content)
+    return [path]
+
+
+def _write_manifest(
+    request: ExportRequest,
+    project: ProjectRow,
+    result: ExportResult,
+    writer: _RowKeeper,
+    paths: dict[str, Path],
+    origins: IO[bytes],
+) -> None:
+    """Write the manifest: format, options, counts, hashes, and the origin of each row in order."""
+    facts = {
+        "plaudit": plaudit.__version__,
+        "pyarrow": containers.arrow_version() if _has_parquet(paths) else None,
+        "format": request.format.name,
+        "project": {"id": project.project_id, "name": project.name},
+        "filters": request.filters,
+        "options": msgspec.to_builtins(request.options),
+        "splits": [split.name for split in request.splits],
+        "tasks": result.tasks,
+        "rows": result.rows,
+        "skipped": result.skipped,
+        "flags": result.flags,
+        "columns": [column.name for column in writer.columns],
+        "files": [
+            {
+                "name": path.name,
+                "rows": writer.rows[name],
+                "bytes": path.stat().st_size,
+                "sha256": _sha256(path),
+            }
+            for name, path in paths.items()
+        ],
+    }
+    if result.rows == 0:
+        facts["why_no_rows"] = why_no_rows(result)
+    head = msgspec.json.format(_encode_json(facts), indent=1).removesuffix(b"\n}")
+    with files.writing(result.manifest) as write:
+        write(head + b',\n "origins": [')
+        origins.seek(0)
+        for number, line in enumerate(origins):
+            write((b",\n  " if number else b"\n  ") + line.rstrip(b"\n"))
+        write(b"\n ]\n}\n")
+
+
+def why_no_rows(result: ExportResult) -> str:
+    """Sentence about an export without rows."""
+    if result.tasks == 0:
+        return "no task is selected"
+    reasons = [f"{count:,} × {reason}" for reason, count in result.skipped.items()]
+    return "nothing could be exported: " + ", ".join(reasons or ["no task has a response"])
+
+
+def _has_parquet(paths: dict[str, Path]) -> bool:
+    return any(containers.container_of(path) is ExportContainer.parquet for path in paths.values())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

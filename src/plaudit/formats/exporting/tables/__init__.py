@@ -1,0 +1,1 @@
+"""Tables for analysis and for people: tasks, messages, annotations, comparisons and flat rows."""

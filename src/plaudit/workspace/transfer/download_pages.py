@@ -1,0 +1,379 @@
+"""Download pages: tasks of a project or a delivery as a file for a trainer or a table.
+
+A job writes the file as `plaudit export` does, and keeps it for some hours with its manifest. A
+preview shows what the first tasks give before anything is written.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Struct
+
+from plaudit import clock
+from plaudit.api.http.operation import Response
+from plaudit.api.http.parameters import NoQuery, Text
+from plaudit.api.http.streams import Stream, content_disposition, parse_range
+from plaudit.api.transfer.export_choices import (
+    ExportChoices,
+    ExportSource,
+    choose_format,
+    find_source,
+    list_containers,
+    reason_words,
+)
+from plaudit.api.transfer.export_job import WRITING, export_as_job
+from plaudit.core.deliveries import reports
+from plaudit.core.tasks.forms import Level, form_of
+from plaudit.core.transfer import jobs
+from plaudit.errors import InvalidContent, InvalidParameter, NotFound
+from plaudit.formats.exporting.judges import Judges
+from plaudit.formats.exporting.pair_policies import PairPolicy
+from plaudit.formats.exporting.preview import ExportPreview, preview_export
+from plaudit.formats.exporting.registry import EXPORT_FORMATS
+from plaudit.formats.exporting.rows import TiePolicy
+from plaudit.formats.exporting.selection import choose_tasks
+from plaudit.model.core import PageRow, PersonRole, ProjectRow, TaskStatus
+from plaudit.store.tasks import batches, projects
+from plaudit.store.transfer.jobs import Job, JobKind, JobState
+from plaudit.wire.v2 import deliveries as wire
+from plaudit.wire.v2.parse import moment
+from plaudit.wire.v2.resources import project_detail
+from plaudit.workspace.accounts.sign_in_pages import NoFields
+from plaudit.workspace.annotate.annotation_pages import get_project
+from plaudit.workspace.http.links import fill_path
+from plaudit.workspace.http.page import Page, PageRequest, Redirect, TemplateResponse
+from plaudit.workspace.transfer import job_pages
+from plaudit.workspace.transfer.job_pages import JobView
+
+PROJECT = "/projects/{project_id}/download"
+DELIVERY = "/deliveries/{delivery_id}/download"
+JOB = "/exports/{job_id}"
+BATCHES_MAX = 1000
+PREVIEW_TASKS = 100
+PREVIEW_TASKS_PER_READ = 10
+PREVIEW_BYTES = 2 * 1024 * 1024
+"""Bytes of tasks after which a preview reads no further ones."""
+
+ROW_CHARS_SHOWN = 3000
+"""Characters of a row that a preview shows."""
+
+
+class DownloadQuery(Struct, frozen=True):
+    """Query of GET /projects/{project_id}/download, and of a delivery."""
+
+    job: Annotated[str | None, Text(description="Job whose choices the form begins with.")] = None
+
+
+class DownloadForm(Struct, kw_only=True):
+    """Form of a download: the options of `plaudit export`. A delivery has no filters."""
+
+    format: str
+    container: str | None = None
+    status: TaskStatus | None = None
+    batch: str | None = None
+    completed_after: str | None = None
+    completed_before: str | None = None
+    prefer: str | None = None
+    min_difference: float | None = None
+    pairs: PairPolicy = PairPolicy.best_vs_rest
+    judges: Judges = Judges.majority
+    ties: TiePolicy = TiePolicy.skip
+    rewrites: bool = False
+    references: bool = False
+    reasoning: bool = False
+    last_turn_only: bool = False
+    formula_safe: bool = False
+
+
+async def show_project_download(request: PageRequest[DownloadQuery]) -> dict[str, Any]:
+    """GET /projects/{project_id}/download: form, preview and the latest files of a project."""
+    async with request.db.read() as tx:
+        project = await get_project(tx, request)
+        names = await batches.list_batch_names(
+            tx, request.user.environment_id, project.project_key, limit=BATCHES_MAX
+        )
+        listed = await job_pages.list_latest_jobs(request, tx, JobKind.export)
+    mine = [job for job in listed if job.about.get("project_id") == project.project_id]
+    return _context(request, project, listed, mine) | {
+        "path": fill_path(PROJECT, project_id=project.project_id),
+        "batches": names,
+        "statuses": [(status.value, status.value.replace("_", " ")) for status in TaskStatus],
+    }
+
+
+async def show_delivery_download(request: PageRequest[DownloadQuery]) -> dict[str, Any]:
+    """GET /deliveries/{delivery_id}/download: form, preview and the latest files of a delivery."""
+    environment_id = request.user.environment_id
+    async with request.db.read() as tx:
+        delivery = await reports.get_delivery(tx, environment_id, request.path["delivery_id"])
+        project = await projects.find_project_by_key(tx, environment_id, delivery.project_key)
+        assert project is not None
+        listed = await job_pages.list_latest_jobs(request, tx, JobKind.export)
+    mine = [job for job in listed if job.about.get("delivery_id") == delivery.delivery_id]
+    return _context(request, project, listed, mine) | {
+        "delivery": wire.record(delivery, project.project_id),
+        "delivery_path": fill_path("/deliveries/{delivery_id}", delivery_id=delivery.delivery_id),
+        "project_path": fill_path(
+            "/deliveries/projects/{project_id}", project_id=project.project_id
+        ),
+        "path": fill_path(DELIVERY, delivery_id=delivery.delivery_id),
+    }
+
+
+def _context(
+    request: PageRequest[DownloadQuery],
+    project: ProjectRow,
+    listed: list[JobView],
+    mine: list[JobView],
+) -> dict[str, Any]:
+    """Shared context of both pages; `mine` are the jobs of this project or delivery."""
+    fields = form_of(project_detail(project)).fields
+    begun = next((job.about for job in mine if job.job_id == request.query.job), {})
+    days = {
+        name: clock.format_ms(begun[name])[:10]
+        for name in ("completed_after", "completed_before")
+        if begun.get(name) is not None
+    }
+    return {
+        "project": project,
+        "formats": [(one, list_containers(one)) for one in EXPORT_FORMATS.values()],
+        "container_choices": [
+            (name, f".{name}")
+            for name in dict.fromkeys(
+                name for one in EXPORT_FORMATS.values() for name in list_containers(one)
+            )
+        ],
+        "keys": [field.key for field in fields if field.level is Level.message],
+        "chosen": begun | days,
+        "jobs": mine,
+        "running": next((job for job in listed if job.state is JobState.running), None),
+        "kept_hours": jobs.FILE_KEPT_MS // 3_600_000,
+    }
+
+
+async def start_download(request: PageRequest[NoQuery], form: DownloadForm) -> Redirect:
+    """POST /projects/{project_id}/download, or of a delivery: write a file by a job.
+
+    Raises InvalidContent at a field, NotFound, and Conflict while a job runs.
+    """
+    choices, source = await _read(request, form)
+    options = msgspec.to_builtins(choices) | {"name": source.name}
+    run = await job_pages.start_job(request, JobKind.export, "start_export", options, WRITING)
+    services = request.services.shared
+    services.jobs.start(run, export_as_job(services, run, choices, source))
+    return Redirect(to=f"{request.scope['path']}?job={run.job.job_id}")
+
+
+async def preview_download(request: PageRequest[NoQuery], form: DownloadForm) -> TemplateResponse:
+    """POST …/download/preview: what the first tasks give; raises NotFound."""
+    try:
+        choices, source = await _read(request, form)
+    except InvalidContent as problem:
+        context = {"pointer": problem.pointer, "message": problem.message}
+    else:
+        rows = await _first_tasks(request, source)
+        export_format = EXPORT_FORMATS[choices.format]
+        context = await request.run_in_thread(
+            lambda: _shown(preview_export(rows, source.project, export_format, choices.options))
+        )
+    return TemplateResponse(template="transfer/download_preview.html", context=context)
+
+
+def _shown(preview: ExportPreview) -> dict[str, Any]:
+    texts = []
+    for values in preview.shown:
+        text = msgspec.json.format(msgspec.json.encode(values), indent=2).decode()
+        texts.append((text[:ROW_CHARS_SHOWN], len(text) > ROW_CHARS_SHOWN))
+    skipped = [(count, reason_words(reason)) for reason, count in preview.skipped.items()]
+    return {
+        "message": "",
+        "pointer": "",
+        "counted": preview,
+        "skipped": skipped,
+        "texts": texts,
+    }
+
+
+async def _first_tasks(request: PageRequest[Any], source: ExportSource) -> list[PageRow]:
+    """First tasks of an export, at most PREVIEW_TASKS and about PREVIEW_BYTES of them."""
+    found: list[PageRow] = []
+    size = 0
+    async for piece in choose_tasks(
+        request.db, source.project, source.batch, source.choice, per_read=PREVIEW_TASKS_PER_READ
+    ):
+        for row in piece:
+            found.append(row)
+            size += row[6]
+        if len(found) >= PREVIEW_TASKS or size > PREVIEW_BYTES:
+            break
+    return found
+
+
+async def _read(
+    request: PageRequest[Any], form: DownloadForm
+) -> tuple[ExportChoices, ExportSource]:
+    """Choices of a form and what they are of; raises NotFound, InvalidContent at a field."""
+    delivery_id = request.path.get("delivery_id")
+    project_id = request.path.get("project_id", "")
+    anything = ExportChoices(
+        project_id=project_id, delivery_id=delivery_id, format="", container=""
+    )
+    async with request.db.read() as tx:
+        await find_source(tx, request.user.environment_id, anything)
+    try:
+        export_format, container = choose_format(form.format, form.container)
+    except InvalidParameter as problem:
+        raise InvalidContent(problem.message, pointer=f"/{problem.param}") from problem
+    if form.min_difference is not None and not 0 <= form.min_difference < 1e300:
+        raise InvalidContent("it must be a number of at least 0", pointer="/min_difference")
+    filters: dict[str, Any] = {}
+    if delivery_id is None:
+        filters = {
+            "status": form.status,
+            "batch": form.batch,
+            "completed_after": moment(form.completed_after, "/completed_after"),
+            "completed_before": moment(form.completed_before, "/completed_before"),
+        }
+    choices = ExportChoices(
+        project_id=project_id,
+        delivery_id=delivery_id,
+        format=export_format.name,
+        container=container,
+        prefer=form.prefer,
+        min_difference=form.min_difference,
+        pairs=form.pairs,
+        judges=form.judges,
+        ties=form.ties,
+        rewrites=form.rewrites,
+        references=form.references,
+        reasoning=form.reasoning,
+        last_turn_only=form.last_turn_only,
+        formula_safe=form.formula_safe,
+        **filters,
+    )
+    async with request.db.read() as tx:
+        source = await find_source(tx, request.user.environment_id, choices)
+    return msgspec.structs.replace(choices, project_id=source.project.project_id), source
+
+
+async def ask_export(request: PageRequest[NoQuery]) -> JobView:
+    """GET /exports/{job_id}/progress: progress of the job as JSON; raises NotFound."""
+    async with request.db.read() as tx:
+        return await job_pages.get_job(request, tx, JobKind.export)
+
+
+async def cancel_export(request: PageRequest[NoQuery], form: NoFields) -> Redirect:
+    """POST /exports/{job_id}/cancel: cancel a job; nothing of its file is kept."""
+    job = await job_pages.cancel_job(request, JobKind.export, "cancel_export")
+    if job.about.get("delivery_id"):
+        return Redirect(to=fill_path(DELIVERY, delivery_id=job.about["delivery_id"]))
+    return Redirect(to=fill_path(PROJECT, project_id=job.about["project_id"]))
+
+
+async def get_export_file(request: PageRequest[NoQuery]) -> Response | Stream:
+    """GET /exports/{job_id}/file: the file, or a range of it (RFC 9110, section 14)."""
+    job, choices = await _get_kept(request)
+    size = jobs.job_progress(job).detail["file_bytes"]
+    etag = f'"{job.job_id}"'.encode()
+    headers = [*_headers(job, choices.file_name), (b"accept-ranges", b"bytes"), (b"etag", etag)]
+    byte_range = parse_range(request.scope, size, etag)
+    start, end = byte_range or (0, size)
+    if byte_range is not None:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
+    pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
+    status = 200 if byte_range is None else 206
+    return Stream(pieces, end - start, choices.media_type, headers, status)
+
+
+async def get_export_manifest(request: PageRequest[NoQuery]) -> Response | Stream:
+    """GET /exports/{job_id}/manifest.json: options, counts, and where each row comes from."""
+    job, choices = await _get_kept(request)
+    start, end = jobs.job_progress(job).detail["file_bytes"], job.file_size or 0
+    pieces = await request.services.shared.objects.open(jobs.file_key(job), start, end)
+    headers = _headers(job, f"{choices.file_name}.manifest.json")
+    return Stream(pieces, end - start, "application/json", headers)
+
+
+async def _get_kept(request: PageRequest[Any]) -> tuple[Job, ExportChoices]:
+    """Job of the path, whose file is kept, and its choices; raises NotFound."""
+    async with request.db.read() as tx:
+        job = await jobs.get_job(
+            tx, request.user.environment_id, JobKind.export, request.path["job_id"]
+        )
+    if not jobs.has_file(job):
+        raise NotFound("the file of this export is not kept any more; write it again")
+    return job, msgspec.convert(jobs.job_request(job), ExportChoices)
+
+
+def _headers(job: Job, file_name: str) -> list[tuple[bytes, bytes]]:
+    name = f"{jobs.job_request(job)['name']} {file_name}"
+    return [
+        (b"content-disposition", content_disposition("attachment", name)),
+        (b"content-security-policy", b"default-src 'none'; sandbox"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+        (b"vary", b"Cookie"),
+    ]
+
+
+def _page(page_id: str, path: str, handler: Any, **fields: Any) -> Page:
+    return Page(page_id=page_id, path=path, role=PersonRole.manager, handler=handler, **fields)
+
+
+def _start(page_id: str, path: str, form_page: str) -> Page:
+    return _page(
+        page_id,
+        path,
+        start_download,
+        method="POST",
+        form=DownloadForm,
+        opens_transactions=True,
+        form_page=form_page,
+    )
+
+
+def _preview(page_id: str, path: str) -> Page:
+    return _page(
+        page_id,
+        f"{path}/preview",
+        preview_download,
+        method="POST",
+        body=DownloadForm,
+        opens_transactions=True,
+    )
+
+
+PAGES = (
+    _page(
+        "show_project_download",
+        PROJECT,
+        show_project_download,
+        query=DownloadQuery,
+        template="transfer/download.html",
+        tab="Download",
+        tab_order=55,
+    ),
+    _start("start_project_download", PROJECT, "show_project_download"),
+    _preview("preview_project_download", PROJECT),
+    _page(
+        "show_delivery_download",
+        DELIVERY,
+        show_delivery_download,
+        query=DownloadQuery,
+        template="transfer/download.html",
+    ),
+    _start("start_delivery_download", DELIVERY, "show_delivery_download"),
+    _preview("preview_delivery_download", DELIVERY),
+    _page("ask_export", f"{JOB}/progress", ask_export),
+    _page(
+        "cancel_export",
+        f"{JOB}/cancel",
+        cancel_export,
+        method="POST",
+        form=NoFields,
+        opens_transactions=True,
+    ),
+    _page("get_export_file", f"{JOB}/file", get_export_file, is_long=True),
+    _page("get_export_manifest", f"{JOB}/manifest.json", get_export_manifest, is_long=True),
+)

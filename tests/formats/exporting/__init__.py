@@ -1,0 +1,1 @@
+"""Training data out: verdicts, rows, and the format of each trainer."""

@@ -1,0 +1,1 @@
+"""Exports of a store that tests make, and what is exported."""

@@ -1,0 +1,59 @@
+"""A file that is exported, imported into an empty store and exported again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.support.exports.projects import export_project, import_files
+from tests.support.harness import World
+
+READ_AS = {
+    "v2": "v2",
+    "trl-preference": "trl",
+    "trl-preference-implicit": "trl",
+    "trl-kto": "trl",
+    "trl-prompt-completion": "trl",
+    "trl-messages": "messages",
+    "helpsteer": "helpsteer",
+    "hh": "hh",
+    "arena": "arena",
+    "argilla": "argilla",
+    "label-studio": "label-studio",
+    "openai-dpo": "openai",
+    "openai-sft": "openai",
+    "openrlhf": "trl",
+    "llama-factory": "sharegpt",
+    "llama-factory-kto": "sharegpt",
+    "llama-factory-sft": "sharegpt",
+    "ms-swift": "messages",
+}
+"""Format of an import by that of the export."""
+
+
+def come_back(world: World, name: str, folder: Path, **options: Any) -> bytes:
+    """Export, import into an empty store and export, twice; return the bytes, always equal."""
+    suffix = "json" if name in ("argilla", "label-studio") else "jsonl"
+    project = options.pop("project", "Set")
+    first = export_project(world, folder / f"0.{suffix}", name, project=project, **options)
+    assert first.result.rows > 0
+    last = first
+    for number in (1, 2):
+        empty = world.tenant()
+        if name == "v2":
+            assert empty.load(last.path)[1] == []
+        else:
+            config = config_of(last.path)
+            rejects = import_files(empty, READ_AS[name], last.path, project=project, config=config)
+            assert rejects == []
+        last = export_project(
+            empty, folder / f"{number}.{suffix}", name, project=project, **options
+        )
+        assert last.content.split(b"\n") == first.content.split(b"\n")
+    return first.content
+
+
+def config_of(path: Path) -> str | None:
+    """Text of the settings or the configuration beside a file."""
+    beside = [path.with_name(path.name + end) for end in (".config.xml", ".settings.json")]
+    return next((one.read_text() for one in beside if one.exists()), None)

@@ -1,0 +1,325 @@
+"""Exports over HTTP: the command's bytes, ranges of them, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from plaudit.api.http import job_runner, made_files
+from plaudit.api.transfer import export_job
+from tests.support.builders import make_annotation, make_message, make_task, make_turn
+from tests.support.harness import on_sqlite_alone, run_cli, store_arguments
+from tests.support.operations import assert_is_error, calling
+
+PROJECT = "/manage/v1/projects/project_123/export"
+OPTIONS = {"format": "trl-preference", "container": "jsonl"}
+
+
+def judged(number: int, strength: int = 1, **fields: Any) -> Any:
+    """A task with two responses and a strength between them; 4 is a tie."""
+    messages = [
+        make_message("user", f"Question {number}?"),
+        make_message("base_model", f"First {number}."),
+        make_message("test_model", f"Second {number}."),
+    ]
+    annotation = make_annotation("likert_value", strength)
+    turn = make_turn(messages=messages, annotations=[annotation])
+    threads = [{"id": "thread_0", "turns": [turn], "annotations": []}]
+    return make_task(f"task_{number:05d}", threads=threads, **fields)
+
+
+@pytest.fixture
+def stored(world):
+    """Fifty judged tasks of which five are ties, and one that is not done."""
+    rows = [judged(number, 4 if number % 10 == 0 else 1 + number % 2) for number in range(50)]
+    world.load([*rows, make_task("task_open", status="pending")])
+    return world
+
+
+@pytest.fixture
+def delivery(stored):
+    """The path of a delivery of what is completed."""
+    with calling(stored, stored.key()) as client:
+        made = client.post("/manage/v1/projects/project_123/deliveries", json={"name": "May"})
+        assert made.status_code == 200, made.text
+        return f"/manage/v1/deliveries/{made.json()['id']}/export"
+
+
+def by_command(world: Any, folder: Any, name: str, *options: str) -> bytes:
+    out = folder / name
+    arguments = ["--project", "project_123", "--format", "trl-preference", "--out", str(out)]
+    ran = run_cli("export", *store_arguments(world.settings), *arguments, *options)
+    assert ran.returncode == 0, ran.stderr
+    return bytes(out.read_bytes())
+
+
+def path_of(path: str = PROJECT, **query: str) -> str:
+    return f"{path}?{urlencode(OPTIONS | query)}"
+
+
+def blobs_of(world: Any) -> list[str]:
+    folder = world.settings.data / "attachments"
+    return [one.name for one in folder.rglob("export-*")] if folder.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("container", "media_type"),
+    [
+        ("jsonl", "application/x-ndjson"),
+        ("jsonl.gz", "application/gzip"),
+        ("jsonl.zst", "application/zstd"),
+        ("parquet", "application/vnd.apache.parquet"),
+    ],
+)
+def test_an_export_has_the_bytes_that_the_command_writes(stored, tmp_path, container, media_type):
+    expected = by_command(stored, tmp_path, f"out.{container}")
+    with calling(stored, stored.key(role="read")) as client:
+        answer = client.get(path_of(container=container))
+
+    assert answer.status_code == 200
+    assert answer.content == expected
+    assert answer.headers["content-type"] == media_type
+    assert answer.headers["content-length"] == str(len(expected))
+    name = f'attachment; filename="project_123 trl-preference.{container}"'
+    assert answer.headers["content-disposition"].startswith(name)
+
+
+def test_options_are_those_of_the_command(stored, tmp_path):
+    options = ("--pairs", "all", "--judges", "each", "--completed-after", "2025-01-01")
+    expected = by_command(stored, tmp_path, "out.jsonl", *options)
+    with calling(stored, stored.key()) as client:
+        path = path_of(pairs="all", judges="each", completed_after="2025-01-01")
+        answer = client.get(path)
+        none = client.get(path_of(completed_after="2026-01-01"))
+        ties = client.get(path_of(format="trl-kto", ties="both-desirable"))
+        no_ties = client.get(path_of(format="trl-kto"))
+
+    assert answer.content == expected != b""
+    assert (none.status_code, none.content) == (200, b"")
+    assert len(ties.text.splitlines()) == len(no_ties.text.splitlines()) + 10
+
+
+def test_counts_are_told_with_the_reasons_of_what_is_left_out(stored):
+    with calling(stored, stored.key()) as client:
+        answer = client.get(path_of())
+
+    counts = json.loads(answer.headers["plaudit-export"])
+    assert counts["tasks"] == 51
+    assert counts["rows"] == len(answer.text.splitlines()) == 45
+    assert sum(counts["skipped"].values()) == 6
+    assert {"not completed", "tie"} == {one.replace("_", " ") for one in counts["skipped"]}
+
+
+def test_a_download_that_broke_off_goes_on_and_ends_equal(stored):
+    with calling(stored, stored.key()) as client:
+        whole = client.get(path_of())
+        etag, half = whole.headers["etag"], len(whole.content) // 2
+        stored.load([judged(90)])
+        rest = client.get(path_of(), headers={"Range": f"bytes={half}-", "If-Range": etag})
+        anew = client.get(path_of())
+        changed = client.get(
+            path_of(), headers={"Range": f"bytes={half}-", "If-Range": '"' + "0" * 32 + '"'}
+        )
+
+    assert rest.status_code == 206
+    assert whole.content[:half] + rest.content == whole.content
+    assert rest.headers["content-range"] == f"bytes {half}-{len(whole.content) - 1}/" + str(
+        len(whole.content)
+    )
+    assert rest.headers["etag"] == etag
+    assert len(anew.content) > len(whole.content)
+    assert anew.headers["etag"] != etag
+    assert (changed.status_code, changed.content) == (200, anew.content)
+
+
+def test_a_download_goes_on_at_another_server_too(stored, delivery):
+    """The other one has the blob; and where it is gone too, it makes the same bytes again."""
+    key = stored.key()
+    with calling(stored, key) as client:
+        whole = client.get(path_of(delivery))
+        etag, half = whole.headers["etag"], len(whole.content) // 2
+        client.app.__dict__["_services"].made_files._kept.clear()
+        headers = {"Range": f"bytes={half}-", "If-Range": etag}
+        kept = client.get(path_of(delivery), headers=headers)
+        for one in (stored.settings.data / "attachments").rglob("export-*"):
+            one.unlink()
+        made_again = client.get(path_of(delivery), headers=headers)
+
+    assert [kept.status_code, made_again.status_code] == [206, 206]
+    assert kept.content == made_again.content == whole.content[half:]
+
+
+def test_readers_of_ranges_get_one_file(monkeypatch, stored):
+    """As DuckDB and pyarrow do: a HEAD, and then ranges without If-Range."""
+    written: list[str] = []
+    write = export_job._write
+
+    async def counted(*arguments: Any) -> Any:
+        written.append("once")
+        return await write(*arguments)
+
+    monkeypatch.setattr(export_job, "_write", counted)
+    with calling(stored, stored.key()) as client:
+        head = client.head(path_of())
+        stored.load([judged(90)])
+        parts = [client.get(path_of(), headers={"Range": f"bytes={at}-{at + 9}"}) for at in (0, 10)]
+        beyond = client.get(path_of(), headers={"Range": "bytes=999999-"})
+        monkeypatch.setattr(made_files, "FRESH_S", 0.0)
+        later = client.head(path_of())
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert {one.headers["etag"] for one in (head, *parts)} == {head.headers["etag"]}
+    assert [len(one.content) for one in parts] == [10, 10]
+    assert beyond.status_code == 416
+    assert_is_error(416, beyond.headers, beyond.json())
+    assert int(later.headers["content-length"]) > int(head.headers["content-length"])
+    assert written == ["once", "once"]
+
+
+def test_a_delivery_is_exported_as_it_was_delivered(stored, delivery, tmp_path):
+    expected = by_command(stored, tmp_path, "out.jsonl", "--from-delivery", "May")
+    with calling(stored, stored.key()) as client:
+        before = client.get(path_of(delivery))
+        stored.load([judged(91)])
+        after = client.get(path_of(delivery))
+        filtered = client.get(path_of(delivery, status="pending", batch="none"))
+
+    assert before.content == after.content == filtered.content == expected
+    assert before.headers["content-disposition"].startswith(
+        'attachment; filename="May trl-preference.jsonl"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ({"format": ""}, "format"),
+        ({"format": "pickle"}, "format"),
+        ({"container": "exe"}, "container"),
+        ({"container": "parquet.gz"}, "container"),
+        ({"container": "../x.jsonl"}, "container"),
+        ({"pairs": "some"}, "pairs"),
+        ({"judges": "none"}, "judges"),
+        ({"ties": "x"}, "ties"),
+        ({"rewrites": "yes"}, "rewrites"),
+        ({"min_difference": "-1"}, "min_difference"),
+        ({"min_difference": "nan"}, "min_difference"),
+        ({"min_difference": "inf"}, "min_difference"),
+        ({"status": "odd"}, "status"),
+        ({"completed_after": "soon"}, "completed_after"),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_parameter(stored, query, param):
+    with calling(stored, stored.key()) as client:
+        answer = client.get(path_of(**query))
+
+    assert_is_error(400, answer.headers, answer.json())
+    assert answer.json()["param"] == param
+
+
+def test_what_is_not_there_is_not_found(stored, delivery):
+    with calling(stored, stored.key()) as client:
+        answers = [
+            client.get(path_of("/manage/v1/projects/nobody/export")),
+            client.get(path_of("/manage/v1/deliveries/nobody/export")),
+            client.get(path_of(batch="nothing")),
+        ]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert blobs_of(stored) == []
+
+
+def test_a_container_without_its_library_is_told(monkeypatch, stored):
+    monkeypatch.setattr("plaudit.formats.exporting.containers.pyarrow", None)
+    with calling(stored, stored.key()) as client:
+        answer = client.get(path_of(container="parquet"))
+
+    assert answer.status_code == 400
+    assert answer.json()["param"] == "container"
+    assert "pyarrow" in answer.json()["error"]
+
+
+def test_a_few_files_are_kept_of_an_organization(monkeypatch, stored):
+    monkeypatch.setattr(made_files, "KEPT_MAX", 2)
+    with calling(stored, stored.key()) as client:
+        for name in ("trl-preference", "trl-kto", "trl-messages", "trl-prompt"):
+            assert client.get(path_of(format=name)).status_code == 200
+        client.get(path_of(format="trl-prompt"))
+
+    assert len(blobs_of(stored)) == 2
+
+
+def test_an_export_ends_when_its_client_goes_away(monkeypatch, stored):
+    """Nothing is kept of it, and its turn is free for the next one."""
+    reached, stopped = threading.Event(), threading.Event()
+    read, stop = job_runner._JobDatabase.read, job_runner.Tracker.stop
+
+    def held(database: Any, **options: Any) -> Any:
+        reached.set()
+        assert stopped.wait(20)
+        return read(database, **options)
+
+    def stop_and_tell(tracker: Any, reason: str) -> None:
+        stop(tracker, reason)
+        stopped.set()
+
+    monkeypatch.setattr(job_runner._JobDatabase, "read", held)
+    monkeypatch.setattr(job_runner.Tracker, "stop", stop_and_tell)
+    monkeypatch.setattr(job_runner, "THREADS_PER_ENVIRONMENT_MAX", 1)
+    with calling(stored, stored.key()) as client:
+        sent = client.running.call(ask_and_leave(client, reached))
+        kept = blobs_of(stored)
+        after = client.get(path_of())
+
+    assert sent[0]["status"] == 503
+    assert kept == []
+    assert after.status_code == 200
+    assert len(blobs_of(stored)) == 1
+    assert list((stored.settings.data / "jobs").glob("*")) == []
+
+
+async def ask_and_leave(client: Any, reached: threading.Event) -> list[Any]:
+    """What is sent to a client that goes away while its export is made."""
+    path, _, query = path_of().partition("?")
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(b"authorization", client.headers["authorization"].encode())],
+        "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+        "scheme": "http",
+        "state": {},
+    }
+    sent: list[Any] = []
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        await asyncio.to_thread(reached.wait, 20)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await client.app(scope, receive, send)
+    return sent
+
+
+@on_sqlite_alone
+def test_an_export_that_cannot_be_written_names_no_place(stored):
+    (stored.settings.data / "jobs").write_text("a file where a folder should be")
+    with calling(stored, stored.key()) as client:
+        answer = client.get(path_of())
+
+    assert_is_error(503, answer.headers, answer.json())
+    assert str(stored.settings.data) not in answer.text

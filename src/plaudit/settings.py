@@ -38,7 +38,7 @@ PIPELINED_MAX = 32
 """Most requests of one connection that wait behind the one that is being answered."""
 INFLATED_BYTES_MAX = 4 * 1024**3
 BYTES_MAX = 2**62
-ORG_REQUESTS_IN_WORK = 3
+ORG_REQUESTS_IN_WORK = 2
 ORG_REQUESTS_WAITING = 100
 ORG_REQUESTS_MAX = 1000
 WAITS_MAX = 100

@@ -472,4 +472,4 @@ def test_settings_say_how_many_requests_there_may_be():
     )
 
     assert (found.org_requests_in_work, found.org_requests_waiting) == (7, 9)
-    assert (Settings().org_requests_in_work, Settings().org_requests_waiting) == (3, 100)
+    assert (Settings().org_requests_in_work, Settings().org_requests_waiting) == (2, 100)

@@ -177,7 +177,7 @@ def upload_hostile_file(page: Any) -> None:
     page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": lines})
     page.fill("#project", NAMES[5])
     page.click("#upload-button")
-    page.wait_for_selector("#plan")
+    page.wait_for_selector("#plan[data-ready]")
     page.evaluate("for (const one of document.querySelectorAll('[data-column]')) one.value = ''")
     for number, role in enumerate(("prompt", "response:1", "response:2", "preference"), 1):
         page.select_option(f"#column-{number}", role)
@@ -191,7 +191,7 @@ def import_hostile_file(page: Any) -> None:
     page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": lines})
     page.fill("#project", NAMES[5])
     page.click("#upload-button")
-    page.wait_for_selector("#plan")
+    page.wait_for_selector("#plan[data-ready]")
     page.select_option("#format", "v2")
     page.click("#start")
     page.wait_for_url("**/import/job*")

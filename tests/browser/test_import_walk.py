@@ -96,7 +96,7 @@ def test_a_table_is_mapped_previewed_imported_and_annotated_by_mouse(world, desk
     axe += faults_in_both_schemes(page)
     page.set_input_files("#file", table_of(tmp_path))
     page.click("#upload-button")
-    page.wait_for_selector("#plan")
+    page.wait_for_selector("#plan[data-ready]")
     for name, role in ROLES.items():
         page.select_option(f'select[data-column="{name}"]', role)
     page.wait_for_selector("#preview article")
@@ -139,7 +139,7 @@ def test_a_table_is_mapped_and_imported_by_keyboard_alone(world, desk, tmp_path)
     page.keyboard.type("Birds")
     desk.tab_to("#upload-button")
     desk.press("Enter")
-    page.wait_for_selector("#plan")
+    page.wait_for_selector("#plan[data-ready]")
     titles = {
         "q": "Prompt", "first_text": "Response 1", "second_text": "Response 2",
         "who_won": "Verdict", "by": "Person",
@@ -205,7 +205,7 @@ def test_a_draft_in_text_gives_way_to_choices_and_what_somebody_wrote_does_not(d
     page = desk.go("/import")
     page.fill("#paste", "\n".join("\t".join(row) for row in (names, ["Why is it so?", *names[1:]])))
     page.click("#upload-button")
-    page.wait_for_selector("#plan")
+    page.wait_for_selector("#plan[data-ready]")
     drafted = page.input_value("#mapping")
     page.select_option('select[data-column="output 1"]', "response:1")
     page.wait_for_selector("#preview article")
@@ -233,7 +233,7 @@ def test_refused_rows_are_listed_and_downloaded(desk, tmp_path):
     page.set_input_files("#file", str(given))
     page.fill("#project", "Birds")
     page.click("#upload-button")
-    page.wait_for_selector("#plan")
+    page.wait_for_selector("#plan[data-ready]")
     page.select_option("#format", "trl")
     page.wait_for_selector('#preview:has-text("1 would be refused")')
     page.click("#start")

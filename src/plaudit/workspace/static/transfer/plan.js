@@ -121,3 +121,6 @@ form.addEventListener("submit", async (event) => {
 start.disabled = false;
 show();
 preview.show();
+// What was chosen before nobody would have heard of.
+form.inert = false;
+form.dataset.ready = "yes";

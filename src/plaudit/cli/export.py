@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -15,11 +15,11 @@ from plaudit.cli.terminal import refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.tasks.resolve import find_batch_by_name_or_id, find_by_name_or_id
 from plaudit.errors import InvalidContent
-from plaudit.formats.exporting.export_format import ExportOptions
-from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.export_format import ExportOptions, ExportParameters
+from plaudit.formats.exporting.judges import Judges
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS, ExportName
-from plaudit.formats.exporting.rows import RowOptions, TiePolicy
+from plaudit.formats.exporting.rows import TiePolicy
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export, why_no_rows
 from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
 from plaudit.formats.exporting.splits import read_splits
@@ -89,20 +89,7 @@ class RowChoices:
 
     def options(self) -> ExportOptions:
         """Options as the formats see them."""
-        return ExportOptions(
-            verdict=VerdictOptions(
-                judges=self.judges, prefer=self.prefer, min_difference=self.min_difference
-            ),
-            rows=RowOptions(
-                pairs=self.pairs,
-                ties=self.ties,
-                uses_rewrites=self.rewrites,
-                uses_references=self.references,
-                last_turn_only=self.last_turn_only,
-                prefer=self.prefer,
-            ),
-            include_reasoning=self.reasoning,
-        )
+        return ExportParameters(**asdict(self)).options
 
 
 def export_tasks(

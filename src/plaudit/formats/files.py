@@ -5,17 +5,16 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from plaudit import private_files
 from plaudit.core.transfer.importer import ImportEntry
-from plaudit.errors import InvalidContent, Misconfigured
-from plaudit.formats.common.rows import Row
+from plaudit.errors import Misconfigured
+from plaudit.formats.common.file_import import FileImport, InputFile
 from plaudit.formats.containers.content import zstd
-from plaudit.formats.containers.reading import read_rows
-from plaudit.formats.import_format import ImportFormat
+from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
 from plaudit.settings import INFLATED_BYTES_MAX
 
@@ -41,34 +40,18 @@ def entries(
     many as it likes, however small it is. Raises InvalidContent for one that holds more, that is
     damaged or is no JSON, and Misconfigured for one that cannot be read.
     """
-    file_format = FORMATS[format_name]
-    rows = read_rows(
-        path,
-        called or str(path),
-        on_progress=on_progress,
-        inflated_max=inflated_max,
-        object_rows=file_format.object_rows,
-        row_bytes_max=file_format.line_bytes_max,
-        depth_max=file_format.depth_max,
-        is_json=True,
-        on_rows=on_lines,
-    )
-    for row in rows:
-        yield from _of_row(file_format, row)
-
-
-def _of_row(file_format: ImportFormat, row: Row) -> Iterator[ImportEntry]:
-    if row.problem is not None:
-        yield ImportEntry("row", None, row.number, problem=row.problem)
-        return
-    assert file_format.read is not None
-    try:
-        for kind, value, pointer in file_format.read(row.value):
-            if file_format.check_depth is not None:
-                file_format.check_depth(kind, row.depth)
-            yield ImportEntry(kind, value, row.number, pointer, size=row.size)
-    except InvalidContent as problem:
-        yield ImportEntry("row", None, row.number, problem=problem)
+    with closing(
+        FileImport(
+            [InputFile(path, called or str(path), path.stat().st_size if path.is_file() else 0)],
+            FORMATS[format_name],
+            ImportOptions(),
+            inflated_max=inflated_max,
+            on_progress=on_progress,
+            on_rows=on_lines,
+        )
+    ) as prepared:
+        for source in prepared.sources():
+            yield from source.entries()
 
 
 @contextmanager

@@ -14,11 +14,12 @@ from plaudit.core.tasks.resolve import find_batch_by_name_or_id
 from plaudit.errors import InvalidParameter, Misconfigured, NotFound
 from plaudit.formats import files
 from plaudit.formats.exporting import containers
-from plaudit.formats.exporting.export_format import ExportContainer, ExportFormat, ExportOptions
-from plaudit.formats.exporting.judges import Judges, VerdictOptions
-from plaudit.formats.exporting.pair_policies import PairPolicy
+from plaudit.formats.exporting.export_format import (
+    ExportContainer,
+    ExportFormat,
+    ExportParameters,
+)
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.rows import RowOptions, TiePolicy
 from plaudit.formats.exporting.run import ExportRequest
 from plaudit.formats.exporting.selection import TaskChoice
 from plaudit.model.core import BatchRow, ProjectRow, TaskStatus
@@ -36,7 +37,7 @@ MEDIA_TYPES = {
 COMPRESSED_TYPES = {".gz": "application/gzip", ".zst": "application/zstd"}
 
 
-class ExportChoices(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=True):
     """Choices of an export: those of `plaudit export`, and what it is of.
 
     `container` is the suffix of the file without its dot, such as `jsonl.gz`. `batch` is a name or
@@ -51,15 +52,6 @@ class ExportChoices(Struct, frozen=True, kw_only=True, omit_defaults=True):
     batch: str | None = None
     completed_after: int | None = None
     completed_before: int | None = None
-    prefer: str | None = None
-    min_difference: float | None = None
-    pairs: PairPolicy = PairPolicy.best_vs_rest
-    judges: Judges = Judges.majority
-    ties: TiePolicy = TiePolicy.skip
-    rewrites: bool = False
-    references: bool = False
-    reasoning: bool = False
-    last_turn_only: bool = False
     formula_safe: bool = False
 
     @property
@@ -77,24 +69,6 @@ class ExportChoices(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def digest(self) -> str:
         """Digest of the choices, the same for the same ones."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
-
-    @property
-    def options(self) -> ExportOptions:
-        """Options as formats see them."""
-        return ExportOptions(
-            verdict=VerdictOptions(
-                judges=self.judges, prefer=self.prefer, min_difference=self.min_difference
-            ),
-            rows=RowOptions(
-                pairs=self.pairs,
-                ties=self.ties,
-                uses_rewrites=self.rewrites,
-                uses_references=self.references,
-                last_turn_only=self.last_turn_only,
-                prefer=self.prefer,
-            ),
-            include_reasoning=self.reasoning,
-        )
 
 
 class ExportSource(Struct, frozen=True):

@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from plaudit.core.tasks.forms import Form
 from plaudit.formats.exporting.comparison import Comparison, Skip
-from plaudit.formats.exporting.judges import VerdictOptions
-from plaudit.formats.exporting.rows import RowOptions
+from plaudit.formats.exporting.judges import Judges, VerdictOptions
+from plaudit.formats.exporting.pair_policies import PairPolicy
+from plaudit.formats.exporting.rows import RowOptions, TiePolicy
 from plaudit.wire.v2.task import Thread
 
 
@@ -65,6 +66,38 @@ class ExportOptions(Struct, frozen=True, kw_only=True):
     verdict: VerdictOptions = VerdictOptions()
     rows: RowOptions = RowOptions()
     include_reasoning: bool = False
+
+
+class ExportParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Options by the names that the command, the query and the form of an export give them."""
+
+    prefer: str | None = None
+    min_difference: float | None = None
+    pairs: PairPolicy = PairPolicy.best_vs_rest
+    judges: Judges = Judges.majority
+    ties: TiePolicy = TiePolicy.skip
+    rewrites: bool = False
+    references: bool = False
+    reasoning: bool = False
+    last_turn_only: bool = False
+
+    @property
+    def options(self) -> ExportOptions:
+        """Options as formats see them."""
+        return ExportOptions(
+            verdict=VerdictOptions(
+                judges=self.judges, prefer=self.prefer, min_difference=self.min_difference
+            ),
+            rows=RowOptions(
+                pairs=self.pairs,
+                ties=self.ties,
+                uses_rewrites=self.rewrites,
+                uses_references=self.references,
+                last_turn_only=self.last_turn_only,
+                prefer=self.prefer,
+            ),
+            include_reasoning=self.reasoning,
+        )
 
 
 class ExportedTask(Struct, frozen=True, kw_only=True):

@@ -28,11 +28,9 @@ from plaudit.core.deliveries import reports
 from plaudit.core.tasks.forms import Level, form_of
 from plaudit.core.transfer import jobs
 from plaudit.errors import InvalidContent, InvalidParameter, NotFound
-from plaudit.formats.exporting.judges import Judges
-from plaudit.formats.exporting.pair_policies import PairPolicy
+from plaudit.formats.exporting.export_format import ExportParameters
 from plaudit.formats.exporting.preview import ExportPreview, preview_export
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.rows import TiePolicy
 from plaudit.formats.exporting.selection import choose_tasks
 from plaudit.model.core import PageRow, PersonRole, ProjectRow, TaskStatus
 from plaudit.store.tasks import batches, projects
@@ -66,7 +64,7 @@ class DownloadQuery(Struct, frozen=True):
     job: Annotated[str | None, Text(description="Job whose choices the form begins with.")] = None
 
 
-class DownloadForm(Struct, kw_only=True):
+class DownloadForm(ExportParameters, frozen=True, kw_only=True):
     """Form of a download: the options of `plaudit export`. A delivery has no filters."""
 
     format: str
@@ -75,15 +73,6 @@ class DownloadForm(Struct, kw_only=True):
     batch: str | None = None
     completed_after: str | None = None
     completed_before: str | None = None
-    prefer: str | None = None
-    min_difference: float | None = None
-    pairs: PairPolicy = PairPolicy.best_vs_rest
-    judges: Judges = Judges.majority
-    ties: TiePolicy = TiePolicy.skip
-    rewrites: bool = False
-    references: bool = False
-    reasoning: bool = False
-    last_turn_only: bool = False
     formula_safe: bool = False
 
 

@@ -16,7 +16,6 @@ from plaudit.core.tasks import batches, work_queue
 from plaudit.core.tasks.forms import Form
 from plaudit.core.tasks.projects import (
     apply_settings,
-    change_project,
     check_batch,
     create_batch,
     create_project,
@@ -307,11 +306,12 @@ class ProjectReferences:
         # Tasks that stand there were judged by the form that they were given with.
         if await projects.next_seq(tx, project.project_key) > 1:
             return project
-        form = msgspec.to_builtins(self._project_form)
-        _, changed = await change_project(
-            tx, self._environment_id, project.project_id, {"form": form}
-        )
-        return changed
+        detail.form = msgspec.to_builtins(self._project_form)
+        wanted = msgspec.structs.replace(project, detail=msgspec.json.encode(detail))
+        if await projects.replace_project(tx, project, wanted, names.normalize_name(project.name)):
+            return wanted
+        # Somebody has changed it at the same moment: what they set stays.
+        return await projects.get_project(tx, project.project_key)
 
     async def _find_project_named(self, name: str) -> ProjectRow | None:
         name_key = names.normalize_name(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -51,3 +52,20 @@ def test_a_form_that_is_set_at_the_same_moment_stays(world, monkeypatch):
     monkeypatch.setattr(references.projects, "next_seq", next_seq_and_a_manager)
 
     assert world.run(form_after_import(world, environment_id)) == "own"
+
+
+def test_imports_that_make_one_project_at_once_all_go_into_it(world):
+    environment_id = world.org()
+
+    async def all_at_once() -> set[str]:
+        found = await asyncio.gather(
+            *(
+                ProjectReferences(
+                    world.db.write, environment_id, replace=False, project_form=preset("SFT")
+                ).project_for(None, "P")
+                for _ in range(8)
+            )
+        )
+        return {project.project_id for project in found}
+
+    assert len(world.run(all_at_once())) == 1

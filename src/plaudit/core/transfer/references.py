@@ -292,7 +292,13 @@ class ProjectReferences:
                 detail = None
                 if self._project_form is not None:
                     detail = ProjectDetail(form=msgspec.to_builtins(self._project_form))
-                return await create_project(tx, self._environment_id, name=name, detail=detail)
+                try:
+                    return await create_project(tx, self._environment_id, name=name, detail=detail)
+                except Conflict:  # nothing is written; another import may have made it just now
+                    made = await projects.find_project_by_name(tx, self._environment_id, name_key)
+                    if made is None:
+                        raise
+                    return await self._with_form(tx, made)
 
             self._named[name_key] = await self._write(work)
         return self._named[name_key]

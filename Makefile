@@ -13,7 +13,7 @@ STAMP := $(VENV)/.ready
 BENCH_STAMP := $(VENV)/.ready-bench
 DEV := --group build --extra test --extra check
 BENCH := $(DEV) --extra bench
-PIP_FLAGS := --quiet --disable-pip-version-check --no-input
+PIP_FLAGS := --quiet --no-compile --disable-pip-version-check --no-input
 EXPORT = $(UV) export --quiet --locked --no-header --no-annotate --no-emit-project \
 	--format requirements-txt
 

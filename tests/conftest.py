@@ -10,6 +10,7 @@ import gc
 import itertools
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ import httpx2
 import jinja2
 import pytest
 import starlette.routing
+import structlog
 from argon2 import PasswordHasher
 
 from plaudit.core.accounts import passwords
@@ -48,6 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     if postgres.FOLDER_VARIABLE not in os.environ:
         _folder = postgres.choose_folder()
+    # Servers of this process log whenever they like, and never into what a command prints.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
     gc.disable()  # what collection makes stays; looking through it took a quarter of its time
 
 

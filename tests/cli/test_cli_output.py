@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+
+import structlog
 
 from plaudit.settings import Settings
 from tests.support.harness import World, clean_environment, on_sqlite_alone
@@ -77,3 +81,10 @@ def test_what_a_pipe_gets_does_not_depend_on_a_width(settings: Settings, tmp_pat
     # The name, in each of the two lists, stands on one line and as it is.
     assert [answer.count(NAME.strip()) for answer in (answers[1], answers[3])] == [1, 1]
     assert answers[9] == f"Wrote {answers[9].split()[1]} lines to {out[1]}.\n"
+
+
+def test_what_servers_of_this_process_log_is_not_in_what_a_command_prints():
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        structlog.get_logger("plaudit.loop").warning("loop stalled", ms=55.8)
+
+    assert (out.getvalue(), err.getvalue()) == ("", "")

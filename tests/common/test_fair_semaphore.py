@@ -132,27 +132,57 @@ def test_semaphores_with_one_turn_grant_an_organization_one_permit_in_it():
     assert asyncio.run(run()) == [True, False, True]
 
 
-@pytest.mark.parametrize("is_other_at_work", [False, True])
-def test_those_who_wait_are_held_back_while_others_have_permits_and_do_not_wait(
-    monkeypatch: pytest.MonkeyPatch, is_other_at_work: bool
-) -> None:
-    """What waits is granted in the end all the same, and the other one at once."""
-    monkeypatch.setattr(fair_semaphore, "PAUSE_SECONDS_MAX", 0.05)
+def served_of_a_crowd(monkeypatch: pytest.MonkeyPatch, *, size: int, other: str) -> int:
+    """How many of a crowd's calls are served at once, beside another organization's state.
+
+    What waits is served in the end all the same, and the other one at once.
+    """
+    monkeypatch.setattr(fair_semaphore, "PAUSE_SECONDS_MAX", 0.02)
+    monkeypatch.setattr(fair_semaphore, "EXPECTED_SECONDS_MAX", 0.02)
     ticks = itertools.count()
 
-    async def run() -> list[bool]:
-        turn = LoopTurn(lambda: next(ticks))
-        semaphore = FairSemaphore(10, turn=turn)
-        if is_other_at_work:
+    async def run() -> int:
+        semaphore = FairSemaphore(10, held_max=2, turn=LoopTurn(lambda: next(ticks)))
+
+        async def call() -> None:
+            await semaphore.take("crowd")
+            semaphore.release("crowd")
+
+        if other != "idle":
             assert semaphore.take_now("other")
-        calls = [asyncio.create_task(semaphore.take("crowd")) for _ in range(3)]
+        if other in ("expected", "expected long ago"):
+            semaphore.release("other")
+            returned = semaphore.expect("other")
+        if other == "expected long ago":
+            await asyncio.sleep(0.05)
+            returned()
+        calls = [asyncio.create_task(call()) for _ in range(size)]
         await settle()
-        before = [call.done() for call in calls]
+        await settle()
+        before = sum(one.done() for one in calls)
         assert semaphore.take_now("other")
         await asyncio.gather(*calls)
         return before
 
-    assert asyncio.run(run()) == ([True, False, False] if is_other_at_work else [True, True, True])
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("other", ["at work", "expected"])
+def test_a_crowd_is_held_back_while_others_work_or_are_expected_back(
+    monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    assert served_of_a_crowd(monkeypatch, size=8, other=other) == 1
+
+
+@pytest.mark.parametrize("other", ["idle", "expected long ago"])
+def test_a_crowd_is_not_held_back_for_who_does_not_work(
+    monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    assert served_of_a_crowd(monkeypatch, size=8, other=other) == 8
+
+
+def test_a_few_calls_that_wait_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert served_of_a_crowd(monkeypatch, size=3, other="at work") == 3
 
 
 def test_what_was_given_back_is_taken_again_before_what_has_not_begun():

@@ -97,7 +97,11 @@ class Permit:
     async def aside(self) -> AsyncIterator[None]:
         """Be without the permit meanwhile, for a wait that burdens nobody."""
         self.release()
-        yield
+        returned = self._semaphore.expect(self._who)
+        try:
+            yield
+        finally:
+            returned()
         await self.retake()
 
     def receive(self, receive: Receive, *, is_stream: bool) -> Receive:

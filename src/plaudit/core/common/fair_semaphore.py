@@ -19,6 +19,9 @@ PAUSE_SHARE = 3
 PAUSE_SECONDS_MAX = 0.02
 """Longest time for which those who wait are held back, for others who do not."""
 
+EXPECTED_SECONDS_MAX = 0.05
+"""Time for which a call that gave its permit back to go on in a moment counts as if it had it."""
+
 
 class _Waiter(Struct, eq=False):
     key: bytes
@@ -28,8 +31,8 @@ class _Waiter(Struct, eq=False):
 class LoopTurn:
     """Organizations that were granted a permit in this turn of the event loop.
 
-    While one has permits and none that waits for more, those that wait get a quarter of the time:
-    after each turn they are granted nothing for three times as long as that turn took.
+    While one has permits and few calls that wait for more, those of which many wait get a quarter
+    of the time: after each turn they are granted nothing for three times as long as it took.
     """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
@@ -37,6 +40,7 @@ class LoopTurn:
         """Seconds; None for the event loop's."""
         self.served: set[str] = set()
         self.semaphores: list[FairSemaphore] = []
+        self._expected: Counter[str] = Counter()
         self._began = 0.0
         self._is_paused = False
 
@@ -49,11 +53,25 @@ class LoopTurn:
             asyncio.get_running_loop().call_soon(self._end)
         self.served.add(organization_id)
 
+    def expect(self, organization_id: str) -> Callable[[], None]:
+        """Count a call without a permit as if it had one; returns what ends that."""
+        self._expected[organization_id] += 1
+        is_expected = True
+
+        def end() -> None:
+            nonlocal is_expected
+            if is_expected:
+                is_expected = False
+                self._expected -= Counter([organization_id])
+
+        asyncio.get_running_loop().call_later(EXPECTED_SECONDS_MAX, end)
+        return end
+
     def _end(self) -> None:
         """End the turn: what was granted in it has run as far as it could."""
         crowded = {name for one in self.semaphores for name in one.crowded}
         held_back = self.served & crowded
-        holders = {name for one in self.semaphores for name in one.holders}
+        holders = {name for one in self.semaphores for name in one.holders} | self._expected.keys()
         if held_back and not holders <= crowded:
             self.served, self._is_paused = held_back, True
             seconds = min(PAUSE_SHARE * (self._now() - self._began), PAUSE_SECONDS_MAX)
@@ -100,8 +118,8 @@ class FairSemaphore:
 
     @property
     def crowded(self) -> Iterable[str]:
-        """Organizations of which calls wait."""
-        return self._waiting
+        """Organizations of which more calls wait than may have permits at a time."""
+        return [name for name, queue in self._waiting.items() if len(queue) > self._held_max]
 
     @property
     def holders(self) -> Iterable[str]:
@@ -163,6 +181,13 @@ class FairSemaphore:
             else:  # granted and cancelled in one turn of the loop
                 self.release(organization_id, key)
             raise
+
+    def expect(self, organization_id: str) -> Callable[[], None]:
+        """Say that a call gives its permit back to retake it soon; returns what ends that.
+
+        Until then, and for EXPECTED_SECONDS_MAX at most, others are held back as if it had one.
+        """
+        return self._turn.expect(organization_id)
 
     def release(self, organization_id: str, key: bytes = b"") -> None:
         """Give a permit back."""

@@ -7,6 +7,8 @@ UV ?= $(shell command -v uv 2>/dev/null)
 PORT ?= 8000
 # Most tests wait for servers and browsers of their own: two for each core keep it busy.
 TEST_WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+# What the first process compiled is kept for hundreds of others, whatever is set outside.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
@@ -42,9 +44,8 @@ lock:  ## uv.lock and what is made of it, after a change of pyproject.toml; need
 demo: setup  ## a running server with sample data
 	@$(BIN)/plaudit demo --port $(PORT)
 
-# Hundreds of processes import the product: what the first compiled is kept, whatever is set outside.
 test: setup  ## the whole test suite
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist worksteal
 
 check: setup  ## style and types
 	$(BIN)/ruff format --check src tests benchmarks

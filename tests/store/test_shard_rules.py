@@ -55,7 +55,7 @@ FILLING = {
 projects."""
 
 HOT = {
-    "list_tasks", "get_task", "find_task", "change_status", "insert_body", "delete_body",
+    "list_tasks", "find_task", "find_task_at", "change_status", "insert_body", "delete_body",
     "set_content", "next_completion_time", "advance_clock", "last_completion_time", "reserve_seqs",
     "next_seq", "add_progress", "insert_tasks", "reserve_unique_id", "locate_tasks",
     "insert_annotation_locators",

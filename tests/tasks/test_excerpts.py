@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from plaudit.core.labeling import task_notes
 from plaudit.core.tasks import excerpts, lifecycle
 from plaudit.core.tasks.excerpts import EXCERPT_CHARS, excerpt, excerpt_of_json
-from plaudit.store.tasks import tasks
+from plaudit.store.tasks import task_locators
 from plaudit.store.tasks.task_summaries import OPENING_BYTES
 from plaudit.wire.v2.task import Thread
 from tests.support.builders import make_message, make_turn
@@ -96,7 +96,7 @@ def test_tasks_of_every_status_have_one_but_none_whose_content_was_reported(worl
     project.move(lifecycle.cancel_task, canceled)
 
     async def read(tx: Any) -> list[str | None]:
-        located = await tasks.locate_tasks(tx, project.environment_id, ids)
+        located = await task_locators.locate_tasks(tx, project.environment_id, ids)
         seqs = [located[task_id][1] for task_id in ids]
         texts = await excerpts.list_excerpts(tx, project.project.project_key, seqs)
         return [texts.get(seq) for seq in seqs]

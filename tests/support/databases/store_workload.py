@@ -371,7 +371,8 @@ async def live(tx, environment_id, project):
         None,
     )
     await batches_store.insert_batch(tx, batch, "b")
-    made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(3)]
+    made = [await lifecycle.create_task(tx, project, batch=batch) for _ in range(2)]
+    made.append(await lifecycle.create_task(tx, project, batch=batch, task_id="task_of_its_own"))
     await lifecycle.fail_task(tx, environment_id, made[0], [ErrorDetail(message="No.")])
     await lifecycle.cancel_task(tx, environment_id, made[1])
     await lifecycle.complete_task(tx, environment_id, made[2], [make_thread()])

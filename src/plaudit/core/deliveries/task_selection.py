@@ -12,7 +12,7 @@ from plaudit.model.core import BatchRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database
-from plaudit.store.tasks import tasks
+from plaudit.store.tasks import task_locators, tasks
 from plaudit.store.tasks.tasks import TaskFilter
 
 LISTED_AT_ONCE = 10_000
@@ -130,11 +130,11 @@ async def _find_seqs(db: Database, project: ProjectRow, task_ids: Sequence[str])
     for start in range(0, len(task_ids), FROZEN_AT_ONCE):
         chunk = task_ids[start : start + FROZEN_AT_ONCE]
         async with db.read() as tx:
-            locators = await tasks.locate_tasks(tx, project.environment_id, chunk)
+            locators = await task_locators.locate_tasks(tx, project.environment_id, chunk)
             seq_by_id = {
-                task_id: seq
-                for task_id, (project_key, seq) in locators.items()
-                if project_key == project.project_key
+                task_id: place[1]
+                for task_id, place in locators.items()
+                if place is not None and place[0] == project.project_key
             }
             states = {}
             if seq_by_id:

@@ -45,7 +45,8 @@ async def find_annotation(
     for locator in await annotation_locators.list_annotation_locators(
         tx, environment_id, hash_annotation_id(annotation_id)
     ):
-        annotation = _annotation_of_task(await tasks.get_task(tx, *locator), annotation_id)
+        task = await tasks.find_task_at(tx, *locator)
+        annotation = None if task is None else _annotation_of_task(task, annotation_id)
         if annotation is not None:
             return annotation
     return None

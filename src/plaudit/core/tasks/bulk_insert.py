@@ -23,7 +23,7 @@ from plaudit.core.webhooks import events
 from plaudit.errors import InvalidParameter, NotFound
 from plaudit.model.core import Actor, BatchRow, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import batches, projects, tasks
+from plaudit.store.tasks import batches, projects, task_locators, tasks
 from plaudit.store.tasks import unique_ids as unique_ids_store
 from plaudit.store.tasks.unique_ids import ExistingTask
 from plaudit.wire.manage.resources import RowResult
@@ -226,11 +226,13 @@ class _ChunkInsert:
         """Stored tasks of these ids; None for a task of another project, unknown ids left out."""
         if not task_ids:
             return {}
-        locators = await tasks.locate_tasks(self._tx, self._environment_id, sorted(set(task_ids)))
+        locators = await task_locators.locate_tasks(
+            self._tx, self._environment_id, sorted(set(task_ids))
+        )
         existing: dict[str, ExistingTask | None] = dict.fromkeys(locators)
         own = [
             seq
-            for project_key, seq in locators.values()
+            for project_key, seq in filter(None, locators.values())
             if project_key == self._project.project_key
         ]
         for task in await unique_ids_store.list_existing_tasks(

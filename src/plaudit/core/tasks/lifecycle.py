@@ -25,7 +25,14 @@ from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unav
 from plaudit.model.core import BatchRow, BatchStatus, Opts, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions
-from plaudit.store.tasks import annotation_locators, batches, projects, tasks, unique_ids
+from plaudit.store.tasks import (
+    annotation_locators,
+    batches,
+    projects,
+    task_locators,
+    tasks,
+    unique_ids,
+)
 from plaudit.wire.v2 import parse, render, size_limits
 from plaudit.wire.v2.render import HeadFields
 from plaudit.wire.v2.task import ErrorDetail, SensitiveContentReport, Thread
@@ -58,7 +65,7 @@ async def create_task(
     size_limits.check_conversation(len(content_json or b""), "/template_variables")
     has_own_id = task_id is not None
     task_id = task_id or ids.mint("task")
-    if has_own_id and await tasks.find_task(tx, project.environment_id, task_id) is not None:
+    if has_own_id and await task_locators.is_id_taken(tx, project.environment_id, task_id):
         raise Conflict(f"there is a task {task_id!r} already")
     if unique_id is not None:
         holder = await unique_ids.reserve_unique_id(tx, project.environment_id, unique_id, task_id)

@@ -21,7 +21,7 @@ from plaudit.store.common import pages
 from plaudit.store.deliveries import delivered, deliveries, frozen_tasks
 from plaudit.store.deliveries.frozen_tasks import FROZEN_AT_ONCE
 from plaudit.store.engine.engine import Database, Transaction, Write
-from plaudit.store.tasks import projects, row_sizes, tasks
+from plaudit.store.tasks import projects, row_sizes, task_locators
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2 import parse, render
 from plaudit.wire.v2.deliveries import ArchivedDelivery
@@ -322,8 +322,9 @@ async def _load_tasks(
     As many as have CHUNK_BYTES together; at least one. Raises InvalidContent for a task that is not
     in the project, or neither completed nor given.
     """
-    locators = await tasks.locate_tasks(tx, project.environment_id, task_ids)
-    seqs = [seq for project_key, seq in locators.values() if project_key == project.project_key]
+    located = await task_locators.locate_tasks(tx, project.environment_id, task_ids)
+    locators = {task_id: place for task_id, place in located.items() if place is not None}
+    seqs = [seq for key, seq in locators.values() if key == project.project_key]
     sizes = await frozen_tasks.list_sizes(tx, project.project_key, seqs) if seqs else {}
     stored_bytes = [sizes.get(locators.get(task_id, (0, 0))[1], 0) for task_id in task_ids]
     task_ids = task_ids[: pages.count_fitting(stored_bytes, CHUNK_BYTES)]

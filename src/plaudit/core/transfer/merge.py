@@ -26,7 +26,14 @@ from plaudit.core.tasks.lifecycle import CLOSED
 from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.core import BatchRow, BatchStatus, ProjectRow, StoredTask, TaskStatus
 from plaudit.store.engine.engine import RunAgain, Transaction
-from plaudit.store.tasks import annotation_locators, batches, projects, tasks, unique_ids
+from plaudit.store.tasks import (
+    annotation_locators,
+    batches,
+    projects,
+    task_locators,
+    tasks,
+    unique_ids,
+)
 from plaudit.store.tasks import work_queue as work_queue_store
 from plaudit.wire.v2 import render, size_limits
 from plaudit.wire.v2.parse import ReadTask
@@ -34,6 +41,8 @@ from plaudit.wire.v2.render import Rendered
 
 ImportResult = str | Problem
 """Result of one task: "added", "updated", "unchanged", or the Problem that rejected it."""
+
+LOST = "the store has lost this task, and its id stays taken; `plaudit db check` tells of it"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -111,16 +120,19 @@ async def merge(
 
     All batches of the projects `locked_whole` are locked, not those of the chunk alone.
     """
-    locators = await tasks.locate_tasks(
+    locators = await task_locators.locate_tasks(
         tx, environment_id, [task.read.task.task_id for task in incoming]
     )
     results: dict[str, ImportResult] = {}
     changed: list[_ChangedTask] = []
     unknown = []
     for task in incoming:
-        locator = locators.get(task.read.task.task_id)
-        if locator is None:
+        if task.read.task.task_id not in locators:
             unknown.append(task)
+            continue
+        locator = locators[task.read.task.task_id]
+        if locator is None:
+            results[task.read.task.task_id] = Conflict(LOST)
             continue
         stored = await tasks.get_task(tx, *locator)
         result = _compare(stored, task, replace=replace)

@@ -27,7 +27,7 @@ from plaudit.errors import Conflict, InvalidContent, Problem
 from plaudit.model.labeling import Lease, LeaseStatus, SubmissionRow, TaskNote
 from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import flags, skips
-from plaudit.store.tasks import tasks
+from plaudit.store.tasks import task_locators
 from plaudit.store.transfer import archived_work
 from plaudit.store.transfer.archived_work import WorkCounts, WorkSettings
 from plaudit.wire.archive import values as wire
@@ -122,9 +122,10 @@ def _check_answers(listed: Any, pointer: str) -> None:
 
 
 async def _store_work(tx: Transaction, scope: RowScope, rows: Sequence[_Row]) -> list[RowResult]:
-    places = await tasks.locate_tasks(
+    located = await task_locators.locate_tasks(
         tx, scope.environment_id, list(dict.fromkeys(row.task for row in rows))
     )
+    places = {task_id: place for task_id, place in located.items() if place is not None}
     locked = _LockedWork(tx)
     for locked_place in sorted(set(places.values())):
         await locked.lock(locked_place)

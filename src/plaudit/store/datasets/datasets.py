@@ -355,8 +355,8 @@ async def find_dataset_task(
         return None
     row = await tx.one(
         f"SELECT {_TASK} FROM dataset_task AS t"
-        " WHERE t.dataset_key = :dataset_key AND t.seq = :seq",
-        {"dataset_key": location[0], "seq": location[1]},
+        " WHERE t.dataset_key = :dataset_key AND t.seq = :seq AND t.task_id = :task_id",
+        {"dataset_key": location[0], "seq": location[1], "task_id": task_id},
     )
     return None if row is None else DatasetTaskRow(*row)
 

@@ -15,9 +15,9 @@ CHECKS: dict[str, str] = {
         " AND l.project_key = t.project_key AND l.seq = t.seq WHERE l.seq IS NULL"
     ),
     "every id leads to a task": (
-        "WITH t AS MATERIALIZED (SELECT project_key, seq FROM task)"
-        " SELECT COUNT(*) FROM task_locator AS l LEFT JOIN t"
-        " ON t.project_key = l.project_key AND t.seq = l.seq WHERE t.seq IS NULL"
+        "WITH t AS MATERIALIZED (SELECT project_key, seq, task_id FROM task)"
+        " SELECT COUNT(*) FROM task_locator AS l LEFT JOIN t ON t.project_key = l.project_key"
+        " AND t.seq = l.seq AND t.task_id = l.task_id WHERE t.seq IS NULL"
     ),
     "only completed tasks have threads": (
         "SELECT COUNT(*) FROM task_body AS b LEFT JOIN task AS t"

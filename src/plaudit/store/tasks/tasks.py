@@ -25,9 +25,6 @@ FAR = 2**62
 TimeColumn = Literal["completed_ms", "created_ms"]
 """Column of the times by which a listing is ordered."""
 
-LOCATED_AT_ONCE = 50
-"""Ids per statement of `locate_tasks`."""
-
 _WHOLE = (
     "SELECT t.project_key, t.seq, t.task_id, t.batch_id, t.status, t.created_ms,"
     " t.completed_ms, t.head, b.body, b.patches, c.content, c.unique_id, c.callback_url"
@@ -185,23 +182,34 @@ def key_args(where: TaskFilter, after: TaskCursor, bound: int, limit: int) -> di
 
 
 async def find_task(tx: Transaction, environment_id: str, task_id: str) -> StoredTask | None:
-    """A task of this environment by its id, whole; None if there is ntask."""
+    """A task of this environment by its id, whole; None if there is none.
+
+    None too for an id whose row is lost, though by then another task may stand in its place: a
+    promoted standby of one machine of a cluster can lack commits that the others have.
+    """
     locator = await tx.one(
         "SELECT project_key, seq FROM task_locator WHERE task_id = :task_id AND environment_id ="
         " :environment_id",
         {"task_id": task_id, "environment_id": environment_id},
     )
-    return await get_task(tx, *locator) if locator else None
+    stored = None if locator is None else await find_task_at(tx, *locator)
+    return stored if stored is not None and stored.task_id == task_id else None
 
 
-async def get_task(tx: Transaction, project_key: int, seq: int) -> StoredTask:
-    """An existing task by its key, whole: with body, patches and content."""
+async def find_task_at(tx: Transaction, project_key: int, seq: int) -> StoredTask | None:
+    """A task by a key from another table, whole; None if its row is lost."""
     row = await tx.one(
         f"{_WHOLE} WHERE t.project_key = :project_key AND t.seq = :seq",
         {"project_key": project_key, "seq": seq},
     )
-    assert row is not None
-    return _stored(row)
+    return None if row is None else _stored(row)
+
+
+async def get_task(tx: Transaction, project_key: int, seq: int) -> StoredTask:
+    """An existing task by its key, whole: with body, patches and content."""
+    stored = await find_task_at(tx, project_key, seq)
+    assert stored is not None
+    return stored
 
 
 async def get_tasks(tx: Transaction, project_key: int, seqs: Sequence[int]) -> list[StoredTask]:
@@ -227,26 +235,6 @@ async def list_whole_tasks(
         {"project_key": project_key, "after_seq": after_seq, "row_limit": limit},
     )
     return [_stored(row) for row in rows]
-
-
-async def locate_tasks(
-    tx: Transaction, environment_id: str, task_ids: Sequence[str]
-) -> dict[str, tuple[int, int]]:
-    """(project_key, seq) by id of these tasks of an environment; unknown ids are left out."""
-    located: dict[str, tuple[int, int]] = {}
-    names = [f"id_{number}" for number in range(LOCATED_AT_ONCE)]
-    sql = (
-        "SELECT task_id, project_key, seq FROM task_locator WHERE environment_id = :environment_id"
-        f" AND task_id IN ({', '.join(f':{name}' for name in names)})"
-    )
-    for start in range(0, len(task_ids), LOCATED_AT_ONCE):
-        chunk = list(task_ids[start : start + LOCATED_AT_ONCE])
-        # One statement text for any number of ids: the last id fills the unused parameters.
-        chunk += [chunk[-1]] * (LOCATED_AT_ONCE - len(chunk))
-        args = dict(zip(names, chunk, strict=True)) | {"environment_id": environment_id}
-        for task_id, project_key, seq in await tx.all(sql, args):
-            located[task_id] = (project_key, seq)
-    return located
 
 
 async def insert_tasks(tx: Transaction, environment_id: str, tasks: Sequence[StoredTask]) -> None:

@@ -22,6 +22,7 @@ from plaudit.partitioned.transport import ATTEMPTS_MAX, ReadFailed
 from tests.support.builders import make_task
 from tests.support.network.faulty_proxy import Cut, Refusal, faulty_proxy
 from tests.transfer.test_export_over_http import judged
+from tests.transfer.test_partitions import chosen
 
 COMPLETED = 30
 FOR_PEOPLE = ("csv", "xlsx")
@@ -35,8 +36,10 @@ def shared_engine():
 
 @pytest.fixture(scope="module")
 def stored(shared_world):
-    """Thirty judged tasks of a batch, and three pending ones of another; in a delivery "May"."""
-    rows = [judged(n, 1 + n % 3, batch="batch_1") for n in range(COMPLETED)]
+    """Thirty judged tasks of a batch, one without a strength, in a delivery "May"; and three
+    pending ones of another batch."""
+    rows = [judged(n, 1 + n % 3, batch="batch_1") for n in range(1, COMPLETED)]
+    rows.append(chosen(0, batch="batch_1"))
     rows += [make_task(f"task_open_{n}", status="pending", batch="batch_2") for n in range(3)]
     assert shared_world.load(rows)[1] == []
     with shared_world.client() as client:

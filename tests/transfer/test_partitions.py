@@ -10,6 +10,7 @@ import pytest
 
 from plaudit.core.common import page_tokens
 from plaudit.core.transfer.partitions import PARTITIONS_MAX, PartitionRange
+from plaudit.store.common import pages
 from plaudit.store.tasks import task_ranges
 from tests.support.builders import make_task
 from tests.support.databases.statement_counter import counting
@@ -41,6 +42,14 @@ def stored(kept_world):
 def client(stored):
     with calling(stored, stored.key()) as client:
         yield client
+
+
+def chosen(number: int, **fields: Any) -> Any:
+    """A task of whose responses the first is better; nobody said how much."""
+    task = judged(number, **fields)
+    [annotation] = task["threads"][0]["turns"][0]["annotations"]
+    annotation |= {"key": "selected_model_id", "type": "text", "value": "base_model"}
+    return task
 
 
 def plan(client: Any, path: str = PROJECT, **query: Any) -> list[dict[str, Any]]:
@@ -96,7 +105,10 @@ def test_each_task_comes_once_while_tasks_are_completed_and_corrected(stored, cl
 
 
 @pytest.mark.parametrize("name", ["trl-preference", "v2"])
-def test_the_partitions_of_a_delivery_are_its_export_cut_in_pieces(stored, client, name):
+def test_the_partitions_of_a_delivery_are_its_export_cut_in_pieces(
+    monkeypatch, stored, client, name
+):
+    monkeypatch.setattr(pages, "PAGE_BYTES_MAX", 20_000)
     delivery_id = deliver(client)["id"]
     path = f"/manage/v1/deliveries/{delivery_id}"
     whole = client.get(f"{path}/export", params={"format": name}).content
@@ -115,8 +127,9 @@ def test_the_partitions_of_a_delivery_are_its_export_cut_in_pieces(stored, clien
     assert [one["tasks"] for one in planned[1]] == [16, 17, 17]
 
 
-def test_any_number_of_partitions_holds_what_the_export_holds(stored, client):
-    """By each filter; tasks are shared out equally, and a plan can be made again."""
+def test_any_number_of_partitions_holds_what_the_export_holds(monkeypatch, stored, client):
+    """By each filter, in several pages; tasks are shared out equally, a plan can be made again."""
+    monkeypatch.setattr(pages, "PAGE_BYTES_MAX", 20_000)
     for query in (
         {},
         {"status": "pending"},
@@ -268,10 +281,7 @@ def test_a_project_without_tasks_has_one_partition_without_any(stored, client):
 @one_engine
 def test_optional_columns_stand_in_every_partition_or_in_none_if_asked(stored, client):
     """By default each file has `margin` if all of its rows have one, as a whole export does."""
-    unsure = judged(90)
-    [annotation] = unsure["threads"][0]["turns"][0]["annotations"]
-    annotation |= {"key": "selected_model_id", "type": "text", "value": "base_model"}
-    assert stored.load([unsure])[1] == []
+    assert stored.load([chosen(90)])[1] == []
     parts = plan(client, n=2, status="completed")
 
     def margins(**more: str) -> list[Any]:

@@ -102,6 +102,7 @@ def _partition_operation(operation_id: str, path: str, **fields: Any) -> Operati
         answer=Partition,
         is_array=True,
         answer_description="The partitions, in the order of their tasks; at least one.",
+        example=[{"token": "Aaly…", "tasks": 1563}, {"token": "AalK…", "tasks": 1562}],
         errors=(404,),
         **fields,
     )

@@ -29,7 +29,7 @@ LAYERS = (
     ("formats",),
     ("api",),
     ("app", "worker", "workspace"),
-    ("demo", "client"),
+    ("demo", "client", "partitioned", "spark", "ray"),
     ("cli",),
     ("__main__",),
 )

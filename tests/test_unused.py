@@ -21,14 +21,15 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "plaudit"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
-ENTRY_POINTS = ("plaudit.__main__", "plaudit.cli")
-"""What `python -m plaudit` and the command `plaudit` begin with."""
+ENTRY_POINTS = ("plaudit.__main__", "plaudit.cli", "plaudit.spark", "plaudit.ray")
+"""What `python -m plaudit` and the command `plaudit` begin with, and what users import."""
 
 NOT_IMPORTED = {
     "httptools": "the parser that uvicorn is told to use",
     "uvloop": "the loop that uvicorn takes where it is installed",
     "pytest-timeout": "a plugin, set in pyproject.toml",
     "pytest-xdist": "a plugin, for -n",
+    "ray": "imported by plaudit/ray.py, which has its name",
     "mypy": "a command of the Makefile",
     "ruff": "a command of the Makefile",
 }
@@ -39,6 +40,8 @@ PLACES = {
     "postgres": ("src",),
     "parquet": ("src",),
     "xlsx": ("src",),
+    "spark": ("src",),
+    "ray": ("src",),
     "test": ("tests",),
     "check": (),
     "bench": ("benchmarks",),
@@ -133,7 +136,7 @@ def test_every_extra_is_looked_at():
 @pytest.mark.parametrize("place", ["src", "tests", "benchmarks"])
 def test_every_import_is_of_a_declared_dependency(place):
     extras = {
-        "src": ("postgres", "parquet", "xlsx"),
+        "src": ("postgres", "parquet", "xlsx", "spark", "ray"),
         "tests": ("test",),
         "benchmarks": ("test", "bench"),
     }[place]

@@ -38,6 +38,7 @@ from plaudit.api.manage import (
     deliveries,
     exports,
     imports,
+    partitions,
     projects,
     tasks,
     users,
@@ -113,7 +114,7 @@ def all_operations(settings: Settings, metrics: Metrics) -> tuple[Operation, ...
     operations: list[Operation] = [*reads.OPERATIONS, *writes.OPERATIONS, *legacy_task.OPERATIONS]
     operations += [*v2_deliveries.OPERATIONS, *v2_datasets.OPERATIONS]
     operations += [*datasets.OPERATIONS, *attachments.OPERATIONS]
-    for module in (projects, tasks, imports, exports, users, api_keys, audit):
+    for module in (projects, tasks, imports, exports, partitions, users, api_keys, audit):
         operations += module.OPERATIONS
     operations += deliveries.OPERATIONS
     operations += [*webhook_endpoints.OPERATIONS, *webhook_messages.OPERATIONS]

@@ -40,8 +40,8 @@ class InvalidPageToken(InvalidParameter):
 
     code = "invalid_page_token"
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message, param="next_token")
+    def __init__(self, message: str | None = None, *, param: str = "next_token") -> None:
+        super().__init__(message, param=param)
 
 
 class PageTokenExpired(InvalidParameter):
@@ -49,8 +49,8 @@ class PageTokenExpired(InvalidParameter):
 
     code = "page_token_expired"
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message, param="next_token")
+    def __init__(self, message: str | None = None, *, param: str = "next_token") -> None:
+        super().__init__(message, param=param)
 
 
 class InvalidContent(Problem):

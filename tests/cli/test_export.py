@@ -155,3 +155,18 @@ def test_each_vote_can_be_a_row(export, tmp_path):
     people = [one["contributor_ids"] for one in manifest_of(tmp_path / "out.jsonl")["origins"]]
     assert len(people) == len(lines(tmp_path / "out.jsonl")) > 5
     assert {len(one) for one in people} == {1}
+
+
+def test_optional_columns_are_written_where_they_are_asked_for(export, tmp_path):
+    """Battles name a judge where each of them is one; the pairs of these tasks have a strength."""
+    found = {}
+    for name, column in (("arena", "judge"), ("trl-preference", "margin")):
+        for word in ("if-complete", "always", "never"):
+            export("--optional-columns", word, name=name, out=f"{word}.jsonl")
+            rows = lines(tmp_path / f"{word}.jsonl")
+            found[name, word] = {type(row.get(column, "absent")) for row in rows}
+
+    none, absent, number = type(None), str, float
+    assert [found["arena", word] for word in ("if-complete", "always")] == [{absent}, {none}]
+    assert [found["trl-preference", word] for word in ("if-complete", "always")] == [{number}] * 2
+    assert found["arena", "never"] == found["trl-preference", "never"] == {absent}

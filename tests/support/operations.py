@@ -198,6 +198,11 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "export_delivery": [
         {"delivery_id": NAMES["delivery_id"], "format": "trl-messages"},
     ],
+    "partition_project": [
+        {"project_id": NAMES["project_id"]},
+        {"project_id": NAMES["project_id"], "n": "2", "batch": NAMES["batch_name"]},
+    ],
+    "partition_delivery": [{"delivery_id": NAMES["delivery_id"], "n": "2"}],
     "list_delivery_changes": [{"delivery_id": NAMES["delivery_id"]}],
     "create_project": [{}, {"name": "Other", "form": "RLHF: Pref Ranking", "overlap": 2}],
     "get_managed_project": [{"project_id": NAMES["project_id"]}],

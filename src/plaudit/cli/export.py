@@ -15,7 +15,11 @@ from plaudit.cli.terminal import refuse, say
 from plaudit.core.accounts import api_keys
 from plaudit.core.tasks.resolve import find_batch_by_name_or_id, find_by_name_or_id
 from plaudit.errors import InvalidContent
-from plaudit.formats.exporting.export_format import ExportOptions, ExportParameters
+from plaudit.formats.exporting.export_format import (
+    ExportOptions,
+    ExportParameters,
+    OptionalColumns,
+)
 from plaudit.formats.exporting.judges import Judges
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS, ExportName
@@ -100,6 +104,7 @@ def export_tasks(
     chosen_tasks: TaskOptions | None = None,
     rows: RowChoices | None = None,
     formula_safe: bool = False,
+    optional_columns: OptionalColumns = OptionalColumns.if_complete,
     split: str | None = None,
     context: EnvironmentContext | None = None,
 ) -> None:
@@ -114,6 +119,8 @@ def export_tasks(
         .json, .parquet, .csv or .xlsx, then .gz or .zst.
     formula_safe
         In CSV, put an apostrophe in front of what a spreadsheet would run.
+    optional_columns
+        Columns such as margin: written if every row has a value, always (with null), or never.
     split
         Parts by the first user message, such as train=0.9,test=0.1; each is a file of its own.
     """
@@ -131,6 +138,7 @@ def export_tasks(
             out=path,
             splits=splits,
             is_formula_safe=formula_safe,
+            optional_columns=optional_columns,
             filters=choice.named() | ({} if batch is None else {"batch": batch}),
         )
         result = with_store(

@@ -186,6 +186,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     kept: Callable[[Any], Any] | None = None
     """Strips secrets from the answer before it is stored under an Idempotency-Key."""
     answer: type[Struct] | tuple[str, ...]
+    is_array: bool = False
+    """True where a 200 is an array of `answer`; the handler then returns its JSON in pieces."""
     answer_description: str
     example: Any = None
     """Example of a 200's body, for the document."""

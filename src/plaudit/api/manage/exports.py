@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -18,9 +18,11 @@ from plaudit.api.transfer.export_choices import (
     MEDIA_TYPES,
     ExportChoices,
     choose_format,
+    find_partition,
     find_source,
 )
 from plaudit.api.transfer.export_job import WRITING, export_for_request, made_key
+from plaudit.formats.exporting.export_format import OptionalColumns
 from plaudit.formats.exporting.judges import Judges
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
@@ -43,6 +45,24 @@ class OnOff(StrEnum):
 
 def _option(description: str) -> Enum:
     return Enum(description=description, words=OnOff)
+
+
+OnlyStatus: TypeAlias = Annotated[
+    TaskStatus | None,
+    Enum(
+        description="Only tasks of this status; formats for training take completed tasks alone.",
+        words=TaskStatus,
+    ),
+]
+OnlyBatch: TypeAlias = Annotated[
+    str | None, Text(description="Only tasks of this batch: its name or its id.")
+]
+OnlyAfter: TypeAlias = Annotated[
+    int | None, DateTime(description="Only tasks completed strictly after this.")
+]
+OnlyBefore: TypeAlias = Annotated[
+    int | None, DateTime(description="Only tasks completed strictly before this.", round_up=True)
+]
 
 
 class ExportDelivery(Struct, frozen=True):
@@ -105,29 +125,30 @@ class ExportDelivery(Struct, frozen=True):
     formula_safe: Annotated[
         OnOff, _option("In CSV, put an apostrophe in front of what a spreadsheet would run.")
     ] = OnOff.false
+    optional_columns: Annotated[
+        OptionalColumns,
+        Enum(
+            description="Use of columns such as `margin` that not every row has a value of: "
+            "written if every row of the file has one, always (with null), or never.",
+            words=OptionalColumns,
+        ),
+    ] = OptionalColumns.if_complete
+    partition: Annotated[
+        str | None,
+        Text(
+            description="Only the tasks of this partition: a `token` of `…/partitions`. Filters "
+            "may be sent again, unchanged, or left out."
+        ),
+    ] = None
 
 
 class ExportProject(ExportDelivery, frozen=True):
     """Query of GET /manage/v1/projects/{project_id}/export."""
 
-    status: Annotated[
-        TaskStatus | None,
-        Enum(
-            description="Only tasks of this status; formats for training take completed tasks "
-            "alone.",
-            words=TaskStatus,
-        ),
-    ] = None
-    batch: Annotated[
-        str | None, Text(description="Only tasks of this batch: its name or its id.")
-    ] = None
-    completed_after: Annotated[
-        int | None, DateTime(description="Only tasks completed strictly after this.")
-    ] = None
-    completed_before: Annotated[
-        int | None,
-        DateTime(description="Only tasks completed strictly before this.", round_up=True),
-    ] = None
+    status: OnlyStatus = None
+    batch: OnlyBatch = None
+    completed_after: OnlyAfter = None
+    completed_before: OnlyBefore = None
 
 
 async def export_project(call: Call[ExportProject]) -> Stream:
@@ -156,6 +177,7 @@ async def _export(call: Call[Any], **about: Any) -> Stream:
     services, environment_id = call.services, call.caller.environment_id
     async with services.db.read() as tx:
         source = await find_source(tx, environment_id, choices)
+        source = await find_partition(tx, services.secret, environment_id, choices, source)
     headers = dict(call.scope["headers"])
     digest, size = None, None
     if call.scope["method"] == "HEAD" or b"range" in headers:
@@ -191,6 +213,8 @@ def _choices(query: ExportDelivery, about: dict[str, Any]) -> ExportChoices:
         reasoning=query.reasoning is OnOff.true,
         last_turn_only=query.last_turn_only is OnOff.true,
         formula_safe=query.formula_safe is OnOff.true,
+        optional_columns=query.optional_columns,
+        partition=query.partition,
     )
 
 

@@ -155,7 +155,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if isinstance(operation.answer, tuple):
         content: dict[str, Any] = {media_type: {} for media_type in operation.answer}
     else:
-        content = {JSON: {"schema": {"$ref": _REF.format(name=operation.answer.__name__)}}}
+        schema: dict[str, Any] = {"$ref": _REF.format(name=operation.answer.__name__)}
+        if operation.is_array:
+            schema = {"type": "array", "items": schema}
+        content = {JSON: {"schema": schema}}
         if operation.example is not None:
             content[JSON]["example"] = operation.example
     responses: dict[str, Any] = {

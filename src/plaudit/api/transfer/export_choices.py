@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.deliveries import reports
 from plaudit.core.tasks.resolve import find_batch_by_name_or_id
+from plaudit.core.transfer import partitions
 from plaudit.errors import InvalidParameter, Misconfigured, NotFound
 from plaudit.formats import files
 from plaudit.formats.exporting import containers
@@ -18,13 +20,15 @@ from plaudit.formats.exporting.export_format import (
     ExportContainer,
     ExportFormat,
     ExportParameters,
+    OptionalColumns,
 )
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.run import ExportRequest
 from plaudit.formats.exporting.selection import TaskChoice
 from plaudit.model.core import BatchRow, ProjectRow, TaskStatus
 from plaudit.store.engine.engine import Transaction
-from plaudit.store.tasks import projects
+from plaudit.store.tasks import batches, projects
+from plaudit.store.tasks.tasks import TaskFilter
 
 MEDIA_TYPES = {
     ExportContainer.jsonl: "application/x-ndjson",
@@ -53,6 +57,9 @@ class ExportChoices(ExportParameters, frozen=True, kw_only=True, omit_defaults=T
     completed_after: int | None = None
     completed_before: int | None = None
     formula_safe: bool = False
+    optional_columns: OptionalColumns = OptionalColumns.if_complete
+    partition: str | None = None
+    """Token of a partition; filters that are absent are those of the token."""
 
     @property
     def file_name(self) -> str:
@@ -79,6 +86,11 @@ class ExportSource(Struct, frozen=True):
     choice: TaskChoice
     name: str
     """Name of the delivery, or of the project."""
+
+    @property
+    def where(self) -> TaskFilter:
+        """Filter of the project's tasks; of a delivery, the project alone."""
+        return self.choice.filter_of(self.project, self.batch)
 
 
 def choose_format(name: str | None, container: str | None) -> tuple[ExportFormat, str]:
@@ -125,29 +137,76 @@ def export_request(choices: ExportChoices, source: ExportSource, out: Path) -> E
         options=choices.options,
         out=out,
         is_formula_safe=choices.formula_safe,
+        optional_columns=choices.optional_columns,
         filters=source.choice.named() | ({} if choices.batch is None else {"batch": choices.batch}),
     )
 
 
 async def find_source(tx: Transaction, environment_id: str, choices: ExportChoices) -> ExportSource:
-    """Find what choices name; raises NotFound."""
+    """Find what choices name, without its partition; raises NotFound."""
     if choices.delivery_id is not None:
         delivery = await reports.get_delivery(tx, environment_id, choices.delivery_id)
         owner = await projects.find_project_by_key(tx, environment_id, delivery.project_key)
         assert owner is not None
         return ExportSource(owner, None, TaskChoice(delivery=delivery.name), delivery.name)
-    project = await projects.find_project(tx, environment_id, choices.project_id)
-    if project is None:
-        raise NotFound("there is no such project")
-    batch = None
-    if choices.batch is not None:
-        batch = await find_batch_by_name_or_id(tx, project, choices.batch)
     choice = TaskChoice(
         status=choices.status,
         completed_after=choices.completed_after,
         completed_before=choices.completed_before,
     )
+    return await find_tasks(tx, environment_id, choices.project_id, choices.batch, choice)
+
+
+async def find_tasks(
+    tx: Transaction,
+    environment_id: str,
+    project_id: str,
+    batch_name: str | None,
+    choice: TaskChoice,
+) -> ExportSource:
+    """Find the tasks of a project, or of its batch of a name or an id; raises NotFound."""
+    project = await projects.find_project(tx, environment_id, project_id)
+    if project is None:
+        raise NotFound("there is no such project")
+    batch = None
+    if batch_name is not None:
+        batch = await find_batch_by_name_or_id(tx, project, batch_name)
     return ExportSource(project, batch, choice, project.name)
+
+
+async def find_partition(
+    tx: Transaction,
+    secret: ServerSecret,
+    environment_id: str,
+    choices: ExportChoices,
+    source: ExportSource,
+) -> ExportSource:
+    """Narrow a source to the partition that the choices name, if they name one.
+
+    Raises InvalidPageToken or PageTokenExpired.
+    """
+    if choices.partition is None:
+        return source
+    found = partitions.read_token(
+        tx,
+        secret,
+        environment_id,
+        choices.partition,
+        where=source.where,
+        delivery_id=choices.delivery_id,
+    )
+    where, batch = found.where, source.batch
+    if batch is None and where.batch_id is not None:
+        batch = await batches.find_batch(tx, environment_id, where.batch_id)
+    choice = TaskChoice(
+        status=where.status,
+        completed_after=where.completed_after,
+        completed_before=where.completed_before,
+        delivery=source.choice.delivery,
+        after=found.after,
+        until=found.until,
+    )
+    return msgspec.structs.replace(source, batch=batch, choice=choice)
 
 
 def summary_of(tasks: int, rows: int, skipped: dict[str, int], flags: dict[str, int]) -> Any:

@@ -11,7 +11,9 @@ import hashlib
 import shutil
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from starlette.types import Receive
 
@@ -30,6 +32,8 @@ from plaudit.formats.exporting.run import ExportResult, run_export
 from plaudit.formats.exporting.selection import choose_tasks
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
+
+T = TypeVar("T")
 
 KEPT_MAX = 10
 """Files of an organization that the workspace keeps."""
@@ -68,6 +72,16 @@ async def export_for_request(
             counts = summary_of(result.tasks, result.rows, result.skipped, result.flags)
             return MadeFile(key=key, digest=digest, made_s=time.monotonic(), counts=counts)
 
+    try:
+        return await run_for_client(run, work, receive)
+    except (Misconfigured, OSError) as exc:  # their messages name paths of the server
+        raise disk_space.unwritable(exc, "the export cannot be written now") from exc
+
+
+async def run_for_client(
+    run: ThreadRun, work: Callable[[Database], Awaitable[T]], receive: Receive
+) -> T:
+    """Run `work` in a thread; raises Unavailable when the client goes away meanwhile."""
     making = asyncio.ensure_future(run.run_in_thread(work))
     leaving = asyncio.ensure_future(_wait_until_gone(receive))
     try:
@@ -75,8 +89,6 @@ async def export_for_request(
         if not making.done():
             run.stop(CLIENT_GONE)
         return await making
-    except (Misconfigured, OSError) as exc:  # their messages name paths of the server
-        raise disk_space.unwritable(exc, "the export cannot be written now") from exc
     finally:
         leaving.cancel()
         if not making.done():  # the request was cancelled, and its thread stops by itself

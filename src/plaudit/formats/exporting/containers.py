@@ -194,7 +194,7 @@ def _xlsx(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
 def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
     if pyarrow is None:
         raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
-    schema = pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
+    schema = arrow_schema(columns)
     with files.writing(path) as write:
         sink = pyarrow.PythonFile(_Sink(write), mode="w")
         with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
@@ -213,6 +213,17 @@ def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
 
             yield add
             flush()
+
+
+def arrow_schema(columns: Sequence[ExportColumn]) -> Any:
+    """Schema of files that are written with these columns."""
+    return pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
+
+
+def arrow_batch(lines: Sequence[bytes], columns: Sequence[ExportColumn]) -> Any:
+    """Rows of JSON lines as a batch of the schema of these columns."""
+    rows = [_arrow_row(msgspec.json.decode(line), columns) for line in lines]
+    return pyarrow.RecordBatch.from_pylist(rows, schema=arrow_schema(columns))
 
 
 def _arrow_type(column: ExportColumn) -> Any:

@@ -39,7 +39,7 @@ class ColumnType(StrEnum):
 
 
 class ExportColumn(Struct, frozen=True):
-    """Column of a format. An optional one is left out unless every row has a value of it."""
+    """Column of a format. Each row has its values; optional ones go by `OptionalColumns`."""
 
     name: str
     type: ColumnType
@@ -47,6 +47,16 @@ class ExportColumn(Struct, frozen=True):
     is_nullable: bool = False
     fields: tuple[ExportColumn, ...] = ()
     """Members of a record, in their order."""
+
+
+class OptionalColumns(StrEnum):
+    """Rule for the optional columns of an export."""
+
+    if_complete = "if-complete"
+    """A column is written if every row of the file has a value of it."""
+    always = "always"
+    """Every column is written, with null where a row has no value: files of one schema."""
+    never = "never"
 
 
 class ExportContainer(StrEnum):

@@ -30,6 +30,7 @@ from plaudit.formats.exporting.export_format import (
     ExportFormat,
     ExportOptions,
     ExportRow,
+    OptionalColumns,
     Skipped,
 )
 from plaudit.formats.exporting.splits import Split, path_of_split, split_key, split_of
@@ -59,6 +60,7 @@ class ExportRequest(Struct, frozen=True, kw_only=True):
     """Folder in which the files take their places at the end, that of `out` if None."""
     splits: Sequence[Split] = ()
     is_formula_safe: bool = False
+    optional_columns: OptionalColumns = OptionalColumns.if_complete
     filters: dict[str, Any] = {}
 
 
@@ -174,7 +176,11 @@ class _RowKeeper:
         self.skipped: Counter[str] = Counter()
         self.flags: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
-        self.columns = list(request.format.columns)
+        self.columns = [
+            column
+            for column in request.format.columns
+            if not column.is_optional or request.optional_columns is not OptionalColumns.never
+        ]
         self._request = request
         self._file = file
 
@@ -197,11 +203,12 @@ class _RowKeeper:
     def _keep(self, split: str, row: ExportRow) -> None:
         self.rows[split] += 1
         self.flags.update(row.origin.flags)
-        self.columns = [
-            column
-            for column in self.columns
-            if not column.is_optional or row.values.get(column.name) is not None
-        ]
+        if self._request.optional_columns is OptionalColumns.if_complete:
+            self.columns = [
+                column
+                for column in self.columns
+                if not column.is_optional or row.values.get(column.name) is not None
+            ]
         origin = row.origin
         encoded = _encode(
             _KeptRow(

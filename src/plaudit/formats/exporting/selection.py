@@ -13,7 +13,7 @@ from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, PageRow, ProjectRow, TaskStatus
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database
-from plaudit.store.tasks import projects, tasks
+from plaudit.store.tasks import projects, task_ranges, tasks
 from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 
 TASKS_PER_READ = 200
@@ -22,18 +22,31 @@ TASKS_PER_READ = 200
 class TaskChoice(Struct, frozen=True, kw_only=True):
     """Filter of an export; bounds of completion are exclusive, in milliseconds.
 
-    `delivery` is the name of a delivery; the other members then stay None.
+    `delivery` is the name of a delivery; the members before it then stay None. `after` and `until`
+    are a range of `seq`, or of positions in the delivery: more than the one, up to the other.
     """
 
     status: TaskStatus | None = None
     completed_after: int | None = None
     completed_before: int | None = None
     delivery: str | None = None
+    after: int = 0
+    until: int | None = None
 
     @property
     def is_filter(self) -> bool:
         """True if tasks are chosen by a member other than the delivery."""
         return (self.status, self.completed_after, self.completed_before) != (None, None, None)
+
+    def filter_of(self, project: ProjectRow, batch: BatchRow | None) -> TaskFilter:
+        """Filter of a project's tasks; the delivery and the range are not in it."""
+        return TaskFilter(
+            project_key=project.project_key,
+            batch_id=None if batch is None else batch.batch_id,
+            status=self.status,
+            completed_after=self.completed_after,
+            completed_before=self.completed_before,
+        )
 
     def named(self) -> dict[str, Any]:
         """Members that are set, as a manifest names them."""
@@ -59,20 +72,18 @@ async def choose_tasks(
 ) -> AsyncIterator[Sequence[PageRow]]:
     """Yield the tasks of a project in pieces: by `seq`, or by completion where that is bounded.
 
-    They are read in short transactions up to a bound taken at the start. Raises NotFound for a
-    delivery that the project does not have.
+    They are read in short transactions up to a bound taken at the start. In a range they come by
+    `seq` always. Raises NotFound for a delivery that the project does not have.
     """
     if choice.delivery is not None:
-        async for piece in _of_delivery(db, project, choice.delivery, per_read):
+        async for piece in _of_delivery(db, project, choice, per_read):
             yield piece
         return
-    where = TaskFilter(
-        project_key=project.project_key,
-        batch_id=None if batch is None else batch.batch_id,
-        status=choice.status,
-        completed_after=choice.completed_after,
-        completed_before=choice.completed_before,
-    )
+    where = choice.filter_of(project, batch)
+    if choice.until is not None:
+        async for piece in _of_range(db, where, choice.after, choice.until, per_read):
+            yield piece
+        return
     async with db.read() as tx:
         if where.is_by_completion:
             bound = await projects.last_completion_time(tx, project.project_key)
@@ -90,18 +101,32 @@ async def choose_tasks(
             yield rows
 
 
-async def _of_delivery(
-    db: Database, project: ProjectRow, name: str, per_read: int
+async def _of_range(
+    db: Database, where: TaskFilter, after: int, until: int, per_read: int
 ) -> AsyncIterator[Sequence[PageRow]]:
+    while after < until:
+        async with db.read() as tx:
+            rows, after = await task_ranges.list_range(
+                tx, where, after=after, until=until, limit=per_read
+            )
+        if rows:
+            yield rows
+
+
+async def _of_delivery(
+    db: Database, project: ProjectRow, choice: TaskChoice, per_read: int
+) -> AsyncIterator[Sequence[PageRow]]:
+    name = choice.delivery or ""
     async with db.read() as tx:
         delivery = await deliveries.find_delivery_by_name(
             tx, project.project_key, names.normalize_name(name)
         )
     if delivery is None:
         raise NotFound(f"the project has no delivery {name!r}")
-    after = 0
-    while after < delivery.task_count:
-        until = min(after + per_read, delivery.task_count)
+    after = choice.after
+    last = delivery.task_count if choice.until is None else min(choice.until, delivery.task_count)
+    while after < last:
+        until = min(after + per_read, last)
         async with db.read() as tx:
             rows, _ = await delivered.list_frozen(
                 tx,

@@ -94,8 +94,8 @@ async def list_tasks(
         return [], False
     rows, has_more = await pages.read_page(
         tx,
-        _PATCHED_COLUMNS if with_patches else _PAGE_COLUMNS,
-        _PATCHED_COLUMNS[3:] if with_patches else _PAGE_COLUMNS[3:-1],
+        PATCHED_COLUMNS if with_patches else _PAGE_COLUMNS,
+        PATCHED_COLUMNS[3:] if with_patches else _PAGE_COLUMNS[3:-1],
         _page_sql(where.batch_id is not None, where.status is not None, where.is_by_completion),
         key_args(where, after, bound, limit),
         limit=limit,
@@ -105,8 +105,8 @@ async def list_tasks(
     return cast("list[PageRow]", rows), has_more
 
 
-_PATCHED_COLUMNS = ("t.seq", "t.completed_ms", "t.batch_id", "t.head", "b.body", "b.patches")
-_PAGE_COLUMNS = (*_PATCHED_COLUMNS[:-1], "NULL")
+PATCHED_COLUMNS = ("t.seq", "t.completed_ms", "t.batch_id", "t.head", "b.body", "b.patches")
+_PAGE_COLUMNS = (*PATCHED_COLUMNS[:-1], "NULL")
 
 
 @lru_cache(maxsize=32)

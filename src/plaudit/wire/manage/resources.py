@@ -95,6 +95,13 @@ class UploadResult(Struct, kw_only=True):
     results: list[RowResult]
 
 
+class Partition(Struct):
+    """A part of an export that can be read on its own, and its number of tasks when planned."""
+
+    token: str
+    tasks: int
+
+
 class TaskContent(Struct, kw_only=True):
     """A task's prepared conversation; empty if it has none."""
 

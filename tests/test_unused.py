@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "plaudit"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
-ENTRY_POINTS = ("plaudit.__main__", "plaudit.cli")
-"""What `python -m plaudit` and the command `plaudit` begin with."""
+ENTRY_POINTS = ("plaudit.__main__", "plaudit.cli", "plaudit.client")
+"""What `python -m plaudit` and the command `plaudit` begin with, and what programs import."""
 
 NOT_IMPORTED = {
     "httptools": "the parser that uvicorn is told to use",

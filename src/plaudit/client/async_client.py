@@ -21,7 +21,7 @@ from plaudit.client.calls import (
 )
 from plaudit.client.client import PARALLEL_MAX
 from plaudit.client.exchange import Request, RetryPolicy, write_request
-from plaudit.client.pages import ListingPage, walk_pages_async
+from plaudit.client.pages import ListingPage, PageWalk, walk_pages_async
 from plaudit.client.parameters import Parameter, query_of
 from plaudit.client.task_listing import TaskQuery
 from plaudit.client.tasks import TaskFilter, decoded_tasks, raw_tasks
@@ -100,7 +100,7 @@ class AsyncClient:
 
         The next page is asked for while one is used.
         """
-        return walk_pages_async(self._transport, path, query_of(params or {}))
+        return walk_pages_async(self._transport, PageWalk(path, query_of(params or {})))
 
     async def projects(self) -> list[Project]:
         """All projects, oldest first."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from plaudit.client.client_error import ClientError
-from plaudit.client.pages import ListingPage, walk_pages_async
+from plaudit.client.pages import ListingPage, PageWalk, walk_pages_async
 from plaudit.client.slices import SlicePlan, walk_slices_async
 from plaudit.client.task_listing import (
     KTO,
@@ -91,7 +91,8 @@ class AsyncTaskListing(Generic[T]):
 
     def _pages(self, query: TaskQuery) -> AsyncIterator[ListingPage]:
         if query.parallel == 1:
-            return walk_pages_async(self._transport, query.path, query.params)
+            walk = PageWalk(query.path, query.params, is_checked=True)
+            return walk_pages_async(self._transport, walk)
         plan = SlicePlan(query.path, query.params, query.parallel)
         return walk_slices_async(self._transport, plan)
 

@@ -20,7 +20,7 @@ from plaudit.client.calls import (
     ProjectName,
 )
 from plaudit.client.exchange import Request, RetryPolicy, write_request
-from plaudit.client.pages import ListingPage, walk_pages
+from plaudit.client.pages import ListingPage, PageWalk, walk_pages
 from plaudit.client.parameters import Parameter, query_of
 from plaudit.client.scaleapi_client import official_client
 from plaudit.client.task_listing import TaskListing, TaskQuery
@@ -102,7 +102,7 @@ class Client:
 
         The next page is asked for while one is used.
         """
-        return walk_pages(self._transport, self._executor, path, query_of(params or {}))
+        return walk_pages(self._transport, self._executor, PageWalk(path, query_of(params or {})))
 
     def projects(self) -> list[Project]:
         """All projects, oldest first."""

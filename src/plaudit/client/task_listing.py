@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from plaudit.client import calls
 from plaudit.client.client_error import ClientError
-from plaudit.client.pages import ListingPage, walk_pages
+from plaudit.client.pages import ListingPage, PageWalk, walk_pages
 from plaudit.client.slices import SlicePlan, walk_slices
 from plaudit.client.tasks import NewTasks, decoded_tasks
 from plaudit.client.transport import Transport
@@ -145,7 +145,8 @@ class TaskListing(Generic[T]):
 
     def _pages(self, query: TaskQuery) -> Iterator[ListingPage]:
         if query.parallel == 1:
-            return walk_pages(self._transport, self._executor, query.path, query.params)
+            walk = PageWalk(query.path, query.params, is_checked=True)
+            return walk_pages(self._transport, self._executor, walk)
         plan = SlicePlan(query.path, query.params, query.parallel)
         return walk_slices(self._transport, self._executor, plan)
 

@@ -96,24 +96,28 @@ def test_a_task_that_v2_does_not_describe_is_named_and_can_be_read_raw():
 
 
 class Foreign:
-    """A v2 server that lists tasks in an order of its own, and compares times by the second."""
+    """A v2 server that lists tasks in an order of its own, and compares times cut to a unit."""
 
-    def __init__(self, tasks: list[dict[str, Any]], page_size: int = 10) -> None:
+    def __init__(self, tasks: list[dict[str, Any]], unit_ms: int = 1) -> None:
         self.tasks = sorted(tasks, key=lambda task: task["task_id"][::-1])
-        self.page_size = page_size
+        self.unit_ms = unit_ms
+        self.page_size = 10
+
+    def _cut(self, text: str) -> int:
+        return parse_moment(text) // self.unit_ms
 
     def __call__(self, number: int, head: bytes) -> bytes:
         query = asked(head)
         after, before = (
-            parse_moment(query[name]) // 1000 if name in query else None
+            self._cut(query[name]) if name in query else None
             for name in ("completed_after", "completed_before")
         )
         found = [
             task
             for task in self.tasks
             if query.get("status") in (None, task["status"])
-            and (after is None or parse_moment(task["completed_at"]) // 1000 > after)
-            and (before is None or parse_moment(task["completed_at"]) // 1000 <= before)
+            and (after is None or self._cut(task["completed_at"]) > after)
+            and (before is None or self._cut(task["completed_at"]) < before)
         ]
         start = int(query.get("next_token", 0))
         end = start + self.page_size
@@ -121,13 +125,25 @@ class Foreign:
         return answered({"tasks": found[start:end], **more})
 
 
+@pytest.mark.parametrize("unit_ms", [1, 1000])
 @pytest.mark.parametrize("parallel", [2, 8])
-def test_a_server_with_another_order_and_coarser_times_is_read_whole(parallel):
+def test_a_server_with_another_order_and_coarser_times_is_read_whole(parallel, unit_ms):
     tasks = make_tasks(300)
-    with OddServer(Foreign(tasks)) as server, Client(url=server.url, key=KEY) as client:
+    with OddServer(Foreign(tasks, unit_ms)) as server, Client(url=server.url, key=KEY) as client:
         found = list(client.tasks(parallel=parallel, status="completed", **PROJECT))
 
     assert sorted(task.task_id for task in found) == [task["task_id"] for task in tasks]
     starts = [asked(head).get("completed_after", "") for head in server.heads]
     assert len(set(starts)) > parallel
     assert {start[-4:] for start in starts if start} != {"000Z"}
+
+
+def test_open_tasks_are_walked_before_the_completed_ones():
+    """A task that is completed between the two walks is among one or the other."""
+    with OddServer(Foreign(make_tasks(50))) as server, Client(url=server.url, key=KEY) as client:
+        list(client.tasks(parallel=4, **PROJECT))
+
+    statuses = [asked(head)["status"] for head in server.heads]
+    first_completed = statuses.index("completed")
+    assert set(statuses[:first_completed]) == {"pending", "canceled", "error", "deleted"}
+    assert set(statuses[first_completed:]) == {"completed"}

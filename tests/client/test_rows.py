@@ -184,6 +184,20 @@ def test_of_v2_alone_low_is_the_first_response_and_scales_are_the_annotations_ow
     assert comparison["project"] == "Birds"
 
 
+def test_a_column_that_one_row_has_no_value_of_is_in_none():
+    choice = scored(5, task_id="chosen")
+    turn = choice["threads"][0]["turns"][0]
+    turn["annotations"] = [make_annotation("selected_model_id", "a", type="category")]
+    with (
+        OddServer(of_foreign_server(scored(5), choice)) as server,
+        Client(url=server.url, key=KEY) as client,
+    ):
+        rows = client.tasks(**PROJECT).to_preference()
+
+    assert [list(row) for row in rows] == [["prompt", "chosen", "rejected", "task_id"]] * 2
+    assert rows.to_arrow().column_names == ["prompt", "chosen", "rejected", "task_id"]
+
+
 def test_a_form_that_is_given_wins():
     field = {"level": "turn", "type": "integer", "possible_values": [1, 2, 3, 4, 5]}
     form = {"fields": [{"key": "likert_value", "scale": "high_is_first", **field}]}

@@ -170,6 +170,14 @@ def test_a_bomb_is_not_unpacked_beyond_the_bound(ask, coding, pack):
         assert len(server.heads) == 1
 
 
+def test_an_answer_that_is_long_as_it_is_ends_at_the_bound_too(ask):
+    with (
+        OddServer(first(answered(b" " * 4_000_000))) as server,
+        pytest.raises(ClientError, match="more than 2000000 bytes"),
+    ):
+        ask(server, "/v2/project", answer_bytes_max=2_000_000)
+
+
 def test_damaged_compression_is_a_broken_answer(ask):
     damaged = answered(zstd.compress(b"{}" * 1000)[:-4], content_encoding="zstd")
     with OddServer(first(damaged, answered(PROJECT))) as server:

@@ -2,8 +2,8 @@
 
 It asks nothing of a server but the bounds of v2, in no particular order of tasks. A range whose
 first page is not its last is halved while there are few ranges. Ranges begin a millisecond early,
-because servers differ in how finely they compare, so a task may come twice: whoever reads the pages
-leaves repeated ids out.
+because bounds are exclusive and servers differ in how finely they compare, so a task may come
+twice: whoever reads the pages leaves repeated ids out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from plaudit.model.core import TaskStatus
 AFTER, BEFORE, STATUS = "completed_after", "completed_before", "status"
 RANGES_PER_WALK = 4
 """Ranges for each of the parallel walks, so that a long one is not left alone at the end."""
-RANGE_MS_MIN = 1000
+SECOND_MS = 1000
+"""Ranges meet at whole seconds, which is as finely as some servers compare."""
 Query = Sequence[tuple[str, str]]
 
 
@@ -112,7 +113,8 @@ class SlicePlan:
             return None
         least = max([walked.least or 0, *times])
         most = walked.most if walked.most is not None else clock.now_ms()
-        return (least + most) // 2 if most - least > RANGE_MS_MIN else None
+        middle = (least + most) // 2 // SECOND_MS * SECOND_MS
+        return middle if least < middle < most else None
 
     def _slice(self, least: int | None, most: int | None) -> _Slice:
         query = [*self._params, (STATUS, TaskStatus.completed.value)]

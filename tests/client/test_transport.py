@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import signal
+import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
@@ -260,6 +263,52 @@ def test_a_closed_client_says_so():
 
     with pytest.raises(ClientError, match="closed"):
         client.get("/v2/projects")
+
+
+def test_closing_a_client_ends_what_is_under_way():
+    came = threading.Event()
+
+    def hang(number: int, head: bytes) -> bytes:
+        came.set()
+        return b"HTTP/1.1 200 Said\r\ncontent-length: 10\r\n\r\n"
+
+    with OddServer(hang) as server, ThreadPoolExecutor(2) as threads:
+        client = Client(url=server.url, key=KEY)
+        asked = threads.submit(client.get, "/v2/projects")
+        walked = threads.submit(list, client.tasks(project_id="p", parallel=2))
+        assert came.wait(10)
+        client.close()
+
+        for future in (asked, walked):
+            with pytest.raises(ClientError):
+                future.result(timeout=10)
+
+
+def test_a_program_that_is_interrupted_does_not_wait_for_its_last_page():
+    """The threads of a pool would be waited for until the server is given up."""
+    script = (
+        "import sys\n"
+        "from plaudit.client import Client\n"
+        "walk = Client(url=sys.argv[1], key='k').pages()\n"
+        "next(walk)\n"
+        "print('one', flush=True)\n"
+        "next(walk)\n"
+    )
+    second = b"HTTP/1.1 200 Said\r\ncontent-length: 10\r\n\r\n"
+    pages = first(answered({"tasks": [], "next_token": "t"}), second)
+    with (
+        OddServer(pages) as server,
+        subprocess.Popen(
+            [sys.executable, "-c", script, server.url],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as program,
+    ):
+        assert program.stdout.readline() == b"one\n"
+        program.send_signal(signal.SIGINT)
+
+        _, said = program.communicate(timeout=10)
+    assert b"KeyboardInterrupt" in said
 
 
 def test_neither_representation_nor_error_shows_the_key():

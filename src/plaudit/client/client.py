@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 
@@ -19,6 +18,7 @@ from plaudit.client.calls import (
     ProjectNaming,
     TaskMembers,
 )
+from plaudit.client.daemon_executor import DaemonExecutor
 from plaudit.client.exchange import Request, RetryPolicy, write_request
 from plaudit.client.pages import ListingPage, PageWalk, walk_pages
 from plaudit.client.parameters import Parameter, query_of
@@ -62,7 +62,7 @@ class Client:
             bytes_max=answer_bytes_max,
             http_client=http_client,
         )
-        self._executor = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="plaudit-client")
+        self._executor = DaemonExecutor(THREADS_MAX)
 
     def __enter__(self) -> Self:
         return self
@@ -79,9 +79,9 @@ class Client:
         return f"Client(url={self._endpoint.url!r})"
 
     def close(self) -> None:
-        """Close the connections; walks under way end with a ClientError."""
+        """Close the connections; requests and walks under way end with a ClientError."""
         self._transport.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown()
 
     def get(self, path: str, params: Mapping[str, Parameter] | None = None) -> bytes:
         """Content of an answer to GET, such as of `/v2/project`; raises ClientError."""

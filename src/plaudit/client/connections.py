@@ -12,6 +12,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import httptools
@@ -101,6 +102,7 @@ class ConnectionPool:
         self._tls: ssl.SSLContext | None = None
         self._timeout_s = timeout_s
         self._idle: deque[socket.socket] = deque()
+        self._busy: set[socket.socket] = set()
         self._host_header = parts.netloc
         self._is_closed = False
 
@@ -120,6 +122,7 @@ class ConnectionPool:
         """
         request = self._request(method, target, headers, content)
         connection = self._connection(deadline)
+        self._busy.add(connection)
         is_kept = False
         try:
             connection.sendall(request)
@@ -133,14 +136,18 @@ class ConnectionPool:
         except (OSError, httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             raise AnswerBroken from exc
         finally:
+            self._busy.discard(connection)
             if is_kept:
                 self._idle.append(connection)
             else:
                 connection.close()
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the connections, and break off what goes over them."""
         self._is_closed = True
+        for connection in list(self._busy):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         while self._idle:
             self._idle.pop().close()
 

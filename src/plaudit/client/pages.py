@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
 from typing import Any
 
@@ -92,6 +92,14 @@ class PageWalk:
         return _decode_envelope(content).next_token or None
 
 
+def page_of(coming: Future[ListingPage]) -> ListingPage:
+    """Page that was asked for; raises ClientError, also where the client was closed meanwhile."""
+    try:
+        return coming.result()
+    except CancelledError:
+        raise ClientError("the client is closed") from None
+
+
 def walk_pages(transport: Transport, executor: Executor, walk: PageWalk) -> Iterator[ListingPage]:
     """Yield the pages of a listing; each is asked for while the one before is used."""
 
@@ -101,7 +109,7 @@ def walk_pages(transport: Transport, executor: Executor, walk: PageWalk) -> Iter
     coming = executor.submit(fetch)
     try:
         while True:
-            page = coming.result()
+            page = page_of(coming)
             if page.next_token is None:
                 yield page
                 return

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.client.client_error import ClientError
-from plaudit.client.pages import ListingPage, PageWalk
+from plaudit.client.pages import ListingPage, PageWalk, page_of
 from plaudit.client.transport import AsyncTransport, Transport
 from plaudit.model.core import TaskStatus
 
@@ -150,7 +150,7 @@ def walk_slices(transport: Transport, executor: Executor, plan: SlicePlan) -> It
                 return
             for done in wait(coming, return_when=FIRST_COMPLETED).done:
                 walked = coming.pop(done)
-                page = done.result()
+                page = page_of(done)
                 if plan.take(walked, page):
                     submit(walked)
                 for other in plan.ready():

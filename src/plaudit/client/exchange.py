@@ -39,14 +39,13 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """Request as it is sent; `is_repeatable` says that sending it twice does no harm."""
+    """Request as it is sent; sending it twice does no harm, as it reads or names its key."""
 
     method: str
     path: str
     params: Sequence[tuple[str, str]] = ()
     content: bytes | None = None
     headers: Mapping[str, str] = {}
-    is_repeatable: bool = True
 
     @property
     def name(self) -> str:
@@ -79,10 +78,9 @@ class ServerAnswer(Struct, frozen=True):
 
 
 class Broken(Struct, frozen=True):
-    """An attempt without a whole answer; `is_sent` is False if no connection was made."""
+    """An attempt without a whole answer: what the server did instead, in words."""
 
     words: str
-    is_sent: bool = True
 
 
 class Send(Struct, frozen=True):
@@ -113,19 +111,13 @@ def exchange(request: Request, policy: RetryPolicy) -> Exchange:
         if isinstance(came, ServerAnswer) and 200 <= came.status < 300:
             return came
         failure = _failure(request, came)
-        if not _may_repeat(request, came):
+        if isinstance(came, ServerAnswer) and came.status not in RETRIED:
             raise failure
         pause = _pause_s(came, attempt, policy)
         if attempt >= policy.attempts or time.monotonic() + pause >= deadline:
             raise failure
         yield Pause(pause)
         attempt += 1
-
-
-def _may_repeat(request: Request, came: ServerAnswer | Broken) -> bool:
-    if isinstance(came, Broken):
-        return request.is_repeatable or not came.is_sent
-    return came.status in RETRIED and (request.is_repeatable or came.status == 429)
 
 
 def _failure(request: Request, came: ServerAnswer | Broken) -> ClientError:

@@ -39,7 +39,6 @@ ANSWER_BYTES_MAX = 512 * 1024 * 1024
 TIMEOUT_SECONDS = 30.0
 """Seconds for a connection, and for the next bytes of an answer."""
 CONNECTIONS_MAX = 32
-_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _FOR_GOOD = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
 
@@ -75,7 +74,6 @@ class _Rules:
     ) -> None:
         self.address = address
         self.policy = policy
-        self.timeout_s = timeout_s
         self.bytes_max = bytes_max
         self.http_options: dict[str, Any] = {
             "timeout": timeout_s,
@@ -128,10 +126,8 @@ class _Rules:
         except _FOR_GOOD as exc:
             raise ClientError(f"{request.name} cannot be sent") from exc
         except (Unreachable, httpx2.ConnectError) as exc:
-            outcome.append(Broken(f"cannot be reached ({exc})", is_sent=False))
-        except httpx2.TimeoutException as exc:
-            outcome.append(Broken("did not answer in time", not isinstance(exc, _NEVER_SENT)))
-        except AnswerLate:
+            outcome.append(Broken(f"cannot be reached ({exc})"))
+        except (AnswerLate, httpx2.TimeoutException):
             outcome.append(Broken("did not answer in time"))
         except (CannotUnpack, httpx2.DecodingError):
             outcome.append(Broken("sent content that cannot be decompressed"))

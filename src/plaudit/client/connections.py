@@ -106,26 +106,38 @@ class ConnectionPool:
         self._host_header = parts.netloc
         self._is_closed = False
 
-    def send(
+    def begin(
         self,
         method: str,
         target: str,
         headers: Mapping[str, str],
         content: bytes | None,
         *,
-        bytes_max: int,
         deadline: float,
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (lower case) and body of an answer, as it came.
+    ) -> socket.socket:
+        """Send a request, and return the connection on which its answer will come.
 
-        Raises Unreachable, AnswerBroken, AnswerLate, AnswerTooLong.
+        It is to be given to `receive` or `abandon`. Raises Unreachable, AnswerBroken, AnswerLate.
         """
         request = self._request(method, target, headers, content)
         connection = self._connection(deadline)
         self._busy.add(connection)
-        is_kept = False
         try:
             connection.sendall(request)
+        except OSError as exc:
+            self.abandon(connection)
+            raise (AnswerLate if isinstance(exc, TimeoutError) else AnswerBroken) from exc
+        return connection
+
+    def receive(
+        self, connection: socket.socket, *, bytes_max: int, deadline: float
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (lower case) and body of an answer, as it came.
+
+        Raises AnswerBroken, AnswerLate, AnswerTooLong.
+        """
+        is_kept = False
+        try:
             answer = _Answer()
             self._receive(connection, answer, bytes_max, deadline)
             status = answer.parser.get_status_code()
@@ -136,11 +148,16 @@ class ConnectionPool:
         except (OSError, httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             raise AnswerBroken from exc
         finally:
-            self._busy.discard(connection)
             if is_kept:
+                self._busy.discard(connection)
                 self._idle.append(connection)
             else:
-                connection.close()
+                self.abandon(connection)
+
+    def abandon(self, connection: socket.socket) -> None:
+        """Close a connection whose answer nobody wants."""
+        self._busy.discard(connection)
+        connection.close()
 
     def close(self) -> None:
         """Close the connections, and break off what goes over them."""

@@ -102,7 +102,29 @@ def page_of(coming: Future[ListingPage]) -> ListingPage:
 
 def walk_pages(transport: Transport, executor: Executor, walk: PageWalk) -> Iterator[ListingPage]:
     """Yield the pages of a listing; each is asked for while the one before is used."""
+    begun = transport.begin(walk.request())
+    if begun is None:
+        yield from _fetched_by_thread(transport, executor, walk)
+        return
+    try:
+        while True:
+            answer, begun = transport.finish(begun), None
+            page = walk.take(answer)
+            if page.next_token is not None:
+                begun = transport.begin(walk.request())
+            yield page
+            if page.next_token is None:
+                return
+            if begun is None:
+                raise ClientError("the client is closed")
+    finally:
+        if begun is not None:
+            transport.abandon(begun)
 
+
+def _fetched_by_thread(
+    transport: Transport, executor: Executor, walk: PageWalk
+) -> Iterator[ListingPage]:
     def fetch() -> ListingPage:
         return walk.take(transport.send(walk.request()))
 

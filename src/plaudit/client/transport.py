@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -143,6 +144,15 @@ def _has_proxy(url: str) -> bool:
     return is_named and not proxy_bypass(parts.hostname or "")
 
 
+class Begun:
+    """Request that was sent, with the connection on which its answer comes, or what failed."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.connection: socket.socket | None = None
+        self.failure: Exception | None = None
+
+
 class Transport:
     """Blocking requests; safe to use from several threads.
 
@@ -170,6 +180,33 @@ class Transport:
 
     def send(self, request: Request) -> ServerAnswer:
         """Send a request, again where that helps, and return its answer; raises ClientError."""
+        return self._run(request, None)
+
+    def begin(self, request: Request) -> Begun | None:
+        """Send a request whose answer is read by `finish`; None where that cannot be divided.
+
+        So the server is at work meanwhile, and no thread has to wait for it. A failure is raised by
+        `finish`, after what it tries again.
+        """
+        if self._http is not None or self._closed.is_set():
+            return None
+        begun = Begun(request)
+        try:
+            begun.connection = self._begin(request, time.monotonic() + self._rules.policy.total_s)
+        except (Unreachable, AnswerBroken, AnswerLate) as exc:
+            begun.failure = exc
+        return begun
+
+    def finish(self, begun: Begun) -> ServerAnswer:
+        """Answer of a request that was sent before; raises ClientError."""
+        return self._run(begun.request, begun)
+
+    def abandon(self, begun: Begun) -> None:
+        """Give up a request that was sent, and whose answer nobody wants."""
+        if begun.connection is not None:
+            self._pool.abandon(begun.connection)
+
+    def _run(self, request: Request, begun: Begun | None) -> ServerAnswer:
         steps = exchange(request, self._rules.policy)
         step = next(steps)
         try:
@@ -178,7 +215,8 @@ class Transport:
                     self._closed.wait(step.seconds)
                     step = steps.send(None)
                 else:
-                    step = steps.send(self._attempt(request, step))
+                    step = steps.send(self._attempt(request, step, begun))
+                    begun = None
         except StopIteration as done:
             answer: ServerAnswer = done.value
             return answer
@@ -190,23 +228,32 @@ class Transport:
         if self._is_own and self._http is not None:
             self._http.close()
 
-    def _attempt(self, request: Request, step: Send) -> ServerAnswer | Broken:
+    def _attempt(self, request: Request, step: Send, begun: Begun | None) -> ServerAnswer | Broken:
         if self._closed.is_set():
             raise ClientError("the client is closed")
         broken: list[Broken] = []
         with self._rules.judged(request, broken):
             if self._http is not None:
                 return self._by_client(self._http, request, step.deadline)
-            came = self._pool.send(
-                request.method,
-                self._base_path + self._rules.target(request),
-                self._rules.headers(request),
-                request.content,
+            if begun is not None and begun.failure is not None:
+                raise begun.failure
+            connection = None if begun is None else begun.connection
+            came = self._pool.receive(
+                connection or self._begin(request, step.deadline),
                 bytes_max=self._rules.bytes_max,
                 deadline=step.deadline,
             )
             return self._rules.answer(*came)
         return broken[0]
+
+    def _begin(self, request: Request, deadline: float) -> socket.socket:
+        return self._pool.begin(
+            request.method,
+            self._base_path + self._rules.target(request),
+            self._rules.headers(request),
+            request.content,
+            deadline=deadline,
+        )
 
     def _by_client(self, http: httpx2.Client, request: Request, deadline: float) -> ServerAnswer:
         response = http.send(http.build_request(**self._rules.built(request)), stream=True)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httptools
 import httpx2
 
+Connection = socket.socket
 PIECE_BYTES = 256 * 1024
 HEAD_BYTES_MAX = 256 * 1024
 CHUNK_COST_MAX = 16

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from plaudit.client.connections import (
     AnswerBroken,
     AnswerLate,
     AnswerTooLong,
+    Connection,
     ConnectionPool,
     Unreachable,
 )
@@ -149,7 +149,7 @@ class Begun:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.connection: socket.socket | None = None
+        self.connection: Connection | None = None
         self.failure: Exception | None = None
 
 
@@ -246,7 +246,7 @@ class Transport:
             return self._rules.answer(*came)
         return broken[0]
 
-    def _begin(self, request: Request, deadline: float) -> socket.socket:
+    def _begin(self, request: Request, deadline: float) -> Connection:
         return self._pool.begin(
             request.method,
             self._base_path + self._rules.target(request),

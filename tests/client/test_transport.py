@@ -100,11 +100,13 @@ def test_a_connection_that_breaks_is_made_again(ask, broken):
 BODY = json.dumps(PROJECT).encode()
 CHUNKED = b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (5, BODY[:5], len(BODY) - 5, BODY[5:])
 
+CHUNKED_ANSWER = b"HTTP/1.1 200 Said\r\ntransfer-encoding: chunked\r\n\r\n" + CHUNKED
+
 
 @pytest.mark.parametrize(
     "answer",
     [
-        b"HTTP/1.1 200 Said\r\ntransfer-encoding: chunked\r\n\r\n" + CHUNKED,
+        CHUNKED_ANSWER,
         b"HTTP/1.1 200 Said\r\nconnection: close\r\nx-cut: 1\r\n\r\n" + BODY,
         b"HTTP/1.0 200 Said\r\nx-cut: 1\r\n\r\n" + BODY,
         b"HTTP/1.1 103 Early Hints\r\nlink: </style>\r\n\r\n" + answered(PROJECT),
@@ -113,6 +115,12 @@ CHUNKED = b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (5, BODY[:5], len(BODY) - 5, BO
 )
 def test_every_way_to_end_an_answer_is_understood(ask, answer):
     with OddServer(first(answer)) as server:
+        assert json.loads(ask(server, "/v2/project")) == PROJECT
+
+
+@pytest.mark.parametrize("answer", [CHUNKED_ANSWER, answered(PROJECT, x_request_id="r" * 50)])
+def test_answers_may_come_byte_by_byte(ask, answer):
+    with OddServer(first(answer), piece_bytes=1) as server:
         assert json.loads(ask(server, "/v2/project")) == PROJECT
 
 

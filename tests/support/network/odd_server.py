@@ -17,11 +17,13 @@ class OddServer:
     """HTTP server on loopback. `heads` are the requests that came, `moments` when they did.
     `bodies` are theirs.
 
-    A connection is closed after an answer that names no length of its body, or not all of it.
+    Answers are sent in pieces of `piece_bytes`, whole if None. A connection is closed after an
+    answer that names no length of its body, or not all of it.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, piece_bytes: int | None = None) -> None:
         self._answer = answer
+        self._piece_bytes = piece_bytes
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.moments: list[float] = []
@@ -48,13 +50,16 @@ class OddServer:
             threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
 
     def _talk(self, peer: socket.socket) -> None:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with peer, peer.makefile("rb") as lines:
             try:
                 while request := self._read(lines):
                     answer = self._answer(*request)
                     if answer is None:
                         return
-                    peer.sendall(answer)
+                    size = self._piece_bytes or len(answer)
+                    for start in range(0, len(answer), size):
+                        peer.sendall(answer[start : start + size])
                     if b"x-cut: 1" in answer:
                         return
             except OSError:

@@ -82,7 +82,7 @@ def test_only_the_edges_know_the_web_framework():
         if isinstance(node, ast.ImportFrom | ast.Import)
         and {"starlette", "uvicorn", "httptools"}
         & {(getattr(node, "module", "") or "").split(".")[0], *(a.name for a in node.names)}
-        and not name_of(path).startswith(("api/", "app.py", "workspace/"))
+        and not name_of(path).startswith(("api/", "app.py", "workspace/", "client/connections.py"))
     ]
 
     assert found == []
@@ -105,24 +105,27 @@ def test_drivers_are_imported_by_the_store_alone():
 WAYS_OUT = {
     "httpx2": {
         *("core/outbound/urls.py", "core/outbound/downloads.py", "partitioned/transport.py"),
+        *(f"client/{name}.py" for name in ("transport", "connections", "client", "async_client")),
     },
+    "urllib.request": {"client/transport.py"},
     "httpcore2": {"core/outbound/http_client.py"},
     "aiosmtplib": {"core/outbound/smtp.py"},
     "socket": {
         "core/outbound/http_client.py",
         "core/outbound/smtp.py",
         "app.py",
-        "api/http/protocol.py",
+        *("api/http/protocol.py", "client/connections.py"),
     },
 }
-"""Readers of partitions call the server of their user. Mail names `socket` for its errors alone,
-the application to see whether a port is free, the HTTP protocol for an option of what it accepted.
+"""The client and readers of partitions call the server that their user names, and the client asks
+`urllib` for a proxy. Mail names `socket` for its errors alone, the application to see whether a port
+is free, the HTTP protocol for an option of what it has accepted.
 """
 
 
 def test_only_the_one_client_and_mail_reach_out():
     """Whoever else opened a connection would go past the rules for where it may lead."""
-    others = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "smtplib", "urllib.request"}
+    others = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "smtplib"}
     reaching = {*WAYS_OUT, *others, "telnetlib", "urllib3", "websockets"}
     found = {
         (module, name_of(path))
@@ -135,7 +138,7 @@ def test_only_the_one_client_and_mail_reach_out():
     opening = r".*\b(create_connection|open_connection|sock_connect|open_unix_connection)"
 
     assert found == {(module, name) for module, names in WAYS_OUT.items() for name in names}
-    assert offenders(calls, opening) == []
+    assert offenders(calls, opening, except_in=("client/connections.py",)) == []
 
 
 def test_objects_are_kept_by_one_module_and_read_by_another():
@@ -187,16 +190,17 @@ def test_the_wall_clock_is_read_by_clock_alone():
 
 def test_the_steady_clock_is_read_by_the_edges_alone():
     clocks = r"time\.(perf_counter|monotonic|process_time)(_ns)?"
-    assert offenders(calls, clocks, except_in=("api/", "workspace/", "cli/", "app.py")) == []
+    edges = ("api/", "workspace/", "client/", "cli/", "app.py")
+    assert offenders(calls, clocks, except_in=edges) == []
 
 
-def test_http_statuses_stand_in_the_api_alone():
+def test_http_statuses_stand_in_the_api_and_its_client_alone():
     numbers = {200, 201, 202, 204, 301, 302, 304, 307, 308, *range(400, 432), *range(500, 505)}
     round_numbers = {200, 400, 500}  # sizes of batches and buffers look like these
     found = [
         f"{name_of(path)}:{node.lineno}: {node.value}"
         for path, tree in TREES.items()
-        if not name_of(path).startswith(("api/", "workspace/"))
+        if not name_of(path).startswith(("api/", "workspace/", "client/"))
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and type(node.value) is int
@@ -209,7 +213,7 @@ def test_http_statuses_stand_in_the_api_alone():
 def test_nothing_but_the_outermost_frames_catches_everything():
     outermost = (
         *("api/http/middleware.py", "app.py", "cli/__init__.py", "worker.py"),
-        "api/http/job_runner.py",
+        *("api/http/job_runner.py", "client/daemon_executor.py"),
         *("store/engine/sqlite.py", "store/engine/postgres", "store/engine/migrator.py"),
     )
     found = [

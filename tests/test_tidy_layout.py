@@ -27,9 +27,9 @@ LAYERS = (
     ("store",),
     ("core",),
     ("formats",),
-    ("api",),
+    ("api", "client"),
     ("app", "worker", "workspace"),
-    ("demo", "client", "partitioned", "spark", "ray"),
+    ("demo", "partitioned", "spark", "ray"),
     ("cli",),
     ("__main__",),
 )
@@ -91,6 +91,13 @@ def test_the_store_knows_no_wire_and_wire_knows_no_store():
         assert others.get(part_of(module_of(path))) not in {
             part_of(module) for _, module in imports(tree)
         }
+
+
+def test_the_client_knows_no_server():
+    """It runs where there is no store; what it shares with the server are the formats."""
+    for path, tree in TREES.items():
+        if part_of(module_of(path)) == "client":
+            assert {part_of(module) for _, module in imports(tree)} & {"api", "store"} == set()
 
 
 @pytest.mark.parametrize("layer", ROOMS)

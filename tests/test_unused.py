@@ -21,8 +21,10 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "plaudit"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
-ENTRY_POINTS = ("plaudit.__main__", "plaudit.cli", "plaudit.spark", "plaudit.ray")
-"""What `python -m plaudit` and the command `plaudit` begin with, and what users import."""
+ENTRY_POINTS = (
+    "plaudit.__main__", "plaudit.cli", "plaudit.client", "plaudit.spark", "plaudit.ray",
+)  # fmt: skip
+"""What `python -m plaudit` and the command `plaudit` begin with, and what programs import."""
 
 NOT_IMPORTED = {
     "httptools": "the parser that uvicorn is told to use",

@@ -29,7 +29,7 @@ LAYERS = (
     ("formats",),
     ("api", "client"),
     ("app", "worker", "workspace"),
-    ("demo",),
+    ("demo", "mirror"),
     ("cli",),
     ("__main__",),
 )

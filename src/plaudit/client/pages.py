@@ -56,7 +56,7 @@ class _Walk:
         """Return the page of an answer; raises ClientError if it is none, or leads in a circle."""
         try:
             token = _decode_envelope(answer.content).next_token or None
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise ClientError(
                 f"GET {self._path}: the answer is no page of a listing: {exc}",
                 request_id=answer.headers.get("x-request-id") or None,

@@ -11,7 +11,7 @@ import pytest
 from plaudit.settings import Settings
 from tests.support.builders import make_task
 from tests.support.harness import World, above_the_store, one_engine, run_cli, store_arguments
-from tests.support.mirror.scripted_server import ScriptedServer, json_answer
+from tests.support.mirror.scripted_server import ScriptedServer, forward_to, json_answer
 from tests.support.mirror.small_server import KEY, SmallServer, lines_of, run_pull, values_of
 from tests.support.mirror.v2_view import everything_of
 
@@ -39,11 +39,13 @@ def target(sqlite_settings: Settings):
 
 @above_the_store
 def test_a_pulled_file_restores_all_that_v2_shows(
-    shared_ann, shared_server, shared_world, target, tmp_path
+    shared_ann, shared_world, target, tmp_path, server
 ):
     out = tmp_path / "copy.jsonl.zst"
 
-    done = run_pull(shared_server.url, "--out", out, key=shared_ann)
+    with shared_world.client(shared_ann) as there:
+        server.script = forward_to(there)
+        done = run_pull(server.url, "--out", out)
     assert done.returncode == 0, done.stderr
     imported = run_cli("import", str(out), "--format", "archive", *store_arguments(target.settings))
 
@@ -54,8 +56,10 @@ def test_a_pulled_file_restores_all_that_v2_shows(
 
 
 @above_the_store
-def test_the_summary_names_what_v2_does_not_show(shared_ann, shared_server, tmp_path):
-    done = run_pull(shared_server.url, "--out", tmp_path / "copy.jsonl", key=shared_ann)
+def test_the_summary_names_what_v2_does_not_show(shared_ann, shared_world, tmp_path, server):
+    with shared_world.client(shared_ann) as there:
+        server.script = forward_to(there)
+        done = run_pull(server.url, "--out", tmp_path / "copy.jsonl")
 
     assert "Wrote 1 project, 4 batches, 5 tasks, 1 delivery, 1 dataset" in done.stdout
     for words in ("content of the 2 pending tasks", "unique_ids", "forms", "people"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -154,14 +154,15 @@ def _received(client: Client, folder: Path, state: PullState, *, is_since_last: 
         )
         if pull.is_resumed:
             err.print(f"going on after {pull.run.task_count:,} tasks")
-        try:
-            pull.receive()
-        except ClientError as exc:
-            pull.close()
-            refuse(f"{exc}; {_kept(pull)}")
-        except KeyboardInterrupt:
-            pull.close()
-            _interrupted(_kept(pull))
+        with ExitStack() as stack:
+            stack.callback(pull.close)
+            try:
+                pull.receive()
+            except ClientError as exc:
+                refuse(f"{exc}; {_kept(pull)}")
+            except KeyboardInterrupt:
+                _interrupted(_kept(pull))
+            stack.pop_all()
         return pull
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -98,7 +98,7 @@ class ScriptedServer:
         answer = self.script(request)
         try:
             handler.send_response(answer.status)
-            for name, text in {"Content-Type": "application/json", **answer.headers}.items():
+            for name, text in {"content-type": "application/json", **answer.headers}.items():
                 handler.send_header(name, text)
             if answer.pieces is None:
                 handler.send_header("Content-Length", str(len(answer.content)))
@@ -122,8 +122,16 @@ def listing_pages(items: Iterable[Any], member: str, request: ScriptedRequest) -
     return json_answer(page)
 
 
-def running(script: Script) -> Iterator[ScriptedServer]:
-    """Body of a fixture: a server until the test ends."""
-    server = ScriptedServer(script)
-    yield server
-    server.close()
+def forward_to(client: Any) -> Script:
+    """Script that has an application of this process answer, with the key of its client."""
+
+    def answer(request: ScriptedRequest) -> ScriptedAnswer:
+        answered = client.request(request.method, request.target, content=request.body)
+        kept = {"content-type", "retry-after"} & answered.headers.keys()
+        return ScriptedAnswer(
+            answered.content,
+            answered.status_code,
+            {name: answered.headers[name] for name in kept},
+        )
+
+    return answer

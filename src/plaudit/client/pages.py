@@ -38,7 +38,7 @@ class _Envelope(Struct):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
 
-class _Walk:
+class PageWalk:
     """Course of a walk: requests of pages, and the check that it goes on to new ones."""
 
     def __init__(self, path: str, params: Sequence[tuple[str, str]]) -> None:
@@ -77,7 +77,7 @@ def walk_pages(
     transport: Transport, executor: Executor, path: str, params: Sequence[tuple[str, str]]
 ) -> Iterator[ListingPage]:
     """Yield the pages of a listing; each is asked for while the one before is used."""
-    walk = _Walk(path, params)
+    walk = PageWalk(path, params)
 
     def fetch() -> ListingPage:
         return walk.take(transport.send(walk.request()))
@@ -99,7 +99,7 @@ async def walk_pages_async(
     transport: AsyncTransport, path: str, params: Sequence[tuple[str, str]]
 ) -> AsyncIterator[ListingPage]:
     """Yield the pages of a listing; each is asked for while the one before is used."""
-    walk = _Walk(path, params)
+    walk = PageWalk(path, params)
 
     async def fetch() -> ListingPage:
         return walk.take(await transport.send(walk.request()))

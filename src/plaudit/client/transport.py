@@ -49,6 +49,7 @@ class ServerAddress:
         if not re.fullmatch(r"[!-~]+", key):
             raise ValueError("key is an API key: visible ASCII characters, at least one")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v2')}"
+        self.key = key
         self.headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json",

@@ -194,16 +194,16 @@ def _xlsx(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
 def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
     if pyarrow is None:
         raise Misconfigured("Parquet files need pyarrow: pip install 'plaudit[parquet]'")
-    schema = pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
     with files.writing(path) as write:
         sink = pyarrow.PythonFile(_Sink(write), mode="w")
-        with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
+        with pyarrow.parquet.ParquetWriter(
+            sink, _arrow_schema(columns), compression="zstd"
+        ) as writer:
             batch: list[Mapping[str, Any]] = []
 
             def flush() -> None:
                 if batch:
-                    rows = [_arrow_row(values, columns) for values in batch]
-                    writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+                    writer.write_table(_arrow_piece(batch, columns))
                     batch.clear()
 
             def add(values: Mapping[str, Any]) -> None:
@@ -213,6 +213,26 @@ def _parquet(path: Path, columns: Sequence[ExportColumn]) -> Iterator[Write]:
 
             yield add
             flush()
+
+
+def arrow_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[ExportColumn]) -> Any:
+    """Arrow table of rows, as a Parquet file of them would be read; raises Misconfigured."""
+    if pyarrow is None:
+        raise Misconfigured("Arrow tables need pyarrow: pip install 'plaudit[parquet]'")
+    pieces = [
+        _arrow_piece(rows[start : start + BATCH_ROWS], columns)
+        for start in range(0, len(rows), BATCH_ROWS)
+    ]
+    return pyarrow.concat_tables(pieces) if pieces else _arrow_schema(columns).empty_table()
+
+
+def _arrow_schema(columns: Sequence[ExportColumn]) -> Any:
+    return pyarrow.schema([(column.name, _arrow_type(column)) for column in columns])
+
+
+def _arrow_piece(rows: Sequence[Mapping[str, Any]], columns: Sequence[ExportColumn]) -> Any:
+    values = [_arrow_row(one, columns) for one in rows]
+    return pyarrow.Table.from_pylist(values, schema=_arrow_schema(columns))
 
 
 def _arrow_type(column: ExportColumn) -> Any:

@@ -42,7 +42,7 @@ TypeWord = Literal[
 """The names of AnnotationType as plain strings, for structs: hashing an enum is slow."""
 
 
-class BasicFile(Struct, omit_defaults=True, kw_only=True):
+class BasicFile(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A file given as base64 content or by URL."""
 
     content: str | None = None
@@ -52,14 +52,14 @@ class BasicFile(Struct, omit_defaults=True, kw_only=True):
     name: str | None = None
 
 
-class LabeledText(Struct):
+class LabeledText(Struct, gc=False):
     """A span of text and the label put on it."""
 
     label: str
     text: str
 
 
-class WorkspaceContainerConfig(Struct, omit_defaults=True, kw_only=True):
+class WorkspaceContainerConfig(Struct, omit_defaults=True, kw_only=True, gc=False):
     """Address and credentials of a coding workspace."""
 
     workspace_id: str
@@ -71,7 +71,7 @@ class WorkspaceContainerConfig(Struct, omit_defaults=True, kw_only=True):
     workspace_image_version: Int64 | None = None
 
 
-class WorkspaceFile(Struct, omit_defaults=True, kw_only=True):
+class WorkspaceFile(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A file that a coding workspace produced."""
 
     scale_url: str
@@ -81,7 +81,7 @@ class WorkspaceFile(Struct, omit_defaults=True, kw_only=True):
     file_content: str | None = None
 
 
-class ContentAndUrl(Struct, omit_defaults=True, kw_only=True):
+class ContentAndUrl(Struct, omit_defaults=True, kw_only=True, gc=False):
     """Text output, in place or by URL."""
 
     content: str | None = None
@@ -89,7 +89,7 @@ class ContentAndUrl(Struct, omit_defaults=True, kw_only=True):
     scale_url: str | None = None
 
 
-class WorkspaceContainerValue(Struct, omit_defaults=True, kw_only=True):
+class WorkspaceContainerValue(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A coding workspace and its output.
 
     `last_code_run_event` is left out on purpose: the official client cannot read it.
@@ -118,7 +118,7 @@ class _RubricRatingValue(Struct):
     justification: str | None = None
 
 
-class Vote(Struct, kw_only=True, omit_defaults=True):
+class Vote(Struct, kw_only=True, omit_defaults=True, gc=False):
     """One judge's value, where several judged (Plaudit's extension, under `opts=submissions`)."""
 
     contributor_id: str
@@ -126,7 +126,7 @@ class Vote(Struct, kw_only=True, omit_defaults=True):
     submitted_at: str | None = None
 
 
-class Annotation(Struct, omit_defaults=True, kw_only=True):
+class Annotation(Struct, omit_defaults=True, kw_only=True, gc=False):
     """One key and its value. `id`, `key`, `type`, `value` are always shown; the rest on request."""
 
     id: str | None = None

@@ -35,7 +35,7 @@ class ErrorType(StrEnum):
     prompt_infeasible = "PROMPT_INFEASIBLE"
 
 
-class ReferenceText(Struct, omit_defaults=True, kw_only=True):
+class ReferenceText(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A text the conversation refers to."""
 
     content: str | None = None
@@ -43,7 +43,7 @@ class ReferenceText(Struct, omit_defaults=True, kw_only=True):
     url: str | None = None
 
 
-class Attachment(BasicFile, omit_defaults=True, kw_only=True):
+class Attachment(BasicFile, omit_defaults=True, kw_only=True, gc=False):
     """A file, image or audio recording in a message; shown under `opts=attachment_details`."""
 
     file_size_in_bytes: Int64 | None = None
@@ -54,7 +54,7 @@ class Attachment(BasicFile, omit_defaults=True, kw_only=True):
     transcript_end: Number | None = None
 
 
-class Chunk(Struct, omit_defaults=True, kw_only=True):
+class Chunk(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A piece of a message's text with annotations of its own, such as one reasoning step."""
 
     type: str
@@ -62,13 +62,13 @@ class Chunk(Struct, omit_defaults=True, kw_only=True):
     annotations: list[Annotation]
 
 
-class Reasoning(Struct, omit_defaults=True, kw_only=True):
+class Reasoning(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A model's reasoning, apart from its answer."""
 
     content: str | None = None
 
 
-class MessageContent(Struct, omit_defaults=True, kw_only=True):
+class MessageContent(Struct, omit_defaults=True, kw_only=True, gc=False):
     """What a message says. All fields are optional."""
 
     text: str | None = None
@@ -78,7 +78,7 @@ class MessageContent(Struct, omit_defaults=True, kw_only=True):
     reasoning: list[Reasoning] | None = None
 
 
-class ModelParameters(Struct, omit_defaults=True, kw_only=True):
+class ModelParameters(Struct, omit_defaults=True, kw_only=True, gc=False):
     """How the model that wrote a message was run."""
 
     model: str | None = None
@@ -88,7 +88,7 @@ class ModelParameters(Struct, omit_defaults=True, kw_only=True):
     top_k: Int64 | None = None
 
 
-class CriterionEvaluation(Struct, omit_defaults=True, kw_only=True):
+class CriterionEvaluation(Struct, omit_defaults=True, kw_only=True, gc=False):
     """One message's score on one rubric criterion, unweighted."""
 
     criterion_definition_id: str | None = None
@@ -96,7 +96,7 @@ class CriterionEvaluation(Struct, omit_defaults=True, kw_only=True):
     annotations: list[Annotation] | None = None
 
 
-class RubricEvaluation(Struct, omit_defaults=True, kw_only=True):
+class RubricEvaluation(Struct, omit_defaults=True, kw_only=True, gc=False):
     """One message judged by a rubric. `total_score` is the sum of score times weight."""
 
     criteria_evaluations: list[CriterionEvaluation] | None = None
@@ -105,7 +105,7 @@ class RubricEvaluation(Struct, omit_defaults=True, kw_only=True):
     percentage: Number | None = None
 
 
-class Message(Struct, omit_defaults=True, kw_only=True):
+class Message(Struct, omit_defaults=True, kw_only=True, gc=False):
     """One utterance. Within a turn, messages are told apart by `source_id` alone."""
 
     content: MessageContent
@@ -116,7 +116,7 @@ class Message(Struct, omit_defaults=True, kw_only=True):
     rubric_evaluations: list[RubricEvaluation] | None = None
 
 
-class CriterionDefinition(Struct, omit_defaults=True, kw_only=True):
+class CriterionDefinition(Struct, omit_defaults=True, kw_only=True, gc=False):
     """One criterion of a rubric."""
 
     id: str
@@ -125,14 +125,14 @@ class CriterionDefinition(Struct, omit_defaults=True, kw_only=True):
     annotations: list[Annotation]
 
 
-class Rubric(Struct, omit_defaults=True, kw_only=True):
+class Rubric(Struct, omit_defaults=True, kw_only=True, gc=False):
     """The criteria that a turn's responses are judged by."""
 
     criteria_definitions: list[CriterionDefinition]
     max_total_score: Int64 | None = None
 
 
-class Turn(Struct, omit_defaults=True, kw_only=True):
+class Turn(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A prompt and the responses to it, with annotations that compare them."""
 
     id: str
@@ -141,14 +141,14 @@ class Turn(Struct, omit_defaults=True, kw_only=True):
     rubrics: list[Rubric] | None = None
 
 
-class Submission(Struct, omit_defaults=True, kw_only=True):
+class Submission(Struct, omit_defaults=True, kw_only=True, gc=False):
     """Who judged a thread, and when; shown under `opts=submissions`."""
 
     submitted_at: str | None = None
     contributor_id: str | None = None
 
 
-class Thread(Struct, omit_defaults=True, kw_only=True):
+class Thread(Struct, omit_defaults=True, kw_only=True, gc=False):
     """One conversation."""
 
     id: str
@@ -157,21 +157,21 @@ class Thread(Struct, omit_defaults=True, kw_only=True):
     submissions: list[Submission] | None = None
 
 
-class ErrorDetail(Struct, omit_defaults=True, kw_only=True):
+class ErrorDetail(Struct, omit_defaults=True, kw_only=True, gc=False):
     """Why a task ended in `error`."""
 
     type: ErrorType | None = None
     message: str | None = None
 
 
-class SensitiveContentReport(Struct, omit_defaults=True, kw_only=True):
+class SensitiveContentReport(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A contributor's report that the content must not be worked on."""
 
     type: str | None = None
     message: str | None = None
 
 
-class Task(Struct, omit_defaults=True, kw_only=True):
+class Task(Struct, omit_defaults=True, kw_only=True, gc=False):
     """One unit of work and, when done, one delivered object.
 
     `threads` is empty until the task is completed, and absent when content was reported.
@@ -189,7 +189,7 @@ class Task(Struct, omit_defaults=True, kw_only=True):
     threads: list[Thread] | UnsetType = UNSET
 
 
-class ArchivedTask(Struct, omit_defaults=True, kw_only=True):
+class ArchivedTask(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A task as imports and archives carry it: the wire shape and what the wire does not show.
 
     `content` is the prepared conversation of a task that is not completed.
@@ -210,7 +210,7 @@ class ArchivedTask(Struct, omit_defaults=True, kw_only=True):
     callback_url: str | None = None
 
 
-class TaskPage(Struct, omit_defaults=True, kw_only=True):
+class TaskPage(Struct, omit_defaults=True, kw_only=True, gc=False):
     """One page of tasks; `next_token` is present while more follow."""
 
     tasks: list[Task]

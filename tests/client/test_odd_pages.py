@@ -1,0 +1,112 @@
+"""Pages of servers that are wrong, endless, or v2 in ways of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from plaudit.client import Client, ClientError
+from plaudit.clock import parse_moment
+from tests.support.builders import make_task, make_tasks
+from tests.support.network.odd_server import OddServer, answered
+
+KEY = "live_key"
+PROJECT = {"project_id": "project_123"}
+
+
+def asked(head: bytes) -> dict[str, str]:
+    """Query of a request."""
+    target = head.split(b" ")[1].decode()
+    return {name: values[-1] for name, values in parse_qs(urlsplit(target).query).items()}
+
+
+def test_the_next_page_is_asked_for_while_one_is_used():
+    def page(number: int, head: bytes) -> bytes:
+        return answered({"tasks": [], **({"next_token": f"t{number}"} if number < 3 else {})})
+
+    with OddServer(page) as server, Client(url=server.url, key=KEY) as client:
+        walk = client.pages()
+        next(walk)
+        client.get("/v2/projects")  # goes after the prefetch, at the latest beside it
+        walk.close()
+
+    assert any(b"next_token=t0" in head for head in server.heads)
+
+
+@pytest.mark.parametrize("tokens", [["a"], ["a", "b", "c"]], ids=["one", "three"])
+def test_pages_that_lead_in_a_circle_end_with_an_error(tokens):
+    def page(number: int, head: bytes) -> bytes:
+        return answered({"tasks": [], "next_token": tokens[number % len(tokens)]})
+
+    with OddServer(page) as server, Client(url=server.url, key=KEY) as client:
+        with pytest.raises(ClientError, match="circle"):
+            list(client.tasks(**PROJECT))
+
+        assert len(server.heads) == len(tokens) + 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"[]", b"null", b'{"tasks": [', b'{"tasks": 1}', b'{"tasks": [], "next_token": 5}', b"<html>"],
+)
+@pytest.mark.parametrize("raw", [True, False])
+def test_what_is_no_page_is_an_error(content, raw):
+    with (
+        OddServer(lambda number, head: answered(content)) as server,
+        Client(url=server.url, key=KEY) as client,
+        pytest.raises(ClientError, match="no page"),
+    ):
+        list(client.tasks(raw=raw, **PROJECT))
+
+
+def test_a_task_that_v2_does_not_describe_is_named_and_can_be_read_raw():
+    good, odd = make_task("task_good"), make_task("task_odd") | {"status": "dreaming"}
+    with (
+        OddServer(lambda number, head: answered({"tasks": [good, odd]})) as server,
+        Client(url=server.url, key=KEY) as client,
+    ):
+        with pytest.raises(ClientError, match="task_odd"):
+            list(client.tasks(**PROJECT))
+
+        assert [json.loads(task) for task in client.tasks(raw=True, **PROJECT)] == [good, odd]
+
+
+class Foreign:
+    """A v2 server that lists tasks in an order of its own, and compares times by the second."""
+
+    def __init__(self, tasks: list[dict[str, Any]], page_size: int = 10) -> None:
+        self.tasks = sorted(tasks, key=lambda task: task["task_id"][::-1])
+        self.page_size = page_size
+
+    def __call__(self, number: int, head: bytes) -> bytes:
+        query = asked(head)
+        after, before = (
+            parse_moment(query[name]) // 1000 if name in query else None
+            for name in ("completed_after", "completed_before")
+        )
+        found = [
+            task
+            for task in self.tasks
+            if query.get("status") in (None, task["status"])
+            and (after is None or parse_moment(task["completed_at"]) // 1000 > after)
+            and (before is None or parse_moment(task["completed_at"]) // 1000 <= before)
+        ]
+        start = int(query.get("next_token", 0))
+        end = start + self.page_size
+        more = {"next_token": str(end)} if end < len(found) else {"next_token": None}
+        return answered({"tasks": found[start:end], **more})
+
+
+@pytest.mark.parametrize("parallel", [2, 8])
+def test_a_server_with_another_order_and_coarser_times_is_read_whole(parallel):
+    tasks = make_tasks(300)
+    with OddServer(Foreign(tasks)) as server, Client(url=server.url, key=KEY) as client:
+        found = list(client.tasks(parallel=parallel, status="completed", **PROJECT))
+
+    assert sorted(task.task_id for task in found) == [task["task_id"] for task in tasks]
+    starts = [asked(head).get("completed_after", "") for head in server.heads]
+    assert len(set(starts)) > parallel
+    assert {start[-4:] for start in starts if start} != {"000Z"}

@@ -22,7 +22,8 @@ from typing import Any
 from plaudit.cli import main
 
 PRELOADED = (
-    "plaudit.app", "plaudit.cli.pull", "plaudit.cli.serve", "tests.support.sender_process",
+    "plaudit.app", "plaudit.cli.pull", "plaudit.cli.push", "plaudit.cli.serve",
+    "tests.support.sender_process",
 )  # fmt: skip
 """Modules that are imported once, for all processes that are started."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from plaudit.cli import main
 from plaudit.mirror import pull as pull_module
+from plaudit.mirror import push as push_module
 from tests.support.builders import make_task
 from tests.support.forked_process import ForkedProcess
 from tests.support.harness import clean_environment, run_cli
@@ -35,13 +36,25 @@ def forked_pull(url: str, *arguments: object, key: str = KEY, log: Path) -> Fork
     """Start `plaudit pull` in a process that commits its position after each page."""
     environ = clean_environment(PLAUDIT_KEY=key)
     told = ["pull", "--url", url, *map(str, arguments)]
-    return ForkedProcess(_pull_in_small_steps, told, environ=environ, log=log)
+    return ForkedProcess(_in_small_steps, told, environ=environ, log=log)
 
 
-def _pull_in_small_steps(arguments: list[str]) -> None:
-    pull_module.COMMIT_MS = 0
+def _in_small_steps(arguments: list[str]) -> None:
+    pull_module.COMMIT_MS = push_module.COMMIT_MS = 0
     sys.argv = ["plaudit", *arguments]
     main()
+
+
+def run_push(url: str, *arguments: object, key: str = KEY) -> subprocess.CompletedProcess[str]:
+    """Run `plaudit push` in this process."""
+    return run_cli("push", "--url", url, *map(str, arguments), PLAUDIT_KEY=key)
+
+
+def forked_push(url: str, *arguments: object, log: Path) -> ForkedProcess:
+    """Start `plaudit push` in a process that commits its position after each request."""
+    environ = clean_environment(PLAUDIT_KEY=KEY)
+    told = ["push", "--url", url, *map(str, arguments)]
+    return ForkedProcess(_in_small_steps, told, environ=environ, log=log)
 
 
 def lines_of(path: Path) -> list[Any]:
@@ -79,6 +92,8 @@ class SmallServer:
         }
         self.batches: dict[str, Any] = {}
         self.instead: dict[str, Any] = {}
+        self.created: dict[str, Any] = {}
+        """Bodies of the tasks that were created, by unique_id."""
 
     def __call__(self, request: ScriptedRequest) -> ScriptedAnswer:
         instead = self.instead.get(request.path)
@@ -86,6 +101,8 @@ class SmallServer:
         if answer is not None:
             assert isinstance(answer, ScriptedAnswer)
             return answer
+        if request.method == "POST":
+            return self._create(request)
         match request.path:
             case "/v2/projects":
                 return json_answer({"projects": [self.project]})
@@ -97,9 +114,23 @@ class SmallServer:
                 return listing_pages(self._chosen(request), "tasks", request)
             case "/v2/task" if request.first("task_id") in self.tasks:
                 return json_answer(self.tasks[str(request.first("task_id"))])
+            case "/v2/batch" if request.first("batch_name") in self.batches:
+                return json_answer(self.batches[str(request.first("batch_name"))])
             case "/v2/deliveries":
                 return json_answer({"deliveries": []})
         return json_answer(NOT_FOUND, 404)
+
+    def _create(self, request: ScriptedRequest) -> ScriptedAnswer:
+        body = json.loads(request.body)
+        if request.path == "/v2/batch":
+            self.batches[body["name"]] = {"id": f"b_{body['name']}", **body}
+            return json_answer(self.batches[body["name"]])
+        if request.path != "/v2/task/chat":
+            return json_answer(NOT_FOUND, 404)
+        if body["unique_id"] in self.created:
+            return json_answer({"status_code": 409, "error": "the unique_id is taken"}, 409)
+        self.created[body["unique_id"]] = body
+        return json_answer({"task_id": f"made_{len(self.created)}", "status": "pending"})
 
     def _chosen(self, request: ScriptedRequest) -> list[Any]:
         status, after = request.first("status"), request.first("completed_after") or ""

@@ -65,30 +65,15 @@ def push_tasks(
     """
     if rejects is not None:
         require_writable(rejects)
-    mapping = (table or TableOptions()).decoded()
-    if mapping is not None and format_name is None:
-        format_name = TABLE
     report = RejectReport(rejects)
     with closing(open_client(url, keys)) as client, spooled([file]) as inputs, closing(report):
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
-        chosen = format_of(listed, format_name, None)
-        if chosen.name == TABLE and mapping is None:
-            refuse("say what the columns are, with --mapping FILE or with --prompt", code=2)
-        if chosen.reader is not None and project_name is None:
-            refuse("name the project that the tasks go into, with --project-name", code=2)
-        prepared = FileImport(
-            listed,
-            chosen,
-            ImportOptions(mapping=mapping),
-            project_name=project_name,
-            use=TaskUse(is_pending=True),
-            inflated_max=None,
-        )
+        prepared = _opened(listed, format_name, table or TableOptions(), project_name)
         path = state_path(Path(file)) if _is_local(file) else None
-        words = told_by(inputs[0].path, url, chosen.name, project_name, batch_name, through)
+        words = (url, prepared.format.name, project_name, batch_name, through)
         push = Push(
             client,
-            load_push_state(path, words),
+            load_push_state(path, told_by(inputs[0].path, *words)),
             path,
             parallel=parallel,
             through=through,
@@ -99,6 +84,28 @@ def push_tasks(
     if path is not None:
         path.unlink(missing_ok=True)
     _report(push, push.state.counts)
+
+
+def _opened(
+    listed: list[InputFile], format_name: str | None, table: TableOptions, project_name: str | None
+) -> FileImport:
+    """Tasks of a file as open work; refuses options that do not go with its format."""
+    mapping = table.decoded()
+    if mapping is not None and format_name is None:
+        format_name = TABLE
+    chosen = format_of(listed, format_name, None)
+    if chosen.name == TABLE and mapping is None:
+        refuse("say what the columns are, with --mapping FILE or with --prompt", code=2)
+    if chosen.reader is not None and project_name is None:
+        refuse("name the project that the tasks go into, with --project-name", code=2)
+    return FileImport(
+        listed,
+        chosen,
+        ImportOptions(mapping=mapping),
+        project_name=project_name,
+        use=TaskUse(is_pending=True),
+        inflated_max=None,
+    )
 
 
 def _run(

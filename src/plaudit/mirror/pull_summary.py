@@ -63,7 +63,7 @@ def _of_store(stored: StoreImport | None) -> Iterator[str]:
 
 def _not_shown(assembly: Assembly) -> str:
     pending = assembly.statuses[TaskStatus.pending]
-    content = f"the content of the {pending:,} pending tasks, " if pending else ""
+    content = f"the content of pending tasks ({pending:,}), " if pending else ""
     return (
         f"v2 does not show, so it is not there: {content}unique_ids and callbacks of tasks; forms, "
         "templates and guidelines of projects; people and what each of them did; the bytes of "

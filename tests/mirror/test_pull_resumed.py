@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import random
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from plaudit.mirror.spool import Spool
 from tests.support.builders import make_task
 from tests.support.mirror.scripted_server import ScriptedServer, json_answer
 from tests.support.mirror.small_server import SmallServer, forked_pull, kill, run_pull, values_of
@@ -189,3 +191,21 @@ def test_two_pulls_into_one_file_do_not_meet(small, server, tmp_path):
 
     assert code == 0, log.read_text()
     assert "another pull is at work" in met[0]
+
+
+def test_a_full_disk_ends_the_pull_with_one_sentence(small, server, tmp_path, monkeypatch):
+    whole, _ = undisturbed(server, tmp_path / "whole.jsonl")
+    out = tmp_path / "copy.jsonl"
+
+    def full(self):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "sync", full)
+        done = run_pull(server.url, "--out", out)
+
+    assert done.returncode == 1
+    assert "cannot be written: No space left on device" in done.stderr
+    assert not out.exists()
+    assert run_pull(server.url, "--out", out).returncode == 0
+    assert out.read_bytes() == whole

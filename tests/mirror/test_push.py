@@ -310,3 +310,13 @@ def test_an_upload_without_a_result_for_each_task_ends_the_push(body, small, ser
 
     assert done.returncode == 1
     assert "0 rows are done" in done.stderr
+
+
+def test_a_push_whose_state_cannot_be_kept_says_so_and_goes_on(small, server, tmp_path):
+    file = archive(tmp_path / "tasks.jsonl", *of_project(pending("a")))
+    (tmp_path / ".tasks.jsonl.push.json.new").mkdir()
+
+    done = run_push(server.url, file)
+
+    assert done.returncode == 0, done.stderr
+    assert "if this push is interrupted, it begins anew" in done.stderr

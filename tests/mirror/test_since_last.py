@@ -204,7 +204,8 @@ def test_a_file_that_is_gone_is_pulled_anew(small, server, tmp_path):
     assert len(values_of(out, "task")) == 3
 
 
-def test_a_file_that_is_no_archive_any_more_is_left_alone(small, server, tmp_path):
+def test_a_file_that_is_another_one_now_is_left_alone(small, server, tmp_path):
+    """As after an older copy was put back, to which the mark does not belong."""
     out = tmp_path / "copy.jsonl"
     run_pull(server.url, "--out", out)
     out.write_text("notes of mine\n")
@@ -212,4 +213,19 @@ def test_a_file_that_is_no_archive_any_more_is_left_alone(small, server, tmp_pat
     done = run_pull(server.url, "--out", out, "--since-last")
 
     assert (done.returncode, out.read_text()) == (1, "notes of mine\n")
-    assert "copy.jsonl:1 is no line of an archive" in done.stderr
+    assert "is not what the last pull has written; pull without --since-last" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "jsonl.zst"])
+def test_a_damaged_file_is_named_and_left_alone(suffix, small, server, tmp_path):
+    out = tmp_path / f"copy.{suffix}"
+    run_pull(server.url, "--out", out)
+    damaged = bytearray(out.read_bytes())
+    damaged[70:90] = b"x" * 20
+    out.write_bytes(damaged)
+
+    done = run_pull(server.url, "--out", out, "--since-last")
+
+    assert (done.returncode, out.read_bytes()) == (1, bytes(damaged))
+    assert f"copy.{suffix}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

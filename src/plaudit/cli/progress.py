@@ -48,7 +48,7 @@ def counting() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        _RateColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=err,
@@ -57,7 +57,7 @@ def counting() -> Progress:
     )
 
 
-class _RateColumn(ProgressColumn):
+class RateColumn(ProgressColumn):
     """Number of objects, the number of all where it is known, and the rate in a second."""
 
     def render(self, task: Task) -> Text:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -100,13 +101,22 @@ def pull_tasks(
         folder = _folder_in_store(chosen, wanted)
     else:
         folder = out.with_name(out.name + FOLDER_SUFFIX)
-    with closing(client), locked_folder(folder):
+    with closing(client), _written(folder), locked_folder(folder):
         state = _state(folder, wanted, out, is_since_last=since_last)
         with closing(_received(client, folder, state, is_since_last=since_last)) as pull:
             if out is None:
                 _store(pull, folder, chosen, rows)
             else:
                 _write(pull, out)
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Refuse where the state cannot be written, as on a full disk."""
+    try:
+        yield
+    except OSError as exc:
+        refuse(f"{folder} cannot be written: {exc.strerror}; what is there is kept")
 
 
 def _folder_in_store(chosen: EnvironmentContext, wanted: PullState) -> Path:
@@ -131,9 +141,12 @@ def _state(folder: Path, wanted: PullState, out: Path | None, *, is_since_last: 
     if other:
         words = " and ".join(name.replace("_", " ") for name in other)
         refuse(f"{folder} is of a pull with another {words}; delete it to begin anew", code=2)
-    if out is not None and state.is_complete and not out.is_file():
-        err.print(f"{out} is gone, so everything is asked for again")
-        return wanted
+    if out is not None and state.is_complete and is_since_last:
+        if not out.is_file():
+            err.print(f"{out} is gone, so everything is asked for again")
+            return wanted
+        if state.run is None and out.stat().st_size != state.out_size:
+            refuse(f"{out} is not what the last pull has written; pull without --since-last")
     if state.run is not None and state.run.is_since_last and not is_since_last:
         state.run = None
     return state
@@ -188,6 +201,7 @@ def _write(pull: Pull, out: Path) -> None:
     except KeyboardInterrupt:
         _interrupted(_kept(pull))
     remarks = describe_remarks(pull, assembly)
+    pull.state.out_size = out.stat().st_size
     pull.finish(assembly.open_tasks)
     say.print(f"Wrote {describe_contents(assembly)} to {out}.")
     for sentence in remarks:

@@ -22,7 +22,14 @@ from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FormatName
 from plaudit.mirror.push import Push
 from plaudit.mirror.push_rows import PushRow, read_push_rows
-from plaudit.mirror.push_state import PushCounts, load_push_state, state_path, told_by
+from plaudit.mirror.push_state import (
+    PushCounts,
+    PushState,
+    load_push_state,
+    save_push_state,
+    state_path,
+    told_by,
+)
 
 PARALLEL_MAX = 32
 
@@ -71,9 +78,11 @@ def push_tasks(
         prepared = _opened(listed, format_name, table or TableOptions(), project_name)
         path = state_path(Path(file)) if _is_local(file) else None
         words = (url, prepared.format.name, project_name, batch_name, through)
+        state = load_push_state(path, told_by(inputs[0].path, *words))
+        path = _kept_in(path, state)
         push = Push(
             client,
-            load_push_state(path, told_by(inputs[0].path, *words)),
+            state,
             path,
             parallel=parallel,
             through=through,
@@ -84,6 +93,17 @@ def push_tasks(
     if path is not None:
         path.unlink(missing_ok=True)
     _report(push, push.state.counts)
+
+
+def _kept_in(path: Path | None, state: PushState) -> Path | None:
+    """File of the state, None where it cannot be written, which is said."""
+    try:
+        if path is not None:
+            save_push_state(path, state)
+    except OSError as exc:
+        err.print(f"{path}: {exc.strerror}; if this push is interrupted, it begins anew")
+        return None
+    return path
 
 
 def _opened(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit.errors import InvalidContent, Misconfigured
-from plaudit.formats.containers.content import Content, FileMeter
+from plaudit.formats.containers.content import Content, FileMeter, zstd
 from plaudit.formats.containers.json_lines import lines_of
 
 LINE_BYTES_MAX = 2**31
@@ -39,5 +40,5 @@ def read_archive_lines(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield decoded.kind, bytes(decoded.value)
     except InvalidContent as exc:
         raise Misconfigured(f"{path} cannot be read: {exc.message}") from exc
-    except (OSError, EOFError) as exc:
+    except (OSError, EOFError, zlib.error, zstd.ZstdError) as exc:
         raise Misconfigured(f"{path} cannot be read: {exc}") from exc

@@ -37,10 +37,10 @@ EMPTY_PAGES_MAX = 1000
 """Pages without an object, one after another, after which a server is taken to be going nowhere."""
 
 ABSENT = (
-    HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED,
-    HTTPStatus.NOT_IMPLEMENTED,
+    HTTPStatus.BAD_REQUEST, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED,
 )  # fmt: skip
-"""Statuses of a server that does not have what is asked for, or cannot say it that way."""
+"""Statuses of a server that does not have what is asked for, or not for this key."""
 
 OPTIONAL: dict[StepKind, str] = {
     "batch": "batch {!r}",

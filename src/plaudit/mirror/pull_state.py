@@ -91,6 +91,8 @@ class PullState(Struct, omit_defaults=True):
     """True once a pull has ended, which the next one can follow."""
     task_count: int = 0
     """Tasks that the last pull of everything received."""
+    out_size: int = 0
+    """Bytes of the file that the last pull has written."""
     run: PullRun | None = None
 
 

@@ -108,6 +108,18 @@ def test_what_cannot_be_used_ends_the_pull_and_leaves_the_file_as_it_was(
     assert out.read_text() == "what was there\n"
 
 
+def test_words_of_a_server_cannot_reach_the_terminal_as_they_are(small, server, tmp_path):
+    words = "no\nplaudit: all is well\x1b[2J\x1b]0;title\x07"
+    small.instead["/v2/tasks"] = json_answer({"error": words}, 403)
+
+    done = run_pull(server.url, "--out", tmp_path / "copy.jsonl")
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "\x1b" not in done.stderr
+    assert "\\u001b[2J" in done.stderr
+
+
 def test_a_server_that_recovers_is_pulled_from_on_in_the_same_run(small, server, tmp_path):
     bad = itertools.chain(
         [json_answer({"error": "down"}, 503), json_answer({}, 429, Retry_After="0")],

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
+from typing import get_args
 
 import pytest
 
+from plaudit.cli.pull import OptName
+from plaudit.model.core import Opts
 from plaudit.settings import Settings
 from tests.support.builders import make_task
 from tests.support.harness import World, above_the_store, one_engine, run_cli, store_arguments
@@ -99,6 +102,10 @@ def test_every_detail_is_asked_for_unless_told_otherwise(server, tmp_path):
         ("annotation_details", "attachment_details", "model_parameters", "submissions")
     }
     assert less == {("model_parameters",)}
+
+
+def test_the_details_that_can_be_asked_for_are_those_there_are():
+    assert get_args(OptName) == tuple(Opts.__members__)
 
 
 def test_a_project_by_its_name_comes_without_the_others_and_without_datasets(

@@ -8,7 +8,8 @@ import pytest
 
 from plaudit.settings import Settings
 from tests.support.ann_data import fill
-from tests.support.builders import make_task
+from tests.support.builders import make_task, make_tasks, make_thread
+from tests.support.deliveries import deliver, move
 from tests.support.harness import World, one_engine, store_arguments
 from tests.support.mirror.scripted_server import ScriptedServer, forward_to, json_answer
 from tests.support.mirror.small_server import SmallServer, run_pull
@@ -72,6 +73,32 @@ def test_since_last_brings_what_has_changed(world, pull, small, server):
     assert {key: task["status"] for key, task in shown.items()} == {
         key: task["status"] for key, task in small.tasks.items()
     }
+
+
+def test_after_changes_and_a_new_delivery_the_store_is_what_the_server_shows(
+    world, pull, server, template, tmp_path
+):
+    shutil.copytree(template, tmp_path / "source")
+    source = World(Settings(data=tmp_path / "source"))
+    source.org()
+    open_tasks = [make_task(f"open_{number}", "pending") for number in range(3)]
+    source.load([*make_tasks(20), *open_tasks])
+    with source.client() as there:
+        server.script = forward_to(there)
+        deliver(there, "January")
+        pull()
+        move(source, "complete", "open_0")
+        move(source, "cancel", "open_1")
+        move(source, "correct", "task_00003", [make_thread("other")])
+        deliver(there, "February")
+
+        done = pull("--since-last", "--replace")
+
+        assert done.returncode == 0, done.stderr
+        assert "rejected" not in done.stdout
+        with world.client() as here:
+            assert everything_of(here) == everything_of(there)
+    source.close()
 
 
 @one_engine

@@ -44,9 +44,12 @@ def progress() -> Progress:
 
 
 def counting() -> Progress:
-    """Progress of objects that come one by one: number, rate, and time that is left, if known."""
+    """Progress of objects that come one by one: number, rate, and time that is left, if known.
+
+    A description may have words of others, which are no markup.
+    """
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         RateColumn(),
         TimeElapsedColumn(),

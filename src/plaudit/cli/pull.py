@@ -22,6 +22,7 @@ from plaudit.client.client_error import ClientError
 from plaudit.core.accounts import api_keys
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.transfer.import_summary import Summary
+from plaudit.core.transfer.importer import printable
 from plaudit.formats import files
 from plaudit.mirror.archive_lines import read_archive_lines
 from plaudit.mirror.assembly import Assembly
@@ -162,7 +163,7 @@ def _received(client: Client, folder: Path, state: PullState, *, is_since_last: 
             state,
             is_since_last=is_since_last and state.is_complete,
             on_progress=lambda step: bars.update(
-                bar, description=step.doing, completed=step.done, total=step.total
+                bar, description=printable(step.doing), completed=step.done, total=step.total
             ),
         )
         if pull.is_resumed:
@@ -172,7 +173,7 @@ def _received(client: Client, folder: Path, state: PullState, *, is_since_last: 
             try:
                 pull.receive()
             except ClientError as exc:
-                refuse(f"{exc}; {_kept(pull)}")
+                refuse(f"{printable(str(exc))}; {_kept(pull)}")
             except KeyboardInterrupt:
                 _interrupted(_kept(pull))
             stack.pop_all()

@@ -16,6 +16,7 @@ from plaudit.cli.rejects import RejectReport
 from plaudit.cli.remote import KeyOptions, open_client
 from plaudit.cli.terminal import err, refuse, say
 from plaudit.client.client_error import ClientError
+from plaudit.core.transfer.importer import printable
 from plaudit.errors import InvalidContent
 from plaudit.formats.common.file_import import FileImport, InputFile, TaskUse
 from plaudit.formats.import_format import ImportOptions
@@ -142,7 +143,7 @@ def _run(
     except InvalidContent as problem:
         refuse(f"{problem.message}; {_kept(push)}")
     except ClientError as exc:
-        refuse(f"{exc}; {_kept(push)}")
+        refuse(f"{printable(str(exc))}; {_kept(push)}")
     except KeyboardInterrupt:
         err.print(f"plaudit: interrupted; {_kept(push)}")
         raise SystemExit(130) from None

@@ -78,6 +78,17 @@ def test_the_commands_print_what_the_manual_shows(kept_world, source, template, 
     assert "tasks: 9 added" in imported.stdout
 
 
+@on_sqlite_alone
+def test_the_command_of_the_readme_runs(source, tmp_path):
+    (block,) = [one for one in BLOCKS if (one.document, one.marks) == ("README.md", ("sh", "pull"))]
+    command = block.text.replace("https://feedback.example.com", source.url)
+
+    done = run_cli(*shlex.split(command)[1:], cwd=tmp_path, PLAUDIT_KEY="live_key")
+
+    assert done.returncode == 0, done.stderr
+    assert "Wrote 1 project, 1 batch, 8 tasks, 1 delivery" in done.stdout
+
+
 def test_numbers_of_the_manual_are_those_of_the_code():
     manual = text_of("docs/pull.md")
 

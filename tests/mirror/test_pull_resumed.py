@@ -6,6 +6,7 @@ import errno
 import queue
 import random
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -147,11 +148,34 @@ def test_ctrl_c_keeps_what_was_received(small, server, tmp_path):
     code = process.wait(60)
     said = log.read_text()
     assert (code, out.exists()) == (130, False), said
-    assert said.endswith("received tasks are kept, and the same command goes on\n")
+    assert said.endswith("what was received is kept, and the same command goes on\n")
 
     assert run_pull(server.url, "--out", out).returncode == 0
 
     assert out.read_bytes() == whole
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_hangs(small, server, tmp_path):
+    """Its answer, and the tries after it, would take many minutes."""
+    out, log = tmp_path / "copy.jsonl", tmp_path / "log"
+    victims, is_over = queue.SimpleQueue(), threading.Event()
+
+    def hanging(request):
+        if request.number == 5:
+            kill(victims.get(timeout=30), signal.SIGINT)
+            is_over.wait(60)
+        return small(request)
+
+    server.script = hanging
+    process = forked_pull(server.url, "--out", out, log=log)
+    victims.put(process)
+    try:
+        code = process.wait(10)
+    finally:
+        is_over.set()
+
+    assert code == 130, log.read_text()
+    assert log.read_text().endswith("the same command goes on\n")
 
 
 def test_a_token_that_no_longer_holds_begins_its_listing_again(small, server, tmp_path):

@@ -6,6 +6,7 @@ import json
 import queue
 import random
 import signal
+import threading
 
 import pytest
 
@@ -242,6 +243,32 @@ def test_a_push_killed_again_and_again_makes_each_task_once(small, server, tmp_p
     assert sorted(small.created) == names
     sent = [one for one in server.requests if one.path == "/v2/task/chat"]
     assert len(sent) < len(names) + 4 * 12  # it did not begin anew each time
+
+
+def test_ctrl_c_ends_a_push_at_once_and_the_same_command_goes_on(small, server, tmp_path):
+    file = archive(tmp_path / "tasks.jsonl", *of_project(*map(pending, "abcdef")))
+    victims, is_over, log = queue.SimpleQueue(), threading.Event(), tmp_path / "log"
+
+    def hanging(request):
+        if request.path == "/v2/task/chat" and len(small.created) == 3:
+            kill(victims.get(timeout=30), signal.SIGINT)
+            is_over.wait(60)
+        return small(request)
+
+    server.script = hanging
+    process = forked_push(server.url, file, "--parallel", 1, log=log)
+    victims.put(process)
+    try:
+        code = process.wait(20)
+    finally:
+        is_over.set()
+    server.script = small
+    done = run_push(server.url, file)
+
+    assert code == 130, log.read_text()
+    assert "plaudit: interrupted; what was sent is noted" in log.read_text()
+    assert done.returncode == 0, done.stderr
+    assert sorted(small.created) == list("abcdef")
 
 
 def test_a_changed_file_is_pushed_from_its_beginning(small, server, tmp_path):

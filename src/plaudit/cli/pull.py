@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
@@ -16,7 +16,7 @@ from plaudit.cli.context import EnvironmentContext, with_store
 from plaudit.cli.progress import counting, progress, require_writable
 from plaudit.cli.rejects import RejectReport
 from plaudit.cli.remote import KeyOptions, open_client
-from plaudit.cli.terminal import err, refuse, say
+from plaudit.cli.terminal import ending_when_interrupted, err, refuse, say
 from plaudit.client.client import Client
 from plaudit.client.client_error import ClientError
 from plaudit.core.accounts import api_keys
@@ -102,7 +102,8 @@ def pull_tasks(
         folder = _folder_in_store(chosen, wanted)
     else:
         folder = out.with_name(out.name + FOLDER_SUFFIX)
-    with closing(client), _written(folder), locked_folder(folder):
+    kept = ending_when_interrupted("what was received is kept, and the same command goes on")
+    with kept, closing(client), _written(folder), locked_folder(folder):
         state = _state(folder, wanted, out, is_since_last=since_last)
         with closing(_received(client, folder, state, is_since_last=since_last)) as pull:
             if out is None:
@@ -174,8 +175,6 @@ def _received(client: Client, folder: Path, state: PullState, *, is_since_last: 
                 pull.receive()
             except ClientError as exc:
                 refuse(f"{printable(str(exc))}; {_kept(pull)}")
-            except KeyboardInterrupt:
-                _interrupted(_kept(pull))
             stack.pop_all()
         return pull
 
@@ -184,23 +183,15 @@ def _kept(pull: Pull) -> str:
     return f"{pull.run.task_count:,} received tasks are kept, and the same command goes on"
 
 
-def _interrupted(sentence: str) -> NoReturn:
-    err.print(f"plaudit: interrupted; {sentence}")
-    raise SystemExit(130)
-
-
 def _write(pull: Pull, out: Path) -> None:
     """Write the archive, then note that this pull is done."""
     old = read_archive_lines(out) if pull.run.is_since_last else None
     assembly = Assembly(pull.spool, old, has_all_tasks=True)
-    try:
-        with counting() as bars, files.writing(out) as write:
-            bar = bars.add_task("writing", total=None)
-            for line in assembly.lines():
-                write(line + b"\n")
-                bars.advance(bar)
-    except KeyboardInterrupt:
-        _interrupted(_kept(pull))
+    with counting() as bars, files.writing(out) as write:
+        bar = bars.add_task("writing", total=None)
+        for line in assembly.lines():
+            write(line + b"\n")
+            bars.advance(bar)
     remarks = describe_remarks(pull, assembly)
     pull.state.out_size = out.stat().st_size
     pull.finish(assembly.open_tasks)
@@ -214,16 +205,13 @@ def _store(pull: Pull, folder: Path, chosen: EnvironmentContext, rows: StoreHand
     path = folder / ASSEMBLED
     assembly = Assembly(pull.spool, None, has_all_tasks=not pull.run.is_since_last)
     report = RejectReport(rows.rejects)
-    try:
-        with files.writing(path) as write:
-            for line in assembly.lines():
-                write(line + b"\n")
-        with progress() as bars, closing(report):
-            bar = bars.add_task("importing", total=path.stat().st_size)
-            stored = StoreImport(path, lambda at: bars.update(bar, completed=at))
-            summary = _import(stored, chosen, rows, report)
-    except KeyboardInterrupt:
-        _interrupted(_kept(pull))
+    with files.writing(path) as write:
+        for line in assembly.lines():
+            write(line + b"\n")
+    with progress() as bars, closing(report):
+        bar = bars.add_task("importing", total=path.stat().st_size)
+        stored = StoreImport(path, lambda at: bars.update(bar, completed=at))
+        summary = _import(stored, chosen, rows, report)
     refused = summary.total("rejected")
     if refused and (rows.strict or refused == sum(summary.counts.values())):
         rows_were = "1 row was" if refused == 1 else f"{refused} rows were"

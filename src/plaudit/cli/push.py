@@ -14,7 +14,7 @@ from plaudit.cli.inputs import STDIN, FileOrUrl, spooled
 from plaudit.cli.progress import counting, require_writable
 from plaudit.cli.rejects import RejectReport
 from plaudit.cli.remote import KeyOptions, open_client
-from plaudit.cli.terminal import err, refuse, say
+from plaudit.cli.terminal import ending_when_interrupted, err, refuse, say
 from plaudit.client.client_error import ClientError
 from plaudit.core.transfer.importer import printable
 from plaudit.errors import InvalidContent
@@ -74,21 +74,16 @@ def push_tasks(
     if rejects is not None:
         require_writable(rejects)
     report = RejectReport(rejects)
-    with closing(open_client(url, keys)) as client, spooled([file]) as inputs, closing(report):
+    client = open_client(url, keys)
+    kept = ending_when_interrupted("what was sent is noted, and the same command goes on")
+    with kept, closing(client), spooled([file]) as inputs, closing(report):
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
         prepared = _opened(listed, format_name, table or TableOptions(), project_name)
         path = state_path(Path(file)) if _is_local(file) else None
         words = (url, prepared.format.name, project_name, batch_name, through)
         state = load_push_state(path, told_by(inputs[0].path, *words))
         path = _kept_in(path, state)
-        push = Push(
-            client,
-            state,
-            path,
-            parallel=parallel,
-            through=through,
-            on_reject=report.add,
-        )
+        push = Push(client, state, path, parallel=parallel, through=through, on_reject=report.add)
         with closing(prepared):
             _run(push, prepared, project_name, batch_name)
     if path is not None:
@@ -144,9 +139,6 @@ def _run(
         refuse(f"{problem.message}; {_kept(push)}")
     except ClientError as exc:
         refuse(f"{printable(str(exc))}; {_kept(push)}")
-    except KeyboardInterrupt:
-        err.print(f"plaudit: interrupted; {_kept(push)}")
-        raise SystemExit(130) from None
 
 
 def _rows(

@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.claims import measure_claims
+from benchmarks.clients.measurement import measure_clients
 from benchmarks.commands import measure_commands
 from benchmarks.crowd import measure_crowd
 from benchmarks.depth import measure_depth
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[[Plan], Iterable[Section]]] = {
     "imports": measure_imports,
     "rows": measure_rows,
     "exports": measure_exports,
+    "clients": measure_clients,
     "postgres": measure_postgres,
     "claims": measure_claims,
     "commands": measure_commands,

@@ -30,6 +30,8 @@ class Plan:
     import_small_tasks: int
     import_rounds: int
     export_tasks: int
+    client_small_tasks: int
+    client_large_tasks: int
     claim_people: int
     claim_tasks: int
     claim_kills: int
@@ -88,6 +90,8 @@ def full_plan(folder: Path) -> Plan:
         import_small_tasks=50_000,
         import_rounds=3,
         export_tasks=100_000,
+        client_small_tasks=50_000,
+        client_large_tasks=10_000,
         claim_people=500,
         claim_tasks=5_000,
         claim_kills=6,
@@ -136,6 +140,8 @@ def quick_plan(folder: Path) -> Plan:
         import_small_tasks=1_000,
         import_rounds=1,
         export_tasks=300,
+        client_small_tasks=2_000,
+        client_large_tasks=400,
         claim_people=50,
         claim_tasks=200,
         claim_kills=1,

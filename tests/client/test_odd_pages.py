@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,16 +25,36 @@ def asked(head: bytes) -> dict[str, str]:
 
 
 def test_the_next_page_is_asked_for_while_one_is_used():
+    is_asked = threading.Event()
+
     def page(number: int, head: bytes) -> bytes:
+        if b"next_token=t0" in head:
+            is_asked.set()
         return answered({"tasks": [], **({"next_token": f"t{number}"} if number < 3 else {})})
 
     with OddServer(page) as server, Client(url=server.url, key=KEY) as client:
         walk = client.pages()
         next(walk)
-        client.get("/v2/projects")  # goes after the prefetch, at the latest beside it
-        walk.close()
 
-    assert any(b"next_token=t0" in head for head in server.heads)
+        assert is_asked.wait(10)
+        assert len(list(walk)) == 3
+
+
+def test_a_token_inside_a_task_is_not_the_pages():
+    """Nor is one that ends a page in an object of its own, or in a text."""
+    ends = [
+        b'{"tasks":[],"more":{"a":1,"next_token":"x"}}',
+        b'{"tasks":[],"a":",\\"next_token\\":\\"x\\"}"}',
+        b'{"tasks":[],"a,\\"next_token":"x"}',
+        b'{"next_token":"x","tasks":[],"next_token":null}',
+    ]
+    for content in ends:
+        with (
+            OddServer(lambda number, head, content=content: answered(content)) as server,
+            Client(url=server.url, key=KEY) as client,
+        ):
+            assert list(client.tasks(**PROJECT)) == []
+            assert len(list(client.pages())) == 1
 
 
 @pytest.mark.parametrize("tokens", [["a"], ["a", "b", "c"]], ids=["one", "three"])

@@ -7,13 +7,16 @@ import gzip
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from typing import Any
 
+import httpx2
 import pytest
 
 from plaudit.client import AsyncClient, Client, ClientError, RetryPolicy
 from tests.support.network.odd_server import OddServer, answered
+from tests.support.network.receivers import Authority, Receiver
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -38,9 +41,15 @@ def asynchronous(server: OddServer, path: str, **options: Any) -> bytes:
     return asyncio.run(ask())
 
 
-@pytest.fixture(params=[blocking, asynchronous])
+def through_httpx(server: OddServer, path: str, **options: Any) -> bytes:
+    """As with a proxy, or with a client of the user's own."""
+    with httpx2.Client(timeout=options.pop("timeout_s", 30)) as http:
+        return blocking(server, path, http_client=http, **options)
+
+
+@pytest.fixture(params=[blocking, asynchronous, through_httpx])
 def ask(request):
-    """Either client's way to get a path."""
+    """Each way to get a path."""
     return request.param
 
 
@@ -82,6 +91,31 @@ def test_a_connection_that_breaks_is_made_again(ask, broken):
     with OddServer(first(broken, broken, answered(PROJECT))) as server:
         assert json.loads(ask(server, "/v2/project")) == PROJECT
         assert len(server.heads) == 3
+
+
+BODY = json.dumps(PROJECT).encode()
+CHUNKED = b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (5, BODY[:5], len(BODY) - 5, BODY[5:])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 Said\r\ntransfer-encoding: chunked\r\n\r\n" + CHUNKED,
+        b"HTTP/1.1 200 Said\r\nconnection: close\r\nx-cut: 1\r\n\r\n" + BODY,
+        b"HTTP/1.0 200 Said\r\nx-cut: 1\r\n\r\n" + BODY,
+        b"HTTP/1.1 103 Early Hints\r\nlink: </style>\r\n\r\n" + answered(PROJECT),
+    ],
+    ids=["chunked", "until the end", "HTTP/1.0", "announced"],
+)
+def test_every_way_to_end_an_answer_is_understood(ask, answer):
+    with OddServer(first(answer)) as server:
+        assert json.loads(ask(server, "/v2/project")) == PROJECT
+
+
+def test_a_head_without_end_is_given_up(ask):
+    endless = b"HTTP/1.1 200 Said\r\n" + b"x-more: and more\r\n" * 100_000
+    with OddServer(first(endless)) as server, pytest.raises(ClientError):
+        ask(server, "/v2/project", retry=RetryPolicy(attempts=1))
 
 
 def test_a_server_that_stays_broken_is_given_up_after_the_attempts(ask):
@@ -227,3 +261,51 @@ def test_neither_representation_nor_error_shows_the_key():
 
     assert KEY not in repr(client) + str(raised.value)
     assert "cannot be reached" in str(raised.value)
+
+
+def test_a_proxy_of_the_environment_is_used_and_one_that_is_excepted_is_not(monkeypatch):
+    with OddServer(first(answered(PROJECT))) as proxy, OddServer(first(answered({}))) as server:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        with Client(url="http://feedback.test", key=KEY) as client:
+            assert client.project(project_id="p").name == "Birds"
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        with Client(url=server.url, key=KEY) as client:
+            client.get("/v2/projects")
+
+    assert proxy.heads[0].startswith(b"GET http://feedback.test/v2/project?project_id=p ")
+    assert len(server.heads) == 1
+
+
+def test_several_threads_share_a_client():
+    with (
+        OddServer(first(answered(PROJECT))) as server,
+        Client(url=server.url, key=KEY) as client,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        found = list(threads.map(lambda _: client.project(project_id="p").name, range(200)))
+
+        assert server.connections <= 8
+    assert found == ["Birds"] * 200
+
+
+@pytest.mark.parametrize("authority", ["ours", "another"])
+def test_tls_is_checked_by_the_authorities_that_are_trusted(tmp_path, monkeypatch, authority):
+    ours, another = Authority(tmp_path), Authority(tmp_path)
+    trusted = {"ours": ours, "another": another}[authority].client()
+    monkeypatch.setattr("plaudit.client.connections.httpx2.create_ssl_context", lambda: trusted)
+
+    async def ask() -> str:
+        receiver = Receiver(answered(PROJECT))
+        receiver.read_request = lambda reader: reader.readuntil(b"\r\n\r\n")
+        async with receiver.listening(ours.server("127.0.0.1")):
+            url = f"https://127.0.0.1:{receiver.port}"
+            with Client(url=url, key=KEY, retry=RetryPolicy(attempts=1)) as client:
+                try:
+                    return (await asyncio.to_thread(client.project, project_id="p")).name
+                except ClientError as exc:
+                    return exc.message
+
+    said = asyncio.run(ask())
+
+    assert ("Birds" in said) == (authority == "ours")
+    assert ("certificate" in said.lower()) == (authority == "another")

@@ -11,20 +11,20 @@ import httpx2
 from plaudit.client import calls
 from plaudit.client.async_task_listing import AsyncTaskListing
 from plaudit.client.calls import (
-    BatchFilter,
-    BatchName,
-    Call,
-    NewBatch,
+    ApiCall,
+    BatchListingOptions,
+    BatchMembers,
+    BatchNaming,
     NewDelivery,
-    NewTask,
-    ProjectName,
+    ProjectNaming,
+    TaskMembers,
 )
 from plaudit.client.client import PARALLEL_MAX
 from plaudit.client.exchange import Request, RetryPolicy, write_request
-from plaudit.client.pages import ListingPage, walk_pages_async
+from plaudit.client.pages import ListingPage, PageWalk, walk_pages_async
 from plaudit.client.parameters import Parameter, query_of
-from plaudit.client.task_listing import TaskQuery
-from plaudit.client.tasks import TaskFilter, decoded_tasks, raw_tasks
+from plaudit.client.task_listing import ListingQuery
+from plaudit.client.tasks import TaskListingOptions, decoded_tasks, raw_tasks
 from plaudit.client.transport import (
     ANSWER_BYTES_MAX,
     TIMEOUT_SECONDS,
@@ -100,23 +100,23 @@ class AsyncClient:
 
         The next page is asked for while one is used.
         """
-        return walk_pages_async(self._transport, path, query_of(params or {}))
+        return walk_pages_async(self._transport, PageWalk(path, query_of(params or {})))
 
     async def projects(self) -> list[Project]:
         """All projects, oldest first."""
         return (await self._call(calls.list_projects())).projects
 
-    async def project(self, **name: Unpack[ProjectName]) -> Project:
+    async def project(self, **name: Unpack[ProjectNaming]) -> Project:
         """One project, by `project_id` or `project_name`."""
         return await self._call(calls.get_project(name))
 
-    async def batches(self, **where: Unpack[BatchFilter]) -> AsyncIterator[Batch]:
+    async def batches(self, **where: Unpack[BatchListingOptions]) -> AsyncIterator[Batch]:
         """Batches, of all projects if none is named."""
         async for page in self.pages("/v2/batches", cast(Mapping[str, Parameter], where)):
             for batch in calls.batches_of(page.content):
                 yield batch
 
-    async def batch(self, **name: Unpack[BatchName]) -> Batch:
+    async def batch(self, **name: Unpack[BatchNaming]) -> Batch:
         """One batch, by `batch_id` or `batch_name`."""
         return await self._call(calls.get_batch(name))
 
@@ -132,14 +132,14 @@ class AsyncClient:
 
     @overload
     def tasks(
-        self, *, raw: Literal[False] = False, parallel: int = 1, **where: Unpack[TaskFilter]
+        self, *, raw: Literal[False] = False, parallel: int = 1, **where: Unpack[TaskListingOptions]
     ) -> AsyncTaskListing[Task]: ...
     @overload
     def tasks(
-        self, *, raw: Literal[True], parallel: int = 1, **where: Unpack[TaskFilter]
+        self, *, raw: Literal[True], parallel: int = 1, **where: Unpack[TaskListingOptions]
     ) -> AsyncTaskListing[bytes]: ...
     def tasks(
-        self, *, raw: bool = False, parallel: int = 1, **where: Unpack[TaskFilter]
+        self, *, raw: bool = False, parallel: int = 1, **where: Unpack[TaskListingOptions]
     ) -> AsyncTaskListing[Task] | AsyncTaskListing[bytes]:
         """Tasks of a project or a batch, as structs or with `raw` as the bytes of their JSON.
 
@@ -149,9 +149,9 @@ class AsyncClient:
         if not 1 <= parallel <= PARALLEL_MAX:
             raise ValueError(f"parallel is 1 to {PARALLEL_MAX}")
         params = query_of(cast(Mapping[str, Parameter], where))
-        return self._listing(TaskQuery("/v2/tasks", params, parallel), raw)
+        return self._listing(ListingQuery("/v2/tasks", params, parallel), raw)
 
-    async def deliveries(self, **name: Unpack[ProjectName]) -> list[Delivery]:
+    async def deliveries(self, **name: Unpack[ProjectNaming]) -> list[Delivery]:
         """All deliveries of a project, oldest first."""
         return (await self._call(calls.list_deliveries(name))).deliveries
 
@@ -168,7 +168,7 @@ class AsyncClient:
     ) -> AsyncTaskListing[Task] | AsyncTaskListing[bytes]:
         """Tasks of a delivery, as they were delivered."""
         params = query_of({"delivery_id": delivery_id, "opts": opts})
-        return self._listing(TaskQuery("/v2/delivery", params), raw)
+        return self._listing(ListingQuery("/v2/delivery", params), raw)
 
     async def create_project(
         self,
@@ -181,7 +181,7 @@ class AsyncClient:
         return await self._call(calls.create_project(name, settings or {}, idempotency_key))
 
     async def create_chat_task(
-        self, *, idempotency_key: str | None = None, **task: Unpack[NewTask]
+        self, *, idempotency_key: str | None = None, **task: Unpack[TaskMembers]
     ) -> Task:
         """Create a task of a project's template."""
         return await self._call(calls.create_chat_task(task, idempotency_key))
@@ -202,31 +202,31 @@ class AsyncClient:
         return await self._call(calls.set_task_metadata(task_id, metadata, merge, idempotency_key))
 
     async def create_batch(
-        self, name: str, *, idempotency_key: str | None = None, **batch: Unpack[NewBatch]
+        self, name: str, *, idempotency_key: str | None = None, **batch: Unpack[BatchMembers]
     ) -> Batch:
         """Create a batch."""
         return await self._call(calls.create_batch(name, batch, idempotency_key))
 
     async def finalize_batch(
-        self, *, idempotency_key: str | None = None, **name: Unpack[BatchName]
+        self, *, idempotency_key: str | None = None, **name: Unpack[BatchNaming]
     ) -> Batch:
         """Start a staging batch."""
         return await self._call(calls.finalize_batch(name, idempotency_key))
 
     async def pause_batch(
-        self, *, idempotency_key: str | None = None, **name: Unpack[BatchName]
+        self, *, idempotency_key: str | None = None, **name: Unpack[BatchNaming]
     ) -> Batch:
         """Give out none of a batch's tasks any more."""
         return (await self._call(calls.move_batch("pause", name, idempotency_key))).batch
 
     async def resume_batch(
-        self, *, idempotency_key: str | None = None, **name: Unpack[BatchName]
+        self, *, idempotency_key: str | None = None, **name: Unpack[BatchNaming]
     ) -> Batch:
         """Give out a paused batch's tasks again."""
         return (await self._call(calls.move_batch("resume", name, idempotency_key))).batch
 
     async def cancel_batch(
-        self, *, idempotency_key: str | None = None, **name: Unpack[BatchName]
+        self, *, idempotency_key: str | None = None, **name: Unpack[BatchNaming]
     ) -> Batch:
         """Cancel a batch and its pending tasks."""
         return (await self._call(calls.move_batch("cancel", name, idempotency_key))).batch
@@ -242,9 +242,9 @@ class AsyncClient:
         """Freeze completed tasks of a project under a name, on Plaudit alone."""
         return await self._call(calls.create_delivery(project_id, name, chosen, idempotency_key))
 
-    async def _call(self, call: Call[T]) -> T:
+    async def _call(self, call: ApiCall[T]) -> T:
         return call.read(await self._transport.send(call.request))
 
-    def _listing(self, query: TaskQuery, raw: bool) -> AsyncTaskListing[Any]:
+    def _listing(self, query: ListingQuery, raw: bool) -> AsyncTaskListing[Any]:
         make: Callable[[bytes], list[Any]] = raw_tasks if raw else decoded_tasks
         return AsyncTaskListing(self._transport, query, make)

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from plaudit.client.client_error import ClientError
-from plaudit.client.pages import ListingPage, walk_pages_async
+from plaudit.client.pages import ListingPage, PageWalk, walk_pages_async
 from plaudit.client.slices import SlicePlan, walk_slices_async
 from plaudit.client.task_listing import (
     KTO,
     PREFERENCE,
     REWARD,
     SFT,
-    TaskQuery,
+    ListingQuery,
     check_refused,
     facts_calls,
     facts_of,
@@ -23,7 +23,7 @@ from plaudit.client.tasks import NewTasks, decoded_tasks
 from plaudit.client.transport import AsyncTransport
 
 if TYPE_CHECKING:  # the exporters are loaded by whoever wants rows
-    from plaudit.client.exported_rows import ExportedRows, ProjectFacts, RowOptions
+    from plaudit.client.exported_rows import ExportedRows, ProjectFacts, RowKeywords
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class AsyncTaskListing(Generic[T]):
     """Tasks of a query: `Task` structs, or their JSON as bytes where `raw=True` was asked for."""
 
     def __init__(
-        self, transport: AsyncTransport, query: TaskQuery, make: Callable[[bytes], list[T]]
+        self, transport: AsyncTransport, query: ListingQuery, make: Callable[[bytes], list[T]]
     ) -> None:
         self._transport = transport
         self._query = query
@@ -46,7 +46,7 @@ class AsyncTaskListing(Generic[T]):
                 yield task
 
     async def rows(
-        self, name: str, *, form: Mapping[str, Any] | None = None, **options: Unpack[RowOptions]
+        self, name: str, *, form: Mapping[str, Any] | None = None, **options: Unpack[RowKeywords]
     ) -> ExportedRows:
         """Rows of an export format by its name, with the options of `plaudit export`.
 
@@ -61,19 +61,19 @@ class AsyncTaskListing(Generic[T]):
             maker.add(task)
         return maker.done()
 
-    async def to_preference(self, **options: Unpack[RowOptions]) -> ExportedRows:
+    async def to_preference(self, **options: Unpack[RowKeywords]) -> ExportedRows:
         """Prompt, chosen and rejected, for DPO."""
         return await self.rows(PREFERENCE, **options)
 
-    async def to_reward(self, **options: Unpack[RowOptions]) -> ExportedRows:
+    async def to_reward(self, **options: Unpack[RowKeywords]) -> ExportedRows:
         """Chosen and rejected conversations, for reward models."""
         return await self.rows(REWARD, **options)
 
-    async def to_kto(self, **options: Unpack[RowOptions]) -> ExportedRows:
+    async def to_kto(self, **options: Unpack[RowKeywords]) -> ExportedRows:
         """Responses with a label each, for KTO."""
         return await self.rows(KTO, **options)
 
-    async def to_sft(self, **options: Unpack[RowOptions]) -> ExportedRows:
+    async def to_sft(self, **options: Unpack[RowKeywords]) -> ExportedRows:
         """Conversations to learn, for supervised fine-tuning."""
         return await self.rows(SFT, **options)
 
@@ -89,9 +89,10 @@ class AsyncTaskListing(Generic[T]):
         """`datasets.Dataset` of such a table; needs datasets."""
         return (await self.rows(table)).to_dataset()
 
-    def _pages(self, query: TaskQuery) -> AsyncIterator[ListingPage]:
+    def _pages(self, query: ListingQuery) -> AsyncIterator[ListingPage]:
         if query.parallel == 1:
-            return walk_pages_async(self._transport, query.path, query.params)
+            walk = PageWalk(query.path, query.params, is_checked=True)
+            return walk_pages_async(self._transport, walk)
         plan = SlicePlan(query.path, query.params, query.parallel)
         return walk_slices_async(self._transport, plan)
 

@@ -25,21 +25,21 @@ from plaudit.wire.v2.task import Task
 T = TypeVar("T")
 
 
-class ProjectName(TypedDict, total=False):
+class ProjectNaming(TypedDict, total=False):
     """A project by its id or its name."""
 
     project_id: str
     project_name: str
 
 
-class BatchName(TypedDict, total=False):
+class BatchNaming(TypedDict, total=False):
     """A batch by its id or its name."""
 
     batch_id: str
     batch_name: str
 
 
-class BatchFilter(ProjectName, total=False):
+class BatchListingOptions(ProjectNaming, total=False):
     """Filters and options of `GET /v2/batches`; `limit` is the number of batches on a page."""
 
     status: str
@@ -51,7 +51,7 @@ class BatchFilter(ProjectName, total=False):
     expand: Sequence[str]
 
 
-class NewTask(ProjectName, BatchName, total=False):
+class TaskMembers(ProjectNaming, BatchNaming, total=False):
     """Members of a task to be created; `template_variables` fill the project's template."""
 
     template_variables: Mapping[str, Any]
@@ -60,7 +60,7 @@ class NewTask(ProjectName, BatchName, total=False):
     unique_id: str
 
 
-class NewBatch(ProjectName, total=False):
+class BatchMembers(ProjectNaming, total=False):
     """Members of a batch to be created besides its name."""
 
     callback: str
@@ -79,7 +79,7 @@ class NewDelivery(TypedDict, total=False):
     response_schema_id: str
 
 
-class Call(Struct, Generic[T], frozen=True):
+class ApiCall(Struct, Generic[T], frozen=True):
     """A request, and the type that its answer is read as."""
 
     request: Request
@@ -97,80 +97,82 @@ class Call(Struct, Generic[T], frozen=True):
             ) from None
 
 
-def get(path: str, answer: Any, **params: Parameter) -> Call[Any]:
+def get(path: str, answer: Any, **params: Parameter) -> ApiCall[Any]:
     """GET of a path; parameters that are None are left out."""
-    return Call(Request(method="GET", path=path, params=query_of(params)), answer)
+    return ApiCall(Request(method="GET", path=path, params=query_of(params)), answer)
 
 
-def post(path: str, answer: Any, key: str | None, body: Mapping[str, Any]) -> Call[Any]:
+def post(path: str, answer: Any, key: str | None, body: Mapping[str, Any]) -> ApiCall[Any]:
     """POST of a body, under an Idempotency-Key that is made up if None."""
     texts = {
         name: dict(query_of({name: value}))[name] if isinstance(value, datetime) else value
         for name, value in body.items()
         if value is not None
     }
-    return Call(write_request(path, texts, key), answer)
+    return ApiCall(write_request(path, texts, key), answer)
 
 
-def list_projects() -> Call[ProjectList]:
+def list_projects() -> ApiCall[ProjectList]:
     """GET /v2/projects."""
     return get("/v2/projects", ProjectList)
 
 
-def get_project(name: ProjectName) -> Call[Project]:
+def get_project(name: ProjectNaming) -> ApiCall[Project]:
     """GET /v2/project."""
     return get("/v2/project", Project, **name)
 
 
-def get_task(task_id: str, opts: Sequence[str] | None, expand: Sequence[str] | None) -> Call[Task]:
+def get_task(
+    task_id: str, opts: Sequence[str] | None, expand: Sequence[str] | None
+) -> ApiCall[Task]:
     """GET /v2/task."""
     return get("/v2/task", Task, task_id=task_id, expand=expand, opts=opts)
 
 
-def get_batch(name: BatchName) -> Call[Batch]:
+def get_batch(name: BatchNaming) -> ApiCall[Batch]:
     """GET /v2/batch."""
     return get("/v2/batch", Batch, **name)
 
 
-def list_deliveries(name: ProjectName) -> Call[DeliveryList]:
+def list_deliveries(name: ProjectNaming) -> ApiCall[DeliveryList]:
     """GET /v2/deliveries."""
     return get("/v2/deliveries", DeliveryList, **name)
 
 
-def create_project(name: str, settings: Mapping[str, Any], key: str | None) -> Call[Project]:
+def create_project(name: str, settings: Mapping[str, Any], key: str | None) -> ApiCall[Project]:
     """POST /manage/v1/projects, of Plaudit alone."""
     return post("/manage/v1/projects", Project, key, {"name": name, **settings})
 
 
-def create_chat_task(task: NewTask, key: str | None) -> Call[Task]:
+def create_chat_task(task: TaskMembers, key: str | None) -> ApiCall[Task]:
     """POST /v2/task/chat."""
     return post("/v2/task/chat", Task, key, task)
 
 
-def create_task(task: Mapping[str, Any], key: str | None) -> Call[Task]:
+def create_task(task: Mapping[str, Any], key: str | None) -> ApiCall[Task]:
     """POST /v2/task."""
     return post("/v2/task", Task, key, task)
 
 
 def set_task_metadata(
     task_id: str, metadata: Mapping[str, Any], merge: bool, key: str | None
-) -> Call[Task]:
+) -> ApiCall[Task]:
     """POST /v2/task/metadata."""
     body = {"task_id": task_id, "metadata": metadata, "merge": merge}
     return post("/v2/task/metadata", Task, key, body)
 
 
-def create_batch(name: str, batch: NewBatch, key: str | None) -> Call[Batch]:
+def create_batch(name: str, batch: BatchMembers, key: str | None) -> ApiCall[Batch]:
     """POST /v2/batch."""
     return post("/v2/batch", Batch, key, {"name": name, **batch})
 
 
-def finalize_batch(name: BatchName, key: str | None) -> Call[Batch]:
+def finalize_batch(name: BatchNaming, key: str | None) -> ApiCall[Batch]:
     """POST /v2/batch/finalize."""
     return post("/v2/batch/finalize", Batch, key, name)
 
 
-def move_batch(move: str, name: BatchName, key: str | None) -> Call[BatchResult]:
+def move_batch(move: str, name: BatchNaming, key: str | None) -> ApiCall[BatchResult]:
     """POST /v2/batch/pause, resume or cancel."""
     return post(f"/v2/batch/{move}", BatchResult, key, name)
 
@@ -182,7 +184,7 @@ def managed_project_path(project_id: str) -> str:
 
 def create_delivery(
     project_id: str, name: str, chosen: NewDelivery, key: str | None
-) -> Call[DeliveryRecord]:
+) -> ApiCall[DeliveryRecord]:
     """POST /manage/v1/projects/{project_id}/deliveries, of Plaudit alone."""
     path = f"{managed_project_path(project_id)}/deliveries"
     return post(path, DeliveryRecord, key, {"name": name, **chosen})

@@ -11,20 +11,20 @@ import httpx2
 
 from plaudit.client import calls
 from plaudit.client.calls import (
-    BatchFilter,
-    BatchName,
-    Call,
-    NewBatch,
+    ApiCall,
+    BatchListingOptions,
+    BatchMembers,
+    BatchNaming,
     NewDelivery,
-    NewTask,
-    ProjectName,
+    ProjectNaming,
+    TaskMembers,
 )
 from plaudit.client.exchange import Request, RetryPolicy, write_request
-from plaudit.client.pages import ListingPage, walk_pages
+from plaudit.client.pages import ListingPage, PageWalk, walk_pages
 from plaudit.client.parameters import Parameter, query_of
 from plaudit.client.scaleapi_client import official_client
-from plaudit.client.task_listing import TaskListing, TaskQuery
-from plaudit.client.tasks import TaskFilter, decoded_tasks, raw_tasks
+from plaudit.client.task_listing import ListingQuery, TaskListing
+from plaudit.client.tasks import TaskListingOptions, decoded_tasks, raw_tasks
 from plaudit.client.transport import ANSWER_BYTES_MAX, TIMEOUT_SECONDS, ServerAddress, Transport
 from plaudit.wire.v2.deliveries import Delivery, DeliveryRecord
 from plaudit.wire.v2.resources import Batch, Project
@@ -102,22 +102,22 @@ class Client:
 
         The next page is asked for while one is used.
         """
-        return walk_pages(self._transport, self._executor, path, query_of(params or {}))
+        return walk_pages(self._transport, self._executor, PageWalk(path, query_of(params or {})))
 
     def projects(self) -> list[Project]:
         """All projects, oldest first."""
         return self._call(calls.list_projects()).projects
 
-    def project(self, **name: Unpack[ProjectName]) -> Project:
+    def project(self, **name: Unpack[ProjectNaming]) -> Project:
         """One project, by `project_id` or `project_name`."""
         return self._call(calls.get_project(name))
 
-    def batches(self, **where: Unpack[BatchFilter]) -> Iterator[Batch]:
+    def batches(self, **where: Unpack[BatchListingOptions]) -> Iterator[Batch]:
         """Batches, of all projects if none is named."""
         for page in self.pages("/v2/batches", cast(Mapping[str, Parameter], where)):
             yield from calls.batches_of(page.content)
 
-    def batch(self, **name: Unpack[BatchName]) -> Batch:
+    def batch(self, **name: Unpack[BatchNaming]) -> Batch:
         """One batch, by `batch_id` or `batch_name`."""
         return self._call(calls.get_batch(name))
 
@@ -133,14 +133,14 @@ class Client:
 
     @overload
     def tasks(
-        self, *, raw: Literal[False] = False, parallel: int = 1, **where: Unpack[TaskFilter]
+        self, *, raw: Literal[False] = False, parallel: int = 1, **where: Unpack[TaskListingOptions]
     ) -> TaskListing[Task]: ...
     @overload
     def tasks(
-        self, *, raw: Literal[True], parallel: int = 1, **where: Unpack[TaskFilter]
+        self, *, raw: Literal[True], parallel: int = 1, **where: Unpack[TaskListingOptions]
     ) -> TaskListing[bytes]: ...
     def tasks(
-        self, *, raw: bool = False, parallel: int = 1, **where: Unpack[TaskFilter]
+        self, *, raw: bool = False, parallel: int = 1, **where: Unpack[TaskListingOptions]
     ) -> TaskListing[Task] | TaskListing[bytes]:
         """Tasks of a project or a batch, as structs or with `raw` as the bytes of their JSON.
 
@@ -150,9 +150,9 @@ class Client:
         if not 1 <= parallel <= PARALLEL_MAX:
             raise ValueError(f"parallel is 1 to {PARALLEL_MAX}")
         params = query_of(cast(Mapping[str, Parameter], where))
-        return self._listing(TaskQuery("/v2/tasks", params, parallel), raw)
+        return self._listing(ListingQuery("/v2/tasks", params, parallel), raw)
 
-    def deliveries(self, **name: Unpack[ProjectName]) -> list[Delivery]:
+    def deliveries(self, **name: Unpack[ProjectNaming]) -> list[Delivery]:
         """All deliveries of a project, oldest first."""
         return self._call(calls.list_deliveries(name)).deliveries
 
@@ -169,7 +169,7 @@ class Client:
     ) -> TaskListing[Task] | TaskListing[bytes]:
         """Tasks of a delivery, as they were delivered."""
         params = query_of({"delivery_id": delivery_id, "opts": opts})
-        return self._listing(TaskQuery("/v2/delivery", params), raw)
+        return self._listing(ListingQuery("/v2/delivery", params), raw)
 
     def create_project(
         self,
@@ -182,7 +182,7 @@ class Client:
         return self._call(calls.create_project(name, settings or {}, idempotency_key))
 
     def create_chat_task(
-        self, *, idempotency_key: str | None = None, **task: Unpack[NewTask]
+        self, *, idempotency_key: str | None = None, **task: Unpack[TaskMembers]
     ) -> Task:
         """Create a task of a project's template."""
         return self._call(calls.create_chat_task(task, idempotency_key))
@@ -203,31 +203,31 @@ class Client:
         return self._call(calls.set_task_metadata(task_id, metadata, merge, idempotency_key))
 
     def create_batch(
-        self, name: str, *, idempotency_key: str | None = None, **batch: Unpack[NewBatch]
+        self, name: str, *, idempotency_key: str | None = None, **batch: Unpack[BatchMembers]
     ) -> Batch:
         """Create a batch."""
         return self._call(calls.create_batch(name, batch, idempotency_key))
 
     def finalize_batch(
-        self, *, idempotency_key: str | None = None, **name: Unpack[BatchName]
+        self, *, idempotency_key: str | None = None, **name: Unpack[BatchNaming]
     ) -> Batch:
         """Start a staging batch."""
         return self._call(calls.finalize_batch(name, idempotency_key))
 
     def pause_batch(
-        self, *, idempotency_key: str | None = None, **name: Unpack[BatchName]
+        self, *, idempotency_key: str | None = None, **name: Unpack[BatchNaming]
     ) -> Batch:
         """Give out none of a batch's tasks any more."""
         return self._call(calls.move_batch("pause", name, idempotency_key)).batch
 
     def resume_batch(
-        self, *, idempotency_key: str | None = None, **name: Unpack[BatchName]
+        self, *, idempotency_key: str | None = None, **name: Unpack[BatchNaming]
     ) -> Batch:
         """Give out a paused batch's tasks again."""
         return self._call(calls.move_batch("resume", name, idempotency_key)).batch
 
     def cancel_batch(
-        self, *, idempotency_key: str | None = None, **name: Unpack[BatchName]
+        self, *, idempotency_key: str | None = None, **name: Unpack[BatchNaming]
     ) -> Batch:
         """Cancel a batch and its pending tasks."""
         return self._call(calls.move_batch("cancel", name, idempotency_key)).batch
@@ -247,9 +247,9 @@ class Client:
         """Scale's official client (`pip install scaleapi`) on this server with this key."""
         return official_client(self._endpoint)
 
-    def _call(self, call: Call[T]) -> T:
+    def _call(self, call: ApiCall[T]) -> T:
         return call.read(self._transport.send(call.request))
 
-    def _listing(self, query: TaskQuery, raw: bool) -> TaskListing[Any]:
+    def _listing(self, query: ListingQuery, raw: bool) -> TaskListing[Any]:
         make: Callable[[bytes], list[Any]] = raw_tasks if raw else decoded_tasks
         return TaskListing(self._transport, self._executor, query, make)

@@ -57,8 +57,11 @@ class Request(Struct, frozen=True, kw_only=True):
 def write_request(path: str, body: Any, key: str | None) -> Request:
     """POST with a body as JSON, under an Idempotency-Key that is made up if None.
 
-    A server that knows such keys does the same request once, however often it is sent.
+    A server that knows such keys does the same request once, however often it is sent. Raises
+    ValueError for a key that no header can hold.
     """
+    if key is not None and not re.fullmatch(r"[!-~]{1,255}", key):
+        raise ValueError("an idempotency key has 1 to 255 visible ASCII characters")
     return Request(
         method="POST",
         path=path,

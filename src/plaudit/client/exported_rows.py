@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypedDict, overload
 
 import msgspec
 from msgspec import UNSET, Struct
 
+from plaudit.client.own_libraries import own_library
 from plaudit.core.tasks.forms import Field, Form, Level, form_of
 from plaudit.formats.exporting import containers
 from plaudit.formats.exporting.compare import TaskFacts, compare_task
@@ -32,7 +32,7 @@ from plaudit.wire.v2.resources import ProjectDetail
 from plaudit.wire.v2.task import Task, Thread
 
 
-class RowOptions(TypedDict, total=False):
+class RowKeywords(TypedDict, total=False):
     """Options of `plaudit export`, by the same names (docs/export.md)."""
 
     prefer: str
@@ -119,12 +119,12 @@ class ExportedRows(Sequence[dict[str, Any]]):
 
     def to_pandas(self) -> Any:
         """`pandas.DataFrame` of the Arrow table; needs pandas."""
-        library("pandas", "to_pandas")
+        own_library("pandas", "to_pandas")
         return self.to_arrow().to_pandas()
 
     def to_dataset(self) -> Any:
         """`datasets.Dataset` of the Arrow table; needs datasets."""
-        return library("datasets", "to_dataset").Dataset(self.to_arrow())
+        return own_library("datasets", "to_dataset").Dataset(self.to_arrow())
 
     def write(self, path: str | Path) -> None:
         """Write a file as `plaudit export` does, its container by the suffix of its name."""
@@ -135,18 +135,10 @@ class ExportedRows(Sequence[dict[str, Any]]):
                 write(row)
 
 
-def library(name: str, purpose: str) -> Any:
-    """Library of the user's own that Plaudit does not install; raises ImportError saying how."""
-    try:
-        return import_module(name)
-    except ImportError as exc:
-        raise ImportError(f"{purpose} needs {name}: pip install {name}") from exc
-
-
 class RowMaker:
     """Rows of a format, made of one task after the other."""
 
-    def __init__(self, name: str, options: RowOptions, form: Mapping[str, Any] | None) -> None:
+    def __init__(self, name: str, options: RowKeywords, form: Mapping[str, Any] | None) -> None:
         if name not in EXPORT_FORMATS:
             raise ValueError(f"{name!r} is none of {', '.join(EXPORT_FORMATS)}")
         self._format: ExportFormat = EXPORT_FORMATS[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -38,11 +39,22 @@ class _Envelope(Struct):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
 
-class PageWalk:
-    """Course of a walk: requests of pages, and the check that it goes on to new ones."""
+_LAST_MEMBER = re.compile(rb',"next_token":"([^"\\]{1,4000})"\}\Z')
+"""The token where it ends a page. In well-formed JSON nothing else can end like that."""
 
-    def __init__(self, path: str, params: Sequence[tuple[str, str]]) -> None:
+
+class PageWalk:
+    """Course of a walk: requests of pages, and the check that it goes on to new ones.
+
+    Whoever decodes pages anyway says so with `is_checked`: a page whose token stands at its end is
+    then not read twice.
+    """
+
+    def __init__(
+        self, path: str, params: Sequence[tuple[str, str]], *, is_checked: bool = False
+    ) -> None:
         self._path = path
+        self._is_checked = is_checked
         self._params = [(name, text) for name, text in params if name != NEXT_TOKEN]
         self._seen: set[int] = set()
         self._token = dict(params).get(NEXT_TOKEN)
@@ -55,7 +67,7 @@ class PageWalk:
     def take(self, answer: ServerAnswer) -> ListingPage:
         """Return the page of an answer; raises ClientError if it is none, or leads in a circle."""
         try:
-            token = _decode_envelope(answer.content).next_token or None
+            token = self._token_of(answer.content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise ClientError(
                 f"GET {self._path}: the answer is no page of a listing: {exc}",
@@ -72,12 +84,16 @@ class PageWalk:
         self._token = token
         return ListingPage(answer.content, token)
 
+    def _token_of(self, content: bytes) -> str | None:
+        if self._is_checked:
+            last = _LAST_MEMBER.search(content, max(0, len(content) - 5000))
+            if last is not None:
+                return last[1].decode()
+        return _decode_envelope(content).next_token or None
 
-def walk_pages(
-    transport: Transport, executor: Executor, path: str, params: Sequence[tuple[str, str]]
-) -> Iterator[ListingPage]:
+
+def walk_pages(transport: Transport, executor: Executor, walk: PageWalk) -> Iterator[ListingPage]:
     """Yield the pages of a listing; each is asked for while the one before is used."""
-    walk = PageWalk(path, params)
 
     def fetch() -> ListingPage:
         return walk.take(transport.send(walk.request()))
@@ -95,11 +111,8 @@ def walk_pages(
         coming.cancel()
 
 
-async def walk_pages_async(
-    transport: AsyncTransport, path: str, params: Sequence[tuple[str, str]]
-) -> AsyncIterator[ListingPage]:
+async def walk_pages_async(transport: AsyncTransport, walk: PageWalk) -> AsyncIterator[ListingPage]:
     """Yield the pages of a listing; each is asked for while the one before is used."""
-    walk = PageWalk(path, params)
 
     async def fetch() -> ListingPage:
         return walk.take(await transport.send(walk.request()))

@@ -63,13 +63,13 @@ class SlicePlan:
         self._waiting: deque[_Slice] = deque()
         self._later: list[_Slice] = []
         if not self._is_by_time:
-            self._waiting.append(_Slice(PageWalk(path, params), None, None))
+            self._waiting.append(_Slice(PageWalk(path, params, is_checked=True), None, None))
             return
         if STATUS not in dict(params) and not self._bounds:
             for status in TaskStatus:
                 if status is not TaskStatus.completed:
                     query = [*self._params, (STATUS, status.value)]
-                    self._waiting.append(_Slice(PageWalk(path, query), None, None))
+                    self._waiting.append(_Slice(PageWalk(path, query, is_checked=True), None, None))
                     self._waiting[-1].is_first = False
         # Last, so that a task which is completed meanwhile is among one or the other.
         self._later.append(self._slice(_ms_of(self._bounds, AFTER), _ms_of(self._bounds, BEFORE)))
@@ -122,7 +122,7 @@ class SlicePlan:
         if most is not None:
             is_own = most == _ms_of(self._bounds, BEFORE)
             query.append((BEFORE, self._bounds[BEFORE] if is_own else clock.format_ms(most)))
-        return _Slice(PageWalk(self._path, query), least, most)
+        return _Slice(PageWalk(self._path, query, is_checked=True), least, most)
 
 
 def _ms_of(bounds: dict[str, str], name: str) -> int | None:

@@ -14,14 +14,14 @@ from msgspec import Struct
 
 from plaudit.client import calls
 from plaudit.client.client_error import ClientError
-from plaudit.client.pages import ListingPage, walk_pages
+from plaudit.client.pages import ListingPage, PageWalk, walk_pages
 from plaudit.client.slices import SlicePlan, walk_slices
 from plaudit.client.tasks import NewTasks, decoded_tasks
 from plaudit.client.transport import Transport
 from plaudit.model.core import Opts
 
 if TYPE_CHECKING:  # the exporters are loaded by whoever wants rows
-    from plaudit.client.exported_rows import ExportedRows, ProjectFacts, RowMaker, RowOptions
+    from plaudit.client.exported_rows import ExportedRows, ProjectFacts, RowKeywords, RowMaker
 
 T = TypeVar("T")
 
@@ -32,21 +32,21 @@ PREFERENCE, KTO, SFT, REWARD = (
 """Export formats of the rows that trainers ask for most."""
 
 
-class TaskQuery(Struct, frozen=True):
+class ListingQuery(Struct, frozen=True):
     """Listing of tasks with its query, and the number of walks that are made at once."""
 
     path: str
     params: Sequence[tuple[str, str]]
     parallel: int = 1
 
-    def with_details(self) -> TaskQuery:
+    def with_details(self) -> ListingQuery:
         """This query with every detail of tasks, as exports need them, and without expansion."""
         kept = [pair for pair in self.params if pair[0] not in ("opts", "expand")]
         details = [("opts", name) for name in Opts.__members__]
-        return TaskQuery(self.path, [*kept, *details], self.parallel)
+        return ListingQuery(self.path, [*kept, *details], self.parallel)
 
 
-def row_maker(name: str, options: RowOptions, form: Mapping[str, Any] | None) -> RowMaker:
+def row_maker(name: str, options: RowKeywords, form: Mapping[str, Any] | None) -> RowMaker:
     """RowMaker of an export format; the exporters are loaded now."""
     made: RowMaker = import_module("plaudit.client.exported_rows").RowMaker(name, options, form)
     return made
@@ -59,7 +59,7 @@ def facts_of(project_id: str, seen: Any, managed: Any) -> ProjectFacts:
     return facts
 
 
-def facts_calls(project_id: str) -> list[calls.Call[Any]]:
+def facts_calls(project_id: str) -> list[calls.ApiCall[Any]]:
     """Calls whose answers are the facts of a project; a server may refuse each of them."""
     return [
         calls.get("/v2/project", Any, project_id=project_id),
@@ -80,7 +80,7 @@ class TaskListing(Generic[T]):
         self,
         transport: Transport,
         executor: Executor,
-        query: TaskQuery,
+        query: ListingQuery,
         make: Callable[[bytes], list[T]],
     ) -> None:
         self._transport = transport
@@ -98,7 +98,7 @@ class TaskListing(Generic[T]):
             yield from unseen.of(self._make(page.content))
 
     def rows(
-        self, name: str, *, form: Mapping[str, Any] | None = None, **options: Unpack[RowOptions]
+        self, name: str, *, form: Mapping[str, Any] | None = None, **options: Unpack[RowKeywords]
     ) -> ExportedRows:
         """Rows of an export format by its name, with the options of `plaudit export`.
 
@@ -115,19 +115,19 @@ class TaskListing(Generic[T]):
             maker.add(task)
         return maker.done()
 
-    def to_preference(self, **options: Unpack[RowOptions]) -> ExportedRows:
+    def to_preference(self, **options: Unpack[RowKeywords]) -> ExportedRows:
         """Prompt, chosen and rejected, for DPO."""
         return self.rows(PREFERENCE, **options)
 
-    def to_reward(self, **options: Unpack[RowOptions]) -> ExportedRows:
+    def to_reward(self, **options: Unpack[RowKeywords]) -> ExportedRows:
         """Chosen and rejected conversations, for reward models."""
         return self.rows(REWARD, **options)
 
-    def to_kto(self, **options: Unpack[RowOptions]) -> ExportedRows:
+    def to_kto(self, **options: Unpack[RowKeywords]) -> ExportedRows:
         """Responses with a label each, for KTO."""
         return self.rows(KTO, **options)
 
-    def to_sft(self, **options: Unpack[RowOptions]) -> ExportedRows:
+    def to_sft(self, **options: Unpack[RowKeywords]) -> ExportedRows:
         """Conversations to learn, for supervised fine-tuning."""
         return self.rows(SFT, **options)
 
@@ -143,9 +143,10 @@ class TaskListing(Generic[T]):
         """`datasets.Dataset` of such a table; needs datasets."""
         return self.rows(table).to_dataset()
 
-    def _pages(self, query: TaskQuery) -> Iterator[ListingPage]:
+    def _pages(self, query: ListingQuery) -> Iterator[ListingPage]:
         if query.parallel == 1:
-            return walk_pages(self._transport, self._executor, query.path, query.params)
+            walk = PageWalk(query.path, query.params, is_checked=True)
+            return walk_pages(self._transport, self._executor, walk)
         plan = SlicePlan(query.path, query.params, query.parallel)
         return walk_slices(self._transport, self._executor, plan)
 

@@ -15,7 +15,7 @@ from plaudit.wire.v2.task import Task, TaskPage
 T = TypeVar("T")
 
 
-class TaskFilter(TypedDict, total=False):
+class TaskListingOptions(TypedDict, total=False):
     """Filters and options of `GET /v2/tasks`; `limit` is the number of tasks on a page."""
 
     project_id: str | None

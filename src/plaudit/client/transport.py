@@ -9,12 +9,21 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
 from plaudit import __version__
 from plaudit.client.client_error import ClientError
+from plaudit.client.compression import ACCEPTED, CannotUnpack, TooLong, unpacked
+from plaudit.client.connections import (
+    AnswerBroken,
+    AnswerLate,
+    AnswerTooLong,
+    ConnectionPool,
+    Unreachable,
+)
 from plaudit.client.exchange import (
     Broken,
     Pause,
@@ -44,8 +53,8 @@ class ServerAddress:
         parts = urlsplit(url.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("url is http:// or https:// with a host, and without a user name")
-        if parts.query or parts.fragment:
-            raise ValueError("url ends with its path")
+        if parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", url.strip()):
+            raise ValueError("url ends with its path, and is written in ASCII")
         if not re.fullmatch(r"[!-~]+", key):
             raise ValueError("key is an API key: visible ASCII characters, at least one")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v2')}"
@@ -53,19 +62,20 @@ class ServerAddress:
         self.headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json",
-            "Accept-Encoding": "zstd, gzip",
+            "Accept-Encoding": ACCEPTED,
             "User-Agent": f"plaudit-client/{__version__}",
         }
 
 
-class _Limits:
-    """Bounds of one client, and its ways to build a request and to judge an answer."""
+class _Rules:
+    """Bounds of one client, and its ways to write a request and to judge an answer."""
 
     def __init__(
-        self, endpoint: ServerAddress, policy: RetryPolicy, timeout_s: float, bytes_max: int
+        self, address: ServerAddress, policy: RetryPolicy, timeout_s: float, bytes_max: int
     ) -> None:
-        self.endpoint = endpoint
+        self.address = address
         self.policy = policy
+        self.timeout_s = timeout_s
         self.bytes_max = bytes_max
         self.http_options: dict[str, Any] = {
             "timeout": timeout_s,
@@ -74,70 +84,97 @@ class _Limits:
             ),
         }
 
-    def built(self, request: Request) -> dict[str, Any]:
-        """Arguments of httpx2's `build_request`."""
-        headers = {**self.endpoint.headers, **request.headers}
+    def target(self, request: Request) -> str:
+        """Path and query of a request, below the server's address."""
+        path = quote(request.path, safe="/%:@!$&'()*+,;=~")
+        return f"{path}?{urlencode(request.params)}" if request.params else path
+
+    def headers(self, request: Request) -> dict[str, str]:
+        """All headers of a request but those that its connection adds."""
+        headers = {**self.address.headers, **request.headers}
         if request.content is not None:
             headers["Content-Type"] = "application/json"
+        return headers
+
+    def built(self, request: Request) -> dict[str, Any]:
+        """Arguments of httpx2's `build_request`."""
         return {
             "method": request.method,
-            "url": self.endpoint.url + request.path,
-            "params": list(request.params) or None,
+            "url": self.address.url + self.target(request),
             "content": request.content,
-            "headers": headers,
+            "headers": self.headers(request),
         }
 
-    def check(self, request: Request, size: int, deadline: float) -> None:
-        """Raise ClientError for an answer that is too long, _Late if it takes too long."""
+    def check(self, size: int, deadline: float) -> None:
+        """Raise AnswerTooLong for so many bytes, AnswerLate if they took too long."""
         if size > self.bytes_max:
-            raise ClientError(f"{request.name}: the answer has more than {self.bytes_max} bytes")
+            raise AnswerTooLong
         if time.monotonic() > deadline:
-            raise _Late
+            raise AnswerLate
+
+    def answer(self, status: int, headers: Mapping[str, str], content: bytes) -> ServerAnswer:
+        """Answer with its content unpacked; raises CannotUnpack, TooLong."""
+        coding = headers.get("content-encoding", "")
+        return ServerAnswer(status, headers, unpacked(content, coding, self.bytes_max))
+
+    @contextmanager
+    def judged(self, request: Request, outcome: list[Broken]) -> Iterator[None]:
+        """Turn failures of the connection into a Broken, those for good into a ClientError."""
+        try:
+            yield
+        except (AnswerTooLong, TooLong):
+            message = f"{request.name}: the answer has more than {self.bytes_max} bytes"
+            raise ClientError(message) from None
+        except _FOR_GOOD as exc:
+            raise ClientError(f"{request.name} cannot be sent") from exc
+        except (Unreachable, httpx2.ConnectError) as exc:
+            outcome.append(Broken(f"cannot be reached ({exc})", is_sent=False))
+        except httpx2.TimeoutException as exc:
+            outcome.append(Broken("did not answer in time", not isinstance(exc, _NEVER_SENT)))
+        except AnswerLate:
+            outcome.append(Broken("did not answer in time"))
+        except (CannotUnpack, httpx2.DecodingError):
+            outcome.append(Broken("sent content that cannot be decompressed"))
+        except (AnswerBroken, httpx2.RequestError, httpx2.StreamError):
+            outcome.append(Broken("broke the connection off"))
 
 
-class _Late(Exception):
-    pass
-
-
-@contextmanager
-def _judged(request: Request, outcome: list[Broken]) -> Iterator[None]:
-    """Turn failures of the connection into a Broken, those of the request into a ClientError."""
-    try:
-        yield
-    except _FOR_GOOD as exc:
-        raise ClientError(f"{request.name} cannot be sent") from exc
-    except httpx2.TimeoutException as exc:
-        outcome.append(Broken("did not answer in time", not isinstance(exc, _NEVER_SENT)))
-    except httpx2.DecodingError:
-        outcome.append(Broken("sent content that cannot be decompressed"))
-    except _Late:
-        outcome.append(Broken("took too long for its answer"))
-    except httpx2.ConnectError:
-        outcome.append(Broken("cannot be reached", is_sent=False))
-    except (httpx2.RequestError, httpx2.StreamError):
-        outcome.append(Broken("broke the connection off"))
+def _has_proxy(url: str) -> bool:
+    """True if the environment names a proxy for the server of a URL."""
+    parts = urlsplit(url)
+    proxies = getproxies()
+    is_named = parts.scheme in proxies or "all" in proxies
+    return is_named and not proxy_bypass(parts.hostname or "")
 
 
 class Transport:
-    """Blocking requests; safe to use from several threads."""
+    """Blocking requests; safe to use from several threads.
+
+    They go over connections of our own, or through `http_client`, or through httpx2 where the
+    environment names a proxy.
+    """
 
     def __init__(
         self,
-        endpoint: ServerAddress,
+        address: ServerAddress,
         *,
         policy: RetryPolicy,
         timeout_s: float = TIMEOUT_SECONDS,
         bytes_max: int = ANSWER_BYTES_MAX,
         http_client: httpx2.Client | None = None,
     ) -> None:
-        self._limits = _Limits(endpoint, policy, timeout_s, bytes_max)
-        self._http = http_client or httpx2.Client(**self._limits.http_options)
+        self._rules = _Rules(address, policy, timeout_s, bytes_max)
+        self._http = http_client
         self._is_own = http_client is None
+        if http_client is None and _has_proxy(address.url):
+            self._http = httpx2.Client(**self._rules.http_options)
+        self._pool = ConnectionPool(address.url, timeout_s)
+        self._base_path = urlsplit(address.url).path
         self._closed = threading.Event()
 
     def send(self, request: Request) -> ServerAnswer:
         """Send a request, again where that helps, and return its answer; raises ClientError."""
-        steps = exchange(request, self._limits.policy)
+        steps = exchange(request, self._rules.policy)
         step = next(steps)
         try:
             while True:
@@ -153,34 +190,41 @@ class Transport:
     def close(self) -> None:
         """Close the connections; a request under way fails."""
         self._closed.set()
-        if self._is_own:
+        self._pool.close()
+        if self._is_own and self._http is not None:
             self._http.close()
 
     def _attempt(self, request: Request, step: Send) -> ServerAnswer | Broken:
         if self._closed.is_set():
             raise ClientError("the client is closed")
         broken: list[Broken] = []
-        with _judged(request, broken):
-            response = self._http.send(
-                self._http.build_request(**self._limits.built(request)), stream=True
+        with self._rules.judged(request, broken):
+            if self._http is not None:
+                return self._by_client(self._http, request, step.deadline)
+            came = self._pool.send(
+                request.method,
+                self._base_path + self._rules.target(request),
+                self._rules.headers(request),
+                request.content,
+                bytes_max=self._rules.bytes_max,
+                deadline=step.deadline,
             )
-            try:
-                return ServerAnswer(
-                    response.status_code,
-                    _headers(response),
-                    self._read(request, response, step.deadline),
-                )
-            finally:
-                response.close()
+            return self._rules.answer(*came)
         return broken[0]
 
-    def _read(self, request: Request, response: httpx2.Response, deadline: float) -> bytes:
-        pieces, size = [], 0
-        for piece in response.iter_bytes():
-            pieces.append(piece)
-            size += len(piece)
-            self._limits.check(request, size, deadline)
-        return b"".join(pieces)
+    def _by_client(self, http: httpx2.Client, request: Request, deadline: float) -> ServerAnswer:
+        response = http.send(http.build_request(**self._rules.built(request)), stream=True)
+        if response.is_stream_consumed:  # by a transport that has answers whole
+            return ServerAnswer(response.status_code, response.headers, response.content)
+        try:
+            pieces, size = [], 0
+            for piece in response.iter_raw():
+                pieces.append(piece)
+                size += len(piece)
+                self._rules.check(size, deadline)
+        finally:
+            response.close()
+        return self._rules.answer(response.status_code, response.headers, b"".join(pieces))
 
 
 class AsyncTransport:
@@ -188,21 +232,21 @@ class AsyncTransport:
 
     def __init__(
         self,
-        endpoint: ServerAddress,
+        address: ServerAddress,
         *,
         policy: RetryPolicy,
         timeout_s: float = TIMEOUT_SECONDS,
         bytes_max: int = ANSWER_BYTES_MAX,
         http_client: httpx2.AsyncClient | None = None,
     ) -> None:
-        self._limits = _Limits(endpoint, policy, timeout_s, bytes_max)
-        self._http = http_client or httpx2.AsyncClient(**self._limits.http_options)
+        self._rules = _Rules(address, policy, timeout_s, bytes_max)
+        self._http = http_client or httpx2.AsyncClient(**self._rules.http_options)
         self._is_own = http_client is None
         self._is_closed = False
 
     async def send(self, request: Request) -> ServerAnswer:
         """Send a request, again where that helps, and return its answer; raises ClientError."""
-        steps = exchange(request, self._limits.policy)
+        steps = exchange(request, self._rules.policy)
         step = next(steps)
         try:
             while True:
@@ -225,28 +269,21 @@ class AsyncTransport:
         if self._is_closed:
             raise ClientError("the client is closed")
         broken: list[Broken] = []
-        with _judged(request, broken):
-            response = await self._http.send(
-                self._http.build_request(**self._limits.built(request)), stream=True
-            )
-            try:
-                return ServerAnswer(
-                    response.status_code,
-                    _headers(response),
-                    await self._read(request, response, step.deadline),
-                )
-            finally:
-                await response.aclose()
+        with self._rules.judged(request, broken):
+            return await self._by_client(request, step.deadline)
         return broken[0]
 
-    async def _read(self, request: Request, response: httpx2.Response, deadline: float) -> bytes:
-        pieces, size = [], 0
-        async for piece in response.aiter_bytes():
-            pieces.append(piece)
-            size += len(piece)
-            self._limits.check(request, size, deadline)
-        return b"".join(pieces)
-
-
-def _headers(response: httpx2.Response) -> Mapping[str, str]:
-    return {name: response.headers.get(name, "") for name in ("retry-after", "x-request-id")}
+    async def _by_client(self, request: Request, deadline: float) -> ServerAnswer:
+        sent = self._http.build_request(**self._rules.built(request))
+        response = await self._http.send(sent, stream=True)
+        if response.is_stream_consumed:  # by a transport that has answers whole
+            return ServerAnswer(response.status_code, response.headers, response.content)
+        try:
+            pieces, size = [], 0
+            async for piece in response.aiter_raw():
+                pieces.append(piece)
+                size += len(piece)
+                self._rules.check(size, deadline)
+        finally:
+            await response.aclose()
+        return self._rules.answer(response.status_code, response.headers, b"".join(pieces))

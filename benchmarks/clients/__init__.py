@@ -1,0 +1,1 @@
+"""Clients that walk over tasks: ours beside Scale's official one."""

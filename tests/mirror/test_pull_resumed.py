@@ -170,7 +170,7 @@ def test_ctrl_c_does_not_wait_for_a_server_that_hangs(small, server, tmp_path):
     process = forked_pull(server.url, "--out", out, log=log)
     victims.put(process)
     try:
-        code = process.wait(10)
+        code = process.wait(30)
     finally:
         is_over.set()
 

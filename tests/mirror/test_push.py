@@ -260,7 +260,7 @@ def test_ctrl_c_ends_a_push_at_once_and_the_same_command_goes_on(small, server, 
     process = forked_push(server.url, file, "--parallel", 1, log=log)
     victims.put(process)
     try:
-        code = process.wait(20)
+        code = process.wait(30)
     finally:
         is_over.set()
     server.script = small

@@ -26,8 +26,7 @@ class KeyOptions:
     """Options that give the server's API key."""
 
     key: Annotated[str | None, Parameter(env_var="PLAUDIT_KEY")] = None
-    """API key of the server. Others see it in the list of processes; $PLAUDIT_KEY and --key-file
-    keep it from them."""
+    """API key of the server; unlike $PLAUDIT_KEY and --key-file it is in the list of processes."""
     key_file: Path | None = None
     """File whose first line is the API key; - is standard input."""
 

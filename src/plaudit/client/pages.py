@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from plaudit.client.client_error import ClientError
 from plaudit.client.exchange import Request, ServerAnswer
+from plaudit.client.interruptible import result_of
 from plaudit.client.transport import AsyncTransport, Transport
 
 NEXT_TOKEN = "next_token"
@@ -101,7 +102,7 @@ def walk_pages(transport: Transport, executor: Executor, walk: PageWalk) -> Iter
     coming = executor.submit(fetch)
     try:
         while True:
-            page = coming.result()
+            page = result_of(coming)
             if page.next_token is None:
                 yield page
                 return

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.client.client import Client
+from plaudit.client.interruptible import result_of
 from plaudit.core.transfer.importer import Reject
 from plaudit.errors import InvalidContent
 from plaudit.mirror.push_rows import PushRow
@@ -161,7 +162,7 @@ class Push:
 
     def _record(self, sent: _Sent) -> None:
         """Count the results of rows whose turn it is, once they are known."""
-        answered = iter(sent.waiting.result() if sent.waiting is not None else ())
+        answered = iter(result_of(sent.waiting) if sent.waiting is not None else ())
         added = Counter[str]()
         for row, result in zip(sent.rows, sent.results, strict=True):
             if row.is_passed_over:

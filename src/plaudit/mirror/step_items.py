@@ -50,9 +50,12 @@ class TakenItems:
 
     def __init__(self, spool: Spool, state: PullState, run: PullRun) -> None:
         self._spool = spool
-        self._state = state
         self._run = run
         self._following: list[PullStep] = []
+        self._coming: set[str] = set()
+        """Ids of the objects that following steps ask for."""
+        self._delivered = frozenset(state.delivered if run.is_since_last else ())
+        self._unknown_batches = set(run.unknown_batches)
         self._batches = {_decode_id(line).id for line in spool.lines("batch")}
         self._schemas = {_decode_id(line).id for line in spool.lines("schema")}
         self._last_ms = -1
@@ -81,9 +84,11 @@ class TakenItems:
     def following(self, step: PullStep) -> list[PullStep]:
         """Steps that follow from a step that has ended."""
         following, self._following = self._following, []
+        self._coming.clear()
         if step.kind == "tasks" and step.status == TaskStatus.completed:
             following += [PullStep("batch", one, name=one) for one in self._run.unknown_batches]
             self._run.unknown_batches = []
+            self._unknown_batches.clear()
         self._last_ms = -1
         return following
 
@@ -107,8 +112,11 @@ class TakenItems:
         return of_projects + [DATASET_PREFIX + one for one in of_datasets]
 
     def _is_coming(self, own_id: str) -> bool:
-        """True for an object that the same answer has named before."""
-        return any(own_id == step.id for step in self._following)
+        """True for an object that the same answer has named before; notes it."""
+        if own_id in self._coming:
+            return True
+        self._coming.add(own_id)
+        return False
 
     def _take_project(self, step: PullStep, item: AnswerItem) -> None:
         project_id, name = item.id("id"), item.text("name")
@@ -128,9 +136,10 @@ class TakenItems:
         item.id("task_id")
         status = item.text("status")
         batch_id = item.reference("batch")
-        known = (None, *self._run.unknown_batches)
-        if batch_id not in self._batches and batch_id not in known:
-            self._run.unknown_batches.append(str(batch_id))
+        is_known = batch_id in self._batches or batch_id in self._unknown_batches
+        if batch_id is not None and not is_known:
+            self._unknown_batches.add(batch_id)
+            self._run.unknown_batches.append(batch_id)
         if step.status == TaskStatus.completed and status == TaskStatus.completed:
             self._move_mark(step.id, item)
         self._spool.add("task", item.json)
@@ -152,8 +161,7 @@ class TakenItems:
 
     def _take_delivery(self, step: PullStep, item: AnswerItem) -> None:
         delivery_id, name = item.id("id"), item.text("name")
-        is_known = self._run.is_since_last and delivery_id in self._state.delivered
-        if is_known or self._is_coming(delivery_id):
+        if delivery_id in self._delivered or self._is_coming(delivery_id):
             return
         self._spool.add("delivery", item.json)
         count = item.value.get("task_count")
@@ -191,8 +199,8 @@ class TakenItems:
 
     def _take_dataset_delivery(self, step: PullStep, item: AnswerItem) -> None:
         delivery_id, name = item.id("id"), item.text("name")
-        known = self._state.delivered if self._run.is_since_last else ()
-        if DATASET_PREFIX + delivery_id in known or self._is_coming(delivery_id):
+        is_known = DATASET_PREFIX + delivery_id in self._delivered
+        if is_known or self._is_coming(delivery_id):
             return
         json = item.json
         if item.reference("dataset") is None:

@@ -29,7 +29,7 @@ LAYERS = (
     ("formats",),
     ("api", "client"),
     ("app", "worker", "workspace"),
-    ("demo", "partitioned", "spark", "ray"),
+    ("demo", "mirror", "partitioned", "spark", "ray"),
     ("cli",),
     ("__main__",),
 )

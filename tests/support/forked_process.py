@@ -21,7 +21,10 @@ from typing import Any
 
 from plaudit.cli import main
 
-PRELOADED = ("plaudit.app", "plaudit.cli.serve", "tests.support.sender_process")
+PRELOADED = (
+    "plaudit.app", "plaudit.cli.pull", "plaudit.cli.push", "plaudit.cli.serve",
+    "tests.support.sender_process",
+)  # fmt: skip
 """Modules that are imported once, for all processes that are started."""
 
 _context = multiprocessing.get_context("forkserver")

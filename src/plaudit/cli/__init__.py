@@ -33,6 +33,12 @@ COMMANDS = (
      "Write judged tasks of a project to a file, and a manifest beside it."),
     ("archive", "plaudit.cli.archive:write_archive",
      "Write everything of an organization to one file."),
+    ("pull", "plaudit.cli.pull:pull_tasks",
+     "Copy all that another server of the v2 API shows into a file or the store.\n\n"
+     "What is interrupted goes on where it was, with the same command."),
+    ("push", "plaudit.cli.push:push_tasks",
+     "Create the pending tasks of a file on another server of the v2 API, each of them once.\n\n"
+     "What is interrupted goes on where it was, with the same command."),
     ("deliver", "plaudit.cli.deliver:deliver",
      "Freeze completed tasks of a project under a name. What was delivered never changes.\n\n"
      "A run that was interrupted leaves nothing visible; run it again, and it begins anew."),

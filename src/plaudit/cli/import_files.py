@@ -42,7 +42,7 @@ TABLE = "table"
 FILE_BYTES_MAX = 1024 * 1024
 """A mapping or a labelling configuration."""
 
-_FORMAT_HELP = (
+FORMAT_HELP = (
     "What the rows are; told by their columns if not given: "
     + ", ".join(f"{listed.name} ({listed.title})" for listed in FORMATS.values())
     + "."
@@ -113,7 +113,7 @@ class RowHandling:
 
 def import_files(
     *paths: FileOrUrl,
-    format_name: Annotated[FormatName | None, Parameter(name="--format", help=_FORMAT_HELP)] = None,
+    format_name: Annotated[FormatName | None, Parameter(name="--format", help=FORMAT_HELP)] = None,
     project: str | None = None,
     table: TableOptions | None = None,
     config: Path | None = None,
@@ -151,7 +151,7 @@ def import_files(
     inflated_max = chosen.settings().inflated_bytes_max
     with spooled(paths, inflated_max) as inputs, progress() as bars, closing(report):
         listed = [InputFile(one.path, one.name, one.size) for one in inputs]
-        file_format = _format_of(listed, format_name, inflated_max)
+        file_format = format_of(listed, format_name, inflated_max)
         _check_choices(file_format, project, pending=rows.pending, mapping=mapping)
         bar = bars.add_task("reading", total=sum(one.size for one in listed))
         prepared = FileImport(
@@ -210,7 +210,7 @@ def _run(
     return with_store(chosen.settings(), work)
 
 
-def _format_of(
+def format_of(
     listed: Sequence[InputFile], format_name: str | None, inflated_max: int | None
 ) -> ImportFormat:
     """Return the format of that name, else the one that the columns show, which is said."""

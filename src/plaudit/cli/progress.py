@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from plaudit.cli.terminal import err, refuse
 
@@ -31,3 +41,29 @@ def progress() -> Progress:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
+
+
+def counting() -> Progress:
+    """Progress of objects that come one by one: number, rate, and time that is left, if known.
+
+    A description may have words of others, which are no markup.
+    """
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+class RateColumn(ProgressColumn):
+    """Number of objects, the number of all where it is known, and the rate in a second."""
+
+    def render(self, task: Task) -> Text:
+        total = "" if task.total is None else f" of about {task.total:,.0f}"
+        rate = "" if task.speed is None else f", {task.speed:,.0f}/s"
+        return Text(f"{task.completed:,.0f}{total}{rate}")

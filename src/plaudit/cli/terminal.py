@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from rich.console import Console
@@ -25,3 +28,19 @@ def refuse(message: str, *, code: int = 1) -> NoReturn:
     """Print one line on standard error and exit; `code` 2 is wrong usage."""
     err.print(f"plaudit: {message}")
     sys.exit(code)
+
+
+@contextmanager
+def ending_when_interrupted(message: str) -> Iterator[None]:
+    """On Ctrl-C print one line on standard error, and end at once with exit code 130.
+
+    Threads that wait for another server are not waited for, so what must be kept is on disk by
+    then. To be the outermost context of a command.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print(f"plaudit: interrupted; {message}")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130)

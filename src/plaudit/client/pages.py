@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from plaudit.client.client_error import ClientError
 from plaudit.client.exchange import Request, ServerAnswer
+from plaudit.client.interruptible import result_of
 from plaudit.client.transport import AsyncTransport, Transport
 
 NEXT_TOKEN = "next_token"
@@ -68,7 +69,7 @@ class PageWalk:
         """Return the page of an answer; raises ClientError if it is none, or leads in a circle."""
         try:
             token = self._token_of(answer.content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise ClientError(
                 f"GET {self._path}: the answer is no page of a listing: {exc}",
                 request_id=answer.headers.get("x-request-id") or None,
@@ -95,7 +96,7 @@ class PageWalk:
 def page_of(coming: Future[ListingPage]) -> ListingPage:
     """Page that was asked for; raises ClientError, also where the client was closed meanwhile."""
     try:
-        return coming.result()
+        return result_of(coming)
     except CancelledError:
         raise ClientError("the client is closed") from None
 

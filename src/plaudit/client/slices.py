@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.client.client_error import ClientError
+from plaudit.client.interruptible import STEP_SECONDS
 from plaudit.client.pages import ListingPage, PageWalk, page_of
 from plaudit.client.transport import AsyncTransport, Transport
 from plaudit.model.core import TaskStatus
@@ -148,7 +149,7 @@ def walk_slices(transport: Transport, executor: Executor, plan: SlicePlan) -> It
                 submit(walked)
             if not coming:
                 return
-            for done in wait(coming, return_when=FIRST_COMPLETED).done:
+            for done in wait(coming, STEP_SECONDS, FIRST_COMPLETED).done:
                 walked = coming.pop(done)
                 page = page_of(done)
                 if plan.take(walked, page):

@@ -1,0 +1,1 @@
+"""What tests of `plaudit pull` and `plaudit push` share."""

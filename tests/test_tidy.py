@@ -118,8 +118,8 @@ WAYS_OUT = {
     },
 }
 """The client and readers of partitions call the server that their user names, and the client asks
-`urllib` for a proxy. Mail names `socket` for its errors alone, the application to see whether a port
-is free, the HTTP protocol for an option of what it has accepted.
+`urllib` for a proxy. Mail names `socket` for its errors alone, the application to see whether a
+port is free, the HTTP protocol for an option of what it has accepted.
 """
 
 

@@ -219,9 +219,9 @@ def postgres_settings(
     folder = tmp_path / "data-postgres"
     folder.mkdir()
     shutil.copy2(template / "secret", folder / "secret")
-    url = postgres_server.clone()
+    url = postgres_server.lend()
     yield Settings(data=folder, database=url)
-    postgres_server.drop(url)
+    postgres_server.give_back(url)
 
 
 @pytest.fixture(params=ENGINES)
@@ -273,7 +273,7 @@ def open_shared(
         shutil.copytree(template, folder)
         url = None
         if shared_engine == "postgres":
-            url = request.getfixturevalue("postgres_server").clone()
+            url = request.getfixturevalue("postgres_server").lend()
         world = World(Settings(data=folder, database=url))
         worlds.append(world)
         world.org()
@@ -284,7 +284,7 @@ def open_shared(
     for world in worlds:
         world.close()
         if world.settings.database is not None:
-            request.getfixturevalue("postgres_server").drop(world.settings.database)
+            request.getfixturevalue("postgres_server").give_back(world.settings.database)
 
 
 @pytest.fixture(scope="module")

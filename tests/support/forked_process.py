@@ -13,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,7 +20,12 @@ from typing import Any
 
 from plaudit.cli import main
 
-PRELOADED = ("plaudit.app", "plaudit.cli.serve", "tests.support.sender_process")
+PRELOADED = (
+    "plaudit.app",
+    "plaudit.cli.serve",
+    "tests.support.sender_process",
+    "tests.support.warm_fork_server",
+)
 """Modules that are imported once, for all processes that are started."""
 
 _context = multiprocessing.get_context("forkserver")
@@ -90,8 +94,6 @@ def forked_command(
 
 def _command(arguments: list[str]) -> None:
     sys.argv = ["plaudit", *arguments]
-    # The library sees that pytest was imported, and takes this for a test without arguments.
-    warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
     main()
 
 
@@ -104,6 +106,8 @@ def _run(
     os.close(output)
     os.environ.clear()
     os.environ.update(environ)
+    # The library would take this for a test without arguments, and look through the stack for it.
+    os.environ.pop("PYTEST_VERSION", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     function(*arguments)
 

@@ -33,11 +33,9 @@ from tests.support.ann_data import fill
 from tests.support.app_client import AppClient
 from tests.support.attachments import link_of, upload
 from tests.support.databases import postgres
-from tests.support.harness import SHARED_DATA, Server, World
+from tests.support.harness import ENGINES, SHARED_DATA, Server, World
 from tests.support.labeling_project import LabelingProject
 from tests.support.network import loopback_only
-
-ENGINES = tuple(os.environ.get("PLAUDIT_TEST_ENGINES", "sqlite,postgres").split(","))
 
 _PRODUCT_HASHER = passwords._HASHER
 _folder: Path | None = None

@@ -22,7 +22,7 @@ from tests.api.page_tokens import (
     refused,
 )
 from tests.support.builders import make_tasks
-from tests.support.harness import World, walk
+from tests.support.harness import World, above_the_store, walk
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def test_a_token_alone_continues_its_walk(shelf, client, token):
     assert ids(client.get("/v2/tasks", params={"next_token": token}))[0] == "task_00002"
 
 
+@above_the_store
 def test_every_flipped_bit_of_a_token_is_refused(shelf, client, token):
     data = decoded(token)
     accepted = []
@@ -76,6 +77,7 @@ def test_every_flipped_bit_of_a_token_is_refused(shelf, client, token):
     assert accepted == []
 
 
+@above_the_store
 def test_every_flipped_bit_of_a_token_s_text_is_refused(shelf, token):
     """Some of the flips change nothing but bits that decoding drops; they are refused as well."""
     accepted = []
@@ -92,6 +94,7 @@ def test_every_flipped_bit_of_a_token_s_text_is_refused(shelf, token):
     assert accepted == []
 
 
+@above_the_store
 def test_every_beginning_of_a_token_is_refused(shelf, client, token):
     accepted = [
         length
@@ -102,6 +105,7 @@ def test_every_beginning_of_a_token_is_refused(shelf, client, token):
     assert accepted == []
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -137,6 +141,7 @@ def test_what_only_resembles_a_token_is_refused(shelf, client, token, spoil):
     assert refused(answer)
 
 
+@above_the_store
 def test_a_token_has_one_spelling(shelf, client):
     """The alphabet's `-` and `_` are not accepted as `+` and `/`."""
     found = set()
@@ -153,6 +158,7 @@ def test_a_token_has_one_spelling(shelf, client):
     raise AssertionError("no token held the letters this is about")
 
 
+@above_the_store
 def test_an_unauthenticated_payload_is_refused_however_well_formed(shelf, client, token):
     """Changing a filter inside a token needs the server's secret."""
     data = decoded(token)
@@ -192,6 +198,7 @@ def test_a_token_of_live_data_is_no_token_of_test_data(shelf, client, token):
     assert ids(client.get("/v2/tasks", params={"next_token": token}))
 
 
+@above_the_store
 def test_tokens_of_tasks_and_of_batches_are_not_interchangeable(shelf, client, token):
     of_batches = first_token(client, "/v2/batches")
 
@@ -220,6 +227,7 @@ CHANGES = [
 ]
 
 
+@above_the_store
 @pytest.mark.parametrize("change", CHANGES)
 def test_filters_that_differ_from_the_token_s_are_refused(shelf, client, change):
     token = first_token(client, **FILTERED)
@@ -228,6 +236,7 @@ def test_filters_that_differ_from_the_token_s_are_refused(shelf, client, change)
     assert refused(client.get("/v2/tasks", params=params | {"next_token": token}))
 
 
+@above_the_store
 @pytest.mark.parametrize("name", ["batch_id", "status", "completed_after", "completed_before"])
 def test_a_filter_that_the_walk_did_not_begin_with_is_refused(shelf, client, token, name):
     answer = client.get("/v2/tasks", params={"next_token": token, name: FILTERED[name]})
@@ -235,6 +244,7 @@ def test_a_filter_that_the_walk_did_not_begin_with_is_refused(shelf, client, tok
     assert refused(answer)
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "kept",
     [
@@ -254,6 +264,7 @@ def test_the_same_filters_may_be_sent_again_or_left_out(shelf, client, kept):
     assert [task["task_id"] for task in rest] == [f"task_{n:05d}" for n in range(2, TASKS)]
 
 
+@above_the_store
 @pytest.mark.parametrize(
     "change",
     [
@@ -270,6 +281,7 @@ def test_limit_expand_and_opts_may_change_from_page_to_page(shelf, client, token
     assert page == [f"task_{n:05d}" for n in range(2, TASKS)][: int(change.get("limit", 100))]
 
 
+@above_the_store
 @pytest.mark.parametrize(
     ("began", "change"),
     [

@@ -95,7 +95,7 @@ def test_the_store_knows_no_wire_and_wire_knows_no_store():
 
 def test_the_client_knows_no_server():
     """It runs where there is no store; what it shares with the server are the formats."""
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         if part_of(module_of(path)) == "client":
             assert {part_of(module) for _, module in imports(tree)} & {"api", "store"} == set()
 

@@ -100,7 +100,16 @@ def _votes(members: dict[str, Any]) -> dict[str, Any]:
     votes = members.pop("votes", None)
     if votes is None:
         return members
-    return {**members, "votes": [vote(*one) for one in votes]}
+    return {**members, "votes": [_vote(*one) for one in votes]}
+
+
+def _vote(person: str, value: Any, *rest: Any) -> dict[str, Any]:
+    """A vote; None is that of somebody who cannot assess the question."""
+    made = vote(person, value, *rest)
+    if value is None:
+        del made["value"]
+        made["cannot_assess"] = True
+    return made
 
 
 def judged_turn(

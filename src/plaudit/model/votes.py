@@ -20,8 +20,9 @@ class VoteRow(Struct, frozen=True):
     `seq` is that of the task, `number` the place among the person's votes on it, from 0. `at`,
     `source_id`, `chunk` and `criterion` are the address of what it is about: path of a thread or
     turn, message, index of a chunk and id of a criterion. `place` is where that response stood on
-    the screen, from 1; `shown` is JSON, the sources of a turn's responses in the order shown. Both
-    are None where nobody knows. `value` is JSON, None exactly where the person abstained.
+    the screen, from 1. Of a vote on a turn with several responses `responses` and `shown` are JSON
+    lists of their sources, in their own order and in the order shown. `place` and `shown` are None
+    where nobody knows. `value` is JSON, None exactly where the person abstained.
     """
 
     project_key: int
@@ -41,5 +42,6 @@ class VoteRow(Struct, frozen=True):
     """Active time of the whole submission; None where nobody knows."""
     form_version: str | None
     abstention: str | None
+    responses: bytes | None
     shown: bytes | None
     value: bytes | None

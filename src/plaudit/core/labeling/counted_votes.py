@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import Struct
 
 from plaudit.core.labeling.answers import Answer
 from plaudit.core.labeling.questions import Display
 from plaudit.core.labeling.votes import Address, answer_address
 from plaudit.model.labeling import SubmissionRow
 from plaudit.model.votes import Abstention, VoteRow
-from plaudit.wire.v2.task import Thread, Turn
+from plaudit.wire.v2.task import Thread
 
 encode_value = msgspec.json.Encoder(order="deterministic").encode
 """Encoder of values: equal values have equal bytes."""
@@ -41,59 +42,63 @@ def submission_votes(
         at, source_id, chunk, criterion, name = address = answer_address(answer)
         if answer.is_empty:
             continue
-        place, sources = shown.place(at, source_id), shown.sources(at, source_id)
+        turn = shown.turn(at)
         value = None if answer.value is None else encode_value(answer.value)
         number = votes[address].number if address in votes else len(votes)
         votes[address] = VoteRow(
             *(key, seq, user_id, number, False, name, at, source_id, chunk, criterion),
-            *(place, submitted_ms, active_ms, version, _abstention(answer), sources, value),
+            turn.places.get(source_id) if source_id is not None else None,
+            *(submitted_ms, active_ms, version, _abstention(answer)),
+            *((turn.responses, turn.shown) if source_id is None else (None, None)),
+            value,
         )
     return list(votes.values())
 
 
+class _ShownTurn(Struct, frozen=True):
+    """Responses of a turn: the place of each source on the screen, from 1, and JSON lists of them.
+
+    There are no lists without several responses.
+    """
+
+    places: dict[str, int]
+    responses: bytes | None = None
+    shown: bytes | None = None
+
+
+_NOTHING = _ShownTurn({})
+
+
 class _ShownTurns:
-    """Sources of the responses of each turn as they stood on the screen."""
+    """Turns of a conversation as they were shown."""
 
     def __init__(self, content: Sequence[Thread], display: Display) -> None:
         self._content = content
         self._display = display
-        self._turns: dict[str, tuple[list[str], bytes | None]] = {}
+        self._turns: dict[str, _ShownTurn] = {}
 
-    def place(self, at: str, source_id: str | None) -> int | None:
-        """Place of a response, from 1; None for other messages, turns and threads."""
-        if source_id is None:
-            return None
-        listed, _ = self._shown(at)
-        return listed.index(source_id) + 1 if source_id in listed else None
+    def turn(self, at: str) -> _ShownTurn:
+        """The turn at a path; one without responses for a thread, or for what is not there."""
+        turn = self._turns.get(at)
+        if turn is None:
+            turn = self._turns[at] = self._shown(at)
+        return turn
 
-    def sources(self, at: str, source_id: str | None) -> bytes | None:
-        """JSON list of the sources of a turn, or thread, in the order shown.
-
-        None where there are not several, and for the parts of a turn.
-        """
-        return self._shown(at)[1] if source_id is None else None
-
-    def _shown(self, at: str) -> tuple[list[str], bytes | None]:
-        if at not in self._turns:
-            listed: list[str] = []
-            turn = self._turn(at) if at in self._display else None
-            if turn is not None:
-                messages = turn.messages
-                listed = [
-                    messages[number].source_id
-                    for number in self._display[at]
-                    if number < len(messages)
-                ]
-            self._turns[at] = listed, encode_value(listed) if len(listed) > 1 else None
-        return self._turns[at]
-
-    def _turn(self, at: str) -> Turn | None:
-        """The turn at a path such as `t0u1`; None for one that the conversation lacks."""
+    def _shown(self, at: str) -> _ShownTurn:
+        order = self._display.get(at)
         thread, _, turn = at[1:].partition("u")
+        if order is None or not turn:
+            return _NOTHING
         try:
-            return self._content[int(thread)].turns[int(turn)]
-        except (ValueError, IndexError):
-            return None
+            messages = self._content[int(thread)].turns[int(turn)].messages
+            sources = [messages[number].source_id for number in order]
+            own = [messages[number].source_id for number in sorted(order)]
+        except (ValueError, IndexError):  # an archive may bring what does not fit
+            return _NOTHING
+        places = {source: place for place, source in enumerate(sources, 1)}
+        if len(sources) < 2:
+            return _ShownTurn(places)
+        return _ShownTurn(places, encode_value(own), encode_value(sources))
 
 
 def _abstention(answer: Answer) -> str | None:

@@ -22,7 +22,7 @@ from plaudit.store.engine.engine import Transaction
 from plaudit.store.labeling import submissions, votes
 from plaudit.wire.v2.annotation import Annotation, Vote
 from plaudit.wire.v2.parse import annotation_lists, shared_turn_paths
-from plaudit.wire.v2.task import CriterionEvaluation, Message, Submission, Thread
+from plaudit.wire.v2.task import CriterionEvaluation, Message, MessageRole, Submission, Thread
 
 SCORE = "score"
 """Key of a criterion's score, which needs no annotation of its own."""
@@ -40,6 +40,8 @@ class _Address(Struct, frozen=True):
     source_id: str | None = None
     chunk: int | None = None
     criterion: str | None = None
+    responses: bytes | None = None
+    """JSON list of the sources of a turn's responses, where it has several."""
 
 
 async def replace_thread_votes(
@@ -175,6 +177,7 @@ def _row(
         active_ms=submission.active_ms,
         form_version=None,
         abstention=None if abstention is None else abstention.value,
+        responses=address.responses,
         shown=_encode(shown) if shown and address.source_id is None else None,
         value=_encode(vote.value) if vote.has_value else None,
     )
@@ -207,7 +210,9 @@ def _address(threads: list[Thread], path: str) -> _Address | None:
         return _Address(at, thread)
     turn = thread.turns[int(u)]
     if m is None:
-        return _Address(at, thread, turn.id)
+        sources = [one.source_id for one in turn.messages if one.role is MessageRole.assistant]
+        responses = _encode(sources) if len(sources) > 1 else None
+        return _Address(at, thread, turn.id, responses=responses)
     message = turn.messages[int(m)]
     criterion_id = None
     if evaluation is not None:

@@ -1,8 +1,8 @@
 """Statements for votes: written and deleted with the submissions and threads that they are of.
 
 Every change of what counts on a task gets the number 0 in its own transaction, in the submission
-or in `voted_threads`, and its real number later (store/quality/changes.py): handing out numbers
-here would make all people of a project wait for one another.
+or in `voted_threads`, and its real number later (store/quality/vote_changes.py): handing out
+numbers here would make all people of a project wait for one another.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ CREATE INDEX submission_by_change ON submission (project_key, change_no, seq);
 -- One row for each vote that counts: those of a task's current submissions or, of a task without
 -- any, those that its threads carry (`is_imported`). `number` is the place among one person's votes
 -- on a task. `at`, `source_id`, `chunk` and `criterion` say what the vote is about. `place` is where
--- that response stood on the screen, from 1, and `shown` a JSON list of a turn's responses in the
--- order shown; NULL where nobody knows. `abstention` is `not_applicable` or `cannot_assess`, else
+-- that response stood on the screen, from 1; of a vote on a turn, `responses` and `shown` are JSON
+-- lists of the sources of its responses, in their own order and in the order shown. `place` and
+-- `shown` are NULL where nobody knows. `abstention` is `not_applicable` or `cannot_assess`, else
 -- `value` is JSON. It is the last column, so that reading past long ones is cheap.
 CREATE TABLE vote (
     project_key BIGINT NOT NULL,
@@ -29,6 +30,7 @@ CREATE TABLE vote (
     active_ms BIGINT,
     form_version ${id},
     abstention ${id},
+    responses ${bytes},
     shown ${bytes},
     value ${bytes},
     PRIMARY KEY (project_key, seq, contributor_id, number)

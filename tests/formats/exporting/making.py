@@ -29,7 +29,7 @@ from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.rows import RowOptions, TiePolicy
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export
-from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
+from plaudit.formats.exporting.selection import TaskChoice, choose_tasks, votes_of_tasks
 from plaudit.formats.exporting.splits import Split
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
@@ -257,7 +257,10 @@ def export_file(
         async with world.db.read() as tx:
             project = await find_by_name_or_id(tx, environment_id, "Set")
         return await run_export(
-            request, project, choose_tasks(world.db, project, None, TaskChoice())
+            request,
+            project,
+            choose_tasks(world.db, project, None, TaskChoice()),
+            votes_of=votes_of_tasks(world.db, project),
         )
 
     return world.run(run())

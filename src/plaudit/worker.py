@@ -19,7 +19,8 @@ import structlog
 from plaudit import settings as limits
 from plaudit.core.common import idempotency, server_secret
 from plaudit.core.common.server_secret import ServerSecret
-from plaudit.core.labeling import leases, undecided, vote_writing
+from plaudit.core.labeling import leases, undecided
+from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.transfer import jobs
 from plaudit.core.webhooks import messages

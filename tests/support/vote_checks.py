@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from plaudit.core.labeling.vote_writing import conversation_of, stored_votes
+from plaudit.core.labeling.counting.vote_writing import conversation_of, stored_votes
 from plaudit.store.labeling import votes as votes_store
 from plaudit.store.labeling.submissions import COLUMNS, submission_of_row
 from plaudit.store.tasks import tasks

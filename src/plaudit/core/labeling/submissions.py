@@ -20,7 +20,7 @@ from plaudit import ids
 from plaudit.core.labeling import leases
 from plaudit.core.labeling.answers import Answer, check
 from plaudit.core.labeling.consensus import ConsolidatedTask, consolidate
-from plaudit.core.labeling.counted_votes import submission_votes
+from plaudit.core.labeling.counting.submission_votes import submission_votes
 from plaudit.core.labeling.questions import Display
 from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks import lifecycle

@@ -28,7 +28,7 @@ decode = msgspec.json.Decoder().decode
 
 
 class CodeKind(StrEnum):
-    """What the codes of a question are."""
+    """Meaning of a question's codes."""
 
     categories = "categories"
     """Indexes into the categories."""
@@ -61,7 +61,7 @@ class ValueCodes:
         self.declared = _declared(field)
         """Declared values, lowest first; None where the form declares none."""
         self.seen: list[Any] = list(self.declared or ()) if self.kind is not CodeKind.sets else []
-        """What each code stands for."""
+        """Meanings of the codes, by code."""
         self._code_of = {_key(one): code for code, one in enumerate(self.seen)}
         self._cached: dict[tuple[bytes | None, bytes | None], int] = {}
 
@@ -103,7 +103,7 @@ class ValueCodes:
         return code
 
     def _meaning(self, value: Any, responses: Sequence[str]) -> Any:
-        """What the code of a value stands for; None for a value that is none of this question."""
+        """Meaning of a value's code; None for a value that is none of this question."""
         match self.kind:
             case CodeKind.categories:
                 return value
@@ -156,7 +156,7 @@ def _declared(field: Field) -> list[Any] | None:
 
 
 def _key(meaning: Any) -> Any:
-    """What tells codes apart: true is not 1."""
+    """Key that tells meanings apart: true is not 1."""
     return (type(meaning) is bool, meaning) if not isinstance(meaning, list | dict) else None
 
 

@@ -76,7 +76,7 @@ class QuestionColumns:
 
     @property
     def level(self) -> Level:
-        """What the question is about."""
+        """Level of the things that the question is about."""
         return self.field.level
 
     def votes(self) -> VoteArrays:
@@ -320,7 +320,7 @@ def _level(at: str, source: str | None, chunk: int | None, criterion: str | None
 
 
 def _in_order(codes: ValueCodes) -> tuple[list[Any], NDArray[np.int32]]:
-    """What codes stand for, and the code of each as it came: numbers and sources ascend.
+    """Meanings in their order, and the new code of each old one: numbers and sources ascend.
 
     The two negative codes stay what they are.
     """

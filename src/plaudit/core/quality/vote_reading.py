@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from plaudit.core.labeling.vote_writing import fill_project
+from plaudit.core.labeling.counting.vote_writing import fill_project
 from plaudit.core.quality.vote_columns import ProjectVotes
 from plaudit.core.tasks.forms import form_of
 from plaudit.model.core import ProjectRow

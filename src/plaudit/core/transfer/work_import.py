@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.vote_writing import write_votes
+from plaudit.core.labeling.counting.vote_writing import write_votes
 from plaudit.core.transfer.row_group import (
     RowGroup,
     RowResult,

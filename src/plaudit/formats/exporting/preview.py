@@ -36,7 +36,7 @@ def preview_export(
     options: ExportOptions,
     votes: Mapping[str, Sequence[VoteRow]],
 ) -> ExportPreview:
-    """Make the rows of a few tasks, and keep the first ones; `votes` are those of them by task_id."""
+    """Make the rows of a few tasks, with their votes by task_id, and keep the first ones."""
     form = form_of(project_detail(project))
     skipped: Counter[str] = Counter()
     shown: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.common import names
-from plaudit.core.labeling.vote_writing import fill_project
+from plaudit.core.labeling.counting.vote_writing import fill_project
 from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, PageRow, ProjectRow, TaskStatus
 from plaudit.model.votes import VoteRow

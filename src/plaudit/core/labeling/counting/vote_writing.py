@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from plaudit.core.labeling.answers import Answer
-from plaudit.core.labeling.counted_votes import submission_votes
+from plaudit.core.labeling.counting.submission_votes import submission_votes
 from plaudit.core.labeling.questions import Display
 from plaudit.core.tasks import thread_votes
 from plaudit.model.core import StoredTask

@@ -198,6 +198,7 @@ def test_whatever_review_submission_and_import_do_at_once_votes_are_what_counts(
             lambda own, of=second, said=answers: own.submit(of, said),
             completes,
             lambda own, of=first: own.undo(of),
+            lambda own, one=task_id, given=threads: imported(own, one, given),
         )
 
         assert labeling.violations() == {}, number

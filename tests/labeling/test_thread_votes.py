@@ -9,7 +9,7 @@ from tests.support.builders import make_annotation
 from tests.support.harness import World
 from tests.support.labeling_project import LabelingProject
 from tests.support.moves import archive_of, values_of
-from tests.support.vote_rows import annotated, imported, said, votes_of
+from tests.support.votes.vote_rows import annotated, imported, said, votes_of
 
 
 def test_votes_of_imported_threads_count_like_ours(world):

@@ -19,7 +19,7 @@ from plaudit.store.engine import connect
 from plaudit.wire.v2.resources import project_detail
 from tests.support.harness import World
 from tests.support.labeling_project import FORM, OVERALL, LabelingProject
-from tests.support.vote_rows import annotated, imported, said, votes_of
+from tests.support.votes.vote_rows import annotated, imported, said, votes_of
 
 ROUNDS = 6
 

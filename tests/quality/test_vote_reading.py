@@ -13,8 +13,8 @@ from plaudit.core.quality.vote_columns import ABSTAINED
 from plaudit.core.tasks import lifecycle
 from tests.support.builders import make_annotation
 from tests.support.labeling_project import FORM, LabelingProject
-from tests.support.vote_checks import vote_differences
-from tests.support.vote_rows import annotated, imported
+from tests.support.votes.vote_checks import vote_differences
+from tests.support.votes.vote_rows import annotated, imported
 
 CHOICE = {
     "key": "topic",

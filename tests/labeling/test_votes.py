@@ -17,6 +17,7 @@ from plaudit.errors import Problem
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine import connect
 from plaudit.wire.v2.resources import project_detail
+from plaudit.worker import Worker
 from tests.support.harness import World
 from tests.support.labeling_project import FORM, OVERALL, LabelingProject
 from tests.support.votes.vote_rows import annotated, imported, said, votes_of
@@ -283,6 +284,24 @@ def test_votes_of_a_store_from_before_there_were_votes_are_written_afterwards(wo
     assert any(vote[0] == "cleo" for votes in after.values() for vote in votes)
     assert labeling.violations() == {}
     other.close()
+
+
+def test_the_worker_writes_what_an_older_store_lacks_by_itself(world):
+    labeling = LabelingProject(world)
+    [task_id] = labeling.create()
+    labeling.work_on("ann")
+    before = said_of_old(votes_of(labeling, task_id))
+    forget_votes(labeling)
+    connect.prepare(world.settings)
+    other = World(world.settings)
+
+    worker = Worker(other.db, other.secret, other.settings)
+    counts = [other.run(worker.write_votes()) for _ in range(4)]
+
+    after = said_of_old(votes_of(labeling.on(other), task_id))
+    other.close()
+    assert after == before != []
+    assert counts[-1] == 0
 
 
 def said_of_old(votes):

@@ -41,6 +41,7 @@ ACROSS = {
     "lock_annotator_everywhere": "a person who is removed is locked in every project at once",
     "list_leased_tasks": "a person who is removed gives back tasks of any project",
     "list_projects_due": "the worker looks for leases that have run out in every project",
+    "list_projects_to_read": "the worker looks for votes that an older store lacks everywhere",
     "list_undecided_projects": "the worker looks for what changed settings decide everywhere",
     "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",
     "delete_ended": "the worker looks for expired messages everywhere, and deletes each in place",
@@ -50,6 +51,7 @@ ACROSS = {
 FILLING = {
     "0006_work.sql": ("INSERT INTO task_work",),
     "0011_attention.sql": ("INSERT INTO task_flag", "UPDATE task_work SET is_skipped = 1\n"),
+    "0012_votes.sql": ("INSERT INTO vote_clock (project_key, last_no, unread_below)\n    SELECT",),
 }
 """Statements of migrations that fill a new table, which is not cut yet, or a new column, from all
 projects."""

@@ -180,10 +180,13 @@ def one_sided(
     """Test of each person's choices that are no ties: how often is it the first response?
 
     `fair` is how often it would be: half where places are drawn for each person, what the others
-    chose on the same unit where they are as stored (`choices_of_others`). At least 20 choices, and
-    a difference of at least 0.05.
+    chose on the same unit where they are as stored (`choices_of_others`); choices of which that
+    is NaN are left out. At least 20 choices, and a difference of at least 0.05.
     """
     residuals: NDArray[np.float64] = is_first - np.asarray(fair, np.float64)
+    known = ~np.isnan(residuals)
+    people, is_first, tasks = people[known], is_first[known], tasks[known]
+    residuals = residuals[known]
     tests = []
     for person, rows in _rows_of_people(people):
         n = len(rows)
@@ -225,4 +228,5 @@ def _rows_of_people(people: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np
     """Each person with the rows of theirs, in order."""
     order = np.argsort(people, kind="stable")
     present, starts = np.unique(people[order], return_index=True)
-    yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)
+    if len(present):
+        yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plaudit.core.quality.distances import Scale, identity_weights, step_weights
-from plaudit.core.quality.estimates import Estimate, Undefined, estimate_of
+from plaudit.core.quality.estimates import Estimate, Undefined, estimate_of, quotients
 from plaudit.core.quality.patterns import CELLS_AT_ONCE, Patterns
 from plaudit.core.quality.replicates import Summands
 
@@ -206,16 +206,12 @@ def _corrected(
 ) -> NDArray[np.float64]:
     """1 − (n − 1) × observed / expected disagreement; NaN where none is to be expected."""
     is_defined = expected > 1e-12 * np.square(n)
-    ratio = np.divide(observed, expected, out=np.full_like(observed, np.nan), where=is_defined)
-    alpha: NDArray[np.float64] = 1 - (n - 1) * ratio
-    return alpha
+    return 1 - (n - 1) * quotients(observed, expected, is_defined)
 
 
 def _fleiss(agreeing: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
     chance = np.square(shares).sum(axis=1)
-    is_defined = chance < 1 - 1e-12
-    out = np.full_like(agreeing, np.nan)
-    return np.divide(agreeing - chance, 1 - chance, out=out, where=is_defined)
+    return quotients(agreeing - chance, 1 - chance, chance < 1 - 1e-12)
 
 
 def _mid_ranks(n: NDArray[np.float64]) -> NDArray[np.float64]:

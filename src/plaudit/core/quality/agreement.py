@@ -59,11 +59,7 @@ class AgreementPlan:
     def agreement(self, sums: NDArray[np.float64]) -> Agreement:
         """The coefficients, from the sums in each replicate."""
         weights = sums if self._is_exact else None
-        columns = _Columns(
-            sums @ self._rows() if self._is_exact else sums,
-            self._scale.category_count,
-            [*self._distances, *self._weights],
-        )
+        columns = self._columns(sums)
         n = self._scale.symmetrised(columns.pairable_votes)
         alpha = {
             level: self._estimate(_alpha(columns.forms[level], n, distances))
@@ -78,6 +74,19 @@ class AgreementPlan:
             fleiss=self._estimate(_fleiss(columns.mean("ac1"), shares)),
             ac1=self._gwet(columns, "ac1", shares),
             ac2={kind: self._gwet(columns, kind, shares) for kind in ("linear", "quadratic")},
+        )
+
+    def nominal_alpha(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """α of the nominal level, and of each replicate."""
+        columns = self._columns(sums)
+        n = self._scale.symmetrised(columns.pairable_votes)
+        return _alpha(columns.forms["nominal"], n, self._distances["nominal"])
+
+    def _columns(self, sums: NDArray[np.float64]) -> _Columns:
+        return _Columns(
+            sums @ self._rows() if self._is_exact else sums,
+            self._scale.category_count,
+            [*self._distances, *self._weights],
         )
 
     def _rows(self) -> NDArray[np.float64]:
@@ -159,9 +168,11 @@ class AgreementPlan:
         return self._estimate((columns.mean(kind) - chance) / (1 - chance))
 
     def _estimate(self, values: NDArray[np.float64]) -> Estimate | Undefined:
-        return estimate_of(values, self._reason() if np.isnan(values[0]) else "")
+        has_interval = len(np.unique(self._patterns.clusters)) > 1
+        why = self.reason() if np.isnan(values[0]) else ""
+        return estimate_of(values if has_interval else values[:1], why)
 
-    def _reason(self) -> str:
+    def reason(self) -> str:
         """The reason why a coefficient has no value: too few votes, or one answer alone."""
         is_pairable = self._patterns.sizes >= 2
         if not is_pairable.any():

@@ -59,6 +59,15 @@ def wilson(right: int, n: int) -> Share:
     return Share(right, n, share, low, high)
 
 
+def quotients(
+    numerators: NDArray[np.float64], denominators: NDArray[np.float64], where: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Quotients where they are wanted, and NaN elsewhere."""
+    out = np.full_like(numerators, np.nan)
+    np.divide(numerators, denominators, out=out, where=where)
+    return out
+
+
 def estimate_of(values: NDArray[np.float64], why: str) -> Estimate | Undefined:
     """Estimate of a statistic: its value, then one for each replicate; NaN where undefined.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plaudit.core.quality.bradley_terry import Duels
+from plaudit.core.quality.comparisons.bradley_terry import Duels
 from plaudit.core.quality.vote_arrays import VoteArrays
 from tests.support.harness import SHARED_DATA
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality import drift, flag_tests, person_scores
-from plaudit.core.quality.flags import FlagKind, FlagTest, raise_flags
+from plaudit.core.quality import voters
+from plaudit.core.quality.people import drift, flag_tests
+from plaudit.core.quality.people.flags import FlagKind, FlagTest, raise_flags
 from plaudit.core.quality.vote_arrays import VoteArrays
 
 HONEST = 20
@@ -58,8 +59,9 @@ class SimulatedProject:
         """Flags of all kinds, as a report raises them; tasks were done in their order."""
         chose = self.preferences != TIE
         is_left = (self.preferences == FIRST_WINS) != self.is_swapped
-        compared = person_scores.compare_with_others(self.votes)
-        known = compared >= 0
+        majority = voters.majority_of_others(self.votes)
+        known = majority != voters.NO_ANSWER
+        is_right = majority == self.preferences
         return raise_flags(
             [
                 *flag_tests.speeders(self.people, self.active_ms, self.lengths),
@@ -67,7 +69,7 @@ class SimulatedProject:
                 *flag_tests.one_sided(self.people[chose], is_left[chose], self.units[chose]),
                 *flag_tests.copiers(self.people, self.text_keys, self.units),
                 *drift.drifts(
-                    self.people[known], compared[known] == 1, self.units[known], self.units[known]
+                    self.people[known], is_right[known], self.units[known], self.units[known]
                 ),
             ]
         )

@@ -10,13 +10,14 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from plaudit.core.quality import clustered_shares, place_bias, response_style, style_bias
+from plaudit.core.quality import clustered_shares
 from plaudit.core.quality.clustered_shares import CHANCE
+from plaudit.core.quality.comparisons import place_bias, response_style, style_bias
+from plaudit.core.quality.comparisons.identity_leaks import IdentityNames
+from plaudit.core.quality.comparisons.place_bias import PlaceShare
+from plaudit.core.quality.comparisons.response_style import ResponseStyle, columns_of, style_of
+from plaudit.core.quality.comparisons.style_bias import LongerWins
 from plaudit.core.quality.estimates import Estimate, Undefined
-from plaudit.core.quality.identity_leaks import IdentityNames
-from plaudit.core.quality.place_bias import PlaceShare
-from plaudit.core.quality.response_style import ResponseStyle, columns_of, style_of
-from plaudit.core.quality.style_bias import LongerWins
 from tests.quality.pandalm import FIRST, TIE, golden, pandalm, shared_path
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plaudit.core.quality import dawid_skene
-from plaudit.core.quality.dawid_skene import DawidSkene
 from plaudit.core.quality.estimates import Undefined
+from plaudit.core.quality.people import dawid_skene
+from plaudit.core.quality.people.dawid_skene import DawidSkene
 from plaudit.core.quality.vote_arrays import VoteArrays
 from tests.quality.pandalm import golden, pandalm
 

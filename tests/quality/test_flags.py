@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from plaudit.core.quality import drift, flag_tests
-from plaudit.core.quality.flags import FlagKind, FlagTest, raise_flags
+from plaudit.core.quality.people import drift, flag_tests
+from plaudit.core.quality.people.flags import FlagKind, FlagTest, raise_flags
 
 
 def column(*values: int) -> np.ndarray:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from plaudit.core.quality import judge_rules
 from plaudit.core.quality.estimates import wilson
+from plaudit.core.quality.people import judge_rules
 from tests.quality.pandalm import golden
 
 

@@ -13,9 +13,9 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plaudit.core.quality import leaderboard as boards
-from plaudit.core.quality.bradley_terry import Duels
-from plaudit.core.quality.leaderboard import SCALE, Board, leaderboard
+from plaudit.core.quality.comparisons import leaderboard as boards
+from plaudit.core.quality.comparisons.bradley_terry import Duels
+from plaudit.core.quality.comparisons.leaderboard import SCALE, Board, leaderboard
 from tests.quality.pandalm import FIRST, SECOND, golden, pandalm
 
 

@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaudit.core.quality import person_scores
-from plaudit.core.quality.person_scores import AGREES, DIFFERS, NOT_COMPARED
+from plaudit.core.quality import voters
+from plaudit.core.quality.people import person_scores
 from tests.quality.pandalm import golden, pandalm
 from tests.quality.test_dawid_skene import votes_of
 
 
 def test_the_published_agreement_with_the_other_two_is_reached():
-    shares = person_scores.shares_with_others(pandalm().arrays)
+    records = voters.voter_records(pandalm().arrays, None)
 
-    assert [[one.right, one.n] for one in shares] == golden("pandalm-loo")["expected"]
+    assert [[one.with_others.right, one.with_others.n] for one in records] == golden("pandalm-loo")[
+        "expected"
+    ]
 
 
 @given(
@@ -31,17 +33,15 @@ def test_the_published_agreement_with_the_other_two_is_reached():
 def test_each_vote_is_compared_with_the_majority_of_the_others(made):
     votes = votes_of(made, 4)
 
-    found = person_scores.compare_with_others(votes).tolist()
+    found = voters.majority_of_others(votes).tolist()
 
     expected = []
     for ballot in made:
-        for person, value in sorted(ballot.items()):
+        for person in sorted(ballot):
             others = Counter(v for p, v in ballot.items() if p != person)
             strict = [v for v, n in others.items() if 2 * n > others.total()]
-            if others.total() < 2 or not strict:
-                expected.append(NOT_COMPARED)
-            else:
-                expected.append(AGREES if strict == [value] else DIFFERS)
+            is_known = others.total() >= 2 and bool(strict)
+            expected.append(strict[0] if is_known else voters.NO_ANSWER)
     assert found == expected
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from plaudit.core.quality import place_bias, report_members, style_bias
-from plaudit.core.quality.flags import FlagKind, FlagTest
-from plaudit.core.quality.leaderboard import leaderboard
-from plaudit.core.quality.response_style import STYLES, ResponseStyle, columns_of
+from plaudit.core.quality import report_members
+from plaudit.core.quality.comparisons import place_bias, style_bias
+from plaudit.core.quality.comparisons.leaderboard import leaderboard
+from plaudit.core.quality.comparisons.response_style import STYLES, ResponseStyle, columns_of
+from plaudit.core.quality.people.flags import FlagKind, FlagTest
 from plaudit.wire.manage.quality_people import BiasReport
 from tests.quality.test_leaderboard import duels_of
 

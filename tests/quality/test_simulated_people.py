@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from plaudit.core.quality.flags import FlagKind
+from plaudit.core.quality.people.flags import FlagKind
 from tests.quality.simulated_project import HONEST, simulate
 
 PROJECTS = 20

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from plaudit.core.quality.comparisons.leaderboard import Board, ModelScore
+from plaudit.core.quality.comparisons.place_bias import PlaceBasis, PlaceShare
+from plaudit.core.quality.comparisons.style_bias import FormatDifference, LongerWins
 from plaudit.core.quality.estimates import Estimate, Undefined
-from plaudit.core.quality.flags import FlagTest
-from plaudit.core.quality.leaderboard import Board, ModelScore
-from plaudit.core.quality.place_bias import PlaceBasis, PlaceShare
-from plaudit.core.quality.style_bias import FormatDifference, LongerWins
+from plaudit.core.quality.people.flags import FlagTest
 from plaudit.wire.manage import quality_people as wire
 
 

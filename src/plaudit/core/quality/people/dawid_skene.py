@@ -22,7 +22,7 @@ ROUNDS_MAX = 500
 CHANGE_MIN = 1e-9
 """The relative change of the log-likelihood at which the rounds end."""
 SMOOTHING = 0.01
-"""What is added to each cell of a confusion matrix, so that nothing is impossible."""
+"""Added to each cell of a confusion matrix, so that nothing is impossible."""
 TIE = 1e-9
 """Posterior probabilities that differ by less are equal."""
 
@@ -47,7 +47,7 @@ class DawidSkene:
     accuracy: NDArray[np.float64]
     labels: NDArray[np.int32]
     changed: int
-    """How many units have another label than their strict plurality; ties of votes don't count."""
+    """Number of units with another label than their strict plurality; ties of votes don't count."""
 
     @property
     def label_counts(self) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ PAUSE_CASES_MIN = 10
 
 PRIOR_RIGHT = 8
 PRIOR_CASES = 10
-"""What everybody is taken to have had right before: 8 of 10."""
+"""Everybody is taken to have had 8 of 10 right before."""
 
 
 def is_to_be_paused(right: int, n: int, threshold: float) -> bool:

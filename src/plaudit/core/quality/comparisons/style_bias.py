@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plaudit.core.quality.clustered_shares import CHANCE, cluster_error, clustered_mean
+from plaudit.core.quality.comparisons.response_style import STYLES
 from plaudit.core.quality.estimates import Z_95, Estimate, Undefined, wilson
-from plaudit.core.quality.response_style import STYLES
 
 FORMATS = ("headers", "lists", "bold", "code")
 ROUNDS_MAX = 50

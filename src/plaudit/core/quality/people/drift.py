@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.flags import FlagKind, FlagTest
-from plaudit.core.quality.person_scores import ewma
+from plaudit.core.quality.people.flags import FlagKind, FlagTest
+from plaudit.core.quality.people.person_scores import ewma
 
 TASKS_MIN = 50
 WINDOWS = 20

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plaudit.core.quality.clustered_shares import two_sided
-from plaudit.core.quality.flags import FlagKind, FlagTest
+from plaudit.core.quality.people.flags import FlagKind, FlagTest
 
 SPEED_TASKS_MIN = 20
 FAST_RATIO = 0.3

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality import bradley_terry
-from plaudit.core.quality.bradley_terry import BradleyTerry, Duels
+from plaudit.core.quality.comparisons import bradley_terry
+from plaudit.core.quality.comparisons.bradley_terry import BradleyTerry, Duels
 from plaudit.core.quality.estimates import Z_95
 
 CENTRE = 1000.0

@@ -27,11 +27,13 @@ COMMON = frozenset(
 """Names of sources that every text may have in it."""
 
 NAME_CHARS_MIN = 3
+TEXT_CHARS_MAX = 20_000
+"""Characters from the beginning of a response that are looked at."""
 
 _SELF = (
-    r"(?:\bI(?:['’]m| am| was)\b|\bmy name is\b|\b(?:called|named|known as)\b"
+    r"(?:\bi(?:['’]m| am| was)\b|\bmy name is\b|\b(?:called|named|known as)\b"
     r"|\b(?:trained|developed|created|made|built|designed|released) (?:by|at)\b"
-    r"|\bas an? (?:AI|language) model (?:by|from|of)\b)[^.!?\n]{0,40}?"
+    r"|\bas an? (?:ai|language) model (?:by|from|of)\b)[^.!?\n]{0,40}?"
 )
 
 
@@ -51,18 +53,22 @@ class IdentityNames:
             and any(map(str.isalpha, name))
         }
         plain = {name.casefold(): name for name in (*VENDORS, *sorted(looked_for))}
-        self._plain = re.compile(rf"(?<!\w)(?:{_either(plain.values())})(?!\w)", re.I)
-        self._named = re.compile(rf"{_SELF}(?<!\w)({_either(WORDS)})(?!\w)", re.I)
-        self._spelling = plain | {word.casefold(): word for word in WORDS}
+        words = {word.casefold(): word for word in WORDS}
+        self._plain = [(name, re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")) for name in plain]
+        self._words = list(words)
+        self._named = re.compile(rf"{_SELF}(?<!\w)({_either(words)})(?!\w)")
+        self._spelling = words | plain
 
     def in_response(self, text: str, prompt: str = "") -> list[str]:
         """Names that a response has in it and its prompt has not, in alphabetical order."""
-        found = {match[0].casefold() for match in self._plain.finditer(text)}
-        found |= {match[1].casefold() for match in self._named.finditer(text)}
+        folded = text[:TEXT_CHARS_MAX].casefold()
+        found = {name for name, pattern in self._plain if name in folded and pattern.search(folded)}
+        if any(word in folded for word in self._words):
+            found |= {match[1] for match in self._named.finditer(folded)}
         if found:
             asked = prompt.casefold()
             found = {name for name in found if name not in asked}
-        return sorted(self._spelling.get(name, name) for name in found)
+        return sorted(self._spelling[name] for name in found)
 
 
 def _either(names: Iterable[str]) -> str:

@@ -29,8 +29,9 @@ EDIT_CHARS_MAX = 20_000
 
 @dataclass(frozen=True, slots=True)
 class TextVote:
-    """One person's text; `original` is the message where the text is a rewrite of it."""
+    """One person's text on a unit; `original` is the message that it is a rewrite of."""
 
+    unit: int
     person: int
     text: str
     original: str | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.distances import Scale, step_weights
+from plaudit.core.quality.agreement.distances import Scale, step_weights
 from plaudit.core.quality.estimates import quotients
 from plaudit.core.quality.patterns import CELLS_AT_ONCE
 from plaudit.core.quality.vote_arrays import VoteArrays

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.agreement.distances import MeasurementLevel, Scale, mirrored
+from plaudit.core.quality.agreement.distances import CategoryScale, MeasurementLevel, mirrored
 from plaudit.core.quality.agreement.question_report import (
     QuestionVotes,
     question_reports,
@@ -62,7 +62,7 @@ def _rating(tasks: int, categories: int) -> QuestionVotes:
         type="integer",
         level=MeasurementLevel.ordinal,
         categories=range(1, categories + 1),
-        scale=Scale(categories, is_ordered=True, scores=tuple(range(1, categories + 1))),
+        scale=CategoryScale(categories, is_ordered=True, scores=tuple(range(1, categories + 1))),
         contributor_ids=[f"person-{number}" for number in range(PEOPLE)],
         votes=votes,
         final=rng.integers(0, categories, tasks).astype(np.int32),
@@ -90,7 +90,7 @@ def _ranking(tasks: int) -> QuestionVotes:
         type="ranked_groups",
         level=MeasurementLevel.nominal,
         categories=PAIR_CATEGORIES,
-        scale=Scale(len(PAIR_CATEGORIES), is_ordered=True, orbits=mirrored(3)),
+        scale=CategoryScale(len(PAIR_CATEGORIES), is_ordered=True, orbits=mirrored(3)),
         orientation="free",
         contributor_ids=[f"person-{number}" for number in range(PEOPLE)],
         votes=pairs.votes,

@@ -77,7 +77,7 @@ def text_statistics(votes: Iterable[TextVote]) -> TextStatistics:
 
 
 def near_equal_count(texts: Sequence[str]) -> int:
-    """How many texts nearly equal an earlier one, but for case, punctuation and few words."""
+    """The number of texts that nearly equal an earlier one; case and punctuation do not count."""
     by_hash: defaultdict[int, list[int]] = defaultdict(list)
     kept: list[frozenset[int]] = []
     count = 0

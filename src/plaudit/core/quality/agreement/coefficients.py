@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.agreement.distances import Scale, identity_weights, step_weights
+from plaudit.core.quality.agreement.distances import CategoryScale, identity_weights, step_weights
 from plaudit.core.quality.estimates import Estimate, Undefined, estimate_of, quotients
 from plaudit.core.quality.patterns import CELLS_AT_ONCE, Patterns
 from plaudit.core.quality.replicates import Summands
@@ -41,7 +41,7 @@ class AgreementPlan:
     `names` are the categories as people know them, lowest first.
     """
 
-    def __init__(self, patterns: Patterns, scale: Scale, names: Sequence[str]) -> None:
+    def __init__(self, patterns: Patterns, scale: CategoryScale, names: Sequence[str]) -> None:
         self._patterns = patterns
         self._scale = scale
         self._names = names

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plaudit.core.quality.agreement import wire_answers
 from plaudit.core.quality.agreement.coefficients import AgreementPlan
-from plaudit.core.quality.agreement.distances import MeasurementLevel, Scale
+from plaudit.core.quality.agreement.distances import CategoryScale, MeasurementLevel
 from plaudit.core.quality.agreement.pairs import pair_agreements
 from plaudit.core.quality.agreement.rankings import (
     PAIR_CATEGORIES,
@@ -42,7 +42,7 @@ from plaudit.wire.manage.quality import (
     SliceOfQuestion,
 )
 
-ANSWERED = Scale(2)
+ANSWERED = CategoryScale(2)
 CHOICES_MAX = 100
 """Choices up to which each has an α of its own."""
 
@@ -68,7 +68,7 @@ class QuestionVotes:
     type: str
     level: MeasurementLevel
     categories: Sequence[Any]
-    scale: Scale
+    scale: CategoryScale
     contributor_ids: Sequence[str]
     votes: VoteArrays
     orientation: Literal["free", "stored"] | None = None
@@ -236,7 +236,7 @@ def _choice_plans(question: QuestionVotes) -> Iterator[tuple[str, AgreementPlan]
         is_chosen = np.array([at in one for one in sets] or [False])
         patterns: Patterns = patterns_of(votes.recoded(is_chosen.astype(np.int32), 2))
         names = [f"no to {choice}", f"yes to {choice}"]
-        yield str(choice), AgreementPlan(patterns, Scale(2), names)
+        yield str(choice), AgreementPlan(patterns, CategoryScale(2), names)
 
 
 def _sides(question: QuestionVotes) -> NDArray[np.int32] | None:

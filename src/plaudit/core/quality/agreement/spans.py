@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plaudit.core.quality.agreement.coefficients import AgreementPlan
-from plaudit.core.quality.agreement.distances import Scale
+from plaudit.core.quality.agreement.distances import CategoryScale
 from plaudit.core.quality.agreement.pairs import vote_pairs
 from plaudit.core.quality.estimates import Estimate, Undefined, estimate_of, quotients
 from plaudit.core.quality.patterns import Patterns, merged
@@ -65,7 +65,8 @@ class SpanPlan:
     def __init__(self, spans: SpanArrays) -> None:
         patterns, self.is_overlapping = _character_patterns(spans)
         self._plans = [
-            AgreementPlan(one, Scale(one.counts.shape[1]), [NONE, "a label"]) for one in patterns
+            AgreementPlan(one, CategoryScale(one.counts.shape[1]), [NONE, "a label"])
+            for one in patterns
         ]
         self._f1 = _f1_summands(spans)
 

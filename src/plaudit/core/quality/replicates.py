@@ -22,6 +22,9 @@ CELLS_OF_A_CASE_MAX = 64
 """Cells of the table of groups and tasks, for each case, up to which a product of matrices adds
 the weights fastest."""
 
+CASES_BY_MATRIX_MIN = 1000
+"""Fewer are added one by one: to wake the threads of a product takes longer."""
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -124,7 +127,8 @@ def _add(
     """Add a chunk's cases; sums of whole numbers are exact, so no order of adding shows."""
     tasks = part.clusters - start
     present, local = np.unique(part.groups.astype(np.int64), return_inverse=True)
-    if len(present) * len(counts) <= CELLS_OF_A_CASE_MAX * len(tasks):
+    is_dense = len(present) * len(counts) <= CELLS_OF_A_CASE_MAX * len(tasks)
+    if is_dense and len(tasks) >= CASES_BY_MATRIX_MIN:
         cells = local * np.int64(len(counts)) + tasks
         size = len(present) * len(counts)
         amounts = np.bincount(cells, weights=part.amounts, minlength=size)

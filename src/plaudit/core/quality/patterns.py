@@ -53,9 +53,15 @@ class Patterns:
         """True if the weight of each in each replicate may be kept."""
         return len(self.counts) <= PATTERNS_MAX
 
-    def summands(self, rows: NDArray[np.float64] | None) -> Summands:
-        """Sums over units of the numbers of their patterns, or the weights of the patterns."""
-        return Summands(self.of_unit, self.clusters, len(self.counts), self.amounts, rows)
+    def of_units(self, kept: NDArray[np.bool_]) -> Patterns:
+        """The patterns of some units alone; all stay, also those that no unit has any more."""
+        amounts = None if self.amounts is None else self.amounts[kept]
+        return Patterns(self.counts, self.of_unit[kept], self.clusters[kept], amounts)
+
+    @property
+    def summands(self) -> Summands:
+        """The weights of the patterns."""
+        return Summands(self.of_unit, self.clusters, len(self.counts), self.amounts)
 
 
 def patterns_of(votes: VoteArrays) -> Patterns:

@@ -8,7 +8,7 @@ it is equal on every machine, whatever the order of the tasks and whatever else 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,12 @@ REPLICATES = 500
 TASKS_AT_ONCE = 4096
 """Tasks whose weights are in memory at one time: 2 MB of counts, 20 MB with what makes them."""
 
-GROUPS_BY_MATRIX_MAX = 256
-"""Groups of a chunk up to which a product of matrices adds the weights fastest."""
+CELLS_OF_A_CASE_MAX = 64
+"""Cells of the table of groups and tasks, for each case, up to which a product of matrices adds
+the weights fastest."""
+
+CASES_BY_MATRIX_MIN = 1000
+"""Fewer are added one by one: to wake the threads of a product takes longer."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -44,15 +48,15 @@ class Summands:
     """Cases to be added up in each replicate, weighted by the weight of their task.
 
     `groups` and `clusters` have the group and the task of each case, `amounts` a whole number for
-    it, 1 where None. `rows` has the numbers to add for a case of each group; where None, the
-    weights of each group are wanted themselves.
+    it, 1 where None. `rows` makes the numbers to add for a case of each of some groups, a row with
+    `columns` numbers; where None, the weights of each group are wanted, a column for each.
     """
 
     groups: NDArray[np.int32]
     clusters: NDArray[np.int32]
-    group_count: int
+    columns: int
     amounts: NDArray[np.int64] | None = None
-    rows: NDArray[np.float64] | None = None
+    rows: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None
 
 
 def task_hashes(task_ids: Iterable[str]) -> NDArray[np.uint64]:
@@ -85,10 +89,7 @@ def replicate_sums(
     The tasks' weights are drawn once for all, a few thousand tasks at a time.
     """
     ordered = [_by_task(one) for one in wanted]
-    sums = [
-        np.zeros((one.group_count if one.rows is None else one.rows.shape[1], 1 + replicates))
-        for one in wanted
-    ]
+    sums = [np.zeros((one.columns, 1 + replicates)) for one in wanted]
     for start in range(0, len(hashes), TASKS_AT_ONCE):
         chunk = hashes[start : start + TASKS_AT_ONCE]
         counts = np.ones((len(chunk), 1 + replicates), dtype=np.uint8)
@@ -106,13 +107,13 @@ def _by_task(one: Summands) -> Summands:
         return one
     order = np.argsort(one.clusters, kind="stable")
     amounts = None if one.amounts is None else one.amounts[order]
-    return Summands(one.groups[order], one.clusters[order], one.group_count, amounts, one.rows)
+    return Summands(one.groups[order], one.clusters[order], one.columns, amounts, one.rows)
 
 
 def _part(one: Summands, first: int, last: int) -> Summands:
     amounts = None if one.amounts is None else one.amounts[first:last]
     return Summands(
-        one.groups[first:last], one.clusters[first:last], one.group_count, amounts, one.rows
+        one.groups[first:last], one.clusters[first:last], one.columns, amounts, one.rows
     )
 
 
@@ -125,8 +126,9 @@ def _add(
 ) -> None:
     """Add a chunk's cases; sums of whole numbers are exact, so no order of adding shows."""
     tasks = part.clusters - start
-    present, local = np.unique(part.groups, return_inverse=True)
-    if len(present) <= GROUPS_BY_MATRIX_MAX:
+    present, local = np.unique(part.groups.astype(np.int64), return_inverse=True)
+    is_dense = len(present) * len(counts) <= CELLS_OF_A_CASE_MAX * len(tasks)
+    if is_dense and len(tasks) >= CASES_BY_MATRIX_MIN:
         cells = local * np.int64(len(counts)) + tasks
         size = len(present) * len(counts)
         amounts = np.bincount(cells, weights=part.amounts, minlength=size)
@@ -141,4 +143,4 @@ def _add(
     if part.rows is None:
         total[present] += by_group
     else:
-        total += part.rows[present].T @ by_group
+        total += part.rows(present).T @ by_group

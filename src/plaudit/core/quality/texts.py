@@ -29,8 +29,9 @@ EDIT_CHARS_MAX = 20_000
 
 @dataclass(frozen=True, slots=True)
 class TextVote:
-    """One person's text; `original` is the message where the text is a rewrite of it."""
+    """One person's text on a unit; `original` is the message that it is a rewrite of."""
 
+    unit: int
     person: int
     text: str
     original: str | None = None
@@ -76,7 +77,7 @@ def text_statistics(votes: Iterable[TextVote]) -> TextStatistics:
 
 
 def near_equal_count(texts: Sequence[str]) -> int:
-    """How many texts nearly equal an earlier one, but for case, punctuation and few words."""
+    """The number of texts that nearly equal an earlier one; case and punctuation do not count."""
     by_hash: defaultdict[int, list[int]] = defaultdict(list)
     kept: list[frozenset[int]] = []
     count = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,10 @@ class VoteArrays:
     def unit_sizes(self) -> NDArray[np.int64]:
         """The number of votes of each unit."""
         return np.bincount(self.units, minlength=self.unit_count)
+
+    def recoded(self, values: NDArray[np.int32], category_count: int) -> VoteArrays:
+        """The votes with other categories: `values` has the new one of each."""
+        return replace(self, values=values[self.values], category_count=category_count)
 
     def of_units(self, kept: NDArray[np.bool_]) -> VoteArrays:
         """The votes on some units alone, which are numbered anew; people and tasks keep theirs."""

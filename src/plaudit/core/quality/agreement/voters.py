@@ -57,10 +57,14 @@ class Consistency:
     same_side: int | None
 
 
-def voter_records(votes: VoteArrays, final: NDArray[np.int32] | None) -> list[VoterRecord]:
-    """The record of each person with a vote, in the order of their numbers."""
-    count = votes.person_count
-    given = np.bincount(votes.people, minlength=count)
+def voter_records(
+    votes: VoteArrays, final: NDArray[np.int32] | None, given: NDArray[np.int64]
+) -> list[VoterRecord]:
+    """The record of each person who gave an answer, in the order of their numbers.
+
+    `given` has the number of answers of each person.
+    """
+    count = len(given)
     if final is None:
         final = np.full(votes.unit_count, NO_ANSWER, dtype=np.int32)
     answers = final[votes.units]

@@ -20,7 +20,7 @@ class MeasurementLevel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class CategoryScale:
     """The categories of a question as they are measured.
 
     `scores` are their numbers, lowest first, where they are numbers; without, ordered ones are

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.agreement import AgreementPlan
-from plaudit.core.quality.distances import Scale
+from plaudit.core.quality.agreement.coefficients import AgreementPlan
+from plaudit.core.quality.agreement.distances import CategoryScale
+from plaudit.core.quality.agreement.pairs import vote_pairs
 from plaudit.core.quality.estimates import Estimate, Undefined, estimate_of, quotients
-from plaudit.core.quality.pairs import vote_pairs
 from plaudit.core.quality.patterns import Patterns, merged
 from plaudit.core.quality.replicates import Summands
 
@@ -65,7 +65,8 @@ class SpanPlan:
     def __init__(self, spans: SpanArrays) -> None:
         patterns, self.is_overlapping = _character_patterns(spans)
         self._plans = [
-            AgreementPlan(one, Scale(one.counts.shape[1]), [NONE, "a label"]) for one in patterns
+            AgreementPlan(one, CategoryScale(one.counts.shape[1]), [NONE, "a label"])
+            for one in patterns
         ]
         self._f1 = _f1_summands(spans)
 
@@ -174,7 +175,8 @@ def _f1_summands(spans: SpanArrays) -> Summands:
     rows[:, 0] = np.bincount(alike[0][0], weights=pairs, minlength=count)
     rows[:, 1] = _overlaps(kept, units, count)
     rows[:, 2] = np.bincount(units, minlength=count) * np.maximum(readers - 1, 0)
-    return Summands(np.arange(count, dtype=np.int32), spans.clusters, count, rows=rows)
+    units_of = np.arange(count, dtype=np.int32)
+    return Summands(units_of, spans.clusters, 3, rows=rows.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ for the votes as they are (row 0) and for each replicate of the bootstrap; NaN i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.distances import Scale, identity_weights, step_weights
+from plaudit.core.quality.agreement.distances import CategoryScale, identity_weights, step_weights
 from plaudit.core.quality.estimates import Estimate, Undefined, estimate_of, quotients
 from plaudit.core.quality.patterns import CELLS_AT_ONCE, Patterns
 from plaudit.core.quality.replicates import Summands
 
+LEVELS = ("nominal", "ordinal", "interval", "ratio", "masi")
 NO_PAIR = "no unit has votes of two people"
 ONE_CATEGORY = "the question has one category"
 NO_ORDER = "the categories have no order"
@@ -40,7 +41,7 @@ class AgreementPlan:
     `names` are the categories as people know them, lowest first.
     """
 
-    def __init__(self, patterns: Patterns, scale: Scale, names: Sequence[str]) -> None:
+    def __init__(self, patterns: Patterns, scale: CategoryScale, names: Sequence[str]) -> None:
         self._patterns = patterns
         self._scale = scale
         self._names = names
@@ -54,7 +55,8 @@ class AgreementPlan:
 
     def summands(self) -> Summands:
         """The sums over units that `agreement` takes."""
-        return self._patterns.summands(None if self._is_exact else self._rows())
+        weights = self._patterns.summands
+        return weights if self._is_exact else replace(weights, columns=self._width, rows=self._rows)
 
     def agreement(self, sums: NDArray[np.float64]) -> Agreement:
         """The coefficients, from the sums in each replicate."""
@@ -68,13 +70,18 @@ class AgreementPlan:
         if self._scale.is_ordered and weights is not None:
             alpha["ordinal"] = self._estimate(self._alpha_ordinal(weights, n))
         shares = self._scale.symmetrised(columns.vote_shares)
+        alpha |= {level: Undefined(why) for level, why in self._scale.missing().items()}
         return Agreement(
             percent=self._estimate(columns.mean("ac1")),
-            alpha=alpha | {level: Undefined(why) for level, why in self._scale.missing().items()},
+            alpha={level: alpha[level] for level in LEVELS if level in alpha},
             fleiss=self._estimate(_fleiss(columns.mean("ac1"), shares)),
             ac1=self._gwet(columns, "ac1", shares),
             ac2={kind: self._gwet(columns, kind, shares) for kind in ("linear", "quadratic")},
         )
+
+    def nominal(self, sums: NDArray[np.float64]) -> Estimate | Undefined:
+        """α of the nominal level alone."""
+        return self._estimate(self.nominal_alpha(sums))
 
     def nominal_alpha(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """α of the nominal level, and of each replicate."""
@@ -84,16 +91,21 @@ class AgreementPlan:
 
     def _columns(self, sums: NDArray[np.float64]) -> _Columns:
         return _Columns(
-            sums @ self._rows() if self._is_exact else sums,
+            sums @ self._rows(np.arange(sums.shape[1])) if self._is_exact else sums,
             self._scale.category_count,
             [*self._distances, *self._weights],
         )
 
-    def _rows(self) -> NDArray[np.float64]:
-        """Numbers of each pattern that add up over units, in the order of `_Columns`."""
-        counts, sizes = self._patterns.counts, self._patterns.sizes
+    @property
+    def _width(self) -> int:
+        return 2 * self._scale.category_count + 2 + len(self._distances) + len(self._weights)
+
+    def _rows(self, patterns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Numbers of some patterns that add up over units, in the order of `_Columns`."""
+        counts = self._patterns.counts[patterns]
+        sizes = counts.sum(axis=1, dtype=np.int64)
         count = self._scale.category_count
-        rows = np.empty((len(counts), 2 * count + 2 + len(self._distances) + len(self._weights)))
+        rows = np.empty((len(counts), self._width))
         step = max(1, CELLS_AT_ONCE // count)
         for start in range(0, len(counts), step):
             part = counts[start : start + step].astype(np.float64)
@@ -174,7 +186,7 @@ class AgreementPlan:
 
     def reason(self) -> str:
         """The reason why a coefficient has no value: too few votes, or one answer alone."""
-        is_pairable = self._patterns.sizes >= 2
+        is_pairable = (self._patterns.sizes >= 2) & (self._patterns.occurrences > 0)
         if not is_pairable.any():
             return NO_PAIR
         used = np.flatnonzero(self._patterns.counts[is_pairable].any(axis=0))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality.distances import Scale, step_weights
+from plaudit.core.quality.agreement.distances import CategoryScale, step_weights
 from plaudit.core.quality.estimates import quotients
 from plaudit.core.quality.patterns import CELLS_AT_ONCE
 from plaudit.core.quality.vote_arrays import VoteArrays
@@ -36,7 +36,7 @@ class PairAgreement:
     tau_b: float | None
 
 
-def pair_agreements(votes: VoteArrays, scale: Scale) -> list[PairAgreement]:
+def pair_agreements(votes: VoteArrays, scale: CategoryScale) -> list[PairAgreement]:
     """Agreement of each pair of people with a unit in common, in the order of their numbers."""
     if votes.category_count > CATEGORIES_MAX:
         return []
@@ -169,7 +169,7 @@ def _cells(votes: VoteArrays) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     return keys, counts
 
 
-def _symmetrised(tables: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
+def _symmetrised(tables: NDArray[np.float64], scale: CategoryScale) -> NDArray[np.float64]:
     """Each table averaged with its mirror image, in which both sides are swapped."""
     assert scale.orbits is not None
     if scale.is_ordered:

@@ -5,32 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from plaudit.core.quality.comparisons.bradley_terry import Duels
 from plaudit.core.quality.vote_arrays import VoteArrays
-from tests.support.harness import SHARED_DATA
+from tests.quality.published_votes import published
 
 TIE, FIRST, SECOND = 0, 1, 2
 
 
-def shared_path(*names: str) -> Path:
-    """A file of the folder with real data; skips the test where it is not beside the checkout."""
-    path = SHARED_DATA.joinpath(*names)
-    if not path.exists():
-        pytest.skip("the folder with real data sets is not beside this checkout")
-    return path
-
-
 def golden(name: str) -> Any:
     """A published figure: `expected` and its `tolerance`."""
-    text = shared_path("..", "quality-goldens.json").read_text("utf-8")
-    return next(entry for entry in json.loads(text)["entries"] if entry["id"] == name)
+    entries = json.loads(published("../quality-goldens.json").read_text("utf-8"))["entries"]
+    return next(entry for entry in entries if entry["id"] == name)
 
 
 @dataclass(frozen=True)
@@ -76,7 +66,7 @@ class PandaLM:
 @cache
 def pandalm() -> PandaLM:
     """The set."""
-    rows = json.loads(shared_path("pandalm-testset", "testset-v1.json").read_text("utf-8"))
+    rows = json.loads(published("pandalm-testset/testset-v1.json").read_text("utf-8"))
     pairs = [row["cmp_key"].split("_") for row in rows]
     models = sorted({model for pair in pairs for model in pair})
     texts = [[row["response1"], row["response2"]] for row in rows]

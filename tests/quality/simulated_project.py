@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plaudit.core.quality import voters
+from plaudit.core.quality.agreement import voters
 from plaudit.core.quality.people import drift, flag_tests
 from plaudit.core.quality.people.flags import FlagKind, FlagTest, raise_flags
 from plaudit.core.quality.vote_arrays import VoteArrays

@@ -18,7 +18,8 @@ from plaudit.core.quality.comparisons.place_bias import PlaceShare
 from plaudit.core.quality.comparisons.response_style import ResponseStyle, columns_of, style_of
 from plaudit.core.quality.comparisons.style_bias import LongerWins
 from plaudit.core.quality.estimates import Estimate, Undefined
-from tests.quality.pandalm import FIRST, TIE, golden, pandalm, shared_path
+from tests.quality.pandalm import FIRST, TIE, golden, pandalm
+from tests.quality.published_votes import published
 
 
 def place_of(is_first: Any, tasks: Any, people: Any) -> PlaceShare:
@@ -92,7 +93,7 @@ def ranked_pairs(node: Any, tree: int) -> list[tuple[int, int, int]]:
 
 def test_the_published_share_of_longer_answers_is_reached():
     longer, n, _, _, by_tree = golden("oasst-longer")["expected"]
-    lines = shared_path("oasst-en100", "en_100_tree.jsonl").read_text("utf-8").splitlines()
+    lines = published("oasst-en100/en_100_tree.jsonl").read_text("utf-8").splitlines()
     pairs = [
         pair
         for tree, line in enumerate(lines)

@@ -9,18 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaudit.core.quality import voters
+from plaudit.core.quality.agreement import voters
 from plaudit.core.quality.people import person_scores
 from tests.quality.pandalm import golden, pandalm
 from tests.quality.test_dawid_skene import votes_of
 
 
 def test_the_published_agreement_with_the_other_two_is_reached():
-    records = voters.voter_records(pandalm().arrays, None)
+    votes = pandalm().arrays
+    majority = voters.majority_of_others(votes)
+    known = majority != voters.NO_ANSWER
+    is_right = (majority == votes.values)[known]
 
-    assert [[one.with_others.right, one.with_others.n] for one in records] == golden("pandalm-loo")[
-        "expected"
-    ]
+    shares = person_scores.shares_of(votes.people[known], is_right, votes.person_count)
+
+    assert [[one.right, one.n] for one in shares] == golden("pandalm-loo")["expected"]
 
 
 @given(

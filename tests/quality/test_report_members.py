@@ -9,9 +9,37 @@ from plaudit.core.quality import report_members
 from plaudit.core.quality.comparisons import place_bias, style_bias
 from plaudit.core.quality.comparisons.leaderboard import leaderboard
 from plaudit.core.quality.comparisons.response_style import STYLES, ResponseStyle, columns_of
+from plaudit.core.quality.people import dawid_skene
 from plaudit.core.quality.people.flags import FlagKind, FlagTest
 from plaudit.wire.manage.quality_people import BiasReport
+from tests.quality.test_dawid_skene import votes_of
 from tests.quality.test_leaderboard import duels_of
+
+
+def test_an_annotator_model_names_categories_people_and_tasks():
+    ballots = [{0: 1, 1: 1, 3: 1}, {0: 0, 1: 0, 3: 0}, {0: 1, 1: 1, 3: 0}]
+    model = dawid_skene.fit(votes_of(ballots, 2))
+    categories, people = [False, True], ["ann", "bob", "eve", "kim"]
+
+    plain = report_members.annotator_model_member(model, categories, people)
+    made = report_members.annotator_model_member(model, categories, people, ["t0", "t1", "t2"])
+
+    assert msgspec.to_builtins(plain)["labels"] == {"false": 1, "true": 2}
+    assert set(msgspec.to_builtins(plain)) == {"log_likelihood", "labels", "changed", "people"}
+    assert set(plain.people) == {"ann", "bob", "kim"}
+    units = msgspec.to_builtins(made)["units"]
+    assert [(unit["task_id"], unit["label"]) for unit in units] == [
+        ("t0", True), ("t1", False), ("t2", True),
+    ]  # fmt: skip
+    assert all(0.5 < unit["p"] <= 1 for unit in units)
+
+
+def test_a_model_that_is_refused_has_a_reason_alone():
+    refused = dawid_skene.fit(votes_of([{0: 0, 1: 1}], 2))
+
+    member = report_members.annotator_model_member(refused, ["a", "b"], ["x", "y"])
+
+    assert msgspec.to_builtins(member) == {"why": "2 people voted, and the model needs 3"}
 
 
 def test_people_keep_their_order_and_have_their_own_flags():

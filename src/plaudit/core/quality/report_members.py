@@ -1,17 +1,60 @@
-"""Members of the report's JSON, made of the statistics of people, bias and the leaderboard."""
+"""Members of the report's JSON, made of statistics of people, of bias and of leaderboards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
+import numpy as np
 from msgspec import UNSET
 
 from plaudit.core.quality.comparisons.leaderboard import Board, ModelScore
 from plaudit.core.quality.comparisons.place_bias import PlaceBasis, PlaceShare
 from plaudit.core.quality.comparisons.style_bias import FormatDifference, LongerWins
 from plaudit.core.quality.estimates import Estimate, Undefined
+from plaudit.core.quality.people.dawid_skene import DawidSkene
 from plaudit.core.quality.people.flags import FlagTest
 from plaudit.wire.manage import quality_people as wire
+
+
+def annotator_model_member(
+    model: DawidSkene | Undefined,
+    categories: Sequence[Any],
+    contributors: Sequence[str],
+    task_of_unit: Sequence[str] | None = None,
+) -> wire.AnnotatorModel:
+    """Annotator model as JSON, with its units where the ids of their tasks are given."""
+    if isinstance(model, Undefined):
+        return wire.AnnotatorModel(why=model.why)
+    member = wire.AnnotatorModel(
+        log_likelihood=model.log_likelihood,
+        labels={
+            _word(category): int(count)
+            for category, count in zip(categories, model.label_counts, strict=True)
+        },
+        changed=model.changed,
+        people={
+            contributors[person]: float(model.accuracy[person])
+            for person in np.flatnonzero(~np.isnan(model.accuracy)).tolist()
+        },
+    )
+    if task_of_unit is not None:
+        member.units = [
+            wire.LabelOfUnit(
+                task_id=task_of_unit[unit],
+                label=categories[label],
+                p=float(model.posterior[unit, label]),
+            )
+            for unit, label in enumerate(model.labels.tolist())
+            if label >= 0
+        ]
+    return member
+
+
+def _word(category: Any) -> str:
+    """A category as the name of a member: text as it is, all else as in JSON."""
+    return category if isinstance(category, str) else msgspec.json.encode(category).decode()
 
 
 def people_members(

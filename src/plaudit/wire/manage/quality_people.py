@@ -1,13 +1,36 @@
-"""Members of the quality report on people, bias and the leaderboard.
+"""Members of the quality report on people, the annotator model, bias and the leaderboard.
 
 Where a figure is undefined it is null, and `why` says the reason; else there is no `why`.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
+
+
+class LabelOfUnit(Struct, kw_only=True):
+    """The category that a unit most likely has, and its probability."""
+
+    task_id: str
+    label: Any
+    p: float
+
+
+class AnnotatorModel(Struct, kw_only=True):
+    """Model of Dawid and Skene: units of each label, and each person's accuracy.
+
+    `changed` units have another label than the strict plurality of their votes. `units` are there
+    if asked for. A model that is refused has `why` alone.
+    """
+
+    log_likelihood: float | UnsetType = UNSET
+    labels: dict[str, int] | UnsetType = UNSET
+    changed: int | UnsetType = UNSET
+    people: dict[str, float] | UnsetType = UNSET
+    units: list[LabelOfUnit] | UnsetType = UNSET
+    why: str | UnsetType = UNSET
 
 
 class PersonFlag(Struct, kw_only=True):

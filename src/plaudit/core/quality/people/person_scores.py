@@ -1,6 +1,6 @@
 """Scores of people: how often they are right, by gold or by themselves, and in which order.
 
-How often they agree with the others stands in `voters.py`. None of it is a ranking.
+How often they agree with the others stands in `agreement/voters.py`. None of it is a ranking.
 """
 
 from __future__ import annotations

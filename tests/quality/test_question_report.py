@@ -50,7 +50,7 @@ def test_a_rating_has_its_members():
 
     assert list(found) == [
         *("key", "about", "level", "type", "categories", "units", "pairable", "votes"),
-        *("abstained", "agreement", "people", "disagreements", "repeats"),
+        *("abstained", "agreement", "dawid_skene", "people", "disagreements", "repeats"),
     ]
     sizes = (TABLE >= 0).sum(axis=1)
     counts = [found[name] for name in ("units", "pairable", "votes")]
@@ -66,6 +66,25 @@ def test_a_rating_has_its_members():
         ["bea", "cem"],
     ]
     assert [one["contributor_id"] for one in found["people"]] == PEOPLE
+
+
+def test_the_annotator_model_lists_its_units_if_their_tasks_are_told():
+    ids = [f"task-{at}" for at in range(40)]
+    votes = arrays_of(TABLE[:, :2], 5)
+
+    plain, listed, refused = report_of(
+        question(), question(unit_task_ids=ids), question(votes=votes)
+    )
+
+    assert sum(plain["dawid_skene"]["labels"].values()) == plain["units"]
+    assert list(plain["dawid_skene"]["people"]) == PEOPLE
+    assert "units" not in plain["dawid_skene"]
+    labelled = listed["dawid_skene"]["units"]
+    assert [one["task_id"] for one in labelled] == [
+        name for name, row in zip(ids, TABLE, strict=True) if (row >= 0).any()
+    ]
+    assert {one["label"] for one in labelled} <= {1, 2, 3, 4, 5}
+    assert list(refused["dawid_skene"]) == ["why"]
 
 
 def test_what_is_undefined_is_null_and_says_why():
@@ -105,6 +124,7 @@ def test_all_members_of_a_preference_with_final_answers_repeats_and_slices():
     (alone,) = report_of(
         question(
             votes=arrays_of(table[:15], 3),
+            categories=["left", "tie", "right"],
             scale=CategoryScale(3, is_ordered=True, orbits=mirrored(3)),
         )
     )
@@ -128,7 +148,11 @@ def test_choices_have_an_alpha_each():
         )
     )
     (kind,) = report_of(
-        question(votes=arrays_of(np.where(TABLE < 0, -1, TABLE >= 2), 2), scale=CategoryScale(2))
+        question(
+            votes=arrays_of(np.where(TABLE < 0, -1, TABLE >= 2), 2),
+            categories=[False, True],
+            scale=CategoryScale(2),
+        )
     )
 
     assert list(found["agreement"]["alpha"]) == [
@@ -209,12 +233,21 @@ def test_a_report_over_no_votes_at_all():
 def test_pandalm_in_a_report_is_as_published():
     votes = arrays_of(pandalm(), 3)
     (found,) = report_of(
-        question(votes=votes, scale=CategoryScale(3, is_ordered=True), orientation="stored"),
+        question(
+            votes=votes,
+            categories=["left", "tie", "right"],
+            scale=CategoryScale(3, is_ordered=True),
+            orientation="stored",
+        ),
         tasks=len(pandalm()),
     )
 
     value = found["agreement"]["alpha"]["nominal"]["value"]
     assert value == pytest.approx(expected("pandalm-alpha-nominal"), abs=1e-9)
+    published, model = expected("pandalm-ds"), found["dawid_skene"]
+    assert model["log_likelihood"] == pytest.approx(published["loglik"], abs=0.05)
+    assert sorted(model["labels"].values()) == sorted(published["label_counts"].values())
+    assert model["changed"] == published["changed_vs_strict_plurality"]
 
 
 def test_the_benchmark_measures_a_report(tmp_path):

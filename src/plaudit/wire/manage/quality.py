@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from plaudit.wire.manage.quality_people import AnnotatorModel
+
 
 class Coefficient(Struct, kw_only=True):
     """A value with its 95 % interval; a null value has the reason in `why` instead.
@@ -170,6 +172,7 @@ class QuestionQuality(Struct, kw_only=True):
     ranking: RankingAgreement | UnsetType = UNSET
     spans: SpanAgreementOnQuestion | UnsetType = UNSET
     texts: TextsOnQuestion | UnsetType = UNSET
+    dawid_skene: AnnotatorModel | UnsetType = UNSET
     people: list[PersonOnQuestion]
     disagreements: DisagreementsOnQuestion
     repeats: RepeatsOnQuestion

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from plaudit.core.quality.agreement import wire_answers
@@ -31,7 +31,9 @@ from plaudit.core.quality.agreement.voters import (
     voter_records,
 )
 from plaudit.core.quality.patterns import Patterns, patterns_of
+from plaudit.core.quality.people import dawid_skene
 from plaudit.core.quality.replicates import REPLICATES, Summands, replicate_sums
+from plaudit.core.quality.report_members import annotator_model_member
 from plaudit.core.quality.texts import TextVote, text_statistics
 from plaudit.core.quality.vote_arrays import VoteArrays
 from plaudit.wire.manage.quality import (
@@ -41,6 +43,7 @@ from plaudit.wire.manage.quality import (
     RepeatsOnQuestion,
     SliceOfQuestion,
 )
+from plaudit.wire.manage.quality_people import AnnotatorModel
 
 ANSWERED = CategoryScale(2)
 CHOICES_MAX = 100
@@ -60,7 +63,8 @@ class QuestionVotes:
     `votes` are the answers; those of `rankings` where people rank, and none where they write or
     mark texts. `abstentions` are over category 0 for answered and 1 for
     abstained. `final` is the category of the final answer of each unit, NO_ANSWER without one.
-    `slices` choose units of `votes`. Tasks have one numbering for all questions.
+    `slices` choose units of `votes`. With `unit_task_ids`, the task of each unit, the annotator
+    model lists its units. Tasks have one numbering for all questions.
     """
 
     key: str
@@ -79,6 +83,7 @@ class QuestionVotes:
     spans: SpanArrays | None = None
     texts: Sequence[TextVote] | None = None
     slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    unit_task_ids: Sequence[str] | None = None
 
 
 def question_reports(
@@ -149,6 +154,7 @@ class QuestionPlan:
             abstained=0 if abstained is None else int(np.count_nonzero(abstained.values)),
             abstention=abstention,
             agreement=agreement,
+            dawid_skene=_annotator_model(question),
             people=wire_answers.people(voter_records(question.votes, question.final, given), ids),
             disagreements=wire_answers.disagreements(
                 disagreements(question.votes, question.final), ids
@@ -198,6 +204,19 @@ class QuestionPlan:
             return RepeatsOnQuestion(n=0, equal=0, same_side=None)
         found = consistency(question.repeats, _sides(question))
         return RepeatsOnQuestion(n=found.n, equal=found.equal, same_side=found.same_side)
+
+
+def _annotator_model(question: QuestionVotes) -> AnnotatorModel | UnsetType:
+    """The annotator model of a question with one answer of declared categories."""
+    others = (question.rankings, question.spans, question.texts, question.scale.sets)
+    if any(one is not None for one in others):
+        return UNSET
+    return annotator_model_member(
+        dawid_skene.fit(question.votes),
+        question.categories,
+        question.contributor_ids,
+        question.unit_task_ids,
+    )
 
 
 def _ballots(question: QuestionVotes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -42,7 +42,8 @@ ROOMS = {
         *("webhooks", "transfer"),
     ),
     "core": (
-        *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "deliveries"),
+        *("common", "outbound", "webhooks", "datasets", "tasks", "labeling", "quality"),
+        "deliveries",
         *("accounts", "transfer"),
     ),
     "api": ("http", "transfer", "openapi", "attachments", "v2", "manage", "system"),

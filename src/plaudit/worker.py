@@ -20,6 +20,7 @@ from plaudit import settings as limits
 from plaudit.core.common import idempotency, server_secret
 from plaudit.core.common.server_secret import ServerSecret
 from plaudit.core.labeling import leases, undecided
+from plaudit.core.labeling.counting import vote_writing
 from plaudit.core.outbound.http_client import HttpClient
 from plaudit.core.transfer import jobs
 from plaudit.core.webhooks import messages
@@ -32,6 +33,7 @@ from plaudit.store.datasets.blob_store import BlobStore
 from plaudit.store.engine import connect
 from plaudit.store.engine.engine import Database, Transaction
 from plaudit.store.labeling import leases as leases_store
+from plaudit.store.labeling import unread_votes
 from plaudit.store.tasks import work_queue
 
 POLL_S = 1.0
@@ -45,6 +47,9 @@ CLEAN_UP_S = 60.0
 DELETE_BATCH_SIZE = 500
 EXPIRE_LEASES_S = 5.0
 """Mean seconds between two sweeps of expired leases."""
+
+WRITE_VOTES_S = 1.0
+"""Mean seconds between two looks for votes of an older store that are still to be written."""
 
 DECIDE_TASKS_S = 1.0
 """Mean seconds between two looks for tasks that changed settings may decide."""
@@ -91,6 +96,7 @@ class Worker:
             "worker.send": self._send(),
             "worker.expire_leases": self._run_periodically(EXPIRE_LEASES_S, self.expire_leases),
             "worker.decide_tasks": self._run_periodically(DECIDE_TASKS_S, self.decide_tasks),
+            "worker.write_votes": self._run_periodically(WRITE_VOTES_S, self.write_votes),
             "worker.delete_expired": self._run_periodically(CLEAN_UP_S, self.delete_expired),
             "worker.delete_files": self._run_periodically(
                 CLEAN_UP_S, lambda: jobs.delete_expired_files(self._db, self._blobs)
@@ -165,6 +171,18 @@ class Worker:
         total = await self._sweep(project_keys, undecided.decide, undecided.DECIDED_AT_ONCE_MAX)
         if total:
             self._log.info("tasks decided by changed settings", count=total)
+        return total
+
+    async def write_votes(self) -> int:
+        """Write votes of submissions and threads from before there were votes; return the count.
+
+        The count is that of submissions and tasks.
+        """
+        async with self._db.read(snapshot=False) as tx:
+            project_keys = await unread_votes.list_projects_to_read(tx, limit=PROJECTS_AT_ONCE)
+        total = await self._sweep(project_keys, vote_writing.fill, vote_writing.FILLED_AT_ONCE_MAX)
+        if total:
+            self._log.info("votes written of an older store", count=total)
         return total
 
     async def _sweep(self, project_keys: list[int], sweep: _SweepProject, at_once_max: int) -> int:

@@ -103,6 +103,16 @@ def _queued(submitted_count: int, task_id: str) -> str:
     )
 
 
+def _submitted(*, is_current: int, change_no: int) -> str:
+    """A statement that adds a submission."""
+    return (
+        "INSERT INTO submission (project_key, submission_id, assignment_id, seq, user_id, revision,"
+        " client_key, given_hash, answers, display, submitted_ms, active_ms, is_current, change_no)"
+        " SELECT project_key, 's', 'a', seq, 'u', 1, 'k', head, head, head, 1, 0,"
+        f" {is_current}, {change_no} {_OF_PLAIN}"
+    )
+
+
 DAMAGE = {
     "every task can be found by its id": (
         "DELETE FROM task_locator WHERE task_id = 'task_pending'",
@@ -162,6 +172,22 @@ DAMAGE = {
         "INSERT INTO submission (project_key, submission_id, assignment_id, seq, user_id, revision,"
         " client_key, given_hash, answers, display, submitted_ms, active_ms, is_current) SELECT"
         f" project_key, 's', 'a', seq, 'u', 1, 'k', head, head, head, 1, 0, 1 {_OF_PLAIN}",
+    ),
+    "every vote is part of a submission that counts, or of threads": (
+        "INSERT INTO vote (project_key, seq, contributor_id, number, is_imported, question_key, at)"
+        f" SELECT project_key, seq, 'u', 0, 0, 'overall', 't0' {_OF_PLAIN}",
+    ),
+    "votes of threads count on tasks without submissions alone, and are marked": (
+        "DELETE FROM voted_threads",
+    ),
+    "each submission that counts, and has an answer, has votes": (
+        "INSERT INTO assignment (project_key, assignment_id, seq, user_id, status, lease_version,"
+        " created_ms, leased_ms, expires_ms, ended_ms, active_ms, display, draft_revision) SELECT"
+        f" project_key, 'a', seq, 'u', 'submitted', 1, 1, 1, 1, 1, 0, head, 0 {_OF_PLAIN}",
+        _submitted(is_current=1, change_no=0),
+    ),
+    "no change of votes lies beyond its project's last number": (
+        _submitted(is_current=0, change_no=99),
     ),
     "every dataset task can be found by its id": (_DATASET, _DATASET_DELIVERY, _DATASET_TASK),
     "each delivery of a dataset counts its tasks": (_DATASET, _DATASET_DELIVERY),

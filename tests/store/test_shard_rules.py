@@ -50,6 +50,7 @@ ACROSS = {
 FILLING = {
     "0006_work.sql": ("INSERT INTO task_work",),
     "0011_attention.sql": ("INSERT INTO task_flag", "UPDATE task_work SET is_skipped = 1\n"),
+    "0012_votes.sql": ("INSERT INTO vote_clock (project_key, last_no, unread_below)\n    SELECT",),
 }
 """Statements of migrations that fill a new table, which is not cut yet, or a new column, from all
 projects."""

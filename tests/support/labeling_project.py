@@ -28,6 +28,7 @@ from plaudit.wire.v2.resources import ProjectDetail, project_detail
 from plaudit.wire.v2.task import Thread
 from tests.support.builders import make_message, make_turn
 from tests.support.harness import World
+from tests.support.vote_checks import vote_differences
 
 OVERALL = {
     "key": "overall",
@@ -299,6 +300,12 @@ class LabelingProject:
                 args,
             )
             await tx.run(
+                "UPDATE vote SET submitted_ms = submitted_ms - :ms WHERE project_key = :project_key"
+                " AND seq = :seq AND contributor_id = :user_id AND is_imported = 0",
+                {name: args[name] for name in ("project_key", "ms")}
+                | {"seq": lease.seq, "user_id": lease.user_id},
+            )
+            await tx.run(
                 "UPDATE submission SET submitted_ms = submitted_ms - :ms"
                 " WHERE project_key = :project_key AND assignment_id = :id",
                 args,
@@ -312,7 +319,7 @@ class LabelingProject:
     def violations(self) -> dict[str, int]:
         """What contradicts the store's rules; empty if all is well."""
         found: dict[str, int] = self.world.run(checks.violations(self.world.db))
-        return found
+        return found | vote_differences(self.world)
 
 
 def lease_ref(lease: Lease) -> LeaseRef:

@@ -21,7 +21,7 @@ from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS, ExportName
 from plaudit.formats.exporting.rows import TiePolicy
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export, why_no_rows
-from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
+from plaudit.formats.exporting.selection import TaskChoice, choose_tasks, votes_of_tasks
 from plaudit.formats.exporting.splits import read_splits
 from plaudit.model.core import TaskStatus
 from plaudit.store.engine.engine import Database
@@ -158,7 +158,11 @@ async def _export(
         bar = bars.add_task("exporting", total=None)
         tasks = choose_tasks(db, project, batch, choice)
         return await run_export(
-            request, project, tasks, lambda count: bars.update(bar, completed=count)
+            request,
+            project,
+            tasks,
+            lambda count: bars.update(bar, completed=count),
+            votes_of=votes_of_tasks(db, project),
         )
 
 

@@ -95,6 +95,8 @@ class SubmissionRow(Struct, frozen=True):
 
     `client_key` is the page's idempotency key, `given_hash` the hash of the answers as sent.
     `supersedes` is the submission_id of revision - 1. Only a current one counts for the task.
+    `form_version` is that of the form that was answered (core/tasks/form_version.py), None where
+    nobody knows.
     """
 
     project_key: int
@@ -112,6 +114,7 @@ class SubmissionRow(Struct, frozen=True):
     active_ms: int
     is_current: bool
     reviewed_ms: int | None
+    form_version: str | None = None
 
 
 class TaskNote(Struct, frozen=True):

@@ -29,7 +29,7 @@ from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.rows import RowOptions, TiePolicy
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export
-from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
+from plaudit.formats.exporting.selection import TaskChoice, choose_tasks, votes_of_tasks
 from plaudit.formats.exporting.splits import Split
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
@@ -100,7 +100,16 @@ def _votes(members: dict[str, Any]) -> dict[str, Any]:
     votes = members.pop("votes", None)
     if votes is None:
         return members
-    return {**members, "votes": [vote(*one) for one in votes]}
+    return {**members, "votes": [_vote(*one) for one in votes]}
+
+
+def _vote(person: str, value: Any, *rest: Any) -> dict[str, Any]:
+    """A vote; None is that of somebody who cannot assess the question."""
+    made = vote(person, value, *rest)
+    if value is None:
+        del made["value"]
+        made["cannot_assess"] = True
+    return made
 
 
 def judged_turn(
@@ -248,7 +257,10 @@ def export_file(
         async with world.db.read() as tx:
             project = await find_by_name_or_id(tx, environment_id, "Set")
         return await run_export(
-            request, project, choose_tasks(world.db, project, None, TaskChoice())
+            request,
+            project,
+            choose_tasks(world.db, project, None, TaskChoice()),
+            votes_of=votes_of_tasks(world.db, project),
         )
 
     return world.run(run())

@@ -18,7 +18,7 @@ from plaudit.formats.exporting.judges import VerdictOptions
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
 from plaudit.formats.exporting.rows import RowOptions
 from plaudit.formats.exporting.run import ExportRequest, ExportResult, run_export
-from plaudit.formats.exporting.selection import TaskChoice, choose_tasks
+from plaudit.formats.exporting.selection import TaskChoice, choose_tasks, votes_of_tasks
 from plaudit.formats.import_format import ImportOptions
 from plaudit.formats.registry import FORMATS
 from plaudit.model.core import BatchRow, ProjectRow
@@ -79,7 +79,9 @@ def export_project(
     options = ExportOptions(rows=rows or RowOptions(), verdict=verdict or VerdictOptions())
     asked = ExportRequest(format=EXPORT_FORMATS[format_name], options=options, out=out, **request)
     tasks = choose_tasks(world.db, row, batch, choice or TaskChoice())
-    return Exported(world.run(run_export(asked, row, tasks)), out)
+    return Exported(
+        world.run(run_export(asked, row, tasks, votes_of=votes_of_tasks(world.db, row))), out
+    )
 
 
 def export_judged(world: World, folder: Path, format_name: str, **options: Any) -> Exported:

@@ -218,7 +218,8 @@ def _describe_annotation(schema: dict[str, Any]) -> None:
     for name in annotation.DETAILS:
         properties[name].setdefault("description", "Shown under `opts=annotation_details`.")
     properties["votes"]["description"] = (
-        "Each judge's value, where several judged. Plaudit's extension, under `opts=submissions`."
+        "Each judge's value, where several judged; whoever abstained has `not_applicable` or"
+        " `cannot_assess` instead. Plaudit's extension, under `opts=submissions`."
     )
     schema["required"] = ["id", "key", "type"]
 

@@ -27,7 +27,7 @@ from plaudit.api.transfer.export_choices import (
 from plaudit.core.transfer import jobs
 from plaudit.errors import Misconfigured
 from plaudit.formats.exporting.run import ExportResult, run_export
-from plaudit.formats.exporting.selection import choose_tasks
+from plaudit.formats.exporting.selection import choose_tasks, votes_of_tasks
 from plaudit.store.engine import disk_space
 from plaudit.store.engine.engine import Database
 
@@ -129,6 +129,7 @@ async def _write(
         source.project,
         tasks,
         lambda count: run.tracker.report(done=count),
+        votes_of=votes_of_tasks(db, source.project),
     )
 
 

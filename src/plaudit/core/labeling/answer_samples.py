@@ -146,15 +146,14 @@ def imported_field(answer: Answer, annotation: Annotation) -> Field:
 
 def _imported(address: dict[str, Any], annotation: Annotation) -> Iterator[Answer]:
     """The votes of an annotation, else its own value; none for one that says nothing."""
-    values = [vote.value for vote in annotation.votes or ()] or [annotation.value]
-    for value in values:
-        is_bare = value is None
+    for cast in annotation.votes or (annotation,):
+        value = cast.value if isinstance(cast, Annotation) or cast.has_value else None
         answer = Answer(
             **address,
             key=annotation.key,
             value=value,
-            not_applicable=is_bare and bool(annotation.not_applicable),
-            cannot_assess=is_bare and bool(annotation.cannot_assess),
+            not_applicable=value is None and bool(cast.not_applicable),
+            cannot_assess=value is None and bool(cast.cannot_assess),
         )
         if not answer.is_empty:
             yield answer

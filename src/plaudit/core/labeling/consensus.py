@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from plaudit import clock
 from plaudit.core.labeling.agreement import preferred
@@ -324,12 +324,16 @@ def _annotation(
         votes=[
             Vote(
                 contributor_id=vote.submission.user_id,
-                value=vote.answer.value,
+                value=UNSET if vote.answer.value is None else vote.answer.value,
+                not_applicable=vote.answer.not_applicable or None,
+                cannot_assess=vote.answer.cannot_assess or None,
                 submitted_at=clock.format_ms(vote.submission.submitted_ms),
             )
             for vote in votes
+            if not vote.answer.is_empty
         ]
-        if is_voted and votes
+        or None
+        if is_voted
         else None,
     )
 

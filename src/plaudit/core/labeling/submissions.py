@@ -20,9 +20,11 @@ from plaudit import ids
 from plaudit.core.labeling import leases
 from plaudit.core.labeling.answers import Answer, check
 from plaudit.core.labeling.consensus import ConsolidatedTask, consolidate
+from plaudit.core.labeling.counting.submission_votes import submission_votes
 from plaudit.core.labeling.questions import Display
 from plaudit.core.labeling.votes import DecodedSubmission
 from plaudit.core.tasks import lifecycle
+from plaudit.core.tasks.form_version import version_of_detail
 from plaudit.core.tasks.forms import form_of
 from plaudit.errors import Conflict, IdempotencyMismatch, InvalidContent
 from plaudit.model.core import ProjectRow, Review, StoredTask, TaskStatus
@@ -38,6 +40,7 @@ from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine.engine import RunAgain, Transaction
 from plaudit.store.labeling import leases as leases_store
 from plaudit.store.labeling import submissions
+from plaudit.store.labeling import votes as votes_store
 from plaudit.store.tasks import batches, tasks, work_queue
 from plaudit.store.tasks.task_summaries import TaskSummary
 from plaudit.wire.v2.resources import project_detail
@@ -94,14 +97,18 @@ async def submit(
         raise await leases.lease_lost(tx, project, lease_ref)
     task = await tasks.get_task(tx, lease.project_key, lease.seq)
     form = form_of(project_detail(project))
-    checked = check(form, content_of(task), _decode_display(lease.display), answers)
+    content, display = content_of(task), _decode_display(lease.display)
+    checked = check(form, content, display, answers)
     ended = await _end_lease(tx, lease_ref, task, lease, given_json, active_ms)
     if ended is None:
         receipt = await _find_receipt(tx, lease, client_key, given_json)
         if receipt is not None:
             return receipt
         raise await leases.lease_lost(tx, project, lease_ref)
-    submission = await _store_submission(tx, ended, client_key, given_json, _encode(checked))
+    submission = await _store_submission(
+        tx, ended, client_key, given_json, _encode(checked), version_of_detail(project.detail)
+    )
+    await votes_store.insert_votes(tx, submission_votes(submission, content, display, checked))
     counted = await work_queue.record_submission(tx, lease.project_key, lease.seq)
     outcome = "waiting"
     # Of a task that needs fewer since, everybody who has a lease may still submit.
@@ -279,7 +286,12 @@ def _needs_one_more(queued: QueuedTask) -> bool:
 
 
 async def _store_submission(
-    tx: Transaction, lease: Lease, client_key: str, given_json: bytes, answers: bytes
+    tx: Transaction,
+    lease: Lease,
+    client_key: str,
+    given_json: bytes,
+    answers: bytes,
+    form_version: str,
 ) -> SubmissionRow:
     """Insert a submission under an ended lease; it supersedes the lease's last one."""
     last = None
@@ -302,6 +314,7 @@ async def _store_submission(
         active_ms=lease.active_ms,
         is_current=True,
         reviewed_ms=None,
+        form_version=form_version,
     )
     await submissions.insert_submission(tx, submission)
     return submission

@@ -18,7 +18,7 @@ import msgspec
 
 from plaudit import clock, ids
 from plaudit.core.common import json_merge_patch
-from plaudit.core.tasks import work_queue
+from plaudit.core.tasks import thread_votes, work_queue
 from plaudit.core.tasks.annotation_lookup import hash_annotation_id, threads_of
 from plaudit.core.webhooks import events
 from plaudit.errors import Conflict, IllegalMove, InvalidContent, NotFound, Unavailable
@@ -130,6 +130,8 @@ async def complete_task(
             for annotation_id in parsed.foreign_annotation_ids
         ],
     )
+    if not by_submissions:
+        await thread_votes.replace_thread_votes(tx, task.project_key, task.seq, parsed.task.threads)
     await _end_task(tx, environment_id, done, by_submissions=by_submissions)
     return completed_ms
 

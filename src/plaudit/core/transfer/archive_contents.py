@@ -43,6 +43,9 @@ REBUILT: Mapping[str, str] = {
     "reserved_unique_id": "an import reserves the unique_ids of tasks",
     "annotation_locator": "an import notes where each annotation is",
     "dataset_task_locator": "an import notes where each task is",
+    "vote": "an import writes the votes of submissions and threads",
+    "voted_threads": "an import notes which threads brought votes",
+    "vote_clock": "an import's changes of votes are numbered anew",
     "lease_lock": "rows that are locked and say nothing",
 }
 """Tables that follow from the lines of an archive, each with how."""

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from plaudit import clock
-from plaudit.core.tasks import work_queue
+from plaudit.core.tasks import thread_votes, work_queue
 from plaudit.core.tasks.annotation_lookup import hash_annotation_id
 from plaudit.core.tasks.lifecycle import CLOSED
 from plaudit.errors import Conflict, InvalidContent, Problem
@@ -264,6 +264,12 @@ async def _insert(
     if locators:
         await annotation_locators.insert_annotation_locators(tx, environment_id, locators)
     await work_queue.open_work(tx, incoming[0].project, rows)
+    voted = {
+        seq: task.read.task.threads
+        for seq, task in enumerate(incoming, first_seq)
+        if task.read.task.threads and thread_votes.has_votes(task.read.task.threads)
+    }
+    await thread_votes.insert_thread_votes(tx, project_key, voted)
 
 
 def _row(incoming: IncomingTask, seq: int, completed_ms: int | None) -> StoredTask:
@@ -325,6 +331,9 @@ async def _merge_stored(
                 (hash_annotation_id(annotation_id), stored.project_key, stored.seq)
                 for annotation_id in incoming.read.foreign_annotation_ids
             ],
+        )
+        await thread_votes.replace_thread_votes(
+            tx, stored.project_key, stored.seq, incoming.read.task.threads or []
         )
     if stored.batch_id is not None and wanted.status is not stored.status:
         change = {stored.status: -1, wanted.status: 1}

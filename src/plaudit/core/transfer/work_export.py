@@ -126,6 +126,7 @@ def _submission_value(task_id: str, submission: SubmissionRow) -> wire.ArchivedS
         active_ms=submission.active_ms,
         is_current=submission.is_current,
         reviewed_at=_text(submission.reviewed_ms),
+        form_version=submission.form_version,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from plaudit.core.labeling.answers import Answer
+from plaudit.core.labeling.counting.vote_writing import write_votes
 from plaudit.core.transfer.row_group import (
     RowGroup,
     RowResult,
@@ -133,6 +134,7 @@ async def _store_work(tx: Transaction, scope: RowScope, rows: Sequence[_Row]) ->
         tx, scope, [row.user for row in rows if not isinstance(row, wire.ArchivedWork)]
     )
     results: list[RowResult] = []
+    counted: list[SubmissionRow] = []
     for row in rows:
         place = places.get(row.task)
         if place is None:
@@ -146,10 +148,13 @@ async def _store_work(tx: Transaction, scope: RowScope, rows: Sequence[_Row]) ->
         elif isinstance(row, wire.ArchivedSubmission):
             submission = _submission_row(place, row)
             results.append(await _store_submission(tx, locked, leases, submission))
+            if results[-1] == "added" and submission.is_current:
+                counted.append(submission)
         else:
             note = _note_row(place, row)
             results.append(await _store_note(tx, note, is_unseen=row.is_unseen))
     await locked.save()
+    await write_votes(tx, counted)
     return results
 
 
@@ -343,6 +348,7 @@ def _submission_row(place: _Place, submission: wire.ArchivedSubmission) -> Submi
         active_ms=submission.active_ms,
         is_current=submission.is_current,
         reviewed_ms=moment(submission.reviewed_at, "/reviewed_at"),
+        form_version=submission.form_version,
     )
 
 

@@ -14,6 +14,7 @@ from plaudit.formats.exporting.comparison import Comparison, Skip
 from plaudit.formats.exporting.judges import Judges, VerdictOptions
 from plaudit.formats.exporting.pair_policies import PairPolicy
 from plaudit.formats.exporting.rows import RowOptions, TiePolicy
+from plaudit.model.votes import VoteRow
 from plaudit.wire.v2.task import Thread
 
 
@@ -110,6 +111,9 @@ class ExportedTask(Struct, frozen=True, kw_only=True):
     threads: Sequence[Thread]
     form: Form
     comparisons: Sequence[Comparison]
+    votes: Sequence[VoteRow] = ()
+    """Votes of the task as they count now, in the order of person and number; none for a format
+    that does not read them."""
 
 
 class Origin(Struct, frozen=True):
@@ -160,6 +164,8 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     """
     is_of_completed: bool = True
     """True if only completed tasks give rows."""
+    reads_votes: bool = False
+    """True if tasks are given with their votes."""
     is_for_people: bool = False
     """True if cells are safe from formulas always, because spreadsheets open the file."""
 

@@ -65,7 +65,7 @@ def votes_of(given: Annotation | None) -> list[Vote]:
         before = latest.get(vote.contributor_id)
         if before is None or not _is_before(vote, before):
             latest[vote.contributor_id] = vote
-    return [vote for vote in latest.values() if vote.value is not None]
+    return [vote for vote in latest.values() if vote.has_value]
 
 
 def mean_of(strengths: Sequence[float], options: VerdictOptions) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from plaudit.core.tasks.forms import form_of
@@ -13,6 +14,7 @@ from plaudit.formats.exporting.comparison import Skip
 from plaudit.formats.exporting.export_format import ExportFormat, ExportOptions, Skipped
 from plaudit.formats.exporting.run import exported_task
 from plaudit.model.core import PageRow, ProjectRow, TaskStatus
+from plaudit.model.votes import VoteRow
 from plaudit.wire.v2.resources import project_detail
 
 ROWS_SHOWN = 3
@@ -32,8 +34,9 @@ def preview_export(
     project: ProjectRow,
     export_format: ExportFormat,
     options: ExportOptions,
+    votes: Mapping[str, Sequence[VoteRow]],
 ) -> ExportPreview:
-    """Make the rows of a few tasks, and keep the first ones."""
+    """Make the rows of a few tasks, with their votes by task_id, and keep the first ones."""
     form = form_of(project_detail(project))
     skipped: Counter[str] = Counter()
     shown: list[dict[str, Any]] = []
@@ -41,6 +44,7 @@ def preview_export(
     absent: set[str] = set()
     for stored in tasks:
         task = exported_task(stored, project, form, options)
+        task = msgspec.structs.replace(task, votes=votes.get(task.value["task_id"], ()))
         if export_format.is_of_completed and task.value["status"] != TaskStatus.completed:
             skipped[str(Skip.not_completed)] += 1
             continue

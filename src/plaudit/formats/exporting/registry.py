@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from plaudit.formats.exporting import hh, trl, v2
 from plaudit.formats.exporting.duels import arena, argilla, helpsteer, label_studio
 from plaudit.formats.exporting.export_format import ExportFormat
-from plaudit.formats.exporting.tables import annotation_rows, flat, tables
+from plaudit.formats.exporting.tables import annotation_rows, flat, tables, vote_rows
 from plaudit.formats.exporting.trainers import (
     axolotl,
     llama_factory,
@@ -25,7 +25,7 @@ EXPORT_FORMATS: Mapping[str, ExportFormat] = {
     for module in (
         *(v2, trl, openai, openrlhf, llama_factory, axolotl, ms_swift),
         *(tinker, nemo_rl, verl),
-        *(helpsteer, hh, arena, argilla, label_studio, flat, tables, annotation_rows),
+        *(helpsteer, hh, arena, argilla, label_studio, flat, tables, annotation_rows, vote_rows),
     )
     for declared in module.FORMATS
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -34,12 +34,16 @@ from plaudit.formats.exporting.export_format import (
 )
 from plaudit.formats.exporting.splits import Split, path_of_split, split_key, split_of
 from plaudit.model.core import ALL_OPTS, PageRow, ProjectRow, TaskStatus
+from plaudit.model.votes import VoteRow
 from plaudit.wire.v2 import render
 from plaudit.wire.v2.resources import project_detail
 from plaudit.wire.v2.task import Thread
 
 Tasks = AsyncIterator[Sequence[PageRow]]
 """Tasks of one project, in pieces, in the order of the export."""
+
+VotesOf = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[VoteRow]]]]
+"""Votes of tasks by task_id; tasks without votes may be left out."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
@@ -91,16 +95,19 @@ async def run_export(
     project: ProjectRow,
     tasks: Tasks,
     on_progress: Callable[[int], None] = lambda count: None,
+    *,
+    votes_of: VotesOf | None = None,
 ) -> ExportResult:
     """Write the files of an export and the manifest beside them; return its counts.
 
-    The same tasks and options give the same bytes. `on_progress` is told the number of tasks read,
+    `votes_of` is needed by a format that reads votes. The same tasks, votes and options give the
+    same bytes. `on_progress` is told the number of tasks read,
     also while files are written; what it raises ends the export. Raises Misconfigured for a
     container that the format is not written in, or a file that cannot be written.
     """
     with files.staged(request.out, _MANIFEST) as out:
         staged = msgspec.structs.replace(request, out=out, home=request.out.parent)
-        made = await _export(staged, project, tasks, on_progress)
+        made = await _export(staged, project, tasks, on_progress, votes_of)
     return msgspec.structs.replace(
         made,
         files=[request.out.with_name(path.name) for path in made.files],
@@ -113,6 +120,7 @@ async def _export(
     project: ProjectRow,
     tasks: Tasks,
     on_progress: Callable[[int], None],
+    votes_of: VotesOf | None,
 ) -> ExportResult:
     container = containers.container_of(request.out)
     if container not in request.format.containers:
@@ -125,13 +133,24 @@ async def _export(
         writer = _RowKeeper(request, kept)
         count = 0
         async for piece in tasks:
-            for stored in piece:
-                writer.add(exported_task(stored, project, form, request.options))
+            made = [exported_task(stored, project, form, request.options) for stored in piece]
+            if request.format.reads_votes:
+                made = await _with_votes(made, votes_of)
+            for task in made:
+                writer.add(task)
             count += len(piece)
             on_progress(count)
         return _write_files(
             request, container, project, kept, writer, count, lambda: on_progress(count)
         )
+
+
+async def _with_votes(made: Sequence[ExportedTask], votes_of: VotesOf | None) -> list[ExportedTask]:
+    assert votes_of is not None
+    votes = await votes_of([task.value["task_id"] for task in made])
+    return [
+        msgspec.structs.replace(task, votes=votes.get(task.value["task_id"], ())) for task in made
+    ]
 
 
 def exported_task(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from plaudit import clock
 from plaudit.core.common import names
+from plaudit.core.labeling.counting.vote_writing import fill_project
 from plaudit.errors import NotFound
 from plaudit.model.core import BatchRow, PageRow, ProjectRow, TaskStatus
+from plaudit.model.votes import VoteRow
 from plaudit.store.deliveries import delivered, deliveries
 from plaudit.store.engine.engine import Database
+from plaudit.store.labeling import votes
 from plaudit.store.tasks import projects, tasks
 from plaudit.store.tasks.tasks import TaskCursor, TaskFilter
 
@@ -88,6 +91,28 @@ async def choose_tasks(
             seq, completed_ms = rows[-1][0], rows[-1][1]
             cursor = TaskCursor(completed_ms or 0, seq)
             yield rows
+
+
+def votes_of_tasks(
+    db: Database, project: ProjectRow, *, writes_older: bool = True
+) -> Callable[[Sequence[str]], Awaitable[dict[str, list[VoteRow]]]]:
+    """Lookup of the votes of a project's tasks by task_id; tasks without votes are left out.
+
+    What an older store has still without votes is written before, unless not `writes_older`.
+    """
+
+    async def votes_of(task_ids: Sequence[str]) -> dict[str, list[VoteRow]]:
+        if writes_older:
+            await fill_project(db, project.project_key)
+        async with db.read() as tx:
+            found = await tasks.locate_tasks(tx, project.environment_id, task_ids)
+            ids = {seq: task_id for task_id, (_, seq) in found.items()}
+            listed: dict[str, list[VoteRow]] = {}
+            for vote in await votes.list_votes(tx, project.project_key, sorted(ids)):
+                listed.setdefault(ids[vote.seq], []).append(vote)
+        return listed
+
+    return votes_of
 
 
 async def _of_delivery(

@@ -69,7 +69,11 @@ class VoteCount:
         if self._is_one_voice(given):
             return Outcome(finals[-1] if finals else given[0].value, None)
         counted = self._latest(given)
-        votes = [vote(judge, cast.value, cast.submitted_at) for judge, cast in counted.items()]
+        votes = [
+            vote(judge, cast.value, cast.submitted_at)
+            for judge, cast in counted.items()
+            if cast.value is not None
+        ] or None
         if finals:
             return Outcome(finals[-1], votes)
         value = consolidate([cast.value for cast in counted.values()])

@@ -75,6 +75,30 @@ CHECKS: dict[str, str] = {
         " ON a.project_key = s.project_key AND a.assignment_id = s.assignment_id"
         " WHERE s.is_current = 1 AND (a.seq IS NULL OR a.status <> 'submitted')"
     ),
+    "every vote is part of a submission that counts, or of threads": (
+        "SELECT COUNT(*) FROM vote AS v LEFT JOIN submission AS s ON s.project_key = v.project_key"
+        " AND s.seq = v.seq AND s.user_id = v.contributor_id AND s.is_current = 1"
+        " WHERE v.is_imported = 0 AND (s.seq IS NULL OR v.submitted_ms <> s.submitted_ms"
+        " OR v.active_ms <> s.active_ms"
+        " OR COALESCE(v.form_version, '') <> COALESCE(s.form_version, ''))"
+    ),
+    "votes of threads count on tasks without submissions alone, and are marked": (
+        "SELECT COUNT(*) FROM vote AS v WHERE v.is_imported = 1 AND (EXISTS (SELECT 1"
+        " FROM submission AS s WHERE s.project_key = v.project_key AND s.seq = v.seq"
+        " AND s.is_current = 1) OR NOT EXISTS (SELECT 1 FROM voted_threads AS t"
+        " WHERE t.project_key = v.project_key AND t.seq = v.seq) OR NOT EXISTS (SELECT 1"
+        " FROM task_body AS b WHERE b.project_key = v.project_key AND b.seq = v.seq))"
+    ),
+    "each submission that counts, and has an answer, has votes": (
+        "SELECT COUNT(*) FROM submission AS s WHERE s.is_current = 1 AND s.change_no IS NOT NULL"
+        " AND LENGTH(s.answers) > 2 AND NOT EXISTS (SELECT 1 FROM vote AS v"
+        " WHERE v.project_key = s.project_key AND v.seq = s.seq AND v.contributor_id = s.user_id)"
+    ),
+    "no change of votes lies beyond its project's last number": (
+        "SELECT COUNT(*) FROM submission AS s WHERE s.change_no > 0 AND s.change_no >"
+        " (SELECT COALESCE(MAX(c.last_no), 0) FROM vote_clock AS c"
+        " WHERE c.project_key = s.project_key)"
+    ),
     "each delivery counts its tasks": (
         "WITH d AS MATERIALIZED (SELECT project_key, delivery_seq, COUNT(*) AS n FROM"
         " delivered_task"

@@ -1,4 +1,7 @@
-"""Statements for submissions. Their answers never change; which ones are current does."""
+"""Statements for submissions. Their answers never change; which ones are current does.
+
+`change_no` becomes 0 with each change of what counts (store/labeling/votes.py).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from collections.abc import Sequence
 from plaudit.model.labeling import SubmissionRow
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
+from plaudit.store.labeling import votes
 
-_COLUMNS = (
+COLUMNS = (
     "project_key, submission_id, assignment_id, seq, user_id, revision, supersedes, client_key,"
-    " given_hash, answers, display, submitted_ms, active_ms, is_current, reviewed_ms"
+    " given_hash, answers, display, submitted_ms, active_ms, is_current, reviewed_ms, form_version"
 )
+_IS_CURRENT = COLUMNS.split(", ").index("is_current")
 
 
 async def insert_submission(tx: Transaction, submission: SubmissionRow) -> None:
@@ -32,8 +37,10 @@ async def insert_submission(tx: Transaction, submission: SubmissionRow) -> None:
         submission.active_ms,
         int(submission.is_current),
         submission.reviewed_ms,
+        submission.form_version,
+        0,
     )
-    await tx.add("submission", tuple(_COLUMNS.split(", ")), [row])
+    await tx.add("submission", (*COLUMNS.split(", "), "change_no"), [row])
 
 
 async def find_by_key(
@@ -41,21 +48,21 @@ async def find_by_key(
 ) -> SubmissionRow | None:
     """Find the submission of a lease with this idempotency key of the page."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key"
+        f"SELECT {COLUMNS} FROM submission WHERE project_key = :project_key"
         " AND assignment_id = :assignment_id AND client_key = :client_key",
         {"project_key": project_key, "assignment_id": assignment_id, "client_key": client_key},
     )
-    return _submission(row) if row else None
+    return submission_of_row(row) if row else None
 
 
 async def find_last(tx: Transaction, project_key: int, assignment_id: str) -> SubmissionRow | None:
     """Find the latest submission of a lease, current or not."""
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key"
+        f"SELECT {COLUMNS} FROM submission WHERE project_key = :project_key"
         " AND assignment_id = :assignment_id ORDER BY revision DESC LIMIT 1",
         {"project_key": project_key, "assignment_id": assignment_id},
     )
-    return _submission(row) if row else None
+    return submission_of_row(row) if row else None
 
 
 async def list_last_times(
@@ -76,11 +83,11 @@ async def list_last_times(
 async def list_current(tx: Transaction, project_key: int, seq: int) -> list[SubmissionRow]:
     """List the current submissions of a task, earliest first; at most as many as it needed."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key AND seq = :seq"
+        f"SELECT {COLUMNS} FROM submission WHERE project_key = :project_key AND seq = :seq"
         " AND is_current = 1 ORDER BY submitted_ms, submission_id",
         {"project_key": project_key, "seq": seq},
     )
-    return [_submission(row) for row in rows]
+    return [submission_of_row(row) for row in rows]
 
 
 async def list_all(
@@ -88,11 +95,11 @@ async def list_all(
 ) -> list[SubmissionRow]:
     """List the last `limit` submissions of a task, current or not, newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key AND seq = :seq"
+        f"SELECT {COLUMNS} FROM submission WHERE project_key = :project_key AND seq = :seq"
         " ORDER BY submitted_ms DESC, submission_id DESC LIMIT :row_limit",
         {"project_key": project_key, "seq": seq, "row_limit": limit},
     )
-    return [_submission(row) for row in rows]
+    return [submission_of_row(row) for row in rows]
 
 
 async def list_recent(
@@ -100,12 +107,12 @@ async def list_recent(
 ) -> list[SubmissionRow]:
     """List the last `limit` current submissions of a person, newest first."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM submission WHERE project_key = :project_key"
+        f"SELECT {COLUMNS} FROM submission WHERE project_key = :project_key"
         " AND user_id = :user_id AND is_current = 1"
         " ORDER BY submitted_ms DESC, submission_id DESC LIMIT :row_limit",
         {"project_key": project_key, "user_id": user_id, "row_limit": limit},
     )
-    return [_submission(row) for row in rows]
+    return [submission_of_row(row) for row in rows]
 
 
 async def count_current(tx: Transaction, project_key: int, seq: int) -> int:
@@ -119,23 +126,30 @@ async def count_current(tx: Transaction, project_key: int, seq: int) -> int:
 
 
 async def retract(tx: Transaction, submission: SubmissionRow) -> bool:
-    """Make a submission not current; False if it was not, or has been reviewed."""
-    return bool(
-        await tx.run(
-            "UPDATE submission SET is_current = 0 WHERE project_key = :project_key"
-            " AND submission_id = :submission_id AND is_current = 1 AND reviewed_ms IS NULL",
-            {"project_key": submission.project_key, "submission_id": submission.submission_id},
-        )
+    """Make a submission not current, and its votes too; False if it was not, or is reviewed."""
+    is_retracted = await tx.run(
+        "UPDATE submission SET is_current = 0, change_no = 0 WHERE project_key = :project_key"
+        " AND submission_id = :submission_id AND is_current = 1 AND reviewed_ms IS NULL",
+        {"project_key": submission.project_key, "submission_id": submission.submission_id},
     )
+    if is_retracted:
+        await votes.delete_votes_of_person(
+            tx, submission.project_key, submission.seq, submission.user_id
+        )
+    return bool(is_retracted)
 
 
 async def retract_all(tx: Transaction, project_key: int, seq: int) -> None:
-    """Make all submissions of a task not current, because it is to be done again."""
+    """Make all submissions of a task not current, because it is to be done again.
+
+    Nor do the votes that its threads brought count any more.
+    """
     await tx.run(
-        "UPDATE submission SET is_current = 0 WHERE project_key = :project_key AND seq = :seq"
-        " AND is_current = 1",
+        "UPDATE submission SET is_current = 0, change_no = 0"
+        " WHERE project_key = :project_key AND seq = :seq AND is_current = 1",
         {"project_key": project_key, "seq": seq},
     )
+    await votes.delete_votes(tx, project_key, seq)
 
 
 async def mark_reviewed(tx: Transaction, project_key: int, seq: int, now: int) -> None:
@@ -147,7 +161,8 @@ async def mark_reviewed(tx: Transaction, project_key: int, seq: int, now: int) -
     )
 
 
-def _submission(row: Row) -> SubmissionRow:
+def submission_of_row(row: Row) -> SubmissionRow:
+    """A submission of a row of COLUMNS."""
     values = list(row)
-    values[-2] = bool(values[-2])
+    values[_IS_CURRENT] = bool(values[_IS_CURRENT])
     return SubmissionRow(*values)

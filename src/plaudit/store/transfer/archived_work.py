@@ -11,12 +11,12 @@ from msgspec import Struct
 from plaudit.model.labeling import Lease, LeaseStatus, SubmissionRow, TaskNote, WorkState
 from plaudit.store.engine import value_lists
 from plaudit.store.engine.engine import Row, Transaction
+from plaudit.store.labeling.submissions import COLUMNS, submission_of_row
 
 IDS_AT_ONCE = 1000
 """Ids in one statement; a task of many people has many leases."""
 
 _LEASE = ", ".join(Lease.__struct_fields__)
-_SUBMISSION = ", ".join(SubmissionRow.__struct_fields__)
 _NOTE = ", ".join(TaskNote.__struct_fields__)
 
 
@@ -97,11 +97,11 @@ async def list_submissions(
     for start in range(0, len(assignment_ids), IDS_AT_ONCE):
         listed, args = value_lists.in_list("id", assignment_ids[start : start + IDS_AT_ONCE])
         rows = await tx.all(
-            f"SELECT {_SUBMISSION} FROM submission WHERE project_key = :project_key"
+            f"SELECT {COLUMNS} FROM submission WHERE project_key = :project_key"
             f" AND assignment_id IN {listed}",
             args | {"project_key": project_key},
         )
-        found += map(_submission, rows)
+        found += map(submission_of_row, rows)
     return _by_seq(sorted(found, key=lambda one: one.submission_id))
 
 
@@ -200,11 +200,11 @@ async def find_submission(
 ) -> SubmissionRow | None:
     """Find a submission of a project by its id."""
     row = await tx.one(
-        f"SELECT {_SUBMISSION} FROM submission WHERE project_key = :project_key"
+        f"SELECT {COLUMNS} FROM submission WHERE project_key = :project_key"
         " AND submission_id = :submission_id",
         {"project_key": project_key, "submission_id": submission_id},
     )
-    return _submission(row) if row else None
+    return submission_of_row(row) if row else None
 
 
 async def find_note(tx: Transaction, project_key: int, note_id: str) -> TaskNote | None:
@@ -223,7 +223,7 @@ async def insert_lease(tx: Transaction, lease: Lease) -> bool:
 
 async def insert_submission(tx: Transaction, submission: SubmissionRow) -> bool:
     """Insert a submission; False if its id or client_key is taken, or another one counts."""
-    return await _insert(tx, "submission", submission)
+    return await _insert(tx, "submission", submission, change_no=0)
 
 
 async def insert_note(tx: Transaction, note: TaskNote) -> bool:
@@ -231,8 +231,8 @@ async def insert_note(tx: Transaction, note: TaskNote) -> bool:
     return await _insert(tx, "task_note", note)
 
 
-async def _insert(tx: Transaction, table: str, row: Struct) -> bool:
-    values = msgspec.structs.asdict(row)
+async def _insert(tx: Transaction, table: str, row: Struct, **others: int) -> bool:
+    values = msgspec.structs.asdict(row) | others
     args = {name: int(one) if isinstance(one, bool) else one for name, one in values.items()}
     names = ", ".join(args)
     placed = ", ".join(f":{name}" for name in args)
@@ -263,9 +263,3 @@ def _settings(row: Sequence[object]) -> WorkSettings:
 def _lease(row: Row) -> Lease:
     project_key, assignment_id, seq, user_id, status, *rest = row
     return Lease(project_key, assignment_id, seq, user_id, LeaseStatus(status), *rest)
-
-
-def _submission(row: Row) -> SubmissionRow:
-    values = list(row)
-    values[-2] = bool(values[-2])
-    return SubmissionRow(*values)

@@ -78,7 +78,10 @@ class ArchivedLease(Struct, omit_defaults=True, kw_only=True):
 
 
 class ArchivedSubmission(Struct, omit_defaults=True, kw_only=True):
-    """One person's answers to a task; `given_hash` is the hash of the answers as sent."""
+    """One person's answers to a task; `given_hash` is the hash of the answers as sent.
+
+    `form_version` is that of the form that was answered, None where nobody knows.
+    """
 
     id: str
     lease: str
@@ -94,6 +97,7 @@ class ArchivedSubmission(Struct, omit_defaults=True, kw_only=True):
     active_ms: LongCount
     is_current: bool
     reviewed_at: str | None = None
+    form_version: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")] | None = None
 
 
 class ArchivedNote(Struct, omit_defaults=True, kw_only=True):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from plaudit.json_guard import INT_MAX, INT_MIN
 
@@ -118,12 +118,31 @@ class _RubricRatingValue(Struct):
     justification: str | None = None
 
 
+TIE = "tie"
+"""The vote for none of two responses, where the value is the better one."""
+
+
 class Vote(Struct, kw_only=True, omit_defaults=True):
-    """One judge's value, where several judged (Plaudit's extension, under `opts=submissions`)."""
+    """One judge's value, where several judged (Plaudit's extension, under `opts=submissions`).
+
+    Whoever abstains has no value, and `not_applicable` or `cannot_assess` is true.
+    """
 
     contributor_id: str
-    value: Any = None
+    value: Any = UNSET
+    not_applicable: bool | None = None
+    cannot_assess: bool | None = None
     submitted_at: str | None = None
+
+    @property
+    def has_value(self) -> bool:
+        """True if there is a value; older stores have votes that neither have one nor abstain."""
+        return self.value is not None and self.value is not UNSET
+
+    @property
+    def abstains(self) -> bool:
+        """True if the judge says that there is no value."""
+        return bool(self.not_applicable or self.cannot_assess)
 
 
 class Annotation(Struct, omit_defaults=True, kw_only=True):
@@ -199,8 +218,26 @@ def check(annotation: Annotation) -> None:
     if annotation.metadata is not None:
         _check_criteria(annotation.metadata)
     for number, vote in enumerate(annotation.votes or ()):
-        if vote.value is not None:
-            _checked(vote.value, VALUES[kind], f"votes[{number}].value", keep=True)
+        _check_vote(vote, kind, f"votes[{number}]")
+
+
+def _check_vote(vote: Vote, kind: str, name: str) -> None:
+    """Refuse a vote that says nothing, or that both has a value and abstains."""
+    if vote.has_value:
+        if vote.abstains:
+            raise msgspec.ValidationError(
+                f"A vote that is not_applicable or cannot_assess has no value - at `$.{name}.value`"
+            )
+        _checked(vote.value, VALUES[kind], f"{name}.value", keep=True)
+    elif vote.value is None or not vote.abstains:
+        raise msgspec.ValidationError(
+            f"A vote has a value ({TIE!r} for a tie), or not_applicable or cannot_assess is true"
+            f" - at `$.{name}.value`"
+        )
+    if vote.not_applicable and vote.cannot_assess:
+        raise msgspec.ValidationError(
+            f"A vote is not_applicable or cannot_assess, one of them - at `$.{name}.cannot_assess`"
+        )
 
 
 def is_plain(annotation: Annotation) -> bool:

@@ -73,7 +73,7 @@ def read_task(value: Any) -> ReadTask:
     _check_fields(task)
     foreign: list[str] = []
     if task.threads:
-        shared = _shared_turn_paths(task.threads)
+        shared = shared_turn_paths(task.threads)
         for path, listed in annotation_lists(task.threads, shared):
             _complete_annotations(task.task_id, path, listed, foreign)
         _check_threads(task.threads, "threads")
@@ -264,8 +264,27 @@ def _check_threads(threads: list[Thread], root: str) -> None:
                 ms = moment(submission.submitted_at, f"/{root}/{t}/submissions/{s}/submitted_at")
                 assert ms is not None
                 submission.submitted_at = clock.format_ms(ms)
+            if submission.display:
+                _check_display(thread, submission.display, f"/{root}/{t}/submissions/{s}/display")
     if messages > MESSAGES_PER_TASK_MAX:
         raise InvalidContent(f"more than {MESSAGES_PER_TASK_MAX} messages", pointer=f"/{root}")
+
+
+def _check_display(thread: Thread, display: dict[str, list[str]], pointer: str) -> None:
+    """Refuse an order of display of no turn, of what is no response, or of one response twice."""
+    turns = {turn.id: turn for turn in thread.turns}
+    for turn_id, shown in display.items():
+        turn = turns.get(turn_id)
+        where = f"{pointer}/{turn_id.replace('~', '~0').replace('/', '~1')}"
+        if turn is None:
+            raise InvalidContent("the thread has no turn with this id", pointer=where)
+        sources = {one.source_id for one in turn.messages if one.role is MessageRole.assistant}
+        if len(set(shown)) != len(shown) or not sources.issuperset(shown):
+            raise InvalidContent(
+                "a display lists responses of the turn by their source_id, each once, in the order "
+                "in which they were shown",
+                pointer=where,
+            )
 
 
 def _refuse_repeated_source(turn: Turn, pointer: str) -> None:
@@ -280,7 +299,7 @@ def _refuse_repeated_source(turn: Turn, pointer: str) -> None:
         seen.add(message.source_id)
 
 
-def _shared_turn_paths(threads: list[Thread]) -> dict[int, str]:
+def shared_turn_paths(threads: list[Thread]) -> dict[int, str]:
     """The paths of first appearance of turns that stand in several threads.
 
     Two turns are the same when both id and content are equal, before any id is filled in.

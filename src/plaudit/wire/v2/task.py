@@ -7,9 +7,9 @@ docs/compatibility.md). Absent and null mean the same, and unset fields are not 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from plaudit.model.core import TaskStatus
 from plaudit.wire.v2.annotation import Annotation, BasicFile, Int64, Number
@@ -141,11 +141,21 @@ class Turn(Struct, omit_defaults=True, kw_only=True):
     rubrics: list[Rubric] | None = None
 
 
+ActiveTime = Annotated[int, Meta(ge=0, le=2**53)]
+"""Milliseconds that readers of JSON keep exactly."""
+
+
 class Submission(Struct, omit_defaults=True, kw_only=True):
-    """Who judged a thread, and when; shown under `opts=submissions`."""
+    """Who judged a thread, and when; shown under `opts=submissions`.
+
+    `active_ms` is how long the person worked on it, and `display` the sources of each turn's
+    responses in the order in which the person saw them, by the turn's id.
+    """
 
     submitted_at: str | None = None
     contributor_id: str | None = None
+    active_ms: ActiveTime | None = None
+    display: dict[str, list[str]] | None = None
 
 
 class Thread(Struct, omit_defaults=True, kw_only=True):

@@ -6,6 +6,7 @@ preview shows what the first tasks give before anything is written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -28,15 +29,17 @@ from plaudit.core.deliveries import reports
 from plaudit.core.tasks.forms import Level, form_of
 from plaudit.core.transfer import jobs
 from plaudit.errors import InvalidContent, InvalidParameter, NotFound
-from plaudit.formats.exporting.export_format import ExportParameters
+from plaudit.formats.exporting.export_format import ExportFormat, ExportParameters
 from plaudit.formats.exporting.preview import ExportPreview, preview_export
 from plaudit.formats.exporting.registry import EXPORT_FORMATS
-from plaudit.formats.exporting.selection import choose_tasks
+from plaudit.formats.exporting.selection import choose_tasks, votes_of_tasks
 from plaudit.model.core import PageRow, PersonRole, ProjectRow, TaskStatus
+from plaudit.model.votes import VoteRow
 from plaudit.store.tasks import batches, projects
 from plaudit.store.transfer.jobs import Job, JobKind, JobState
 from plaudit.wire.v2 import deliveries as wire
 from plaudit.wire.v2.parse import moment
+from plaudit.wire.v2.render import read_head
 from plaudit.wire.v2.resources import project_detail
 from plaudit.workspace.accounts.sign_in_pages import NoFields
 from plaudit.workspace.annotate.annotation_pages import get_project
@@ -164,10 +167,26 @@ async def preview_download(request: PageRequest[NoQuery], form: DownloadForm) ->
     else:
         rows = await _first_tasks(request, source)
         export_format = EXPORT_FORMATS[choices.format]
+        votes = await _votes_of(request, source, export_format, rows)
         context = await request.run_in_thread(
-            lambda: _shown(preview_export(rows, source.project, export_format, choices.options))
+            lambda: _shown(
+                preview_export(rows, source.project, export_format, choices.options, votes)
+            )
         )
     return TemplateResponse(template="transfer/download_preview.html", context=context)
+
+
+async def _votes_of(
+    request: PageRequest[NoQuery],
+    source: ExportSource,
+    export_format: ExportFormat,
+    rows: Sequence[PageRow],
+) -> dict[str, list[VoteRow]]:
+    """Votes of tasks by task_id, for a format that reads them."""
+    if not export_format.reads_votes:
+        return {}
+    votes_of = votes_of_tasks(request.db, source.project, writes_older=False)
+    return await votes_of([read_head(row[3]).task_id for row in rows])
 
 
 def _shown(preview: ExportPreview) -> dict[str, Any]:

@@ -96,7 +96,10 @@ def _answers(task: ExportedTask, duel: Duel) -> Answers:
     for name, side in zip(RESPONSES, (duel.first, duel.second), strict=True):
         for given in _annotations(task, duel, side):
             field = asked.get(given.key)
-            votes = [(vote.contributor_id, vote.value) for vote in given.votes or ()]
+            votes = [
+                (vote.contributor_id, vote.value if vote.has_value else None)
+                for vote in given.votes or ()
+            ]
             listed = [
                 _answer(voter, _value(value, field))
                 for voter, value in votes or [(person, given.value)]

@@ -1,4 +1,4 @@
-"""Tables of annotations: a row for each value and for each vote, or for the votes alone.
+"""Table of annotations: a row for each value, and for each vote that the threads carry.
 
 A value stands in the column of its kind: `value_number`, `value_text`, `value_bool`, and any other
 as JSON in `value_json`.
@@ -56,20 +56,16 @@ def _annotations(task: ExportedTask, options: ExportOptions) -> Iterator[ExportR
         yield from _vote_rows(task, place, given)
 
 
-def _votes(task: ExportedTask, options: ExportOptions) -> Iterator[ExportRow | Skipped]:
-    for place, given in _found(task):
-        yield from _vote_rows(task, place, given, marks=False)
-
-
-def _vote_rows(
-    task: ExportedTask, place: _Place, given: Annotation, *, marks: bool = True
-) -> Iterator[ExportRow]:
+def _vote_rows(task: ExportedTask, place: _Place, given: Annotation) -> Iterator[ExportRow]:
     for vote in given.votes or ():
-        cast: dict[str, Any] = {"contributor_id": vote.contributor_id}
-        if marks:
-            cast["is_consolidated"] = False
-        cast["submitted_at"] = vote.submitted_at
-        yield _row(task, place, given, vote.value, cast)
+        cast: dict[str, Any] = {
+            "not_applicable": bool(vote.not_applicable),
+            "cannot_assess": bool(vote.cannot_assess),
+            "contributor_id": vote.contributor_id,
+            "is_consolidated": False,
+            "submitted_at": vote.submitted_at,
+        }
+        yield _row(task, place, given, vote.value if vote.has_value else None, cast)
 
 
 def _row(
@@ -189,18 +185,6 @@ FORMATS = (
             *_nullable(ColumnType.time, "submitted_at"),
         ),
         make=_annotations,
-        containers=TABULAR,
-    ),
-    ExportFormat(
-        name="votes",
-        title="a vote a row",
-        purpose="For what each person said, where several judged.",
-        columns=(
-            *_SHARED,
-            ExportColumn("contributor_id", ColumnType.text),
-            *_nullable(ColumnType.time, "submitted_at"),
-        ),
-        make=_votes,
         containers=TABULAR,
     ),
 )

@@ -1,0 +1,349 @@
+"""Votes of a project by column: a few numbers for each vote, so that a million fit into memory.
+
+Tasks, people and what values mean are numbered as they come, one numbering of tasks and people for
+all questions. Votes on tasks that have changed are taken out and read anew (`drop_tasks`), so that
+a later run reads only what has changed.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plaudit.core.labeling.questions import SELECTED
+from plaudit.core.labeling.types import rules_of
+from plaudit.core.quality.vote_arrays import VoteArrays
+from plaudit.core.quality.vote_codes import ALL_BAD, UNKNOWN, CodeKind, ValueCodes, decode
+from plaudit.core.tasks.forms import Field, Form, Level
+from plaudit.store.engine.engine import Row
+from plaudit.wire.v2.annotation import TIE
+
+PREFERENCE = "preference"
+"""Key under which imported sets have a verdict for no response; it is asked with SELECTED."""
+
+ABSTAINED = -2
+"""Code of an abstention."""
+
+NOBODY_KNOWS = -1
+
+
+class CountedOut(NamedTuple):
+    """Votes that are not counted: their key, the level of what they are about, and why."""
+
+    key: str
+    level: Level
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionColumns:
+    """Votes on one question, by column, ascending by unit and among them abstentions.
+
+    `units`, `people` and `codes` have a number for each vote, one vote for each person and unit:
+    the last. What a code stands for is in `meanings`, ABSTAINED is an abstention. `unit_tasks` has
+    the number of the task of each unit. `turns` has, for each unit, an index into `responses`, the
+    sources of the turn's responses in their own order; `orders` for each vote an index into
+    `shown`, the same in the order in which the person saw them. Both are NOBODY_KNOWS where it is
+    not known, and for questions that compare no responses. `times` are in milliseconds.
+    `repeats` are votes that a person gave again on a unit: unit, person, first and last code.
+    """
+
+    field: Field
+    kind: CodeKind
+    categories: list[Any] | None
+    """Declared values, lowest first."""
+    meanings: list[Any]
+    units: NDArray[np.int32]
+    people: NDArray[np.int32]
+    codes: NDArray[np.int32]
+    times: NDArray[np.int64]
+    orders: NDArray[np.int32]
+    unit_tasks: NDArray[np.int32]
+    turns: NDArray[np.int32]
+    responses: list[tuple[str, ...]]
+    shown: list[tuple[str, ...]]
+    repeats: NDArray[np.int32]
+    person_count: int
+    task_count: int
+
+    @property
+    def level(self) -> Level:
+        """Level of the things that the question is about."""
+        return self.field.level
+
+    def votes(self) -> VoteArrays:
+        """Answers as statistics take them, on the units that have one."""
+        return self._arrays(self.codes >= 0, self.codes, len(self.meanings))
+
+    def abstentions(self) -> VoteArrays:
+        """Votes on all units over two categories: 0 for answered, 1 for abstained."""
+        everything = np.ones(len(self.codes), dtype=np.bool_)
+        return self._arrays(everything, (self.codes == ABSTAINED).astype(np.int32), 2)
+
+    def _arrays(
+        self, kept: NDArray[np.bool_], values: NDArray[np.int32], category_count: int
+    ) -> VoteArrays:
+        units = self.units[kept]
+        is_used = np.zeros(len(self.unit_tasks), dtype=np.bool_)
+        is_used[units] = True
+        numbers = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
+        return VoteArrays(
+            units=numbers[units],
+            people=self.people[kept],
+            values=values[kept],
+            clusters=self.unit_tasks[is_used],
+            unit_count=int(np.count_nonzero(is_used)),
+            person_count=self.person_count,
+            category_count=category_count,
+            task_count=self.task_count,
+        )
+
+
+class _Columns:
+    """Votes on one question as they come."""
+
+    def __init__(self, field: Field) -> None:
+        self.codes_of = ValueCodes(field)
+        self.units, self.people, self.codes = array("i"), array("i"), array("i")
+        self.times, self.orders = array("q"), array("i")
+        self.unit_seqs, self.turns = array("q"), array("i")
+        self.repeats = array("i")
+        self.responses: dict[bytes, int] = {}
+        self.shown: dict[bytes, int] = {}
+
+    def new_unit(self, seq: int, responses: bytes | None) -> int:
+        """Number of a new unit of a task."""
+        self.unit_seqs.append(seq)
+        self.turns.append(_index(self.responses, responses))
+        return len(self.unit_seqs) - 1
+
+    def add(self, unit: int, person: int, code: int, time: int, shown: bytes | None) -> int:
+        """Add a vote; its number."""
+        self.units.append(unit)
+        self.people.append(person)
+        self.codes.append(code)
+        self.times.append(time)
+        self.orders.append(_index(self.shown, shown))
+        return len(self.units) - 1
+
+
+class ProjectVotes:
+    """Votes of a project as they are read; `change_no` is the last change that is among them."""
+
+    def __init__(self, form: Form) -> None:
+        self.change_no = 0
+        self._fields = {(field.level, field.key): field for field in form.fields}
+        self._columns: dict[tuple[Level, str], _Columns] = {}
+        self._people: dict[str, int] = {}
+        self._reasons: dict[CountedOut, int] = {}
+        self._counted_out, self._counted_out_seqs = array("i"), array("q")
+        self._deciding = {
+            field.key
+            for field in form.fields
+            if field.level is Level.turn and (field.scale is not None or rules_of(field).is_ranking)
+        }
+
+    @property
+    def contributor_ids(self) -> list[str]:
+        """People by their numbers."""
+        return list(self._people)
+
+    @property
+    def counted_out(self) -> dict[CountedOut, int]:
+        """Number of votes that are not counted, by what they are and why."""
+        counts = Counter(self._counted_out)
+        return {
+            reason: counts[number] for reason, number in self._reasons.items() if counts[number]
+        }
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Add votes, all of a task's at once, in the order of task, person and number.
+
+        Rows have the columns of store/quality/vote_pages.py.
+        """
+        for seq, of_task in groupby(rows, itemgetter(0)):
+            units: dict[Any, int] = {}
+            for contributor_id, given in groupby(of_task, itemgetter(1)):
+                person = self._people.setdefault(contributor_id, len(self._people))
+                self._add_ballot(seq, person, given, units)
+
+    def drop_tasks(self, seqs: Iterable[int]) -> None:
+        """Take out all votes on some tasks."""
+        dropped = np.array(sorted(set(seqs)), dtype=np.int64)
+        for columns in self._columns.values():
+            unit_seqs = np.frombuffer(columns.unit_seqs, dtype=np.int64)
+            is_kept = ~np.isin(unit_seqs, dropped)
+            if is_kept.all():
+                continue
+            numbers = np.cumsum(is_kept, dtype=np.int32) - np.int32(1)
+            votes = is_kept[np.frombuffer(columns.units, dtype=np.int32)]
+            repeats = np.frombuffer(columns.repeats, dtype=np.int32).reshape(-1, 4)
+            repeats = repeats[is_kept[repeats[:, 0]]] if len(repeats) else repeats.copy()
+            repeats[:, 0] = numbers[repeats[:, 0]]
+            columns.units = _array("i", numbers[np.frombuffer(columns.units, np.int32)[votes]])
+            for name in ("people", "codes", "times", "orders"):
+                old = getattr(columns, name)
+                setattr(columns, name, _array(old.typecode, np.array(old)[votes]))
+            columns.unit_seqs = _array("q", unit_seqs[is_kept])
+            columns.turns = _array("i", np.array(columns.turns)[is_kept])
+            columns.repeats = _array("i", repeats.ravel())
+        is_kept = ~np.isin(np.array(self._counted_out_seqs, dtype=np.int64), dropped)
+        self._counted_out = _array("i", np.array(self._counted_out, dtype=np.int32)[is_kept])
+        self._counted_out_seqs = _array(
+            "q", np.array(self._counted_out_seqs, dtype=np.int64)[is_kept]
+        )
+
+    def task_seqs(self) -> NDArray[np.int64]:
+        """Tasks that have votes on a question, ascending: their numbers are the indexes."""
+        listed = [np.frombuffer(one.unit_seqs, np.int64) for one in self._columns.values()]
+        return np.unique(np.concatenate(listed)) if listed else np.zeros(0, np.int64)
+
+    def questions(self) -> list[QuestionColumns]:
+        """Questions with votes, in the order of the form."""
+        seqs, order = self.task_seqs(), list(self._fields)
+        return [
+            self._question(self._columns[key], seqs)
+            for key in sorted(self._columns, key=order.index)
+            if len(self._columns[key].units)
+        ]
+
+    def _add_ballot(
+        self, seq: int, person: int, given: Iterable[Row], units: dict[Any, int]
+    ) -> None:
+        """Add a person's votes on a task; `units` numbers the units of the task."""
+        listed = list(given)
+        decided: set[str] = set()
+        if self._deciding and len(listed) > 1:
+            decided = {row[4] for row in listed if row[3] in self._deciding and row[5] is None}
+        own: dict[tuple[Level, str, int], int] = {}
+        repeated: dict[tuple[Level, str, int], int] = {}
+        for row in listed:
+            key, at, source, chunk, criterion, time, abstained, turn, shown, value = row[3:]
+            level = _level(at, source, chunk, criterion)
+            if level is Level.turn:
+                if key == SELECTED and at in decided:
+                    continue  # it follows from the scale or the ranking
+                if key == PREFERENCE and value in _VERDICTS and (level, SELECTED) in self._fields:
+                    key = SELECTED
+            columns = self._columns_of(level, key)
+            if columns is None:
+                self._count_out(seq, key, level, "the form does not ask this")
+                continue
+            code = ABSTAINED if abstained is not None else columns.codes_of.code(value, turn)
+            if code == UNKNOWN:
+                self._count_out(seq, key, level, "the form does not take this value")
+                continue
+            compares = columns.codes_of.is_of_responses
+            address = key, at, source, chunk, criterion
+            unit = units.get(address)
+            if unit is None:
+                unit = units[address] = columns.new_unit(seq, turn if compares else None)
+            question_unit = level, key, unit
+            place = own.get(question_unit)
+            if place is None:
+                own[question_unit] = columns.add(
+                    unit,
+                    person,
+                    code,
+                    NOBODY_KNOWS if time is None else time,
+                    shown if compares else None,
+                )
+                continue
+            # A person's last vote on a unit counts; the first is kept beside it.
+            if question_unit not in repeated:
+                repeated[question_unit] = len(columns.repeats)
+                columns.repeats.extend((unit, person, columns.codes[place], code))
+            columns.codes[place] = columns.repeats[repeated[question_unit] + 3] = code
+
+    def _columns_of(self, level: Level, key: str) -> _Columns | None:
+        columns = self._columns.get((level, key))
+        if columns is None and (field := self._fields.get((level, key))) is not None:
+            columns = self._columns[level, key] = _Columns(field)
+        return columns
+
+    def _count_out(self, seq: int, key: str, level: Level, why: str) -> None:
+        reason = CountedOut(key, level, why)
+        self._counted_out.append(self._reasons.setdefault(reason, len(self._reasons)))
+        self._counted_out_seqs.append(seq)
+
+    def _question(self, columns: _Columns, seqs: NDArray[np.int64]) -> QuestionColumns:
+        unit_seqs = np.frombuffer(columns.unit_seqs, np.int64)
+        by_task = np.argsort(unit_seqs, kind="stable")
+        numbers = np.empty(len(by_task), np.int32)
+        numbers[by_task] = np.arange(len(by_task), dtype=np.int32)
+        units = numbers[np.frombuffer(columns.units, np.int32)]
+        order = np.argsort(units, kind="stable")
+        codes = columns.codes_of
+        meanings, code_of = _in_order(codes)
+        repeats = np.array(columns.repeats, dtype=np.int32).reshape(-1, 4)
+        repeats[:, 0] = numbers[repeats[:, 0]]
+        repeats[:, 2:] = code_of[repeats[:, 2:]]
+        return QuestionColumns(
+            field=codes.field,
+            kind=codes.kind,
+            categories=codes.declared,
+            meanings=meanings,
+            units=units[order],
+            people=np.frombuffer(columns.people, np.int32)[order],
+            codes=code_of[np.frombuffer(columns.codes, np.int32)[order]],
+            times=np.frombuffer(columns.times, np.int64)[order],
+            orders=np.frombuffer(columns.orders, np.int32)[order],
+            unit_tasks=np.searchsorted(seqs, unit_seqs[by_task]).astype(np.int32),
+            turns=np.frombuffer(columns.turns, np.int32)[by_task],
+            responses=_lists(columns.responses),
+            shown=_lists(columns.shown),
+            repeats=repeats,
+            person_count=len(self._people),
+            task_count=len(seqs),
+        )
+
+
+_VERDICTS = tuple(f'"{word}"'.encode() for word in (TIE, ALL_BAD))
+
+
+def _level(at: str, source: str | None, chunk: int | None, criterion: str | None) -> Level:
+    if chunk is not None:
+        return Level.chunk
+    if criterion is not None:
+        return Level.criterion
+    if source is not None:
+        return Level.message
+    return Level.turn if "u" in at else Level.thread
+
+
+def _in_order(codes: ValueCodes) -> tuple[list[Any], NDArray[np.int32]]:
+    """Meanings in their order, and the new code of each old one: numbers and sources ascend.
+
+    The two negative codes stay what they are.
+    """
+    seen, places = codes.seen, list(range(len(codes.seen)))
+    if codes.kind is CodeKind.numbers:
+        places.sort(key=seen.__getitem__)
+    elif codes.kind is CodeKind.responses:
+        places.sort(key=lambda place: (seen[place] in (TIE, ALL_BAD), seen[place]))
+    code_of = np.empty(len(places) + 2, np.int32)
+    code_of[places] = np.arange(len(places), dtype=np.int32)
+    code_of[UNKNOWN], code_of[ABSTAINED] = UNKNOWN, ABSTAINED
+    return [seen[place] for place in places], code_of
+
+
+def _index(known: dict[bytes, int], listed: bytes | None) -> int:
+    return NOBODY_KNOWS if listed is None else known.setdefault(listed, len(known))
+
+
+def _lists(known: dict[bytes, int]) -> list[tuple[str, ...]]:
+    return [tuple(decode(one)) for one in known]
+
+
+def _array(typecode: str, values: NDArray[Any]) -> array[Any]:
+    made = array(typecode)
+    made.frombytes(np.ascontiguousarray(values).tobytes())
+    return made

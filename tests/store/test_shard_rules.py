@@ -41,6 +41,7 @@ ACROSS = {
     "lock_annotator_everywhere": "a person who is removed is locked in every project at once",
     "list_leased_tasks": "a person who is removed gives back tasks of any project",
     "list_projects_due": "the worker looks for leases that have run out in every project",
+    "list_projects_to_read": "the worker looks for votes that an older store lacks everywhere",
     "list_undecided_projects": "the worker looks for what changed settings decide everywhere",
     "delete_before": "the worker looks for expired keys everywhere, and deletes each in its place",
     "delete_ended": "the worker looks for expired messages everywhere, and deletes each in place",

@@ -18,6 +18,8 @@ from plaudit.core.labeling import (
     task_work,
     undecided,
 )
+from plaudit.core.labeling.counting import vote_writing
+from plaudit.core.quality import vote_reading
 from plaudit.core.tasks import batches, lifecycle, resolve, work_queue
 from plaudit.core.tasks.listing import BatchQuery, batch_rows_page
 from plaudit.core.transfer import export
@@ -27,14 +29,23 @@ from plaudit.store.common import audit, idempotency
 from plaudit.store.datasets.attachments import find_attachments
 from plaudit.store.deliveries import frozen_tasks
 from plaudit.store.engine import checks, epochs
-from plaudit.store.labeling import flags, skips
+from plaudit.store.labeling import flags, skips, unread_votes
 from plaudit.store.labeling import leases as leases_store
+from plaudit.store.labeling import votes as votes_store
+from plaudit.store.quality import vote_changes
 from plaudit.store.tasks import batches as batches_store
 from plaudit.store.tasks import task_summaries, tasks
 from plaudit.store.tasks import work_queue as queue_store
 from plaudit.store.tasks.tasks import FAR, TaskFilter
 from plaudit.wire.v2.task import ErrorDetail
-from tests.support.builders import make_annotation, make_message, make_task, make_thread, make_turn
+from tests.support.builders import (
+    make_annotation,
+    make_message,
+    make_task,
+    make_tasks,
+    make_thread,
+    make_turn,
+)
 from tests.support.busy_organization import begin_everything
 from tests.support.databases.background_workload import put_through_jobs, put_through_telling
 from tests.support.harness import World
@@ -82,6 +93,7 @@ def put_through_everything(world: World) -> None:
     world.run(put_through_telling(world, project))
     world.run(put_through_jobs(world, project))
     put_through_moving(world)
+    put_through_counting(world)
 
     async def keys(tx):
         (found, *_) = await organizations.list_keys(tx, environment_id)
@@ -93,6 +105,44 @@ def put_through_everything(world: World) -> None:
     world.run(world.db.write(lambda tx: live(tx, environment_id, project)))
     world.run(read_everything(world, environment_id, project.project_key))
     world.run(world.db.write(lambda tx: epochs.begin(tx, old_timeline=0, timeline=0, now=1)))
+
+
+def put_through_counting(world: World) -> None:
+    """Votes read, read anew where they changed, and written of an older store."""
+    floor = LabelingProject(world, name="Counted")
+    floor.create(3)
+    floor.work_on("ann")
+    key = floor.project.project_key
+    [task] = make_tasks(1)
+    vote = {"contributor_id": "p1", "value": 1}
+    task["threads"][0]["annotations"] = [make_annotation("overall", 1, votes=[vote])]
+    world.load([task | {"task_id": "voted", "project": None, "batch": None}], project="Counted")
+
+    async def count():
+        votes = await vote_reading.read_votes(world.db, floor.project)
+        for work in (forget, number):
+            await world.db.write(work)
+            await vote_writing.fill_project(world.db, key)
+        await vote_reading.read_changes(world.db, floor.project, votes)
+        seqs = votes.task_seqs().tolist()
+        assert len(await vote_reading.task_ids(world.db, key, seqs)) == len(seqs) == 1
+
+    async def forget(tx):
+        """Make the project one of an older store."""
+        for sql in (
+            "DELETE FROM vote WHERE project_key = :key",
+            "DELETE FROM voted_threads WHERE project_key = :key",
+            "UPDATE submission SET change_no = NULL WHERE project_key = :key",
+            "UPDATE vote_clock SET unread_below = 1000 WHERE project_key = :key",
+        ):
+            await tx.run(sql, {"key": key})
+        assert await unread_votes.list_projects_to_read(tx, limit=9) == [key]
+
+    async def number(tx):
+        await vote_changes.number_changes(tx, key, limit=1)
+        assert len(await votes_store.list_votes(tx, key, [1, 2, 3, 4])) > 1
+
+    world.run(count())
 
 
 def put_through_moving(world: World) -> None:

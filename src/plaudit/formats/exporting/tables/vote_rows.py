@@ -24,7 +24,7 @@ from plaudit.formats.exporting.tables.annotation_rows import typed
 from plaudit.formats.exporting.tables.tables import TABULAR
 from plaudit.model.votes import Abstention, VoteRow
 from plaudit.wire.v2.annotation import guess_type
-from plaudit.wire.v2.task import Message, Thread
+from plaudit.wire.v2.task import Message, MessageRole, Thread, Turn
 
 _PATH = re.compile(r"t(\d+)(?:u(\d+))?")
 _decode = msgspec.json.Decoder().decode
@@ -58,6 +58,7 @@ def _values(task: ExportedTask, vote: VoteRow) -> dict[str, Any]:
         "level": level.value,
         "source_id": vote.source_id,
         "model": _model(message),
+        "place": None if turn is None or message is None else _place(turn, message),
         "chunk": vote.chunk,
         "criterion_id": vote.criterion,
         "key": vote.question_key,
@@ -79,6 +80,12 @@ def _values(task: ExportedTask, vote: VoteRow) -> dict[str, Any]:
 def _model(message: Message | None) -> str | None:
     parameters = None if message is None else message.model_parameters
     return None if parameters is None else parameters.model
+
+
+def _place(turn: Turn, message: Message) -> int | None:
+    """Place of a response among those of its turn in their own order, from 1."""
+    responses = [one for one in turn.messages if one.role is MessageRole.assistant]
+    return responses.index(message) + 1 if message in responses else None
 
 
 def _level(vote: VoteRow, turn: int | None) -> Level:
@@ -115,7 +122,7 @@ FORMATS = (
             *_nullable(ColumnType.integer, "turn"),
             ExportColumn("level", ColumnType.text),
             *_nullable(ColumnType.text, "source_id", "model"),
-            *_nullable(ColumnType.integer, "chunk"),
+            *_nullable(ColumnType.integer, "place", "chunk"),
             *_nullable(ColumnType.text, "criterion_id"),
             *(ExportColumn(name, ColumnType.text) for name in ("key", "type")),
             *_nullable(ColumnType.number, "value_number"),

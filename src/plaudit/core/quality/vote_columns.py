@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -21,10 +21,18 @@ from numpy.typing import NDArray
 from plaudit.core.labeling.questions import SELECTED
 from plaudit.core.labeling.types import rules_of
 from plaudit.core.quality.vote_arrays import VoteArrays
-from plaudit.core.quality.vote_codes import ALL_BAD, UNKNOWN, CodeKind, ValueCodes, decode
+from plaudit.core.quality.vote_codes import (
+    ALL_BAD,
+    UNKNOWN,
+    CodeKind,
+    ValueCodes,
+    decode,
+    meaning_key,
+)
+from plaudit.core.quality.vote_extras import TEXT_BYTES_MAX, SeqColumns, TextRows, array_of
 from plaudit.core.tasks.forms import Field, Form, Level
 from plaudit.store.engine.engine import Row
-from plaudit.wire.v2.annotation import TIE
+from plaudit.wire.v2.annotation import TIE, AnnotationType
 
 PREFERENCE = "preference"
 """Key under which imported sets have a verdict for no response; it is asked with SELECTED."""
@@ -33,6 +41,9 @@ ABSTAINED = -2
 """Code of an abstention."""
 
 NOBODY_KNOWS = -1
+
+Address = tuple[str, str | None, int | None, str | None]
+"""Thing that a question is about: path of a thread or turn, source, chunk, criterion."""
 
 
 class CountedOut(NamedTuple):
@@ -53,6 +64,8 @@ class QuestionColumns:
     sources of the turn's responses in their own order; `orders` for each vote an index into
     `shown`, the same in the order in which the person saw them. Both are NOBODY_KNOWS where it is
     not known, and for questions that compare no responses. `times` are in milliseconds.
+    `places` has, for each unit, an index into `addresses`. `texts` are those of a question of texts
+    or marks, None for others, and `text_units` has the unit of each.
     `repeats` are votes that a person gave again on a unit: unit, person, first and last code.
     """
 
@@ -70,9 +83,25 @@ class QuestionColumns:
     turns: NDArray[np.int32]
     responses: list[tuple[str, ...]]
     shown: list[tuple[str, ...]]
+    places: NDArray[np.int32]
+    addresses: list[Address]
+    texts: TextRows | None
+    text_units: NDArray[np.int32]
     repeats: NDArray[np.int32]
     person_count: int
     task_count: int
+    value_codes: ValueCodes
+    code_by_key: dict[Any, int]
+
+    def code_of(self, value: Any, responses: Sequence[str]) -> int:
+        """Code of a value that need be nobody's vote, of a turn with these responses.
+
+        UNKNOWN for one that no vote and no declared value equals.
+        """
+        if self.kind is CodeKind.free or value is None:
+            return UNKNOWN
+        meaning = self.value_codes.meaning(value, responses)
+        return UNKNOWN if meaning is None else self.code_by_key.get(meaning_key(meaning), UNKNOWN)
 
     @property
     def level(self) -> Level:
@@ -115,13 +144,18 @@ class _Columns:
         self.units, self.people, self.codes = array("i"), array("i"), array("i")
         self.times, self.orders = array("q"), array("i")
         self.unit_seqs, self.turns = array("q"), array("i")
+        self.places = array("i")
+        self.addresses: dict[Address, int] = {}
+        is_written = field.type in (AnnotationType.text, AnnotationType.labeled_text)
+        self.texts = TextRows() if is_written else None
         self.repeats = array("i")
         self.responses: dict[bytes, int] = {}
         self.shown: dict[bytes, int] = {}
 
-    def new_unit(self, seq: int, responses: bytes | None) -> int:
+    def new_unit(self, seq: int, address: Address, responses: bytes | None) -> int:
         """Number of a new unit of a task."""
         self.unit_seqs.append(seq)
+        self.places.append(self.addresses.setdefault(address, len(self.addresses)))
         self.turns.append(_index(self.responses, responses))
         return len(self.unit_seqs) - 1
 
@@ -145,6 +179,9 @@ class ProjectVotes:
         self._people: dict[str, int] = {}
         self._reasons: dict[CountedOut, int] = {}
         self._counted_out, self._counted_out_seqs = array("i"), array("q")
+        self._text_bytes = 0
+        self.ballots = SeqColumns("qiq")
+        """Task, person and active time in milliseconds of each ballot."""
         self._deciding = {
             field.key
             for field in form.fields
@@ -188,16 +225,20 @@ class ProjectVotes:
             repeats = np.frombuffer(columns.repeats, dtype=np.int32).reshape(-1, 4)
             repeats = repeats[is_kept[repeats[:, 0]]] if len(repeats) else repeats.copy()
             repeats[:, 0] = numbers[repeats[:, 0]]
-            columns.units = _array("i", numbers[np.frombuffer(columns.units, np.int32)[votes]])
+            columns.units = array_of("i", numbers[np.frombuffer(columns.units, np.int32)[votes]])
             for name in ("people", "codes", "times", "orders"):
                 old = getattr(columns, name)
-                setattr(columns, name, _array(old.typecode, np.array(old)[votes]))
-            columns.unit_seqs = _array("q", unit_seqs[is_kept])
-            columns.turns = _array("i", np.array(columns.turns)[is_kept])
-            columns.repeats = _array("i", repeats.ravel())
+                setattr(columns, name, array_of(old.typecode, np.array(old)[votes]))
+            columns.unit_seqs = array_of("q", unit_seqs[is_kept])
+            columns.turns = array_of("i", np.array(columns.turns)[is_kept])
+            columns.places = array_of("i", np.array(columns.places)[is_kept])
+            if columns.texts is not None:
+                columns.texts.drop(dropped, numbers)
+            columns.repeats = array_of("i", repeats.ravel())
+        self.ballots.drop(dropped)
         is_kept = ~np.isin(np.array(self._counted_out_seqs, dtype=np.int64), dropped)
-        self._counted_out = _array("i", np.array(self._counted_out, dtype=np.int32)[is_kept])
-        self._counted_out_seqs = _array(
+        self._counted_out = array_of("i", np.array(self._counted_out, dtype=np.int32)[is_kept])
+        self._counted_out_seqs = array_of(
             "q", np.array(self._counted_out_seqs, dtype=np.int64)[is_kept]
         )
 
@@ -220,18 +261,20 @@ class ProjectVotes:
     ) -> None:
         """Add a person's votes on a task; `units` numbers the units of the task."""
         listed = list(given)
+        active_ms = listed[0][9]
+        self.ballots.add(seq, person, NOBODY_KNOWS if active_ms is None else active_ms)
         decided: set[str] = set()
         if self._deciding and len(listed) > 1:
             decided = {row[4] for row in listed if row[3] in self._deciding and row[5] is None}
         own: dict[tuple[Level, str, int], int] = {}
         repeated: dict[tuple[Level, str, int], int] = {}
         for row in listed:
-            key, at, source, chunk, criterion, time, abstained, turn, shown, value = row[3:]
+            key, at, source, chunk, criterion, time, _, abstained, turn, shown, value = row[3:]
             level = _level(at, source, chunk, criterion)
             if level is Level.turn:
                 if key == SELECTED and at in decided:
                     continue  # it follows from the scale or the ranking
-                if key == PREFERENCE and value in _VERDICTS and (level, SELECTED) in self._fields:
+                if key == PREFERENCE and self._is_selection(level):
                     key = SELECTED
             columns = self._columns_of(level, key)
             if columns is None:
@@ -242,10 +285,14 @@ class ProjectVotes:
                 self._count_out(seq, key, level, "the form does not take this value")
                 continue
             compares = columns.codes_of.is_of_responses
-            address = key, at, source, chunk, criterion
-            unit = units.get(address)
+            address = at, source, chunk, criterion
+            unit = units.get((key, address))
             if unit is None:
-                unit = units[address] = columns.new_unit(seq, turn if compares else None)
+                unit = columns.new_unit(seq, address, turn if compares else None)
+                units[key, address] = unit
+            when = NOBODY_KNOWS if time is None else time
+            if columns.texts is not None and value is not None:
+                self._keep_text(columns.texts, (seq, unit, person, when), value)
             question_unit = level, key, unit
             place = own.get(question_unit)
             if place is None:
@@ -253,7 +300,7 @@ class ProjectVotes:
                     unit,
                     person,
                     code,
-                    NOBODY_KNOWS if time is None else time,
+                    when,
                     shown if compares else None,
                 )
                 continue
@@ -262,6 +309,14 @@ class ProjectVotes:
                 repeated[question_unit] = len(columns.repeats)
                 columns.repeats.extend((unit, person, columns.codes[place], code))
             columns.codes[place] = columns.repeats[repeated[question_unit] + 3] = code
+
+    def _is_selection(self, level: Level) -> bool:
+        """True if the form asks for the better response, and for no preference by that name."""
+        return (level, SELECTED) in self._fields and (level, PREFERENCE) not in self._fields
+
+    def _keep_text(self, texts: TextRows, row: tuple[int, int, int, int], value: bytes) -> None:
+        self._text_bytes += len(value)
+        texts.add(*row, value if self._text_bytes <= TEXT_BYTES_MAX else None)
 
     def _columns_of(self, level: Level, key: str) -> _Columns | None:
         columns = self._columns.get((level, key))
@@ -300,13 +355,16 @@ class ProjectVotes:
             turns=np.frombuffer(columns.turns, np.int32)[by_task],
             responses=_lists(columns.responses),
             shown=_lists(columns.shown),
+            places=np.frombuffer(columns.places, np.int32)[by_task],
+            addresses=list(columns.addresses),
+            texts=columns.texts,
+            text_units=_text_units(columns.texts, numbers),
             repeats=repeats,
+            value_codes=codes,
+            code_by_key={meaning_key(one): code for code, one in enumerate(meanings)},
             person_count=len(self._people),
             task_count=len(seqs),
         )
-
-
-_VERDICTS = tuple(f'"{word}"'.encode() for word in (TIE, ALL_BAD))
 
 
 def _level(at: str, source: str | None, chunk: int | None, criterion: str | None) -> Level:
@@ -343,7 +401,8 @@ def _lists(known: dict[bytes, int]) -> list[tuple[str, ...]]:
     return [tuple(decode(one)) for one in known]
 
 
-def _array(typecode: str, values: NDArray[Any]) -> array[Any]:
-    made = array(typecode)
-    made.frombytes(np.ascontiguousarray(values).tobytes())
-    return made
+def _text_units(texts: TextRows | None, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    if texts is None:
+        return np.zeros(0, np.int32)
+    found: NDArray[np.int32] = numbers[np.array(texts.rows.columns[1], np.int32)]
+    return found

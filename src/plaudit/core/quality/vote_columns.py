@@ -65,7 +65,7 @@ class QuestionColumns:
     `shown`, the same in the order in which the person saw them. Both are NOBODY_KNOWS where it is
     not known, and for questions that compare no responses. `times` are in milliseconds.
     `places` has, for each unit, an index into `addresses`. `texts` are those of a question of texts
-    or marks, None for others, and `text_units` has the unit of each.
+    or marks, None for others; `text_units` and `text_people` have the unit and the person of each.
     `repeats` are votes that a person gave again on a unit: unit, person, first and last code.
     """
 
@@ -87,6 +87,7 @@ class QuestionColumns:
     addresses: list[Address]
     texts: TextRows | None
     text_units: NDArray[np.int32]
+    text_people: NDArray[np.int32]
     repeats: NDArray[np.int32]
     person_count: int
     task_count: int
@@ -110,16 +111,17 @@ class QuestionColumns:
 
     def votes(self) -> VoteArrays:
         """Answers as statistics take them, on the units that have one."""
-        return self._arrays(self.codes >= 0, self.codes, len(self.meanings))
+        return self.arrays(self.codes >= 0, self.codes, len(self.meanings))
 
     def abstentions(self) -> VoteArrays:
         """Votes on all units over two categories: 0 for answered, 1 for abstained."""
         everything = np.ones(len(self.codes), dtype=np.bool_)
-        return self._arrays(everything, (self.codes == ABSTAINED).astype(np.int32), 2)
+        return self.arrays(everything, (self.codes == ABSTAINED).astype(np.int32), 2)
 
-    def _arrays(
+    def arrays(
         self, kept: NDArray[np.bool_], values: NDArray[np.int32], category_count: int
     ) -> VoteArrays:
+        """Some of the votes with these values, on the units that have one of them."""
         units = self.units[kept]
         is_used = np.zeros(len(self.unit_tasks), dtype=np.bool_)
         is_used[units] = True
@@ -358,7 +360,8 @@ class ProjectVotes:
             places=np.frombuffer(columns.places, np.int32)[by_task],
             addresses=list(columns.addresses),
             texts=columns.texts,
-            text_units=_text_units(columns.texts, numbers),
+            text_units=numbers[_text_column(columns.texts, 1)],
+            text_people=_text_column(columns.texts, 2),
             repeats=repeats,
             value_codes=codes,
             code_by_key={meaning_key(one): code for code, one in enumerate(meanings)},
@@ -401,8 +404,5 @@ def _lists(known: dict[bytes, int]) -> list[tuple[str, ...]]:
     return [tuple(decode(one)) for one in known]
 
 
-def _text_units(texts: TextRows | None, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-    if texts is None:
-        return np.zeros(0, np.int32)
-    found: NDArray[np.int32] = numbers[np.array(texts.rows.columns[1], np.int32)]
-    return found
+def _text_column(texts: TextRows | None, at: int) -> NDArray[np.int32]:
+    return np.array([] if texts is None else texts.rows.columns[at], np.int32)

@@ -1,0 +1,224 @@
+"""Report on the quality of a project's data: read once, then put to all statistics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from plaudit.core.quality.agreement.question_report import question_reports
+from plaudit.core.quality.comparisons.comparison_report import (
+    Comparisons,
+    bias_report,
+    leaderboard_report,
+)
+from plaudit.core.quality.replicates import task_hashes
+from plaudit.core.quality.report_members import people_members
+from plaudit.core.quality.reporting.category_scales import check_order
+from plaudit.core.quality.reporting.compared import ComparedVotes, compared_votes, without_places
+from plaudit.core.quality.reporting.flag_inputs import flags_of, task_times
+from plaudit.core.quality.reporting.options import ReportOptions
+from plaudit.core.quality.reporting.question_votes import ReportInput, question_votes
+from plaudit.core.quality.reporting.task_facts import TaskContent, TaskFacts
+from plaudit.core.quality.reporting.task_structs import threads_of
+from plaudit.core.quality.vote_columns import ProjectVotes, QuestionColumns
+from plaudit.core.quality.vote_reading import read_votes
+from plaudit.core.tasks.forms import Form, form_of
+from plaudit.errors import InvalidContent
+from plaudit.model.core import ProjectRow
+from plaudit.store.engine.engine import Database
+from plaudit.store.quality import task_pages
+from plaudit.store.tasks import batches
+from plaudit.wire.manage.quality_people import LeaderboardReport
+from plaudit.wire.manage.quality_report import CountedOutVotes, QualityReport
+from plaudit.wire.v2.render import read_head
+from plaudit.wire.v2.resources import project_detail
+
+TASKS_AT_ONCE = 100
+"""Tasks in one read."""
+
+MODELS_MAX = 500
+"""Models on a leaderboard, those with the most votes."""
+
+Progress = Callable[[int], None]
+
+
+async def quality_report(
+    db: Database,
+    project: ProjectRow,
+    options: ReportOptions,
+    on_progress: Progress = lambda count: None,
+) -> QualityReport:
+    """Read a project's votes and tasks, and report on them; `on_progress` hears of tasks read.
+
+    Raises InvalidContent for options that do not fit the project, with their name as pointer.
+    """
+    options.check()
+    form = form_of(project_detail(project))
+    _check_question(form, options)
+    votes = await read_votes(db, project)
+    people = _People(votes.contributor_ids)
+    questions = [people.renumbered(one) for one in votes.questions()]
+    kept = [one for one in questions if options.question in (None, one.field.key)]
+    check_order(kept, options)
+    facts = await read_tasks(db, project, form, votes, kept, options.by, on_progress)
+    return report_of(project, options, votes, kept, facts)
+
+
+def report_of(
+    project: ProjectRow,
+    options: ReportOptions,
+    votes: ProjectVotes,
+    questions: Sequence[QuestionColumns],
+    facts: TaskFacts,
+) -> QualityReport:
+    """The report, from all that was read; it takes a while, and touches no store."""
+    people = _People(votes.contributor_ids)
+    given = ReportInput(
+        options=options,
+        contributor_ids=people.ids,
+        slice_names=list(facts.slice_names),
+        task_ids=facts.task_ids,
+    )
+    listed = [
+        found
+        for question, about in zip(questions, facts.questions, strict=True)
+        if (found := question_votes(question, about, given)) is not None
+    ]
+    reports = question_reports(listed, task_hashes(facts.task_ids))
+    for report, found in zip(reports, listed, strict=True):
+        if found.rankings is not None:
+            report.repeats.same_side = None
+    compared = compared_votes(questions, facts)
+    bias = bias_report(without_places(compared.comparisons), facts.pairs.leaks)
+    bias.place = bias_report(compared.placed).place
+    seqs = votes.task_seqs()
+    lengths = np.array(facts.lengths, np.int64)
+    times = task_times(votes.ballots, people.number_of, seqs, lengths)
+    return QualityReport(
+        project=project.name,
+        tasks=facts.task_count,
+        votes=sum(report.votes for report in reports),
+        questions=reports,
+        bias=bias,
+        leaderboard=_leaderboard(compared, list(facts.pairs.models), options),
+        people=people_members(
+            people.ids, _tasks_of(votes, people), flags_of(questions, compared, times)
+        ),
+        counted_out=[
+            CountedOutVotes(key=one.key, about=one.level.value, why=one.why, n=count)
+            for one, count in sorted(votes.counted_out.items())
+        ]
+        or UNSET,
+    )
+
+
+async def read_tasks(
+    db: Database,
+    project: ProjectRow,
+    form: Form,
+    votes: ProjectVotes,
+    questions: Sequence[QuestionColumns],
+    by: str | None,
+    on_progress: Progress,
+) -> TaskFacts:
+    """Read all tasks of a project for what votes do not say."""
+    models = project_detail(project).models or []
+    facts = TaskFacts(form, questions, votes.task_seqs(), models, by)
+    names: dict[str, str] = {}
+    after_seq = -1
+    while True:
+        async with db.read(snapshot=False) as tx:
+            page = await task_pages.list_tasks(
+                tx, project.project_key, after_seq=after_seq, limit=TASKS_AT_ONCE
+            )
+            unnamed = {one.batch_id for one in page if one.batch_id is not None} - names.keys()
+            if unnamed:
+                names |= await batches.find_batch_names(tx, project.environment_id, sorted(unnamed))
+        for task in page:
+            facts.add(
+                TaskContent(
+                    seq=task.seq,
+                    task_id=task.task_id,
+                    batch=None if task.batch_id is None else names.get(task.batch_id),
+                    completed_ms=task.completed_ms,
+                    metadata=(read_head(task.head).metadata or {}) if by is not None else {},
+                    threads=threads_of(task),
+                    is_final=task.body is not None,
+                )
+            )
+        if len(page) < TASKS_AT_ONCE:
+            return facts
+        after_seq = page[-1].seq
+        on_progress(facts.task_count)
+        await asyncio.sleep(0)  # others' turn
+
+
+def _check_question(form: Form, options: ReportOptions) -> None:
+    keys = [field.key for field in form.fields]
+    if options.question is not None and options.question not in keys:
+        raise InvalidContent(
+            f"the project asks no question {options.question!r}; it asks "
+            + ", ".join(dict.fromkeys(keys)),
+            pointer="question",
+        )
+
+
+class _People:
+    """People in the order of their ids, whatever order their votes came in."""
+
+    def __init__(self, contributor_ids: Sequence[str]) -> None:
+        order = sorted(range(len(contributor_ids)), key=contributor_ids.__getitem__)
+        self.ids = [contributor_ids[at] for at in order]
+        self.number_of = np.empty(len(order), np.int32)
+        self.number_of[order] = np.arange(len(order), dtype=np.int32)
+
+    def renumbered(self, question: QuestionColumns) -> QuestionColumns:
+        """The votes of a question by these numbers."""
+        repeats = question.repeats.copy()
+        repeats[:, 1] = self.number_of[repeats[:, 1]]
+        return replace(
+            question,
+            people=self.number_of[question.people],
+            text_people=self.number_of[question.text_people],
+            repeats=repeats,
+        )
+
+
+def _tasks_of(votes: ProjectVotes, people: _People) -> list[int]:
+    """The number of tasks that each person answered."""
+    answered = np.array(votes.ballots.columns[1], np.int32)
+    counts = np.bincount(people.number_of[answered], minlength=len(people.ids))
+    return [int(count) for count in counts]
+
+
+def _leaderboard(
+    compared: ComparedVotes, models: list[str], options: ReportOptions
+) -> LeaderboardReport:
+    comparisons = compared.comparisons
+    left_out = compared.has_leak if options.without_leaks else None
+    if len(models) > MODELS_MAX:
+        left_out = _of_rare_models(comparisons, len(models), left_out)
+    return leaderboard_report(
+        comparisons,
+        models,
+        votes=options.votes,
+        ties=options.ties,
+        styles=options.styles,
+        left_out=left_out,
+    )
+
+
+def _of_rare_models(
+    compared: Comparisons, count: int, left_out: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """True for pairs that are left out, or one of whose models is not among the most frequent."""
+    shown = np.bincount(compared.sides[compared.units].ravel(), minlength=count)
+    is_frequent = np.zeros(count, np.bool_)
+    is_frequent[np.argsort(-shown, kind="stable")[:MODELS_MAX]] = True
+    is_rare = ~is_frequent[compared.sides].all(axis=1)
+    return is_rare if left_out is None else is_rare | left_out

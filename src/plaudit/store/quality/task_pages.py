@@ -24,6 +24,17 @@ async def list_tasks(
         {"project_key": project_key, "after_seq": after_seq, "row_limit": limit},
     )
     return [
-        StoredTask(*row[:4], TaskStatus.from_code(row[4]), *row[5:9], content=row[9])
+        StoredTask(
+            project_key=row[0],
+            seq=row[1],
+            task_id=row[2],
+            batch_id=row[3],
+            status=TaskStatus.from_code(row[4]),
+            created_ms=row[5],
+            completed_ms=row[6],
+            head=row[7],
+            body=row[8],
+            content=row[9],
+        )
         for row in rows
     ]

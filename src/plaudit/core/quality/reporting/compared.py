@@ -87,17 +87,16 @@ def compared_votes(questions: Sequence[QuestionColumns], facts: TaskFacts) -> Co
         for at in preference_questions(questions)
         for part in _votes_on_pairs(questions[at], facts.questions[at].pairs)
     ]
-    units, people, score, swapped = (
-        np.concatenate([part[at] for part in parts]) if parts else np.zeros(0) for at in range(4)
-    )
-    units = units.astype(np.int32)
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0)] * 4
+    units, people = (column.astype(np.int32) for column in columns[:2])
+    score, swapped = columns[2:]
     winner = facts.pairs.winner
     is_open = np.isnan(winner)
     winner[is_open] = majority_scores(units, score, len(winner))[is_open]
     return ComparedVotes(
         comparisons=Comparisons(
             units=units,
-            people=people.astype(np.int32),
+            people=people,
             score=score,
             is_swapped=swapped == 1,
             tasks=facts.pairs.tasks,

@@ -8,11 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 from msgspec import UNSET
-from numpy.typing import NDArray
 
 from plaudit.core.quality.agreement.question_report import question_reports
 from plaudit.core.quality.comparisons.comparison_report import (
-    Comparisons,
     bias_report,
     leaderboard_report,
 )
@@ -197,28 +195,27 @@ def _tasks_of(votes: ProjectVotes, people: _People) -> list[int]:
 
 
 def _leaderboard(
-    compared: ComparedVotes, models: list[str], options: ReportOptions
+    compared: ComparedVotes, models: Sequence[str], options: ReportOptions
 ) -> LeaderboardReport:
-    comparisons = compared.comparisons
-    left_out = compared.has_leak if options.without_leaks else None
-    if len(models) > MODELS_MAX:
-        left_out = _of_rare_models(comparisons, len(models), left_out)
+    """The leaderboard of the models with the most votes, or none without a vote."""
+    comparisons, left_out = compared.comparisons, compared.has_leak & options.without_leaks
+    counted = comparisons.units
+    if options.votes == "majority":
+        counted = np.flatnonzero(~np.isnan(comparisons.winner)).astype(np.int32)
+    sides = comparisons.sides
+    shown = np.bincount(sides[counted[~left_out[counted]]].ravel(), minlength=len(models))
+    frequent = np.argsort(-shown, kind="stable")[:MODELS_MAX]
+    frequent = np.sort(frequent[shown[frequent] > 0])
+    if not len(frequent):
+        return LeaderboardReport(votes=0, models=[])
+    number = np.full(len(models), -1, np.int32)
+    number[frequent] = np.arange(len(frequent))
+    is_rare = (number[sides] < 0).any(axis=1)
     return leaderboard_report(
-        comparisons,
-        models,
+        replace(comparisons, sides=np.maximum(number[sides], 0)),
+        [models[at] for at in frequent.tolist()],
         votes=options.votes,
         ties=options.ties,
         styles=options.styles,
-        left_out=left_out,
+        left_out=left_out | is_rare,
     )
-
-
-def _of_rare_models(
-    compared: Comparisons, count: int, left_out: NDArray[np.bool_] | None
-) -> NDArray[np.bool_]:
-    """True for pairs that are left out, or one of whose models is not among the most frequent."""
-    shown = np.bincount(compared.sides[compared.units].ravel(), minlength=count)
-    is_frequent = np.zeros(count, np.bool_)
-    is_frequent[np.argsort(-shown, kind="stable")[:MODELS_MAX]] = True
-    is_rare = ~is_frequent[compared.sides].all(axis=1)
-    return is_rare if left_out is None else is_rare | left_out

@@ -147,17 +147,23 @@ class TaskFacts:
         return () if value is None else (value if isinstance(value, str) else _word(value),)
 
     def _add_turns(self, number: int, task: TaskContent, paths: dict[str, tuple[int, int]]) -> None:
-        for path, turn in _turns_once(task.threads):
+        """Add the pairs of a task's turns, each once: threads of one tree share turns."""
+        is_shared = len(task.threads) > 1
+        starts: dict[tuple[str, bytes], int] = {}
+        for path, turn in _turns(task.threads):
             responses = turn.responses
             if not 2 <= len(responses) <= RESPONSES_MAX:
                 continue
+            key = (turn.id, _encode(turn.messages)) if is_shared else (path, b"")
+            voted, start = paths.get(path), starts.get(key)
             sources = [one.source_id for one in responses]
-            verdict = verdict_of(turn, sources, self._scale) if task.is_final else None
-            voted = paths.get(path)
-            if verdict is None and voted is None:
-                continue
-            prompt = "\n".join(one.text for one in turn.messages if one not in responses)
-            start = self.pairs.add(number, task.task_id, responses, prompt, verdict)
+            if start is None:
+                verdict = verdict_of(turn, sources, self._scale) if task.is_final else None
+                if verdict is None and voted is None:
+                    continue
+                prompt = "\n".join(one.text for one in turn.messages if one not in responses)
+                start = self.pairs.add(number, task.task_id, responses, prompt, verdict)
+                starts[key] = start
             if voted is not None:
                 at, unit = voted
                 question = self._columns[at]
@@ -182,7 +188,7 @@ class _UnitWalk:
 
     def address(self, unit: int) -> Address:
         """Thing that a unit is about."""
-        return self.question.addresses[self.question.places[unit]]
+        return self.question.addresses[int(self.question.places[unit])]
 
     def last_ms(self, unit: int) -> int | None:
         """Time of the last vote on a unit; None where it is not known."""
@@ -266,18 +272,10 @@ def _place(at: str) -> tuple[int, int | None] | None:
     return int(match[1]), None if match[2] is None else int(match[2])
 
 
-def _turns_once(threads: Sequence[Thread]) -> Iterator[tuple[str, Turn]]:
-    """Each turn with the path of its first appearance; threads of one tree share turns."""
-    if len(threads) == 1:
-        yield from ((f"t0u{u}", turn) for u, turn in enumerate(threads[0].turns))
-        return
-    seen: set[tuple[str, bytes]] = set()
+def _turns(threads: Sequence[Thread]) -> Iterator[tuple[str, Turn]]:
     for t, thread in enumerate(threads):
         for u, turn in enumerate(thread.turns):
-            key = turn.id, _encode(turn)
-            if key not in seen:
-                seen.add(key)
-                yield f"t{t}u{u}", turn
+            yield f"t{t}u{u}", turn
 
 
 def _length(threads: Sequence[Thread]) -> int:

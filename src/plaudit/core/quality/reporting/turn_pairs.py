@@ -47,7 +47,7 @@ class Verdict:
         if self.ranks is None:
             return np.nan
         difference = self.ranks[second] - self.ranks[first]
-        return 0.5 + np.sign(difference) / 2
+        return float(0.5 + np.sign(difference) / 2)
 
 
 def verdict_of(turn: Turn, sources: Sequence[str], scale: Field | None) -> Verdict | None:
